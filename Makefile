@@ -1,0 +1,87 @@
+# `make demo` opens Studio on a built-in collection; `make test` runs every check. Both install what they need
+# into .venv. Requires python3 (3.11 or later, with pip and venv) and make.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+COLLECTION ?= vehicles
+STUDIO_OPTIONS ?=
+
+SOURCES := pyproject.toml hatch_build.py $(shell find src -name node_modules -prune -o -path '*/server/page' -prune \
+	-o -type f -not -name '*.pyc' -print)
+
+.PHONY: demo test lint types page-test unit browser chromium page lock clean
+
+demo: $(VENV)/demo
+	$(BIN)/handlens studio --demo $(COLLECTION) $(STUDIO_OPTIONS)
+
+test: chromium lint types page-test unit browser
+	@echo 'make test: every check passed'
+
+lint: $(VENV)/dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(VENV)/dev
+	$(BIN)/mypy
+
+page-test: $(VENV)/dev page
+	$(BIN)/python hatch_build.py npm test
+
+# Unit tests, property tests, and the code in README.md and docs/.
+unit: $(VENV)/dev page
+	$(BIN)/pytest -m 'not browser'
+
+# A run without a browser is no pass, so this fails where `chromium` could not be had.
+browser: $(VENV)/dev page chromium
+	$(BIN)/pytest -m browser
+
+page: $(VENV)/dev
+	$(BIN)/python hatch_build.py
+
+chromium:
+	@if [ -x "$${HANDLENS_CHROMIUM:-}" ] || command -v chromium > /dev/null; then \
+		exit 0; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+		apt-get update -qq; \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core \
+			> /dev/null; \
+	else \
+		echo 'The browser tests require Chromium, and there is none on PATH. Install it and run `make test` again:' >&2; \
+		echo '    sudo apt-get install chromium' >&2; \
+		echo 'or name one that stands elsewhere: HANDLENS_CHROMIUM=/path/to/chrome make test' >&2; \
+		exit 1; \
+	fi
+
+# dev.lock holds run.lock with the same versions, so both targets can share one environment.
+$(VENV)/run: requirements/run.lock | $(BIN)/python
+	$(PIP) install --quiet --no-deps --require-hashes -r requirements/run.lock
+	@touch $@
+
+$(VENV)/demo: $(VENV)/run $(SOURCES)
+	$(PIP) install --quiet --no-deps --editable .
+	@touch $@
+
+$(VENV)/dev: requirements/dev.lock pyproject.toml hatch_build.py | $(BIN)/python
+	$(PIP) install --quiet --no-deps --require-hashes -r requirements/dev.lock
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "handlens requires Python 3.11 or later; $(PYTHON) is $$($(PYTHON) --version 2>&1)." >&2; \
+		echo 'Name another one: make PYTHON=python3.12 ...' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# Writes the lock files anew from pyproject.toml; requires uv on PATH.
+lock:
+	$(LOCK) -o requirements/run.lock
+	$(LOCK) --group dev --all-extras --constraint requirements/run.lock -o requirements/dev.lock
+
+LOCK := uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --no-emit-index-url --custom-compile-command 'make lock'
+
+clean:
+	rm -rf $(VENV) artifacts build dist src/handlens/studio/server/page src/handlens/studio/web/node_modules

@@ -1,0 +1,124 @@
+"""Runs the Python code of README.md and docs/ as tests, and what these share with the tests: seven small tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from sybil import Sybil
+from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+
+WEATHER = [
+    *("Max_TemperatureC", "Mean_TemperatureC", "Min_TemperatureC", "Dew_PointC", "MeanDew_PointC", "Min_DewpointC"),
+    *("Max_Humidity", "Mean_Humidity", "Min_Humidity"),
+    *("Max_Sea_Level_PressurehPa", "Mean_Sea_Level_PressurehPa", "Min_Sea_Level_PressurehPa"),
+    *("Max_VisibilityKm", "Mean_VisibilityKm", "Min_VisibilitykM"),
+    *("Max_Wind_SpeedKm_h", "Mean_Wind_SpeedKm_h", "Max_Gust_SpeedKm_h", "Precipitationmm", "CloudCover"),
+]
+DAYS = pd.date_range("2014-12-20", "2015-01-12")  # the turn of a year, whose weeks are those of ISO 8601
+FIRST_TEST_DAY = pd.Timestamp("2015-01-08")
+
+
+def _seven_tables() -> dict[str, pd.DataFrame]:
+    """Two shops in two states, 24 days, the last five of them to be predicted; every sixth day a shop is closed."""
+    rows = [
+        {
+            "Store": store,
+            "DayOfWeek": day.isoweekday(),
+            "Date": day.strftime("%Y-%m-%d"),
+            "Sales": 0 if (k + store) % 6 == 0 else 1000 * store + k,
+            "Customers": 100,
+            "Open": 1,
+            "Promo": int(k % 5 in (1, 2)),
+            "StateHoliday": {5: "c", 6: "c", 12: "a"}.get(k, "0"),
+            "SchoolHoliday": int(store == 1 and 2 <= k <= 16),
+        }
+        for k, day in reversed(list(enumerate(DAYS)))
+        for store in (1, 2)
+    ]
+    everything = pd.DataFrame(rows)
+    later = pd.to_datetime(everything["Date"]) >= FIRST_TEST_DAY
+    test = everything[later].drop(columns=["Sales", "Customers"]).astype({"Open": float}).reset_index(drop=True)
+    test.insert(0, "Id", range(1, len(test) + 1))
+    test.loc[0, "Open"] = None
+    sundays = pd.date_range("2014-12-07", "2015-01-18", freq="W-SUN")
+    return {
+        "train": everything[~later].reset_index(drop=True),
+        "test": test,
+        "store": pd.DataFrame(
+            {
+                "Store": [1, 2],
+                "StoreType": ["c", "a"],
+                "Assortment": ["a", "b"],
+                "CompetitionDistance": [1270.0, None],
+                "CompetitionOpenSinceMonth": [11.0, None],
+                "CompetitionOpenSinceYear": [2014.0, None],
+                "Promo2": [1, 0],
+                "Promo2SinceWeek": [50.0, None],
+                "Promo2SinceYear": [2014.0, None],
+                "PromoInterval": ["Jan,Apr,Jul,Oct", None],
+            }
+        ),
+        "store_states": pd.DataFrame({"Store": [1, 2], "State": ["HE", "HB,NI"]}),
+        "state_names": pd.DataFrame({"StateName": ["Hessen", "Niedersachsen"], "State": ["HE", "HB,NI"]}),
+        "googletrend": pd.DataFrame(
+            [
+                {"file": file, "week": f"{day:%Y-%m-%d} - {day + pd.Timedelta(6, 'D'):%Y-%m-%d}", "trend": base + k}
+                for file, base in (("Rossmann_DE", 0), ("Rossmann_DE_HE", 50), ("Rossmann_DE_NI", 70))
+                for k, day in enumerate(sundays)
+            ]
+        ),
+        "weather": pd.DataFrame(
+            [
+                {
+                    "file": state,
+                    "Date": day.strftime("%Y-%m-%d"),
+                    **dict.fromkeys(WEATHER, base + k),
+                    "Events": "Rain" if k % 2 else None,
+                    "WindDirDegrees": 10 * k,
+                }
+                for state, base in (("Hessen", 0), ("Niedersachsen", 100))
+                for k, day in enumerate(DAYS)
+            ]
+        ),
+    }
+
+
+def _write(tables: dict[str, pd.DataFrame], folder: Path, suffix: str = ".csv") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        table.to_csv(folder / f"{name}{suffix}", index=False)
+    return folder
+
+
+@pytest.fixture
+def rossmann_tables() -> dict[str, pd.DataFrame]:
+    """A small set of the seven Rossmann tables, by name; a new one for each test."""
+    return _seven_tables()
+
+
+@pytest.fixture
+def write_tables() -> Callable[..., Path]:
+    """Writes tables as CSV files, compressed for the suffix .csv.gz; gives the folder."""
+    return _write
+
+
+@pytest.fixture(scope="module")
+def documentation_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A working folder for one page of documentation: the tables in data/rossmann, and HANDLENS_HOME inside it."""
+    folder = tmp_path_factory.mktemp("documentation")
+    _write(_seven_tables(), folder / "data" / "rossmann")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("HANDLENS_HOME", str(folder / "home"))
+        patch.setenv("MPLBACKEND", "agg")  # pictures are drawn, and shown nowhere
+        yield folder
+
+
+pytest_collect_file = Sybil(
+    parsers=[PythonCodeBlockParser(), SkipParser()],
+    patterns=["README.md", "docs/*.md"],
+    fixtures=["documentation_folder"],
+).pytest()

@@ -1,0 +1,114 @@
+"""`handlens studio`: the page to label photos in."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from handlens.cli.app import app, fail
+from handlens.errors import CollectionError, HandlensError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from fastapi import FastAPI
+
+
+def default_home() -> Path:
+    """Where collections are kept: $HANDLENS_HOME, or the system's folder for a program's data."""
+    named = os.environ.get("HANDLENS_HOME")
+    if named:
+        return Path(named).expanduser().absolute()
+    from platformdirs import user_data_path
+
+    return user_data_path("handlens", appauthor=False)
+
+
+@app.command()
+def studio(
+    photos: Annotated[
+        Path | None, typer.Argument(help="A folder of photos to open; without it Studio shows its home page.")
+    ] = None,
+    backbone: Annotated[
+        list[str] | None,
+        typer.Option(help="A pretrained network, by its name in timm or torchvision; may be repeated."),
+    ] = None,
+    weights: Annotated[
+        list[Path] | None,
+        typer.Option(help="A safetensors file of weights; the first goes with the first --backbone, and so on."),
+    ] = None,
+    demo: Annotated[
+        str | None, typer.Option(help="A built-in collection to open instead of a folder: vehicles or digits.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="The port to listen on; the first free one from 8600 on unless given.")
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="The address to listen on; any but this machine's own asks visitors for a token.")
+    ] = "127.0.0.1",
+    seed: Annotated[int, typer.Option(help="The seed of every random choice in a new collection.")] = 0,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
+) -> None:
+    """Open Studio, the page to label photos in, on a folder or on its home page."""
+    try:
+        _check_studio(photos, backbone or [], weights or [], demo)
+        from handlens.studio.server.run import serve
+
+        wanted = (tuple(backbone or []), tuple(weights or []), seed)
+        serve(
+            default_home(),
+            host=host,
+            port=port,
+            browser=browser,
+            begin=lambda server: _begin(server, photos, demo, *wanted),
+        )
+    except HandlensError as error:
+        fail(error)
+
+
+def _check_studio(photos: Path | None, backbones: list[str], weights: list[Path], demo: str | None) -> None:
+    if photos is not None and demo is not None:
+        raise CollectionError("give a folder of photos or --demo, not both.")
+    if photos is not None and not photos.expanduser().is_dir():
+        raise CollectionError(f"PHOTOS must be a folder of photos; there is no folder {photos}.")
+    if len(weights) > len(backbones):
+        raise CollectionError(
+            f"each --weights goes with a --backbone; {len(weights)} files and {len(backbones)} names arrived."
+        )
+    for file in weights:
+        if not file.expanduser().is_file():
+            raise CollectionError(f"--weights must be a safetensors file; there is no file {file}.")
+    if backbones and photos is None and demo is None:
+        raise CollectionError("--backbone needs a folder of photos or --demo; on the home page it is chosen there.")
+
+
+def _begin(
+    server: FastAPI,
+    photos: Path | None,
+    demo: str | None,
+    backbones: tuple[str, ...],
+    weights: tuple[Path, ...],
+    seed: int,
+) -> str:
+    """Start opening what was asked for, in the background; returns the path of its page."""
+    from handlens.studio.server.shelf import Wanted
+
+    shelf = server.state.parts.shelf
+    wanted = Wanted(backbones=backbones, weights=weights, seed=seed)
+    if photos is not None:
+        id, make = shelf.plan_path(photos, wanted)
+    elif demo is not None:
+        id, make = shelf.plan_builtin(demo, wanted)
+    else:
+        return "/"
+
+    def report(opening: Future[object]) -> None:
+        error = opening.exception()
+        if error is not None:
+            typer.secho(f"{'Error' if isinstance(error, HandlensError) else repr(error)}: {error}", fg="red", err=True)
+
+    shelf.begin(id, make).add_done_callback(report)
+    return f"/c/{id}"

@@ -1,0 +1,196 @@
+"""Saved models: a folder with model.json (what it is) and tensors.safetensors (its numbers), never pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from handlens import __version__
+from handlens.errors import ArtifactError, StorageError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FORMAT = "handlens-model"
+FORMAT_VERSION = 1
+DESCRIPTION = "model.json"
+TENSORS = "tensors.safetensors"
+_LARGEST_DESCRIPTION = 64 * 2**20
+
+
+def save_artifact(folder: Path | str, kind: str, config: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    """Write a model as a folder, whole or not at all.
+
+    It is written beside `folder` and renamed into place. A saved model that stands there is replaced.
+
+    Args:
+        folder: where; must not exist, be empty, or hold a saved model.
+        kind: what the model is, asked for again when it is loaded.
+        config: anything JSON can hold exactly (no NaN or infinity).
+        tensors: the numbers, by name, of any shape and type.
+
+    Raises:
+        ArtifactError: `folder` holds something else, or `config` cannot be written as JSON.
+        StorageError: the disk refused; what stood there before stays.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    target = Path(folder).absolute()
+    _check_replaceable(target)
+    # Copies, because safetensors refuses tensors that share memory or have strides.
+    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    description = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "library_version": __version__,
+        "kind": kind,
+        "config": config,
+        "tensors": {name: _describe(tensor) for name, tensor in plain.items()},
+    }
+    try:
+        text = json.dumps(description, indent=1, allow_nan=False, ensure_ascii=False)
+    except (TypeError, ValueError) as error:
+        raise ArtifactError(f"the config of a saved model must be plain JSON: {error}") from error
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent))
+        try:
+            save_file(plain, staging / TENSORS)
+            (staging / DESCRIPTION).write_text(text, encoding="utf-8")
+            for name in (TENSORS, DESCRIPTION):
+                _flush_to_disk(staging / name)
+            # mkdtemp makes it private; a saved model is shared like any folder its owner makes.
+            staging.chmod(0o777 & ~_umask())
+            _move_into_place(staging, target)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+    except (OSError, SafetensorError) as error:  # safetensors wraps the system's errors in its own
+        reason = getattr(error, "strerror", None) or error
+        raise StorageError(f"the model could not be written to {target}: {reason}") from error
+
+
+def load_artifact(folder: Path | str, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Read a saved model of this `kind`: its config and tensors, every byte checked; runs no code from it.
+
+    Raises:
+        ArtifactError: it is not a saved model, another kind, damaged, or from a newer version.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    source = Path(folder)
+    description = _read_description(source)
+    if description["kind"] != kind:
+        raise ArtifactError(f"{source} holds a saved {description['kind']}; a saved {kind} was asked for")
+    path = source / TENSORS
+    if path.is_symlink() or not path.is_file():
+        raise ArtifactError(f"{source} is damaged: its {TENSORS} is missing; save the model again")
+    try:
+        tensors = load(path.read_bytes())
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ArtifactError(f"{source} is damaged: {TENSORS} cannot be read ({error}); save it again") from error
+    expected: dict[str, Any] = description["tensors"]
+    if set(tensors) != set(expected):
+        odd = ", ".join(sorted(set(tensors) ^ set(expected))[:5])
+        raise ArtifactError(f"{source} is damaged: {DESCRIPTION} and {TENSORS} disagree about {odd}")
+    for name, tensor in tensors.items():
+        if _describe(tensor) != expected[name]:
+            raise ArtifactError(f"{source} is damaged: the tensor {name} is not the one that was saved")
+    return description["config"], tensors
+
+
+def artifact_kind(folder: Path | str) -> str:
+    """What a saved model is, "tabular-learner" for one; raises ArtifactError if it is none or from a newer version."""
+    kind: str = _read_description(Path(folder))["kind"]
+    return kind
+
+
+def _read_description(source: Path) -> dict[str, Any]:
+    path = source / DESCRIPTION
+    if not path.is_file() or path.is_symlink():
+        raise ArtifactError(f"{source} is not a saved model: it has no {DESCRIPTION}")
+    try:
+        if path.stat().st_size > _LARGEST_DESCRIPTION:
+            raise ArtifactError(f"{source} is not a saved model: its {DESCRIPTION} is unreasonably large")
+        description = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ArtifactError(f"{source} is damaged: {DESCRIPTION} cannot be read ({error})") from error
+    if not isinstance(description, dict) or description.get("format") != FORMAT:
+        raise ArtifactError(f"{source} is not a saved model: its {DESCRIPTION} is not of the format {FORMAT}")
+    version = description.get("format_version")
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        raise ArtifactError(f"{source} is damaged: {DESCRIPTION} has no format version")
+    if version > FORMAT_VERSION:
+        raise ArtifactError(
+            f"{source} was saved by handlens {description.get('library_version', '?')} in format {version}; "
+            f"this handlens {__version__} reads up to format {FORMAT_VERSION}: upgrade it to load the model"
+        )
+    for key, expected in (("kind", str), ("config", dict), ("tensors", dict)):
+        if not isinstance(description.get(key), expected):
+            raise ArtifactError(f"{source} is damaged: {DESCRIPTION} has no proper '{key}'")
+    return description
+
+
+def _describe(tensor: Tensor) -> dict[str, Any]:
+    import torch
+
+    data = tensor.reshape(-1).view(torch.uint8).numpy()
+    return {
+        "shape": list(tensor.shape),
+        "dtype": str(tensor.dtype).removeprefix("torch."),
+        "sha256": hashlib.sha256(data.tobytes()).hexdigest(),
+    }
+
+
+def _check_replaceable(target: Path) -> None:
+    if target.is_symlink() or (target.exists() and not target.is_dir()):
+        raise ArtifactError(f"a model is saved as a folder; {target} is something else, choose another name")
+    if not target.exists() or not any(target.iterdir()):
+        return
+    try:
+        _read_description(target)
+    except ArtifactError as error:
+        raise ArtifactError(
+            f"{target} exists and holds no saved model; nothing was overwritten, choose another folder"
+        ) from error
+    extra = sorted(path.name for path in target.iterdir() if path.name not in (DESCRIPTION, TENSORS))
+    if extra:
+        raise ArtifactError(
+            f"{target} holds a saved model and also {', '.join(extra[:3])}; "
+            "nothing was overwritten, choose another folder"
+        )
+
+
+def _move_into_place(staging: Path, target: Path) -> None:
+    if not target.exists() or not any(target.iterdir()):
+        staging.replace(target)
+        return
+    # Folders cannot be swapped in one step; the old model stays whole under another name until then.
+    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=target.parent))
+    target.replace(aside)
+    try:
+        staging.replace(target)
+    except OSError:
+        aside.replace(target)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _flush_to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask

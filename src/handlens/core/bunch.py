@@ -1,0 +1,119 @@
+"""DataBunch: the training, validation and test data that a learner works with, in batches on a device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from handlens.core.defaults import defaults
+from handlens.core.labels import LabelList
+from handlens.core.loaders import Batch, ItemLoader, Loader
+from handlens.errors import DataError
+
+
+class DataBunch:
+    """Loaders of batches for training, validation and (added later) test, with what they have in common.
+
+    Attributes:
+        train_dl, valid_dl, test_dl: loaders; `test_dl` is None until there is one. The validation loader is empty
+            where nothing was held out.
+        path: the folder that models and exports are saved below.
+        device: where the batches are.
+    """
+
+    def __init__(
+        self,
+        train_dl: Loader,
+        valid_dl: Loader,
+        *,
+        path: Path | str = ".",
+        device: torch.device | str | None = None,
+        test_dl: Loader | None = None,
+    ) -> None:
+        self.train_dl = train_dl
+        self.valid_dl = valid_dl
+        self.test_dl = test_dl
+        self.path = Path(path)
+        self.device = torch.device(device or defaults.device)
+
+    @classmethod
+    def create(
+        cls,
+        train: Any,
+        valid: Any,
+        *,
+        path: Path | str = ".",
+        bs: int = 64,
+        device: torch.device | str | None = None,
+        num_workers: int = 0,
+    ) -> Self:
+        """From labelled datasets whose items are made one at a time, `bs` of them a batch (validation too)."""
+        where = torch.device(device or defaults.device)
+        loaders = (
+            ItemLoader(part, bs=bs, device=where, shuffle=part is train, num_workers=num_workers)
+            for part in (train, valid)
+        )
+        return cls(*loaders, path=path, device=where)
+
+    @property
+    def train_ds(self) -> Any:
+        return self.train_dl.dataset
+
+    @property
+    def valid_ds(self) -> Any:
+        return self.valid_dl.dataset
+
+    @property
+    def test_ds(self) -> Any:
+        return self.dl("test").dataset
+
+    @property
+    def y(self) -> LabelList:
+        """The training labels; they decode the predictions of every part."""
+        labels: LabelList = self.train_ds.y
+        return labels
+
+    @property
+    def c(self) -> int:
+        """How many numbers a model has to put out for an item."""
+        return self.y.c
+
+    @property
+    def classes(self) -> list[Any] | None:
+        """The classes in the order of their codes; None where numbers are predicted."""
+        return self.y.classes
+
+    def dl(self, part: str) -> Loader:
+        """The loader of "train", "valid" or "test"; raises DataError if there is none."""
+        loader = {"train": self.train_dl, "valid": self.valid_dl, "test": self.test_dl}.get(part)
+        if loader is None:
+            has = "train, valid" + (", test" if self.test_dl else "")
+            raise DataError(f"the data must have a part named {part!r}; it has {has}")
+        return loader
+
+    def one_batch(self) -> Batch:
+        """The first batch of a training epoch: (inputs, targets)."""
+        if not len(self.train_dl):
+            raise DataError("a batch needs training items; these data have none, only what it takes to predict")
+        return next(iter(self.train_dl))
+
+    def one_item(self, item: Any) -> Batch:
+        """One item as a batch of one: (inputs, targets), where the target stands for none."""
+        inputs = item if isinstance(item, Tensor) else item.data
+        return inputs[None].to(self.device), self.y.blank(1).data.to(self.device)
+
+    def show_batch(self, rows: int = 5) -> None:
+        """Print the first items of the training data with their labels."""
+        for i in range(min(rows, len(self.train_ds))):
+            x, y = self.train_ds[i]
+            print(f"{x}  {y}")
+
+    def __repr__(self) -> str:
+        sizes = (f"{name} {len(dl.dataset):,}" for name, dl in self._parts().items() if dl is not None)
+        return f"{type(self).__name__}: {', '.join(sizes)} items, {self.y!r}, on {self.device}"
+
+    def _parts(self) -> dict[str, Loader | None]:
+        return {"train": self.train_dl, "valid": self.valid_dl, "test": self.test_dl}

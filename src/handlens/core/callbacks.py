@@ -1,0 +1,163 @@
+"""Callbacks: small classes that act at documented moments of a training run.
+
+A run goes through these events, in this order:
+
+    before_fit                      once; the optimizer is there
+      before_epoch                  the model is in training mode
+        before_batch                run.inputs and run.targets are there and may be replaced
+        after_loss                  run.outputs and run.loss are there; run.loss may be replaced
+        after_backward              the gradients are there (learn.optimizer.params hold them) and may be changed
+        after_step                  the parameters have changed; the gradients are zero again
+      after_epoch                   the epoch is validated and recorded: learn.recorder.row
+    after_fit                       always, also after an error or an interruption
+
+An event costs nothing unless a callback has a method of its name.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from handlens.core.metrics import HIGHER_IS_BETTER
+from handlens.core.schedule import SMOOTHING
+from handlens.errors import TrainingError
+
+if TYPE_CHECKING:
+    from handlens.core.learner import Learner
+
+EVENTS = (
+    "before_fit",
+    "before_epoch",
+    "before_batch",
+    "after_loss",
+    "after_backward",
+    "after_step",
+    "after_epoch",
+    "after_fit",
+)
+
+
+EPOCH_EVENTS = ("before_fit", "before_epoch", "after_epoch", "after_fit")
+
+
+class StopTraining(Exception):
+    """Raised by a callback to end the run early and in good order; the epoch at hand is not validated."""
+
+
+class Callback:
+    """Something that acts during training: a subclass has methods named after the events it wants.
+
+    Each is called with the learner; `learn.run` is the state of the run (epoch, step, inputs, targets, outputs, loss).
+    A method may raise StopTraining.
+
+        class PrintLoss(Callback):
+            def after_step(self, learn):
+                print(learn.run.step, learn.run.loss.item())
+    """
+
+    def handlers(self) -> dict[str, Any]:
+        """The methods of this callback by the event they are for; raises TrainingError for a misspelt event."""
+        misspelt = [
+            name
+            for name in dir(type(self))
+            if name.startswith(("before_", "after_")) and name not in EVENTS and callable(getattr(self, name))
+        ]
+        if misspelt:
+            raise TrainingError(f"{type(self).__name__}.{misspelt[0]} is no event; the events are {', '.join(EVENTS)}")
+        return {event: getattr(self, event) for event in EVENTS if hasattr(self, event)}
+
+
+class Monitor(Callback):
+    """A callback that follows one column of the training table, from epoch to epoch.
+
+    Args:
+        monitor: "valid_loss", "train_loss" or the name of a metric.
+        min_delta: how much better a value must be to count as better.
+    """
+
+    def __init__(self, monitor: str = "valid_loss", *, min_delta: float = 0.0) -> None:
+        self.monitor = monitor
+        self.min_delta = min_delta
+
+    def before_fit(self, learn: Learner) -> None:
+        if self.monitor not in learn.recorder.columns:
+            raise TrainingError(
+                f"monitor must be a column of the training table, {', '.join(learn.recorder.columns)}; "
+                f"{self.monitor!r} arrived"
+            )
+        metric = {metric.__name__: metric for metric in learn.metrics}.get(self.monitor)
+        self._sign = -1 if getattr(metric, HIGHER_IS_BETTER, False) else 1
+
+    def best_epoch(self, learn: Learner) -> int:
+        """The position of the best epoch so far, −1 if there is none; nan is never best.
+
+        Asked of the records each time, so that a resumed run knows it too.
+        """
+        best, at = math.inf, -1
+        for i, row in enumerate(learn.recorder.rows):
+            value = self._sign * row[self.monitor]
+            if value < best - self.min_delta:
+                best, at = value, i
+        return at
+
+
+class EarlyStopping(Monitor):
+    """Stop when a value has not become better for more than `patience` epochs in a row."""
+
+    def __init__(self, monitor: str = "valid_loss", *, min_delta: float = 0.0, patience: int = 0) -> None:
+        super().__init__(monitor, min_delta=min_delta)
+        self.patience = patience
+
+    def after_epoch(self, learn: Learner) -> None:
+        best, epoch = self.best_epoch(learn), learn.run.epoch
+        if epoch - best > self.patience:
+            print(f"stopped after epoch {epoch + 1}: {self.monitor} was best in epoch {best + 1}")
+            raise StopTraining
+
+
+class SaveBest(Monitor):
+    """Save the model under `name` whenever a value has become better, and go back to the best one at the end."""
+
+    def __init__(self, monitor: str = "valid_loss", *, min_delta: float = 0.0, name: str = "best") -> None:
+        super().__init__(monitor, min_delta=min_delta)
+        self.name = name
+
+    def after_epoch(self, learn: Learner) -> None:
+        if self.best_epoch(learn) == learn.run.epoch:
+            learn.save(self.name)
+
+    def after_fit(self, learn: Learner) -> None:
+        if self.best_epoch(learn) >= 0:
+            learn.load(self.name)
+
+
+class GradientClipping(Callback):
+    """Shorten the gradient of all parameters together to a length of at most `max_norm` (Pascanu et al. 2013)."""
+
+    def __init__(self, max_norm: float) -> None:
+        if not max_norm > 0:
+            raise TrainingError(f"max_norm must be above 0; {max_norm} arrived")
+        self.max_norm = max_norm
+
+    def after_backward(self, learn: Learner) -> None:
+        torch.nn.utils.clip_grad_norm_(learn.optimizer.params, self.max_norm)
+
+
+class StopWhenWorse(Callback):
+    """Stop when the smoothed loss is four times its lowest or is no number, or after `steps` steps; for `lr_find`."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self._average = 0.0
+        self._lowest = math.inf
+
+    def after_step(self, learn: Learner) -> None:
+        step, loss = learn.run.step, float(learn.run.loss.detach())
+        self._average = SMOOTHING * self._average + (1 - SMOOTHING) * loss
+        smoothed = self._average / (1 - SMOOTHING**step)
+        self._lowest = min(self._lowest, smoothed)
+        if step >= self.steps or not math.isfinite(loss) or smoothed > 4 * self._lowest:
+            raise StopTraining

@@ -1,0 +1,112 @@
+"""Checkpoint: a training run that was killed goes on where it stopped, to the same result."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from handlens.core.artifact import load_artifact, save_artifact
+from handlens.core.callbacks import Callback
+from handlens.errors import ArtifactError, TrainingError
+
+if TYPE_CHECKING:
+    from handlens.core.learner import Learner
+
+KIND = "training-checkpoint"
+
+
+class Checkpoint(Callback):
+    """Save the whole state of the run after each epoch, and go on from it when the same call is made again.
+
+        learn.fit_one_cycle(5, 1e-3, callbacks=[Checkpoint("rossmann")])
+
+    If the process dies in epoch 4, the same script continues with epoch 4 and ends with the same model, bit for bit
+    on the same machine: parameters, optimizer, schedule, records and random numbers are restored. A run that ends
+    removes its checkpoint. It is the folder models/`name` below the learner's path.
+
+    Raises:
+        TrainingError: the checkpoint that stands there is of another run: other epochs, rates, batches or model.
+    """
+
+    def __init__(self, name: str = "checkpoint") -> None:
+        self.name = name
+
+    def before_fit(self, learn: Learner) -> None:
+        run = learn.run
+        self.folder = learn.model_path(self.name)
+        if not self.folder.exists():
+            return
+        config, tensors = load_artifact(self.folder, KIND)
+        if config.get("run") != _fingerprint(learn):
+            raise TrainingError(
+                f"{self.folder} holds the state of another run (other epochs, rates, batches or model); to begin "
+                "anew remove that folder, or give this run's Checkpoint another name"
+            )
+        try:
+            learn.model.load_state_dict(_part(tensors, "model."))
+            learn.optimizer.restore(_part(tensors, "optimizer."))
+            learn.recorder.restore(config["records"], tensors["losses"])
+            run.epoch, run.step = int(config["epoch"]), int(config["step"])
+            _restore_random(config["python_random"], tensors)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise ArtifactError(f"{self.folder} is damaged ({error}); remove it to begin anew") from error
+        print(f"going on after epoch {run.epoch} of {run.epochs}, from {self.folder}")
+
+    def after_epoch(self, learn: Learner) -> None:
+        run = learn.run
+        records, losses = learn.recorder.state()
+        tensors = {"losses": losses, **_random_state()}
+        tensors |= {f"model.{name}": value for name, value in learn.model.state_dict().items()}
+        tensors |= {f"optimizer.{name}": value for name, value in learn.optimizer.state().items()}
+        version, words, gauss = random.getstate()
+        config = {
+            "run": _fingerprint(learn),
+            "epoch": run.epoch + 1,
+            "step": run.step,
+            "records": records,
+            "python_random": [version, list(words), gauss],
+        }
+        save_artifact(self.folder, KIND, config, tensors)
+
+    def after_fit(self, learn: Learner) -> None:
+        if learn.run.complete and self.folder.exists():
+            shutil.rmtree(self.folder)
+
+
+def _fingerprint(learn: Learner) -> str:
+    run = learn.run
+    shapes = [(name, tuple(value.shape)) for name, value in learn.model.state_dict().items()]
+    parts = (run.epochs, len(learn.data.train_dl), run.wd, run.schedule.rates.tobytes(), run.schedule.momenta.tobytes())
+    return hashlib.sha256(repr((parts, shapes)).encode()).hexdigest()
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _random_state() -> dict[str, Tensor]:
+    _, keys, position, has_gauss, gauss = np.random.get_state()  # noqa: NPY002 — a user's transforms may use it
+    state = {
+        "random.torch": torch.get_rng_state(),
+        "random.numpy": torch.from_numpy(np.asarray(keys, np.int64)),
+        "random.numpy_rest": torch.tensor([position, has_gauss, gauss], dtype=torch.float64),
+    }
+    if torch.cuda.is_available():
+        state["random.cuda"] = torch.cuda.get_rng_state()
+    return state
+
+
+def _restore_random(python: list[Any], tensors: dict[str, Tensor]) -> None:
+    torch.set_rng_state(tensors["random.torch"])
+    position, has_gauss, gauss = tensors["random.numpy_rest"].tolist()
+    keys = tensors["random.numpy"].numpy().astype(np.uint32)
+    np.random.set_state(("MT19937", keys, int(position), int(has_gauss), gauss))  # noqa: NPY002
+    random.setstate((python[0], tuple(python[1]), python[2]))
+    if "random.cuda" in tensors and torch.cuda.is_available():
+        torch.cuda.set_rng_state(tensors["random.cuda"])

@@ -1,0 +1,228 @@
+"""The data-block API: a list of items is split, then labelled, and then becomes a DataBunch."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from handlens.core.bunch import DataBunch
+from handlens.core.labels import LabelList, label_class_for
+from handlens.errors import DataError
+
+
+class ItemList:
+    """Items before anything is done to them, in order.
+
+    Attributes:
+        items: anything with a length that a list of positions can index: a numpy array.
+        path: the folder that models and exports of this data are saved below.
+        frame: a table with a row for each item, to label or split by its columns; None where there is none.
+    """
+
+    bunch_class: type[DataBunch] = DataBunch
+    """What `databunch` makes."""
+
+    def __init__(
+        self, items: Sequence[Any] | NDArray[Any], *, path: Path | str = ".", frame: pd.DataFrame | None = None
+    ) -> None:
+        self.items = np.asarray(items)
+        self.path = Path(path)
+        self.frame = frame
+        if frame is not None and len(frame) != len(self.items):
+            raise DataError(f"frame must have a row for each item; {len(frame)} rows for {len(self.items)} items")
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, position: int) -> Any:
+        return self.items[position]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__} of {len(self):,} items, path {self.path}"
+
+    def subset(self, rows: NDArray[np.intp]) -> Self:
+        """The items at these positions, with their rows of the frame."""
+        part = copy.copy(self)
+        part.items = self.items[rows]
+        part.frame = None if self.frame is None else self.frame.iloc[rows]
+        return part
+
+    def processed(self, like: Any = None) -> Any:  # noqa: ARG002 — for those that have something to fit
+        """The items as a dataset holds them: preprocessing fitted on these, or replayed as `like` has it.
+
+        `like` is None for the training items, and what this made of them for all others.
+        """
+        return self
+
+    def split_by_idx(self, valid_idx: Iterable[int]) -> SplitItems:
+        """Hold out the items at these positions (0 is the first) for validation.
+
+        Raises DataError for positions that are out of range or not whole numbers, and if all items are held out.
+        """
+        if not len(self):
+            raise DataError("there are no items to split and to train on: check what they were made from")
+        valid = _positions(valid_idx, len(self))
+        training = np.ones(len(self), bool)
+        training[valid] = False
+        if not training.any():
+            raise DataError(
+                f"some items must be left to train on; all {len(self)} were held out for validation: hold out fewer"
+            )
+        return SplitItems(self.subset(np.flatnonzero(training)), self.subset(valid))
+
+    def random_split_by_pct(self, valid_pct: float = 0.2, *, seed: int | None = None) -> SplitItems:
+        """Hold out a random share (0–1) of the items; the same seed holds out the same ones."""
+        if not 0 < valid_pct < 1:
+            raise DataError(f"valid_pct must be a share between 0 and 1; {valid_pct} arrived")
+        shuffled = np.random.default_rng(seed).permutation(len(self))
+        return self.split_by_idx(np.sort(shuffled[: int(valid_pct * len(self))]))
+
+    def split_by_col(self, col: str) -> SplitItems:
+        """Hold out the items whose value is true in a column of the frame that holds booleans (or 0 and 1)."""
+        flags = _column(self, col)
+        if flags.isna().any() or not flags.isin([True, False]).all():
+            raise DataError(
+                f"column {col!r} must say of each row whether it is held out, True or False; it holds "
+                f"{flags.dtype} values such as {flags.iloc[0]!r}. Make one: df['is_valid'] = df['Date'] > '2015-06-19'"
+            )
+        return self.split_by_idx(np.flatnonzero(flags.to_numpy(bool)))
+
+    def split_none(self) -> SplitItems:
+        """Hold out nothing: train on all items, and have no validation losses or metrics."""
+        return self.split_by_idx([])
+
+
+class SplitItems:
+    """Training and validation items, ready to be labelled.
+
+    Each `label_from_…` leaves this as it is and returns labelled items; options that it does not know itself, such
+    as `log=True`, go to the label class. Raises DataError where labels are missing or of no use.
+    """
+
+    def __init__(self, train: ItemList, valid: ItemList) -> None:
+        self.train = train
+        self.valid = valid
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}: train {self.train!r}; valid {self.valid!r}"
+
+    def label_from_df(
+        self, cols: str | Sequence[str], *, label_cls: type[LabelList] | None = None, **options: Any
+    ) -> LabelledItems:
+        """Label with one column of the frame, or several for several targets at once.
+
+        Unless `label_cls` says otherwise floats are numbers to predict (FloatList), and whole numbers, text and
+        booleans are classes (CategoryList).
+        """
+        names = [cols] if isinstance(cols, str) else list(cols)
+        train, valid = (
+            pd.DataFrame({name: _column(items, name).array for name in names}) for items in (self.train, self.valid)
+        )
+        return self.label_from_lists(train, valid, label_cls=label_cls, **options)
+
+    def label_from_lists(
+        self, train_labels: Any, valid_labels: Any, *, label_cls: type[LabelList] | None = None, **options: Any
+    ) -> LabelledItems:
+        """Label with a list (or Series, or array) for each of the two parts, in the order of their items."""
+        for items, labels, part in ((self.train, train_labels, "training"), (self.valid, valid_labels, "validation")):
+            if len(items) != len(labels):
+                raise DataError(f"each {part} item must have a label; {len(items)} items and {len(labels)} labels")
+        make = label_cls or label_class_for(train_labels)
+        train_y = make(train_labels, **options)
+        valid_y = train_y.new(valid_labels)
+        train_x = self.train.processed()
+        valid_x = self.valid.processed(like=train_x)
+        return LabelledItems(Labelled(train_x, train_y), Labelled(valid_x, valid_y), self.train)
+
+    def label_from_func(
+        self, func: Callable[[Any], Any], *, label_cls: type[LabelList] | None = None, **options: Any
+    ) -> LabelledItems:
+        """Label each item with what `func` makes of it."""
+        train, valid = ([func(item) for item in part.items] for part in (self.train, self.valid))
+        return self.label_from_lists(train, valid, label_cls=label_cls, **options)
+
+    def label_from_re(self, pattern: str, *, label_cls: type[LabelList] | None = None, **options: Any) -> LabelledItems:
+        """Label each item with the first group of a regular expression that is found in it, a path written with /."""
+        search = re.compile(pattern).search
+
+        def label(item: Any) -> str:
+            text = item.as_posix() if isinstance(item, Path) else str(item)
+            found = search(text)
+            if found is None:
+                raise DataError(f"the pattern {pattern!r} must be found in each item; it is not in {text!r}")
+            return found.group(1)
+
+        return self.label_from_func(label, label_cls=label_cls, **options)
+
+    def label_from_folder(self, *, label_cls: type[LabelList] | None = None, **options: Any) -> LabelledItems:
+        """Label each item, a path, with the name of the folder that it lies in."""
+        return self.label_from_func(lambda item: Path(item).parent.name, label_cls=label_cls, **options)
+
+
+class Labelled:
+    """A dataset: items `x` and their labels `y`; `dataset[i]` is the pair of both."""
+
+    def __init__(self, x: Any, y: LabelList) -> None:
+        self.x = x
+        self.y = y
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, position: int) -> tuple[Any, Any]:
+        return self.x[position], self.y[position]
+
+    def __getattr__(self, name: str) -> Any:
+        # What the items know, such as cont_names, is asked of the dataset in the lesson. `x` itself is asked for
+        # here only while a copy is being made, before there is one.
+        if name == "x" or name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.x, name)
+
+    def __repr__(self) -> str:
+        return f"{len(self):,} × ({self.x!r}, {self.y!r})"
+
+
+class LabelledItems:
+    """Labelled training and validation items: one step from a DataBunch."""
+
+    def __init__(self, train: Labelled, valid: Labelled, source: ItemList) -> None:
+        self.train = train
+        self.valid = valid
+        self.source = source
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}: train {self.train!r}; valid {self.valid!r}"
+
+    def databunch(self, bs: int = 64, **options: Any) -> Any:
+        """Batches of `bs` items for training; the options are those of the kind of data's own DataBunch."""
+        return self.source.bunch_class.create(self.train, self.valid, path=self.source.path, bs=bs, **options)
+
+
+def _positions(valid_idx: Iterable[int], n: int) -> NDArray[np.intp]:
+    rows = np.asarray(list(valid_idx) if not isinstance(valid_idx, (np.ndarray, pd.Series)) else valid_idx)
+    if rows.size == 0:
+        return np.empty(0, np.intp)
+    if rows.dtype.kind not in "iu" or rows.ndim != 1:
+        raise DataError(f"valid_idx must be positions of items, whole numbers; {rows.dtype} values arrived")
+    if rows.min() < 0 or rows.max() >= n:
+        wrong = rows[(rows < 0) | (rows >= n)][0]
+        raise DataError(f"valid_idx must be positions from 0 to {n - 1}; {wrong} arrived")
+    return np.unique(rows).astype(np.intp)
+
+
+def _column(items: ItemList, name: str) -> pd.Series:
+    if items.frame is None:
+        raise DataError(f"column {name!r} was asked for, but these items come from no table: label them otherwise")
+    count = list(items.frame.columns).count(name)
+    if count != 1:
+        there = "there more than once" if count else "missing"
+        raise DataError(f"{name!r} must be a column of the frame; it is {there}: add, rename or drop columns")
+    return items.frame[name]

@@ -1,0 +1,374 @@
+"""Labels as a model is trained on them: classes (one or several an item) and numbers."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from handlens.errors import ArtifactError, DataError
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+class LabelList(ABC):
+    """Labels of a list of items, encoded as the training labels taught.
+
+    Attributes:
+        names: what each target is called: the columns they came from, or "label".
+        data: the encoded labels, a tensor with a row an item.
+        c: how many numbers a model has to put out for an item.
+        classes: the classes in the order of their codes; None where labels are numbers.
+        loss_func: the loss that fits these labels: (outputs [B, c], targets [B] or [B, c]) → mean over the batch.
+    """
+
+    names: list[str]
+    data: Tensor
+    c: int
+    classes: list[Any] | None = None
+    loss_func: Loss
+
+    @abstractmethod
+    def __init__(self, values: Any, **options: Any) -> None:
+        """From the labels of the training items."""
+
+    def new(self, values: Any) -> Self:
+        """Labels of other items, encoded as these are."""
+        other = copy.copy(self)
+        other.data = self._encode(_table(values))
+        return other
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__} of {', '.join(self.names)}"
+
+    def __getitem__(self, position: int) -> Any:
+        return self.decode(self.data[position : position + 1] if position >= 0 else self.data[position:][:1])[0]
+
+    @abstractmethod
+    def _encode(self, table: pd.DataFrame) -> Tensor:
+        """Labels in a person's terms, a column a target, as `data` holds them; raises DataError."""
+
+    @abstractmethod
+    def blank(self, n: int) -> Self:
+        """n items without a label, encoded so that losses and metrics of them are nan."""
+
+    def _filled(self, n: int, value: float) -> Self:
+        other = copy.copy(self)
+        other.data = self.data.new_full((n, *self.data.shape[1:]), value)
+        return other
+
+    @abstractmethod
+    def decode(self, data: Tensor) -> list[Any]:
+        """Encoded labels in a person's terms."""
+
+    @abstractmethod
+    def activate(self, outputs: Tensor) -> Tensor:
+        """A model's raw outputs [B, c] as predictions: probabilities of classes, or numbers on the scale of `data`."""
+
+    @abstractmethod
+    def decide(self, predictions: Tensor) -> Tensor:
+        """Predictions, as `activate` gives them, as the encoded label that they speak for."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """All but the data, as plain JSON: {"kind": class name, …}."""
+
+    @staticmethod
+    def from_state(state: dict[str, Any]) -> LabelList:
+        """An empty list that encodes as the one whose `state()` this is; raises ArtifactError if it is none."""
+        kinds: dict[str, type[LabelList]] = {
+            kind.__name__: kind for kind in (CategoryList, MultiCategoryList, FloatList)
+        }
+        try:
+            labels = object.__new__(kinds[state["kind"]])
+            labels._restore(state)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ArtifactError(f"the saved labels are damaged ({error!r}); save the model again") from error
+        return labels
+
+    @abstractmethod
+    def _restore(self, state: dict[str, Any]) -> None:
+        """Set every attribute from a state; may raise KeyError, TypeError or ValueError."""
+
+
+class Category(NamedTuple):
+    """One class: its name, and its code as `int(category)`."""
+
+    name: Any
+    code: int
+
+    def __int__(self) -> int:
+        return self.code
+
+    def __str__(self) -> str:
+        return str(self.name)
+
+    def __repr__(self) -> str:
+        return f"Category {self.name}"
+
+
+class CategoryList(LabelList):
+    """Each item has one class; a model puts out a score a class and is trained with cross-entropy.
+
+    Args:
+        values: text, whole numbers or booleans, one an item, none missing.
+        classes: all classes in the order of their codes; the distinct values, sorted, unless given. Categories of
+            a pandas column keep their own order.
+
+    Raises:
+        DataError: a label is missing, or is none of the classes of the training items.
+    """
+
+    def __init__(self, values: Any, *, classes: Sequence[Any] | None = None) -> None:
+        table = _table(values)
+        if table.shape[1] != 1:
+            raise DataError(
+                f"an item has one class in a CategoryList; columns {list(table.columns)} arrived. "
+                "Give one, or label_cls=MultiCategoryList or FloatList for several targets"
+            )
+        self.names = [str(name) for name in table.columns]
+        self.classes = _classes_of(table.iloc[:, 0], self.names[0]) if classes is None else list(classes)
+        self.c = len(self.classes)
+        self.data = self._encode(table)
+
+    loss_func = staticmethod(F.cross_entropy)
+
+    def _encode(self, table: pd.DataFrame) -> Tensor:
+        column, name = table.iloc[:, 0], self.names[0]
+        _refuse_missing(column.isna().to_numpy(), name)
+        classes: Any = np.empty(self.c, object)
+        classes[:] = self.classes
+        codes = pd.Index(classes).get_indexer(pd.Index(column.astype(object)))
+        unknown = np.flatnonzero(codes < 0)
+        if len(unknown):
+            [odd] = column.iloc[unknown[:1]].tolist()
+            raise DataError(
+                f"the labels of {name!r} must be classes of the training items; {len(unknown)} are not, such as "
+                f"{odd!r}. Split otherwise, drop these rows, or give all classes: classes=[…]"
+            )
+        return torch.from_numpy(codes.astype(np.int64))
+
+    def blank(self, n: int) -> Self:
+        return self._filled(n, -100)  # the code that cross-entropy leaves out
+
+    def decode(self, data: Tensor) -> list[Category]:
+        classes = self.classes or []
+        return [Category(classes[code], code) for code in data.tolist()]
+
+    def activate(self, outputs: Tensor) -> Tensor:
+        return outputs.softmax(-1)
+
+    def decide(self, predictions: Tensor) -> Tensor:
+        return predictions.argmax(-1)
+
+    def state(self) -> dict[str, Any]:
+        return {"kind": "CategoryList", "names": self.names, "classes": self.classes}
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self.names, self.classes = list(state["names"]), list(state["classes"])
+        self.c, self.data = len(self.classes), torch.empty(0, dtype=torch.int64)
+
+
+class MultiCategoryList(LabelList):
+    """Each item has any number of classes; a model puts out a score a class, trained with binary cross-entropy.
+
+    Args:
+        values: a column a class, True or False (or 1 and 0) where an item has it.
+
+    Raises:
+        DataError: a column holds anything else.
+    """
+
+    def __init__(self, values: Any) -> None:
+        table = _table(values)
+        self.classes = self.names = [str(name) for name in table.columns]
+        self.c = len(self.classes)
+        self.data = self._encode(table)
+
+    loss_func = staticmethod(F.binary_cross_entropy_with_logits)
+
+    def _encode(self, table: pd.DataFrame) -> Tensor:
+        for name in table.columns:
+            if not table[name].isin([True, False]).all():
+                raise DataError(f"the label column {name!r} must hold True or False (or 1 and 0) in every row")
+        return torch.from_numpy(table.to_numpy(bool).astype(np.float32))
+
+    def blank(self, n: int) -> Self:
+        return self._filled(n, float("nan"))
+
+    def decode(self, data: Tensor) -> list[list[str]]:
+        return [[name for name, flag in zip(self.names, row, strict=True) if flag] for row in data.tolist()]
+
+    def activate(self, outputs: Tensor) -> Tensor:
+        return outputs.sigmoid()
+
+    def decide(self, predictions: Tensor) -> Tensor:
+        return (predictions >= 0.5).float()
+
+    def state(self) -> dict[str, Any]:
+        return {"kind": "MultiCategoryList", "names": self.names}
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self.classes = self.names = list(state["names"])
+        self.c = len(self.classes)
+        self.data = torch.empty(0, self.c)
+
+
+class FloatList(LabelList):
+    """Each item has a number, or several; a model is trained with the mean squared error.
+
+    Args:
+        values: finite numbers, one an item, or a column a target.
+        log: train on the natural logarithm of the numbers, which must be above 0 then: errors count in proportion
+            to the number, as in exp_rmspe. `data` and predictions are logarithms; `decode`, `predict` and
+            `dataset.y[i]` give numbers on the scale they came in.
+
+    Raises:
+        DataError: a number is missing or infinite, or not above 0 with `log`.
+    """
+
+    def __init__(self, values: Any, *, log: bool = False) -> None:
+        table = _table(values)
+        self.names = [str(name) for name in table.columns]
+        self.log = log
+        self.c = len(self.names)
+        self.data = self._encode(table)
+
+    @staticmethod
+    def loss_func(outputs: Tensor, targets: Tensor) -> Tensor:
+        return F.mse_loss(outputs.view_as(targets), targets)
+
+    def _encode(self, table: pd.DataFrame) -> Tensor:
+        columns = [_finite(table[name], str(name)) for name in table.columns]
+        if self.log:
+            columns = [_log(values, name) for values, name in zip(columns, self.names, strict=True)]
+        values = np.stack(columns, 1).astype(np.float32)
+        return torch.from_numpy(values[:, 0].copy() if self.c == 1 else values)
+
+    def blank(self, n: int) -> Self:
+        return self._filled(n, float("nan"))
+
+    def decode(self, data: Tensor) -> list[Any]:
+        numbers = data.double()
+        return (numbers.exp() if self.log else numbers).tolist()
+
+    def activate(self, outputs: Tensor) -> Tensor:
+        return outputs.flatten() if self.c == 1 else outputs
+
+    def decide(self, predictions: Tensor) -> Tensor:
+        return predictions
+
+    def state(self) -> dict[str, Any]:
+        return {"kind": "FloatList", "names": self.names, "log": self.log}
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self.names, self.log = list(state["names"]), bool(state["log"])
+        self.c = len(self.names)
+        self.data = torch.empty(0) if self.c == 1 else torch.empty(0, self.c)
+
+
+def label_class_for(values: Any) -> type[LabelList]:
+    """The class of labels that values are taken for: floats are numbers to predict, the rest classes.
+
+    Several columns are FloatList if all hold floats, and MultiCategoryList if all hold booleans; DataError otherwise.
+    """
+    table = _table(values)
+    kinds = {"f" if _is_float(table[name]) else table[name].dtype.kind for name in table.columns}
+    if kinds == {"f"}:
+        return FloatList
+    if table.shape[1] == 1:
+        return CategoryList
+    if kinds == {"b"}:
+        return MultiCategoryList
+    raise DataError(
+        f"columns {list(table.columns)} must all be floats or all booleans to be taken as targets together; "
+        "say what they are: label_cls=FloatList or label_cls=MultiCategoryList"
+    )
+
+
+def _is_float(column: pd.Series) -> bool:
+    if column.dtype == object:
+        return pd.api.types.infer_dtype(column, skipna=True) == "floating"
+    return bool(pd.api.types.is_float_dtype(column.dtype))
+
+
+def _table(values: Any) -> pd.DataFrame:
+    """Labels as a table with a column a target, whatever list, array, Series or frame they came as."""
+    if isinstance(values, pd.DataFrame):
+        return values
+    if isinstance(values, pd.Series):
+        return values.to_frame("label" if values.name is None else values.name)
+    if isinstance(values, Tensor):
+        values = values.numpy()
+    table = pd.DataFrame(values) if len(values) else pd.DataFrame({"label": []}, dtype=float)
+    table.columns = pd.Index(["label"] if table.shape[1] == 1 else [f"label_{i}" for i in range(table.shape[1])])
+    return table
+
+
+def _classes_of(column: pd.Series, name: str) -> list[Any]:
+    _refuse_missing(column.isna().to_numpy(), name)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        found = column.cat.remove_unused_categories().cat.categories
+        classes = found.tolist()
+    else:
+        classes = list(pd.unique(column.astype(object)))
+        try:
+            classes.sort()
+        except TypeError:  # text among numbers
+            classes.sort(key=lambda value: (type(value).__name__, value))
+    classes = [value.item() if isinstance(value, np.generic) else value for value in classes]
+    odd = [value for value in classes if not isinstance(value, (str, int, float))]
+    if odd:
+        raise DataError(
+            f"the classes of {name!r} must be text, numbers or booleans; {type(odd[0]).__name__} values arrived. "
+            f"Convert them: df[{name!r}] = df[{name!r}].astype(str)"
+        )
+    return classes
+
+
+def _refuse_missing(missing: np.ndarray, name: str) -> None:
+    rows = np.flatnonzero(missing)
+    if len(rows):
+        raise DataError(
+            f"each item must have a label; {len(rows)} of {len(missing)} are missing in {name!r}, the first at "
+            f"position {rows[0]}. Drop these rows: df = df[df[{name!r}].notna()]"
+        )
+
+
+def _finite(column: pd.Series, name: str) -> np.ndarray:
+    try:
+        values = column.to_numpy(np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"the target {name!r} must hold numbers; it holds {column.dtype} values: leave label_cls out to "
+            f"predict classes, or convert it: pd.to_numeric(df[{name!r}])"
+        ) from error
+    _refuse_missing(np.isnan(values), name)
+    limit = np.finfo(np.float32).max
+    infinite = np.flatnonzero(np.abs(values) > limit)
+    if len(infinite):
+        raise DataError(
+            f"the target {name!r} must hold finite numbers; {len(infinite)} of {len(values)} are not (or are beyond "
+            f"{limit:.1e}), the first at position {infinite[0]}: drop or correct these rows"
+        )
+    return values
+
+
+def _log(values: np.ndarray, name: str) -> np.ndarray:
+    wrong = np.flatnonzero(values <= 0)
+    if len(wrong):
+        raise DataError(
+            f"log=True needs targets above 0; {len(wrong)} of {len(values)} in {name!r} are not, the first, "
+            f"{values[wrong[0]]:g}, at position {wrong[0]}. Drop them, df = df[df[{name!r}] > 0], or leave log out"
+        )
+    return np.log(values)

@@ -1,0 +1,464 @@
+"""Learner: data and a model together; trains it, finds a learning rate, validates, predicts, saves and loads."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from handlens.core.artifact import load_artifact, save_artifact
+from handlens.core.bunch import DataBunch
+from handlens.core.callbacks import EPOCH_EVENTS, EVENTS, Callback, StopTraining, StopWhenWorse
+from handlens.core.labels import Loss
+from handlens.core.loaders import Loader
+from handlens.core.metrics import Metric
+from handlens.core.optimizer import AdamW, MakeOptimizer, Optimizer, freeze
+from handlens.core.progress import ProgressTable
+from handlens.core.recorder import Recorder
+from handlens.core.schedule import (
+    Rates,
+    Schedule,
+    constant,
+    exponential,
+    group_rates,
+    one_cycle,
+    suggest_rate,
+)
+from handlens.core.summary import Summary, summarize
+from handlens.errors import DataError, TrainingError, WeightsError
+
+WEIGHTS = "weights"
+LOOK_EVERY = 50  # steps between two looks at the loss, each of which waits for the device
+
+PRECISIONS = ("fp32", "bf16")
+
+
+@dataclass
+class Run:
+    """The state of a training run, as callbacks see it; epochs and steps count from 0 over the whole run."""
+
+    epochs: int
+    schedule: Schedule
+    wd: float
+    epoch: int = 0
+    step: int = 0
+    inputs: Any = None
+    targets: Any = None
+    outputs: Any = None
+    loss: Any = None
+    complete: bool = False  # whether it came to its end, or a callback ended it in good order
+
+
+class Prediction(NamedTuple):
+    """What a model says of one item: a label in a person's terms, and the numbers behind it.
+
+    `values` are probabilities [classes], or numbers [targets] on the scale that the model is trained on.
+    """
+
+    label: Any
+    values: Tensor
+
+
+class Learner:
+    """A model and the data it learns from.
+
+    Args:
+        data: the data; may be replaced later, `learn.data = data`.
+        model: takes a batch's inputs and puts out [B, data.c] numbers; it is moved to the data's device.
+        loss_func: (outputs, targets) → mean over the batch; that of the labels unless given.
+        metrics: one metric or several, worked out over the whole validation set after each epoch.
+        layer_groups: parts of the model, first to last, that can be frozen and have rates of their own; the model
+            as one group unless given.
+        opt_func: makes the optimizer; see `Optimizer`.
+        wd: weight decay where a fit does not say.
+        precision: "fp32", or "bf16" for automatic mixed precision.
+        callbacks: take part in every fit.
+        path: the folder for models/ and exports; the data's unless given.
+    """
+
+    def __init__(
+        self,
+        data: DataBunch,
+        model: nn.Module,
+        *,
+        loss_func: Loss | None = None,
+        metrics: Metric | Sequence[Metric] = (),
+        layer_groups: Sequence[nn.Module] | None = None,
+        opt_func: MakeOptimizer = AdamW,
+        wd: float = 0.01,
+        precision: str = "fp32",
+        callbacks: Sequence[Callback] = (),
+        path: Path | str | None = None,
+    ) -> None:
+        self.model = model
+        self.data = data
+        self.loss_func: Loss = loss_func or data.y.loss_func
+        self.metrics: list[Metric] = [metrics] if callable(metrics) else list(metrics)
+        self.layer_groups = list(layer_groups) if layer_groups is not None else [model]
+        self.opt_func = opt_func
+        self.wd = wd
+        self.precision = precision
+        self.callbacks = list(callbacks)
+        self.path = Path(path) if path is not None else data.path
+        self.recorder = Recorder(self._columns())
+        self.optimizer: Optimizer
+        """The optimizer of the run at hand."""
+        self.run: Run
+        """The state of the run at hand, or of the latest."""
+
+    @property
+    def data(self) -> DataBunch:
+        return self._data
+
+    @data.setter
+    def data(self, data: DataBunch) -> None:
+        self._data = data
+        self.model.to(data.device)
+
+    @property
+    def precision(self) -> str:
+        """What matrices are multiplied in: fp32 or bf16; parameters, norms and losses stay fp32."""
+        return self._precision
+
+    @precision.setter
+    def precision(self, precision: str) -> None:
+        if precision not in PRECISIONS:
+            raise TrainingError(f"precision must be one of {', '.join(PRECISIONS)}; {precision!r} arrived")
+        self._precision = precision
+
+    # Training
+
+    def fit(
+        self,
+        epochs: int,
+        lr: Rates = 1e-3,
+        *,
+        wd: float | None = None,
+        callbacks: Sequence[Callback] = (),
+        seed: int | None = None,
+    ) -> None:
+        """Train for so many epochs at a constant learning rate; arguments as in `fit_one_cycle`."""
+        rates = group_rates(lr, len(self.layer_groups))
+        self._fit(epochs, constant(self._steps(epochs), rates), wd, callbacks, seed)
+
+    def fit_one_cycle(
+        self,
+        epochs: int,
+        max_lr: Rates = 3e-3,
+        *,
+        wd: float | None = None,
+        pct_start: float = 0.3,
+        div_factor: float = 25.0,
+        moms: tuple[float, float] = (0.95, 0.85),
+        callbacks: Sequence[Callback] = (),
+        seed: int | None = None,
+    ) -> None:
+        """Train for so many epochs by the 1cycle policy; prints the losses and metrics of each epoch.
+
+        Args:
+            max_lr: the largest learning rate; `slice(a, b)` gives layer groups rates of their own, see `group_rates`.
+            wd: weight decay; the learner's unless given.
+            pct_start, div_factor, moms: as in `one_cycle`.
+            callbacks: take part in this fit, after those of the learner.
+            seed: makes the order of the rows and dropout repeatable (`torch.manual_seed`).
+
+        Each fit starts with a new optimizer. After an error or an interruption (Ctrl-C, a notebook's stop button)
+        the model keeps what it has learned so far and the learner can be used as ever.
+
+        Raises:
+            TrainingError: the loss is no longer a number, or the arguments or data do not allow training.
+        """
+        rates = group_rates(max_lr, len(self.layer_groups))
+        schedule = one_cycle(self._steps(epochs), rates, pct_start=pct_start, div_factor=div_factor, moms=moms)
+        self._fit(epochs, schedule, wd, callbacks, seed)
+
+    def lr_find(
+        self,
+        start_lr: Rates = 1e-7,
+        end_lr: Rates = 10.0,
+        *,
+        num_it: int = 100,
+        wd: float | None = None,
+        seed: int | None = None,
+    ) -> float:
+        """Train for up to `num_it` batches with a growing learning rate, and suggest one; the model stays as it is.
+
+        Stops when the smoothed loss is four times its lowest. `learn.recorder.plot()` shows the losses. Returns the
+        suggested rate (of the last layer group), see `suggest_rate`.
+        """
+        n = len(self.layer_groups)
+        schedule = exponential(num_it, group_rates(start_lr, n), group_rates(end_lr, n))
+        before = {name: value.clone() for name, value in self.model.state_dict().items()}
+        run = Run(math.ceil(num_it / self._steps(1)), schedule, self.wd if wd is None else wd)
+        # What happens to a batch belongs to the search; what happens to epochs and files does not.
+        events = {event: [] if event in EPOCH_EVENTS else calls for event, calls in _events(self.callbacks).items()}
+        events["after_step"] = [*events["after_step"], StopWhenWorse(num_it).after_step]
+        try:
+            with self._training(run, seed):
+                for _ in range(run.epochs):
+                    self._train_epoch(run, events)
+        except StopTraining:
+            pass
+        finally:
+            self.model.load_state_dict(before)
+        losses = self.recorder.losses
+        losses = losses[: int(np.isfinite(losses).cumprod().sum())]
+        rate = suggest_rate(schedule.rates[: len(losses), -1], losses)
+        self.recorder.suggestion = rate
+        print(f"suggested learning rate: {rate:.1e}; learn.recorder.plot() shows the losses")
+        return rate
+
+    def _fit(
+        self, epochs: int, schedule: Schedule, wd: float | None, callbacks: Sequence[Callback], seed: int | None
+    ) -> None:
+        run = Run(epochs, schedule, self.wd if wd is None else wd)
+        events = _events([*self.callbacks, *callbacks])
+        with self._training(run, seed):
+            progress = ProgressTable(self.recorder.columns, epochs)
+            try:
+                self._call(events["before_fit"])
+                while run.epoch < epochs:
+                    progress.start_epoch()
+                    self._train_epoch(run, events, progress)
+                    self.recorder.epoch(self._validation_row())
+                    progress.row(run.epoch, self.recorder.row)
+                    self._call(events["after_epoch"])
+                    run.epoch += 1
+                run.complete = True
+            except StopTraining:
+                run.complete = True
+            finally:
+                progress.close()
+                self._call(events["after_fit"])
+
+    @contextlib.contextmanager
+    def _training(self, run: Run, seed: int | None) -> Iterator[None]:
+        """The optimizer and the recorder of a run; leaves the learner usable however the run ends."""
+        self._check_batches()
+        self.run = run
+        if seed is not None:
+            torch.manual_seed(seed)
+        self.recorder = Recorder(self._columns())
+        self.recorder.start(run.schedule, self.data.device)
+        self.optimizer = Optimizer(self.layer_groups, opt_func=self.opt_func, wd=run.wd)
+        try:
+            yield
+        finally:
+            self.optimizer.release()
+            self.model.eval()
+
+    def _train_epoch(self, run: Run, events: Events, progress: ProgressTable | None = None) -> None:
+        model, loss_func, optimizer, recorder = self.model, self.loss_func, self.optimizer, self.recorder
+        rates, momenta = run.schedule.rates.tolist(), run.schedule.momenta.tolist()
+        total = len(self.data.train_dl)
+        model.train()
+        self._call(events["before_epoch"])
+        for done, (run.inputs, run.targets) in enumerate(self.data.train_dl, 1):
+            self._call(events["before_batch"])
+            optimizer.set(rates[run.step], momenta[run.step])
+            with self._autocast():
+                run.outputs = _apply(model, run.inputs)
+                run.loss = loss_func(run.outputs, run.targets)
+            self._call(events["after_loss"])
+            run.loss.backward()
+            self._call(events["after_backward"])
+            optimizer.step()
+            optimizer.zero_grad()
+            recorder.step(run.loss.detach())
+            run.step += 1
+            self._call(events["after_step"])
+            if done % LOOK_EVERY == 0 or done == total:
+                loss = _finite_loss(run)
+                if progress:
+                    progress.batch(run.epoch, done, total, loss)
+
+    def _call(self, handlers: Sequence[Handler]) -> None:
+        for handle in handlers:
+            handle(self)
+
+    def _autocast(self) -> contextlib.AbstractContextManager[Any]:
+        if self.precision == "fp32":
+            return _NO_CONTEXT
+        return torch.autocast(self.data.device.type, torch.bfloat16)
+
+    def _steps(self, epochs: int) -> int:
+        if not isinstance(epochs, int) or epochs < 1:
+            raise TrainingError(f"the number of epochs must be a whole number, 1 or more; {epochs!r} arrived")
+        if not len(self.data.train_dl):
+            raise TrainingError("these data have no training items, only what it takes to predict: set learn.data")
+        return epochs * len(self.data.train_dl)
+
+    def _check_batches(self) -> None:
+        norms = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in self.model.modules())
+        if norms and min(self.data.train_dl.sizes) < 2:
+            raise TrainingError(
+                "batch norm needs batches of two items or more; there are training batches of one: "
+                "give more items, or databunch(bs=64)"
+            )
+
+    def _columns(self) -> list[str]:
+        if not len(self.data.valid_dl):
+            return ["train_loss"]
+        return ["train_loss", "valid_loss", *(metric.__name__ for metric in self.metrics)]
+
+    def _validation_row(self) -> dict[str, float]:
+        row = {"train_loss": float(self.recorder.smoothed[-1])}
+        if len(self.data.valid_dl):
+            row |= dict(zip(self.recorder.columns[1:], self.validate(), strict=True))
+        return row
+
+    # Layer groups
+
+    def freeze_to(self, n: int) -> None:
+        """Train only the layer groups from position n on, and norm layers everywhere; −1 is the last group."""
+        freeze(self.layer_groups, n)
+
+    def freeze(self) -> None:
+        """Train only the last layer group, and norm layers everywhere."""
+        self.freeze_to(-1)
+
+    def unfreeze(self) -> None:
+        """Train every layer group."""
+        self.freeze_to(0)
+
+    # What the model makes of data
+
+    def validate(self, dl: Loader | None = None) -> list[float]:
+        """The loss and each metric over the whole of the validation data, or of another loader's.
+
+        Raises DataError if nothing was held out.
+        """
+        outputs, targets, loss = self._run_over(self._filled(dl or self.data.valid_dl))
+        predictions = self.data.y.activate(outputs)
+        return [loss, *(float(metric(predictions, targets)) for metric in self.metrics)]
+
+    def get_preds(self, ds_type: str = "valid", *, dl: Loader | None = None) -> tuple[Tensor, Tensor]:
+        """Predictions and targets of "train", "valid" or "test" data, or of another loader's, in the items' order.
+
+        Predictions are probabilities [N, classes], or numbers [N] or [N, targets] on the scale that the model is
+        trained on; `learn.data.y.decode` gives those in a person's terms. Both are on the CPU.
+        """
+        outputs, targets, _ = self._run_over(self._filled(dl or self.data.dl(ds_type).in_order()))
+        return self.data.y.activate(outputs), targets
+
+    def predict(self, item: Any) -> Prediction:
+        """The label of one item in a person's terms, and the probabilities or numbers behind it."""
+        inputs, _ = self.data.one_item(item)
+        y = self.data.y
+        values = y.activate(self._outputs(inputs).float().cpu())
+        return Prediction(y.decode(y.decide(values))[0], values[0])
+
+    def _outputs(self, inputs: Any) -> Tensor:
+        if self.model.training:
+            self.model.eval()
+        with torch.inference_mode(), self._autocast():
+            return _apply(self.model, inputs)
+
+    def _run_over(self, dl: Loader) -> tuple[Tensor, Tensor, float]:
+        """Outputs and targets, on the CPU, and the mean of the loss over all items."""
+        self.model.eval()
+        outputs, targets, losses, sizes = [], [], [], []
+        for inputs, wanted in dl:
+            output = self._outputs(inputs).float()
+            with torch.inference_mode():
+                losses.append(self.loss_func(output, wanted))
+            sizes.append(len(wanted))
+            outputs.append(output.cpu())
+            targets.append(wanted.cpu())
+        weights = torch.tensor(sizes, dtype=torch.float64)
+        loss = (torch.stack(losses).double().cpu() * weights).sum() / weights.sum()
+        return torch.cat(outputs), torch.cat(targets), float(loss)
+
+    @staticmethod
+    def _filled(dl: Loader) -> Loader:
+        if not len(dl):
+            raise DataError("there are no items to run the model over; hold some out for validation when splitting")
+        return dl
+
+    def summary(self) -> Summary:
+        """The layers in the order in which they are used: kind, output shape, parameters, and whether they train."""
+        inputs, _ = self.data.one_batch()
+        return summarize(self.model, lambda: self._outputs(inputs))
+
+    # Files
+
+    def model_path(self, name: str) -> Path:
+        """The folder that `save(name)` writes."""
+        return self.path / "models" / name
+
+    def save(self, name: str) -> Path:
+        """Write the model's parameters and running statistics to models/`name` below the learner's path.
+
+        That is enough to `load` them into the same model again; `export` writes all it takes to predict.
+        """
+        folder = self.model_path(name)
+        save_artifact(folder, WEIGHTS, {"model": type(self.model).__name__}, self.model.state_dict())
+        return folder
+
+    def load(self, name: str) -> Self:
+        """Take up what `save(name)` wrote, and return the learner; runs no code from the files.
+
+        Raises ArtifactError if it is not that or is damaged, and WeightsError if it is of another model.
+        """
+        _, tensors = load_artifact(self.model_path(name), WEIGHTS)
+        try:
+            self.model.load_state_dict(tensors)
+        except RuntimeError as error:
+            raise WeightsError(f"{self.model_path(name)} holds the weights of another model: {error}") from error
+        return self
+
+    def export_onnx(self, name: str = "learner.onnx") -> Path:
+        """Write the network as an ONNX file below the learner's path, checked to compute the same as here.
+
+        It takes batches of any size of what `data.one_batch()` gives, preprocessed, and puts out the raw outputs
+        [B, data.c]: scores of classes before softmax, or numbers on the scale that the model is trained on. Its
+        metadata say under "handlens", as JSON, how inputs are made and outputs are read.
+
+        Raises ExportError if ONNX's packages are missing, the model cannot be written or the outputs differ, and
+        DataError if there are no items to compare the outputs on.
+        """
+        from handlens.core.onnx import export_onnx
+
+        parts = [dl for dl in (self.data.valid_dl, self.data.test_dl, self.data.train_dl) if dl is not None and len(dl)]
+        if not parts:
+            raise DataError("an ONNX file is checked on items, and these data have none; set learn.data, or add_test")
+        inputs, _ = next(iter(parts[0]))
+        export_onnx(self.model, inputs, self.path / name, self._about())
+        return self.path / name
+
+    def _about(self) -> dict[str, Any]:
+        """How predictions are read, as plain JSON."""
+        return {"labels": self.data.y.state()}
+
+
+Handler = Callable[[Learner], None]
+Events = Mapping[str, Sequence[Handler]]
+
+_NO_CONTEXT = contextlib.nullcontext()
+
+
+def _events(callbacks: Iterable[Callback]) -> dict[str, list[Handler]]:
+    """For each event the methods that want it."""
+    found = [callback.handlers() for callback in callbacks]
+    return {event: [handlers[event] for handlers in found if event in handlers] for event in EVENTS}
+
+
+def _apply(model: nn.Module, inputs: Any) -> Any:
+    return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
+
+
+def _finite_loss(run: Run) -> float:
+    loss = float(run.loss.detach())
+    if not math.isfinite(loss):
+        raise TrainingError(
+            f"the loss became {loss} by step {run.step} (epoch {run.epoch + 1}): the learning rate is too high, or the "
+            "inputs are far from normalised; lower max_lr (see learn.lr_find()), or add GradientClipping"
+        )
+    return loss

@@ -1,0 +1,172 @@
+"""Batches: from tensors that are in memory as a whole, or from items one at a time."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from handlens.errors import DataError
+
+Batch = tuple[Any, Tensor]
+"""Inputs (a tensor, or a tuple of those that a model takes) and targets, on the device, a row an item."""
+
+GATHERED = 16384
+"""Rows copied in shuffled order at once: one call for hundreds of small batches, and little memory."""
+
+
+class Loader(Protocol):
+    """What a DataBunch takes for each of its parts."""
+
+    dataset: Any
+    sizes: list[int]
+    """How many items each batch of an epoch has."""
+
+    def __len__(self) -> int:
+        """How many batches an epoch has."""
+
+    def __iter__(self) -> Iterator[Batch]: ...
+
+    def in_order(self) -> Loader:
+        """The same batches in the order of the dataset, whether this one shuffles or not."""
+
+
+def batch_sizes(n: int, bs: int) -> list[int]:
+    """Sizes of the batches of n rows: `bs` each and the rest in a last one; a rest of one row joins the one before.
+
+    Batch norm cannot train on a single row, and leaving that row out would be silent.
+    """
+    sizes = [bs] * (n // bs) + ([n % bs] if n % bs else [])
+    if len(sizes) > 1 and sizes[-1] == 1 and bs > 1:
+        sizes[-2:] = [bs + 1]
+    return sizes
+
+
+class TensorLoader:
+    """Batches of a dataset that is in memory as tensors; gives views, and copies only to shuffle.
+
+    Args:
+        dataset: what the batches are of.
+        inputs: tensors with a row an item; the batch's inputs are a tuple of their rows.
+        targets: a tensor with a row an item.
+        bs: rows a batch; see `batch_sizes` for the last.
+        shuffle: a new order in each epoch, drawn from torch's own random numbers (`torch.manual_seed`).
+        device: where the tensors are moved to, once.
+
+    Raises:
+        DataError: `bs` is not 1 or more.
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        inputs: tuple[Tensor, ...],
+        targets: Tensor,
+        *,
+        bs: int,
+        device: torch.device,
+        shuffle: bool = False,
+    ) -> None:
+        if not isinstance(bs, int) or isinstance(bs, bool) or bs < 1:
+            raise DataError(f"bs must be a whole number of rows, 1 or more; {bs!r} arrived")
+        self.dataset = dataset
+        self.bs = bs
+        self.shuffle = shuffle
+        self.tensors = tuple(tensor.to(device) for tensor in (*inputs, targets))
+        self.sizes = batch_sizes(len(targets), bs)
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def in_order(self) -> TensorLoader:
+        same = copy.copy(self)
+        same.shuffle = False
+        return same
+
+    def __iter__(self) -> Iterator[Batch]:
+        n = len(self.tensors[0])
+        order = torch.randperm(n, device=self.tensors[0].device) if self.shuffle else None
+        together = max(1, GATHERED // self.bs)
+        start = 0
+        for first in range(0, len(self.sizes), together):
+            sizes = self.sizes[first : first + together]
+            stop = start + sum(sizes)
+            if order is None:
+                rows = [tensor[start:stop] for tensor in self.tensors]
+            else:
+                rows = [tensor.index_select(0, order[start:stop]) for tensor in self.tensors]
+            for *inputs, targets in zip(*(tensor.split(sizes) for tensor in rows), strict=True):
+                yield tuple(inputs), targets
+            start = stop
+
+
+class ItemLoader:
+    """Batches of a dataset whose items are made one at a time, such as pictures, by torch's DataLoader.
+
+    Args:
+        dataset: `dataset[i]` gives (x, y), where `x.data` is a tensor of the same shape for each item (or x is one),
+            and `dataset.y.data` holds the encoded targets.
+        bs, shuffle, device: as in TensorLoader.
+        num_workers: processes that make items; 0 makes them in this one.
+    """
+
+    def __init__(
+        self, dataset: Any, *, bs: int, device: torch.device, shuffle: bool = False, num_workers: int = 0
+    ) -> None:
+        from torch.utils.data import DataLoader
+
+        self.dataset = dataset
+        self.bs = bs
+        self.device = device
+        self.sizes = batch_sizes(len(dataset), bs)
+        self._loader: DataLoader[Any] = DataLoader(
+            _Pairs(dataset),  # type: ignore[arg-type]  # it has all that a Dataset needs
+            batch_sampler=_Orders(self.sizes, shuffle),
+            num_workers=num_workers,
+            persistent_workers=num_workers > 0,
+            pin_memory=device.type == "cuda",
+        )
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def in_order(self) -> ItemLoader:
+        return ItemLoader(self.dataset, bs=self.bs, device=self.device, num_workers=self._loader.num_workers)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for inputs, targets in self._loader:
+            yield inputs.to(self.device, non_blocking=True), targets.to(self.device, non_blocking=True)
+
+
+class _Orders:
+    """The positions of each batch's items, in a new order for each epoch if they are shuffled."""
+
+    def __init__(self, sizes: list[int], shuffle: bool) -> None:
+        self.sizes = sizes
+        self.shuffle = shuffle
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        n = sum(self.sizes)
+        order = torch.randperm(n) if self.shuffle else torch.arange(n)
+        for rows in order.split(self.sizes):
+            yield rows.tolist()
+
+
+class _Pairs:
+    """A dataset as torch's DataLoader wants it: pairs of tensors."""
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, position: int) -> tuple[Tensor, Tensor]:
+        x = self.dataset[position][0]
+        return x if isinstance(x, Tensor) else x.data, self.dataset.y.data[position]

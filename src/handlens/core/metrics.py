@@ -1,0 +1,149 @@
+"""Metrics: how good predictions are, always worked out over a whole dataset at once.
+
+A metric is any function (predictions, targets) → number. Predictions are what `get_preds` gives: probabilities
+[N, classes] for classes, numbers [N] or [N, targets] otherwise, on the scale that the model is trained on (logarithms
+for `FloatList(log=True)`); targets are the encoded labels. Averages over batches would be another number: a root of a
+mean, a rank or an F1 score is not the average of its parts.
+
+Undefined values (the area under a ROC curve with one class alone) are nan, not 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from handlens.errors import DataError
+
+Metric = Callable[[Tensor, Tensor], float]
+
+HIGHER_IS_BETTER = "higher_is_better"
+
+
+def higher_is_better(metric: Metric) -> Metric:
+    """Mark a metric of which more is better; without the mark less is."""
+    setattr(metric, HIGHER_IS_BETTER, True)
+    return metric
+
+
+def exp_rmspe(preds: Tensor, targets: Tensor) -> float:
+    """The root mean squared percentage error of predicted logarithms: √ mean(((y − ŷ) / y)²), y = exp(target)."""
+    p, y = (np.exp(values) for values in _numbers(preds, targets))
+    return float(np.sqrt(np.mean(((y - p) / y) ** 2)))
+
+
+def mse(preds: Tensor, targets: Tensor) -> float:
+    """The mean squared error."""
+    p, y = _numbers(preds, targets)
+    return float(np.mean((p - y) ** 2))
+
+
+def rmse(preds: Tensor, targets: Tensor) -> float:
+    """The root of the mean squared error."""
+    return float(np.sqrt(mse(preds, targets)))
+
+
+def mae(preds: Tensor, targets: Tensor) -> float:
+    """The mean absolute error."""
+    p, y = _numbers(preds, targets)
+    return float(np.mean(np.abs(p - y)))
+
+
+@higher_is_better
+def r2(preds: Tensor, targets: Tensor) -> float:
+    """The coefficient of determination: 1 is perfect, 0 as good as the mean; several targets are averaged."""
+    from sklearn.metrics import r2_score
+
+    p, y = _numbers(preds, targets)
+    return float(r2_score(y, p)) if len(y) > 1 else float("nan")
+
+
+@higher_is_better
+def accuracy(preds: Tensor, targets: Tensor) -> float:
+    """The share of items whose most probable class is the right one."""
+    p, y = _classes(preds, targets)
+    return float((p.argmax(1) == y).mean())
+
+
+def error_rate(preds: Tensor, targets: Tensor) -> float:
+    """The share of items whose most probable class is a wrong one: 1 − accuracy."""
+    return 1 - accuracy(preds, targets)
+
+
+@higher_is_better
+def accuracy_multi(preds: Tensor, targets: Tensor) -> float:
+    """For items with any number of classes: the share of (item, class) pairs that are right, at probability 0.5."""
+    p, y = _numbers(preds, targets)
+    return float(((p >= 0.5) == (y >= 0.5)).mean())
+
+
+def _second_or_mean(score: Callable[..., Any], preds: Tensor, targets: Tensor) -> float:
+    """scikit-learn's score of the second of two classes, or its mean over more; nan where it is undefined."""
+    p, y = _classes(preds, targets)
+    average = "binary" if p.shape[1] == 2 else "macro"
+    return float(score(y, p.argmax(1), average=average, zero_division=np.nan))
+
+
+@higher_is_better
+def f1(preds: Tensor, targets: Tensor) -> float:
+    """The harmonic mean of precision and recall: of the second of two classes; averaged over more than two."""
+    from sklearn.metrics import f1_score
+
+    return _second_or_mean(f1_score, preds, targets)
+
+
+@higher_is_better
+def precision(preds: Tensor, targets: Tensor) -> float:
+    """The share of items predicted as a class that are of it: the second of two classes; averaged over more."""
+    from sklearn.metrics import precision_score
+
+    return _second_or_mean(precision_score, preds, targets)
+
+
+@higher_is_better
+def recall(preds: Tensor, targets: Tensor) -> float:
+    """The share of items of a class that are predicted as it: the second of two classes; averaged over more."""
+    from sklearn.metrics import recall_score
+
+    return _second_or_mean(recall_score, preds, targets)
+
+
+@higher_is_better
+def roc_auc(preds: Tensor, targets: Tensor) -> float:
+    """The area under the ROC curve: of the second of two classes; each against the rest, averaged, for more.
+
+    It is nan unless every class is among the targets.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    p, y = _classes(preds, targets)
+    if len(np.unique(y)) < p.shape[1]:
+        return float("nan")
+    if p.shape[1] == 2:
+        return float(roc_auc_score(y, p[:, 1]))
+    p = p.astype(np.float64)  # float32 rows add up to 1 too roughly for scikit-learn
+    return float(roc_auc_score(y, p / p.sum(1, keepdims=True), multi_class="ovr"))
+
+
+def _numbers(preds: Tensor, targets: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    p, y = preds.detach().double().cpu().numpy(), targets.detach().double().cpu().numpy()
+    if p.size != y.size:
+        raise DataError(
+            f"this metric compares a prediction with each target; shapes {tuple(p.shape)} and {tuple(y.shape)} "
+            "arrived: use a metric of classes, such as accuracy"
+        )
+    return p.reshape(y.shape), y
+
+
+def _classes(preds: Tensor, targets: Tensor) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    if preds.dim() != 2 or targets.dim() != 1 or targets.is_floating_point():
+        raise DataError(
+            f"this metric needs probabilities [N, classes] and one class an item; predictions of shape "
+            f"{tuple(preds.shape)} and {targets.dtype} targets of shape {tuple(targets.shape)} arrived: "
+            "use a metric of numbers, such as rmse, or accuracy_multi"
+        )
+    return preds.detach().float().cpu().numpy(), targets.detach().cpu().numpy()

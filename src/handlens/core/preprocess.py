@@ -1,0 +1,71 @@
+"""Preprocessors: learn something from the training items once, then do the same to every other item."""
+
+from __future__ import annotations
+
+import copy
+import json
+from abc import ABC, abstractmethod
+from typing import Any, Generic, TypeVar
+
+from handlens.errors import ArtifactError, NotFittedError
+
+Items = TypeVar("Items")
+
+_PLAIN = "a dict of plain JSON (text, finite numbers, booleans, None, lists, dicts with text keys) to be saved"
+
+
+class Preprocessor(ABC, Generic[Items]):
+    """Something fitted once on the training items and replayed, unchanged, on validation, test and single items.
+
+    A preprocessor of one's own writes two methods: `fit` returns what was learned as a dict that JSON can hold
+    exactly (it is saved with the model), and `apply` changes items in place by `self.fitted`, that dict. Fitting
+    again starts afresh; replaying never changes `fitted`.
+    """
+
+    def __init__(self) -> None:
+        self._fitted: dict[str, Any] | None = None
+
+    @abstractmethod
+    def fit(self, items: Items) -> dict[str, Any]:
+        """What the training items teach, as a plain JSON dict; changes neither the items nor the preprocessor."""
+
+    @abstractmethod
+    def apply(self, items: Items) -> None:
+        """Change items in place by what `self.fitted` holds."""
+
+    @property
+    def fitted(self) -> dict[str, Any]:
+        """What `fit` returned; raises NotFittedError before that."""
+        if self._fitted is None:
+            name = type(self).__name__
+            raise NotFittedError(
+                f"{name} must be fitted on the training items before it is replayed; it was not: "
+                f"call it on the training items first, {name.lower()}(train), and then with test=True on others"
+            )
+        return self._fitted
+
+    def __call__(self, items: Items, *, test: bool = False) -> None:
+        """Fit on `items` and change them in place; with `test=True` only replay what was fitted before.
+
+        Raises NotFittedError for `test=True` before any fit. A fit that fails leaves the earlier one as it was.
+        """
+        if not test:
+            self.restore(self.fit(items))
+        _ = self.fitted
+        self.apply(items)
+
+    def state(self) -> dict[str, Any]:
+        """A copy of what was fitted, plain JSON; raises NotFittedError before any fit."""
+        return copy.deepcopy(self.fitted)
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up a state as `state()` gave it; raises ArtifactError if it is not plain JSON."""
+        name = type(self).__name__
+        try:
+            plain = json.loads(json.dumps(state, allow_nan=False))
+        except (TypeError, ValueError) as error:
+            raise ArtifactError(f"{name}.fit must return {_PLAIN}: {error}") from error
+        # What JSON would bring back changed (a tuple, a key that is a number) must not wait for that to be found.
+        if not isinstance(state, dict) or plain != state:
+            raise ArtifactError(f"{name}.fit must return {_PLAIN}; JSON would not bring back what arrived unchanged")
+        self._fitted = plain

@@ -1,0 +1,113 @@
+"""Progress of a training run: the lesson's table, a row an epoch, and a bar for the epoch at hand."""
+
+from __future__ import annotations
+
+import html
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from handlens.core.display import in_notebook, show_html
+
+_OFTEN = 0.2  # seconds between two updates of the bar
+
+
+class ProgressTable:
+    """Prints a header and a row an epoch; a bar below it while there is a terminal or a notebook to show one.
+
+    Args:
+        columns: names of the numbers; an epoch column before them and a time column after them are added.
+        epochs: how many there will be.
+    """
+
+    def __init__(self, columns: Sequence[str], epochs: int) -> None:
+        self.columns = ["epoch", *columns, "time"]
+        self.epochs = epochs
+        self.rows: list[list[str]] = []
+        self._began = time.perf_counter()
+        self._epoch_began = self._began
+        self._shown = 0.0
+        self._view: _Notebook | _Terminal = _Notebook(self) if in_notebook() else _Terminal(self)
+
+    def start_epoch(self) -> None:
+        self._epoch_began = time.perf_counter()
+
+    def batch(self, epoch: int, done: int, total: int, loss: float) -> None:
+        """So many batches of this epoch are done."""
+        now = time.perf_counter()
+        if now - self._shown >= _OFTEN:
+            self._shown = now
+            seconds = now - self._epoch_began
+            left = clock(seconds / done * (total - done))
+            self._view.bar(done / total, f"epoch {epoch + 1}/{self.epochs}  loss {loss:.6f}  {left} left")
+
+    def row(self, epoch: int, values: Mapping[str, float]) -> None:
+        """An epoch is done, with these numbers."""
+        seconds = time.perf_counter() - self._epoch_began
+        self.rows.append([str(epoch + 1), *(f"{value:.6f}" for value in values.values()), clock(seconds)])
+        self._view.row()
+
+    def close(self) -> None:
+        """The run is over, well or not."""
+        self._view.close(f"Total time: {clock(time.perf_counter() - self._began)}")
+
+
+class _Terminal:
+    def __init__(self, table: ProgressTable) -> None:
+        self.table = table
+        self.widths = [
+            max(len(name), 10 if 0 < i < len(table.columns) - 1 else 5) for i, name in enumerate(table.columns)
+        ]
+        self.live = sys.stdout.isatty()
+
+    def bar(self, share: float, text: str) -> None:
+        if self.live:
+            full = int(share * 30)
+            print(f"\r\x1b[2K{'━' * full}{'╌' * (30 - full)} {share:4.0%}  {text}", end="", flush=True)
+
+    def row(self) -> None:
+        self._clear()
+        if len(self.table.rows) == 1:
+            self._line(self.table.columns)
+        self._line(self.table.rows[-1])
+
+    def close(self, total: str) -> None:
+        self._clear()
+        if len(self.table.rows) > 1:
+            print(total, flush=True)
+
+    def _line(self, cells: Sequence[str]) -> None:
+        print("  ".join(cell.ljust(width) for cell, width in zip(cells, self.widths, strict=True)).rstrip(), flush=True)
+
+    def _clear(self) -> None:
+        if self.live:
+            print("\r\x1b[2K", end="")
+
+
+class _Notebook:
+    def __init__(self, table: ProgressTable) -> None:
+        self.table = table
+        self.handle: Any = None
+
+    def bar(self, share: float, text: str) -> None:
+        self._show(f'<progress value="{share:.3f}" max="1"></progress> {html.escape(text)}')
+
+    def row(self) -> None:
+        self._show("")
+
+    def close(self, total: str) -> None:
+        self._show(html.escape(total))
+
+    def _show(self, below: str) -> None:
+        head = "".join(f"<th>{html.escape(name)}</th>" for name in self.table.columns)
+        body = "".join("<tr>" + "".join(f"<td>{c}</td>" for c in row) + "</tr>" for row in self.table.rows)
+        text = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{below}</p>"
+        self.handle = show_html(text, update=self.handle)
+
+
+def clock(seconds: float) -> str:
+    """Seconds as minutes and seconds, 02:49, or hours, 1:02:49."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"

@@ -1,0 +1,166 @@
+"""Recorder: what happened in the latest run, as arrays and as pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from handlens.core.schedule import Schedule, smooth
+from handlens.errors import TrainingError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Floats = NDArray[np.float64]
+
+_ROOM = 1024  # losses to make room for at a time
+
+
+class Recorder:
+    """The losses, rates and epochs of the latest run of a learner; each new run starts it afresh.
+
+    Attributes:
+        columns: the numbers of a row: train_loss (smoothed), valid_loss, and the metrics by name.
+        rows: one dict of these numbers an epoch.
+        suggestion: the learning rate that `lr_find` suggested, if it was the latest run.
+    """
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self.columns = list(columns)
+        self.rows: list[dict[str, float]] = []
+        self.suggestion: float | None = None
+        self._schedule: Schedule | None = None
+        self._losses = torch.empty(0)
+        self._steps = 0
+        self._row_steps: list[int] = []
+
+    def start(self, schedule: Schedule, device: torch.device) -> None:
+        """A run with this schedule begins."""
+        self._schedule = schedule
+        self._losses = torch.empty(min(_ROOM, len(schedule)), device=device)
+
+    def step(self, loss: Tensor) -> None:
+        """A step is done; its loss stays on the device, so that nothing waits for it."""
+        if self._steps == len(self._losses):
+            self._losses = torch.cat([self._losses, torch.empty_like(self._losses)])
+        self._losses[self._steps] = loss
+        self._steps += 1
+
+    def epoch(self, row: dict[str, float]) -> None:
+        """An epoch is done, with these numbers."""
+        self.rows.append(row)
+        self._row_steps.append(self._steps)
+
+    @property
+    def row(self) -> dict[str, float]:
+        """The numbers of the latest epoch."""
+        if not self.rows:
+            raise TrainingError("nothing is recorded yet: call learn.fit or learn.fit_one_cycle first")
+        return self.rows[-1]
+
+    @property
+    def losses(self) -> Floats:
+        """The training loss of each step, [T]."""
+        return self._losses[: self._steps].double().cpu().numpy()
+
+    @property
+    def smoothed(self) -> Floats:
+        """The running average of the training losses, [T], as the table shows it."""
+        return smooth(self.losses)
+
+    @property
+    def rates(self) -> Floats:
+        """The learning rates of the steps taken, [T, layer groups]."""
+        return self._schedule.rates[: self._steps] if self._schedule else np.empty((0, 1))
+
+    @property
+    def momenta(self) -> Floats:
+        """The momenta of the steps taken, [T]."""
+        return self._schedule.momenta[: self._steps] if self._schedule else np.empty(0)
+
+    def state(self) -> tuple[dict[str, Any], Tensor]:
+        """What `restore` needs to go on recording a run: plain JSON (nan as None), and the losses."""
+        rows = [{name: value if np.isfinite(value) else None for name, value in row.items()} for row in self.rows]
+        return {"rows": rows, "row_steps": self._row_steps}, self._losses[: self._steps]
+
+    def restore(self, state: dict[str, Any], losses: Tensor) -> None:
+        """Take up what `state` gave, of the run that was just started."""
+        self.rows = [
+            {name: float("nan") if value is None else float(value) for name, value in row.items()}
+            for row in state["rows"]
+        ]
+        self._row_steps = [int(step) for step in state["row_steps"]]
+        self._losses = torch.cat([losses.to(self._losses), torch.empty_like(self._losses)])
+        self._steps = len(losses)
+
+    def plot(self, *, skip_start: int = 10, skip_end: int = 5, ax: Axes | None = None) -> None:
+        """The smoothed loss over the learning rate, as `lr_find` leaves it, with its suggestion as a point.
+
+        Leaves out so many steps at either end, unless hardly any would be left.
+        """
+        self._check()
+        ax = ax or _axes()
+        rates, losses = self.rates[:, -1], self.smoothed
+        shown = slice(skip_start, len(losses) - skip_end)
+        if len(losses[shown]) < 5:
+            shown = slice(None)
+        ax.plot(rates[shown], losses[shown])
+        if self.suggestion is not None:
+            at = int(np.argmin(np.abs(np.log(rates / self.suggestion))))
+            ax.plot(rates[at], losses[at], "o", color="tab:red", label=f"suggested: {self.suggestion:.1e}")
+            ax.legend()
+        ax.set(xscale="log", xlabel="learning rate", ylabel="loss")
+
+    def plot_losses(self, last: int | None = None, *, ax: Axes | None = None) -> None:
+        """The smoothed training loss of each batch, and the validation loss at the end of each epoch.
+
+        Shows the `last` so many batches; all of them if it is None or below 1.
+        """
+        self._check()
+        ax = ax or _axes()
+        losses = self.smoothed
+        first = max(0, len(losses) - last) if last is not None and last > 0 else 0
+        steps = np.arange(1, len(losses) + 1)
+        ax.plot(steps[first:], losses[first:], label="train")
+        ends = [step for step in self._row_steps if step > first]
+        if ends and "valid_loss" in self.columns:
+            ax.plot(ends, [row["valid_loss"] for row in self.rows[-len(ends) :]], "o-", label="valid")
+        ax.set(xlabel="batches", ylabel="loss")
+        ax.legend()
+
+    def plot_lr(self, *, ax: Axes | None = None) -> None:
+        """The learning rate of each batch, a line a layer group, and the momentum on an axis of its own."""
+        self._check()
+        ax = ax or _axes()
+        ax.plot(np.arange(1, self._steps + 1), self.rates)
+        ax.set(xlabel="batches", ylabel="learning rate")
+        other = ax.twinx()
+        other.plot(np.arange(1, self._steps + 1), self.momenta, color="tab:gray", linestyle=":")
+        other.set_ylabel("momentum")
+
+    def plot_metrics(self, *, ax: Axes | None = None) -> None:
+        """Each metric after each epoch."""
+        self._check()
+        names = [name for name in self.columns if name not in ("train_loss", "valid_loss")]
+        if not names or not self.rows:
+            raise TrainingError("there are no metrics to plot: give some, metrics=[accuracy], and train an epoch")
+        ax = ax or _axes()
+        for name in names:
+            ax.plot(np.arange(1, len(self.rows) + 1), [row[name] for row in self.rows], "o-", label=name)
+        ax.set_xlabel("epoch")
+        ax.legend()
+
+    def _check(self) -> None:
+        if not self._steps:
+            raise TrainingError("nothing is recorded yet: call learn.fit, learn.fit_one_cycle or learn.lr_find first")
+
+
+def _axes() -> Axes:
+    import matplotlib.pyplot as plt
+
+    return plt.subplots()[1]

@@ -1,0 +1,141 @@
+"""Learning rates and momenta of a whole run, worked out beforehand as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handlens.errors import TrainingError
+
+Floats = NDArray[np.float64]
+Rates = float | slice | Sequence[float]
+"""A learning rate for all layer groups, `slice(first, last)` or `slice(last)`, or a rate for each group."""
+
+SMOOTHING = 0.98
+"""How much of the running average of the losses stays at each step."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What each step of a run uses: rates [T, G] of G layer groups, and momenta [T] (Adam's β₁)."""
+
+    rates: Floats
+    momenta: Floats
+
+    def __len__(self) -> int:
+        return len(self.momenta)
+
+
+def group_rates(lr: Rates, n_groups: int) -> Floats:
+    """A learning rate for each of n layer groups, the first group's first.
+
+    A number serves all groups. `slice(a, b)` spreads from a to b by equal factors; `slice(b)` gives the last group
+    b and the others b / 10, as in the lesson. A list gives each group its own.
+
+    Raises TrainingError for rates that are not positive, and for a list of another length.
+    """
+    if isinstance(lr, slice):
+        if lr.stop is None or lr.step is not None:
+            raise TrainingError(f"a slice of learning rates is slice(last) or slice(first, last); {lr} arrived")
+        first, last = lr.start, float(lr.stop)
+        _check_positive([last if first is None else first, last], lr)
+        rates = np.array([last / 10] * (n_groups - 1) + [last])
+        if first is not None:
+            rates = np.geomspace(first, last, n_groups) if n_groups > 1 else np.array([last])
+    elif isinstance(lr, (int, float, np.number)):
+        rates = np.full(n_groups, float(lr))
+    else:
+        rates = np.array(lr, float)
+        if rates.shape != (n_groups,):
+            raise TrainingError(f"the model has {n_groups} layer groups; {len(rates)} learning rates arrived for them")
+    _check_positive(rates, lr)
+    return rates
+
+
+def cosine(start: float | Floats, end: float | Floats, share: Floats) -> Floats:
+    """From start (share 0) to end (share 1) along half a cosine."""
+    return end + (start - end) / 2 * (1 + np.cos(np.pi * share))
+
+
+def constant(steps: int, rates: Floats, *, momentum: float = 0.9) -> Schedule:
+    """The same rates [G] at every step."""
+    return Schedule(np.tile(rates, (steps, 1)), np.full(steps, momentum))
+
+
+def one_cycle(
+    steps: int,
+    max_rates: Floats,
+    *,
+    pct_start: float = 0.3,
+    div_factor: float = 25.0,
+    moms: tuple[float, float] = (0.95, 0.85),
+) -> Schedule:
+    """The 1cycle policy (Smith 2018, arXiv 1803.09820), with cosines as the lesson's library has them.
+
+    In the first `pct_start` of the steps the rates rise from max / `div_factor` to their maximum, while the momentum
+    falls from moms[0] to moms[1]; in the rest the rates fall to max / (`div_factor` · 10⁴), reached at the last
+    step, and the momentum rises again. The maximum is the first step of the second part.
+
+    Args:
+        steps: T, one or more.
+        max_rates: the largest rate of each layer group, [G].
+    """
+    if not 0 <= pct_start <= 1:
+        raise TrainingError(f"pct_start must be a share of the run, from 0 to 1; {pct_start} arrived")
+    if div_factor < 1:
+        raise TrainingError(f"div_factor must be 1 or more; {div_factor} arrived")
+    rising = min(int(steps * pct_start), steps - 1)
+    up = np.arange(rising) / max(rising, 1)
+    down = np.arange(steps - rising) / max(steps - rising - 1, 1)
+    low, high = max_rates / div_factor, max_rates
+    rates = np.concatenate(
+        [cosine(low, high, up[:, None]), cosine(high, low / 1e4, down[:, None])],
+    )
+    momenta = np.concatenate([cosine(*moms, up), cosine(moms[1], moms[0], down)])
+    return Schedule(rates, momenta)
+
+
+def exponential(steps: int, start: Floats, end: Floats) -> Schedule:
+    """Rates [G] that grow from start to end by the same factor at each step, for finding a learning rate."""
+    share = np.linspace(0, 1, steps)[:, None]
+    return Schedule(start * (end / start) ** share, np.full(steps, 0.9))
+
+
+def suggest_rate(rates: Floats, losses: Floats) -> float:
+    """The rate at which the loss falls fastest, from a run with growing rates (Smith 2015, arXiv 1506.01186).
+
+    Args:
+        rates: [T], growing by the same factor.
+        losses: [T], as they were; a running average would follow the rate too late.
+
+    The slope of the loss over the logarithm of the rate is that of a line through 21 steps. The first tenth of the
+    steps, where the model leaves its first weights whatever the rate, and those after the lowest loss do not count.
+    Raises TrainingError where the loss never falls.
+    """
+    places = np.arange(-10, 11)
+    first = len(losses) // 10
+    lowest = first + int(np.argmin(losses[first:])) if len(losses) else 0
+    centres = np.arange(first + 10, min(lowest, len(losses) - 11) + 1)
+    slopes = np.array([places @ losses[centre - 10 : centre + 11] for centre in centres])
+    if not len(slopes) or slopes.min() >= 0:
+        raise TrainingError(
+            "no learning rate can be suggested: the loss never falls; try a lower start_lr, or more steps, num_it"
+        )
+    return float(rates[centres[int(np.argmin(slopes))]])
+
+
+def smooth(losses: Floats, beta: float = SMOOTHING) -> Floats:
+    """The running average of losses [T], weights falling by β a step, corrected for its start at zero."""
+    average, smoothed = 0.0, np.empty(len(losses))
+    for i, loss in enumerate(losses.tolist()):
+        average = beta * average + (1 - beta) * loss
+        smoothed[i] = average / (1 - beta ** (i + 1))
+    return smoothed
+
+
+def _check_positive(rates: Sequence[float] | Floats, given: Rates) -> None:
+    if not all(np.isfinite(rate) and rate > 0 for rate in rates):
+        raise TrainingError(f"learning rates must be finite numbers above 0; {given} arrived")

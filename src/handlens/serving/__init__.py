@@ -1,0 +1,1 @@
+"""What every server of ours needs, and the server of one saved model."""

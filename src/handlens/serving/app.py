@@ -1,0 +1,161 @@
+"""The server of one saved model: rows in, predictions out, each input checked, and a page that says how."""
+
+import secrets
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import uvicorn
+from fastapi import FastAPI
+from fastapi.responses import RedirectResponse, Response
+from pydantic import BaseModel, Field, create_model
+
+from handlens import __version__
+from handlens.serving.api_page import add_api_page
+from handlens.serving.guard import Guard
+from handlens.serving.listening import LOCAL, accepted_hosts, address, listen
+from handlens.serving.problems import explain_errors
+from handlens.tabular.encoder import Encoder
+from handlens.tabular.learner import TabularLearner, load_learner
+
+MOST_ROWS = 10_000
+"""Rows that one request may ask predictions for."""
+
+Value = str | bool | int | float | None
+
+
+class Column(BaseModel):
+    """A column that each row must have."""
+
+    name: str
+    kind: str = Field(description="categorical or continuous")
+    levels: list[Value] | None = Field(
+        None, description="what a categorical column held in training; anything else counts as missing"
+    )
+
+
+class About(BaseModel):
+    """The model that is served."""
+
+    name: str
+    library_version: str
+    inputs: list[Column]
+    targets: list[str]
+    classes: list[Value] | None = Field(None, description="what is told apart; none where numbers are predicted")
+
+
+class Predictions(BaseModel):
+    """A prediction for each row, in the order of the rows."""
+
+    predictions: list[dict[str, Any]] = Field(
+        description="by target its class or number, and for classes “probability of …” for each"
+    )
+
+
+class Problem(BaseModel):
+    """What was wrong with a request, in a sentence."""
+
+    error: str
+
+
+def create_app(model: Path | str, *, token: str | None = None, hosts: Iterable[str]) -> FastAPI:
+    """A server of the learner that `learn.export()` wrote to the folder `model`, as an ASGI app.
+
+    `hosts` and `token` are as in Guard. Raises ArtifactError as `load_learner` does.
+    """
+    learn = load_learner(model)
+    name = Path(model).resolve().name
+    about = _about(name, learn)
+    asked = _asked(learn)
+    app = FastAPI(
+        title=f"handlens model {name}",
+        version=__version__,
+        description="Predictions of one saved model: POST rows to /api/predict.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}},
+        # Newer FastAPIs report to OpenTelemetry where that is set up; nothing leaves this server.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    app.add_middleware(Guard, hosts=frozenset(hosts), token=token, private="/api/predict")
+    explain_errors(app)
+
+    @app.get("/api/model", tags=["model"])
+    def served() -> About:
+        """The model's inputs, targets and classes."""
+        return about
+
+    @app.post("/api/predict", tags=["model"])
+    def predict(rows: asked) -> Predictions:  # type: ignore[valid-type]  # made for this model's columns
+        """A prediction for each row; columns that the model does not use are ignored."""
+        given = [row.model_dump(by_alias=True) for row in rows.rows]  # type: ignore[attr-defined]
+        found = learn.predict_frame(pd.DataFrame(given))
+        return Predictions(
+            predictions=[dict(zip(found.columns, row, strict=True)) for row in found.to_numpy().tolist()]
+        )
+
+    @app.get("/", include_in_schema=False)
+    def home() -> Response:
+        return RedirectResponse("/api/docs")
+
+    add_api_page(app)
+
+    return app
+
+
+def _about(name: str, learn: TabularLearner) -> About:
+    encoder = learn.data.encoder
+    columns = [_column(column, encoder) for column in encoder.inputs]
+    return About(
+        name=name, library_version=__version__, inputs=columns, targets=learn.data.y.names, classes=learn.data.classes
+    )
+
+
+def _column(name: str, encoder: Encoder) -> Column:
+    if name not in encoder.levels:
+        return Column(name=name, kind="continuous", levels=None)
+    levels = [level.isoformat() if isinstance(level, datetime) else level for level in encoder.levels[name].index]
+    return Column(name=name, kind="categorical", levels=levels)
+
+
+def _asked(learn: TabularLearner) -> type[BaseModel]:
+    """What a request must hold: rows with a value for each column, of the type that it had in training."""
+    encoder = learn.data.encoder
+    fields: dict[str, Any] = {}
+    for i, name in enumerate(encoder.inputs):
+        kind = "continuous" if name not in encoder.levels else f"one of {len(encoder.levels[name])} levels"
+        # Columns may be called anything, the fields of a class may not.
+        fields[f"column_{i}"] = (_type(name, encoder), Field(alias=name, description=f"{kind}; null where missing"))
+    row = create_model("Row", __doc__="A value for each column of the model.", **fields)
+    return create_model(
+        "Rows",
+        __doc__="What to predict.",
+        rows=(list[row], Field(min_length=1, max_length=MOST_ROWS)),  # type: ignore[valid-type]
+    )
+
+
+def _type(name: str, encoder: Encoder) -> Any:
+    if name not in encoder.levels:
+        return float | None
+    kinds = {"b": bool, "i": int, "u": int, "f": float, "M": datetime}
+    dtype = encoder.levels[name].index.dtype
+    return (str if dtype == "str" else kinds.get(dtype.kind, Value)) | None
+
+
+def serve(model: Path | str, *, host: str = "127.0.0.1", port: int | None = None) -> None:
+    """Serve a saved model until Ctrl+C, printing its address; any address but this machine's own gets a token.
+
+    Raises AddressError, and ArtifactError as `load_learner` does.
+    """
+    token = None if host in LOCAL else secrets.token_urlsafe(24)
+    bound = listen(host, port)
+    try:
+        actual = int(bound.getsockname()[1])
+        app = create_app(model, token=token, hosts=accepted_hosts(host, actual))
+        print(f"handlens model: {address(host, actual, '/api/docs', token)}", flush=True)
+        uvicorn.Server(uvicorn.Config(app, log_level="warning", server_header=False, ws="none")).run(sockets=[bound])
+    finally:
+        bound.close()

@@ -1,0 +1,67 @@
+"""Errors as answers: a status, and one sentence for the person."""
+
+from __future__ import annotations
+
+import errno
+import logging
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from handlens.errors import DownloadError, HandlensError, PhotoError, StorageError, TrainingError
+
+_log = logging.getLogger("uvicorn.error")
+
+# The first that fits; all other errors raised on purpose are the request's fault.
+_STATUS: list[tuple[type[HandlensError], int]] = [
+    (PhotoError, 404),
+    (TrainingError, 409),
+    (DownloadError, 502),
+    (StorageError, 507),
+    (HandlensError, 400),
+]
+
+
+def explain_errors(app: FastAPI, *own: tuple[type[HandlensError], int]) -> None:
+    """Make every error of the app an answer {"error": "sentence"}; `own` are its own errors, each with its status."""
+
+    @app.exception_handler(HandlensError)
+    async def on_purpose(_: Request, error: HandlensError) -> JSONResponse:
+        status = next(status for kind, status in (*own, *_STATUS) if isinstance(error, kind))
+        return _answer(status, _sentence(str(error)))
+
+    @app.exception_handler(HTTPException)
+    async def refused(_: Request, error: HTTPException) -> JSONResponse:
+        return _answer(error.status_code, _sentence(str(error.detail)))
+
+    @app.exception_handler(RequestValidationError)
+    async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"] if part != "body")
+        return _answer(422, f"The request does not fit: {where or 'its body'}: {first['msg']}.")
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(_: Request, __: ClientDisconnect) -> JSONResponse:
+        return _answer(400, "The connection was closed before all had arrived.")
+
+    @app.exception_handler(OSError)
+    async def system(request: Request, error: OSError) -> JSONResponse:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return _answer(507, "The disk is full. Make room, then try again; nothing saved so far is lost.")
+        _log.error("%s %s", request.method, request.url.path, exc_info=error)
+        return _answer(500, f"The system refused this: {error.strerror or error}. See the terminal for more.")
+
+    @app.exception_handler(Exception)
+    async def unexpected(_: Request, error: Exception) -> JSONResponse:
+        return _answer(500, f"Something went wrong here ({type(error).__name__}). See the terminal for more.")
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _answer(status: int, error: str) -> JSONResponse:
+    return JSONResponse({"error": error}, status_code=status)

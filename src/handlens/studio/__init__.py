@@ -1,0 +1,9 @@
+"""Studio: one person labels a folder of photos by flipping through what each layer of a network sees."""
+
+from handlens.studio.classifier import TrainingReport
+from handlens.studio.collection import Collection
+from handlens.studio.labels import LabelInfo
+from handlens.studio.pictures import LeftOut
+from handlens.studio.prepare import Progress
+
+__all__ = ["Collection", "LabelInfo", "LeftOut", "Progress", "TrainingReport"]

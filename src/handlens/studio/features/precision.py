@@ -1,0 +1,32 @@
+"""Where and in which number type networks run fastest on this machine."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import torch
+
+
+def device() -> torch.device:
+    """The GPU when there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def half_precision(where: torch.device) -> bool:
+    """Whether bfloat16 is the faster there: on GPUs that have it, and on CPUs with AMX or AVX-512 BF16."""
+    if where.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return not _cpu_flags().isdisjoint({"amx_bf16", "avx512_bf16"})
+
+
+@cache
+def _cpu_flags() -> frozenset[str]:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("flags"):
+                return frozenset(line.split())
+    except OSError:
+        # Not Linux: float32 is right everywhere.
+        pass
+    return frozenset()

@@ -1,0 +1,50 @@
+"""Find similar: exact distances from a group of photos to all others."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handlens.studio.projections import Scaling
+from handlens.studio.separation import Floats
+
+
+class Layerwise:
+    """Squared distances in one layer's standardised features x [n, D], whose raw rows stay where they are.
+
+    `read` gives the rows at hand; rows may be added between two questions, not changed.
+
+    ‖(x − c)·s‖² is opened up into ‖x·s‖² − 2 x·(c·s²) + ‖c·s‖²: the first term is computed once,
+    the second is one pass over the raw features.
+    """
+
+    def __init__(self, read: Callable[[], Floats], scaling: Scaling) -> None:
+        self._read, self.scaling = read, scaling
+        self._norms = np.empty(0, np.float32)
+        self._lock = threading.Lock()
+
+    def _norms_of(self, x: Floats) -> Floats:
+        with self._lock:
+            known = len(self._norms)
+            blocks = (self.scaling.apply(x[i : i + 4096]) for i in range(known, len(x), 4096))
+            self._norms = np.concatenate([self._norms, *((block**2).sum(1) for block in blocks)])
+            return self._norms[: len(x)]
+
+    def from_centre_of(self, rows: NDArray[np.int64]) -> Floats:
+        """Mean squared distance per column from the centre of `rows` to every row, float32 [n]; NaN stays NaN."""
+        x = self._read()
+        centre = self.scaling.apply(np.asarray(x[rows])).mean(0)
+        weights = centre * self.scaling.inverse
+        products = x @ weights - self.scaling.mean @ weights
+        squared = np.maximum(self._norms_of(x) - 2 * products + centre @ centre, 0)
+        return np.asarray(squared / max(1, len(centre)), np.float32)
+
+
+def in_plane(xy: Floats, rows: NDArray[np.int64]) -> Floats:
+    """Squared distance on a map [n, 2] from the centre of `rows`, over the map's mean squared spread; NaN stays NaN."""
+    spread = float(np.nanmean(((xy - np.nanmean(xy, 0)) ** 2).sum(1)))
+    squared = ((xy - np.nanmean(xy[rows], 0)) ** 2).sum(1)
+    return np.asarray(squared / max(spread, 1e-12), np.float32)

@@ -1,0 +1,222 @@
+"""From a layer's many numbers to two a photo: principal components, neighbour embedding, separating axes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handlens.errors import Cancelled
+from handlens.studio.separation import Floats, fit_discriminant, folds
+
+PCA = {"pca-1-2": (0, 1), "pca-3-4": (2, 3), "pca-5-6": (4, 5)}
+NEIGHBOURS = "neighbours"
+LABELS = "labels"
+SEPARATE = "separate"
+TITLES = {
+    "pca-1-2": "PCA 1–2",
+    "pca-3-4": "PCA 3–4",
+    "pca-5-6": "PCA 5–6",
+    NEIGHBOURS: "Neighbours",
+    LABELS: "All labels apart",
+    SEPARATE: "Chosen labels apart",
+}
+
+_EMBEDDED = 50  # components that the neighbour embedding starts from
+_EMBED_FROM = 3000  # more photos than this are placed among a random sample of so many
+_STEPS = 500
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Mean and inverse deviation of each column [D]; constant columns get 0 and so vanish."""
+
+    mean: Floats
+    inverse: Floats
+
+    @classmethod
+    def of(cls, x: Floats) -> Scaling:
+        mean = x.mean(0, dtype=np.float64)
+        # In slices: a centred float64 copy of a large layer would be the largest thing in memory.
+        slices = (x[start : start + 1024] - mean for start in range(0, len(x), 1024))
+        deviation = np.sqrt(sum((part**2).sum(0) for part in slices) / len(x))
+        least = 1e-6 * max(1e-12, float(deviation.max(initial=0)))
+        inverse = np.where(deviation > least, 1 / np.maximum(deviation, 1e-30), 0)
+        return cls(mean.astype(np.float32), inverse.astype(np.float32))
+
+    def apply(self, x: Floats) -> Floats:
+        return (x - self.mean) * self.inverse
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A projection z = (x − mean) · weights of raw features, weights [D, k]."""
+
+    mean: Floats
+    weights: Floats
+
+    def __call__(self, x: Floats) -> Floats:
+        # One product over the stored features and a constant, instead of a centred copy of them.
+        return x @ self.weights - self.mean @ self.weights
+
+
+def principal_components(x: Floats, scaling: Scaling, *, k: int, seed: int) -> Linear:
+    """The k leading principal components of standardised x [n, D], as a projection of raw features.
+
+    Signs are fixed (largest loading positive), so the same photos give the same picture. Fewer
+    photos or columns than k give components of zeros.
+    """
+    z = scaling.apply(x)
+    found = min(k, min(z.shape) - 1)
+    loadings = np.zeros((z.shape[1], k), np.float32)
+    if found > 0:
+        components = leading_directions(z, found, seed=seed)
+        largest = np.abs(components).argmax(1)
+        loadings[:, :found] = (components * np.sign(components[np.arange(found), largest])[:, None]).T
+    return Linear(scaling.mean, loadings * scaling.inverse[:, None])
+
+
+def leading_directions(z: Floats, k: int, *, seed: int) -> Floats:
+    """The k leading right singular vectors [k, D] of z [n, D], by randomised subspace iteration.
+
+    Halko, Martinsson & Tropp 2011, algorithms 4.4 and 5.1, with ten directions to spare.
+    """
+    spare = min(k + 10, *z.shape)
+    basis = np.random.default_rng(seed).standard_normal((z.shape[1], spare), np.float32)
+    for _ in range(5):
+        basis = np.linalg.qr(z.T @ (z @ basis))[0]
+    _, _, turned = np.linalg.svd(z @ basis, full_matrices=False)
+    return np.asarray((turned @ basis.T)[:k], np.float32)
+
+
+def align(new: Linear, old: Linear, x: Floats) -> Linear:
+    """`new` with the signs that agree best with `old` on x, so that a map does not flip when it is refined."""
+    same = (new(x) * old(x)).sum(0)
+    return Linear(new.mean, new.weights * np.where(same < 0, -1, 1).astype(np.float32))
+
+
+def separating_axes(x: Floats, codes: NDArray[np.integer], scaling: Scaling, everything: Floats) -> Linear:
+    """The plane in which the labelled rows x [n, D] with codes [n] lie furthest apart, shrinkage LDA.
+
+    Two labels give one axis; the second is the widest direction of all photos at right angles to it.
+    """
+    axes = fit_discriminant(scaling.apply(x), codes).axes()
+    if axes.shape[1] == 1:
+        z = scaling.apply(everything)
+        rest = z - (z @ axes) @ axes.T
+        axes = np.hstack([axes, leading_directions(np.asarray(rest, np.float32), 1, seed=0).T])
+    return Linear(scaling.mean, axes * scaling.inverse[:, None])
+
+
+def separated_map(
+    x: Floats, marked: NDArray[np.int64], codes: NDArray[np.integer], scaling: Scaling, sample: Floats, *, seed: int
+) -> Floats:
+    """Places all rows x [n, D] in the plane that pulls the labelled rows `marked` with `codes` apart; [n, 2].
+
+    With few labels in many dimensions the plane pulls the very rows it is fitted on together more than
+    others of their kind. So each labelled row is placed by a plane fitted without it (five-fold), turned
+    to agree with the whole one on `sample` (orthogonal Procrustes; Schönemann 1966).
+    """
+    known = np.asarray(x[marked])
+    plane = separating_axes(known, codes, scaling, sample)
+    xy = plane(x)
+    fold = folds(codes, seed=seed)
+    for k in np.unique(fold):
+        rest, out = fold != k, fold == k
+        if len(np.unique(codes[rest])) < len(np.unique(codes)):
+            continue  # its only photo is out: nothing else says where this label would lie
+        other = separating_axes(known[rest], codes[rest], scaling, sample)
+        there, here = other(sample), plane(sample)
+        left, _, right = np.linalg.svd((there - there.mean(0)).T @ (here - here.mean(0)))
+        xy[marked[out]] = (other(known[out]) - there.mean(0)) @ (left @ right) + here.mean(0)
+    return np.asarray(xy, np.float32)
+
+
+def neighbour_embedding(
+    x: Floats, scaling: Scaling, *, seed: int, report: Callable[[int, int], bool] | None = None
+) -> Floats:
+    """Places photos [n, 2] so that those alike lie together (t-SNE; van der Maaten & Hinton 2008, openTSNE).
+
+    Of more than 3,000 photos a random sample is embedded and the others put among their nearest five.
+    `report(done, total)` is called along the way; returning True stops with Cancelled.
+    """
+    from openTSNE import TSNE
+
+    z = principal_components(x, scaling, k=min(_EMBEDDED, x.shape[1]), seed=seed)(x)
+    n = len(z)
+    if n < 8:
+        return z[:, :2].copy() if z.shape[1] > 1 else np.zeros((n, 2), np.float32)
+    chosen = np.arange(n) if n <= _EMBED_FROM else np.sort(np.random.default_rng(seed).permutation(n)[:_EMBED_FROM])
+    start = z[chosen, :2] / max(float(z[chosen, 0].std()), 1e-12) * 1e-4
+
+    stopped, done, latest = False, 0, 0
+
+    def step(iteration: int, _error: float, _embedding: object) -> bool:
+        nonlocal stopped, done, latest
+        # Counted anew after the early exaggeration.
+        done += iteration - latest if iteration > latest else iteration
+        latest = iteration
+        stopped = stopped or bool(report and report(done, _STEPS))
+        return stopped
+
+    model = TSNE(
+        perplexity=min(30, (len(chosen) - 1) / 3),
+        initialization=start.astype(np.float64),
+        early_exaggeration_iter=_STEPS // 3,
+        n_iter=_STEPS - _STEPS // 3,
+        negative_gradient_method="fft" if len(chosen) > 1500 else "bh",
+        neighbors="exact",
+        random_state=seed,
+        n_jobs=2 if len(chosen) > 1000 else 1,  # of a few, threads take longer to meet than to work
+        callbacks=step,
+        callbacks_every_iters=25,
+    )
+    placed = np.asarray(model.fit(z[chosen].astype(np.float64)), np.float32)
+    if stopped:
+        raise Cancelled("the neighbour embedding was cancelled")
+    if len(chosen) == n:
+        return placed
+    out = np.empty((n, 2), np.float32)
+    out[chosen] = placed
+    others = np.setdiff1d(np.arange(n), chosen)
+    near = _nearest(z[others], z[chosen], 5)
+    out[others] = placed[near].mean(1)
+    return out
+
+
+def _nearest(x: Floats, among: Floats, k: int) -> NDArray[np.int64]:
+    out = np.empty((len(x), k), np.int64)
+    norms = (among**2).sum(1)
+    for start in range(0, len(x), 2048):
+        distance = norms - 2 * x[start : start + 2048] @ among.T
+        out[start : start + 2048] = np.argpartition(distance, k, axis=1)[:, :k]
+    return out
+
+
+def frame(xy: Floats) -> Floats:
+    """Coordinates moved and scaled alike in both directions so that 99 % lie within −1 … 1; NaN stays."""
+    known = xy[np.isfinite(xy).all(1)]
+    if not len(known):
+        return xy.astype(np.float32)
+    centre = np.percentile(known, [0.5, 99.5], axis=0).mean(0)
+    # The 99th percentile of the larger coordinate, not of each alone: 99 % lie within in both at once.
+    half = max(float(np.percentile(np.abs(known - centre).max(1), 99, method="higher")), 1e-12)
+    return np.asarray((xy - centre) / half, np.float32)
+
+
+def neighbour_agreement(xy: Floats, codes: NDArray[np.integer], *, k: int = 5) -> float:
+    """How well a map [n, 2] separates labels: mean over labels of the share whose k nearest mostly agree (0–1).
+
+    Each photo is left out of its own vote.
+    """
+    n = len(xy)
+    k = min(k, n - 1)
+    distance = ((xy[:, None, :] - xy[None, :, :]) ** 2).sum(2)
+    np.fill_diagonal(distance, np.inf)
+    near = codes[np.argpartition(distance, k - 1, axis=1)[:, :k]]
+    votes = np.zeros((n, int(codes.max()) + 1), np.int64)
+    np.add.at(votes, (np.arange(n)[:, None], near), 1)
+    right = votes.argmax(1) == codes
+    return float(np.mean([right[codes == c].mean() for c in np.unique(codes)]))

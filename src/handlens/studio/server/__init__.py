@@ -1,0 +1,1 @@
+"""Studio's HTTP server: a thin layer over `Collection`."""

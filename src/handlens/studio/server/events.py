@@ -1,0 +1,125 @@
+"""Server-sent events: what changes in a collection reaches every open tab."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from anyio import to_thread
+from pydantic import BaseModel
+
+from handlens.studio.server import payloads, schemas
+
+if TYPE_CHECKING:
+    from handlens.studio.collection import Collection
+
+TICK = 2.0
+"""Seconds after which a quiet stream looks whether its tab is gone, or another process changed the labels."""
+
+PAUSE = 0.15
+"""Seconds between two rounds of events: what happens meanwhile is sent once."""
+
+_QUIET_TICKS = 7  # ticks of silence before a comment is sent, so that proxies keep the line
+
+
+class Feed:
+    """All the streams of one server; closing it ends them, so that the server can stop."""
+
+    def __init__(self) -> None:
+        self._streams: dict[asyncio.Event, str] = {}
+        self._ending: set[asyncio.Event] = set()
+        self._closed = False
+
+    @property
+    def listeners(self) -> int:
+        """How many streams are open."""
+        return len(self._streams)
+
+    def close(self) -> None:
+        """End all streams; to be called in the server's event loop."""
+        self._closed = True
+        for id in set(self._streams.values()):
+            self.end(id)
+
+    def end(self, id: str) -> None:
+        """End the streams of one collection; to be called in the server's event loop."""
+        ending = {wake for wake, of in self._streams.items() if of == id}
+        self._ending |= ending
+        for wake in ending:
+            wake.set()
+
+    async def stream(
+        self, id: str, collection: Collection, *, gone: Callable[[], Awaitable[bool]]
+    ) -> AsyncIterator[bytes]:
+        """The events of a collection for one tab, until `gone()`: the state and labels at once, then every change."""
+        loop = asyncio.get_running_loop()
+        wake = asyncio.Event()
+        pending: dict[tuple[Any, ...], dict[str, Any]] = {("state",): {}, ("labels",): {}}
+        wake.set()
+
+        def note(kind: str, payload: dict[str, Any]) -> None:
+            pending[(kind, payload.get("layer"), payload.get("projection"))] = payload
+            wake.set()
+
+        def heard(kind: str, payload: dict[str, Any]) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(note, kind, payload)
+
+        unsubscribe = collection.subscribe(heard)
+        self._streams[wake] = id
+        try:
+            sent_version, quiet = -1, 0
+            while not self._closed and wake not in self._ending:
+                try:
+                    await asyncio.wait_for(wake.wait(), TICK)
+                except TimeoutError:
+                    if await gone():
+                        return
+                    quiet += 1
+                    if await to_thread.run_sync(lambda: collection.label_version) != sent_version:
+                        note("labels", {})
+                    elif quiet >= _QUIET_TICKS:
+                        quiet = 0
+                        yield b": still here\n\n"
+                    continue
+                wake.clear()
+                quiet = 0
+                batch, pending = pending, {}
+                for (kind, *_), payload in batch.items():
+                    message, version = await to_thread.run_sync(_message, id, collection, kind, payload)
+                    sent_version = sent_version if version is None else version
+                    yield message
+                await asyncio.sleep(PAUSE)
+        finally:
+            unsubscribe()
+            del self._streams[wake]
+            self._ending.discard(wake)
+
+
+def _message(id: str, collection: Collection, kind: str, payload: dict[str, Any]) -> tuple[bytes, int | None]:
+    """One event as bytes, and the version of the labels in it if it has them."""
+    if kind == "state":
+        return _event(_State(state=payloads.state(id, collection))), None
+    if kind == "labels":
+        labels = payloads.labels(collection)
+        return _event(_Labels(labels=labels)), labels.version
+    return _event(_Other(kind=kind, **payload)), None
+
+
+def _event(event: BaseModel) -> bytes:
+    return b"data: " + event.model_dump_json().encode() + b"\n\n"
+
+
+class _State(BaseModel):
+    kind: str = "state"
+    state: schemas.State
+
+
+class _Labels(BaseModel):
+    kind: str = "labels"
+    labels: schemas.Labels
+
+
+class _Other(BaseModel, extra="allow"):
+    kind: str

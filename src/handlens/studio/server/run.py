@@ -1,0 +1,86 @@
+"""Running Studio: the address for the person, and a clean end."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import socket
+import threading
+import webbrowser
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from handlens.errors import StorageError
+from handlens.serving.listening import LOCAL, accepted_hosts, address, has_display, listen
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that tells when it answers, and ends the event streams first when it stops."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._app, self._ready = app, ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._app.state.parts.feed.close()
+        await super().shutdown(sockets)
+
+
+def serve(
+    home: Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    browser: bool = True,
+    begin: Callable[[FastAPI], str] | None = None,
+) -> None:
+    """Serve Studio until SIGINT or SIGTERM, printing its address.
+
+    `begin(app)` runs before the first request and names the path to open. Any address but this
+    machine's own gets a token. Raises AddressError and StorageError.
+    """
+    from handlens.studio.server.app import create_app
+
+    token = None if host in LOCAL else secrets.token_urlsafe(24)
+    bound = listen(host, port)
+    try:
+        actual = int(bound.getsockname()[1])
+        try:
+            app = create_app(home, token=token, hosts=accepted_hosts(host, actual))
+        except OSError as error:
+            raise StorageError(
+                f"{home} cannot be written ({error.strerror or error}). Set HANDLENS_HOME to a folder that can."
+            ) from error
+        path = begin(app) if begin else "/"
+        url = address(host, actual, path, token)
+
+        def ready() -> None:
+            print(f"handlens Studio: {url}", flush=True)
+            print("Ctrl+C ends it; everything is kept.", flush=True)
+            if browser and has_display():
+                threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, server_header=False, ws="none", timeout_graceful_shutdown=5
+        )
+        server = _Server(config, app, ready)
+        # uvicorn ends by raising the signal again; stopping when asked to is no failure here.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        server.run(sockets=[bound])
+        if not app.state.parts.finished:
+            # Labels are on disk; what is still computed in other threads is a cache, made anew the next time.
+            os._exit(0)
+    finally:
+        bound.close()

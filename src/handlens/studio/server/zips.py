@@ -1,0 +1,223 @@
+"""Opening zips that nobody vouches for: everything is checked before the first byte is written."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from errno import EDQUOT, ENOSPC
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from handlens.errors import StorageError, UploadError
+from handlens.studio.server.names import is_hidden, safe_path
+
+CHUNK = 2**20
+_ENDED = b"PK\x05\x06"
+_ENDED_64 = b"PK\x06\x06"
+_WHERE_64 = b"PK\x06\x07"
+_UTF8 = 0x800
+_ENCRYPTED = 0x1 | 0x40
+_UNICODE_PATH = 0x7075
+_KINDS = (0, stat.S_IFREG, stat.S_IFDIR)
+
+
+class TooLarge(UploadError):
+    """More than the server takes in."""
+
+
+@dataclass(frozen=True)
+class ZipLimits:
+    """What a zip may unpack to: bytes, files, times its own size (above `small` bytes), and room to leave on disk."""
+
+    total: int = 100 * 2**30
+    count: int = 200_000
+    ratio: int = 100
+    small: int = 256 * 2**20
+    reserve: int = 256 * 2**20
+
+
+@dataclass
+class Unpacked:
+    """What came out of a zip: how many files, and those that did not come with the reason."""
+
+    count: int = 0
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+
+
+@contextmanager
+def reporting_full_disk(what: str) -> Iterator[None]:
+    """Turn the system's words for a full disk into a StorageError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (ENOSPC, EDQUOT):
+            raise StorageError(f"the disk is full, so {what} could not be kept. Make room, then try again.") from error
+        raise
+
+
+def unpack(archive: Path, folder: Path, *, limits: ZipLimits | None = None) -> Unpacked:
+    """Unpack a zip into `folder`, which may have files already; none of them is replaced.
+
+    Damaged entries, those of unusual compression and doubles are left out with their reason. Raises
+    UploadError for what no honest zip has — names that lead out of the folder, links, encryption,
+    entries that overlap — and TooLarge for a bomb, before anything is written; StorageError when
+    the disk is full. After an error nothing of the zip is left in the folder.
+    """
+    limits = limits or ZipLimits()
+    _check_directory(archive, limits)
+    try:
+        opened = zipfile.ZipFile(archive)
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
+        raise UploadError(f"this is not a zip that can be opened ({error}).") from error
+    with opened:
+        entries = _checked(opened, archive.stat().st_size, limits)
+        declared = sum(info.file_size for info, _ in entries)
+        if declared + limits.reserve > shutil.disk_usage(folder).free:
+            raise StorageError(
+                f"the zip holds {_megabytes(declared)} of files and the disk has not enough room. "
+                "Make room, then try again."
+            )
+        written: list[Path] = []
+        try:
+            with reporting_full_disk("the zip"):
+                return _write_all(opened, entries, folder, written, limits)
+        except BaseException:
+            for path in written:
+                path.unlink(missing_ok=True)
+            raise
+
+
+def _check_directory(archive: Path, limits: ZipLimits) -> None:
+    """Refuse a table of contents too long to read; zipfile would read it whole into memory first."""
+    size = archive.stat().st_size
+    with archive.open("rb") as file:
+        file.seek(max(0, size - 65_557))
+        tail = file.read()
+        at = tail.rfind(_ENDED)
+        if at < 0 or len(tail) < at + 22:
+            raise UploadError("this is not a zip: it has no table of contents. It may have been cut off on its way.")
+        count, length = struct.unpack_from("<HL", tail, at + 10)
+        if at >= 20 and tail[at - 20 : at - 16] == _WHERE_64:
+            file.seek(struct.unpack_from("<Q", tail, at - 12)[0])
+            record = file.read(56)
+            if len(record) < 56 or record[:4] != _ENDED_64:
+                raise UploadError("this is not a zip that can be opened: its table of contents is damaged.")
+            count, length = struct.unpack_from("<QQ", record, 32)
+    # 46 bytes and a name each; 2 kB is far above any honest average.
+    if count > limits.count or length > limits.count * 2048:
+        raise TooLarge(f"a zip must have at most {limits.count:,} files; this one says {count:,}.")
+
+
+def _checked(opened: zipfile.ZipFile, size: int, limits: ZipLimits) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
+    """The entries that are files, with the place each goes to; raises before anything is written."""
+    infos = opened.infolist()
+    if len(infos) > limits.count:
+        raise TooLarge(f"a zip must have at most {limits.count:,} files; this one has {len(infos):,}.")
+    entries = []
+    for info in infos:
+        name = _name(info)
+        kind = stat.S_IFMT(info.external_attr >> 16)
+        if kind not in _KINDS:
+            raise UploadError(f"a zip must hold plain files; “{name[:200]}” is a link or a special file.")
+        if name.replace("\\", "/").strip("/.") == "" and name.endswith("/"):
+            continue
+        path = safe_path(name)
+        if info.flag_bits & _ENCRYPTED:
+            raise UploadError(f"the zip is encrypted (“{name[:200]}”). Unpack it and drop the folder instead.")
+        if name.endswith(("/", "\\")) or kind == stat.S_IFDIR or is_hidden(path):
+            continue
+        entries.append((info, path))
+    total = sum(info.file_size for info, _ in entries)
+    if total > limits.total:
+        raise TooLarge(f"a zip must unpack to at most {_megabytes(limits.total)}; this one says {_megabytes(total)}.")
+    if total > limits.small and total > limits.ratio * size:
+        raise TooLarge(
+            f"the zip would unpack to {total // max(size, 1):,} times its size ({_megabytes(total)}), as no photos do."
+        )
+    _check_overlaps(infos, size)
+    return entries
+
+
+def _check_overlaps(infos: list[zipfile.ZipInfo], size: int) -> None:
+    """Refuse entries that share their bytes, which lets a small zip hold any number of large files."""
+    end = 0
+    for info in sorted(infos, key=lambda info: info.header_offset):
+        if info.header_offset < end:
+            raise UploadError("the zip's entries overlap each other, as in a zip made to fill a disk.")
+        end = info.header_offset + 30 + info.compress_size
+    if end > size:
+        raise UploadError("the zip has been cut off: it says to be longer than it is.")
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    """An entry's name in its own script; zips from before Unicode, and macOS, leave to be found which that is."""
+    if info.flag_bits & _UTF8:
+        return info.orig_filename
+    raw = info.orig_filename.encode("cp437", "replace")
+    extra = info.extra
+    while len(extra) >= 4:
+        kind, length = struct.unpack_from("<HH", extra)
+        field_, extra = extra[4 : 4 + length], extra[4 + length :]
+        if kind == _UNICODE_PATH and len(field_) > 5 and struct.unpack_from("<L", field_, 1)[0] == zlib.crc32(raw):
+            raw = field_[5:]
+            break
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return info.orig_filename
+
+
+def _write_all(
+    opened: zipfile.ZipFile,
+    entries: list[tuple[zipfile.ZipInfo, PurePosixPath]],
+    folder: Path,
+    written: list[Path],
+    limits: ZipLimits,
+) -> Unpacked:
+    result = Unpacked()
+    left = limits.total
+    for info, path in entries:
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            result.left_out.append((str(path), "is compressed in a way that cannot be opened here"))
+            continue
+        target = folder / path
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o644)
+        except (FileExistsError, NotADirectoryError):
+            result.left_out.append((str(path), "another file of that name came first"))
+            continue
+        written.append(target)
+        try:
+            with os.fdopen(handle, "wb") as out:
+                left -= _copy(opened, info, out, left)
+            result.count += 1
+        except (zipfile.BadZipFile, zlib.error, EOFError, struct.error, NotImplementedError, RuntimeError) as error:
+            with contextlib.suppress(OSError):
+                target.unlink()
+            result.left_out.append((str(path), f"is damaged inside the zip ({error})"))
+    return result
+
+
+def _copy(opened: zipfile.ZipFile, info: zipfile.ZipInfo, out: BinaryIO, left: int) -> int:
+    """Copy one entry, counting what really comes out, whatever the zip declared."""
+    done = 0
+    with opened.open(info) as source:
+        while chunk := source.read(CHUNK):
+            done += len(chunk)
+            if done > left or done > info.file_size:
+                raise TooLarge("the zip unpacks to more than it declares.")
+            out.write(chunk)
+    return done
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.0f} MB"

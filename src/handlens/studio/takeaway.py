@@ -1,0 +1,67 @@
+"""What a person takes away: CSV files and a zip of the photos in folders by label."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+
+from handlens.core.files import whole_file
+
+_FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
+_RESERVED = {"con", "prn", "aux", "nul", *(f"{p}{i}" for p in ("com", "lpt") for i in range(1, 10))}
+
+_LONGEST = 200  # bytes; file systems allow 255
+_MISSING = "left out.csv"
+
+
+def write_csv(table: pd.DataFrame, path: Path | str) -> None:
+    """Write a table as UTF-8 CSV, whole or not at all; probabilities with 6 digits."""
+    with whole_file(path) as partial:
+        table.to_csv(partial, index=False, float_format="%.6f")
+
+
+def folder_names(labels: list[str]) -> dict[str, str]:
+    """A distinct folder name, valid on every system, for each label."""
+    taken = {_MISSING}
+    names: dict[str, str] = {}
+    for label in labels:
+        name = _FORBIDDEN.sub("_", label).encode()[:_LONGEST].decode(errors="ignore").strip(". ") or "_"
+        if name.split(".")[0].casefold() in _RESERVED:
+            name = f"_{name}"
+        base, i = name, 2
+        while name.casefold() in taken:
+            name, i = f"{base} {i}", i + 1
+        taken.add(name.casefold())
+        names[label] = name
+    return names
+
+
+def write_folders(images: Path, paths: list[str], labels: pd.Series[str], path: Path | str) -> None:
+    """Write a zip with each labelled photo, unchanged, in a folder named after its label.
+
+    Photos keep their folders below the label's, so two of the same name never meet. Those that are
+    gone or cannot be read are listed with their labels in “left out.csv” inside the zip. StorageError
+    if the disk refuses.
+    """
+    names = folder_names(list(dict.fromkeys(labels.dropna())))
+    missing: list[tuple[str, str, str]] = []
+    with whole_file(path) as partial, zipfile.ZipFile(partial, "w", strict_timestamps=False) as archive:
+        for photo, label, known in zip(paths, labels, labels.notna(), strict=True):
+            if not known:
+                continue
+            try:
+                with (images / photo).open("rb"):
+                    pass
+            except OSError as error:
+                missing.append((photo, label, error.strerror or str(error)))
+                continue
+            archive.write(images / photo, f"{names[label]}/{photo}")
+        if missing:
+            text = io.StringIO(newline="")
+            csv.writer(text).writerows([("path", "label", "reason"), *missing])
+            archive.writestr(_MISSING, text.getvalue())

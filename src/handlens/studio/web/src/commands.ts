@@ -1,0 +1,89 @@
+// Everything the person can do by a key, each with its name and its key, in one table: the buttons
+// take their names and tooltips from here, the keyboard its bindings, the list of keys its lines.
+
+import { clearSelection, redo, selectShown, separate, toSeparate, toggleOpacity, train, undo, unlabel } from './actions'
+import { closeDialog, dialog } from './dialogs'
+import { anyPlaced, stepLayer, stepProjection } from './maps'
+import { mapView } from './map-view'
+import { closeReview, findSimilar, openReview, review } from './review'
+import { isNarrow, sheet } from './screen'
+import { labels, predictions, searching, selectedCount, separating, tool, training } from './state'
+
+export interface Command {
+  name: string
+  /** as `KeyboardEvent.key`, with `Ctrl+` and `Shift+` before it; the first is the one shown */
+  keys: string[]
+  group: 'Look' | 'Select' | 'Label' | 'Model' | 'Page'
+  run: () => void
+  can?: () => boolean
+}
+
+const selecting = (): boolean => selectedCount.value > 0
+
+export const COMMANDS = {
+  previousLayer: { name: 'Previous layer', keys: ['ArrowLeft'], group: 'Look', run: () => stepLayer(-1) },
+  nextLayer: { name: 'Next layer', keys: ['ArrowRight'], group: 'Look', run: () => stepLayer(1) },
+  previousProjection: { name: 'Previous projection', keys: ['ArrowUp'], group: 'Look', run: () => stepProjection(-1) },
+  nextProjection: { name: 'Next projection', keys: ['ArrowDown'], group: 'Look', run: () => stepProjection(1) },
+  zoomIn: { name: 'Zoom in', keys: ['+', '='], group: 'Look', run: () => mapView.value?.zoomBy(1.4) },
+  zoomOut: { name: 'Zoom out', keys: ['-'], group: 'Look', run: () => mapView.value?.zoomBy(1 / 1.4) },
+  fit: { name: 'Show the whole map', keys: ['0'], group: 'Look', run: () => mapView.value?.fit() },
+  pan: { name: 'Move the map', keys: ['v'], group: 'Look', run: () => void (tool.value = 'pan') },
+  lasso: { name: 'Lasso', keys: ['l'], group: 'Select', run: () => void (tool.value = 'lasso') },
+  box: { name: 'Box', keys: ['b'], group: 'Select', run: () => void (tool.value = 'box') },
+  all: { name: 'Select all shown', keys: ['Ctrl+a'], group: 'Select', run: selectShown, can: () => anyPlaced.value },
+  clear: { name: 'Clear selection', keys: ['Escape'], group: 'Select', run: escape, can: selecting },
+  review: { name: 'Review', keys: ['r'], group: 'Select', run: toggleReview, can: selecting },
+  similar: {
+    name: 'Find similar',
+    keys: ['f'],
+    group: 'Select',
+    run: () => void findSimilar(),
+    can: () => selecting() && !searching.value,
+  },
+  newLabel: { name: 'New label', keys: ['n'], group: 'Label', run: newLabel },
+  unlabel: { name: 'Remove label', keys: ['Delete', 'Backspace'], group: 'Label', run: () => void unlabel(), can: selecting },
+  undo: { name: 'Undo', keys: ['Ctrl+z'], group: 'Label', run: () => void undo(), can: () => labels.value.undo !== null },
+  redo: {
+    name: 'Redo',
+    keys: ['Ctrl+Shift+z', 'Ctrl+y'],
+    group: 'Label',
+    run: () => void redo(),
+    can: () => labels.value.redo !== null,
+  },
+  separate: {
+    name: 'Separate',
+    keys: ['s'],
+    group: 'Model',
+    run: () => void separate(),
+    can: () => toSeparate().length >= 2 && !separating.value,
+  },
+  train: { name: 'Train', keys: ['t'], group: 'Model', run: () => void train(), can: () => !training.value },
+  opacity: { name: 'Vary opacity', keys: ['o'], group: 'Model', run: toggleOpacity, can: () => predictions.value !== null },
+  keys: { name: 'Keys', keys: ['?'], group: 'Page', run: () => void (dialog.value = { kind: 'keys' }) },
+} satisfies Record<string, Command>
+
+export type CommandId = keyof typeof COMMANDS
+
+/** Escape undoes the nearest thing: a dialog, a sheet, the review, the selection. */
+function escape(): void {
+  if (dialog.value) closeDialog()
+  else if (isNarrow.value && sheet.value !== 'map') sheet.value = 'map'
+  else if (review.value) closeReview()
+  else clearSelection()
+}
+
+function toggleReview(): void {
+  if (review.value) closeReview()
+  else openReview()
+}
+
+function newLabel(): void {
+  const focus = (): void => document.querySelector<HTMLInputElement>('#new-label')?.focus()
+  if (isNarrow.value && sheet.value !== 'labels') {
+    sheet.value = 'labels'
+    setTimeout(focus) // once the sheet is drawn
+  } else {
+    focus() // at once, so that the next letter typed is the first of the name
+  }
+}

@@ -1,0 +1,48 @@
+// A modal dialog: the browser's own, which keeps the focus inside and gives it back on closing.
+
+import type { ComponentChildren, JSX } from 'preact'
+import { useId, useLayoutEffect, useRef } from 'preact/hooks'
+import { closeDialog } from '../dialogs'
+import { Icon } from './icons'
+
+interface DialogProps {
+  title: string
+  class?: string
+  children: ComponentChildren
+}
+
+export function Dialog({ title, class: more, children }: DialogProps): JSX.Element {
+  const box = useRef<HTMLDialogElement>(null)
+  const id = useId()
+  // Before the next key can arrive.
+  useLayoutEffect(() => {
+    const dialog = box.current!
+    dialog.showModal()
+    return () => dialog.close()
+  }, [])
+  return (
+    <dialog
+      ref={box}
+      class={`dialog ${more ?? ''}`}
+      aria-labelledby={id}
+      onCancel={(event) => {
+        event.preventDefault()
+        closeDialog()
+      }}
+      onClick={(event) => {
+        // A click on the dialog element itself is one on its backdrop.
+        if (event.target === box.current) closeDialog()
+      }}
+    >
+      <div class="dialog-inside">
+        <header>
+          <h2 id={id}>{title}</h2>
+          <button type="button" class="button square" aria-label="Close" onClick={closeDialog}>
+            <Icon name="close" />
+          </button>
+        </header>
+        {children}
+      </div>
+    </dialog>
+  )
+}

@@ -1,0 +1,89 @@
+// The first page: the collections there are, and the form for a new one.
+
+import type { JSX } from 'preact'
+import { useEffect } from 'preact/hooks'
+import { dialog } from '../dialogs'
+import { number, photos as photosText, when } from '../format'
+import { failed, info, load } from '../shelf'
+import { isDark, toggleTheme } from '../theme'
+import type { Collected } from '../types'
+import { IconButton } from './Button'
+import { Dialogs } from './Dialogs'
+import { Messages } from './Messages'
+import { NewCollection } from './NewCollection'
+import { Tooltip } from './Tooltip'
+
+export function HomeScreen(): JSX.Element {
+  useEffect(() => void load(), [])
+  const now = info.value
+  return (
+    <div class="home">
+      <header>
+        <img src="/favicon.svg" alt="" width="36" height="36" />
+        <h1>Studio</h1>
+        <p>Label thousands of photos in minutes, and take away labels, a model and its predictions.</p>
+        <IconButton
+          icon={isDark() ? 'sun' : 'moon'}
+          name={isDark() ? 'Light theme' : 'Dark theme'}
+          onClick={toggleTheme}
+        />
+      </header>
+      <main>
+        {failed.value !== null ? (
+          <div class="card" role="alert">
+            <p>{failed.value}</p>
+            <button type="button" class="button filled" onClick={() => void load()}>
+              Try again
+            </button>
+          </div>
+        ) : !now ? (
+          <p role="status">Loading…</p>
+        ) : (
+          <>
+            <section aria-labelledby="collections">
+              <h2 id="collections">Collections</h2>
+              {now.collections.length === 0 ? (
+                <p class="empty">None yet. Make the first one below: a folder of yours, or a built-in one to look around.</p>
+              ) : (
+                <ul class="collections">
+                  {now.collections.map((c) => (
+                    <Card key={c.id} of={c} />
+                  ))}
+                </ul>
+              )}
+            </section>
+            <section aria-labelledby="new">
+              <h2 id="new">New collection</h2>
+              <NewCollection info={now} />
+            </section>
+          </>
+        )}
+      </main>
+      <footer>{now && `handlens ${now.version}`} · Nothing leaves this machine.</footer>
+      <Dialogs />
+      <Messages />
+      <Tooltip />
+    </div>
+  )
+}
+
+function Card({ of }: { of: Collected }): JSX.Element {
+  const share = of.count > 0 ? of.labelled / of.count : 0
+  return (
+    <li>
+      <a class="card" href={`/c/${encodeURIComponent(of.id)}`}>
+        <b>{of.name}</b>
+        <span>
+          {photosText(of.count)} · {number(of.labelled)} labelled
+          {of.prepared < of.count && ` · ${number(of.prepared)} prepared`}
+        </span>
+        <small title={of.images}>{of.images}</small>
+        <small>{when(of.opened_at)}</small>
+        <i class="share" aria-hidden="true">
+          <i style={{ width: `${share * 100}%` }} />
+        </i>
+      </a>
+      <IconButton icon="bin" name={`Forget ${of.name}`} class="small" onClick={() => (dialog.value = { kind: 'forget', what: of })} />
+    </li>
+  )
+}

@@ -1,0 +1,201 @@
+// The light table: a mini-map for every layer and projection, coloured by label, the current one
+// framed, each with how well it separates the labels. All of them are in view at once: columns are
+// the stages of each source, first to last; a projection has two rows, for *what* and for *where*.
+
+import type { JSX } from 'preact'
+import { useEffect, useRef } from 'preact/hooks'
+import { columnsOf, type Column } from '../columns'
+import { headed, percent } from '../format'
+import { goTo, keyOf, minis, working, type Mini } from '../maps'
+import { colourOf } from '../palette'
+import { isNarrow, sheet } from '../screen'
+import { collection, currentLayer, labels, layer, layers, projection, projections, scores, table, titleOf } from '../state'
+import { theme, type Theme } from '../theme'
+import type { Layer } from '../types'
+import { IconButton } from './Button'
+
+export function LightTable(): JSX.Element {
+  const scroller = useRef<HTMLDivElement>(null)
+  useEffect(() => {
+    scroller.current?.querySelector('[aria-current="true"]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
+  }, [layer.value, projection.value])
+
+  const columns = columnsOf(layers.value)
+  const sources = bySource(columns)
+  const best = bestOf()
+  return (
+    <section class={`panel light-table ${table.value}`} aria-label="Light table">
+      <header>
+        <h2>Light table</h2>
+        {!isNarrow.value && (
+          <>
+            <IconButton
+              icon="wide"
+              name={table.value === 'wide' ? 'Narrow the light table' : 'Widen the light table'}
+              on={table.value === 'wide'}
+              onClick={() => (table.value = table.value === 'wide' ? 'shown' : 'wide')}
+            />
+            <IconButton icon="left" name="Hide the light table" onClick={() => (table.value = 'hidden')} />
+          </>
+        )}
+      </header>
+      {layers.value.length === 0 ? (
+        <p class="empty">Its maps appear here as soon as the first photos are prepared.</p>
+      ) : (
+        <div class="table-scroll" ref={scroller}>
+          <table style={{ '--stages': String(columns.length) }}>
+            <thead>
+              <tr>
+                <td />
+                {sources.map(({ source, stages }) => (
+                  <th key={source} scope="colgroup" colSpan={stages} class="source" title={sourceTitle(source)}>
+                    <span>{sourceTitle(source)}</span>
+                  </th>
+                ))}
+              </tr>
+              <tr>
+                <td />
+                {columns.map((column) => (
+                  <th
+                    key={column.key}
+                    scope="col"
+                    class={Object.values(column.at).some((l) => l === currentLayer.value) ? 'current' : ''}
+                    title={column.stage}
+                  >
+                    {columns.length > NAMED ? column.number : column.stage}
+                  </th>
+                ))}
+              </tr>
+            </thead>
+            {projections.value.map((p) => (
+              <tbody key={p.id}>
+                <tr>
+                  <th scope="rowgroup" colSpan={columns.length + 1} class={`group ${p.id === projection.value ? 'current' : ''}`}>
+                    {p.title}
+                  </th>
+                </tr>
+                {POOLINGS.map((pooling) => (
+                  <tr key={pooling}>
+                    <th
+                      scope="row"
+                      class={p.id === projection.value && currentLayer.value?.pooling === pooling ? 'current' : ''}
+                    >
+                      {pooling}
+                    </th>
+                    {columns.map(({ key, at }) => {
+                      const of = at[pooling]
+                      if (!of) return <td key={key} />
+                      return <Cell key={key} of={of} p={p.id} pTitle={p.title} best={best === keyOf(of.id, p.id)} />
+                    })}
+                  </tr>
+                ))}
+              </tbody>
+            ))}
+          </table>
+        </div>
+      )}
+      {layers.value.length > 0 && (
+        <p class="legend">
+          {scores.value
+            ? 'Numbers: how often the label can be told from the place on that map.'
+            : 'With two labels or more, each map says how well it tells them apart.'}
+        </p>
+      )}
+    </section>
+  )
+}
+
+/** Side by side, more columns than this are too narrow for a stage's name: they are numbered. */
+const NAMED = 5
+const POOLINGS = ['what', 'where'] as const
+
+function bySource(columns: Column[]): { source: string; stages: number }[] {
+  const groups: { source: string; stages: number }[] = []
+  for (const { source } of columns) {
+    const last = groups.at(-1)
+    if (last?.source === source) last.stages++
+    else groups.push({ source, stages: 1 })
+  }
+  return groups
+}
+
+const sourceTitle = (name: string): string =>
+  headed(collection.value?.sources.find((s) => s.name === name)?.title ?? name)
+
+function bestOf(): string | null {
+  let best: string | null = null
+  let top = -1
+  for (const [l, row] of Object.entries(scores.value?.maps ?? {})) {
+    for (const [p, score] of Object.entries(row)) {
+      if (score !== null && score > top) [best, top] = [keyOf(l, p), score]
+    }
+  }
+  return best
+}
+
+interface CellProps {
+  of: Layer
+  p: string
+  pTitle: string
+  best: boolean
+}
+
+function Cell({ of, p, pTitle, best }: CellProps): JSX.Element {
+  const key = keyOf(of.id, p)
+  const mini = minis.value.get(key)
+  const current = of.id === layer.value && p === projection.value
+  const score = scores.value?.maps[of.id]?.[p] ?? null
+  const share = working.value.get(key)
+  return (
+    <td>
+      <button
+        type="button"
+        class={`cell ${best ? 'best' : ''}`}
+        aria-current={current ? 'true' : undefined}
+        aria-label={`${titleOf(of)}, ${pTitle}${score === null ? '' : `, separates ${percent(score)}`}`}
+        data-tip={`${titleOf(of)} · ${pTitle}`}
+        onClick={() => {
+          goTo(of.id, p)
+          if (isNarrow.value) sheet.value = 'map'
+        }}
+      >
+        {mini && mini !== 'failed' ? (
+          <MiniMap mini={mini} />
+        ) : (
+          <span class="no-map">{share === undefined ? (mini === 'failed' ? '–' : '') : percent(share)}</span>
+        )}
+        <span class="score">{score === null ? '' : Math.round(score * 100)}</span>
+      </button>
+    </td>
+  )
+}
+
+const SIDE = 112 // canvas pixels, shown at less
+
+function MiniMap({ mini }: { mini: Mini }): JSX.Element {
+  const canvas = useRef<HTMLCanvasElement>(null)
+  const { codes, names } = labels.value
+  const on = theme.value
+  useEffect(() => draw(canvas.current!, mini, codes, names.map((l) => l.colour), on), [mini, labels.value, on])
+  return <canvas ref={canvas} width={SIDE} height={SIDE} aria-hidden="true" />
+}
+
+function draw(canvas: HTMLCanvasElement, mini: Mini, codes: Int16Array, colours: number[], on: Theme): void {
+  const context = canvas.getContext('2d')
+  if (!context) return
+  context.clearRect(0, 0, SIDE, SIDE)
+  const dot = (i: number, radius: number): void => {
+    const [x, y] = [mini.xy[2 * i]!, mini.xy[2 * i + 1]!]
+    if (Number.isNaN(x)) return
+    const at = (v: number): number => ((Math.max(-1.05, Math.min(1.05, v)) + 1.1) / 2.2) * SIDE
+    context.fillRect(at(x) - radius, at(-y) - radius, 2 * radius, 2 * radius)
+  }
+  context.fillStyle = on === 'dark' ? 'rgba(200,206,214,.45)' : 'rgba(60,66,74,.5)'
+  const labelled: number[] = []
+  mini.ids.forEach((id, i) => ((codes[id] ?? -1) >= 0 ? labelled.push(i) : dot(i, 1)))
+  // Labelled photos on top, larger: there are few, and they are what the eye looks for.
+  for (const i of labelled) {
+    context.fillStyle = colourOf(colours[codes[mini.ids[i]!]!]!, on)
+    dot(i, 2.5)
+  }
+}

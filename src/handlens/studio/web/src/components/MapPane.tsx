@@ -1,0 +1,238 @@
+// The map with what floats over it: where we are, tools, zoom, the selection, progress and errors.
+
+import { effect, signal } from '@preact/signals'
+import type { JSX } from 'preact'
+import { useEffect, useRef } from 'preact/hooks'
+import { select, selectIds } from '../actions'
+import { dialog } from '../dialogs'
+import { number, percent } from '../format'
+import { mapView } from '../map-view'
+import { anyPlaced, loadMap, mapError, mapLoading, mapPending, positions, working, keyOf } from '../maps'
+import { MapView } from '../map'
+import { rgbOf } from '../palette'
+import { review } from '../review'
+import { isNarrow } from '../screen'
+import {
+  alpha,
+  api,
+  camera,
+  collection,
+  count,
+  currentLayer,
+  currentProjection,
+  hovered,
+  labelOf,
+  labels,
+  layer,
+  nameOf,
+  photos,
+  predictions,
+  prepared,
+  projection,
+  selected,
+  selectedCount,
+  shortTitleOf,
+  shownMask,
+  titleOf,
+  tool,
+} from '../state'
+import { isDark, theme } from '../theme'
+import { CommandButton } from './Button'
+
+const moving = signal(false)
+
+export function MapPane(): JSX.Element {
+  const host = useRef<HTMLDivElement>(null)
+  useEffect(() => connect(host.current!), [])
+  return (
+    <main
+      class="map-pane"
+      aria-label="Map of photos"
+      aria-busy={mapPending.value || moving.value}
+      tabIndex={-1}
+      id="map"
+    >
+      <div class="map-host" ref={host} data-tool={tool.value} />
+      <Where />
+      <div class="map-tools" role="toolbar" aria-label="Map tools" aria-orientation="vertical">
+        <CommandButton command="pan" icon="pan" on={tool.value === 'pan'} />
+        <CommandButton command="lasso" icon="lasso" on={tool.value === 'lasso'} />
+        <CommandButton command="box" icon="box" on={tool.value === 'box'} />
+        <CommandButton command="all" icon="all" />
+        <hr />
+        <CommandButton command="zoomIn" icon="plus" />
+        <CommandButton command="zoomOut" icon="minus" />
+        <CommandButton command="fit" icon="fit" />
+      </div>
+      <Middle />
+      <div class="map-foot">
+        <Hovered />
+        <SelectionBar />
+      </div>
+    </main>
+  )
+}
+
+/** Creates the map and keeps it in step with the signals. */
+function connect(host: HTMLElement): () => void {
+  const found = photos.value!
+  const view = new MapView(
+    host,
+    { count: count.value, order: found.order, aspect: found.aspect },
+    { sheet: (k, n) => api.sheet(k, n), thumb: (id) => api.thumb(id) },
+    {
+      select,
+      pick: (id, mode) => selectIds([id], mode),
+      hover: (id) => (hovered.value = id),
+      open: (id) => (dialog.value = { kind: 'photo', id }),
+      camera: (to) => (camera.value = to),
+      moving: (on) => (moving.value = on),
+    },
+  )
+  mapView.value = view
+  // Reachable from its element for whoever looks at the page from outside, such as a test.
+  Object.assign(host, { map: view })
+  let placed = false
+  const stops = [
+    effect(() => view.setTheme(isDark())),
+    effect(() => view.setAspect(photos.value!.aspect)),
+    effect(() => view.setPrepared(prepared.value)),
+    effect(() => view.setShown(shownMask.value)),
+    effect(() => {
+      const { codes, names } = labels.value
+      const marks = Int16Array.from(codes, (code) => names[code]?.colour ?? -1)
+      const rgb = new Uint8Array(codes.length * 3)
+      marks.forEach((mark, id) => mark >= 0 && rgb.set(rgbOf(mark, theme.value), id * 3))
+      view.setColours(rgb, marks)
+    }),
+    effect(() => view.setSelected(selected.value)),
+    effect(() => view.setAlpha(alpha.value)),
+    effect(() => view.setTool(tool.value)),
+    effect(() => {
+      const xy = positions.value
+      if (!xy) return
+      view.setPositions(xy, placed)
+      if (placed || !anyPlaced.value) return
+      placed = true
+      const saved = camera.peek()
+      if (saved) view.camera = saved
+      else view.fit()
+    }),
+  ]
+  return () => {
+    for (const stop of stops) stop()
+    mapView.value = null
+    moving.value = false
+    view.destroy()
+  }
+}
+
+/** Which map this is, with a button for each of the arrow keys. */
+function Where(): JSX.Element {
+  const title = isNarrow.value ? shortTitleOf : titleOf
+  return (
+    <div class="where" role="group" aria-label="Layer and projection">
+      <span class="stepper">
+        <CommandButton command="previousLayer" icon="left" />
+        <b>{currentLayer.value ? title(currentLayer.value) : 'No layer yet'}</b>
+        <CommandButton command="nextLayer" icon="right" />
+      </span>
+      <span class="stepper">
+        <CommandButton command="previousProjection" icon="up" />
+        <b>{currentProjection.value?.title ?? ''}</b>
+        <CommandButton command="nextProjection" icon="down" />
+      </span>
+      <i class={`loading ${mapLoading.value ? 'on' : ''}`} aria-hidden="true" />
+    </div>
+  )
+}
+
+/** What stands in the middle while there is no map to see. */
+function Middle(): JSX.Element | null {
+  const share = working.value.get(keyOf(layer.value, projection.value))
+  if (mapError.value !== null) {
+    return (
+      <div class="middle" role="alert">
+        <p>{mapError.value}</p>
+        <button type="button" class="button filled" onClick={() => void loadMap()}>
+          Try again
+        </button>
+      </div>
+    )
+  }
+  if (share !== undefined) {
+    return (
+      <div class="middle quiet">
+        <p>Arranging neighbours: {percent(share)}</p>
+        <progress value={share} aria-label="Arranging neighbours" />
+      </div>
+    )
+  }
+  if (anyPlaced.value) return null
+  const state = collection.value!
+  if (state.count === 0) {
+    return (
+      <div class="middle">
+        <p>There are no photos Studio can use in this folder.</p>
+        {state.left_out > 0 && (
+          <button type="button" class="button filled" onClick={() => (dialog.value = { kind: 'left-out' })}>
+            See the {number(state.left_out)} files left out, with reasons
+          </button>
+        )}
+      </div>
+    )
+  }
+  const { preparation } = state
+  const first = Math.min(500, state.count)
+  return (
+    <div class="middle">
+      <p>
+        {preparation.running
+          ? `The first map appears after ${first === state.count ? 'all' : ''} ${number(first)} ${first === state.count ? '' : 'random '}photos.`
+          : mapLoading.value
+            ? 'Loading the map…'
+            : 'No map yet: the photos have to be prepared first.'}
+      </p>
+      {preparation.running && (
+        <progress value={Math.min(preparation.done, first)} max={first} aria-label="Until the first map" />
+      )}
+    </div>
+  )
+}
+
+function Hovered(): JSX.Element | null {
+  const id = hovered.value
+  if (id < 0 || isNarrow.value) return null
+  const label = labelOf(id)
+  const said = predictions.value
+  const code = said?.codes[id] ?? -1
+  return (
+    <div class="hovered" aria-hidden="true">
+      {nameOf(id)}
+      {label !== null && <b> · {label}</b>}
+      {said && code >= 0 && label === null && (
+        <span>
+          {' '}
+          · predicted {said.names[code]}, {percent(said.probability[id]!)}
+        </span>
+      )}
+    </div>
+  )
+}
+
+function SelectionBar(): JSX.Element | null {
+  const n = selectedCount.value
+  if (n === 0) return null
+  return (
+    <div class="selection-bar" role="group" aria-label="Selection">
+      <b>{number(n)} selected</b>
+      <CommandButton command="review" icon="grid" on={review.value !== null}>
+        Review
+      </CommandButton>
+      <CommandButton command="unlabel" icon="tag">
+        Remove label
+      </CommandButton>
+      <CommandButton command="clear" icon="close" />
+    </div>
+  )
+}

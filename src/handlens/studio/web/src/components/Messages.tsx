@@ -1,0 +1,38 @@
+// Messages in a corner, and the live region that says for the ear what happens.
+
+import type { JSX } from 'preact'
+import { dismiss, messages, spoken } from '../messages'
+import { Icon } from './icons'
+
+export function Messages(): JSX.Element {
+  return (
+    <>
+      <div class="visually-hidden" role="status" aria-live="polite" aria-label="Announcements">
+        {spoken.value}
+      </div>
+      <div class="messages">
+        {messages.value.map(({ id, text, kind, retry }) => (
+          <div key={id} class={`message ${kind}`} role={kind === 'error' ? 'alert' : undefined}>
+            {kind === 'error' && <Icon name="warn" />}
+            <span>{text}</span>
+            {retry && (
+              <button
+                type="button"
+                class="button small"
+                onClick={() => {
+                  dismiss(id)
+                  retry()
+                }}
+              >
+                Try again
+              </button>
+            )}
+            <button type="button" class="button square small" aria-label="Dismiss" onClick={() => dismiss(id)}>
+              <Icon name="close" size={16} />
+            </button>
+          </div>
+        ))}
+      </div>
+    </>
+  )
+}

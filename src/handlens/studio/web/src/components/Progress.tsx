@@ -1,0 +1,92 @@
+// Preparation: how far it is, how fast, how long still; cancel and resume. And the notices that
+// must not be missed: offline, what went wrong, what is used instead.
+
+import { signal } from '@preact/signals'
+import type { JSX } from 'preact'
+import { duration, number, photos as photosText } from '../format'
+import { attempt } from '../messages'
+import { doing } from '../preparing'
+import { api, collection, connected, count } from '../state'
+import type { Preparation, Source } from '../types'
+import { Icon } from './icons'
+
+const hidden = signal<ReadonlySet<string>>(new Set())
+
+export function Banners(): JSX.Element {
+  const state = collection.value!
+  return (
+    <div class="banners">
+      {!connected.value && (
+        <p class="banner warn" role="alert">
+          <Icon name="warn" />
+          Studio does not answer. Is it still running? Labels are saved only while it is; trying again by itself.
+        </p>
+      )}
+      {state.notices
+        .filter((n) => !hidden.value.has(n.id))
+        .map((n) => (
+          <p class="banner" role="status" key={n.id}>
+            <Icon name="warn" />
+            <span>{n.text}</span>
+            <button
+              type="button"
+              class="button square small"
+              aria-label="Dismiss"
+              onClick={() => (hidden.value = new Set(hidden.value).add(n.id))}
+            >
+              <Icon name="close" size={16} />
+            </button>
+          </p>
+        ))}
+      <Preparing of={state.preparation} sources={state.sources} />
+    </div>
+  )
+}
+
+const resume = (): void => void attempt(async () => void (collection.value = await api.prepare()))
+const cancel = (): void => void attempt(async () => void (collection.value = await api.cancel()))
+
+function Preparing({ of, sources }: { of: Preparation; sources: Source[] }): JSX.Element | null {
+  if (of.running) {
+    const { what, counts } = doing(of, sources)
+    return (
+      <div class="banner preparing" role="group" aria-label="Preparing">
+        {/* Never without a value: the bar that runs to and fro costs what the photos could have. */}
+        <progress aria-label="Photos prepared" value={counts ? of.done : 0} max={Math.max(1, of.total)} />
+        <span>
+          <b>{what}</b>
+          {counts && (
+            <>
+              {' '}
+              · {number(of.done)} of {photosText(of.total)}
+              {!!of.rate && ` · ${number(Math.round(of.rate))} a second`}
+              {of.seconds_left !== null && ` · ${duration(of.seconds_left)} left`}
+            </>
+          )}
+        </span>
+        <button type="button" class="button small" onClick={cancel}>
+          Cancel
+        </button>
+      </div>
+    )
+  }
+  if (of.phase === 'done') return null
+  const failed = of.phase === 'failed'
+  return (
+    <div class={`banner ${failed ? 'warn' : ''}`} role={failed ? 'alert' : 'group'} aria-label="Preparing">
+      {failed && <Icon name="warn" />}
+      <span>
+        {failed
+          ? (of.error ?? 'Preparing the photos failed.')
+          : of.phase === 'idle'
+            ? `${photosText(of.total - of.done)} still to be prepared.`
+            : of.total < count.value
+              ? 'Preparing stopped before the first photos were ready.'
+              : `Preparing stopped at ${number(of.done)} of ${photosText(of.total)}. What is done is kept.`}
+      </span>
+      <button type="button" class="button small" onClick={resume}>
+        {failed ? 'Try again' : of.phase === 'idle' ? 'Start' : 'Resume'}
+      </button>
+    </div>
+  )
+}

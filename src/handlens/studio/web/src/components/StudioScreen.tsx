@@ -1,0 +1,139 @@
+// The labelling screen: one screen, nothing navigates away.
+
+import type { JSX } from 'preact'
+import { useEffect } from 'preact/hooks'
+import { listenToKeys } from '../keys'
+import { open } from '../live'
+import { isNarrow, sheet, type Sheet } from '../screen'
+import { collection, fatal, labelledCount, table } from '../state'
+import { number } from '../format'
+import { IconButton } from './Button'
+import { Dialogs } from './Dialogs'
+import { Icon, type IconName } from './icons'
+import { LabelPanel } from './LabelPanel'
+import { LightTable } from './LightTable'
+import { MapPane } from './MapPane'
+import { Messages } from './Messages'
+import { ModelPanel } from './ModelPanel'
+import { Banners } from './Progress'
+import { ReviewDrawer } from './ReviewDrawer'
+import { Tooltip } from './Tooltip'
+import { More, TopBar } from './TopBar'
+
+export function StudioScreen({ id }: { id: string }): JSX.Element {
+  useEffect(() => void open(id), [id])
+  useEffect(listenToKeys, [])
+  if (fatal.value !== null) return <CouldNotOpen reason={fatal.value} />
+  if (!collection.value) {
+    return (
+      <div class="opening" role="status">
+        Opening…
+      </div>
+    )
+  }
+  return (
+    <>
+      {isNarrow.value ? <Narrow /> : <Wide />}
+      <Dialogs />
+      <Messages />
+      <Tooltip />
+    </>
+  )
+}
+
+function Wide(): JSX.Element {
+  const hidden = table.value === 'hidden'
+  return (
+    <div class={`studio wide-screen table-${table.value}`}>
+      <TopBar />
+      <Banners />
+      {hidden ? (
+        <aside class="side left folded">
+          <IconButton icon="right" name="Show the light table" onClick={() => (table.value = 'shown')} />
+        </aside>
+      ) : (
+        <aside class="side left">
+          <LightTable />
+        </aside>
+      )}
+      <div class="centre">
+        <MapPane />
+        <ReviewDrawer />
+      </div>
+      <aside class="side right">
+        <LabelPanel />
+        <ModelPanel />
+      </aside>
+    </div>
+  )
+}
+
+const TABS: { sheet: Sheet; name: string; icon: IconName }[] = [
+  { sheet: 'map', name: 'Map', icon: 'map' },
+  { sheet: 'layers', name: 'Light table', icon: 'layers' },
+  { sheet: 'labels', name: 'Labels', icon: 'tag' },
+  { sheet: 'more', name: 'More', icon: 'more' },
+]
+
+function Narrow(): JSX.Element {
+  const now = sheet.value
+  return (
+    <div class="studio narrow-screen">
+      <TopBar />
+      <Banners />
+      <div class="centre">
+        <MapPane />
+        {now === 'map' && <ReviewDrawer />}
+        {now !== 'map' && (
+          <div class="sheet" id="sheet" key={now} role="region" aria-label={TABS.find((t) => t.sheet === now)!.name}>
+            {now === 'layers' && <LightTable />}
+            {now === 'labels' && (
+              <>
+                <LabelPanel />
+                <ModelPanel />
+              </>
+            )}
+            {now === 'more' && (
+              <div class="more">
+                <More />
+              </div>
+            )}
+          </div>
+        )}
+      </div>
+      <nav class="tabs" aria-label="Panels">
+        {TABS.map((tab) => (
+          <button
+            type="button"
+            key={tab.sheet}
+            aria-label={tab.name}
+            aria-pressed={now === tab.sheet}
+            onClick={() => {
+              sheet.value = now === tab.sheet ? 'map' : tab.sheet
+            }}
+          >
+            <Icon name={tab.icon} />
+            <span>{tab.sheet === 'labels' && labelledCount.value > 0 ? `Labels · ${number(labelledCount.value)}` : tab.name}</span>
+          </button>
+        ))}
+      </nav>
+    </div>
+  )
+}
+
+function CouldNotOpen({ reason }: { reason: string }): JSX.Element {
+  return (
+    <main class="opening">
+      <h1>This collection could not be opened</h1>
+      <p role="alert">{reason}</p>
+      <p class="actions">
+        <button type="button" class="button filled" onClick={() => location.reload()}>
+          Try again
+        </button>
+        <a class="button" href="/">
+          All collections
+        </a>
+      </p>
+    </main>
+  )
+}

@@ -1,0 +1,96 @@
+// The top bar: undo, redo, find similar, how many are shown, and the page's dialogs. On a narrow
+// screen the second half moves to the sheet "More".
+
+import type { JSX } from 'preact'
+import { dialog, type Dialog } from '../dialogs'
+import { number, photos as photosText } from '../format'
+import { isNarrow } from '../screen'
+import { collection, count, labels, searching, shown } from '../state'
+import { isDark, toggleTheme } from '../theme'
+import { CommandButton, IconButton } from './Button'
+import { Icon } from './icons'
+
+export function TopBar(): JSX.Element {
+  const state = collection.value!
+  return (
+    <header class="top-bar">
+      <a class="button square" href="/" aria-label="All collections" data-tip="All collections">
+        <Icon name="home" />
+      </a>
+      <h1 title={state.images}>
+        {state.name} <small>{photosText(state.count)}</small>
+      </h1>
+      <span class="grow" />
+      <CommandButton command="undo" icon="undo" hint={labels.value.undo} />
+      <CommandButton command="redo" icon="redo" hint={labels.value.redo} />
+      <CommandButton command="similar" icon="similar" busy={searching.value} class="find">
+        <span>{searching.value ? 'Searching…' : 'Find similar'}</span>
+      </CommandButton>
+      {!isNarrow.value && <More />}
+    </header>
+  )
+}
+
+const SHOWS = [500, 2000]
+
+/** "show 500 / 2,000 / all" */
+function ShowHowMany(): JSX.Element {
+  const n = count.value
+  const own = typeof shown.value === 'number' && !SHOWS.includes(shown.value) ? [shown.value] : []
+  const choices = [...SHOWS, ...own].sort((a, b) => a - b).filter((k) => k < n)
+  const value = shown.value === 'all' || shown.value >= n ? 'all' : String(shown.value)
+  return (
+    <label class="show" data-tip="How many photos the map shows, chosen at random">
+      Show
+      <select
+        aria-label="How many photos to show"
+        value={value}
+        onChange={(event) => {
+          const chosen = event.currentTarget.value
+          shown.value = chosen === 'all' ? 'all' : Number(chosen)
+        }}
+      >
+        {choices.map((k) => (
+          <option key={k} value={k}>
+            {number(k)}
+          </option>
+        ))}
+        <option value="all">all {number(n)}</option>
+      </select>
+    </label>
+  )
+}
+
+const show = (what: Dialog) => () => void (dialog.value = what)
+
+/** What is not needed all the time; with words on the sheet of a narrow screen. */
+export function More(): JSX.Element {
+  const words = isNarrow.value
+  const text = (name: string): string | undefined => (words ? name : undefined)
+  const out = collection.value!.left_out
+  return (
+    <>
+      <ShowHowMany />
+      <IconButton icon="layers" name="Sources" text="Sources" onClick={show({ kind: 'sources' })} />
+      {out > 0 && (
+        <IconButton
+          icon="excluded"
+          name={`Left out: ${number(out)}`}
+          text={words ? `Left out: ${number(out)}` : number(out)}
+          onClick={show({ kind: 'left-out' })}
+        />
+      )}
+      <IconButton icon="take" name="Take away" text="Take away" onClick={show({ kind: 'take-away' })} />
+      <IconButton icon="help" name="Help" text={text('Help')} onClick={show({ kind: 'help' })} />
+      <CommandButton command="keys" icon="keyboard">
+        {text('Keys')}
+      </CommandButton>
+      <IconButton
+        icon={isDark() ? 'sun' : 'moon'}
+        name={isDark() ? 'Light theme' : 'Dark theme'}
+        text={text(isDark() ? 'Light theme' : 'Dark theme')}
+        onClick={toggleTheme}
+      />
+    </>
+  )
+}

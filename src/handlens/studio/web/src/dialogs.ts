@@ -1,0 +1,22 @@
+// Which dialog is open: one at a time.
+
+import { signal } from '@preact/signals'
+import type { Collected } from './types'
+
+export type Dialog =
+  | { kind: 'help' }
+  | { kind: 'keys' }
+  | { kind: 'left-out' }
+  | { kind: 'sources' }
+  | { kind: 'take-away' }
+  | { kind: 'rename'; name: string }
+  | { kind: 'merge'; names: string[] }
+  | { kind: 'delete'; name: string }
+  | { kind: 'photo'; id: number }
+  | { kind: 'forget'; what: Collected }
+
+export const dialog = signal<Dialog | null>(null)
+
+export const closeDialog = (): void => {
+  dialog.value = null
+}

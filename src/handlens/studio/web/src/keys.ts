@@ -1,0 +1,45 @@
+// The keyboard: from a key press to what it does.
+
+import { assign } from './actions'
+import { COMMANDS, type Command } from './commands'
+import { dialog } from './dialogs'
+import { pressed } from './key-names'
+import { labels } from './state'
+
+export function commandFor(key: string): Command | null {
+  return Object.values<Command>(COMMANDS).find((command) => command.keys.includes(key)) ?? null
+}
+
+/** Keys typed into a field belong to the field. */
+function isField(target: EventTarget | null): boolean {
+  if (!(target instanceof HTMLElement)) return false
+  if (target instanceof HTMLInputElement) return target.type !== 'checkbox' && target.type !== 'radio'
+  return target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement || target.isContentEditable
+}
+
+function onKey(event: KeyboardEvent): void {
+  if (event.defaultPrevented || dialog.value) return
+  const key = pressed(event)
+  if (isField(event.target)) {
+    // Esc leaves a field, so that the other keys work again.
+    if (key === 'Escape') (event.target as HTMLElement).blur()
+    return
+  }
+  const label = /^[1-9]$/.test(key) ? labels.value.names[Number(key) - 1] : undefined
+  if (label) {
+    event.preventDefault()
+    void assign(label.name)
+    return
+  }
+  const command = commandFor(key)
+  if (!command) return
+  event.preventDefault()
+  // Escape also closes sheets and the review, which its button does not.
+  if (command.can && !command.can() && key !== 'Escape') return
+  command.run()
+}
+
+export function listenToKeys(): () => void {
+  addEventListener('keydown', onKey)
+  return () => removeEventListener('keydown', onKey)
+}

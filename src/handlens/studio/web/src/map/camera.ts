@@ -1,0 +1,95 @@
+import type { Bounds, Camera, Viewport } from './types'
+
+export const MIN_ZOOM = 0.2
+export const MAX_ZOOM = 1000
+
+/** Share of the shorter side that the square [-1, 1]² takes at zoom 1. */
+const FILL = 0.92
+
+/** Thumbnails at zoom 1 cover about this many times the map's square, so that they overlap where photos crowd. */
+const COVERAGE = 1.8
+const SMALLEST_SIDE = 5
+const LARGEST_SIDE_AT_FIT = 88
+const LARGEST_SIDE = 288
+
+export function clamp(value: number, low: number, high: number): number {
+  return Math.min(high, Math.max(low, value))
+}
+
+/** CSS pixels per map unit. */
+export function pixelsPerUnit(camera: Camera, view: Viewport): number {
+  return (camera.zoom * FILL * Math.max(1, Math.min(view.width, view.height))) / 2
+}
+
+/** Map coordinates (y up) to CSS pixels from the view's top left corner (y down). */
+export function toScreen(camera: Camera, view: Viewport, x: number, y: number): [number, number] {
+  const k = pixelsPerUnit(camera, view)
+  return [view.width / 2 + (x - camera.x) * k, view.height / 2 - (y - camera.y) * k]
+}
+
+/** The inverse of `toScreen`. */
+export function toMap(camera: Camera, view: Viewport, left: number, top: number): [number, number] {
+  const k = pixelsPerUnit(camera, view)
+  return [camera.x + (left - view.width / 2) / k, camera.y - (top - view.height / 2) / k]
+}
+
+/** The camera after the photos were dragged by (dx, dy) CSS pixels. */
+export function panned(camera: Camera, view: Viewport, dx: number, dy: number): Camera {
+  const k = pixelsPerUnit(camera, view)
+  return { x: camera.x - dx / k, y: camera.y + dy / k, zoom: camera.zoom }
+}
+
+/** The camera after zooming by `factor`, with the point of the map under (left, top) kept where it is. */
+export function zoomedAt(camera: Camera, view: Viewport, factor: number, left: number, top: number): Camera {
+  const zoom = clamp(camera.zoom * factor, MIN_ZOOM, MAX_ZOOM)
+  const [x, y] = toMap(camera, view, left, top)
+  const k = camera.zoom / zoom
+  return { x: x + (camera.x - x) * k, y: y + (camera.y - y) * k, zoom }
+}
+
+/** The camera that shows `bounds` whole, with `margin` CSS pixels free on each side. */
+export function fitted(bounds: Bounds, view: Viewport, margin: number): Camera {
+  const unit = pixelsPerUnit({ x: 0, y: 0, zoom: 1 }, view)
+  const width = Math.max(bounds.right - bounds.left, 1e-6)
+  const height = Math.max(bounds.top - bounds.bottom, 1e-6)
+  const room = Math.min(
+    Math.max(view.width - 2 * margin, 1) / width,
+    Math.max(view.height - 2 * margin, 1) / height,
+  )
+  return {
+    x: (bounds.left + bounds.right) / 2,
+    y: (bounds.bottom + bounds.top) / 2,
+    zoom: clamp(room / unit, MIN_ZOOM, 4),
+  }
+}
+
+/** A camera with finite values and a zoom within limits; values that are not numbers fall back to `otherwise`. */
+export function soundCamera(camera: Camera, otherwise: Camera): Camera {
+  const sound = (value: number, fallback: number) => (Number.isFinite(value) ? value : fallback)
+  return {
+    x: sound(camera.x, otherwise.x),
+    y: sound(camera.y, otherwise.y),
+    zoom: clamp(sound(camera.zoom, otherwise.zoom), MIN_ZOOM, MAX_ZOOM),
+  }
+}
+
+/** The camera a share `t` (0 to 1) of the way between two: zoom moves geometrically. */
+export function between(from: Camera, to: Camera, t: number): Camera {
+  if (t >= 1) return to
+  const zoom = from.zoom * Math.pow(to.zoom / from.zoom, t)
+  // Following the zoom keeps the path straight on the screen; without a change of zoom it is linear.
+  const change = 1 / to.zoom - 1 / from.zoom
+  const s = Math.abs(change) * from.zoom < 1e-4 ? t : (1 / zoom - 1 / from.zoom) / change
+  return { x: from.x + (to.x - from.x) * s, y: from.y + (to.y - from.y) * s, zoom }
+}
+
+/**
+ * Side in CSS pixels of a square thumbnail when `count` photos are shown.
+ *
+ * It grows with the square root of the zoom, so that zooming in takes the photos apart.
+ */
+export function thumbnailSide(count: number, zoom: number, view: Viewport): number {
+  const shorter = Math.max(1, Math.min(view.width, view.height)) * FILL
+  const atFit = Math.min(shorter * Math.sqrt(COVERAGE / Math.max(1, count)), LARGEST_SIDE_AT_FIT)
+  return clamp(atFit * Math.sqrt(zoom), SMALLEST_SIDE, LARGEST_SIDE)
+}

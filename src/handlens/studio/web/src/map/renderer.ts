@@ -1,0 +1,282 @@
+import { COLOUR_OFFSET, LOOK_OFFSET, QUAD, type Quads, STRIDE, TILE_OFFSET } from './quads'
+import { blankPlace, CLOSE_SIDE, type Layout, LEVELS, layoutFor, type Place, SHEET_SIDE } from './layout'
+import { FRAME, PICTURE } from './shaders'
+
+const UNIFORMS = [
+  't', 'centre', 'scale', 'clip', 'side', 'widths', 'depth', 'keep', 'atlas', 'ground', 'ink', 'dash',
+] as const
+type Uniform = (typeof UNIFORMS)[number]
+
+const ATTRIBUTES = 6
+const BLANK_GREY = 0.55
+/** Half the longer side of the longest strip drawn, over the side of its square; and the widest frame and ring. */
+const MOST_STRETCH = Math.sqrt(8) / 2
+const MARGIN = 24
+
+interface Source {
+  vertex: string
+  fragment: string
+}
+
+interface Program {
+  program: WebGLProgram
+  uniforms: Record<Uniform, WebGLUniformLocation | null>
+}
+
+export type Rgb = readonly [number, number, number]
+
+/** All that a frame depends on besides the quads; lengths in device pixels. */
+export interface Scene {
+  t: number
+  centre: readonly [number, number]
+  scale: number
+  side: number
+  hoveredSide: number
+  hairline: number
+  frame: number
+  ring: number
+  /** whether any photo has a label's frame */
+  framed: boolean
+  /** how many of the opaque photos, from the topmost, are selected */
+  selected: number
+  /** how much of their colour the others keep */
+  keep: number
+  /** the next frame follows at once */
+  moving: boolean
+  ground: Rgb
+  ink: Rgb
+}
+
+/** The colour-plane part of the map: one texture array, one buffer of quads, one draw call (two when photos are faded). */
+export class Renderer {
+  readonly layout: Layout
+  /** Whether the pictures are drawn by the processor, where each pixel counts. */
+  readonly software: boolean
+  private readonly programs = new Map<string, Program>()
+  private readonly vertexBuffer: WebGLBuffer
+  private readonly atlas: WebGLTexture
+  private readonly staging: { sheet: WebGLTexture; close: WebGLTexture }
+  private readonly framebuffer: WebGLFramebuffer
+  private capacity = 0
+
+  /** Throws when the context cannot compile the program or hold the textures. */
+  constructor(
+    private readonly gl: WebGL2RenderingContext,
+    count: number,
+  ) {
+    this.layout = layoutFor(count, gl.getParameter(gl.MAX_ARRAY_TEXTURE_LAYERS) as number)
+    const info = gl.getExtension('WEBGL_debug_renderer_info')
+    const name = String(gl.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : gl.RENDERER))
+    this.software = /swiftshader|llvmpipe|software|basic render/i.test(name)
+
+    this.program(PICTURE, [])
+    this.program(FRAME, [])
+
+    this.vertexBuffer = gl.createBuffer()!
+    gl.bindBuffer(gl.ARRAY_BUFFER, this.vertexBuffer)
+    for (let attribute = 0; attribute < ATTRIBUTES; attribute++) gl.enableVertexAttribArray(attribute)
+    this.bindAttributes()
+    gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, gl.createBuffer())
+    gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, 24 * (count + 1), gl.DYNAMIC_DRAW)
+
+    this.staging = { sheet: storage2d(gl, SHEET_SIDE), close: storage2d(gl, CLOSE_SIDE) }
+    this.framebuffer = gl.createFramebuffer()!
+    this.atlas = gl.createTexture()!
+    gl.bindTexture(gl.TEXTURE_2D_ARRAY, this.atlas)
+    const layers = this.layout.sheetLayers + this.layout.closeLayers
+    gl.texStorage3D(gl.TEXTURE_2D_ARRAY, LEVELS, gl.RGBA8, SHEET_SIDE, SHEET_SIDE, layers)
+    gl.texParameteri(gl.TEXTURE_2D_ARRAY, gl.TEXTURE_MIN_FILTER, gl.LINEAR_MIPMAP_NEAREST)
+    gl.texParameteri(gl.TEXTURE_2D_ARRAY, gl.TEXTURE_MAG_FILTER, gl.LINEAR)
+    gl.texParameteri(gl.TEXTURE_2D_ARRAY, gl.TEXTURE_WRAP_S, gl.CLAMP_TO_EDGE)
+    gl.texParameteri(gl.TEXTURE_2D_ARRAY, gl.TEXTURE_WRAP_T, gl.CLAMP_TO_EDGE)
+    this.putBlank()
+    gl.depthFunc(gl.LEQUAL)
+    gl.blendFunc(gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA)
+  }
+
+  /**
+   * Puts a sheet (1024 px) or a close-up (256 px) with its mipmaps at a place in the texture array.
+   *
+   * The levels are made in a texture of its own and copied: making them in the array would redo all of its layers.
+   */
+  put(picture: ImageBitmap, place: Place, kind: 'sheet' | 'close'): void {
+    const { gl } = this
+    const whole = kind === 'sheet' ? SHEET_SIDE : CLOSE_SIDE
+    gl.bindTexture(gl.TEXTURE_2D, this.staging[kind])
+    gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, 0, gl.RGBA, gl.UNSIGNED_BYTE, picture)
+    gl.generateMipmap(gl.TEXTURE_2D)
+    gl.bindTexture(gl.TEXTURE_2D_ARRAY, this.atlas)
+    gl.bindFramebuffer(gl.READ_FRAMEBUFFER, this.framebuffer)
+    const skipped = Math.log2(whole / place.side)
+    for (let level = 0; level < LEVELS; level++) {
+      const side = place.side >> level
+      gl.framebufferTexture2D(
+        gl.READ_FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, this.staging[kind], level + skipped,
+      )
+      gl.copyTexSubImage3D(
+        gl.TEXTURE_2D_ARRAY, level, place.x >> level, place.y >> level, place.layer, 0, 0, side, side,
+      )
+    }
+    gl.bindFramebuffer(gl.READ_FRAMEBUFFER, null)
+  }
+
+  /** Sends all quads. */
+  setQuads(quads: Quads): void {
+    const { gl } = this
+    gl.bindBuffer(gl.ARRAY_BUFFER, this.vertexBuffer)
+    if (quads.bytes.length > this.capacity) {
+      gl.bufferData(gl.ARRAY_BUFFER, quads.bytes, gl.DYNAMIC_DRAW)
+      this.capacity = quads.bytes.length
+    } else {
+      gl.bufferSubData(gl.ARRAY_BUFFER, 0, quads.bytes, 0, quads.count * QUAD)
+    }
+  }
+
+  /** Sends one quad again. */
+  setQuad(quads: Quads, slot: number): void {
+    const { gl } = this
+    gl.bindBuffer(gl.ARRAY_BUFFER, this.vertexBuffer)
+    gl.bufferSubData(gl.ARRAY_BUFFER, slot * QUAD, quads.bytes, slot * QUAD, QUAD)
+  }
+
+  draw(scene: Scene, quads: Quads): void {
+    const { gl } = this
+    gl.viewport(0, 0, gl.canvas.width, gl.canvas.height)
+    gl.clearColor(...scene.ground, 1)
+    gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT)
+
+    const reach = (pixels: number) => (pixels / 2 + MOST_STRETCH * scene.hoveredSide + MARGIN) / scene.scale
+    const selected = scene.selected + 1 // and the hovered one
+    const { indices, counts } = quads.inView(
+      scene.t, scene.centre, reach(gl.canvas.width), reach(gl.canvas.height), [selected, quads.opaque, quads.count],
+    )
+    const [ringed, opaque, all] = counts as [number, number, number]
+    gl.bufferSubData(gl.ELEMENT_ARRAY_BUFFER, 0, indices)
+
+    // Topmost first with a depth test: a pixel already covered costs little more.
+    gl.enable(gl.DEPTH_TEST)
+    gl.disable(gl.BLEND)
+    gl.depthMask(true)
+    const depth = [-1, 1.9 / quads.opaque] as const
+    const cheap = this.software && scene.moving
+    const exact = cheap ? ['EXACT'] : []
+    const dimmed = scene.keep < 1 ? ['DIMMED'] : []
+    this.use(PICTURE, exact, scene, depth)
+    this.drawQuads(0, ringed)
+    this.use(PICTURE, [...exact, ...dimmed], scene, depth)
+    this.drawQuads(ringed, opaque)
+    const framed = scene.hairline > 0 || scene.framed
+    if (framed || scene.selected > 0) {
+      this.use(FRAME, [], scene, depth)
+      this.drawQuads(0, ringed)
+    }
+    if (framed) {
+      this.use(FRAME, cheap ? ['PLAIN'] : [], scene, depth)
+      this.drawQuads(ringed, opaque)
+    }
+    if (all === opaque) return
+
+    gl.enable(gl.BLEND)
+    gl.depthMask(false)
+    const below = [0.95, 0] as const
+    if (framed) {
+      this.use(FRAME, [], scene, below)
+      this.drawQuads(opaque, all)
+    }
+    this.use(PICTURE, ['FADED', ...exact, ...dimmed], scene, below)
+    this.drawQuads(opaque, all)
+    gl.depthMask(true)
+  }
+
+  private use(source: Source, defines: string[], scene: Scene, depth: readonly [number, number]): void {
+    const { gl } = this
+    const { program, uniforms } = this.program(source, defines)
+    const { width, height } = gl.canvas
+    gl.useProgram(program)
+    gl.uniform1f(uniforms.t, scene.t)
+    gl.uniform2f(uniforms.centre, ...scene.centre)
+    gl.uniform1f(uniforms.scale, scene.scale)
+    gl.uniform2f(uniforms.clip, 2 / width, 2 / height)
+    gl.uniform2f(uniforms.side, scene.side, scene.hoveredSide)
+    gl.uniform2f(uniforms.depth, ...depth)
+    gl.uniform1f(uniforms.keep, scene.keep)
+    gl.uniform3f(uniforms.ground, ...scene.ground)
+    gl.uniform3f(uniforms.widths, scene.hairline, scene.frame, scene.ring)
+    gl.uniform3f(uniforms.ink, ...scene.ink)
+    gl.uniform1f(uniforms.dash, Math.max(3, scene.side * 0.12))
+    gl.uniform1i(uniforms.atlas, 0)
+  }
+
+  /** The program compiled with these definitions, made when first needed. */
+  private program(source: Source, defines: string[]): Program {
+    const key = [source === PICTURE ? 'picture' : 'frame', ...defines].join(' ')
+    const made = this.programs.get(key) ?? link(this.gl, source, defines)
+    this.programs.set(key, made)
+    return made
+  }
+
+  private drawQuads(start: number, end: number): void {
+    const { gl } = this
+    if (end > start) gl.drawElements(gl.TRIANGLES, 6 * (end - start), gl.UNSIGNED_INT, 24 * start)
+  }
+
+  /** The tile that stands for pictures not yet there: a plain grey, at all levels. */
+  private putBlank(): void {
+    const { gl } = this
+    const place = blankPlace(this.layout)
+    for (let level = 0; level < LEVELS; level++) {
+      const side = place.side >> level
+      const grey = new Uint8Array(4 * side * side).fill(255 * BLANK_GREY)
+      gl.texSubImage3D(
+        gl.TEXTURE_2D_ARRAY, level, place.x >> level, place.y >> level, place.layer, side, side, 1,
+        gl.RGBA, gl.UNSIGNED_BYTE, grey,
+      )
+    }
+  }
+
+  private bindAttributes(): void {
+    const { gl } = this
+    gl.vertexAttribPointer(0, 2, gl.FLOAT, false, STRIDE, 0)
+    gl.vertexAttribPointer(1, 2, gl.FLOAT, false, STRIDE, 8)
+    gl.vertexAttribPointer(2, 1, gl.FLOAT, false, STRIDE, 16)
+    gl.vertexAttribIPointer(3, 4, gl.UNSIGNED_SHORT, STRIDE, TILE_OFFSET)
+    gl.vertexAttribPointer(4, 4, gl.UNSIGNED_BYTE, true, STRIDE, COLOUR_OFFSET)
+    gl.vertexAttribIPointer(5, 3, gl.UNSIGNED_BYTE, STRIDE, LOOK_OFFSET)
+  }
+}
+
+function storage2d(gl: WebGL2RenderingContext, side: number): WebGLTexture {
+  const texture = gl.createTexture()!
+  gl.bindTexture(gl.TEXTURE_2D, texture)
+  gl.texStorage2D(gl.TEXTURE_2D, Math.log2(side) + 1, gl.RGBA8, side, side)
+  return texture
+}
+
+function link(
+  gl: WebGL2RenderingContext,
+  source: Source,
+  defines: readonly string[],
+): Program {
+  const program = gl.createProgram()!
+  // The first line has to stay the version.
+  const head = `#version 300 es\n${defines.map((name) => `#define ${name}\n`).join('')}`
+  for (const [type, text] of [
+    [gl.VERTEX_SHADER, source.vertex],
+    [gl.FRAGMENT_SHADER, source.fragment],
+  ] as const) {
+    const shader = gl.createShader(type)!
+    gl.shaderSource(shader, text.replace('#version 300 es\n', head))
+    gl.compileShader(shader)
+    gl.attachShader(program, shader)
+    if (!gl.getShaderParameter(shader, gl.COMPILE_STATUS) && !gl.isContextLost()) {
+      throw new Error(`the map's program does not compile here: ${gl.getShaderInfoLog(shader)}`)
+    }
+  }
+  gl.linkProgram(program)
+  if (!gl.getProgramParameter(program, gl.LINK_STATUS) && !gl.isContextLost()) {
+    throw new Error(`the map's program does not link here: ${gl.getProgramInfoLog(program)}`)
+  }
+  const uniforms = {} as Program['uniforms']
+  for (const name of UNIFORMS) uniforms[name] = gl.getUniformLocation(program, `u_${name}`)
+  return { program, uniforms }
+}

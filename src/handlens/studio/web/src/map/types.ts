@@ -1,0 +1,59 @@
+/** What the map shows: `order[row]` is the id at that row of the prepare order; `aspect` is width/height by id (0 unknown). */
+export interface MapPhotos {
+  count: number
+  order: Int32Array
+  aspect: Float32Array
+}
+
+/** Where the pictures come from: sheets of 16×16 tiles of 64 px in prepare order, and one thumbnail of at most 256 px a photo. */
+export interface MapUrls {
+  sheet(k: number, n: number): string
+  thumb(id: number): string
+}
+
+export type SelectMode = 'replace' | 'add' | 'remove'
+
+export type Tool = 'pan' | 'lasso' | 'box'
+
+/** What the person did on the map. */
+export interface MapEvents {
+  /** A lasso or box was closed; `mask` has one 0/1 byte a photo, 1 for the shown photos enclosed. */
+  select(mask: Uint8Array, mode: SelectMode): void
+  /** The topmost photo was clicked. */
+  pick(id: number, mode: SelectMode): void
+  /** The photo under the cursor changed; -1 for none. */
+  hover(id: number): void
+  /** A photo was double-clicked. */
+  open(id: number): void
+  /** The camera moved, by the person or by zoomBy, panBy or fit. */
+  camera(camera: Camera): void
+  /** Photos or camera began to move, or have come to rest. */
+  moving(on: boolean): void
+}
+
+/** Centre of the view in map units, and zoom (1 shows the square [-1, 1]²). */
+export interface Camera {
+  x: number
+  y: number
+  zoom: number
+}
+
+/** A photo and where its centre is drawn, in CSS pixels from the map's top left corner. */
+export interface Placed {
+  id: number
+  x: number
+  y: number
+}
+
+/** Size of the view in CSS pixels. */
+export interface Viewport {
+  width: number
+  height: number
+}
+
+export interface Bounds {
+  left: number
+  right: number
+  bottom: number
+  top: number
+}

@@ -1,0 +1,177 @@
+// The maps: where each photo lies in a layer and projection. The current one is kept whole, and for
+// the light table a sample of each, fetched one after another so that the current one never waits.
+
+import { computed, signal } from '@preact/signals'
+import { announce, sentenceOf } from './messages'
+import {
+  api,
+  collection,
+  labels,
+  layer,
+  layers,
+  photos,
+  projection,
+  projections,
+  titleOf,
+} from './state'
+
+/** The current map, [N, 2] by id; null until it has come. */
+export const positions = signal<Float32Array | null>(null)
+/** Whether any photo has its place yet: before the first map is fitted, all are NaN. */
+export const anyPlaced = computed(() => positions.value?.some((v) => !Number.isNaN(v)) ?? false)
+export const mapError = signal<string | null>(null)
+export const mapLoading = signal(false)
+/** Which map `positions` is, and of which state of the server. */
+const arrived = signal('')
+/** A map has been asked for, or the one on the screen is about to be replaced. */
+export const mapPending = computed(
+  () =>
+    mapError.value === null &&
+    layer.value !== '' &&
+    (mapLoading.value || arrived.value !== identity(layer.value, projection.value)),
+)
+/** How far the server is with a slow projection that has not arrived yet, by "layer projection". */
+export const working = signal<ReadonlyMap<string, number>>(new Map())
+
+/** The server's word on a slow projection; the last one may come after the map itself. */
+export function progressed(l: string, p: string, share: number): void {
+  if (whole.get(keyOf(l, p))?.stamp !== stampOf(p)) working.value = new Map(working.value).set(keyOf(l, p), share)
+}
+
+/** A mini-map: photos drawn in the light table and where. */
+export interface Mini {
+  ids: Int32Array
+  xy: Float32Array
+  stamp: string
+}
+export const minis = signal<ReadonlyMap<string, Mini | 'failed'>>(new Map())
+
+const MINI_PHOTOS = 1500
+/** Computed only when somebody goes there: it takes the server seconds, which everything else would wait for. */
+const SLOW = 'neighbours'
+
+export const keyOf = (l: string, p: string): string => `${l} ${p}`
+
+/** Changes whenever the server would answer with another map. */
+function stampOf(p: string): string {
+  const state = collection.value
+  const version = state?.maps_version ?? 0
+  if (p === 'labels') return `${version}:${labels.value.version}`
+  if (p === 'separate') return `${version}:${labels.value.version}:${separations.value}`
+  return `${version}`
+}
+
+const identity = (l: string, p: string): string => `${keyOf(l, p)} ${stampOf(p)}`
+
+const separations = signal(0)
+/** A new separating projection was made: the old one's maps are out of date. */
+export const separated = (): void => {
+  separations.value++
+}
+
+// The last few whole maps, so that stepping back and forth is instant.
+const whole = new Map<string, { stamp: string; xy: Float32Array }>()
+const KEEP = 12
+
+function keep(key: string, stamp: string, xy: Float32Array): void {
+  whole.delete(key)
+  whole.set(key, { stamp, xy })
+  if (whole.size > KEEP) whole.delete(whole.keys().next().value!)
+  if (working.value.has(key)) working.value = new Map([...working.value].filter(([other]) => other !== key))
+  const ids = photos.value?.order.slice(0, MINI_PHOTOS) ?? new Int32Array(0)
+  const small = new Float32Array(ids.length * 2)
+  ids.forEach((id, i) => {
+    small[2 * i] = xy[2 * id]!
+    small[2 * i + 1] = xy[2 * id + 1]!
+  })
+  minis.value = new Map(minis.value).set(key, { ids, xy: small, stamp })
+}
+
+let asked = 0
+/** Brings the current map up to date; what is on the screen stays until the new one is there. */
+export async function loadMap(): Promise<void> {
+  const [l, p] = [layer.value, projection.value]
+  if (!l || !p) return
+  const turn = ++asked
+  const key = keyOf(l, p)
+  const stamp = stampOf(p)
+  const known = whole.get(key)
+  mapError.value = null
+  if (known) positions.value = known.xy
+  if (known?.stamp === stamp) {
+    arrived.value = `${key} ${stamp}`
+    mapLoading.value = false
+    return
+  }
+  mapLoading.value = true
+  try {
+    const xy = await api.map(l, p)
+    keep(key, stamp, xy)
+    if (turn === asked) {
+      positions.value = xy
+      arrived.value = `${key} ${stamp}`
+    }
+  } catch (error) {
+    if (turn === asked && !known) mapError.value = sentenceOf(error)
+  } finally {
+    if (turn === asked) mapLoading.value = false
+  }
+}
+
+let running = false
+/** Fills the light table in the background: quick projections first, one request at a time. */
+export async function fillTable(): Promise<void> {
+  if (running) return
+  running = true
+  try {
+    for (;;) {
+      const next = nextMini()
+      if (!next) return
+      const [l, p] = next
+      const stamp = stampOf(p)
+      try {
+        keep(keyOf(l, p), stamp, await api.map(l, p))
+      } catch {
+        // Not possible (yet), e.g. a projection by labels when there are none: the cell stays empty.
+        minis.value = new Map(minis.value).set(keyOf(l, p), 'failed')
+        failedAt.set(keyOf(l, p), stamp)
+      }
+    }
+  } finally {
+    running = false
+  }
+}
+
+const failedAt = new Map<string, string>()
+
+function nextMini(): [string, string] | null {
+  for (const { id: p } of projections.value) {
+    if (p === SLOW) continue
+    const stamp = stampOf(p)
+    for (const l of layers.value) {
+      const key = keyOf(l.id, p)
+      const have = minis.value.get(key)
+      if (have === 'failed' ? failedAt.get(key) !== stamp : have?.stamp !== stamp) return [l.id, p]
+    }
+  }
+  return null
+}
+
+export function goTo(l: string, p: string): void {
+  if (l === layer.value && p === projection.value) return
+  layer.value = l
+  projection.value = p
+  const at = layers.value.find((known) => known.id === l)
+  const by = projections.value.find((known) => known.id === p)
+  announce(`${at ? titleOf(at) : l}, ${by?.title ?? p}`)
+  void loadMap()
+}
+
+const stepIn = (ids: string[], current: string, by: number): string =>
+  ids[(Math.max(0, ids.indexOf(current)) + by + ids.length) % ids.length] ?? current
+
+export const stepLayer = (by: number): void =>
+  goTo(stepIn(layers.value.map((l) => l.id), layer.value, by), projection.value)
+
+export const stepProjection = (by: number): void =>
+  goTo(layer.value, stepIn(projections.value.map((p) => p.id), projection.value, by))

@@ -1,0 +1,51 @@
+// What the page says: a polite live region for progress, and messages that stay until read.
+
+import { signal } from '@preact/signals'
+
+/** The sentence in the live region; read aloud by screen readers when it changes. */
+export const spoken = signal('')
+
+export function announce(sentence: string): void {
+  // A repeated sentence is read again only if the text differs: a trailing no-break space does that.
+  spoken.value = spoken.value === sentence ? `${sentence}\u00a0` : sentence
+}
+
+export interface Message {
+  id: number
+  text: string
+  kind: 'error' | 'note'
+  retry?: () => void
+}
+
+export const messages = signal<Message[]>([])
+let next = 1
+
+export function dismiss(id: number): void {
+  messages.value = messages.value.filter((m) => m.id !== id)
+}
+
+export function say(text: string, kind: Message['kind'] = 'note', retry?: () => void): number {
+  const id = next++
+  // The same sentence twice is one message.
+  const others = messages.value.filter((m) => m.text !== text)
+  messages.value = [...others.slice(-3), { id, text, kind, retry }]
+  if (kind === 'note') {
+    announce(text)
+    setTimeout(() => dismiss(id), 6000)
+  }
+  return id
+}
+
+export const sentenceOf = (error: unknown): string =>
+  error instanceof Error ? error.message : 'Something went wrong in the page.'
+
+/** Runs `work`; a failure becomes a message with a button to try again. Resolves to whether it went well. */
+export async function attempt(work: () => Promise<void>, prefix = ''): Promise<boolean> {
+  try {
+    await work()
+    return true
+  } catch (error) {
+    say(prefix + sentenceOf(error), 'error', () => void attempt(work, prefix))
+    return false
+  }
+}

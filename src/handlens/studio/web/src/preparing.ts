@@ -1,0 +1,17 @@
+// Preparing in words.
+
+import { photos as photosText } from './format'
+import type { Preparation, Source } from './types'
+
+/** What preparing is at, in words, and whether it counts photos meanwhile. */
+export function doing(of: Preparation, sources: Source[]): { what: string; counts: boolean } {
+  const titles = (some: Source[]): string => some.map((s) => s.title).join(' and ')
+  const current = sources.filter((s) => of.current_sources.includes(s.name))
+  if (of.phase === 'fitting') return { what: `Learning from the first ${photosText(of.total)}`, counts: false }
+  if (of.phase === 'reading' && of.done > 0) return { what: 'Reading the first photos, to learn from', counts: true }
+  if (of.phase === 'reading') {
+    const waiting = sources.filter((s) => s.state === 'waiting')
+    return { what: waiting.length > 0 ? `Getting ready: ${titles(waiting)}` : 'Getting ready', counts: false }
+  }
+  return { what: current.length > 0 ? `Computing features: ${titles(current)}` : 'Making thumbnails', counts: true }
+}

@@ -1,0 +1,88 @@
+// The twelve steps, in two lines each: what the step is for, and how it is done here.
+
+export const STEPS: readonly { title: string; lines: [string, string] }[] = [
+  {
+    title: 'Open',
+    lines: [
+      'A collection is one folder of photos; Studio never changes or moves them.',
+      'Make one on the first page from a folder, a zip or a built-in one; it reopens where you left it.',
+    ],
+  },
+  {
+    title: 'Prepare',
+    lines: [
+      'Each photo is described at several layers, from simple texture to whole shapes.',
+      'The first map appears after 500 random photos, the rest stream in; you can stop and go on later.',
+    ],
+  },
+  {
+    title: 'Look',
+    lines: [
+      'Photos that look alike to a layer lie close together. Drag to move the map, scroll to zoom.',
+      'Left and right change the layer, up and down the projection; the light table shows them all at once.',
+    ],
+  },
+  {
+    title: 'Select',
+    lines: [
+      'Draw around a group with the lasso (L) or the box (B); Shift adds to it, Alt takes away.',
+      'The selection stays when you change the layer or projection, so you can see where it went.',
+    ],
+  },
+  {
+    title: 'Review',
+    lines: [
+      'Review (R) lays the selection out in a grid, where the odd one catches the eye.',
+      'Click it, or use arrows and Space, to throw it out; “odd ones first” sorts by distance from the centre.',
+    ],
+  },
+  {
+    title: 'Label',
+    lines: [
+      'Type a new label (N), or use one you have by a click or its key, 1 to 9.',
+      'Rename, merge or delete labels in their menu; undo goes back as far as you like, even after a restart.',
+    ],
+  },
+  {
+    title: 'Find similar',
+    lines: [
+      'From a few examples, ranks all photos, shown or not, by how near they are in this map’s layer.',
+      'The nearest open in the review grid together with your examples: throw out the odd ones and label.',
+    ],
+  },
+  {
+    title: 'Separate',
+    lines: [
+      'Tick two or more labels and press Separate (S) to look along the direction that tells them apart best.',
+      'All layers are tried; the map glides to the winner, where unlabelled photos fall beside their likely label.',
+    ],
+  },
+  {
+    title: 'Train',
+    lines: [
+      'Trains a model on your labels (T) and estimates how often it is right, with an interval.',
+      'Photos you picked by hand tend to be the clear ones, so expect somewhat less on the rest.',
+    ],
+  },
+  {
+    title: 'Vary opacity',
+    lines: [
+      'Fades the photos the model is already sure of (O), so that your eye goes to those it is not.',
+      'The slider says how sure is sure enough; label some of what stays bright, and train again.',
+    ],
+  },
+  {
+    title: 'Take away',
+    lines: [
+      'Download the labels, a prediction for each photo, or the photos in one folder for each label.',
+      'The model comes as a folder that “handlens predict” uses on new photos without Studio.',
+    ],
+  },
+  {
+    title: 'Help',
+    lines: [
+      'This page. Press ? for all keys; each button shows its key when you point at it.',
+      'Nothing leaves this machine: the page talks only to the Studio running on it.',
+    ],
+  },
+]

@@ -1,0 +1,64 @@
+// Photos dropped on the page or chosen: a zip, single files, or a folder with what is in it.
+
+export interface Chosen {
+  /** path relative to what was dropped, with / */
+  path: string
+  file: File
+}
+
+export const isZip = (file: File): boolean => /\.zip$/i.test(file.name) || file.type === 'application/zip'
+
+/** The name for a collection of these files: the folder's or the zip's. */
+export function nameFor(chosen: Chosen[]): string {
+  const first = chosen[0]
+  if (!first) return ''
+  const folder = first.path.includes('/') ? first.path.split('/')[0]! : ''
+  if (folder) return folder
+  return chosen.length === 1 ? first.file.name.replace(/\.[^.]+$/, '') : ''
+}
+
+export function fromInput(input: HTMLInputElement): Chosen[] {
+  return Array.from(input.files ?? [], (file) => ({ path: file.webkitRelativePath || file.name, file }))
+}
+
+/** Hidden files (.DS_Store and the like) are not photos. */
+export const visible = (chosen: Chosen[]): Chosen[] =>
+  chosen.filter(({ path }) => !path.split('/').some((part) => part.startsWith('.')))
+
+/** Everything in what was dropped, folders walked through. */
+export async function fromDrop(items: DataTransferItemList): Promise<Chosen[]> {
+  // The entries must be taken before the first await: the list is emptied when the event is over.
+  const entries = Array.from(items, (item) => item.webkitGetAsEntry()).filter((entry) => entry !== null)
+  const found: Chosen[] = []
+  for (const entry of entries) await walk(entry, '', found)
+  return found
+}
+
+async function walk(entry: FileSystemEntry, under: string, found: Chosen[]): Promise<void> {
+  const path = under + entry.name
+  if (entry.isFile) {
+    const file = await new Promise<File>((done, failed) => (entry as FileSystemFileEntry).file(done, failed))
+    found.push({ path, file })
+    return
+  }
+  const reader = (entry as FileSystemDirectoryEntry).createReader()
+  for (;;) {
+    // A reader gives at most a hundred entries at a time, and none at the end.
+    const some = await new Promise<FileSystemEntry[]>((done, failed) => reader.readEntries(done, failed))
+    if (some.length === 0) return
+    for (const one of some) await walk(one, `${path}/`, found)
+  }
+}
+
+/** Runs `work` on all, a few at a time; stops at the first failure. */
+export async function few<T>(all: T[], atOnce: number, work: (one: T) => Promise<unknown>): Promise<void> {
+  let next = 0
+  const lane = async (): Promise<void> => {
+    while (next < all.length) await work(all[next++]!)
+  }
+  try {
+    await Promise.all(Array.from({ length: Math.min(atOnce, all.length) }, lane))
+  } finally {
+    next = all.length
+  }
+}

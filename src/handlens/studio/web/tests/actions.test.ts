@@ -1,0 +1,122 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { assign, guessed, takeLabels, toSeparate, undo } from '../src/actions'
+import { ApiError, CollectionApi } from '../src/api'
+import { messages } from '../src/messages'
+import { collection, labels, picked, saving, selected, setApi } from '../src/state'
+import { maskOf } from '../src/selection'
+import type { CollectionState, Labels } from '../src/types'
+
+const named = (version: number, codes: number[], ...names: string[]): Labels => ({
+  version,
+  names: names.map((name, i) => ({ name, count: codes.filter((c) => c === i).length, colour: i })),
+  codes: Int16Array.from(codes),
+  undo: null,
+  redo: null,
+})
+
+let api: CollectionApi
+beforeEach(() => {
+  api = new CollectionApi('c')
+  setApi(api)
+  collection.value = { count: 4 } as CollectionState
+  labels.value = named(1, [0, -1, -1, -1], 'front')
+  selected.value = maskOf([0, 1], 4)
+  picked.value = new Set()
+  messages.value = []
+})
+
+describe('guessed', () => {
+  it('moves photos between labels and counts them', () => {
+    const next = guessed(named(1, [0, 0, 1, -1], 'front', 'rear'), maskOf([1, 3], 4), 'rear')
+    expect([...next.codes]).toEqual([0, 1, 1, 1])
+    expect(next.names.map((l) => l.count)).toEqual([1, 3])
+  })
+  it('gives a new label the first free colour', () => {
+    const before = named(1, [0, -1], 'front')
+    before.names[0]!.colour = 1
+    expect(guessed(before, maskOf([1], 2), 'rear').names[1]).toEqual({ name: 'rear', count: 1, colour: 0 })
+  })
+  it('takes labels away', () => {
+    const next = guessed(named(1, [0, 0], 'front'), maskOf([0], 2), null)
+    expect([...next.codes]).toEqual([-1, 0])
+    expect(next.names[0]!.count).toBe(1)
+  })
+})
+
+describe('assign', () => {
+  it('is shown at once and saved when the server says so', async () => {
+    let answer: ((of: Labels) => void) | undefined
+    api.assign = () => new Promise((done) => (answer = done))
+    const going = assign(' rear ')
+    expect([...labels.value.codes]).toEqual([1, 1, -1, -1])
+    expect(saving.value).toBe('saving')
+    await vi.waitUntil(() => answer)
+    answer!(named(2, [1, 1, -1, -1], 'front', 'rear'))
+    expect(await going).toBe(true)
+    expect(saving.value).toBe('saved')
+    expect(labels.value.version).toBe(2)
+    expect([...selected.value]).toEqual([0, 0, 0, 0])
+  })
+  it('is taken back, and can be tried again, when the server could not save it', async () => {
+    const before = labels.value
+    api.assign = () => Promise.reject(new ApiError('The disk is full.', 507))
+    expect(await assign('rear')).toBe(false)
+    expect(labels.value).toBe(before)
+    expect(saving.value).toBe('unsaved')
+    expect(messages.value[0]!.text).toBe('Not saved: The disk is full.')
+    expect(messages.value[0]!.retry).toBeTypeOf('function')
+    expect([...selected.value]).toEqual([1, 1, 0, 0])
+  })
+})
+
+describe('undo', () => {
+  it('waits for the label that it is to take back', async () => {
+    const sent: string[] = []
+    let answer: ((of: Labels) => void) | undefined
+    api.assign = () => {
+      sent.push('assign')
+      return new Promise((done) => (answer = done))
+    }
+    api.undo = () => {
+      sent.push('undo')
+      return Promise.resolve(named(3, [0, -1, -1, -1], 'front'))
+    }
+    const going = Promise.all([assign('rear'), undo()])
+    await vi.waitUntil(() => answer)
+    expect(sent).toEqual(['assign'])
+    answer!({ ...named(2, [1, 1, -1, -1], 'front', 'rear'), undo: 'label rear' })
+    await going
+    expect(sent).toEqual(['assign', 'undo'])
+    expect(labels.value.version).toBe(3)
+  })
+})
+
+describe('takeLabels', () => {
+  it('never goes back to older labels', () => {
+    labels.value = named(5, [0], 'front')
+    takeLabels(named(4, [-1]))
+    expect(labels.value.version).toBe(5)
+  })
+  it('forgets picks of labels that are gone', () => {
+    picked.value = new Set(['front', 'rear'])
+    takeLabels(named(6, [0], 'front'))
+    expect([...picked.value]).toEqual(['front'])
+  })
+})
+
+describe('toSeparate', () => {
+  it('is what is ticked, in the order of the list', () => {
+    labels.value = named(1, [0, 1, 2], 'a', 'b', 'c')
+    picked.value = new Set(['c', 'a'])
+    expect(toSeparate()).toEqual(['a', 'c'])
+  })
+  it('is both labels when there are but two', () => {
+    labels.value = named(1, [0, 1], 'a', 'b')
+    expect(toSeparate()).toEqual(['a', 'b'])
+  })
+  it('is nothing when it is not clear which', () => {
+    labels.value = named(1, [0, 1, 2], 'a', 'b', 'c')
+    picked.value = new Set(['c'])
+    expect(toSeparate()).toEqual([])
+  })
+})

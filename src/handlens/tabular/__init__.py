@@ -1,0 +1,104 @@
+"""Tables: `from handlens.tabular import *` gives a notebook what the lesson's cells use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn, tensor
+from torch.nn import functional as F
+
+from handlens.core.callbacks import Callback, EarlyStopping, GradientClipping, SaveBest, StopTraining
+from handlens.core.checkpoint import Checkpoint
+from handlens.core.defaults import defaults
+from handlens.core.doc import doc
+from handlens.core.labels import CategoryList, FloatList, MultiCategoryList
+from handlens.core.learner import Learner
+from handlens.core.metrics import (
+    accuracy,
+    accuracy_multi,
+    error_rate,
+    exp_rmspe,
+    f1,
+    higher_is_better,
+    mae,
+    mse,
+    precision,
+    r2,
+    recall,
+    rmse,
+    roc_auc,
+)
+from handlens.tabular.data import TabularDataBunch, TabularList, load_data
+from handlens.tabular.dates import add_datepart
+from handlens.tabular.learner import TabularLearner, load_learner, tabular_learner
+from handlens.tabular.model import TabularModel
+from handlens.tabular.procs import Categorify, FillMissing, Normalize, TabularProc
+from handlens.tabular.windows import backward_sum, days_since, days_until, forward_sum
+
+if TYPE_CHECKING:
+    from matplotlib import pyplot as plt
+
+__all__ = [
+    "Callback",
+    "Categorify",
+    "CategoryList",
+    "Checkpoint",
+    "EarlyStopping",
+    "F",
+    "FillMissing",
+    "FloatList",
+    "GradientClipping",
+    "Learner",
+    "MultiCategoryList",
+    "Normalize",
+    "Path",
+    "SaveBest",
+    "StopTraining",
+    "TabularDataBunch",
+    "TabularLearner",
+    "TabularList",
+    "TabularModel",
+    "TabularProc",
+    "accuracy",
+    "accuracy_multi",
+    "add_datepart",
+    "backward_sum",
+    "days_since",
+    "days_until",
+    "defaults",
+    "doc",
+    "error_rate",
+    "exp_rmspe",
+    "f1",
+    "forward_sum",
+    "higher_is_better",
+    "load_data",
+    "load_learner",
+    "mae",
+    "mse",
+    "nn",
+    "np",
+    "pd",
+    "plt",
+    "precision",
+    "r2",
+    "recall",
+    "rmse",
+    "roc_auc",
+    "tabular_learner",
+    "tensor",
+    "torch",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Importing matplotlib takes as long as all the rest: only who asks for it waits for it.
+    if name == "plt":
+        from matplotlib import pyplot
+
+        return pyplot
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

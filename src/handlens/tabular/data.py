@@ -1,0 +1,268 @@
+"""Tables as data to learn from: TabularList, the rows of a dataset, and TabularDataBunch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from handlens.core.artifact import load_artifact, save_artifact
+from handlens.core.bunch import DataBunch
+from handlens.core.defaults import defaults
+from handlens.core.items import ItemList, Labelled
+from handlens.core.labels import LabelList
+from handlens.core.loaders import Batch, TensorLoader
+from handlens.errors import ArtifactError, TableError
+from handlens.tabular.encoder import Encoder, MakeProc
+from handlens.tabular.frames import check_columns, check_names
+from handlens.tabular.procs import TabularProc
+
+KIND = "tabular-data"
+
+AT_ONCE = 4096
+"""Rows a batch, at least, where nothing is trained: small batches would only cost time."""
+
+
+class Row:
+    """One row as the model takes it: `codes` and `numbers`; shown with the levels' names."""
+
+    def __init__(self, encoder: Encoder, codes: Tensor, numbers: Tensor) -> None:
+        self.encoder = encoder
+        self.codes = codes
+        self.numbers = numbers
+
+    def values(self) -> dict[str, Any]:
+        """The levels (None for missing or unseen) and the preprocessed numbers, by column."""
+        shown: dict[str, Any] = {}
+        for name, code in zip(self.encoder.cat_names, self.codes.tolist(), strict=True):
+            shown[name] = self.encoder.levels[name].index[code - 1] if code else None
+        return shown | dict(zip(self.encoder.cont_names, self.numbers.tolist(), strict=True))
+
+    def __repr__(self) -> str:
+        shown = (f"{name} {v:.4f}" if isinstance(v, float) else f"{name} {v}" for name, v in self.values().items())
+        return "; ".join(shown)
+
+
+class Rows:
+    """The rows of a dataset in memory: codes int64 [N, categorical columns], numbers float32 [N, continuous ones]."""
+
+    def __init__(self, encoder: Encoder, codes: Tensor, numbers: Tensor) -> None:
+        self.encoder = encoder
+        self.codes = codes
+        self.numbers = numbers
+
+    @classmethod
+    def encode(cls, encoder: Encoder, df: pd.DataFrame) -> Rows:
+        """The rows of a frame, which is left as it is; raises TableError as `Encoder.encode` does."""
+        codes, numbers = encoder.encode(df)
+        return cls(encoder, torch.from_numpy(codes), torch.from_numpy(numbers))
+
+    @property
+    def cat_names(self) -> list[str]:
+        """The categorical columns as the model has them, those that FillMissing added included."""
+        return self.encoder.cat_names
+
+    @property
+    def cont_names(self) -> list[str]:
+        """The continuous columns as the model has them."""
+        return self.encoder.cont_names
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __getitem__(self, position: int) -> Row:
+        return Row(self.encoder, self.codes[position], self.numbers[position])
+
+    def __repr__(self) -> str:
+        return f"{len(self.cat_names)} categorical and {len(self.cont_names)} continuous columns"
+
+
+class TabularDataBunch(DataBunch):
+    """The rows of a table in batches, in memory on the device as a whole; made by `.databunch()`."""
+
+    train_dl: TensorLoader
+    valid_dl: TensorLoader
+
+    @classmethod
+    def create(  # type: ignore[override]  # no workers: nothing is made item by item
+        cls,
+        train: Labelled,
+        valid: Labelled,
+        *,
+        path: Path | str = ".",
+        bs: int = 64,
+        device: torch.device | str | None = None,
+    ) -> Self:
+        """From labelled rows; training takes them in a new order each epoch."""
+        where = torch.device(device or defaults.device)
+        return cls(
+            _loader(train, bs, where, shuffle=True), _loader(valid, max(bs, AT_ONCE), where), path=path, device=where
+        )
+
+    @property
+    def encoder(self) -> Encoder:
+        """The fitted preprocessors, and what the model takes by their rule."""
+        encoder: Encoder = self.train_ds.x.encoder
+        return encoder
+
+    @property
+    def cat_names(self) -> list[str]:
+        return self.encoder.cat_names
+
+    @property
+    def cont_names(self) -> list[str]:
+        return self.encoder.cont_names
+
+    def loader(self, df: pd.DataFrame) -> TensorLoader:
+        """Batches of a frame's rows, preprocessed as the training rows were; `df` is left as it is.
+
+        Labels are taken from the target columns if all of them are there; without them losses and metrics are nan.
+        Raises TableError, or DataError for labels, as the training rows would.
+        """
+        rows = Rows.encode(self.encoder, df)
+        labelled = all(name in df.columns for name in self.y.names)
+        y = self.y.new(df[self.y.names]) if labelled else self.y.blank(len(df))
+        return _loader(Labelled(rows, y), AT_ONCE, self.device)
+
+    def add_test(self, df: pd.DataFrame) -> None:
+        """Make a frame the test data; arguments and errors as in `loader`."""
+        self.test_dl = self.loader(df)
+
+    def one_item(self, item: Row | Mapping[str, Any] | pd.Series | pd.DataFrame) -> Batch:
+        """One row as a batch of one: of a dataset, a mapping by column name, a Series, or a frame of one row."""
+        if isinstance(item, Row):
+            inputs = item.codes[None], item.numbers[None]
+        else:
+            inputs = self._encode_one(item)
+        targets = self.y.blank(1).data
+        return tuple(part.to(self.device) for part in inputs), targets.to(self.device)
+
+    def _encode_one(self, item: Any) -> tuple[Tensor, Tensor]:
+        if isinstance(item, pd.DataFrame) and len(item) != 1:
+            raise TableError(f"predict takes one row; a frame of {len(item)} arrived: use predict_frame(df)")
+        if isinstance(item, pd.Series):
+            item = item.to_dict()
+        codes, numbers = self.encoder.encode(item)
+        return torch.from_numpy(codes), torch.from_numpy(numbers)
+
+    def show_batch(self, rows: int = 5) -> None:
+        """Show the first training rows with their labels, as the model gets them."""
+        from handlens.core.display import in_notebook, show_html
+
+        shown = []
+        for i in range(min(rows, len(self.train_ds))):
+            row, label = self.train_ds[i]
+            shown.append(row.values() | {"label" if len(self.y.names) > 1 else self.y.names[0]: label})
+        table = pd.DataFrame(shown)
+        if in_notebook():
+            show_html(table.to_html(index=False))
+        else:
+            print(table.to_string(index=False))
+
+    def export(self, name: str = "databunch") -> Path:
+        """Write the preprocessing and the labels' encoding (levels, medians, means, deviations, classes), not the rows.
+
+        It is a folder of safetensors and JSON below the path; `load_data` reads it.
+        """
+        folder = self.path / name
+        save_artifact(folder, KIND, self.state(), {})
+        return folder
+
+    def state(self) -> dict[str, Any]:
+        """What it takes to encode rows and decode predictions, as plain JSON."""
+        return {"encoder": self.encoder.state(), "labels": self.y.state()}
+
+    @classmethod
+    def from_state(
+        cls, state: dict[str, Any], *, path: Path | str, own_procs: Iterable[type[TabularProc]] = ()
+    ) -> Self:
+        """Data without rows, from `state()`; raises ArtifactError if it is none."""
+        try:
+            encoder = Encoder.from_state(state["encoder"], own_procs=own_procs)
+            labels = LabelList.from_state(state["labels"])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ArtifactError(f"the saved data are damaged ({error!r}); save them again") from error
+        no_rows = Rows(
+            encoder,
+            torch.empty(0, len(encoder.cat_names), dtype=torch.int64),
+            torch.empty(0, len(encoder.cont_names)),
+        )
+        none = Labelled(no_rows, labels)
+        return cls.create(none, none, path=path)
+
+
+def load_data(folder: Path | str, *, own_procs: Iterable[type[TabularProc]] = ()) -> TabularDataBunch:
+    """What `data.export()` wrote: data without rows, which encode new rows as the training rows were.
+
+    Args:
+        own_procs: the classes of preprocessors that are not this library's.
+
+    Raises:
+        ArtifactError: it is not that, is damaged, or from a newer version. No code of it is run.
+    """
+    config, _ = load_artifact(folder, KIND)
+    return TabularDataBunch.from_state(config, path=Path(folder).parent, own_procs=own_procs)
+
+
+class TabularList(ItemList):
+    """The rows of a table, with the columns to learn from and how to preprocess them."""
+
+    bunch_class = TabularDataBunch
+
+    cat_names: list[str]
+    cont_names: list[str]
+    procs: list[MakeProc]
+
+    @classmethod
+    def from_df(
+        cls,
+        df: pd.DataFrame,
+        *,
+        path: Path | str = ".",
+        cat_names: Iterable[str] = (),
+        cont_names: Iterable[str] = (),
+        procs: Iterable[MakeProc] = (),
+    ) -> Self:
+        """The rows of a frame, which is left as it is.
+
+        Args:
+            df: any index; at least one row.
+            path: the folder that models and exports are saved below.
+            cat_names, cont_names: the categorical and the continuous columns to learn from.
+            procs: preprocessors, fitted on the training rows once these are labelled: [FillMissing, Categorify,
+                Normalize].
+
+        Raises:
+            TableError: columns are missing, there twice, or named in both lists; no columns, or no rows.
+        """
+        cats, conts = check_names(cat_names, "cat_names"), check_names(cont_names, "cont_names")
+        check_columns(df, cats, "cat_names")
+        check_columns(df, conts, "cont_names")
+        both = [name for name in cats if name in conts]
+        if both:
+            raise TableError(f"a column is either categorical or continuous; in cat_names and in cont_names: {both}")
+        if not cats and not conts:
+            raise TableError("a model needs a column at least; cat_names and cont_names are empty: name some")
+        if not len(df):
+            raise TableError("a table to learn from needs rows; the frame has none: check how it was read or filtered")
+        rows = cls(np.arange(len(df)), path=path, frame=df)
+        rows.cat_names, rows.cont_names, rows.procs = cats, conts, list(procs)
+        return rows
+
+    def processed(self, like: Rows | None = None) -> Rows:
+        """The rows encoded by preprocessors that are fitted on them, or by those of `like`."""
+        frame: pd.DataFrame = self.frame  # type: ignore[assignment]
+        if like is not None:
+            return Rows.encode(like.encoder, frame)
+        encoder = Encoder.fit(frame, cat_names=self.cat_names, cont_names=self.cont_names, procs=self.procs)
+        return Rows.encode(encoder, frame)
+
+
+def _loader(dataset: Labelled, bs: int, device: torch.device, *, shuffle: bool = False) -> TensorLoader:
+    inputs = (dataset.x.codes, dataset.x.numbers)
+    return TensorLoader(dataset, inputs, dataset.y.data, bs=bs, device=device, shuffle=shuffle)

@@ -1,0 +1,130 @@
+"""What a date says about a day: the calendar columns that a model cannot work out for itself."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from handlens.errors import TableError
+from handlens.tabular.frames import check_columns, put_columns
+
+# The lesson's names, and pandas' own.
+_COUNTS = {"Year": "year", "Month": "month", "Week": "week", "Day": "day"}
+_COUNTS |= {"Dayofweek": "day_of_week", "Dayofyear": "day_of_year"}
+_FLAGS = (
+    "Is_month_end",
+    "Is_month_start",
+    "Is_quarter_end",
+    "Is_quarter_start",
+    "Is_year_end",
+    "Is_year_start",
+)
+_TIMES = ("Hour", "Minute", "Second")
+_DATES = (datetime.date, np.datetime64)  # pandas and datetime timestamps are dates too
+_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+
+
+def add_datepart(df: pd.DataFrame, field: str, *, drop: bool = True, time: bool = False) -> pd.DataFrame:
+    """Add columns that tell a date's place in the calendar to `df`, in place, as the lesson does.
+
+    The columns are Year, Month, Week (of ISO 8601), Day, Dayofweek (Monday is 0), Dayofyear, Is_month_end,
+    Is_month_start, Is_quarter_end, Is_quarter_start, Is_year_end, Is_year_start and Elapsed (seconds since 1970,
+    UTC), each after the field's name without a "Date" or "date" at its end: "SaleDate" gives SaleYear. Columns of
+    these names are replaced. Where the date is missing the flags are False and the others NaN.
+
+    Args:
+        df: the frame to change; its index does not matter.
+        field: a column of timestamps (of any unit, with a time zone or without), of dates, or of text in ISO 8601
+            such as "2015-07-31". With a time zone, all but Elapsed are local.
+        drop: whether to drop `field`; otherwise it stays, as timestamps.
+        time: whether to add Hour, Minute and Second too.
+
+    Returns:
+        `df` itself.
+
+    Raises:
+        TableError: `field` is not a column of the frame, or does not hold dates; `df` is then as it was.
+    """
+    check_columns(df, [field], "field")
+    # Many rows share few dates, so each date is read, and the calendar asked about it, once.
+    rows, days = distinct_dates(df[field], field)
+    prefix = re.sub("[Dd]ate$", "", field)
+    gaps = bool((rows < 0).any())
+    columns = {prefix + part: _gap_last(values, gaps)[rows] for part, values in _parts(days, time=time).items()}
+    if drop:
+        del df[field]
+    else:
+        put_columns(df, {field: days.insert(len(days), pd.NaT)[rows]})  # −1, missing, finds the last
+    put_columns(df, columns)
+    return df
+
+
+def distinct_dates(column: pd.Series, name: str) -> tuple[NDArray[np.intp], pd.DatetimeIndex]:
+    """Each row's place among the column's distinct dates, −1 where it is missing, and those dates.
+
+    Raises TableError for numbers, for text that is not ISO 8601, and for zones that differ from row to row.
+    """
+    rows, uniques = pd.factorize(column)
+    if column.dtype.kind == "M":
+        return rows, pd.DatetimeIndex(uniques)
+    values = list(uniques)
+    for value in values:
+        # pandas would take numbers for nanoseconds and the word "now" for the time of day.
+        if not (re.match(r"\s*\d", value) if isinstance(value, str) else isinstance(value, _DATES)):
+            raise _no_date(name, value)
+    try:
+        return rows, pd.DatetimeIndex(pd.to_datetime(pd.Series(values, dtype=object), format="ISO8601"))
+    except (ValueError, OverflowError) as error:
+        odd = next((value for value in values if isinstance(value, str) and not _is_iso(value)), None)
+        if odd is not None:
+            raise _no_date(name, odd) from error
+        raise TableError(
+            f"column {name!r} must hold dates of one time zone, or all without: {error}. "
+            f"Convert it: df[{name!r}] = pd.to_datetime(df[{name!r}], utc=True)"
+        ) from error
+
+
+def _is_iso(text: str) -> bool:
+    try:
+        pd.to_datetime(text, format="ISO8601")
+    except (ValueError, OverflowError):
+        return False
+    return True
+
+
+def _no_date(name: str, value: object) -> TableError:
+    if isinstance(value, str):
+        remedy = f"say how it is written: df[{name!r}] = pd.to_datetime(df[{name!r}], format='%d.%m.%Y')"
+    else:
+        remedy = f"convert it, with the unit it counts in: df[{name!r}] = pd.to_datetime(df[{name!r}], unit='s')"
+    return TableError(
+        f"column {name!r} must hold timestamps, dates, or text in ISO 8601 such as '2015-07-31'; it holds "
+        f"{type(value).__name__} values such as {str(value)[:40]!r}: {remedy}"
+    )
+
+
+def _parts(days: pd.DatetimeIndex, *, time: bool) -> dict[str, NDArray[Any]]:
+    """The columns for some dates, by their names."""
+    parts: dict[str, NDArray[Any]] = {}
+    for name, source in _COUNTS.items():
+        values = days.isocalendar().week if source == "week" else getattr(days, source)
+        parts[name] = np.asarray(values, np.int32)
+    for name in _FLAGS:
+        parts[name] = np.asarray(getattr(days, name.lower()), bool)
+    if time:
+        parts |= {name: np.asarray(getattr(days, name.lower()), np.int32) for name in _TIMES}
+    # pandas stores dates in several units, and only asi8 with the unit beside it is safe from that.
+    parts["Elapsed"] = days.asi8 // _PER_SECOND[days.unit]
+    return parts
+
+
+def _gap_last(values: NDArray[Any], gaps: bool) -> NDArray[Any]:
+    """The values and, if there are gaps, what stands for one at the end, where −1 finds it."""
+    if not gaps:
+        return values
+    return np.append(values, False) if values.dtype == bool else np.append(values.astype(np.float64), np.nan)

@@ -1,0 +1,151 @@
+"""The vectors of categorical columns: how long they are, and all of a batch looked up at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from handlens.errors import DataError, TableError
+
+
+def embedding_sizes(n_levels: Mapping[str, int], emb_szs: Mapping[str, int] | None = None) -> list[tuple[int, int]]:
+    """Levels and vector length of each categorical column: by the lesson's rule min(50, n // 2 + 1) for n levels.
+
+    Args:
+        n_levels: levels by column, the level of missing and unseen values included.
+        emb_szs: vector lengths by column, where they should differ.
+
+    Raises:
+        TableError: `emb_szs` names a column that is not categorical, or a length below 1.
+    """
+    own = dict(emb_szs or {})
+    odd = [name for name in own if name not in n_levels]
+    if odd:
+        raise TableError(f"emb_szs must name categorical columns; these are none: {odd}. There are {list(n_levels)}")
+    for name, size in own.items():
+        if not isinstance(size, int) or size < 1:
+            raise TableError(f"emb_szs must be whole numbers, 1 or more; {size!r} arrived for {name!r}")
+    return [(n, own.get(name, min(50, n // 2 + 1))) for name, n in n_levels.items()]
+
+
+class Embeddings(nn.ModuleList):
+    """An nn.Embedding for each categorical column; codes [B, columns] → their vectors side by side, [B, all lengths].
+
+    The tables lie one after the other in one tensor, so that a batch is one gather forward and one scatter back,
+    instead of one for each column; the optimizer keeps them so. Tables that were moved apart, or that someone listens
+    to with a hook, are looked up one by one, with the same result.
+    """
+
+    levels: Tensor
+    widths: Tensor
+    starts: Tensor
+    columns: Tensor
+    within: Tensor
+
+    def __init__(self, sizes: Sequence[tuple[int, int]]) -> None:
+        super().__init__()
+        flat = nn.init.trunc_normal_(torch.empty(sum(n * d for n, d in sizes)), std=0.01)
+        starts = [0, *accumulate(n * d for n, d in sizes)]
+        for (n, d), start in zip(sizes, starts, strict=False):
+            self.append(nn.Embedding(n, d, _weight=flat[start : start + n * d].view(n, d)))
+        self._keep("levels", [n for n, _ in sizes])
+        self._keep("widths", [d for _, d in sizes])
+        self._keep("starts", starts[:-1])
+        # For each of the numbers put out, its column and its place in that column's vector.
+        self._keep("columns", [i for i, (_, d) in enumerate(sizes) for _ in range(d)])
+        self._keep("within", [k for _, d in sizes for k in range(d)])
+        self._tables = _Adjoining(sizes)
+        self._gradients = _Adjoining(sizes)
+
+    def _keep(self, name: str, values: list[int]) -> None:
+        self.register_buffer(name, torch.tensor(values, dtype=torch.int64), persistent=False)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        if torch.compiler.is_exporting():  # where the tables lie, and what the codes are, is not known then
+            return torch.cat([table(codes[:, i]) for i, table in enumerate(self)], 1)
+        # A wrong code would give another column's vector. In training the codes come from the encoder.
+        if not self.training and bool(((codes < 0) | (codes >= self.levels)).any()):
+            raise DataError(
+                f"codes must be below the number of levels of their column, {self.levels.tolist()}, and not negative"
+            )
+        weights = self._weights()
+        flat = self._tables.as_one(weights)
+        if flat is None or any(table._forward_hooks or type(table) is not nn.Embedding for table in self):
+            return torch.cat([table(codes[:, i]) for i, table in enumerate(self)], 1)
+        return _Lookup.apply(self._places(codes), flat, *weights)
+
+    def in_one_piece(self) -> bool:
+        """Whether the tables lie one after the other in memory, and their gradients too."""
+        weights = self._weights()
+        if any(type(table) is not nn.Embedding for table in self):
+            return False
+        return self._tables.as_one(weights) is not None and self._gradients.as_one(_grads(weights)) is not None
+
+    def gather(self, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """Places of a batch's numbers in the tables, and the numbers, both [B, all lengths]; where `in_one_piece()`."""
+        places = self._places(codes)
+        flat: Tensor = self._tables.as_one(self._weights())  # type: ignore[assignment]
+        return places, flat.index_select(0, places.view(-1)).view_as(places)
+
+    def scatter(self, places: Tensor, grad: Tensor) -> None:
+        """Add the gradient of what `gather` gave to the tables' gradients; where `in_one_piece()`."""
+        flat: Tensor = self._gradients.as_one(_grads(self._weights()))  # type: ignore[assignment]
+        flat.scatter_add_(0, places.view(-1), grad.view(-1))
+
+    def _weights(self) -> list[Tensor]:
+        return [table.weight for table in self]  # type: ignore[misc]
+
+    def _places(self, codes: Tensor) -> Tensor:
+        return torch.addcmul(self.starts, codes, self.widths).index_select(1, self.columns).add_(self.within)
+
+
+def _grads(weights: list[Tensor]) -> list[Tensor | None]:
+    return [weight.grad for weight in weights]
+
+
+class _Adjoining:
+    """Sees whether tensors of these shapes lie in memory one directly after the other, and remembers where they did."""
+
+    def __init__(self, shapes: Sequence[tuple[int, int]]) -> None:
+        self.shapes = list(shapes)
+        self.size = sum(n * d for n, d in shapes)
+        self._places: list[int] = []
+
+    def as_one(self, tensors: Sequence[Tensor | None]) -> Tensor | None:
+        """The tensors as one of one dimension that shares their memory; None if they lie apart or one is missing."""
+        there = [tensor for tensor in tensors if tensor is not None]
+        if not there or len(there) < len(self.shapes):
+            return None
+        places = [tensor.data_ptr() for tensor in there]
+        if places != self._places:
+            ends = [place + t.numel() * t.element_size() for place, t in zip(places, there, strict=True)]
+            one_storage = len({tensor.untyped_storage().data_ptr() for tensor in there}) == 1
+            as_made = all(t.is_contiguous() and t.shape == s for t, s in zip(there, self.shapes, strict=True))
+            if not one_storage or not as_made or ends[:-1] != places[1:]:
+                return None
+            self._places = places
+        return there[0].detach().as_strided((self.size,), (1,))
+
+
+class _Lookup(torch.autograd.Function):
+    """Numbers of a flat tensor by their places; the gradient goes to the tables that it consists of."""
+
+    @staticmethod
+    def forward(ctx: Any, places: Tensor, flat: Tensor, *weights: Tensor) -> Tensor:
+        ctx.save_for_backward(places)
+        ctx.shapes = [weight.shape for weight in weights]
+        return flat.index_select(0, places.view(-1)).view_as(places)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        (places,) = ctx.saved_tensors
+        sizes = [shape.numel() for shape in ctx.shapes]
+        whole = grad.new_zeros(sum(sizes)).scatter_add_(0, places.view(-1), grad.reshape(-1))
+        parts = (part.view(shape) for part, shape in zip(whole.split(sizes), ctx.shapes, strict=True))
+        return None, None, *parts

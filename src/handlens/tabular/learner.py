@@ -1,0 +1,122 @@
+"""tabular_learner: a learner for a table, that can be exported, loaded, and asked for predictions of new rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from handlens.core.artifact import load_artifact, save_artifact
+from handlens.core.labels import CategoryList, MultiCategoryList
+from handlens.core.learner import Learner
+from handlens.errors import ArtifactError, TrainingError
+from handlens.tabular.data import TabularDataBunch
+from handlens.tabular.embeddings import embedding_sizes
+from handlens.tabular.model import Dropouts, TabularModel
+from handlens.tabular.procs import TabularProc
+
+KIND = "tabular-learner"
+
+
+class TabularLearner(Learner):
+    """A learner for a table; `predict(row)` takes a row as a mapping by column name, a Series, or a frame of one."""
+
+    data: TabularDataBunch
+    model: TabularModel
+
+    def predict_frame(self, df: pd.DataFrame) -> pd.DataFrame:
+        """Predictions for every row of a frame, which is left as it is.
+
+        Returns a row for each of its rows, with its index: a column a target, and for classes, a column
+        `probability of …` for each.
+        """
+        y = self.data.y
+        predictions, _ = self.get_preds(dl=self.data.loader(df))
+        labels = y.decode(y.decide(predictions))
+        if isinstance(y, CategoryList):
+            table = pd.DataFrame({y.names[0]: [label.name for label in labels]}, index=df.index)
+        elif isinstance(y, MultiCategoryList):
+            table = pd.DataFrame(y.decide(predictions).numpy().astype(bool), columns=y.names, index=df.index)
+        else:
+            table = pd.DataFrame(labels, columns=y.names, index=df.index)
+        for i, name in enumerate(y.classes or []):
+            table[f"probability of {name}"] = predictions[:, i].numpy()
+        return table
+
+    def export(self, name: str = "learner") -> Path:
+        """Write all it takes to predict new rows: model, preprocessing and labels; `load_learner` reads it.
+
+        It is a folder of safetensors and JSON below the learner's path. Raises TrainingError if the model is not the
+        TabularModel that it was made as: one of one's own cannot be made again from numbers alone.
+        """
+        if not isinstance(self.model, TabularModel) or repr(TabularModel(**self.model.config)) != repr(self.model):
+            raise TrainingError(
+                "export writes an unchanged TabularModel; parts of this one were replaced: use learn.save(name), and "
+                "learn.load(name) on a learner that is made the same way"
+            )
+        folder = self.path / name
+        config = {"data": self.data.state(), "model": self.model.config}
+        save_artifact(folder, KIND, config, self.model.state_dict())
+        return folder
+
+    def _about(self) -> dict[str, Any]:
+        return self.data.state()
+
+
+def tabular_learner(
+    data: TabularDataBunch,
+    *,
+    layers: Sequence[int],
+    ps: Dropouts = 0.0,
+    emb_drop: float = 0.0,
+    emb_szs: Mapping[str, int] | None = None,
+    y_range: Sequence[float] | Tensor | None = None,
+    seed: int | None = None,
+    **options: Any,
+) -> TabularLearner:
+    """A learner with a TabularModel that fits the data.
+
+    Args:
+        data: made by `TabularList.…databunch()`.
+        layers, ps, emb_drop, y_range: as in TabularModel.
+        emb_szs: vector lengths by column, where they should differ from the lesson's rule, see `embedding_sizes`.
+        seed: makes the first weights repeatable, without touching torch's random numbers.
+        options: as in Learner: metrics, wd, callbacks, ….
+
+    Raises:
+        TableError, TrainingError: arguments that do not fit the data or each other.
+    """
+    sizes = embedding_sizes(data.encoder.n_levels, emb_szs)
+    with torch.random.fork_rng(enabled=seed is not None):
+        if seed is not None:
+            torch.manual_seed(seed)
+        model = TabularModel(sizes, len(data.cont_names), data.c, layers, ps=ps, emb_drop=emb_drop, y_range=y_range)
+    return TabularLearner(data, model, **options)
+
+
+def load_learner(folder: Path | str, *, own_procs: Iterable[type[TabularProc]] = ()) -> TabularLearner:
+    """What `learn.export()` wrote, ready to predict; runs no code from the files.
+
+    Args:
+        own_procs: the classes of preprocessors that are not this library's.
+
+    Raises:
+        ArtifactError: it is not that, is damaged, or from a newer version.
+    """
+    config, tensors = load_artifact(folder, KIND)
+    try:
+        data = TabularDataBunch.from_state(config["data"], path=Path(folder).parent, own_procs=own_procs)
+        model = TabularModel(**config["model"])
+        model.load_state_dict(tensors)
+        fits = [n for n, _ in config["model"]["emb_szs"]] == list(data.encoder.n_levels.values())
+        if not fits or model.config["n_cont"] != len(data.cont_names) or model.config["out_sz"] != data.c:
+            raise ArtifactError(f"{folder} is damaged: its model does not fit its columns and labels")
+    except (KeyError, TypeError, ValueError, RuntimeError, TrainingError) as error:
+        raise ArtifactError(f"{folder} is damaged or not a saved learner: {error}") from error
+    learn = TabularLearner(data, model)
+    learn.model.eval()
+    return learn

@@ -1,0 +1,236 @@
+"""The levels of a categorical column: what they may be, which code each has, and how they are saved exactly."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Hashable, Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from handlens.errors import ArtifactError, TableError
+from handlens.tabular.frames import LARGEST, is_missing
+
+_KINDS = ("numbers", "timestamps", "timestamps with a time zone", "text")
+_DATETIME = re.compile(r"datetime64\[(s|ms|us|ns)(?:, (.+))?\]")
+
+
+class Levels:
+    """The distinct values of one column in the training rows, each with its code 0, 1, ….
+
+    A level is text, a number, a boolean or a timestamp. Equal values are one level, whatever their type: 1, 1.0,
+    True and numpy's 1; to levels of a float32 column, numbers are compared in its precision. Missing is none.
+
+    Attributes:
+        index: the levels as a pandas Index of bool, int64, float32, float64, str, datetime64 with unit and zone,
+            or object.
+        dtype: the pandas categorical dtype of a column that holds their codes.
+    """
+
+    def __init__(self, index: pd.Index, name: str) -> None:
+        self.index = index
+        self.name = name
+        self.dtype = pd.CategoricalDtype(index)
+        self._values = _plain(index)
+        self._code: dict[Hashable, int] = {value: code for code, value in enumerate(self._values)}
+        self._kinds = {_kind(value) for value in self._values}
+        self._narrow = index.dtype == "float32"
+
+    @classmethod
+    def of(cls, column: pd.Series, name: str) -> Levels:
+        """The levels of a column, sorted; in its own order, without those no row has, if it is categorical.
+
+        Raises TableError for values that cannot be levels, infinity among them.
+        """
+        dtype: Any = column.dtype
+        found: list[Any]
+        if isinstance(dtype, pd.CategoricalDtype):
+            present = np.zeros(len(dtype.categories) + 1, bool)
+            present[column.cat.codes.to_numpy()] = True  # code −1, missing, falls on the last
+            found = list(dict.fromkeys(_levels(_values(dtype.categories[present[:-1]]), name)))
+            dtype = dtype.categories.dtype
+        else:
+            _, uniques = _factorize(column, name)
+            found = sorted(dict.fromkeys(_levels(uniques, name)), key=lambda value: (_kind(value), value))
+        try:
+            "".join(level for level in found if isinstance(level, str)).encode()
+        except UnicodeEncodeError as error:
+            raise TableError(f"categorical column {name!r} must hold Unicode text to be saved: {error}") from error
+        return cls(_index(found, dtype), name)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def codes(self, column: pd.Series) -> NDArray[np.int64]:
+        """The code of each row's value, −1 where it is missing or no level; raises as `code` does."""
+        dtype = column.dtype
+        if isinstance(dtype, pd.CategoricalDtype):
+            if dtype.categories.dtype == self.index.dtype and dtype.categories.equals(self.index):
+                return np.asarray(column.cat.codes, np.int64)
+            rows, values = column.cat.codes.to_numpy(), _values(dtype.categories)
+            used = np.unique(rows)
+            table = np.full(len(values) + 1, -1, np.int64)
+            for k in used[used >= 0]:
+                table[k] = self.code(values[k])
+        else:
+            rows, values = _factorize(column, self.name)
+            table = np.fromiter((self.code(value) for value in values), np.int64, len(values))
+            table = np.append(table, -1)  # where the row's own code is −1, missing
+        return table[rows]
+
+    def code(self, value: object) -> int:
+        """The code of one value, −1 if it is missing or no level.
+
+        Raises TableError if it is of a kind that no level is, such as text where the levels are numbers: it would
+        be unseen for ever.
+        """
+        level = _level(value, self.name)
+        if level is None:
+            return -1
+        if self._narrow and type(level) is float and abs(level) <= LARGEST:
+            level = float(np.float32(level))
+        code = self._code.get(level, -1)
+        if code < 0 and self._kinds and _kind(level) not in self._kinds:
+            known = " and ".join(_KINDS[kind] for kind in sorted(self._kinds))
+            raise TableError(
+                f"column {self.name!r} must hold {known}, as in the training rows; it holds "
+                f"{_KINDS[_kind(level)]} such as {str(level)[:40]!r}. Convert it as the training rows were"
+            )
+        return code
+
+    def value(self, value: object) -> Any:
+        """The level that a value is, None if it is missing or no level; raises as `code` does."""
+        code = self.code(value)
+        return None if code < 0 else self._values[code]
+
+    def state(self) -> dict[str, Any]:
+        """The levels as plain JSON: {"dtype": …, "values": […]}, exact for each dtype."""
+        if isinstance(self.index, pd.DatetimeIndex):
+            return {"dtype": str(self.index.dtype), "values": self.index.asi8.tolist()}
+        values = [{"timestamp": _iso(v)} if isinstance(v, pd.Timestamp) else v for v in self._values]
+        return {"dtype": str(self.index.dtype), "values": values}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any], name: str) -> Levels:
+        """The levels again from their `state()`; raises ArtifactError if it is not one."""
+        try:
+            levels = cls(_decode(state["dtype"], state["values"]), name)
+            distinct = len(levels._code) == len(levels.index)
+            if not distinct or None in _levels(levels._values, name) or levels.state() != state:
+                raise ValueError("they are not distinct values of their dtype")
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError, TableError) as error:
+            raise ArtifactError(
+                f"the saved levels of column {name!r} are damaged ({error!r}); save the model again"
+            ) from error
+        return levels
+
+
+def _iso(moment: pd.Timestamp) -> str:
+    """A timestamp of an object column as text, in UTC: not every zone's offset can be written in ISO 8601."""
+    return (moment if moment.tzinfo is None else moment.tz_convert("UTC")).isoformat()
+
+
+def _kind(level: object) -> int:
+    """Its place in _KINDS."""
+    if isinstance(level, str):
+        return 3
+    if isinstance(level, pd.Timestamp):
+        return 1 if level.tzinfo is None else 2
+    return 0
+
+
+def _level(value: object, name: str) -> Any:
+    """A value as a level, which equal values share; None if it is missing."""
+    kind = type(value)
+    if kind is str or kind is int or kind is bool or kind is pd.Timestamp:
+        return value
+    if is_missing(value):
+        return None
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    if isinstance(value, (float, np.floating)):
+        if np.isinf(value):
+            raise TableError(
+                f"categorical column {name!r} must hold finite numbers; it holds {value}. "
+                f"Mark it as missing: df[{name!r}] = df[{name!r}].replace([np.inf, -np.inf], np.nan)"
+            )
+        return float(value)
+    if isinstance(value, (datetime.datetime, np.datetime64)):
+        return pd.Timestamp(value)
+    raise TableError(
+        f"categorical column {name!r} must hold text, numbers, booleans or timestamps; it holds "
+        f"{kind.__name__} values such as {str(value)[:40]}. Convert it: df[{name!r}] = df[{name!r}].astype(str)"
+    )
+
+
+def _levels(values: Iterable[object], name: str) -> list[Any]:
+    return [_level(value, name) for value in values]
+
+
+def _values(values: Any) -> list[Any]:
+    """The values of an index or array as Python's own."""
+    return list(values.tolist() if values.dtype.kind in "biufO" else values)
+
+
+def _factorize(column: pd.Series, name: str) -> tuple[NDArray[np.intp], list[Any]]:
+    """Each row's place among the distinct values, −1 where missing, and those values."""
+    try:
+        places, uniques = pd.factorize(column)
+    except TypeError as error:  # lists and other things without a hash
+        raise TableError(
+            f"categorical column {name!r} must hold text, numbers, booleans or timestamps ({error}). "
+            f"Convert it: df[{name!r}] = df[{name!r}].astype(str)"
+        ) from error
+    return places, _values(uniques)
+
+
+def _plain(index: pd.Index) -> list[Any]:
+    return list(index) if isinstance(index, pd.DatetimeIndex) else index.tolist()
+
+
+def _index(levels: list[Any], dtype: Any) -> pd.Index:
+    """The levels of a column of this dtype as an Index of the plain dtype that holds them, object if there is none."""
+    types = {type(level) for level in levels}
+    if types == {bool}:
+        return pd.Index(levels, dtype="bool")
+    if types == {int} and all(-(2**63) <= level < 2**63 for level in levels):
+        return pd.Index(levels, dtype="int64")
+    if types == {float}:
+        inner = getattr(dtype, "numpy_dtype", dtype)  # nullable and Arrow dtypes wrap numpy's
+        narrow = inner.kind == "f" and inner.itemsize < 8
+        return pd.Index(levels, dtype="float32" if narrow else "float64")
+    if types == {str}:
+        return pd.Index(levels, dtype="str")
+    if types == {pd.Timestamp} and len({(level.unit, str(level.tzinfo)) for level in levels}) == 1:
+        index = pd.DatetimeIndex(levels)
+        if _zone_has_a_name(index):
+            return index
+    return pd.Index(levels, dtype=object)
+
+
+def _zone_has_a_name(index: pd.DatetimeIndex) -> bool:
+    """Whether the dtype's name, which is what is saved, gives the same dtype back."""
+    try:
+        return bool(pd.api.types.pandas_dtype(str(index.dtype)) == index.dtype)
+    except (TypeError, KeyError, ValueError):
+        return False
+
+
+def _decode(dtype: str, values: list[Any]) -> pd.Index:
+    """The Index of a saved dtype and values; raises one of several errors where they are not what was saved."""
+    if dtype in ("bool", "int64", "float32", "float64", "str"):
+        return pd.Index(values, dtype=dtype)
+    if dtype == "object":
+        return pd.Index([pd.Timestamp(v["timestamp"]) if isinstance(v, dict) else v for v in values], dtype=object)
+    match = _DATETIME.fullmatch(dtype)
+    if match is None:
+        raise ValueError(f"no levels are of dtype {dtype}")
+    index = pd.DatetimeIndex(np.array(values, np.int64).view(f"datetime64[{match[1]}]"))
+    return index.tz_localize("UTC").tz_convert(match[2]) if match[2] else index

@@ -1,0 +1,121 @@
+"""TabularModel: vectors for the categorical columns, batch norm on the continuous ones, and fully connected layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from handlens.core.layers import Dropout
+from handlens.errors import TrainingError
+from handlens.tabular.embeddings import Embeddings
+from handlens.tabular.fused import FusedTraining
+
+Dropouts = float | Sequence[float]
+
+
+class TabularModel(nn.Module):
+    """The lesson's network for tables (Guo & Berkhahn 2016, arXiv 1604.06737, with batch norm and dropout).
+
+    codes [B, C] → embeddings → dropout; numbers [B, N] → batch norm; both side by side → for each of `layers`
+    Linear, ReLU, BatchNorm1d, Dropout → Linear → [B, out_sz], through a sigmoid onto `y_range` if there is one.
+
+    Args:
+        emb_szs: levels and vector length of each categorical column.
+        n_cont: continuous columns, N.
+        out_sz: numbers to put out for a row.
+        layers: the widths of the hidden layers.
+        ps: dropout after each hidden layer: one probability for all, or one for each.
+        emb_drop: dropout on the embeddings.
+        y_range: the lowest and the highest output.
+
+    Raises:
+        TrainingError: no columns, or arguments that do not fit together.
+    """
+
+    def __init__(
+        self,
+        emb_szs: Sequence[tuple[int, int]],
+        n_cont: int,
+        out_sz: int,
+        layers: Sequence[int],
+        *,
+        ps: Dropouts = 0.0,
+        emb_drop: float = 0.0,
+        y_range: Sequence[float] | Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        drops = _check_dropouts(ps, len(layers))
+        _check_probabilities([*drops, emb_drop])
+        n_emb = sum(d for _, d in emb_szs)
+        if not all(isinstance(width, int) and width > 0 for width in layers):
+            raise TrainingError(f"layers must be widths, whole numbers above 0; {list(layers)} arrived")
+        if not n_emb + n_cont:
+            raise TrainingError("a model needs a column at least: give cat_names or cont_names")
+        self.y_range = _check_range(y_range)
+        self.embeds = Embeddings(emb_szs)
+        self.emb_drop = Dropout(emb_drop)
+        self.bn_cont = nn.BatchNorm1d(n_cont) if n_cont else None
+        widths = [n_emb + n_cont, *layers]
+        steps: list[nn.Module] = []
+        for n_in, n_out, p in zip(widths, layers, drops, strict=False):
+            steps += [nn.Linear(n_in, n_out), nn.ReLU(inplace=True), nn.BatchNorm1d(n_out), Dropout(p)]
+        self.layers = nn.Sequential(*steps, nn.Linear(widths[-1], out_sz))
+        self._fused: FusedTraining | None = None
+        self.config: dict[str, Any] = {
+            "emb_szs": [list(size) for size in emb_szs],
+            "n_cont": n_cont,
+            "out_sz": out_sz,
+            "layers": list(layers),
+            "ps": drops,
+            "emb_drop": emb_drop,
+            "y_range": None if self.y_range is None else list(self.y_range),
+        }
+        """The arguments that make this model again, as plain JSON."""
+
+    def train(self, mode: bool = True) -> Self:
+        super().train(mode)
+        self._fused = FusedTraining.of(self) if mode else None
+        return self
+
+    def forward(self, codes: Tensor, numbers: Tensor) -> Tensor:
+        if self._fused is not None and self._fused.ready():
+            x = self._fused(codes, numbers)
+        else:
+            x = self._through_layers(codes, numbers)
+        if self.y_range is not None:
+            low, high = self.y_range
+            x = torch.sigmoid(x) * (high - low) + low
+        return x
+
+    def _through_layers(self, codes: Tensor, numbers: Tensor) -> Tensor:
+        parts = []
+        if len(self.embeds):
+            parts.append(self.emb_drop(self.embeds(codes)))
+        if self.bn_cont is not None:
+            parts.append(self.bn_cont(numbers))
+        return self.layers(torch.cat(parts, 1))
+
+
+def _check_dropouts(ps: Dropouts, n: int) -> list[float]:
+    drops = [float(ps)] * n if isinstance(ps, (int, float)) else [float(p) for p in ps]
+    if len(drops) != n:
+        raise TrainingError(f"ps must be one probability, or one for each of {n} layers; {len(drops)} arrived")
+    return drops
+
+
+def _check_probabilities(drops: Sequence[float]) -> None:
+    odd = [p for p in drops if not 0 <= p <= 1]
+    if odd:
+        raise TrainingError(f"dropouts must be probabilities, from 0 to 1; {odd[0]} arrived")
+
+
+def _check_range(y_range: Sequence[float] | Tensor | None) -> tuple[float, float] | None:
+    if y_range is None:
+        return None
+    ends = [float(end) for end in y_range]
+    if len(ends) != 2 or not ends[0] < ends[1]:
+        raise TrainingError(f"y_range must be two numbers, the lowest output and the highest; {ends} arrived")
+    return ends[0], ends[1]

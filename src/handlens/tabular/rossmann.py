@@ -1,0 +1,272 @@
+"""The lesson's Rossmann case: seven raw tables joined into one row for each shop and day."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from handlens.errors import TableError
+from handlens.tabular.dates import add_datepart
+from handlens.tabular.windows import backward_sum, days_since, days_until, forward_sum
+
+_EVENTS = ("SchoolHoliday", "StateHoliday", "Promo")
+_WEEK = 7  # the lesson's windows
+_MOST_MONTHS, _MOST_WEEKS = 24, 25  # beyond these a competitor or a promotion counts as long established
+_LONG_AGO = 1900  # the lesson's year for "never"
+_PLAUSIBLE = 1990  # an opening before this year is a slip of the pen, and counts as never
+
+
+@dataclass(frozen=True)
+class _Table:
+    """What a raw table must have: text and number columns, all to be kept, and the columns that identify a row."""
+
+    key: tuple[str, ...]
+    text: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+    full: tuple[str, ...] = ()  # numbers that may not be missing, as no key may
+    full_text: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (*self.text, *self.full_text, *self.numbers, *self.full)
+
+
+_TABLES = {
+    "train": _Table(
+        key=("Store", "Date"),
+        text=("Date",),
+        full_text=("StateHoliday",),
+        full=("Store", "DayOfWeek", "Sales", "Customers", "Open", "Promo", "SchoolHoliday"),
+    ),
+    "test": _Table(
+        key=("Store", "Date"),
+        text=("Date",),
+        full_text=("StateHoliday",),
+        numbers=("Open",),
+        full=("Id", "Store", "DayOfWeek", "Promo", "SchoolHoliday"),
+    ),
+    "store": _Table(
+        key=("Store",),
+        text=("StoreType", "Assortment", "PromoInterval"),
+        numbers=(
+            *("CompetitionDistance", "CompetitionOpenSinceMonth", "CompetitionOpenSinceYear"),
+            *("Promo2SinceWeek", "Promo2SinceYear"),
+        ),
+        full=("Store", "Promo2"),
+    ),
+    "store_states": _Table(key=("Store",), full_text=("State",), full=("Store",)),
+    "state_names": _Table(key=("State",), full_text=("StateName", "State")),
+    "googletrend": _Table(key=("file", "week"), text=("file", "week"), numbers=("trend",)),
+    "weather": _Table(
+        key=("file", "Date"),
+        text=("file", "Date", "Events"),
+        numbers=(
+            *("Max_TemperatureC", "Mean_TemperatureC", "Min_TemperatureC"),
+            *("Dew_PointC", "MeanDew_PointC", "Min_DewpointC"),
+            *("Max_Humidity", "Mean_Humidity", "Min_Humidity"),
+            *("Max_Sea_Level_PressurehPa", "Mean_Sea_Level_PressurehPa", "Min_Sea_Level_PressurehPa"),
+            *("Max_VisibilityKm", "Mean_VisibilityKm", "Min_VisibilitykM"),
+            *("Max_Wind_SpeedKm_h", "Mean_Wind_SpeedKm_h", "Max_Gust_SpeedKm_h"),
+            *("Precipitationmm", "CloudCover", "WindDirDegrees"),
+        ),
+    ),
+}
+
+
+def prepare(folder: Path | str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The Rossmann training and test rows, joined from the seven raw tables as the lesson's notebook joins them.
+
+    Both have a row for each shop and day, numbered from 0, in the order of the raw table, whose row numbers are in the
+    column `index`. Training rows without sales are left out. Where the weather or the trend of a day is not known, it
+    is missing. As in the notebook, days until an event are negative (Before…), and days without one are 0.
+
+    Args:
+        folder: holds train, test, store, store_states, state_names, googletrend and weather, each as .csv or .csv.gz
+            (the first of the two if both are there), with the columns of the Kaggle competition "Rossmann Store
+            Sales" and of the lesson's additional tables; further columns are ignored.
+
+    Returns:
+        train_clean (93 columns; 844,338 rows for the original tables) and test_clean (92 columns; 41,088 rows).
+
+    Raises:
+        TableError: a table, a column or a row that others refer to is missing, a key is not unique, or a value cannot
+            be read; the message names it.
+    """
+    tables = {name: _read(Path(folder), name, wanted) for name, wanted in _TABLES.items()}
+    rows = {name: tables[name] for name in ("train", "test")}
+    for name, table in rows.items():
+        table["StateHoliday"] = table["StateHoliday"] != "0"
+        table["Date"] = _read_dates(table["Date"], f"{name}: Date")
+    around = _around_events(rows)
+    shops, days = _shops(tables), _days(tables, rows)
+    clean = {}
+    for name, table in rows.items():
+        _check_known(table["Store"], shops["Store"], f"Store of {name}", "store")
+        if name == "train":
+            table = table[table["Sales"] != 0]
+        kept = table.index
+        table = table.reset_index()
+        add_datepart(table, "Date", drop=False)
+        joined = table.merge(shops, on="Store", how="left").merge(days, on=["State", "Date"], how="left")
+        _add_durations(joined)
+        clean[name] = pd.concat([joined, around[name].loc[kept].reset_index(drop=True)], axis=1)
+    return clean["train"], clean["test"]
+
+
+def _read(folder: Path, name: str, wanted: _Table) -> pd.DataFrame:
+    """One raw table with the columns wanted of it, checked."""
+    path = next((p for p in (folder / f"{name}.csv", folder / f"{name}.csv.gz") if p.is_file()), None)
+    if path is None:
+        raise TableError(
+            f"{folder} must hold the seven Rossmann tables as .csv or .csv.gz; there is no {name}.csv: "
+            f"needed are {', '.join(_TABLES)}"
+        )
+    try:
+        header = list(pd.read_csv(path, nrows=0).columns)
+        missing = [column for column in wanted.columns if column not in header]
+        if missing:
+            raise TableError(f"{path.name} must have the columns {list(wanted.columns)}; missing: {missing}")
+        order = [column for column in header if column in wanted.columns]
+        dtypes = dict.fromkeys((*wanted.text, *wanted.full_text), "str")
+        table = pd.read_csv(path, usecols=order, dtype=dtypes, low_memory=False)
+    except (OSError, EOFError, ValueError, zlib.error) as error:  # pandas' parser errors are ValueErrors
+        raise TableError(f"{path.name} cannot be read as a table ({error}); download or unpack it again") from error
+    if not len(table):
+        raise TableError(f"{path.name} must have one row at least; it has none: download or unpack it again")
+    for column in (*wanted.numbers, *wanted.full):
+        if table[column].dtype.kind not in "iuf":
+            odd = table[column][pd.to_numeric(table[column], errors="coerce").isna() & table[column].notna()]
+            shown = odd.iloc[0] if len(odd) else table[column].iloc[0]
+            raise TableError(f"{path.name}: {column} must hold numbers; it holds {shown!r}. Correct or remove that row")
+    for column in dict.fromkeys((*wanted.full, *wanted.full_text, *wanted.key)):
+        gaps = int(table[column].isna().sum())
+        if gaps:
+            raise TableError(f"{path.name}: {column} must have a value in each row; {gaps} are missing: fill them")
+    _check_unique(table, wanted.key, path.name)
+    return table
+
+
+def _check_unique(table: pd.DataFrame, key: tuple[str, ...], name: str) -> None:
+    twice = table.duplicated(list(key))
+    if twice.any():
+        row = ", ".join(f"{column} {table[column][twice].iloc[0]}" for column in key)
+        raise TableError(
+            f"{name} must have one row for each {' and '.join(key)}; there are several for {row}: keep one of them"
+        )
+
+
+def _check_range(table: pd.DataFrame, column: str, least: int, most: int, name: str) -> None:
+    outside = table[column][table[column].notna() & ~table[column].between(least, most)]
+    if len(outside):
+        raise TableError(
+            f"{name}: {column} must be between {least} and {most}; it is {outside.iloc[0]:g} in {len(outside)} rows: "
+            "correct them or leave them empty"
+        )
+
+
+def _read_dates(days: pd.Series, what: str) -> pd.Series:
+    try:
+        return pd.to_datetime(days, format="%Y-%m-%d")
+    except ValueError as error:
+        raise TableError(f"{what} must be days such as 2015-07-31 ({error}): correct or remove those rows") from error
+
+
+def _check_known(used: pd.Series, known: pd.Series, what: str, where: str) -> None:
+    unknown = sorted(set(used.unique().tolist()) - set(known.unique().tolist()))
+    if unknown:
+        raise TableError(
+            f"each {what} must be found in {where}; it lacks {unknown[:5]}{' and others' if len(unknown) > 5 else ''}: "
+            f"add a row for each to {where}"
+        )
+
+
+def _around_events(rows: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """For each row the days since and until each event, and how many there are in the week before and after it."""
+    names = ["Store", "Date", *_EVENTS]
+    both = pd.concat([table[names] for table in rows.values()], ignore_index=True).sort_values(["Store", "Date"])
+    by = {"group": "Store", "date": "Date"}
+    columns = {}
+    for event in _EVENTS:
+        columns[f"After{event}"] = days_since(both, event, **by).fillna(0).astype(np.int64)
+        columns[f"Before{event}"] = -days_until(both, event, **by).fillna(0).astype(np.int64)
+    for suffix, add_up in (("bw", backward_sum), ("fw", forward_sum)):
+        for event in _EVENTS:
+            columns[f"{event}_{suffix}"] = add_up(both, event, **by, rows=_WEEK)
+    around = pd.DataFrame(columns).sort_index()
+    train = len(rows["train"])
+    return {"train": around.iloc[:train], "test": around.iloc[train:].reset_index(drop=True)}
+
+
+def _shops(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """One row a shop: what it is like, its state, and since when it has a competitor and the long promotion."""
+    shops = tables["store"]
+    _check_known(shops["Store"], tables["store_states"]["Store"], "Store of store", "store_states")
+    shops = shops.merge(tables["store_states"], on="Store", how="left")
+    _check_known(shops["State"], tables["state_names"]["State"], "State of store_states", "state_names")
+    for column, never, most in (
+        ("CompetitionOpenSinceYear", _LONG_AGO, 2261),
+        ("CompetitionOpenSinceMonth", 1, 12),
+        ("Promo2SinceYear", _LONG_AGO, 2261),
+        ("Promo2SinceWeek", 1, 53),
+    ):
+        _check_range(shops, column, never, most, "store")
+        shops[column] = shops[column].fillna(never).astype(np.int32)
+    opened = {"year": shops["CompetitionOpenSinceYear"], "month": shops["CompetitionOpenSinceMonth"], "day": 15}
+    shops["CompetitionOpenSince"] = pd.to_datetime(pd.DataFrame(opened))
+    shops["Promo2Since"] = _mondays(shops["Promo2SinceYear"].to_numpy(), shops["Promo2SinceWeek"].to_numpy())
+    return shops
+
+
+def _mondays(year: NDArray[np.int32], week: NDArray[np.int32]) -> NDArray[np.datetime64]:
+    """The Monday of each ISO week: week 1 is the one that holds the 4th of January."""
+    fourth = (year - 1970).astype("datetime64[Y]").astype("datetime64[D]") + 3
+    weekday = (fourth.astype(np.int64) + 3) % 7  # the first day of 1970 was a Thursday
+    return (fourth - weekday + 7 * (week.astype(np.int64) - 1)).astype("datetime64[us]")
+
+
+def _days(tables: dict[str, pd.DataFrame], rows: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """One row for each state and day: what was searched for that week, in the state and in Germany, and the weather."""
+    days = pd.DataFrame({"Date": pd.concat([table["Date"] for table in rows.values()]).unique()})
+    add_datepart(days, "Date", drop=False)
+    states = tables["store_states"][["State"]].drop_duplicates()
+    days = states.merge(days[["Date", "Year", "Week"]], how="cross")
+
+    trend = tables["googletrend"]
+    # "2012-12-02 - 2012-12-08" of "Rossmann_DE_BE", or of "Rossmann_DE" for the whole of Germany
+    trend["Date"] = _read_dates(trend["week"].str.split(" - ").str[0], "googletrend: the first day of week")
+    trend["State"] = trend["file"].str.split("_").str[2].astype("str")
+    trend.loc[trend["State"] == "NI", "State"] = "HB,NI"  # Lower Saxony and Bremen are one state in the other tables
+    add_datepart(trend, "Date", drop=False)
+    _check_unique(trend, ("file", "Year", "Week"), "googletrend")
+    germany = trend[trend["file"] == "Rossmann_DE"]
+    _check_known(pd.Series(["Rossmann_DE"]), trend["file"], "file", "googletrend")
+    _check_known(days["State"], trend["State"], "State of store_states", "googletrend (as Rossmann_DE_…)")
+    germany = germany.rename(columns={name: f"{name}_DE" for name in trend.columns if name not in ("Year", "Week")})
+
+    weather = tables["weather"].merge(tables["state_names"], left_on="file", right_on="StateName")
+    weather["Date"] = _read_dates(weather["Date"], "weather: Date")
+    _check_known(days["State"], weather["State"], "State of store_states", "weather (by its StateName)")
+    days = days.merge(
+        trend[["State", "Year", "Week", "file", "week", "trend"]], on=["State", "Year", "Week"], how="left"
+    )
+    days = days.merge(germany, on=["Year", "Week"], how="left").drop(columns=["Year", "Week"])
+    return days.merge(weather.drop(columns="file"), on=["State", "Date"], how="left")
+
+
+def _add_durations(joined: pd.DataFrame) -> None:
+    """For how long each shop has had its competitor and its long promotion on each day, in place."""
+    for what, since, unit, length, most in (
+        ("Competition", "CompetitionOpenSince", "Months", 30, _MOST_MONTHS),
+        ("Promo2", "Promo2Since", "Weeks", 7, _MOST_WEEKS),
+    ):
+        joined[since] = joined.pop(since)  # behind the columns there are
+        days = (joined["Date"] - joined[since]).dt.days.clip(lower=0)
+        days = days.where(joined[since].dt.year >= _PLAUSIBLE, 0)
+        suffix = "Open" if what == "Competition" else ""
+        joined[f"{what}Days{suffix}"] = days
+        joined[f"{what}{unit}{suffix}"] = (days // length).clip(upper=most)

@@ -1,0 +1,145 @@
+"""Callbacks: when each event comes, and what each of ours does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from handlens.core.callbacks import (
+    EVENTS,
+    Callback,
+    EarlyStopping,
+    GradientClipping,
+    Monitor,
+    SaveBest,
+    StopTraining,
+)
+from handlens.core.learner import Learner
+from handlens.core.metrics import accuracy, rmse
+from handlens.errors import TrainingError
+
+MakeLearner = Callable[..., Learner]
+
+
+class Diary(Callback):
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+
+for event in EVENTS:
+    setattr(Diary, event, lambda self, learn, event=event: self.events.append(event))
+
+
+def test_events_come_in_the_documented_order(make_learner: MakeLearner) -> None:
+    diary = Diary()
+    make_learner(n=16).fit(2, callbacks=[diary])
+    batch = ["before_batch", "after_loss", "after_backward", "after_step"]
+    epoch = ["before_epoch", *batch * 2, "after_epoch"]
+    assert diary.events == ["before_fit", *epoch * 2, "after_fit"]
+
+
+def test_finding_a_rate_has_only_the_events_of_batches(make_learner: MakeLearner) -> None:
+    diary = Diary()
+    make_learner(n=200, callbacks=[diary]).lr_find(seed=0)
+    assert set(diary.events) == {"before_batch", "after_loss", "after_backward", "after_step"}
+
+
+def test_what_a_callback_finds_and_may_change(make_learner: MakeLearner) -> None:
+    class Double(Callback):
+        def before_batch(self, learn: Learner) -> None:
+            learn.run.targets = torch.zeros_like(learn.run.targets)
+
+        def after_loss(self, learn: Learner) -> None:
+            assert learn.run.loss.item() == pytest.approx((learn.run.outputs**2).mean().item())
+            learn.run.loss = learn.run.loss * 0 + 7
+
+    learn = make_learner()
+    learn.fit(1, callbacks=[Double()])
+    assert learn.recorder.losses.tolist() == [7] * 5
+
+
+def test_a_misspelt_event_is_found_out(make_learner: MakeLearner) -> None:
+    class Wrong(Callback):
+        def after_batch(self, learn: Learner) -> None: ...
+
+    with pytest.raises(TrainingError, match=r"Wrong.after_batch is no event; the events are before_fit"):
+        make_learner().fit(1, callbacks=[Wrong()])
+
+
+def test_stopping_in_good_order(make_learner: MakeLearner) -> None:
+    class Stop(Callback):
+        def after_step(self, learn: Learner) -> None:
+            raise StopTraining
+
+    learn = make_learner()
+    learn.fit(3, callbacks=[Stop()])
+    assert learn.run.complete
+    assert len(learn.recorder.losses) == 1
+
+
+class Scripted(Callback):
+    """Records these values in place of what an epoch gave."""
+
+    def __init__(self, column: str, values: list[float]) -> None:
+        self.column = column
+        self.values = values
+
+    def after_epoch(self, learn: Learner) -> None:
+        learn.recorder.row[self.column] = self.values[learn.run.epoch]
+
+
+@pytest.mark.parametrize(
+    ("values", "patience", "epochs"),
+    [
+        ([3.0, 2, 1, 1], 0, 4),
+        ([3.0, 2, 2, 1], 0, 3),
+        ([3.0, 4, 2, 3, 3], 1, 5),
+        ([float("nan"), 2, 1, 1], 0, 1),
+    ],
+)
+def test_early_stopping(make_learner: MakeLearner, values: list[float], patience: int, epochs: int) -> None:
+    learn = make_learner(n=16)
+    learn.fit(len(values), callbacks=[Scripted("valid_loss", values), EarlyStopping(patience=patience)])
+    assert len(learn.recorder.rows) == epochs
+
+
+def test_a_metric_of_which_more_is_better(make_learner: MakeLearner) -> None:
+    learn = make_learner(n=16, classes=True, metrics=accuracy)
+    monitor = Monitor("accuracy", min_delta=0.05)
+    learn.fit(4, callbacks=[Scripted("accuracy", [0.5, 0.6, 0.62, 0.4]), monitor])
+    assert monitor.best_epoch(learn) == 1
+
+
+def test_the_best_model_is_kept(make_learner: MakeLearner) -> None:
+    learn = make_learner(n=16)
+    seen: list[dict[str, torch.Tensor]] = []
+
+    class Keep(Callback):
+        def after_epoch(self, learn: Learner) -> None:
+            seen.append({name: value.clone() for name, value in learn.model.state_dict().items()})
+
+    learn.fit(3, 1e-2, callbacks=[Keep(), Scripted("valid_loss", [2.0, 1, 3]), SaveBest()])
+    assert all(torch.equal(value, seen[1][name]) for name, value in learn.model.state_dict().items())
+    assert learn.model_path("best").is_dir()
+
+
+def test_a_column_that_is_not_there(make_learner: MakeLearner) -> None:
+    with pytest.raises(TrainingError, match="train_loss, valid_loss, rmse; 'accuracy' arrived"):
+        make_learner(metrics=rmse).fit(1, callbacks=[EarlyStopping("accuracy")])
+
+
+def test_gradients_are_clipped_to_their_length_together(make_learner: MakeLearner) -> None:
+    lengths: list[float] = []
+
+    class Length(Callback):
+        def after_backward(self, learn: Learner) -> None:
+            gradients = [p.grad.flatten() for p in learn.model.parameters() if p.grad is not None]
+            lengths.append(float(torch.cat(gradients).norm()))
+
+    make_learner().fit(1, callbacks=[Length(), GradientClipping(0.01), Length()])
+    assert all(length > 0.01 for length in lengths[::2])
+    assert lengths[1::2] == pytest.approx([0.01] * 5, rel=1e-3)
+    with pytest.raises(TrainingError, match="max_norm"):
+        GradientClipping(0)

@@ -1,0 +1,96 @@
+"""A run that was killed goes on to the same result as one that was not."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from handlens.core.callbacks import Callback, EarlyStopping
+from handlens.core.checkpoint import Checkpoint
+from handlens.core.learner import Learner
+from handlens.errors import ArtifactError, TrainingError
+
+MakeLearner = Callable[..., Learner]
+
+
+class Kill(Callback):
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def after_step(self, learn: Learner) -> None:
+        if learn.run.step == self.step:
+            raise KeyboardInterrupt
+
+
+def test_the_same_result_after_a_kill(make_learner: MakeLearner, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = make_learner()
+    whole.fit_one_cycle(4, 1e-2, seed=3)
+
+    with pytest.raises(KeyboardInterrupt):
+        make_learner().fit_one_cycle(4, 1e-2, seed=3, callbacks=[Checkpoint("run"), Kill(13)])  # in the third epoch
+    torch.manual_seed(99)
+    resumed = make_learner()
+    resumed.fit_one_cycle(4, 1e-2, seed=3, callbacks=[Checkpoint("run")])
+
+    assert "going on after epoch 2 of 4" in capsys.readouterr().out
+    state = resumed.model.state_dict()
+    for name, value in whole.model.state_dict().items():
+        torch.testing.assert_close(state[name], value, rtol=1e-5, atol=1e-6)
+    assert resumed.recorder.losses == pytest.approx(whole.recorder.losses, rel=1e-4)
+    assert len(resumed.recorder.rows) == len(whole.recorder.rows) == 4
+    assert not resumed.model_path("run").exists()
+
+
+def test_pythons_and_numpys_random_numbers_go_on_too(make_learner: MakeLearner) -> None:
+    drawn: list[tuple[float, float]] = []
+
+    class Draw(Callback):
+        def before_epoch(self, learn: Learner) -> None:
+            drawn.append((random.random(), float(np.random.random())))  # noqa: NPY002
+
+    random.seed(1)
+    np.random.seed(1)  # noqa: NPY002
+    make_learner().fit(2, callbacks=[Draw()])
+    random.seed(1)
+    np.random.seed(1)  # noqa: NPY002
+    with pytest.raises(KeyboardInterrupt):
+        make_learner().fit(2, callbacks=[Checkpoint(), Draw(), Kill(7)])
+    make_learner().fit(2, callbacks=[Checkpoint(), Draw()])
+    assert drawn[0] == drawn[2]
+    assert drawn[1] == drawn[3] == drawn[4]
+
+
+def test_a_run_that_stops_early_leaves_no_checkpoint(make_learner: MakeLearner) -> None:
+    learn = make_learner()
+    learn.fit(5, 1e-9, callbacks=[Checkpoint(), EarlyStopping(min_delta=100)])
+    assert len(learn.recorder.rows) == 1 + (learn.recorder.rows[0]["valid_loss"] < float("inf"))
+    assert not learn.model_path("checkpoint").exists()
+
+
+@pytest.fixture
+def killed(make_learner: MakeLearner) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        make_learner().fit(3, 1e-2, callbacks=[Checkpoint(), Kill(7)])
+
+
+@pytest.mark.usefixtures("killed")
+def test_the_checkpoint_of_another_run(make_learner: MakeLearner) -> None:
+    for learn, epochs, lr in (
+        (make_learner(), 4, 1e-2),
+        (make_learner(), 3, 1e-3),
+        (make_learner(classes=True), 3, 1e-2),
+    ):
+        with pytest.raises(TrainingError, match="another run"):
+            learn.fit(epochs, lr, callbacks=[Checkpoint()])
+
+
+@pytest.mark.usefixtures("killed")
+def test_a_pickle_in_place_of_a_checkpoint_is_not_run(make_learner: MakeLearner, bomb: bytes) -> None:
+    learn = make_learner()
+    (learn.model_path("checkpoint") / "tensors.safetensors").write_bytes(bomb)
+    with pytest.raises(ArtifactError, match="damaged"):
+        learn.fit(3, 1e-2, callbacks=[Checkpoint()])

@@ -1,0 +1,152 @@
+"""Labels: what is encoded how, by hand; what is refused, and how it is said."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from handlens.core.labels import CategoryList, FloatList, LabelList, MultiCategoryList, label_class_for
+from handlens.errors import ArtifactError, DataError
+
+
+def test_classes_are_sorted_and_coded() -> None:
+    y = CategoryList(pd.Series(["dog", "cat", "dog"], name="pet"))
+    assert (y.classes, y.c, y.data.tolist(), y.names) == (["cat", "dog"], 2, [1, 0, 1], ["pet"])
+    assert str(y[0]) == "dog"
+    assert int(y[-2]) == 0
+    assert y.new(["cat"]).data.tolist() == [0]
+
+
+def test_categories_of_pandas_keep_their_order() -> None:
+    sizes = pd.Categorical(["S", "L"], categories=["S", "M", "L"], ordered=True)
+    assert CategoryList(pd.Series(sizes)).classes == ["S", "L"]
+
+
+@pytest.mark.parametrize(
+    ("values", "classes"),
+    [([3, 1, 3], [1, 3]), ([True, False], [False, True]), (["b", 2, "a"], [2, "a", "b"])],
+)
+def test_classes_of_other_kinds(values: list[object], classes: list[object]) -> None:
+    y = CategoryList(values)
+    assert y.classes == classes
+    assert [y[i].name for i in range(len(y))] == values
+    assert all(type(name) in (bool, int, str) for name in y.classes)
+
+
+def test_probabilities_and_decisions_of_classes() -> None:
+    y = CategoryList(["a", "b"])
+    p = y.activate(torch.tensor([[0.0, np.log(3)]]))
+    assert p[0].tolist() == pytest.approx([0.25, 0.75])
+    assert y.decode(y.decide(p))[0].name == "b"
+    assert float(y.loss_func(torch.tensor([[0.0, np.log(3)]]), torch.tensor([1]))) == pytest.approx(-np.log(0.75))
+
+
+def test_several_classes_an_item() -> None:
+    y = MultiCategoryList(pd.DataFrame({"red": [True, False], "round": [1, 1]}))
+    assert y.data.tolist() == [[1, 1], [0, 1]]
+    assert (y[0], y[1], y.c) == (["red", "round"], ["round"], 2)
+    assert y.decode(y.decide(torch.tensor([[0.5, 0.4]]))) == [["red"]]
+
+
+def test_logarithms_go_in_and_numbers_come_out() -> None:
+    y = FloatList(pd.Series([1.0, np.e, 100], name="Sales"), log=True)
+    assert y.data.tolist() == pytest.approx([0, 1, np.log(100)])
+    assert y.data.dtype == torch.float32
+    assert y[2] == pytest.approx(100, rel=1e-6)
+
+
+def test_whole_numbers_and_several_targets() -> None:
+    y = FloatList(pd.DataFrame({"a": [1, 2], "b": [3.5, 4]}))
+    assert (y.c, y.names, y.data.tolist(), y[1]) == (2, ["a", "b"], [[1, 3.5], [2, 4]], [2, 4])
+    assert float(y.loss_func(torch.zeros(2, 2), y.data)) == pytest.approx((1 + 3.5**2 + 4 + 16) / 4)
+
+
+def test_the_loss_of_one_target_takes_a_column() -> None:
+    assert float(FloatList.loss_func(torch.tensor([[1.0], [2]]), torch.tensor([0.0, 0]))) == 2.5
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([1.0, np.nan, 2], r"1 of 3 are missing in 'label', the first at position 1"),
+        ([1.0, np.inf], r"1 of 2 are not .* position 1"),
+        ([1e39, 1.0], "finite"),
+        (["a", "b"], "leave label_cls out"),
+    ],
+)
+def test_numbers_that_cannot_be_learned(values: list[object], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        FloatList(values)
+
+
+def test_logarithms_of_what_has_none() -> None:
+    with pytest.raises(DataError, match=r"2 of 3 in 'Sales' are not, the first, 0, at position 1.*df\['Sales'\] > 0"):
+        FloatList(pd.Series([1.0, 0, -3], name="Sales"), log=True)
+
+
+def test_missing_and_unknown_classes() -> None:
+    with pytest.raises(DataError, match=r"1 of 2 are missing in 'pet'.*notna"):
+        CategoryList(pd.Series(["cat", None], name="pet"))
+    with pytest.raises(DataError, match="1 are not, such as 'cow'"):
+        CategoryList(["cat", "dog"]).new(["cow"])
+    with pytest.raises(DataError, match="astype"):
+        CategoryList([pd.Timestamp("2020-01-01")])
+    with pytest.raises(DataError, match="one class"):
+        CategoryList(pd.DataFrame({"a": ["x"], "b": ["y"]}))
+    with pytest.raises(DataError, match="'red'"):
+        MultiCategoryList(pd.DataFrame({"red": [2, 0]}))
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (pd.Series([1, 2]), CategoryList),
+        (pd.Series([1.0, 2]), FloatList),
+        (pd.Series([1.0, None], dtype="Float64"), FloatList),
+        (pd.Series([True, False]), CategoryList),
+        (pd.Series(["a"]), CategoryList),
+        (pd.Series([1.5, 2.0], dtype=object), FloatList),
+        (pd.DataFrame({"a": [1.0], "b": [2.0]}), FloatList),
+        (pd.DataFrame({"a": [True], "b": [False]}), MultiCategoryList),
+    ],
+)
+def test_what_labels_are_taken_for(values: object, kind: type[LabelList]) -> None:
+    assert label_class_for(values) is kind
+
+
+def test_several_whole_numbers_need_a_word() -> None:
+    with pytest.raises(DataError, match="label_cls=FloatList"):
+        label_class_for(pd.DataFrame({"a": [1], "b": [2]}))
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        CategoryList(["b", "a"]),
+        CategoryList([3, 1]),
+        MultiCategoryList(pd.DataFrame({"x": [True], "y": [False]})),
+        FloatList([1.0], log=True),
+        FloatList(pd.DataFrame({"a": [1.0], "b": [2.0]})),
+    ],
+)
+def test_round_trip_of_the_encoding(y: LabelList) -> None:
+    back = LabelList.from_state(json.loads(json.dumps(y.state())))
+    assert type(back) is type(y)
+    assert (back.names, back.classes, back.c, len(back)) == (y.names, y.classes, y.c, 0)
+    assert back.state() == y.state()
+    assert back.blank(2).data.shape == y.data[:1].expand(2, *y.data.shape[1:]).shape
+
+
+def test_labels_that_are_none_have_losses_that_are_nan() -> None:
+    for y, outputs in ((CategoryList(["a", "b"]), torch.zeros(3, 2)), (FloatList([1.0]), torch.zeros(3, 1))):
+        assert y.loss_func(outputs, y.blank(3).data).isnan()
+
+
+@pytest.mark.parametrize("state", [{}, {"kind": "Path"}, {"kind": "FloatList"}, {"kind": ["CategoryList"]}])
+def test_damaged_states(state: dict[str, object]) -> None:
+    with pytest.raises(ArtifactError, match="damaged"):
+        LabelList.from_state(state)

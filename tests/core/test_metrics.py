@@ -1,0 +1,99 @@
+"""Each metric by hand, and against scikit-learn where it has the same."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics as theirs
+
+from handlens.core import metrics as ours
+from handlens.errors import DataError
+
+
+def test_exp_rmspe_by_hand() -> None:
+    # actual 100, 200; predicted 110, 150: errors of −10 % and 25 %
+    targets, preds = torch.tensor([100.0, 200]).log(), torch.tensor([110.0, 150]).log()
+    assert ours.exp_rmspe(preds, targets) == pytest.approx(math.sqrt((0.1**2 + 0.25**2) / 2), rel=1e-5)
+
+
+def test_exp_rmspe_is_not_the_average_over_batches() -> None:
+    targets = torch.zeros(4)
+    preds = torch.tensor([1.0, 1, 1.5, 1.5]).log()
+    halves = [ours.exp_rmspe(preds[i : i + 2], targets[i : i + 2]) for i in (0, 2)]
+    assert sum(halves) / 2 == pytest.approx(0.25)
+    assert ours.exp_rmspe(preds, targets) == pytest.approx(math.sqrt(0.125))
+
+
+def test_numbers_by_hand() -> None:
+    preds, targets = torch.tensor([[1.0], [2], [6]]), torch.tensor([1.0, 4, 5])  # errors 0, −2, 1
+    assert ours.mse(preds, targets) == pytest.approx(5 / 3)
+    assert ours.rmse(preds, targets) == pytest.approx(math.sqrt(5 / 3))
+    assert ours.mae(preds, targets) == pytest.approx(1)
+    # around the mean 10/3 the squares add up to 78/9
+    assert ours.r2(preds, targets) == pytest.approx(1 - 5 / (78 / 9))
+    assert math.isnan(ours.r2(preds[:1], targets[:1]))
+
+
+def test_classes_by_hand() -> None:
+    preds = torch.tensor([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.7, 0.3]])  # predicted 0 1 1 0
+    targets = torch.tensor([0, 1, 0, 1])
+    assert ours.accuracy(preds, targets) == 0.5
+    assert ours.error_rate(preds, targets) == 0.5
+    assert (ours.precision(preds, targets), ours.recall(preds, targets), ours.f1(preds, targets)) == (0.5, 0.5, 0.5)
+    # pairs (1, 0) in the right order: .6 > .1, .3 > .1, but not .6 > .8, .3 > .8
+    assert ours.roc_auc(preds, targets) == 0.5
+
+
+def test_several_classes_an_item_by_hand() -> None:
+    preds, targets = torch.tensor([[0.9, 0.2], [0.4, 0.5]]), torch.tensor([[1.0, 1], [0, 1]])
+    assert ours.accuracy_multi(preds, targets) == 0.75
+
+
+def test_what_is_undefined_is_nan() -> None:
+    preds = torch.tensor([[0.9, 0.1], [0.8, 0.2]])
+    assert math.isnan(ours.roc_auc(preds, torch.tensor([0, 0])))
+    assert math.isnan(ours.precision(preds, torch.tensor([0, 1])))
+
+
+@given(st.integers(2, 4), st.integers(0, 10_000))
+def test_classes_as_scikit_learn_has_them(c: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    scores = random.dirichlet(np.ones(c), 40).astype(np.float32)
+    y = np.concatenate([np.arange(c), random.integers(0, c, 40 - c)])
+    preds, targets = torch.from_numpy(scores), torch.from_numpy(y)
+    average = "binary" if c == 2 else "macro"
+    assert ours.accuracy(preds, targets) == pytest.approx(theirs.accuracy_score(y, scores.argmax(1)))
+    assert ours.f1(preds, targets) == pytest.approx(
+        theirs.f1_score(y, scores.argmax(1), average=average, zero_division=np.nan), nan_ok=True
+    )
+    by_pairs = [
+        np.mean([(a > b) + (a == b) / 2 for a in scores[y == k, k] for b in scores[y != k, k]])
+        for k in (range(1, 2) if c == 2 else range(c))
+    ]
+    assert ours.roc_auc(preds, targets) == pytest.approx(np.mean(by_pairs), abs=1e-6)
+
+
+@given(st.integers(2, 50), st.integers(1, 3), st.integers(0, 10_000))
+def test_numbers_as_scikit_learn_has_them(n: int, k: int, seed: int) -> None:
+    p, y = np.random.default_rng(seed).normal(size=(2, n, k)).astype(np.float32)
+    preds, targets = torch.from_numpy(p), torch.from_numpy(y)
+    assert ours.mse(preds, targets) == pytest.approx(theirs.mean_squared_error(y, p))
+    assert ours.mae(preds, targets) == pytest.approx(theirs.mean_absolute_error(y, p))
+    assert ours.r2(preds, targets) == pytest.approx(theirs.r2_score(y.astype(float), p.astype(float)))
+
+
+def test_metrics_of_the_wrong_kind_say_what_to_use() -> None:
+    with pytest.raises(DataError, match="metric of classes"):
+        ours.rmse(torch.rand(4, 3), torch.tensor([0, 1, 2, 0]))
+    with pytest.raises(DataError, match="metric of numbers"):
+        ours.accuracy(torch.rand(4), torch.rand(4))
+
+
+def test_which_way_is_better_is_marked() -> None:
+    assert getattr(ours.accuracy, ours.HIGHER_IS_BETTER)
+    assert not hasattr(ours.error_rate, ours.HIGHER_IS_BETTER)

@@ -1,0 +1,99 @@
+"""What people read: doc, the progress table, the settings."""
+
+from __future__ import annotations
+
+import math
+import sys
+import types
+
+import pytest
+import torch
+
+from handlens.core import defaults as settings
+from handlens.core import display, progress
+from handlens.core.defaults import Defaults
+from handlens.core.doc import doc
+from handlens.core.labels import FloatList
+from handlens.core.progress import ProgressTable, clock
+
+
+def test_doc_of_a_class(capsys: pytest.CaptureFixture[str]) -> None:
+    doc(FloatList)
+    shown = capsys.readouterr().out
+    assert shown.startswith("handlens.core.labels.FloatList(values, *, log=False)\n\nEach item has a number")
+    assert "log: train on the natural logarithm" in shown
+    assert "decode" in shown
+    assert "labels.py, line" in shown.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("x", "expected"),
+    [
+        (clock, "handlens.core.progress.clock(seconds)"),
+        (math, "module math"),
+        (len, "builtins.len(obj, /)"),
+        (3, "builtins.int"),
+        (lambda x: x, "<lambda>(x)\n\nThere is no documentation"),
+    ],
+)
+def test_doc_of_anything(x: object, expected: str, capsys: pytest.CaptureFixture[str]) -> None:
+    doc(x)
+    shown = capsys.readouterr().out
+    assert expected in shown
+    assert "Read on: " in shown
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(0.4, "00:00"), (169, "02:49"), (3769.6, "1:02:50")])
+def test_clock(seconds: float, shown: str) -> None:
+    assert clock(seconds) == shown
+
+
+def test_the_bar_of_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(progress, "_OFTEN", 0.0)
+    table = ProgressTable(["train_loss"], 2)
+    table.start_epoch()
+    table.batch(0, 50, 100, 0.5)
+    assert " 50%  epoch 1/2  loss 0.500000  00:00 left" in capsys.readouterr().out
+    table.row(0, {"train_loss": 0.25})
+    assert capsys.readouterr().out.split() == ["\x1b[2Kepoch", "train_loss", "time", "1", "0.250000", "00:00"]
+
+
+def test_the_table_of_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+
+    class Handle:
+        def update(self, html: str) -> None:
+            shown.append(html)
+
+    def show(html: str, display_id: bool) -> Handle:
+        shown.append(html)
+        return Handle()
+
+    class ZMQInteractiveShell: ...
+
+    notebook = types.ModuleType("IPython")
+    notebook.get_ipython = ZMQInteractiveShell  # type: ignore[attr-defined]
+    output = types.ModuleType("IPython.display")
+    output.HTML, output.display = str, show  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "IPython", notebook)
+    monkeypatch.setitem(sys.modules, "IPython.display", output)
+    assert display.in_notebook()
+    table = ProgressTable(["train_loss", "a<b"], 1)
+    table.start_epoch()
+    table.batch(0, 1, 2, 0.5)
+    table.row(0, {"train_loss": 1, "a<b": float("nan")})
+    table.close()
+    assert "<progress" in shown[0]
+    assert "<th>a&lt;b</th>" in shown[1]
+    assert "<td>1.000000</td><td>nan</td>" in shown[1]
+    assert "Total time" in shown[2]
+
+
+def test_the_device_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    defaults = Defaults()
+    defaults.device = "meta"  # type: ignore[assignment]
+    assert defaults.device == torch.device("meta")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert settings._best_device().type == "mps"

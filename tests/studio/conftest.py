@@ -1,0 +1,89 @@
+"""A small collection, prepared once and copied for each test that wants one."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from handlens.studio.collection import Collection
+
+QUICK = {"_SAMPLES": 2000, "_ROUNDS": 3, "CENTRES": 24}
+"""Settings of the learned features with which fitting takes a fraction of a second."""
+
+
+def _hurry(patch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    # Threads waiting for each other take longer than such small sums, above all on a busy machine.
+    torch.set_num_threads(1)
+    for name, value in QUICK.items():
+        patch.setattr(f"handlens.studio.features.patches.{name}", value)
+
+
+def draw(path: Path, *, kind: str, seed: int) -> None:
+    """A picture of 64×48 with a red circle at the left or a blue square at the right, on a noisy ground."""
+    random = np.random.default_rng([seed, len(kind)])
+    ground = random.integers(90, 170, (48, 64, 3), dtype=np.uint8)
+    picture = Image.fromarray(ground)
+    pen = ImageDraw.Draw(picture)
+    x, y, r = (int(v) for v in random.integers([4, 4, 14], [14, 14, 20]))
+    if kind == "circle":
+        pen.ellipse((x, y, x + r, y + r), fill=(200, 40, 40))
+    else:
+        pen.rectangle((x + 25, y, x + 25 + r, y + r), fill=(30, 60, 220))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.save(path)
+
+
+@pytest.fixture(scope="session")
+def draw_photo() -> Callable[..., None]:
+    """`draw`, for tests that need a picture more."""
+    return draw
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of 40 photos: ids 0–19 are circles/0.png …, ids 20–39 squares/0.png … (not to be changed)."""
+    folder = tmp_path_factory.mktemp("drawn")
+    for i in range(20):
+        draw(folder / "circles" / f"{i}.png", kind="circle", seed=i)
+        draw(folder / "squares" / f"{i}.png", kind="square", seed=i)
+    return folder
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Learned features are fitted in a moment."""
+    _hurry(monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def prepared_folder(tmp_path_factory: pytest.TempPathFactory, drawn: Path) -> Path:
+    """A prepared collection with its photos inside, in the folder “photos” (not to be changed: see `folder`)."""
+    folder = tmp_path_factory.mktemp("prepared")
+    shutil.copytree(drawn, folder / "photos")
+    with pytest.MonkeyPatch.context() as patch:
+        _hurry(patch)
+        with Collection.create(folder, images=folder / "photos", name="shapes") as collection:
+            collection.prepare()
+    return folder
+
+
+@pytest.fixture
+def folder(prepared_folder: Path, tmp_path: Path) -> Path:
+    """A copy of the prepared collection's folder, photos included."""
+    copy = tmp_path / "collection"
+    shutil.copytree(prepared_folder, copy)
+    return copy
+
+
+@pytest.fixture
+def collection(folder: Path) -> Iterator[Collection]:
+    """A prepared collection of 40 photos of one's own to change: ids 0–19 are circles, 20–39 squares."""
+    with Collection.open(folder) as opened:
+        yield opened

@@ -1,0 +1,321 @@
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+import handlens
+from handlens.errors import CollectionError
+from handlens.studio import builtin
+from handlens.studio.collection import Collection
+from handlens.studio.server.app import create_app
+from handlens.studio.server.scratch import Scratch
+from handlens.studio.server.shelf import NoSuchCollection, Shelf, Wanted
+
+ADDRESS = "http://127.0.0.1:8600"
+
+
+@pytest.fixture
+def photos(drawn: Path, tmp_path: Path) -> Path:
+    """A folder of 6 photos of one's own."""
+    folder = tmp_path / "Ferien Fotos"
+    for i in range(3):
+        for kind in ("circles", "squares"):
+            (folder / kind).mkdir(parents=True, exist_ok=True)
+            shutil.copy(drawn / kind / f"{i}.png", folder / kind)
+    return folder
+
+
+def make(client: TestClient, source: dict[str, str], **more: object) -> str:
+    answer = client.post("/api/collections", json={"source": source, **more})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+def done(client: TestClient, id: str) -> bool:
+    preparation = client.get(f"/api/collections/{id}").json()["preparation"]
+    assert preparation["error"] is None
+    return bool(preparation["phase"] == "done" and not preparation["running"])
+
+
+def test_a_new_home_is_empty_and_says_what_there_is(client: TestClient) -> None:
+    studio = client.get("/api/studio").json()
+    assert studio["version"] == handlens.__version__
+    assert studio["collections"] == []
+    assert {b["name"] for b in studio["builtin"]} >= {"vehicles", "digits"}
+    assert all(b["title"] and b["description"] and b["count"] > 0 for b in studio["builtin"])
+    assert "mobilenetv2_100" in {b["name"] for b in studio["backbones"]}
+    assert all(b["megabytes"] > 0 for b in studio["backbones"])
+
+
+def test_a_folder_becomes_a_collection_and_prepares_at_once(
+    client: TestClient, photos: Path, home: Path, quick: None, wait_until: Callable[..., None]
+) -> None:
+    before = {file: file.read_bytes() for file in photos.rglob("*.png")}
+    id = make(client, {"kind": "path", "path": str(photos)})
+    assert id.startswith("ferien-fotos-")
+    wait_until(lambda: done(client, id))
+    (row,) = client.get("/api/studio").json()["collections"]
+    assert (row["id"], row["name"], row["images"]) == (id, "Ferien Fotos", str(photos))
+    assert (row["count"], row["prepared"], row["labelled"]) == (6, 6, 0)
+    assert row["opened_at"].startswith("20")
+    # The photos stay where they are, as they are, and nothing is put beside them.
+    assert {file: file.read_bytes() for file in photos.rglob("*") if file.is_file()} == before
+    assert not (home / "collections" / id / "photos").exists()
+    # The same folder by another road is the same collection.
+    assert make(client, {"kind": "path", "path": f"{photos}/../{photos.name}/"}) == id
+
+
+def test_a_closed_collection_reopens_where_it_was(
+    home: Path, shapes: str, selection: Callable[..., str], quick: None
+) -> None:
+    with TestClient(create_app(home), base_url=ADDRESS) as client:
+        client.post(f"{shapes}/labels/assign", json={"selection": selection([0, 1]), "name": "round"})
+        client.put(f"{shapes}/view", json={"layer": "x", "camera": {"x": 0.5}})
+    with TestClient(create_app(home), base_url=ADDRESS) as client:
+        (row,) = client.get("/api/studio").json()["collections"]
+        assert (row["labelled"], row["prepared"], row["count"]) == (2, 40, 40)
+        state = client.get(shapes).json()
+        assert state["view"] == {"layer": "x", "camera": {"x": 0.5}}
+        assert state["preparation"]["phase"] == "done"
+        assert client.get(f"{shapes}/labels").json()["undo"]
+
+
+def test_what_cannot_be_opened_is_said(client: TestClient, home: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "note.txt").write_text("hello")
+    cases = [
+        ({"kind": "path", "path": str(tmp_path / "none")}, "no such folder"),
+        ({"kind": "path", "path": "\x00"}, ""),
+        ({"kind": "path", "path": "~nobody-of-this-name/x"}, ""),
+        ({"kind": "path", "path": str(tmp_path / "empty")}, "no photo"),
+        ({"kind": "path", "path": str(tmp_path / "texts")}, "note.txt"),
+        ({"kind": "path", "path": str(home / "collections")}, "its own files"),
+        ({"kind": "builtin", "name": "unicorns"}, "vehicles"),
+    ]
+    for source, word in cases:
+        answer = client.post("/api/collections", json={"source": source})
+        assert answer.status_code == 400, source
+        assert word in answer.json()["error"]
+    for body in ({}, {"source": {"kind": "ftp"}}, {"source": {"kind": "path"}}, [], {"source": cases[0][0], "more": 1}):
+        assert client.post("/api/collections", json=body).status_code == 422
+    assert list((home / "collections").iterdir()) == []
+    assert client.get("/api/studio").json()["collections"] == []
+
+
+def test_an_unknown_collection_is_404(client: TestClient) -> None:
+    for path in ("", "/labels", "/photos", "/events", "/export/labels.csv", "/photos/0/thumb"):
+        answer = client.get(f"/api/collections/nothing-here{path}")
+        assert answer.status_code == 404
+        assert "nothing-here" in answer.json()["error"]
+
+
+def test_a_built_in_collection_is_written_once(
+    client: TestClient, home: Path, drawn: Path, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = []
+
+    def write(name: str, folder: Path) -> None:
+        written.append(name)
+        shutil.copytree(drawn, folder)
+
+    monkeypatch.setattr(builtin, "write_builtin", write)
+    (home / "collections").mkdir(parents=True, exist_ok=True)
+    id = make(client, {"kind": "builtin", "name": "digits"})
+    assert make(client, {"kind": "builtin", "name": "digits"}) == id
+    assert written == ["digits"]
+    state = client.get(f"/api/collections/{id}").json()
+    assert (state["name"], state["count"]) == ("Handwritten digits", 40)
+    # A making that was killed halfway is begun anew.
+    with TestClient(create_app(home.with_name("other")), base_url=ADDRESS) as other:
+        (home.with_name("other") / "collections" / id / "photos").mkdir(parents=True)
+        assert make(other, {"kind": "builtin", "name": "digits"}) == id
+        assert other.get(f"/api/collections/{id}").json()["count"] == 40
+
+
+def test_networks_asked_for_are_added_to_what_there_is(
+    client: TestClient, photos: Path, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Collection, "start_preparing", lambda self: None)
+    id = make(client, {"kind": "path", "path": str(photos)}, backbones=["one", "two"], own_features=True)
+
+    def names() -> list[str]:
+        return [source["name"] for source in client.get(f"/api/collections/{id}").json()["sources"]]
+
+    assert names() == ["one", "two", "patches"]
+    make(client, {"kind": "path", "path": str(photos)}, backbones=["three", "one"])
+    assert names() == ["one", "two", "patches", "three"]
+
+
+def test_a_collection_that_is_being_made_is_waited_for(home: Path, photos: Path) -> None:
+    scratch = Scratch(home / "scratch")
+    shelf = Shelf(home, scratch)
+    go = threading.Event()
+    id, make_it = shelf.plan_path(photos, Wanted())
+    made = []
+
+    def slowly() -> Collection:
+        go.wait(60)
+        collection = make_it()
+        collection.start_preparing = lambda: None  # type: ignore[method-assign]
+        made.append(collection)
+        return collection
+
+    future = shelf.begin(id, slowly)
+    got: list[Collection] = []
+    waiting = [threading.Thread(target=lambda: got.append(shelf.get(id))) for _ in range(4)]
+    for thread in waiting:
+        thread.start()
+    go.set()
+    for thread in waiting:
+        thread.join(60)
+    assert got == [made[0]] * 4
+    assert len(made) == 1
+    assert future.result() is made[0]
+    assert shelf.close()
+    scratch.close()
+
+
+def test_one_that_failed_to_open_can_be_tried_again(home: Path, photos: Path) -> None:
+    scratch = Scratch(home / "scratch")
+    shelf = Shelf(home, scratch)
+
+    def fail() -> Collection:
+        raise CollectionError("not now")
+
+    with pytest.raises(CollectionError, match="not now"):
+        shelf.begin("x", fail).result(60)
+    with pytest.raises(NoSuchCollection):
+        shelf.get("x")
+    assert shelf.close()
+    scratch.close()
+
+
+def test_a_damaged_record_does_not_hide_the_others(client: TestClient, home: Path, shapes: str) -> None:
+    bad = home / "collections" / "bad-0000000000"
+    bad.mkdir()
+    (bad / "collection.json").write_text('{"name": "bad"}')
+    (bad / "studio.json").write_text('{"count": "many"')
+    worse = home / "collections" / "worse"
+    worse.mkdir()
+    (worse / "collection.json").write_text("{}")
+    (worse / "studio.json").write_text(json.dumps({"count": {}}))
+    (home / "collections" / "stray.txt").write_text("x")
+    listed = {row["id"]: row for row in client.get("/api/studio").json()["collections"]}
+    assert set(listed) == {"bad-0000000000", shapes.rpartition("/")[2]}
+    assert client.get("/api/collections/bad-0000000000").status_code == 400
+
+
+def test_forgetting_a_collection_deletes_what_is_studios_own_and_leaves_the_photos(
+    client: TestClient, photos: Path, home: Path, selection: Callable[..., str], wait_until: Callable[..., None]
+) -> None:
+    before = {file: file.read_bytes() for file in photos.rglob("*") if file.is_file()}
+    id = make(client, {"kind": "path", "path": str(photos)})
+    wait_until(lambda: done(client, id))
+    client.post(f"/api/collections/{id}/labels/assign", json={"selection": selection([0], 6), "name": "round"})
+    (row,) = client.get("/api/studio").json()["collections"]
+    assert row["copied"] is False
+    assert client.delete(f"/api/collections/{id}").status_code == 204
+    assert client.get("/api/studio").json()["collections"] == []
+    assert list((home / "collections").iterdir()) == []
+    assert list(home.glob("scratch/*/forgotten*")) == []
+    assert {file: file.read_bytes() for file in photos.rglob("*") if file.is_file()} == before
+    for again in (client.get, client.delete):
+        answer = again(f"/api/collections/{id}")
+        assert answer.status_code == 404
+        assert id in answer.json()["error"]
+    # The same folder can be begun anew, without its labels.
+    assert make(client, {"kind": "path", "path": str(photos)}) == id
+    assert client.get(f"/api/collections/{id}/labels").json()["names"] == []
+
+
+def test_forgetting_does_not_wait_for_preparing_to_end(
+    client: TestClient, photos: Path, home: Path, monkeypatch: pytest.MonkeyPatch, wait_until: Callable[..., None]
+) -> None:
+    begun = threading.Event()
+
+    def prepare(self: Collection, *, cancel: threading.Event) -> None:
+        begun.set()
+        assert cancel.wait(60)
+
+    monkeypatch.setattr(Collection, "prepare", prepare)
+    id = make(client, {"kind": "path", "path": str(photos)})
+    assert begun.wait(60)
+    assert client.delete(f"/api/collections/{id}").status_code == 204
+    assert list((home / "collections").iterdir()) == []
+
+
+def test_photos_that_studio_copied_are_said_to_be_its_own(client: TestClient, shapes: str, home: Path) -> None:
+    (row,) = client.get("/api/studio").json()["collections"]
+    assert row["copied"] is True
+    client.get(shapes)  # once opened, its record names the folder whole
+    (row,) = client.get("/api/studio").json()["collections"]
+    assert Path(row["images"]).is_absolute()
+    assert row["copied"] is True
+
+
+def test_a_collection_that_no_longer_opens_can_be_forgotten(client: TestClient, photos: Path, home: Path) -> None:
+    bad = home / "collections" / "bad-0000000000"
+    bad.mkdir()
+    (bad / "collection.json").write_text('{"name": "bad"}')
+    assert client.get("/api/collections/bad-0000000000").status_code == 400
+    assert client.delete("/api/collections/bad-0000000000").status_code == 204
+    assert not bad.exists()
+
+
+def test_only_a_collection_can_be_forgotten(client: TestClient, home: Path, shapes: str) -> None:
+    stray = home / "collections" / "stray"
+    stray.mkdir()
+    (stray / "file.txt").write_text("x")
+    for name in ("stray", "nothing", "..", "%2e%2e", "..%2Fscratch"):
+        assert client.delete(f"/api/collections/{name}").status_code in (404, 405)
+    assert (stray / "file.txt").exists()
+    assert (home / "scratch").exists()
+    assert client.get(shapes).status_code == 200
+
+
+def test_whoever_asks_for_a_collection_being_forgotten_is_told_that_it_is_gone(home: Path, photos: Path) -> None:
+    scratch = Scratch(home / "scratch")
+    shelf = Shelf(home, scratch)
+    id, make_it = shelf.plan_path(photos, Wanted())
+    closing, go_on = threading.Event(), threading.Event()
+
+    def made() -> Collection:
+        collection = make_it()
+        collection.start_preparing = lambda: None  # type: ignore[method-assign]
+        close = collection.close
+
+        def slowly() -> None:
+            closing.set()
+            go_on.wait(60)
+            close()
+
+        collection.close = slowly  # type: ignore[method-assign]
+        return collection
+
+    shelf.begin(id, made).result(60)
+    forgetting = threading.Thread(target=shelf.forget, args=(id,))
+    forgetting.start()
+    assert closing.wait(60)
+    errors: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            shelf.get(id)
+        except NoSuchCollection as error:
+            errors.append(error)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    go_on.set()
+    forgetting.join(60)
+    asking.join(60)
+    assert len(errors) == 1
+    assert shelf.close()
+    scratch.close()

@@ -1,0 +1,377 @@
+"""The label log: each operation by hand, then random histories against a model made of dicts."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from handlens.errors import CollectionError, StorageError
+from handlens.studio.labels import MAX_NAME, LabelLog, check_name
+
+
+@pytest.fixture
+def log(tmp_path: Path):
+    with closing(LabelLog(tmp_path / "labels.sqlite", 6)) as opened:
+        yield opened
+
+
+def as_dict(log: LabelLog) -> dict[int, str]:
+    names, codes = log.names, log.codes
+    return {i: names[code] for i, code in enumerate(codes) if code >= 0}
+
+
+def test_starts_empty(log):
+    assert log.names == []
+    assert log.codes.tolist() == [-1] * 6
+    assert log.version == 0
+    assert log.undo_text is None
+    assert log.redo_text is None
+    assert log.undo() is False
+    assert log.redo() is False
+    assert log.version == 0
+
+
+def test_assign_remove_and_codes(log):
+    log.assign([0, 2], "front")
+    log.assign([3], "back")
+    log.assign([2], "back")
+    assert log.names == ["front", "back"]
+    assert log.codes.tolist() == [0, -1, 1, 1, -1, -1]
+    log.remove([3, 5])
+    assert log.codes.tolist() == [0, -1, 1, -1, -1, -1]
+    assert [(i.name, i.count, i.colour) for i in log.table] == [("front", 1, 0), ("back", 1, 1)]
+    assert log.version == 4
+
+
+def test_state_is_one_moment(log):
+    log.assign([1], "a")
+    log.assign([4], "b")
+    state = log.state
+    assert state.version == 2
+    assert state.names == ["a", "b"]
+    assert state.codes.tolist() == [-1, 0, -1, -1, 1, -1]
+
+
+def test_what_changes_nothing_is_no_step(log):
+    log.assign([0], "a")
+    log.assign([0, 0], "a")
+    log.remove([3])
+    log.rename("a", "a")
+    log.merge(["a"], "a")
+    assert log.version == 1
+    log.undo()
+    assert log.names == []
+
+
+def test_rename_keeps_photos_and_colour(log):
+    log.assign([0, 1], "frnt")
+    log.assign([2], "back")
+    log.rename("frnt", "front")
+    assert log.names == ["front", "back"]
+    assert log.codes.tolist() == [0, 0, 1, -1, -1, -1]
+    assert log.table[0].colour == 0
+    with pytest.raises(CollectionError, match="“back” exists already"):
+        log.rename("front", "back")
+    with pytest.raises(CollectionError, match="no label is called “side”"):
+        log.rename("side", "left")
+
+
+def test_merge_into_one_of_them_a_third_and_a_new_one(log):
+    for i, name in enumerate("abcd"):
+        log.assign([i], name)
+    log.merge(["a", "b"], "a")
+    assert log.names == ["a", "c", "d"]
+    assert as_dict(log) == {0: "a", 1: "a", 2: "c", 3: "d"}
+    log.merge(["c"], "d")
+    assert as_dict(log) == {0: "a", 1: "a", 2: "d", 3: "d"}
+    log.merge(["a", "d"], "all")
+    assert log.names == ["all"]
+    assert as_dict(log) == dict.fromkeys(range(4), "all")
+    for _ in range(3):
+        log.undo()
+    assert as_dict(log) == {0: "a", 1: "b", 2: "c", 3: "d"}
+    with pytest.raises(CollectionError, match="at least one label"):
+        log.merge([], "x")
+
+
+def test_delete_unlabels_and_undo_brings_back(log):
+    log.assign([0, 1], "a")
+    log.assign([2], "b")
+    log.delete("a")
+    assert log.names == ["b"]
+    assert as_dict(log) == {2: "b"}
+    log.assign([0], "c")
+    assert log.table[-1].colour == 2  # a colour that was in use is not given to another label
+    log.undo()
+    log.undo()
+    assert as_dict(log) == {0: "a", 1: "a", 2: "b"}
+
+
+def test_a_change_after_undo_forgets_what_could_be_redone(log):
+    log.assign([0], "a")
+    log.assign([1], "b")
+    log.undo()
+    assert log.redo_text == "label 1 photo “b”"
+    assert log.undo_text == "label 1 photo “a”"
+    log.assign([2], "c")
+    assert log.redo_text is None
+    assert log.redo() is False
+    assert as_dict(log) == {0: "a", 2: "c"}
+
+
+def test_history_survives_a_restart(tmp_path):
+    path = tmp_path / "labels.sqlite"
+    with closing(LabelLog(path, 4)) as log:
+        log.assign([0], "a")
+        log.assign([1], "b")
+        log.undo()
+    with closing(LabelLog(path, 4)) as log:
+        assert as_dict(log) == {0: "a"}
+        assert log.redo() is True
+        assert as_dict(log) == {0: "a", 1: "b"}
+        log.undo()
+        log.undo()
+        assert log.names == []
+
+
+def test_two_logs_on_one_file_stay_equal(tmp_path):
+    path = tmp_path / "labels.sqlite"
+    with closing(LabelLog(path, 5)) as one, closing(LabelLog(path, 5)) as two:
+        one.assign([0, 1], "a")
+        assert as_dict(two) == {0: "a", 1: "a"}
+        two.rename("a", "b")
+        one.assign([1], "c")
+        assert as_dict(two) == {0: "b", 1: "c"}
+        assert two.undo() is True
+        assert two.undo() is True
+        assert as_dict(one) == {0: "a", 1: "a"}
+        with pytest.raises(CollectionError, match="no label is called “b”"):
+            one.delete("b")
+        assert one.state.version == two.state.version
+
+
+def test_a_log_ignores_photos_that_it_does_not_know(tmp_path):
+    path = tmp_path / "labels.sqlite"
+    with closing(LabelLog(path, 2)) as small, closing(LabelLog(path, 4)) as large:
+        large.assign([1, 3], "a")
+        assert small.codes.tolist() == [-1, 0]
+        small.delete("a")
+        assert large.names == []
+        small.undo()
+        small.undo()
+        assert large.codes.tolist() == [-1] * 4
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "front",
+        "κόκκινο",
+        "左前方",
+        "صورة",
+        "می‌خواهم",
+        "หน้า",
+        "👩‍🔧",
+        "🏴󠁧󠁢󠁥󠁮󠁧󠁿",
+        "a/b:c*?",
+        "=1+1",
+        "NaN",
+        "'; DROP TABLE",
+        "x" * 100,
+    ],
+)
+def test_names_in_any_script(log, name):
+    log.assign([0], name)
+    assert log.names == [name]
+
+
+@pytest.mark.parametrize(
+    "name", ["", "  ", "\u200d", "a\x00b", "a\u202eb", "\ud800", "x" * (MAX_NAME + 1), 7, None, ["a"]]
+)
+def test_names_that_cannot_be(log, name):
+    with pytest.raises(CollectionError, match="a label must"):
+        log.assign([0], name)
+    assert log.version == 0
+
+
+def test_names_that_look_the_same_are_the_same():
+    assert check_name("  front \n left\t") == "front left"
+    assert check_name("cafe\u0301") == "caf\u00e9"
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        ([], "selection is empty"),
+        ([6], "between 0 and 5"),
+        ([-1], "between 0 and 5"),
+        ([0.5], "whole numbers"),
+        ([[0]], "flat list"),
+        ([True], "whole numbers"),
+        (3, "flat list"),
+    ],
+)
+def test_ids_that_cannot_be(log, ids, message):
+    with pytest.raises(CollectionError, match=message):
+        log.assign(ids, "a")
+    with pytest.raises(CollectionError, match=message):
+        log.remove(ids)
+    assert log.version == 0
+
+
+def test_small_values_are_kept(log, tmp_path):
+    assert log.kept("view") is None
+    log.keep("view", {"zoom": 1.5, "text": "左"})
+    log.keep("view", {"zoom": 2})
+    assert log.kept("view") == {"zoom": 2}
+    assert log.version == 0
+
+
+def test_no_pickle_and_readable_by_anyone(log, tmp_path):
+    import zlib
+
+    log.assign([0, 5], "a")
+    with closing(sqlite3.connect(tmp_path / "labels.sqlite")) as db:
+        (body,) = db.execute("SELECT body FROM changes").fetchone()
+    assert json.loads(zlib.decompress(body))["ids"] == [0, 5]
+
+
+def test_a_file_that_is_no_database(tmp_path):
+    path = tmp_path / "labels.sqlite"
+    path.write_bytes(b"not a database at all" * 100)
+    with pytest.raises(StorageError, match="not a database"):
+        LabelLog(path, 3)
+
+
+def test_a_closed_log_says_so(tmp_path):
+    log = LabelLog(tmp_path / "labels.sqlite", 3)
+    log.close()
+    for use in (lambda: log.names, lambda: log.assign([0], "a"), lambda: log.kept("x"), lambda: log.keep("x", 1)):
+        with pytest.raises(StorageError, match="closed"):
+            use()
+
+
+def test_a_missing_folder(tmp_path):
+    with pytest.raises(StorageError, match="unable to open"):
+        LabelLog(tmp_path / "none" / "labels.sqlite", 3)
+
+
+N = 7
+NAMES = st.sampled_from(["a", "b", "c", "δ", "五"])
+IDS = st.lists(st.integers(0, N - 1), min_size=1, max_size=N)
+
+
+class Histories(RuleBasedStateMachine):
+    """Random changes through two logs on one file, against (order of names, label by photo) and two stacks."""
+
+    @initialize()
+    def start(self):
+        import tempfile
+
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = Path(self.folder.name) / "labels.sqlite"
+        self.logs = [LabelLog(self.path, N), LabelLog(self.path, N)]
+        self.now: tuple[tuple[str, ...], dict[int, str]] = ((), {})
+        self.done: list = []
+        self.undone: list = []
+
+    def teardown(self):
+        if hasattr(self, "logs"):
+            # Undoing everything leads back to nothing.
+            while self.logs[0].undo():
+                pass
+            assert self.logs[1].names == []
+            assert (self.logs[1].codes == -1).all()
+            for log in self.logs:
+                log.close()
+            self.folder.cleanup()
+
+    def become(self, names, labels):
+        new = (tuple(names), labels)
+        if new != self.now:
+            self.done.append(self.now)
+            self.undone.clear()
+            self.now = new
+
+    @rule(which=st.integers(0, 1), ids=IDS, name=NAMES)
+    def assign(self, which, ids, name):
+        names, labels = self.now
+        self.logs[which].assign(ids, name)
+        self.become(names if name in names else (*names, name), {**labels, **dict.fromkeys(ids, name)})
+
+    @rule(which=st.integers(0, 1), ids=IDS)
+    def remove(self, which, ids):
+        names, labels = self.now
+        self.logs[which].remove(np.array(ids))
+        self.become(names, {i: n for i, n in labels.items() if i not in ids})
+
+    @precondition(lambda self: self.now[0])
+    @rule(which=st.integers(0, 1), data=st.data(), to=NAMES)
+    def rename(self, which, data, to):
+        names, labels = self.now
+        name = data.draw(st.sampled_from(names))
+        if to in names and to != name:
+            with pytest.raises(CollectionError):
+                self.logs[which].rename(name, to)
+            return
+        self.logs[which].rename(name, to)
+        self.become([to if n == name else n for n in names], {i: to if n == name else n for i, n in labels.items()})
+
+    @precondition(lambda self: self.now[0])
+    @rule(which=st.integers(0, 1), data=st.data(), into=NAMES)
+    def merge(self, which, data, into):
+        names, labels = self.now
+        merged = data.draw(st.lists(st.sampled_from(names), min_size=1, unique=True))
+        self.logs[which].merge(merged, into)
+        after = [n for n in (names if into in names else (*names, into)) if n == into or n not in merged]
+        self.become(after, {i: into if n in merged else n for i, n in labels.items()})
+
+    @precondition(lambda self: self.now[0])
+    @rule(which=st.integers(0, 1), data=st.data())
+    def delete(self, which, data):
+        names, labels = self.now
+        name = data.draw(st.sampled_from(names))
+        self.logs[which].delete(name)
+        self.become([n for n in names if n != name], {i: n for i, n in labels.items() if n != name})
+
+    @rule(which=st.integers(0, 1))
+    def undo(self, which):
+        assert self.logs[which].undo() is bool(self.done)
+        if self.done:
+            self.undone.append(self.now)
+            self.now = self.done.pop()
+
+    @rule(which=st.integers(0, 1))
+    def redo(self, which):
+        assert self.logs[which].redo() is bool(self.undone)
+        if self.undone:
+            self.done.append(self.now)
+            self.now = self.undone.pop()
+
+    @rule(which=st.integers(0, 1))
+    def reopen(self, which):
+        self.logs[which].close()
+        self.logs[which] = LabelLog(self.path, N)
+
+    @invariant()
+    def both_agree_with_the_model(self):
+        for log in getattr(self, "logs", []):
+            names, labels = self.now
+            assert tuple(log.names) == names
+            assert as_dict(log) == labels
+            assert {i.name: i.count for i in log.table} == {n: list(labels.values()).count(n) for n in names}
+            assert len({i.colour for i in log.table}) == len(names)
+            assert (log.undo_text is None) == (not self.done)
+            assert (log.redo_text is None) == (not self.undone)
+
+
+TestHistories = Histories.TestCase
+TestHistories.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)

@@ -1,0 +1,162 @@
+"""Saved models: the folder alone predicts what the collection predicted, and damaged ones are refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from handlens.core.artifact import load_artifact, save_artifact
+from handlens.errors import ArtifactError, CollectionError
+from handlens.studio.collection import Collection
+from handlens.studio.features import rebuild
+from handlens.studio.features.extractor import layers_of
+from handlens.studio.predictor import KIND, Predictor, class_columns, load_predictor
+
+
+@pytest.fixture(scope="module")
+def model(prepared_folder, tmp_path_factory):
+    """An exported model, its collection's predictions and photos."""
+    folder = tmp_path_factory.mktemp("model") / "collection"
+    shutil.copytree(prepared_folder, folder)
+    with Collection.open(folder) as collection:
+        collection.label(range(6), "circle")
+        collection.label(range(20, 26), "square")
+        collection.train()
+        collection.export_model(folder.parent / "model")
+        return folder.parent / "model", collection.predictions(), collection.images
+
+
+def test_the_folder_predicts_what_the_collection_predicts(model):
+    folder, expected, images = model
+    predictor = load_predictor(folder)
+    seen = []
+    found = predictor.predict(images, progress=lambda done, total: seen.append((done, total)))
+    assert found.columns.tolist() == ["path", "predicted", "probability", "circle", "square"]
+    assert found["path"].tolist() == expected["path"].tolist()
+    assert found["predicted"].tolist() == expected["predicted"].tolist()
+    for column in ("probability", "circle", "square"):
+        assert found[column].to_numpy() == pytest.approx(expected[column].to_numpy(), abs=1e-5)
+    assert predictor.left_out == []
+    assert seen == [(32, 40), (40, 40)]
+
+
+def test_predicting_a_folder_with_broken_files(model, tmp_path):
+    folder, expected, images = model
+    photos = tmp_path / "photos"
+    (photos / "left").mkdir(parents=True)
+    shutil.copy(images / "circles" / "3.png", photos / "left" / "左.png")
+    whole = (images / "circles" / "4.png").read_bytes()
+    (photos / "half.png").write_bytes(whole[:-400])
+    (photos / "notes.txt").write_text("no picture")
+    predictor = load_predictor(folder)
+    found = predictor.predict(photos)
+    assert found["path"].tolist() == ["left/左.png"]
+    assert found["circle"][0] == pytest.approx(expected["circle"][3], abs=1e-5)
+    assert {out.path for out in predictor.left_out} == {"half.png", "notes.txt"}
+    (tmp_path / "empty").mkdir()
+    assert len(predictor.predict(tmp_path / "empty")) == 0
+    assert predictor.left_out == []
+    assert predictor.predict(tmp_path / "empty").columns.tolist() == found.columns.tolist()
+    with pytest.raises(CollectionError, match="no such folder"):
+        predictor.predict(tmp_path / "none")
+
+
+def test_scores_by_hand(monkeypatch, tmp_path):
+    class Colour:
+        name, size, layers = "colour", 4, layers_of("colour", [("0", 3)])
+
+        def __call__(self, batch):
+            mean = batch.float().mean((1, 2)) / 255
+            return [mean, mean.repeat_interleave(9, 1)]
+
+    from PIL import Image
+
+    Image.new("RGB", (9, 9), (255, 0, 0)).save(tmp_path / "red.png")
+    weights = {"colour/0/what": np.array([[2, 0], [0, 0], [0, 0]], np.float32)}
+    predictor = Predictor(["red", "other"], [Colour()], weights, np.array([0, 1], np.float32), 0.5)
+    found = predictor.predict(tmp_path)
+    # Scores 2 and 1, divided by the temperature 4 and 2: a difference of 2.
+    assert found["red"][0] == pytest.approx(1 / (1 + np.exp(-2)))
+    assert found["predicted"][0] == "red"
+
+
+def test_columns_of_classes_named_like_columns():
+    assert class_columns(["a", "path", "label"]) == ["a", "class path", "class label"]
+    assert class_columns(["class path", "path"]) == ["class path", "class class path"]
+
+
+def test_networks_whose_names_begin_alike(monkeypatch, tmp_path):
+    class Net:
+        size = 4
+
+        def __init__(self, name):
+            self.name, self.layers = name, layers_of(name, [("0", 1)])
+
+        def config(self):
+            return {"name": self.name}
+
+        def tensors(self):
+            return {"w": torch.full((2,), float(len(self.name)))}
+
+    rebuilt = {}
+
+    def fake(config, tensors):
+        rebuilt[config["name"]] = {name: t.tolist() for name, t in tensors.items()}
+        return Net(config["name"])
+
+    monkeypatch.setattr("handlens.studio.predictor.rebuild", fake)
+    nets = [Net("net"), Net("net.a"), Net("net.a.b")]
+    Predictor(["x", "y"], nets, {"net/0/what": np.zeros((1, 2), np.float32)}, np.zeros(2, np.float32), 1.0).save(
+        tmp_path / "m"
+    )
+    load_predictor(tmp_path / "m")
+    assert rebuilt == {"net": {"w": [3, 3]}, "net.a": {"w": [5, 5]}, "net.a.b": {"w": [7, 7]}}
+
+
+def test_what_is_saved_is_no_code(model):
+    folder, _, _ = model
+    assert sorted(p.name for p in folder.iterdir()) == ["model.json", "tensors.safetensors"]
+    json.loads((folder / "model.json").read_text())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"classes": ["only one"]},
+        {"classes": None},
+        {"temperature": 0},
+        {"temperature": -1},
+        {"temperature": "x"},
+        {"layers": ["nope"]},
+        {"layers": None},
+        {"sources": []},
+        {"sources": [3]},
+        {"sources": [{"name": "patches", "config": {"kind": "unheard of"}}]},
+    ],
+)
+def test_damaged_models_are_refused(model, tmp_path, change):
+    config, tensors = load_artifact(model[0], KIND)
+    save_artifact(tmp_path / "m", KIND, {**config, **change}, tensors)
+    with pytest.raises(ArtifactError):
+        load_predictor(tmp_path / "m")
+
+
+def test_what_is_no_model(tmp_path, model):
+    with pytest.raises(ArtifactError, match="not a saved model"):
+        load_predictor(tmp_path)
+    config, tensors = load_artifact(model[0], KIND)
+    save_artifact(tmp_path / "m", "something else", config, tensors)
+    with pytest.raises(ArtifactError, match="something else"):
+        load_predictor(tmp_path / "m")
+
+
+def test_an_extractor_comes_back_bit_for_bit(model):
+    config, tensors = load_artifact(model[0], KIND)
+    own = {k.removeprefix("source.0."): t for k, t in tensors.items() if k.startswith("source.0.")}
+    pictures = torch.randint(0, 256, (2, 96, 96, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    one, two = (rebuild(config["sources"][0]["config"], own)(pictures) for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))

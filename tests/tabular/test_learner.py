@@ -1,0 +1,248 @@
+"""tabular_learner: the lesson's four calls on small tables, predictions in all forms, and exported models."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from handlens.errors import ArtifactError, TableError, TrainingError, WeightsError
+from handlens.tabular import (
+    Categorify,
+    FillMissing,
+    FloatList,
+    Normalize,
+    TabularLearner,
+    TabularList,
+    accuracy,
+    exp_rmspe,
+    load_data,
+    load_learner,
+    roc_auc,
+    tabular_learner,
+)
+
+
+def table(n: int = 400, seed: int = 0) -> pd.DataFrame:
+    """Sales that follow from a shop and a number, a class that follows from both, and gaps."""
+    random = np.random.default_rng(seed)
+    df = pd.DataFrame(
+        {"shop": random.choice(list("abcd"), n), "day": random.integers(1, 8, n), "x": random.normal(size=n)}
+    )
+    df["sales"] = np.exp(df["shop"].map({"a": 0.0, "b": 1, "c": 2, "d": 3}) + df["x"] * 0.3)
+    df["many"] = np.where(df["sales"] > 4, "yes", "no")
+    df["hot"] = df["x"] > 0
+    df["far"] = df["sales"] > 10
+    df.loc[df.index[::20], "x"] = np.nan
+    return df
+
+
+def learner(path: Path, target: Any = "sales", *, seed: int | None = 0, **options: Any) -> TabularLearner:
+    log = {"label_cls": FloatList, "log": True} if target == "sales" else {}
+    data = (
+        TabularList.from_df(
+            table(), path=path, cat_names=["shop", "day"], cont_names=["x"], procs=[FillMissing, Categorify, Normalize]
+        )
+        .random_split_by_pct(seed=1)
+        .label_from_df(target, **log)
+        .databunch(bs=32)
+    )
+    return tabular_learner(data, layers=[20, 10], ps=[0.001, 0.01], emb_drop=0.04, seed=seed, **options)
+
+
+def test_sales_are_learned_and_predicted_as_sales(tmp_path: Path) -> None:
+    learn = learner(tmp_path, metrics=exp_rmspe, y_range=(-3, 6))
+    learn.fit_one_cycle(8, 2e-2, wd=0.01, seed=1)
+    assert learn.validate()[1] < 0.3
+    df = table(50, seed=7)
+    found = learn.predict_frame(df.drop(columns="sales").set_index(np.arange(50)[::-1] // 2))
+    assert found.columns.tolist() == ["sales"]
+    assert found.index.tolist() == (np.arange(50)[::-1] // 2).tolist()
+    assert np.corrcoef(found["sales"], df["sales"])[0, 1] > 0.9
+    row = df.iloc[3]
+    prediction = learn.predict(row)
+    assert prediction.label == pytest.approx(found["sales"].iloc[3], rel=1e-5)
+    assert prediction.values.shape == ()
+    assert float(prediction.values) == pytest.approx(np.log(prediction.label), abs=1e-5)
+    assert learn.predict(row.to_dict()).label == prediction.label
+
+
+def test_classes(tmp_path: Path) -> None:
+    learn = learner(tmp_path, "many", metrics=[accuracy, roc_auc])
+    learn.fit_one_cycle(6, 2e-2, seed=1)
+    assert learn.data.classes == ["no", "yes"]
+    loss, right, area = learn.validate()
+    assert loss < 0.4
+    assert right > 0.85
+    assert area > 0.9
+    found = learn.predict_frame(table(20, seed=3))
+    assert found.columns.tolist() == ["many", "probability of no", "probability of yes"]
+    assert (found["many"] == np.where(found["probability of yes"] > 0.5, "yes", "no")).all()
+    label, probabilities = learn.predict(table(20, seed=3).iloc[0])
+    assert str(label) == found["many"].iloc[0]
+    assert probabilities.tolist() == pytest.approx(found.iloc[0, 1:].tolist(), abs=1e-6)
+
+
+def test_several_classes_a_row(tmp_path: Path) -> None:
+    learn = learner(tmp_path, ["hot", "far"])
+    learn.fit(1, 1e-2)
+    found = learn.predict_frame(table(20, seed=3))
+    assert found.columns.tolist() == ["hot", "far", "probability of hot", "probability of far"]
+    assert (found["far"] == (found["probability of far"] >= 0.5)).all()
+
+
+def test_several_numbers_a_row(tmp_path: Path) -> None:
+    df = table()
+    df["double"] = df["sales"] * 2
+    items = TabularList.from_df(df, path=tmp_path, cat_names=["shop"], procs=[Categorify])
+    data = items.random_split_by_pct(seed=1).label_from_df(["sales", "double"], log=True).databunch(bs=16)
+    learn = tabular_learner(data, layers=[10], seed=0)
+    learn.fit_one_cycle(10, 5e-2, seed=0)
+    found = learn.predict_frame(df)
+    assert found.columns.tolist() == ["sales", "double"]
+    assert np.median(found["double"] / found["sales"]) == pytest.approx(2, rel=0.1)
+    assert learn.predict(df.iloc[0]).label == pytest.approx(found.iloc[0].tolist(), rel=1e-5)
+
+
+def test_first_weights_repeat_with_the_seed(tmp_path: Path) -> None:
+    state = torch.get_rng_state()
+    a, b, c = (learner(tmp_path, seed=seed).model.layers[0].weight for seed in (1, 1, 2))
+    assert torch.equal(a, b)  # type: ignore[arg-type]
+    assert not torch.equal(a, c)  # type: ignore[arg-type]
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_embedding_sizes_by_column(tmp_path: Path) -> None:
+    learn = learner(tmp_path, emb_szs={"shop": 9})
+    # shop and day have levels for missing; x has gaps, so x_na joins them
+    assert [(e.num_embeddings, e.embedding_dim) for e in learn.model.embeds] == [(5, 9), (8, 5), (3, 2)]  # type: ignore[union-attr]
+    with pytest.raises(TableError, match="categorical"):
+        learner(tmp_path, emb_szs={"x": 9})
+
+
+@pytest.mark.parametrize("target", ["sales", "many", ["hot", "far"]])
+def test_round_trip_of_an_exported_learner(tmp_path: Path, target: Any) -> None:
+    learn = learner(tmp_path, target, y_range=(-1, 5) if target == "sales" else None)
+    learn.fit(1, 1e-2)
+    back = load_learner(learn.export())
+    df = table(30, seed=5)
+    df.loc[3, "shop"] = "never seen"
+    pd.testing.assert_frame_equal(back.predict_frame(df), learn.predict_frame(df))
+    with pytest.raises(TrainingError, match="no training items"):
+        back.fit(1)
+
+
+def test_an_exported_learner_predicts_in_a_process_of_its_own(tmp_path: Path) -> None:
+    learn = learner(tmp_path)
+    folder = learn.export("shop")
+    assert folder == tmp_path / "shop"
+    row = {"shop": "b", "day": 3, "x": 0.5}
+    code = """
+import json, sys
+from handlens.tabular import load_learner
+print(load_learner(sys.argv[1]).predict(json.loads(sys.argv[2])).label)
+assert "matplotlib" not in sys.modules
+"""
+    command = [sys.executable, "-c", code, str(folder), json.dumps(row)]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert float(run.stdout) == pytest.approx(learn.predict(row).label, rel=1e-6)
+
+
+def test_exported_data_take_a_learner_and_its_weights(tmp_path: Path) -> None:
+    learn = learner(tmp_path)
+    learn.save("1")
+    learn.data.export()
+    again = tabular_learner(load_data(tmp_path / "databunch"), layers=[20, 10], ps=[0.001, 0.01], emb_drop=0.04)
+    row = table(5).iloc[0]
+    assert again.load("1").predict(row).label == pytest.approx(learn.predict(row).label)
+    with pytest.raises(WeightsError, match="another model"):
+        tabular_learner(load_data(tmp_path / "databunch"), layers=[5]).load("1")
+
+
+def test_a_model_that_was_changed_is_not_exported(tmp_path: Path) -> None:
+    learn = learner(tmp_path)
+    learn.model.layers[1] = nn.GELU()
+    with pytest.raises(TrainingError, match=r"learn\.save"):
+        learn.export()
+
+
+def change(folder: Path, *keys: str, value: object) -> None:
+    path = folder / "model.json"
+    description = json.loads(path.read_text(encoding="utf-8"))
+    place = description["config"]
+    for key in keys[:-1]:
+        place = place[key]
+    place[keys[-1]] = value
+    path.write_text(json.dumps(description), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("keys", "value"),
+    [
+        (("model",), None),
+        (("model", "layers"), [20, 11]),
+        (("model", "emb_szs"), [[4, 3]]),
+        (("model", "ps"), [0.1]),
+        (("model", "nonsense"), 1),
+        (("data",), {}),
+        (("data", "labels", "names"), ["a", "b"]),
+        (("data", "encoder", "procs"), []),
+    ],
+)
+def test_damaged_learners(tmp_path: Path, keys: tuple[str, ...], value: object) -> None:
+    folder = learner(tmp_path).export()
+    change(folder, *keys, value=value)
+    with pytest.raises(ArtifactError):
+        load_learner(folder)
+
+
+def test_other_folders_and_pickles_are_no_learners(tmp_path: Path, bomb: bytes) -> None:
+    learn = learner(tmp_path)
+    with pytest.raises(ArtifactError, match="a saved tabular-data; a saved tabular-learner was asked for"):
+        load_learner(learn.data.export())
+    with pytest.raises(ArtifactError, match="not a saved model"):
+        load_learner(tmp_path)
+    (tmp_path / "export.pkl").write_bytes(bomb)
+    with pytest.raises(ArtifactError, match="not a saved model"):
+        load_learner(tmp_path / "export.pkl")
+    for name in ("tensors.safetensors", "model.json"):
+        folder = learn.export(name)
+        (folder / name).write_bytes(bomb)
+        with pytest.raises(ArtifactError, match="damaged"):
+            load_learner(folder)
+
+
+def test_a_table_nobody_tuned_for(shared_data: Path, tmp_path: Path) -> None:
+    df = pd.read_csv(shared_data / "bike_sharing" / "hour.csv").iloc[::8]
+    cats = ["season", "yr", "mnth", "hr", "holiday", "weekday", "workingday", "weathersit"]
+    data = (
+        TabularList.from_df(
+            df, path=tmp_path, cat_names=cats, cont_names=["temp", "hum", "windspeed"], procs=[Categorify, Normalize]
+        )
+        .random_split_by_pct(seed=0)
+        .label_from_df("cnt", label_cls=FloatList, log=True)
+        .databunch()
+    )
+    learn = tabular_learner(data, layers=[100, 50], metrics=exp_rmspe, seed=0)
+    learn.fit_one_cycle(4, 1e-2, seed=0)
+    mean_only = float(data.valid_ds.y.data.var())
+    assert learn.validate()[0] < mean_only / 4
+
+
+def test_what_a_notebook_gets() -> None:
+    names: dict[str, Any] = {}
+    exec("from handlens.tabular import *", names)
+    used = "Path pd np torch tensor plt defaults doc add_datepart TabularList FloatList tabular_learner exp_rmspe"
+    assert set(used.split()) <= set(names)
+    assert names["tensor"]([[1.0]]).expand(2, 1).shape == (2, 1)
+    assert names["plt"].__name__ == "matplotlib.pyplot"
+    with pytest.raises(ImportError):
+        exec("from handlens.tabular import nothing", {})

@@ -1,0 +1,132 @@
+"""TabularModel: the lesson's structure, and what it computes, by hand and beside a plain model."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from handlens.core.optimizer import Optimizer
+from handlens.errors import TrainingError
+from handlens.tabular.model import TabularModel
+
+SIZES = [(5, 3), (3, 2)]
+
+
+def test_the_structure_and_the_names_of_the_lesson() -> None:
+    model = TabularModel(SIZES, 4, 1, [10, 6], ps=[0.001, 0.01], emb_drop=0.04, y_range=(0, 5))
+    assert [(type(m).__name__, getattr(m, "p", None)) for m in model.layers] == [
+        ("Linear", None),
+        ("ReLU", None),
+        ("BatchNorm1d", None),
+        ("Dropout", 0.001),
+        ("Linear", None),
+        ("ReLU", None),
+        ("BatchNorm1d", None),
+        ("Dropout", 0.01),
+        ("Linear", None),
+    ]
+    shapes = {name: tuple(p.shape) for name, p in model.named_parameters()}
+    assert shapes == {
+        "embeds.0.weight": (5, 3),
+        "embeds.1.weight": (3, 2),
+        "bn_cont.weight": (4,),
+        "bn_cont.bias": (4,),
+        "layers.0.weight": (10, 9),
+        "layers.0.bias": (10,),
+        "layers.2.weight": (10,),
+        "layers.2.bias": (10,),
+        "layers.4.weight": (6, 10),
+        "layers.4.bias": (6,),
+        "layers.6.weight": (6,),
+        "layers.6.bias": (6,),
+        "layers.8.weight": (1, 6),
+        "layers.8.bias": (1,),
+    }
+    shown = repr(model)
+    assert all(part in shown for part in ("(emb_drop): Dropout(p=0.04", "(bn_cont): BatchNorm1d(4", "Embedding(5, 3)"))
+    assert [name for name, _ in model.named_children()] == ["embeds", "emb_drop", "bn_cont", "layers"]
+
+
+def test_the_output_by_hand() -> None:
+    model = TabularModel([(2, 1)], 1, 1, [], y_range=(-1, 3)).eval()
+    with torch.no_grad():
+        model.embeds[0].weight.copy_(torch.tensor([[1.0], [5]]))  # type: ignore[operator, union-attr]
+        model.layers[0].weight.copy_(torch.tensor([[2.0, 10]]))  # type: ignore[operator]
+        model.layers[0].bias.fill_(-10.0)  # type: ignore[operator]
+    # 2 · 5 + 10 · 0 − 10 = 0, whose sigmoid is ½: the middle of the range
+    assert float(model(torch.tensor([[1]]), torch.tensor([[0.0]])).detach()) == pytest.approx(1)
+
+
+class Plain(nn.Module):
+    """The same network as one writes it at first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embeds = nn.ModuleList([nn.Embedding(*size) for size in SIZES])
+        self.bn_cont = nn.BatchNorm1d(4)
+        self.layers = nn.Sequential(
+            *(nn.Linear(9, 10), nn.ReLU(), nn.BatchNorm1d(10), nn.Identity()),
+            *(nn.Linear(10, 6), nn.ReLU(), nn.BatchNorm1d(6), nn.Identity(), nn.Linear(6, 1)),
+        )
+
+    def forward(self, codes: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
+        vectors = [table(codes[:, i]) for i, table in enumerate(self.embeds)]
+        return torch.sigmoid(self.layers(torch.cat([*vectors, self.bn_cont(numbers)], 1))) * 5
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_the_same_losses_as_a_plain_model_and_optimizer(fused: bool) -> None:
+    torch.manual_seed(0)
+    ours, plain = TabularModel(SIZES, 4, 1, [10, 6], y_range=(0, 5)), Plain()
+    plain.load_state_dict(ours.state_dict())
+    optimizer = Optimizer([ours], wd=0.2)
+    optimizer.set([1e-3], 0.9)
+    if fused:
+        ours.train()
+    reference = torch.optim.AdamW(plain.parameters(), lr=1e-3, betas=(0.9, 0.99), weight_decay=0.2)
+    for _ in range(10):
+        codes = torch.stack([torch.randint(0, n, (16,)) for n, _ in SIZES], 1)
+        numbers, y = torch.randn(16, 4), torch.rand(16) * 5
+        expected, loss = (F.mse_loss(model(codes, numbers)[:, 0], y) for model in (plain, ours))
+        assert float(loss.detach()) == pytest.approx(float(expected.detach()), abs=1e-6)
+        loss.backward()
+        expected.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        reference.step()
+        reference.zero_grad()
+
+
+@pytest.mark.parametrize(("sizes", "n_cont"), [([], 3), (SIZES, 0)])
+def test_columns_of_one_kind_alone(sizes: list[tuple[int, int]], n_cont: int) -> None:
+    model = TabularModel(sizes, n_cont, 2, [4])
+    codes = torch.zeros(6, len(sizes), dtype=torch.int64)
+    assert model(codes, torch.randn(6, n_cont)).shape == (6, 2)
+    assert "None" not in repr(model)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"ps": [0.1]}, "one for each of 2 layers; 1 arrived"),
+        ({"ps": 1.5}, "from 0 to 1; 1.5 arrived"),
+        ({"emb_drop": -0.1}, "from 0 to 1; -0.1 arrived"),
+        ({"y_range": (3, 1)}, r"\[3.0, 1.0\]"),
+        ({"y_range": (0, 1, 2)}, "two numbers"),
+        ({"layers": [10, 0]}, "widths"),
+        ({"emb_szs": [], "n_cont": 0}, "a column at least"),
+    ],
+)
+def test_arguments_that_cannot_be(options: dict[str, object], message: str) -> None:
+    arguments = {"emb_szs": SIZES, "n_cont": 4, "out_sz": 1, "layers": [10, 6]} | options
+    with pytest.raises(TrainingError, match=message):
+        TabularModel(**arguments)  # type: ignore[arg-type]
+
+
+def test_one_probability_serves_all_layers() -> None:
+    model = TabularModel(SIZES, 4, 1, [10, 6], ps=0.25, y_range=torch.tensor([0, 9.0]))
+    assert model.config["ps"] == [0.25, 0.25]
+    assert model.config["y_range"] == [0, 9]
+    assert repr(TabularModel(**model.config)) == repr(model)

@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import csv
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import handlens
+from handlens.cli import app
+from handlens.cli.studio import default_home
+from handlens.errors import HandlensError
+from handlens.studio import predictor as predictor_module
+from handlens.studio.pictures import LeftOut
+from handlens.studio.server import run
+
+
+def said(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, list(arguments))
+    return result.exit_code, re.sub(r"\x1b\[[0-9;]*m", "", result.output)
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
+    """What the server was asked to do, which it does not."""
+    seen: list[dict[str, object]] = []
+    monkeypatch.setattr(run, "serve", lambda home, **options: seen.append({"home": home, **options}))
+    return seen
+
+
+def test_the_version() -> None:
+    assert said("--version") == (0, f"handlens {handlens.__version__}\n")
+
+
+def test_python_m_handlens_is_the_same() -> None:
+    found = subprocess.run([sys.executable, "-m", "handlens", "--help"], capture_output=True, text=True, check=True)
+    assert "studio" in found.stdout
+    assert "predict" in found.stdout
+
+
+def test_home_is_where_it_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HANDLENS_HOME", str(tmp_path / "here"))
+    assert default_home() == tmp_path / "here"
+    monkeypatch.delenv("HANDLENS_HOME")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    if sys.platform == "linux":
+        assert default_home() == tmp_path / "data" / "handlens"
+
+
+def test_studio_serves_this_machine_unless_told_otherwise(served: list[dict[str, object]], tmp_path: Path) -> None:
+    assert said("studio", str(tmp_path))[0] == 0
+    assert said("studio", "--host", "0.0.0.0", "--port", "9000", "--no-browser")[0] == 0
+    assert (served[0]["host"], served[0]["port"], served[0]["browser"]) == ("127.0.0.1", None, True)
+    assert (served[1]["host"], served[1]["port"], served[1]["browser"]) == ("0.0.0.0", 9000, False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["/no/such/folder"], "no folder"),
+        (["--backbone", "resnet18"], "--backbone"),
+        ([".", "--demo", "digits"], "not both"),
+        ([".", "--weights", "a.safetensors"], "--backbone"),
+        ([".", "--backbone", "x", "--weights", "/no/such.safetensors"], "no file"),
+    ],
+)
+def test_what_makes_no_sense_is_said(served: list[dict[str, object]], arguments: list[str], word: str) -> None:
+    code, output = said("studio", *arguments)
+    assert code == 1
+    assert "Error:" in output
+    assert word in output
+    assert "Traceback" not in output
+    assert served == []
+
+
+def test_errors_of_the_server_are_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise HandlensError("port 1 is taken.")
+
+    monkeypatch.setattr(run, "serve", fail)
+    assert said("studio") == (1, "Error: port 1 is taken.\n")
+
+
+def test_predict_writes_a_row_a_photo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import pandas as pd
+
+    class Model:
+        left_out = (LeftOut("broken.jpg", "is cut off"),)
+
+        def predict(self, photos: Path, *, progress: object) -> pd.DataFrame:
+            progress(1, 2)  # type: ignore[operator]
+            return pd.DataFrame(
+                {"path": ["a.jpg"], "predicted": ["cat"], "probability": [0.75], "cat": [0.75], "dog": [0.25]}
+            )
+
+    monkeypatch.setattr("handlens.core.artifact.artifact_kind", lambda folder: "photo-classifier")
+    monkeypatch.setattr(predictor_module, "load_predictor", lambda folder: Model())
+    out = tmp_path / "p.csv"
+    code, output = said("predict", "model", "photos", "--out", str(out))
+    assert code == 0
+    assert "1 photos classified" in output
+    assert "left out: broken.jpg: is cut off" in output
+    with out.open() as file:
+        assert list(csv.DictReader(file)) == [
+            {"path": "a.jpg", "predicted": "cat", "probability": "0.750000", "cat": "0.750000", "dog": "0.250000"}
+        ]
+
+
+def test_predict_says_what_is_wrong(tmp_path: Path) -> None:
+    code, output = said("predict", str(tmp_path / "none"), str(tmp_path), "--out", str(tmp_path / "p.csv"))
+    assert code == 1
+    assert output.startswith("Error:")
+    assert not (tmp_path / "p.csv").exists()
+
+
+@pytest.fixture(scope="module")
+def table_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of y by x, exported."""
+    import pandas as pd
+
+    from handlens.tabular import Categorify, TabularList, tabular_learner
+
+    table = pd.DataFrame({"x": ["a", "b"] * 8, "y": [0.5, 2.5] * 8})
+    rows = TabularList.from_df(table, path=tmp_path_factory.mktemp("model"), cat_names=["x"], procs=[Categorify])
+    data = rows.split_none().label_from_df(cols="y").databunch(bs=4)
+    return tabular_learner(data, layers=[4], seed=0).export()
+
+
+def test_predict_writes_a_row_a_row(table_model: Path, tmp_path: Path) -> None:
+    import pandas as pd
+
+    from handlens.tabular import load_learner
+
+    rows = pd.DataFrame({"x": ["b", "a", "c"], "other": [1, 2, 3]})
+    wanted = load_learner(table_model).predict_frame(rows)
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    rows.to_csv(tmp_path / "rows.csv.gz", index=False)
+    rows.to_parquet(tmp_path / "rows.parquet")
+    for name in ("rows.csv", "rows.csv.gz", "rows.parquet"):
+        out = tmp_path / f"{name} predicted.csv"
+        code, output = said("predict", str(table_model), str(tmp_path / name), "--out", str(out))
+        assert (code, "3 rows predicted" in output) == (0, True)
+        found = pd.read_csv(out)
+        assert found.columns.tolist() == ["y"]
+        assert found["y"].tolist() == pytest.approx(wanted["y"].tolist())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("rows.xlsx", b"", "must be a .csv, .csv.gz or .parquet file; rows.xlsx arrived"),
+        ("rows.csv", None, "there is no file"),
+        ("rows.csv", b"", "cannot be read as a table"),
+        ("rows.csv", b"x\n\xff\n", "cannot be read as a table"),
+        ("rows.csv.gz", b"no gzip", "cannot be read as a table"),
+        ("rows.parquet", b"no parquet", "cannot be read as a table"),
+        ("rows.csv", b"z\n1\n", "x"),
+    ],
+)
+def test_rows_that_cannot_be_predicted(
+    table_model: Path, tmp_path: Path, name: str, content: bytes | None, message: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    code, output = said("predict", str(table_model), str(tmp_path / name), "--out", str(tmp_path / "p.csv"))
+    assert code == 1
+    assert message in " ".join(output.split())
+    assert not (tmp_path / "p.csv").exists()
+
+
+def test_predict_with_what_is_no_model(tmp_path: Path) -> None:
+    from handlens.core.artifact import save_artifact
+
+    code, output = said("predict", str(tmp_path / "none"), str(tmp_path), "--out", str(tmp_path / "p.csv"))
+    assert (code, "is not a saved model" in " ".join(output.split())) == (1, True)
+    save_artifact(tmp_path / "weights", "weights", {}, {})
+    code, output = said("predict", str(tmp_path / "weights"), str(tmp_path), "--out", str(tmp_path / "p.csv"))
+    assert (code, "predicts nothing by itself" in " ".join(output.split())) == (1, True)
+
+
+def test_serve_answers_at_the_address_it_prints(table_model: Path) -> None:
+    import json
+    import urllib.request
+
+    command = [sys.executable, "-m", "handlens", "serve", str(table_model)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            printed = process.stdout.readline()
+            address = re.search(r"http://127\.0\.0\.1:\d+", printed)
+            assert address, printed
+            body = json.dumps({"rows": [{"x": "a"}]}).encode()
+            asked = urllib.request.Request(
+                f"{address[0]}/api/predict", body, headers={"Content-Type": "application/json"}
+            )
+            direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+            with direct.open(asked, timeout=60) as answer:
+                assert list(json.load(answer)["predictions"][0]) == ["y"]
+        finally:
+            process.terminate()
+
+
+def test_serve_what_is_no_model(tmp_path: Path) -> None:
+    code, output = said("serve", str(tmp_path))
+    assert (code, "is not a saved model" in " ".join(output.split())) == (1, True)

