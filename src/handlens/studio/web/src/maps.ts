@@ -112,7 +112,10 @@ export async function loadMap(): Promise<void> {
       arrived.value = `${key} ${stamp}`
     }
   } catch (error) {
-    if (turn === asked && !known) mapError.value = sentenceOf(error)
+    if (turn !== asked) return
+    if (!known) mapError.value = sentenceOf(error)
+    // The older map stays; the next change of labels or photos asks again.
+    else arrived.value = `${key} ${stamp}`
   } finally {
     if (turn === asked) mapLoading.value = false
   }

@@ -375,7 +375,8 @@ export class MapView {
     )
     if (this.stroke.drawing) this.stroke.draw(this.at, this.view)
     if (t < 1 || this.flight || pictures.waiting) this.draw()
-    if (this.moving) this.settle()
+    // The last frame of a movement may find it over already: its end is still to be told.
+    if (this.moving || this.restless) this.settle()
   }
 
   /** Gives the canvas the resolution of this frame; device pixels per CSS pixel. */
