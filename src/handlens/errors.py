@@ -57,5 +57,9 @@ class ExportError(HandlensError):
     """A model cannot be written in another format, or what was written does not compute the same."""
 
 
+class AuditError(HandlensError):
+    """An audit cannot be made of what was given; the message names the argument and the remedy."""
+
+
 class Cancelled(HandlensError):
     """The person cancelled a long run; what was done stays and a later run resumes it."""
