@@ -63,3 +63,7 @@ class AuditError(HandlensError):
 
 class Cancelled(HandlensError):
     """The person cancelled a long run; what was done stays and a later run resumes it."""
+
+
+class LayerError(HandlensError):
+    """A layer cannot be looked into as was asked: it did not run, keeps no places, or the method does not fit."""

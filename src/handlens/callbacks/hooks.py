@@ -1,0 +1,158 @@
+"""Hooks: keep what a module puts out, or the gradient that comes back to it, while the model runs.
+
+    with hook_output(model[0]) as hook:
+        model(x)
+    hook.stored                             # the output of model[0]
+
+Leaving the block takes the hook off the module, after an exception too; what was stored stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from handlens.errors import LayerError
+
+__all__ = ["Hook", "Hooks", "hook_output", "hook_outputs"]
+
+
+class Hook:
+    """Keeps what passes through one module, of its latest run; see `hook_output`."""
+
+    def __init__(self, module: nn.Module, *, grad: bool = False) -> None:
+        if not isinstance(module, nn.Module):
+            raise LayerError(f"a hook goes on a module of a model, such as model[0]; {type(module).__name__} arrived")
+        self.module = module
+        self.grad = grad
+        self._ran = False
+        self._output: Any = None
+        self._gradients: list[Tensor | None] = []
+        self._handle = module.register_forward_hook(self._watch)
+
+    @property
+    def stored(self) -> Any:
+        """A copy of the module's output, detached; with grad=True the gradients of its outputs, as a tuple.
+
+        An output that the gradient did not reach has None in the tuple. Raises LayerError if the module did not run
+        while it was hooked, or no gradient came back.
+        """
+        kind = type(self.module).__name__
+        if not self._ran:
+            raise LayerError(
+                f"nothing is stored: the {kind} did not run while it was hooked. Run the model inside the with block, "
+                "and hook a module that it uses"
+            )
+        if not self.grad:
+            return self._output
+        if all(gradient is None for gradient in self._gradients):
+            raise LayerError(
+                f"nothing is stored: no gradient came back to the {kind}. Run the model with gradients on (not under "
+                "torch.no_grad) and call backward() on what it puts out, inside the with block"
+            )
+        return tuple(self._gradients)
+
+    def remove(self) -> None:
+        """Take the hook off the module; what was stored stays."""
+        self._handle.remove()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+    def _watch(self, _module: nn.Module, _inputs: Any, output: Any) -> Any:
+        self._ran = True
+        if not self.grad:
+            # A copy, because the module that follows may work in place, as most ReLUs do.
+            self._output = _each(output, lambda tensor: tensor.detach().clone())
+            return None
+        # A list of its own for each run: gradients of an earlier run must not turn up among those of this one.
+        self._gradients = gradients = []
+        return _each(output, lambda tensor: _followed(tensor, gradients))
+
+
+class Hooks:
+    """Several hooks as one; `stored` is a list in the order of the modules. See `hook_outputs`."""
+
+    def __init__(self, modules: Iterable[nn.Module], *, grad: bool = False) -> None:
+        self.hooks: list[Hook] = []
+        try:
+            for module in modules:
+                self.hooks.append(Hook(module, grad=grad))
+        except BaseException:
+            self.remove()
+            raise
+
+    @property
+    def stored(self) -> list[Any]:
+        """What each hook stored; raises LayerError if one of them has nothing."""
+        return [hook.stored for hook in self.hooks]
+
+    def remove(self) -> None:
+        """Take every hook off its module."""
+        for hook in self.hooks:
+            hook.remove()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+    def __len__(self) -> int:
+        return len(self.hooks)
+
+    def __iter__(self) -> Iterator[Hook]:
+        return iter(self.hooks)
+
+    def __getitem__(self, position: int) -> Hook:
+        return self.hooks[position]
+
+
+def hook_output(module: nn.Module, grad: bool = False) -> Hook:
+    """Store what a module puts out, or with grad=True the gradients that come back to its outputs.
+
+    Gives a context manager; read its `stored`. The gradients reach frozen modules too.
+    """
+    return Hook(module, grad=grad)
+
+
+def hook_outputs(modules: Iterable[nn.Module], grad: bool = False) -> Hooks:
+    """Store what each of several modules puts out, or the gradients; see `hook_output`."""
+    return Hooks(modules, grad=grad)
+
+
+def _each(output: Any, do: Any) -> Any:
+    """A module's output with `do` done to each of its tensors."""
+    if isinstance(output, Tensor):
+        return do(output)
+    if isinstance(output, dict):
+        return {name: _each(part, do) for name, part in output.items()}
+    if isinstance(output, tuple) and hasattr(output, "_fields"):
+        return type(output)(*(_each(part, do) for part in output))
+    if isinstance(output, (tuple, list)):
+        return type(output)(_each(part, do) for part in output)
+    return output
+
+
+def _followed(output: Tensor, gradients: list[Tensor | None]) -> Tensor:
+    """The output, whose gradient will be put into its place in `gradients`."""
+    place = len(gradients)
+    gradients.append(None)
+    if not (torch.is_grad_enabled() and output.is_floating_point()):
+        return output
+    if not output.requires_grad:
+        # The module and all before it are frozen. The graph starts here; the clone lets what follows work in place.
+        output = output.detach().requires_grad_().clone()
+
+    def keep(gradient: Tensor) -> None:
+        gradients[place] = gradient.detach().clone()
+
+    # A hook on the tensor, not on the module: module hooks turn the output into a view, which an in-place ReLU refuses.
+    output.register_hook(keep)
+    return output
