@@ -1,0 +1,143 @@
+"""The body of a network: all before its pooling, whose output is a map [B, C, H, W]; and where it splits in two."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from handlens.errors import BackboneError
+from handlens.vision.backbones import TIMM, Network, classifier_of
+
+SAMPLE = 96
+"""Pixels a side of the picture that is run through a body to learn about it: enough for most strides."""
+
+DEEP = 16
+"""The second part of a body begins where the map has this many times fewer rows than the picture."""
+
+POOLS = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.Linear)
+RESCALES = ("googlenet", "inception_v3")
+
+
+class Body(NamedTuple):
+    """A body, how many channels its map has, and its layers in two groups."""
+
+    module: nn.Module
+    channels: int
+    groups: list[nn.Module]
+
+
+class TimmBody(nn.Module):
+    """A timm network up to its map, by timm's own `forward_features`."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.net.forward_features(x)  # type: ignore[operator]
+        return found
+
+
+def create_body(network: Network) -> Body:
+    """The body of a network, which is taken apart.
+
+    The first group is what works on maps of more than 1/16 of the picture's rows, as the lesson's library has it for
+    ResNets; half of the layers for a network that never gets there.
+
+    Raises BackboneError for a network that puts out no map, as most transformers.
+    """
+    body: nn.Module = TimmBody(network.net) if network.library == TIMM else _before_pooling(network)
+    body.eval()
+    parts = list(_parts(body))
+    used: list[nn.Module] = []
+    rows: dict[nn.Module, int] = {}
+
+    def note(module: nn.Module, _inputs: Any, output: Any) -> None:
+        used.append(module)
+        if isinstance(output, Tensor) and output.dim() == 4:
+            rows[module] = output.shape[2]
+
+    hooks = [module.register_forward_hook(note) for module in body.modules()]
+    try:
+        size, found = _run(body, network)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if isinstance(body, TimmBody):
+        _drop_unused(body.net, set(used))
+        parts = list(_parts(body))
+    deep = [i for i, part in enumerate(parts) if rows.get(part, size) * DEEP <= size]
+    cut = deep[0] if deep and deep[0] else len(parts) // 2
+    own = _own_parameters(body)
+    return Body(body, found.shape[1], [nn.ModuleList([*own, *parts[:cut]]), nn.ModuleList(parts[cut:])])
+
+
+def _before_pooling(network: Network) -> nn.Sequential:
+    """The children of a torchvision network before its pooling or classifier, as its `forward` calls them."""
+    from torchvision.models import DenseNet
+
+    name, net = network.name, network.net
+    if name in RESCALES:
+        raise BackboneError(f"{name} of torchvision changes its inputs before the first layer; give another network")
+    last, kept = classifier_of(net), []
+    for key, child in net.named_children():
+        if key == last or isinstance(child, POOLS):
+            break
+        kept += list(child) if isinstance(child, nn.ModuleList) else [child]
+    if isinstance(net, DenseNet):
+        kept.append(nn.ReLU(inplace=True))  # its `forward` has that without a module
+    if len(kept) == 1 and isinstance(kept[0], nn.Sequential):
+        return kept[0]
+    return nn.Sequential(*kept)
+
+
+def _run(body: nn.Module, network: Network) -> tuple[int, Tensor]:
+    """A sample's size and map; sizes that a network was made for are tried after a small one."""
+    try:
+        for size in (SAMPLE, network.size):
+            try:
+                with torch.no_grad():
+                    found = body(torch.zeros(1, 3, size, size))
+                break
+            except (RuntimeError, ValueError, AssertionError, TypeError):
+                if size == network.size:
+                    raise
+    except (RuntimeError, ValueError, AssertionError, TypeError, NotImplementedError) as error:
+        raise BackboneError(f"{network.name} has no layers before a pooling that can be cut off: {error}") from error
+    channels = getattr(network.net, "num_features", None) if network.library == TIMM else None
+    shape = list(found.shape) if isinstance(found, Tensor) else type(found).__name__
+    if not isinstance(found, Tensor) or found.dim() != 4 or (channels and found.shape[1] != channels):
+        raise BackboneError(
+            f"create_cnn needs a network whose last features are a map [B, channels, H, W]; those of {network.name} "
+            f"are {shape}: give a convolutional network, such as 'resnet34'"
+        )
+    return size, found
+
+
+def _parts(module: nn.Module) -> Iterator[nn.Module]:
+    """The blocks of a body in order, containers opened."""
+    if isinstance(module, TimmBody):
+        for child in module.net.children():
+            yield from _parts(child)
+    elif isinstance(module, nn.Sequential | nn.ModuleList):
+        for child in module:
+            yield from _parts(child)
+    else:
+        yield module
+
+
+def _drop_unused(net: nn.Module, used: set[nn.Module]) -> None:
+    """Take out the children of a timm network that only its classifier needs: they would never be trained."""
+    for key, child in net.named_children():
+        if used.isdisjoint(child.modules()):
+            setattr(net, key, nn.Identity())
+
+
+def _own_parameters(body: nn.Module) -> list[nn.Module]:
+    """Parameters that belong to no layer but to the network itself."""
+    net = body.net if isinstance(body, TimmBody) else body
+    own = list(net.parameters(recurse=False))
+    return [nn.ParameterList(own)] if own else []

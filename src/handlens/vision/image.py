@@ -1,0 +1,312 @@
+"""A picture, and what can lie on one: a mask, points, boxes. Opened from files of nearly any kind."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+from torch import Tensor
+
+from handlens.errors import DataError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Pixels = NDArray[np.uint8]
+
+LARGEST = 200_000_000
+"""Pixels of the largest picture that is opened."""
+
+# Only formats that Pillow decodes by itself: its EPS reader, for one, starts another program.
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM", "ICO")
+
+# Pillow warns at its limit and raises at twice that; we refuse at LARGEST, so up to there it must stay quiet.
+Pillow.MAX_IMAGE_PIXELS = LARGEST
+
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Pillow.Transpose.FLIP_LEFT_RIGHT,
+    3: Pillow.Transpose.ROTATE_180,
+    4: Pillow.Transpose.FLIP_TOP_BOTTOM,
+    5: Pillow.Transpose.TRANSPOSE,
+    6: Pillow.Transpose.ROTATE_270,
+    7: Pillow.Transpose.TRANSVERSE,
+    8: Pillow.Transpose.ROTATE_90,
+}
+
+
+class Image:
+    """A colour picture; it holds a tensor, 8-bit pixels, or both, and makes the other when it is asked for.
+
+    Args:
+        data: float tensor [3, H, W], 0 is black and 1 the brightest. Values outside are clipped in `pixels`.
+
+    Raises:
+        DataError: `data` has another shape or kind.
+    """
+
+    def __init__(self, data: Tensor) -> None:
+        if not (isinstance(data, Tensor) and data.is_floating_point() and data.ndim == 3 and data.shape[0] == 3):
+            raise DataError(
+                f"an Image is made from a float tensor [3, H, W] with values from 0 to 1; {_described(data)} arrived. "
+                "For 8-bit pixels [H, W, 3] use Image.from_pixels"
+            )
+        if 0 in data.shape:
+            raise DataError(f"an Image must have at least one pixel; a tensor {list(data.shape)} arrived")
+        self._data: Tensor | None = data.float()
+        self._pixels: Pixels | None = None
+
+    @classmethod
+    def from_pixels(cls, pixels: Pixels) -> Self:
+        """A picture of 8-bit pixels, uint8 [H, W, 3], which are not copied."""
+        if not (isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8 and pixels.ndim == 3):
+            raise DataError(f"pixels must be a uint8 array [H, W, 3]; {_described(pixels)} arrived")
+        if pixels.shape[2] != 3 or 0 in pixels.shape:
+            raise DataError(f"pixels must be a uint8 array [H, W, 3] with H and W of 1 or more; {pixels.shape} arrived")
+        image = cls.__new__(cls)
+        image._data, image._pixels = None, pixels
+        return image
+
+    @property
+    def data(self) -> Tensor:
+        """Float32 [3, H, W], 0 to 1."""
+        if self._data is None:
+            assert self._pixels is not None
+            # torch refuses negative strides, such as those of a flipped view.
+            pixels = torch.from_numpy(np.ascontiguousarray(self._pixels))
+            self._data = pixels.permute(2, 0, 1).to(torch.float32, memory_format=torch.contiguous_format).div_(255)
+        return self._data
+
+    @property
+    def pixels(self) -> Pixels:
+        """Uint8 [H, W, 3], rounded to the nearest of 256 levels."""
+        if self._pixels is None:
+            assert self._data is not None
+            levels = (self._data.detach().nan_to_num() * 255).round_().clamp_(0, 255)
+            self._pixels = np.ascontiguousarray(levels.byte().permute(1, 2, 0).cpu().numpy())
+        return self._pixels
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        if self._pixels is not None:
+            return self._pixels.shape[0], self._pixels.shape[1]
+        assert self._data is not None
+        return self._data.shape[1], self._data.shape[2]
+
+    def show(
+        self, ax: Axes | None = None, *, y: Any = None, figsize: tuple[float, float] = (3, 3), title: str | None = None
+    ) -> None:
+        """Draw the picture, with `y` on it: a mask, points or boxes over it, anything else as its title."""
+        from handlens.vision.plot import show_image
+
+        on_top = isinstance(y, (ImageSegment, ImagePoints, ImageBBox))
+        if title is None and y is not None and not on_top:
+            title = str(y)
+        axes = show_image(self, ax=ax, figsize=figsize, title=title)
+        if on_top:
+            y.draw(axes)
+
+    def __repr__(self) -> str:
+        return f"Image {self.size[0]}×{self.size[1]}"
+
+
+class ImageSegment:
+    """A class for each pixel of a picture: uint8 [H, W]; follows it through geometry by nearest neighbours."""
+
+    def __init__(self, data: Tensor | Pixels) -> None:
+        classes = data.cpu().numpy() if isinstance(data, Tensor) else np.asarray(data)
+        if classes.ndim == 3 and classes.shape[0] == 1:
+            classes = classes[0]
+        if classes.ndim != 2 or 0 in classes.shape or classes.dtype.kind not in "iub":
+            raise DataError(f"a mask must be whole numbers [H, W] or [1, H, W]; {_described(data)} arrived")
+        if classes.min() < 0 or classes.max() > 255:
+            raise DataError(f"a mask's classes must be 0 to 255; {classes.min()} to {classes.max()} arrived")
+        self.pixels: Pixels = np.ascontiguousarray(classes, np.uint8)
+
+    @property
+    def data(self) -> Tensor:
+        """Int64 [1, H, W]."""
+        return torch.from_numpy(self.pixels).long()[None]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.pixels.shape[0], self.pixels.shape[1]
+
+    def draw(self, axes: Axes) -> None:
+        """Draw the mask half transparent over what is there; class 0 is left clear."""
+        axes.imshow(np.ma.masked_equal(self.pixels, 0), alpha=0.5, cmap="tab20", interpolation="nearest")
+
+    def __repr__(self) -> str:
+        return f"ImageSegment {self.size[0]}×{self.size[1]}"
+
+
+class ImagePoints:
+    """Points on a picture; they follow it through geometry, also to places outside the frame.
+
+    Args:
+        data: [N, 2], each (y, x) in pixels from the top left corner of the picture: the centre of the first pixel is
+            (0.5, 0.5).
+        size: height and width of the picture they lie on.
+    """
+
+    def __init__(self, data: Tensor | NDArray[Any], size: tuple[int, int]) -> None:
+        self.data = _rows(data, 2, "points", "(y, x)")
+        self.size = size
+
+    @property
+    def inside(self) -> Tensor:
+        """Bool [N]: which of them lie within the frame."""
+        return ((self.data >= 0) & (self.data <= torch.tensor(self.size, dtype=torch.float32))).all(dim=1)
+
+    def draw(self, axes: Axes) -> None:
+        """Draw the points that lie within the frame."""
+        shown = self.data[self.inside] - 0.5  # matplotlib's origin is the centre of the first pixel
+        axes.scatter(shown[:, 1], shown[:, 0], s=12, c="red", edgecolors="white", linewidths=0.5)
+
+    def __repr__(self) -> str:
+        return f"ImagePoints {len(self.data)} on {self.size[0]}×{self.size[1]}"
+
+
+class ImageBBox:
+    """Boxes on a picture; through geometry each becomes the smallest upright box around its four moved corners.
+
+    A box is cut at the frame; one of which nothing is left inside is dropped, with its label.
+
+    Args:
+        data: [N, 4], each (top, left, bottom, right) in pixels from the top left corner of the picture.
+        size: height and width of the picture they lie on.
+        labels: one for each box, or None.
+    """
+
+    def __init__(self, data: Tensor | NDArray[Any], size: tuple[int, int], *, labels: list[Any] | None = None) -> None:
+        self.data = _rows(data, 4, "boxes", "(top, left, bottom, right)")
+        if (self.data[:, 2:] < self.data[:, :2]).any():
+            raise DataError("a box is (top, left, bottom, right); one arrived whose bottom or right comes first")
+        if labels is not None and len(labels) != len(self.data):
+            raise DataError(f"each box must have a label; {len(self.data)} boxes and {len(labels)} labels")
+        self.size = size
+        self.labels = labels
+
+    def draw(self, axes: Axes) -> None:
+        """Draw the boxes, with their labels."""
+        from matplotlib.patches import Rectangle
+
+        for i, (top, left, bottom, right) in enumerate(self.data.tolist()):
+            corner = (left - 0.5, top - 0.5)
+            axes.add_patch(Rectangle(corner, right - left, bottom - top, fill=False, edgecolor="white", linewidth=2))
+            if self.labels is not None:
+                axes.text(*corner, str(self.labels[i]), color="white", fontsize=10, verticalalignment="top")
+
+    def __repr__(self) -> str:
+        return f"ImageBBox {len(self.data)} on {self.size[0]}×{self.size[1]}"
+
+
+def _rows(data: Tensor | NDArray[Any], width: int, what: str, each: str) -> Tensor:
+    rows = torch.as_tensor(data, dtype=torch.float32)
+    if rows.ndim != 2 or rows.shape[1] != width or not rows.isfinite().all():
+        raise DataError(f"{what} must be finite numbers [N, {width}], each {each}; {_described(data)} arrived")
+    return rows
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, (np.ndarray, Tensor)):
+        return f"{value.dtype} {list(value.shape)}"
+    return type(value).__name__
+
+
+# ---------------------------------------------------------------------------------------------- files
+
+
+def open_image(path: Path | str, *, at_least: tuple[int, int] | None = None) -> Image:
+    """Read a picture from a file as a person sees it: upright by its EXIF orientation, in RGB.
+
+    The first frame of an animation; transparency over white; CMYK, palette and 16-bit pictures in 8-bit RGB.
+
+    Args:
+        path: the file.
+        at_least: height and width that the picture, as it stands upright, must keep. A larger JPEG may then be
+            decoded at 1/2, 1/4 or 1/8 of its size, for the price of the small picture.
+
+    Raises:
+        DataError: names the file and says why it cannot be read: gone, empty, damaged, truncated, no picture, too
+            large.
+    """
+    if at_least is not None and min(at_least) < 1:
+        raise DataError(f"at_least must be a height and width of 1 or more; {at_least} arrived")
+    try:
+        return Image.from_pixels(_decoded(Path(path), at_least))
+    except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning) as error:
+        raise DataError(f"{path} is too large: more than {LARGEST // 1_000_000} megapixels") from error
+    except DataError:
+        raise
+    except Exception as error:  # Pillow raises nearly any type on a malformed file
+        raise DataError(f"{path} {_why_not(Path(path), error)}") from error
+
+
+def _decoded(path: Path, at_least: tuple[int, int] | None) -> Pixels:
+    if not path.is_file():
+        raise DataError(f"{path} is {'not a file' if path.exists() else 'not there'}; a picture file was asked for")
+    with Pillow.open(path, formats=FORMATS) as picture:
+        if picture.width * picture.height > LARGEST:
+            raise DataError(f"{path} is too large: more than {LARGEST // 1_000_000} megapixels")
+        orientation = _orientation(picture)
+        if at_least is not None:
+            height, width = at_least if orientation < 5 else at_least[::-1]  # from 5 on it lies on its side
+            picture.draft(picture.mode, (width, height))
+        upright = _to_rgb(picture)
+        if orientation in _TURNS:
+            upright = upright.transpose(_TURNS[orientation])
+        return np.array(upright)
+
+
+def _orientation(picture: Pillow.Image) -> int:
+    try:
+        return int(picture.getexif().get(_ORIENTATION, 1))
+    except Exception:  # a malformed EXIF block says nothing about the pixels, which are good
+        return 1
+
+
+def _to_rgb(picture: Pillow.Image) -> Pillow.Image:
+    if picture.mode == "RGB" and "transparency" not in picture.info:
+        return picture
+    if picture.mode in ("I", "F") or picture.mode.startswith("I;"):
+        return _grey_to_8_bit(np.asarray(picture))
+    if picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        over = Pillow.new("RGB", picture.size, "white")
+        over.paste(picture, mask=picture.getchannel("A"))
+        return over
+    return picture.convert("RGB")
+
+
+def _grey_to_8_bit(values: NDArray[Any]) -> Pillow.Image:
+    """Grey of more than 8 bits: 0…65535 (0…1 for fractions) to 0…255, other ranges from least to greatest."""
+    grey = np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)
+    low, high = float(grey.min()), float(grey.max())
+    top = 1.0 if values.dtype.kind == "f" else 65535.0
+    if low >= 0 and high <= top:
+        low, high = 0.0, top
+    grey = (grey - low) * (255.0 / (high - low) if high > low else 0.0)
+    return Pillow.fromarray(np.rint(grey).astype(np.uint8)).convert("RGB")
+
+
+def _why_not(path: Path, error: Exception) -> str:
+    """The end of a sentence that begins with the file's name."""
+    if isinstance(error, PermissionError):
+        return "cannot be opened: permission denied"
+    if isinstance(error, MemoryError):
+        return "is too large for the memory of this machine"
+    if os.path.getsize(path) == 0:
+        return "is empty (0 bytes); leave it out"
+    if "truncated" in str(error).lower():
+        return "is truncated: the end of the file is missing; get it again or leave it out"
+    if isinstance(error, Pillow.UnidentifiedImageError):
+        return "is not a picture in a format that is read here; convert it to JPEG or PNG, or leave it out"
+    return f"is damaged: it cannot be decoded ({error}); get it again or leave it out"

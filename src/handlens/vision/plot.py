@@ -1,0 +1,71 @@
+"""Drawing pictures with matplotlib: one, or a grid of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import Tensor
+
+from handlens.errors import DataError
+from handlens.vision.image import Image
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def show_image(
+    image: Image | Tensor | Any,
+    *,
+    ax: Axes | None = None,
+    figsize: tuple[float, float] = (3, 3),
+    title: str | None = None,
+    cmap: str = "binary",
+    alpha: float | None = None,
+) -> Axes:
+    """Draw a picture, without axes; gives what it was drawn on.
+
+    Args:
+        image: an Image; or a tensor or array [3, H, W] with values 0–1, [1, H, W] or [H, W] with any values, whose
+            least and greatest get the two ends of `cmap`.
+        ax: where to draw; None makes a new figure of `figsize` inches.
+    """
+    from matplotlib import pyplot as plt
+
+    if isinstance(image, Image):
+        shown: Any = image.pixels
+    else:
+        shown = image.detach().cpu().float().numpy() if isinstance(image, Tensor) else np.asarray(image)
+        if shown.ndim == 3 and shown.shape[0] == 3:
+            shown = np.moveaxis(shown, 0, 2).clip(0, 1)
+        elif shown.ndim == 3 and shown.shape[0] == 1:
+            shown = shown[0]
+        if shown.ndim not in (2, 3):
+            raise DataError(
+                f"a picture to draw must be [3, H, W], [1, H, W] or [H, W]; {list(shown.shape)} arrived. "
+                "Of a batch draw one: show_image(batch[0])"
+            )
+    if ax is None:
+        _, ax = plt.subplots(figsize=figsize)
+    ax.imshow(shown, cmap=cmap, alpha=alpha)
+    ax.axis("off")
+    if title is not None:
+        ax.set_title(title)
+    return ax
+
+
+def plot_multi(
+    func: Callable[[int, int, Axes], Any], r: int = 1, c: int = 1, figsize: tuple[float, float] = (12, 6)
+) -> Figure:
+    """Make a grid of r × c plots and call `func(row, column, axes)` for each; gives the figure."""
+    from matplotlib import pyplot as plt
+
+    if r < 1 or c < 1:
+        raise DataError(f"plot_multi needs at least one row and one column; {r} × {c} arrived")
+    figure, axes = plt.subplots(r, c, figsize=figsize, squeeze=False)
+    for row in range(r):
+        for column in range(c):
+            func(row, column, axes[row, column])
+    return figure
