@@ -13,8 +13,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from handlens.core.bunch import DataBunch
-from handlens.core.labels import LabelList, label_class_for
+from handlens.core.labels import LabelList, MultiCategoryList, label_class_for
 from handlens.errors import DataError
+
+FEW = 5
+"""How many of the items that something is wrong with an error names."""
 
 
 class ItemList:
@@ -28,6 +31,9 @@ class ItemList:
 
     bunch_class: type[DataBunch] = DataBunch
     """What `databunch` makes."""
+
+    labelled_class: type[LabelledItems]
+    """What labelling makes; set below, where it is defined."""
 
     def __init__(
         self, items: Sequence[Any] | NDArray[Any], *, path: Path | str = ".", frame: pd.DataFrame | None = None
@@ -115,12 +121,15 @@ class SplitItems:
 
     def label_from_df(
         self, cols: str | Sequence[str], *, label_cls: type[LabelList] | None = None, **options: Any
-    ) -> LabelledItems:
+    ) -> Any:
         """Label with one column of the frame, or several for several targets at once.
 
         Unless `label_cls` says otherwise floats are numbers to predict (FloatList), and whole numbers, text and
-        booleans are classes (CategoryList).
+        booleans are classes (CategoryList). With `label_delim=` the column's text names any number of classes, that
+        stand between them (MultiCategoryList).
         """
+        if label_cls is None and "label_delim" in options:
+            label_cls = MultiCategoryList
         names = [cols] if isinstance(cols, str) else list(cols)
         train, valid = (
             pd.DataFrame({name: _column(items, name).array for name in names}) for items in (self.train, self.valid)
@@ -129,7 +138,7 @@ class SplitItems:
 
     def label_from_lists(
         self, train_labels: Any, valid_labels: Any, *, label_cls: type[LabelList] | None = None, **options: Any
-    ) -> LabelledItems:
+    ) -> Any:
         """Label with a list (or Series, or array) for each of the two parts, in the order of their items."""
         for items, labels, part in ((self.train, train_labels, "training"), (self.valid, valid_labels, "validation")):
             if len(items) != len(labels):
@@ -139,29 +148,38 @@ class SplitItems:
         valid_y = train_y.new(valid_labels)
         train_x = self.train.processed()
         valid_x = self.valid.processed(like=train_x)
-        return LabelledItems(Labelled(train_x, train_y), Labelled(valid_x, valid_y), self.train)
+        return self.train.labelled_class(Labelled(train_x, train_y), Labelled(valid_x, valid_y), self.train)
 
     def label_from_func(
         self, func: Callable[[Any], Any], *, label_cls: type[LabelList] | None = None, **options: Any
-    ) -> LabelledItems:
+    ) -> Any:
         """Label each item with what `func` makes of it."""
         train, valid = ([func(item) for item in part.items] for part in (self.train, self.valid))
         return self.label_from_lists(train, valid, label_cls=label_cls, **options)
 
-    def label_from_re(self, pattern: str, *, label_cls: type[LabelList] | None = None, **options: Any) -> LabelledItems:
+    def label_from_re(self, pattern: str, *, label_cls: type[LabelList] | None = None, **options: Any) -> Any:
         """Label each item with the first group of a regular expression that is found in it, a path written with /."""
-        search = re.compile(pattern).search
+        wanted = re.compile(pattern)
+        if not wanted.groups:
+            raise DataError(f"the pattern {pattern!r} must have a group, (…), that holds the label; it has none")
+        found = {id(part): [wanted.search(_text(item)) for item in part.items] for part in (self.train, self.valid)}
+        missed = [
+            _text(item)
+            for part in (self.train, self.valid)
+            for item, match in zip(part.items, found[id(part)], strict=True)
+            if match is None or match.group(1) is None
+        ]
+        if missed:
+            total = len(self.train) + len(self.valid)
+            more = f" and {len(missed) - FEW} more" if len(missed) > FEW else ""
+            raise DataError(
+                f"the pattern {pattern!r} must be found in each item; it is not in {len(missed)} of {total}: "
+                f"{', '.join(repr(text) for text in missed[:FEW])}{more}. Correct the pattern, or leave these out"
+            )
+        train, valid = ([match[1] for match in found[id(part)] if match] for part in (self.train, self.valid))
+        return self.label_from_lists(train, valid, label_cls=label_cls, **options)
 
-        def label(item: Any) -> str:
-            text = item.as_posix() if isinstance(item, Path) else str(item)
-            found = search(text)
-            if found is None:
-                raise DataError(f"the pattern {pattern!r} must be found in each item; it is not in {text!r}")
-            return found.group(1)
-
-        return self.label_from_func(label, label_cls=label_cls, **options)
-
-    def label_from_folder(self, *, label_cls: type[LabelList] | None = None, **options: Any) -> LabelledItems:
+    def label_from_folder(self, *, label_cls: type[LabelList] | None = None, **options: Any) -> Any:
         """Label each item, a path, with the name of the folder that it lies in."""
         return self.label_from_func(lambda item: Path(item).parent.name, label_cls=label_cls, **options)
 
@@ -204,6 +222,13 @@ class LabelledItems:
     def databunch(self, bs: int = 64, **options: Any) -> Any:
         """Batches of `bs` items for training; the options are those of the kind of data's own DataBunch."""
         return self.source.bunch_class.create(self.train, self.valid, path=self.source.path, bs=bs, **options)
+
+
+ItemList.labelled_class = LabelledItems
+
+
+def _text(item: Any) -> str:
+    return item.as_posix() if isinstance(item, Path) else str(item)
 
 
 def _positions(valid_idx: Iterable[int], n: int) -> NDArray[np.intp]:

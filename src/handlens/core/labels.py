@@ -183,31 +183,61 @@ class MultiCategoryList(LabelList):
     """Each item has any number of classes; a model puts out a score a class, trained with binary cross-entropy.
 
     Args:
-        values: a column a class, True or False (or 1 and 0) where an item has it.
+        values: a column a class, True or False (or 1 and 0) where an item has it; with `label_delim`, one column of
+            text that names the classes of each item.
+        label_delim: what stands between the names in the text, such as " " in "clear haze primary"; text with
+            nothing in it has no class.
+        classes: with `label_delim`, all classes in the order of their codes; those that are named, sorted, unless
+            given.
 
     Raises:
-        DataError: a column holds anything else.
+        DataError: a column holds anything else, or with `label_delim`, a label is missing or none of the classes of
+            the training items.
     """
 
-    def __init__(self, values: Any) -> None:
+    def __init__(self, values: Any, *, label_delim: str | None = None, classes: Sequence[str] | None = None) -> None:
         table = _table(values)
-        self.classes = self.names = [str(name) for name in table.columns]
+        self.names = [str(name) for name in table.columns]
+        self.label_delim = label_delim
+        if label_delim is None:
+            if classes is not None:
+                raise DataError("classes=[…] goes with label_delim=; otherwise each column is a class: select columns")
+            self.classes = self.names
+        else:
+            named = _named(table, label_delim)
+            self.classes = sorted({name for item in named for name in item}) if classes is None else list(classes)
         self.c = len(self.classes)
         self.data = self._encode(table)
 
     loss_func = staticmethod(F.binary_cross_entropy_with_logits)
 
     def _encode(self, table: pd.DataFrame) -> Tensor:
+        if self.label_delim is not None:
+            return self._encode_text(table, self.label_delim)
         for name in table.columns:
             if not table[name].isin([True, False]).all():
                 raise DataError(f"the label column {name!r} must hold True or False (or 1 and 0) in every row")
         return torch.from_numpy(table.to_numpy(bool).astype(np.float32))
 
+    def _encode_text(self, table: pd.DataFrame, label_delim: str) -> Tensor:
+        codes = {name: code for code, name in enumerate(self.classes or [])}
+        data = torch.zeros(len(table), self.c)
+        for row, item in enumerate(_named(table, label_delim)):
+            for name in item:
+                if name not in codes:
+                    raise DataError(
+                        f"the labels of {self.names[0]!r} must be classes of the training items; {name!r} at position "
+                        f"{row} is not. Split otherwise, drop these rows, or give all classes: classes=[…]"
+                    )
+                data[row, codes[name]] = 1
+        return data
+
     def blank(self, n: int) -> Self:
         return self._filled(n, float("nan"))
 
     def decode(self, data: Tensor) -> list[list[str]]:
-        return [[name for name, flag in zip(self.names, row, strict=True) if flag] for row in data.tolist()]
+        classes = self.classes or []
+        return [[name for name, flag in zip(classes, row, strict=True) if flag] for row in data.tolist()]
 
     def activate(self, outputs: Tensor) -> Tensor:
         return outputs.sigmoid()
@@ -216,10 +246,14 @@ class MultiCategoryList(LabelList):
         return (predictions >= 0.5).float()
 
     def state(self) -> dict[str, Any]:
-        return {"kind": "MultiCategoryList", "names": self.names}
+        state: dict[str, Any] = {"kind": "MultiCategoryList", "names": self.names}
+        if self.label_delim is not None:
+            state |= {"label_delim": self.label_delim, "classes": self.classes}
+        return state
 
     def _restore(self, state: dict[str, Any]) -> None:
-        self.classes = self.names = list(state["names"])
+        self.names, self.label_delim = list(state["names"]), state.get("label_delim")
+        self.classes = self.names if self.label_delim is None else list(state["classes"])
         self.c = len(self.classes)
         self.data = torch.empty(0, self.c)
 
@@ -334,6 +368,22 @@ def _classes_of(column: pd.Series, name: str) -> list[Any]:
             f"Convert them: df[{name!r}] = df[{name!r}].astype(str)"
         )
     return classes
+
+
+def _named(table: pd.DataFrame, label_delim: str) -> list[list[str]]:
+    """The classes that each item's text names."""
+    if table.shape[1] != 1:
+        raise DataError(f"label_delim splits the text of one column; columns {list(table.columns)} arrived")
+    if not label_delim:
+        raise DataError("label_delim must be the text that stands between two classes, such as ' '; it is empty")
+    column, name = table.iloc[:, 0], str(table.columns[0])
+    missing = np.flatnonzero(column.isna().to_numpy())
+    if len(missing):
+        raise DataError(
+            f"each item must have a text of labels; {len(missing)} of {len(column)} are missing in {name!r}, the first "
+            f"at position {missing[0]}. If these have no class, say so: df[{name!r}] = df[{name!r}].fillna('')"
+        )
+    return [[part.strip() for part in str(text).split(label_delim) if part.strip()] for text in column]
 
 
 def _refuse_missing(missing: np.ndarray, name: str) -> None:

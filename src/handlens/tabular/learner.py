@@ -40,7 +40,7 @@ class TabularLearner(Learner):
         if isinstance(y, CategoryList):
             table = pd.DataFrame({y.names[0]: [label.name for label in labels]}, index=df.index)
         elif isinstance(y, MultiCategoryList):
-            table = pd.DataFrame(y.decide(predictions).numpy().astype(bool), columns=y.names, index=df.index)
+            table = pd.DataFrame(y.decide(predictions).numpy().astype(bool), columns=y.classes, index=df.index)
         else:
             table = pd.DataFrame(labels, columns=y.names, index=df.index)
         for i, name in enumerate(y.classes or []):
