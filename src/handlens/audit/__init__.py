@@ -1,1 +1,7 @@
 """Who a model fails, what its data are, and how a person overrules it; on plain arrays and data frames."""
+
+from __future__ import annotations
+
+from handlens.audit.subgroups import Subgroups, subgroups
+
+__all__ = ["Subgroups", "subgroups"]

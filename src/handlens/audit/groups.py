@@ -1,0 +1,198 @@
+"""Groups: the values of one or several attributes, and their intersections, as codes and names."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from handlens.audit.arrays import check_length, column
+from handlens.errors import AuditError
+
+MOST_VALUES = 1_000
+"""Distinct values that an attribute may have; more are no groups, but names or numbers of rows."""
+
+MOST_GROUPS = 20_000
+"""Groups that may be looked at, intersections included."""
+
+DISTINCT = 12
+"""Distinct numbers up to which each is a group of its own; more are cut into bins."""
+
+MISSING = "missing"
+TIMES = " × "
+
+Codes = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """A column of groups: the name of each group, and which group each row is in."""
+
+    name: str
+    labels: list[str]
+    codes: Codes
+
+
+@dataclass(frozen=True)
+class Level:
+    """The groups of one attribute, or of several crossed; `of_cell` is the group that each cell is in."""
+
+    names: tuple[str, ...]
+    labels: list[str]
+    of_cell: Codes
+
+    @property
+    def by(self) -> str:
+        """The attributes' names, crossed."""
+        return TIMES.join(self.names)
+
+    def total(self, table: NDArray[Any]) -> NDArray[Any]:
+        """The sums [groups, …] of a table over cells [cells, …]."""
+        flat = table.reshape(len(table), -1)
+        sums = [np.bincount(self.of_cell, flat[:, k], len(self.labels)) for k in range(flat.shape[1])]
+        return np.stack(sums, 1).reshape(len(self.labels), *table.shape[1:])
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """Which cell (combination of all attributes that occurs) each row is in, and the levels made of cells."""
+
+    cells: Codes
+    n_cells: int
+    levels: list[Level]
+
+
+def make_groups(groups: Any, *, n: int, bins: int, max_attributes: int) -> Grouping:
+    """All levels of up to `max_attributes` of the given attributes."""
+    attributes = [make_attribute(values, name, n=n, bins=bins) for name, values in _columns(groups).items()]
+    chosen = [
+        subset
+        for size in range(1, min(max_attributes, len(attributes)) + 1)
+        for subset in itertools.combinations(range(len(attributes)), size)
+    ]
+    counts = [math.prod(len(attributes[i].labels) for i in subset) for subset in chosen]
+    if sum(counts) > MOST_GROUPS:
+        largest = chosen[int(np.argmax(counts))]
+        raise AuditError(
+            f"groups must make at most {MOST_GROUPS:,} groups with their intersections; they make {sum(counts):,}, of "
+            f"which {TIMES.join(attributes[i].name for i in largest)} makes {max(counts):,}: give fewer attributes, "
+            "fewer bins, or max_attributes=1 for no intersections"
+        )
+    cells, of_cell = _cells(attributes, n)
+    levels = []
+    for subset in chosen:
+        parts = [attributes[i] for i in subset]
+        shape = [len(part.labels) for part in parts]
+        labels = [TIMES.join(names) for names in itertools.product(*(part.labels for part in parts))]
+        codes = np.ravel_multi_index([of_cell[i] for i in subset], shape)
+        levels.append(Level(tuple(part.name for part in parts), labels, codes.astype(np.int64)))
+    return Grouping(cells, len(of_cell[0]), levels)
+
+
+def make_attribute(values: pd.Series, name: str, *, n: int, bins: int) -> Attribute:
+    """An attribute of a column: numbers of many values in `bins` ranges, missing values as a group of their own."""
+    check_length(values, f"groups[{name!r}]", n, "y_true")
+    dtype: Any = values.dtype
+    if dtype.kind in "iuf" and values.nunique() > DISTINCT:
+        codes, labels = _ranges(values, bins)
+    else:
+        codes, labels = _values(values, name)
+    gaps = codes < 0
+    if gaps.any():
+        labels.append(MISSING if MISSING not in labels else f"{MISSING} (no value)")
+        codes = np.where(gaps, len(labels) - 1, codes)
+    return Attribute(name, labels, codes)
+
+
+def _columns(groups: Any) -> dict[str, pd.Series]:
+    if isinstance(groups, pd.DataFrame):
+        if not groups.columns.is_unique:
+            raise AuditError("groups must have distinct column names: rename the columns")
+        groups = {str(name): groups[name] for name in groups.columns}
+    elif hasattr(groups, "ndim") and groups.ndim == 2:
+        table = groups.detach().cpu().numpy() if hasattr(groups, "detach") else np.asarray(groups)
+        groups = {f"attribute {k + 1}": table[:, k] for k in range(table.shape[1])}
+    if not isinstance(groups, Mapping):
+        name = getattr(groups, "name", None)
+        groups = {"group" if name is None else str(name): groups}
+    if not groups:
+        raise AuditError("groups must have at least one attribute; none arrived")
+    return {str(name): column(values, f"groups[{str(name)!r}]") for name, values in groups.items()}
+
+
+def _ranges(values: pd.Series, bins: int) -> tuple[Codes, list[str]]:
+    numbers = values.to_numpy(np.float64, na_value=np.nan)
+    known = numbers[~np.isnan(numbers)]
+    edges = np.unique(np.quantile(known, np.linspace(0, 1, bins + 1), method="inverted_cdf"))
+    inner = edges[1:-1]
+    codes = np.searchsorted(inner, numbers, side="right")
+    texts = _texts(edges)
+    labels = [f"{low} to <{high}" for low, high in itertools.pairwise(texts)]
+    labels[-1] = f"{texts[-2]} to {texts[-1]}"
+    return np.where(np.isnan(numbers), -1, codes).astype(np.int64), labels
+
+
+def _texts(edges: NDArray[np.float64]) -> list[str]:
+    """The edges as short as tells them apart."""
+    for digits in range(3, 18):
+        texts = [f"{edge:,.0f}" if edge == round(edge) and abs(edge) < 1e15 else f"{edge:.{digits}g}" for edge in edges]
+        if len(set(texts)) == len(texts):
+            break
+    return texts
+
+
+def _values(values: pd.Series, name: str) -> tuple[Codes, list[str]]:
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        raw, kinds = values.cat.codes.to_numpy(), list(values.cat.categories)
+    else:
+        try:
+            raw, found = pd.factorize(values)
+        except TypeError as error:
+            raise AuditError(f"groups[{name!r}] must hold single values, such as text or numbers: {error}") from error
+        kinds = list(found)
+    if len(kinds) > MOST_VALUES:
+        raise AuditError(
+            f"groups[{name!r}] must have at most {MOST_VALUES:,} distinct values; it has {len(kinds):,}, such as "
+            f"{str(kinds[0])[:40]!r}: group them, for numbers pd.cut, or leave it out"
+        )
+    if not kinds:
+        return raw.astype(np.int64), []
+    labels = [str(kind) for kind in kinds]
+    if len(set(labels)) < len(labels):  # 1 and "1"
+        labels = [repr(kind) for kind in kinds]
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return raw.astype(np.int64), labels
+    try:
+        order = sorted(range(len(kinds)), key=lambda i: kinds[i])
+    except TypeError:
+        order = sorted(range(len(kinds)), key=lambda i: labels[i])
+    place = np.empty(len(kinds) + 1, np.int64)
+    place[order] = np.arange(len(kinds))
+    place[-1] = -1
+    return place[raw], [labels[i] for i in order]
+
+
+def _cells(attributes: list[Attribute], n: int) -> tuple[Codes, list[Codes]]:
+    """The cell of each row, and each attribute's group of each cell; only combinations that occur are cells."""
+    cells, size = np.zeros(n, np.int64), 1
+    parts: list[Codes] = []
+    for attribute in attributes:
+        width = max(len(attribute.labels), 1)
+        joint = cells * width + attribute.codes
+        if size * width <= 4 * n + 1024:
+            there = np.flatnonzero(np.bincount(joint, minlength=size * width))
+            place = np.zeros(size * width, np.int64)
+            place[there] = np.arange(len(there))
+            cells = place[joint]
+        else:
+            cells, found = pd.factorize(joint)
+            there = np.asarray(found, np.int64)
+        parts = [part[there // width] for part in parts] + [there % width]
+        size = len(there)
+    return cells, parts

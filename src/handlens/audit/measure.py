@@ -1,0 +1,134 @@
+"""Measuring: each kind of metric, on every group of every level and on the rest of each."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from handlens.audit.area import Areas
+from handlens.audit.groups import Grouping, Level
+from handlens.audit.intervals import Floats, bootstrap
+from handlens.audit.metrics import NO_NEGATIVE, NO_POSITIVE, Area, Estimate, Mean, Metric, Own, Rate, Rows
+from handlens.errors import AuditError
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A metric at one level: of its groups, of the rest of each, and why some of them are undefined."""
+
+    groups: Estimate
+    rest: Estimate
+    why: list[str]
+
+
+@dataclass
+class Measure:
+    """The rows and their groups, and how each kind of metric is measured on them."""
+
+    rows: Rows
+    y_true: pd.Series
+    y_pred: pd.Series
+    grouping: Grouping
+    levels: list[Level]
+    ci: float
+    draws: int
+    seed: int
+    _areas: Areas | None = field(default=None, repr=False)
+
+    def measure(self, metric: Metric) -> list[Measured]:
+        """The metric at each level."""
+        if isinstance(metric, (Rate, Mean)):
+            table, around = self.table(metric)
+            return [self._of_sums(metric, level, table, around) for level in self.levels]
+        if isinstance(metric, Area):
+            return [self._of_ranks(level) for level in self.levels]
+        return self._of_function(metric)
+
+    def table(self, metric: Rate | Mean) -> tuple[Floats, float]:
+        """The sums over each cell that a metric is made of, and the value that a mean is taken around."""
+        cells, size = self.grouping.cells, self.grouping.n_cells
+        if isinstance(metric, Rate):
+            return self._counts(metric), 0.0
+        values = metric.value(self.rows)
+        bad = ~np.isfinite(values)
+        around = float(values[~bad].mean()) if not bad.all() else 0.0
+        x = np.where(bad, 0.0, values - around)
+        sums = [np.bincount(cells, x**power, size) for power in range(4)]
+        return np.stack([*sums, np.bincount(cells, bad, size)], 1), around
+
+    def _counts(self, rate: Rate) -> Floats:
+        rows, cells, size = self.rows, self.grouping.cells, self.grouping.n_cells
+        hit = rate.hit(rows)
+        among = np.ones(len(hit), bool) if rate.among is None else rate.among(rows)
+        both = np.bincount(cells * 4 + 2 * among + (hit & among), minlength=4 * size).reshape(size, 4)
+        return np.stack([both[:, 3], both[:, 2] + both[:, 3]], 1).astype(np.float64)
+
+    def _of_sums(self, metric: Rate | Mean, level: Level, table: Floats, around: float) -> Measured:
+        sums = level.total(table)
+        found = [
+            metric.estimate(part, self.ci) if isinstance(metric, Rate) else metric.estimate(part, self.ci, around)
+            for part in (sums, table.sum(0) - sums)
+        ]
+        why = [metric.nobody] * len(sums)
+        if isinstance(metric, Mean):
+            why = [metric.bad if bad else metric.nobody for bad in sums[:, 4] > 0]
+        return Measured(found[0], found[1], why)
+
+    def _of_ranks(self, level: Level) -> Measured:
+        assert self.rows.score is not None
+        assert self.rows.truth is not None
+        if self._areas is None:
+            self._areas = Areas(self.rows.score, self.rows.truth, self.ci)
+        codes = level.of_cell[self.grouping.cells]
+        groups, rest = self._areas.groups(codes, len(level.labels))
+        positives = np.bincount(codes, self.rows.truth, len(level.labels))
+        return Measured(groups, rest, [NO_POSITIVE if count == 0 else NO_NEGATIVE for count in positives])
+
+    def _of_function(self, metric: Own) -> list[Measured]:
+        a, b = self.y_true.to_numpy(), self.y_pred.to_numpy()
+        rng = np.random.default_rng(self.seed)
+        everything = self._own(metric, a, b, rng)
+        if math.isnan(everything[1]):
+            raise AuditError(
+                f"metric {metric.name!r} must be defined for all rows together; it is not: {everything[4]}"
+            )
+        found = []
+        for level in self.levels:
+            codes = level.of_cell[self.grouping.cells]
+            masks = [codes == g for g in range(len(level.labels))]
+            own = [everything if mask.all() else self._own(metric, a[mask], b[mask], rng) for mask in masks]
+            rest = [self._own(metric, a[~mask], b[~mask], rng) for mask in masks]
+            found.append(Measured(_estimate(own), _estimate(rest), [each[4] for each in own]))
+        return found
+
+    def _own(
+        self, metric: Own, a: NDArray[Any], b: NDArray[Any], rng: np.random.Generator
+    ) -> tuple[float, float, float, float, str]:
+        """Rows, value, ends of the interval, and why there is no value."""
+        nan = math.nan
+        if not len(a):
+            return 0, nan, nan, nan, "no rows"
+
+        def measure(at: NDArray[np.intp]) -> float:
+            try:
+                return float(metric.function(a[at], b[at]))
+            except (ValueError, ZeroDivisionError):  # how functions say that they are undefined for these rows
+                return nan
+
+        try:
+            value = float(metric.function(a, b))
+        except (ValueError, ZeroDivisionError) as error:
+            return len(a), nan, nan, nan, str(error) or type(error).__name__
+        if not math.isfinite(value):
+            return len(a), nan, nan, nan, "the function gave no number"
+        return len(a), value, *bootstrap(measure, len(a), level=self.ci, draws=self.draws, rng=rng), ""
+
+
+def _estimate(found: list[tuple[float, float, float, float, str]]) -> Estimate:
+    columns = np.array([each[:4] for each in found], np.float64).reshape(-1, 4).T
+    return Estimate(*columns)
