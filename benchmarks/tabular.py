@@ -103,16 +103,19 @@ def epoch(bench: Rossmann) -> None:
     data = lesson.data(rows.iloc[held_out : held_out + count], bench.scratch, valid=None)
     for bs, over_fastai in ((1024, 1 / 2), (64, 1 / 3)):
         data.train_dl.bs, data.train_dl.sizes = bs, batch_sizes(count, bs)
-        ours, bare, fastai, loading = [], [], [], []
+        ours, mixed, bare, fastai, loading = [], [], [], [], []
         for seed in range(RUNS):
-            learn = lesson.learner(data, seed=seed)
-            ours.append(seconds(lambda learn=learn: learn.fit_one_cycle(1, 1e-3, wd=0.2)) / SHARE)
+            for precision, times in (("fp32", ours), ("bf16", mixed)):
+                learn = lesson.learner(data, seed=seed)
+                learn.precision = precision
+                times.append(seconds(lambda learn=learn: learn.fit_one_cycle(1, 1e-3, wd=0.2)) / SHARE)
             bare.append(bare_epoch(data, bs, seed) / SHARE)
             loading.append(seconds(lambda: [None for _ in data.train_dl]) / SHARE)
             if peer:
                 found = last_line(peer, PEER, file, columns, "--bs", bs, "--share", SHARE)
                 fastai.append(found["seconds"] / SHARE)
         bench.add(f"an epoch at batch {bs}, seconds", ours, unit="s")
+        bench.add(f"the same with precision='bf16' at batch {bs}", mixed, unit="s")
         bench.add(f"a bare PyTorch loop of the same arithmetic at batch {bs}", bare, unit="s")
         ratios = [a / b for a, b in zip(ours, bare, strict=True)]
         bench.add(f"an epoch at batch {bs} over that loop", ratios, at_most=0.9, unit="×")
@@ -120,6 +123,10 @@ def epoch(bench: Rossmann) -> None:
             bench.add(f"fastai 2.8 at batch {bs}", fastai, unit="s")
             ratios = [a / b for a, b in zip(ours, fastai, strict=True)]
             bench.add(f"an epoch at batch {bs} over fastai's", ratios, at_most=round(over_fastai, 3), unit="×")
+            ratios = [a / b for a, b in zip(mixed, fastai, strict=True)]
+            bench.add(
+                f"the same in bf16 over fastai's in fp32, batch {bs}", ratios, at_most=round(over_fastai, 3), unit="×"
+            )
         shares = [100 * a / b for a, b in zip(loading, ours, strict=True)]
         bench.add(f"loading the batches at batch {bs}, share of the epoch", shares, at_most=5, unit="%")
     if not peer:
