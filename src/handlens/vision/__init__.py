@@ -14,27 +14,69 @@ from handlens.core.defaults import defaults
 from handlens.core.doc import doc
 from handlens.vision.image import Image, ImageBBox, ImagePoints, ImageSegment, open_image
 from handlens.vision.plot import plot_multi, show_image
+from handlens.vision.transform import (
+    Augment,
+    brightness,
+    contrast,
+    crop,
+    crop_pad,
+    cutout,
+    dihedral,
+    flip_lr,
+    get_transforms,
+    jitter,
+    pad,
+    perspective_warp,
+    resize,
+    rgb_randomize,
+    rotate,
+    skew,
+    squish,
+    symmetric_warp,
+    tilt,
+    zoom,
+)
 
 if TYPE_CHECKING:
     from matplotlib import pyplot as plt
 
 __all__ = [
+    "Augment",
     "F",
     "Image",
     "ImageBBox",
     "ImagePoints",
     "ImageSegment",
     "Path",
+    "brightness",
+    "contrast",
+    "crop",
+    "crop_pad",
+    "cutout",
     "defaults",
+    "dihedral",
     "doc",
+    "flip_lr",
+    "get_transforms",
+    "jitter",
     "nn",
     "np",
     "open_image",
+    "pad",
+    "perspective_warp",
     "plot_multi",
     "plt",
+    "resize",
+    "rgb_randomize",
+    "rotate",
     "show_image",
+    "skew",
+    "squish",
+    "symmetric_warp",
     "tensor",
+    "tilt",
     "torch",
+    "zoom",
 ]
 
 

@@ -1,0 +1,19 @@
+"""Brightness."""
+
+from __future__ import annotations
+
+from handlens.vision.transform.base import Transform, logit
+from handlens.vision.transform.plan import Plan
+from handlens.vision.transform.span import Range, span
+
+
+def brightness(change: Range = (0.4, 0.6), *, p: float = 1.0) -> Transform:
+    """Make pictures darker or lighter: medium grey becomes `change`, between 0 (black) and 1 (white).
+
+    Black stays black and white stays white, however strong the change: logit(pixel) + logit(change).
+    """
+    return Transform("brightness", _act, {"change": span("change", change, least=0, most=1, open_ends=True)}, p)
+
+
+def _act(plan: Plan, change: float) -> None:
+    plan.light(1.0, logit(change))

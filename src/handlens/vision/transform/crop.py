@@ -1,0 +1,34 @@
+"""Cropping."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from handlens.errors import DataError
+from handlens.vision.transform.base import Transform
+from handlens.vision.transform.plan import Plan
+from handlens.vision.transform.sizes import whole_size
+from handlens.vision.transform.span import Range, span
+
+
+def crop(size: int | tuple[int, int], *, row_pct: Range = 0.5, col_pct: Range = 0.5, p: float = 1.0) -> Transform:
+    """Cut out `size` pixels (a square, or height and width).
+
+    `row_pct` and `col_pct` say where: 0 at the top or left, 0.5 in the middle, 1 at the bottom or right. A picture
+    that is smaller is a DataError; `crop_pad` pads it.
+    """
+    spans = {
+        "row_pct": span("row_pct", row_pct, least=0, most=1),
+        "col_pct": span("col_pct", col_pct, least=0, most=1),
+    }
+    return Transform("crop", partial(_act, size=whole_size("size", size)), spans, p)
+
+
+def _act(plan: Plan, row_pct: float, col_pct: float, *, size: tuple[int, int]) -> None:
+    height, width = plan.frame
+    if size[0] > height or size[1] > width:
+        raise DataError(
+            f"crop needs a picture of at least {size[0]}×{size[1]} pixels; one of {height:g}×{width:g} arrived. "
+            "crop_pad pads such a picture"
+        )
+    plan.crop(size, row_pct, col_pct)

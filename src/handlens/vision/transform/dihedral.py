@@ -1,0 +1,28 @@
+"""The eight ways to turn and flip a square."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from handlens.vision.transform.base import Transform
+from handlens.vision.transform.plan import Plan
+from handlens.vision.transform.span import Range, span
+
+
+def dihedral(k: Range = (0, 7), *, p: float = 1.0) -> Transform:
+    """Flip pictures in one of eight ways, as for pictures taken from above.
+
+    `k` is a sum: 1 flips left to right, 2 top to bottom, and 4 then swaps rows and columns, which turns a picture
+    that is wide into one that is high.
+    """
+    return Transform("dihedral", _act, {"k": span("k", k, least=0, most=7, spread="whole")}, p)
+
+
+def _act(plan: Plan, k: float) -> None:
+    way = int(k)
+    x, y = (-1.0 if way & 1 else 1.0), (-1.0 if way & 2 else 1.0)
+    lookup = np.diag([x, y, 1.0])
+    if way & 4:
+        lookup = lookup @ np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+        plan.frame = plan.frame[::-1]
+    plan.move(lookup)

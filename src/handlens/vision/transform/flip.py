@@ -1,0 +1,17 @@
+"""Left-right flips."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from handlens.vision.transform.base import Transform
+from handlens.vision.transform.plan import Plan
+
+
+def flip_lr(*, p: float = 0.5) -> Transform:
+    """Flip pictures left to right."""
+    return Transform("flip_lr", _act, {}, p)
+
+
+def _act(plan: Plan) -> None:
+    plan.move(np.diag([-1.0, 1.0, 1.0]))

@@ -1,0 +1,20 @@
+"""Jitter."""
+
+from __future__ import annotations
+
+from handlens.vision.transform.base import SEED, Transform
+from handlens.vision.transform.plan import Plan
+from handlens.vision.transform.span import Range, span
+
+
+def jitter(magnitude: Range = (0.0, 0.02), *, p: float = 1.0) -> Transform:
+    """Fetch each pixel of the result from a random place nearby, up to `magnitude` halves of the frame away.
+
+    It acts on the finished result, whatever its place in the list. Masks are jittered like their picture; points and
+    boxes stay.
+    """
+    return Transform("jitter", _act, {"magnitude": span("magnitude", magnitude, least=0), "seed": SEED}, p)
+
+
+def _act(plan: Plan, magnitude: float, seed: float) -> None:
+    plan.jitter.append((magnitude, int(seed)))

@@ -1,0 +1,27 @@
+"""Padding."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from handlens.errors import DataError
+from handlens.vision.transform.base import Transform
+from handlens.vision.transform.plan import Plan, check_padding
+
+
+def pad(padding: int, *, mode: str | None = None) -> Transform:
+    """Add `padding` pixels on each side.
+
+    `mode` is zeros, border or reflection; None leaves the choice to Augment. As a picture is resampled once, it holds
+    for all that is seen outside the picture.
+    """
+    if not isinstance(padding, int) or padding < 0:
+        raise DataError(f"padding must be a whole number of pixels, 0 or more; {padding!r} arrived")
+    return Transform("pad", partial(_act, padding=padding, mode=None if mode is None else check_padding(mode)))
+
+
+def _act(plan: Plan, *, padding: int, mode: str | None) -> None:
+    height, width = plan.frame
+    plan.crop((height + 2 * padding, width + 2 * padding), 0.5, 0.5)
+    if mode is not None:
+        plan.padding_mode = mode

@@ -1,0 +1,35 @@
+"""Homographies that put a picture's four corners where they are wanted."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from handlens.vision.transform.plan import Matrix
+
+Corner = tuple[float, float]
+
+
+def lookup_of_corners(top_left: Corner, top_right: Corner, bottom_left: Corner, bottom_right: Corner) -> Matrix:
+    """The lookup of the homography that moves the frame's corners to these (x, y), up to a positive factor.
+
+    The corners must make a convex quadrangle. After Heckbert, Fundamentals of texture mapping and image warping
+    (1989), section 2.2.3.
+    """
+    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = top_left, top_right, bottom_right, bottom_left
+    dx1, dy1, dx2, dy2 = x1 - x2, y1 - y2, x3 - x2, y3 - y2
+    dx3, dy3 = x0 - x1 + x2 - x3, y0 - y1 + y2 - y3
+    area = dx1 * dy2 - dx2 * dy1
+    g, h = (dx3 * dy2 - dx2 * dy3) / area, (dx1 * dy3 - dx3 * dy1) / area
+    # From the unit square's (u, v) to the quadrangle, then turned round: the adjugate is the inverse up to a factor.
+    a, b, c = x1 - x0 + g * x1, x3 - x0 + h * x3, x0
+    d, e, f = y1 - y0 + g * y1, y3 - y0 + h * y3, y0
+    back = np.array(
+        [
+            [e - f * h, c * h - b, b * f - c * e],
+            [f * g - d, a - c * g, c * d - a * f],
+            [d * h - e * g, b * g - a * h, a * e - b * d],
+        ]
+    )
+    # u and v run from 0 to 1, x and y from -1 to 1.
+    back[:2] = 2 * back[:2] - back[2]
+    return back / back[2, 2]

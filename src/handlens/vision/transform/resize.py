@@ -1,0 +1,20 @@
+"""Resize."""
+
+from __future__ import annotations
+
+from handlens.vision.transform.base import Transform
+from handlens.vision.transform.plan import Plan, Size
+from handlens.vision.transform.sizes import whole_size
+
+
+def resize(size: int | tuple[int, int]) -> Transform:
+    """Make the picture `size` pixels (a square, or height and width), stretching it where its shape is another."""
+    return Transform("resize", _Resize(whole_size("size", size)))
+
+
+class _Resize:
+    def __init__(self, size: Size) -> None:
+        self.size = size
+
+    def __call__(self, plan: Plan) -> None:
+        plan.frame = self.size

@@ -1,0 +1,24 @@
+"""Noise in place of a colour."""
+
+from __future__ import annotations
+
+from handlens.vision.transform.base import SEED, Transform
+from handlens.vision.transform.plan import Plan
+from handlens.vision.transform.span import Range, span
+
+
+def rgb_randomize(channel: Range = (0, 2), thresh: Range = (0.0, 0.3), *, p: float = 1.0) -> Transform:
+    """Replace one channel (0 red, 1 green, 2 blue) by noise that is even between 0 and `thresh`, at most 1.
+
+    It acts on the finished result, after lighting, whatever its place in the list.
+    """
+    spans = {
+        "channel": span("channel", channel, least=0, most=2, spread="whole"),
+        "thresh": span("thresh", thresh, least=0, most=1),
+        "seed": SEED,
+    }
+    return Transform("rgb_randomize", _act, spans, p)
+
+
+def _act(plan: Plan, channel: float, thresh: float, seed: float) -> None:
+    plan.noise.append((int(channel), thresh, int(seed)))

@@ -1,0 +1,19 @@
+"""Sizes as they are given: a whole number for a square, or height and width."""
+
+from __future__ import annotations
+
+import operator
+
+from handlens.errors import DataError
+
+
+def whole_size(name: str, given: int | tuple[int, int]) -> tuple[int, int]:
+    """Height and width; DataError unless they are whole and 1 or more."""
+    try:
+        height, width = (given, given) if isinstance(given, int) else given
+        height, width = operator.index(height), operator.index(width)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name} must be a whole number or (height, width); {given!r} arrived") from error
+    if height < 1 or width < 1:
+        raise DataError(f"{name} must be 1 pixel or more each way; {given!r} arrived")
+    return height, width

@@ -1,0 +1,29 @@
+"""Squish."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from handlens.vision.transform.base import Transform
+from handlens.vision.transform.plan import Plan
+from handlens.vision.transform.span import Range, span
+
+
+def squish(scale: Range = (0.9, 1.1), *, row_pct: Range = 0.5, col_pct: Range = 0.5, p: float = 1.0) -> Transform:
+    """Stretch pictures in one direction: to 1/`scale` of their width if it is below 1, else to `scale` of their height.
+
+    `row_pct` and `col_pct` say which part is then in the frame: 0 the top or left, 0.5 the middle, 1 the bottom or
+    right.
+    """
+    spans = {
+        "scale": span("scale", scale, least=0, open_ends=True),
+        "row_pct": span("row_pct", row_pct, least=0, most=1),
+        "col_pct": span("col_pct", col_pct, least=0, most=1),
+    }
+    return Transform("squish", _act, spans, p)
+
+
+def _act(plan: Plan, scale: float, row_pct: float, col_pct: float) -> None:
+    across, down = min(scale, 1.0), min(1 / scale, 1.0)
+    x, y = (1 - across) * (2 * col_pct - 1), (1 - down) * (2 * row_pct - 1)
+    plan.move(np.array([[across, 0.0, x], [0.0, down, y], [0.0, 0.0, 1.0]]))

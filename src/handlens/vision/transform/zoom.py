@@ -1,0 +1,29 @@
+"""Zoom."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from handlens.vision.transform.base import Transform
+from handlens.vision.transform.plan import Plan
+from handlens.vision.transform.span import Range, span
+
+
+def zoom(scale: Range = (1.0, 1.1), *, row_pct: Range = 0.5, col_pct: Range = 0.5, p: float = 1.0) -> Transform:
+    """Enlarge (`scale` above 1) or shrink pictures within their frame.
+
+    `row_pct` and `col_pct` say which part is then in the frame: 0 the top or left, 0.5 the middle, 1 the bottom or
+    right.
+    """
+    spans = {
+        "scale": span("scale", scale, least=0, open_ends=True),
+        "row_pct": span("row_pct", row_pct, least=0, most=1),
+        "col_pct": span("col_pct", col_pct, least=0, most=1),
+    }
+    return Transform("zoom", _act, spans, p)
+
+
+def _act(plan: Plan, scale: float, row_pct: float, col_pct: float) -> None:
+    seen = 1 / scale
+    x, y = (1 - seen) * (2 * col_pct - 1), (1 - seen) * (2 * row_pct - 1)
+    plan.move(np.array([[seen, 0.0, x], [0.0, seen, y], [0.0, 0.0, 1.0]]))
