@@ -72,7 +72,8 @@ class Hook:
             self._output = _each(output, lambda tensor: tensor.detach().clone())
             return None
         # A list of its own for each run: gradients of an earlier run must not turn up among those of this one.
-        self._gradients = gradients = []
+        gradients: list[Tensor | None] = []
+        self._gradients = gradients
         return _each(output, lambda tensor: _followed(tensor, gradients))
 
 

@@ -13,21 +13,24 @@ A layer's activations are A [B, K, h, w] and g = ∂score/∂A the gradients of 
 from __future__ import annotations
 
 import contextlib
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from handlens.core.labels import Category
 from handlens.errors import DataError, LayerError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from handlens.core.learner import Learner
+    from handlens.vision.data import ImageDataBunch
 
 ALPHA = 0.6
 COLOURS = "magma"
@@ -115,8 +118,9 @@ def heatmap(
         picture = _in_range(inputs[0].float())
     else:
         model, names = learn.model, learn.data.classes
-        inputs, _ = learn.data.one_item(image)
-        picture = learn.data.denorm(inputs)[0].clamp(0, 1)
+        data = _data_of(learn)
+        inputs, _ = data.one_item(image)
+        picture = data.denorm(inputs)[0]
     position = None if cat is None else _position(cat, names)
     maps, cats = heatmaps(model, inputs, None if position is None else [position], layer=layer, method=method)
     label = names[cats[0]] if names is not None else None
@@ -226,23 +230,12 @@ def _activations(look: _Look, _cats: list[int]) -> Tensor:
 
 def _cam(look: _Look, cats: list[int]) -> Tensor:
     activations, linear = look.activations, look.linear
-    fits = linear is not None and (linear.in_features, linear.out_features) == (
-        activations.shape[1],
-        look.outputs.shape[1],
-    )
-    if fits:
-        assert linear is not None
-        scores = look.outputs.detach().float()
-        pooled = F.linear(activations.mean((2, 3)), *(p.float() if p is not None else p for p in _parts(linear)))
-        fits = torch.allclose(pooled, scores, rtol=1e-3, atol=1e-3 * float(scores.abs().max()))
-    if not fits:
+    if linear is None or not _pooled_and_linear(activations, linear, look.outputs.detach().float()):
         raise LayerError(
             f"cam needs nothing but an average pooling and one linear layer behind {look._named()}; this model "
             'works its scores out otherwise. Use method="gradcam", which is the same there and fits any model'
         )
-    assert linear is not None
-    weights = linear.weight.detach().float()[cats]
-    return torch.einsum("bk,bkhw->bhw", weights, activations)
+    return torch.einsum("bk,bkhw->bhw", linear.weight.detach().float()[cats], activations)
 
 
 def _gradcam(look: _Look, cats: list[int]) -> Tensor:
@@ -271,8 +264,14 @@ METHODS: dict[str, Callable[[_Look, list[int]], Tensor]] = {
 }
 
 
-def _parts(linear: nn.Linear) -> tuple[Tensor, Tensor | None]:
-    return linear.weight.detach(), None if linear.bias is None else linear.bias.detach()
+def _pooled_and_linear(activations: Tensor, linear: nn.Linear, scores: Tensor) -> bool:
+    """Whether the scores are the linear layer of the activations' averages. Their numbers tell, whatever modules or
+    functions a network is written with."""
+    if (linear.in_features, linear.out_features) != (activations.shape[1], scores.shape[1]):
+        return False
+    bias = None if linear.bias is None else linear.bias.detach().float()
+    expected = F.linear(activations.mean((2, 3)), linear.weight.detach().float(), bias)
+    return torch.allclose(expected, scores, rtol=1e-3, atol=1e-3 * float(scores.abs().max()))
 
 
 def _planes(output: Tensor, size: tuple[int, int]) -> Tensor | None:
@@ -369,13 +368,22 @@ def _chosen(outputs: Tensor, cats: Sequence[int] | None) -> list[int]:
 
 def _position(cat: Any, names: Sequence[Any] | None) -> int:
     """A class as its position among the outputs."""
+    if isinstance(cat, Category):
+        return cat.code
     if names is not None and cat in names:
         return names.index(cat)
     try:
-        return int(cat)
-    except (TypeError, ValueError) as error:
-        known = ", ".join(map(str, names[:10])) if names is not None else "none; give its position"
-        raise DataError(f"cat must be a class; {cat!r} is none. The model knows by name: {known}") from error
+        return operator.index(cat)
+    except TypeError as error:
+        known = "none: give its position" if names is None else ", ".join(map(str, names[:10]))
+        raise DataError(f"cat must be a class; {cat!r} is none. The names known here: {known}") from error
+
+
+def _data_of(learn: Learner) -> ImageDataBunch:
+    data = learn.data
+    if not hasattr(data, "denorm"):
+        raise DataError(f"a heat map is of a picture; this learner's data are a {type(data).__name__}")
+    return cast("ImageDataBunch", data)
 
 
 def _batch_of_one(image: Any) -> Tensor:
