@@ -196,10 +196,7 @@ SCALARS = (
     | st.integers(-(2**70), 2**70)
     | st.floats(allow_infinity=False)
     | st.datetimes(datetime.datetime(1700, 1, 1), datetime.datetime(2200, 1, 1))
-    # A clock turned back repeats an hour: two moments that Python calls equal and pandas does not.
-    | st.datetimes(datetime.datetime(1700, 1, 1), datetime.datetime(2200, 1, 1), timezones=st.timezones()).filter(
-        lambda moment: moment.fold == 0
-    )
+    | st.datetimes(datetime.datetime(1700, 1, 1), datetime.datetime(2200, 1, 1), timezones=st.timezones())
 )
 
 
@@ -219,3 +216,13 @@ def test_mixed_columns(train: list[Any], test: list[Any]) -> None:
         same = pd.Timestamp(value) if isinstance(value, datetime.datetime) else value
         assert (code == -1) if pd.isna(value) else (levels.index[code] == same)
     assert levels.codes(pd.Series(test, dtype=object)).tolist() == [restored.code(value) for value in test]
+
+
+def test_the_hour_that_a_clock_repeats_is_the_same_moment_in_each_zone() -> None:
+    moment = pd.Timestamp("2024-10-27 01:30", tz="UTC")
+    there = moment.tz_convert("Europe/Berlin")  # 02:30 for the second time
+    assert there.fold == 1
+    levels = levels_of([moment, there, "text"], object)
+    assert len(levels) == 2
+    assert levels.code(there) == levels.code(moment) >= 0
+    assert levels.code(there - pd.Timedelta(1, "h")) == -1  # 02:30 for the first time

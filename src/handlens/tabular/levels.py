@@ -35,7 +35,7 @@ class Levels:
         self.name = name
         self.dtype = pd.CategoricalDtype(index)
         self._values = _plain(index)
-        self._code: dict[Hashable, int] = {value: code for code, value in enumerate(self._values)}
+        self._code: dict[Hashable, int] = {_key(value): code for code, value in enumerate(self._values)}
         self._kinds = {_kind(value) for value in self._values}
         self._narrow = index.dtype == "float32"
 
@@ -50,11 +50,11 @@ class Levels:
         if isinstance(dtype, pd.CategoricalDtype):
             present = np.zeros(len(dtype.categories) + 1, bool)
             present[column.cat.codes.to_numpy()] = True  # code −1, missing, falls on the last
-            found = list(dict.fromkeys(_levels(_values(dtype.categories[present[:-1]]), name)))
+            found = _distinct(_values(dtype.categories[present[:-1]]), name)
             dtype = dtype.categories.dtype
         else:
             _, uniques = _factorize(column, name)
-            found = sorted(dict.fromkeys(_levels(uniques, name)), key=lambda value: (_kind(value), value))
+            found = sorted(_distinct(uniques, name), key=lambda value: (_kind(value), value))
         try:
             "".join(level for level in found if isinstance(level, str)).encode()
         except UnicodeEncodeError as error:
@@ -92,7 +92,7 @@ class Levels:
             return -1
         if self._narrow and type(level) is float and abs(level) <= LARGEST:
             level = float(np.float32(level))
-        code = self._code.get(level, -1)
+        code = self._code.get(_key(level), -1)
         if code < 0 and self._kinds and _kind(level) not in self._kinds:
             known = " and ".join(_KINDS[kind] for kind in sorted(self._kinds))
             raise TableError(
@@ -172,6 +172,18 @@ def _level(value: object, name: str) -> Any:
 
 def _levels(values: Iterable[object], name: str) -> list[Any]:
     return [_level(value, name) for value in values]
+
+
+def _distinct(values: Iterable[object], name: str) -> list[Any]:
+    found: dict[Hashable, Any] = {}
+    for level in _levels(values, name):
+        found.setdefault(_key(level), level)
+    return list(found.values())
+
+
+def _key(level: Any) -> Hashable:
+    """What equal levels share; equal timestamps of the hour that a clock repeats may differ in their own hash."""
+    return level.tz_convert("UTC") if isinstance(level, pd.Timestamp) and level.tzinfo is not None else level
 
 
 def _values(values: Any) -> list[Any]:
