@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from handlens.audit.datasheet import Datasheet
 from handlens.audit.subgroups import Subgroups, subgroups
 
-__all__ = ["Subgroups", "subgroups"]
+__all__ = ["Datasheet", "Subgroups", "subgroups"]

@@ -1,0 +1,189 @@
+"""What can be worked out about pictures from their files, without decoding one: sizes, formats, doubles, EXIF."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median_low
+from typing import NamedTuple
+
+import pandas as pd
+from PIL import ExifTags, Image
+
+from handlens.audit.tables import Facts, class_facts, overlap
+from handlens.errors import AuditError
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".jp2", ".ppm", ".pgm"}
+# Pillow's other readers may start programs, and their formats are no photos.
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM")
+_COMMON = 5  # sizes that are listed
+
+_TAKEN = re.compile(r"(\d{4}):(\d{2}):(\d{2})\b")
+
+
+class Picture(NamedTuple):
+    """A picture of a dataset: its file, what it is called there, and its label if it has one."""
+
+    file: Path
+    name: str
+    label: str | None
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """What one file says; the place is not kept, only whether there is one."""
+
+    bytes: int
+    sha256: str
+    format: str
+    mode: str
+    size: tuple[int, int]
+    camera: str
+    placed: bool
+    day: str
+
+
+def picture_facts(parts: Mapping[str, Sequence[Picture]]) -> Facts:
+    """The facts of pictures in one part or several (train, valid, …), as plain values that YAML holds exactly.
+
+    Of EXIF only counts and days are told: how many pictures name a camera or a place, and how many cameras there
+    are; never which, and never where. Raises AuditError if a part has no picture.
+    """
+    for name, pictures in parts.items():
+        if not pictures:
+            raise AuditError(f"data must hold pictures; {name or 'it'} has none")
+    looks = {name: [_look(picture.file) for picture in pictures] for name, pictures in parts.items()}
+    seen = [look for part in looks.values() for look in part if isinstance(look, _Looked)]
+    unreadable = Counter(look for part in looks.values() for look in part if isinstance(look, str))
+    facts: Facts = {
+        "kind": "pictures",
+        "pictures": sum(map(len, parts.values())),
+        "unreadable": dict(sorted(unreadable.items())),
+        "bytes": sum(look.bytes for look in seen),
+        # Of each part alone: a picture that is in two parts is told by the overlap.
+        "identical_files": sum(len(hashes) - len(set(hashes)) for hashes in map(_hashes, looks.values())),
+        "formats": _most_first(look.format for look in seen),
+        "colours": _most_first(look.mode for look in seen),
+    }
+    if seen:
+        facts["sizes"] = _sizes([look.size for look in seen])
+    days = sorted(look.day for look in seen if look.day)
+    cameras = {look.camera for look in seen if look.camera}
+    facts["exif"] = {
+        "naming_a_camera": sum(bool(look.camera) for look in seen),
+        "different_cameras": len(cameras),
+        "naming_a_place": sum(look.placed for look in seen),
+        "dated": len(days),
+    } | ({"first": days[0], "last": days[-1]} if days else {})
+    labels = {name: pd.Series([picture.label for picture in part], dtype=object) for name, part in parts.items()}
+    if any(column.notna().any() for column in labels.values()):
+        facts |= class_facts(labels)
+    facts["parts"] = {name: {"pictures": len(part), "sha256": _hash(part, looks[name])} for name, part in parts.items()}
+    if len(parts) > 1:
+        facts["overlap"] = overlap({name: _hashes(part) for name, part in looks.items()})
+    return facts
+
+
+def find_pictures(folder: Path) -> dict[str, list[Picture]]:
+    """The pictures below a folder by part, in the order of their names; hidden files and links are passed over.
+
+    Folders called train, valid, validation, val or test are parts; without any there is one part, "data". The
+    folder that a picture lies in directly, below its part, is its label, where there are two of them or more. Raises
+    AuditError if there are no pictures.
+    """
+    if not folder.is_dir():
+        raise AuditError(f"data must be a folder of pictures; there is no folder {folder}")
+    found = sorted(_walk(folder))
+    tops = {path.split("/")[0] for path in found if "/" in path}
+    parts = [name for name in ("train", "valid", "validation", "val", "test") if name in tops]
+    pictures: dict[str, list[Picture]] = {name: [] for name in parts}
+    for path in found:
+        top, _, rest = path.partition("/")
+        part, below = (top, rest) if top in parts else ("data", path)
+        label = below.split("/")[-2] if "/" in below else None
+        pictures.setdefault(part, []).append(Picture(folder / path, path, label))
+    if not found:
+        raise AuditError(f"data must be a folder of pictures or a table's file; {folder} holds no picture")
+    if len({picture.label for part in pictures.values() for picture in part}) == 1:
+        return {name: [picture._replace(label=None) for picture in part] for name, part in pictures.items()}
+    return pictures
+
+
+def _walk(folder: Path) -> Iterator[str]:
+    for where, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            file = Path(where) / name
+            if not name.startswith(".") and file.suffix.lower() in SUFFIXES and not file.is_symlink():
+                yield file.relative_to(folder).as_posix()
+
+
+def _look(file: Path) -> _Looked | str:
+    """What a file says, or why it cannot be used."""
+    try:
+        with file.open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256").hexdigest()
+        length = file.stat().st_size
+    except OSError as error:
+        return f"cannot be opened: {error.strerror or 'unknown reason'}"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a large or oddly made picture is described like any other
+            with Image.open(file, formats=_FORMATS) as image:
+                kind, mode, size = str(image.format), image.mode, image.size
+                exif = _exif(image)
+    except Exception:  # Pillow raises nearly any type on a malformed file
+        return "empty" if not length else "not a picture that can be read"
+    return _Looked(length, digest, kind, mode, size, *exif)
+
+
+def _exif(image: Image.Image) -> tuple[str, bool, str]:
+    """Camera, whether a place is named, and the day; empty where EXIF does not say or is malformed."""
+    try:
+        exif = image.getexif()
+        camera = " ".join(str(exif.get(tag, "")).strip("\0 ") for tag in (ExifTags.Base.Make, ExifTags.Base.Model))
+        gps = exif.get_ifd(ExifTags.IFD.GPSInfo)
+        placed = ExifTags.GPS.GPSLatitude in gps and ExifTags.GPS.GPSLongitude in gps
+        taken = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal)
+        found = _TAKEN.match(str(taken or exif.get(ExifTags.Base.DateTime, "")))
+    except Exception:  # a malformed block says nothing about the picture
+        return "", False, ""
+    day = "-".join(found.groups()) if found and found[1] != "0000" else ""
+    return camera.strip(), placed, day
+
+
+def _sizes(sizes: list[tuple[int, int]]) -> Facts:
+    widths, heights = sorted(width for width, _ in sizes), sorted(height for _, height in sizes)
+    common = Counter(f"{width}×{height}" for width, height in sizes)
+    return {
+        "width": {"least": widths[0], "median": median_low(widths), "greatest": widths[-1]},
+        "height": {"least": heights[0], "median": median_low(heights), "greatest": heights[-1]},
+        "different": len(common),
+        "most_common": dict(sorted(common.items(), key=lambda item: (-item[1], item[0]))[:_COMMON]),
+    }
+
+
+def _most_first(values: Iterator[str]) -> dict[str, int]:
+    return dict(sorted(Counter(values).items(), key=lambda item: (-item[1], item[0])))
+
+
+def _hashes(looks: Sequence[_Looked | str]) -> list[str]:
+    return [look.sha256 for look in looks if isinstance(look, _Looked)]
+
+
+def _hash(pictures: Sequence[Picture], looks: Sequence[_Looked | str]) -> str:
+    """SHA-256 over every picture's name, label and content, in the order of the names."""
+    digest = hashlib.sha256()
+    lines = (
+        f"{picture.name}\0{'' if picture.label is None else picture.label}\0{getattr(look, 'sha256', '')}\n"
+        for picture, look in zip(pictures, looks, strict=True)
+    )
+    for line in sorted(lines):
+        digest.update(line.encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()

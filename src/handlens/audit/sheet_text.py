@@ -1,0 +1,80 @@
+"""The facts of a dataset as a person reads them: Markdown tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from handlens.audit.form import table
+from handlens.audit.tables import Facts
+
+
+def facts_as_markdown(facts: Facts) -> str:
+    """The computed part of a datasheet."""
+    blocks = [_counts(facts), _parts(facts)]
+    if facts.get("classes"):
+        blocks.append(_classes(facts))
+    if "columns" in facts:
+        blocks.append(_columns(facts["columns"]))
+    return "\n\n".join(blocks)
+
+
+def _counts(facts: Facts) -> str:
+    rows: list[list[Any]] = []
+    if facts.get("kind") == "table":
+        rows += [["rows", facts["rows"]], ["columns", len(facts["columns"])]]
+        rows += [["rows that repeat an earlier one of their part", facts["repeated_rows"]]]
+    else:
+        rows += [["pictures", facts["pictures"]], ["bytes", facts["bytes"]]]
+        rows += [[f"cannot be used: {reason}", n] for reason, n in facts["unreadable"].items()]
+        rows += [["files identical to an earlier one of their part", facts["identical_files"]]]
+        rows += [["formats", _listed(facts["formats"])], ["colours", _listed(facts["colours"])]]
+        if sizes := facts.get("sizes"):
+            for side in ("width", "height"):
+                rows.append(
+                    [f"{side} in pixels, least – median – greatest", " – ".join(map(str, sizes[side].values()))]
+                )
+            rows.append([f"most common of {sizes['different']:,} sizes", _listed(sizes["most_common"])])
+        exif = facts["exif"]
+        rows += [["pictures that name a camera", exif["naming_a_camera"]]]
+        rows += [["different cameras", exif["different_cameras"]]]
+        rows += [["pictures that name a place", exif["naming_a_place"]], ["pictures with a date", exif["dated"]]]
+        if exif["dated"]:
+            rows.append(["first and last day", f"{exif['first']} – {exif['last']}"])
+    rows += [[f"in both {pair.replace('&', 'and')}", n] for pair, n in facts.get("overlap", {}).items()]
+    if "target" in facts:
+        rows.append(["target", facts["target"]])
+    if "unlabelled" in facts:
+        rows.append(["without a label", facts["unlabelled"]])
+    return table(["what", "how many"], rows)
+
+
+def _parts(facts: Facts) -> str:
+    unit = "rows" if facts.get("kind") == "table" else "pictures"
+    rows: list[list[Any]] = [[name, part[unit], part["sha256"]] for name, part in facts["parts"].items()]
+    return table(["part", unit, "SHA-256"], rows)
+
+
+def _classes(facts: Facts) -> str:
+    """Each class with its count and share, all told and by part."""
+    by_part = facts.get("classes_by_part", {})
+    total = sum(facts["classes"].values())
+    rows: list[list[Any]] = [
+        [name, n, f"{n / total:.1%}", *(counts.get(name, 0) for counts in by_part.values())]
+        for name, n in facts["classes"].items()
+    ]
+    return table(["class", "items", "share", *(f"in {name}" for name in by_part)], rows)
+
+
+def _columns(columns: Facts) -> str:
+    rows: list[list[Any]] = []
+    for name, column in columns.items():
+        low = column.get("least", column.get("first", ""))
+        high = column.get("greatest", column.get("last", ""))
+        rows.append(
+            [name, column["type"], column["missing"], column["distinct"], low, high, _listed(column.get("levels", {}))]
+        )
+    return table(["column", "holds", "missing", "distinct", "least or first", "greatest or last", "levels"], rows)
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {n:,}" for name, n in counts.items())

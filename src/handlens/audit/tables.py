@@ -1,0 +1,223 @@
+"""What can be worked out about a table: its counts, gaps, ranges, classes, doubles and hash."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from handlens.errors import AuditError
+
+Facts = dict[str, Any]
+
+FEW = 20
+"""Levels of a column that are listed; more of them might be names or free text, which no datasheet should repeat."""
+EACH = 10
+"""Rows that there must be for each level, on average, for the levels to be listed."""
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?")
+
+
+def table_facts(parts: Mapping[str, pd.DataFrame], *, target: str | None = None) -> Facts:
+    """The facts of a table in one part or several (train, valid, …), as plain values that YAML holds exactly.
+
+    Args:
+        parts: frames by name; they are left as they are.
+        target: the column to predict, whose classes are counted; it must be a column of one part at least.
+
+    Raises:
+        AuditError: a part has no rows, or columns of the same name; no part has the target.
+    """
+    named = {name: _text_columns(df, name) for name, df in parts.items()}
+    if target is not None and not any(target in df.columns for df in named.values()):
+        has = ", ".join(next(iter(named.values())).columns[:20])
+        raise AuditError(f"target must be a column of the data; {target!r} arrived, and the columns are: {has}")
+    whole = pd.concat(list(named.values()), ignore_index=True, sort=False)
+    columns = {str(name): _column_facts(whole[name]) for name in whole.columns}
+    # Of each part alone: a row that is in two parts is told by the overlap.
+    doubled = sum(int(row_keys(df).duplicated().sum()) for df in named.values())
+    facts: Facts = {"kind": "table", "rows": len(whole), "columns": columns, "repeated_rows": doubled}
+    if target is not None:
+        facts["target"] = target
+        facts |= class_facts({name: df[target] for name, df in named.items() if target in df.columns})
+    facts["parts"] = {name: {"rows": len(df), "sha256": table_hash(df)} for name, df in named.items()}
+    if len(named) > 1:
+        facts["overlap"] = _overlaps(
+            {name: df.drop(columns=target or [], errors="ignore") for name, df in named.items()}
+        )
+    return facts
+
+
+def class_facts(labels: Mapping[str, pd.Series]) -> Facts:
+    """How many items of each class there are, all told and by part; numbers with many values have no classes."""
+    everything = pd.concat(list(labels.values()), ignore_index=True)
+    present = everything.dropna()
+    if _type_of(present) == "number" and present.nunique() > FEW:
+        return {"unlabelled": int(everything.isna().sum())}
+    counts = {name: _counts(column) for name, column in labels.items()}
+    facts: Facts = {"classes": _counts(everything), "unlabelled": int(everything.isna().sum())}
+    if len(labels) > 1:
+        facts["classes_by_part"] = counts
+    return facts
+
+
+def table_hash(df: pd.DataFrame) -> str:
+    """SHA-256 of the columns' names and values in their order: another with any other value, row order or name.
+
+    The same for values that are equal, whatever the type they are stored as (1 and 1.0, text as object or string).
+    """
+    digest = hashlib.sha256(f"{len(df)}".encode())
+    for name in df.columns:
+        digest.update(f"\0{name}\0".encode("utf-8", "backslashreplace"))
+        for block in _blocks(df[name]):
+            digest.update(hashlib.sha256(block).digest())
+    return digest.hexdigest()
+
+
+def row_keys(df: pd.DataFrame) -> pd.Series:
+    """A number for each row that is the same for equal rows; good within this process, and for nothing to be kept."""
+    plain = pd.DataFrame({i: _hashable(df.iloc[:, i]) for i in range(df.shape[1])}, index=df.index)
+    return pd.Series(pd.util.hash_pandas_object(plain, index=False).to_numpy())
+
+
+def overlap(keys: Mapping[str, Iterable[Hashable]]) -> dict[str, int]:
+    """For each two parts, how many items of the second are in the first as well: {"train & valid": 3}."""
+    listed = {name: pd.Series(list(part), dtype=object) for name, part in keys.items()}
+    return {f"{a} & {b}": int(listed[b].isin(set(listed[a])).sum()) for a, b in combinations(listed, 2)}
+
+
+def _overlaps(named: Mapping[str, pd.DataFrame]) -> dict[str, int]:
+    """For each two parts, the rows of the second that are in the first, alike in every column of both.
+
+    The target is left out beforehand: a row that was seen in training is no test, whatever its label.
+    """
+    found = {}
+    for a, b in combinations(named, 2):
+        shared = [name for name in named[a].columns if name in set(named[b].columns)]
+        if shared:
+            # Together, so that a column of whole numbers in one and fractions in the other is compared as numbers.
+            both = row_keys(pd.concat([named[a][shared], named[b][shared]], ignore_index=True))
+            first = len(named[a])
+            found[f"{a} & {b}"] = int(both[first:].isin(both[:first]).sum())
+    return found
+
+
+def _text_columns(df: pd.DataFrame, part: str) -> pd.DataFrame:
+    if not len(df) or not df.shape[1]:
+        raise AuditError(f"data must have rows and columns; {part or 'the frame'} has {len(df)} × {df.shape[1]}")
+    names = [str(name).encode("utf-8", "backslashreplace").decode() for name in df.columns]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise AuditError(
+            f"data must have columns of distinct names; there more than once: {twice}. Rename or drop them"
+        )
+    return df.set_axis(names, axis=1)
+
+
+def _type_of(present: pd.Series) -> str:
+    """What the values of a column are, of those that are not missing: number, yes/no, date, text or mixed."""
+    dtype: Any = present.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        return _type_of(pd.Series(dtype.categories))
+    if dtype.kind == "O" and len(present):
+        kinds = {type(value) for value in present}
+        if kinds <= {bool, np.bool_}:
+            return "yes/no"
+        if all(issubclass(kind, (int, float, np.number)) for kind in kinds):
+            return "number"
+        if not kinds <= {str}:
+            converted = pd.to_datetime(present, errors="coerce") if not kinds & {str, list, dict} else None
+            return "date" if converted is not None and converted.notna().all() else "mixed"
+    if dtype.kind == "b":
+        return "yes/no"
+    if dtype.kind in "iuf":
+        return "number"
+    if dtype.kind == "M":
+        return "date"
+    if not len(present):
+        return "empty"
+    if all(_DAY.fullmatch(str(value)) for value in present.head(1000)) and not present.map(_day).isna().any():
+        return "date"
+    return "text"
+
+
+def _day(value: object) -> object:
+    return value if _DAY.fullmatch(str(value)) else None
+
+
+def _column_facts(column: pd.Series) -> Facts:
+    present = column.dropna()
+    kind = _type_of(present)
+    levels = _factorized(present)[1]
+    facts: Facts = {"type": kind, "missing": int(column.isna().sum()), "distinct": len(levels)}
+    if kind == "number":
+        values = present.astype(float)
+        infinite = int(np.isinf(values.to_numpy()).sum())
+        if infinite:
+            facts["infinite"] = infinite
+        finite = present[np.isfinite(values.to_numpy())]
+        if len(finite):
+            facts |= {"least": plain(finite.min()), "greatest": plain(finite.max())}
+    elif kind == "date":
+        days = present.astype(str).str.replace("T", " ")
+        facts |= {"first": days.min(), "last": days.max()}
+    if kind in ("text", "yes/no") and len(levels) <= FEW and len(present) >= EACH * len(levels):
+        facts["levels"] = _counts(present)
+    return facts
+
+
+def _counts(column: pd.Series) -> dict[str, int]:
+    """Rows by level, most first, then by name; levels as text."""
+    codes, levels = _factorized(column.dropna())
+    counted: Counter[str] = Counter()
+    for level, n in zip(levels, np.bincount(codes, minlength=len(levels)).tolist(), strict=True):
+        counted[level] += n  # two levels may be the same text
+    return dict(sorted(counted.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _factorized(present: pd.Series) -> tuple[NDArray[np.intp], list[str]]:
+    """A code for each value, and the levels that they count through as text."""
+    codes, levels = pd.factorize(_hashable(present))
+    return codes, [str(plain(level)).encode("utf-8", "backslashreplace").decode() for level in levels]
+
+
+def plain(value: Any) -> Any:
+    """A number as Python's own, whole ones as int: 3.0 in a column with gaps and 3 in one without are the same."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
+
+
+def _hashable(column: pd.Series) -> pd.Series:
+    """The column; as text if it holds lists, mappings and the like, which no hash can compare."""
+    try:
+        pd.factorize(column)
+    except TypeError:
+        return column.map(str)
+    return column
+
+
+def _blocks(column: pd.Series) -> list[bytes]:
+    """The values as bytes: numbers as 64-bit floats, everything else as text by order of appearance."""
+    present: NDArray[np.bool_] = column.notna().to_numpy(bool)
+    held = column[present]
+    if _type_of(held) in ("number", "yes/no"):
+        values = np.zeros(len(column))
+        values[present] = held.astype(float)
+        values += 0.0  # −0.0 equals 0.0
+        exact = ["\0".join(map(str, held)).encode()] if _beyond_floats(held) else []
+        return [present.tobytes(), values.astype("<f8").tobytes(), *exact]
+    codes, levels = _factorized(held)
+    return [present.tobytes(), codes.astype("<i8").tobytes(), *(f"{level}\0".encode() for level in levels)]
+
+
+def _beyond_floats(present: pd.Series) -> bool:
+    """Whether there are whole numbers that a 64-bit float would round."""
+    dtype: Any = present.dtype
+    return bool(dtype.kind in "iu" and len(present) and max(-int(present.min()), int(present.max())) > 2**53)
