@@ -31,7 +31,7 @@ def client(home: Path, built: Path) -> TestClient:
     return TestClient(create_app(home, page=Page(built)), base_url="http://127.0.0.1:8600")
 
 
-@pytest.mark.parametrize("path", ["/", "/c/holiday-0123456789", "/index.html"])
+@pytest.mark.parametrize("path", ["/", "/c/holiday-0123456789", "/kernel?photo=3", "/index.html"])
 def test_the_page_is_the_same_at_every_address(client: TestClient, path: str) -> None:
     answer = client.get(path)
     assert answer.text == "<title>Studio</title>"

@@ -77,6 +77,7 @@ def _add_pages(app: FastAPI, page: Page) -> None:
 
     @app.get("/", include_in_schema=False)
     @app.get("/c/{id}", include_in_schema=False)
+    @app.get("/kernel", include_in_schema=False)
     def index(request: Request) -> Response:
         return page.index(request)
 

@@ -189,6 +189,9 @@ export class CollectionApi {
     }).catch(() => undefined)
   }
 
+  /** A photo within 256 × 256. */
+  smallPicture = async (id: number): Promise<Blob> => (await request('GET', this.thumb(id))).blob()
+
   file = (name: string): string => `${this.base}/export/${name}`
   events = (): string => `${this.base}/events`
   sheet = (k: number, n: number): string => `${this.base}/sheets/${k}?n=${n}`

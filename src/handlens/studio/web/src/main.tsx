@@ -1,5 +1,6 @@
-import { render } from 'preact'
+import { render, type JSX } from 'preact'
 import { HomeScreen } from './components/HomeScreen'
+import { KernelScreen } from './components/KernelScreen'
 import { StudioScreen } from './components/StudioScreen'
 import './styles/base.css'
 import './styles/controls.css'
@@ -8,8 +9,13 @@ import './styles/studio.css'
 import './styles/panels.css'
 import './styles/review.css'
 import './styles/dialogs.css'
+import './styles/kernel.css'
 import './theme'
 
-const id = /^\/c\/([^/]+)\/?$/.exec(location.pathname)?.[1]
+function screen(): JSX.Element {
+  if (/^\/kernel\/?$/.test(location.pathname)) return <KernelScreen />
+  const id = /^\/c\/([^/]+)\/?$/.exec(location.pathname)?.[1]
+  return id ? <StudioScreen id={decodeURIComponent(id)} /> : <HomeScreen />
+}
 
-render(id ? <StudioScreen id={decodeURIComponent(id)} /> : <HomeScreen />, document.getElementById('app')!)
+render(screen(), document.getElementById('app')!)

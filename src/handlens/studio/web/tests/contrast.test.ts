@@ -45,6 +45,11 @@ describe.each(['dark', 'light'] as const)('the %s page', (theme) => {
       }
     }
   })
+  it('writes readably on products, however large', () => {
+    for (const ink of ['accent', 'bad']) {
+      expect(contrast(of.text!, mixed(of[ink]!, 0.22, of.raised!)), ink).toBeGreaterThanOrEqual(4.5)
+    }
+  })
   it('shows the interval on its bar', () => {
     expect(contrast(of.interval!, of.hover!)).toBeGreaterThanOrEqual(3)
     expect(contrast(of.text!, of.interval!)).toBeGreaterThanOrEqual(3)

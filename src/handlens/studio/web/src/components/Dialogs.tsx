@@ -8,6 +8,7 @@ import { home } from '../api'
 import { COMMANDS, type Command } from '../commands'
 import { closeDialog, dialog } from '../dialogs'
 import { headed, number, percent, photos as photosText } from '../format'
+import { kernelPage } from '../kernel/address'
 import { keyText } from '../key-names'
 import { attempt } from '../messages'
 import {
@@ -376,6 +377,10 @@ function Photo({ id }: { id: number }): JSX.Element {
         <span class="hint">
           {number(id + 1)} of {number(count.value)}
         </span>
+        {/* In a tab of its own: what is selected here stays. */}
+        <a class="button" href={kernelPage(api.id, id)} target="_blank" rel="noopener">
+          <Icon name="kernel" /> Look through a kernel
+        </a>
         <button type="button" class="button" onClick={() => selectIds([id], isSelected ? 'remove' : 'add')}>
           {isSelected ? 'Take from the selection' : 'Add to the selection'}
         </button>

@@ -58,6 +58,17 @@ export function HomeScreen(): JSX.Element {
             </section>
           </>
         )}
+        <section aria-labelledby="understand">
+          <h2 id="understand">Understand</h2>
+          <ul class="collections">
+            <li>
+              <a class="card" href="/kernel">
+                <b>Kernel</b>
+                <span>Move a 3 × 3 window over a picture and see a convolution happen, number by number.</span>
+              </a>
+            </li>
+          </ul>
+        </section>
       </main>
       <footer>{now && `handlens ${now.version}`} · Nothing leaves this machine.</footer>
       <Dialogs />
