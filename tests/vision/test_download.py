@@ -193,7 +193,7 @@ def test_an_archive_put_there_by_hand(tmp_path: Path) -> None:
 
 
 def test_hashes_are_checked(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(DownloadError, match="its SHA-256 should be 00ff; it is [0-9a-f]{64}. It was removed"):
+    with pytest.raises(DownloadError, match=r"its SHA-256 should be 00ff; it is [0-9a-f]{64}\. It was removed"):
         untar_data(server.url(), folder=tmp_path, sha256="00FF")
     assert left(tmp_path) == []
     right = hashlib.md5(server.body[: 2**20]).hexdigest()

@@ -12,8 +12,13 @@ from torch.nn import functional as F
 
 from handlens.core.defaults import defaults
 from handlens.core.doc import doc
+from handlens.core.labels import CategoryList, FloatList, MultiCategoryList
+from handlens.vision.data import ImageDataBunch
+from handlens.vision.download import URLs, untar_data
 from handlens.vision.image import Image, ImageBBox, ImagePoints, ImageSegment, open_image
+from handlens.vision.items import ImageItemList
 from handlens.vision.plot import plot_multi, show_image
+from handlens.vision.stats import imagenet_stats
 from handlens.vision.transform import (
     Augment,
     brightness,
@@ -42,12 +47,18 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Augment",
+    "CategoryList",
     "F",
+    "FloatList",
     "Image",
     "ImageBBox",
+    "ImageDataBunch",
+    "ImageItemList",
     "ImagePoints",
     "ImageSegment",
+    "MultiCategoryList",
     "Path",
+    "URLs",
     "brightness",
     "contrast",
     "crop",
@@ -58,6 +69,7 @@ __all__ = [
     "doc",
     "flip_lr",
     "get_transforms",
+    "imagenet_stats",
     "jitter",
     "nn",
     "np",
@@ -76,6 +88,7 @@ __all__ = [
     "tensor",
     "tilt",
     "torch",
+    "untar_data",
     "zoom",
 ]
 

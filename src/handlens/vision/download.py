@@ -350,8 +350,8 @@ def _refuse_odd(archive: Path, member: tarfile.TarInfo) -> None:
     else:
         return
     raise DownloadError(
-        f"{archive} is refused: {member.name[:200]!r} in it is {what}, which no data set needs. Nothing of it was kept; "
-        "remove the archive, and check where it came from"
+        f"{archive} is refused: {member.name[:200]!r} in it is {what}, which no data set needs. Nothing of it was "
+        "unpacked; remove the archive, and check where it came from"
     )
 
 

@@ -1,0 +1,265 @@
+"""ImageItemList: pictures found in a folder or listed in a table, before anything is done to them."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from handlens.core.items import FEW, ItemList, SplitItems
+from handlens.errors import DataError
+from handlens.vision.data import ImageDataBunch, LabelledImages
+from handlens.vision.image import Image, open_image
+from handlens.vision.pictures import Pictures
+from handlens.vision.readable import faults
+
+IMAGE_EXTENSIONS = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".avif"),
+    *(".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".pnm", ".ico"),
+)
+"""The endings of picture files, in lower case; files are found whatever the case of theirs."""
+
+
+class ImageItemList(ItemList):
+    """Pictures, by their files' paths.
+
+    Files that cannot be read as pictures are left out when the list is made: a warning names them, and `left_out`
+    holds all of them with the reason. So training does not end hours later because of one.
+
+    Attributes:
+        items: the paths.
+        left_out: (path, reason) of each file that is not used.
+    """
+
+    bunch_class = ImageDataBunch
+    labelled_class = LabelledImages
+
+    left_out: list[tuple[Path, str]]
+
+    @classmethod
+    def from_folder(
+        cls, path: Path | str, *, recurse: bool = True, extensions: Iterable[str] = IMAGE_EXTENSIONS
+    ) -> Self:
+        """The pictures in a folder, sorted by their paths; hidden files and folders (a leading dot) are ignored.
+
+        Args:
+            path: the folder; models and exports are saved below it.
+            recurse: also those in its subfolders.
+            extensions: the endings of files that are pictures, such as (".jpg", ".png"), in any case.
+
+        Raises:
+            DataError: there is no such folder, or no picture in it that can be read.
+        """
+        root = Path(path)
+        if not root.is_dir():
+            raise DataError(f"path must be a folder of pictures; there is no folder at {root.absolute()}")
+        endings = (extensions,) if isinstance(extensions, str) else tuple(extensions)
+        endings = tuple(f".{ending.lower().lstrip('.')}" for ending in endings)
+        found, others = _found(root, endings, recurse)
+        if not found:
+            raise DataError(
+                f"{root} holds no pictures, only {others} other files" + ("" if recurse else " (recurse=False)")
+                if others
+                else f"{root} holds no pictures; the folder is empty"
+            )
+        return cls._readable(found, path=root)
+
+    @classmethod
+    def from_df(
+        cls,
+        df: pd.DataFrame,
+        path: Path | str,
+        *,
+        cols: int | str = 0,
+        folder: Path | str | None = None,
+        suffix: str = "",
+    ) -> Self:
+        """The pictures that a table names, a row each, which `label_from_df` can label by its other columns.
+
+        Args:
+            df: left as it is.
+            path: the folder that the names start from; models and exports are saved below it.
+            cols: the column of names, or its position.
+            folder: the folder below `path` that the pictures lie in.
+            suffix: what the names lack, such as ".jpg".
+
+        Raises:
+            DataError: the column is not there, a name is missing or there twice, or a file is missing.
+        """
+        root = Path(path)
+        names = _names(df, cols)
+        base = root if folder is None else root / folder
+        paths = [base / f"{name}{suffix}" for name in names]
+        missing = [file for file in paths if not file.is_file()]
+        if missing:
+            raise DataError(
+                f"each row must name a file; {len(missing)} of {len(paths)} are not there: {_first(missing)}. "
+                "Check path, folder= and suffix=, or drop these rows"
+            )
+        return cls._readable(paths, path=root, frame=df)
+
+    @classmethod
+    def from_csv(
+        cls,
+        path: Path | str,
+        csv_name: str = "labels.csv",
+        *,
+        cols: int | str = 0,
+        folder: Path | str | None = None,
+        suffix: str = "",
+    ) -> Self:
+        """The pictures that a CSV file below `path` names; arguments and errors as in `from_df`."""
+        file = Path(path) / csv_name
+        try:
+            header = pd.read_csv(file, nrows=0)
+            name = _column_name(header, cols)
+            # As text: "0001" is a name, and not the number 1.
+            df = pd.read_csv(file, dtype={name: str})
+        except FileNotFoundError as error:
+            raise DataError(f"csv_name must be a file below path; there is none at {file.absolute()}") from error
+        except (OSError, ValueError) as error:  # pandas' errors of parsing are ValueErrors
+            raise DataError(f"{file} cannot be read as a table: {error}") from error
+        return cls.from_df(df, path, cols=name, folder=folder, suffix=suffix)
+
+    @classmethod
+    def _readable(cls, paths: list[Path], *, path: Path, frame: pd.DataFrame | None = None) -> Self:
+        """The list of those files that are pictures; a warning names the others."""
+        left_out = faults(paths)
+        bad = {file for file, _ in left_out}
+        if left_out:
+            named = "; ".join(f"{file} ({reason})" for file, reason in left_out[:FEW])
+            more = f"; and {len(left_out) - FEW} more, see .left_out" if len(left_out) > FEW else ""
+            if len(bad) == len(paths):
+                raise DataError(f"none of the {len(paths)} files can be read as a picture: {named}{more}")
+            warnings.warn(
+                f"{len(left_out)} of {len(paths)} files cannot be read as pictures and are left out: {named}{more}",
+                stacklevel=3,
+            )
+        keep = np.array([file not in bad for file in paths], bool)
+        items = cls(_array([file for file in paths if file not in bad]), path=path)
+        items.frame = None if frame is None else frame[keep]
+        items.left_out = left_out
+        return items
+
+    def __getitem__(self, position: int) -> Image:
+        return open_image(self.items[position])
+
+    def processed(self, like: Pictures | None = None) -> Pictures:  # noqa: ARG002 — there is nothing to fit
+        return Pictures(self.items)
+
+    def split_by_folder(self, train: str = "train", valid: str = "valid") -> SplitItems:
+        """Train on the pictures in one folder below the path and hold out those in another.
+
+        Pictures in neither are left out, and a warning says how many. Raises DataError if a folder has none.
+        """
+        tops = [_below(self.path, file).parts[0] for file in self.items]
+        parts = [self.subset(np.flatnonzero([top == name for top in tops])) for name in (train, valid)]
+        for part, name in zip(parts, (train, valid), strict=True):
+            if not len(part):
+                there = ", ".join(sorted({top for top in tops if top not in (train, valid)})[:FEW]) or "nothing else"
+                raise DataError(
+                    f"the folder {name!r} below {self.path} must hold pictures; it has none, and beside it are "
+                    f"{there}: name the folders, split_by_folder(train=…, valid=…)"
+                )
+        rest = Counter(top for top in tops if top not in (train, valid))
+        if rest:
+            named = ", ".join(f"{top} ({count})" for top, count in rest.most_common(FEW))
+            warnings.warn(
+                f"{rest.total()} pictures lie neither in {train} nor in {valid} and are left out: {named}", stacklevel=2
+            )
+        return SplitItems(*parts)
+
+    def split_by_fname_file(self, file: Path | str) -> SplitItems:
+        """Hold out the pictures that a text file names, one a line, by their paths below the path or their names.
+
+        Args:
+            file: its path, or its path below the list's.
+
+        Raises:
+            DataError: there is no such file, or a line names no picture, or a mere name that several have.
+        """
+        source = self.path / file
+        try:
+            lines = source.read_text(encoding="utf-8-sig").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"file must be a text file of picture names; {source} cannot be read: {error}") from error
+        by_name: dict[str, list[int]] = {}
+        for i, item in enumerate(self.items):
+            for name in {_below(self.path, item).as_posix(), item.name}:
+                by_name.setdefault(name, []).append(i)
+        named = [Path(line.strip()).as_posix() for line in lines if line.strip()]
+        unclear = [name for name in named if len(by_name.get(name, ())) != 1]
+        if unclear:
+            raise DataError(
+                f"each line must name one picture; {len(unclear)} of {len(named)} name none or several: "
+                f"{_first(unclear)}. Give paths below {self.path}"
+            )
+        return self.split_by_idx([by_name[name][0] for name in named])
+
+
+def _found(root: Path, endings: tuple[str, ...], recurse: bool) -> tuple[list[Path], int]:
+    found, others = [], 0
+    for folder, below, files in os.walk(root):
+        below[:] = [name for name in below if recurse and not name.startswith(".")]
+        for name in files:
+            if name.startswith("."):
+                continue
+            if name.lower().endswith(endings):
+                found.append(Path(folder, name))
+            else:
+                others += 1
+    return sorted(found), others
+
+
+def _column_name(df: pd.DataFrame, cols: int | str) -> Any:
+    if isinstance(cols, int) and not isinstance(cols, bool) and cols not in df.columns:
+        if not -len(df.columns) <= cols < len(df.columns):
+            raise DataError(f"cols must be the position of a column; there are {len(df.columns)}, {cols} arrived")
+        return df.columns[cols]
+    if [name == cols for name in df.columns].count(True) != 1:
+        raise DataError(f"cols must be the column of names; {cols!r} is not, or not once, one of {list(df.columns)}")
+    return cols
+
+
+def _names(df: pd.DataFrame, cols: int | str) -> list[str]:
+    if not len(df):
+        raise DataError("a table of pictures needs rows; this one has none: check how it was read or filtered")
+    name = _column_name(df, cols)
+    column = df[name]
+    empty = np.flatnonzero(column.isna().to_numpy() | (column.astype(str).str.strip() == "").to_numpy(bool))
+    if len(empty):
+        raise DataError(
+            f"each row must name a picture; {len(empty)} of {len(df)} are missing in {name!r}, the first at position "
+            f"{empty[0]}. Drop these rows: df = df[df[{name!r}].notna()]"
+        )
+    names = column.astype(str).tolist()
+    twice = [value for value, count in Counter(names).items() if count > 1]
+    if twice:
+        raise DataError(
+            f"each picture must have one row; {len(twice)} have several in {name!r}: {_first(twice)}. A copy in both "
+            "parts of a split would flatter the model: join their labels in one row (label_delim=), or "
+            f"df = df.drop_duplicates({name!r})"
+        )
+    return names
+
+
+def _below(root: Path, file: Path) -> Path:
+    return file.relative_to(root) if file.is_relative_to(root) else file
+
+
+def _array(paths: list[Path]) -> NDArray[Any]:
+    array = np.empty(len(paths), object)
+    array[:] = paths
+    return array
+
+
+def _first(things: list[Any]) -> str:
+    more = f" and {len(things) - FEW} more" if len(things) > FEW else ""
+    return ", ".join(str(thing) for thing in things[:FEW]) + more

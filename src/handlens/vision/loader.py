@@ -1,0 +1,231 @@
+"""Batches of pictures, read and transformed by worker processes."""
+
+from __future__ import annotations
+
+import copy
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from handlens.core.items import FEW, Labelled
+from handlens.core.loaders import Batch, batch_sizes
+from handlens.errors import DataError
+from handlens.vision.image import Pixels
+from handlens.vision.pictures import Pictures, prepared
+from handlens.vision.stats import Stats, normalised
+
+
+class PictureLoader:
+    """Batches of pictures: read and transformed by worker processes as bytes, and made numbers on the device.
+
+    Inputs are float32 [B, 3, H, W], normalised by `stats`, channels last in memory. Each picture has random numbers
+    of its own, drawn in this process from torch's (`torch.manual_seed`), so that batches do not depend on the number
+    of workers.
+
+    A picture that can no longer be read does not end an epoch: a warning names it, once. In training another of its
+    batch stands in for it; in order, where rows must keep their places, an empty picture does.
+
+    Args:
+        dataset: pictures `x` with labels `y`.
+        bs: pictures a batch; see `batch_sizes` for the last.
+        shuffle: a new order in each epoch.
+        augmented: new random numbers for the transforms in each epoch; otherwise the same in each.
+        num_workers: processes that read pictures; 0 reads in this one.
+        stats: by which batches are normalised; without, they are 0–1.
+    """
+
+    def __init__(
+        self,
+        dataset: Labelled,
+        *,
+        bs: int,
+        device: torch.device,
+        shuffle: bool = False,
+        augmented: bool = False,
+        num_workers: int = 0,
+        stats: Stats | None = None,
+    ) -> None:
+        if not isinstance(bs, int) or isinstance(bs, bool) or bs < 1:
+            raise DataError(f"bs must be a whole number of pictures, 1 or more; {bs!r} arrived")
+        if not isinstance(num_workers, int) or isinstance(num_workers, bool) or num_workers < 0:
+            raise DataError(f"num_workers must be a whole number of processes, 0 or more; {num_workers!r} arrived")
+        self.dataset = dataset
+        self.bs = bs
+        self.device = device
+        self.shuffle = shuffle
+        self.augmented = augmented
+        self.num_workers = num_workers
+        self.stats = stats
+        self.sizes = batch_sizes(len(dataset), bs)
+        self._loader: Any = None
+        self._named: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def in_order(self) -> PictureLoader:
+        return self.like(self.dataset)
+
+    def here(self) -> PictureLoader:
+        """The same batches, read in this process: for one or two of them."""
+        same = copy.copy(self)
+        same.num_workers, same._loader = 0, None
+        return same
+
+    def like(self, dataset: Labelled, *, augmented: bool = False) -> PictureLoader:
+        """A loader of another dataset with the same settings, in order."""
+        return PictureLoader(
+            dataset,
+            bs=self.bs,
+            device=self.device,
+            augmented=augmented,
+            num_workers=self.num_workers,
+            stats=self.stats,
+        )
+
+    def __iter__(self) -> Iterator[Batch]:
+        targets = self.dataset.y.data
+        for batch in self._batches():
+            self._tell(batch.faults)
+            if batch.pixels is None:
+                raise DataError(batch.error)
+            inputs = normalised(batch.pixels.to(self.device, non_blocking=True), self.stats)
+            yield inputs, targets[batch.rows].to(self.device, non_blocking=True)
+
+    def _batches(self) -> Iterator[_Batch]:
+        if self._loader is None:
+            self._loader = self._make_loader()
+        with warnings.catch_warnings():
+            # Forking beside torch's idle threads is what its loader has always done; the workers use none of them.
+            warnings.filterwarnings("ignore", message=".*multi-threaded, use of fork", category=DeprecationWarning)
+            batches = iter(self._loader)
+        yield from batches
+
+    def _make_loader(self) -> Any:
+        from torch.utils.data import DataLoader
+
+        return DataLoader(
+            _Reader(self.dataset.x, keep_rows=not self.shuffle),  # type: ignore[arg-type]  # it has all that is used
+            sampler=_Draws(self.sizes, shuffle=self.shuffle, augmented=self.augmented),
+            batch_size=None,  # what is drawn at once is a batch already
+            num_workers=self.num_workers,
+            collate_fn=_as_is,
+            persistent_workers=self.num_workers > 0,
+            pin_memory=self.device.type == "cuda",
+            worker_init_fn=_one_thread if self.num_workers else None,
+            # A script without `if __name__ == "__main__"` can only have workers that are forked.
+            multiprocessing_context="fork" if self.num_workers and sys.platform == "linux" else None,
+            # Its own random numbers, so that drawing a seed for the workers leaves torch's alone.
+            generator=torch.Generator(),
+        )
+
+    def _tell(self, faults: list[str]) -> None:
+        for fault in faults:
+            if fault not in self._named:
+                self._named.add(fault)
+                instead = "another one" if self.shuffle else "an empty picture"
+                warnings.warn(f"a picture can no longer be read, and {instead} stands in for it: {fault}", stacklevel=3)
+
+
+def default_workers(n: int) -> int:
+    """How many processes read n pictures: none for few, and where processes cannot be forked; else one a core, to 8.
+
+    A process that is not forked starts by importing all of torch again, and needs a script that allows for it.
+    """
+    if sys.platform != "linux" or n < 256:
+        return 0
+    return min(len(os.sched_getaffinity(0)), 8)
+
+
+class _Batch(NamedTuple):
+    """What a worker hands over: uint8 [B, H, W, 3], the rows of their labels, and what could not be read.
+
+    Errors are told in words, since torch wraps those that a worker raises in its own.
+    """
+
+    pixels: Tensor | None
+    rows: list[int]
+    faults: list[str]
+    error: str = ""
+
+
+class _Reader:
+    """Reads the pictures of a batch where it runs: in a worker, or in the main process."""
+
+    def __init__(self, pictures: Pictures, *, keep_rows: bool) -> None:
+        self.pictures = pictures
+        self.keep_rows = keep_rows
+
+    def __getitem__(self, drawn: list[tuple[int, int]]) -> _Batch:
+        rows = [position for position, _ in drawn]
+        faults: list[str] = []
+        try:
+            read = [self._read(position, seed, faults) for position, seed in drawn]
+            good = [i for i, pixels in enumerate(read) if pixels is not None]
+            if not good:
+                raise DataError(f"none of a batch's pictures can be read: {'; '.join(faults[:FEW])}")
+            for number, i in enumerate(sorted(set(range(len(read))) - set(good))):
+                other = good[number % len(good)]
+                if self.keep_rows:
+                    read[i] = np.full_like(read[other], 128)
+                else:
+                    read[i], rows[i] = read[other], rows[other]
+            return _Batch(self._stacked(rows, read), rows, faults)
+        except DataError as error:
+            return _Batch(None, rows, faults, str(error))
+
+    def _read(self, position: int, seed: int, faults: list[str]) -> Pixels | None:
+        try:
+            picture = self.pictures.opened(position)
+        except DataError as error:
+            faults.append(str(error))
+            return None
+        return prepared(picture, self.pictures.augment, torch.Generator().manual_seed(seed)).pixels
+
+    def _stacked(self, rows: list[int], read: list[Any]) -> Tensor:
+        for row, pixels in zip(rows, read, strict=True):
+            if pixels.shape != read[0].shape:
+                first, other = (
+                    f"{self.pictures.items[i]} {p.shape[0]}×{p.shape[1]}"
+                    for i, p in ((rows[0], read[0]), (row, pixels))
+                )
+                raise DataError(
+                    f"the pictures of a batch must have one size; they have several: {first}, {other}. "
+                    "Give a size: .transform(tfms, size=224)"
+                )
+        return torch.from_numpy(np.stack(read))
+
+
+class _Draws:
+    """The positions of each batch's pictures, each with the seed of its random numbers."""
+
+    def __init__(self, sizes: list[int], *, shuffle: bool, augmented: bool) -> None:
+        self.sizes = sizes
+        self.shuffle = shuffle
+        self.augmented = augmented
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        n = sum(self.sizes)
+        order = torch.randperm(n) if self.shuffle else torch.arange(n)
+        seeds = torch.randint(2**62, (n,)) if self.augmented else torch.zeros(n, dtype=torch.int64)
+        for rows, some in zip(order.split(self.sizes), seeds.split(self.sizes), strict=True):
+            yield list(zip(rows.tolist(), some.tolist(), strict=True))
+
+
+def _as_is(batch: Any) -> Any:
+    return batch
+
+
+def _one_thread(_: int) -> None:
+    import cv2
+
+    cv2.setNumThreads(0)  # the workers share the cores already
