@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pickle
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -35,3 +39,73 @@ class _Bomb:
 def bomb() -> bytes:
     """A pickle that ends the test run when something loads it."""
     return pickle.dumps(_Bomb())
+
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+class Hub(ThreadingHTTPServer):
+    """Serves `content` whatever is asked for, as the hub of pretrained weights does, or fails as `mode` says."""
+
+    daemon_threads = True
+    mode = "serve"
+    content = b""
+    asked = 0
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class Answer(BaseHTTPRequestHandler):
+    server: Hub
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        self.server.asked += 1
+        if self.server.mode == "silent":
+            self._wait()
+            return
+        if self.server.mode == "missing":
+            self.send_error(404)
+            return
+        content = self.server.content
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
+        self.send_header("X-Repo-Commit", COMMIT)
+        self.end_headers()
+        if self.command == "HEAD":
+            return
+        if self.server.mode == "stall":
+            self.wfile.write(content[: len(content) // 2])
+            self.wfile.flush()
+            self._wait()
+            return
+        self.wfile.write(content)
+
+    def _wait(self) -> None:
+        # As long as the other side waits; recv gives b"" when it hangs up.
+        self.connection.recv(1)
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HUB_OFFLINE", "HF_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub-home"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch-home"))
+    with Hub(("127.0.0.1", 0), Answer) as one:
+        thread = threading.Thread(target=one.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        monkeypatch.setenv("HF_ENDPOINT", one.address)
+        yield one
+        one.shutdown()
+        thread.join()

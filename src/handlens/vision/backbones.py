@@ -49,10 +49,10 @@ def new_network(name: str, library: str) -> nn.Module:
         import timm
 
         net: nn.Module = timm.create_model(name, pretrained=False, num_classes=0)
-        return net
-    from torchvision.models import get_model
+    else:
+        from torchvision.models import get_model
 
-    net = get_model(name, weights=None)
+        net = get_model(name, weights=None)
     return net
 
 

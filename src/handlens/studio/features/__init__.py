@@ -75,9 +75,9 @@ def rebuild(config: dict[str, Any], tensors: dict[str, Tensor]) -> Extractor:
 def cached(name: str) -> bool:
     """Whether the weights of a network are on this machine already; asks nothing of the network."""
     if name in REPOSITORIES:
-        from handlens.studio.features.weights import cached_in_hub
+        from handlens.core.weights import cached_in_hub
 
         return cached_in_hub(REPOSITORIES[name]) is not None
-    from handlens.studio.features.backbones import cached_weights
+    from handlens.vision.backbones import cached_weights
 
     return cached_weights(name) is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from handlens.errors import BackboneError, WeightsError
-from handlens.studio.features import weights as files
+from handlens.errors import WeightsError
 from handlens.studio.features.extractor import CELLS, check_batch, layers_of
 from handlens.studio.features.fuse import fused
 from handlens.studio.features.precision import device, half_precision
 from handlens.studio.features.stages import stages_by_hooks
+from handlens.vision.backbones import classifier_of, load_exactly, load_network, new_network
 
 KIND = "backbone"
 MOST_STAGES = 6
@@ -93,146 +92,16 @@ def load_backbone(name: str, *, weights: Path | None, random: bool) -> BackboneE
     """A network by its timm or else torchvision name; see `handlens.studio.features.backbone_extractor`."""
     if random and weights is not None:
         raise WeightsError("random weights and a weights file were both asked for; give one of them")
-    library = _library_of(name)
-    load = _load_timm if library == "timm" else _load_torchvision
-    return load(name, weights, random)
+    found = load_network(name, weights=weights, random=random)
+    return BackboneExtractor(name, found.library, found.net, size=found.size, mean=found.mean, std=found.std)
 
 
 def rebuild_backbone(config: dict[str, Any], tensors: dict[str, Tensor]) -> BackboneExtractor:
     """The extractor that `config()` and `tensors()` came from; asks nothing of the network."""
     name, library = config["name"], config["library"]
-    net = _timm_net(name) if library == "timm" else _torchvision_net(name)
-    _load_exactly(net, tensors, name, "the saved model", loose=())
+    net = new_network(name, library)
+    load_exactly(net, tensors, name, "the saved model")
     return BackboneExtractor(name, library, net, size=config["size"], mean=config["mean"], std=config["std"])
-
-
-def cached_weights(name: str) -> Path | None:
-    """The weights of a network that are already on this machine."""
-    if _library_of(name) == "timm":
-        import timm
-
-        about = timm.get_pretrained_cfg(name)
-        if about is None or not about.hf_hub_id:
-            return None
-        return files.cached_in_hub(about.hf_hub_id)
-    address = _torchvision_weights(name).url
-    return files.cached_from_address(address)
-
-
-# ----------------------------------------------------------------------------------- the two libraries
-
-
-def _library_of(name: str) -> str:
-    import timm
-
-    if ":" not in name and "/" not in name and timm.is_model(name):
-        return "timm"
-    from torchvision.models import list_models
-
-    known = list_models()
-    if name in known:
-        return "torchvision"
-    near = difflib.get_close_matches(name, timm.list_models() + known, n=3)
-    hint = f"did you mean {', '.join(near)}?" if near else "timm.list_models() lists the names"
-    raise BackboneError(f"a network must have the name of one in timm or torchvision; got {name!r}: {hint}")
-
-
-def _timm_net(name: str) -> nn.Module:
-    import timm
-
-    net: nn.Module = timm.create_model(name, pretrained=False, num_classes=0)
-    return net
-
-
-def _load_timm(name: str, weights: Path | None, random: bool) -> BackboneExtractor:
-    import timm
-
-    about = timm.get_pretrained_cfg(name)
-    if weights is None and not random:
-        if about is None or not about.hf_hub_id:
-            raise WeightsError(f"timm has no pretrained weights for {name}; give a weights file")
-        weights = files.from_hub(about.hf_hub_id)
-    net = _timm_net(name)
-    if weights is not None:
-        classifier = about.classifier if about is not None else None
-        loose = (classifier,) if isinstance(classifier, str) else tuple(classifier or ())
-        found = files.read_weights(weights)
-        try:
-            _load_exactly(net, found, name, str(weights), loose=loose)
-        except WeightsError as error:
-            net = _converted(name, found, loose, error)
-    cfg: Any = net.pretrained_cfg
-    return BackboneExtractor(name, "timm", net, size=cfg["input_size"][-1], mean=cfg["mean"], std=cfg["std"])
-
-
-def _converted(name: str, found: dict[str, Tensor], loose: tuple[str, ...], misfit: WeightsError) -> nn.Module:
-    """The network with weights under their first publisher's names, which timm knows how to translate."""
-    import timm
-
-    body = {key: value for key, value in found.items() if not key.startswith(tuple(f"{part}." for part in loose))}
-    # As many classes in the file as in the network, none, makes timm check every other name.
-    overlay = {"state_dict": body, "num_classes": 0, "label_offset": 0}
-    try:
-        net: nn.Module = timm.create_model(name, pretrained=True, num_classes=0, pretrained_cfg_overlay=overlay)
-    except Exception:  # the translations fail in many ways on a file that is none of theirs
-        raise misfit from None
-    return net
-
-
-def _torchvision_net(name: str) -> nn.Module:
-    from torchvision.models import get_model
-
-    net: nn.Module = get_model(name, weights=None)
-    return net
-
-
-def _classifier_of(net: nn.Module) -> str:
-    """The child of a torchvision network that holds its last weights."""
-    last = [key for key, module in net.named_modules() if isinstance(module, nn.Linear | nn.Conv2d)][-1]
-    return str(last).split(".")[0]
-
-
-def _torchvision_weights(name: str) -> Any:
-    from torchvision.models import get_model_weights
-
-    return get_model_weights(name).DEFAULT
-
-
-def _load_torchvision(name: str, weights: Path | None, random: bool) -> BackboneExtractor:
-    about = _torchvision_weights(name)
-    if weights is None and not random:
-        weights = files.from_address(about.url)
-    net = _torchvision_net(name)
-    if weights is not None:
-        _load_exactly(net, files.read_weights(weights), name, str(weights), loose=(_classifier_of(net),))
-    crop = about.transforms()
-    return BackboneExtractor(name, "torchvision", net, size=crop.crop_size[0], mean=crop.mean, std=crop.std)
-
-
-def _load_exactly(net: nn.Module, found: dict[str, Tensor], name: str, origin: str, *, loose: tuple[str, ...]) -> None:
-    """Load weights with the network's names and shapes; those below the names in `loose` may be absent."""
-
-    def free(key: str) -> bool:
-        # The batch counter of a normalisation is not used and older files lack it.
-        return key.endswith("num_batches_tracked") or any(key.startswith(f"{part}.") for part in loose)
-
-    wanted = net.state_dict()
-    missing = [key for key in wanted if key not in found and not free(key)]
-    unexpected = [key for key in found if key not in wanted and not free(key)]
-    shapes = [
-        f"{key} is {list(found[key].shape)} and must be {list(wanted[key].shape)}"
-        for key in wanted
-        if key in found and found[key].shape != wanted[key].shape and not free(key)
-    ]
-    if missing or unexpected or shapes:
-        problems = []
-        for what, keys in (("missing", missing), ("unexpected", unexpected), ("wrong shapes", shapes)):
-            if keys:
-                more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
-                problems.append(f"{what}: {', '.join(keys[:3])}{more}")
-        raise WeightsError(f"{origin} does not fit {name}: {'; '.join(problems)}")
-    fitting = {key: value for key, value in found.items() if key in wanted and value.shape == wanted[key].shape}
-    net.load_state_dict(fitting, strict=False)
 
 
 # ---------------------------------------------------------------------------------------------- stages
@@ -249,7 +118,7 @@ def _stages_of(name: str, library: str, net: nn.Module, sample: Tensor) -> Stage
             return list(answer(batch, indices=indices, intermediates_only=True))
 
         return run
-    without = _classifier_of(net) if library == "torchvision" else ""
+    without = classifier_of(net) if library == "torchvision" else ""
     return stages_by_hooks(name, net, sample, without=without)
 
 

@@ -1,0 +1,186 @@
+"""create_cnn: a learner for pictures, with a pretrained body and a new head, that can be exported and loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from handlens.core.artifact import load_artifact, save_artifact
+from handlens.core.learner import Learner, Prediction
+from handlens.errors import ArtifactError, BackboneError, DownloadError, TrainingError, WeightsError
+from handlens.vision.backbones import TORCHVISION, Network, library_of, load_network
+from handlens.vision.body import create_body
+from handlens.vision.head import create_head
+from handlens.vision.image import Image, open_image
+from handlens.vision.unfold import folded_norms, unfold
+
+if TYPE_CHECKING:
+    from handlens.vision.data import ImageDataBunch
+
+KIND = "vision-learner"
+Arch = str | Callable[..., nn.Module]
+
+ENOUGH = 256
+"""Pictures that statistics of folded norms are taken from."""
+
+
+class VisionLearner(Learner):
+    """A learner for pictures, whose model is a body and a head: `learn.model[0]` and `learn.model[1]`.
+
+    Args:
+        made_as: what the model is made again from: `name`, `library`, `ps`, `bn_final`.
+        options: as in Learner.
+    """
+
+    data: ImageDataBunch
+    model: nn.Sequential
+
+    def __init__(self, data: ImageDataBunch, model: nn.Sequential, *, made_as: dict[str, Any], **options: Any) -> None:
+        # What convolutions work on fastest, on CPUs as on GPUs; the numbers are the same.
+        super().__init__(data, model.to(memory_format=torch.channels_last), **options)  # type: ignore[call-overload]
+        self.made_as = made_as
+
+    def predict(self, item: Image | Tensor | Path | str) -> Prediction:
+        """The label and probabilities of one picture: a file, an Image, or its numbers [3, H, W] in 0–1."""
+        return super().predict(open_image(item) if isinstance(item, (str, Path)) else item)
+
+    def export(self, name: str = "learner") -> Path:
+        """Write all it takes to predict pictures: model, how pictures are made ready, and labels.
+
+        It is a folder of safetensors and JSON below the learner's path; `load_learner` reads it. Raises TrainingError
+        if the model is not the one that `create_cnn` made: one of one's own cannot be made again from numbers alone.
+        """
+        with torch.random.fork_rng():
+            same = repr(_make(_again(self.made_as), self.data.c, self.made_as)[0]) == repr(self.model)
+        if not same:
+            raise TrainingError(
+                "export writes a model as create_cnn makes it; parts of this one were replaced: use learn.save(name), "
+                "and learn.load(name) on a learner that is made the same way"
+            )
+        folder = self.path / name
+        save_artifact(folder, KIND, {"data": self.data.state(), "model": self.made_as}, self.model.state_dict())
+        return folder
+
+    def _about(self) -> dict[str, Any]:
+        return self.data.state()
+
+
+def create_cnn(
+    data: ImageDataBunch,
+    arch: Arch,
+    *,
+    ps: float | Sequence[float] = 0.5,
+    bn_final: bool = False,
+    pretrained: bool = True,
+    weights: Path | str | None = None,
+    seed: int | None = None,
+    **options: Any,
+) -> VisionLearner:
+    """A learner with a convolutional network that was trained on other pictures, and a new head for these.
+
+    Args:
+        data: made by `ImageItemList.…databunch()`.
+        arch: a classifier of torchvision, such as `models.resnet34`, or the name of one in timm.
+        ps: dropout of the head, see `create_head`.
+        bn_final: a batch norm of the scores at the end.
+        pretrained: start with the library's weights, from its cache or downloaded; False starts with random ones.
+        weights: a file of weights to start with instead, .safetensors or .pth; only the classifier may be missing.
+        seed: makes the head's first weights, and random ones, repeatable without touching torch's random numbers.
+        options: as in Learner: metrics, wd, loss_func, precision, callbacks, ….
+
+    The layer groups are the body in two parts, see `create_body`, and the head. A body that has learned is frozen,
+    except for its batch norms: `learn.unfreeze()` lets all of it learn.
+
+    Raises:
+        BackboneError: no network has the name, or it has no map to pool.
+        DownloadError: its weights are not on this machine and cannot be had, which takes no more than 10 seconds.
+        WeightsError: the weights file is damaged or of another network.
+    """
+    if weights is not None and not pretrained:
+        raise WeightsError("weights=… and pretrained=False were both given; give one of them")
+    name, library = _named(arch)
+    with torch.random.fork_rng(enabled=seed is not None):
+        if seed is not None:
+            torch.manual_seed(seed)
+        network = _load(name, library, Path(weights) if weights is not None else None, random=not pretrained)
+        made_as = {"name": name, "library": library, "ps": _plain(ps), "bn_final": bn_final}
+        model, groups = _make(network, data.c, made_as)
+    learn = VisionLearner(data, model, made_as=made_as, layer_groups=groups, **options)
+    if pretrained:
+        if folded_norms(model[0]):
+            unfold(model[0], _some_inputs(data))
+        learn.freeze()
+    return learn
+
+
+def load_learner(folder: Path | str) -> VisionLearner:
+    """What `learn.export()` wrote, ready to predict; runs no code from the files and asks nothing of the network.
+
+    Raises ArtifactError if it is not that, is damaged, or from a newer version.
+    """
+    from handlens.vision.data import ImageDataBunch
+
+    config, tensors = load_artifact(folder, KIND)
+    try:
+        data = ImageDataBunch.from_state(config["data"], path=Path(folder).parent)
+        made_as = config["model"]
+        with torch.random.fork_rng():
+            model, groups = _make(_again(made_as), data.c, made_as)
+        model.load_state_dict(tensors)
+    except (KeyError, TypeError, ValueError, RuntimeError, BackboneError, TrainingError) as error:
+        raise ArtifactError(f"{folder} is damaged or not a saved learner: {error}") from error
+    learn = VisionLearner(data, model, made_as=made_as, layer_groups=groups)
+    learn.model.eval()
+    return learn
+
+
+def _named(arch: Arch) -> tuple[str, str]:
+    """The name of a network and its library."""
+    from torchvision import models
+
+    if isinstance(arch, str):
+        return arch, library_of(arch)
+    name = getattr(arch, "__name__", repr(arch))
+    if name not in models.list_models(module=models) or models.get_model_builder(name) is not arch:
+        raise BackboneError(
+            f"arch must be a classifier of torchvision, such as models.resnet34, or the name of one in timm; got {name}"
+        )
+    return name, TORCHVISION
+
+
+def _load(name: str, library: str, weights: Path | None, *, random: bool) -> Network:
+    try:
+        return load_network(name, library, weights=weights, random=random)
+    except DownloadError as error:
+        raise DownloadError(
+            f"{error}. Two ways on: give a file of the weights, weights=FILE, or start with random ones, "
+            "pretrained=False"
+        ) from error
+
+
+def _again(made_as: dict[str, Any]) -> Network:
+    return load_network(made_as["name"], made_as["library"], weights=None, random=True)
+
+
+def _make(network: Network, classes: int, made_as: dict[str, Any]) -> tuple[nn.Sequential, list[nn.Module]]:
+    """A body and a head, and the layer groups."""
+    body = create_body(network)
+    head = create_head(body.channels, classes, ps=made_as["ps"], bn_final=made_as["bn_final"])
+    return nn.Sequential(body.module, head), [*body.groups, head]
+
+
+def _plain(ps: float | Sequence[float]) -> float | list[float]:
+    return ps if isinstance(ps, (int, float)) else [float(p) for p in ps]
+
+
+def _some_inputs(data: ImageDataBunch) -> Iterator[Tensor]:
+    seen = 0
+    for inputs, _ in data.train_dl:
+        yield inputs
+        seen += len(inputs)
+        if seen >= ENOUGH:
+            return
