@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from handlens.audit.intervals import Floats, wilson
+from handlens.audit.intervals import Floats, normal, wilson
 from handlens.audit.metrics import Estimate
 
 STEPS = 2048
 """Ranks of scores that the variance of the rest is worked out on; its value is exact."""
+
+FEW = 5
+"""Rows of the rarer class at which the expected variance counts as much as the measured one."""
 
 
 class Areas:
@@ -101,12 +104,21 @@ class Areas:
         return found
 
     def _estimate(self, counts: Floats, wins: Floats, variance: Floats) -> Estimate:
-        """Wilson's interval of as many rows as would give a rate the area's variance."""
+        """Wilson's interval of as many rows as would give a rate the area's variance.
+
+        The variance is DeLong's (1988), drawn towards that of Hanley & McNeil (1982) where there are few positive or
+        negative rows: alone, the first is 0 where all pairs are won, and too small for few rows.
+        """
         m, n = counts.T
+        fewest, z = np.minimum(m, n), normal(self.level)
         with np.errstate(divide="ignore", invalid="ignore"):
             value = np.where((m > 0) & (n > 0), wins / (m * n), np.nan)
-            effective = value * (1 - value) / variance
-        fewest = np.minimum(m, n)
-        effective = np.where((variance > 0) & np.isfinite(effective), effective, fewest)
+            inside = (value * fewest + z * z / 2) / (fewest + z * z)
+            pairs = 1 + ((m + n) / 2 - 1) * ((1 - inside) / (2 - inside) + inside / (1 + inside))
+            expected = m * n / pairs
+            measured = value * (1 - value) / variance
+            measured = np.where((variance > 0) & (measured > 0) & np.isfinite(measured), measured, expected)
+            trust = fewest / (fewest + FEW)
+            effective = np.where(fewest > 0, np.exp(trust * np.log(measured) + (1 - trust) * np.log(expected)), np.nan)
         low, high = wilson(value * effective, effective, self.level)
         return Estimate(fewest, value, low, high)

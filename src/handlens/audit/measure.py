@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from handlens.audit.area import Areas
 from handlens.audit.groups import Grouping, Level
-from handlens.audit.intervals import Floats, bootstrap
-from handlens.audit.metrics import NO_NEGATIVE, NO_POSITIVE, Area, Estimate, Mean, Metric, Own, Rate, Rows
+from handlens.audit.intervals import bootstrap
+from handlens.audit.metrics import NO_NEGATIVE, NO_POSITIVE, Area, Estimate, Mean, Metric, Own, Rows, Summed, Sums
 from handlens.errors import AuditError
 
 
@@ -42,42 +42,21 @@ class Measure:
 
     def measure(self, metric: Metric) -> list[Measured]:
         """The metric at each level."""
-        if isinstance(metric, (Rate, Mean)):
-            table, around = self.table(metric)
-            return [self._of_sums(metric, level, table, around) for level in self.levels]
         if isinstance(metric, Area):
             return [self._of_ranks(level) for level in self.levels]
-        return self._of_function(metric)
+        if isinstance(metric, Own):
+            return self._of_function(metric)
+        sums = metric.counts(self.rows, self.grouping.cells, self.grouping.n_cells)
+        return [self._of_sums(metric, level, sums) for level in self.levels]
 
-    def table(self, metric: Rate | Mean) -> tuple[Floats, float]:
-        """The sums over each cell that a metric is made of, and the value that a mean is taken around."""
-        cells, size = self.grouping.cells, self.grouping.n_cells
-        if isinstance(metric, Rate):
-            return self._counts(metric), 0.0
-        values = metric.value(self.rows)
-        bad = ~np.isfinite(values)
-        around = float(values[~bad].mean()) if not bad.all() else 0.0
-        x = np.where(bad, 0.0, values - around)
-        sums = [np.bincount(cells, x**power, size) for power in range(4)]
-        return np.stack([*sums, np.bincount(cells, bad, size)], 1), around
-
-    def _counts(self, rate: Rate) -> Floats:
-        rows, cells, size = self.rows, self.grouping.cells, self.grouping.n_cells
-        hit = rate.hit(rows)
-        among = np.ones(len(hit), bool) if rate.among is None else rate.among(rows)
-        both = np.bincount(cells * 4 + 2 * among + (hit & among), minlength=4 * size).reshape(size, 4)
-        return np.stack([both[:, 3], both[:, 2] + both[:, 3]], 1).astype(np.float64)
-
-    def _of_sums(self, metric: Rate | Mean, level: Level, table: Floats, around: float) -> Measured:
-        sums = level.total(table)
-        found = [
-            metric.estimate(part, self.ci) if isinstance(metric, Rate) else metric.estimate(part, self.ci, around)
-            for part in (sums, table.sum(0) - sums)
-        ]
-        why = [metric.nobody] * len(sums)
+    def _of_sums(self, metric: Summed, level: Level, sums: Sums) -> Measured:
+        groups = level.total(sums.table)
+        rest = sums.table.sum(0) - groups
+        own, others = (metric.estimate(Sums(table, sums.around), self.ci) for table in (groups, rest))
+        why = [metric.nobody] * len(groups)
         if isinstance(metric, Mean):
-            why = [metric.bad if bad else metric.nobody for bad in sums[:, 4] > 0]
-        return Measured(found[0], found[1], why)
+            why = [metric.bad if bad else metric.nobody for bad in groups[:, 4] > 0]
+        return Measured(own, others, why)
 
     def _of_ranks(self, level: Level) -> Measured:
         assert self.rows.score is not None

@@ -1,7 +1,8 @@
 """The metrics of an audit: what each counts, which end of it is better, and when it is undefined.
 
-A rate is one count out of another, a mean is of one number a row; both are sums over rows, so that a table of sums
-over cells gives them for every group. The area under the ROC curve and people's own functions see the rows.
+A rate is one count out of another, a mean is of one number a row, calibration of two: all are sums over rows, so that a
+table of sums over cells gives them for every group. The area under the ROC curve and people's own functions see the
+rows.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from handlens.audit.intervals import Floats, mean_interval, wilson
 
 Better = Literal["lower", "higher", "zero"]
 Truths = NDArray[np.bool_]
+Codes = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,14 @@ class Rows:
     actual: Floats | None = None
     predicted: Floats | None = None
     score: Floats | None = None
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What a metric adds up over each cell or group, [cells, …], and the value that means are taken around."""
+
+    table: Floats
+    around: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -52,9 +62,16 @@ class Rate:
     nobody: str = "no rows"
     ratio: bool = True
 
-    def estimate(self, sums: Floats, level: float) -> Estimate:
-        """From the counts [groups, 2]: hits, and rows that could be."""
-        hits, of = sums[:, 0], sums[:, 1]
+    def counts(self, rows: Rows, cells: Codes, size: int) -> Sums:
+        """Hits, and the rows that could be, of each cell [size, 2]."""
+        hit = self.hit(rows)
+        among = np.ones(len(hit), bool) if self.among is None else self.among(rows)
+        both = np.bincount(cells * 4 + 2 * among + (hit & among), minlength=4 * size).reshape(size, 4)
+        return Sums(np.stack([both[:, 3], both[:, 2] + both[:, 3]], 1).astype(np.float64))
+
+    def estimate(self, sums: Sums, level: float) -> Estimate:
+        """From the sums over groups, [groups, 2]."""
+        hits, of = sums.table.T
         with np.errstate(invalid="ignore"):
             value = np.where(of > 0, hits / of, np.nan)
         low, high = wilson(hits, of, level)
@@ -73,22 +90,66 @@ class Mean:
     nobody: str = "no rows"
     bad: str = ""
 
-    def estimate(self, sums: Floats, level: float, around: float) -> Estimate:
-        """From [groups, 5]: rows, the sums of x, x² and x³ for x the distance from `around`, and rows without x."""
-        n = sums[:, 0]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            first, second, third = (sums[:, k] / n for k in (1, 2, 3))
-        m2 = np.maximum(second - first**2, 0)
-        m2[m2 <= 1e-15 * second] = 0  # what rounding leaves of values that are all the same
-        m3 = third - 3 * first * second + 2 * first**3
-        mean = around + first
-        low, high = mean_interval(n, mean, m2, m3, level)
+    def counts(self, rows: Rows, cells: Codes, size: int) -> Sums:
+        """Rows, their sums of x, x² and x³, and the rows without a number, of each cell [size, 5]."""
+        values = self.value(rows)
+        bad = ~np.isfinite(values)
+        x, around = _centred(np.where(bad, np.nan, values))
+        x[bad] = 0
+        sums = [np.bincount(cells, x**power, size) for power in range(4)]
+        return Sums(np.stack([*sums, np.bincount(cells, bad, size)], 1), around)
+
+    def estimate(self, sums: Sums, level: float) -> Estimate:
+        """From the sums over groups, [groups, 5]."""
+        n = sums.table[:, 0]
+        mean, low, high = _mean(sums, level)
         if self.root:
             mean, low, high = (np.sqrt(np.maximum(x, 0)) for x in (mean, low, high))
         elif self.ratio:
             low = np.maximum(low, 0)
-        unknown = (n == 0) | (sums[:, 4] > 0)
+        unknown = (n == 0) | (sums.table[:, 4] > 0)
         return Estimate(n, *(np.where(unknown, np.nan, x) for x in (mean, low, high)))
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The mean score less the share of positive rows: 0 where the scores of a group are right on average.
+
+    Its interval is put together from those of the two, which lean on each other as score and truth do (Zou & Donner
+    2008 with a correlation): among few rows of which hardly one is positive, that of the differences would be too
+    narrow.
+    """
+
+    name: str = "calibration"
+    better: Better = "zero"
+    ratio: bool = False
+    nobody: str = "no rows"
+
+    def counts(self, rows: Rows, cells: Codes, size: int) -> Sums:
+        """Rows, sums of x, x² and x³ for the score x, positive rows, and their sum of x, of each cell [size, 6]."""
+        assert rows.score is not None
+        assert rows.truth is not None
+        x, around = _centred(rows.score)
+        sums = [np.bincount(cells, x**power, size) for power in range(4)]
+        positive = [np.bincount(cells, weights, size) for weights in (rows.truth, rows.truth * x)]
+        return Sums(np.stack([*sums, *positive], 1), around)
+
+    def estimate(self, sums: Sums, level: float) -> Estimate:
+        """From the sums over groups, [groups, 6]."""
+        n, x, squares, _, hits, of_hits = sums.table.T
+        mean, low, high = _mean(sums, level)
+        rate_low, rate_high = wilson(hits, n, level)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rate, first = hits / n, x / n
+            together = of_hits / n - first * rate
+            apart = np.sqrt(np.maximum(squares / n - first**2, 0) * rate * (1 - rate))
+            lean = np.clip(np.where(apart > 1e-12, together / apart, 0), -1, 1)
+        value = mean - rate
+        reach = [
+            np.sqrt(np.maximum(a**2 + b**2 - 2 * lean * a * b, 0))
+            for a, b in ((mean - low, rate_high - rate), (high - mean, rate - rate_low))
+        ]
+        return Estimate(n, value, value - reach[0], value + reach[1])
 
 
 @dataclass(frozen=True)
@@ -110,7 +171,25 @@ class Own:
     ratio: bool = False
 
 
-Metric = Rate | Mean | Area | Own
+Summed = Rate | Mean | Calibration
+Metric = Summed | Area | Own
+
+
+def _centred(values: Floats) -> tuple[Floats, float]:
+    """The distances from the mean, whose powers add up exactly enough, and the mean; nan is left out of it."""
+    around = float(np.nanmean(values)) if not np.isnan(values).all() else 0.0
+    return values - around, around
+
+
+def _mean(sums: Sums, level: float) -> tuple[Floats, Floats, Floats]:
+    """The mean and its interval, from rows and the sums of x, x² and x³."""
+    n = sums.table[:, 0]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        first, second, third = (sums.table[:, k] / n for k in (1, 2, 3))
+    m2 = np.maximum(second - first**2, 0)
+    m2[m2 <= 1e-15 * second] = 0  # what rounding leaves of values that are all the same
+    mean = sums.around + first
+    return mean, *mean_interval(n, mean, m2, third - 3 * first * second + 2 * first**3, level)
 
 
 def _squared_share(rows: Rows) -> Floats:
@@ -143,11 +222,6 @@ def _predicted(rows: Rows) -> Floats:
     return rows.predicted
 
 
-def _score(rows: Rows) -> Floats:
-    assert rows.score is not None
-    return rows.score
-
-
 NO_POSITIVE, NO_NEGATIVE, NONE_PICKED = "no positive rows", "no negative rows", "no rows predicted positive"
 
 KNOWN: dict[str, Metric] = {
@@ -161,7 +235,7 @@ KNOWN: dict[str, Metric] = {
         Rate("precision", "higher", _truth, _picked, NONE_PICKED),
         Rate("selection_rate", "higher", _picked),
         Area(),
-        Mean("calibration", "zero", lambda r: _score(r) - _truth(r), ratio=False),
+        Calibration(),
         Mean("mean_error", "zero", lambda r: _predicted(r) - _actual(r), ratio=False),
         Mean("mae", "lower", lambda r: np.abs(_predicted(r) - _actual(r))),
         Mean("rmse", "lower", lambda r: (_predicted(r) - _actual(r)) ** 2, root=True),
