@@ -10,10 +10,24 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from handlens.audit import chance
 from handlens.audit.area import Areas
 from handlens.audit.groups import Grouping, Level
-from handlens.audit.intervals import bootstrap
-from handlens.audit.metrics import NO_NEGATIVE, NO_POSITIVE, Area, Estimate, Mean, Metric, Own, Rows, Summed, Sums
+from handlens.audit.intervals import Floats, bootstrap
+from handlens.audit.metrics import (
+    NO_NEGATIVE,
+    NO_POSITIVE,
+    Area,
+    Calibration,
+    Estimate,
+    Mean,
+    Metric,
+    Own,
+    Rate,
+    Rows,
+    Summed,
+    Sums,
+)
 from handlens.errors import AuditError
 
 
@@ -48,6 +62,21 @@ class Measure:
             return self._of_function(metric)
         sums = metric.counts(self.rows, self.grouping.cells, self.grouping.n_cells)
         return [self._of_sums(metric, level, sums) for level in self.levels]
+
+    def chance(self, metric: Metric, measured: list[Measured]) -> list[Floats]:
+        """The p of each group of each level but the first, which is everyone, corrected for all these groups."""
+        rng, levels = np.random.default_rng(self.seed), self.levels[1:]
+        cells = self.grouping.cells
+        if isinstance(metric, Rate):
+            table = metric.counts(self.rows, cells, self.grouping.n_cells).table
+            return chance.of_rates(table, levels, draws=self.draws, rng=rng)
+        if isinstance(metric, (Mean, Calibration)):
+            values = metric.value(self.rows)
+            known = np.isfinite(values)
+            found = chance.of_means(values[known], cells[known], levels, draws=self.draws, rng=rng)
+        else:
+            found = chance.of_intervals([m.groups for m in measured[1:]], [m.rest for m in measured[1:]], self.ci)
+        return [np.where(np.isnan(m.groups.value), np.nan, p) for m, p in zip(measured[1:], found, strict=True)]
 
     def _of_sums(self, metric: Summed, level: Level, sums: Sums) -> Measured:
         groups = level.total(sums.table)

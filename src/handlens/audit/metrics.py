@@ -125,13 +125,15 @@ class Calibration:
     ratio: bool = False
     nobody: str = "no rows"
 
+    def value(self, rows: Rows) -> Floats:
+        """What each row is off by."""
+        return np.asarray(_score(rows) - _truth(rows), np.float64)
+
     def counts(self, rows: Rows, cells: Codes, size: int) -> Sums:
         """Rows, sums of x, x² and x³ for the score x, positive rows, and their sum of x, of each cell [size, 6]."""
-        assert rows.score is not None
-        assert rows.truth is not None
-        x, around = _centred(rows.score)
+        x, around = _centred(_score(rows))
         sums = [np.bincount(cells, x**power, size) for power in range(4)]
-        positive = [np.bincount(cells, weights, size) for weights in (rows.truth, rows.truth * x)]
+        positive = [np.bincount(cells, weights, size) for weights in (_truth(rows), _truth(rows) * x)]
         return Sums(np.stack([*sums, *positive], 1), around)
 
     def estimate(self, sums: Sums, level: float) -> Estimate:
@@ -222,6 +224,11 @@ def _predicted(rows: Rows) -> Floats:
     return rows.predicted
 
 
+def _score(rows: Rows) -> Floats:
+    assert rows.score is not None
+    return rows.score
+
+
 NO_POSITIVE, NO_NEGATIVE, NONE_PICKED = "no positive rows", "no negative rows", "no rows predicted positive"
 
 KNOWN: dict[str, Metric] = {
@@ -247,3 +254,6 @@ ALWAYS = ("error", "accuracy")
 OF_POSITIVE = ("tpr", "fpr", "fnr", "precision", "selection_rate")
 OF_SCORE = ("auc", "calibration")
 OF_NUMBERS = ("mean_error", "mae", "rmse", "rmspe")
+
+SAME_TEST = {"accuracy": "error", "fnr": "tpr"}
+"""Metrics that are 1 less another one, so that a gap in one is a gap in the other."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,10 @@ import pandas as pd
 
 from handlens.audit.arrays import check_complete, check_length, column, numbers
 from handlens.audit.asked import are_numbers, asked_metrics, rows_of_classes
-from handlens.audit.compare import compared
+from handlens.audit.compare import OVERALL, compared
 from handlens.audit.groups import Level, make_groups
 from handlens.audit.measure import Measure, Measured
-from handlens.audit.metrics import KNOWN, OF_NUMBERS, Metric, Rows
+from handlens.audit.metrics import KNOWN, OF_NUMBERS, SAME_TEST, Metric, Rows
 from handlens.errors import AuditError
 
 EVERYONE = "all"
@@ -108,7 +109,7 @@ class Subgroups:
         small: int,
     ) -> None:
         self.positive, self.small = positive, small
-        self._metrics, self._audit = metrics, audit
+        self._metrics, self._audit, self._measured = metrics, audit, measured
         sizes = np.bincount(audit.grouping.cells, minlength=audit.grouping.n_cells).astype(np.float64)
         parts = []
         for k, level in enumerate(audit.levels):
@@ -119,6 +120,28 @@ class Subgroups:
             order = np.arange(len(metrics) * len(level.labels)).reshape(len(metrics), -1).T.ravel()
             parts.append(pd.concat(of_level, ignore_index=True).iloc[order])
         self.frame = pd.concat(parts, ignore_index=True)
+
+    @cached_property
+    def chance(self) -> pd.DataFrame:
+        """Whether chance alone could explain how each group differs from the rest: a row a group and metric.
+
+        `p` is how often a model that is equally good for all would show a gap as large, in any group and any metric
+        of this audit; below 0.05 it is worth a cause. It is nan where there is nothing to compare. Worked out when it
+        is first asked for.
+        """
+        tests = len({SAME_TEST.get(metric.name, metric.name) for metric in self._metrics})
+        levels = self._audit.levels[1:]
+        parts = []
+        for metric in self._metrics:
+            p = self._audit.chance(metric, self._measured[metric.name])
+            for k, level in enumerate(levels):
+                corrected = np.minimum(p[k] * tests, 1)
+                parts.append(
+                    pd.DataFrame({"by": level.by, "group": level.labels, "metric": metric.name, "p": corrected})
+                )
+        keys = ["by", "group", "metric"]
+        of_groups = self.frame.loc[self.frame["by"] != OVERALL, [*keys, "minus_rest"]]
+        return of_groups.merge(pd.concat(parts), on=keys, how="left", validate="one_to_one")
 
     def worst(self, metric: str) -> pd.DataFrame:
         """The worst group of each attribute and intersection by this metric, a row each of `frame`."""
