@@ -1,7 +1,7 @@
 // The page "Kernel": a 3×3 window over a picture, its nine products, and all their sums beside it.
 
 import type { ComponentChildren, JSX } from 'preact'
-import { useEffect } from 'preact/hooks'
+import { useEffect, useId } from 'preact/hooks'
 import { number } from '../format'
 import { CHANNELS } from '../kernel/address'
 import type { Padding } from '../kernel/convolve'
@@ -138,13 +138,14 @@ interface ChoiceProps {
 }
 
 function Choice({ name, value, onChange, children }: ChoiceProps): JSX.Element {
+  const id = useId()
   return (
-    <label>
-      {name}
-      <select value={value} onChange={(event) => onChange(event.currentTarget.value)}>
+    <div>
+      <label for={id}>{name}</label>
+      <select id={id} value={value} onChange={(event) => onChange(event.currentTarget.value)}>
         {children}
       </select>
-    </label>
+    </div>
   )
 }
 
