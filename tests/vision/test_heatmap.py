@@ -16,7 +16,8 @@ from torch.nn import functional as F
 
 from handlens.core.labels import Category
 from handlens.errors import DataError, LayerError
-from handlens.vision.heatmap import METHODS, HeatMap, heatmap, heatmaps, last_layer_with_places
+from handlens.vision.heatmap import METHODS, HeatMap, heatmap, heatmaps
+from handlens.vision.places import last_layer_with_places
 
 X = torch.tensor([[[1.0, 2], [3, 4]]])  # one channel, 2 × 2
 

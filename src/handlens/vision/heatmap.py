@@ -12,11 +12,10 @@ A layer's activations are A [B, K, h, w] and g = ∂score/∂A the gradients of 
 
 from __future__ import annotations
 
-import contextlib
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -25,12 +24,21 @@ from torch.nn import functional as F
 
 from handlens.core.labels import Category
 from handlens.errors import DataError, LayerError
+from handlens.vision.places import (
+    check_pictures,
+    evaluating,
+    given,
+    last_layer_with_places,
+    layer_of,
+    name_of,
+    planes,
+    to_device_of,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from handlens.core.learner import Learner
-    from handlens.vision.data import ImageDataBunch
 
 ALPHA = 0.6
 COLOURS = "magma"
@@ -103,8 +111,8 @@ def heatmap(
         image: a learner's picture, such as `open_image(file)`; for a bare model the tensor [3, H, W] that it takes.
         cat: the class: its position, its name, or what `learn.predict` and a dataset give; the most probable unless
             given.
-        layer: the layer to look at, or its name such as "0.layer3"; unless given `learn.model[0]`, the body, and in
-            a bare model that has no such parts the last layer that keeps places.
+        layer: the layer to look at, or its name such as "0.layer3"; unless given `learn.model[0]`, the body, and of
+            a bare model the last layer that keeps places, for which the model runs once more.
         method: "activations", "cam", "gradcam", "gradcam++" or "layercam"; see the top of this module.
 
     Raises:
@@ -112,19 +120,12 @@ def heatmap(
         LayerError: there is no such method, the layer did not run or keeps no places, or "cam" was asked of a
             network that has more than a pooling and a linear layer behind the layer.
     """
-    if isinstance(learn, nn.Module):
-        model, names = learn, None
-        inputs = _batch_of_one(image)
-        picture = _in_range(inputs[0].float())
-    else:
-        model, names = learn.model, learn.data.classes
-        data = _data_of(learn)
-        inputs, _ = data.one_item(image)
-        picture = data.denorm(inputs)[0]
+    model, inputs, picture, names = given(learn, image)
+    if layer is None and not isinstance(learn, nn.Module) and isinstance(model, nn.Sequential):
+        layer = model[0]  # the body; the head follows
     position = None if cat is None else _position(cat, names)
     maps, cats = heatmaps(model, inputs, None if position is None else [position], layer=layer, method=method)
-    label = names[cats[0]] if names is not None else None
-    return HeatMap(maps[0], picture.detach().float().cpu(), cats[0], label, method)
+    return HeatMap(maps[0], picture, cats[0], None if names is None else names[cats[0]], method)
 
 
 def heatmaps(
@@ -144,13 +145,13 @@ def heatmaps(
     """
     if method not in METHODS:
         raise LayerError(f"method must be one of {', '.join(METHODS)}; {method!r} arrived")
-    batch = _pictures(batch)
+    check_pictures(batch)
     # Inference mode cannot be left from inside by turning gradients on; and what was made in it needs a copy.
-    with torch.inference_mode(False), _evaluating(model), torch.no_grad():
+    with torch.inference_mode(False), evaluating(model), torch.no_grad():
         if batch.is_inference():
             batch = batch.clone()
-        batch = _to_device_of(model, batch)
-        where = _layer(model, layer, batch)
+        batch = to_device_of(model, batch)
+        where = last_layer_with_places(model, batch) if layer is None else layer_of(model, layer)
         look = _Look(model, where, batch)
         chosen = _chosen(look.outputs, cats)
         maps = METHODS[method](look, chosen)
@@ -161,9 +162,8 @@ class _Look:
     """One run of a model, with the graph from one layer on and no sooner: all that the maps need."""
 
     def __init__(self, model: nn.Module, layer: nn.Module, batch: Tensor) -> None:
-        self.layer = layer
         self.size = (int(batch.shape[-2]), int(batch.shape[-1]))
-        self.name = next((name for name, module in model.named_modules() if module is layer), "") or "the model"
+        self.name = name_of(model, layer)
         self._start: Tensor | None = None
         self.linear: nn.Linear | None = None
         handles = [layer.register_forward_hook(self._restart)]
@@ -175,16 +175,16 @@ class _Look:
                 handle.remove()
         if self._start is None:
             raise LayerError(
-                f"the layer {self._named()} did not run when the model did; choose one that it uses: "
+                f"the layer {self.name} did not run when the model did; choose one that it uses: "
                 "learn.summary() lists them"
             )
 
     def _restart(self, _module: nn.Module, _inputs: Any, output: Any) -> Tensor:
-        if not isinstance(output, Tensor) or not output.is_floating_point() or _planes(output, self.size) is None:
+        if not isinstance(output, Tensor) or not output.is_floating_point() or planes(output, self.size) is None:
             given = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
             raise LayerError(
                 f"a heat map needs a layer that keeps places, with an output [B, channels, h, w] such as that of a "
-                f"convolution; {self._named()} gives {given}. Choose an earlier one: learn.summary() lists the shapes"
+                f"convolution; {self.name} gives {given}. Choose an earlier one: learn.summary() lists the shapes"
             )
         self._start = output.detach().requires_grad_()
         torch.set_grad_enabled(True)  # until the no_grad around the whole run ends
@@ -195,16 +195,13 @@ class _Look:
         assert isinstance(module, nn.Linear)
         self.linear = module
 
-    def _named(self) -> str:
-        return f"{self.name} ({type(self.layer).__name__})"
-
     @property
     def activations(self) -> Tensor:
         """[B, K, h, w]."""
         assert self._start is not None
-        planes = _planes(self._start.detach(), self.size)
-        assert planes is not None
-        return planes.float()
+        found = planes(self._start.detach(), self.size)
+        assert found is not None
+        return found.float()
 
     def gradients(self, cats: list[int]) -> Tensor:
         """Of each picture's score for its class, at the activations: [B, K, h, w]."""
@@ -213,15 +210,15 @@ class _Look:
         if self.outputs.requires_grad:
             score = self.outputs[range(len(cats)), cats].sum()
             (found,) = torch.autograd.grad(score, self._start, allow_unused=True)
-        planes = None if found is None else _planes(found, self.size)
-        if planes is None:
-            raise LayerError(f"the scores do not depend on {self._named()}; choose a layer on the way to them")
-        if self._start.ndim == 3 and not planes.any():
+        maps = None if found is None else planes(found, self.size)
+        if maps is None:
+            raise LayerError(f"the scores do not depend on {self.name}; choose a layer on the way to them")
+        if self._start.ndim == 3 and not maps.any():
             raise LayerError(
-                f"the scores do not depend on the patches that {self._named()} puts out, only on its class token; "
+                f"the scores do not depend on the patches that {self.name} puts out, only on its class token; "
                 "choose an earlier layer, such as the norm at the start of the last block"
             )
-        return planes.float()
+        return maps.float()
 
 
 def _activations(look: _Look, _cats: list[int]) -> Tensor:
@@ -232,7 +229,7 @@ def _cam(look: _Look, cats: list[int]) -> Tensor:
     activations, linear = look.activations, look.linear
     if linear is None or not _pooled_and_linear(activations, linear, look.outputs.detach().float()):
         raise LayerError(
-            f"cam needs nothing but an average pooling and one linear layer behind {look._named()}; this model "
+            f"cam needs nothing but an average pooling and one linear layer behind {look.name}; this model "
             'works its scores out otherwise. Use method="gradcam", which is the same there and fits any model'
         )
     return torch.einsum("bk,bkhw->bhw", linear.weight.detach().float()[cats], activations)
@@ -274,78 +271,6 @@ def _pooled_and_linear(activations: Tensor, linear: nn.Linear, scores: Tensor) -
     return torch.allclose(expected, scores, rtol=1e-3, atol=1e-3 * float(scores.abs().max()))
 
 
-def _planes(output: Tensor, size: tuple[int, int]) -> Tensor | None:
-    """A layer's output as [B, K, h, w], or None if it has no places; `size` is that of the pictures.
-
-    Takes [B, K, h, w], [B, h, w, K] and the tokens [B, extra + h·w, K] of a transformer.
-    """
-    if output.ndim == 4:
-        last = _alike(output.shape[1:3], size) and not _alike(output.shape[2:4], size)
-        planes = output.permute(0, 3, 1, 2) if last else output
-        return planes if planes.shape[2] * planes.shape[3] > 1 else None
-    if output.ndim == 3:
-        for extra in range(9):  # class, distillation and register tokens come before those of the places
-            grid = _grid(output.shape[1] - extra, size)
-            if grid:
-                return output[:, extra:].transpose(1, 2).unflatten(2, grid)
-    return None
-
-
-def _alike(grid: Sequence[int], size: tuple[int, int]) -> bool:
-    """Whether a grid has the shape of a picture, but for a row or column that rounding took."""
-    return abs(grid[0] * size[1] - grid[1] * size[0]) <= max(size)
-
-
-def _grid(places: int, size: tuple[int, int]) -> tuple[int, int] | None:
-    """The rows and columns of square patches that cut a picture into so many places."""
-    for side in range(1, min(size) + 1):
-        rows, columns = size[0] // side, size[1] // side
-        if rows * columns == places and places > 1 and not size[0] % side and not size[1] % side:
-            return rows, columns
-    return None
-
-
-def _layer(model: nn.Module, layer: nn.Module | str | None, batch: Tensor) -> nn.Module:
-    """The layer that was asked for, or the one looked at unless one is."""
-    if isinstance(layer, nn.Module):
-        if not any(module is layer for module in model.modules()):
-            raise LayerError(f"layer must be a part of the model; a {type(layer).__name__} that is none arrived")
-        return layer
-    if layer is not None:
-        try:
-            return model.get_submodule(layer)
-        except AttributeError as error:
-            parts = ", ".join(name for name, _ in model.named_children())
-            raise LayerError(f"layer must name a part of the model; {layer!r} is none. Its parts: {parts}") from error
-    if isinstance(model, nn.Sequential) and len(model) == 2:
-        return model[0]  # body and head
-    return last_layer_with_places(model, batch)
-
-
-def last_layer_with_places(model: nn.Module, batch: Tensor) -> nn.Module:
-    """The last layer whose output keeps places (h·w > 1) when the model runs; the outermost of several at the end.
-
-    It runs the model once; name the layer to save the time. Raises LayerError if there is none.
-    """
-    found: list[nn.Module] = []
-    size = (int(batch.shape[-2]), int(batch.shape[-1]))
-
-    def note(module: nn.Module, _inputs: Any, output: Any) -> None:
-        if isinstance(output, Tensor) and output.is_floating_point() and _planes(output, size) is not None:
-            found.append(module)
-
-    handles = [module.register_forward_hook(note) for module in model.modules() if module is not model]
-    try:
-        with torch.no_grad():
-            model(batch)
-    finally:
-        for handle in handles:
-            handle.remove()
-    if not found:
-        raise LayerError(f"a heat map needs a layer that keeps places; this {type(model).__name__} has none")
-    return found[-1]
-
-
 def _scores(outputs: Any) -> Tensor:
     if not isinstance(outputs, Tensor) or outputs.ndim != 2:
         given = list(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
@@ -377,55 +302,3 @@ def _position(cat: Any, names: Sequence[Any] | None) -> int:
     except TypeError as error:
         known = "none: give its position" if names is None else ", ".join(map(str, names[:10]))
         raise DataError(f"cat must be a class; {cat!r} is none. The names known here: {known}") from error
-
-
-def _data_of(learn: Learner) -> ImageDataBunch:
-    data = learn.data
-    if not hasattr(data, "denorm"):
-        raise DataError(f"a heat map is of a picture; this learner's data are a {type(data).__name__}")
-    return cast("ImageDataBunch", data)
-
-
-def _batch_of_one(image: Any) -> Tensor:
-    tensor = image if isinstance(image, Tensor) else getattr(image, "data", None)
-    if isinstance(tensor, Tensor) and tensor.ndim == 3:
-        tensor = tensor[None]
-    if not isinstance(tensor, Tensor) or tensor.ndim != 4 or len(tensor) != 1:
-        given = list(tensor.shape) if isinstance(tensor, Tensor) else type(image).__name__
-        raise DataError(f"a model without a learner takes one picture as a tensor [3, H, W]; {given} arrived")
-    return tensor
-
-
-def _pictures(batch: Tensor) -> Tensor:
-    if batch.ndim != 4 or not batch.is_floating_point() or not len(batch):
-        raise DataError(f"pictures must be a float tensor [B, 3, H, W]; {batch.dtype} {list(batch.shape)} arrived")
-    return batch
-
-
-def _in_range(picture: Tensor) -> Tensor:
-    """A picture to look at: as it is if its numbers are from 0 to 1, otherwise stretched to that."""
-    picture = picture.detach()
-    if picture.shape[0] == 1:
-        picture = picture.expand(3, -1, -1)
-    least, most = picture.min(), picture.max()
-    if least >= 0 and most <= 1:
-        return picture
-    return (picture - least) / (most - least).clamp_min(1e-12)
-
-
-def _to_device_of(model: nn.Module, batch: Tensor) -> Tensor:
-    first = next(model.parameters(), None)
-    return batch if first is None else batch.to(first.device)
-
-
-@contextlib.contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """The model as it predicts; afterwards each part is back in its own mode."""
-    training = [module for module in model.modules() if module.training]
-    for module in training:
-        module.training = False
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True

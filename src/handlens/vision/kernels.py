@@ -197,7 +197,7 @@ def show_positions(
 ) -> Axes:
     """Draw where a kernel is laid on a small picture: its pixels numbered, the padding around them, each position.
 
-    A dot marks the middle of each position; the first is outlined, and the next ones to its right and below. A cell of
+    A ring marks the middle of each position; the first is outlined, and the next ones to its right and below. A cell of
     the padding shows 0, or the number of the pixel that it mirrors.
     """
     from matplotlib import pyplot as plt
@@ -225,7 +225,7 @@ def show_positions(
     kh, kw = kernel.shape[-2:]
     down, across = torch.arange(rows) * stride, torch.arange(columns) * stride
     middles = torch.cartesian_prod(down + kh / 2, across + kw / 2)
-    ax.scatter(middles[:, 1], middles[:, 0], s=14, color="tab:red", zorder=3)
+    ax.scatter(middles[:, 1], middles[:, 0], s=130, facecolors="none", edgecolors="tab:red", zorder=3)
     for place, (row, column) in enumerate(((0, 0), (0, 1), (1, 0))):
         if row < rows and column < columns:
             shift = 0.06 * place  # so that none hides another's outline

@@ -1,0 +1,117 @@
+"""Interpretation: where a model is wrong, and how: confusion matrix, most confused classes, largest losses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from handlens.core.labels import CategoryList
+from handlens.core.learner import Learner
+from handlens.errors import DataError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+class Confusion(NamedTuple):
+    """A class, what it was taken for, and how often."""
+
+    actual: Any
+    predicted: Any
+    times: int
+
+
+class Interpretation:
+    """What a model makes of labelled data, item by item; made by `from_learner`.
+
+    Attributes:
+        learn: the learner.
+        dataset: the items, in the order of what follows.
+        preds: predictions as `learn.get_preds` gives them.
+        targets: the encoded labels.
+        losses: [N], the loss of each item by itself.
+    """
+
+    def __init__(self, learn: Learner, dataset: Any, outputs: Tensor, targets: Tensor) -> None:
+        self.learn = learn
+        self.dataset = dataset
+        self.targets = targets
+        self.preds = learn.data.y.activate(outputs)
+        # One by one, because a loss function gives the mean over what it is given, whichever function it is.
+        pairs = zip(outputs.split(1), targets.split(1), strict=True)
+        self.losses = torch.stack([learn.loss_func(output, target).detach() for output, target in pairs]).float()
+        if self.losses.isnan().all():
+            raise DataError("interpretation compares predictions with labels; these items have none")
+
+    @classmethod
+    def from_learner(cls, learn: Learner, ds_type: str = "valid") -> Self:
+        """Run the learner's model over its "valid" or "train" data; raises DataError if they have no labelled items."""
+        dl = learn._filled(learn.data.dl(ds_type).in_order())
+        outputs, targets, _ = learn._run_over(dl)
+        return cls(learn, dl.dataset, outputs, targets)
+
+    @property
+    def predicted(self) -> Tensor:
+        """The encoded label that each prediction speaks for."""
+        return self.learn.data.y.decide(self.preds)
+
+    def top_losses(self, k: int | None = None) -> tuple[Tensor, Tensor]:
+        """The k largest losses (all unless given), largest first, and the positions of their items in `dataset`."""
+        k = len(self.losses) if k is None else min(k, len(self.losses))
+        top = self.losses.topk(k)
+        return top.values, top.indices
+
+    def confusion_matrix(self) -> NDArray[np.int64]:
+        """How often each class (row) was taken for each (column), [classes, classes].
+
+        Raises DataError if items have not one class each.
+        """
+        c = len(self._classes())
+        pairs = self.targets * c + self.predicted
+        return pairs.bincount(minlength=c * c).view(c, c).numpy()
+
+    def most_confused(self, min_val: int = 1) -> list[Confusion]:
+        """The pairs of classes taken for one another at least `min_val` times, most often first."""
+        classes, matrix = self._classes(), self.confusion_matrix()
+        np.fill_diagonal(matrix, 0)
+        found = [
+            Confusion(classes[i], classes[j], int(matrix[i, j])) for i, j in np.argwhere(matrix >= max(min_val, 1))
+        ]
+        return sorted(found, key=lambda pair: -pair.times)
+
+    def plot_confusion_matrix(self, *, normalize: bool = False, ax: Axes | None = None) -> Axes:
+        """Draw the confusion matrix; with `normalize` as shares of each actual class."""
+        from matplotlib import pyplot as plt
+
+        classes, matrix = self._classes(), self.confusion_matrix()
+        shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
+        if ax is None:
+            side = max(3.5, 0.45 * len(classes) + 1.5)
+            _, ax = plt.subplots(figsize=(side, side), layout="constrained")
+        ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)  # by share, so that a rare class's errors show as well
+        for i in range(len(classes)):
+            for j in range(len(classes)):
+                if matrix[i, j]:
+                    text = f"{shares[i, j]:.2f}" if normalize else f"{matrix[i, j]}"
+                    colour = "white" if shares[i, j] > 0.5 else "black"
+                    ax.text(j, i, text, ha="center", va="center", color=colour, fontsize="small")
+        ax.set_xticks(range(len(classes)), [str(name) for name in classes], rotation=90)
+        ax.set_yticks(range(len(classes)), [str(name) for name in classes])
+        ax.set_xlabel("predicted")
+        ax.set_ylabel("actual")
+        return ax
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__} of {len(self.losses):,} items, mean loss {float(self.losses.mean()):.4f}"
+
+    def _classes(self) -> list[Any]:
+        y = self.learn.data.y
+        if not isinstance(y, CategoryList) or y.classes is None:
+            raise DataError(
+                f"a confusion matrix needs one class an item; the labels are a {type(y).__name__}: use top_losses()"
+            )
+        return y.classes

@@ -1,0 +1,60 @@
+"""Interpretation of pictures: the largest losses, each with its heat map."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import nn
+
+from handlens.core import interpret
+from handlens.core.labels import CategoryList
+from handlens.vision.heatmap import heatmap as heatmap_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class Interpretation(interpret.Interpretation):
+    """What a model makes of labelled pictures; made by `Interpretation.from_learner(learn)`."""
+
+    def plot_top_losses(
+        self,
+        k: int,
+        *,
+        heatmap: bool = True,
+        layer: nn.Module | str | None = None,
+        method: str = "gradcam",
+        figsize: tuple[float, float] | None = None,
+    ) -> Figure:
+        """Draw the k pictures with the largest losses: predicted / actual / loss / probability of the actual class.
+
+        Args:
+            heatmap: draw over each what spoke for the predicted class; see `handlens.vision.heatmap`.
+            layer, method: as there.
+        """
+        from matplotlib import pyplot as plt
+
+        losses, positions = self.top_losses(k)
+        columns = min(len(losses), max(1, round(len(losses) ** 0.5)))
+        rows = -(-len(losses) // columns)
+        figure, axes = plt.subplots(
+            rows, columns, figsize=figsize or (3.2 * columns, 3.4 * rows), squeeze=False, layout="constrained"
+        )
+        for ax in axes.flat:
+            ax.set_axis_off()
+        y = self.learn.data.y
+        names = y.decode(self.predicted[positions])
+        for ax, loss, position, name in zip(axes.flat, losses.tolist(), positions.tolist(), names, strict=False):
+            picture, actual = self.dataset[position]
+            title = f"{name} / {actual} / {loss:.2f}"
+            one_class = isinstance(y, CategoryList)
+            if one_class:
+                title += f" / {float(self.preds[position, self.targets[position]]):.2f}"
+            if heatmap:
+                cat = name if one_class else None
+                heatmap_of(self.learn, picture, cat=cat, layer=layer, method=method).show(ax)
+            else:
+                picture.show(ax)
+            ax.set_title(title, fontsize="small")
+        figure.suptitle("predicted / actual / loss" + (" / probability" if isinstance(y, CategoryList) else ""))
+        return figure

@@ -1,0 +1,163 @@
+"""Looking into a model: what it is given, the layer that is looked at, and that layer's output as a map of places."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+
+from handlens.errors import DataError, LayerError
+
+if TYPE_CHECKING:
+    from handlens.core.learner import Learner
+    from handlens.vision.data import ImageDataBunch
+
+
+class Given(NamedTuple):
+    """A model, and one picture as the model takes it and as a person sees it."""
+
+    model: nn.Module
+    inputs: Tensor
+    """[1, 3, H, W]."""
+    picture: Tensor
+    """[3, H, W] in 0–1, on the CPU."""
+    classes: list[Any] | None
+
+
+def given(learn: Learner | nn.Module, image: Any) -> Given:
+    """A learner's model and a picture that its data make ready; or a bare model and the tensor that it takes."""
+    if isinstance(learn, nn.Module):
+        inputs = _batch_of_one(image)
+        return Given(learn, inputs, _in_range(inputs[0].detach().float().cpu()), None)
+    data = _data_of(learn)
+    inputs, _ = data.one_item(image)
+    return Given(learn.model, inputs, data.denorm(inputs)[0], data.classes)
+
+
+def layer_of(model: nn.Module, layer: nn.Module | str) -> nn.Module:
+    """The layer that was asked for, itself or by its name; raises LayerError if it is no part of the model."""
+    if isinstance(layer, nn.Module):
+        if not any(module is layer for module in model.modules()):
+            raise LayerError(f"layer must be a part of the model; a {type(layer).__name__} that is none arrived")
+        return layer
+    try:
+        return model.get_submodule(layer)
+    except AttributeError as error:
+        parts = ", ".join(name for name, _ in model.named_children())
+        raise LayerError(f"layer must name a part of the model; {layer!r} is none. Its parts: {parts}") from error
+
+
+def name_of(model: nn.Module, layer: nn.Module) -> str:
+    """A layer's name and kind, for messages."""
+    name = next(name for name, module in model.named_modules() if module is layer)
+    return f"{name or 'the model'} ({type(layer).__name__})"
+
+
+def last_layer_with_places(model: nn.Module, batch: Tensor) -> nn.Module:
+    """The last layer whose output keeps places (h·w > 1) when the model runs; the outermost of several at the end.
+
+    It runs the model once; name the layer to save the time. Raises LayerError if there is none.
+    """
+    found: list[nn.Module] = []
+    size = (int(batch.shape[-2]), int(batch.shape[-1]))
+
+    def note(module: nn.Module, _inputs: Any, output: Any) -> None:
+        if isinstance(output, Tensor) and output.is_floating_point() and planes(output, size) is not None:
+            found.append(module)
+
+    handles = [module.register_forward_hook(note) for module in model.modules() if module is not model]
+    try:
+        with torch.no_grad():
+            model(batch)
+    finally:
+        for handle in handles:
+            handle.remove()
+    if not found:
+        raise LayerError(f"a heat map needs a layer that keeps places; this {type(model).__name__} has none")
+    return found[-1]
+
+
+def planes(output: Tensor, size: tuple[int, int]) -> Tensor | None:
+    """A layer's output as [B, K, h, w], or None if it has no places; `size` is that of the pictures.
+
+    Takes [B, K, h, w], [B, h, w, K] and the tokens [B, extra + h·w, K] of a transformer.
+    """
+    if output.ndim == 4:
+        last = _alike(output.shape[1:3], size) and not _alike(output.shape[2:4], size)
+        shaped = output.permute(0, 3, 1, 2) if last else output
+        return shaped if shaped.shape[2] * shaped.shape[3] > 1 else None
+    if output.ndim == 3:
+        for extra in range(9):  # class, distillation and register tokens come before those of the places
+            grid = _grid(output.shape[1] - extra, size)
+            if grid:
+                return output[:, extra:].transpose(1, 2).unflatten(2, grid)
+    return None
+
+
+def _alike(grid: Sequence[int], size: tuple[int, int]) -> bool:
+    """Whether a grid has the shape of a picture, but for a row or column that rounding took."""
+    return abs(grid[0] * size[1] - grid[1] * size[0]) <= max(size)
+
+
+def _grid(places: int, size: tuple[int, int]) -> tuple[int, int] | None:
+    """The rows and columns of square patches that cut a picture into so many places."""
+    for side in range(1, min(size) + 1):
+        rows, columns = size[0] // side, size[1] // side
+        if rows * columns == places and places > 1 and not size[0] % side and not size[1] % side:
+            return rows, columns
+    return None
+
+
+@contextlib.contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """The model as it predicts; afterwards each part is back in its own mode."""
+    training = [module for module in model.modules() if module.training]
+    for module in training:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+def to_device_of(model: nn.Module, batch: Tensor) -> Tensor:
+    """The batch where the model is."""
+    first = next(model.parameters(), None)
+    return batch if first is None else batch.to(first.device)
+
+
+def check_pictures(batch: Tensor) -> None:
+    """Whether a batch is one of pictures; raises DataError."""
+    if batch.ndim != 4 or not batch.is_floating_point() or not len(batch):
+        raise DataError(f"pictures must be a float tensor [B, 3, H, W]; {batch.dtype} {list(batch.shape)} arrived")
+
+
+def _data_of(learn: Learner) -> ImageDataBunch:
+    data = learn.data
+    if not hasattr(data, "denorm"):
+        raise DataError(f"a model of pictures is looked into; this learner's data are a {type(data).__name__}")
+    return cast("ImageDataBunch", data)
+
+
+def _batch_of_one(image: Any) -> Tensor:
+    tensor = image if isinstance(image, Tensor) else getattr(image, "data", None)
+    if isinstance(tensor, Tensor) and tensor.ndim == 3:
+        tensor = tensor[None]
+    if not isinstance(tensor, Tensor) or tensor.ndim != 4 or len(tensor) != 1:
+        what = list(tensor.shape) if isinstance(tensor, Tensor) else type(image).__name__
+        raise DataError(f"a model without a learner takes one picture as a tensor [3, H, W]; {what} arrived")
+    return tensor
+
+
+def _in_range(picture: Tensor) -> Tensor:
+    """A picture to look at: as it is if its numbers are from 0 to 1, otherwise stretched to that."""
+    if picture.shape[0] == 1:
+        picture = picture.expand(3, -1, -1)
+    least, most = picture.min(), picture.max()
+    if least >= 0 and most <= 1:
+        return picture
+    return (picture - least) / (most - least).clamp_min(1e-12)

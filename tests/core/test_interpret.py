@@ -1,0 +1,122 @@
+"""Interpretation: confusion, the most confused, the largest losses, worked out by hand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from handlens.core.bunch import DataBunch
+from handlens.core.interpret import Confusion, Interpretation
+from handlens.core.items import Labelled
+from handlens.core.labels import CategoryList, LabelList, MultiCategoryList
+from handlens.core.learner import Learner
+from handlens.core.loaders import TensorLoader
+from handlens.errors import DataError
+
+CPU = torch.device("cpu")
+SCORES = torch.tensor([[2.0, 0, 0], [0, 2, 0], [0, 2, 0], [0, 0, 3], [1, 0, 0]])
+ACTUAL = ["a", "b", "c", "c", "b"]
+
+
+def learner(scores: torch.Tensor = SCORES, labels: LabelList | None = None) -> Learner:
+    """A learner whose model gives back its inputs as scores."""
+    y = labels or CategoryList(ACTUAL)
+    loader = TensorLoader(Labelled(scores, y), (scores,), y.data, bs=2, device=CPU, shuffle=False)
+    return Learner(DataBunch(loader, loader, device=CPU), nn.Identity())
+
+
+def test_the_confusion_matrix() -> None:
+    found = Interpretation.from_learner(learner())
+    # a→a, b→b, c→b, c→c, b→a; a row an actual class
+    assert found.confusion_matrix().tolist() == [[1, 0, 0], [1, 1, 0], [0, 1, 1]]
+    assert found.predicted.tolist() == [0, 1, 1, 2, 0]
+    assert found.most_confused() == [Confusion("b", "a", 1), Confusion("c", "b", 1)]
+    assert found.most_confused(min_val=2) == []
+    assert repr(found).startswith("Interpretation of 5 items, mean loss ")
+
+
+def test_the_most_confused_come_first() -> None:
+    scores = torch.eye(3)[[1, 2, 2, 2, 0]]
+    found = Interpretation.from_learner(learner(scores, CategoryList(["a", "b", "b", "c", "b"])))
+    assert found.most_confused() == [Confusion("b", "c", 2), Confusion("a", "b", 1), Confusion("b", "a", 1)]
+    assert found.most_confused(2) == [Confusion("b", "c", 2)]
+    assert found.most_confused(0) == found.most_confused(1)  # what never happened is no confusion
+
+
+def test_losses_by_hand() -> None:
+    found = Interpretation.from_learner(learner())
+    # Cross-entropy is log Σ exp(scores) − the right class's score.
+    two = math.log(math.exp(2) + 2)
+    expected = [two - 2, two - 2, two, math.log(math.exp(3) + 2) - 3, math.log(math.exp(1) + 2)]
+    torch.testing.assert_close(found.losses, torch.tensor(expected))
+    values, positions = found.top_losses(2)
+    assert positions.tolist() == [2, 4]
+    torch.testing.assert_close(values, torch.tensor([expected[2], expected[4]]))
+    assert len(found.top_losses()[0]) == len(found.top_losses(99)[0]) == 5
+    assert [found.dataset[int(i)][1].name for i in positions] == ["c", "b"]
+
+
+def test_numbers_have_losses_and_no_confusion(
+    vectors: Callable[..., DataBunch], network: Callable[..., nn.Sequential]
+) -> None:
+    learn = Learner(vectors(), network())
+    found = Interpretation.from_learner(learn)
+    preds, targets = learn.get_preds()
+    torch.testing.assert_close(found.losses, (preds - targets) ** 2)
+    torch.testing.assert_close(float(found.losses.mean()), learn.validate()[0])
+    with pytest.raises(DataError, match="one class an item; the labels are a FloatList"):
+        found.confusion_matrix()
+
+
+def test_several_classes_an_item() -> None:
+    labels = MultiCategoryList([[True, False], [False, False]])
+    found = Interpretation.from_learner(learner(torch.tensor([[0.0, 0], [9, 0]]), labels))
+    # Binary cross-entropy: log 2 at score 0, softplus(9) for the wrong one; the mean of both classes.
+    expected = [math.log(2), (math.log1p(math.exp(9)) + math.log(2)) / 2]
+    torch.testing.assert_close(found.losses, torch.tensor(expected))
+    with pytest.raises(DataError, match="MultiCategoryList"):
+        found.most_confused()
+
+
+def test_training_data_in_their_order(vectors: Callable[..., DataBunch], network: Callable[..., nn.Sequential]) -> None:
+    data = vectors(classes=True)
+    found = Interpretation.from_learner(Learner(data, network(out=2)), "train")
+    assert torch.equal(found.targets, data.train_ds.y.data)
+    assert found.confusion_matrix().sum() == 40
+
+
+def test_without_labels() -> None:
+    learn = learner()
+    learn.data.test_dl = TensorLoader(
+        Labelled(SCORES, learn.data.y.blank(5)), (SCORES,), learn.data.y.blank(5).data, bs=2, device=CPU, shuffle=False
+    )
+    with pytest.raises(DataError, match="these items have none"):
+        Interpretation.from_learner(learn, "test")
+    with pytest.raises(DataError, match="a part named 'other'"):
+        Interpretation.from_learner(learn, "other")
+
+
+@pytest.fixture
+def _no_windows() -> Iterator[None]:
+    import matplotlib
+    from matplotlib import pyplot as plt
+
+    matplotlib.use("agg")
+    yield
+    plt.close("all")
+
+
+@pytest.mark.usefixtures("_no_windows")
+@pytest.mark.parametrize(
+    ("normalize", "row"), [(False, ["1", "1", "1", "1", "1"]), (True, ["1.00", "0.50", "0.50", "0.50", "0.50"])]
+)
+def test_drawn(normalize: bool, row: list[str]) -> None:
+    ax: Any = Interpretation.from_learner(learner()).plot_confusion_matrix(normalize=normalize)
+    assert [text.get_text() for text in ax.texts] == row
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b", "c"]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("predicted", "actual")
