@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from handlens.audit.datasheet import Datasheet
+from handlens.audit.reasons import feature_moves, nearest_labelled
+from handlens.audit.review import Case, ReviewQueue
 from handlens.audit.subgroups import Subgroups, subgroups
 
-__all__ = ["Datasheet", "Subgroups", "subgroups"]
+__all__ = ["Case", "Datasheet", "ReviewQueue", "Subgroups", "feature_moves", "nearest_labelled", "subgroups"]

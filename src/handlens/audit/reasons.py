@@ -1,0 +1,142 @@
+"""What a reviewer is shown beside a prediction: the features that moved it, and the labelled cases most like it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from handlens.audit.tables import plain
+from handlens.errors import AuditError
+
+Predict = Callable[[pd.DataFrame], ArrayLike]
+
+
+def feature_moves(
+    predict: Predict, row: Mapping[str, Any] | pd.Series | pd.DataFrame, background: pd.DataFrame
+) -> pd.DataFrame:
+    """How far each feature of a row moves its prediction away from what a typical value would give.
+
+    One column at a time is replaced by its typical value, the median of a column of numbers and the most common
+    level of any other, while the rest stay as they are. It is quick and easy to explain; it does not see what two
+    columns do only together, and a row with one value replaced may be like none there is.
+
+    Args:
+        predict: takes a frame of N rows, puts out one number each [N]: a probability, a predicted number.
+        row: the row, by column name, or a frame of one.
+        background: rows to take typical values from, such as the training rows; its columns are the ones looked at.
+
+    Returns:
+        a frame with a row a column of `background`, the largest change first: feature, value, typical, change. The
+        change is the prediction for the row less that for the row with the typical value.
+
+    Raises:
+        AuditError: the row has not every column of `background`, which must have rows; `predict` puts out anything
+            but a finite number a row.
+    """
+    if not isinstance(background, pd.DataFrame) or not len(background) or not background.shape[1]:
+        raise AuditError("background must be a frame with rows and columns; something else, or an empty one, arrived")
+    if isinstance(row, pd.DataFrame):
+        if len(row) != 1:
+            raise AuditError(f"row must be one row; a frame of {len(row)} arrived")
+        row = row.iloc[0]
+    missing = [name for name in background.columns if name not in row]
+    if missing:
+        raise AuditError(f"row must have every column of background; missing: {missing}")
+    names = list(background.columns)
+    typical = {name: _typical(background[name]) for name in names}
+    # The row itself, and for each column the row with that one typical.
+    columns = {name: [row[name]] * (len(names) + 1) for name in row.keys()}  # noqa: SIM118 — a Series' own keys
+    for i, name in enumerate(names, 1):
+        columns[name][i] = typical[name]
+    tried = pd.DataFrame({name: _as(values, background.get(name)) for name, values in columns.items()})
+    found = np.asarray(predict(tried))
+    if found.shape != (len(tried),) or found.dtype.kind not in "iufb" or not np.isfinite(found).all():
+        raise AuditError(
+            f"predict must put out a finite number for each of {len(tried)} rows; {found.dtype} {list(found.shape)} "
+            "arrived: for probabilities [N, classes] give the column of one class"
+        )
+    change = float(found[0]) - found[1:].astype(float)
+    table = pd.DataFrame(
+        {
+            "feature": names,
+            "value": pd.Series([plain(row[name]) for name in names], dtype=object),
+            "typical": pd.Series([plain(typical[name]) for name in names], dtype=object),
+            "change": change,
+        }
+    )
+    return table.iloc[np.argsort(-np.abs(change), kind="stable")].reset_index(drop=True)
+
+
+def nearest_labelled(
+    features: ArrayLike, labels: Sequence[Any], query: ArrayLike, *, k: int = 5, references: Sequence[Any] | None = None
+) -> pd.DataFrame:
+    """The k labelled cases nearest to `query`, nearest first: columns reference, label, distance (Euclidean).
+
+    Args:
+        features: what the cases look like to the model, [N, D]: a layer's features, standardised columns.
+        labels: their labels [N]; cases with a missing one are passed over.
+        query: the features of the case at hand, [D].
+        k: how many, at most.
+        references: what the cases are called [N]; their positions unless given.
+
+    Raises:
+        AuditError: shapes that do not fit, numbers that are not finite, no labelled case, k below 1.
+    """
+    x, q = _floats(features, "features", 2), _floats(query, "query", 1)
+    if x.shape[1] != len(q):
+        raise AuditError(f"query must have as many numbers as features have columns, {x.shape[1]}; {len(q)} arrived")
+    called = list(range(len(x))) if references is None else list(references)
+    for name, values in (("labels", labels), ("references", called)):
+        if len(values) != len(x):
+            raise AuditError(f"{name} must be as many as features has rows, {len(x)}; {len(values)} arrived")
+    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+        raise AuditError(f"k must be a whole number, 1 or more; {k!r} arrived")
+    known = np.flatnonzero(pd.Series(list(labels), dtype=object).notna().to_numpy())
+    if not len(known):
+        raise AuditError("labels must hold a label at least; all of them are missing")
+    distance = np.sqrt(((x[known] - q) ** 2).sum(1))
+    order = np.argsort(distance, kind="stable")[:k]
+    listed = list(labels)
+    return pd.DataFrame(
+        {
+            "reference": pd.Series([plain(called[i]) for i in known[order]], dtype=object),
+            "label": pd.Series([plain(listed[i]) for i in known[order]], dtype=object),
+            "distance": distance[order],
+        }
+    )
+
+
+def _typical(column: pd.Series) -> Any:
+    present = column.dropna()
+    if not len(present):
+        return None
+    if pd.api.types.is_numeric_dtype(present) and not pd.api.types.is_bool_dtype(present):
+        return present.median()
+    counts = present.value_counts()
+    # Of levels that are equally common the first by name, so that the answer does not depend on the rows' order.
+    return min(counts.index[counts == counts.iloc[0]], key=str)
+
+
+def _as(values: list[Any], like: pd.Series | None) -> pd.Series:
+    """A column as the background has it, where its type can hold these values."""
+    column = pd.Series(values, dtype=object)
+    if like is None:
+        return column.infer_objects()
+    try:
+        return column.astype(like.dtype) if not pd.api.types.is_integer_dtype(like.dtype) else column.astype(float)
+    except (TypeError, ValueError):
+        return column.infer_objects()
+
+
+def _floats(values: ArrayLike, name: str, dimensions: int) -> np.ndarray:
+    found = np.asarray(values)
+    if found.ndim != dimensions or found.dtype.kind not in "iufb":
+        shape = "[N, D]" if dimensions == 2 else "[D]"
+        raise AuditError(f"{name} must be numbers {shape}; {found.dtype} {list(found.shape)} arrived")
+    if not np.isfinite(found).all():
+        raise AuditError(f"{name} must be finite; {int((~np.isfinite(found)).sum())} of its numbers are not")
+    return found.astype(np.float64)
