@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 from handlens.audit.datasheet import Datasheet
+from handlens.audit.feedback import MEETUP, recommend_by_attendance, recommend_equally, simulate_feedback
 from handlens.audit.reasons import feature_moves, nearest_labelled
 from handlens.audit.review import Case, ReviewQueue
 from handlens.audit.subgroups import Subgroups, subgroups
 
-__all__ = ["Case", "Datasheet", "ReviewQueue", "Subgroups", "feature_moves", "nearest_labelled", "subgroups"]
+__all__ = [
+    "MEETUP",
+    "Case",
+    "Datasheet",
+    "ReviewQueue",
+    "Subgroups",
+    "feature_moves",
+    "nearest_labelled",
+    "recommend_by_attendance",
+    "recommend_equally",
+    "simulate_feedback",
+    "subgroups",
+]
