@@ -260,6 +260,7 @@ def _decoded(path: Path, at_least: tuple[int, int] | None) -> Pixels:
         if at_least is not None:
             height, width = at_least if orientation < 5 else at_least[::-1]  # from 5 on it lies on its side
             picture.draft(picture.mode, (width, height))
+        picture.load()  # numpy, which would cause it below, drops some of its errors and takes black pixels
         upright = _to_rgb(picture)
         if orientation in _TURNS:
             upright = upright.transpose(_TURNS[orientation])
