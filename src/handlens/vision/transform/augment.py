@@ -31,7 +31,8 @@ class Augment:
             the middle, or where a `crop_pad` without a size among the transforms says. "squish" stretches it.
 
     One picture is computed in 8 bits, a batch in its own floats. From the same random numbers both make the same, up
-    to 2 of 256 levels before lighting, which magnifies the difference by the slope of its curve.
+    to 2 of 256 levels before lighting, which magnifies the difference by the slope of its curve. Between pixels, see
+    `handlens.vision.transform.sampling`.
     """
 
     def __init__(

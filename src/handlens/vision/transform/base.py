@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from handlens.errors import DataError
@@ -32,7 +33,7 @@ class Transform:
         if not (isinstance(self.p, (int, float)) and 0 <= self.p <= 1):
             raise DataError(f"p of {self.name} must be a probability from 0 to 1; {self.p!r} arrived")
 
-    @property
+    @cached_property
     def draws(self) -> int:
         """How many random numbers a picture takes, the same whether the transform is then done or not."""
         return 1 + sum(span.count for span in self.spans.values())
