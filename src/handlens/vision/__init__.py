@@ -10,14 +10,38 @@ import torch
 from torch import nn, tensor
 from torch.nn import functional as F
 
+from handlens.core.callbacks import Callback, EarlyStopping, GradientClipping, SaveBest, StopTraining
+from handlens.core.checkpoint import Checkpoint
 from handlens.core.defaults import defaults
 from handlens.core.doc import doc
 from handlens.core.labels import CategoryList, FloatList, MultiCategoryList
+from handlens.core.learner import Learner
+from handlens.core.metrics import (
+    accuracy,
+    accuracy_multi,
+    error_rate,
+    f1,
+    higher_is_better,
+    mae,
+    mse,
+    precision,
+    r2,
+    recall,
+    rmse,
+    roc_auc,
+)
 from handlens.vision.data import ImageDataBunch
 from handlens.vision.download import URLs, untar_data
+from handlens.vision.heatmap import HeatMap, heatmap, heatmaps
 from handlens.vision.image import Image, ImageBBox, ImagePoints, ImageSegment, open_image
+from handlens.vision.interpret import Interpretation
 from handlens.vision.items import ImageItemList
+from handlens.vision.kernels import KERNELS, apply_kernel, as_matrix, show_positions
+from handlens.vision.layer_grid import show_activations, show_filters
+from handlens.vision.learner import VisionLearner, create_cnn, load_learner
+from handlens.vision.mixup import Mixup
 from handlens.vision.plot import plot_multi, show_image
+from handlens.vision.smoothing import LabelSmoothing
 from handlens.vision.stats import imagenet_stats
 from handlens.vision.transform import (
     Augment,
@@ -44,33 +68,61 @@ from handlens.vision.transform import (
 
 if TYPE_CHECKING:
     from matplotlib import pyplot as plt
+    from torchvision import models
 
 __all__ = [
+    "KERNELS",
     "Augment",
+    "Callback",
     "CategoryList",
+    "Checkpoint",
+    "EarlyStopping",
     "F",
     "FloatList",
+    "GradientClipping",
+    "HeatMap",
     "Image",
     "ImageBBox",
     "ImageDataBunch",
     "ImageItemList",
     "ImagePoints",
     "ImageSegment",
+    "Interpretation",
+    "LabelSmoothing",
+    "Learner",
+    "Mixup",
     "MultiCategoryList",
     "Path",
+    "SaveBest",
+    "StopTraining",
     "URLs",
+    "VisionLearner",
+    "accuracy",
+    "accuracy_multi",
+    "apply_kernel",
+    "as_matrix",
     "brightness",
     "contrast",
+    "create_cnn",
     "crop",
     "crop_pad",
     "cutout",
     "defaults",
     "dihedral",
     "doc",
+    "error_rate",
+    "f1",
     "flip_lr",
     "get_transforms",
+    "heatmap",
+    "heatmaps",
+    "higher_is_better",
     "imagenet_stats",
     "jitter",
+    "load_learner",
+    "mae",
+    "models",
+    "mse",
     "nn",
     "np",
     "open_image",
@@ -78,10 +130,18 @@ __all__ = [
     "perspective_warp",
     "plot_multi",
     "plt",
+    "precision",
+    "r2",
+    "recall",
     "resize",
     "rgb_randomize",
+    "rmse",
+    "roc_auc",
     "rotate",
+    "show_activations",
+    "show_filters",
     "show_image",
+    "show_positions",
     "skew",
     "squish",
     "symmetric_warp",
@@ -94,9 +154,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Importing matplotlib takes as long as all the rest: only who asks for it waits for it.
+    # Importing matplotlib or torchvision takes as long as all the rest: only who asks for them waits for them.
     if name == "plt":
         from matplotlib import pyplot
 
         return pyplot
+    if name == "models":
+        from torchvision import models
+
+        return models
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

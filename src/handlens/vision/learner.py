@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor, nn
 
 from handlens.core.artifact import load_artifact, save_artifact
-from handlens.core.learner import Learner, Prediction
-from handlens.errors import ArtifactError, BackboneError, DownloadError, TrainingError, WeightsError
+from handlens.core.labels import CategoryList, LabelList, MultiCategoryList
+from handlens.core.learner import Learner
+from handlens.errors import ArtifactError, BackboneError, DataError, DownloadError, TrainingError, WeightsError
 from handlens.vision.backbones import TORCHVISION, Network, library_of, load_network
 from handlens.vision.body import create_body
+from handlens.vision.data import ImageDataBunch
 from handlens.vision.head import create_head
-from handlens.vision.image import Image, open_image
 from handlens.vision.unfold import folded_norms, unfold
 
-if TYPE_CHECKING:
-    from handlens.vision.data import ImageDataBunch
-
 KIND = "vision-learner"
+Predictions = tuple[Tensor, Tensor]
 Arch = str | Callable[..., nn.Module]
+
+AT_ONCE = 64
+"""Pictures that are read and predicted together."""
 
 ENOUGH = 256
 """Pictures that statistics of folded norms are taken from."""
@@ -30,6 +35,8 @@ ENOUGH = 256
 
 class VisionLearner(Learner):
     """A learner for pictures, whose model is a body and a head: `learn.model[0]` and `learn.model[1]`.
+
+    `predict(picture)` takes a file's path, an Image, or the picture's numbers [3, H, W] in 0–1.
 
     Args:
         made_as: what the model is made again from: `name`, `library`, `ps`, `bn_final`.
@@ -44,9 +51,65 @@ class VisionLearner(Learner):
         super().__init__(data, model.to(memory_format=torch.channels_last), **options)  # type: ignore[call-overload]
         self.made_as = made_as
 
-    def predict(self, item: Image | Tensor | Path | str) -> Prediction:
-        """The label and probabilities of one picture: a file, an Image, or its numbers [3, H, W] in 0–1."""
-        return super().predict(open_image(item) if isinstance(item, (str, Path)) else item)
+    def TTA(self, ds_type: str = "valid", *, n: int = 4, beta: float = 0.4, seed: int | None = None) -> Predictions:
+        """Predictions as `get_preds` gives them, averaged over n passes over pictures transformed as in training.
+
+        The pictures as they are count `beta`, the mean of the n passes 1 − beta. Only classes and numbers that do not
+        change with the transforms gain from it.
+        """
+        if n < 1 or not 0 <= beta <= 1:
+            raise TrainingError(f"TTA takes n of 1 or more and a beta from 0 to 1; n={n} and beta={beta} arrived")
+        with torch.random.fork_rng(enabled=seed is not None):
+            if seed is not None:
+                torch.manual_seed(seed)
+            plain, targets = self.get_preds(ds_type)
+            augmented = self.data.augmented(ds_type)
+            passes = torch.stack([self.get_preds(dl=augmented)[0] for _ in range(n)])
+        return beta * plain + (1 - beta) * passes.mean(0), targets
+
+    def predict_files(
+        self, files: Sequence[Path | str], *, progress: Callable[[int, int], None] | None = None
+    ) -> pd.DataFrame:
+        """What the model says of pictures by their paths, a row each, in their order.
+
+        Columns: `file`, the target's (`label` mostly; a column each for several), for classes a `probability of …`
+        each, and `reason`, which says why a file could not be read and is empty otherwise. `progress(done, total)` is
+        called after each batch.
+        """
+        rows: list[Tensor | None] = []
+        reasons: list[str] = []
+        with ThreadPoolExecutor() as threads:
+            for start in range(0, len(files), AT_ONCE):
+                found = list(threads.map(self._input, files[start : start + AT_ONCE]))
+                reasons += ["" if isinstance(one, Tensor) else one for one in found]
+                rows += self._predictions(found)
+                if progress:
+                    progress(len(rows), len(files))
+        read = {i: row for i, row in enumerate(rows) if row is not None}
+        predictions = torch.stack(list(read.values())) if read else torch.empty(0, self.data.c)
+        table = pd.DataFrame(_columns(self.data.y, predictions), index=list(read)).reindex(range(len(rows)))
+        table.insert(0, "file", [str(file) for file in files])
+        return table.assign(reason=reasons)
+
+    def _input(self, file: Path | str) -> Tensor | str:
+        """A picture as a batch of one, or why there is none."""
+        try:
+            return self.data.one_item(file)[0]
+        except DataError as error:
+            return str(error)
+
+    def _predictions(self, found: Sequence[Tensor | str]) -> list[Tensor | None]:
+        """A prediction for each input there is; pictures of one size go through the model together."""
+        rows: list[Tensor | None] = [None] * len(found)
+        by_shape: dict[torch.Size, list[int]] = {}
+        for i, one in enumerate(found):
+            if isinstance(one, Tensor):
+                by_shape.setdefault(one.shape, []).append(i)
+        for places in by_shape.values():
+            outputs = self._outputs(torch.cat([found[i] for i in places]))  # type: ignore[misc]
+            for i, row in zip(places, self.data.y.activate(outputs.float().cpu()), strict=True):
+                rows[i] = row
+        return rows
 
     def export(self, name: str = "learner") -> Path:
         """Write all it takes to predict pictures: model, how pictures are made ready, and labels.
@@ -122,8 +185,6 @@ def load_learner(folder: Path | str) -> VisionLearner:
 
     Raises ArtifactError if it is not that, is damaged, or from a newer version.
     """
-    from handlens.vision.data import ImageDataBunch
-
     config, tensors = load_artifact(folder, KIND)
     try:
         data = ImageDataBunch.from_state(config["data"], path=Path(folder).parent)
@@ -136,6 +197,18 @@ def load_learner(folder: Path | str) -> VisionLearner:
     learn = VisionLearner(data, model, made_as=made_as, layer_groups=groups)
     learn.model.eval()
     return learn
+
+
+def _columns(y: LabelList, predictions: Tensor) -> dict[str, Any]:
+    decided = y.decide(predictions)
+    if isinstance(y, CategoryList):
+        columns: dict[str, Any] = {y.names[0]: [label.name for label in y.decode(decided)]}
+    elif isinstance(y, MultiCategoryList):
+        columns = {name: decided[:, i].bool().numpy() for i, name in enumerate(y.names)}
+    else:
+        numbers = np.asarray(y.decode(decided), float).reshape(-1, len(y.names))
+        columns = {name: numbers[:, i] for i, name in enumerate(y.names)}
+    return columns | {f"probability of {name}": predictions[:, i].numpy() for i, name in enumerate(y.classes or [])}
 
 
 def _named(arch: Arch) -> tuple[str, str]:
