@@ -10,9 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image as Pillow
+from PIL import UnidentifiedImageError
 from torch import Tensor
 
 from handlens.errors import DataError
+from handlens.vision import jpeg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,12 +24,15 @@ Pixels = NDArray[np.uint8]
 LARGEST = 200_000_000
 """Pixels of the largest picture that is opened."""
 
+_TOO_LARGE = f"is too large: more than {LARGEST // 1_000_000} megapixels; shrink it or leave it out"
+
 # Only formats that Pillow decodes by itself: its EPS reader, for one, starts another program.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM", "ICO")
 
 # Pillow warns at its limit and raises at twice that; we refuse at LARGEST, so up to there it must stay quiet.
 Pillow.MAX_IMAGE_PIXELS = LARGEST
 
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _ORIENTATION = 0x0112
 _TURNS = {
     2: Pillow.Transpose.FLIP_LEFT_RIGHT,
@@ -240,27 +245,47 @@ def open_image(path: Path | str, *, at_least: tuple[int, int] | None = None) -> 
     """
     if at_least is not None and min(at_least) < 1:
         raise DataError(f"at_least must be a height and width of 1 or more; {at_least} arrived")
+    path = Path(path)
     try:
-        return Image.from_pixels(_decoded(Path(path), at_least))
+        pixels = _decoded_jpeg(path, at_least)
+        return Image.from_pixels(_decoded(path, at_least) if pixels is None else pixels)
     except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning) as error:
-        raise DataError(f"{path} is too large: more than {LARGEST // 1_000_000} megapixels") from error
+        raise DataError(f"{path} {_TOO_LARGE}") from error
     except DataError:
         raise
     except Exception as error:  # Pillow raises nearly any type on a malformed file
-        raise DataError(f"{path} {_why_not(Path(path), error)}") from error
+        raise DataError(f"{path} {_why_not(path, error)}") from error
+
+
+def _decoded_jpeg(path: Path, at_least: tuple[int, int] | None) -> Pixels | None:
+    """An ordinary JPEG that must be decoded whole; None for all others, which Pillow reads, or knows why not."""
+    if not path.is_file():
+        raise DataError(f"{path} is {'not a file' if path.exists() else 'not there'}; a picture file was asked for")
+    with path.open("rb") as file:
+        head = file.read(len(jpeg.MAGIC))
+        if head != jpeg.MAGIC:
+            return None
+        data = head + file.read()
+    size = jpeg.size_of(data)
+    if size is None or size[0] * size[1] > LARGEST:
+        return None
+    # Half the size might do, whichever way up it is: Pillow decodes at reduced scale.
+    if at_least is not None and min(size) // 2 >= min(at_least) and max(size) // 2 >= max(at_least):
+        return None
+    try:
+        return jpeg.decoded(data)
+    except RuntimeError:
+        return None
 
 
 def _decoded(path: Path, at_least: tuple[int, int] | None) -> Pixels:
-    if not path.is_file():
-        raise DataError(f"{path} is {'not a file' if path.exists() else 'not there'}; a picture file was asked for")
     with Pillow.open(path, formats=FORMATS) as picture:
         if picture.width * picture.height > LARGEST:
-            raise DataError(f"{path} is too large: more than {LARGEST // 1_000_000} megapixels")
+            raise DataError(f"{path} {_TOO_LARGE}")
         orientation = _orientation(picture)
         if at_least is not None:
             height, width = at_least if orientation < 5 else at_least[::-1]  # from 5 on it lies on its side
             picture.draft(picture.mode, (width, height))
-        picture.load()  # numpy, which would cause it below, drops some of its errors and takes black pixels
         upright = _to_rgb(picture)
         if orientation in _TURNS:
             upright = upright.transpose(_TURNS[orientation])
@@ -308,6 +333,12 @@ def _why_not(path: Path, error: Exception) -> str:
         return "is empty (0 bytes); leave it out"
     if "truncated" in str(error).lower():
         return "is truncated: the end of the file is missing; get it again or leave it out"
-    if isinstance(error, Pillow.UnidentifiedImageError):
+    if isinstance(error, UnidentifiedImageError):
+        with path.open("rb") as file:
+            head = file.read(12)
+        if head[4:8] == b"ftyp" and head[8:] in _HEIC_BRANDS:
+            return "is a HEIC picture, which is not read here; export it as JPEG"
+        if head.startswith((jpeg.MAGIC, b"\x89PNG\r\n\x1a\n", b"GIF8")):
+            return "is damaged: it cannot be decoded; get it again or leave it out"
         return "is not a picture in a format that is read here; convert it to JPEG or PNG, or leave it out"
     return f"is damaged: it cannot be decoded ({error}); get it again or leave it out"
