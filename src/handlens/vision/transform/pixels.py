@@ -19,7 +19,8 @@ from handlens.vision.transform.sampling import HORIZON, Sampling, sampling
 # thread pool of OpenCV's would take the workers' cores from each other, and does not survive their forking.
 cv2.setNumThreads(0)
 
-Pixels = NDArray[np.uint8]
+Pixels = NDArray[Any]
+"""Uint8; OpenCV's functions do not say so."""
 
 _BORDERS = {"zeros": cv2.BORDER_CONSTANT, "border": cv2.BORDER_REPLICATE, "reflection": cv2.BORDER_REFLECT}
 _LONGEST = 32_766
