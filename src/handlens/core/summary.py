@@ -46,20 +46,34 @@ class Summary:
 
 
 def summarize(model: nn.Module, run: Callable[[], Any]) -> Summary:
-    """The layers (modules without parts) that are used while `run` runs the model once; leaves the model as it was."""
-    layers: list[Layer] = []
+    """The layers that are used while `run` runs the model once, in the order in which they start; leaves the model as
+    it was. A layer is a module without parts, or with parameters of its own beside those of its parts."""
+    rows: list[Layer | None] = []
+    started: dict[nn.Module, list[int]] = {}
+
+    def start(module: nn.Module, _inputs: Any) -> None:
+        started.setdefault(module, []).append(len(rows))
+        rows.append(None)  # its place, before those of its parts
 
     def note(name: str) -> Callable[[nn.Module, Any, Any], None]:
         def hook(module: nn.Module, _inputs: Any, output: Any) -> None:
+            place = started[module].pop()
+            if isinstance(output, tuple) and output:
+                output = output[0]  # attention and recurrent layers put out more
             if isinstance(output, Tensor):
-                own = list(module.parameters())
+                own = list(module.parameters(recurse=False))
                 trainable = any(p.requires_grad for p in own)
-                layers.append(Layer(name, type(module).__name__, list(output.shape), _count(own), trainable))
+                rows[place] = Layer(name, type(module).__name__, list(output.shape), _count(own), trainable)
 
         return hook
 
-    leaves = [(name, module) for name, module in model.named_modules() if not list(module.children())]
-    hooks = [module.register_forward_hook(note(name)) for name, module in leaves]
+    used = [
+        (name, module)
+        for name, module in model.named_modules()
+        if not list(module.children()) or list(module.parameters(recurse=False))
+    ]
+    hooks = [module.register_forward_pre_hook(start) for _, module in used]
+    hooks += [module.register_forward_hook(note(name)) for name, module in used]
     training = {module: module.training for module in model.modules()}
     try:
         run()
@@ -69,6 +83,7 @@ def summarize(model: nn.Module, run: Callable[[], Any]) -> Summary:
         for module, mode in training.items():
             module.training = mode
     parameters = list(model.parameters())
+    layers = [row for row in rows if row is not None]
     return Summary(layers, _count(parameters), _count([p for p in parameters if p.requires_grad]))
 
 

@@ -43,11 +43,14 @@ def layer_of(model: nn.Module, layer: nn.Module | str) -> nn.Module:
         if not any(module is layer for module in model.modules()):
             raise LayerError(f"layer must be a part of the model; a {type(layer).__name__} that is none arrived")
         return layer
-    try:
-        return model.get_submodule(layer)
-    except AttributeError as error:
-        parts = ", ".join(name for name, _ in model.named_children())
-        raise LayerError(f"layer must name a part of the model; {layer!r} is none. Its parts: {parts}") from error
+    module, seen = model, ""
+    for step in layer.split("."):
+        parts = dict(module.named_children())
+        if step not in parts:
+            where = seen or "the model"
+            raise LayerError(f"layer must name a part of the model; {layer!r} is none. {where} has {', '.join(parts)}")
+        module, seen = parts[step], f"{seen}.{step}".lstrip(".")
+    return module
 
 
 def name_of(model: nn.Module, layer: nn.Module) -> str:
