@@ -94,7 +94,7 @@ class Kernel:
         edge = 0 if padding == "none" else 1
         assert self.middle() == (x * stride - edge + 1, y * stride - edge + 1)
         scale = white / 255
-        close = 0.0051 if white == 255 else 0.000051
+        close = 0.0051 if white == 255 else 0.00051
         np.testing.assert_allclose(self.nine("Pixels"), windows[y, x] * scale, atol=close)
         np.testing.assert_allclose(self.nine("Products"), windows[y, x] * kernel * scale, atol=close)
         assert self.shown_sum() == pytest.approx(outputs[y, x] * scale, abs=close)

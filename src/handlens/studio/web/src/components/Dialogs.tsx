@@ -377,13 +377,15 @@ function Photo({ id }: { id: number }): JSX.Element {
         <span class="hint">
           {number(id + 1)} of {number(count.value)}
         </span>
-        {/* In a tab of its own: what is selected here stays. */}
-        <a class="button" href={kernelPage(api.id, id)} target="_blank" rel="noopener">
-          <Icon name="kernel" /> Look through a kernel
-        </a>
-        <button type="button" class="button" onClick={() => selectIds([id], isSelected ? 'remove' : 'add')}>
-          {isSelected ? 'Take from the selection' : 'Add to the selection'}
-        </button>
+        <span class="actions">
+          {/* In a tab of its own: what is selected here stays. */}
+          <a class="button" href={kernelPage(api.id, id)} target="_blank" rel="noopener">
+            <Icon name="kernel" /> Look through a kernel
+          </a>
+          <button type="button" class="button" onClick={() => selectIds([id], isSelected ? 'remove' : 'add')}>
+            {isSelected ? 'Take from the selection' : 'Add to the selection'}
+          </button>
+        </span>
       </p>
     </Dialog>
   )

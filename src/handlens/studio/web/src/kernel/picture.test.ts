@@ -1,6 +1,7 @@
 import { describe, expect, it, test } from 'vitest'
 import { contrast, rgb } from '../contrast'
-import { around, inkOn, planeOf, rangeOf, shadeOf, shaded, type Picture } from './picture'
+import { around, inkOn, planeOf, rangeOf, shadeOf, shaded, textOf, type Picture } from './picture'
+import { scene } from './scene'
 
 const picture: Picture = {
   name: 'two pixels',
@@ -32,6 +33,22 @@ describe('shades', () => {
   it('are grey where all outputs are the same', () => {
     expect([...shaded(row(7, 7), rangeOf(row(7, 7), 'rescaled'))]).toEqual([128, 128, 128, 255, 128, 128, 128, 255])
   })
+})
+
+test('numbers are short, and of one of two units', () => {
+  expect([0, -0, 255, -1 / 3, -0.001, 36.99999, 2794].map((value) => textOf(value, 255))).toEqual(
+    ['0', '0', '255', '−0.33', '0', '37', '2794'],
+  )
+  expect([0, 255, -51, 1, 1e-9].map((value) => textOf(value, 1))).toEqual(['0', '1', '−0.2', '0.004', '0'])
+})
+
+test('the built-in picture has an edge in its middle, where the window is at first', () => {
+  const { width, height, rgba } = scene()
+  const red = (y: number): number => rgba[4 * (y * width + (width >> 1))]!
+  expect(rgba).toHaveLength(width * height * 4)
+  expect(rgba.filter((_, i) => i % 4 === 3).every((alpha) => alpha === 255)).toBe(true)
+  expect([red((height >> 1) - 1), red(height >> 1)]).toEqual([168, expect.any(Number)])
+  expect(red(height >> 1)).toBeGreaterThan(200)
 })
 
 test('numbers on a shade are readable', () => {

@@ -58,6 +58,15 @@ export const shadeOf = (value: number, { black, white }: Range): number =>
 /** What is read on a shade: black or white, whichever has more contrast. */
 export const inkOn = (shade: number): string => (shade >= 118 ? '#000000' : '#ffffff')
 
+/** The number that a white pixel is said to have. */
+export type White = 255 | 1
+
+/** A number of bytes as people read it: 255 as 1 where white is 1. */
+export function textOf(value: number, white: White): string {
+  const rounded = ((value * white) / 255).toFixed(white === 1 ? 3 : 2)
+  return String(Number(rounded) + 0).replace('-', '−')
+}
+
 export function shaded({ values }: Plane, range: Range): Uint8ClampedArray<ArrayBuffer> {
   const rgba = new Uint8ClampedArray(values.length * 4)
   values.forEach((value, i) => {

@@ -15,7 +15,7 @@ import {
   sum as sumOf,
   windowAt,
 } from './convolve'
-import { decode, planeOf, rangeOf, shaded, type Picture, type Shades } from './picture'
+import { decode, planeOf, rangeOf, shaded, textOf, type Picture, type Shades, type White } from './picture'
 import { PRESETS, valueOf } from './presets'
 import { scene } from './scene'
 
@@ -33,7 +33,7 @@ export const padding = signal(first.padding)
 const wanted = signal<Place | null>(first.at)
 export const shades = signal<Shades>('rescaled')
 /** The number that a white pixel is said to have. */
-export const white = signal<255 | 1>(255)
+export const white = signal<White>(255)
 
 // The picture
 export const picture = signal<Picture | null>(null)
@@ -76,11 +76,7 @@ export const products = computed(() => productsOf(nine.value, kernel.value))
 export const sum = computed(() => sumOf(products.value))
 
 /** A number of the picture as it is written on the page. */
-export function written(value: number, decimals = white.value === 1 ? 4 : 2): string {
-  const scaled = (value * white.value) / 255
-  const text = Number.isInteger(scaled) ? String(scaled) : scaled.toFixed(decimals)
-  return text.replace(/^-0(\.0+)?$/, '0').replace('-', '−')
-}
+export const written = (value: number): string => textOf(value, white.value)
 
 export function setNumber(at: number, text: string): void {
   numbers.value = numbers.value.with(at, text)
