@@ -6,6 +6,7 @@ from handlens.audit.datasheet import Datasheet
 from handlens.audit.feedback import MEETUP, recommend_by_attendance, recommend_equally, simulate_feedback
 from handlens.audit.reasons import feature_moves, nearest_labelled
 from handlens.audit.review import Case, ReviewQueue
+from handlens.audit.slices import Slices, weakest_slices
 from handlens.audit.subgroups import Subgroups, subgroups
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Case",
     "Datasheet",
     "ReviewQueue",
+    "Slices",
     "Subgroups",
     "feature_moves",
     "nearest_labelled",
@@ -20,4 +22,5 @@ __all__ = [
     "recommend_equally",
     "simulate_feedback",
     "subgroups",
+    "weakest_slices",
 ]

@@ -67,7 +67,7 @@ def of_intervals(own: Sequence[Estimate], rest: Sequence[Estimate], level: float
         # Of two groups each is the other's rest: that is one comparison.
         known = np.flatnonzero(~np.isnan(p))
         raw.append((p, known[:1] if len(known) == 2 else known))
-    of_all = _holm(np.concatenate([p[kept] for p, kept in raw]))
+    of_all = holm(np.concatenate([p[kept] for p, kept in raw]))
     corrected = []
     for (p, kept), part in zip(raw, np.split(of_all, np.cumsum([len(kept) for _, kept in raw])[:-1]), strict=True):
         found = np.full_like(p, np.nan)
@@ -129,7 +129,8 @@ def _corrected(seen: list[Floats], largest: Floats, sizes: list[Floats]) -> list
     return found
 
 
-def _holm(p: Floats) -> Floats:
+def holm(p: Floats) -> Floats:
+    """Each p corrected for all of them (Holm 1979)."""
     order = np.argsort(p)
     steps = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
     found = np.empty_like(p)

@@ -70,7 +70,7 @@ class Grouping:
 
 def make_groups(groups: Any, *, n: int, bins: int, max_attributes: int) -> Grouping:
     """All levels of up to `max_attributes` of the given attributes."""
-    attributes = [make_attribute(values, name, n=n, bins=bins) for name, values in _columns(groups).items()]
+    attributes = [make_attribute(values, name, n=n, bins=bins) for name, values in columns_of(groups, "groups").items()]
     chosen = [
         subset
         for size in range(1, min(max_attributes, len(attributes)) + 1)
@@ -100,7 +100,7 @@ def make_attribute(values: pd.Series, name: str, *, n: int, bins: int) -> Attrib
     check_length(values, f"groups[{name!r}]", n, "y_true")
     dtype: Any = values.dtype
     if dtype.kind in "iuf" and values.nunique() > DISTINCT:
-        codes, labels = _ranges(values, bins)
+        codes, labels = ranges(values, bins)
     else:
         codes, labels = _values(values, name)
     gaps = codes < 0
@@ -110,23 +110,25 @@ def make_attribute(values: pd.Series, name: str, *, n: int, bins: int) -> Attrib
     return Attribute(name, labels, codes)
 
 
-def _columns(groups: Any) -> dict[str, pd.Series]:
-    if isinstance(groups, pd.DataFrame):
-        if not groups.columns.is_unique:
-            raise AuditError("groups must have distinct column names: rename the columns")
-        groups = {str(name): groups[name] for name in groups.columns}
-    elif hasattr(groups, "ndim") and groups.ndim == 2:
-        table = groups.detach().cpu().numpy() if hasattr(groups, "detach") else np.asarray(groups)
-        groups = {f"attribute {k + 1}": table[:, k] for k in range(table.shape[1])}
-    if not isinstance(groups, Mapping):
-        name = getattr(groups, "name", None)
-        groups = {"group" if name is None else str(name): groups}
-    if not groups:
-        raise AuditError("groups must have at least one attribute; none arrived")
-    return {str(name): column(values, f"groups[{str(name)!r}]") for name, values in groups.items()}
+def columns_of(given: Any, what: str) -> dict[str, pd.Series]:
+    """The columns of a frame, a dict, a table [N, columns] or one column, by name."""
+    if isinstance(given, pd.DataFrame):
+        if not given.columns.is_unique:
+            raise AuditError(f"{what} must have distinct column names: rename the columns")
+        given = {str(name): given[name] for name in given.columns}
+    elif hasattr(given, "ndim") and given.ndim == 2:
+        table = given.detach().cpu().numpy() if hasattr(given, "detach") else np.asarray(given)
+        given = {f"attribute {k + 1}": table[:, k] for k in range(table.shape[1])}
+    if not isinstance(given, Mapping):
+        name = getattr(given, "name", None)
+        given = {"group" if name is None else str(name): given}
+    if not given:
+        raise AuditError(f"{what} must have at least one attribute; none arrived")
+    return {str(name): column(values, f"{what}[{str(name)!r}]") for name, values in given.items()}
 
 
-def _ranges(values: pd.Series, bins: int) -> tuple[Codes, list[str]]:
+def ranges(values: pd.Series, bins: int) -> tuple[Codes, list[str]]:
+    """The range that each number is in, -1 if missing, and the ranges as text; `bins` of them, or fewer for ties."""
     numbers = values.to_numpy(np.float64, na_value=np.nan)
     known = numbers[~np.isnan(numbers)]
     edges = np.unique(np.quantile(known, np.linspace(0, 1, bins + 1), method="inverted_cdf"))

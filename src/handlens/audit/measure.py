@@ -69,7 +69,7 @@ class Measure:
         cells = self.grouping.cells
         if isinstance(metric, Rate):
             table = metric.counts(self.rows, cells, self.grouping.n_cells).table
-            return chance.of_rates(table, levels, draws=self.draws, rng=rng)
+            return chance.of_rates(table, levels, draws=10 * self.draws, rng=rng)  # each costs little
         if isinstance(metric, (Mean, Calibration)):
             values = metric.value(self.rows)
             known = np.isfinite(values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,9 +13,15 @@ from handlens.audit.arrays import check_complete, check_length, column, numbers
 from handlens.audit.asked import are_numbers, asked_metrics, rows_of_classes
 from handlens.audit.compare import OVERALL, compared
 from handlens.audit.groups import Level, make_groups
+from handlens.audit.html import subgroups_html
 from handlens.audit.measure import Measure, Measured
 from handlens.audit.metrics import KNOWN, OF_NUMBERS, SAME_TEST, Metric, Rows
+from handlens.audit.plot import dots
+from handlens.audit.words import sentences
 from handlens.errors import AuditError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 EVERYONE = "all"
 
@@ -54,7 +60,8 @@ def subgroups(
             are larger ones.
         bins: ranges that an attribute of numbers is cut into, at its quantiles.
         max_attributes: how many attributes are crossed at most.
-        draws: bootstrap samples for functions of one's own, and draws of the test against chance.
+        draws: bootstrap samples for functions of one's own, and deals of the test against chance (ten
+            times as many for rates, whose deals are cheap).
         seed: makes the random draws repeatable.
 
     Raises AuditError, naming the argument, for lengths that differ, missing values or text where numbers belong,
@@ -97,6 +104,7 @@ class Subgroups:
         frame: a row for each group and metric, the first of them overall; see `docs/audit.md` for its columns.
         positive: the class that rates are about, None without one.
         small: rows below which a group is marked as small.
+        ci: how often the intervals hold what they estimate.
     """
 
     def __init__(
@@ -109,6 +117,7 @@ class Subgroups:
         small: int,
     ) -> None:
         self.positive, self.small = positive, small
+        self.ci = audit.ci
         self._metrics, self._audit, self._measured = metrics, audit, measured
         sizes = np.bincount(audit.grouping.cells, minlength=audit.grouping.n_cells).astype(np.float64)
         parts = []
@@ -145,9 +154,33 @@ class Subgroups:
 
     def worst(self, metric: str) -> pd.DataFrame:
         """The worst group of each attribute and intersection by this metric, a row each of `frame`."""
-        if metric not in {known.name for known in self._metrics}:
-            raise AuditError(f"metric must be one of {[known.name for known in self._metrics]}; {metric!r} arrived")
+        self._check(metric)
         return self.frame[(self.frame["metric"] == metric) & self.frame["worst"]].reset_index(drop=True)
+
+    def plot(self, *metrics: str, by: str | None = None) -> Figure:
+        """A dot and an interval for each group, a panel a metric: the first metric, all levels, unless named.
+
+        `by` names one level as `frame` does, such as "sex × race". Undefined values are told in words.
+        """
+        chosen = list(metrics) or [self._metrics[0].name]
+        for metric in chosen:
+            self._check(metric)
+        levels = [level.by for level in self._audit.levels[1:]]
+        if by is not None and by not in levels:
+            raise AuditError(f"by must be one of {levels}; {by!r} arrived")
+        frame = self.frame if by is None else self.frame[self.frame["by"].isin([OVERALL, by])]
+        return dots(frame, chosen, ci=self.ci, small=self.small)
+
+    def _check(self, metric: str) -> None:
+        names = [known.name for known in self._metrics]
+        if metric not in names:
+            raise AuditError(f"metric must be one of {names}; {metric!r} arrived")
+
+    def __repr__(self) -> str:
+        return "\n".join(sentences(self))
+
+    def _repr_html_(self) -> str:
+        return subgroups_html(self)
 
 
 def _check_options(*, ci: float, bins: int, max_attributes: int, draws: int) -> None:
