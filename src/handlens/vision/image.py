@@ -282,6 +282,9 @@ def _decoded(path: Path, at_least: tuple[int, int] | None) -> Pixels:
     with Pillow.open(path, formats=FORMATS) as picture:
         if picture.width * picture.height > LARGEST:
             raise DataError(f"{path} {_TOO_LARGE}")
+        if picture.format not in ("JPEG", "MPO"):
+            # Looking for EXIF decodes a PNG, and an error of that is not one of the EXIF; only a JPEG has to wait.
+            picture.load()
         orientation = _orientation(picture)
         if at_least is not None:
             height, width = at_least if orientation < 5 else at_least[::-1]  # from 5 on it lies on its side
