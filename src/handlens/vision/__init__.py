@@ -32,6 +32,7 @@ from handlens.core.metrics import (
 )
 from handlens.vision.data import ImageDataBunch
 from handlens.vision.download import URLs, untar_data
+from handlens.vision.gallery import gallery
 from handlens.vision.heatmap import HeatMap, heatmap, heatmaps
 from handlens.vision.image import Image, ImageBBox, ImagePoints, ImageSegment, open_image
 from handlens.vision.interpret import Interpretation
@@ -113,6 +114,7 @@ __all__ = [
     "error_rate",
     "f1",
     "flip_lr",
+    "gallery",
     "get_transforms",
     "heatmap",
     "heatmaps",

@@ -11,8 +11,8 @@ from handlens.vision.transform.span import Range, span
 def perspective_warp(magnitude: Range = (-0.2, 0.2), *, p: float = 1.0) -> Transform:
     """Move each of the four corners by itself, across and down, by `magnitude` halves of the frame; above 0 outward.
 
-    Eight numbers are drawn: (x, y) of the corners top left, top right, bottom left, bottom right. Each is less than
-    0.5, so that the corners keep their order.
+    Eight numbers are drawn, or given as a tuple: (x, y) of the corners top left, top right, bottom left, bottom
+    right. Each is less than 0.5, so that the corners keep their order.
     """
     numbers = span("magnitude", magnitude, least=-0.5, most=0.5, open_ends=True, count=8)
     return Transform("perspective_warp", _act, {"magnitude": numbers}, p)

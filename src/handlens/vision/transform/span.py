@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from handlens.errors import DataError
 
-Range = float | tuple[float, float]
-"""A number, or (low, high): a number between the two, drawn for each picture."""
+Range = float | tuple[float, ...]
+"""A number; or (low, high): a number between the two, drawn for each picture. Where a transform takes several numbers
+each is drawn by itself, or a tuple gives them all."""
 
 
 @dataclass(frozen=True)
@@ -20,15 +21,19 @@ class Span:
         count: how many numbers are drawn; more than one is given to the transform as a tuple.
         spread: "even" over the range, "log" (as likely between 1/2 and 1 as between 1 and 2), or "whole" numbers,
             both ends included.
+        fixed: all `count` numbers, where they were given.
     """
 
     low: float
     high: float
     count: int = 1
     spread: str = "even"
+    fixed: tuple[float, ...] = ()
 
     def at(self, chances: Sequence[float]) -> float | tuple[float, ...]:
         """The numbers for `count` even chances in [0, 1)."""
+        if self.fixed:
+            return self.fixed
         if self.count == 1:
             return self._one(chances[0])
         return tuple(self._one(chance) for chance in chances)
@@ -62,11 +67,16 @@ def span(
         DataError: not a number or two, NaN, the wrong way around, or out of bounds.
     """
     try:
-        low, high = (float(end) for end in given) if isinstance(given, Sequence) else (float(given), float(given))
+        ends = tuple(float(end) for end in given) if isinstance(given, Sequence) else (float(given),) * 2
     except (TypeError, ValueError) as error:
         raise DataError(f"{name} must be a number or a range (low, high); {given!r} arrived") from error
-    if not (math.isfinite(low) and math.isfinite(high)):
+    fixed = ends if count > 1 and len(ends) == count else ()
+    if len(ends) != 2 and not fixed:
+        several = f", or {count} numbers" if count > 1 else ""
+        raise DataError(f"{name} must be a number or a range (low, high){several}; {given!r} arrived")
+    if not all(map(math.isfinite, ends)):
         raise DataError(f"{name} must be finite; {given!r} arrived")
+    low, high = (min(ends), max(ends)) if fixed else ends
     if low > high:
         raise DataError(f"{name} must be (low, high), the lower end first; {given!r} arrived")
     inside = least < low and high < most if open_ends else least <= low and high <= most
@@ -79,4 +89,4 @@ def span(
         raise DataError(f"{name} must be {where}; {given!r} arrived")
     if spread == "whole" and not (low.is_integer() and high.is_integer()):
         raise DataError(f"{name} must be whole; {given!r} arrived")
-    return Span(low, high, count, spread)
+    return Span(low, high, count, spread, fixed)

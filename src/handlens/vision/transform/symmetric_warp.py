@@ -11,8 +11,8 @@ from handlens.vision.transform.span import Range, span
 def symmetric_warp(magnitude: Range = (-0.2, 0.2), *, p: float = 1.0) -> Transform:
     """Lengthen or shorten each side of pictures evenly at its two ends, as a camera elsewhere would see them.
 
-    Four numbers are drawn: for the top, bottom, left and right side, in shares of its length; above 0 lengthens.
-    Each is less than 0.5, so that the corners keep their order.
+    Four numbers are drawn, or given as a tuple: for the top, bottom, left and right side, in shares of its length;
+    above 0 lengthens. Each is less than 0.5, so that the corners keep their order.
     """
     numbers = span("magnitude", magnitude, least=-0.5, most=0.5, open_ends=True, count=4)
     return Transform("symmetric_warp", _act, {"magnitude": numbers}, p)
