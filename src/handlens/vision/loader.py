@@ -92,9 +92,9 @@ class PictureLoader:
     def __iter__(self) -> Iterator[Batch]:
         targets = self.dataset.y.data
         for batch in self._batches():
-            self._tell(batch.faults)
             if batch.pixels is None:
                 raise DataError(batch.error)
+            self._tell(batch.faults)
             inputs = normalised(batch.pixels.to(self.device, non_blocking=True), self.stats)
             yield inputs, targets[batch.rows].to(self.device, non_blocking=True)
 
