@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +28,8 @@ def predict(
         kind = artifact_kind(model)
         if kind == "photo-classifier":
             _photos(model, items, out)
+        elif kind == "vision-learner":
+            _pictures(model, items, out)
         elif kind == "tabular-learner":
             _rows(model, items, out)
         else:
@@ -36,22 +40,52 @@ def predict(
 
 def _photos(model: Path, photos: Path, out: Path) -> None:
     """Each photo's path, predicted class, probability, and a column of probabilities a class."""
-    from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
-
     from handlens.studio.predictor import load_predictor
     from handlens.studio.takeaway import write_csv
 
-    console = Console(stderr=True)
     predictor = load_predictor(model)
-    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("photos", total=None)
-        table = predictor.predict(photos, progress=lambda done, total: bar.update(task, completed=done, total=total))
+    with _progress() as progress:
+        table = predictor.predict(photos, progress=progress)
     write_csv(table, out)
-    console.print(f"{len(table):,} photos classified: {out}", markup=False, highlight=False)
+    typer.echo(f"{len(table):,} photos classified: {out}", err=True)
     for left in predictor.left_out:
-        console.print(f"left out: {left.path}: {left.reason}", markup=False, highlight=False)
+        typer.echo(f"left out: {left.path}: {left.reason}", err=True)
+
+
+def _pictures(model: Path, photos: Path, out: Path) -> None:
+    """A row for each photo, also the unreadable; the columns are those of `VisionLearner.predict_files`."""
+    import warnings
+
+    from handlens.core.files import whole_file
+    from handlens.vision.items import ImageItemList
+    from handlens.vision.learner import load_learner
+
+    learn = load_learner(model)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what cannot be read; it has its own line below
+        found = ImageItemList.from_folder(photos)
+    files = sorted([*found.items, *(file for file, _ in found.left_out)])
+    with _progress() as progress:
+        table = learn.predict_files(files, progress=progress)
+    table["file"] = [file.relative_to(photos).as_posix() for file in files]
+    with whole_file(out) as partial:
+        table.to_csv(partial, index=False, float_format="%.6f")
+    unread = table[table["reason"] != ""]
+    typer.echo(f"{len(table) - len(unread):,} photos predicted: {out}", err=True)
+    for file, reason in zip(unread["file"], unread["reason"], strict=True):
+        typer.echo(f"cannot be read: {file}: {reason}", err=True)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """A bar of photos on the terminal, moved by calling what this gives with how many are done and there."""
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("photos", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _rows(model: Path, rows: Path, out: Path) -> None:

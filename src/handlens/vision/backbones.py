@@ -127,7 +127,9 @@ def _load_timm(name: str, weights: Path | None, random: bool) -> Network:
     about = timm.get_pretrained_cfg(name)
     if weights is None and not random:
         if about is None or not about.hf_hub_id:
-            raise WeightsError(f"timm has no pretrained weights for {name}; give a weights file")
+            raise WeightsError(
+                f"timm has no pretrained weights for {name}; give a weights file, or ask for random weights"
+            )
         weights = files.from_hub(about.hf_hub_id)
     net = new_network(name, TIMM)
     if weights is not None:

@@ -24,7 +24,9 @@ class AdaptiveConcatPool2d(nn.Module):
         return torch.cat([self.mp(x), self.ap(x)], 1)
 
 
-def create_head(channels: int, classes: int, *, ps: float | Sequence[float] = 0.5, bn_final: bool = False) -> nn.Module:
+def create_head(
+    channels: int, classes: int, *, ps: float | Sequence[float] = 0.5, bn_final: bool = False
+) -> nn.Sequential:
     """From a map of so many channels to so many scores.
 
     Concat-pool → flatten → BN → dropout → linear 512 → ReLU → BN → dropout → linear (→ BN with `bn_final`). A single
@@ -35,7 +37,7 @@ def create_head(channels: int, classes: int, *, ps: float | Sequence[float] = 0.
     for p in (first, second):
         if not 0 <= p < 1:
             raise TrainingError(f"ps must be probabilities of dropping out, 0 or more and below 1; {ps} arrived")
-    layers = [
+    layers: list[nn.Module] = [
         AdaptiveConcatPool2d(),
         nn.Flatten(),
         nn.BatchNorm1d(2 * channels),
