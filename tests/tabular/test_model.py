@@ -130,3 +130,15 @@ def test_one_probability_serves_all_layers() -> None:
     assert model.config["ps"] == [0.25, 0.25]
     assert model.config["y_range"] == [0, 9]
     assert repr(TabularModel(**model.config)) == repr(model)
+
+
+def test_the_numbers_put_out_are_whole_under_mixed_precision() -> None:
+    model = TabularModel([], 2, 1, [], y_range=None)
+    with torch.no_grad():
+        model.layers[0].weight.copy_(torch.tensor([[1.0, 1.0]]))
+        model.layers[0].bias.fill_(1000.0)
+    with torch.autocast("cpu", torch.bfloat16):
+        out = model.eval()(torch.empty(1, 0, dtype=torch.int64), torch.tensor([[1.5, 0.0]]))
+    assert out.dtype == torch.float32
+    # bfloat16 has 8 digits in base 2: near 1,000 it knows only every fourth number.
+    assert out.item() == pytest.approx(1001.5, abs=1e-2)

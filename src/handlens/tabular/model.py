@@ -96,7 +96,13 @@ class TabularModel(nn.Module):
             parts.append(self.emb_drop(self.embeds(codes)))
         if self.bn_cont is not None:
             parts.append(self.bn_cont(numbers))
-        return self.layers(torch.cat(parts, 1))
+        x = torch.cat(parts, 1)
+        *hidden, last = self.layers
+        for layer in hidden:
+            x = layer(x)
+        # In bfloat16 the numbers put out would have two or three digits.
+        with torch.autocast(x.device.type, enabled=False):
+            return last(x.float())
 
 
 def _check_dropouts(ps: Dropouts, n: int) -> list[float]:
