@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from handlens.audit.card import ModelCard
 from handlens.audit.datasheet import Datasheet
 from handlens.audit.feedback import MEETUP, recommend_by_attendance, recommend_equally, simulate_feedback
 from handlens.audit.reasons import feature_moves, nearest_labelled
@@ -13,6 +14,7 @@ __all__ = [
     "MEETUP",
     "Case",
     "Datasheet",
+    "ModelCard",
     "ReviewQueue",
     "Slices",
     "Subgroups",

@@ -85,19 +85,7 @@ class Datasheet:
 
         Raises AuditError if there is no such question, or the text is none that a file can hold.
         """
-        if key not in self.questions and key != forms.NOTES:
-            raise AuditError(f"key must be one of {', '.join(self.questions)} or {forms.NOTES}; {key!r} arrived")
-        if not isinstance(text, str):
-            raise AuditError(f"text must be text; {type(text).__name__} arrived")
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise AuditError(f"text must be valid Unicode; it holds half a character at {error.start}") from error
-        kept = forms.clean(text)
-        if kept:
-            self.answers[key] = kept
-        else:
-            self.answers.pop(key, None)
+        forms.answer(self.answers, self.questions, key, text)
 
     def refresh(self, data: Any = None, *, target: str | None = None) -> None:
         """Work the facts out anew, of `data` or of the files that the sheet is of; every answer stays."""

@@ -7,6 +7,7 @@ a person writes elsewhere in the file is not lost: it is read as notes.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,6 +62,23 @@ def clean(text: str) -> str:
         lines.pop()
     kept = "\n".join(lines)
     return "" if kept.strip() == UNANSWERED else kept
+
+
+def answer(answers: dict[str, str], questions: Mapping[str, str], key: str, text: str) -> None:
+    """Put an answer into `answers`, or take it back by an empty text; raises AuditError, naming the argument."""
+    if key not in questions and key != NOTES:
+        raise AuditError(f"key must be one of {', '.join(questions)} or {NOTES}; {key!r} arrived")
+    if not isinstance(text, str):
+        raise AuditError(f"text must be text; {type(text).__name__} arrived")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise AuditError(f"text must be valid Unicode; it holds half a character at {error.start}") from error
+    kept = clean(text)
+    if kept:
+        answers[key] = kept
+    else:
+        answers.pop(key, None)
 
 
 def write(form: Form, sections: Sections) -> str:

@@ -1,6 +1,7 @@
-"""The questions about a dataset that no program can answer, in the seven sections of a datasheet.
+"""The questions that no program can answer: about a dataset, and about a model.
 
-The sections are those of Gebru et al., *Datasheets for Datasets* (2018, Communications of the ACM 2021).
+The seven sections of a datasheet are those of Gebru et al., *Datasheets for Datasets* (2018, Communications of the ACM
+2021); what a model card should say is due to Mitchell et al., *Model Cards for Model Reporting* (FAT* 2019).
 """
 
 from __future__ import annotations
@@ -63,5 +64,23 @@ DATASHEET: Sections = {
         "maintenance.updates": "Will they be updated, how often, and what happens to the older versions?",
         "maintenance.retention": "How long may data about people be kept, and who deletes them then?",
         "maintenance.contributions": "How can others add to them, and who checks what is added?",
+    },
+}
+
+MODEL_CARD: Sections = {
+    "Uses": {
+        "uses.meant_for": "What is the model for, and who is to use it?",
+        "uses.not_for": "What must it not be used for?",
+        "uses.people": "Whom do its predictions concern, and what follows from one for them?",
+    },
+    "Limits": {
+        "limits.fails": "Where is it known to fail, and for whom?",
+        "limits.data": "What do the data that it learned from not cover?",
+        "limits.change": "What would have to change in the world for it to be wrong, and who watches for that?",
+    },
+    "People in the loop": {
+        "people.review": "Which predictions does a person look at before anything follows from them?",
+        "people.appeal": "How can somebody contest a prediction, and who decides about it?",
+        "people.contact": "Who answers for this model, and how can they be reached?",
     },
 }

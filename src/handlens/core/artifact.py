@@ -1,4 +1,7 @@
-"""Saved models: a folder with model.json (what it is) and tensors.safetensors (its numbers), never pickle."""
+"""Saved models: a folder with model.json (what it is) and tensors.safetensors (its numbers), never pickle.
+
+A README.md for people, the model's card, may stand beside them; nothing is loaded from it.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +23,13 @@ FORMAT = "handlens-model"
 FORMAT_VERSION = 1
 DESCRIPTION = "model.json"
 TENSORS = "tensors.safetensors"
+CARD = "README.md"
 _LARGEST_DESCRIPTION = 64 * 2**20
 
 
-def save_artifact(folder: Path | str, kind: str, config: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+def save_artifact(
+    folder: Path | str, kind: str, config: dict[str, Any], tensors: dict[str, Tensor], *, card: str | None = None
+) -> None:
     """Write a model as a folder, whole or not at all.
 
     It is written beside `folder` and renamed into place. A saved model that stands there is replaced.
@@ -33,6 +39,7 @@ def save_artifact(folder: Path | str, kind: str, config: dict[str, Any], tensors
         kind: what the model is, asked for again when it is loaded.
         config: anything JSON can hold exactly (no NaN or infinity).
         tensors: the numbers, by name, of any shape and type.
+        card: the model's card as Markdown; it takes the place of one that is there.
 
     Raises:
         ArtifactError: `folder` holds something else, or `config` cannot be written as JSON.
@@ -42,7 +49,7 @@ def save_artifact(folder: Path | str, kind: str, config: dict[str, Any], tensors
     from safetensors.torch import save_file
 
     target = Path(folder).absolute()
-    _check_replaceable(target)
+    _check_replaceable(target, {DESCRIPTION, TENSORS} | ({CARD} if card is not None else set()))
     # Copies, because safetensors refuses tensors that share memory or have strides.
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     description = {
@@ -63,8 +70,10 @@ def save_artifact(folder: Path | str, kind: str, config: dict[str, Any], tensors
         try:
             save_file(plain, staging / TENSORS)
             (staging / DESCRIPTION).write_text(text, encoding="utf-8")
-            for name in (TENSORS, DESCRIPTION):
-                _flush_to_disk(staging / name)
+            if card is not None:
+                (staging / CARD).write_text(card, encoding="utf-8", newline="\n")
+            for path in staging.iterdir():
+                _flush_to_disk(path)
             # mkdtemp makes it private; a saved model is shared like any folder its owner makes.
             staging.chmod(0o777 & ~_umask())
             _move_into_place(staging, target)
@@ -148,7 +157,7 @@ def _describe(tensor: Tensor) -> dict[str, Any]:
     }
 
 
-def _check_replaceable(target: Path) -> None:
+def _check_replaceable(target: Path, ours: set[str]) -> None:
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise ArtifactError(f"a model is saved as a folder; {target} is something else, choose another name")
     if not target.exists() or not any(target.iterdir()):
@@ -159,7 +168,7 @@ def _check_replaceable(target: Path) -> None:
         raise ArtifactError(
             f"{target} exists and holds no saved model; nothing was overwritten, choose another folder"
         ) from error
-    extra = sorted(path.name for path in target.iterdir() if path.name not in (DESCRIPTION, TENSORS))
+    extra = sorted(path.name for path in target.iterdir() if path.name not in ours)
     if extra:
         raise ArtifactError(
             f"{target} holds a saved model and also {', '.join(extra[:3])}; "

@@ -96,7 +96,7 @@ class VisionLearner(Learner):
         try:
             return self.data.one_item(file)[0]
         except DataError as error:
-            return str(error)
+            return str(error).removeprefix(f"{file} ")
 
     def _predictions(self, found: Sequence[Tensor | str]) -> list[Tensor | None]:
         """A prediction for each input there is; pictures of one size go through the model together."""
@@ -114,8 +114,10 @@ class VisionLearner(Learner):
     def export(self, name: str = "learner") -> Path:
         """Write all it takes to predict pictures: model, how pictures are made ready, and labels.
 
-        It is a folder of safetensors and JSON below the learner's path; `load_learner` reads it. Raises TrainingError
-        if the model is not the one that `create_cnn` made: one of one's own cannot be made again from numbers alone.
+        It is a folder of safetensors and JSON below the learner's path, with a model card, README.md, whose metrics
+        are measured on the validation data and whose answers stay when it is exported again; `load_learner` reads it.
+        Raises TrainingError if the model is not the one that `create_cnn` made: one of one's own cannot be made again
+        from numbers alone.
         """
         with torch.random.fork_rng():
             same = repr(_make(_again(self.made_as), self.data.c, self.made_as)[0]) == repr(self.model)
@@ -124,8 +126,11 @@ class VisionLearner(Learner):
                 "export writes a model as create_cnn makes it; parts of this one were replaced: use learn.save(name), "
                 "and learn.load(name) on a learner that is made the same way"
             )
+        from handlens.audit.card import exported_card  # the audit looks at learners, so it is no part of this module
+
         folder = self.path / name
-        save_artifact(folder, KIND, {"data": self.data.state(), "model": self.made_as}, self.model.state_dict())
+        config = {"data": self.data.state(), "model": self.made_as}
+        save_artifact(folder, KIND, config, self.model.state_dict(), card=exported_card(self, folder))
         return folder
 
     def _about(self) -> dict[str, Any]:
