@@ -10,8 +10,9 @@ import pandas as pd
 
 from handlens.audit.arrays import numbers
 from handlens.audit.metrics import ALWAYS, KNOWN, OF_POSITIVE, OF_SCORE, Metric, Own, Rows
-from handlens.core.metrics import HIGHER_IS_BETTER
 from handlens.errors import AuditError
+
+HIGHER_IS_BETTER = "higher_is_better"  # the mark of core.metrics, which would load PyTorch
 
 CLASSES = 20
 """Distinct whole numbers up to which y_true is taken for classes when no metrics are named."""
@@ -42,12 +43,14 @@ def asked_metrics(asked: Any) -> list[Metric]:
     return list(found.values())
 
 
-def are_numbers(values: pd.Series) -> bool:
+def are_numbers(truth: pd.Series, predicted: pd.Series) -> bool:
     """Whether y_true is numbers to come close to, and not classes."""
-    dtype: Any = values.dtype
-    if dtype.kind not in "iuf":
+    dtype: Any = truth.dtype
+    if dtype.kind not in "iuf" or isinstance(dtype, pd.CategoricalDtype):
         return False
-    return values.nunique() > CLASSES or (dtype.kind == "f" and bool((values % 1 != 0).any()))
+    if _are_fractions(truth) or truth.nunique() > CLASSES:
+        return True
+    return _are_fractions(predicted) and not bool(truth.isin([0, 1]).all())
 
 
 def rows_of_classes(

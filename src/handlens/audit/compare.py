@@ -45,7 +45,8 @@ def compared(metric: Metric, level: Level, sizes: Floats, measured: Measured, sm
     columns["best"] = np.arange(size) == best
     columns["worst"] = np.arange(size) == worst
     columns["small"] = is_small
-    columns["undefined"] = ["" if known else why for known, why in zip(defined, measured.why, strict=True)]
+    why = np.where(sizes > 0, measured.why, "no rows")
+    columns["undefined"] = np.where(defined, "", why)
     return pd.DataFrame(columns)
 
 

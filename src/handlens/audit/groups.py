@@ -131,10 +131,12 @@ def ranges(values: pd.Series, bins: int) -> tuple[Codes, list[str]]:
     """The range that each number is in, -1 if missing, and the ranges as text; `bins` of them, or fewer for ties."""
     numbers = values.to_numpy(np.float64, na_value=np.nan)
     known = numbers[~np.isnan(numbers)]
-    edges = np.unique(np.quantile(known, np.linspace(0, 1, bins + 1), method="inverted_cdf"))
-    inner = edges[1:-1]
+    least = known.min()
+    inner = np.quantile(known, np.linspace(0, 1, bins + 1)[1:-1], method="inverted_cdf")
+    # Where the least value is that of many rows, it has a range of its own.
+    inner = np.unique(np.where(inner == least, known[known > least].min(), inner))
     codes = np.searchsorted(inner, numbers, side="right")
-    texts = _texts(edges)
+    texts = _texts(np.r_[least, inner, known.max()])
     labels = [f"{low} to <{high}" for low, high in itertools.pairwise(texts)]
     labels[-1] = f"{texts[-2]} to {texts[-1]}"
     return np.where(np.isnan(numbers), -1, codes).astype(np.int64), labels

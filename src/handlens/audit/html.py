@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -20,7 +20,8 @@ STYLE = (
     "<style>.handlens-audit table{border-collapse:collapse;font-variant-numeric:tabular-nums;margin:.6em 0}"
     ".handlens-audit th,.handlens-audit td{padding:.25em .7em;text-align:right;border-bottom:1px solid #8884}"
     ".handlens-audit th:first-child,.handlens-audit td:first-child{text-align:left}"
-    ".handlens-audit small{opacity:.75}.handlens-audit .worst{font-weight:bold;outline:2px solid #c44}"
+    ".handlens-audit small{opacity:.75}.handlens-audit .worst{font-weight:bold;background:#d55e0033}"
+    ".handlens-audit td{white-space:nowrap;vertical-align:top}"
     ".handlens-audit caption{text-align:left;font-weight:bold;padding:.4em 0}</style>"
 )
 
@@ -32,27 +33,28 @@ def subgroups_html(audit: Subgroups) -> str:
     lines = "".join(f"<li>{escape(line)}</li>" for line in words.sentences(audit))
     positive = "" if audit.positive is None else f"Positive: {escape(str(audit.positive))}. "
     notes = (
-        f"<p><small>{positive}Intervals hold what they estimate {100 * audit.ci:g} % of the time. Outlined: the worst "
-        f"group. *: out of fewer than {audit.small} rows.</small></p>"
+        f"<p><small>{positive}Intervals hold what they estimate {100 * audit.ci:g} % of the time. Bold, with a ground: "
+        f"the worst group. *: out of fewer than {audit.small} rows.</small></p>"
     )
     return f'<div class="handlens-audit">{STYLE}{"".join(parts)}<ul>{lines}</ul>{notes}</div>'
 
 
 def _level(by: object, rows: pd.DataFrame) -> str:
     metrics = list(dict.fromkeys(rows["metric"]))
-    groups = list(rows.groupby("group", sort=False))
+    n_groups = len(rows) // len(metrics)
     head = "".join(f"<th>{escape(words.TITLES.get(metric, metric))}</th>" for metric in metrics)
-    body = "".join(_group(group, of_group) for group, of_group in groups[:MOST])
-    more = f"<p>and {len(groups) - MOST:,} more groups in <code>.frame</code></p>" if len(groups) > MOST else ""
+    shown = list(words.each(rows.iloc[: MOST * len(metrics)]))  # group by group
+    body = "".join(_group(shown[k : k + len(metrics)]) for k in range(0, len(shown), len(metrics)))
+    more = f"<p>and {n_groups - MOST:,} more groups in <code>.frame</code></p>" if n_groups > MOST else ""
     return (
         f"<table><caption>{escape(str(by))}</caption><thead><tr><th>group</th><th>rows</th>{head}</tr></thead>"
         f"<tbody>{body}</tbody></table>{more}"
     )
 
 
-def _group(group: object, rows: pd.DataFrame) -> str:
+def _group(metrics: list[Any]) -> str:
     cells = []
-    for row in words.each(rows):
+    for row in metrics:
         mark = ' class="worst"' if row.worst else ""
         if row.undefined:
             cells.append(f"<td>undefined<br><small>{escape(row.undefined)}</small></td>")
@@ -60,7 +62,7 @@ def _group(group: object, rows: pd.DataFrame) -> str:
         star = "*" if row.small else ""
         ends = words.interval(row.low, row.high, row.metric)
         cells.append(f"<td{mark}>{words.number(row.value, row.metric)}{star}<br><small>{ends}</small></td>")
-    return f"<tr><td>{escape(str(group))}</td><td>{rows['n'].iloc[0]:,}</td>{''.join(cells)}</tr>"
+    return f"<tr><td>{escape(metrics[0].group)}</td><td>{metrics[0].n:,}</td>{''.join(cells)}</tr>"
 
 
 def slices_html(slices: Slices) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 from handlens.audit.arrays import check_complete, check_length, column, numbers
 from handlens.audit.chance import holm
@@ -72,8 +72,8 @@ def weakest_slices(
 
     A slice is worth telling by how much better an error of its own explains the rows than one for all (twice the log
     likelihood ratio), less 2 ln(values) for each condition: so much the best of as many values gains by chance (Foster
-    & George 1994), and a slice that is only its parent again does not gain it. Rows of a slice that was found are set
-    aside before the next is sought.
+    & George 1994), and a slice that is only its parent again does not gain it. A part of a slice that is worse
+    than the rest of it takes its place, and rows of a slice that was found are set aside before the next is sought.
 
     Args:
         features: a frame or dict of columns to make slices of, values or numbers, [N]; columns need not be what the
@@ -158,26 +158,51 @@ def _search(
     looked_at = 0
     rows = np.arange(len(errors))
     while len(found) < most and len(rows) >= 2 * size:
-        best, best_worth, count = None, 0.0, 0
-        of_rows, left = [each[rows] for each in codes], errors[rows]
-        for subset, joint, shape in _crossed(of_rows, widths, depth):
-            stands_out, there = _standing_out(joint, int(np.prod(shape)), left, size)
-            real = np.array([all(part) for part in zip(*np.unravel_index(there, shape), strict=True)], bool)
-            count += int(real.sum())
-            worth = np.where(real, stands_out - price * len(subset), -np.inf)
-            if len(worth) and worth.max() > best_worth:
-                best_worth = float(worth.max())
-                values = np.unravel_index(there[int(worth.argmax())], shape)
-                best = tuple(zip(subset, map(int, values), strict=True))
+        best, count = _best([each[rows] for each in codes], widths, errors[rows], size=size, depth=depth, price=price)
         looked_at = looked_at or count
-        if best is None:
+        if not best:
             break
-        found.append(best)
-        inside = np.ones(len(rows), bool)
-        for attribute, value in best:
-            inside &= of_rows[attribute] == value
-        rows = rows[~inside]
+        inside = rows[_are_in(best, [each[rows] for each in codes])]
+        while len(best) < depth:  # a part of it that is worse still, beside the rest of it
+            of_inside = [each[inside] for each in codes]
+            more, _ = _best(
+                of_inside, widths, errors[inside], size=size, depth=depth - len(best), price=price, least=price
+            )
+            if not more:
+                break
+            best, inside = (*best, *more), inside[_are_in(more, of_inside)]
+        found.append(tuple(sorted(best)))
+        rows = np.setdiff1d(rows, inside, assume_unique=True)
     return found, looked_at
+
+
+def _best(
+    codes: Sequence[Codes],
+    widths: Sequence[int],
+    errors: Floats,
+    *,
+    size: int,
+    depth: int,
+    price: float,
+    least: float = 0.0,
+) -> tuple[tuple[Condition, ...], int]:
+    """The conditions of the slice most worth telling, none if none is worth `least`, and how many were compared."""
+    best: tuple[Condition, ...] = ()
+    best_worth, count = least, 0
+    for subset, joint, shape in _crossed(codes, widths, depth):
+        gain, there = _standing_out(joint, int(np.prod(shape)), errors, size)
+        values = np.stack(np.unravel_index(there, shape))
+        real = (values != _RARE).all(0)
+        count += int(real.sum())
+        worth = np.where(real, gain - price * len(subset), -np.inf)
+        if len(worth) and worth.max() > best_worth:
+            best_worth = float(worth.max())
+            best = tuple(zip(subset, map(int, values[:, worth.argmax()]), strict=True))
+    return best, count
+
+
+def _are_in(conditions: Sequence[Condition], codes: Sequence[Codes]) -> NDArray[np.bool_]:
+    return np.logical_and.reduce([codes[attribute] == value for attribute, value in conditions])
 
 
 def _crossed(
@@ -238,9 +263,7 @@ def _confirmed(
     covered = np.zeros(len(errors), bool)
     rows, chances = [], []
     for conditions in found:
-        inside = np.ones(len(errors), bool)
-        for attribute, value in conditions:
-            inside &= attributes[attribute].codes == value
+        inside = _are_in(conditions, [attribute.codes for attribute in attributes])
         apart = inside & ~covered
         own, rest = errors[inside & held_out], errors[~inside & held_out]
         low, high = _interval(own, ci)
@@ -282,6 +305,8 @@ def _chance(own: Floats, rest: Floats) -> float:
         return 1.0
     together = np.r_[own, rest]
     if _are_rates(together):
+        from scipy import stats  # takes longer to load than all the rest
+
         return float(stats.hypergeom.sf(own.sum() - 1, len(together), together.sum(), len(own)))
     ci = 0.95
     sides = [(np.float64(x.mean()), tuple(map(np.float64, _interval(x, ci)))) for x in (own, rest)]

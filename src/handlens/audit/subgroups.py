@@ -81,7 +81,7 @@ def subgroups(
         check_complete(scores, "score")
     asked = asked_metrics(metrics)
     names = {metric.name for metric in asked}
-    as_numbers = bool(names & set(OF_NUMBERS)) if metrics is not None else are_numbers(truth)
+    as_numbers = bool(names & set(OF_NUMBERS)) if metrics is not None else are_numbers(truth, predicted)
     if as_numbers:
         if scores is not None:
             raise AuditError("score belongs to classes; y_true or the metrics are of numbers: leave score out")

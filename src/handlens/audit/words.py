@@ -43,6 +43,8 @@ def number(value: float, metric: str) -> str:
         return "∞"
     if metric in SHARES:
         return f"{100 * value:.1f} %".replace("-", "−")
+    if metric == "auc":
+        return f"{value:.3f}"
     return f"{value:.3g}".replace("-", "−")
 
 

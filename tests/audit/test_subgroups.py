@@ -1,0 +1,312 @@
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from handlens.audit import subgroups
+from handlens.core.metrics import higher_is_better
+from handlens.errors import AuditError
+
+mpl.use("agg")
+
+#                 F F F F M M M M M M
+TRUE = np.array([1, 1, 0, 0, 1, 1, 1, 0, 0, 0])
+PRED = np.array([1, 0, 0, 0, 1, 1, 1, 1, 0, 0])
+SCORE = np.array([0.9, 0.2, 0.3, 0.1, 0.8, 0.7, 0.9, 0.6, 0.2, 0.1])
+SEX = list("FFFFMMMMMM")
+
+
+def cell(audit, group, metric, by=None):
+    frame = audit.frame
+    found = frame[(frame["group"] == group) & (frame["metric"] == metric)]
+    if by is not None:
+        found = found[found["by"] == by]
+    assert len(found) == 1
+    return found.iloc[0]
+
+
+def values(audit, group):
+    rows = audit.frame[audit.frame["group"] == group]
+    return dict(zip(rows["metric"], rows["value"], strict=True))
+
+
+def test_by_hand():
+    audit = subgroups(TRUE, PRED, SEX, score=SCORE)
+    assert values(audit, "F") == pytest.approx(
+        {
+            "error": 1 / 4,
+            "accuracy": 3 / 4,
+            "tpr": 1 / 2,
+            "fpr": 0,
+            "fnr": 1 / 2,
+            "precision": 1,
+            "selection_rate": 1 / 4,
+            "auc": 3 / 4,  # 0.9 beats both negatives, 0.2 beats 0.1
+            "calibration": 1.5 / 4 - 1 / 2,
+        }
+    )
+    assert values(audit, "M")["error"] == pytest.approx(1 / 6)
+    assert values(audit, "all")["precision"] == pytest.approx(4 / 5)
+    worst = cell(audit, "F", "error")
+    assert worst["worst"]
+    assert (worst["n"], worst["of"]) == (4, 4)
+    assert cell(audit, "F", "tpr")["of"] == 2
+    assert worst["minus_best"] == worst["minus_rest"] == pytest.approx(1 / 4 - 1 / 6)
+    assert worst["over_best"] == pytest.approx(1.5)
+    assert worst["low"] < 1 / 4 < worst["high"]
+    best = cell(audit, "M", "error")
+    assert (best["minus_best_low"], best["minus_best"], best["minus_best_high"], best["over_best"]) == (0, 0, 0, 1)
+    assert audit.worst("error")["group"].tolist() == ["F"]
+    assert audit.positive == 1
+
+
+def test_numbers_by_hand():
+    y, p = [1.0, 2.0, 4.0, 8.0], [1.5, 2.0, 3.0, 10.0]
+    audit = subgroups(y, p, ["a", "a", "b", "b"])
+    assert values(audit, "a") == pytest.approx(
+        {"mean_error": 0.25, "mae": 0.25, "rmse": np.sqrt(0.125), "rmspe": np.sqrt(0.125)}
+    )
+    assert values(audit, "b") == pytest.approx(
+        {"mean_error": 0.5, "mae": 1.5, "rmse": np.sqrt(2.5), "rmspe": np.sqrt((1 / 16 + 1 / 16) / 2)}
+    )
+    assert np.isnan(cell(audit, "b", "mean_error")["over_best"])  # a ratio of numbers of either sign means nothing
+    assert cell(audit, "b", "mae")["over_best"] == pytest.approx(6)
+
+
+def test_intersections_are_looked_at_and_empty_ones_shown():
+    groups = pd.DataFrame({"sex": SEX, "site": list("xxxxxxxyyy")})
+    audit = subgroups(TRUE, PRED, groups, metrics=["error"])
+    assert audit.frame["by"].unique().tolist() == ["overall", "sex", "site", "sex × site"]
+    empty = cell(audit, "F × y", "error")
+    assert empty["n"] == 0
+    assert np.isnan(empty[["value", "low", "high", "minus_rest", "over_best"]].astype(float)).all()
+    assert empty["undefined"] == "no rows"
+    assert not empty["worst"]
+    assert cell(audit, "M × y", "error")["value"] == pytest.approx(1 / 3)
+    one = subgroups(TRUE, PRED, groups, metrics=["error"], max_attributes=1)
+    assert one.frame["by"].unique().tolist() == ["overall", "sex", "site"]
+
+
+def test_undefined_is_said_and_is_not_0():
+    audit = subgroups([1, 1, 0, 0], [0, 1, 0, 0], list("aabb"), score=[0.1, 0.9, 0.2, 0.3])
+    for metric, why in (("tpr", "no positive rows"), ("precision", "no rows predicted positive")):
+        row = cell(audit, "b", metric)
+        assert np.isnan(row["value"])
+        assert row["undefined"] == why
+    assert cell(audit, "a", "fpr")["undefined"] == "no negative rows"
+    assert cell(audit, "a", "auc")["undefined"] == "no negative rows"
+    assert cell(audit, "b", "auc")["undefined"] == "no positive rows"
+    assert "undefined" in audit._repr_html_()
+    zero = subgroups([0.0, 1.5, 2.5], [1.0, 1.5, 2.0], list("abb"))
+    assert cell(zero, "a", "rmspe")["undefined"] == "a true value is 0"
+    assert cell(zero, "b", "rmspe")["value"] == pytest.approx(np.sqrt(0.02))
+
+
+def test_small_groups_are_marked_and_never_named_best_or_worst_beside_larger_ones():
+    y = np.zeros(100, int)
+    p = np.r_[np.ones(3, int), np.ones(10, int), np.zeros(87, int)]
+    audit = subgroups(y, p, ["tiny"] * 3 + ["a"] * 50 + ["b"] * 47, metrics=["error"])
+    tiny = cell(audit, "tiny", "error")
+    assert tiny["small"]
+    assert tiny["value"] == 1
+    assert audit.worst("error")["group"].tolist() == ["a"]
+    assert "tiny" in audit._repr_html_()
+    alone = subgroups(y, p, ["tiny"] * 3 + ["a"] * 50 + ["b"] * 47, metrics=["error"], small=1)
+    assert alone.worst("error")["group"].tolist() == ["tiny"]
+
+
+def test_missing_values_are_a_group():
+    audit = subgroups(TRUE, PRED, [None, *SEX[1:]], metrics=["error"])
+    assert audit.frame["group"].tolist() == ["all", "F", "M", "missing"]
+    named = subgroups(TRUE, PRED, [None, "missing", *SEX[2:]], metrics=["error"])
+    assert named.frame["group"].tolist() == ["all", "F", "M", "missing", "missing (no value)"]
+
+
+def test_one_group_is_compared_with_nobody():
+    audit = subgroups(TRUE, PRED, ["x"] * 10)
+    row = cell(audit, "x", "error")
+    assert row["value"] == pytest.approx(0.2)
+    assert np.isnan([row["minus_rest"], row["over_rest"]]).all()
+    assert audit.chance["p"].isna().all()
+    assert "the only group" in repr(audit)
+
+
+def test_numbers_are_cut_into_ranges():
+    age = np.arange(100.0)
+    age[7] = np.nan
+    audit = subgroups(np.zeros(100, int), np.zeros(100, int), pd.Series(age, name="age"), metrics=["error"])
+    assert audit.frame["group"].tolist()[1:] == ["0 to <25", "25 to <50", "50 to <75", "75 to 99", "missing"]
+    assert audit.frame["n"].tolist()[1:] == [24, 25, 25, 25, 1]
+    gain = pd.Series([0] * 90 + list(range(10, 30)), name="gain")
+    tied = subgroups(np.zeros(110, int), np.zeros(110, int), gain, metrics=["error"])
+    assert tied.frame[["group", "n"]].to_numpy()[1:].tolist() == [["0 to <10", 90], ["10 to 29", 20]]
+    few = subgroups(TRUE, PRED, np.arange(10) % 3, metrics=["error"])
+    assert few.frame["group"].tolist()[1:] == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        list,
+        np.array,
+        pd.Series,
+        torch.tensor,
+        lambda x: pd.Series(x, index=range(50, 60)),
+        lambda x: np.array(x)[:, None],
+    ],
+)
+def test_takes_what_people_have(make):
+    there = subgroups(TRUE, PRED, SEX, score=SCORE).frame
+    found = subgroups(make(TRUE), make(PRED), {"group": pd.Series(SEX, index=range(10, 20))}, score=make(SCORE)).frame
+    pd.testing.assert_frame_equal(found, there)
+
+
+def test_groups_of_every_kind():
+    table = np.array([[0, 1], [0, 0], [1, 1]])
+    for groups in (table, torch.tensor(table)):
+        audit = subgroups([0, 1, 1], [0, 1, 0], groups, metrics=["error"])
+        assert audit.frame["by"].unique().tolist()[1:] == ["attribute 1", "attribute 2", "attribute 1 × attribute 2"]
+    kinds = pd.Categorical(["b", "a", "b"], categories=["b", "a", "none has it"])
+    frame = subgroups([0, 1, 1], [0, 1, 0], pd.Series(kinds, name="kind"), metrics=["error"]).frame
+    assert frame["group"].tolist()[1:] == ["b", "a", "none has it"]
+    mixed = subgroups([0, 1, 1], [0, 1, 0], [1, "1", True], metrics=["error"]).frame
+    assert mixed["group"].nunique() == len(mixed)
+
+
+def test_text_and_many_classes():
+    y, p = ["cat", "dog", "cat", "emu"], ["cat", "cat", "cat", "emu"]
+    audit = subgroups(y, p, list("aabb"))
+    assert audit.frame["metric"].unique().tolist() == ["error", "accuracy"]
+    rest = subgroups(y, p, list("aabb"), positive="cat")
+    assert values(rest, "a")["fpr"] == 1
+    assert values(rest, "b")["tpr"] == 1
+    assert subgroups(["no", "yes"], ["no", "no"], ["a", "b"]).positive == "yes"
+
+
+def test_functions_of_ones_own():
+    @higher_is_better
+    def kept(y_true, y_pred):
+        return float((y_true == y_pred).mean())
+
+    def mean_of_true(y_true, y_pred):
+        if y_true.sum() == 0:
+            raise ValueError("nothing is true")
+        return float(y_true.mean())
+
+    audit = subgroups(TRUE, PRED, SEX, metrics=[kept, "error"], draws=100, small=1)
+    assert values(audit, "F")["kept"] == 3 / 4
+    assert audit.worst("kept")["group"].tolist() == ["F"]
+    row = cell(audit, "M", "kept")
+    assert row["low"] <= row["value"] <= row["high"]
+    audit = subgroups([1, 1, 0, 0], [1, 1, 1, 1], list("aabb"), metrics={"named": mean_of_true}, draws=100)
+    assert cell(audit, "b", "named")["undefined"] == "nothing is true"
+    with pytest.raises(AuditError, match="metric 'named' must be defined for all rows"):
+        subgroups([0, 0], [1, 1], list("ab"), metrics={"named": mean_of_true}, draws=100)
+
+
+def test_the_same_seed_gives_the_same_audit():
+    def median(y_true, y_pred):
+        return float(np.median(y_true - y_pred))
+
+    rng = np.random.default_rng(0)
+    y, p, g = rng.normal(size=60), rng.normal(size=60), rng.integers(0, 2, 60)
+    frames = [subgroups(y, p, g, metrics=[median], draws=100, seed=3).frame for _ in range(2)]
+    pd.testing.assert_frame_equal(*frames)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"y_pred": PRED[:9]}, "y_pred must have a value for each of the 10 rows of y_true; 9 arrived"),
+        ({"groups": SEX[:9]}, r"groups\['group'\] must have a value for each of the 10 rows"),
+        ({"score": SCORE[:9]}, "score must have a value for each"),
+        ({"score": SCORE + 0.2}, "score must be probabilities from 0 to 1; 2 of 10 are outside, such as 1.1"),
+        ({"score": list("abcdefghij")}, "score must hold numbers; values such as 'a' arrived"),
+        ({"score": np.stack([1 - SCORE, SCORE], 1)}, r"score must hold one value a row, shape \[N\]; .*proba\[:, 1\]"),
+        ({"y_pred": SCORE}, "y_pred must hold classes; it holds fractions: give probabilities as score"),
+        ({"y_pred": [str(p) for p in PRED]}, "y_pred must hold classes as y_true does"),
+        ({"y_pred": list("abcdefghij"), "metrics": ["mae"]}, "y_pred must hold numbers; values such as 'a'"),
+        ({"y_true": [None, *TRUE[1:]]}, "y_true must be known for each row; 1 of 10 are missing"),
+        ({"y_true": [], "y_pred": [], "groups": []}, "y_true must have rows"),
+        ({"y_true": "text"}, "y_true must hold one value a row; a str arrived"),
+        ({"positive": 7}, "positive must be a class of y_true or y_pred"),
+        ({"metrics": ["tprr"]}, "metrics must be functions or of"),
+        ({"metrics": "tpr"}, r"metrics must be a list.*write \[metric\]"),
+        ({"metrics": []}, "metrics must name at least one"),
+        ({"metrics": ["tpr", "tpr"]}, "metrics must have distinct names"),
+        ({"metrics": ["auc"]}, "score must be given for"),
+        ({"metrics": ["mae"], "score": SCORE}, "score belongs to classes"),
+        ({"groups": {}}, "groups must have at least one attribute"),
+        ({"groups": pd.DataFrame([[1, 2]] * 10, columns=["a", "a"])}, "groups must have distinct column names"),
+        ({"groups": [["a"], ["b"]] * 5}, r"groups\['group'\] must hold one value a row; a list of lists"),
+        ({"ci": 95}, "ci must be between 0 and 1"),
+        ({"bins": 1}, "bins must be 2 or more"),
+        ({"max_attributes": 0}, "max_attributes must be 1 or more"),
+        ({"draws": 5}, "draws must be 100 or more"),
+    ],
+)
+def test_bad_input_is_refused_by_name(change, message):
+    given = {"y_true": TRUE, "y_pred": PRED, "groups": SEX} | change
+    with pytest.raises(AuditError, match=message):
+        subgroups(given.pop("y_true"), given.pop("y_pred"), given.pop("groups"), **given)
+
+
+def test_a_positive_class_must_be_named_among_many():
+    with pytest.raises(AuditError, match="positive must name the class that tpr is about"):
+        subgroups(list("abc"), list("abc"), list("xyz"), metrics=["tpr"])
+
+
+def test_scores_of_any_scale_rank():
+    audit = subgroups(TRUE, PRED, SEX, score=10 * SCORE - 3, metrics=["auc"])
+    assert values(audit, "F") == {"auc": 0.75}
+
+
+def test_a_million_distinct_values_are_no_groups():
+    n = 1_000_000
+    names = pd.Series(np.arange(n), dtype="int64").astype(str).rename("name")
+    zeros = np.zeros(n, np.int8)
+    with pytest.raises(AuditError, match=r"groups\['name'\] must have at most 1,000 distinct values; it has 1,000,000"):
+        subgroups(zeros, zeros, names)
+    numbers = subgroups(zeros, zeros, pd.Series(np.arange(n), name="number"), metrics=["error"])
+    assert numbers.frame["n"].tolist() == pytest.approx([n, *[n // 4] * 4], abs=1)
+
+
+def test_too_many_intersections_are_refused():
+    k = np.arange(900)
+    with pytest.raises(AuditError, match=r"at most 20,000 groups.*a × b makes 810,000.*max_attributes=1"):
+        subgroups(k % 2, k % 2, {"a": k.astype(str), "b": k.astype(str)})
+
+
+def test_html_is_escaped():
+    audit = subgroups(TRUE, PRED, {"<b>": ["<script>alert(1)</script>"] * 5 + ["&"] * 5}, score=SCORE)
+    html = audit._repr_html_()
+    assert "<script>" not in html
+    assert "<b>" not in html
+    assert "&lt;script&gt;" in html
+
+
+def test_html_says_how_many_groups_it_leaves_out():
+    audit = subgroups(np.arange(500) % 2, np.zeros(500, int), np.arange(500).astype(str), metrics=["error"])
+    assert "and 300 more groups" in audit._repr_html_()
+
+
+def test_text_names_the_worst_group():
+    assert repr(subgroups(TRUE, PRED, SEX, metrics=["error"])).startswith("error by group: worst for F, 25.0 %")
+
+
+def test_a_plot_has_a_dot_for_each_group_and_words_for_undefined():
+    import matplotlib.pyplot as plt
+
+    audit = subgroups([1, 1, 0, 0], [0, 1, 0, 0], list("aabb"), metrics=["error", "tpr"])
+    figure = audit.plot("error", "tpr")
+    figure.canvas.draw()
+    left, right = figure.axes
+    assert [label.get_text() for label in left.get_yticklabels()] == ["a  (2)", "b  (2)"]
+    assert "undefined: no positive rows" in [text.get_text() for text in right.texts]
+    assert len([line for line in left.lines if line.get_marker() in "os"]) == 2
+    plt.close(figure)
+    with pytest.raises(AuditError, match="metric must be one of"):
+        audit.plot("auc")
+    with pytest.raises(AuditError, match="by must be one of"):
+        audit.plot(by="sex")
