@@ -93,6 +93,7 @@ class PictureLoader:
         targets = self.dataset.y.data
         for batch in self._batches():
             if batch.pixels is None:
+                self._loader = None  # ends the workers now, not when the error is forgotten
                 raise DataError(batch.error)
             self._tell(batch.faults)
             inputs = normalised(batch.pixels.to(self.device, non_blocking=True), self.stats)
