@@ -22,7 +22,7 @@ class BackboneError(HandlensError):
 
 
 class DownloadError(HandlensError):
-    """Pretrained weights could not be had from the hub."""
+    """Pretrained weights or a data set could not be had from the network."""
 
 
 class WeightsError(HandlensError):

@@ -102,8 +102,12 @@ def test_labels_from_items() -> None:
     assert split.label_from_re(r"([^/]+)_\d+.jpg$").train.y.classes == ["great_dane", "pug"]
     assert split.label_from_folder().train.y.classes == ["cars", "pets"]
     assert split.label_from_func(lambda p: len(p.name), label_cls=FloatList).train.y.data.tolist() == [16, 10, 9]
-    with pytest.raises(DataError, match="great_dane_1"):
+    with pytest.raises(DataError, match=r"not in 3 of 3: 'pets/great_dane_1\.jpg', 'pets/pug_20\.jpg'"):
         split.label_from_re("(cow)")
+    with pytest.raises(DataError, match=r"not in 2 of 3: 'pets/pug_20\.jpg', 'cars/pug_3\.jpg'"):
+        split.label_from_re(r"(great)|pug")  # found, but without the label
+    with pytest.raises(DataError, match="must have a group"):
+        split.label_from_re("pug")
 
 
 def test_labels_that_do_not_match_the_items() -> None:
@@ -139,6 +143,13 @@ def test_flags_of_several_classes() -> None:
     frame = pd.DataFrame({"red": [True, False], "big": [True, True]})
     labelled = ItemList(["a", "b"], frame=frame).split_none().label_from_df(["red", "big"])
     assert isinstance(labelled.train.y, MultiCategoryList)
+
+
+def test_text_of_several_classes() -> None:
+    frame = pd.DataFrame({"tags": ["red big", "big"]})
+    labelled = ItemList(["a", "b"], frame=frame).split_none().label_from_df("tags", label_delim=" ")
+    assert isinstance(labelled.train.y, MultiCategoryList)
+    assert labelled.train.y.data.tolist() == [[1, 1], [1, 0]]
 
 
 def test_a_frame_of_another_length() -> None:

@@ -52,6 +52,26 @@ def test_several_classes_an_item() -> None:
     assert y.decode(y.decide(torch.tensor([[0.5, 0.4]]))) == [["red"]]
 
 
+def test_text_that_names_several_classes() -> None:
+    y = MultiCategoryList(pd.Series(["sky sea", "", "sea  sea"], name="tags"), label_delim=" ")
+    assert (y.names, y.classes, y.c) == (["tags"], ["sea", "sky"], 2)
+    assert y.data.tolist() == [[1, 1], [0, 0], [1, 0]]
+    assert (y[0], y[1]) == (["sea", "sky"], [])
+    assert y.new(["sky"]).data.tolist() == [[0, 1]]
+    assert y.decode(y.decide(torch.tensor([[0.5, 0.4]]))) == [["sea"]]
+    assert MultiCategoryList(["b; a"], label_delim=";", classes=["a", "b", "c"]).data.tolist() == [[1, 1, 0]]
+    with pytest.raises(DataError, match=r"'car' at position 1 is not\. Split otherwise"):
+        y.new(["sky", "sea car"])
+    with pytest.raises(DataError, match=r"1 of 2 are missing in 'label', the first at position 1.*fillna\(''\)"):
+        MultiCategoryList(["a", None], label_delim=" ")
+    with pytest.raises(DataError, match="it is empty"):
+        MultiCategoryList(["a"], label_delim="")
+    with pytest.raises(DataError, match="splits the text of one column"):
+        MultiCategoryList(pd.DataFrame({"a": ["x"], "b": ["y"]}), label_delim=" ")
+    with pytest.raises(DataError, match="goes with label_delim="):
+        MultiCategoryList(pd.DataFrame({"a": [True]}), classes=["a"])
+
+
 def test_logarithms_go_in_and_numbers_come_out() -> None:
     y = FloatList(pd.Series([1.0, np.e, 100], name="Sales"), log=True)
     assert y.data.tolist() == pytest.approx([0, 1, np.log(100)])
@@ -129,6 +149,7 @@ def test_several_whole_numbers_need_a_word() -> None:
         CategoryList(["b", "a"]),
         CategoryList([3, 1]),
         MultiCategoryList(pd.DataFrame({"x": [True], "y": [False]})),
+        MultiCategoryList(["b a", "c"], label_delim=" "),
         FloatList([1.0], log=True),
         FloatList(pd.DataFrame({"a": [1.0], "b": [2.0]})),
     ],
