@@ -147,6 +147,16 @@ class ModelCard:
         with whole_file(target) as partial:
             partial.write_text(text, encoding="utf-8", newline="\n")
 
+    def for_export(self, folder: Path) -> str:
+        """The card to write with a model into `folder`, with the answers of the one that is there.
+
+        Raises ArtifactError if a README.md of another kind is there.
+        """
+        try:
+            return self._beside(folder / FILE).to_markdown()
+        except AuditError as error:
+            raise ArtifactError(f"{error}. Nothing was overwritten") from error
+
     def _beside(self, file: Path) -> Self:
         """This card, with the answers and the licence of one that is there already where it has none itself."""
         if file.exists():
@@ -174,17 +184,6 @@ def _read(file: Path) -> forms.Form:
     if not isinstance(own, dict) or own.get("format") != FORMAT or own.get("format_version") != FORMAT_VERSION:
         raise AuditError(f"{file} is in the way: it is no model card of this handlens; move it away")
     return form
-
-
-def exported_card(learn: Any, folder: Path) -> str:
-    """The card to write into the folder of an exported model, with the answers of the card that is there.
-
-    Raises ArtifactError if a README.md of another kind is there.
-    """
-    try:
-        return ModelCard.from_learner(learn, name=folder.name)._beside(folder / FILE).to_markdown()
-    except AuditError as error:
-        raise ArtifactError(f"{error}. Nothing was overwritten") from error
 
 
 def _about(

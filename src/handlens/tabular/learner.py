@@ -60,11 +60,12 @@ class TabularLearner(Learner):
                 "export writes an unchanged TabularModel; parts of this one were replaced: use learn.save(name), and "
                 "learn.load(name) on a learner that is made the same way"
             )
-        from handlens.audit.card import exported_card  # the audit looks at learners, so it is no part of this module
+        from handlens.audit.card import ModelCard  # the audit looks at learners, so it is no part of this module
 
         folder = self.path / name
         config = {"data": self.data.state(), "model": self.model.config}
-        save_artifact(folder, KIND, config, self.model.state_dict(), card=exported_card(self, folder))
+        card = ModelCard.from_learner(self, name=folder.name).for_export(folder)
+        save_artifact(folder, KIND, config, self.model.state_dict(), card=card)
         return folder
 
     def _about(self) -> dict[str, Any]:
