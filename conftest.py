@@ -1,10 +1,11 @@
-"""Runs the Python code of README.md and docs/ as tests, and what these share with the tests: seven small tables."""
+"""Runs the Python code of README.md and docs/ as tests, and what these share with the tests: small tables."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from sybil import Sybil
@@ -86,6 +87,32 @@ def _seven_tables() -> dict[str, pd.DataFrame]:
     }
 
 
+def _census(n: int, seed: int) -> pd.DataFrame:
+    """Made-up rows with the columns of the census data; income rises with schooling, age, hours and being married."""
+    rng = np.random.default_rng(seed)
+    sex = rng.choice(["Female", "Male"], n, p=[0.33, 0.67])
+    race = rng.choice(
+        ["Amer-Indian-Eskimo", "Asian-Pac-Islander", "Black", "Other", "White"], n, p=[0.01, 0.03, 0.1, 0.01, 0.85]
+    )
+    married = rng.random(n) < np.where(sex == "Male", 0.6, 0.2)
+    table = pd.DataFrame(
+        {
+            "age": rng.integers(17, 91, n),
+            "workclass": rng.choice(["Private", "State-gov", None], n, p=[0.75, 0.2, 0.05]),
+            "education-num": rng.integers(1, 17, n),
+            "marital-status": np.where(married, "Married-civ-spouse", "Never-married"),
+            "race": race,
+            "sex": sex,
+            "capital-gain": np.where(rng.random(n) < 0.1, rng.integers(100, 20_000, n), 0),
+            "capital-loss": 0,
+            "hours-per-week": rng.integers(10, 81, n),
+        }
+    )
+    pull = 0.3 * (table["education-num"] - 9) + 0.04 * (table["hours-per-week"] - 45) + 2.5 * married - 2.5
+    rich = rng.random(n) < 1 / (1 + np.exp(-pull))
+    return table.assign(Y=np.where(rich, ">50K", "<=50K"))
+
+
 def _write(tables: dict[str, pd.DataFrame], folder: Path, suffix: str = ".csv") -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
@@ -107,9 +134,12 @@ def write_tables() -> Callable[..., Path]:
 
 @pytest.fixture(scope="module")
 def documentation_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A working folder for one page of documentation: the tables in data/rossmann, and HANDLENS_HOME inside it."""
+    """A working folder for one page of documentation: tables in data/rossmann and data/adult, and HANDLENS_HOME."""
     folder = tmp_path_factory.mktemp("documentation")
     _write(_seven_tables(), folder / "data" / "rossmann")
+    census = {"adult.data": _census(4000, 0), "adult.test": _census(4000, 1)}
+    census["adult.test"]["Y"] += "."  # as in the real file
+    _write({name: table.add_prefix(" ") for name, table in census.items()}, folder / "data" / "adult", ".csv.gz")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("HANDLENS_HOME", str(folder / "home"))

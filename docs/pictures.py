@@ -1,7 +1,10 @@
-"""Draws the pictures of tabular.md: runs the page up to its last picture, on the real tables in FOLDER/data/rossmann.
+"""Draws the pictures of a page of documentation: runs it in FOLDER, up to its last picture.
 
-    python docs/pictures.py FOLDER
+    python docs/pictures.py FOLDER [PAGE]
 
+The page is tabular.md unless given, for which FOLDER/data/rossmann holds the real tables; audit.md needs those of the
+census in FOLDER/data/adult; heatmaps.md and
+convolutions.md need an empty folder.
 Interrupted, it goes on after the last whole epoch.
 """
 
@@ -17,20 +20,20 @@ from matplotlib import pyplot as plt
 
 from handlens.core.checkpoint import Checkpoint
 
-PAGE = Path(__file__).resolve().parent / "tabular.md"
+PAGES = Path(__file__).resolve().parent
 PARTS = re.compile(r"^```python\n(?P<code>.*?)^```$|^!\[.*?\]\((?P<picture>.*?)\)$", re.MULTILINE | re.DOTALL)
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, page: Path) -> None:
     """Run each block of code, and save what was drawn last where the page shows a picture."""
     os.chdir(folder)
     plt.rcParams.update({"figure.figsize": (6, 3.2), "figure.dpi": 110, "savefig.bbox": "tight"})
     namespace: dict[str, object] = {}
-    parts = list(PARTS.finditer(PAGE.read_text(encoding="utf-8")))
+    parts = list(PARTS.finditer(page.read_text(encoding="utf-8")))
     last = max(i for i, part in enumerate(parts) if part["picture"])
     for part in parts[: last + 1]:
         if part["picture"]:
-            picture = PAGE.parent / part["picture"]
+            picture = page.parent / part["picture"]
             plt.gcf().savefig(picture)
             plt.close("all")
             print(f"{picture}: {picture.stat().st_size / 1000:.0f} kB", flush=True)
@@ -41,4 +44,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), PAGES / (sys.argv[2] if len(sys.argv) > 2 else "tabular.md"))
