@@ -69,13 +69,10 @@ class HeatMap:
 
     def drawn(self, *, alpha: float = ALPHA) -> Tensor:
         """The picture with the map over it, [3, H, W] in 0–1: black where the map is least, bright where it is most."""
-        from matplotlib import colormaps
-
         heat = self.resized()
         least, most = self.data.min(), self.data.max()
         heat = ((heat - least) / (most - least).clamp_min(torch.finfo(heat.dtype).tiny)).clamp(0, 1)
-        colours = torch.from_numpy(np.asarray(colormaps[COLOURS](heat.numpy())[..., :3], np.float32))
-        return (1 - alpha) * self.picture + alpha * colours.permute(2, 0, 1)
+        return (1 - alpha) * self.picture + alpha * coloured(heat[None])[0]
 
     def show(self, ax: Axes | None = None, *, alpha: float = ALPHA) -> Axes:
         """Draw the picture with the map over it, on a figure of its own unless axes are given."""
@@ -92,6 +89,14 @@ class HeatMap:
         h, w = self.data.shape
         about = self.label if self.label is not None else self.cat
         return f"HeatMap {h} × {w} of {about} by {self.method}"
+
+
+def coloured(maps: Tensor) -> Tensor:
+    """Maps [n, h, w] in 0–1 in the colours of heat [n, 3, h, w], from black to nearly white."""
+    from matplotlib import colormaps
+
+    colours: Any = colormaps[COLOURS](maps.numpy())
+    return torch.from_numpy(np.asarray(colours[..., :3], np.float32)).permute(0, 3, 1, 2)
 
 
 def heatmap(

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from handlens.callbacks.hooks import hook_output
 from handlens.errors import DataError, LayerError
+from handlens.vision.heatmap import coloured
 from handlens.vision.places import check_pictures, evaluating, given, layer_of, name_of, planes, to_device_of
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def tiled(pictures: Tensor, columns: int | None = None) -> Tensor:
 
 def show_filters(layer: nn.Module, *, most: int = MOST, ax: Axes | None = None) -> Axes:
     """Draw the first filters of a convolution; see `filters`."""
-    return _draw(tiled(_first(filters(layer), most)), "gray", ax)
+    return _draw(tiled(_first(filters(layer), most).expand(-1, 3, -1, -1)), ax)
 
 
 def show_activations(
@@ -84,7 +85,7 @@ def show_activations(
     """
     found = _first(activations(learn, image, layer), most)
     least, greatest = found.amin((1, 2), keepdim=True), found.amax((1, 2), keepdim=True)
-    return _draw(tiled(((found - least) / (greatest - least).clamp_min(1e-12))[:, None]), "magma", ax)
+    return _draw(tiled(coloured((found - least) / (greatest - least).clamp_min(1e-12))), ax)
 
 
 def _first(pictures: Tensor, most: int) -> Tensor:
@@ -93,11 +94,11 @@ def _first(pictures: Tensor, most: int) -> Tensor:
     return pictures[:most]
 
 
-def _draw(grid: Tensor, cmap: str, ax: Axes | None) -> Axes:
+def _draw(grid: Tensor, ax: Axes | None) -> Axes:
     from matplotlib import pyplot as plt
 
     if ax is None:
         _, ax = plt.subplots(figsize=(5, 5))
-    ax.imshow(grid.permute(1, 2, 0).squeeze(-1).numpy(), cmap=cmap, vmin=0, vmax=1, interpolation="nearest")
+    ax.imshow(grid.permute(1, 2, 0).numpy(), interpolation="nearest")
     ax.set_axis_off()
     return ax
