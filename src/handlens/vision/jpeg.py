@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torchvision.io import ImageReadMode, decode_jpeg
+from torchvision.io import ImageReadMode
 
 MAGIC = b"\xff\xd8\xff"
 """What a JPEG file begins with."""
@@ -36,7 +36,10 @@ def size_of(data: bytes) -> tuple[int, int] | None:
 def decoded(data: bytes) -> NDArray[np.uint8]:
     """Uint8 [H, W, 3], upright by the EXIF orientation; RuntimeError for a file that cannot be decoded."""
     # torch warns of memory that it could write to but must not, so it gets a copy.
-    picture = decode_jpeg(
-        torch.frombuffer(bytearray(data), dtype=torch.uint8), ImageReadMode.RGB, apply_exif_orientation=True
-    )
+    stored = torch.frombuffer(bytearray(data), dtype=torch.uint8)
+    try:
+        # torchvision's function around this operator only adds a warning that both will go one day.
+        picture = torch.ops.image.decode_jpeg(stored, ImageReadMode.RGB.value, True)
+    except AttributeError as error:
+        raise RuntimeError("this torchvision decodes no pictures") from error
     return np.ascontiguousarray(picture.permute(1, 2, 0).numpy())
