@@ -50,7 +50,8 @@ def resampled_mask(classes: Pixels, plan: Plan, size: tuple[int, int]) -> Pixels
 
 
 def _warped(pixels: Pixels, plan: Plan, size: tuple[int, int]) -> Pixels:
-    read = sampling(plan.between_pixels(_checked(pixels), size), size)
+    source = _checked(pixels)
+    read = sampling(plan.between_pixels(source, size), source, size)
     if read.rows > 1 or read.columns > 1:
         pixels = np.asarray(Pillow.fromarray(pixels).reduce((read.columns, read.rows)))
     border = _BORDERS[plan.padding_mode]
@@ -70,22 +71,33 @@ def _perspective(pixels: Pixels, read: Sampling, size: tuple[int, int], border: 
     """
     height, width = pixels.shape[:2]
     left, top, right, bottom = _seen(read.matrix, size)
-    rows = slice(max(top, 0), min(bottom, height))
-    columns = slice(max(left, 0), min(right, width))
-    framed = (right - left) * (bottom - top) <= 4 * (height * width + size[0] * size[1])
-    if not framed or rows.start >= rows.stop or columns.start >= columns.stop:
-        pixels = _sharpened(pixels, read.before)
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        return cv2.warpPerspective(pixels, read.matrix, size[::-1], flags=flags, borderMode=border)
-    part = cv2.cvtColor(_sharpened(pixels[rows, columns], read.before), cv2.COLOR_RGB2RGBA)
-    if left < 0 or top < 0 or right > width or bottom > height:
-        around = rows.start - top, bottom - rows.stop, columns.start - left, right - columns.stop
-        part = cv2.copyMakeBorder(part, *around, border)
-    matrix = read.matrix.copy()
-    matrix[0] -= left * matrix[2]
-    matrix[1] -= top * matrix[2]
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    if (right - left) * (bottom - top) > 4 * (height * width + size[0] * size[1]):
+        pixels = _sharpened(pixels, read.before)
+        return cv2.warpPerspective(pixels, read.matrix, size[::-1], flags=flags, borderMode=border)
+    columns, before, after = _framed(left, right, width)
+    rows, above, below = _framed(top, bottom, height)
+    part = cv2.cvtColor(_sharpened(pixels[rows, columns], read.before), cv2.COLOR_RGB2RGBA)
+    if before or after or above or below:
+        part = cv2.copyMakeBorder(part, above, below, before, after, border)
+    matrix = read.matrix.copy()
+    matrix[0] -= (columns.start - before) * matrix[2]
+    matrix[1] -= (rows.start - above) * matrix[2]
     return cv2.cvtColor(cv2.warpPerspective(part, matrix, size[::-1], flags=flags), cv2.COLOR_RGBA2RGB)
+
+
+def _framed(low: int, high: int, length: int) -> tuple[slice, int, int]:
+    """The part of a picture's side to take for pixels low … high, and how many to add before and after it.
+
+    What is added mirrors, or repeats, pixels inside: these must be in the part too, with those beside them.
+    """
+    before, after = max(-low, 0), max(high - length, 0)
+    start, stop = max(low, 0), min(high, length)
+    if before:
+        stop = max(stop, min(before + _BESIDE, length))
+    if after:
+        start = min(start, max(length - after - _BESIDE, 0))
+    return slice(start, stop), before, after
 
 
 def _seen(matrix: Matrix, size: tuple[int, int]) -> tuple[int, int, int, int]:

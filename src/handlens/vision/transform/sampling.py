@@ -43,35 +43,34 @@ class Sampling:
     in_front: bool
 
 
-def sampling(matrix: Matrix, size: tuple[int, int]) -> Sampling:
-    """How to read a picture through a map between pixels (Plan.between_pixels) for a result of this size."""
+def sampling(matrix: Matrix, source: tuple[int, int], size: tuple[int, int]) -> Sampling:
+    """How to read a picture of size `source` for a result of another, by a map between pixels (Plan.between_pixels)."""
     (a, b, c), (d, e, f), (g, h, i) = matrix.tolist()
     last_x, last_y = size[1] - 1, size[0] - 1
     in_front = min(i, i + g * last_x, i + h * last_y, i + g * last_x + h * last_y) > HORIZON
-    if g == h == 0 and _exchanges_pixels(a / i, b / i, c / i, d / i, e / i, f / i):
-        return Sampling(1, 1, matrix, 0.0, 0.0, in_front)
     # How far a step in the middle of the result leads in the picture.
     x, y = last_x / 2, last_y / 2
     depth = max(g * x + h * y + i, HORIZON)
     at_x, at_y = (a * x + b * y + c) / depth, (d * x + e * y + f) / depth
-    x_x, x_y, y_x, y_y = a - at_x * g, b - at_x * h, d - at_y * g, e - at_y * h
-    columns = max(1, int(math.hypot(x_x, x_y) / depth + 1e-6))
-    rows = max(1, int(math.hypot(y_x, y_y) / depth + 1e-6))
+    x_x, x_y = (a - at_x * g) / depth, (b - at_x * h) / depth
+    y_x, y_y = (d - at_y * g) / depth, (e - at_y * h) / depth
+    columns = min(max(int(math.hypot(x_x, x_y) + 1e-6), 1), source[1])
+    rows = min(max(int(math.hypot(y_x, y_y) + 1e-6), 1), source[0])
     if rows > 1 or columns > 1:
-        averaged = np.array(
-            [[1 / columns, 0.0, 0.5 / columns - 0.5], [0.0, 1 / rows, 0.5 / rows - 0.5], [0.0, 0.0, 1.0]]
-        )
-        inner = sampling(averaged @ matrix, size)
-        return Sampling(rows * inner.rows, columns * inner.columns, inner.matrix, inner.before, inner.after, in_front)
-    area = abs(x_x * y_y - x_y * y_x) / depth**2
+        matrix = matrix.copy()
+        matrix[0] = (matrix[0] + (0.5 - 0.5 * columns) * matrix[2]) / columns
+        matrix[1] = (matrix[1] + (0.5 - 0.5 * rows) * matrix[2]) / rows
+    if g == h == 0 and _exchanges_pixels(matrix / i):
+        return Sampling(rows, columns, matrix, 0.0, 0.0, in_front)
+    area = abs(x_x * y_y - x_y * y_x) / (rows * columns)
     if area <= 1:
-        return Sampling(1, 1, matrix, SHARPENING, 0.0, in_front)
-    return Sampling(1, 1, matrix, 0.0, SHARPENING / area, in_front)
+        return Sampling(rows, columns, matrix, SHARPENING, 0.0, in_front)
+    return Sampling(rows, columns, matrix, 0.0, SHARPENING / area, in_front)
 
 
-def _exchanges_pixels(a: float, b: float, c: float, d: float, e: float, f: float) -> bool:
-    """Whether (x, y) → (ax + by + c, dx + ey + f) leads from pixel centres to pixel centres one step apart."""
-    return all(abs(v - round(v)) < 1e-6 for v in (a, b, c, d, e, f)) and {
-        (round(abs(a)), round(abs(b))),
-        (round(abs(d)), round(abs(e))),
-    } == {(1, 0), (0, 1)}
+def _exchanges_pixels(matrix: Matrix) -> bool:
+    """Whether an affine map leads from pixel centres to pixel centres, and from each to its neighbours."""
+    whole = np.rint(matrix[:2])
+    if np.abs(matrix[:2] - whole).max() > 1e-6:
+        return False
+    return (np.abs(whole[:, :2]).tolist()) in ([[1, 0], [0, 1]], [[0, 1], [1, 0]])

@@ -23,7 +23,7 @@ def resampled(pictures: Tensor, plans: list[Plan], size: tuple[int, int]) -> Ten
 
 def _warped(pictures: Tensor, plans: list[Plan], size: tuple[int, int]) -> Tensor:
     source = (pictures.shape[2], pictures.shape[3])
-    reads = [sampling(plan.between_pixels(source, size), size) for plan in plans]
+    reads = [sampling(plan.between_pixels(source, size), source, size) for plan in plans]
     # Pictures that are averaged by the same factors and padded in the same way are resampled together.
     groups: dict[tuple[int, int, str], list[int]] = {}
     for i, (read, plan) in enumerate(zip(reads, plans, strict=True)):
