@@ -6,7 +6,7 @@ A layer's activations are A [B, K, h, w] and g = ∂score/∂A the gradients of 
 - "cam": Σ_k w_k A_k with the weights of the linear layer that follows an average pooling (Zhou et al. 2016).
 - "gradcam": ReLU(Σ_k ḡ_k A_k), ḡ the mean of g over the places (Selvaraju et al. 2017).
 - "gradcam++": as Grad-CAM, weighted by Σ α ReLU(g) with α = 1 / (2 + g Σ A), sums over the places
-  (Chattopadhay et al. 2018, Eq. 19, for exp of the score).
+  (Chattopadhay et al. 2018, Eq. 19, for exp of the score). It takes A ≥ 0, as behind a ReLU.
 - "layercam": ReLU(Σ_k ReLU(g_k) A_k), place by place; the one for early layers (Jiang et al. 2021).
 """
 

@@ -57,7 +57,7 @@ def apply_kernel(
     _check_kernel(kernel, pixels.shape[0])
     size = (pixels.shape[1], pixels.shape[2])
     rows, columns = output_size(size, kernel, stride=stride, padding=padding, padding_mode=padding_mode)
-    padded = _padded(pixels, padding, padding_mode)
+    padded, kernel = _padded(pixels, padding, padding_mode), kernel.to(pixels)
     result = pixels.new_zeros((kernel.shape[0] if kernel.ndim == 4 else pixels.shape[0]), rows, columns)
     for i in range(kernel.shape[-2]):
         for j in range(kernel.shape[-1]):
@@ -65,7 +65,7 @@ def apply_kernel(
             under = padded[:, i : i + stride * rows : stride, j : j + stride * columns : stride]
             under = under[:, :rows, :columns]
             if kernel.ndim == 4:
-                result += torch.einsum("oc,chw->ohw", kernel[:, :, i, j].to(pixels.dtype), under)
+                result += torch.einsum("oc,chw->ohw", kernel[:, :, i, j], under)
             else:
                 result += kernel[i, j] * under
     return result
