@@ -310,3 +310,32 @@ def test_a_plot_has_a_dot_for_each_group_and_words_for_undefined():
         audit.plot("auc")
     with pytest.raises(AuditError, match="by must be one of"):
         audit.plot(by="sex")
+
+
+@pytest.mark.parametrize(
+    ("y", "p", "groups"),
+    [
+        ([0, 0, 0, 0], [0, 0, 0, 0], list("aabb")),
+        ([0, 0, 0, 0], [0, 1, 0, 0], list("aabb")),
+        ([1, 1, 1], [1, 1, 1], list("aab")),
+        ([1], [0], ["a"]),
+        ([0.0, 0.0, 3.0], [2.5, 2.5, 3.5], list("aab")),
+        ([1.5] * 6, [2.5] * 6, list("aabbcc")),
+        ([0, 1], [0, 1], [None, None]),
+        ([0, 1] * 20, [0, 1] * 20, [*range(39), float("inf")]),
+    ],
+)
+def test_what_little_data_can_say_is_said_without_a_warning(y, p, groups):
+    audit = subgroups(y, p, groups, score=None if any(v % 1 for v in p) else np.full(len(y), 0.5))
+    undefined = audit.frame["value"].isna()
+    assert (undefined == (audit.frame["undefined"] != "")).all()
+    assert audit.chance["p"].dropna().between(0, 1).all()
+    assert audit._repr_html_()
+    assert repr(audit)
+
+
+def test_a_positive_class_that_no_row_has():
+    audit = subgroups([0, 0, 0, 0], [0, 0, 0, 0], list("aabb"))
+    assert audit.positive == 1
+    assert cell(audit, "a", "tpr")["undefined"] == "no positive rows"
+    assert cell(audit, "a", "fpr")["value"] == 0

@@ -14,6 +14,8 @@ from handlens.errors import AuditError
 
 HIGHER_IS_BETTER = "higher_is_better"  # the mark of core.metrics, which would load PyTorch
 
+NOWHERE = -1  # the code of a positive class that no row has
+
 CLASSES = 20
 """Distinct whole numbers up to which y_true is taken for classes when no metrics are named."""
 
@@ -80,7 +82,7 @@ def rows_of_classes(
             what = needed[0] if needed else "score"
             raise AuditError(f"positive must name the class that {what} is about, one of {kinds[:5]}; it is not given")
         return Rows(right=right), None, list(ALWAYS)
-    at = kinds.index(positive)
+    at = kinds.index(positive) if positive in kinds else NOWHERE
     possible = [*ALWAYS, *OF_POSITIVE]
     chances = None
     if scores is not None:
@@ -100,12 +102,15 @@ def rows_of_classes(
 
 def _positive(kinds: list[Any], given: Any) -> Any:
     """The class that is given, or the second of two; None where neither says."""
+    are_truths = all(isinstance(kind, (int, float, np.number)) and kind in (0, 1) for kind in kinds)
     if given is not None:
+        if are_truths and given in (0, 1):
+            return given
         if given not in kinds:
             raise AuditError(f"positive must be a class of y_true or y_pred, such as {kinds[:5]}; {given!r} arrived")
         return kinds[kinds.index(given)]
-    if all(isinstance(kind, (int, float, np.number)) and kind in (0, 1) for kind in kinds):
-        return next((kind for kind in kinds if kind == 1), None)
+    if are_truths:
+        return 1
     return max(kinds) if len(kinds) == 2 else None
 
 

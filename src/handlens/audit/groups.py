@@ -145,7 +145,7 @@ def ranges(values: pd.Series, bins: int) -> tuple[Codes, list[str]]:
 def _texts(edges: NDArray[np.float64]) -> list[str]:
     """The edges as short as tells them apart."""
     for digits in range(3, 18):
-        texts = [f"{edge:,.0f}" if edge == round(edge) and abs(edge) < 1e15 else f"{edge:.{digits}g}" for edge in edges]
+        texts = [f"{edge:,.0f}" if abs(edge) < 1e15 and edge == round(edge) else f"{edge:.{digits}g}" for edge in edges]
         if len(set(texts)) == len(texts):
             break
     return texts

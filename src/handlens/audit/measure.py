@@ -67,12 +67,17 @@ class Measure:
         """The p of each group of each level but the first, which is everyone, corrected for all these groups."""
         rng, levels = np.random.default_rng(self.seed), self.levels[1:]
         cells = self.grouping.cells
+        nothing = [np.full(len(level.labels), np.nan) for level in levels]
         if isinstance(metric, Rate):
             table = metric.counts(self.rows, cells, self.grouping.n_cells).table
+            if not table[:, 1].any():
+                return nothing
             return chance.of_rates(table, levels, draws=10 * self.draws, rng=rng)  # each costs little
         if isinstance(metric, (Mean, Calibration)):
             values = metric.value(self.rows)
             known = np.isfinite(values)
+            if not known.any():
+                return nothing
             found = chance.of_means(values[known], cells[known], levels, draws=self.draws, rng=rng)
         else:
             found = chance.of_intervals([m.groups for m in measured[1:]], [m.rest for m in measured[1:]], self.ci)
