@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -27,10 +29,9 @@ def moved_boxes(boxes: ImageBBox, plan: Plan, size: tuple[int, int]) -> ImageBBo
     return ImageBBox(torch.from_numpy(ends[left]), size, labels=labels)
 
 
-def _moved(
-    points: NDArray[np.float32], source: tuple[int, int], plan: Plan, size: tuple[int, int]
-) -> NDArray[np.float64]:
+def _moved(points: NDArray[Any], source: tuple[int, int], plan: Plan, size: tuple[int, int]) -> NDArray[np.float64]:
     (h, w), (height, width) = source, size
+    points = points.astype(np.float64)
     normalized = np.column_stack([2 * points[:, 1] / w - 1, 2 * points[:, 0] / h - 1, np.ones(len(points))])
-    x, y, depth = np.linalg.inv(plan.matrix) @ normalized.T.astype(np.float64)
+    x, y, depth = np.linalg.inv(plan.matrix) @ normalized.T
     return np.column_stack([(y / depth + 1) * height / 2, (x / depth + 1) * width / 2])

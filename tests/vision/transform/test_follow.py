@@ -1,0 +1,108 @@
+"""Masks, points and boxes land where the pixels land that they lie on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from handlens.errors import DataError
+from handlens.vision.image import Image, ImageBBox, ImagePoints, ImageSegment
+from handlens.vision.transform import Augment, crop, crop_pad, dihedral, flip_lr, get_transforms, jitter, pad, rotate
+
+HEIGHT, WIDTH = 40, 56
+
+
+def marked(row: int, column: int, side: int = 5) -> tuple[Image, ImageSegment]:
+    """A black picture with a white square, and its mask."""
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    mask[row : row + side, column : column + side] = 1
+    return Image.from_pixels(np.repeat(255 * mask[..., None], 3, axis=2)), ImageSegment(mask)
+
+
+@given(
+    seed=st.integers(0, 2**31),
+    row=st.integers(8, 27),
+    column=st.integers(8, 43),
+    size=st.sampled_from([None, 40, (36, 50), 80]),
+)
+def test_where_the_pixels_land(seed: int, row: int, column: int, size: Any) -> None:
+    image, mask = marked(row, column)
+    centre = ImagePoints(torch.tensor([[row + 2.5, column + 2.5]]), (HEIGHT, WIDTH))
+    box = ImageBBox(torch.tensor([[row, column, row + 5, column + 5]]), (HEIGHT, WIDTH), labels=["white"])
+    train, _ = get_transforms(flip_vert=size is not None, max_rotate=30, max_warp=0.3, max_lighting=0)
+    augment = Augment(train, size=size, padding_mode="zeros")
+    generator = torch.Generator().manual_seed(seed)
+    result, mask2, point2, box2 = augment(image, mask, centre, box, generator=generator)
+    bright = result.data[0] > 0.5
+    assume(bright.sum() >= 9)
+    rows, columns = (index.double() + 0.5 for index in bright.nonzero(as_tuple=True))
+    at_edge = rows.min() < 1 or columns.min() < 1
+    at_edge = at_edge or rows.max() > result.size[0] - 1 or columns.max() > result.size[1] - 1
+    # The mask and the bright pixels differ at most by those that the outline crosses.
+    differ = (mask2.data[0] == 1) ^ bright
+    assert differ.sum() <= 4 * bright.sum().sqrt() + 4
+    (top, left, bottom, right) = box2.data[0].tolist()
+    assert top - 1 <= rows.min()
+    assert left - 1 <= columns.min()
+    assert rows.max() <= bottom + 1
+    assert columns.max() <= right + 1
+    assert box2.labels == ["white"]
+    if not at_edge:
+        y, x = point2.data[0].tolist()
+        assert abs(rows.mean() - y) < 1
+        assert abs(columns.mean() - x) < 1
+        assert point2.inside.all()
+
+
+def test_flip_crop_and_pad_by_hand() -> None:
+    image, mask = marked(0, 0, side=1)
+    corner = ImagePoints(torch.tensor([[0.5, 0.5]]), (HEIGHT, WIDTH))
+    box = ImageBBox(torch.tensor([[0.0, 0.0, 1.0, 1.0]]), (HEIGHT, WIDTH))
+    _, mask2, point2, box2 = Augment([flip_lr(p=1), pad(3, mode="zeros")])(image, mask, corner, box)
+    assert np.argwhere(mask2.pixels).tolist() == [[3, WIDTH + 2]]
+    assert point2.data.tolist() == [[3.5, WIDTH + 2.5]]
+    assert box2.data.tolist() == [[3.0, WIDTH + 2.0, 4.0, WIDTH + 3.0]]
+    assert (mask2.size, point2.size, box2.size) == ((HEIGHT + 6, WIDTH + 6),) * 3
+
+
+@pytest.mark.parametrize("k", range(8))
+def test_all_eight_ways(k: int) -> None:
+    image, mask = marked(4, 9, side=1)
+    point = ImagePoints(torch.tensor([[4.5, 9.5]]), (HEIGHT, WIDTH))
+    result, mask2, point2 = Augment([dihedral(k)])(image, mask, point)
+    ((row, column),) = np.argwhere(mask2.pixels)
+    assert result.pixels[row, column].tolist() == [255] * 3
+    assert point2.data[0].tolist() == pytest.approx([row + 0.5, column + 0.5], abs=1e-4)
+
+
+def test_points_go_outside_and_boxes_are_cut_or_dropped() -> None:
+    points = ImagePoints(torch.tensor([[0.0, 0.0], [20.0, 28.0]]), (HEIGHT, WIDTH))
+    boxes = ImageBBox(
+        torch.tensor([[0.0, 0.0, 5.0, 5.0], [10.0, 10.0, 30.0, 30.0]]), (HEIGHT, WIDTH), labels=["gone", "cut"]
+    )
+    image, _ = marked(0, 0)
+    _, moved, cut = Augment([crop(20)])(image, points, boxes)
+    assert moved.data.tolist() == [[-10.0, -18.0], [10.0, 10.0]]
+    assert moved.inside.tolist() == [False, True]
+    assert cut.data.tolist() == [[0.0, 0.0, 20.0, 12.0]]
+    assert cut.labels == ["cut"]
+
+
+def test_masks_keep_their_classes() -> None:
+    classes = np.random.default_rng(0).integers(0, 3, (HEIGHT, WIDTH)).astype(np.uint8) * 100
+    image, _ = marked(0, 0)
+    _, mask = Augment([rotate(23), jitter(0.05)], size=70)(image, ImageSegment(classes))
+    assert set(np.unique(mask.pixels)) == {0, 100, 200}
+    _, padded = Augment([crop_pad(60)], padding_mode="zeros")(image, ImageSegment(classes + 1))
+    assert padded.pixels[0, 0] == 0
+
+
+def test_a_target_of_another_size_is_refused() -> None:
+    image, _ = marked(0, 0)
+    with pytest.raises(DataError, match="must lie on its picture; ImageSegment 3×4 does not fit Image 40×56"):
+        Augment([])(image, ImageSegment(np.zeros((3, 4), np.uint8)))
