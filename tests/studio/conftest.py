@@ -87,3 +87,17 @@ def collection(folder: Path) -> Iterator[Collection]:
     """A prepared collection of 40 photos of one's own to change: ids 0–19 are circles, 20–39 squares."""
     with Collection.open(folder) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def random_network(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """The name of a tiny network of timm's, and a file of weights for it, drawn at random."""
+    import timm
+    import torch
+    from safetensors.torch import save_file
+
+    file = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        save_file(timm.create_model("test_resnet", num_classes=0).state_dict(), file)
+    return "test_resnet", file

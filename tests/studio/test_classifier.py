@@ -9,10 +9,10 @@ from handlens.errors import TrainingError
 from handlens.studio import classifier as learning
 from handlens.studio.classifier import (
     _joined,
-    _temperature,
     check_labels,
     cross_validate,
     fit_layers,
+    fit_temperature,
     layer_quality,
     rank_layers,
     report_tables,
@@ -163,7 +163,7 @@ def test_temperature_matches_how_often_the_scores_are_right():
     # Scores ±1, right 3 times of 4: the log loss is least where the probability is 3/4, at 2 / ln 3.
     scores = np.tile(np.array([[1, -1]], np.float32), (400, 1))
     codes = (np.arange(400) % 4 == 0).astype(np.int64)
-    assert _temperature(scores, codes) == pytest.approx(2 / np.log(3), rel=0.1)
+    assert fit_temperature(scores, codes) == pytest.approx(2 / np.log(3), rel=0.1)
 
 
 def test_report_tables_by_hand():

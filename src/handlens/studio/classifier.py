@@ -48,7 +48,8 @@ class TrainingReport:
     `accuracy` is the cross-validated share of labelled photos predicted rightly (0–1), `interval`
     its 95 % Wilson interval; `per_class` has a row a class (count, correct, recall, thin);
     `confusion` counts true classes (rows) against predicted ones (columns); `layers` are the layers
-    the model looks at; `warnings` are sentences for the person.
+    the model looks at; `warnings` are sentences for the person. `network` is the one that was fine-tuned,
+    None for a model over layers' features; a fine-tuned one is tested on photos held out, once.
     """
 
     accuracy: float
@@ -61,6 +62,7 @@ class TrainingReport:
     labels_version: int
     seconds: float
     warnings: list[str] = field(default_factory=list)
+    network: str | None = None
 
 
 @dataclass(frozen=True)
@@ -204,7 +206,7 @@ def train_classifier(features: dict[str, Floats], codes: Codes, *, seed: int) ->
         if (joined.argmax(1) == codes[rows]).sum() >= (scores.argmax(1) == codes[rows]).sum():
             scores, rounds = joined, ROUNDS
     fitted = fit_layers(features, codes, seed=seed, rounds=rounds)
-    return Trained(Classifier(fitted, _temperature(scores, codes[rows])), rows, scores)
+    return Trained(Classifier(fitted, fit_temperature(scores, codes[rows])), rows, scores)
 
 
 def stratified_sample(codes: Codes, most: int, *, seed: int) -> NDArray[np.int64]:
@@ -219,7 +221,7 @@ def stratified_sample(codes: Codes, most: int, *, seed: int) -> NDArray[np.int64
     return np.sort(np.concatenate(keep))
 
 
-def _temperature(scores: Floats, codes: Codes) -> float:
+def fit_temperature(scores: Floats, codes: Codes) -> float:
     """The divisor of the scores under which the cross-validated log loss is least (Guo et al. 2017)."""
     finite = np.where(np.isfinite(scores), scores, -1e6).astype(np.float64)
     candidates = np.geomspace(0.05, 50, 61) * max(float(np.abs(finite[np.isfinite(scores)]).mean()), 1e-9)

@@ -6,18 +6,20 @@ import json
 import os
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from handlens.errors import (
+    ArtifactError,
     Cancelled,
     CollectionError,
     DownloadError,
@@ -36,17 +38,30 @@ from handlens.studio.pictures import LeftOut, open_photo, thumbnail
 from handlens.studio.prepare import FIRST, THUMB, TILE, Looks, Preparation, Progress, Source, only_one
 from handlens.studio.projections import LABELS, NEIGHBOURS, PCA, SEPARATE, TITLES, neighbour_agreement
 from handlens.studio.register import Register
+from handlens.studio.reports import packed_report, unpacked_report
 from handlens.studio.separation import Floats, cross_validated_logits, folds
 from handlens.studio.takeaway import write_csv, write_folders
+from handlens.studio.tuned import TunedModel, kept_model, remove_others
+from handlens.studio.tuning import FineTuning
 
 if TYPE_CHECKING:
     from handlens.studio.features.extractor import Extractor
+    from handlens.studio.finetune import Job
+    from handlens.vision.heatmap import HeatMap
+    from handlens.vision.learner import VisionLearner
 
 FORMAT = "handlens-collection"
 FORMAT_VERSION = 1
 LEARNED = "patches"
 SHEET = 16  # tiles along a side of a sheet
 _SCORED = 300  # labelled photos that the scores of the maps look at
+_HEATMAPS = 200  # heat maps that are remembered
+
+ModelKind = Literal["quick", "fine-tuned"]
+_REPORTS: dict[ModelKind, str] = {"quick": "report", "fine-tuned": "fine-tuned"}
+"""Under what name the report of each model is kept."""
+
+_NO_MODEL = "there is no model yet. Label some photos of two kinds, then train."
 
 Ids = Sequence[int] | NDArray[np.integer]
 Listener = Callable[[str, dict[str, Any]], None]
@@ -87,6 +102,15 @@ class Collection:
         self._refused: dict[int, str] = {int(i): r for i, r in dict(self._log.kept("refused") or {}).items()}  # type: ignore[call-overload]
         self._aspects: Floats = np.empty(0, np.float32)
         self._separating_score: float | None = None
+        self._tuning = threading.Lock()  # held while a network is fine-tuned
+        self._cancel_tuning = threading.Event()
+        self._tuning_thread: threading.Thread | None = None
+        self.fine_tuning = FineTuning()
+        self._predicting = threading.Lock()  # held while the fine-tuned model predicts photos
+        self._looking = threading.Lock()  # held while a heat map is worked out
+        self._learner: tuple[str, VisionLearner] | None = None
+        self._weights: tuple[str, dict[str, Floats]] | None = None
+        self._heatmaps: OrderedDict[tuple[str, int, str], HeatMap] = OrderedDict()
         self.notices: list[str] = []
         self.sources: list[Source] = [self._source(**wish) for wish in self._wishes()]
         done = self._prepared_everywhere()
@@ -153,10 +177,12 @@ class Collection:
         return cls(Path(folder).expanduser().resolve())
 
     def close(self) -> None:
-        """Stop preparing and close the files; labels are on disk already."""
+        """Stop preparing and fine-tuning and close the files; labels are on disk already."""
         self.cancel_preparing()
-        if self._thread:
-            self._thread.join(30)
+        self.cancel_fine_tuning()
+        for thread in (self._thread, self._tuning_thread):
+            if thread:
+                thread.join(30)
         self._log.close()
 
     def __enter__(self) -> Collection:
@@ -296,6 +322,7 @@ class Collection:
                             source.state = "ready"
                     if self._looks.prepared < len(self._register):
                         run.stream([], self._reached)
+                self._predict_the_rest(run)
                 phase = {
                     "phase": "done",
                     "seconds_left": 0.0,
@@ -762,13 +789,6 @@ class Collection:
         truth, predicted = classes[trained.rows], trained.scores.argmax(1)
         right = int((truth == predicted).sum())
         per_class, confusion = learning.report_tables(kept_names, counts, truth, predicted)
-        warnings = [learning.FLATTERY]
-        thin = [name for name, is_thin in per_class["thin"].items() if is_thin]
-        if thin:
-            warnings.append(f"Fewer than {learning.ENOUGH} photos: {', '.join(map(str, thin))}. Label more of these.")
-        unlabelled = int((self.usable & (codes < 0)).sum())
-        if not unlabelled:
-            warnings.append("Every photo has a label already, so there is nothing left for the model to predict.")
         report = TrainingReport(
             accuracy=right / len(truth),
             interval=learning.wilson(right, len(truth)),
@@ -779,47 +799,99 @@ class Collection:
             layers=list(trained.classifier.discriminants),
             labels_version=version,
             seconds=time.monotonic() - started,
-            warnings=warnings,
+            warnings=self._warnings(codes, per_class),
         )
         self._keep_model(trained.classifier, kept_names, [state.table[c].colour for c in used], report)
-        self._tell("predictions", version=version)
-        self._changed()
+        self._use("quick")
         return report
+
+    def _warnings(self, codes: NDArray[np.integer], per_class: pd.DataFrame) -> list[str]:
+        """What the person should know of a model that was trained on these labels."""
+        warnings = [learning.FLATTERY]
+        thin = [name for name, is_thin in per_class["thin"].items() if is_thin]
+        if thin:
+            warnings.append(f"Fewer than {learning.ENOUGH} photos: {', '.join(map(str, thin))}. Label more of these.")
+        if not (self.usable & (codes < 0)).any():
+            warnings.append("Every photo has a label already, so there is nothing left for the model to predict.")
+        return warnings
+
+    @property
+    def models(self) -> dict[ModelKind, TrainingReport]:
+        """The models there are, at most one "quick" and one "fine-tuned", with their reports."""
+        found: dict[ModelKind, TrainingReport] = {}
+        for kind in _REPORTS:
+            kept = self._kept_report(kind)
+            if kept is not None:
+                found[kind] = unpacked_report(kept, self._called_now(kept["names"], kept))
+        return found
+
+    @property
+    def model(self) -> ModelKind | None:
+        """Which model is in use: the one trained last, unless `use_model` said otherwise; None before training."""
+        there = [kind for kind in _REPORTS if self._kept_report(kind) is not None]
+        wanted = self._log.kept("in use")
+        return next((kind for kind in there if kind == wanted), there[0] if there else None)
+
+    def use_model(self, kind: ModelKind) -> None:
+        """Use "quick" or "fine-tuned", whichever was trained last, for predictions, report, heat maps and export."""
+        if kind not in _REPORTS:
+            raise CollectionError(f"a model is one of {', '.join(_REPORTS)}; “{kind}” arrived.")
+        if self._kept_report(kind) is None:
+            raise TrainingError(f"there is no {kind} model yet. {'Train' if kind == 'quick' else 'Fine-tune'} first.")
+        self._use(kind)
+
+    def _use(self, kind: ModelKind) -> None:
+        self._log.keep("in use", kind)
+        self._tell("predictions", version=self.model_version)
+        self._changed()
+
+    def _kept_report(self, kind: ModelKind) -> dict[str, Any] | None:
+        kept = self._log.kept(_REPORTS[kind])
+        if not isinstance(kept, dict) or (kind == "fine-tuned" and self._tuned(kept) is None):
+            return None
+        return kept
+
+    @property
+    def model_version(self) -> str:
+        """Names the model in use; another one, or one trained anew, has another name. Empty before training."""
+        kind = self.model
+        kept = self._kept_report(kind) if kind else None
+        if kept is None:
+            return ""
+        return f"{kind}-{kept['id']}" if kind == "fine-tuned" else f"{kind}-{kept['labels_version']}-{kept['seconds']}"
 
     @property
     def report(self) -> TrainingReport | None:
-        """The report of the latest training, None before it."""
-        kept = self._log.kept("report")
-        if not isinstance(kept, dict):
-            return None
-        classes = self._called_now(kept["names"])
-        names = pd.Index(classes, name="label")
-        per_class = pd.DataFrame(kept["per_class"], index=names)
-        confusion = pd.DataFrame(kept["confusion"], index=names, columns=pd.Index(classes, name="predicted"))
-        low, high = kept["interval"]
-        rest = {k: v for k, v in kept.items() if k not in ("names", "colours", "per_class", "confusion", "interval")}
-        return TrainingReport(per_class=per_class, confusion=confusion, interval=(low, high), **rest)
+        """The report of the model in use, None before the first training."""
+        kind = self.model
+        return None if kind is None else self.models.get(kind)
 
     def probabilities(self) -> tuple[list[str], Floats]:
         """The classes and each photo's probability of each, float32 [N, C] by id, NaN where not prepared."""
-        report = self.report
-        if report is None:
-            raise TrainingError("there is no model yet. Label some photos of two kinds, then train.")
-        key = (report.labels_version, report.seconds, self._prepared_everywhere())
+        kind = self.model
+        kept = self._kept_report(kind) if kind else None
+        if kept is None:
+            raise TrainingError(_NO_MODEL)
+        tuned = self._tuned(kept) if kind == "fine-tuned" else None
+        key = (self.model_version, self._prepared_everywhere() if tuned is None else tuned.rows.count)
         if self._probabilities is None or self._probabilities[0] != key:
-            from handlens.core.artifact import load_artifact
-            from handlens.studio.predictor import KIND
+            classes, p = self._quick_probabilities() if tuned is None else (tuned.classes, tuned.probabilities())
+            self._probabilities = (key, classes, self._by_id(p, missing=np.nan))
+        return self._called_now(self._probabilities[1], kept), self._probabilities[2]
 
-            config, tensors = load_artifact(self.folder / "model", KIND)
-            scores: Floats | None = None
-            for layer in config["layers"]:
-                x = self._layer_maps(self._layer(layer)).raw()
-                part = x @ tensors[f"layer.{layer}"].numpy()
-                scores = part if scores is None else scores[: len(part)] + part[: len(scores)]
-            assert scores is not None
-            p = learning.softmax((scores + tensors["bias"].numpy()) / config["temperature"])
-            self._probabilities = (key, config["classes"], self._by_id(p, missing=np.nan))
-        return self._called_now(self._probabilities[1]), self._probabilities[2]
+    def _quick_probabilities(self) -> tuple[list[str], Floats]:
+        """The quick model's classes and probabilities [rows, C] in preparing order."""
+        from handlens.core.artifact import load_artifact
+        from handlens.studio.predictor import KIND
+
+        config, tensors = load_artifact(self.folder / "model", KIND)
+        scores: Floats | None = None
+        for layer in config["layers"]:
+            x = self._layer_maps(self._layer(layer)).raw()
+            part = x @ tensors[f"layer.{layer}"].numpy()
+            scores = part if scores is None else scores[: len(part)] + part[: len(scores)]
+        assert scores is not None
+        return config["classes"], learning.softmax((scores + tensors["bias"].numpy()) / config["temperature"])
 
     def predictions(self) -> pd.DataFrame:
         """A row a photo that can be read: path, label (missing if none), predicted, probability, one column a class.
@@ -880,11 +952,8 @@ class Collection:
         features = {layer: m.fit().scaling.apply(np.asarray(m.raw()[rows])) for layer, m in maps.items()}
         return features, classes, ids
 
-    def _called_now(self, classes: list[str]) -> list[str]:
+    def _called_now(self, classes: list[str], kept: dict[str, Any]) -> list[str]:
         """A model's classes as their labels are called now; they are known by the number of their colour."""
-        kept = self._log.kept("report")
-        if not isinstance(kept, dict):
-            return classes
         called = {info.colour: info.name for info in self._log.table}
         colours = dict(zip(kept["names"], kept["colours"], strict=True))
         now = [called.get(colours.get(name, -1), name) for name in classes]
@@ -912,11 +981,238 @@ class Collection:
                 )
             extractors.append(source.extractor)
         Predictor(names, extractors, weights, bias, model.temperature).save(self.folder / "model")
-        kept = asdict(replace(report, per_class=pd.DataFrame(), confusion=pd.DataFrame()))
-        kept["names"], kept["colours"] = names, colours
-        kept["per_class"] = report.per_class.to_dict("list")
-        kept["confusion"] = report.confusion.to_numpy().tolist()
-        self._log.keep("report", kept)
+        self._log.keep("report", packed_report(report, names, colours))
+
+    # --- fine-tuning ---------------------------------------------------------------------------
+
+    @property
+    def networks(self) -> list[str]:
+        """The pretrained networks that `fine_tune` can start from: the sources whose weights are at hand."""
+        return [source.name for source in self.sources if source.backbone and source.has_weights]
+
+    def fine_tune(
+        self,
+        *,
+        backbone: str | None = None,
+        minutes: float = 5.0,
+        epochs: int | None = None,
+        progress: Callable[[FineTuning], None] | None = None,
+        cancel: threading.Event | None = None,
+    ) -> TrainingReport:
+        """Train a copy of a pretrained network of this collection on the labels, and use it from then on.
+
+        Four fifths of the labelled photos are learned from; the report is on the fifth that was held out. Then all
+        photos are predicted. Labels and the quick model stay as they are; `use_model("quick")` goes back to it.
+
+        Args:
+            backbone: one of `networks`; the first unless given.
+            minutes: how long training may take; predicting the photos comes on top.
+            epochs: how often the whole network sees the photos, if the time allows; as often as it allows and is of
+                use unless given.
+            progress: called with a FineTuning along the way.
+            cancel: setting it, also beforehand, raises Cancelled; the model in use stays the one from before.
+
+        Raises:
+            TrainingError: no network, too few labels, or one is being fine-tuned already.
+            BackboneError: the network puts out no map, as most transformers.
+        """
+        return self._fine_tune(self._tuning_job(backbone, minutes, epochs), progress, cancel)
+
+    def start_fine_tuning(
+        self, *, backbone: str | None = None, minutes: float = 5.0, epochs: int | None = None
+    ) -> None:
+        """Run `fine_tune` in the background; what is wrong at once is raised, later errors are in `fine_tuning`."""
+        job = self._tuning_job(backbone, minutes, epochs)
+        self._tuning_thread = threading.Thread(
+            target=self._fine_tune_quietly, args=(job,), name="handlens-fine-tune", daemon=True
+        )
+        self._tuning_thread.start()
+
+    def cancel_fine_tuning(self) -> None:
+        """Ask a running `fine_tune` to stop after the batch at hand."""
+        self._cancel_tuning.set()
+
+    def _fine_tune_quietly(self, job: Job) -> None:
+        try:
+            self._fine_tune(job, None, self._cancel_tuning)
+        except HandlensError:
+            return  # it is in `fine_tuning`
+
+    def _tuning_job(self, backbone: str | None, minutes: float, epochs: int | None) -> Job:
+        """What is to be learned; from here on nobody else may begin. Raises TrainingError for what is wrong at once."""
+        from handlens.studio.finetune import Job, check_limits
+
+        check_limits(minutes, epochs)
+        networks = self.networks
+        if not networks:
+            raise TrainingError(
+                "fine-tuning needs a pretrained network, and this collection has none that is ready. Add one: "
+                "Sources in the page, or add_features and prepare."
+            )
+        if backbone is not None and backbone not in networks:
+            raise TrainingError(f"backbone must be one of {', '.join(networks)}; “{backbone}” arrived.")
+        state = self._log.state
+        ids = np.flatnonzero((state.codes >= 0) & self.usable)
+        self._check_enough(state.codes, state.names, ids)
+        used, codes = np.unique(state.codes[ids], return_inverse=True)
+        if not self._tuning.acquire(blocking=False):
+            raise TrainingError("a network is being fine-tuned already. Wait for it, or cancel it first.")
+        self._cancel_tuning.clear()
+        return Job(
+            source=next(s for s in self.sources if s.name == (backbone or networks[0])),
+            files=[self._register.file(int(i)) for i in ids],
+            codes=codes,
+            classes=[state.names[c] for c in used],
+            colours=[state.table[c].colour for c in used],
+            labels_version=state.version,
+            seconds=60.0 * minutes,
+            epochs=epochs,
+            seed=self.seed,
+        )
+
+    def _fine_tune(
+        self, job: Job, progress: Callable[[FineTuning], None] | None, cancel: threading.Event | None
+    ) -> TrainingReport:
+        """Run a job; only when all is done is the new model the one in use, in one write."""
+        from handlens.studio import finetune
+
+        cancel = self._cancel_tuning if cancel is None else cancel
+        started = time.monotonic()
+
+        def changed(now: FineTuning) -> None:
+            self.fine_tuning = now
+            if progress:
+                progress(now)
+            self._changed()
+
+        model = TunedModel.new(self.folder, self._cache, job.classes)
+        news: dict[str, Any] = {"phase": "failed"}
+        try:
+            tuned = finetune.fine_tune(job, changed=changed, cancel=cancel)
+            model.save(tuned.learner)
+            self._predict_with(model, tuned.learner, finetune.telling(changed, self.fine_tuning, cancel))
+            report = finetune.tuned_report(
+                job, tuned, n_photos=int(self.usable.sum()), seconds=time.monotonic() - started
+            )
+            report = replace(report, warnings=[*self._warnings(self._log.codes, report.per_class), *report.warnings])
+            self._log.keep("fine-tuned", packed_report(report, job.classes, job.colours) | {"id": model.id})
+            news = {"phase": "done", "share": 1.0, "seconds_left": 0.0}
+        except Cancelled:
+            news = {"phase": "cancelled"}
+            raise
+        except HandlensError as error:
+            news = {"phase": "failed", "error": str(error)}
+            raise
+        except Exception as error:
+            news = {"phase": "failed", "error": f"fine-tuning stopped unexpectedly: {error}"}
+            raise
+        finally:
+            if news["phase"] == "done":
+                remove_others(self.folder, self._cache, model)
+            else:
+                model.remove()
+            give_back()
+            self._tuning.release()
+            changed(replace(self.fine_tuning, running=False, **news))
+        self._use("fine-tuned")
+        return report
+
+    def _tuned(self, kept: object) -> TunedModel | None:
+        return kept_model(self.folder, self._cache, kept)
+
+    def _predict_with(self, model: TunedModel, learner: VisionLearner, step: Callable[[int, int], None]) -> None:
+        """Predict the photos that are prepared and not predicted yet; `step(done, total)` may raise to stop."""
+        with self._predicting:
+            while model.rows.count < (upto := min(self._looks.prepared, len(self._register))):
+                usable = self.usable
+                files = [self._register.file(int(i)) if usable[i] else None for i in self.order[:upto]]
+                model.predict(learner, files, step)
+
+    def _predict_the_rest(self, run: Preparation) -> None:
+        """Bring the fine-tuned model's predictions up to date, as after photos were added or the cache was deleted."""
+        model = self._tuned(self._log.kept("fine-tuned"))
+        if model is None or model.rows.count >= len(self._register):
+            return
+        try:
+            learner = model.load()
+        except ArtifactError as error:
+            self._notice(f"The fine-tuned model cannot be used: {error}. Fine-tune again, or use the quick one.")
+            return
+        self._predict_with(model, learner, run.telling("predicting"))
+        self._tell("predictions", version=self.model_version)
+
+    # --- looking inside ------------------------------------------------------------------------
+
+    def heatmap(self, photo: int, label: str | None = None) -> HeatMap:
+        """Which places of a photo speak for a label, to the model in use; its prediction unless given.
+
+        For the fine-tuned model Grad-CAM at its last map; the quick model's score is taken apart place by place, see
+        `handlens.studio.attention`. Raises TrainingError before training, CollectionError for a label that the model
+        does not know, and PhotoError or DataError for a photo that cannot be read.
+        """
+        self._check_photo(photo)
+        names, p = self.probabilities()
+        if label is None:
+            if not np.isfinite(p[photo]).all():
+                raise CollectionError(f"{self.paths[photo]} has no prediction yet. Wait a moment, or choose a label.")
+            label = names[int(p[photo].argmax())]
+        elif label not in names:
+            raise CollectionError(f"label must be one that the model knows: {', '.join(names)}; “{label}” arrived.")
+        key = (self.model_version, photo, label)
+        with self._looking:
+            if key not in self._heatmaps:
+                self._heatmaps[key] = self._looked(photo, names.index(label), label)
+            self._heatmaps.move_to_end(key)
+            if len(self._heatmaps) > _HEATMAPS:
+                self._heatmaps.popitem(last=False)
+            return self._heatmaps[key]
+
+    def _looked(self, photo: int, code: int, label: str) -> HeatMap:
+        import io
+
+        import torch
+        from PIL import Image
+
+        from handlens.vision.heatmap import HeatMap, heatmap
+
+        small = np.asarray(Image.open(io.BytesIO(self.thumb(photo))).convert("RGB"))
+        picture = torch.from_numpy(small.copy()).permute(2, 0, 1) / 255
+        if self.model == "fine-tuned":
+            found = heatmap(self._tuned_learner(), self._register.file(photo), cat=code)
+            # Photos are squeezed to a square as a whole: the map lies over the photo in its own shape just as well.
+            return replace(found, picture=picture, label=label)
+        return HeatMap(torch.from_numpy(self._quick_heat(photo, code)), picture, code, label, "score by place")
+
+    def _tuned_learner(self) -> VisionLearner:
+        model = self._tuned(self._log.kept("fine-tuned"))
+        assert model is not None
+        if self._learner is None or self._learner[0] != model.id:
+            self._learner = (model.id, model.load())
+        return self._learner[1]
+
+    def _quick_heat(self, photo: int, code: int) -> Floats:
+        """The quick model's score of a class taken apart, [h, w] of its finest layer."""
+        from handlens.core.artifact import load_artifact
+        from handlens.studio.attention import Part, against_others, heat
+        from handlens.studio.predictor import KIND
+
+        if self._weights is None or self._weights[0] != self.model_version:
+            config, tensors = load_artifact(self.folder / "model", KIND)
+            self._weights = (self.model_version, {name: tensors[f"layer.{name}"].numpy() for name in config["layers"]})
+        _, weights = self._weights
+        parts = []
+        for source in self.sources:
+            used = {i: layer for i, layer in enumerate(source.layers) if layer.id in weights}
+            if not used:
+                continue
+            if not source.restore() or source.extractor is None:
+                raise CollectionError(f"the features of {source.title} are damaged on disk. Prepare again.")
+            maps = source.extractor.maps(source.square(self._register.file(photo)))
+            for i, layer in used.items():
+                mean = self._layer_maps(layer).fit().scaling.mean
+                towards = against_others(weights[layer.id], code)
+                parts.append(Part(maps[i // 2][0].numpy(), towards, mean, layer.pooling))
+        return heat(parts)
 
     # --- taking away ---------------------------------------------------------------------------
 
@@ -934,14 +1230,23 @@ class Collection:
         write_folders(self.images, self.paths, self.labels, path)
 
     def export_model(self, path: Path | str) -> None:
-        """Write the model as one folder that `handlens predict` uses without Studio; TrainingError before training."""
+        """Write the model in use as a folder that `handlens predict` uses without Studio.
+
+        Raises TrainingError before training.
+        """
         from handlens.core.artifact import load_artifact, save_artifact
         from handlens.studio.predictor import KIND
 
-        if self.report is None:
-            raise TrainingError("there is no model yet. Label some photos of two kinds, then train.")
+        kind = self.model
+        kept = self._kept_report(kind) if kind else None
+        if kept is None:
+            raise TrainingError(_NO_MODEL)
+        tuned = self._tuned(kept) if kind == "fine-tuned" else None
+        if tuned is not None:
+            tuned.export(Path(path), self._called_now(tuned.classes, kept))
+            return
         config, tensors = load_artifact(self.folder / "model", KIND)
-        save_artifact(Path(path), KIND, config | {"classes": self._called_now(config["classes"])}, tensors)
+        save_artifact(Path(path), KIND, config | {"classes": self._called_now(config["classes"], kept)}, tensors)
 
     # --- the page ------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from handlens.core.artifact import TENSORS
 from handlens.core.files import whole_file
 from handlens.errors import Cancelled, CollectionError, PhotoError, StorageError
 from handlens.studio.features.extractor import Layer
@@ -29,6 +30,8 @@ from handlens.studio.register import Register
 from handlens.studio.rows import Rows
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from handlens.studio.features.extractor import Extractor
 
 FIRST = 500
@@ -39,7 +42,7 @@ THUMB = READ_AT
 LEARN_SIZE = 96
 BATCH = 64
 
-Phase = Literal["idle", "reading", "fitting", "features", "done", "cancelled", "failed"]
+Phase = Literal["idle", "reading", "fitting", "features", "predicting", "done", "cancelled", "failed"]
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,20 @@ class Source:
     def prepared(self) -> int:
         """Photos whose features of all layers are on disk."""
         return min((rows.count for rows in self.rows), default=0)
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether its network's weights, if it has one, are on disk."""
+        return bool(self.layers) and (self.folder / "extractor" / TENSORS).is_file()
+
+    def square(self, path: Path) -> Tensor:
+        """A photo as the extractor takes it, uint8 [1, size, size, 3]; PhotoError if it cannot be read."""
+        import torch
+
+        if self.extractor is None:
+            raise CollectionError(f"the features of {self.title} have nothing to compute them")
+        size = self.extractor.size
+        return torch.from_numpy(read_squares(path, {size})[1][size])[None]
 
     def read_layers(self) -> None:
         """Learn from disk which layers there are, without loading the network."""
@@ -314,6 +331,18 @@ class Preparation:
             if good.any():
                 block[good] = found[i]
             rows.append(block)
+
+    def telling(self, phase: Phase) -> Callable[[int, int], None]:
+        """A function of (done, total) that tells of a phase, and raises Cancelled when that was asked for."""
+        started, first = time.monotonic(), -1
+
+        def step(done: int, total: int) -> None:
+            nonlocal first
+            first = done if first < 0 else first
+            self._check_cancelled()
+            self._tell(phase, done, started, first, total=total)
+
+        return step
 
     def _tell(self, phase: Phase, done: int, started: float, first: int, *, total: int) -> None:
         seconds = max(time.monotonic() - started, 1e-6)

@@ -260,7 +260,7 @@ def test_separate_then_train_then_predict(
     assert (codes[CIRCLES] == 0).mean() > 0.8
     assert (codes[SQUARES] == 1).mean() > 0.8
     assert ((sure >= 0.5) & (sure <= 1)).all()
-    assert predicted["version"] == report["labels_version"]
+    assert predicted["version"].startswith("quick-")
 
 
 def test_too_few_labels_are_said(post: Callable[..., dict], selection: Pack) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ class BackboneExtractor:
         self._tensors = {key: value.detach().cpu().clone() for key, value in net.state_dict().items()}
         self._device = device()
         self._half = half_precision(self._device)
+        self._running = threading.Lock()
         net = net.eval().requires_grad_(False).to(self._device)
         # (x / 255 - mean) / std as one multiplication and one addition.
         scale = 255.0 * torch.tensor(self._std)
@@ -63,6 +65,12 @@ class BackboneExtractor:
         found = [[pooled for stage in self._run(part) for pooled in _pooled(stage)] for part in parts]
         return [torch.cat(layer).cpu() for layer in zip(*found, strict=True)]
 
+    @torch.inference_mode()
+    def maps(self, batch: Tensor) -> list[Tensor]:
+        """The stages of uint8 pictures [B, size, size, 3] before they are pooled, float32 [B, C, h, w] on the CPU."""
+        check_batch(batch, self.size)
+        return [stage.float().cpu() for stage in self._run(batch)]
+
     def config(self) -> dict[str, Any]:
         """What `rebuild` needs besides the tensors."""
         return {
@@ -84,7 +92,8 @@ class BackboneExtractor:
         return pixels.permute(0, 3, 1, 2)
 
     def _run(self, batch: Tensor) -> list[Tensor]:
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._half):
+        # One thread at a time: stages that are found by hooks would see each other's pictures.
+        with self._running, torch.autocast(self._device.type, torch.bfloat16, enabled=self._half):
             return self._stages(self._input(batch))
 
 

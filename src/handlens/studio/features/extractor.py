@@ -49,6 +49,9 @@ class Extractor(Protocol):
     def __call__(self, batch: Tensor) -> list[Tensor]:
         """Features of uint8 pictures [B, size, size, 3], on the CPU, in order of `layers`."""
 
+    def maps(self, batch: Tensor) -> list[Tensor]:
+        """The map [B, C, h, w] of each stage, of which both of its layers are averages."""
+
     def config(self) -> dict[str, Any]:
         """All but the numbers that `rebuild` needs, as plain JSON."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,12 +67,19 @@ class PatchExtractor:
             return [torch.empty(0, layer.dim) for layer in self.layers]
         return [torch.cat(parts) for parts in zip(*each, strict=True)]
 
+    @torch.inference_mode()
+    def maps(self, batch: Tensor) -> list[Tensor]:
+        """How near each patch comes to each typical one, before pooling: float32 [B, 256, h, w] a scale."""
+        check_batch(batch, SIZE)
+        return [near.permute(0, 3, 1, 2) for near in self._near(_planes(batch))]
+
     def _one(self, picture: Tensor) -> list[Tensor]:
-        features = []
+        return [pooled for near in self._near(picture) for pooled in (near.mean((1, 2)), _cells(near))]
+
+    def _near(self, pictures: Tensor) -> Iterator[Tensor]:
         for stage, scale in self._scales.items():
             smaller = SCALES[stage]
-            features += scale(F.avg_pool2d(picture, smaller) if smaller > 1 else picture)
-        return features
+            yield scale(F.avg_pool2d(pictures, smaller) if smaller > 1 else pictures)
 
     def config(self) -> dict[str, Any]:
         """What `rebuild` needs besides the tensors."""
@@ -171,7 +179,8 @@ class _Scale:
         self._count = len(centres)
         self._stride = stride
 
-    def __call__(self, planes: Tensor) -> list[Tensor]:
+    def __call__(self, planes: Tensor) -> Tensor:
+        """[B, h, w, filters]."""
         average = F.avg_pool2d(planes.mean(1, keepdim=True), PATCH, self._stride)
         square = F.avg_pool2d(planes.square().mean(1, keepdim=True), PATCH, self._stride)
         contrast = (square - average.square()).clamp_(min=0).add_(_CONTRAST).sqrt_()
@@ -181,8 +190,7 @@ class _Scale:
         whitened = answers[..., self._count :] - self._shift
         norm = torch.linalg.vector_norm(whitened, dim=-1, keepdim=True).square_()
         distance = torch.add(self._to_centres, answers[..., : self._count], alpha=-2).add_(norm).clamp_(min=0).sqrt_()
-        near = (distance.mean(-1, keepdim=True) - distance).clamp_(min=0)
-        return [near.mean((1, 2)), _cells(near)]
+        return (distance.mean(-1, keepdim=True) - distance).clamp_(min=0)
 
 
 def _cells(maps: Tensor) -> Tensor:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import io
 import math
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,8 +19,10 @@ from handlens.studio.server import schemas
 if TYPE_CHECKING:
     from handlens.studio.classifier import TrainingReport
     from handlens.studio.collection import Collection
+    from handlens.vision.heatmap import HeatMap
 
 METHOD = "5-fold cross-validation on the labelled photos"
+HELD_OUT = "a fifth of the labelled photos, held out"
 
 
 def packed(values: Any, dtype: str) -> str:
@@ -49,7 +53,8 @@ def finite(value: float | None) -> float | None:
 
 def state(id: str, collection: Collection) -> schemas.State:
     """Everything about a collection but its photos and labels."""
-    report = collection.report
+    models, model = collection.models, collection.model
+    report = models.get(model) if model else None
     return schemas.State(
         id=id,
         name=collection.name,
@@ -69,7 +74,22 @@ def state(id: str, collection: Collection) -> schemas.State:
         maps_version=collection.maps_version,
         labels_version=collection.label_version,
         report=None if report is None else training(report),
+        model=model,
+        models=[
+            schemas.Model(
+                kind=kind, network=made.network, accuracy=finite(made.accuracy), labels_version=made.labels_version
+            )
+            for kind, made in models.items()
+        ],
+        networks=collection.networks,
+        fine_tuning=_fine_tuning(collection),
     )
+
+
+def _fine_tuning(collection: Collection) -> schemas.FineTuning:
+    now = collection.fine_tuning
+    numbers = {name: finite(getattr(now, name)) for name in ("seconds_left", "loss", "accuracy")}
+    return schemas.FineTuning.model_validate(asdict(now) | numbers)
 
 
 def _preparation(collection: Collection) -> schemas.Preparation:
@@ -160,7 +180,7 @@ def training(report: TrainingReport) -> schemas.Report:
         high=finite(high),
         n_labelled=report.n_labelled,
         n_photos=report.n_photos,
-        method=METHOD,
+        method=METHOD if report.network is None else HELD_OUT,
         layers=list(report.layers),
         per_class=[
             schemas.ClassReport(
@@ -176,6 +196,7 @@ def training(report: TrainingReport) -> schemas.Report:
         warnings=list(report.warnings),
         labels_version=report.labels_version,
         seconds=report.seconds,
+        network=report.network,
     )
 
 
@@ -185,10 +206,23 @@ def predictions(collection: Collection) -> schemas.Predictions:
     known = np.isfinite(p).all(1)
     best = np.where(known, np.nan_to_num(p).argmax(1), -1)
     sure = np.where(known, np.nan_to_num(p).max(1), 0)
-    report = collection.report
     return schemas.Predictions(
-        version=report.labels_version if report else 0,
+        version=collection.model_version,
         names=[str(name) for name in names],
         codes=packed(best, "<i2"),
         probability=packed(sure, "<f4"),
     )
+
+
+def heat_map(found: HeatMap) -> schemas.HeatMap:
+    """A heat map as a picture of the photo's shape."""
+    from PIL import Image
+
+    png: str | None = None
+    if found.data.max() > found.data.min():
+        out = io.BytesIO()
+        pixels = (found.drawn(alpha=1).permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
+        Image.fromarray(pixels).save(out, "PNG")
+        png = base64.b64encode(out.getvalue()).decode("ascii")
+    rows, columns = found.data.shape
+    return schemas.HeatMap(label=str(found.label), method=found.method, rows=rows, columns=columns, png=png)

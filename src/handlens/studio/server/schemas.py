@@ -19,6 +19,7 @@ Selection = Annotated[
 LabelText = Annotated[str, Field(max_length=1000, description="the name of a label")]
 LabelTexts = Annotated[list[LabelText], Field(max_length=10_000)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+ModelKind = Literal["quick", "fine-tuned"]
 
 
 class Body(BaseModel):
@@ -147,7 +148,7 @@ class Preparation(BaseModel):
     """How far preparing has come."""
 
     running: bool
-    phase: Literal["idle", "reading", "fitting", "features", "done", "cancelled", "failed"]
+    phase: Literal["idle", "reading", "fitting", "features", "predicting", "done", "cancelled", "failed"]
     done: int
     total: int
     rate: float | None = Field(description="photos a second")
@@ -221,6 +222,31 @@ class Report(BaseModel):
     warnings: list[str]
     labels_version: int
     seconds: float
+    network: str | None = Field(description="the network that was fine-tuned; null for the quick model")
+
+
+class FineTuning(BaseModel):
+    """How far fine-tuning is; `share` (0–1) and `seconds_left` are of training, or of predicting the photos."""
+
+    running: bool
+    phase: Literal["idle", "loading", "head", "whole", "predicting", "done", "cancelled", "failed"]
+    network: str | None
+    epoch: int
+    epochs: int
+    share: float
+    seconds_left: float | None
+    loss: float | None
+    accuracy: float | None = Field(description="on the photos held out, after the latest epoch")
+    error: str | None
+
+
+class Model(BaseModel):
+    """A model that can be used, with what its report says of it."""
+
+    kind: ModelKind
+    network: str | None
+    accuracy: float | None
+    labels_version: int
 
 
 class State(BaseModel):
@@ -241,6 +267,10 @@ class State(BaseModel):
     maps_version: int
     labels_version: int
     report: Report | None
+    model: ModelKind | None = Field(description="the model in use, which the report is of")
+    models: list[Model]
+    networks: list[str] = Field(description="the sources that fine-tuning can start from")
+    fine_tuning: FineTuning
 
 
 class NewSource(Body):
@@ -353,10 +383,34 @@ class Scores(BaseModel):
     maps: dict[str, dict[str, float | None]]
 
 
+class FineTune(Body):
+    """Fine-tune a network, the collection's first unless named, for so many minutes at most."""
+
+    backbone: Name | None = None
+    minutes: Annotated[float, Field(gt=0, le=24 * 60)] = 5.0
+    epochs: Annotated[int, Field(ge=1, le=10_000)] | None = None
+
+
+class UseModel(Body):
+    """The model to use."""
+
+    kind: ModelKind
+
+
+class HeatMap(BaseModel):
+    """Which places of a photo speak for a label: a PNG to lay over it, black where nothing does; null if none does."""
+
+    label: str
+    method: str
+    rows: int
+    columns: int
+    png: str | None = Field(description="base64")
+
+
 class Predictions(BaseModel):
     """The model's word on each photo by id; code −1 where there is none."""
 
-    version: int
+    version: str = Field(description="names the model; another one has another version")
     names: list[str]
     codes: Int16s
     probability: Float32s

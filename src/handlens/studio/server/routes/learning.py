@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
 from starlette.exceptions import HTTPException
 
 from handlens.errors import TrainingError
 from handlens.studio.server import payloads, schemas
-from handlens.studio.server.deps import Opened
+from handlens.studio.server.deps import CollectionId, Opened
+from handlens.studio.server.routes.pictures import CACHED, PhotoId, check_photo
 
 router = APIRouter(prefix="/api/collections/{c}", tags=["learning"])
 
@@ -53,6 +56,43 @@ def scores(opened: Opened) -> schemas.Scores:
 def train(opened: Opened) -> schemas.Report:
     """Train on the labels; the estimate of accuracy is cross-validated."""
     return payloads.training(opened.train())
+
+
+@router.post("/fine-tune", status_code=202)
+def fine_tune(c: CollectionId, wanted: schemas.FineTune, opened: Opened) -> schemas.State:
+    """Start to fine-tune a network in the background; the state says how far it is."""
+    opened.start_fine_tuning(backbone=wanted.backbone, minutes=wanted.minutes, epochs=wanted.epochs)
+    return payloads.state(c, opened)
+
+
+@router.delete("/fine-tune")
+def cancel_fine_tuning(c: CollectionId, opened: Opened) -> schemas.State:
+    """Stop fine-tuning after the batch at hand; the model in use stays the one from before."""
+    opened.cancel_fine_tuning()
+    return payloads.state(c, opened)
+
+
+@router.put("/model")
+def use_model(c: CollectionId, wanted: schemas.UseModel, opened: Opened) -> schemas.State:
+    """Use the quick or the fine-tuned model."""
+    opened.use_model(wanted.kind)
+    return payloads.state(c, opened)
+
+
+@router.get("/photos/{id}/heatmap")
+def heat_map(
+    id: PhotoId,
+    opened: Opened,
+    response: Response,
+    label: Annotated[str | None, Query(max_length=1000, description="its prediction unless given")] = None,
+    version: Annotated[str | None, Query(max_length=100, description="only tells models apart")] = None,
+) -> schemas.HeatMap:
+    """Which places of a photo speak for a label, to the model in use."""
+    check_photo(id, opened)
+    found = payloads.heat_map(opened.heatmap(id, label))
+    if version:
+        response.headers.update(CACHED)
+    return found
 
 
 @router.get("/predictions")

@@ -16,7 +16,7 @@ router = APIRouter(prefix="/api/collections/{c}", tags=["photos"])
 
 PhotoId = Annotated[int, Path(ge=0, description="the photo's position in `paths`")]
 # The same address gives the same picture while the collection stands; an hour bounds the case that it is made anew.
-_CACHED = {"Cache-Control": "private, max-age=3600"}
+CACHED = {"Cache-Control": "private, max-age=3600"}
 
 
 class Jpeg(Response):
@@ -40,15 +40,15 @@ def photos(opened: Opened) -> schemas.Photos:
 @router.get("/photos/{id}/thumb", response_class=Jpeg)
 def thumb(id: PhotoId, opened: Opened) -> Jpeg:
     """A photo within 256×256."""
-    _check_photo(id, opened)
-    return Jpeg(opened.thumb(id), headers=_CACHED)
+    check_photo(id, opened)
+    return Jpeg(opened.thumb(id), headers=CACHED)
 
 
 @router.get("/photos/{id}/view", response_class=Jpeg)
 def view(id: PhotoId, opened: Opened) -> Jpeg:
     """A photo within 1600×1600."""
-    _check_photo(id, opened)
-    return Jpeg(opened.view_photo(id), headers=_CACHED)
+    check_photo(id, opened)
+    return Jpeg(opened.view_photo(id), headers=CACHED)
 
 
 @router.get("/sheets/{k}", response_class=Jpeg)
@@ -59,7 +59,7 @@ def sheet(
 ) -> Jpeg:
     """16×16 tiles of 64 px as one picture of 1024×1024, row by row."""
     try:
-        return Jpeg(opened.sheet(k), headers=_CACHED)
+        return Jpeg(opened.sheet(k), headers=CACHED)
     except CollectionError as error:
         raise HTTPException(404, str(error)) from error
 
@@ -74,6 +74,6 @@ def map_of(
     return Floats(opened.map(layer, projection).astype("<f4").tobytes())
 
 
-def _check_photo(id: int, opened: Opened) -> None:
+def check_photo(id: int, opened: Opened) -> None:
     if id >= len(opened.paths):
         raise HTTPException(404, f"There is no photo {id}; the last one is {len(opened.paths) - 1}.")

@@ -23,7 +23,7 @@ import {
   titleOf,
   training,
 } from './state'
-import type { Labels } from './types'
+import type { CollectionState, Labels, ModelKind, Report } from './types'
 
 export function select(mask: Uint8Array, mode: SelectMode): void {
   selected.value = combine(selected.value, mask, mode)
@@ -195,12 +195,42 @@ export async function train(): Promise<void> {
       const made = await api.train()
       report.value = made
       predictions.value = await api.predictions()
-      const well = made.accuracy === null ? 'not enough labels for an estimate' : `${percent(made.accuracy)} right`
-      announce(`Trained on ${plural(made.n_labelled, 'labelled photo')}: ${well}`)
+      announce(`Trained on ${plural(made.n_labelled, 'labelled photo')}: ${accuracyText(made)}`)
     } finally {
       training.value = false
     }
   }, 'Could not train: ')
+}
+
+export async function fineTune(backbone: string, minutes: number): Promise<boolean> {
+  return attempt(async () => {
+    collection.value = await api.fineTune(backbone, minutes)
+    announce(`Fine-tuning ${backbone}`)
+  }, 'Could not fine-tune: ')
+}
+
+export const cancelFineTuning = (): Promise<boolean> =>
+  attempt(async () => void (collection.value = await api.cancelFineTuning()))
+
+/** Says how it ended: the person has been doing something else meanwhile. */
+export function fineTuned(state: CollectionState): void {
+  const { phase, error, network } = state.fine_tuning
+  if (phase === 'done') say(`${network} is fine-tuned: ${accuracyText(state.report)}. It is now the model in use.`)
+  else if (phase === 'cancelled') say('Fine-tuning was cancelled. The model in use is the one from before.')
+  else if (phase === 'failed') say(`Fine-tuning failed: ${error ?? 'no reason is known.'} The model in use is the one from before.`)
+}
+
+const accuracyText = (made: Report | null): string =>
+  made?.accuracy == null ? 'not enough labels for an estimate' : `${percent(made.accuracy)} right`
+
+export async function useModel(kind: ModelKind): Promise<void> {
+  await attempt(async () => {
+    const state = await api.useModel(kind)
+    collection.value = state
+    report.value = state.report
+    predictions.value = await api.predictions()
+    announce(`The ${kind} model is in use: ${accuracyText(state.report)}`)
+  }, 'Could not change the model: ')
 }
 
 export function toggleOpacity(): void {

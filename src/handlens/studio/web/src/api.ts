@@ -3,7 +3,9 @@
 import { float32s, int16s, int32s, packMask } from './codec'
 import type {
   CollectionState,
+  HeatMap,
   Labels,
+  ModelKind,
   Photos,
   Predictions,
   Ranked,
@@ -83,7 +85,7 @@ export type ServerEvent =
   | { kind: 'labels'; labels: Labels }
   | { kind: 'maps'; version: number; prepared: number }
   | { kind: 'projection'; layer: string; projection: string; done: number; total: number }
-  | { kind: 'predictions'; version: number }
+  | { kind: 'predictions'; version: string }
 
 export function decodeEvent(data: string): ServerEvent {
   const event = JSON.parse(data) as ServerEvent | { kind: 'labels'; labels: RawLabels }
@@ -170,6 +172,14 @@ export class CollectionApi {
     json('POST', `${this.base}/separate`, { names })
   scores = (): Promise<Scores> => json('GET', `${this.base}/scores`)
   train = (): Promise<Report> => json('POST', `${this.base}/train`)
+
+  fineTune = (backbone: string, minutes: number): Promise<CollectionState> =>
+    json('POST', `${this.base}/fine-tune`, { backbone, minutes })
+  cancelFineTuning = (): Promise<CollectionState> => json('DELETE', `${this.base}/fine-tune`)
+  useModel = (kind: ModelKind): Promise<CollectionState> => json('PUT', `${this.base}/model`, { kind })
+  /** `version` names the model, so that the browser keeps what one model said apart from what another does. */
+  heatMap = (id: number, label: string, version: string): Promise<HeatMap> =>
+    json('GET', `${this.base}/photos/${id}/heatmap?${new URLSearchParams({ label, version })}`)
 
   async predictions(): Promise<Predictions> {
     const raw = await json<RawPredictions>('GET', `${this.base}/predictions`)

@@ -2,7 +2,7 @@
 // after a break, and the person's place saved a moment after it changes.
 
 import { effect } from '@preact/signals'
-import { takeLabels } from './actions'
+import { fineTuned, takeLabels } from './actions'
 import { ApiError, CollectionApi, decodeEvent, type ServerEvent } from './api'
 import { number } from './format'
 import { fillTable, loadMap, progressed } from './maps'
@@ -80,6 +80,7 @@ function takeState(state: CollectionState): void {
     photosChanged()
     mapsChanged()
   }
+  if (before?.fine_tuning.running && !state.fine_tuning.running) fineTuned(state)
   if (state.labels_version > labels.value.version) void api.labels().then(takeLabels, () => undefined)
 }
 

@@ -13,5 +13,6 @@ export function doing(of: Preparation, sources: Source[]): { what: string; count
     const waiting = sources.filter((s) => s.state === 'waiting')
     return { what: waiting.length > 0 ? `Getting ready: ${titles(waiting)}` : 'Getting ready', counts: false }
   }
+  if (of.phase === 'predicting') return { what: 'Predicting with the fine-tuned model', counts: true }
   return { what: current.length > 0 ? `Computing features: ${titles(current)}` : 'Making thumbnails', counts: true }
 }

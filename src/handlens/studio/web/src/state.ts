@@ -50,6 +50,7 @@ export const hovered = signal(-1)
 // Work under way
 export const saving = signal<'saved' | 'saving' | 'unsaved'>('saved')
 export const training = signal(false)
+export const fineTuning = computed(() => collection.value?.fine_tuning.running ?? false)
 export const separating = signal(false)
 export const searching = signal(false)
 

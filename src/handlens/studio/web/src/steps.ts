@@ -60,8 +60,8 @@ export const STEPS: readonly { title: string; lines: [string, string] }[] = [
   {
     title: 'Train',
     lines: [
-      'Trains a model on your labels (T) and estimates how often it is right, with an interval.',
-      'Photos you picked by hand tend to be the clear ones, so expect somewhat less on the rest.',
+      'Trains a model on your labels in a moment (T), or fine-tunes a network in minutes, and estimates how often it is right.',
+      'Photos you picked by hand tend to be the clear ones, so expect less on the rest. A large photo shows what it looked at.',
     ],
   },
   {

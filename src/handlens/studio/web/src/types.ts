@@ -34,7 +34,7 @@ export interface StudioInfo {
   backbones: Backbone[]
 }
 
-export type Phase = 'idle' | 'reading' | 'fitting' | 'features' | 'done' | 'cancelled' | 'failed'
+export type Phase = 'idle' | 'reading' | 'fitting' | 'features' | 'predicting' | 'done' | 'cancelled' | 'failed'
 
 export interface Preparation {
   running: boolean
@@ -108,6 +108,33 @@ export interface Report {
   warnings: string[]
   labels_version: number
   seconds: number
+  /** the network that was fine-tuned; null for the quick model */
+  network: string | null
+}
+
+export type ModelKind = 'quick' | 'fine-tuned'
+
+export interface FineTuning {
+  running: boolean
+  phase: 'idle' | 'loading' | 'head' | 'whole' | 'predicting' | 'done' | 'cancelled' | 'failed'
+  network: string | null
+  epoch: number
+  epochs: number
+  /** 0–1, of training or of predicting */
+  share: number
+  seconds_left: number | null
+  loss: number | null
+  /** on the photos held out */
+  accuracy: number | null
+  error: string | null
+}
+
+/** A model that can be used. */
+export interface Model {
+  kind: ModelKind
+  network: string | null
+  accuracy: number | null
+  labels_version: number
 }
 
 export interface CollectionState {
@@ -126,6 +153,12 @@ export interface CollectionState {
   maps_version: number
   labels_version: number
   report: Report | null
+  /** the model in use, which the report is of */
+  model: ModelKind | null
+  models: Model[]
+  /** the sources that fine-tuning can start from */
+  networks: string[]
+  fine_tuning: FineTuning
 }
 
 export interface LeftOut {
@@ -169,8 +202,18 @@ export interface Scores {
   maps: Record<string, Record<string, number | null>>
 }
 
+/** Which places of a photo speak for a label. */
+export interface HeatMap {
+  label: string
+  method: string
+  rows: number
+  columns: number
+  /** base64 of a picture to lay over the photo; null where nothing speaks for the label */
+  png: string | null
+}
+
 export interface Predictions {
-  version: number
+  version: string
   names: string[]
   codes: Int16Array
   probability: Float32Array

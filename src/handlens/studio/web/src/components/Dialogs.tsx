@@ -28,6 +28,7 @@ import { STEPS } from '../steps'
 import { forget } from '../shelf'
 import type { Backbone, Collected } from '../types'
 import { Dialog } from './Dialog'
+import { LookedAt } from './HeatMap'
 import { Icon } from './icons'
 
 export function Dialogs(): JSX.Element | null {
@@ -366,7 +367,7 @@ function Photo({ id }: { id: number }): JSX.Element {
   const isSelected = selected.value[id] === 1
   return (
     <Dialog title={nameOf(id)} class="photo-dialog">
-      <img src={api.picture(id)} alt={nameOf(id)} />
+      <LookedAt id={id} />
       <p class="about">
         <span>{labelOf(id) === null ? 'No label' : `Label: ${labelOf(id)}`}</span>
         {said && code >= 0 && (

@@ -3,6 +3,7 @@
 import type { JSX } from 'preact'
 import { number, percent, photos as photosText } from '../format'
 import {
+  collection,
   count,
   ENOUGH,
   fadedCount,
@@ -15,6 +16,7 @@ import {
 } from '../state'
 import type { Report } from '../types'
 import { CommandButton } from './Button'
+import { FineTune, InUse } from './FineTune'
 
 const labelsEnough = (): boolean => labels.value.names.filter((l) => l.count >= 2).length >= 2
 
@@ -26,8 +28,10 @@ export function ModelPanel(): JSX.Element {
         <h2>Model</h2>
       </header>
       <CommandButton command="train" class={`wide ${labelsEnough() && (reportIsOld.value || !made) ? 'filled' : ''}`} busy={training.value}>
-        {training.value ? 'Training…' : made ? 'Train again' : 'Train'}
+        {training.value ? 'Training…' : collection.value?.models.some((m) => m.kind === 'quick') ? 'Train again' : 'Train'}
       </CommandButton>
+      <FineTune />
+      <InUse />
       {made ? <Made report={made} /> : <NotYet />}
       <Opacity />
     </section>
@@ -63,7 +67,9 @@ function Made({ report: made }: { report: Report }): JSX.Element {
         <Interval low={made.low ?? made.accuracy} high={made.high ?? made.accuracy} at={made.accuracy} />
       )}
       <p class="hint">
-        Estimated on your {photosText(made.n_labelled)}, each predicted by a model that had not seen it.
+        {made.network === null
+          ? `Estimated on your ${photosText(made.n_labelled)}, each predicted by a model that had not seen it.`
+          : `Estimated on ${photosText(tested(made))} of your ${number(made.n_labelled)}, held out from training.`}
       </p>
       {reportIsOld.value && <p class="note">Labels have changed since: train again to use them.</p>}
       {made.warnings.map((text) => (
@@ -99,6 +105,8 @@ function Made({ report: made }: { report: Report }): JSX.Element {
     </div>
   )
 }
+
+const tested = (made: Report): number => made.confusion.counts.flat().reduce((a, b) => a + b, 0)
 
 function Interval({ low, high, at }: { low: number; high: number; at: number }): JSX.Element {
   return (

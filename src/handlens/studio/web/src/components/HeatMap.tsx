@@ -1,0 +1,89 @@
+// What a model looked at: a heat map over a photo, for any of its labels.
+
+import { signal } from '@preact/signals'
+import type { JSX } from 'preact'
+import { useEffect, useState } from 'preact/hooks'
+import { sentenceOf } from '../messages'
+import { api, nameOf, predictions } from '../state'
+import type { HeatMap } from '../types'
+
+/** Whether maps are shown: kept from photo to photo, while one looks through several. */
+const shown = signal(false)
+
+type Found = { map: HeatMap; url: string | null } | { error: string }
+
+/** A photo, with the places that speak for a label where that is asked for. */
+export function LookedAt({ id }: { id: number }): JSX.Element {
+  const said = predictions.value
+  const predicted = said?.names[said.codes[id] ?? -1]
+  const [chosen, setChosen] = useState<string | null>(null)
+  const [found, setFound] = useState<Found | null>(null)
+  const label = chosen !== null && said?.names.includes(chosen) ? chosen : (predicted ?? said?.names[0])
+  const wanted = shown.value && said && label !== undefined
+  const version = said?.version
+
+  useEffect(() => {
+    setFound(null)
+    if (!wanted) return
+    let [url, over]: [string | null, boolean] = [null, false]
+    api.heatMap(id, label, version!).then(
+      (map) => {
+        if (over) return
+        url = map.png === null ? null : URL.createObjectURL(pngOf(map.png))
+        setFound({ map, url })
+      },
+      (error: unknown) => {
+        if (!over) setFound({ error: sentenceOf(error) })
+      },
+    )
+    return () => {
+      over = true
+      if (url) URL.revokeObjectURL(url)
+    }
+  }, [id, label, version, wanted])
+
+  const map = found && 'map' in found ? found : null
+  return (
+    <>
+      <div class="looked-at">
+        <img class="photo" src={api.picture(id)} alt={nameOf(id)} />
+        {wanted && map?.url && <img class="heat" src={map.url} alt={`Places that speak for ${map.map.label}`} />}
+      </div>
+      {said && (
+        <div class="looking" role="group" aria-label="What it looked at">
+          <label>
+            <input type="checkbox" checked={shown.value} onChange={() => (shown.value = !shown.value)} /> What it looked
+            at
+          </label>
+          {shown.value && (
+            <label>
+              for{' '}
+              <select aria-label="For which label" value={label} onChange={(e) => setChosen(e.currentTarget.value)}>
+                {said.names.map((name) => (
+                  <option key={name} value={name}>
+                    {name === predicted ? `${name} (predicted)` : name}
+                  </option>
+                ))}
+              </select>
+            </label>
+          )}
+          {wanted && (
+            <span class="hint" role="status">
+              {words(found)}
+            </span>
+          )}
+        </div>
+      )}
+    </>
+  )
+}
+
+function words(found: Found | null): string {
+  if (!found) return 'Looking…'
+  if ('error' in found) return found.error
+  if (!found.url) return `Nothing in this photo speaks for ${found.map.label}.`
+  return `Bright places speak for ${found.map.label}.`
+}
+
+const pngOf = (base64: string): Blob =>
+  new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], { type: 'image/png' })
