@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,15 @@ COLOURS = ["black", "blue", "cyan", "green", "magenta", "red", "white", "yellow"
 EACH = 5
 
 MakeLearner = Callable[..., VisionLearner]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Batches this small are not worth sharing, least of all on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -138,13 +147,13 @@ def test_folded_norms_are_unfolded(data: Callable[..., ImageDataBunch], tmp_path
 
 
 def test_it_learns_grows_and_is_asked(make: MakeLearner, data: Any, small_weights: Path, pictures: Path) -> None:
-    learn = make(pretrained=True, weights=small_weights, loss_func=LabelSmoothing(0.1))
-    learn.fit_one_cycle(4, slice(1e-2), seed=0, callbacks=[Mixup(0.2)])
+    learn = make(pretrained=True, weights=small_weights, loss_func=LabelSmoothing(0.1), size=48, ps=0.1)
+    learn.fit_one_cycle(1, 3e-3, seed=0, callbacks=[Mixup(0.2)])
     learn.unfreeze()
-    learn.data = data(48)
-    learn.fit_one_cycle(2, slice(1e-4, 1e-3), seed=0)
+    learn.data = data(64)
+    learn.fit_one_cycle(10, slice(1e-3, 3e-3), seed=0)
     _, error = learn.validate()
-    assert error <= 0.25
+    assert error <= 0.5, "guessing errs in 0.875"
     preds, targets = learn.get_preds()
     assert preds.shape == (8, 8)
     torch.testing.assert_close(preds.sum(1), torch.ones(8))
@@ -349,6 +358,8 @@ def test_names_and_things_that_are_no_network(make: MakeLearner) -> None:
         make(models.detection.fasterrcnn_resnet50_fpn)
     with pytest.raises(BackboneError, match=r"arch must be"):
         make(nn.Identity())
+    with pytest.raises(BackboneError, match="googlenet of torchvision changes its inputs"):
+        make(models.googlenet)
 
 
 def test_weights_and_pretrained_false_contradict_each_other(make: MakeLearner) -> None:

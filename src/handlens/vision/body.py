@@ -19,6 +19,7 @@ DEEP = 16
 
 POOLS = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.Linear)
 RESCALES = ("googlenet", "inception_v3")
+"""Networks of torchvision that change their inputs before the first layer, so that their layers alone are no body."""
 
 
 class Body(NamedTuple):
@@ -79,9 +80,7 @@ def _before_pooling(network: Network) -> nn.Sequential:
     """The children of a torchvision network before its pooling or classifier, as its `forward` calls them."""
     from torchvision.models import DenseNet
 
-    name, net = network.name, network.net
-    if name in RESCALES:
-        raise BackboneError(f"{name} of torchvision changes its inputs before the first layer; give another network")
+    net = network.net
     last, kept = classifier_of(net), []
     for key, child in net.named_children():
         if key == last or isinstance(child, POOLS):

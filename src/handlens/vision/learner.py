@@ -17,7 +17,7 @@ from handlens.core.labels import CategoryList, LabelList, MultiCategoryList
 from handlens.core.learner import Learner
 from handlens.errors import ArtifactError, BackboneError, DataError, DownloadError, TrainingError, WeightsError
 from handlens.vision.backbones import TORCHVISION, Network, library_of, load_network
-from handlens.vision.body import create_body
+from handlens.vision.body import RESCALES, create_body
 from handlens.vision.data import ImageDataBunch
 from handlens.vision.head import create_head
 from handlens.vision.unfold import folded_norms, unfold
@@ -48,7 +48,7 @@ class VisionLearner(Learner):
 
     def __init__(self, data: ImageDataBunch, model: nn.Sequential, *, made_as: dict[str, Any], **options: Any) -> None:
         # What convolutions work on fastest, on CPUs as on GPUs; the numbers are the same.
-        super().__init__(data, model.to(memory_format=torch.channels_last), **options)  # type: ignore[call-overload]
+        super().__init__(data, model.to(memory_format=torch.channels_last), **options)
         self.made_as = made_as
 
     def TTA(self, ds_type: str = "valid", *, n: int = 4, beta: float = 0.4, seed: int | None = None) -> Predictions:
@@ -232,6 +232,8 @@ def _named(arch: Arch) -> tuple[str, str]:
 
 
 def _load(name: str, library: str, weights: Path | None, *, random: bool) -> Network:
+    if library == TORCHVISION and name in RESCALES:
+        raise BackboneError(f"{name} of torchvision changes its inputs before its first layer; give another network")
     try:
         return load_network(name, library, weights=weights, random=random)
     except DownloadError as error:

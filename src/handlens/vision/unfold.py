@@ -37,7 +37,7 @@ def unfold(model: nn.Module, batches: Iterable[Tensor]) -> int:
     Returns how many norms there were.
     """
     norms = folded_norms(model)
-    sums = {norm: torch.zeros(3, norm.num_features, dtype=torch.float64) for norm in norms}
+    sums: dict[nn.Module, Tensor] = {norm: torch.zeros(3, norm.num_features, dtype=torch.float64) for norm in norms}
 
     def note(norm: nn.Module, inputs: Any) -> None:
         x = inputs[0].float()
@@ -56,7 +56,8 @@ def unfold(model: nn.Module, batches: Iterable[Tensor]) -> int:
             hook.remove()
         for module, mode in training.items():
             module.training = mode
-    for norm, (n, total, squares) in sums.items():
+    for norm in norms:
+        n, total, squares = sums[norm]
         if n[0]:
             mean = total / n
             _set(norm, mean, (squares / n - mean.square()).clamp_(min=0))
