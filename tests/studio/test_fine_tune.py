@@ -290,7 +290,7 @@ def test_heat_maps(collection):
     ("seconds", "head", "whole", "steps", "wanted", "epochs"),
     [
         (100, 2, 5, 20, None, (8, 15)),  # 20 s are ten rounds of the head, of which 8 are enough; (100 − 16) · 0.95 / 5
-        (100, 4, 10, 20, None, (5, 15)),
+        (100, 4, 10, 20, None, (5, 7)),
         (1000, 1, 2, 20, None, (8, 30)),  # as often as is of use
         (1000, 1, 2, 5, None, (16, 60)),  # rounds of few steps: more of them
         (10, 30, 90, 200, None, (1, 1)),  # the deadline will end it

@@ -95,7 +95,7 @@ class Source:
         if self.extractor is None:
             raise CollectionError(f"the features of {self.title} have nothing to compute them")
         size = self.extractor.size
-        return torch.from_numpy(read_squares(path, {size})[1][size])[None]
+        return torch.from_numpy(read_squares(path, {size})[1][size].copy())[None]
 
     def read_layers(self) -> None:
         """Learn from disk which layers there are, without loading the network."""
