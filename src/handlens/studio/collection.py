@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from handlens.core.files import whole_file
 from handlens.errors import (
     ArtifactError,
     Cancelled,
@@ -28,8 +29,10 @@ from handlens.errors import (
     TrainingError,
 )
 from handlens.studio import classifier as learning
+from handlens.studio.attributes import Attached, attached
 from handlens.studio.classifier import TrainingReport
 from handlens.studio.features.extractor import Layer
+from handlens.studio.heldout import HeldOut, packed_held_out, unpacked_held_out
 from handlens.studio.labels import LabelInfo, LabelLog, LabelState
 from handlens.studio.maps import LayerMaps
 from handlens.studio.memory import give_back
@@ -45,14 +48,17 @@ from handlens.studio.tuned import TunedModel, kept_model, remove_others
 from handlens.studio.tuning import FineTuning
 
 if TYPE_CHECKING:
+    from handlens.audit import Datasheet, Subgroups
     from handlens.studio.features.extractor import Extractor
     from handlens.studio.finetune import Job
+    from handlens.studio.reviewing import Review
     from handlens.vision.heatmap import HeatMap
     from handlens.vision.learner import VisionLearner
 
 FORMAT = "handlens-collection"
 FORMAT_VERSION = 1
 LEARNED = "patches"
+ATTRIBUTES = "attributes.csv"
 SHEET = 16  # tiles along a side of a sheet
 _SCORED = 300  # labelled photos that the scores of the maps look at
 _HEATMAPS = 200  # heat maps that are remembered
@@ -111,6 +117,8 @@ class Collection:
         self._learner: tuple[str, VisionLearner] | None = None
         self._weights: tuple[str, dict[str, Floats]] | None = None
         self._heatmaps: OrderedDict[tuple[str, int, str], HeatMap] = OrderedDict()
+        self._attached: tuple[object, Attached] | None = None
+        self._review: Review | None = None
         self.notices: list[str] = []
         self.sources: list[Source] = [self._source(**wish) for wish in self._wishes()]
         done = self._prepared_everywhere()
@@ -183,6 +191,8 @@ class Collection:
         for thread in (self._thread, self._tuning_thread):
             if thread:
                 thread.join(30)
+        if self._review:
+            self._review.close()
         self._log.close()
 
     def __enter__(self) -> Collection:
@@ -802,6 +812,7 @@ class Collection:
             warnings=self._warnings(codes, per_class),
         )
         self._keep_model(trained.classifier, kept_names, [state.table[c].colour for c in used], report)
+        self._keep_held_out("quick", ids[trained.rows], truth, predicted)
         self._use("quick")
         return report
 
@@ -1096,6 +1107,7 @@ class Collection:
             )
             report = replace(report, warnings=[*self._warnings(self._log.codes, report.per_class), *report.warnings])
             self._log.keep("fine-tuned", packed_report(report, job.classes, job.colours) | {"id": model.id})
+            self._keep_held_out("fine-tuned", self._held_out_of(job), tuned.truth, tuned.predicted)
             news = {"phase": "done", "share": 1.0, "seconds_left": 0.0}
         except Cancelled:
             news = {"phase": "cancelled"}
@@ -1140,6 +1152,142 @@ class Collection:
             return
         self._predict_with(model, learner, run.telling("predicting"))
         self._tell("predictions", version=self.model_version)
+
+    # --- auditing ------------------------------------------------------------------------------
+
+    @property
+    def held_out(self) -> HeldOut | None:
+        """What the model in use said of labelled photos that it had not seen, as in `report`; None if not kept."""
+        kind = self.model
+        kept = self._kept_report(kind) if kind else None
+        if kept is None:
+            return None
+        return unpacked_held_out(self._log.kept(f"held out {kind}"), kept, self._called_now(kept["names"], kept))
+
+    def attach(self, csv: Path | str, *, name: str | None = None) -> Attached:
+        """Keep a CSV with the collection, in place of an earlier one: what it says of each photo can split the report.
+
+        One column names the photos, by path or name, and the others are attributes (camera, site, skin tone, …).
+        `name` is what the file is called, if not as it is. Raises CollectionError, with a sentence, for a file that
+        cannot be read, or names no photo; StorageError if the disk refuses.
+        """
+        file = Path(csv)
+        try:
+            data = file.read_bytes()
+        except OSError as error:
+            raise CollectionError(f"csv must be a file that can be read: {file}: {error.strerror or error}.") from error
+        found = attached(data, name or file.name, self.paths)
+        with self._lock:
+            with whole_file(self.folder / ATTRIBUTES) as partial:
+                partial.write_bytes(data)
+            self._log.keep("attached", found.name)
+            self._attached = None
+        self._tell("attributes")
+        return found
+
+    def detach(self) -> None:
+        """Remove the attached CSV from the collection; the file that it was read from stays."""
+        with self._lock:
+            self._log.keep("attached", None)
+            (self.folder / ATTRIBUTES).unlink(missing_ok=True)
+        self._tell("attributes")
+
+    @property
+    def attached(self) -> Attached | None:
+        """The attached CSV, matched with the photos that there are now; None without one."""
+        name, file = self._log.kept("attached"), self.folder / ATTRIBUTES
+        with self._lock:
+            if not isinstance(name, str) or not file.is_file():
+                return None
+            key = (name, file.stat().st_mtime_ns, len(self.paths))
+            if self._attached is None or self._attached[0] != key:
+                self._attached = (key, attached(file.read_bytes(), name, self.paths))
+            return self._attached[1]
+
+    def subgroups(self, columns: str | Sequence[str], *, metrics: Sequence[str] = ("accuracy",)) -> Subgroups:
+        """The accuracy of the model in use by one or several columns of the attached CSV, and their intersections.
+
+        Of labelled photos alone, each predicted by a model that had not seen it, as in `report`; photos without a
+        value are a group of their own, "missing". `metrics` as in `handlens.audit.subgroups`. Raises CollectionError
+        for a column that is none, TrainingError where there is no such estimate.
+        """
+        from handlens.audit import subgroups
+
+        given, found = self.attached, self.held_out
+        if given is None:
+            raise CollectionError("no CSV is attached to this collection. Attach one: “Split by” in the page.")
+        wanted = [columns] if isinstance(columns, str) else list(columns)
+        unknown = [column for column in wanted if column not in given.columns]
+        if unknown or not wanted:
+            raise CollectionError(
+                f"columns must be among {', '.join(given.columns)}; {', '.join(map(str, unknown)) or 'none'} arrived."
+            )
+        if self.model is None:
+            raise TrainingError(_NO_MODEL)
+        if found is None:
+            raise TrainingError("how the model did on each photo was not kept yet when it was trained. Train again.")
+        groups = given.table[wanted].iloc[found.ids].reset_index(drop=True)
+        return subgroups(found.truth, found.predicted, groups, metrics=metrics, seed=self.seed)
+
+    def datasheet(self) -> Datasheet:
+        """What the photos are: counts, classes, sizes, doubles, cameras, hashes, and what was answered so far.
+
+        Reads every photo's file.
+        """
+        from handlens.audit import Datasheet
+
+        sheet = Datasheet.from_data(self)
+        sheet.answers = self.answers
+        return sheet
+
+    @property
+    def answers(self) -> dict[str, str]:
+        """The datasheet's answers so far, by the key of their question."""
+        from handlens.audit import Datasheet
+
+        kept = {key: self._log.kept(f"datasheet {key}") for key in _questions(Datasheet)}
+        return {key: answer for key, answer in kept.items() if isinstance(answer, str) and answer}
+
+    def answer(self, key: str, text: str) -> None:
+        """Answer a question of the datasheet, on disk before this returns; an empty text takes the answer back.
+
+        Raises AuditError if there is no such question.
+        """
+        from handlens.audit import Datasheet
+
+        sheet = Datasheet(self.name, {})
+        sheet.answer(key, text)
+        self._log.keep(f"datasheet {key}", sheet.answers.get(key, ""))
+
+    def export_datasheet(self, path: Path | str) -> None:
+        """Write `datasheet()` as Markdown, which `handlens audit check` reads."""
+        self.datasheet().save(path)
+
+    @property
+    def review(self) -> Review:
+        """The queue of predictions that wait for a person."""
+        from handlens.studio.reviewing import Review
+
+        with self._lock:
+            if self._review is None:
+                self._review = Review(self, self.folder / "collection.sqlite", self._log)
+            return self._review
+
+    def export_review(self, path: Path | str) -> None:
+        """Write the log of the review, every entry, as .csv or .jsonl."""
+        self.review.export(path)
+
+    def _keep_held_out(self, kind: ModelKind, ids: Ids, truth: Ids, predicted: Ids) -> None:
+        kept = self._kept_report(kind)
+        if kept is not None and len(ids) == len(truth):
+            self._log.keep(f"held out {kind}", packed_held_out(kept, ids, truth, predicted))
+
+    def _held_out_of(self, job: Job) -> NDArray[np.int64]:
+        """The photos that fine-tuning holds out, in its order."""
+        ids = {self._register.file(id): id for id in range(len(self._register))}
+        return np.array(
+            [ids[job.files[i]] for i in np.flatnonzero(folds(job.codes, seed=job.seed) == 0).tolist()], np.int64
+        )
 
     # --- looking inside ------------------------------------------------------------------------
 
@@ -1300,6 +1448,10 @@ def _wishes(
     paths += [None] * (len(backbones) - len(paths))
     wishes: list[dict[str, str | None]] = [{"backbone": b, "weights": w} for b, w in zip(backbones, paths, strict=True)]
     return wishes or [{"backbone": None, "weights": None}]
+
+
+def _questions(sheet: type[Datasheet]) -> list[str]:
+    return [key for questions in sheet.sections.values() for key in questions] + ["notes"]
 
 
 def _why(source: Source) -> str:
