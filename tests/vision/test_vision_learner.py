@@ -136,7 +136,9 @@ def test_a_torchvision_function_and_bn_final(make: MakeLearner) -> None:
 def test_folded_norms_are_unfolded(data: Callable[..., ImageDataBunch], tmp_path: Path) -> None:
     net = models.resnet18()  # its norms have running means of 0 and variances of 1: nothing was ever run through it
     save_file(net.state_dict(), tmp_path / "folded.safetensors")
-    learn = create_cnn(data(), models.resnet18, weights=tmp_path / "folded.safetensors")
+    before = torch.get_rng_state()
+    learn = create_cnn(data(), models.resnet18, weights=tmp_path / "folded.safetensors", seed=0)
+    assert torch.equal(torch.get_rng_state(), before), "a seed leaves torch's own random numbers alone"
     for module in learn.model[0].modules():
         if isinstance(module, nn.BatchNorm2d):
             assert module.running_mean is not None

@@ -178,10 +178,10 @@ def create_cnn(
         network = _load(name, library, Path(weights) if weights is not None else None, random=not pretrained)
         made_as = {"name": name, "library": library, "ps": _plain(ps), "bn_final": bn_final}
         model, groups = _make(network, data.c, made_as)
-    learn = VisionLearner(data, model, made_as=made_as, layer_groups=groups, **options)
-    if pretrained:
-        if folded_norms(model[0]):
+        learn = VisionLearner(data, model, made_as=made_as, layer_groups=groups, **options)
+        if pretrained and folded_norms(model[0]):
             unfold(model[0], _some_inputs(data))
+    if pretrained:
         learn.freeze()
     return learn
 
