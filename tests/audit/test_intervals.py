@@ -18,6 +18,9 @@ def test_wilson_by_hand():
     assert (low[0], high[1]) == (0, 1)
     assert low[1] == pytest.approx(5 / (5 + Z**2))
     assert np.isnan(wilson(0, 0)).all()
+    n = np.arange(1, 1000)
+    assert (wilson(n, n)[1] == 1).all()
+    assert (wilson(0 * n, n)[0] == 0).all()
 
 
 @given(st.integers(1, 2000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))

@@ -20,7 +20,6 @@ from handlens.studio.classifier import (
     stratified_sample,
     sum_scores,
     train_classifier,
-    wilson,
 )
 
 
@@ -32,17 +31,6 @@ def told_apart(codes, *, d=6, apart=4.0, seed=0):
 
 def noise(n, d=6, seed=9):
     return np.random.default_rng(seed).normal(size=(n, d)).astype(np.float32)
-
-
-def test_wilson_by_hand():
-    # 8 of 10, z = 1.96: (0.8 + 0.19207) / 1.38415 ± 1.96/1.38415 · √(0.016 + 0.0096036)
-    low, high = wilson(8, 10)
-    assert low == pytest.approx(0.49016, abs=1e-5)
-    assert high == pytest.approx(0.94332, abs=1e-5)
-    assert wilson(0, 5)[0] == 0
-    assert wilson(5, 5)[1] == 1
-    assert all(wilson(n, n)[1] == 1 and wilson(0, n)[0] == 0 for n in range(1, 1000))
-    assert wilson(5, 5)[0] == pytest.approx(5 / (5 + 1.959963984540054**2))
 
 
 def test_softmax_by_hand():

@@ -73,15 +73,6 @@ class Classifier:
     temperature: float
 
 
-def wilson(correct: int, n: int, z: float = 1.959963984540054) -> tuple[float, float]:
-    """The 95 % interval of a rate (Wilson 1927), correct out of n, n ≥ 1."""
-    rate = correct / n
-    middle = (rate + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * np.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
-    # Where all or none are right an end is 1 or 0 exactly, and rounding must not make it less or more.
-    return 0.0 if correct == 0 else float(middle - half), 1.0 if correct == n else float(middle + half)
-
-
 def softmax(scores: Floats) -> Floats:
     """Rows that sum to one."""
     e = np.exp(scores - scores.max(1, keepdims=True))

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from handlens.audit.intervals import wilson
 from handlens.core.files import whole_file
 from handlens.errors import (
     ArtifactError,
@@ -799,9 +800,10 @@ class Collection:
         truth, predicted = classes[trained.rows], trained.scores.argmax(1)
         right = int((truth == predicted).sum())
         per_class, confusion = learning.report_tables(kept_names, counts, truth, predicted)
+        low, high = wilson(right, len(truth))
         report = TrainingReport(
             accuracy=right / len(truth),
-            interval=learning.wilson(right, len(truth)),
+            interval=(float(low), float(high)),
             per_class=per_class,
             confusion=confusion,
             n_labelled=sum(counts),

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from handlens.audit.intervals import wilson
 from handlens.core.artifact import TENSORS, load_artifact
 from handlens.core.callbacks import Callback, StopTraining
 from handlens.core.items import Labelled
 from handlens.core.labels import CategoryList
 from handlens.core.metrics import accuracy
 from handlens.errors import Cancelled, TrainingError
-from handlens.studio.classifier import TrainingReport, fit_temperature, report_tables, wilson
+from handlens.studio.classifier import TrainingReport, fit_temperature, report_tables
 from handlens.studio.features.precision import device, half_precision
 from handlens.studio.prepare import Source
 from handlens.studio.separation import Codes, folds
@@ -157,9 +158,10 @@ def tuned_report(job: Job, tuned: Tuned, *, n_photos: int, seconds: float) -> Tr
     counts = np.bincount(job.codes, minlength=len(job.classes)).tolist()
     per_class, confusion = report_tables(job.classes, counts, tuned.truth, tuned.predicted)
     few = f"Only {tested} photos were held out to test it, so the estimate is rough. Label more for a closer one."
+    low, high = wilson(right, tested)
     return TrainingReport(
         accuracy=right / tested,
-        interval=wilson(right, tested),
+        interval=(float(low), float(high)),
         per_class=per_class,
         confusion=confusion,
         n_labelled=len(job.codes),
