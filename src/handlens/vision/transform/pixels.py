@@ -53,7 +53,7 @@ def _warped(pixels: Pixels, plan: Plan, size: tuple[int, int]) -> Pixels:
     source = _checked(pixels)
     read = sampling(plan.between_pixels(source, size), source, size)
     if read.rows > 1 or read.columns > 1:
-        pixels = np.asarray(Pillow.fromarray(pixels).reduce((read.columns, read.rows)))
+        pixels = _averaged(pixels, read.rows, read.columns)
     border = _BORDERS[plan.padding_mode]
     if plan.jitter or not read.in_front:
         x, y = _places(read.matrix, plan, size)
@@ -77,9 +77,13 @@ def _perspective(pixels: Pixels, read: Sampling, size: tuple[int, int], border: 
         return cv2.warpPerspective(pixels, read.matrix, size[::-1], flags=flags, borderMode=border)
     columns, before, after = _framed(left, right, width)
     rows, above, below = _framed(top, bottom, height)
-    part = cv2.cvtColor(_sharpened(pixels[rows, columns], read.before), cv2.COLOR_RGB2RGBA)
+    taken = _sharpened(pixels[rows, columns], read.before)
+    inner = above + taken.shape[0], before + taken.shape[1]
+    part = np.empty((inner[0] + below, inner[1] + after, 4), np.uint8)
+    inside = part[above : inner[0], before : inner[1]]
+    cv2.cvtColor(taken, cv2.COLOR_RGB2RGBA, dst=inside)
     if before or after or above or below:
-        part = cv2.copyMakeBorder(part, above, below, before, after, border)
+        cv2.copyMakeBorder(inside, above, below, before, after, border, dst=part)  # in place: only what is around
     matrix = read.matrix.copy()
     matrix[0] -= (columns.start - before) * matrix[2]
     matrix[1] -= (rows.start - above) * matrix[2]
@@ -110,6 +114,18 @@ def _seen(matrix: Matrix, size: tuple[int, int]) -> tuple[int, int, int, int]:
         ys.append((d * x + e * y + f) / depth)
     least = math.floor(min(xs)) - _BESIDE, math.floor(min(ys)) - _BESIDE
     return *least, math.ceil(max(xs)) + _BESIDE + 1, math.ceil(max(ys)) + _BESIDE + 1
+
+
+def _averaged(pixels: Pixels, rows: int, columns: int) -> Pixels:
+    """The mean of each block of rows × columns; at the end blocks may be smaller."""
+    if max(rows, columns) > 2:
+        return np.asarray(Pillow.fromarray(pixels).reduce((columns, rows)))
+    # Two at most, and that often: OpenCV is faster at it. A block of one is that pixel twice.
+    height, width = pixels.shape[:2]
+    if height % rows or width % columns:
+        pixels = cv2.copyMakeBorder(pixels, 0, height % rows, 0, width % columns, cv2.BORDER_REPLICATE)
+    size = -(-width // columns), -(-height // rows)
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if rows == columns else cv2.INTER_LINEAR)
 
 
 def _sharpened(pixels: Pixels, amount: float) -> Pixels:

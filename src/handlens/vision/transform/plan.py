@@ -21,6 +21,9 @@ PADDING = ("zeros", "border", "reflection")
 """What is seen outside a picture: black, its outermost pixels, or its mirror image (edge pixels twice)."""
 
 
+_IDENTITY = np.eye(3)
+
+
 def check_padding(mode: str) -> str:
     """The mode, or DataError if there is none of that name."""
     if mode not in PADDING:
@@ -45,7 +48,7 @@ class Plan:
 
     frame: Size
     padding_mode: str
-    matrix: Matrix = field(default_factory=lambda: np.eye(3))
+    matrix: Matrix = field(default_factory=lambda: _IDENTITY)
     jitter: list[tuple[float, int]] = field(default_factory=list)
     curve: tuple[float, float] | None = None
     noise: list[tuple[int, float, int]] = field(default_factory=list)
