@@ -7,18 +7,26 @@ from typing import Any
 from handlens.audit.form import table
 from handlens.audit.tables import Facts
 
+Table = tuple[list[str], list[list[Any]]]
+"""A heading and rows."""
+
 
 def facts_as_markdown(facts: Facts) -> str:
     """The computed part of a datasheet."""
-    blocks = [_counts(facts), _parts(facts)]
+    return "\n\n".join(table(heading, rows) for heading, rows in facts_as_tables(facts))
+
+
+def facts_as_tables(facts: Facts) -> list[Table]:
+    """The facts as people read them."""
+    tables = [_counts(facts), _parts(facts)]
     if facts.get("classes"):
-        blocks.append(_classes(facts))
+        tables.append(_classes(facts))
     if "columns" in facts:
-        blocks.append(_columns(facts["columns"]))
-    return "\n\n".join(blocks)
+        tables.append(_columns(facts["columns"]))
+    return tables
 
 
-def _counts(facts: Facts) -> str:
+def _counts(facts: Facts) -> Table:
     rows: list[list[Any]] = []
     if facts.get("kind") == "table":
         rows += [["rows", facts["rows"]], ["columns", len(facts["columns"])]]
@@ -45,16 +53,16 @@ def _counts(facts: Facts) -> str:
         rows.append(["target", facts["target"]])
     if "unlabelled" in facts:
         rows.append(["without a label", facts["unlabelled"]])
-    return table(["what", "how many"], rows)
+    return ["what", "how many"], rows
 
 
-def _parts(facts: Facts) -> str:
+def _parts(facts: Facts) -> Table:
     unit = "rows" if facts.get("kind") == "table" else "pictures"
     rows: list[list[Any]] = [[name, part[unit], part["sha256"]] for name, part in facts["parts"].items()]
-    return table(["part", unit, "SHA-256"], rows)
+    return ["part", unit, "SHA-256"], rows
 
 
-def _classes(facts: Facts) -> str:
+def _classes(facts: Facts) -> Table:
     """Each class with its count and share, all told and by part."""
     by_part = facts.get("classes_by_part", {})
     total = sum(facts["classes"].values())
@@ -62,10 +70,10 @@ def _classes(facts: Facts) -> str:
         [name, n, f"{n / total:.1%}", *(counts.get(name, 0) for counts in by_part.values())]
         for name, n in facts["classes"].items()
     ]
-    return table(["class", "items", "share", *(f"in {name}" for name in by_part)], rows)
+    return ["class", "items", "share", *(f"in {name}" for name in by_part)], rows
 
 
-def _columns(columns: Facts) -> str:
+def _columns(columns: Facts) -> Table:
     rows: list[list[Any]] = []
     for name, column in columns.items():
         low = column.get("least", column.get("first", ""))
@@ -73,7 +81,7 @@ def _columns(columns: Facts) -> str:
         rows.append(
             [name, column["type"], column["missing"], column["distinct"], low, high, _listed(column.get("levels", {}))]
         )
-    return table(["column", "holds", "missing", "distinct", "least or first", "greatest or last", "levels"], rows)
+    return ["column", "holds", "missing", "distinct", "least or first", "greatest or last", "levels"], rows
 
 
 def _listed(counts: dict[str, int]) -> str:

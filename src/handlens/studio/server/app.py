@@ -18,7 +18,7 @@ from handlens.serving.guard import Guard
 from handlens.serving.problems import explain_errors
 from handlens.studio.server import schemas
 from handlens.studio.server.deps import Parts
-from handlens.studio.server.routes import export, home, labelling, learning, pictures, preparing
+from handlens.studio.server.routes import auditing, export, home, labelling, learning, pictures, preparing
 from handlens.studio.server.scratch import Scratch
 from handlens.studio.server.shelf import NoSuchCollection, Shelf
 from handlens.studio.server.uploads import NoSuchUpload
@@ -66,7 +66,7 @@ def create_app(
     app.state.parts = parts
     app.add_middleware(Guard, hosts=frozenset(hosts), token=token, private="/api/collections/", uploads="/api/uploads/")
     explain_errors(app, (NoSuchCollection, 404), (NoSuchUpload, 404), (TooLarge, 413))
-    for module in (home, preparing, pictures, labelling, learning, export):
+    for module in (home, preparing, pictures, labelling, learning, auditing, export):
         app.include_router(module.router)
     _add_pages(app, page or Page())
     return app
