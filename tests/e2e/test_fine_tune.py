@@ -68,7 +68,7 @@ def label(page: Page, kind: str, count: int) -> None:
     asked(page, "POST", "/labels/assign", {"selection": selection, "name": kind})
 
 
-def test_fine_tuning_beside_labelling(studio, page: Page, new_page: Callable[..., Page], hand, shoot) -> None:
+def test_fine_tuning_beside_labelling(studio, page: Page, new_page: Callable[..., Page], watch, hand, shoot) -> None:
     page.goto(studio.collection_url)
     hand(page).wait_prepared()
     model = page.get_by_role("region", name="Model")
@@ -99,14 +99,15 @@ def test_fine_tuning_beside_labelling(studio, page: Page, new_page: Callable[...
     form.get_by_role("button", name="Start").click()
     running = model.get_by_role("group", name="Fine-tuning")
     expect(running).to_contain_text("Fine-tuning test_resnet")
-    expect(running).to_contain_text(re.compile(r"Round|Getting ready"))
+    expect(running).to_contain_text(re.compile(r"Round\s*\d+ of \d+"))
     label(page, "circle", 7)
     expect(hand(page).label_button("circle")).to_have_attribute("aria-label", "circle, 7 photos")
     shoot(page, "03-running")
     assert "already" in asked(page, "POST", "/fine-tune", {})["error"]
+    watch.expect("409")
     running.get_by_role("button", name="Cancel").click()
     expect(running).to_have_count(0)
-    expect(page.get_by_text("Fine-tuning was cancelled")).to_be_visible()
+    expect(page.get_by_role("status", name="Announcements")).to_contain_text("Fine-tuning was cancelled")
     assert asked(page, "GET", "")["model"] == "quick"
 
     # To its end, in one round.

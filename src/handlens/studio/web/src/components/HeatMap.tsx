@@ -46,7 +46,7 @@ export function LookedAt({ id }: { id: number }): JSX.Element {
   return (
     <>
       <div class="looked-at">
-        <img class="photo" src={api.picture(id)} alt={nameOf(id)} />
+        <img class="whole" src={api.picture(id)} alt={nameOf(id)} />
         {wanted && map?.url && <img class="heat" src={map.url} alt={`Places that speak for ${map.map.label}`} />}
       </div>
       {said && (
