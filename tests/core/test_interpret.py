@@ -83,6 +83,36 @@ def test_several_classes_an_item() -> None:
         found.most_confused()
 
 
+def test_who_the_model_fails() -> None:
+    found = Interpretation.from_learner(learner())
+    audit = found.subgroups(["x", "x", "x", "y", "y"], metrics=["error"])
+    # Wrong are the third, of x, and the last, of y.
+    by_group = audit.frame.set_index("group")["value"]
+    assert by_group.to_dict() == pytest.approx({"all": 2 / 5, "x": 1 / 3, "y": 1 / 2})
+
+
+def test_of_two_classes_the_second_is_positive() -> None:
+    scores = torch.tensor([[0.0, 1], [0, 2], [1, 0], [0, 3]])
+    found = Interpretation.from_learner(learner(scores, CategoryList(["no", "yes", "yes", "yes"])))
+    frame = found.subgroups(["x"] * 4, metrics=["tpr", "auc"]).frame
+    shares = frame[frame["by"] == frame["by"].iloc[0]].set_index("metric")["value"]
+    assert shares["tpr"] == pytest.approx(2 / 3)  # of three that are "yes", two are said to be
+    assert shares["auc"] == pytest.approx(2 / 3)  # two of three are above the only "no"
+
+
+def test_numbers_by_group(vectors: Callable[..., DataBunch], network: Callable[..., nn.Sequential]) -> None:
+    found = Interpretation.from_learner(Learner(vectors(), network()))
+    audit = found.subgroups(["x"] * len(found.losses), metrics=["rmse"])
+    assert audit.frame["value"].iloc[0] == pytest.approx(float(found.losses.double().mean()) ** 0.5, rel=1e-5)
+
+
+def test_several_classes_have_no_subgroups() -> None:
+    labels = MultiCategoryList([[True, False], [False, False]])
+    found = Interpretation.from_learner(learner(torch.zeros(2, 2), labels))
+    with pytest.raises(DataError, match="one class or one number an item"):
+        found.subgroups(["x", "y"])
+
+
 def test_training_data_in_their_order(vectors: Callable[..., DataBunch], network: Callable[..., nn.Sequential]) -> None:
     data = vectors(classes=True)
     found = Interpretation.from_learner(Learner(data, network(out=2)), "train")

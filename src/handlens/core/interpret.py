@@ -9,12 +9,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from handlens.core.labels import CategoryList
+from handlens.core.labels import CategoryList, FloatList
 from handlens.core.learner import Learner
 from handlens.errors import DataError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from handlens.audit import Subgroups
 
 
 class Confusion(NamedTuple):
@@ -104,6 +106,28 @@ class Interpretation:
         ax.set_xlabel("predicted")
         ax.set_ylabel("actual")
         return ax
+
+    def subgroups(self, groups: Any, **options: Any) -> Subgroups:
+        """Every metric for each group of the items, with intervals: who does the model fail?
+
+        Args:
+            groups: a row an item, in the order of `dataset`; this and the options are those of
+                `handlens.audit.subgroups`. Of two classes the second is the positive one.
+
+        Raises DataError if items have several classes or several numbers each, and AuditError as `subgroups` does.
+        """
+        from handlens.audit import subgroups
+
+        y = self.learn.data.y
+        if isinstance(y, CategoryList):
+            actual, predicted = ([label.name for label in y.decode(codes)] for codes in (self.targets, self.predicted))
+            if y.c == 2 and y.classes is not None:
+                options = {"score": self.preds[:, 1], "positive": y.classes[1]} | options
+        elif isinstance(y, FloatList) and y.c == 1:
+            actual, predicted = y.decode(self.targets), y.decode(self.predicted)
+        else:
+            raise DataError("subgroups needs one class or one number an item: audit each of several by itself")
+        return subgroups(actual, predicted, groups, **options)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__} of {len(self.losses):,} items, mean loss {float(self.losses.mean()):.4f}"
