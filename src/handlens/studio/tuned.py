@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,17 +87,19 @@ class TunedModel:
     def remove(self) -> None:
         """Take it off the disk, as far as the disk allows."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        self.rows.path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.rows.path.unlink(missing_ok=True)
 
 
 def remove_others(folder: Path, cache: Path, keep: TunedModel) -> None:
-    """Take away all models but one: the one before it, and what runs that were cut short have left."""
-    for other in _home(folder).iterdir():
-        if other.name != keep.id:
-            shutil.rmtree(other, ignore_errors=True)
-    for file in cache.glob("fine-tuned-*.f4"):
-        if file != keep.rows.path:
-            file.unlink(missing_ok=True)
+    """Take away, as far as the disk allows, the model before this one, and what runs that were cut short have left."""
+    with suppress(OSError):
+        for other in _home(folder).iterdir():
+            if other.name != keep.id:
+                shutil.rmtree(other, ignore_errors=True)
+        for file in cache.glob("fine-tuned-*.f4"):
+            if file != keep.rows.path:
+                file.unlink(missing_ok=True)
 
 
 def _home(folder: Path) -> Path:

@@ -214,6 +214,7 @@ function Sources(): JSX.Element {
 function TakeAway(): JSX.Element {
   const labelled = labelledCount.value
   const trained = predictions.value !== null
+  const several = collection.value!.models.length > 1
   const noLabels = labelled > 0 ? null : 'Label some photos first.'
   const noModel = trained ? null : 'Train a model first.'
   return (
@@ -232,6 +233,7 @@ function TakeAway(): JSX.Element {
           Zip: the labelled photos, one folder for each label.
         </Take>
         <Take file="model.zip" name="Model" missing={noModel}>
+          {several && `The ${collection.value!.model} one, which is in use. `}
           Unzip it, then: <code>handlens predict MODEL/ PHOTOS/ --out predictions.csv</code>
         </Take>
       </ul>
