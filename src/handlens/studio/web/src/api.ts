@@ -25,7 +25,7 @@ export class ApiError extends Error {
   }
 }
 
-async function request(method: string, path: string, body?: unknown): Promise<Response> {
+export async function request(method: string, path: string, body?: unknown): Promise<Response> {
   const raw = body instanceof Blob
   let response: Response
   try {
@@ -52,7 +52,7 @@ async function sentence(response: Response): Promise<string> {
   return `Studio answered with an error (${response.status} ${response.statusText}).`
 }
 
-async function json<T>(method: string, path: string, body?: unknown): Promise<T> {
+export async function json<T>(method: string, path: string, body?: unknown): Promise<T> {
   return (await (await request(method, path, body)).json()) as T
 }
 

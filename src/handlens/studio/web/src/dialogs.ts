@@ -14,6 +14,10 @@ export type Dialog =
   | { kind: 'delete'; name: string }
   | { kind: 'photo'; id: number }
   | { kind: 'forget'; what: Collected }
+  | { kind: 'split' }
+  | { kind: 'datasheet' }
+  | { kind: 'queue' }
+  | { kind: 'contest'; id: number }
 
 export const dialog = signal<Dialog | null>(null)
 

@@ -9,6 +9,7 @@ import './styles/studio.css'
 import './styles/panels.css'
 import './styles/review.css'
 import './styles/dialogs.css'
+import './styles/audit.css'
 import './styles/kernel.css'
 import './theme'
 

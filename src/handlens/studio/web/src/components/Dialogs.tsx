@@ -5,6 +5,10 @@ import type { ComponentChildren, JSX } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import { merge, remove, rename, selectIds } from '../actions'
 import { home } from '../api'
+import { Contest } from '../audit/Contest'
+import { DatasheetForm } from '../audit/DatasheetForm'
+import { ReviewQueue } from '../audit/ReviewQueue'
+import { SplitReport } from '../audit/SplitReport'
 import { COMMANDS, type Command } from '../commands'
 import { closeDialog, dialog } from '../dialogs'
 import { headed, number, percent, photos as photosText } from '../format'
@@ -54,6 +58,14 @@ export function Dialogs(): JSX.Element | null {
       return <Photo id={open.id} />
     case 'forget':
       return <Forget what={open.what} />
+    case 'split':
+      return <SplitReport />
+    case 'datasheet':
+      return <DatasheetForm />
+    case 'queue':
+      return <ReviewQueue />
+    case 'contest':
+      return <Contest id={open.id} />
     default:
       return null
   }
@@ -236,6 +248,12 @@ function TakeAway(): JSX.Element {
           {several && `The ${collection.value!.model} one, which is in use. `}
           Unzip it, then: <code>handlens predict MODEL/ PHOTOS/ --out predictions.csv</code>
         </Take>
+        <Take file="DATASHEET.md" name="Datasheet" missing={null}>
+          Markdown: what these photos are, as far as it is filled in.
+        </Take>
+        <Take file="review-log.csv" name="Review log" missing={null}>
+          CSV: every decision of the review queue, who made it and why.
+        </Take>
       </ul>
     </Dialog>
   )
@@ -385,6 +403,11 @@ function Photo({ id }: { id: number }): JSX.Element {
           <a class="button" href={kernelPage(api.id, id)} target="_blank" rel="noopener">
             <Icon name="kernel" /> Look through a kernel
           </a>
+          {said && code >= 0 && (
+            <button type="button" class="button" onClick={() => (dialog.value = { kind: 'contest', id })}>
+              Contest…
+            </button>
+          )}
           <button type="button" class="button" onClick={() => selectIds([id], isSelected ? 'remove' : 'add')}>
             {isSelected ? 'Take from the selection' : 'Add to the selection'}
           </button>

@@ -15,6 +15,7 @@ import {
   training,
 } from '../state'
 import type { Report } from '../types'
+import { AuditPanel } from '../audit/AuditPanel'
 import { CommandButton } from './Button'
 import { FineTune, InUse } from './FineTune'
 
@@ -34,6 +35,7 @@ export function ModelPanel(): JSX.Element {
       <InUse />
       {made ? <Made report={made} /> : <NotYet />}
       <Opacity />
+      <AuditPanel />
     </section>
   )
 }

@@ -1,0 +1,23 @@
+// In the panel of the model: the ways to check it and its data.
+
+import type { JSX } from 'preact'
+import { dialog } from '../dialogs'
+
+const DIALOGS = [
+  { kind: 'split', name: 'Split by…', tip: 'Whom the model fails: its accuracy by camera, site, skin tone, …' },
+  { kind: 'queue', name: 'Review queue…', tip: 'Predictions that it is not sure of, one at a time' },
+  { kind: 'datasheet', name: 'Datasheet…', tip: 'What these photos are, for whoever uses them after you' },
+] as const
+
+export function AuditPanel(): JSX.Element {
+  return (
+    <div class="audit" role="group" aria-label="Check">
+      <h3>Check</h3>
+      {DIALOGS.map(({ kind, name, tip }) => (
+        <button type="button" key={kind} class="button wide" data-tip={tip} onClick={() => (dialog.value = { kind })}>
+          {name}
+        </button>
+      ))}
+    </div>
+  )
+}

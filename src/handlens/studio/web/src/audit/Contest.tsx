@@ -1,0 +1,48 @@
+// Sends a photo to the review queue with a note, however sure the model is of it.
+
+import type { JSX } from 'preact'
+import { useRef } from 'preact/hooks'
+import { Dialog } from '../components/Dialog'
+import { closeDialog } from '../dialogs'
+import { attempt, say } from '../messages'
+import { api, nameOf } from '../state'
+import * as calls from './api'
+import { person } from './person'
+import { Name } from './ReviewQueue'
+
+export function Contest({ id }: { id: number }): JSX.Element {
+  const why = useRef<HTMLTextAreaElement>(null)
+  return (
+    <Dialog title={`Contest ${nameOf(id)}`}>
+      <form
+        class="contest"
+        onSubmit={(event) => {
+          event.preventDefault()
+          const text = why.current!.value.trim()
+          if (!text || !person.value.trim()) return
+          void attempt(async () => {
+            await calls.contest(id, person.value, text)
+            closeDialog()
+            say('It waits in the review queue.')
+          }, 'Not sent: ')
+        }}
+      >
+        <img src={api.thumb(id)} alt="" />
+        <p>Whatever the model is sure of, a person looks at this photo and gives a reason for what is decided.</p>
+        <label class="field">
+          What is wrong with the prediction?
+          <textarea ref={why} rows={3} maxLength={5000} required autofocus />
+        </label>
+        <Name label="Who says so, for the log" />
+        <div class="row">
+          <button type="button" class="button" onClick={closeDialog}>
+            Cancel
+          </button>
+          <button type="submit" class="button filled">
+            Send to the queue
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  )
+}

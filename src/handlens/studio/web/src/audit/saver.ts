@@ -1,0 +1,60 @@
+// Saves what is typed a moment after it was: the latest text of each key, one at a time, again after a failure.
+
+import { signal } from '@preact/signals'
+import { sentenceOf } from '../messages'
+
+const WAIT = 500
+const AGAIN = 3000
+
+export class Saver {
+  /** Why the latest attempt failed; null while all is well. */
+  readonly error = signal<string | null>(null)
+  readonly unsaved = signal(0)
+  private texts = new Map<string, string>()
+  private timer: ReturnType<typeof setTimeout> | null = null
+  private running = false
+
+  constructor(private put: (key: string, text: string) => Promise<void>) {}
+
+  typed(key: string, text: string): void {
+    this.texts.set(key, text)
+    this.unsaved.value = this.texts.size
+    this.later(WAIT)
+  }
+
+  /** Saves now what is still to be saved. */
+  async flush(): Promise<void> {
+    if (this.timer) clearTimeout(this.timer)
+    this.timer = null
+    if (this.running) return
+    this.running = true
+    try {
+      for (let next = this.first(); next; next = this.first()) {
+        await this.put(...next)
+        // Unless it was typed on meanwhile.
+        if (this.texts.get(next[0]) === next[1]) this.texts.delete(next[0])
+        this.unsaved.value = this.texts.size
+        this.error.value = null
+      }
+    } catch (error) {
+      this.error.value = sentenceOf(error)
+      this.later(AGAIN)
+    } finally {
+      this.running = false
+    }
+  }
+
+  /** What is not saved yet, for when the page is going away. */
+  left(): [string, string][] {
+    return [...this.texts]
+  }
+
+  private first(): [string, string] | undefined {
+    return this.texts.entries().next().value
+  }
+
+  private later(wait: number): void {
+    if (this.timer) clearTimeout(this.timer)
+    this.timer = setTimeout(() => void this.flush(), wait)
+  }
+}
