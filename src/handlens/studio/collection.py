@@ -1184,7 +1184,6 @@ class Collection:
                 partial.write_bytes(data)
             self._log.keep("attached", found.name)
             self._attached = None
-        self._tell("attributes")
         return found
 
     def detach(self) -> None:
@@ -1192,7 +1191,6 @@ class Collection:
         with self._lock:
             self._log.keep("attached", None)
             (self.folder / ATTRIBUTES).unlink(missing_ok=True)
-        self._tell("attributes")
 
     @property
     def attached(self) -> Attached | None:

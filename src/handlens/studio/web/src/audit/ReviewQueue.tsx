@@ -301,7 +301,7 @@ function Said({ of }: { of: Case }): JSX.Element {
     <div class="said">
       <p>
         Predicted <b>{of.predicted}</b>, {percent(confidenceOf(of))}
-        {of.contested && <small class="mark"> contested</small>}
+        {of.contested && <small class="flag"> contested</small>}
       </p>
       {of.contested && of.why.filter((text) => text.startsWith('contested')).map((text) => <p class="note" key={text}>{text}</p>)}
       <table>

@@ -247,7 +247,7 @@ function Row({ of }: { of: Group }): JSX.Element {
   return (
     <tr class={of.worst ? 'worst' : ''}>
       <th scope="row">
-        {of.by === 'overall' ? 'All' : of.group} {of.worst && <small class="mark">worst</small>}{' '}
+        {of.by === 'overall' ? 'All' : of.group} {of.worst && <small class="flag">worst</small>}{' '}
         {of.small && <small class="thin">small</small>}
       </th>
       <td>{number(of.n)}</td>

@@ -97,6 +97,7 @@ const ELSEWHERE: { group: (typeof GROUPS)[number]; keys: string; name: string }[
   { group: 'Select', keys: 'arrows, Space', name: 'In the review: move, throw out or take back' },
   { group: 'Select', keys: 'Enter', name: 'In the review: see the photo large' },
   { group: 'Label', keys: '1 – 9', name: 'Label the selection' },
+  { group: 'Model', keys: 'Enter, 1 – 9', name: 'In the review queue: confirm, choose another label' },
 ]
 
 function Keys(): JSX.Element {

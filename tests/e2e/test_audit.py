@@ -1,0 +1,238 @@
+"""Checking a model in Studio: the split report, the datasheet's form and the review queue."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+from playwright.sync_api import Page, expect
+
+WRONG = {"circle 4.png": "square", "square 4.png": "circle"}
+"""Labels that are wrong, so that the model is not sure of everything."""
+
+
+@pytest.fixture
+def shapes(tmp_path: Path) -> Path:
+    """Twenty circles and twenty squares."""
+    folder = tmp_path / "shapes"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for i in range(20):
+        for kind in ("circle", "square"):
+            picture = Image.fromarray(random.integers(90, 170, (48, 64, 3), dtype=np.uint8))
+            x, y, r = (int(v) for v in random.integers([4, 4, 14], [30, 20, 24]))
+            pen = ImageDraw.Draw(picture)
+            if kind == "circle":
+                pen.ellipse((x, y, x + r, y + r), fill=(200, 40, 40))
+            else:
+                pen.rectangle((x, y, x + r, y + r), fill=(30, 60, 220))
+            picture.save(folder / f"{kind} {i}.png")
+    return folder
+
+
+@pytest.fixture
+def trained(page: Page, hand, open_folder, shapes: Path) -> Page:
+    """The page of a collection with ten labelled photos, two of them wrong, and a model."""
+    id = open_folder(page, shapes)
+    hand(page).wait_prepared()
+    paths = page.evaluate(f"fetch('/api/collections/{id}/photos').then(r => r.json())")["paths"]
+    for kind in ("circle", "square"):
+        mask = np.zeros(len(paths), bool)
+        for i, path in enumerate(paths):
+            shape, number = re.match(r"(\w+) (\d+)", path).groups()
+            mask[i] = int(number) < 5 and WRONG.get(path, shape) == kind
+        packed = base64.b64encode(np.packbits(mask, bitorder="little")).decode()
+        body = json.dumps({"selection": packed, "name": kind})
+        status = page.evaluate(
+            """([url, body]) => fetch(url, { method: 'POST', body, headers: { 'Content-Type': 'application/json' } })
+                .then(r => r.status)""",
+            [f"/api/collections/{id}/labels/assign", body],
+        )
+        assert status == 200
+    expect(hand(page).label_button("square")).to_have_attribute("aria-label", "square, 5 photos")
+    page.get_by_role("button", name="Train", exact=True).click()
+    expect(page.get_by_role("region", name="Model")).to_contain_text(re.compile(r"\d+ % right"))
+    return page
+
+
+def check(page: Page, what: str):
+    """Open one of the dialogs for checking."""
+    page.get_by_role("group", name="Check").get_by_role("button", name=what).click()
+    return page.get_by_role("dialog")
+
+
+def test_the_report_is_split_by_a_csv(trained: Page, watch, shoot, tmp_path: Path) -> None:
+    page = trained
+    dialog = check(page, "Split by")
+    expect(dialog).to_contain_text("one column names the photos")
+    shoot(page, "split-empty")
+
+    bad = tmp_path / "bad.csv"
+    bad.write_text("a,b\n1,2\n")
+    dialog.get_by_label("CSV file").set_input_files(bad)
+    expect(dialog.get_by_role("alert")).to_contain_text("must name photos of this collection")
+    watch.expect("400.*attributes")
+
+    good = tmp_path / "cameras.csv"
+    lines = [f"{k} {i}.png,{'old' if i < 3 else 'new'},{'north' if i % 2 else 'south'}" for k in ("circle", "square")
+             for i in range(19)]  # fmt: skip
+    good.write_text("\n".join(["photo,camera,site", *lines, "nobody.png,old,north"]))
+    dialog.get_by_label("CSV file").set_input_files(good)
+    expect(dialog).to_contain_text(
+        "38 photos have a row, found by “photo”. 1 row could not be used. 2 photos have none."
+    )
+    table = dialog.get_by_role("region", name="Right by group")
+    expect(table.get_by_role("rowheader", name=re.compile("^old"))).to_be_visible()
+    expect(table.get_by_role("row", name=re.compile("^new"))).to_contain_text("4")
+    expect(table.get_by_text("worst", exact=True)).to_have_count(1)
+    expect(table.get_by_text("small", exact=True)).to_have_count(3)  # both groups and all ten photos
+    expect(dialog.get_by_role("list", name="Findings")).to_contain_text("by camera: worst for")
+    dialog.get_by_label("site").check()
+    expect(table.get_by_role("rowheader", name="camera × site")).to_be_visible()
+    dialog.get_by_text("Rows that could not be used").click()
+    expect(dialog).to_contain_text("Line 40: nobody.png no photo is called so")
+    shoot(page, "split")
+    page.keyboard.press("Escape")
+
+    # It is there again after a reload, and can be removed.
+    page.reload()
+    dialog = check(page, "Split by")
+    expect(dialog).to_contain_text("cameras.csv")
+    dialog.get_by_role("button", name="Remove it").click()
+    expect(dialog.get_by_role("button", name="Attach a CSV…")).to_be_visible()
+
+
+def test_the_datasheet_is_saved_as_it_is_typed(trained: Page, shoot) -> None:
+    page = trained
+    dialog = check(page, "Datasheet")
+    expect(dialog).to_contain_text(re.compile(r"(\d+) of \1 questions not answered"))
+    computed = dialog.get_by_role("region", name="Computed")
+    expect(computed).to_have_attribute("aria-busy", "false")
+    expect(computed.get_by_role("row", name="pictures 40")).to_be_visible()
+    total = int(re.search(r"of (\d+) questions", dialog.text_content() or "").group(1))
+    shoot(page, "datasheet")
+
+    dialog.get_by_label("What were these data gathered").fill("To tell circles from squares.")
+    expect(dialog).to_contain_text(f"{total - 1} of {total} questions not answered")
+    expect(dialog.get_by_role("status").filter(has_text="Saved")).to_be_visible()
+    page.reload()
+    dialog = check(page, "Datasheet")
+    field = dialog.get_by_label("What were these data gathered")
+    expect(field).to_have_value("To tell circles from squares.")
+    expect(dialog).to_contain_text(f"{total - 1} of {total} questions not answered")
+    with page.expect_download() as download:
+        dialog.get_by_role("link", name="Download the datasheet").click()
+    text = Path(download.value.path()).read_text(encoding="utf-8")
+    assert "To tell circles from squares." in text
+    assert "| pictures | 40 |" in text
+
+
+def test_a_person_decides_by_keys_and_the_log_is_taken_away(trained: Page, hand, shoot) -> None:
+    page = trained
+    labelled = page.get_by_role("region", name="Labels").locator(".count")
+    before = labelled.text_content() or ""
+
+    # Somebody contests a photo that the model may be sure of.
+    page.get_by_label("How many photos to show").select_option("all")
+    at = next(iter(hand(page).photos().values()))
+    page.mouse.dblclick(*at)
+    page.get_by_role("button", name="Contest…").click()
+    contest = page.get_by_role("dialog", name=re.compile("^Contest"))
+    contest.get_by_label("What is wrong").fill("That is my ring.")
+    contest.get_by_label("Who says so").fill("Bob")
+    shoot(page, "contest")
+    contest.get_by_role("button", name="Send to the queue").click()
+    expect(contest).to_have_count(0)
+
+    dialog = check(page, "Review queue")
+    dialog.get_by_label(re.compile("^Predictions less sure")).fill("0.99")
+    dialog.get_by_label("Your name").fill("Ann")
+    shoot(page, "queue-start")
+    page.keyboard.press("Enter")
+    case = dialog.locator(".case")
+    expect(case).to_be_focused()
+    place = dialog.locator(".queue-head b")
+    expect(place).to_have_text(re.compile(r"1 of \d+"))
+    of = int((place.text_content() or "").removeprefix("1 of "))
+    assert of >= 3
+    expect(case).to_contain_text("contested by Bob: That is my ring.")
+    alike = case.get_by_role("region", name="Labelled photos most like it")
+    expect(alike.get_by_role("img")).to_have_count(6)
+    shoot(page, "queue")
+
+    # The contested one: a reason is owed, and then it is overruled by a new label.
+    page.keyboard.press("Enter")
+    expect(case.get_by_role("alert")).to_contain_text("owed a reason")
+    case.get_by_label("Another label").fill("ring")
+    case.get_by_label("Reason").fill("it is hollow")
+    page.keyboard.press("Enter")
+    expect(place).to_have_text(f"2 of {of}")
+    expect(case).to_be_focused()
+
+    # The next is confirmed by a key; back, it is taken back, and confirmed again.
+    page.keyboard.press("Enter")
+    expect(place).to_have_text(f"3 of {of}")
+    expect(case).to_be_focused()
+    page.keyboard.press("ArrowLeft")
+    expect(place).to_have_text(f"2 of {of}")
+    expect(case).to_contain_text("by Ann")
+    case.get_by_role("button", name="Take it back").click()
+    expect(dialog).to_contain_text("1 decided")
+    case.get_by_role("button", name=re.compile("^Confirm ")).click()
+    expect(place).to_have_text(f"3 of {of}")
+    expect(dialog).to_contain_text("2 decided")
+
+    # The third is overruled by the key of the other label.
+    predicted = re.search(r"Predicted (circle|square)", case.text_content() or "").group(1)
+    names = [name for name in ("circle", "square", "ring") if name != predicted]
+    expect(case).to_be_focused()
+    page.keyboard.press("1" if names[0] == "circle" else "2")
+    expect(case.get_by_label("Reason", exact=True)).to_be_focused()
+    page.keyboard.type("it looks so")
+    page.keyboard.press("Enter")
+    expect(dialog).to_contain_text("3 decided")
+    shoot(page, "queue-later")
+    page.keyboard.press("Escape")
+
+    # They are labels now, as any others.
+    expect(hand(page).label_button("ring")).to_have_attribute("aria-label", "ring, 1 photo")
+    expect(labelled).not_to_have_text(before)
+    page.keyboard.press("Control+z")
+    expect(labelled).to_be_visible()
+    page.get_by_role("button", name="Take away").click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download review log").click()
+    with Path(download.value.path()).open(newline="", encoding="utf-8") as file:
+        kinds = [entry["kind"] for entry in csv.DictReader(file)]
+    assert kinds.count("overruled") == 2
+    assert (kinds.count("confirmed"), kinds.count("undone"), kinds.count("contested")) == (2, 1, 1)
+
+
+def test_the_dialogs_in_the_dark_and_on_a_phone(new_page: Callable[..., Page], trained: Page, shoot) -> None:
+    for width, height, scheme in ((1280, 800, "dark"), (390, 844, "dark"), (390, 844, "light")):
+        page = new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+        page.goto(trained.url)
+        if width < 760:
+            page.get_by_role("button", name=re.compile("^Labels")).click()
+        for what in ("Split by", "Datasheet", "Review queue"):
+            dialog = check(page, what)
+            expect(dialog.get_by_text(re.compile("^(Loading|Reading)"))).to_have_count(0)
+            name = what.lower().replace(" ", "-")
+            if what == "Review queue":
+                dialog.get_by_label(re.compile("^Predictions less sure")).fill("0.99")
+                dialog.get_by_label("Your name").fill("Ann")
+                dialog.get_by_role("button", name="Begin").click()
+                expect(
+                    dialog.get_by_role("region", name="Labelled photos most like it").get_by_role("img")
+                ).to_have_count(6)
+            # Nothing sticks out sideways.
+            assert dialog.evaluate("box => box.scrollWidth <= box.clientWidth")
+            shoot(page, f"{name}-{scheme}-{width}")
+            page.keyboard.press("Escape")
