@@ -4,9 +4,6 @@ import os
 
 __version__ = "0.1.0"
 
-# We compute while a browser draws and other threads decode photos. OpenMP's threads spin while they wait unless told
-# otherwise before torch is loaded: beside other work on two cores that made preparing five times slower. Sleeping at
-# once is no better where steps are short: training a small network in small batches took twice as long. So they spin
-# for a fraction of a millisecond only.
+# We compute while a browser draws and other threads decode photos. OpenMP's threads spin while they wait unless
+# told otherwise before torch is loaded: beside other work on two cores that made preparing five times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ.setdefault("GOMP_SPINCOUNT", "10000")

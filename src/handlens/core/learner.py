@@ -77,7 +77,7 @@ class Learner:
         layer_groups: parts of the model, first to last, that can be frozen and have rates of their own; the model
             as one group unless given.
         opt_func: makes the optimizer; see `Optimizer`.
-        wd: weight decay where a fit does not say.
+        wd: weight decay until a fit says otherwise; what it says holds for those that follow.
         precision: "fp32", or "bf16" for automatic mixed precision.
         callbacks: take part in every fit.
         path: the folder for models/ and exports; the data's unless given.
@@ -164,7 +164,7 @@ class Learner:
 
         Args:
             max_lr: the largest learning rate; `slice(a, b)` gives layer groups rates of their own, see `group_rates`.
-            wd: weight decay; the learner's unless given.
+            wd: weight decay, for this fit and those that follow; that of the fit before unless given.
             pct_start, div_factor, moms: as in `one_cycle`.
             callbacks: take part in this fit, after those of the learner.
             seed: makes the order of the rows and dropout repeatable (`torch.manual_seed`).
@@ -218,7 +218,10 @@ class Learner:
     def _fit(
         self, epochs: int, schedule: Schedule, wd: float | None, callbacks: Sequence[Callback], seed: int | None
     ) -> None:
-        run = Run(epochs, schedule, self.wd if wd is None else wd)
+        if wd is not None:
+            # Training that goes on with far less decay forgets within an epoch what the decay was for.
+            self.wd = wd
+        run = Run(epochs, schedule, self.wd)
         events = _events([*self.callbacks, *callbacks])
         with self._training(run, seed):
             progress = ProgressTable(self.recorder.columns, epochs)
