@@ -45,8 +45,9 @@ HEAD_SHARE = 0.2
 """Share of the time in which the new head learns alone, on a body that stands still."""
 
 HEAD_RATE = 3e-3
-BODY_RATES = slice(1e-4, 2e-3)
-"""Largest learning rates: of the head alone, then from the first layers to the head."""
+BODY_RATES = slice(1e-3, 5e-3)
+"""Largest learning rates: of the head alone, then from the first layers to the head. Few labels make few steps,
+and these need larger rates than long training does."""
 
 MOST_EPOCHS = (8, 30)
 MOST_STEPS = (80, 300)
@@ -100,9 +101,10 @@ def check_limits(minutes: float, epochs: int | None) -> None:
 def fine_tune(job: Job, *, changed: Callable[[FineTuning], None], cancel: Event) -> Tuned:
     """Train a copy of the source's network on all but a fifth of the photos, and test it on these.
 
-    A new head learns first, on a body that stands still but for its norms; then all of it at small rates. Photos are
-    squeezed to a square, as Studio's features have it, so that nothing is cut off; they are turned, enlarged, warped
-    and lit at random, and never flipped: a label may be which way something faces. `changed` is told of every step.
+    A new head learns first, on a body that stands still but for its norms; then all of it, the first layers at smaller
+    rates. Photos are squeezed to a square, as Studio's features have it, so that nothing is cut off; they are turned,
+    enlarged, warped and lit at random, and never flipped: a label may be which way something faces. `changed` is told
+    of every step.
 
     Raises Cancelled when `cancel` is set; and BackboneError for a network that puts out no map, as most transformers.
     """
