@@ -87,6 +87,11 @@ def test_what_follows_from_fine_tuning(folder, tmp_path):
         assert collection.model_version == version
         assert collection.report is not None
         assert collection.report.accuracy == report.accuracy
+        held = collection.held_out  # what the report is on, photo by photo
+        assert held is not None
+        assert held.truth == collection.labels[held.ids].tolist()
+        assert np.mean(np.array(held.truth) == held.predicted) == pytest.approx(report.accuracy)
+        assert len(held.ids) == 3
         pd.testing.assert_frame_equal(collection.predictions(), table)
         collection.rename("circle", "disc")
         assert collection.predictions().columns[-2:].tolist() == ["disc", "square"]
