@@ -158,11 +158,11 @@ def test_finding_a_rate_stops_where_the_loss_explodes(make_learner: MakeLearner)
 
 
 def test_the_decay_of_a_fit_holds_for_those_that_follow(make_learner: MakeLearner) -> None:
-    learn = make_learner(n=40, wd=0.1)
+    learn = make_learner(n=200, wd=0.1)
+    learn.lr_find(1e-4, 1e8, num_it=200, wd=0.7, seed=0)
     learn.fit(1, 1e-3)
     assert learn.run.wd == 0.1
     learn.fit_one_cycle(1, 1e-3, wd=0.3)
-    learn.lr_find(num_it=20, wd=0.7)
     learn.fit(1, 1e-3)
     assert learn.run.wd == learn.wd == 0.3
     learn.fit(1, 1e-3, wd=0.0)
