@@ -28,6 +28,8 @@ import report
 import torch
 from PIL import Image as Pillow
 from report import Bench
+from vision_heatmap import heat_maps
+from vision_training import finetune, overhead
 
 from handlens.vision import Augment, Image, get_transforms, open_image, rotate, zoom
 from handlens.vision.transform import Transform
@@ -241,7 +243,14 @@ def staying(move: dict[str, Any], height: int, width: int, margin: int = 5) -> n
     return stays
 
 
-SECTIONS = {"transforms": transforms, "files": files, "sharpness": sharpness}
+SECTIONS = {
+    "transforms": transforms,
+    "files": files,
+    "sharpness": sharpness,
+    "heatmap": heat_maps,
+    "overhead": overhead,
+    "finetune": finetune,
+}
 
 
 def main() -> int:

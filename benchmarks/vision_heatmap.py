@@ -1,17 +1,12 @@
-"""What a heat map costs beside the forward and backward pass that it is made from; a section of benchmarks/vision.py.
-
-python benchmarks/vision_heatmap.py [--data SHARED/data] [--out benchmarks/results]
-"""
+"""What a heat map costs beside the forward and backward pass that it is made from: a section of vision.py."""
 
 from __future__ import annotations
 
 import copy
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
-import report
 import torch
 from report import Bench
 from torch import Tensor, nn
@@ -90,18 +85,3 @@ def in_turn(calls: dict[str, Callable[[], Any]]) -> dict[str, list[float]]:
             if run >= WARM:
                 taken[name].append(1000 * (time.perf_counter() - started))
     return taken
-
-
-SECTIONS = {"heatmap": heat_maps}
-
-
-def main() -> int:
-    """Run the section, print the table, write it as JSON."""
-    given = report.options(__doc__ or "", SECTIONS)
-    if not (given.data / "cars" / "images").is_dir():
-        return report.fail(f"the benchmark needs the photos in {given.data / 'cars' / 'images'}; give --data")
-    return report.run("vision_heatmap", Bench(given.data), SECTIONS, given)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
