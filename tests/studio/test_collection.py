@@ -17,7 +17,7 @@ from handlens.errors import Cancelled, CollectionError, DownloadError, TrainingE
 from handlens.studio.collection import Collection
 from handlens.studio.pictures import LeftOut
 from handlens.studio.projections import LABELS, NEIGHBOURS, SEPARATE
-from handlens.studio.takeaway import folder_names
+from handlens.studio.takeaway import folder_names, model_card
 
 CIRCLES, SQUARES = np.arange(20), np.arange(20, 40)
 WHERE = "patches/coarse/where"
@@ -366,6 +366,21 @@ def test_what_was_learned_follows_a_renamed_label(collection, tmp_path):
     collection.undo()
     assert collection.separating == ["circle", "square"]
     assert set(collection.predictions()["predicted"]) == {"circle", "square"}
+
+
+def test_the_model_has_a_card_that_keeps_its_answers(collection, tmp_path):
+    label_some(collection)
+    report = collection.train()
+    collection.export_model(tmp_path / "model")
+    file = tmp_path / "model" / "README.md"
+    card = model_card("shapes", report)
+    card.answer(card.unanswered[0], "For counting only.")
+    card.save(file)
+    collection.export_model(tmp_path / "model")
+    text = file.read_text(encoding="utf-8")
+    assert "For counting only." in text
+    assert "photos labelled circle" in text
+    assert "features" in text
 
 
 def test_a_name_given_anew_is_no_second_class_of_that_name(collection):

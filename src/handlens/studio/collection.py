@@ -44,7 +44,7 @@ from handlens.studio.projections import LABELS, NEIGHBOURS, PCA, SEPARATE, TITLE
 from handlens.studio.register import Register
 from handlens.studio.reports import packed_report, unpacked_report
 from handlens.studio.separation import Floats, cross_validated_logits, folds
-from handlens.studio.takeaway import write_csv, write_folders
+from handlens.studio.takeaway import model_card, write_csv, write_folders
 from handlens.studio.tuned import TunedModel, kept_model, remove_others
 from handlens.studio.tuning import FineTuning
 
@@ -1378,9 +1378,9 @@ class Collection:
         write_folders(self.images, self.paths, self.labels, path)
 
     def export_model(self, path: Path | str) -> None:
-        """Write the model in use as a folder that `handlens predict` uses without Studio.
+        """Write the model in use as a folder that `handlens predict` uses without Studio, with its model card.
 
-        Raises TrainingError before training.
+        A card that is there already keeps what people answered. Raises TrainingError before training.
         """
         from handlens.core.artifact import load_artifact, save_artifact
         from handlens.studio.predictor import KIND
@@ -1389,12 +1389,15 @@ class Collection:
         kept = self._kept_report(kind) if kind else None
         if kept is None:
             raise TrainingError(_NO_MODEL)
+        assert self.report is not None
+        card = model_card(self.name, self.report).for_export(Path(path))
         tuned = self._tuned(kept) if kind == "fine-tuned" else None
         if tuned is not None:
-            tuned.export(Path(path), self._called_now(tuned.classes, kept))
+            tuned.export(Path(path), self._called_now(tuned.classes, kept), card=card)
             return
         config, tensors = load_artifact(self.folder / "model", KIND)
-        save_artifact(Path(path), KIND, config | {"classes": self._called_now(config["classes"], kept)}, tensors)
+        classes = self._called_now(config["classes"], kept)
+        save_artifact(Path(path), KIND, config | {"classes": classes}, tensors, card=card)
 
     # --- the page ------------------------------------------------------------------------------
 

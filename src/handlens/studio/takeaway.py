@@ -7,10 +7,15 @@ import io
 import re
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from handlens.core.files import whole_file
+
+if TYPE_CHECKING:
+    from handlens.audit import ModelCard
+    from handlens.studio.classifier import TrainingReport
 
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{p}{i}" for p in ("com", "lpt") for i in range(1, 10))}
@@ -65,3 +70,28 @@ def write_folders(images: Path, paths: list[str], labels: pd.Series[str], path: 
             text = io.StringIO(newline="")
             csv.writer(text).writerows([("path", "label", "reason"), *missing])
             archive.writestr(_MISSING, text.getvalue())
+
+
+def model_card(name: str, report: TrainingReport) -> ModelCard:
+    """The card of a model trained in Studio: what it was trained on, how, and how good its report says it is."""
+    from handlens.audit.card import Measured, ModelCard
+
+    labels = {f"photos labelled {label}": int(n) for label, n in report.per_class["count"].items()}
+    fine_tuned = report.network is not None
+    recipe = (
+        {"model": f"{report.network}, fine-tuned", "tested on": "photos held out from training"}
+        if fine_tuned
+        else {
+            "model": "linear discriminants of layers’ features",
+            "layers": ", ".join(report.layers),
+            "tested on": "each labelled photo, by a model that had not seen it",
+        }
+    )
+    tested = int(report.confusion.to_numpy().sum())
+    return ModelCard(
+        name,
+        task="image-classification",
+        data={"photos": report.n_photos, "labelled": report.n_labelled, **labels},
+        recipe=recipe | {f"caution {i}": text for i, text in enumerate(report.warnings, 1)},
+        metrics=[Measured("accuracy", report.accuracy, *report.interval, tested)],
+    )

@@ -56,13 +56,13 @@ class TunedModel:
 
         return load_learner(self.folder)
 
-    def export(self, target: Path, classes: list[str]) -> None:
-        """Write the model anew with its classes as they are called now."""
+    def export(self, target: Path, classes: list[str], *, card: str) -> None:
+        """Write the model anew with its classes as they are called now, and its card."""
         from handlens.vision.learner import KIND
 
         config, tensors = load_artifact(self.folder, KIND)
         labels = config["data"]["labels"] | {"classes": classes}
-        save_artifact(target, KIND, config | {"data": config["data"] | {"labels": labels}}, tensors)
+        save_artifact(target, KIND, config | {"data": config["data"] | {"labels": labels}}, tensors, card=card)
 
     def predict(self, learner: VisionLearner, files: list[Path | None], step: Callable[[int, int], None]) -> None:
         """Predict the photos, in the preparing order, that have no row yet; None stands for one that cannot be read.
