@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -145,6 +146,8 @@ def documentation_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
         patch.setenv("HANDLENS_HOME", str(folder / "home"))
         patch.setenv("MPLBACKEND", "agg")  # pictures are drawn, and shown nowhere
         yield folder
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 pytest_collect_file = Sybil(

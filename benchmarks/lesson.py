@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import handlens.tabular  # noqa: F401 — before torch, as in the lesson: it says how torch's threads wait
+
+# isort: split
+
 from collections.abc import Iterable
 from pathlib import Path
 

@@ -119,7 +119,7 @@ def test_networks_whose_names_begin_alike(monkeypatch, tmp_path):
 
 def test_what_is_saved_is_no_code(model):
     folder, _, _ = model
-    assert sorted(p.name for p in folder.iterdir()) == ["model.json", "tensors.safetensors"]
+    assert sorted(p.name for p in folder.iterdir()) == ["README.md", "model.json", "tensors.safetensors"]
     json.loads((folder / "model.json").read_text())
 
 

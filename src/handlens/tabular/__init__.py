@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 # Waiting threads sleep at once (see handlens/__init__.py), and to wake them takes as long as a step of a small batch
 # does. Spinning for a moment first, a thirtieth of what is usual, trains twice as fast at 64 rows a batch. It has to be
-# said before torch is loaded, and only here: what Studio does beside other work would be five times slower.
-os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+# said before torch is loaded, and to no other process: what Studio does beside other work would be five times slower.
+if "torch" not in sys.modules and "GOMP_SPINCOUNT" not in os.environ:
+    os.environ["GOMP_SPINCOUNT"] = "10000"
+    import torch
+
+    del os.environ["GOMP_SPINCOUNT"]
 
 import numpy as np
 import pandas as pd

@@ -97,12 +97,13 @@ class TabularModel(nn.Module):
         if self.bn_cont is not None:
             parts.append(self.bn_cont(numbers))
         x = torch.cat(parts, 1)
-        *hidden, last = self.layers
+        layers: list[Any] = list(self.layers)
+        *hidden, last = layers
         for layer in hidden:
             x = layer(x)
         # In bfloat16 the numbers put out would have two or three digits.
         with torch.autocast(x.device.type, enabled=False):
-            return last(x.float())
+            return last(x.to(last.weight.dtype))
 
 
 def _check_dropouts(ps: Dropouts, n: int) -> list[float]:
