@@ -319,7 +319,7 @@ def _unpack(archive: Path, target: Path) -> None:
             with tarfile.open(archive) as tar:
                 for member in tar:
                     _refuse_odd(archive, member)
-                    tar.extract(member, staging, filter="data")
+                    _write(tar, member, staging / member.name)
                 # The archive's own checksum comes after its last file.
                 while tar.fileobj is not None and tar.fileobj.read(_CHUNK):
                     pass
@@ -338,6 +338,18 @@ def _unpack(archive: Path, target: Path) -> None:
         content.replace(target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
+    """A file or folder without the owner, rights and times that the archive gives it."""
+    if member.isdir():
+        path.mkdir(parents=True, exist_ok=True)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = tar.extractfile(member)
+    assert content is not None  # only links have none
+    with content, path.open("wb") as file:
+        shutil.copyfileobj(content, file, _CHUNK)
 
 
 def _refuse_odd(archive: Path, member: tarfile.TarInfo) -> None:
