@@ -148,6 +148,24 @@ def test_predict_writes_a_row_a_row(table_model: Path, tmp_path: Path) -> None:
         assert found["y"].tolist() == pytest.approx(wanted["y"].tolist())
 
 
+def test_predict_keeps_the_columns_asked_for(table_model: Path, tmp_path: Path) -> None:
+    import pandas as pd
+
+    rows, out = tmp_path / "rows.csv", tmp_path / "p.csv"
+    pd.DataFrame({"id": [7, 5], "x": ["b", "a"], "y": [1.0, 2.0]}).to_csv(rows, index=False)
+    given = ("predict", str(table_model), str(rows), "--out", str(out))
+    assert said(*given, "--keep", "id", "--keep", "x")[0] == 0
+    found = pd.read_csv(out)
+    assert found.columns.tolist() == ["id", "x", "y"]
+    assert found["id"].tolist() == [7, 5]
+    out.unlink()
+    for name, message in (("key", "key"), ("y", "['y'] are predicted")):
+        code, output = said(*given, "--keep", name)
+        assert code == 1
+        assert message in " ".join(output.split())
+        assert not out.exists()
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [

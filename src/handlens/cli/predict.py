@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from handlens.cli.app import app, fail
-from handlens.errors import ArtifactError, HandlensError
+from handlens.errors import ArtifactError, DataError, HandlensError, TableError
 
 
 @app.command()
@@ -20,18 +20,24 @@ def predict(
         Path, typer.Argument(help="A folder of photos; for a table's model a file of rows, .csv, .csv.gz or .parquet.")
     ],
     out: Annotated[Path, typer.Option("--out", help="The CSV file to write.")],
+    keep: Annotated[
+        list[str] | None,
+        typer.Option("--keep", help="A column of the rows to write beside the predictions, such as their key; again."),
+    ] = None,
 ) -> None:
     """Predict each photo of a folder, or each row of a table, and write the predictions as CSV."""
     try:
         from handlens.core.artifact import artifact_kind
 
         kind = artifact_kind(model)
+        if keep and kind != "tabular-learner":
+            raise DataError(f"--keep names columns of a table's rows; {model} is a model for photos, which have none")
         if kind == "photo-classifier":
             _photos(model, items, out)
         elif kind == "vision-learner":
             _pictures(model, items, out)
         elif kind == "tabular-learner":
-            _rows(model, items, out)
+            _rows(model, items, out, keep or [])
         else:
             raise ArtifactError(f"{model} holds a saved {kind}, which predicts nothing by itself; give a model")
     except HandlensError as error:
@@ -88,13 +94,22 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _rows(model: Path, rows: Path, out: Path) -> None:
-    """Each row's prediction, in the order of the rows; the columns are those of `TabularLearner.predict_frame`."""
+def _rows(model: Path, rows: Path, out: Path, keep: list[str]) -> None:
+    """Each row's kept columns and its prediction, in the order of the rows; see `TabularLearner.predict_frame`."""
+    import pandas as pd
+
     from handlens.core.files import whole_file
     from handlens.tabular.files import read_table
+    from handlens.tabular.frames import check_columns
     from handlens.tabular.learner import load_learner
 
-    table = load_learner(model).predict_frame(read_table(rows))
+    given = read_table(rows)
+    check_columns(given, keep, "--keep")
+    table = load_learner(model).predict_frame(given)
+    both = [name for name in keep if name in table.columns]
+    if both:
+        raise TableError(f"--keep must name other columns than the predictions; {both} are predicted: leave them out")
+    table = pd.concat([given[keep], table], axis=1)
     with whole_file(out) as partial:
         table.to_csv(partial, index=False)
     typer.echo(f"{len(table):,} rows predicted: {out}", err=True)
