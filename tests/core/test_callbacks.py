@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from handlens.core.callbacks import (
     EVENTS,
@@ -13,6 +14,7 @@ from handlens.core.callbacks import (
     EarlyStopping,
     GradientClipping,
     Monitor,
+    PreciseBatchNorm,
     SaveBest,
     StopTraining,
 )
@@ -36,7 +38,7 @@ def test_events_come_in_the_documented_order(make_learner: MakeLearner) -> None:
     diary = Diary()
     make_learner(n=16).fit(2, callbacks=[diary])
     batch = ["before_batch", "after_loss", "after_backward", "after_step"]
-    epoch = ["before_epoch", *batch * 2, "after_epoch"]
+    epoch = ["before_epoch", *batch * 2, "before_validate", "after_epoch"]
     assert diary.events == ["before_fit", *epoch * 2, "after_fit"]
 
 
@@ -143,3 +145,79 @@ def test_gradients_are_clipped_to_their_length_together(make_learner: MakeLearne
     assert lengths[1::2] == pytest.approx([0.01] * 5, rel=1e-3)
     with pytest.raises(TrainingError, match="max_norm"):
         GradientClipping(0)
+
+
+class Scale(nn.Module):
+    """Batch norm on one number, and dropout, so that random numbers are drawn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(1)
+        self.drop = nn.Dropout(0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.drop(self.norm(x[:, :1]))
+
+
+def with_model(learn: Learner, model: nn.Module) -> Learner:
+    learn.model, learn.layer_groups = model, [model]
+    return learn
+
+
+def test_norms_take_the_average_over_the_training_rows(make_learner: MakeLearner) -> None:
+    learn = with_model(make_learner(n=40), Scale())
+    learn.fit(2, callbacks=[PreciseBatchNorm()], seed=0)
+    x, norm = learn.data.train_dl.tensors[0][:, :1], learn.model.norm
+    assert len(set(learn.data.train_dl.sizes)) == 1
+    assert norm.running_mean.item() == pytest.approx(x.mean().item(), abs=1e-6)
+    assert norm.momentum == 0.1
+    assert int(norm.num_batches_tracked) == len(learn.data.train_dl)
+
+
+def test_norms_take_the_variance_of_a_batch(make_learner: MakeLearner) -> None:
+    learn = with_model(make_learner(n=40), Scale())
+    loader = learn.data.train_dl
+    loader.bs, loader.sizes = 40, [40]
+    learn.fit(1, callbacks=[PreciseBatchNorm()])
+    x = loader.tensors[0][:, 0].double()
+    assert learn.model.norm.running_var.item() == pytest.approx(((x - x.mean()) ** 2).sum().item() / 39, rel=1e-6)
+
+
+def test_norms_look_at_no_more_rows_than_asked(make_learner: MakeLearner) -> None:
+    learn = with_model(make_learner(n=40), Scale())
+    learn.fit(1, callbacks=[PreciseBatchNorm(rows=9)])
+    assert int(learn.model.norm.num_batches_tracked) == 2
+    with pytest.raises(TrainingError, match="rows must be 1 or more; 0 arrived"):
+        PreciseBatchNorm(rows=0)
+
+
+def test_training_goes_on_as_without_precise_norms(make_learner: MakeLearner) -> None:
+    losses = []
+    for callbacks in ([], [PreciseBatchNorm()]):
+        torch.manual_seed(1)
+        learn = with_model(make_learner(n=40), Scale())
+        learn.fit(3, callbacks=callbacks, seed=0)
+        losses.append(learn.recorder.losses.tolist())
+    assert losses[0] == losses[1]
+
+
+def test_an_interruption_leaves_the_norms_as_they_were(make_learner: MakeLearner) -> None:
+    learn = with_model(make_learner(n=40), Scale())
+    learn.fit(1, seed=0)
+    before = {name: value.clone() for name, value in learn.model.state_dict().items()}
+    learn.model.train()
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    learn.model.drop.register_forward_hook(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        PreciseBatchNorm().before_validate(learn)
+    assert all(torch.equal(value, before[name]) for name, value in learn.model.state_dict().items())
+    assert learn.model.norm.momentum == 0.1
+
+
+def test_a_model_without_norms_has_nothing_to_work_out(make_learner: MakeLearner) -> None:
+    learn = with_model(make_learner(), nn.Linear(3, 1))
+    learn.fit(1, callbacks=[PreciseBatchNorm()])
+    assert len(learn.recorder.rows) == 1

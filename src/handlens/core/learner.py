@@ -230,6 +230,7 @@ class Learner:
                 while run.epoch < epochs:
                     progress.start_epoch()
                     self._train_epoch(run, events, progress)
+                    self._call(events["before_validate"])
                     self.recorder.epoch(self._validation_row())
                     progress.row(run.epoch, self.recorder.row)
                     self._call(events["after_epoch"])
@@ -358,11 +359,16 @@ class Learner:
         values = y.activate(self._outputs(inputs).float().cpu())
         return Prediction(y.decode(y.decide(values))[0], values[0])
 
+    def forward(self, inputs: Any) -> Any:
+        """What the model puts out for a batch's inputs, in the learner's precision and the model's present mode."""
+        with self._autocast():
+            return _apply(self.model, inputs)
+
     def _outputs(self, inputs: Any) -> Tensor:
         if self.model.training:
             self.model.eval()
-        with torch.inference_mode(), self._autocast():
-            return _apply(self.model, inputs)
+        with torch.inference_mode():
+            return self.forward(inputs)
 
     def _run_over(self, dl: Loader) -> tuple[Tensor, Tensor, float]:
         """Outputs and targets, on the CPU, and the mean of the loss over all items."""

@@ -22,7 +22,7 @@ import torch
 from torch import nn, tensor
 from torch.nn import functional as F
 
-from handlens.core.callbacks import Callback, EarlyStopping, GradientClipping, SaveBest, StopTraining
+from handlens.core.callbacks import Callback, EarlyStopping, GradientClipping, PreciseBatchNorm, SaveBest, StopTraining
 from handlens.core.checkpoint import Checkpoint
 from handlens.core.defaults import defaults
 from handlens.core.doc import doc
@@ -67,6 +67,7 @@ __all__ = [
     "MultiCategoryList",
     "Normalize",
     "Path",
+    "PreciseBatchNorm",
     "SaveBest",
     "StopTraining",
     "TabularDataBunch",

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from handlens.core.artifact import load_artifact, save_artifact
+from handlens.core.callbacks import Callback, PreciseBatchNorm
 from handlens.core.labels import CategoryList, MultiCategoryList
 from handlens.core.learner import Learner
 from handlens.errors import ArtifactError, TrainingError
@@ -81,6 +82,7 @@ def tabular_learner(
     emb_szs: Mapping[str, int] | None = None,
     y_range: Sequence[float] | Tensor | None = None,
     seed: int | None = None,
+    callbacks: Sequence[Callback] = (),
     **options: Any,
 ) -> TabularLearner:
     """A learner with a TabularModel that fits the data.
@@ -90,7 +92,8 @@ def tabular_learner(
         layers, ps, emb_drop, y_range: as in TabularModel.
         emb_szs: vector lengths by column, where they should differ from the lesson's rule, see `embedding_sizes`.
         seed: makes the first weights repeatable, without touching torch's random numbers.
-        options: as in Learner: metrics, wd, callbacks, ….
+        callbacks: take part in every fit, after a `PreciseBatchNorm` that comes first in `learn.callbacks`.
+        options: as in Learner: metrics, wd, ….
 
     Raises:
         TableError, TrainingError: arguments that do not fit the data or each other.
@@ -100,7 +103,7 @@ def tabular_learner(
         if seed is not None:
             torch.manual_seed(seed)
         model = TabularModel(sizes, len(data.cont_names), data.c, layers, ps=ps, emb_drop=emb_drop, y_range=y_range)
-    return TabularLearner(data, model, **options)
+    return TabularLearner(data, model, callbacks=[PreciseBatchNorm(), *callbacks], **options)
 
 
 def load_learner(folder: Path | str, *, own_procs: Iterable[type[TabularProc]] = ()) -> TabularLearner:
