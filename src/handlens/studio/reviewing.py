@@ -14,7 +14,7 @@ from handlens.errors import CollectionError
 from handlens.studio.labels import LabelLog, check_name
 
 if TYPE_CHECKING:
-    from handlens.studio.collection import Collection
+    from handlens.studio.collection.checking import Checking
 
 NEAREST = 6
 """Labelled photos that are shown beside a case."""
@@ -27,7 +27,7 @@ class Review:
     Cases are known by their number in the log. Methods may be called from several threads.
     """
 
-    def __init__(self, collection: Collection, file: Path, log: LabelLog) -> None:
+    def __init__(self, collection: Checking, file: Path, log: LabelLog) -> None:
         self.queue = ReviewQueue(file)
         self._collection, self._log = collection, log
         self._lock = threading.RLock()

@@ -1,0 +1,72 @@
+"""Layers, their projections and where the photos lie on them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from handlens.errors import CollectionError, TrainingError
+from handlens.studio.collection import Collection
+from handlens.studio.projections import LABELS, NEIGHBOURS, SEPARATE
+
+CIRCLES, SQUARES = np.arange(20), np.arange(20, 40)
+WHERE = "patches/coarse/where"
+
+
+def test_layers_and_projections(collection, label_some):
+    assert [layer.id for layer in collection.layers] == [
+        f"patches/{stage}/{pooling}" for stage in ("fine", "medium", "coarse") for pooling in ("what", "where")
+    ]
+    assert collection.projections(WHERE) == ["pca-1-2", "pca-3-4", "pca-5-6", NEIGHBOURS]
+    label_some(collection)
+    assert collection.projections(WHERE)[4:] == [LABELS]
+    collection.separate(["circle", "square"])
+    assert collection.projections(WHERE)[4:] == [LABELS, SEPARATE]
+    assert set(collection.projections(WHERE)) <= set(collection.projection_titles)
+
+
+def test_maps_are_by_id_and_framed(collection, label_some):
+    label_some(collection)
+    for layer in collection.layers:
+        for projection in collection.projections(layer):
+            if projection == NEIGHBOURS and layer.id != WHERE:
+                continue  # takes longest, and is the same for each
+            xy = collection.map(layer, projection)
+            assert xy.shape == (40, 2)
+            assert xy.dtype == np.float32
+            assert (np.abs(xy) <= 1.0001).all()
+    # PCA by hand: standardised features of photo 7 on the first two components.
+    x = np.asarray(collection._layer_maps(collection._layer(WHERE)).raw())[collection._register.rows]
+    z = (x - x.mean(0)) / np.where(x.std(0) > 1e-6 * x.std(0).max(), x.std(0), np.inf)
+    u, s, _ = np.linalg.svd(z, full_matrices=False)
+    plane = u[:, :2] * s[:2]
+    xy = collection.map(WHERE, "pca-1-2")
+    for k in range(2):
+        assert abs(np.corrcoef(plane[:, k], xy[:, k])[0, 1]) > 0.999
+
+
+def test_unknown_layers_and_projections(collection):
+    with pytest.raises(CollectionError, match="layer must be one of: patches/fine/what"):
+        collection.map("nope", "pca-1-2")
+    with pytest.raises(CollectionError, match="projection must be one of pca-1-2"):
+        collection.map(WHERE, "nope")
+    with pytest.raises(TrainingError, match="Label photos of two kinds"):
+        collection.map(WHERE, LABELS)
+
+
+def test_the_separating_map_follows_the_labels(collection, label_some):
+    label_some(collection)
+    first = collection.map(WHERE, LABELS)
+    gap = abs(first[CIRCLES, 0].mean() - first[SQUARES, 0].mean())
+    assert gap > first[CIRCLES, 0].std() + first[SQUARES, 0].std()
+    collection.label(np.arange(6), "square")
+    collection.label(np.arange(20, 26), "circle")
+    assert not np.allclose(collection.map(WHERE, LABELS), first)
+
+
+def test_the_map_stays_while_new_photos_come(folder, draw_photo):
+    draw_photo(folder / "photos" / "circles" / "new.png", kind="circle", seed=99)
+    with Collection.open(folder) as collection:
+        assert np.isfinite(collection.map(WHERE, "pca-1-2")[:, 0]).sum() == 40
+        collection.prepare()
+        assert np.isfinite(collection.map(WHERE, "pca-1-2")[:, 0]).sum() == 41

@@ -1,0 +1,38 @@
+"""The layer that tells labels apart best."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from handlens.errors import CollectionError, TrainingError
+from handlens.studio.projections import NEIGHBOURS, SEPARATE
+
+
+def test_separate_finds_where_the_difference_is(collection, label_some):
+    label_some(collection)
+    layer, projection = collection.separate(["circle", "square"])
+    assert projection == SEPARATE
+    xy = collection.map(layer, projection)
+    gap = abs(xy[6:20, 0].mean() - xy[26:, 0].mean())
+    assert gap > 2 * max(xy[6:20, 0].std(), xy[26:, 0].std())
+    assert collection.separating == ["circle", "square"]
+    scores = collection.scores()
+    assert scores["layers"][layer] == max(scores["layers"].values())
+    assert set(scores["maps"][layer]) == {"pca-1-2", "pca-3-4", "pca-5-6", NEIGHBOURS}
+    assert scores["maps"][layer][NEIGHBOURS] is None  # not looked at yet
+    json.dumps(scores)
+
+
+def test_separating_needs_labels_that_exist(collection):
+    collection.label([0, 1], "a")
+    collection.label([2], "b")
+    with pytest.raises(CollectionError, match="no label is called “c”"):
+        collection.separate(["a", "c"])
+    with pytest.raises(TrainingError, match="two or more"):
+        collection.separate(["a", "a"])
+    with pytest.raises(TrainingError, match="“b” has only one"):
+        collection.separate(["a", "b"])
+    assert collection.separating is None
+    assert all(value is None for value in collection.scores()["layers"].values())
