@@ -197,6 +197,17 @@ def test_a_transparent_palette_colour_lies_on_white(tmp_path: Path) -> None:
     assert pixel(tmp_path / "a.gif") == WHITE
 
 
+def test_a_transparent_colour_lies_on_white_also_where_the_photo_is_reduced(tmp_path: Path) -> None:
+    image = Image.new("RGB", (80, 40), RED)
+    image.paste(BLUE, (41, 0, 80, 40))
+    image.save(tmp_path / "a.png", transparency=RED)
+    found = open_photo(tmp_path / "a.png", at_least=10)
+    assert found.size == (20, 10)
+    assert found.getpixel((0, 0)) == (255, 255, 255)
+    assert found.getpixel((10, 0)) == (64, 64, 255)  # a column of white and three of blue
+    assert found.getpixel((19, 0)) == BLUE
+
+
 def test_the_first_frame_of_an_animation(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (4, 4), colour) for colour in (BLUE, RED)]
     for name in ("a.gif", "a.png", "a.webp"):

@@ -18,33 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from handlens.core.picture_files import FORMATS, LARGEST, is_heic, orientation_of, to_rgb, upright
 from handlens.errors import CollectionError, PhotoError
-
-LARGEST = 200_000_000
-"""Pixels of the largest picture that is opened."""
-
-# Only formats that Pillow decodes by itself: its EPS reader, for one, starts another program.
-# A multi-picture JPEG (MPO) has no opener of its own: the JPEG one takes it.
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM", "ICO")
-
-# Pillow warns at its limit and raises at twice that; we refuse at LARGEST, so up to there it must stay quiet.
-Image.MAX_IMAGE_PIXELS = LARGEST
 
 _LARGE = 40_000_000
 # A decoded picture takes 4 bytes a pixel and conversions copy it: large ones wait for each other.
 _large_pictures = threading.Lock()
-
-_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-_ORIENTATION = 0x0112
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 @dataclass(frozen=True)
@@ -226,7 +205,7 @@ def _why_not_a_picture(path: Path) -> str:
         return f"cannot be opened: {error.strerror or error}"
     if not head:
         return "empty (0 bytes)"
-    if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS:
+    if is_heic(head):
         return "a HEIC picture, which is not supported; export it as JPEG"
     if head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*")) or (
         head.startswith(b"RIFF") and head[8:12] == b"WEBP"
@@ -252,15 +231,13 @@ def open_photo(path: Path, *, at_least: int) -> Image.Image:
         with _large_pictures if large else nullcontext():
             try:
                 image.load()
-                orientation = _orientation(image)
-                picture = _to_rgb(_reduced(image, at_least))
+                orientation = orientation_of(image)
+                picture = to_rgb(_reduced(image, at_least))
             except PhotoError:
                 raise
             except Exception as error:  # Pillow raises nearly any type on a malformed file
                 raise PhotoError(_why_not_decoded(error)) from error
-    if orientation in _TURNS:
-        picture = picture.transpose(_TURNS[orientation])
-    return picture
+    return upright(picture, orientation)
 
 
 def _why_not_decoded(error: Exception) -> str:
@@ -271,44 +248,14 @@ def _why_not_decoded(error: Exception) -> str:
     return "a damaged picture: it cannot be decoded"
 
 
-def _orientation(image: Image.Image) -> int:
-    try:
-        return int(image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # a malformed EXIF block says nothing about the pixels, which are good
-        return 1
-
-
 def _reduced(image: Image.Image, at_least: int) -> Image.Image:
     factor = min(image.size) // max(at_least, 1)
     if factor < 2:
         return image
-    if image.mode in ("1", "P", "PA") or image.mode.startswith("I;"):
-        image = _to_rgb(image)
+    # Neither bits nor codes of colours can be averaged, nor a colour that stands for transparency.
+    if image.mode in ("1", "P", "PA") or image.mode.startswith("I;") or "transparency" in image.info:
+        image = to_rgb(image)
     return image.reduce(factor)
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "RGB":
-        return image.copy() if image.readonly else image
-    if image.mode == "I" or image.mode == "F" or image.mode.startswith("I;"):
-        return _grey_to_8_bit(np.asarray(image))
-    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        over = Image.new("RGB", image.size, "white")
-        over.paste(image, mask=image.getchannel("A"))
-        return over
-    return image.convert("RGB")
-
-
-def _grey_to_8_bit(values: NDArray[np.generic]) -> Image.Image:
-    """Grey of more than 8 bits: 0…65535 (0…1 for fractions) to 0…255, other ranges from least to greatest."""
-    grey = np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)
-    low, high = float(grey.min()), float(grey.max())
-    top = 1.0 if values.dtype.kind == "f" else 65535.0
-    if low >= 0 and high <= top:
-        low, high = 0.0, top
-    grey = (grey - low) * (255.0 / (high - low) if high > low else 0.0)
-    return Image.fromarray(np.rint(grey).astype(np.uint8)).convert("RGB")
 
 
 # ---------------------------------------------------------------------------------------------- sizes

@@ -13,6 +13,7 @@ from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 from torch import Tensor
 
+from handlens.core.picture_files import FORMATS, LARGEST, is_heic, orientation_of, to_rgb, upright
 from handlens.errors import DataError
 from handlens.vision import jpeg
 
@@ -21,28 +22,7 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.uint8]
 
-LARGEST = 200_000_000
-"""Pixels of the largest picture that is opened."""
-
 _TOO_LARGE = f"is too large: more than {LARGEST // 1_000_000} megapixels; shrink it or leave it out"
-
-# Only formats that Pillow decodes by itself: its EPS reader, for one, starts another program.
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM", "ICO")
-
-# Pillow warns at its limit and raises at twice that; we refuse at LARGEST, so up to there it must stay quiet.
-Pillow.MAX_IMAGE_PIXELS = LARGEST
-
-_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-_ORIENTATION = 0x0112
-_TURNS = {
-    2: Pillow.Transpose.FLIP_LEFT_RIGHT,
-    3: Pillow.Transpose.ROTATE_180,
-    4: Pillow.Transpose.FLIP_TOP_BOTTOM,
-    5: Pillow.Transpose.TRANSPOSE,
-    6: Pillow.Transpose.ROTATE_270,
-    7: Pillow.Transpose.TRANSVERSE,
-    8: Pillow.Transpose.ROTATE_90,
-}
 
 
 class Image:
@@ -285,45 +265,11 @@ def _decoded(path: Path, at_least: tuple[int, int] | None) -> Pixels:
         if picture.format not in ("JPEG", "MPO"):
             # Looking for EXIF decodes a PNG, and an error of that is not one of the EXIF; only a JPEG has to wait.
             picture.load()
-        orientation = _orientation(picture)
+        orientation = orientation_of(picture)
         if at_least is not None:
             height, width = at_least if orientation < 5 else at_least[::-1]  # from 5 on it lies on its side
             picture.draft(picture.mode, (width, height))
-        upright = _to_rgb(picture)
-        if orientation in _TURNS:
-            upright = upright.transpose(_TURNS[orientation])
-        return np.array(upright)
-
-
-def _orientation(picture: Pillow.Image) -> int:
-    try:
-        return int(picture.getexif().get(_ORIENTATION, 1))
-    except Exception:  # a malformed EXIF block says nothing about the pixels, which are good
-        return 1
-
-
-def _to_rgb(picture: Pillow.Image) -> Pillow.Image:
-    if picture.mode == "RGB" and "transparency" not in picture.info:
-        return picture
-    if picture.mode in ("I", "F") or picture.mode.startswith("I;"):
-        return _grey_to_8_bit(np.asarray(picture))
-    if picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-        over = Pillow.new("RGB", picture.size, "white")
-        over.paste(picture, mask=picture.getchannel("A"))
-        return over
-    return picture.convert("RGB")
-
-
-def _grey_to_8_bit(values: NDArray[Any]) -> Pillow.Image:
-    """Grey of more than 8 bits: 0…65535 (0…1 for fractions) to 0…255, other ranges from least to greatest."""
-    grey = np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)
-    low, high = float(grey.min()), float(grey.max())
-    top = 1.0 if values.dtype.kind == "f" else 65535.0
-    if low >= 0 and high <= top:
-        low, high = 0.0, top
-    grey = (grey - low) * (255.0 / (high - low) if high > low else 0.0)
-    return Pillow.fromarray(np.rint(grey).astype(np.uint8)).convert("RGB")
+        return np.array(upright(to_rgb(picture), orientation))
 
 
 def _why_not(path: Path, error: Exception) -> str:
@@ -339,7 +285,7 @@ def _why_not(path: Path, error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         with path.open("rb") as file:
             head = file.read(12)
-        if head[4:8] == b"ftyp" and head[8:] in _HEIC_BRANDS:
+        if is_heic(head):
             return "is a HEIC picture, which is not read here; export it as JPEG"
         if head.startswith((jpeg.MAGIC, b"\x89PNG\r\n\x1a\n", b"GIF8")):
             return "is damaged: it cannot be decoded; get it again or leave it out"

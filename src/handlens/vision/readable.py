@@ -8,8 +8,9 @@ from pathlib import Path
 
 from PIL import Image as Pillow
 
+from handlens.core.picture_files import FORMATS, LARGEST
 from handlens.errors import DataError
-from handlens.vision.image import FORMATS, LARGEST, open_image
+from handlens.vision.image import open_image
 
 _TAIL = 64
 _THREADS = 8  # they mostly wait for the disk
