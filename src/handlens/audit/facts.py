@@ -10,6 +10,7 @@ import pandas as pd
 
 from handlens.audit.pictures import Picture, find_pictures, picture_facts
 from handlens.audit.tables import Facts, plain, table_facts
+from handlens.core.table_files import read_table
 from handlens.errors import AuditError
 
 ONLY = "data"
@@ -65,8 +66,6 @@ def _parts(data: Any) -> dict[str, Any]:
 def _path_parts(path: Path) -> dict[str, Any]:
     if path.is_dir():
         return dict(find_pictures(path))
-    from handlens.tabular.files import read_table
-
     return {ONLY: read_table(path)}
 
 

@@ -99,7 +99,7 @@ def _rows(model: Path, rows: Path, out: Path, keep: list[str]) -> None:
     import pandas as pd
 
     from handlens.core.files import whole_file
-    from handlens.tabular.files import read_table
+    from handlens.core.table_files import read_table
     from handlens.tabular.frames import check_columns
     from handlens.tabular.learner import load_learner
 

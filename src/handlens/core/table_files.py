@@ -1,7 +1,8 @@
-"""Tables from files."""
+"""Tables from files of the usual kinds."""
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import pandas as pd
@@ -21,6 +22,6 @@ def read_table(file: Path | str) -> pd.DataFrame:
             return pd.read_parquet(path)
     except FileNotFoundError:
         raise TableError(f"there is no file {path}") from None
-    except (OSError, ValueError, EOFError) as error:  # pandas' and Arrow's own errors are ValueErrors
+    except (OSError, ValueError, EOFError, zlib.error) as error:  # pandas' and Arrow's own errors are ValueErrors
         raise TableError(f"{path} cannot be read as a table: {error}") from error
     raise TableError(f"a table must be a .csv, .csv.gz or .parquet file; {path.name} arrived")
