@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from handlens.core.durable import open_durable, transaction
 from handlens.errors import AuditError, StorageError
 
 # The insert trigger also keeps out INSERT OR REPLACE, which removes rows without asking the delete trigger.
@@ -65,16 +66,7 @@ class Ledger:
         """Its hash."""
         self._lock = threading.RLock()
         with self._storing():
-            self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-        try:
-            with self._storing():
-                self._db.execute("PRAGMA journal_mode = WAL")
-                # FULL: what was acknowledged survives a power cut, not only a killed process.
-                self._db.execute("PRAGMA synchronous = FULL")
-                self._db.executescript(_SCHEMA)
-        except BaseException:
-            self._db.close()
-            raise
+            self._db = open_durable(path, _SCHEMA)
 
     def close(self) -> None:
         """Close the file."""
@@ -98,16 +90,8 @@ class Ledger:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Hold the file's write lock; all that the block appends is on disk when it ends, or none if it fails."""
-        with self._lock, self._storing():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                # A full disk may already have ended the transaction.
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
+        with self._lock, self._storing(), transaction(self._db):
+            yield
 
     def append(self, kind: str, case: int, body: dict[str, Any]) -> Entry:
         """Add an entry inside `writing`, after `news` was read there."""

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from handlens.core.durable import open_durable, transaction
 from handlens.errors import CollectionError, StorageError
 
 Ids = NDArray[np.int64]
@@ -111,17 +112,12 @@ class LabelLog:
         self._done: list[_Change] = []
         self._undone: list[_Change] = []
         with self._storing():
-            self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-        try:
-            with self._storing():
-                self._db.execute("PRAGMA journal_mode = WAL")
-                # FULL: a label that was acknowledged survives a power cut, not only a killed process.
-                self._db.execute("PRAGMA synchronous = FULL")
-                self._db.executescript(_SCHEMA)
+            self._db = open_durable(path, _SCHEMA)
+            try:
                 self._catch_up()
-        except BaseException:
-            self._db.close()
-            raise
+            except BaseException:
+                self._db.close()
+                raise
 
     def close(self) -> None:
         """Close the file; the log cannot be used afterwards."""
@@ -283,16 +279,9 @@ class LabelLog:
     def _writing(self) -> Iterator[None]:
         """Hold the file's write lock, so that what is decided rests on the newest state of all processes."""
         with self._lock, self._storing():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
+            with transaction(self._db):
                 self._catch_up()
                 yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                # A full disk may already have ended the transaction.
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
             self._catch_up()
 
     def _catch_up(self) -> None:

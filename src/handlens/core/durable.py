@@ -1,0 +1,39 @@
+"""SQLite files in which what was acknowledged survives a power cut."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def open_durable(path: Path, schema: str) -> sqlite3.Connection:
+    """Open the file, made if there is none, with the tables of `schema`; raises sqlite3.Error.
+
+    Other processes may have it open too. Threads may share the connection, one at a time.
+    """
+    db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        # FULL: what was acknowledged survives a power cut, not only a killed process.
+        db.execute("PRAGMA synchronous = FULL")
+        db.executescript(schema)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """Hold the file's write lock; all that the block writes is on disk when it ends, or none if it fails."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        # A full disk may already have ended the transaction.
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
