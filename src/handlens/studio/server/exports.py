@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from fastapi.responses import FileResponse
+from starlette.background import BackgroundTask
 
 from handlens.errors import CollectionError
 from handlens.studio.server.scratch import Scratch
@@ -72,6 +75,22 @@ def removed_on_failure(folder: Path) -> Iterator[None]:
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def sent_file(id: str, name: str, write: Callable[[Path], None], scratch: Scratch, *, kind: str) -> FileResponse:
+    """A text file that `write` makes in a scratch folder, which is removed once the file is sent.
+
+    The person gets it under the collection's id and its own name.
+    """
+    folder = scratch.new("export")
+    with removed_on_failure(folder):
+        write(folder / name)
+    return FileResponse(
+        folder / name,
+        media_type=f"{kind}; charset=utf-8",
+        filename=f"{id}-{name}",
+        background=BackgroundTask(shutil.rmtree, folder, ignore_errors=True),
+    )
 
 
 def labelled_files(collection: Collection) -> list[tuple[Path, str]]:

@@ -7,12 +7,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import FileResponse
-from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 
 from handlens.studio.server import audits, schemas_audit
 from handlens.studio.server.deps import AnyParts, CollectionId, Opened, collection
-from handlens.studio.server.exports import removed_on_failure
+from handlens.studio.server.exports import sent_file
 
 router = APIRouter(prefix="/api/collections/{c}", tags=["audit"])
 
@@ -131,26 +130,10 @@ def contest(said: schemas_audit.Contest, opened: Opened) -> schemas_audit.Case:
 @router.get("/export/DATASHEET.md", response_class=FileResponse, responses={200: {"content": {"text/markdown": {}}}})
 def datasheet_file(c: CollectionId, opened: Opened, parts: AnyParts) -> FileResponse:
     """The datasheet as Markdown, which `handlens audit check` reads."""
-    folder = parts.scratch.new("export")
-    with removed_on_failure(folder):
-        opened.export_datasheet(folder / "DATASHEET.md")
-    return FileResponse(
-        folder / "DATASHEET.md",
-        media_type="text/markdown; charset=utf-8",
-        filename=f"{c}-DATASHEET.md",
-        background=BackgroundTask(shutil.rmtree, folder, ignore_errors=True),
-    )
+    return sent_file(c, "DATASHEET.md", opened.export_datasheet, parts.scratch, kind="text/markdown")
 
 
 @router.get("/export/review-log.csv", response_class=FileResponse, responses={200: {"content": {"text/csv": {}}}})
 def review_log(c: CollectionId, opened: Opened, parts: AnyParts) -> FileResponse:
     """Every entry of the review's log, each with the hash of the one before."""
-    folder = parts.scratch.new("export")
-    with removed_on_failure(folder):
-        opened.export_review(folder / "review-log.csv")
-    return FileResponse(
-        folder / "review-log.csv",
-        media_type="text/csv; charset=utf-8",
-        filename=f"{c}-review-log.csv",
-        background=BackgroundTask(shutil.rmtree, folder, ignore_errors=True),
-    )
+    return sent_file(c, "review-log.csv", opened.export_review, parts.scratch, kind="text/csv")

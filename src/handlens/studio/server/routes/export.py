@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter
@@ -11,7 +10,7 @@ from fastapi.responses import FileResponse, StreamingResponse
 from starlette.background import BackgroundTask
 
 from handlens.studio.server.deps import AnyParts, CollectionId, Opened
-from handlens.studio.server.exports import labelled_files, removed_on_failure, zip_of, zipped_model
+from handlens.studio.server.exports import labelled_files, sent_file, zip_of, zipped_model
 
 router = APIRouter(prefix="/api/collections/{c}/export", tags=["take away"])
 
@@ -22,19 +21,13 @@ _ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}
 @router.get("/labels.csv", response_class=FileResponse, responses=_CSV)
 def labels(c: CollectionId, opened: Opened, parts: AnyParts) -> FileResponse:
     """The labelled photos: path, label."""
-    folder = parts.scratch.new("export")
-    with removed_on_failure(folder):
-        opened.export_labels(folder / "labels.csv")
-    return _sent(folder / "labels.csv", f"{c}-labels.csv")
+    return sent_file(c, "labels.csv", opened.export_labels, parts.scratch, kind="text/csv")
 
 
 @router.get("/predictions.csv", response_class=FileResponse, responses=_CSV)
 def predictions(c: CollectionId, opened: Opened, parts: AnyParts) -> FileResponse:
     """Each photo: path, label, predicted, probability, and a column of probabilities a class."""
-    folder = parts.scratch.new("export")
-    with removed_on_failure(folder):
-        opened.export_predictions(folder / "predictions.csv")
-    return _sent(folder / "predictions.csv", f"{c}-predictions.csv")
+    return sent_file(c, "predictions.csv", opened.export_predictions, parts.scratch, kind="text/csv")
 
 
 @router.get("/folders.zip", response_class=StreamingResponse, responses=_ZIP)
@@ -53,15 +46,6 @@ def model(c: CollectionId, opened: Opened, parts: AnyParts) -> StreamingResponse
         media_type="application/zip",
         headers=_attachment(f"{c}-model.zip"),
         background=BackgroundTask(shutil.rmtree, folder, ignore_errors=True),
-    )
-
-
-def _sent(file: Path, name: str) -> FileResponse:
-    return FileResponse(
-        file,
-        media_type="text/csv; charset=utf-8",
-        filename=name,
-        background=BackgroundTask(shutil.rmtree, file.parent, ignore_errors=True),
     )
 
 
