@@ -7,7 +7,7 @@ from functools import partial
 from handlens.vision.transform.base import Transform
 from handlens.vision.transform.plan import Plan
 from handlens.vision.transform.sizes import whole_size
-from handlens.vision.transform.span import Range, span
+from handlens.vision.transform.span import Range, place
 
 
 def crop_pad(
@@ -18,12 +18,8 @@ def crop_pad(
     `row_pct` and `col_pct` say where: 0 at the top or left, 0.5 in the middle, 1 at the bottom or right. Without a
     size it says where the crop lies that Augment does last.
     """
-    spans = {
-        "row_pct": span("row_pct", row_pct, least=0, most=1),
-        "col_pct": span("col_pct", col_pct, least=0, most=1),
-    }
     checked = None if size is None else whole_size("size", size)
-    return Transform("crop_pad", partial(_act, size=checked), spans, p)
+    return Transform("crop_pad", partial(_act, size=checked), place(row_pct, col_pct), p)
 
 
 def _act(plan: Plan, row_pct: float, col_pct: float, *, size: tuple[int, int] | None) -> None:

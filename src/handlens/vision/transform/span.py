@@ -90,3 +90,11 @@ def span(
     if spread == "whole" and not (low.is_integer() and high.is_integer()):
         raise DataError(f"{name} must be whole; {given!r} arrived")
     return Span(low, high, count, spread, fixed)
+
+
+def place(row_pct: Range, col_pct: Range) -> dict[str, Span]:
+    """Where in a picture a part of it lies: 0 at the top or left, 1 at the bottom or right. Raises as `span` does."""
+    return {
+        "row_pct": span("row_pct", row_pct, least=0, most=1),
+        "col_pct": span("col_pct", col_pct, least=0, most=1),
+    }

@@ -6,7 +6,7 @@ import numpy as np
 
 from handlens.vision.transform.base import Transform
 from handlens.vision.transform.plan import Plan
-from handlens.vision.transform.span import Range, span
+from handlens.vision.transform.span import Range, place, span
 
 
 def squish(scale: Range = (0.9, 1.1), *, row_pct: Range = 0.5, col_pct: Range = 0.5, p: float = 1.0) -> Transform:
@@ -15,11 +15,7 @@ def squish(scale: Range = (0.9, 1.1), *, row_pct: Range = 0.5, col_pct: Range = 
     `row_pct` and `col_pct` say which part is then in the frame: 0 the top or left, 0.5 the middle, 1 the bottom or
     right.
     """
-    spans = {
-        "scale": span("scale", scale, least=0, open_ends=True),
-        "row_pct": span("row_pct", row_pct, least=0, most=1),
-        "col_pct": span("col_pct", col_pct, least=0, most=1),
-    }
+    spans = {"scale": span("scale", scale, least=0, open_ends=True), **place(row_pct, col_pct)}
     return Transform("squish", _act, spans, p)
 
 
