@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from handlens.errors import Cancelled, HandlensError, TrainingError
+from handlens.errors import HandlensError, TrainingError
 from handlens.studio.classifier import TrainingReport
+from handlens.studio.collection.endings import ended_by
 from handlens.studio.collection.examples import Examples
 from handlens.studio.collection.models import Models
 from handlens.studio.memory import give_back
@@ -137,7 +138,7 @@ class Tuning(Examples, Models):
             self._changed()
 
         model = TunedModel.new(self.folder, self._cache, job.classes)
-        news: dict[str, Any] = {"phase": "failed"}
+        ended: dict[str, Any]
         try:
             tuned = finetune.fine_tune(job, changed=changed, cancel=cancel)
             model.save(tuned.learner)
@@ -148,24 +149,18 @@ class Tuning(Examples, Models):
             report = replace(report, warnings=[*self._warnings(self._log.codes, report.per_class), *report.warnings])
             self._log.keep("fine-tuned", packed_report(report, job.classes, job.colours) | {"id": model.id})
             self._keep_held_out("fine-tuned", self._held_out_of(job), tuned.truth, tuned.predicted)
-            news = {"phase": "done", "share": 1.0, "seconds_left": 0.0}
-        except Cancelled:
-            news = {"phase": "cancelled"}
-            raise
-        except HandlensError as error:
-            news = {"phase": "failed", "error": str(error)}
-            raise
-        except Exception as error:
-            news = {"phase": "failed", "error": f"fine-tuning stopped unexpectedly: {error}"}
+            ended = {"phase": "done", "share": 1.0, "seconds_left": 0.0}
+        except BaseException as error:
+            ended = ended_by(error, "fine-tuning")
             raise
         finally:
-            if news["phase"] == "done":
+            if ended["phase"] == "done":
                 remove_others(self.folder, self._cache, model)
             else:
                 model.remove()
             give_back()
             self._tuning.release()
-            changed(replace(self.fine_tuning, running=False, **news))
+            changed(replace(self.fine_tuning, running=False, **ended))
         self._use("fine-tuned")
         return report
 

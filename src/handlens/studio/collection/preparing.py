@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from handlens.errors import ArtifactError, Cancelled, CollectionError, DownloadError, HandlensError
+from handlens.studio.collection.endings import ended_by
 from handlens.studio.collection.layers import wishes_for
 from handlens.studio.collection.models import Models
 from handlens.studio.memory import give_back
@@ -70,7 +71,7 @@ class Preparing(Models):
         if all(source.state == "failed" for source in self.sources):
             for source in self.sources:  # nothing to go on with: try again
                 source.state, source.message = "waiting", None
-        phase: dict[str, Any] = {"phase": "failed"}
+        ended: dict[str, Any]
         with only_one(self._cache):
             run = Preparation(self._register, self._looks, changed=changed, refuse=self._refuse, cancel=cancel)
             changed(run.progress)
@@ -87,20 +88,14 @@ class Preparing(Models):
                     if self._looks.prepared < len(self._register):
                         run.stream([], self._reached)
                 self._predict_the_rest(run)
-                phase = {
+                ended = {
                     "phase": "done",
                     "seconds_left": 0.0,
                     "done": len(self._register),
                     "total": len(self._register),
                 }
-            except Cancelled:
-                phase = {"phase": "cancelled"}
-                raise
-            except HandlensError as error:
-                phase = {"phase": "failed", "error": str(error)}
-                raise
-            except Exception as error:
-                phase = {"phase": "failed", "error": f"preparing stopped unexpectedly: {error}"}
+            except BaseException as error:
+                ended = ended_by(error, "preparing")
                 raise
             finally:
                 for source in self.sources:
@@ -110,7 +105,7 @@ class Preparing(Models):
                 give_back()
                 # Of all photos, whatever the phase at hand was counting.
                 counts = {"done": self._prepared_everywhere(), "total": len(self._register)}
-                changed(replace(run.progress, running=False, **(counts | phase)))
+                changed(replace(run.progress, running=False, **(counts | ended)))
                 self._tell("maps", version=self._maps_version, prepared=self.prepared)
 
     def start_preparing(self) -> None:
