@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Path, Request
 
+from handlens.studio.collection import Collection
 from handlens.studio.server.events import Feed
 from handlens.studio.server.scratch import Scratch
 from handlens.studio.server.shelf import Shelf
 from handlens.studio.server.uploads import Uploads
-
-if TYPE_CHECKING:
-    from handlens.studio.collection import Collection
-else:
-    Collection = Any  # importing the real one would import PyTorch before the first page is served
 
 CollectionId = Annotated[str, Path(max_length=100, description="the id of a collection")]
 

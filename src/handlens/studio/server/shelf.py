@@ -17,17 +17,15 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from handlens.errors import CollectionError
+from handlens.studio.collection import Collection
+from handlens.studio.collection.about import ABOUT
 from handlens.studio.server.schemas import CollectionSummary
 from handlens.studio.server.scratch import Scratch
 from handlens.studio.server.zips import reporting_full_disk
 
-if TYPE_CHECKING:
-    from handlens.studio.collection import Collection
-
-ABOUT = "collection.json"  # Collection's own; a folder without it is none
 RECORD = "studio.json"  # what the home screen says of a collection that is not open
 CLOSING = 4.0
 """Seconds to wait at the end for work that cannot be stopped midway; it is begun anew the next time."""
@@ -70,7 +68,7 @@ class Shelf:
         def make() -> Collection:
             if not self._exists(id):
                 raise _unknown(id)
-            return _library().open(self.folder / id)
+            return Collection.open(self.folder / id)
 
         return self._opened(id, make)
 
@@ -198,10 +196,10 @@ class Shelf:
     def _open_or_create(self, id: str, photos: Path, wanted: Wanted) -> Collection:
         folder = self.folder / id
         if self._exists(id):
-            collection = _library().open(folder)
+            collection = Collection.open(folder)
             _add(collection, wanted)
             return collection
-        collection = _library().create(
+        collection = Collection.create(
             folder,
             images=photos,
             backbone=list(wanted.backbones) or None,
@@ -304,12 +302,6 @@ class Shelf:
 
 def _unknown(id: str) -> NoSuchCollection:
     return NoSuchCollection(f"there is no collection “{id[:100]}”. Choose one on the home page.")
-
-
-def _library() -> type[Collection]:
-    from handlens.studio.collection import Collection
-
-    return Collection
 
 
 def _add(collection: Collection, wanted: Wanted) -> None:
