@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlens.errors import TableError
-from handlens.tabular.windows import backward_sum, days_since, days_until, forward_sum
+from handlens.tabular.windows import backward_mean, backward_sum, days_since, days_until, forward_sum
 
 NAN = math.nan
 SHOPS = pd.DataFrame(
@@ -54,6 +54,7 @@ def test_the_order_and_the_index_of_the_frame_do_not_matter() -> None:
         (days_until, {}),
         (backward_sum, {"rows": 2}),
         (forward_sum, {"rows": 2}),
+        (backward_mean, {"days": 2, "gap": 1}),
     ):
         call: Callable[..., pd.Series] = function
         found = call(mixed, "sale", **BY, **options)
@@ -79,8 +80,94 @@ def test_small_numbers_are_not_lost_behind_large_ones() -> None:
     assert backward_sum(df, "x", group="g", date="d", rows=2).tolist()[2:] == [1.5, 0.75]
 
 
+def test_means_by_hand() -> None:
+    found = {days: backward_mean(SHOPS, "sold", **BY, days=days).tolist() for days in (1, 2, 3, 7, 10**30)}
+    assert found == {
+        1: [1, 2, 3, 4, 5, 6],
+        2: [1, 2, 2.5, 4, 5, 5.5],
+        3: [1, 1.5, 2.5, 4, 5, 5.5],
+        7: [1, 1.5, 2, 3, 5, 5.5],
+        10**30: [1, 1.5, 2, 2.5, 5, 5.5],
+    }
+    gaps = {gap: backward_mean(SHOPS, "sold", **BY, days=4, gap=gap) for gap in (1, 5, 10**30)}
+    assert same(gaps[1], [NAN, 1, 1.5, NAN, NAN, 5])
+    assert same(gaps[5], [NAN, NAN, NAN, 2, NAN, NAN])  # from the 1st to the 4th
+    assert same(gaps[10**30], [NAN] * 6)
+    assert same(backward_mean(SHOPS, "sale", **BY, days=3), [0, 0.5, 0.5, 0, 0, 0.5])
+    assert (gaps[1].dtype, gaps[1].name) == ("float64", "sold")
+
+
+def test_missing_values_do_not_count_in_a_mean() -> None:
+    df = SHOPS.assign(sold=[1, NAN, 3, NAN, NAN, NAN])
+    assert same(backward_mean(df, "sold", **BY, days=3), [1, 1, 3, NAN, NAN, NAN])
+    assert same(backward_mean(df, "sold", **BY, days=30), [1, 1, 2, 2, NAN, NAN])
+    assert same(backward_mean(df.astype({"sold": "Int64"}), "sold", **BY, days=30), [1, 1, 2, 2, NAN, NAN])
+
+
+def test_rows_of_one_day_share_their_mean() -> None:
+    df = pd.DataFrame({"g": 1, "d": ["2015-01-01T20", "2015-01-02T01", "2015-01-01T08"], "x": [1, 6, 3]})
+    assert backward_mean(df, "x", group="g", date="d", days=1).tolist() == [2, 6, 2]
+    assert same(backward_mean(df, "x", group="g", date="d", days=1, gap=1), [NAN, 2, NAN])
+
+
+def test_means_are_exact_behind_large_numbers() -> None:
+    df = pd.DataFrame({"g": 1, "d": pd.date_range("2015-01-01", periods=4), "x": [1e17, 1.0, 0.5, 0.25]})
+    assert backward_mean(df, "x", group="g", date="d", days=2).tolist()[2:] == [0.75, 0.375]
+    assert backward_mean(df, "x", group="g", date="d", days=1, gap=1).tolist()[1:] == [1e17, 1, 0.5]
+
+
+def test_a_clock_that_goes_back_to_the_day_before() -> None:
+    days = pd.DatetimeIndex(["2010-11-07T02:30:30", "2010-11-07T03:00:00", "2010-11-07T04:30:00"], tz="UTC")
+    df = pd.DataFrame({"g": 1, "d": days.tz_convert("America/St_Johns"), "x": [1, 2, 4], "e": [1, 0, 0]})
+    assert df["d"].dt.day.tolist() == [7, 6, 7]
+    assert backward_mean(df, "x", group="g", date="d", days=1).tolist() == [2.5, 2, 2.5]
+    assert same(days_since(df, "e", group="g", date="d"), [0, NAN, 0])
+
+
+def test_several_columns_say_a_group_together() -> None:
+    df = pd.DataFrame({"shop": [1, 1, 2, 2, 1], "promo": list("abaaa"), "d": pd.date_range("2015-01-01", periods=5)})
+    df["x"] = [1, 2, 4, 8, 16]
+    for group in (["shop", "promo"], ("promo", "shop")):
+        by = {"group": group, "date": "d"}
+        assert backward_sum(df, "x", **by, rows=2).tolist() == [1, 2, 4, 12, 17]
+        assert forward_sum(df, "x", **by, rows=2).tolist() == [17, 2, 12, 8, 16]
+        assert same(days_since(df.assign(x=[1, 1, 0, 1, 0]), "x", **by), [0, 0, NAN, 0, 4])
+        assert same(days_until(df.assign(x=[0, 0, 0, 1, 1]), "x", **by), [4, NAN, 1, 0, 0])
+        assert backward_mean(df, "x", **by, days=9).tolist() == [1, 2, 4, 6, 8.5]
+    assert backward_sum(df, "x", group=["shop"], date="d", rows=9).tolist() == [1, 3, 4, 12, 19]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"days": 0}, "days must be a whole number, 1 or more; 0 arrived"),
+        ({"days": 1.5}, "days must be a whole number, 1 or more; 1.5 arrived"),
+        ({"days": True}, "days must be a whole number, 1 or more; True arrived"),
+        ({"days": 1, "gap": -1}, "gap must be a whole number, 0 or more; -1 arrived"),
+        ({"days": 1, "gap": "2"}, "gap must be a whole number, 0 or more; '2' arrived"),
+        ({"days": 1, "group": 0}, "group must be column names that are text; 0 arrived"),
+        ({"days": 1, "group": []}, "group must name a column at least"),
+        ({"days": 1, "group": ["shop", "shop"]}, r"named more than once: \['shop'\]"),
+        ({"days": 1, "group": ["shop", "town"]}, r"group must be columns.*missing: \['town'\]"),
+        ({"days": 1, "date": "Day"}, r"date must be columns.*missing: \['Day'\]"),
+        ({"days": 1, "column": "Sold"}, r"column must be columns.*missing: \['Sold'\]"),
+        ({"days": 1, "column": "shop"}, "'shop' must hold numbers"),
+    ],
+)
+def test_windows_that_are_none(options: Any, message: str) -> None:
+    with pytest.raises(TableError, match=message):
+        backward_mean(SHOPS, **{"column": "sold", **BY, **options})
+
+
+def test_a_group_of_several_columns_has_no_gaps() -> None:
+    df = SHOPS.assign(town=["x", None, "y", None, "x", "x"])
+    with pytest.raises(TableError, match="'town' must have no missing values; 2 are missing"):
+        backward_mean(df, "sold", group=["shop", "town"], date="day", days=3)
+
+
 def test_no_rows() -> None:
     empty = SHOPS.iloc[:0]
+    assert backward_mean(empty, "sold", **BY, days=3).tolist() == []
     assert days_since(empty, "sale", **BY).tolist() == []
     assert days_until(empty, "sale", **BY).tolist() == []
     assert backward_sum(empty, "sold", **BY, rows=3).tolist() == []
@@ -88,10 +175,16 @@ def test_no_rows() -> None:
 
 
 @pytest.mark.parametrize("function", [days_since, days_until, backward_sum, forward_sum])
+def test_gaps_are_named(function: Callable[..., pd.Series]) -> None:
+    options = {"rows": 2} if "sum" in function.__name__ else {}
+    with pytest.raises(TableError, match="'sale' must have no missing values; 2 are missing"):
+        function(SHOPS.assign(sale=[True, None, False, False, False, None]), "sale", **BY, **options)
+
+
+@pytest.mark.parametrize("function", [days_since, days_until, backward_sum, forward_sum, backward_mean])
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"sale": [True, None, False, False, False, None]}, "'sale' must have no missing values; 2 are missing"),
         ({"sale": list("yynnyn")}, "'sale' must hold numbers"),
         ({"sale": [1, math.inf, 0, 0, 0, 0]}, "'sale' must hold finite numbers"),
         ({"shop": ["a", None, "a", "a", "b", "b"]}, "'shop' must have no missing values; 1 are"),
@@ -100,7 +193,7 @@ def test_no_rows() -> None:
     ],
 )
 def test_what_cannot_be_used_is_named(function: Callable[..., pd.Series], changes: Any, message: str) -> None:
-    options = {"rows": 2} if "sum" in function.__name__ else {}
+    options = {backward_sum: {"rows": 2}, forward_sum: {"rows": 2}, backward_mean: {"days": 2}}.get(function, {})
     with pytest.raises(TableError, match=message):
         function(SHOPS.assign(**changes), "sale", **BY, **options)
 
@@ -112,7 +205,7 @@ def test_columns_and_windows_that_are_not_there() -> None:
         backward_sum(SHOPS, "promo", **BY, rows=2)
     with pytest.raises(TableError, match=r"group must be columns.*missing: \['store'\]"):
         days_until(SHOPS, "sale", group="store", date="day")
-    with pytest.raises(TableError, match="rows must be 1 or more, the row itself counts; 0 arrived"):
+    with pytest.raises(TableError, match="rows must be a whole number, 1 or more, the row itself counts; 0 arrived"):
         forward_sum(SHOPS, "sold", **BY, rows=0)
 
 
@@ -143,3 +236,34 @@ def test_against_plain_loops(rows: list[tuple[str, int, int]], window: int) -> N
         }
         for name, value in expected.items():
             assert found[name][k] == value or (math.isnan(value) and math.isnan(found[name][k]))
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from("ab"),
+            st.sampled_from([0, 1]),
+            st.integers(0, 12),
+            st.none() | st.integers(-9, 9) | st.just(2**40),
+        ),
+        max_size=30,
+    ),
+    st.integers(1, 9),
+    st.integers(0, 9),
+)
+def test_means_against_plain_loops(rows: list[tuple[str, int, int, int | None]], days: int, gap: int) -> None:
+    df = pd.DataFrame(rows, columns=["g", "h", "n", "x"]).astype({"n": int, "x": float})
+    df["d"] = pd.Timestamp("2015-01-01") + pd.to_timedelta(df["n"], unit="D")
+    for group in ("g", ["g", "h"]):
+        found = backward_mean(df, "x", group=group, date="d", days=days, gap=gap).tolist()
+        for k, (g, h, day, _) in enumerate(rows):
+            window = [
+                x
+                for of, h_of, when, x in rows
+                if x is not None
+                and of == g
+                and (h_of == h or group == "g")
+                and when in range(day - gap - days + 1, day - gap + 1)
+            ]
+            expected = sum(window) / len(window) if window else NAN
+            assert found[k] == expected or (math.isnan(expected) and math.isnan(found[k]))

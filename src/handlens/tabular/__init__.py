@@ -48,7 +48,7 @@ from handlens.tabular.dates import add_datepart
 from handlens.tabular.learner import TabularLearner, load_learner, tabular_learner
 from handlens.tabular.model import TabularModel
 from handlens.tabular.procs import Categorify, FillMissing, Normalize, TabularProc
-from handlens.tabular.windows import backward_sum, days_since, days_until, forward_sum
+from handlens.tabular.windows import backward_mean, backward_sum, days_since, days_until, forward_sum
 
 if TYPE_CHECKING:
     from matplotlib import pyplot as plt
@@ -78,6 +78,7 @@ __all__ = [
     "accuracy",
     "accuracy_multi",
     "add_datepart",
+    "backward_mean",
     "backward_sum",
     "days_since",
     "days_until",

@@ -1,10 +1,13 @@
-"""What was, or will be, around a row in time: days since and until an event, and sums over the rows beside it.
+"""What was, or will be, around a row in time: days since and until an event, sums and means over the rows beside it.
 
 Each function looks within one group (a shop, a patient, a machine) at a time, in the order of the dates, whatever the
-order of the frame. The result is a Series with the frame's own index, row for row.
+order of the frame. The group is said by one column, or by a list of columns together. The result is a Series with the
+frame's own index, row for row.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,12 +15,12 @@ from numpy.typing import NDArray
 
 from handlens.errors import TableError
 from handlens.tabular.dates import distinct_dates
-from handlens.tabular.frames import check_columns, numbers
+from handlens.tabular.frames import check_columns, check_names, numbers
 
 _DAY = "datetime64[D]"
 
 
-def days_since(df: pd.DataFrame, event: str, *, group: str, date: str) -> pd.Series:
+def days_since(df: pd.DataFrame, event: str, *, group: str | Sequence[str], date: str) -> pd.Series:
     """Calendar days since the last row of the same group with the event, 0 on its day; NaN before the first.
 
     Args:
@@ -39,7 +42,7 @@ def days_since(df: pd.DataFrame, event: str, *, group: str, date: str) -> pd.Ser
     return rows.series(since, event)
 
 
-def days_until(df: pd.DataFrame, event: str, *, group: str, date: str) -> pd.Series:
+def days_until(df: pd.DataFrame, event: str, *, group: str | Sequence[str], date: str) -> pd.Series:
     """Calendar days until the next row of the same group with the event, 0 on its day; NaN after the last.
 
     Arguments, result and errors are those of `days_since`.
@@ -53,7 +56,7 @@ def days_until(df: pd.DataFrame, event: str, *, group: str, date: str) -> pd.Ser
     return rows.series(until, event)
 
 
-def backward_sum(df: pd.DataFrame, column: str, *, group: str, date: str, rows: int) -> pd.Series:
+def backward_sum(df: pd.DataFrame, column: str, *, group: str | Sequence[str], date: str, rows: int) -> pd.Series:
     """The sum of a column over the row and those before it in its group, `rows` in all or as many as there are.
 
     Args:
@@ -71,7 +74,7 @@ def backward_sum(df: pd.DataFrame, column: str, *, group: str, date: str, rows: 
     return _sum_beside(df, column, group=group, date=date, rows=rows, step=-1)
 
 
-def forward_sum(df: pd.DataFrame, column: str, *, group: str, date: str, rows: int) -> pd.Series:
+def forward_sum(df: pd.DataFrame, column: str, *, group: str | Sequence[str], date: str, rows: int) -> pd.Series:
     """The sum of a column over the row and those after it in its group, `rows` in all or as many as there are.
 
     Arguments, result and errors are those of `backward_sum`.
@@ -79,9 +82,78 @@ def forward_sum(df: pd.DataFrame, column: str, *, group: str, date: str, rows: i
     return _sum_beside(df, column, group=group, date=date, rows=rows, step=1)
 
 
-def _sum_beside(df: pd.DataFrame, column: str, *, group: str, date: str, rows: int, step: int) -> pd.Series:
-    if rows < 1:
-        raise TableError(f"rows must be 1 or more, the row itself counts; {rows} arrived")
+def backward_mean(
+    df: pd.DataFrame, column: str, *, group: str | Sequence[str], date: str, days: int, gap: int = 0
+) -> pd.Series:
+    """The mean of a column over the rows of the group in the `days` calendar days that end `gap` days before the row's.
+
+    With a gap of 0 the window ends with the row's own day, and the row itself counts. With one of 48, nothing nearer
+    than 48 days is looked at: so the past of the target itself can be a column where one must forecast 48 days ahead.
+
+    Args:
+        df: the frame; it is not changed. Rows to predict may stand in it, with the column missing.
+        column: numbers or booleans; missing ones do not count.
+        group, date: the columns that say whose row it is and when.
+        days: how many days a window holds, 1 or more.
+        gap: how many days before the row's own the window ends, 0 or more.
+
+    Returns:
+        float64, named as the column; NaN where the window holds no value.
+
+    Raises:
+        TableError: a column is missing or holds what it must not, a group or date is missing, or `days` or `gap` is no
+            whole number of that size.
+    """
+    _check_whole(days, "days", least=1)
+    _check_whole(gap, "gap", least=0)
+    rows = _Rows(df, group=group, date=date)
+    check_columns(df, check_names([column], "column"), "column")
+    values = numbers(df[column], column)[rows.order]
+    there = ~np.isnan(values)
+    # Rows of one day share their window, so each is summed once.
+    starts, place = np.unique(rows.first_of_day, return_inverse=True)
+    low, high = _windows(rows, there, starts, days=days, gap=gap)
+    sums, counts = _sums(values[there], low, high), high - low
+    means = np.divide(sums, counts, out=np.full(len(starts), np.nan), where=counts > 0)
+    return rows.series(means[place], column)
+
+
+def _windows(
+    rows: _Rows, there: NDArray[np.bool_], starts: NDArray[np.intp], *, days: int, gap: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Where the window of each place in `starts` begins, and ends before, among the rows that are `there`."""
+    known, day = np.unique(rows.day, return_inverse=True)
+    span = int(known[-1] - known[0]) + 1 if len(known) else 1
+    last = rows.day[starts] - min(gap, span)
+    # A row's key is its group and then the place of its day among all days, counted from 1: the keys are in order.
+    base = len(known) + 1
+    keys = (rows.group * base + day + 1)[there]
+    low, high = (
+        np.searchsorted(keys, rows.group[starts] * base + np.searchsorted(known, before, "right"), "right")
+        for before in (last - min(days, span), last)
+    )
+    return low, high
+
+
+def _sums(values: NDArray[np.float64], low: NDArray[np.intp], high: NDArray[np.intp]) -> NDArray[np.float64]:
+    """The sum of values[low:high] for each pair; neither the lows nor the highs ever fall.
+
+    Each is summed by itself: the difference of two running sums would lose small numbers behind large ones.
+    """
+    sums = np.zeros(len(low))
+    full = np.flatnonzero(low < high)  # an empty window would be to reduceat one of one value
+    if len(full):
+        # Every second sum, from the end of a window to the start of the next, is of no use. The last window may end
+        # behind the last value, where reduceat asks for one.
+        bounds = np.column_stack([low[full], high[full]]).ravel()
+        sums[full] = np.add.reduceat(np.append(values, 0.0), bounds)[::2]
+    return sums
+
+
+def _sum_beside(
+    df: pd.DataFrame, column: str, *, group: str | Sequence[str], date: str, rows: int, step: int
+) -> pd.Series:
+    _check_whole(rows, "rows", least=1)
     sorted_rows = _Rows(df, group=group, date=date)
     values = _whole(df, column, "column")[sorted_rows.order]
     total = values.copy()
@@ -96,18 +168,17 @@ def _sum_beside(df: pd.DataFrame, column: str, *, group: str, date: str, rows: i
 class _Rows:
     """A frame's rows put in order of group and date, and where each one's group and day begin and end there."""
 
-    def __init__(self, df: pd.DataFrame, *, group: str, date: str) -> None:
-        check_columns(df, [group], "group")
-        check_columns(df, [date], "date")
-        groups, _ = pd.factorize(df[group])
+    def __init__(self, df: pd.DataFrame, *, group: str | Sequence[str], date: str) -> None:
+        names = [group] if isinstance(group, str) or not isinstance(group, Sequence) else list(group)
+        for columns, what in ((names, "group"), ([date], "date")):
+            check_columns(df, check_names(columns, what), what)
+        groups = _groups(df, names)
         places, dates = distinct_dates(df[date], date)
-        for name, found in ((group, groups), (date, places)):
-            if (found < 0).any():
-                raise _has_missing(name, int((found < 0).sum()))
+        _refuse_missing(places < 0, date)
         days = dates.tz_localize(None).to_numpy().astype(_DAY).astype(np.int64)[places]
-        # By the moment and not the day, so that the rows of one day stand in order too.
-        moments = dates.asi8[places]
-        self.order = np.lexsort((moments, groups))
+        # By the moment too, so that the rows of one day stand in order. Not by it alone: a clock that goes back just
+        # after midnight comes to a day twice.
+        self.order = np.lexsort((dates.asi8[places], days, groups))
         self._index = df.index
         self.group = groups[self.order]
         self.day = days[self.order]
@@ -122,6 +193,25 @@ class _Rows:
         return pd.Series(back, index=self._index, name=name)
 
 
+def _groups(df: pd.DataFrame, names: list[str]) -> NDArray[np.intp]:
+    """The number of each row's group, 0, 1, …: rows are of one group where all the columns are equal."""
+    if not names:
+        raise TableError("group must name a column at least; the list is empty: name those that say whose row it is")
+    groups = np.zeros(len(df), np.intp)
+    for name in names:
+        try:
+            found, uniques = pd.factorize(df[name])
+        except TypeError as error:  # lists and other things without a hash
+            raise TableError(
+                f"group column {name!r} must hold text, numbers, booleans or dates ({error}). "
+                f"Convert it: df[{name!r}] = df[{name!r}].astype(str)"
+            ) from error
+        _refuse_missing(found < 0, name)
+        # Numbered anew each time, so that the product stays small.
+        groups, _ = pd.factorize(groups * len(uniques) + found)
+    return groups
+
+
 def _runs(changes: NDArray[np.bool_], n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """For each of n rows, the first and the last of the run it is in; `changes` [n−1] is where a new one begins."""
     starts = np.flatnonzero(np.append(True, changes)) if n else np.empty(0, np.intp)
@@ -131,14 +221,21 @@ def _runs(changes: NDArray[np.bool_], n: int) -> tuple[NDArray[np.intp], NDArray
 
 def _whole(df: pd.DataFrame, name: str, what: str) -> NDArray[np.int64] | NDArray[np.float64]:
     """A column of numbers without gaps, integers and booleans as int64."""
-    check_columns(df, [name], what)
+    check_columns(df, check_names([name], what), what)
     values = numbers(df[name], name)
-    if np.isnan(values).any():
-        raise _has_missing(name, int(np.isnan(values).sum()))
+    _refuse_missing(np.isnan(values), name)
     return df[name].to_numpy(np.int64) if df[name].dtype.kind in "biu" else values
 
 
-def _has_missing(name: str, count: int) -> TableError:
-    return TableError(
-        f"column {name!r} must have no missing values; {count} are missing. Fill them, or drop those rows"
-    )
+def _check_whole(value: object, name: str, *, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        counts = ", the row itself counts" if name == "rows" else ""
+        raise TableError(f"{name} must be a whole number, {least} or more{counts}; {value!r} arrived")
+
+
+def _refuse_missing(missing: NDArray[np.bool_], name: str) -> None:
+    if missing.any():
+        raise TableError(
+            f"column {name!r} must have no missing values; {int(missing.sum())} are missing. "
+            "Fill them, or drop those rows"
+        )
