@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -187,6 +188,84 @@ def test_rows_that_cannot_be_predicted(
     assert code == 1
     assert message in " ".join(output.split())
     assert not (tmp_path / "p.csv").exists()
+
+
+@pytest.fixture(scope="module")
+def countries(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    """A model of columns whose CSV says less than they hold, and its rows."""
+    import pandas as pd
+
+    from handlens.tabular import Categorify, FillMissing, Normalize, TabularList, tabular_learner
+
+    table = pd.DataFrame(
+        {
+            "country": ["NA", "ZA", None, "BW"] * 6,
+            "zip": ["01234", "9", "0", "a"] * 6,
+            "open": [True, False, None] * 8,
+            "day": pd.date_range("2015-07-31", periods=24).to_list(),
+            "moment": pd.date_range("2015-07-31", periods=4, tz="Europe/Berlin").to_list() * 6,
+            "floor": [1, 2, 3, 4] * 6,
+            "size": [0.1, None, 1e-7, 3.0] * 6,
+            "grade": ["01", "1", "NA", "02"] * 6,
+        }
+    )
+    rows = TabularList.from_df(
+        table,
+        path=tmp_path_factory.mktemp("model"),
+        cat_names=["country", "zip", "open", "day", "moment", "floor"],
+        cont_names=["size"],
+        procs=[FillMissing, Categorify, Normalize],
+    )
+    data = rows.split_none().label_from_df(cols="grade").databunch(bs=4)
+    return tabular_learner(data, layers=[4], seed=0).export(), table
+
+
+@pytest.mark.parametrize("part", [slice(None), slice(2, 3), slice(0, 1)])
+@pytest.mark.parametrize("labelled", [True, False])
+def test_csv_and_parquet_give_the_same_predictions(
+    countries: tuple[Path, Any], tmp_path: Path, part: slice, labelled: bool
+) -> None:
+    model, table = countries
+    rows = table[part] if labelled else table[part].drop(columns="grade")
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    rows.to_parquet(tmp_path / "rows.parquet")
+    for name in ("rows.csv", "rows.parquet"):
+        given = str(tmp_path / name)
+        assert said("predict", str(model), given, "--out", given.replace(".", "-"), "--keep", "zip")[0] == 0
+    found = (tmp_path / "rows-csv").read_text()
+    assert found == (tmp_path / "rows-parquet").read_text()
+    assert found.count("\n") == len(rows) + 1
+
+
+def test_a_level_that_looks_like_no_value_counts(countries: tuple[Path, Any], tmp_path: Path) -> None:
+    import pandas as pd
+
+    from handlens.tabular import load_learner
+
+    model, table = countries
+    rows = table.drop(columns="grade").iloc[:1]
+    (tmp_path / "rows.csv").write_text(rows.assign(id="007").to_csv(index=False))
+    given = ("predict", str(model), str(tmp_path / "rows.csv"), "--out", str(tmp_path / "p.csv"), "--keep", "id")
+    assert said(*given)[0] == 0
+    found = pd.read_csv(tmp_path / "p.csv", dtype={"id": "str"})
+    probabilities = [name for name in found if name.startswith("probability")]
+    learn = load_learner(model)
+    assert found["id"].tolist() == ["007"]
+    as_text, as_missing = (
+        learn.predict_frame(frame)[probabilities].to_numpy()[0] for frame in (rows, rows.assign(country=None))
+    )
+    assert found[probabilities].to_numpy()[0] == pytest.approx(as_text, abs=1e-7)
+    assert abs(as_text - as_missing).max() > 1e-6  # the levels' first vectors are small
+
+
+def test_a_row_that_is_too_long_is_not_shifted(countries: tuple[Path, Any], tmp_path: Path) -> None:
+    model, table = countries
+    lines = table.drop(columns="grade").iloc[:2].to_csv(index=False).splitlines()
+    for wrong in (f"{lines[2]},", f"9,{lines[2]}", lines[2].rpartition(",")[0]):
+        (tmp_path / "rows.csv").write_text("\n".join([*lines[:2], wrong]))
+        code, output = said("predict", str(model), str(tmp_path / "rows.csv"), "--out", str(tmp_path / "p.csv"))
+        assert (code, "line 3 has" in " ".join(output.split())) == (1, True)
+        assert not (tmp_path / "p.csv").exists()
 
 
 def test_predict_with_what_is_no_model(tmp_path: Path) -> None:

@@ -1,15 +1,31 @@
-"""Tables from files."""
+"""Tables from files: what a CSV's columns hold, rows of another width, and files that are none."""
 
 from __future__ import annotations
 
 import gzip
+import math
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from handlens.core.table_files import read_table
 from handlens.errors import TableError
+from handlens.tabular.levels import Levels
+
+TEXT = pd.Index([], dtype="str")
+NUMBER = pd.Index([], dtype="float64")
+
+
+def read(folder: Path, content: str | bytes, **levels: pd.Index) -> pd.DataFrame:
+    file = folder / "rows.csv"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return read_table(file, levels=levels)
+
 
 ROWS = pd.DataFrame({"price": [1.5, 2.0], "colour": ["red", "blue"]})
 
@@ -26,24 +42,164 @@ def test_a_columns_type_does_not_depend_on_where_a_large_file_is_cut(tmp_path: P
     assert set(map(type, read_table(tmp_path / "rows.csv")["x"])) == {str}
 
 
-@pytest.mark.parametrize("name", ["rows.csv", "rows.csv.gz", "rows.parquet"])
-@pytest.mark.parametrize("data", [b"", b"\xff\xfe\xfd\0,\n1,2,3\n"])
-def test_files_that_cannot_be_read(tmp_path: Path, name: str, data: bytes) -> None:
-    (tmp_path / name).write_bytes(data)
-    with pytest.raises(TableError, match=rf"{name} cannot be read as a table"):
+def test_without_levels_what_a_column_holds_is_guessed(tmp_path: Path) -> None:
+    table = read(tmp_path, "a,b,c,,d\n01,NA,x,,True\n2,,y,,False\n")
+    assert table.columns.tolist() == ["a", "b", "c", "Unnamed: 3", "d"]
+    assert table["a"].tolist() == [1, 2]
+    assert table["b"].isna().tolist() == [True, True]
+    assert table["c"].tolist() == ["x", "y"]
+    assert table["d"].tolist() == [True, False]
+
+
+def test_text_stays_text(tmp_path: Path) -> None:
+    table = read(tmp_path, 'a,b\n01234,NA\n"0",\n,null\n', a=TEXT, b=TEXT, other=TEXT)
+    assert table["a"].tolist()[:2] == ["01234", "0"]
+    assert table["b"].tolist()[::2] == ["NA", "null"]
+    assert table.isna().to_numpy().tolist() == [[False, False], [False, True], [True, False]]
+
+
+def test_numbers_and_booleans(tmp_path: Path) -> None:
+    assert read(tmp_path, "b\nfalse\n1\n", b=pd.Index([True]))["b"].tolist() == [False, True]
+    table = read(tmp_path, "a,b,c\n1,True,0.1\nNA,,1e3\n", a=pd.Index([1, 2]), b=pd.Index([True, False]), c=NUMBER)
+    assert table["a"].tolist()[0] == 1
+    assert math.isnan(table["a"].tolist()[1])
+    assert table["b"].tolist()[0] is True
+    assert table["c"].tolist() == [0.1, 1000.0]
+    assert read(tmp_path, "c\nNA\n", c=NUMBER)["c"].isna().tolist() == [True]
+
+
+def test_timestamps(tmp_path: Path) -> None:
+    plain, zoned = (pd.date_range("2015-07-31", periods=1, tz=tz) for tz in (None, "Europe/Berlin"))
+    table = read(tmp_path, "a,b\n2015-07-31,2015-07-31 00:00:00+02:00\n,2015-07-30T22:00Z\n", a=plain, b=zoned)
+    assert table["a"].tolist()[0] == plain[0]
+    assert pd.isna(table["a"].tolist()[1])
+    assert table["b"].tolist() == [zoned[0], zoned[0]]
+
+
+def test_columns_of_several_kinds(tmp_path: Path) -> None:
+    levels = pd.Index(["0", 1, 2.5, True, pd.Timestamp("2015-07-31")], dtype=object)
+    found = read(tmp_path, "a\n0\n1\n1.0\n2.5\n2015-07-31 00:00:00\n7\nx\n", a=levels)["a"].tolist()
+    assert found == ["0", 1, 1, 2.5, pd.Timestamp("2015-07-31"), "7", "x"]
+    assert isinstance(found[0], str)
+    huge = pd.Index([2**64, 5], dtype=object)
+    assert read(tmp_path, f"a\n{2**64}\n7\n", a=huge)["a"].tolist() == [2**64, 7]
+
+
+@pytest.mark.parametrize(
+    ("content", "levels", "message"),
+    [
+        ("a\n1\n\n1 m\n", NUMBER, r"column 'a' of .*rows\.csv must hold numbers; line 4 holds '1 m'\. Correct it"),
+        ("a\nTrue\n1\n", NUMBER, "must hold numbers; line 2 holds 'True'"),
+        ("a\nTrue\nyes\n", pd.Index([True, False]), "must hold True or False; line 3 holds 'yes'"),
+        (
+            "a\n31.07.2015\n",
+            pd.date_range("2015", periods=1),
+            "must hold timestamps such as .* line 2 holds '31.07.2015'",
+        ),
+        ("a\nnow\n", pd.date_range("2015", periods=1), "line 2 holds 'now'"),
+        ("a\n2015-07-31T00Z\n", pd.date_range("2015", periods=1), "without a time zone; line 2 holds"),
+        ("a\n2015-07-31\n", pd.date_range("2015", periods=1, tz="UTC"), "timestamps with a time zone.*line 2 holds"),
+    ],
+)
+def test_values_of_another_kind_are_named(tmp_path: Path, content: str, levels: pd.Index, message: str) -> None:
+    with pytest.raises(TableError, match=message):
+        read(tmp_path, content, a=levels)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("k,x,z\n9,1,2,3\n", "must have 3 fields.*line 2 has 4. Correct that line"),
+        ("k,x,z\n9,1,2,\n", "line 2 has 4"),
+        ("k,x,z\n1,1,1\n9,1\n", "line 3 has 2"),
+        ("k,x,z\r\n1,1,1\r\n\r\n9\r\n", "line 4 has 1"),
+        ('k,x,z\n"a\nb",1,1\n"a,b",1\n', "line 4 has 2"),
+        ("k,x\n1,1\n  \n", "line 3 has 1"),
+        ("k\na\n  \nb\n", "has 3 rows, but only 2 can be told from blank lines"),
+        ("k,x,k\n1,2,3\n", r"must have distinct names; there more than once: \['k'\]"),
+        ("", "must begin with a line of column names; it is empty"),
+        ("\n\n", "must begin with a line of column names; it is empty"),
+        ('k,x\n1,"2\n', "cannot be read as a table"),
+        (b"k,x\n1,\xff\n", "must be UTF-8 text; the byte 0xff, which is none, arrived"),
+        ("k\n1\n".encode("utf-16"), "must be UTF-8 text"),
+        (b"k,x\n1,1\n1,\x00\n", "a NUL byte arrived in line 3"),
+    ],
+)
+def test_what_is_no_csv_is_named(tmp_path: Path, content: str | bytes, message: str) -> None:
+    with pytest.raises(TableError, match=message):
+        read(tmp_path, content)
+
+
+def test_quotes_blank_lines_and_a_mark_at_the_start(tmp_path: Path) -> None:
+    content = '\ufeffa,"b, c"\n\n"1, 2","line\nand ""line"""\r\n\n5" pipe,\n'
+    table = read(tmp_path, content)
+    assert table.columns.tolist() == ["a", "b, c"]
+    assert table["a"].tolist() == ["1, 2", '5" pipe']
+    assert table["b, c"].tolist()[0] == 'line\nand "line"'
+    long = "x" * 200_000
+    assert read(tmp_path, f'a\n"{long}"\n')["a"].tolist() == [long]
+    assert read(tmp_path, "a,b\n").columns.tolist() == ["a", "b"]
+
+
+def _parquet(folder: Path) -> bytes:
+    pd.DataFrame({"a": range(1000)}).to_parquet(folder / "whole.parquet")
+    return (folder / "whole.parquet").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["rows.csv.gz", "rows.CSV.GZ", "rows.parquet"])
+@pytest.mark.parametrize("damage", ["cut", "other bytes", "empty", "another file"])
+def test_damaged_files_are_errors(tmp_path: Path, name: str, damage: str) -> None:
+    lines = "".join(f"{i}\n" for i in range(1000))
+    whole = _parquet(tmp_path) if name.endswith("parquet") else gzip.compress(f"a\n{lines}".encode())
+    middle = len(whole) // 2
+    content = {
+        "cut": whole[:middle],
+        "other bytes": whole[:middle] + b"\xff" * 50 + whole[middle + 50 :],
+        "empty": b"",
+        "another file": b"a,b\n1,2\n",
+    }[damage]
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(TableError, match=r"cannot be read as a table"):
         read_table(tmp_path / name)
 
 
-def test_a_damaged_archive(tmp_path: Path) -> None:
-    whole = gzip.compress("\n".join(map(str, range(2000))).encode())
-    for damaged in (whole[:-100], whole[:30] + b"\xff" * 30 + whole[60:]):
-        (tmp_path / "rows.csv.gz").write_bytes(damaged)
-        with pytest.raises(TableError, match=r"rows\.csv\.gz cannot be read as a table"):
-            read_table(tmp_path / "rows.csv.gz")
-
-
-def test_no_file_and_no_table(tmp_path: Path) -> None:
+def test_files_that_are_not_there_or_of_another_kind(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="there is no file"):
-        read_table(tmp_path / "none.csv")
+        read_table(tmp_path / "rows.csv")
     with pytest.raises(TableError, match=r"must be a \.csv, \.csv\.gz or \.parquet file; rows\.xlsx arrived"):
         read_table(tmp_path / "rows.xlsx")
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(TableError, match="cannot be read as a table"):
+        read_table(tmp_path / "folder.csv")
+
+
+texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1).filter(str.strip)
+moments = st.datetimes(pd.Timestamp("1700-01-01"), pd.Timestamp("2250-01-01"))
+kinds = {
+    "text": texts | st.sampled_from(["NA", "null", "01234", "0", "True", "1.50", "2015-07-31", 'a"b', "a,b"]),
+    "whole numbers": st.integers(-(2**53), 2**53),
+    "numbers": st.floats(-1e30, 1e30),
+    "booleans": st.booleans(),
+    "timestamps": moments.map(pd.Timestamp),
+    "timestamps with a time zone": moments.map(lambda moment: pd.Timestamp(moment, tz="UTC")),
+    "text and numbers": st.sampled_from(["a", "b", 5, 2.5, "0", True]),
+}
+
+
+@pytest.mark.parametrize("kind", kinds)
+@given(data=st.data())
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_csv_and_parquet_give_the_same_codes(kind: str, tmp_path: Path, data: Any) -> None:
+    column = pd.Series(data.draw(st.lists(kinds[kind], min_size=1, max_size=8)))
+    mixed = kind == "text and numbers"  # of these, a kind never seen is an error, and Parquet holds none
+    levels = Levels.of(column[: 8 if mixed else data.draw(st.integers(1, 8))], "c")
+    kept = data.draw(st.lists(st.booleans(), min_size=len(column), max_size=len(column)))
+    for values in (column, column.where(np.array(kept))):
+        table = pd.DataFrame({"c": values, "other": 0})
+        table.to_csv(tmp_path / "rows.csv", index=False)
+        found = [read_table(tmp_path / "rows.csv", levels={"c": levels.index})]
+        if not mixed:
+            table.to_parquet(tmp_path / "rows.parquet")
+            found.append(read_table(tmp_path / "rows.parquet"))
+        for rows in found:
+            assert levels.codes(rows["c"]).tolist() == levels.codes(table["c"]).tolist()

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from handlens.cli.app import app, fail
 from handlens.errors import ArtifactError, DataError, HandlensError, TableError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from handlens.tabular.learner import TabularLearner
 
 
 @app.command()
@@ -103,9 +108,12 @@ def _rows(model: Path, rows: Path, out: Path, keep: list[str]) -> None:
     from handlens.tabular.frames import check_columns
     from handlens.tabular.learner import load_learner
 
-    given = read_table(rows)
+    learn = load_learner(model)
+    # What is only kept is read as text, so that a key such as 007 stays one.
+    levels = {name: pd.Index([], dtype="str") for name in keep} | _levels(learn)
+    given = read_table(rows, levels=levels)
     check_columns(given, keep, "--keep")
-    table = load_learner(model).predict_frame(given)
+    table = learn.predict_frame(given)
     both = [name for name in keep if name in table.columns]
     if both:
         raise TableError(f"--keep must name other columns than the predictions; {both} are predicted: leave them out")
@@ -113,3 +121,17 @@ def _rows(model: Path, rows: Path, out: Path, keep: list[str]) -> None:
     with whole_file(out) as partial:
         table.to_csv(partial, index=False)
     typer.echo(f"{len(table):,} rows predicted: {out}", err=True)
+
+
+def _levels(learn: TabularLearner) -> dict[str, pd.Index]:
+    """What the columns that the model looks at hold: its levels, numbers, and its classes as labels."""
+    import pandas as pd
+
+    from handlens.core.labels import CategoryList
+
+    encoder, y = learn.data.encoder, learn.data.y
+    levels: dict[str, pd.Index] = {name: pd.Index([], dtype="float64") for name in encoder.inputs}
+    levels |= {name: held.index for name, held in encoder.levels.items() if name in levels}
+    if isinstance(y, CategoryList):
+        levels.setdefault(y.names[0], pd.Index(y.classes or []))
+    return levels
