@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +13,13 @@ from starlette.testclient import TestClient
 
 from handlens.errors import ArtifactError
 from handlens.serving.app import MOST_ROWS, create_app
+from handlens.serving.guard import BODY_LIMIT
 from handlens.tabular.data import TabularList
 from handlens.tabular.learner import TabularLearner, load_learner, tabular_learner
 from handlens.tabular.procs import Categorify, FillMissing, Normalize
 
 ADDRESS = "http://127.0.0.1:8600"
+JSON = {"content-type": "application/json"}
 
 
 @pytest.fixture(scope="module")
@@ -103,22 +107,95 @@ def test_levels_never_seen_and_values_that_are_missing(
 @pytest.mark.parametrize(
     ("change", "status", "message"),
     [
-        ({"age": "old"}, 422, "age.*number"),
-        ({"age": "inf"}, 400, "age"),
-        ({"floor": "ground"}, 422, "floor.*integer"),
-        ({"owner": "perhaps"}, 422, "owner.*bool"),
-        ({"hired": "soon"}, 422, "hired.*date"),
+        ({"age": "old"}, 422, "age.*number, and no text or boolean"),
+        ({"age": "40"}, 422, "age.*number, and no text or boolean"),
+        ({"age": True}, 422, "age.*number, and no text or boolean"),
+        ({"age": 1e39}, 400, "age"),
+        ({"floor": "1"}, 422, "floor.*number, and no text or boolean"),
+        ({"floor": False}, 422, "floor.*number, and no text or boolean"),
+        ({"floor": 1.5}, 422, "floor.*integer"),
+        ({"owner": "true"}, 422, "owner.*boolean.*and no text"),
+        ({"hired": "soon"}, 422, "hired.*date in ISO 8601"),
+        ({"hired": 1577836800}, 422, "hired.*date in ISO 8601"),
+        ({"hired": "2020-13-01"}, 422, "hired.*date"),
         ({"kind-of work": 3}, 422, "kind-of work.*string"),
     ],
 )
 def test_values_of_another_type(
     client: TestClient, table: pd.DataFrame, change: dict[str, object], status: int, message: str
 ) -> None:
-    import re
-
     answer = client.post("/api/predict", json={"rows": [rows_of(table.head(1))[0] | change]})
     assert answer.status_code == status
     assert re.search(message, answer.json()["error"])
+
+
+def test_half_a_character_is_refused(client: TestClient, table: pd.DataFrame) -> None:
+    row = json.dumps({"rows": [rows_of(table.head(1))[0] | {"kind-of work": "\ud800"}]})
+    assert "\\ud800" in row
+    answer = client.post("/api/predict", content=row, headers=JSON)
+    assert answer.status_code == 422
+    assert "rows.0.kind-of work: Input should be Unicode text" in answer.json()["error"]
+
+
+def test_equal_numbers_are_one_value_and_null_is_missing(client: TestClient, table: pd.DataFrame) -> None:
+    row = rows_of(table.head(1))[0]
+    asked = [row | {"floor": floor, "owner": owner} for floor, owner in ((1, True), (1.0, 1))]
+    one, other = client.post("/api/predict", json={"rows": asked}).json()["predictions"]
+    assert one == other
+    nothing = client.post("/api/predict", json={"rows": [dict.fromkeys(row) | {"age": 40}]})
+    assert nothing.status_code == 200
+
+
+def test_classes_are_served_as_what_they_are(table: pd.DataFrame, tmp_path: Path) -> None:
+    for classes, kind in (([3, 5], int), ([True, False], bool), (["a", "b"], str)):
+        rows = TabularList.from_df(
+            table.assign(pay=classes * 40), path=tmp_path, cont_names=["age"], procs=[FillMissing, Normalize]
+        )
+        model = tabular_learner(rows.split_none().label_from_df(cols="pay").databunch(bs=16), layers=[4], seed=0)
+        client = TestClient(create_app(model.export(), hosts=["127.0.0.1:8600"]), base_url=ADDRESS)
+        [found] = client.post("/api/predict", json={"rows": [{"age": 40}]}).json()["predictions"]
+        assert type(found["pay"]) is kind
+        assert found["pay"] in classes
+        assert type(found[f"probability of {classes[0]}"]) is float
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "message"),
+    [
+        (b'{"rows": [}', 422, "must be JSON; it is not from line 1, column 11 on: Expecting value."),
+        (b'{"rows":\n [{"age": 1,}]}', 422, "from line 2, column 13 on: Expecting property name"),
+        ('{"rows": "é'.encode(), 422, "from line 1, column 10 on: Unterminated string"),
+        (b'{"rows": "\xff"}', 400, "must be JSON in UTF-8: .* byte 0xff in position 10"),
+        (b"[" * 200_000, 400, "must be JSON in UTF-8: .*recursion"),
+        (b" " * (BODY_LIMIT + 1), 413, "must be at most 4 MB"),
+        (b"", 422, "body"),
+    ],
+    ids=["brackets", "comma", "quote", "bytes", "depth", "size", "nothing"],
+)
+def test_bodies_that_are_no_json(client: TestClient, body: bytes, status: int, message: str) -> None:
+    answer = client.post("/api/predict", content=body, headers=JSON)
+    assert answer.status_code == status
+    assert re.search(message, answer.json()["error"])
+
+
+def test_a_body_that_grows_too_large_on_the_way(client: TestClient) -> None:
+    parts = iter([b" " * BODY_LIMIT, b"  "])
+    answer = client.post("/api/predict", content=parts, headers=JSON)  # no Content-Length
+    assert (answer.status_code, answer.json()["error"]) == (413, "A request's body must be at most 4 MB.")
+
+
+@pytest.mark.parametrize(("headers", "arrived"), [({}, "none"), ({"content-type": "text/plain"}, "text/plain")])
+def test_a_body_must_be_said_to_be_json(
+    client: TestClient, table: pd.DataFrame, headers: dict[str, str], arrived: str
+) -> None:
+    body = json.dumps({"rows": rows_of(table.head(1))})
+    answer = client.post("/api/predict", content=body, headers=headers)
+    assert answer.status_code == 422
+    assert answer.json()["error"] == (
+        "The request's body must be JSON and its header must say so, Content-Type: application/json; "
+        f"{arrived} arrived."
+    )
+    assert client.post("/api/predict", content=body, headers={"content-type": "application/a.b+json"}).is_success
 
 
 def test_a_column_that_is_not_there(client: TestClient, table: pd.DataFrame) -> None:

@@ -1,16 +1,18 @@
 """The server of one saved model: rows in, predictions out, each input checked, and a page that says how."""
 
+import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse, Response
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, BeforeValidator, Field, create_model
+from pydantic_core import PydanticCustomError
 
 from handlens import __version__
 from handlens.serving.api_page import add_api_page
@@ -93,9 +95,9 @@ def create_app(model: Path | str, *, token: str | None = None, hosts: Iterable[s
         """A prediction for each row; columns that the model does not use are ignored."""
         given = [row.model_dump(by_alias=True) for row in rows.rows]  # type: ignore[attr-defined]
         found = learn.predict_frame(pd.DataFrame(given))
-        return Predictions(
-            predictions=[dict(zip(found.columns, row, strict=True)) for row in found.to_numpy().tolist()]
-        )
+        # As objects, or a whole number beside probabilities would become a float.
+        values = found.astype(object).to_numpy().tolist()
+        return Predictions(predictions=[dict(zip(found.columns, row, strict=True)) for row in values])
 
     @app.get("/", include_in_schema=False)
     def home() -> Response:
@@ -139,10 +141,41 @@ def _asked(learn: TabularLearner) -> type[BaseModel]:
 
 def _type(name: str, encoder: Encoder) -> Any:
     if name not in encoder.levels:
-        return float | None
-    kinds = {"b": bool, "i": int, "u": int, "f": float, "M": datetime}
+        return _Float | None
+    kinds = {"b": _Bool, "i": _Int, "u": _Int, "f": _Float, "M": _Moment}
     dtype = encoder.levels[name].index.dtype
-    return (str if dtype == "str" else kinds.get(dtype.kind, Value)) | None
+    return (_Text if dtype == "str" else kinds.get(dtype.kind, _Any)) | None
+
+
+def _refuse(odd: Callable[[Any], bool], required: str) -> BeforeValidator:
+    """Refuse what pydantic would convert and the learner would not, or cannot take."""
+
+    def check(value: Any) -> Any:
+        if odd(value):
+            raise PydanticCustomError("kind", "Input should be " + required)
+        return value
+
+    return BeforeValidator(check)
+
+
+def _is_broken(value: Any) -> bool:
+    """Whether it is text with half of a character, which JSON can write as \\ud800 and UTF-8 cannot."""
+    return isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value)
+
+
+_number = _refuse(lambda value: isinstance(value, (str, bool)), "a number, and no text or boolean")
+_whole = _refuse(_is_broken, "Unicode text; half of a character, a lone surrogate, arrived")
+_date = _refuse(
+    # pydantic would take a number for seconds since 1970.
+    lambda value: not (isinstance(value, str) and re.match(r"\d{4}-", value)),
+    'a date in ISO 8601, such as "2015-07-31" or "2015-07-31T12:00:00"',
+)
+_Float = Annotated[float, _number]
+_Int = Annotated[int, _number]
+_Bool = Annotated[bool, _refuse(lambda value: isinstance(value, str), "a boolean, true or false, and no text")]
+_Text = Annotated[str, _whole]
+_Moment = Annotated[datetime, _date]
+_Any = Annotated[Value, _whole]
 
 
 def serve(model: Path | str, *, host: str = "127.0.0.1", port: int | None = None) -> None:

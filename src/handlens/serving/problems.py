@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import re
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -35,11 +36,22 @@ def explain_errors(app: FastAPI, *own: tuple[type[HandlensError], int]) -> None:
 
     @app.exception_handler(HTTPException)
     async def refused(_: Request, error: HTTPException) -> JSONResponse:
+        if isinstance(error.__cause__, (ValueError, RecursionError)):  # FastAPI could not even look for the JSON
+            return _answer(error.status_code, f"The request's body must be JSON in UTF-8: {error.__cause__}.")
         return _answer(error.status_code, _sentence(str(error.detail)))
 
     @app.exception_handler(RequestValidationError)
-    async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
+    async def malformed(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
+        if first["type"] == "json_invalid":
+            return _answer(422, _no_json(str(error.body), first["loc"][-1], first["ctx"]["error"]))
+        kind = request.headers.get("content-type", "none")
+        if first["loc"] == ("body",) and not re.match(r"application/([^;]+\+)?json\b|multipart/", kind):
+            return _answer(
+                422,
+                "The request's body must be JSON and its header must say so, Content-Type: application/json; "
+                f"{kind[:100]} arrived.",
+            )
         where = ".".join(str(part) for part in first["loc"] if part != "body")
         return _answer(422, f"The request does not fit: {where or 'its body'}: {first['msg']}.")
 
@@ -57,6 +69,12 @@ def explain_errors(app: FastAPI, *own: tuple[type[HandlensError], int]) -> None:
     @app.exception_handler(Exception)
     async def unexpected(_: Request, error: Exception) -> JSONResponse:
         return _answer(500, f"Something went wrong here ({type(error).__name__}). See the terminal for more.")
+
+
+def _no_json(body: str, position: int, reason: str) -> str:
+    before = body[:position]
+    line, column = before.count("\n") + 1, position - before.rfind("\n")
+    return f"The request's body must be JSON; it is not from line {line}, column {column} on: {reason}."
 
 
 def _sentence(text: str) -> str:
