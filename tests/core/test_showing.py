@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import sys
 import types
@@ -33,6 +34,9 @@ def test_doc_of_a_class(capsys: pytest.CaptureFixture[str]) -> None:
         (math, "module math"),
         (len, "builtins.len(obj, /)"),
         (3, "builtins.int"),
+        (str.join, "builtins.str.join(self, iterable, /)\n\nConcatenate any number of strings."),
+        (torch.Tensor.add, "TensorBase.add(…)"),
+        (str.maketrans, "str.maketrans"),
         (lambda x: x, "<lambda>(x)\n\nThere is no documentation"),
     ],
 )
@@ -59,7 +63,9 @@ def test_the_bar_of_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     assert capsys.readouterr().out.split() == ["\x1b[2Kepoch", "train_loss", "time", "1", "0.250000", "00:00"]
 
 
-def test_the_table_of_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def notebook(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What a notebook, which this pretends to run in, shows as HTML."""
     shown: list[str] = []
 
     class Handle:
@@ -72,13 +78,18 @@ def test_the_table_of_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
 
     class ZMQInteractiveShell: ...
 
-    notebook = types.ModuleType("IPython")
-    notebook.get_ipython = ZMQInteractiveShell  # type: ignore[attr-defined]
+    ipython = types.ModuleType("IPython")
+    ipython.get_ipython = ZMQInteractiveShell  # type: ignore[attr-defined]
     output = types.ModuleType("IPython.display")
     output.HTML, output.display = str, show  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "IPython", notebook)
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
     monkeypatch.setitem(sys.modules, "IPython.display", output)
     assert display.in_notebook()
+    return shown
+
+
+def test_the_table_of_a_notebook(notebook: list[str]) -> None:
+    shown = notebook
     table = ProgressTable(["train_loss", "a<b"], 1)
     table.start_epoch()
     table.batch(0, 1, 2, 0.5)
@@ -88,6 +99,14 @@ def test_the_table_of_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "<th>a&lt;b</th>" in shown[1]
     assert "<td>1.000000</td><td>nan</td>" in shown[1]
     assert "Total time" in shown[2]
+
+
+def test_doc_says_the_same_in_a_notebook(notebook: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    doc(str.join)
+    assert capsys.readouterr().out == (
+        f"builtins.str.join(self, iterable, /)\n\n{inspect.getdoc(str.join)}\n\nRead on: help(str.join)\n"
+    )
+    assert notebook == []  # plain text, as in a terminal
 
 
 def test_the_device_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ import torch
 from handlens.errors import ArtifactError, DataError, TableError
 from handlens.tabular import (
     Categorify,
+    CategoryList,
     FillMissing,
     FloatList,
+    MultiCategoryList,
     Normalize,
     TabularDataBunch,
     TabularList,
@@ -82,6 +85,42 @@ def test_rows_are_shown_with_their_levels(capsys: pytest.CaptureFixture[str]) ->
     assert lines[0].split() == ["shop", "open", "near_na", "near", "sales"]
     assert len(lines) == 3
     assert repr(data) == "TabularDataBunch: train 8, valid 4 items, FloatList of sales, on cpu"
+
+
+@pytest.mark.parametrize("kind", ["terminal", "notebook"])
+@pytest.mark.parametrize(
+    ("targets", "options", "head", "labels"),
+    [
+        ("grade", {}, "grade", ["hi", "lo"]),
+        ("count", {"label_cls": CategoryList}, "count", ["7", "5"]),
+        (["sales", "near"], {"label_cls": FloatList}, "label", ["[1.0, 0.5]", "[2.0, 2.5]"]),
+        (["new", "late"], {}, "label", ["['new']", "[]"]),
+        ("tags", {"label_cls": MultiCategoryList, "label_delim": " "}, "tags", ["['a', 'b']", "['b']"]),
+    ],
+)
+def test_labels_are_shown_as_they_read(
+    kind: str,
+    targets: Any,
+    options: dict[str, Any],
+    head: str,
+    labels: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    df = pd.DataFrame({"shop": ["a", "b"], "grade": ["hi", "lo"], "count": [7, 5], "sales": [1.0, 2.0]})
+    df = df.assign(near=[0.5, 2.5], new=[True, False], late=False, tags=["a b", "b"])
+    items = TabularList.from_df(df, cat_names=["shop"], procs=[Categorify])
+    data = items.split_none().label_from_df(targets, **options).databunch(bs=2)
+    if kind == "notebook":
+        monkeypatch.setattr("handlens.core.display.in_notebook", lambda: True)
+        monkeypatch.setattr("handlens.core.display.show_html", print)
+    data.show_batch()
+    shown = capsys.readouterr().out
+    if kind == "notebook":
+        cells = re.findall("<t[hd]>(.*?)</t[hd]>", shown)
+    else:
+        cells = [part for line in shown.splitlines() for part in line.split(maxsplit=1)]
+    assert cells == ["shop", head, "a", labels[0], "b", labels[1]]
 
 
 def test_one_row_in_all_its_forms() -> None:

@@ -20,7 +20,9 @@ def doc(x: Any) -> None:
 def _heading(subject: Any) -> str:
     if inspect.ismodule(subject):
         return f"module {subject.__name__}"
-    name = f"{subject.__module__}.{subject.__qualname__}" if subject.__module__ else subject.__qualname__
+    # A built-in method has no module of its own, but its class does.
+    module = getattr(subject, "__module__", None) or getattr(getattr(subject, "__objclass__", None), "__module__", None)
+    name = f"{module}.{subject.__qualname__}" if module else subject.__qualname__
     try:
         parameters = inspect.signature(subject).parameters.values()
     except (TypeError, ValueError):  # some built-in functions have none

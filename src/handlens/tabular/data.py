@@ -159,7 +159,8 @@ class TabularDataBunch(DataBunch):
         shown = []
         for i in range(min(rows, len(self.train_ds))):
             row, label = self.train_ds[i]
-            shown.append(row.values() | {"label" if len(self.y.names) > 1 else self.y.names[0]: label})
+            # Text and not the label itself: pandas would show a class as a pair of name and code.
+            shown.append(row.values() | {"label" if len(self.y.names) > 1 else self.y.names[0]: str(label)})
         table = pd.DataFrame(shown)
         if in_notebook():
             show_html(table.to_html(index=False))
