@@ -130,6 +130,12 @@ def test_with_a_time_zone_the_calendar_is_local_and_elapsed_is_not() -> None:
     assert found == [(31, 0, 1438300800 - 7200), (30, 18, 1438300800 - 7200)]
 
 
+def test_the_advice_for_periods_helps() -> None:
+    df = pd.DataFrame({"Date": pd.period_range("2015-07-31", periods=1, freq="D")})
+    df["Date"] = df["Date"].dt.to_timestamp()
+    assert parts(add_datepart(df, "Date")) == FRIDAY
+
+
 @pytest.mark.parametrize("index", [[7, 7, 7], [2, 0, 1], ["b", "a", "b"]])
 def test_the_index_does_not_matter(index: list[Any]) -> None:
     df = pd.DataFrame({"Date": ["2015-07-31", "2013-12-31", "2015-07-31"]}, index=index)
@@ -154,7 +160,14 @@ def test_no_rows_and_no_dates() -> None:
         (["now"], "'now'"),
         ([""], "such as ''"),
         ([1438300800], "int values such as '1438300800'.*unit='s'"),
-        ([1.5], "float values"),
+        ([1.5], "float values.*unit='s'"),
+        (
+            [pd.Period("2015-07", "M")],
+            r"Period values such as '2015-07': take the day.*\['Date'\]\.dt\.to_timestamp\(\)$",
+        ),
+        ([pd.Timedelta("1D")], "Timedelta values such as '1 days 00:00:00': make a column of dates"),
+        ([None, ([1],)], r"tuple values such as '\(\[1\],\)'"),
+        (["2015-07-31", ["2015-07-31"]], r"list values such as \"\['2015-07-31'\]\": make a column of dates"),
         (["2015-07-31", 5], "int values"),
         (["2015-07-31T00:00Z", "2015-07-31T00:00+01:00"], "one time zone.*utc=True"),
     ],
@@ -172,6 +185,9 @@ def test_missing_and_repeated_columns() -> None:
         add_datepart(pd.DataFrame({"date": ["2015-07-31"]}), "Date")
     with pytest.raises(TableError, match=r"more than once: \['Date'\]"):
         add_datepart(pd.DataFrame([["2015-07-31"] * 2], columns=["Date", "Date"]), "Date")
+    for field in (0, ["Date"]):
+        with pytest.raises(TableError, match=r"field must be the name of one column, as text; .* arrived"):
+            add_datepart(pd.DataFrame({0: ["2015-07-31"], "Date": ["2015-07-31"]}), field)  # type: ignore[arg-type]
     with pytest.raises(TableError, match="DataFrame is required; a dict arrived"):
         add_datepart({"Date": []}, "Date")  # type: ignore[arg-type]
 

@@ -116,6 +116,20 @@ def test_means_are_exact_behind_large_numbers() -> None:
     assert backward_mean(df, "x", group="g", date="d", days=1, gap=1).tolist()[1:] == [1e17, 1, 0.5]
 
 
+def test_integers_are_added_exactly_or_not_at_all() -> None:
+    df = pd.DataFrame({"g": 1, "d": pd.date_range("2015-01-01", periods=2), "e": [2**62 - 1, -(2**62) + 3]})
+    by = {"group": "g", "date": "d"}
+    assert backward_sum(df, "e", **by, rows=2).tolist() == [2**62 - 1, 2]
+    for column in (pd.Series([2**63, 1], dtype="uint64"), pd.Series([1, 2**62]), pd.Series([-(2**63), 1])):
+        with pytest.raises(TableError, match=r"sums stay below 2\*\*63; it holds one of \d+, and windows hold 2 rows"):
+            backward_sum(df.assign(e=column), "e", **by, rows=9)
+    huge = df.assign(e=pd.Series([0, 2**63], dtype="uint64"))
+    with pytest.raises(TableError, match=f"it holds one of {2**63}, and windows hold 1 rows"):
+        forward_sum(huge, "e", **by, rows=1)
+    assert days_until(huge, "e", **by).tolist() == [1, 0]
+    assert backward_sum(huge.astype({"e": float}), "e", **by, rows=2).tolist() == [0, 2.0**63]
+
+
 def test_a_clock_that_goes_back_to_the_day_before() -> None:
     days = pd.DatetimeIndex(["2010-11-07T02:30:30", "2010-11-07T03:00:00", "2010-11-07T04:30:00"], tz="UTC")
     df = pd.DataFrame({"g": 1, "d": days.tz_convert("America/St_Johns"), "x": [1, 2, 4], "e": [1, 0, 0]})
@@ -185,7 +199,19 @@ def test_gaps_are_named(function: Callable[..., pd.Series]) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"sale": list("yynnyn")}, "'sale' must hold numbers"),
+        (
+            {"sale": list("yynnyn")},
+            r"^column 'sale' must hold numbers or booleans; it holds str values such as 'y'\. Make numbers of it, "
+            r"df\['sale'\] = pd\.to_numeric\(df\['sale'\]\), or booleans, such as df\['sale'\] == …$",
+        ),
+        ({"sale": [[1]] * 6}, r"'sale' must hold numbers or booleans; it holds object values such as '\[1\]'"),
+        (
+            {"sale": pd.Categorical([1, 0] * 3)},
+            "'sale' must hold numbers or booleans; it holds category values such as '1'",
+        ),
+        ({"sale": pd.date_range("2015", periods=6)}, "it holds datetime64.* such as '2015-01-01 00:00:00'"),
+        ({"shop": [["a"]] * 6}, "group column 'shop' must hold text, numbers, booleans or dates"),
+        ({"day": [["2015"]] * 6}, "'day' must hold timestamps.*it holds list values"),
         ({"sale": [1, math.inf, 0, 0, 0, 0]}, "'sale' must hold finite numbers"),
         ({"shop": ["a", None, "a", "a", "b", "b"]}, "'shop' must have no missing values; 1 are"),
         ({"day": [pd.NaT] * 6}, "'day' must have no missing values; 6 are"),
@@ -207,6 +233,14 @@ def test_columns_and_windows_that_are_not_there() -> None:
         days_until(SHOPS, "sale", group="store", date="day")
     with pytest.raises(TableError, match="rows must be a whole number, 1 or more, the row itself counts; 0 arrived"):
         forward_sum(SHOPS, "sold", **BY, rows=0)
+    with pytest.raises(
+        TableError, match=r"rows must be a whole number, 1 or more, the row itself counts; 1\.5 arrived"
+    ):
+        backward_sum(SHOPS, "sold", **BY, rows=1.5)  # type: ignore[arg-type]
+    with pytest.raises(TableError, match=r"column must be the name of one column, as text; \['sold'\] arrived"):
+        backward_sum(SHOPS, ["sold"], **BY, rows=1)  # type: ignore[arg-type]
+    with pytest.raises(TableError, match="date must be the name of one column, as text; 0 arrived"):
+        days_since(SHOPS, "sale", group="shop", date=0)  # type: ignore[arg-type]
 
 
 @given(

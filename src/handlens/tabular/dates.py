@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from handlens.errors import TableError
-from handlens.tabular.frames import check_columns, put_columns
+from handlens.tabular.frames import check_columns, is_missing, put_columns
 
 # The lesson's names, and pandas' own.
 _COUNTS = {"Year": "year", "Month": "month", "Week": "week", "Day": "day"}
@@ -50,7 +50,7 @@ def add_datepart(df: pd.DataFrame, field: str, *, drop: bool = True, time: bool 
     Raises:
         TableError: `field` is not a column of the frame, or does not hold dates; `df` is then as it was.
     """
-    check_columns(df, [field], "field")
+    check_column(df, field, "field")
     # Many rows share few dates, so each date is read, and the calendar asked about it, once.
     rows, days = distinct_dates(df[field], field)
     prefix = re.sub("[Dd]ate$", "", field)
@@ -64,12 +64,26 @@ def add_datepart(df: pd.DataFrame, field: str, *, drop: bool = True, time: bool 
     return df
 
 
+def check_column(df: pd.DataFrame, name: object, what: str) -> None:
+    """Raise TableError unless `name` is text and the name of exactly one column of `df`."""
+    if not isinstance(name, str):
+        raise TableError(
+            f"{what} must be the name of one column, as text; {name!r} arrived. Where names are no text, rename the "
+            "columns first: df.columns = df.columns.astype(str)"
+        )
+    check_columns(df, [name], what)
+
+
 def distinct_dates(column: pd.Series, name: str) -> tuple[NDArray[np.intp], pd.DatetimeIndex]:
     """Each row's place among the column's distinct dates, −1 where it is missing, and those dates.
 
     Raises TableError for numbers, for text that is not ISO 8601, and for zones that differ from row to row.
     """
-    rows, uniques = pd.factorize(column)
+    try:
+        rows, uniques = pd.factorize(column)
+    except TypeError as error:  # lists and other things without a hash
+        odd = next(value for value in column if not is_missing(value) and not isinstance(value, (str, *_DATES)))
+        raise _no_date(name, odd) from error
     if column.dtype.kind == "M":
         return rows, pd.DatetimeIndex(uniques)
     values = list(uniques)
@@ -100,8 +114,12 @@ def _is_iso(text: str) -> bool:
 def _no_date(name: str, value: object) -> TableError:
     if isinstance(value, str):
         remedy = f"say how it is written: df[{name!r}] = pd.to_datetime(df[{name!r}], format='%d.%m.%Y')"
-    else:
+    elif isinstance(value, pd.Period):
+        remedy = f"take the day each begins with: df[{name!r}] = df[{name!r}].dt.to_timestamp()"
+    elif isinstance(value, (int, float, np.integer, np.floating)):
         remedy = f"convert it, with the unit it counts in: df[{name!r}] = pd.to_datetime(df[{name!r}], unit='s')"
+    else:
+        remedy = "make a column of dates, one a row, of it"
     return TableError(
         f"column {name!r} must hold timestamps, dates, or text in ISO 8601 such as '2015-07-31'; it holds "
         f"{type(value).__name__} values such as {str(value)[:40]!r}: {remedy}"

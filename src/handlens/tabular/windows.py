@@ -14,10 +14,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from handlens.errors import TableError
-from handlens.tabular.dates import distinct_dates
-from handlens.tabular.frames import check_columns, check_names, numbers
+from handlens.tabular.dates import check_column, distinct_dates
+from handlens.tabular.frames import check_columns, check_names, is_missing, numbers
 
 _DAY = "datetime64[D]"
+_NUMBERS = (bool, int, float, np.bool_, np.integer, np.floating)
 
 
 def days_since(df: pd.DataFrame, event: str, *, group: str | Sequence[str], date: str) -> pd.Series:
@@ -35,7 +36,7 @@ def days_since(df: pd.DataFrame, event: str, *, group: str | Sequence[str], date
         TableError: a column is missing, has missing values, or holds what it must not.
     """
     rows = _Rows(df, group=group, date=date)
-    happened = _whole(df, event, "event")[rows.order] != 0
+    happened = _complete(df, event, "event")[rows.order] != 0
     # Where the last event stands for each row; several rows of one day see the same event, the day's last.
     last = np.maximum.accumulate(np.where(happened, np.arange(len(df)), -1))[rows.last_of_day]
     since = np.where(last >= rows.first_of_group, (rows.day - rows.day[last]).astype(np.float64), np.nan)
@@ -48,7 +49,7 @@ def days_until(df: pd.DataFrame, event: str, *, group: str | Sequence[str], date
     Arguments, result and errors are those of `days_since`.
     """
     rows = _Rows(df, group=group, date=date)
-    happened = _whole(df, event, "event")[rows.order] != 0
+    happened = _complete(df, event, "event")[rows.order] != 0
     n = len(df)
     following = np.minimum.accumulate(np.where(happened, np.arange(n), n)[::-1])[::-1][rows.first_of_day]
     there = following <= rows.last_of_group
@@ -107,8 +108,7 @@ def backward_mean(
     _check_whole(days, "days", least=1)
     _check_whole(gap, "gap", least=0)
     rows = _Rows(df, group=group, date=date)
-    check_columns(df, check_names([column], "column"), "column")
-    values = numbers(df[column], column)[rows.order]
+    values = _numbers(df, column, "column")[rows.order]
     there = ~np.isnan(values)
     # Rows of one day share their window, so each is summed once.
     starts, place = np.unique(rows.first_of_day, return_inverse=True)
@@ -155,7 +155,7 @@ def _sum_beside(
 ) -> pd.Series:
     _check_whole(rows, "rows", least=1)
     sorted_rows = _Rows(df, group=group, date=date)
-    values = _whole(df, column, "column")[sorted_rows.order]
+    values = _summable(df, column, min(rows, len(df)))[sorted_rows.order]
     total = values.copy()
     # One shift for each row of the window: a running sum would lose small numbers behind large ones.
     for away in range(1, min(rows, len(df))):
@@ -170,8 +170,8 @@ class _Rows:
 
     def __init__(self, df: pd.DataFrame, *, group: str | Sequence[str], date: str) -> None:
         names = [group] if isinstance(group, str) or not isinstance(group, Sequence) else list(group)
-        for columns, what in ((names, "group"), ([date], "date")):
-            check_columns(df, check_names(columns, what), what)
+        check_columns(df, check_names(names, "group"), "group")
+        check_column(df, date, "date")
         groups = _groups(df, names)
         places, dates = distinct_dates(df[date], date)
         _refuse_missing(places < 0, date)
@@ -219,12 +219,43 @@ def _runs(changes: NDArray[np.bool_], n: int) -> tuple[NDArray[np.intp], NDArray
     return np.repeat(starts, lengths), np.repeat(starts + lengths - 1, lengths)
 
 
-def _whole(df: pd.DataFrame, name: str, what: str) -> NDArray[np.int64] | NDArray[np.float64]:
-    """A column of numbers without gaps, integers and booleans as int64."""
-    check_columns(df, check_names([name], what), what)
-    values = numbers(df[name], name)
+def _numbers(df: pd.DataFrame, name: str, what: str) -> NDArray[np.float64]:
+    """A column of numbers or booleans, NaN where missing."""
+    check_column(df, name, what)
+    try:
+        return numbers(df[name], name)
+    except TableError as error:
+        # What that error advises is for columns that a model looks at.
+        there = (value for value in df[name] if not is_missing(value))
+        odd = next((value for value in there if not isinstance(value, _NUMBERS)), None)
+        if odd is None and not isinstance(df[name].dtype, pd.CategoricalDtype):
+            raise  # numbers, but too large
+        raise TableError(
+            f"column {name!r} must hold numbers or booleans; it holds {df[name].dtype} values such as "
+            f"{str(df[name].dropna().iloc[0] if odd is None else odd)[:40]!r}. Make numbers of it, "
+            f"df[{name!r}] = pd.to_numeric(df[{name!r}]), or booleans, such as df[{name!r}] == …"
+        ) from error
+
+
+def _complete(df: pd.DataFrame, name: str, what: str) -> NDArray[np.float64]:
+    """A column of numbers or booleans without gaps."""
+    values = _numbers(df, name, what)
     _refuse_missing(np.isnan(values), name)
-    return df[name].to_numpy(np.int64) if df[name].dtype.kind in "biu" else values
+    return values
+
+
+def _summable(df: pd.DataFrame, name: str, rows: int) -> NDArray[np.int64] | NDArray[np.float64]:
+    """A column of numbers without gaps, integers and booleans as int64, so many of which can be added up."""
+    values = _complete(df, name, "column")
+    if df[name].dtype.kind not in "biu" or not len(df):
+        return values
+    largest = max(int(df[name].max()), -int(df[name].min()))
+    if largest * rows >= 2**63:
+        raise TableError(
+            f"column {name!r} must hold integers whose sums stay below 2**63; it holds one of {largest}, and windows "
+            f"hold {rows} rows. Convert it, which rounds: df[{name!r}] = df[{name!r}].astype('float64')"
+        )
+    return df[name].to_numpy(np.int64)
 
 
 def _check_whole(value: object, name: str, *, least: int) -> None:
