@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from handlens.cli import app
 from handlens.errors import TableError
-from handlens.tabular.rossmann import prepare
+from handlens.tabular.rossmann import add_history, prepare
 
 Tables = dict[str, pd.DataFrame]
 Write = Callable[..., Path]
@@ -211,3 +213,57 @@ def test_the_real_tables_give_the_lessons_rows(shared_data: Path) -> None:
     assert test.shape == (41088, 92)
     expected = runpy.run_path(str(cells))["FIRST_ROWS"]
     assert {name: train[name].head().tolist() for name in expected} == expected
+
+
+def two_shops(days: int) -> pd.DataFrame:
+    """Shop 2 sells e² times what shop 1 does on each of so many days, newest first."""
+    dates = pd.date_range("2015-01-01", periods=days)[::-1]
+    rows = pd.DataFrame({"Date": np.repeat(dates, 2), "Store": [1, 2] * days})
+    rows["DayOfWeek"] = rows["Date"].dt.day_of_week + 1
+    rows["Promo"] = rows["Date"].dt.day % 2
+    rows["Sales"] = np.where(rows["Store"] == 2, np.e**2, 1.0) * rows["Date"].dt.day
+    return rows
+
+
+def test_history_by_hand() -> None:
+    rows = two_shops(10)
+    rows.loc[rows["Date"] == "2015-01-03", "Sales"] = [5.0, 5.0]  # the shops are equal on that day
+    names = add_history(rows, gap=3)
+    assert names == ["Past28", "Past91", "Past364", "PastWeekday", "PastPromo"]  # nothing is known of a year ago
+    of = rows.set_index(["Store", "Date"])
+    day = pd.Timestamp("2015-01-06")  # the latest that it is told of is the 3rd
+    assert of.loc[(1, day), names].tolist() == pytest.approx([-2 / 3, -2 / 3, -2 / 3, np.nan, -1], nan_ok=True)
+    assert of.loc[(2, day), "Past28"] == pytest.approx(2 / 3)
+    assert of.loc[(1, pd.Timestamp("2015-01-07")), "PastPromo"] == pytest.approx(-0.5)  # the 1st and the 3rd
+    assert of.loc[(1, pd.Timestamp("2015-01-08")), "PastWeekday"] == pytest.approx(-1)  # the 1st
+    assert of.loc[(1, pd.Timestamp("2015-01-03")), names].isna().all()
+
+
+def test_history_of_a_year_ago() -> None:
+    rows = two_shops(500)
+    assert add_history(rows, gap=48)[-2:] == ["PastYear", "PastChange"]
+    newest = rows.iloc[0]
+    assert newest[["Past28", "PastYear", "PastChange"]].tolist() == pytest.approx([-1, -1, 0])
+
+
+def test_history_knows_nothing_of_what_is_to_be_predicted() -> None:
+    rows = two_shops(100)
+    others = rows.assign(Sales=rows["Sales"].where(rows["Date"] < "2015-03-01", 7 * rows["Store"]))
+    unknown = rows.assign(Sales=rows["Sales"].where(rows["Date"] < "2015-03-01"))
+    names = add_history(rows, gap=41)
+    for table in (others, unknown):
+        assert add_history(table, gap=41) == names
+        pd.testing.assert_frame_equal(table[names], rows[names])  # the newest day is 41 days after the 28th
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda rows: rows.drop(columns="Promo"), "missing: ['Promo']"),
+        (lambda rows: rows.assign(Sales=0), "Sales must be above 0, or missing where they are to be predicted"),
+        (lambda rows: rows.assign(Sales="many"), "Sales"),
+    ],
+)
+def test_history_of_rows_that_cannot_be(change: Callable[[pd.DataFrame], pd.DataFrame], message: str) -> None:
+    with pytest.raises(TableError, match=re.escape(message)):
+        add_history(change(two_shops(5)))

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from handlens.errors import TableError
 from handlens.tabular.dates import add_datepart
-from handlens.tabular.windows import backward_sum, days_since, days_until, forward_sum
+from handlens.tabular.frames import check_columns, numbers, put_columns
+from handlens.tabular.windows import backward_mean, backward_sum, days_since, days_until, forward_sum
 
 _EVENTS = ("SchoolHoliday", "StateHoliday", "Promo")
 _WEEK = 7  # the lesson's windows
+_YEAR = 364  # days of 52 weeks, so that weekdays meet
 _MOST_MONTHS, _MOST_WEEKS = 24, 25  # beyond these a competitor or a promotion counts as long established
 _LONG_AGO = 1900  # the lesson's year for "never"
 _PLAUSIBLE = 1990  # an opening before this year is a slip of the pen, and counts as never
@@ -116,6 +118,47 @@ def prepare(folder: Path | str) -> tuple[pd.DataFrame, pd.DataFrame]:
         _add_durations(joined)
         clean[name] = pd.concat([joined, around[name].loc[kept].reset_index(drop=True)], axis=1)
     return clean["train"], clean["test"]
+
+
+def add_history(df: pd.DataFrame, *, gap: int = 48) -> list[str]:
+    """Add to prepared rows, in place, how each shop did before: columns for `cont_names`, whose names are returned.
+
+    What counts is the logarithm of a shop's sales less the mean of all shops on that day: how the shop stands among
+    them, whatever the season. Its means over the last 28, 91 and 364 days, half a year of the same weekday, 91 days
+    with a promotion alike, and three weeks a year ago, and how the 91 days changed within a year, say it at each row;
+    NaN where nothing is known. The winner of the competition built on such means of the recent past (Jacobusse 2015,
+    "Winning model documentation").
+
+    Args:
+        df: as `prepare` gives them; rows to predict may stand among them, with Sales missing.
+        gap: how many days before a row's own the latest sales it is told of are. All that lies within as many days must
+            be predictable at once: 48 days are those of the competition's test rows.
+
+    Raises:
+        TableError: Store, Date, DayOfWeek, Promo or Sales is missing or holds what it must not.
+    """
+    check_columns(df, ["Store", "Date", "DayOfWeek", "Promo", "Sales"], "the rows")
+    sales = numbers(df["Sales"], "Sales")
+    if (sales <= 0).any():
+        raise TableError("Sales must be above 0, or missing where they are to be predicted: drop the days without")
+    rows = df[["Store", "Date", "DayOfWeek", "Promo"]].assign(stand=np.log(sales))
+    rows["stand"] -= rows.groupby("Date")["stand"].transform("mean")
+
+    def mean(days: int, *alike: str, away: int = gap) -> pd.Series:
+        return backward_mean(rows, "stand", group=["Store", *alike], date="Date", days=days, gap=away)
+
+    columns = {
+        "Past28": mean(28),
+        "Past91": mean(91),
+        "Past364": mean(364),
+        "PastWeekday": mean(182, "DayOfWeek"),
+        "PastPromo": mean(91, "Promo"),
+        "PastYear": mean(21, away=max(gap, _YEAR - 10)),
+    }
+    columns["PastChange"] = columns["Past91"] - mean(91, away=gap + _YEAR)
+    known = {name: column for name, column in columns.items() if column.notna().any()}
+    put_columns(df, {name: column.to_numpy() for name, column in known.items()})
+    return list(known)
 
 
 def _read(folder: Path, name: str, wanted: _Table) -> pd.DataFrame:
