@@ -82,6 +82,53 @@ def test_arrow_columns(kind: str) -> None:
     assert levels.code(values[0]) == 1
 
 
+def test_arrow_moments_and_dictionaries() -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    column = pd.Series([FRIDAY, None], dtype="timestamp[us][pyarrow]")
+    levels = Levels.of(column, "c")
+    assert (levels.index.tolist(), str(levels.index.dtype)) == ([FRIDAY], "datetime64[us]")
+    assert again(levels).codes(column).tolist() == [0, -1]
+    assert levels.code(FRIDAY.to_pydatetime()) == 0
+    dictionary = pd.ArrowDtype(pyarrow.dictionary(pyarrow.int32(), pyarrow.string()))
+    column = pd.Series(pd.array(["b", "a", None, "b"], dtype=dictionary))
+    levels = Levels.of(column, "c")
+    assert levels.index.tolist() == ["a", "b"]
+    assert again(levels).codes(column).tolist() == [1, 0, -1, 1]
+    column = pd.Series([datetime.date(2015, 7, 31)], dtype="date32[pyarrow]")
+    with pytest.raises(TableError, match=r"'c' must hold text.*it holds date values.*astype\(str\)"):
+        Levels.of(column, "c")
+
+
+@pytest.mark.parametrize("kind", ["list", "struct"])
+def test_arrow_columns_of_columns(kind: str) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    whole = pyarrow.int64()
+    values, arrow = ([[1]], pyarrow.list_(whole)) if kind == "list" else ([{"a": 1}], pyarrow.struct([("a", whole)]))
+    with pytest.raises(TableError, match=r"'c' must hold text, numbers, booleans or timestamps .*astype\(str\)"):
+        Levels.of(pd.Series(values, dtype=pd.ArrowDtype(arrow)), "c")
+
+
+def test_categories_that_are_missing_values() -> None:
+    floats = pd.arrays.FloatingArray(np.array([1.5, math.nan, 2.5, 0]), np.array([False, False, False, True]))
+    column = pd.Series(pd.Categorical.from_codes([2, 1, 0, -1], dtype=pd.CategoricalDtype(pd.Index([1.5, 2.5, 3.5]))))
+    assert Levels.of(column, "c").index.tolist() == [1.5, 2.5, 3.5]
+    for column in (pd.Series(floats), pd.Series(pd.Categorical(floats))):
+        levels = Levels.of(column, "c")
+        assert levels.index.tolist() == [1.5, 2.5]
+        assert again(levels).codes(column).tolist() == [0, -1, 1, -1]
+
+
+def test_sparse_columns() -> None:
+    sparse = pd.Series(pd.arrays.SparseArray([2.5, 1.5, 2.5]))
+    for column in (sparse, sparse.astype("category")):
+        levels = Levels.of(column, "c")
+        assert (levels.index.tolist(), str(levels.index.dtype)) == ([1.5, 2.5], "float64")
+        assert again(levels).codes(column).tolist() == [1, 0, 1]
+    narrow = Levels.of(pd.Series(pd.arrays.SparseArray(np.array([0.1, 2], "float32"))), "c")
+    assert narrow.index.dtype == "float32"
+    assert narrow.code(0.1) == 0
+
+
 def test_a_categorical_column_keeps_its_order_without_what_no_row_has() -> None:
     sizes = pd.CategoricalDtype(["small", "middling", "large"], ordered=True)
     levels = levels_of(["large", "small", None], sizes)
@@ -150,6 +197,7 @@ def test_any_value_is_unseen_where_there_are_no_levels() -> None:
         ([[1], [2]], "must hold text, numbers, booleans or timestamps.*unhashable"),
         ([b"x"], "bytes"),
         ([pd.Timedelta(1, "D")], "Timedelta"),
+        ([np.timedelta64(1, "D")], "it holds timedelta64 values"),
         (["\ud800"], "Unicode"),
     ],
 )

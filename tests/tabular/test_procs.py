@@ -18,6 +18,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 
 from handlens.errors import ArtifactError, NotFittedError, TableError
+from handlens.tabular.encoder import Encoder
 from handlens.tabular.procs import Categorify, FillMissing, Normalize, TabularProc
 
 PROCS = [Categorify, FillMissing, Normalize]
@@ -105,6 +106,13 @@ class TestFillMissing:
         assert len(warned) == 1
         assert warned[0].filename == __file__
         assert test.to_dict("list") == {"a": [2.0, 9.0], "b": [5.0, 5.0], "c": [7.0, 7.0], "c_na": [True, True]}
+
+    def test_the_warning_points_at_whoever_called_the_library(self) -> None:
+        encoder = Encoder.fit(pd.DataFrame({"a": [1.0, 3.0]}), cat_names=[], cont_names=["a"], procs=[FillMissing])
+        for rows in (pd.DataFrame({"a": [math.nan]}), {"a": None}):
+            with pytest.warns(UserWarning, match="training median") as warned:
+                encoder.encode(rows)
+            assert [one.filename for one in warned] == [__file__]
 
     def test_fitting_again_forgets_the_columns_it_added(self) -> None:
         proc = FillMissing(["k"], ["x"])
@@ -287,6 +295,7 @@ def test_frames_that_cannot_be_used(make: MakeProc) -> None:
         ([datetime.date(2015, 7, 31)] * 2, "date values.*add_datepart"),
         ([Decimal(1), Decimal(2)], "Decimal values such as 1"),
         ([1j, 2j], "complex"),
+        ([np.timedelta64(1, "D")] * 2, r"convert it: df\['x'\]\.dt\.total_seconds\(\)"),
     ],
 )
 def test_columns_that_hold_no_numbers(make: MakeProc, values: list[Any], message: str) -> None:
@@ -324,7 +333,12 @@ def test_categories_are_no_numbers_until_they_are_converted() -> None:
         ("abc", [], r"cat_names must be a list of column names; the text 'abc' arrived: write \['abc'\]"),
         ([], ["x", "x"], r"cont_names must name each column once; named more than once: \['x'\]"),
         (["x"], ["x"], r"either categorical or continuous; in cat_names and in cont_names: \['x'\]"),
-        ([1], [], r"cat_names must be column names that are text; 1 arrived.*astype\(str\)"),
+        (
+            [1],
+            [],
+            r"must be column names that are text; 1 arrived.*df\.columns = \[str\(name\) for name in df",
+        ),
+        ([("a", "b")], [], r"\('a', 'b'\) arrived.*df\.columns = \[str"),
     ],
 )
 def test_names_that_cannot_be_used(make: MakeProc, cats: Any, conts: Any, message: str) -> None:
@@ -349,6 +363,10 @@ def test_names_that_cannot_be_used(make: MakeProc, cats: Any, conts: Any, messag
         (Normalize, {"means": {"x": 1.0}, "stds": {"x": -1.0}}),
         (Normalize, {"means": {"x": None}, "stds": {"x": 1.0}}),
         (Normalize, {"means": {"x": math.nan}, "stds": {"x": 1.0}}),
+        (FillMissing, {"medians": {"x": 10**400}, "missing": []}),
+        (Normalize, {"means": {"x": 10**400}, "stds": {"x": 1.0}}),
+        (Normalize, {"means": {"x": 1.0}, "stds": {"x": 10**400}}),
+        (Normalize, {"means": {"x": 1.0}, "stds": {"x": 1e-320}}),
         (Normalize, None),
     ],
 )

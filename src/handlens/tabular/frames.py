@@ -17,6 +17,8 @@ from handlens.errors import TableError
 # The network computes in float32; a number beyond it would arrive there as infinity.
 LARGEST = float(np.finfo(np.float32).max)
 
+_NUMBERS = (bool, int, float, np.integer, np.floating, np.bool_)
+
 
 def check_names(names: Iterable[str], what: str) -> list[str]:
     """`names` as a list; raises TableError unless they are distinct text, a list and not one name alone."""
@@ -27,7 +29,7 @@ def check_names(names: Iterable[str], what: str) -> list[str]:
     if odd:
         raise TableError(
             f"{what} must be column names that are text; {odd[0]!r} arrived: "
-            "rename the columns first, df.columns = df.columns.astype(str)"
+            "rename the columns first, df.columns = [str(name) for name in df.columns]"
         )
     twice = sorted({name for name in listed if listed.count(name) > 1})
     if twice:
@@ -92,7 +94,8 @@ def numbers(column: pd.Series, name: str) -> NDArray[np.float64]:
 def number(value: object, name: str) -> float:
     """One value as a float, NaN if missing: what `numbers` does to a column that holds it alone."""
     kind = type(value)
-    if kind is float or kind is int or isinstance(value, (bool, int, float, np.integer, np.floating, np.bool_)):
+    # numpy counts its timedelta64 among the integers.
+    if kind is float or kind is int or (isinstance(value, _NUMBERS) and kind is not np.timedelta64):
         try:
             found = float(value)  # type: ignore[arg-type]
         except OverflowError as error:
@@ -109,6 +112,8 @@ def _no_number(name: str, value: object) -> TableError:
     remedy = f"pd.to_numeric(df[{name!r}])"
     if isinstance(value, (datetime.date, np.datetime64)):
         remedy = f"add_datepart(df, {name!r}) to make numbers of it"
+    if isinstance(value, (datetime.timedelta, np.timedelta64)):
+        remedy = f"df[{name!r}].dt.total_seconds()"
     return TableError(
         f"continuous column {name!r} must hold numbers; it holds {_shown(value)}. "
         f"Name it in cat_names, or convert it: {remedy}"

@@ -153,7 +153,7 @@ def _level(value: object, name: str) -> Any:
         return str(value)
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
-    if isinstance(value, (int, np.integer)):
+    if isinstance(value, (int, np.integer)) and kind is not np.timedelta64:  # which numpy counts among the integers
         return int(value)
     if isinstance(value, (float, np.floating)):
         if np.isinf(value):
@@ -177,7 +177,8 @@ def _levels(values: Iterable[object], name: str) -> list[Any]:
 def _distinct(values: Iterable[object], name: str) -> list[Any]:
     found: dict[Hashable, Any] = {}
     for level in _levels(values, name):
-        found.setdefault(_key(level), level)
+        if level is not None:  # categories may be missing values
+            found.setdefault(_key(level), level)
     return list(found.values())
 
 
@@ -195,7 +196,7 @@ def _factorize(column: pd.Series, name: str) -> tuple[NDArray[np.intp], list[Any
     """Each row's place among the distinct values, −1 where missing, and those values."""
     try:
         places, uniques = pd.factorize(column)
-    except TypeError as error:  # lists and other things without a hash
+    except (TypeError, NotImplementedError) as error:  # lists and other things without a hash, Arrow's too
         raise TableError(
             f"categorical column {name!r} must hold text, numbers, booleans or timestamps ({error}). "
             f"Convert it: df[{name!r}] = df[{name!r}].astype(str)"
@@ -215,7 +216,8 @@ def _index(levels: list[Any], dtype: Any) -> pd.Index:
     if types == {int} and all(-(2**63) <= level < 2**63 for level in levels):
         return pd.Index(levels, dtype="int64")
     if types == {float}:
-        inner = getattr(dtype, "numpy_dtype", dtype)  # nullable and Arrow dtypes wrap numpy's
+        inner = getattr(dtype, "subtype", dtype)  # sparse dtypes wrap another; nullable and Arrow dtypes numpy's
+        inner = getattr(inner, "numpy_dtype", inner)
         narrow = inner.kind == "f" and inner.itemsize < 8
         return pd.Index(levels, dtype="float32" if narrow else "float64")
     if types == {str}:

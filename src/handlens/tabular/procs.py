@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
+import sys
 import warnings
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -13,8 +16,11 @@ from numpy.typing import NDArray
 
 from handlens.core.preprocess import Preprocessor
 from handlens.errors import ArtifactError, TableError
-from handlens.tabular.frames import check_columns, check_names, number, numbers, put_columns
+from handlens.tabular.frames import LARGEST, check_columns, check_names, number, numbers, put_columns
 from handlens.tabular.levels import Levels
+
+_LEAST = 1e-162
+"""The least standard deviation there is, as the squares of anything less are 0."""
 
 
 class TabularProc(Preprocessor[pd.DataFrame]):
@@ -223,7 +229,7 @@ class Normalize(TabularProc):
         super().restore(state)
         _of_columns(self, "means", self.cont_names, float)
         stds = _of_columns(self, "stds", self.cont_names, float)
-        if any(std < 0 for std in stds.values()):
+        if any(std and std < _LEAST for std in stds.values()):
             raise _damaged(self, "stds")
 
     def apply(self, df: pd.DataFrame) -> None:
@@ -267,8 +273,17 @@ def _warn_of(surprises: dict[str, int]) -> None:
         warnings.warn(
             f"missing values in columns that had none in training, filled with the training median: {counted}",
             UserWarning,
-            stacklevel=5,
+            stacklevel=_callers_level(),
         )
+
+
+def _callers_level() -> int:
+    """The `stacklevel` with which a warning of the caller points at the code outside of this library."""
+    ours = str(Path(__file__).parents[1]) + os.sep
+    level, frame = 0, sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(ours):
+        level, frame = level + 1, frame.f_back
+    return level + 1
 
 
 def _all_missing(name: str) -> TableError:
@@ -285,7 +300,7 @@ def _of_columns(proc: TabularProc, key: str, names: list[str], kind: type) -> di
         raise _damaged(proc, key)
     for value in part.values():
         whole = kind is float and isinstance(value, int) and not isinstance(value, bool)
-        if not (isinstance(value, kind) or whole):
+        if not (isinstance(value, kind) or whole) or (kind is float and not abs(value) <= LARGEST):
             raise _damaged(proc, key)
     return part
 
