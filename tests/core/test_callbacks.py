@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -20,7 +22,7 @@ from handlens.core.callbacks import (
 )
 from handlens.core.learner import Learner
 from handlens.core.metrics import accuracy, rmse
-from handlens.errors import TrainingError
+from handlens.errors import StorageError, TrainingError
 
 MakeLearner = Callable[..., Learner]
 
@@ -125,6 +127,39 @@ def test_the_best_model_is_kept(make_learner: MakeLearner) -> None:
     learn.fit(3, 1e-2, callbacks=[Keep(), Scripted("valid_loss", [2.0, 1, 3]), SaveBest()])
     assert all(torch.equal(value, seen[1][name]) for name, value in learn.model.state_dict().items())
     assert learn.model_path("best").is_dir()
+
+
+def test_a_partial_metric_is_followed_the_right_way(make_learner: MakeLearner) -> None:
+    learn = make_learner(n=16, classes=True, metrics=partial(accuracy))
+    monitor = Monitor("accuracy")
+    learn.fit(3, callbacks=[Scripted("accuracy", [0.5, 0.75, 0.25]), monitor])
+    assert monitor.best_epoch(learn) == 1
+
+
+def test_why_the_best_model_could_not_be_saved(make_learner: MakeLearner, monkeypatch: pytest.MonkeyPatch) -> None:
+    learn = make_learner(n=16)
+
+    def fails(name: str) -> None:
+        raise StorageError("no space left")
+
+    monkeypatch.setattr(learn, "save", fails)
+    with pytest.raises(StorageError, match="no space left"):
+        learn.fit(1, callbacks=[SaveBest()])
+
+
+@pytest.mark.parametrize(
+    ("callbacks", "message"),
+    [
+        (EarlyStopping(), r"callbacks must be a list, such as \[EarlyStopping\(\)\]"),
+        (None, "callbacks must be a list"),
+        ([EarlyStopping], "made of Callback classes"),
+    ],
+)
+def test_callbacks_that_are_none(make_learner: MakeLearner, callbacks: Any, message: str) -> None:
+    with pytest.raises(TrainingError, match=message):
+        make_learner(callbacks=callbacks)
+    with pytest.raises(TrainingError, match=message):
+        make_learner().fit(1, callbacks=callbacks)
 
 
 def test_a_column_that_is_not_there(make_learner: MakeLearner) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
-from handlens.core.callbacks import Callback, EarlyStopping
+from handlens.core.callbacks import Callback, EarlyStopping, StopTraining
 from handlens.core.checkpoint import Checkpoint
 from handlens.core.learner import Learner
+from handlens.core.metrics import rmse
 from handlens.errors import ArtifactError, TrainingError
 
 MakeLearner = Callable[..., Learner]
@@ -86,6 +88,32 @@ def test_the_checkpoint_of_another_run(make_learner: MakeLearner) -> None:
     ):
         with pytest.raises(TrainingError, match="another run"):
             learn.fit(epochs, lr, callbacks=[Checkpoint()])
+
+
+@pytest.mark.usefixtures("killed")
+def test_the_checkpoint_of_another_optimizer_or_other_metrics(make_learner: MakeLearner) -> None:
+    for options in (
+        {"opt_func": partial(torch.optim.SGD, momentum=0.9)},
+        {"opt_func": partial(torch.optim.AdamW, betas=(0.9, 0.9))},
+        {"metrics": rmse},
+    ):
+        with pytest.raises(TrainingError, match=r"another run.*optimizer or metrics"):
+            make_learner(**options).fit(3, 1e-2, callbacks=[Checkpoint()])
+    learn = make_learner()
+    learn.fit(3, 1e-2, callbacks=[Checkpoint()])
+    assert len(learn.recorder.rows) == 3
+
+
+@pytest.mark.usefixtures("killed")
+def test_a_run_that_stops_before_it_begins_leaves_the_checkpoint(make_learner: MakeLearner) -> None:
+    class Stop(Callback):
+        def before_fit(self, learn: Learner) -> None:
+            raise StopTraining
+
+    learn = make_learner()
+    learn.fit(3, 1e-2, callbacks=[Stop(), Checkpoint()])
+    assert learn.run.complete
+    assert learn.model_path("checkpoint").exists()
 
 
 @pytest.mark.usefixtures("killed")

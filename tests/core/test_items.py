@@ -55,6 +55,44 @@ def test_shares_that_are_none(share: float) -> None:
         letters().random_split_by_pct(share)
 
 
+def test_a_split_that_would_hold_out_nothing() -> None:
+    with pytest.raises(DataError, match=r"0\.2 of 4 items is none: give a larger share, or use split_none\(\)"):
+        letters().random_split_by_pct(0.2)
+    assert len(letters().random_split_by_pct(0.25, seed=0).valid) == 1
+
+
+def test_arguments_that_are_no_lists() -> None:
+    with pytest.raises(DataError, match=r"valid_idx must be a list, such as range\(100\); 3 arrived"):
+        letters().split_by_idx(3)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=r"cols must be a list, such as \['sales'\]; 3 arrived"):
+        letters().split_none().label_from_df(3)  # type: ignore[arg-type]
+
+
+def test_options_that_the_labels_do_not_have() -> None:
+    with pytest.raises(DataError, match=r"of CategoryList.*unexpected keyword argument 'log'.*label_cls=FloatList"):
+        letters().split_none().label_from_df("n", log=True)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"), [(np.nan, "missing"), (np.inf, "finite"), (0.0, "above 0"), (-1, "above 0")]
+)
+@pytest.mark.parametrize(("row", "part", "position"), [(2, "training", 1), (3, "validation", 1)])
+def test_which_part_a_target_is_in_that_cannot_be(
+    value: float, message: str, row: int, part: str, position: int
+) -> None:
+    items = letters()
+    assert items.frame is not None
+    items.frame.iloc[row, items.frame.columns.get_loc("x")] = value
+    with pytest.raises(DataError, match=rf"^{part} labels: .*{message}.*at position {position}"):
+        items.split_by_col("held").label_from_df("x", log=True)
+
+
+def test_text_that_is_not_unicode_is_no_class() -> None:
+    frame = pd.DataFrame({"t": pd.Series(["a\ud800", "b"], dtype=object)})
+    with pytest.raises(DataError, match=r"^training labels: the classes of 't' must be Unicode text"):
+        ItemList(["a", "b"], frame=frame).split_none().label_from_df("t")
+
+
 def test_split_by_a_column_of_the_frame() -> None:
     assert parts(letters().split_by_col("held")) == ("ac", "bd")
     with pytest.raises(DataError, match="'odd' must say of each row"):

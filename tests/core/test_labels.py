@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -167,7 +168,109 @@ def test_labels_that_are_none_have_losses_that_are_nan() -> None:
         assert y.loss_func(outputs, y.blank(3).data).isnan()
 
 
-@pytest.mark.parametrize("state", [{}, {"kind": "Path"}, {"kind": "FloatList"}, {"kind": ["CategoryList"]}])
+def test_a_whole_number_among_floats_is_a_number() -> None:
+    assert label_class_for(pd.Series([1, 2.5, None], dtype=object)) is FloatList
+    assert label_class_for(pd.Series([Decimal("1.5")])) is FloatList
+    assert label_class_for(pd.Series([1, 2], dtype=object)) is CategoryList
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (pd.Series([pd.NaT, pd.Timestamp("2020-01-02")]), r"holds Timestamp values such as '2020-01-02.*dt\.days"),
+        (pd.Series([pd.Timedelta("2h"), pd.NaT]), r"Timedelta values .*dt\.total_seconds\(\)"),
+        (pd.Series([np.timedelta64(1, "D")], dtype=object), r"total_seconds\(\)"),
+        (pd.Series([pd.NaT, pd.NaT]), "2 of 2 are missing in 'label'"),
+        (pd.Series(["8"]), r"holds str values such as '8': leave label_cls out .*pd\.to_numeric\(df\['label'\]\)"),
+        (pd.Series([1, "8"], dtype=object), "holds str values such as '8'"),
+        (pd.Series(["8"], dtype="category"), "holds str values"),
+        (pd.Series([1 + 2j]), r"holds complex values such as '\(1\+2j\)'"),
+        (pd.Series([[1], [2]]), r"holds list values such as '\[1\]'"),
+        (pd.Series([1, 10**400], dtype=object), r"finite numbers; 1 of 2 are not .* position 1"),
+    ],
+)
+def test_what_is_no_number(values: pd.Series, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        FloatList(values)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pd.Series([1, 2.5], dtype=object),
+        pd.Series([Decimal(1), Decimal("2.5")]),
+        pd.Series([1, 2.5], dtype="category"),
+        pd.Series(pd.arrays.SparseArray([1, 2.5])),
+        pd.Series([1, 2.5], dtype="double[pyarrow]"),
+        pd.Series([np.float32(1), np.float64(2.5)], dtype=object),
+    ],
+)
+def test_numbers_in_other_dresses(values: pd.Series) -> None:
+    assert FloatList(values).data.tolist() == [1, 2.5]
+
+
+def test_a_constant_target() -> None:
+    assert FloatList([3, 3]).data.tolist() == [3, 3]
+    assert CategoryList(["a", "a"]).classes == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (pd.Series([[1], [2]], name="t"), r"classes of 't' must be text.*unhashable.*df\['t'\]\.astype\(str\)"),
+        (pd.Series([1j, 2j], name="t"), r"classes of 't' .*complex values arrived \(1j\)"),
+        (pd.Series(["a", np.inf], dtype=object, name="t"), "classes of 't' must be finite numbers; inf"),
+        (pd.Series(["a\ud800"], dtype=object, name="t"), "classes of 't' must be Unicode text"),
+        (["a\ud800"], "labels must be Unicode text"),
+    ],
+)
+def test_what_is_no_class(values: object, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        CategoryList(values)
+
+
+def test_classes_that_are_given() -> None:
+    assert CategoryList(["lo"], classes=np.array(["hi", "lo"])).classes == ["hi", "lo"]  # type: ignore[arg-type]
+    for classes, message in (
+        (["hi", "lo", "lo"], "'lo' arrived more than once"),
+        ("lo", r"such as \['no', 'yes'\]; 'lo' arrived"),
+        (["lo", None], "NoneType values arrived"),
+        ([["lo"]], "list values arrived"),
+    ):
+        with pytest.raises(DataError, match=message):
+            CategoryList(["lo"], classes=classes)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="'a' arrived more than once"):
+        MultiCategoryList(["a"], label_delim=" ", classes=["a", "a"])
+    with pytest.raises(DataError, match=r"1 are not, such as 'x.ud800'"):
+        CategoryList(["a"]).new(pd.Series(["x\ud800"], dtype=object))
+    with pytest.raises(DataError, match=r"list"):
+        CategoryList(["a"]).new(pd.Series([["a"]]))
+
+
+NUMBERS, CLASSES = {"kind": "FloatList", "names": ["y"]}, {"kind": "CategoryList", "names": ["y"]}
+TAGS = {"kind": "MultiCategoryList", "names": ["y"], "label_delim": " "}
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        *({}, {"kind": "Path"}, {"kind": "FloatList"}, {"kind": ["CategoryList"]}),
+        NUMBERS | {"log": "no"},
+        NUMBERS | {"log": 1},
+        {"kind": "FloatList", "names": "y", "log": True},
+        {"kind": "FloatList", "names": [], "log": True},
+        {"kind": "FloatList", "names": [1], "log": True},
+        *(
+            CLASSES | {"classes": classes}
+            for classes in (["a", "a"], [["a"]], [None], "ab", [], [float("inf")], [1, True])
+        ),
+        {"kind": "CategoryList", "names": ["a", "b"], "classes": ["a"]},
+        *(TAGS | {"classes": classes} for classes in (["a", "a"], [["a"]], {"a": 1})),
+        TAGS | {"classes": ["a"], "label_delim": 3},
+        TAGS | {"classes": ["a"], "label_delim": ""},
+        {"kind": "MultiCategoryList", "names": ["a", "a"]},
+    ],
+)
 def test_damaged_states(state: dict[str, object]) -> None:
     with pytest.raises(ArtifactError, match="damaged"):
         LabelList.from_state(state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,73 @@ def test_without_validation_items_there_are_no_columns_of_them(make_learner: Mak
     assert list(learn.recorder.row) == ["train_loss"]
     with pytest.raises(DataError, match="hold some out"):
         learn.validate()
+
+
+def test_an_empty_loader_is_not_the_validation_data(
+    make_learner: MakeLearner, vectors: Callable[..., DataBunch]
+) -> None:
+    learn = make_learner(metrics=rmse)
+    empty = vectors(8, valid=0).valid_dl
+    for use in (learn.validate, lambda dl: learn.get_preds(dl=dl)):
+        with pytest.raises(DataError, match="give a loader that is not empty"):
+            use(empty)  # type: ignore[no-untyped-call]
+
+
+def test_numbers_of_epochs(make_learner: MakeLearner) -> None:
+    learn = make_learner(n=16)
+    learn.fit(np.int64(2))  # type: ignore[arg-type]
+    assert len(learn.recorder.rows) == 2
+    for epochs in (0, 1.0, True, None, "2"):
+        with pytest.raises(TrainingError, match="number of epochs must be a whole number, 1 or more"):
+            learn.fit(epochs)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wd", [-5, float("nan"), float("inf"), "0.1", None])
+def test_decays_that_are_none(make_learner: MakeLearner, wd: object) -> None:
+    with pytest.raises(TrainingError, match=r"wd, must be a finite number, 0 or more"):
+        make_learner(wd=wd)
+    learn = make_learner(wd=0.25)
+    if wd is not None:
+        with pytest.raises(TrainingError, match=r"wd, must be a finite number, 0 or more"):
+            learn.fit(1, wd=wd)  # type: ignore[arg-type]
+    assert learn.wd == 0.25
+
+
+@pytest.mark.parametrize("rate", [None, "fast", {}, ["a", "b"]])
+def test_rates_that_are_none(make_learner: MakeLearner, rate: object) -> None:
+    with pytest.raises(TrainingError, match="learning rate"):
+        make_learner().fit_one_cycle(1, rate)  # type: ignore[arg-type]
+
+
+def test_metrics_that_cannot_be(make_learner: MakeLearner) -> None:
+    for metrics in ([rmse, rmse], [partial(rmse), rmse]):
+        with pytest.raises(TrainingError, match="there more than once: rmse"):
+            make_learner(metrics=metrics)
+    with pytest.raises(TrainingError, match="'rmse' arrived"):
+        make_learner(metrics=["rmse"])
+    with pytest.raises(TrainingError, match=r"metrics must be a list, such as \[accuracy\]; None"):
+        make_learner(metrics=None)
+    learn = make_learner()
+    learn.metrics = [rmse, rmse]
+    with pytest.raises(TrainingError, match="there more than once: rmse"):
+        learn.fit(1)
+    assert len(learn.recorder.rows) == 0
+
+
+class Constant:
+    def __call__(self, preds: torch.Tensor, targets: torch.Tensor) -> float:
+        return 0.25
+
+
+def test_metrics_without_a_name_of_their_own(make_learner: MakeLearner) -> None:
+    named = partial(accuracy)
+    named.__name__ = "right"  # type: ignore[attr-defined]
+    learn = make_learner(n=16, classes=True, metrics=[Constant(), partial(accuracy), named])
+    learn.fit(1)
+    row = learn.recorder.row
+    assert list(row) == ["train_loss", "valid_loss", "Constant", "accuracy", "right"]
+    assert row["Constant"] == 0.25
+    assert row["accuracy"] == row["right"]
 
 
 def test_predictions_come_in_the_order_of_the_items(make_learner: MakeLearner) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -19,6 +22,19 @@ CPU = torch.device("cpu")
 def tensors(n: int, bs: int, *, shuffle: bool = False) -> TensorLoader:
     rows = torch.arange(n)
     return TensorLoader(None, (rows, rows * 2), rows.float(), bs=bs, device=CPU, shuffle=shuffle)
+
+
+@pytest.mark.parametrize("bs", [0, -1, 2.0, True, None, "8"])
+def test_batch_sizes_that_are_none(bs: Any) -> None:
+    with pytest.raises(DataError, match="bs must be a whole number, 1 or more"):
+        tensors(8, bs)
+    with pytest.raises(DataError, match="bs must be a whole number, 1 or more"):
+        ItemLoader([], bs=bs, device=CPU)
+
+
+def test_a_batch_size_of_numpy() -> None:
+    loader = tensors(8, np.int32(4))  # type: ignore[arg-type]
+    assert (type(loader.bs), loader.sizes) == (int, [4, 4])
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -71,6 +72,9 @@ def test_classes_as_scikit_learn_has_them(c: int, seed: int) -> None:
     assert ours.f1(preds, targets) == pytest.approx(
         theirs.f1_score(y, scores.argmax(1), average=average, zero_division=np.nan), nan_ok=True
     )
+    for name in ("precision", "recall"):
+        expected = getattr(theirs, f"{name}_score")(y, scores.argmax(1), average=average, zero_division=np.nan)
+        assert getattr(ours, name)(preds, targets) == pytest.approx(expected, nan_ok=True)
     by_pairs = [
         np.mean([(a > b) + (a == b) / 2 for a in scores[y == k, k] for b in scores[y != k, k]])
         for k in (range(1, 2) if c == 2 else range(c))
@@ -92,6 +96,48 @@ def test_metrics_of_the_wrong_kind_say_what_to_use() -> None:
         ours.rmse(torch.rand(4, 3), torch.tensor([0, 1, 2, 0]))
     with pytest.raises(DataError, match="metric of numbers"):
         ours.accuracy(torch.rand(4), torch.rand(4))
+
+
+NO_CLASSES, NO_NUMBERS = torch.full((2,), -100), torch.full((2,), float("nan"))
+
+
+@pytest.mark.parametrize("name", ["accuracy", "error_rate", "f1", "precision", "recall", "roc_auc"])
+def test_without_classes_they_are_nan(name: str) -> None:
+    preds = torch.tensor([[0.9, 0.1], [0.2, 0.8]])
+    assert math.isnan(getattr(ours, name)(preds, NO_CLASSES))
+    assert getattr(ours, name)(preds, torch.tensor([0, 1])) == (0 if name == "error_rate" else 1)
+
+
+@pytest.mark.parametrize("name", ["exp_rmspe", "mse", "rmse", "mae", "r2", "accuracy_multi"])
+def test_without_numbers_they_are_nan(name: str) -> None:
+    preds = torch.tensor([0.0, 1])
+    assert math.isnan(getattr(ours, name)(preds, NO_NUMBERS))
+    assert getattr(ours, name)(preds, preds) == (name in ("r2", "accuracy_multi"))
+
+
+def test_one_class_alone_ranks_nothing() -> None:
+    assert math.isnan(ours.roc_auc(torch.ones(3, 1), torch.zeros(3, dtype=torch.int64)))
+
+
+def test_percentages_of_what_is_no_logarithm() -> None:
+    with pytest.raises(DataError, match=r"numbers such as 800 arrived: train on logarithms"):
+        ours.exp_rmspe(torch.tensor([1.0]), torch.tensor([800.0]))
+    assert ours.exp_rmspe(torch.tensor([1000.0]), torch.tensor([2.0])) == math.inf
+
+
+def test_what_a_partial_metric_is_of() -> None:
+    assert ours.more_is_better(partial(ours.accuracy))
+    assert not ours.more_is_better(partial(ours.rmse))
+    assert (ours.metric_name(partial(ours.rmse)), ours.metric_name(ours.rmse)) == ("rmse", "rmse")
+
+
+def test_precision_and_recall_by_hand() -> None:
+    # predicted 1 1 1 0 0, of which the first is right; of the two that are 1 the last is missed
+    preds = torch.tensor([[0.1, 0.9], [0.2, 0.8], [0.3, 0.7], [0.6, 0.4], [0.9, 0.1]])
+    targets = torch.tensor([1, 0, 0, 0, 1])
+    assert ours.precision(preds, targets) == pytest.approx(1 / 3)
+    assert ours.recall(preds, targets) == pytest.approx(1 / 2)
+    assert ours.f1(preds, targets) == pytest.approx(2 / 5)
 
 
 def test_which_way_is_better_is_marked() -> None:

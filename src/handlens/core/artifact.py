@@ -102,7 +102,7 @@ def load_artifact(folder: Path | str, kind: str) -> tuple[dict[str, Any], dict[s
         raise ArtifactError(f"{source} is damaged: its {TENSORS} is missing; save the model again")
     try:
         tensors = load(path.read_bytes())
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, KeyError) as error:  # KeyError: of a type that torch has not
         raise ArtifactError(f"{source} is damaged: {TENSORS} cannot be read ({error}); save it again") from error
     expected: dict[str, Any] = description["tensors"]
     if set(tensors) != set(expected):

@@ -90,7 +90,7 @@ class DataBunch:
         """The loader of "train", "valid" or "test"; raises DataError if there is none."""
         loader = {"train": self.train_dl, "valid": self.valid_dl, "test": self.test_dl}.get(part)
         if loader is None:
-            has = "train, valid" + (", test" if self.test_dl else "")
+            has = "train, valid" + ("" if self.test_dl is None else ", test")
             raise DataError(f"the data must have a part named {part!r}; it has {has}")
         return loader
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from handlens.core.metrics import HIGHER_IS_BETTER
+from handlens.core.metrics import metric_name, more_is_better
 from handlens.core.schedule import SMOOTHING
 from handlens.errors import TrainingError
 
@@ -90,8 +90,8 @@ class Monitor(Callback):
                 f"monitor must be a column of the training table, {', '.join(learn.recorder.columns)}; "
                 f"{self.monitor!r} arrived"
             )
-        metric = {metric.__name__: metric for metric in learn.metrics}.get(self.monitor)
-        self._sign = -1 if getattr(metric, HIGHER_IS_BETTER, False) else 1
+        metric = {metric_name(metric): metric for metric in learn.metrics}.get(self.monitor)
+        self._sign = -1 if metric is not None and more_is_better(metric) else 1
 
     def best_epoch(self, learn: Learner) -> int:
         """The position of the best epoch so far, −1 if there is none; nan is never best.
@@ -126,13 +126,21 @@ class SaveBest(Monitor):
     def __init__(self, monitor: str = "valid_loss", *, min_delta: float = 0.0, name: str = "best") -> None:
         super().__init__(monitor, min_delta=min_delta)
         self.name = name
+        self._saved = False  # False too once saving has failed, whose error must not be hidden by that of loading
+
+    def before_fit(self, learn: Learner) -> None:
+        self._saved = False
+        super().before_fit(learn)
+        self._saved = True
 
     def after_epoch(self, learn: Learner) -> None:
         if self.best_epoch(learn) == learn.run.epoch:
+            self._saved = False
             learn.save(self.name)
+            self._saved = True
 
     def after_fit(self, learn: Learner) -> None:
-        if self.best_epoch(learn) >= 0:
+        if self._saved and self.best_epoch(learn) >= 0:
             learn.load(self.name)
 
 

@@ -16,6 +16,8 @@ from handlens.core.callbacks import Callback
 from handlens.errors import ArtifactError, TrainingError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from handlens.core.learner import Learner
 
 KIND = "training-checkpoint"
@@ -31,22 +33,30 @@ class Checkpoint(Callback):
     removes its checkpoint. It is the folder models/`name` below the learner's path.
 
     Raises:
-        TrainingError: the checkpoint that stands there is of another run: other epochs, rates, batches or model.
+        TrainingError: the checkpoint that stands there is of another run: other epochs, rates, batches, model,
+            optimizer or metrics.
     """
 
     def __init__(self, name: str = "checkpoint") -> None:
         self.name = name
+        self.folder: Path | None = None  # of the run at hand
 
     def before_fit(self, learn: Learner) -> None:
         run = learn.run
-        self.folder = learn.model_path(self.name)
-        if not self.folder.exists():
-            return
-        config, tensors = load_artifact(self.folder, KIND)
+        self.folder = None  # what is of another run stays
+        folder = learn.model_path(self.name)
+        if folder.exists():
+            self._restore(learn, folder)
+            print(f"going on after epoch {run.epoch} of {run.epochs}, from {folder}")
+        self.folder = folder
+
+    def _restore(self, learn: Learner, folder: Path) -> None:
+        run = learn.run
+        config, tensors = load_artifact(folder, KIND)
         if config.get("run") != _fingerprint(learn):
             raise TrainingError(
-                f"{self.folder} holds the state of another run (other epochs, rates, batches or model); to begin "
-                "anew remove that folder, or give this run's Checkpoint another name"
+                f"{folder} holds the state of another run (other epochs, rates, batches, model, optimizer or "
+                "metrics); to begin anew remove that folder, or give this run's Checkpoint another name"
             )
         try:
             learn.model.load_state_dict(_part(tensors, "model."))
@@ -55,8 +65,7 @@ class Checkpoint(Callback):
             run.epoch, run.step = int(config["epoch"]), int(config["step"])
             _restore_random(config["python_random"], tensors)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise ArtifactError(f"{self.folder} is damaged ({error}); remove it to begin anew") from error
-        print(f"going on after epoch {run.epoch} of {run.epochs}, from {self.folder}")
+            raise ArtifactError(f"{folder} is damaged ({error}); remove it to begin anew") from error
 
     def after_epoch(self, learn: Learner) -> None:
         run = learn.run
@@ -72,10 +81,10 @@ class Checkpoint(Callback):
             "records": records,
             "python_random": [version, list(words), gauss],
         }
-        save_artifact(self.folder, KIND, config, tensors)
+        save_artifact(learn.model_path(self.name), KIND, config, tensors)
 
     def after_fit(self, learn: Learner) -> None:
-        if learn.run.complete and self.folder.exists():
+        if learn.run.complete and self.folder is not None and self.folder.exists():
             shutil.rmtree(self.folder)
 
 
@@ -83,7 +92,8 @@ def _fingerprint(learn: Learner) -> str:
     run = learn.run
     shapes = [(name, tuple(value.shape)) for name, value in learn.model.state_dict().items()]
     parts = (run.epochs, len(learn.data.train_dl), run.wd, run.schedule.rates.tobytes(), run.schedule.momenta.tobytes())
-    return hashlib.sha256(repr((parts, shapes)).encode()).hexdigest()
+    means = (learn.optimizer.settings, learn.recorder.columns)
+    return hashlib.sha256(repr((parts, shapes, means)).encode()).hexdigest()
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

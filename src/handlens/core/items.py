@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from handlens.core.bunch import DataBunch
+from handlens.core.checks import listed
 from handlens.core.labels import LabelList, MultiCategoryList, label_class_for
 from handlens.errors import DataError
 
@@ -87,8 +89,14 @@ class ItemList:
         """Hold out a random share (0–1) of the items; the same seed holds out the same ones."""
         if not 0 < valid_pct < 1:
             raise DataError(f"valid_pct must be a share between 0 and 1; {valid_pct} arrived")
+        held_out = int(valid_pct * len(self))
+        if len(self) and not held_out:
+            raise DataError(
+                f"valid_pct must hold out one item at least; {valid_pct} of {len(self)} items is none: "
+                "give a larger share, or use split_none()"
+            )
         shuffled = np.random.default_rng(seed).permutation(len(self))
-        return self.split_by_idx(np.sort(shuffled[: int(valid_pct * len(self))]))
+        return self.split_by_idx(np.sort(shuffled[:held_out]))
 
     def split_by_col(self, col: str) -> SplitItems:
         """Hold out the items whose value is true in a column of the frame that holds booleans (or 0 and 1)."""
@@ -130,9 +138,10 @@ class SplitItems:
         """
         if label_cls is None and "label_delim" in options:
             label_cls = MultiCategoryList
-        names = [cols] if isinstance(cols, str) else list(cols)
+        names = [cols] if isinstance(cols, str) else listed(cols, "cols", "['sales']", DataError)
         train, valid = (
-            pd.DataFrame({name: _column(items, name).array for name in names}) for items in (self.train, self.valid)
+            pd.concat([_column(items, name) for name in dict.fromkeys(names)], axis=1).reset_index(drop=True)
+            for items in (self.train, self.valid)
         )
         return self.label_from_lists(train, valid, label_cls=label_cls, **options)
 
@@ -144,8 +153,15 @@ class SplitItems:
             if len(items) != len(labels):
                 raise DataError(f"each {part} item must have a label; {len(items)} items and {len(labels)} labels")
         make = label_cls or label_class_for(train_labels)
-        train_y = make(train_labels, **options)
-        valid_y = train_y.new(valid_labels)
+        try:
+            inspect.signature(make).bind(train_labels, **options)
+        except TypeError as error:
+            raise DataError(
+                f"the options must be those of {make.__name__}, which these labels are made with: {error}. Leave it "
+                "out, or say what the labels are, such as label_cls=FloatList"
+            ) from error
+        train_y = _of_part("training", make, train_labels, **options)
+        valid_y = _of_part("validation", train_y.new, valid_labels)
         train_x = self.train.processed()
         valid_x = self.valid.processed(like=train_x)
         return self.train.labelled_class(Labelled(train_x, train_y), Labelled(valid_x, valid_y), self.train)
@@ -231,8 +247,17 @@ def _text(item: Any) -> str:
     return item.as_posix() if isinstance(item, Path) else str(item)
 
 
+def _of_part(part: str, make: Callable[..., LabelList], labels: Any, **options: Any) -> LabelList:
+    """Labels of one part; an error says which, because positions count within it."""
+    try:
+        return make(labels, **options)
+    except DataError as error:
+        raise DataError(f"{part} labels: {error}") from error
+
+
 def _positions(valid_idx: Iterable[int], n: int) -> NDArray[np.intp]:
-    rows = np.asarray(list(valid_idx) if not isinstance(valid_idx, (np.ndarray, pd.Series)) else valid_idx)
+    array = isinstance(valid_idx, (np.ndarray, pd.Series))
+    rows = np.asarray(valid_idx if array else listed(valid_idx, "valid_idx", "range(100)", DataError))
     if rows.size == 0:
         return np.empty(0, np.intp)
     if rows.dtype.kind not in "iu" or rows.ndim != 1:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+import datetime
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -13,9 +16,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from handlens.core.checks import listed
 from handlens.errors import ArtifactError, DataError
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+
+NO_CLASS = -100
+"""The code of an item without a class, which cross-entropy leaves out."""
 
 
 class LabelList(ABC):
@@ -92,13 +99,16 @@ class LabelList(ABC):
         try:
             labels = object.__new__(kinds[state["kind"]])
             labels._restore(state)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, DataError) as error:
             raise ArtifactError(f"the saved labels are damaged ({error!r}); save the model again") from error
         return labels
 
     @abstractmethod
     def _restore(self, state: dict[str, Any]) -> None:
-        """Set every attribute from a state; may raise KeyError, TypeError or ValueError."""
+        """Set every attribute from a state; may raise KeyError, TypeError, ValueError or DataError."""
+
+
+_TWO = "['no', 'yes']"
 
 
 class Category(NamedTuple):
@@ -137,7 +147,9 @@ class CategoryList(LabelList):
                 "Give one, or label_cls=MultiCategoryList or FloatList for several targets"
             )
         self.names = [str(name) for name in table.columns]
-        self.classes = _classes_of(table.iloc[:, 0], self.names[0]) if classes is None else list(classes)
+        name = self.names[0]
+        found = _classes_of(table.iloc[:, 0], name) if classes is None else listed(classes, "classes", _TWO, DataError)
+        self.classes = _checked_classes(found, name)
         self.c = len(self.classes)
         self.data = self._encode(table)
 
@@ -148,18 +160,22 @@ class CategoryList(LabelList):
         _refuse_missing(column.isna().to_numpy(), name)
         classes: Any = np.empty(self.c, object)
         classes[:] = self.classes
-        codes = pd.Index(classes).get_indexer(pd.Index(column.astype(object)))
+        try:
+            # Of objects: pandas would take them for text, and fail on text that is not Unicode.
+            codes = pd.Index(classes, dtype=object).get_indexer(pd.Index(column.astype(object), dtype=object))
+        except TypeError as error:
+            raise _no_class(name, "values", str(error)) from error
         unknown = np.flatnonzero(codes < 0)
         if len(unknown):
             [odd] = column.iloc[unknown[:1]].tolist()
             raise DataError(
                 f"the labels of {name!r} must be classes of the training items; {len(unknown)} are not, such as "
-                f"{odd!r}. Split otherwise, drop these rows, or give all classes: classes=[…]"
+                f"{repr(odd)[:40]}. Split otherwise, drop these rows, or give all classes: classes=[…]"
             )
         return torch.from_numpy(codes.astype(np.int64))
 
     def blank(self, n: int) -> Self:
-        return self._filled(n, -100)  # the code that cross-entropy leaves out
+        return self._filled(n, NO_CLASS)
 
     def decode(self, data: Tensor) -> list[Category]:
         classes = self.classes or []
@@ -175,7 +191,10 @@ class CategoryList(LabelList):
         return {"kind": "CategoryList", "names": self.names, "classes": self.classes}
 
     def _restore(self, state: dict[str, Any]) -> None:
-        self.names, self.classes = list(state["names"]), list(state["classes"])
+        self.names = _saved_names(state)
+        self.classes = _checked_classes(_saved_list(state, "classes"), self.names[0])
+        if len(self.names) != 1 or not self.classes:
+            raise ValueError(f"{len(self.names)} targets and {len(self.classes)} classes")
         self.c, self.data = len(self.classes), torch.empty(0, dtype=torch.int64)
 
 
@@ -205,7 +224,9 @@ class MultiCategoryList(LabelList):
             self.classes = self.names
         else:
             named = _named(table, label_delim)
-            self.classes = sorted({name for item in named for name in item}) if classes is None else list(classes)
+            distinct = sorted({name for item in named for name in item})
+            self.classes = distinct if classes is None else listed(classes, "classes", _TWO, DataError)
+        self.classes = _checked_classes(self.classes, self.names[0])
         self.c = len(self.classes)
         self.data = self._encode(table)
 
@@ -252,8 +273,11 @@ class MultiCategoryList(LabelList):
         return state
 
     def _restore(self, state: dict[str, Any]) -> None:
-        self.names, self.label_delim = list(state["names"]), state.get("label_delim")
-        self.classes = self.names if self.label_delim is None else list(state["classes"])
+        self.names, self.label_delim = _saved_names(state), state.get("label_delim")
+        if self.label_delim is not None and not (isinstance(self.label_delim, str) and self.label_delim):
+            raise ValueError(f"label_delim {self.label_delim!r}")
+        found = self.names if self.label_delim is None else _saved_list(state, "classes")
+        self.classes = _checked_classes(found, self.names[0])
         self.c = len(self.classes)
         self.data = torch.empty(0, self.c)
 
@@ -268,7 +292,8 @@ class FloatList(LabelList):
             `dataset.y[i]` give numbers on the scale they came in.
 
     Raises:
-        DataError: a number is missing or infinite, or not above 0 with `log`.
+        DataError: a number is missing or infinite, or not above 0 with `log`; or a value is none, but text or a
+            timestamp.
     """
 
     def __init__(self, values: Any, *, log: bool = False) -> None:
@@ -306,7 +331,9 @@ class FloatList(LabelList):
         return {"kind": "FloatList", "names": self.names, "log": self.log}
 
     def _restore(self, state: dict[str, Any]) -> None:
-        self.names, self.log = list(state["names"]), bool(state["log"])
+        self.names, self.log = _saved_names(state), state["log"]
+        if not isinstance(self.log, bool):
+            raise ValueError(f"log {self.log!r}")
         self.c = len(self.names)
         self.data = torch.empty(0) if self.c == 1 else torch.empty(0, self.c)
 
@@ -332,7 +359,7 @@ def label_class_for(values: Any) -> type[LabelList]:
 
 def _is_float(column: pd.Series) -> bool:
     if column.dtype == object:
-        return pd.api.types.infer_dtype(column, skipna=True) == "floating"
+        return pd.api.types.infer_dtype(column, skipna=True) in ("floating", "mixed-integer-float", "decimal")
     return bool(pd.api.types.is_float_dtype(column.dtype))
 
 
@@ -344,7 +371,10 @@ def _table(values: Any) -> pd.DataFrame:
         return values.to_frame("label" if values.name is None else values.name)
     if isinstance(values, Tensor):
         values = values.numpy()
-    table = pd.DataFrame(values) if len(values) else pd.DataFrame({"label": []}, dtype=float)
+    try:
+        table = pd.DataFrame(values) if len(values) else pd.DataFrame({"label": []}, dtype=float)
+    except UnicodeEncodeError as error:
+        raise DataError(f"labels must be Unicode text to be saved: {error}. Correct or leave out these") from error
     table.columns = pd.Index(["label"] if table.shape[1] == 1 else [f"label_{i}" for i in range(table.shape[1])])
     return table
 
@@ -355,19 +385,56 @@ def _classes_of(column: pd.Series, name: str) -> list[Any]:
         found = column.cat.remove_unused_categories().cat.categories
         classes = found.tolist()
     else:
-        classes = list(pd.unique(column.astype(object)))
+        try:
+            classes = list(pd.unique(column.astype(object)))
+        except TypeError as error:  # lists and other things without a hash
+            raise _no_class(name, "values", str(error)) from error
+        classes = _checked_classes(classes, name)
         try:
             classes.sort()
         except TypeError:  # text among numbers
             classes.sort(key=lambda value: (type(value).__name__, value))
-    classes = [value.item() if isinstance(value, np.generic) else value for value in classes]
-    odd = [value for value in classes if not isinstance(value, (str, int, float))]
-    if odd:
-        raise DataError(
-            f"the classes of {name!r} must be text, numbers or booleans; {type(odd[0]).__name__} values arrived. "
-            f"Convert them: df[{name!r}] = df[{name!r}].astype(str)"
-        )
     return classes
+
+
+def _checked_classes(classes: list[Any], name: str) -> list[Any]:
+    """Classes as Python's own values; raises DataError unless they are distinct and can be saved."""
+    plain = [value.item() if isinstance(value, np.generic) else value for value in classes]
+    for value in plain:
+        if not isinstance(value, (str, int, float)):
+            raise _no_class(name, f"{type(value).__name__} values", repr(value)[:40])
+        if isinstance(value, float) and not math.isfinite(value):
+            raise DataError(f"the classes of {name!r} must be finite numbers; {value} arrived: drop these rows")
+    if len(set(plain)) < len(plain):
+        twice = next(value for value in plain if plain.count(value) > 1)
+        raise DataError(f"the classes of {name!r} must be distinct; {twice!r} arrived more than once: name it once")
+    try:
+        "".join(value for value in plain if isinstance(value, str)).encode()
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"the classes of {name!r} must be Unicode text to be saved: {error}. Correct or drop these rows"
+        ) from error
+    return plain
+
+
+def _no_class(name: str, kind: str, shown: str) -> DataError:
+    return DataError(
+        f"the classes of {name!r} must be text, numbers or booleans; {kind} arrived ({shown}). "
+        f"Convert them: df[{name!r}] = df[{name!r}].astype(str)"
+    )
+
+
+def _saved_list(state: dict[str, Any], key: str) -> list[Any]:
+    if not isinstance(state[key], list):
+        raise ValueError(f"{key} are {type(state[key]).__name__}")
+    return list(state[key])
+
+
+def _saved_names(state: dict[str, Any]) -> list[str]:
+    names = _saved_list(state, "names")
+    if not names or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"names {names}")
+    return names
 
 
 def _named(table: pd.DataFrame, label_delim: str) -> list[list[str]]:
@@ -396,13 +463,10 @@ def _refuse_missing(missing: np.ndarray, name: str) -> None:
 
 
 def _finite(column: pd.Series, name: str) -> np.ndarray:
-    try:
+    if column.dtype.kind in "biuf":
         values = column.to_numpy(np.float64, na_value=np.nan)
-    except (TypeError, ValueError) as error:
-        raise DataError(
-            f"the target {name!r} must hold numbers; it holds {column.dtype} values: leave label_cls out to "
-            f"predict classes, or convert it: pd.to_numeric(df[{name!r}])"
-        ) from error
+    else:
+        values = np.array([_number(value, name) for value in column.astype(object)], np.float64)
     _refuse_missing(np.isnan(values), name)
     limit = np.finfo(np.float32).max
     infinite = np.flatnonzero(np.abs(values) > limit)
@@ -412,6 +476,29 @@ def _finite(column: pd.Series, name: str) -> np.ndarray:
             f"{limit:.1e}), the first at position {infinite[0]}: drop or correct these rows"
         )
     return values
+
+
+def _number(value: Any, name: str) -> float:
+    """One value of a target as a float, nan if missing; what no float can hold is infinite."""
+    if isinstance(value, _NUMBERS) and not isinstance(value, np.timedelta64):  # which numpy counts among the integers
+        try:
+            return float(value)
+        except OverflowError:
+            return math.inf
+    if pd.api.types.is_scalar(value) and pd.isna(value):
+        return math.nan
+    remedy = f"leave label_cls out to predict classes, or convert it: pd.to_numeric(df[{name!r}])"
+    if isinstance(value, (datetime.date, np.datetime64)):
+        remedy = f"make numbers of it: (df[{name!r}] - df[{name!r}].min()).dt.days"
+    elif isinstance(value, (datetime.timedelta, np.timedelta64)):
+        remedy = f"make numbers of it: df[{name!r}].dt.total_seconds()"
+    raise DataError(
+        f"the target {name!r} must hold numbers; it holds {type(value).__name__} values such as {str(value)[:40]!r}: "
+        f"{remedy}"
+    )
+
+
+_NUMBERS = (bool, int, float, np.bool_, np.integer, np.floating, Decimal)
 
 
 def _log(values: np.ndarray, name: str) -> np.ndarray:

@@ -16,10 +16,11 @@ from torch import Tensor, nn
 from handlens.core.artifact import load_artifact, save_artifact
 from handlens.core.bunch import DataBunch
 from handlens.core.callbacks import EPOCH_EVENTS, EVENTS, Callback, StopTraining, StopWhenWorse
+from handlens.core.checks import listed, whole
 from handlens.core.labels import Loss
 from handlens.core.loaders import Loader
-from handlens.core.metrics import Metric
-from handlens.core.optimizer import AdamW, MakeOptimizer, Optimizer, freeze
+from handlens.core.metrics import Metric, labelled, metric_name
+from handlens.core.optimizer import AdamW, MakeOptimizer, Optimizer, check_decay, freeze
 from handlens.core.progress import ProgressTable
 from handlens.core.recorder import Recorder
 from handlens.core.schedule import (
@@ -100,12 +101,13 @@ class Learner:
         self.model = model
         self.data = data
         self.loss_func: Loss = loss_func or data.y.loss_func
-        self.metrics: list[Metric] = [metrics] if callable(metrics) else list(metrics)
+        one = [metrics] if callable(metrics) else metrics
+        self.metrics: list[Metric] = listed(one, "metrics", "[accuracy]", TrainingError)
         self.layer_groups = list(layer_groups) if layer_groups is not None else [model]
         self.opt_func = opt_func
-        self.wd = wd
+        self.wd = check_decay(wd)
         self.precision = precision
-        self.callbacks = list(callbacks)
+        self.callbacks = _listed_callbacks(callbacks)
         self.path = Path(path) if path is not None else data.path
         self.recorder = Recorder(self._columns())
         self.optimizer: Optimizer
@@ -145,6 +147,7 @@ class Learner:
         seed: int | None = None,
     ) -> None:
         """Train for so many epochs at a constant learning rate; arguments as in `fit_one_cycle`."""
+        epochs = _whole_epochs(epochs)
         rates = group_rates(lr, len(self.layer_groups))
         self._fit(epochs, constant(self._steps(epochs), rates), wd, callbacks, seed)
 
@@ -175,6 +178,7 @@ class Learner:
         Raises:
             TrainingError: the loss is no longer a number, or the arguments or data do not allow training.
         """
+        epochs = _whole_epochs(epochs)
         rates = group_rates(max_lr, len(self.layer_groups))
         schedule = one_cycle(self._steps(epochs), rates, pct_start=pct_start, div_factor=div_factor, moms=moms)
         self._fit(epochs, schedule, wd, callbacks, seed)
@@ -220,9 +224,9 @@ class Learner:
     ) -> None:
         if wd is not None:
             # Training that goes on with far less decay forgets within an epoch what the decay was for.
-            self.wd = wd
+            self.wd = check_decay(wd)
         run = Run(epochs, schedule, self.wd)
-        events = _events([*self.callbacks, *callbacks])
+        events = _events([*self.callbacks, *_listed_callbacks(callbacks)])
         with self._training(run, seed):
             progress = ProgressTable(self.recorder.columns, epochs)
             try:
@@ -293,8 +297,6 @@ class Learner:
         return torch.autocast(self.data.device.type, torch.bfloat16)
 
     def _steps(self, epochs: int) -> int:
-        if not isinstance(epochs, int) or epochs < 1:
-            raise TrainingError(f"the number of epochs must be a whole number, 1 or more; {epochs!r} arrived")
         if not len(self.data.train_dl):
             raise TrainingError("these data have no training items, only what it takes to predict: set learn.data")
         return epochs * len(self.data.train_dl)
@@ -308,9 +310,14 @@ class Learner:
             )
 
     def _columns(self) -> list[str]:
-        if not len(self.data.valid_dl):
-            return ["train_loss"]
-        return ["train_loss", "valid_loss", *(metric.__name__ for metric in self.metrics)]
+        columns = ["train_loss", "valid_loss", *(metric_name(metric) for metric in self.metrics)]
+        twice = sorted({name for name in columns if columns.count(name) > 1})
+        if twice:
+            raise TrainingError(
+                f"metrics must have distinct names; there more than once: {', '.join(twice)}. Leave one out, or give "
+                "it a name of its own: metric.__name__ = …"
+            )
+        return columns if len(self.data.valid_dl) else columns[:1]
 
     def _validation_row(self) -> dict[str, float]:
         row = {"train_loss": float(self.recorder.smoothed[-1])}
@@ -337,19 +344,21 @@ class Learner:
     def validate(self, dl: Loader | None = None) -> list[float]:
         """The loss and each metric over the whole of the validation data, or of another loader's.
 
-        Raises DataError if nothing was held out.
+        They are nan for items without labels. Raises DataError if nothing was held out, or the loader is empty.
         """
-        outputs, targets, loss = self._run_over(self._filled(dl or self.data.valid_dl))
+        outputs, targets, loss = self._run_over(self._filled(self.data.valid_dl if dl is None else dl))
         predictions = self.data.y.activate(outputs)
-        return [loss, *(float(metric(predictions, targets)) for metric in self.metrics)]
+        known = labelled(targets)
+        return [loss, *(float(metric(predictions, targets)) if known else math.nan for metric in self.metrics)]
 
     def get_preds(self, ds_type: str = "valid", *, dl: Loader | None = None) -> tuple[Tensor, Tensor]:
         """Predictions and targets of "train", "valid" or "test" data, or of another loader's, in the items' order.
 
         Predictions are probabilities [N, classes], or numbers [N] or [N, targets] on the scale that the model is
-        trained on; `learn.data.y.decode` gives those in a person's terms. Both are on the CPU.
+        trained on; `learn.data.y.decode` gives those in a person's terms. Both are on the CPU. Raises DataError if
+        there are no items.
         """
-        outputs, targets, _ = self._run_over(self._filled(dl or self.data.dl(ds_type).in_order()))
+        outputs, targets, _ = self._run_over(self._filled(self.data.dl(ds_type).in_order() if dl is None else dl))
         return self.data.y.activate(outputs), targets
 
     def predict(self, item: Any) -> Prediction:
@@ -388,7 +397,10 @@ class Learner:
     @staticmethod
     def _filled(dl: Loader) -> Loader:
         if not len(dl):
-            raise DataError("there are no items to run the model over; hold some out for validation when splitting")
+            raise DataError(
+                "there are no items to run the model over: hold some out for validation when splitting, or give a "
+                "loader that is not empty"
+            )
         return dl
 
     def summary(self) -> Summary:
@@ -457,6 +469,18 @@ def _events(callbacks: Iterable[Callback]) -> dict[str, list[Handler]]:
     """For each event the methods that want it."""
     found = [callback.handlers() for callback in callbacks]
     return {event: [handlers[event] for handlers in found if event in handlers] for event in EVENTS}
+
+
+def _listed_callbacks(callbacks: Sequence[Callback]) -> list[Callback]:
+    found = listed(callbacks, "callbacks", "[EarlyStopping()]", TrainingError)
+    odd = [one for one in found if not isinstance(one, Callback)]
+    if odd:
+        raise TrainingError(f"callbacks must be made of Callback classes, such as EarlyStopping(); {odd[0]!r} arrived")
+    return found
+
+
+def _whole_epochs(epochs: Any) -> int:
+    return whole(epochs, "the number of epochs", TrainingError)
 
 
 def _apply(model: nn.Module, inputs: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from handlens.core.checks import whole
 from handlens.errors import DataError
 
 Batch = tuple[Any, Tensor]
@@ -70,8 +71,7 @@ class TensorLoader:
         device: torch.device,
         shuffle: bool = False,
     ) -> None:
-        if not isinstance(bs, int) or isinstance(bs, bool) or bs < 1:
-            raise DataError(f"bs must be a whole number of rows, 1 or more; {bs!r} arrived")
+        bs = whole(bs, "bs", DataError)
         self.dataset = dataset
         self.bs = bs
         self.shuffle = shuffle
@@ -118,6 +118,7 @@ class ItemLoader:
     ) -> None:
         from torch.utils.data import DataLoader
 
+        bs = whole(bs, "bs", DataError)
         self.dataset = dataset
         self.bs = bs
         self.device = device

@@ -5,19 +5,22 @@ A metric is any function (predictions, targets) → number. Predictions are what
 for `FloatList(log=True)`); targets are the encoded labels. Averages over batches would be another number: a root of a
 mean, a rank or an F1 score is not the average of its parts.
 
-Undefined values (the area under a ROC curve with one class alone) are nan, not 0.
+Undefined values (the area under a ROC curve with one class alone, any metric of items without labels) are nan, not 0.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from handlens.errors import DataError
+from handlens.core.labels import NO_CLASS
+from handlens.errors import DataError, TrainingError
 
 Metric = Callable[[Tensor, Tensor], float]
 
@@ -30,10 +33,41 @@ def higher_is_better(metric: Metric) -> Metric:
     return metric
 
 
+def more_is_better(metric: Metric) -> bool:
+    """Whether a metric, or what a partial one is of, has the mark of `higher_is_better`."""
+    if isinstance(metric, partial) and not hasattr(metric, HIGHER_IS_BETTER):
+        return more_is_better(metric.func)
+    return bool(getattr(metric, HIGHER_IS_BETTER, False))
+
+
+def metric_name(metric: Metric) -> str:
+    """What a metric is called in tables: its `__name__`, that of what a partial one is of, or that of its class."""
+    if not callable(metric):
+        raise TrainingError(f"metrics must be functions (predictions, targets) → number; {metric!r} arrived")
+    if isinstance(metric, partial) and not hasattr(metric, "__name__"):
+        return metric_name(metric.func)
+    name: str = getattr(metric, "__name__", type(metric).__name__)
+    return name
+
+
+def labelled(targets: Tensor) -> bool:
+    """Whether encoded labels are there, or stand for none, as `LabelList.blank` makes them."""
+    return not bool((targets.isnan() if targets.is_floating_point() else targets == NO_CLASS).any())
+
+
 def exp_rmspe(preds: Tensor, targets: Tensor) -> float:
-    """The root mean squared percentage error of predicted logarithms: √ mean(((y − ŷ) / y)²), y = exp(target)."""
-    p, y = (np.exp(values) for values in _numbers(preds, targets))
-    return float(np.sqrt(np.mean(((y - p) / y) ** 2)))
+    """The root mean squared percentage error of predicted logarithms: √ mean(((y − ŷ) / y)²), y = exp(target).
+
+    Raises DataError for targets that cannot be logarithms, being beyond ±700.
+    """
+    p, y = _numbers(preds, targets)
+    if (np.abs(y) > 700).any():
+        raise DataError(
+            f"exp_rmspe takes the logarithms of targets; numbers such as {y[np.abs(y) > 700][0]:g} arrived: train on "
+            "logarithms, label_cls=FloatList, log=True, or use another metric, such as rmse"
+        )
+    with np.errstate(over="ignore"):  # a prediction far too high is infinitely wrong
+        return float(np.sqrt(np.mean((1 - np.exp(p - y)) ** 2)))
 
 
 def mse(preds: Tensor, targets: Tensor) -> float:
@@ -59,14 +93,14 @@ def r2(preds: Tensor, targets: Tensor) -> float:
     from sklearn.metrics import r2_score
 
     p, y = _numbers(preds, targets)
-    return float(r2_score(y, p)) if len(y) > 1 else float("nan")
+    return float(r2_score(y, p)) if len(y) > 1 and labelled(targets) else math.nan
 
 
 @higher_is_better
 def accuracy(preds: Tensor, targets: Tensor) -> float:
     """The share of items whose most probable class is the right one."""
     p, y = _classes(preds, targets)
-    return float((p.argmax(1) == y).mean())
+    return float((p.argmax(1) == y).mean()) if labelled(targets) else math.nan
 
 
 def error_rate(preds: Tensor, targets: Tensor) -> float:
@@ -78,12 +112,14 @@ def error_rate(preds: Tensor, targets: Tensor) -> float:
 def accuracy_multi(preds: Tensor, targets: Tensor) -> float:
     """For items with any number of classes: the share of (item, class) pairs that are right, at probability 0.5."""
     p, y = _numbers(preds, targets)
-    return float(((p >= 0.5) == (y >= 0.5)).mean())
+    return float(((p >= 0.5) == (y >= 0.5)).mean()) if labelled(targets) else math.nan
 
 
 def _second_or_mean(score: Callable[..., Any], preds: Tensor, targets: Tensor) -> float:
     """scikit-learn's score of the second of two classes, or its mean over more; nan where it is undefined."""
     p, y = _classes(preds, targets)
+    if not labelled(targets):
+        return math.nan
     average = "binary" if p.shape[1] == 2 else "macro"
     return float(score(y, p.argmax(1), average=average, zero_division=np.nan))
 
@@ -121,8 +157,8 @@ def roc_auc(preds: Tensor, targets: Tensor) -> float:
     from sklearn.metrics import roc_auc_score
 
     p, y = _classes(preds, targets)
-    if len(np.unique(y)) < p.shape[1]:
-        return float("nan")
+    if len(np.unique(y)) < max(2, p.shape[1]) or not labelled(targets):
+        return math.nan
     if p.shape[1] == 2:
         return float(roc_auc_score(y, p[:, 1]))
     p = p.astype(np.float64)  # float32 rows add up to 1 too roughly for scikit-learn

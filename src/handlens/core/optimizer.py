@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -32,10 +34,11 @@ class Optimizer:
         wd: weight decay, for every trainable parameter.
 
     Raises:
-        TrainingError: no parameter is trainable.
+        TrainingError: no parameter is trainable, or `wd` is below 0.
     """
 
     def __init__(self, layer_groups: Sequence[nn.Module], *, opt_func: MakeOptimizer = AdamW, wd: float = 0.01) -> None:
+        check_decay(wd)
         seen: set[nn.Parameter] = set()
         groups: list[dict[str, Any]] = []
         self._group_of: list[int] = []  # the layer group of each param group
@@ -52,6 +55,12 @@ class Optimizer:
         self.params: list[nn.Parameter] = [flat for group in groups for flat in group["params"]]
         """The flat tensors; their `.grad` holds all gradients."""
         self._optimizer = opt_func(groups)
+
+    @property
+    def settings(self) -> str:
+        """The kind of the torch optimizer and what it was made with, as text."""
+        plain = {k: v for k, v in self._optimizer.defaults.items() if isinstance(v, (int, float, str, tuple))}
+        return f"{type(self._optimizer).__name__} {plain}"
 
     def set(self, rates: Sequence[float], momentum: float) -> None:
         """Use these rates, one a layer group, and this momentum (Adam's β₁) from the next step on."""
@@ -94,6 +103,13 @@ class Optimizer:
                 raise TrainingError("the saved optimizer state belongs to other parameters; start the training anew")
             # The fused step wants its step count on the parameters' device too.
             self._optimizer.state[flat][name] = value.to(flat.device).clone()
+
+
+def check_decay(wd: float) -> float:
+    """`wd` as it is; raises TrainingError unless it is a finite number, 0 or more."""
+    if not isinstance(wd, (int, float, np.number)) or not 0 <= wd < math.inf:
+        raise TrainingError(f"weight decay, wd, must be a finite number, 0 or more; {wd!r} arrived")
+    return wd
 
 
 def freeze(layer_groups: Sequence[nn.Module], n: int) -> None:

@@ -48,7 +48,12 @@ def group_rates(lr: Rates, n_groups: int) -> Floats:
     elif isinstance(lr, (int, float, np.number)):
         rates = np.full(n_groups, float(lr))
     else:
-        rates = np.array(lr, float)
+        try:
+            rates = np.array([float(rate) for rate in lr])
+        except (TypeError, ValueError) as error:
+            raise TrainingError(
+                f"a learning rate is a number, slice(first, last), or a list of numbers; {lr!r} arrived"
+            ) from error
         if rates.shape != (n_groups,):
             raise TrainingError(f"the model has {n_groups} layer groups; {len(rates)} learning rates arrived for them")
     _check_positive(rates, lr)

@@ -1,0 +1,27 @@
+"""What arguments of many functions are asked: that they are whole numbers, or lists."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable
+from typing import Any
+
+from handlens.errors import HandlensError
+
+
+def whole(value: Any, what: str, error: type[HandlensError]) -> int:
+    """`value` as an int, 1 or more, whoever's integer it is; raises `error` for anything else, booleans too."""
+    try:
+        number = 0 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = 0
+    if number < 1:
+        raise error(f"{what} must be a whole number, 1 or more; {value!r} arrived")
+    return number
+
+
+def listed(values: Any, what: str, example: str, error: type[HandlensError]) -> list[Any]:
+    """`values` as a list; raises `error` for what cannot be one, and for text."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise error(f"{what} must be a list, such as {example}; {values!r} arrived")
+    return list(values)
