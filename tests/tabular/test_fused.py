@@ -63,6 +63,116 @@ def used(model: TabularModel, monkeypatch: pytest.MonkeyPatch) -> bool:
     return bool(calls)
 
 
+# What is noticed only at a step: it came after model.train(), from a callback.
+
+
+def hear_a_layer(model: TabularModel) -> None:
+    model.layers[0].register_forward_hook(lambda *_: None)
+
+
+def hear_a_layer_before(model: TabularModel) -> None:
+    model.embeds[1].register_forward_pre_hook(lambda *_: None)
+
+
+def hear_gradients_of_a_layer(model: TabularModel) -> None:
+    model.layers[6].register_full_backward_hook(lambda *_: None)
+
+
+def hear_gradients_before_a_layer(model: TabularModel) -> None:
+    model.bn_cont.register_full_backward_pre_hook(lambda *_: None)  # type: ignore[union-attr]
+
+
+def hear_a_parameter(model: TabularModel) -> None:
+    model.layers[0].weight.register_hook(lambda _: None)  # type: ignore[operator, union-attr]
+
+
+def hear_a_table(model: TabularModel) -> None:
+    model.embeds[0].weight.register_post_accumulate_grad_hook(lambda _: None)  # type: ignore[operator, union-attr]
+
+
+def freeze_a_norm(model: TabularModel) -> None:
+    model.layers[2].eval()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(hear_a_layer, hear_a_layer_before, hear_gradients_of_a_layer, hear_gradients_before_a_layer),
+        *(hear_a_parameter, hear_a_table, freeze_a_norm),
+    ],
+)
+def test_what_is_changed_while_training_is_noticed(
+    change: Callable[[TabularModel], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = make()
+    _optimizer = Optimizer([model])
+    model.train()
+    assert used(model, monkeypatch)
+    change(model)
+    assert not used(model, monkeypatch)
+
+
+def test_hooks_on_every_layer_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = make()
+    _optimizer = Optimizer([model])
+    model.train()
+    handle = nn.modules.module.register_module_forward_hook(lambda *_: None)
+    try:
+        assert not used(model, monkeypatch)
+    finally:
+        handle.remove()
+    assert used(model, monkeypatch)
+
+
+def test_a_gradient_that_a_hook_changes() -> None:
+    model = make()
+    _optimizer = Optimizer([model])
+    model.train()
+    bias = model.layers[8].bias
+    bias.register_hook(lambda grad: grad * 0 + 7)  # type: ignore[operator, union-attr]
+    codes, numbers, y = batch()
+    F.mse_loss(model(codes, numbers), y).backward()
+    assert bias.grad.tolist() == [7, 7]  # type: ignore[union-attr]
+
+
+def test_inputs_that_want_their_gradient_get_it() -> None:
+    model = make()
+    _optimizer = Optimizer([model])
+    model.train()
+    codes, numbers, y = batch()
+    numbers.requires_grad_()
+    F.mse_loss(model(codes, numbers), y).backward()
+    assert numbers.grad is not None
+    assert numbers.grad.abs().max() > 0
+
+
+def test_one_row_is_no_batch() -> None:
+    model = make()
+    _optimizer = Optimizer([model])
+    model.train()
+    codes, numbers, _ = batch()
+    with pytest.raises(ValueError, match="more than 1 value per channel"):
+        model(codes[:1], numbers[:1])
+    assert all(bool(value.isfinite().all()) for value in model.state_dict().values())
+
+
+def test_going_back_twice_or_to_a_parameter_alone() -> None:
+    model = make()
+    optimizer = Optimizer([model])
+    model.train()
+    codes, numbers, y = batch()
+    loss = F.mse_loss(model(codes, numbers), y)
+    for layer in (0, 8):
+        with pytest.raises(RuntimeError, match="not have been used in the graph"):
+            torch.autograd.grad(loss, [model.layers[layer].bias], retain_graph=True)  # type: ignore[list-item]
+    assert optimizer.params[0].grad.abs().max() == 0  # type: ignore[union-attr]
+    loss.backward(retain_graph=True)
+    before = optimizer.params[0].grad.clone()  # type: ignore[union-attr]
+    with pytest.raises(RuntimeError, match="backward through a TabularModel's training step a second time"):
+        loss.backward()
+    assert torch.equal(optimizer.params[0].grad, before)  # type: ignore[arg-type]
+
+
 def hear(model: TabularModel) -> None:
     model.layers[1].register_forward_hook(lambda *_: None)
 
@@ -110,8 +220,6 @@ def test_it_is_used_only_in_a_run_on_whole_numbers(monkeypatch: pytest.MonkeyPat
     model.embeds[0].requires_grad_(False)
     assert not used(model, monkeypatch)
     model.embeds[0].requires_grad_(True)
-    model.layers[2].eval()
-    model.train()
     optimizer.release()
     assert not used(model, monkeypatch)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -46,6 +47,7 @@ def test_the_structure_and_the_names_of_the_lesson() -> None:
     }
     shown = repr(model)
     assert all(part in shown for part in ("(emb_drop): Dropout(p=0.04", "(bn_cont): BatchNorm1d(4", "Embedding(5, 3)"))
+    assert shown.splitlines()[1].strip() == "(embeds): ModuleList("
     assert [name for name, _ in model.named_children()] == ["embeds", "emb_drop", "bn_cont", "layers"]
 
 
@@ -114,8 +116,20 @@ def test_columns_of_one_kind_alone(sizes: list[tuple[int, int]], n_cont: int) ->
         ({"ps": 1.5}, "from 0 to 1; 1.5 arrived"),
         ({"emb_drop": -0.1}, "from 0 to 1; -0.1 arrived"),
         ({"y_range": (3, 1)}, r"\[3.0, 1.0\]"),
-        ({"y_range": (0, 1, 2)}, "two numbers"),
-        ({"layers": [10, 0]}, "widths"),
+        ({"y_range": (0, 1, 2)}, "two finite numbers"),
+        ({"layers": [10, 0]}, "each of layers must be a whole number, 1 or more; 0 arrived"),
+        ({"layers": 100}, r"layers must be a list, such as \[1000, 500\]; 100 arrived"),
+        ({"layers": [2.5, 1]}, "2.5 arrived"),
+        ({"ps": "no"}, "ps must be a list"),
+        ({"ps": 10**400}, "ps must be of numbers that a float can hold; 1000"),
+        ({"ps": [0.1, None]}, "None arrived"),
+        ({"y_range": 5}, r"y_range must be a list, such as \(0, 5\); 5 arrived"),
+        ({"y_range": torch.tensor(5)}, "5 arrived"),
+        ({"y_range": (0, float("inf"))}, "two finite numbers"),
+        ({"y_range": (float("-inf"), 0)}, "two finite numbers"),
+        ({"y_range": (0, float("nan"))}, "two finite numbers"),
+        ({"y_range": (0, 1e300)}, "two finite numbers"),
+        ({"y_range": (0, 10**400)}, "y_range must be of numbers that a float can hold; 1000"),
         ({"emb_szs": [], "n_cont": 0}, "a column at least"),
     ],
 )
@@ -123,6 +137,12 @@ def test_arguments_that_cannot_be(options: dict[str, object], message: str) -> N
     arguments = {"emb_szs": SIZES, "n_cont": 4, "out_sz": 1, "layers": [10, 6]} | options
     with pytest.raises(TrainingError, match=message):
         TabularModel(**arguments)  # type: ignore[arg-type]
+
+
+def test_whole_numbers_of_numpy() -> None:
+    model = TabularModel(SIZES, 4, 1, np.array([10, 6]))  # type: ignore[arg-type]
+    assert model.config["layers"] == [10, 6]
+    assert [type(width) for width in model.config["layers"]] == [int, int]
 
 
 def test_one_probability_serves_all_layers() -> None:

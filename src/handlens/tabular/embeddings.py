@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from handlens.core.checks import whole
 from handlens.errors import DataError, TableError
 
 
@@ -23,13 +24,13 @@ def embedding_sizes(n_levels: Mapping[str, int], emb_szs: Mapping[str, int] | No
     Raises:
         TableError: `emb_szs` names a column that is not categorical, or a length below 1.
     """
+    if not isinstance(emb_szs, Mapping | None):
+        raise TableError(f"emb_szs must be vector lengths by column, such as {{'shop': 9}}; {emb_szs!r} arrived")
     own = dict(emb_szs or {})
     odd = [name for name in own if name not in n_levels]
     if odd:
         raise TableError(f"emb_szs must name categorical columns; these are none: {odd}. There are {list(n_levels)}")
-    for name, size in own.items():
-        if not isinstance(size, int) or size < 1:
-            raise TableError(f"emb_szs must be whole numbers, 1 or more; {size!r} arrived for {name!r}")
+    own = {name: whole(size, f"emb_szs, the vector length of {name!r},", TableError) for name, size in own.items()}
     return [(n, own.get(name, min(50, n // 2 + 1))) for name, n in n_levels.items()]
 
 
@@ -61,6 +62,9 @@ class Embeddings(nn.ModuleList):
         self._keep("within", [k for _, d in sizes for k in range(d)])
         self._tables = _Adjoining(sizes)
         self._gradients = _Adjoining(sizes)
+
+    def _get_name(self) -> str:
+        return "ModuleList"  # as the lesson prints it
 
     def _keep(self, name: str, values: list[int]) -> None:
         self.register_buffer(name, torch.tensor(values, dtype=torch.int64), persistent=False)

@@ -3,16 +3,20 @@
 With 64 rows a batch, most of what a plain step takes beyond its matrix products goes to a hundred small calls and to
 gradients that are made in one place and added up in another. Here the layers' own kernels run one after the other,
 forward and back, and gradients are added where the optimizer keeps them. What is computed is the same.
+
+The graph holds the step as one node, which `backward()` goes through once. It does not hold the parameters:
+`torch.autograd.grad` with respect to one says that it was not used. A hook on any layer or parameter gives the plain
+layers, whose graph holds all.
 """
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn.modules.module import _has_any_global_hook
 
 from handlens.core.layers import Dropout, bernoulli_places
 
@@ -39,12 +43,20 @@ class FusedTraining:
         self.last = last
         norms = [block.norm for block in blocks] + ([model.bn_cont] if model.bn_cont is not None else [])
         linears = [block.linear for block in blocks] + [last]
-        self._parameters = [p for layer in chain(norms, linears) for p in layer.parameters()]
-        self._tables = [table.weight for table in self.embeds]
+        tables: list[Any] = [table.weight for table in self.embeds]
+        self._all = [*(p for layer in (*norms, *linears) for p in layer.parameters()), *tables]
+        self._parts = [part for part in model.modules() if part is not model]
+        # The dicts themselves, which a hook that is registered later joins: to ask all of them takes microseconds.
+        self._hooks = [
+            hooks
+            for part in self._parts
+            for hooks in (part._forward_hooks, part._forward_pre_hooks, part._backward_hooks, part._backward_pre_hooks)
+        ]
+        self._anchor = torch.zeros((), requires_grad=True)  # makes the step a part of the graph
 
     @classmethod
     def of(cls, model: TabularModel) -> FusedTraining | None:
-        """None if a layer was replaced or set otherwise, or someone listens to one with a hook."""
+        """None if a layer was replaced or set otherwise."""
         layers: list[Any] = list(model.layers) or [nn.Identity()]
         last = layers.pop()
         blocks = [Block(layers[i], layers[i + 2], layers[i + 3]) for i in range(0, len(layers) - 3, 4)]
@@ -59,23 +71,31 @@ class FusedTraining:
             and all(block.linear.bias is not None for block in blocks)
             and len(model.embeds) > 0
         )
-        parts = (part for part in model.modules() if part is not model)
-        heard = any(part._forward_hooks or part._forward_pre_hooks or part._backward_hooks for part in parts)
-        return cls(model, blocks, last) if as_made and not heard else None
+        return cls(model, blocks, last) if as_made else None
 
-    def ready(self) -> bool:
-        """Whether every parameter is trained, on the CPU in full precision, with its gradient laid out already."""
+    def ready(self, codes: Tensor, numbers: Tensor) -> bool:
+        """Whether a batch can go this way: two rows or more whose gradient nobody wants, through layers that all train.
+
+        Every parameter must be trained, on the CPU in full precision, with its gradient laid out already, and nobody
+        may listen to a layer or a parameter with a hook.
+        """
         return (
             torch.is_grad_enabled()
             and not torch.is_autocast_enabled("cpu")
-            and all(p.requires_grad and p.grad is not None for p in chain(self._parameters, self._tables))
+            and len(codes) > 1
+            and not numbers.requires_grad
+            and not any(self._hooks)
+            and not _has_any_global_hook()
+            and all(part.training for part in self._parts)
+            and all(p.requires_grad and p.grad is not None for p in self._all)
+            and not any(p._backward_hooks or p._post_accumulate_grad_hooks for p in self._all)
             and self.last.weight.device.type == "cpu"
             and self.embeds.in_one_piece()
         )
 
     def __call__(self, codes: Tensor, numbers: Tensor) -> Tensor:
         """What `layers` puts out for a batch, [B, out_sz]; only where `ready()`."""
-        return _Step.apply(self.last.bias, self, codes, numbers)
+        return _Step.apply(self._anchor, self, codes, numbers)
 
     def forward(self, codes: Tensor, numbers: Tensor) -> tuple[Tensor, Trace]:
         trace = Trace()
@@ -123,7 +143,7 @@ class Trace:
 
 
 class _Step(torch.autograd.Function):
-    """Its gradients go straight to the parameters'; `anchor`, one of them, only makes it part of the graph."""
+    """Its gradients go straight to the parameters'; `anchor` only makes it part of the graph."""
 
     @staticmethod
     def forward(ctx: Any, anchor: Tensor, step: FusedTraining, codes: Tensor, numbers: Tensor) -> Tensor:  # noqa: ARG004
@@ -134,7 +154,13 @@ class _Step(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[None, ...]:
-        ctx.step.backward(grad, ctx.trace)
+        trace, ctx.trace = ctx.trace, None
+        if trace is None:
+            raise RuntimeError(
+                "trying to backward through a TabularModel's training step a second time, which keeps nothing for it, "
+                "retain_graph or not: call the model again, or register a hook on a layer to train layer by layer"
+            )
+        ctx.step.backward(grad, trace)
         return (None,) * 4
 
 

@@ -8,12 +8,15 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from handlens.core.checks import listed, whole
 from handlens.core.layers import Dropout
 from handlens.errors import TrainingError
 from handlens.tabular.embeddings import Embeddings
 from handlens.tabular.fused import FusedTraining
 
 Dropouts = float | Sequence[float]
+
+_LARGEST = torch.finfo(torch.float32).max / 2  # half, so that a range is finite too
 
 
 class TabularModel(nn.Module):
@@ -47,11 +50,10 @@ class TabularModel(nn.Module):
         y_range: Sequence[float] | Tensor | None = None,
     ) -> None:
         super().__init__()
+        layers = [whole(width, "each of layers", TrainingError) for width in _list(layers, "layers", "[1000, 500]")]
         drops = _check_dropouts(ps, len(layers))
         _check_probabilities([*drops, emb_drop])
         n_emb = sum(d for _, d in emb_szs)
-        if not all(isinstance(width, int) and width > 0 for width in layers):
-            raise TrainingError(f"layers must be widths, whole numbers above 0; {list(layers)} arrived")
         if not n_emb + n_cont:
             raise TrainingError("a model needs a column at least: give cat_names or cont_names")
         self.y_range = _check_range(y_range)
@@ -68,7 +70,7 @@ class TabularModel(nn.Module):
             "emb_szs": [list(size) for size in emb_szs],
             "n_cont": n_cont,
             "out_sz": out_sz,
-            "layers": list(layers),
+            "layers": layers,
             "ps": drops,
             "emb_drop": emb_drop,
             "y_range": None if self.y_range is None else list(self.y_range),
@@ -81,7 +83,7 @@ class TabularModel(nn.Module):
         return self
 
     def forward(self, codes: Tensor, numbers: Tensor) -> Tensor:
-        if self._fused is not None and self._fused.ready():
+        if self._fused is not None and self._fused.ready(codes, numbers):
             x = self._fused(codes, numbers)
         else:
             x = self._through_layers(codes, numbers)
@@ -107,7 +109,7 @@ class TabularModel(nn.Module):
 
 
 def _check_dropouts(ps: Dropouts, n: int) -> list[float]:
-    drops = [float(ps)] * n if isinstance(ps, (int, float)) else [float(p) for p in ps]
+    drops = [_float(ps, "ps")] * n if isinstance(ps, (int, float)) else _floats(ps, "ps", "[0.001, 0.01]")
     if len(drops) != n:
         raise TrainingError(f"ps must be one probability, or one for each of {n} layers; {len(drops)} arrived")
     return drops
@@ -122,7 +124,23 @@ def _check_probabilities(drops: Sequence[float]) -> None:
 def _check_range(y_range: Sequence[float] | Tensor | None) -> tuple[float, float] | None:
     if y_range is None:
         return None
-    ends = [float(end) for end in y_range]
-    if len(ends) != 2 or not ends[0] < ends[1]:
-        raise TrainingError(f"y_range must be two numbers, the lowest output and the highest; {ends} arrived")
+    given = y_range.tolist() if isinstance(y_range, Tensor) else y_range
+    ends = _floats(given, "y_range", "(0, 5)")
+    if len(ends) != 2 or not -_LARGEST < ends[0] < ends[1] < _LARGEST:
+        raise TrainingError(f"y_range must be two finite numbers, the lowest output and the highest; {ends} arrived")
     return ends[0], ends[1]
+
+
+def _list(values: Any, what: str, example: str) -> list[Any]:
+    return listed(values, what, example, TrainingError)
+
+
+def _floats(values: Any, what: str, example: str) -> list[float]:
+    return [_float(value, what) for value in _list(values, what, example)]
+
+
+def _float(value: Any, what: str) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise TrainingError(f"{what} must be of numbers that a float can hold; {str(value)[:40]} arrived") from error
