@@ -162,6 +162,12 @@ def test_columns_that_cannot_be(options: dict[str, Any], message: str) -> None:
         TabularList.from_df(shops(), **options)
 
 
+@pytest.mark.parametrize("procs", [Categorify, None, "Categorify"])
+def test_preprocessors_that_are_no_list(procs: Any) -> None:
+    with pytest.raises(TableError, match=r"procs must be a list, such as \[FillMissing, Categorify, Normalize\]"):
+        TabularList.from_df(shops(), cat_names=["shop"], procs=procs)
+
+
 def test_frames_without_rows() -> None:
     with pytest.raises(TableError, match="the frame has none"):
         TabularList.from_df(shops().iloc[:0], cat_names=["shop"])
@@ -196,6 +202,32 @@ def test_targets_that_cannot_be(value: float, message: str) -> None:
 @pytest.mark.parametrize("dtype", ["Int64", "int64[pyarrow]", "float32", "Float64"])
 def test_targets_of_other_dtypes(dtype: str) -> None:
     assert bunch(shops().astype({"sales": dtype})).train_ds.y.data.tolist() == pytest.approx(np.log(range(1, 9)))
+
+
+def test_missing_only_in_the_validation_rows() -> None:
+    df = shops()
+    df["near"] = np.where(df["late"], np.nan, df["near"].fillna(7.0))
+    with pytest.warns(UserWarning, match=r"training median: near \(4\)") as warned:
+        data = bunch(df)
+    assert [one.filename for one in warned] == [__file__]
+    assert data.cat_names == ["shop", "open"]
+    # near: 1 7 3 5 1 7 3 5; median 4, which is the mean too, and deviation √5
+    assert data.valid_dl.tensors[1][:, 0].tolist() == [0] * 4
+    assert data.train_dl.tensors[1][:2, 0].tolist() == pytest.approx([-3 / 5**0.5, 3 / 5**0.5])
+
+
+def test_rows_and_columns_with_several_levels() -> None:
+    df = shops()
+    plain = bunch(df)
+    df.index = pd.MultiIndex.from_product([[1, 2], range(6)])
+    data = bunch(df)
+    for a, b in zip(data.valid_dl.tensors, plain.valid_dl.tensors, strict=True):
+        assert torch.equal(a, b)
+    df.columns = pd.MultiIndex.from_tuples([(name, "x") for name in df.columns])
+    with pytest.raises(TableError, match=r"\[str\(name\) for name in df\.columns\]"):
+        TabularList.from_df(df, cat_names=[("shop", "x")])  # type: ignore[list-item]
+    df.columns = [str(name) for name in df.columns]
+    assert len(TabularList.from_df(df, cat_names=["('shop', 'x')"], procs=PROCS)) == 12
 
 
 def test_a_frame_that_changes_later_changes_nothing() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ import pytest
 import torch
 from torch import nn
 
-from handlens.errors import ArtifactError, TableError, TrainingError, WeightsError
+from handlens.core.callbacks import Callback, EarlyStopping, SaveBest
+from handlens.core.checkpoint import Checkpoint
+from handlens.core.learner import Learner
+from handlens.errors import ArtifactError, DataError, TableError, TrainingError, WeightsError
 from handlens.tabular import (
     Categorify,
     FillMissing,
@@ -29,6 +33,7 @@ from handlens.tabular import (
     roc_auc,
     tabular_learner,
 )
+from handlens.tabular.model import TabularModel
 
 
 def table(n: int = 400, seed: int = 0) -> pd.DataFrame:
@@ -112,6 +117,70 @@ def test_several_numbers_a_row(tmp_path: Path) -> None:
     assert learn.predict(df.iloc[0]).label == pytest.approx(found.iloc[0].tolist(), rel=1e-5)
 
 
+@pytest.mark.parametrize("target", ["sales", "many", ["hot", "far"]])
+def test_a_frame_without_rows_and_one_read_from_a_header(tmp_path: Path, target: Any) -> None:
+    learn = learner(tmp_path, target)
+    expected = learn.predict_frame(table(3)).columns.tolist()
+    for empty in (table().iloc[:0], pd.read_csv(StringIO("shop,day,x\n"))):
+        found = learn.predict_frame(empty)
+        assert (found.columns.tolist(), len(found)) == (expected, 0)
+
+
+@pytest.mark.parametrize(("target", "values"), [("sales", [np.nan, -1.0, np.inf]), ("many", [None, "maybe", "no"])])
+def test_predicting_does_not_look_at_the_target(tmp_path: Path, target: str, values: list[object]) -> None:
+    learn = learner(tmp_path, target)
+    rows = table(3, seed=3).drop(columns=target)
+    given = rows.assign(**{target: values})
+    before = given.copy()
+    pd.testing.assert_frame_equal(learn.predict_frame(given), learn.predict_frame(rows))
+    learn.predict(given.iloc[[1]])
+    pd.testing.assert_frame_equal(given, before)
+    with pytest.raises(DataError, match=f"'{target}'"):
+        learn.validate(learn.data.loader(given))
+    with pytest.raises(TableError, match="a pandas DataFrame is required; a Series arrived"):
+        learn.predict_frame(rows.iloc[0])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("target", ["sales", "many", ["hot", "far"]])
+def test_without_labels_losses_and_metrics_are_nan(tmp_path: Path, target: Any) -> None:
+    learn = learner(tmp_path, target, metrics=[lambda preds, targets: 0.5])
+    assert np.isfinite(learn.validate()).all()
+    unlabelled = learn.data.loader(table(9)[["shop", "day", "x"]])
+    assert np.isnan(learn.validate(unlabelled)).tolist() == [True, True]
+
+
+def test_rows_with_an_index_of_several_levels_keep_it(tmp_path: Path) -> None:
+    df = table(4)
+    df.index = pd.MultiIndex.from_product([["a", "b"], [1, 2]])
+    found = learner(tmp_path).predict_frame(df)
+    assert found.index.equals(df.index)
+
+
+class Kill(Callback):
+    def after_step(self, learn: Learner) -> None:
+        if learn.run.step == 25:  # in the third epoch of ten steps
+            raise KeyboardInterrupt
+
+
+def test_a_killed_run_goes_on_to_the_same_numbers_bit_for_bit(tmp_path: Path) -> None:
+    def fit(folder: str, *extra: Callback) -> TabularLearner:
+        learn = learner(tmp_path / folder, metrics=exp_rmspe)
+        follow = [SaveBest("exp_rmspe"), EarlyStopping("exp_rmspe", patience=9)]
+        learn.fit_one_cycle(4, 1e-2, seed=3, callbacks=[Checkpoint("run"), *follow, *extra])
+        return learn
+
+    whole = fit("whole")
+    with pytest.raises(KeyboardInterrupt):
+        fit("killed", Kill())
+    torch.manual_seed(99)
+    resumed = fit("killed")
+    state = resumed.model.state_dict()
+    assert all(torch.equal(value, state[name]) for name, value in whole.model.state_dict().items())
+    assert resumed.recorder.losses.tolist() == whole.recorder.losses.tolist()
+    assert resumed.recorder.rows == whole.recorder.rows
+    assert len(whole.recorder.rows) == 4
+
+
 def test_first_weights_repeat_with_the_seed(tmp_path: Path) -> None:
     state = torch.get_rng_state()
     a, b, c = (learner(tmp_path, seed=seed).model.layers[0].weight for seed in (1, 1, 2))
@@ -124,8 +193,13 @@ def test_embedding_sizes_by_column(tmp_path: Path) -> None:
     learn = learner(tmp_path, emb_szs={"shop": 9})
     # shop and day have levels for missing; x has gaps, so x_na joins them
     assert [(e.num_embeddings, e.embedding_dim) for e in learn.model.embeds] == [(5, 9), (8, 5), (3, 2)]  # type: ignore[union-attr]
+    assert learner(tmp_path, emb_szs={"shop": np.int64(9)}).model.config["emb_szs"][0] == [5, 9]
     with pytest.raises(TableError, match="categorical"):
         learner(tmp_path, emb_szs={"x": 9})
+    with pytest.raises(TableError, match=r"emb_szs must be vector lengths by column, such as .*; \[5\] arrived"):
+        learner(tmp_path, emb_szs=[5])
+    with pytest.raises(TableError, match=r"the vector length of 'shop', must be a whole number, 1 or more; 0\.5"):
+        learner(tmp_path, emb_szs={"shop": 0.5})
 
 
 @pytest.mark.parametrize("target", ["sales", "many", ["hot", "far"]])
@@ -174,7 +248,7 @@ def test_a_model_that_was_changed_is_not_exported(tmp_path: Path) -> None:
         learn.export()
 
 
-def change(folder: Path, *keys: str, value: object) -> None:
+def change(folder: Path, *keys: str | int, value: object) -> None:
     path = folder / "model.json"
     description = json.loads(path.read_text(encoding="utf-8"))
     place = description["config"]
@@ -192,16 +266,42 @@ def change(folder: Path, *keys: str, value: object) -> None:
         (("model", "emb_szs"), [[4, 3]]),
         (("model", "ps"), [0.1]),
         (("model", "nonsense"), 1),
+        *((("model", "y_range"), ends) for ends in ([0, float("inf")], [0, 10**400], [0])),
+        *((("model", "ps"), ps) for ps in (10**400, [10**400, 0])),
+        *((("model", "layers"), widths) for widths in ([5 * 10**7, 10], [10**400, 10], [20, True])),
+        *((("model", "emb_szs"), sizes) for sizes in ([[5, 10**9], [8, 5], [3, 2]], [[5], [8, 5], [3, 2]], 3)),
+        *((("model", key), size) for key in ("n_cont", "out_sz") for size in (5 * 10**9, 10**400, -1, "a")),
+        *((("data", "labels", "log"), log) for log in ("no", 1, None)),
+        (("data", "encoder", "procs", 0, "state", "medians", "x"), 10**400),
+        (("data", "encoder", "procs", 2, "state", "means", "x"), 10**400),
+        *((("data", "encoder", "procs", 2, "state", "stds", "x"), std) for std in (10**400, 1e-320, -1)),
         (("data",), {}),
         (("data", "labels", "names"), ["a", "b"]),
         (("data", "encoder", "procs"), []),
     ],
 )
-def test_damaged_learners(tmp_path: Path, keys: tuple[str, ...], value: object) -> None:
+def test_damaged_learners(tmp_path: Path, keys: tuple[str | int, ...], value: object) -> None:
     folder = learner(tmp_path).export()
+    load_learner(folder)
     change(folder, *keys, value=value)
     with pytest.raises(ArtifactError):
         load_learner(folder)
+
+
+def test_a_model_of_other_sizes_takes_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = learner(tmp_path).export()
+    change(folder, "model", "layers", value=[20, 11])
+    made = []
+    whole = TabularModel.__init__
+
+    def watch(self: TabularModel, *given: Any, **options: Any) -> None:
+        whole(self, *given, **options)
+        made.append({p.device.type for p in self.parameters()})
+
+    monkeypatch.setattr(TabularModel, "__init__", watch)
+    with pytest.raises(ArtifactError, match="a model of other sizes"):
+        load_learner(folder)
+    assert made == [{"meta"}]
 
 
 def test_other_folders_and_pickles_are_no_learners(tmp_path: Path, bomb: bytes) -> None:

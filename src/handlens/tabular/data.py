@@ -13,11 +13,12 @@ from torch import Tensor
 
 from handlens.core.artifact import load_artifact, save_artifact
 from handlens.core.bunch import DataBunch
+from handlens.core.checks import listed, whole
 from handlens.core.defaults import defaults
 from handlens.core.items import ItemList, Labelled
 from handlens.core.labels import LabelList
 from handlens.core.loaders import Batch, TensorLoader
-from handlens.errors import ArtifactError, TableError
+from handlens.errors import ArtifactError, DataError, TableError
 from handlens.tabular.encoder import Encoder, MakeProc
 from handlens.tabular.frames import check_columns, check_names
 from handlens.tabular.procs import TabularProc
@@ -100,6 +101,7 @@ class TabularDataBunch(DataBunch):
     ) -> Self:
         """From labelled rows; training takes them in a new order each epoch."""
         where = torch.device(device or defaults.device)
+        bs = whole(bs, "bs", DataError)
         return cls(
             _loader(train, bs, where, shuffle=True), _loader(valid, max(bs, AT_ONCE), where), path=path, device=where
         )
@@ -124,10 +126,15 @@ class TabularDataBunch(DataBunch):
         Labels are taken from the target columns if all of them are there; without them losses and metrics are nan.
         Raises TableError, or DataError for labels, as the training rows would.
         """
-        rows = Rows.encode(self.encoder, df)
-        labelled = all(name in df.columns for name in self.y.names)
-        y = self.y.new(df[self.y.names]) if labelled else self.y.blank(len(df))
-        return _loader(Labelled(rows, y), AT_ONCE, self.device)
+        check_columns(df, [], "rows")
+        if not all(name in df.columns for name in self.y.names):
+            return self.unlabelled(df)
+        return _loader(Labelled(Rows.encode(self.encoder, df), self.y.new(df[self.y.names])), AT_ONCE, self.device)
+
+    def unlabelled(self, df: pd.DataFrame) -> TensorLoader:
+        """As `loader`, but for predicting: target columns are not looked at."""
+        check_columns(df, [], "rows")
+        return _loader(Labelled(Rows.encode(self.encoder, df), self.y.blank(len(df))), AT_ONCE, self.device)
 
     def add_test(self, df: pd.DataFrame) -> None:
         """Make a frame the test data; arguments and errors as in `loader`."""
@@ -254,7 +261,8 @@ class TabularList(ItemList):
         if not len(df):
             raise TableError("a table to learn from needs rows; the frame has none: check how it was read or filtered")
         rows = cls(np.arange(len(df)), path=path, frame=df)
-        rows.cat_names, rows.cont_names, rows.procs = cats, conts, list(procs)
+        rows.cat_names, rows.cont_names = cats, conts
+        rows.procs = listed(procs, "procs", "[FillMissing, Categorify, Normalize]", TableError)
         return rows
 
     def processed(self, like: Rows | None = None) -> Rows:

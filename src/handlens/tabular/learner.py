@@ -30,20 +30,20 @@ class TabularLearner(Learner):
     model: TabularModel
 
     def predict_frame(self, df: pd.DataFrame) -> pd.DataFrame:
-        """Predictions for every row of a frame, which is left as it is.
+        """Predictions for every row of a frame, which is left as it is; its target columns are not looked at.
 
         Returns a row for each of its rows, with its index: a column a target, and for classes, a column
         `probability of …` for each.
         """
-        y = self.data.y
-        predictions, _ = self.get_preds(dl=self.data.loader(df))
+        y, dl = self.data.y, self.data.unlabelled(df)
+        predictions = self.get_preds(dl=dl)[0] if len(dl) else y.activate(torch.empty(0, y.c))
         labels = y.decode(y.decide(predictions))
         if isinstance(y, CategoryList):
             table = pd.DataFrame({y.names[0]: [label.name for label in labels]}, index=df.index)
         elif isinstance(y, MultiCategoryList):
             table = pd.DataFrame(y.decide(predictions).numpy().astype(bool), columns=y.classes, index=df.index)
         else:
-            table = pd.DataFrame(labels, columns=y.names, index=df.index)
+            table = pd.DataFrame(labels, columns=y.names, index=df.index, dtype=float)
         for i, name in enumerate(y.classes or []):
             table[f"probability of {name}"] = predictions[:, i].numpy()
         return table
@@ -118,13 +118,25 @@ def load_learner(folder: Path | str, *, own_procs: Iterable[type[TabularProc]] =
     config, tensors = load_artifact(folder, KIND)
     try:
         data = TabularDataBunch.from_state(config["data"], path=Path(folder).parent, own_procs=own_procs)
+        _check_sizes(config["model"], tensors)
         model = TabularModel(**config["model"])
         model.load_state_dict(tensors)
         fits = [n for n, _ in config["model"]["emb_szs"]] == list(data.encoder.n_levels.values())
         if not fits or model.config["n_cont"] != len(data.cont_names) or model.config["out_sz"] != data.c:
             raise ArtifactError(f"{folder} is damaged: its model does not fit its columns and labels")
-    except (KeyError, TypeError, ValueError, RuntimeError, TrainingError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError, OverflowError, TrainingError) as error:
         raise ArtifactError(f"{folder} is damaged or not a saved learner: {error}") from error
     learn = TabularLearner(data, model)
     learn.model.eval()
     return learn
+
+
+def _check_sizes(config: dict[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    """Raise ValueError unless a model of this config has tensors of these shapes; takes no memory for its own."""
+    tables = [list(tensors[f"embeds.{i}.weight"].shape) for i in range(len(config["emb_szs"]))]
+    if tables != config["emb_szs"]:
+        raise ValueError(f"emb_szs {config['emb_szs']} do not fit vectors of shapes {tables}")
+    with torch.device("meta"):
+        made = {name: value.shape for name, value in TabularModel(**config).state_dict().items()}
+    if made != {name: tensor.shape for name, tensor in tensors.items()}:
+        raise ValueError("model.json describes a model of other sizes")
