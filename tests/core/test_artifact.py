@@ -137,6 +137,19 @@ def test_one_flipped_bit(saved: Path) -> None:
         load_artifact(saved, "toy")
 
 
+@pytest.mark.parametrize("kind", ["F8_E8M0", "F4", "F99"])
+def test_types_of_numbers_that_torch_has_not(saved: Path, kind: str) -> None:
+    path = saved / "tensors.safetensors"
+    data = path.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    header["w"] |= {"dtype": kind, "shape": [48 if kind == "F4" else 24]}  # 24 bytes
+    written = json.dumps(header).encode()
+    path.write_bytes(len(written).to_bytes(8, "little") + written + data[8 + length :])
+    with pytest.raises(ArtifactError, match=r"damaged: tensors\.safetensors cannot be read"):
+        load_artifact(saved, "toy")
+
+
 def test_tensors_that_are_not_described(saved: Path) -> None:
     edit(saved, tensors={})
     with pytest.raises(ArtifactError, match="disagree about w"):

@@ -24,6 +24,8 @@ class TabularModel(nn.Module):
 
     codes [B, C] → embeddings → dropout; numbers [B, N] → batch norm; both side by side → for each of `layers`
     Linear, ReLU, BatchNorm1d, Dropout → Linear → [B, out_sz], through a sigmoid onto `y_range` if there is one.
+    A learner's training step on a CPU is one node of the graph, without the parameters, which `torch.autograd.grad`
+    does not find there; a hook on any layer gives the plain layers, whose graph has them.
 
     Args:
         emb_szs: levels and vector length of each categorical column.
