@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from decimal import Decimal
 
 import numpy as np
@@ -274,3 +275,24 @@ TAGS = {"kind": "MultiCategoryList", "names": ["y"], "label_delim": " "}
 def test_damaged_states(state: dict[str, object]) -> None:
     with pytest.raises(ArtifactError, match="damaged"):
         LabelList.from_state(state)
+
+
+def test_predictions_are_scaled_and_targets_are_not() -> None:
+    y = FloatList([1.0, math.e], log=True, scale=0.5)
+    assert y.data.tolist() == pytest.approx([0, 1])
+    assert [y[0], y[1]] == pytest.approx([1, math.e])
+    outputs = torch.tensor([[0.0], [1.0]])
+    assert y.decode(y.activate(outputs)) == pytest.approx([0.5, math.e / 2])
+    assert float(y.loss_func(outputs, y.data)) == pytest.approx(0)
+    assert FloatList([1.0, 2.0], scale=3).activate(outputs).tolist() == [0, 3]
+    assert LabelList.from_state(y.state()).scale == 0.5
+    older = {key: value for key, value in y.state().items() if key != "scale"}
+    assert LabelList.from_state(older).activate(outputs).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("scale", [0, -1, math.inf, math.nan, "1", None])
+def test_scales_that_cannot_be(scale: object) -> None:
+    with pytest.raises(DataError, match="scale must be a finite number above 0"):
+        FloatList([1.0], scale=scale)  # type: ignore[arg-type]
+    with pytest.raises(ArtifactError):
+        LabelList.from_state(FloatList([1.0]).state() | {"scale": scale})

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as theirs
 
 from handlens.core import metrics as ours
+from handlens.core.metrics import exp_rmspe, rmspe_scale
 from handlens.errors import DataError
 
 
@@ -143,3 +144,29 @@ def test_precision_and_recall_by_hand() -> None:
 def test_which_way_is_better_is_marked() -> None:
     assert getattr(ours.accuracy, ours.HIGHER_IS_BETTER)
     assert not hasattr(ours.error_rate, ours.HIGHER_IS_BETTER)
+
+
+def test_the_best_factor_for_predictions_by_hand() -> None:
+    # Shares 2 and 1/2 of the right value, whose geometric mean is 1: (2 + 1/2) / (4 + 1/4).
+    preds, targets = torch.tensor([2.0, 0.5]).log(), torch.zeros(2)
+    assert rmspe_scale(preds, targets) == pytest.approx(10 / 17)
+    # Predictions that are all too high by the same factor do not change it.
+    assert rmspe_scale(preds + 3, targets) == pytest.approx(10 / 17)
+    assert rmspe_scale(targets + 1, targets) == pytest.approx(1)
+
+
+@given(st.lists(st.floats(-1, 1), min_size=2, max_size=20))
+def test_no_other_factor_is_better(errors: list[float]) -> None:
+    preds = torch.tensor(errors, dtype=torch.float64)
+    preds -= preds.mean()
+    targets = torch.zeros_like(preds)
+    best = math.log(rmspe_scale(preds, targets))
+    least = exp_rmspe(preds + best, targets)
+    assert all(least <= exp_rmspe(preds + best + away, targets) + 1e-12 for away in (-0.1, -0.001, 0.001, 0.1))
+
+
+def test_a_factor_needs_rows_and_logarithms() -> None:
+    with pytest.raises(DataError, match="needs rows to be worked out on; none arrived"):
+        rmspe_scale(torch.empty(0), torch.empty(0))
+    with pytest.raises(DataError, match="takes the logarithms of targets"):
+        rmspe_scale(torch.tensor([5000.0]), torch.tensor([5000.0]))

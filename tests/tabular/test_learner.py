@@ -288,6 +288,65 @@ def test_damaged_learners(tmp_path: Path, keys: tuple[str | int, ...], value: ob
         load_learner(folder)
 
 
+def two_cycles(path: Path, target: Any = "sales") -> TabularLearner:
+    learn = learner(path, target, metrics=exp_rmspe if target == "sales" else ())
+    for name in ("first", "second"):
+        learn.fit(1, 1e-2, seed=0)
+        learn.save(name)
+    return learn
+
+
+def test_an_ensemble_puts_out_the_mean(tmp_path: Path) -> None:
+    learn = two_cycles(tmp_path)
+    both = learn.ensemble(["first", "second"])
+    each = [learn.load(name).get_preds()[0] for name in ("first", "second")]
+    assert not torch.equal(*each)
+    assert torch.allclose(both.get_preds()[0], (each[0] + each[1]) / 2, atol=1e-6)
+    assert both.validate()[1] == pytest.approx(exp_rmspe((each[0] + each[1]) / 2, learn.data.valid_ds.y.data))
+    assert torch.equal(learn.get_preds()[0], each[1])
+    assert torch.allclose(learn.ensemble(["first"]).get_preds()[0], each[0])
+
+
+@pytest.mark.parametrize("target", ["sales", "many"])
+def test_round_trip_of_an_exported_ensemble(tmp_path: Path, target: str) -> None:
+    both = two_cycles(tmp_path, target).ensemble(["first", "second"])
+    if target == "sales":
+        both.data.y.scale = 0.5
+    back = load_learner(both.export("both"))
+    df = table(30, seed=5)
+    pd.testing.assert_frame_equal(back.predict_frame(df), both.predict_frame(df))
+    assert back.predict(df.iloc[0]).label == both.predict(df.iloc[0]).label
+    if target == "sales":
+        both.data.y.scale = 1
+        assert np.allclose(2 * back.predict_frame(df), both.predict_frame(df))
+
+
+def test_an_ensemble_as_onnx(tmp_path: Path) -> None:
+    assert two_cycles(tmp_path).ensemble(["first", "second"]).export_onnx().is_file()
+
+
+@pytest.mark.parametrize("members", [0, 1, 3, -1, 10**9, "2", 2.0, None])
+def test_damaged_ensembles(tmp_path: Path, members: object) -> None:
+    folder = two_cycles(tmp_path).ensemble(["first", "second"]).export()
+    change(folder, "members", value=members)
+    with pytest.raises(ArtifactError):
+        load_learner(folder)
+
+
+def test_ensembles_that_cannot_be(tmp_path: Path) -> None:
+    learn = two_cycles(tmp_path)
+    with pytest.raises(TrainingError, match=r"names must be a list, such as \['first', 'second'\]; 'first' arrived"):
+        learn.ensemble("first")
+    for made in (learn, learn.ensemble(["first"])):
+        with pytest.raises(TrainingError, match="an ensemble takes the names of one saved TabularModel or more"):
+            made.ensemble([] if made is learn else ["first"])
+    with pytest.raises(ArtifactError, match="third"):
+        learn.ensemble(["first", "third"])
+    tabular_learner(learn.data, layers=[5]).save("other")
+    with pytest.raises(WeightsError, match="another model"):
+        learn.ensemble(["first", "other"])
+
+
 def test_a_model_of_other_sizes_takes_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = learner(tmp_path).export()
     change(folder, "model", "layers", value=[20, 11])

@@ -290,18 +290,32 @@ class FloatList(LabelList):
         log: train on the natural logarithm of the numbers, which must be above 0 then: errors count in proportion
             to the number, as in exp_rmspe. `data` and predictions are logarithms; `decode`, `predict` and
             `dataset.y[i]` give numbers on the scale they came in.
+        scale: what predictions are multiplied by, targets and loss are not; see `rmspe_scale`. It may also be set
+            later: `learn.data.y.scale = …`.
 
     Raises:
-        DataError: a number is missing or infinite, or not above 0 with `log`; or a value is none, but text or a
-            timestamp.
+        DataError: a number is missing or infinite, or not above 0 with `log`; a value is none, but text or a
+            timestamp; or `scale` is not a finite number above 0.
     """
 
-    def __init__(self, values: Any, *, log: bool = False) -> None:
+    def __init__(self, values: Any, *, log: bool = False, scale: float = 1.0) -> None:
         table = _table(values)
         self.names = [str(name) for name in table.columns]
         self.log = log
+        self.scale = scale
         self.c = len(self.names)
         self.data = self._encode(table)
+
+    @property
+    def scale(self) -> float:
+        """What predictions are multiplied by."""
+        return self._scale
+
+    @scale.setter
+    def scale(self, scale: float) -> None:
+        if not isinstance(scale, (int, float)) or not 0 < scale < math.inf:
+            raise DataError(f"scale must be a finite number above 0; {scale!r} arrived")
+        self._scale = float(scale)
 
     @staticmethod
     def loss_func(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -322,18 +336,22 @@ class FloatList(LabelList):
         return (numbers.exp() if self.log else numbers).tolist()
 
     def activate(self, outputs: Tensor) -> Tensor:
-        return outputs.flatten() if self.c == 1 else outputs
+        numbers = outputs.flatten() if self.c == 1 else outputs
+        if self.scale == 1:
+            return numbers
+        return numbers + math.log(self.scale) if self.log else numbers * self.scale
 
     def decide(self, predictions: Tensor) -> Tensor:
         return predictions
 
     def state(self) -> dict[str, Any]:
-        return {"kind": "FloatList", "names": self.names, "log": self.log}
+        return {"kind": "FloatList", "names": self.names, "log": self.log, "scale": self.scale}
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.names, self.log = _saved_names(state), state["log"]
         if not isinstance(self.log, bool):
             raise ValueError(f"log {self.log!r}")
+        self.scale = state.get("scale", 1.0)
         self.c = len(self.names)
         self.data = torch.empty(0) if self.c == 1 else torch.empty(0, self.c)
 

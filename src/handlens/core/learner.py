@@ -428,12 +428,15 @@ class Learner:
 
         Raises ArtifactError if it is not that or is damaged, and WeightsError if it is of another model.
         """
+        self._load_into(self.model, name)
+        return self
+
+    def _load_into(self, model: nn.Module, name: str) -> None:
         _, tensors = load_artifact(self.model_path(name), WEIGHTS)
         try:
-            self.model.load_state_dict(tensors)
+            model.load_state_dict(tensors)
         except RuntimeError as error:
             raise WeightsError(f"{self.model_path(name)} holds the weights of another model: {error}") from error
-        return self
 
     def export_onnx(self, name: str = "learner.onnx") -> Path:
         """Write the network as an ONNX file below the learner's path, checked to compute the same as here.

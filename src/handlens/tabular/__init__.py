@@ -41,6 +41,7 @@ from handlens.core.metrics import (
     r2,
     recall,
     rmse,
+    rmspe_scale,
     roc_auc,
 )
 from handlens.tabular.data import TabularDataBunch, TabularList, load_data
@@ -101,6 +102,7 @@ __all__ = [
     "r2",
     "recall",
     "rmse",
+    "rmspe_scale",
     "roc_auc",
     "tabular_learner",
     "tensor",

@@ -12,11 +12,13 @@ from torch import Tensor
 
 from handlens.core.artifact import load_artifact, save_artifact
 from handlens.core.callbacks import Callback, PreciseBatchNorm
+from handlens.core.checks import listed
 from handlens.core.labels import CategoryList, MultiCategoryList
 from handlens.core.learner import Learner
 from handlens.errors import ArtifactError, TrainingError
 from handlens.tabular.data import TabularDataBunch
 from handlens.tabular.embeddings import embedding_sizes
+from handlens.tabular.ensemble import Ensemble
 from handlens.tabular.model import Dropouts, TabularModel
 from handlens.tabular.procs import TabularProc
 
@@ -27,7 +29,7 @@ class TabularLearner(Learner):
     """A learner for a table; `predict(row)` takes a row as a mapping by column name, a Series, or a frame of one."""
 
     data: TabularDataBunch
-    model: TabularModel
+    model: TabularModel | Ensemble
 
     def predict_frame(self, df: pd.DataFrame) -> pd.DataFrame:
         """Predictions for every row of a frame, which is left as it is; its target columns are not looked at.
@@ -56,7 +58,8 @@ class TabularLearner(Learner):
         the model is not the TabularModel that it was made as: one of one's own cannot be made again from numbers
         alone.
         """
-        if not isinstance(self.model, TabularModel) or repr(TabularModel(**self.model.config)) != repr(self.model):
+        members = self._members()
+        if not all(isinstance(one, TabularModel) and repr(TabularModel(**one.config)) == repr(one) for one in members):
             raise TrainingError(
                 "export writes an unchanged TabularModel; parts of this one were replaced: use learn.save(name), and "
                 "learn.load(name) on a learner that is made the same way"
@@ -64,10 +67,37 @@ class TabularLearner(Learner):
         from handlens.audit.card import ModelCard  # the audit looks at learners, so it is no part of this module
 
         folder = self.path / name
-        config = {"data": self.data.state(), "model": self.model.config}
+        config: dict[str, Any] = {"data": self.data.state(), "model": members[0].config}
+        if isinstance(self.model, Ensemble):
+            config["members"] = len(members)
         card = ModelCard.from_learner(self, name=folder.name).for_export(folder)
         save_artifact(folder, KIND, config, self.model.state_dict(), card=card)
         return folder
+
+    def ensemble(self, names: Sequence[str]) -> TabularLearner:
+        """A learner whose model is all those together that `save` wrote under these names, see `Ensemble`.
+
+        They are of one kind: trained with this learner, or with others that were made as this one was. It predicts,
+        validates and exports as any other; this learner stays as it is.
+
+        Raises:
+            TrainingError: no names, or this learner's model is an ensemble itself.
+            ArtifactError, WeightsError: as `load`.
+        """
+        names = listed(names, "names", "['first', 'second']", TrainingError)
+        if not names or not isinstance(self.model, TabularModel):
+            raise TrainingError("an ensemble takes the names of one saved TabularModel or more")
+        members = [TabularModel(**self.model.config) for _ in names]
+        learn = TabularLearner(
+            self.data, Ensemble(members), metrics=self.metrics, precision=self.precision, path=self.path
+        )
+        for name, member in zip(names, members, strict=True):
+            self._load_into(member, name)
+        learn.model.eval()
+        return learn
+
+    def _members(self) -> list[TabularModel]:
+        return list(self.model) if isinstance(self.model, Ensemble) else [self.model]  # type: ignore[arg-type]
 
     def _about(self) -> dict[str, Any]:
         return self.data.state()
@@ -98,12 +128,13 @@ def tabular_learner(
     Raises:
         TableError, TrainingError: arguments that do not fit the data or each other.
     """
+    given = listed(callbacks, "callbacks", "[EarlyStopping()]", TrainingError)
     sizes = embedding_sizes(data.encoder.n_levels, emb_szs)
     with torch.random.fork_rng(enabled=seed is not None):
         if seed is not None:
             torch.manual_seed(seed)
         model = TabularModel(sizes, len(data.cont_names), data.c, layers, ps=ps, emb_drop=emb_drop, y_range=y_range)
-    return TabularLearner(data, model, callbacks=[PreciseBatchNorm(), *callbacks], **options)
+    return TabularLearner(data, model, callbacks=[PreciseBatchNorm(), *given], **options)
 
 
 def load_learner(folder: Path | str, *, own_procs: Iterable[type[TabularProc]] = ()) -> TabularLearner:
@@ -118,17 +149,29 @@ def load_learner(folder: Path | str, *, own_procs: Iterable[type[TabularProc]] =
     config, tensors = load_artifact(folder, KIND)
     try:
         data = TabularDataBunch.from_state(config["data"], path=Path(folder).parent, own_procs=own_procs)
-        _check_sizes(config["model"], tensors)
-        model = TabularModel(**config["model"])
+        shape, members = config["model"], config.get("members")
+        if members is None:
+            _check_sizes(shape, tensors)
+            model: TabularModel | Ensemble = TabularModel(**shape)
+        else:
+            if members < 1:
+                raise ValueError("an ensemble of no models")
+            for i in range(members):
+                _check_sizes(shape, _part(tensors, f"{i}."))
+            model = Ensemble(TabularModel(**shape) for _ in range(members))
         model.load_state_dict(tensors)
-        fits = [n for n, _ in config["model"]["emb_szs"]] == list(data.encoder.n_levels.values())
-        if not fits or model.config["n_cont"] != len(data.cont_names) or model.config["out_sz"] != data.c:
+        fits = [n for n, _ in shape["emb_szs"]] == list(data.encoder.n_levels.values())
+        if not fits or shape["n_cont"] != len(data.cont_names) or shape["out_sz"] != data.c:
             raise ArtifactError(f"{folder} is damaged: its model does not fit its columns and labels")
     except (KeyError, TypeError, ValueError, RuntimeError, OverflowError, TrainingError) as error:
         raise ArtifactError(f"{folder} is damaged or not a saved learner: {error}") from error
     learn = TabularLearner(data, model)
     learn.model.eval()
     return learn
+
+
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def _check_sizes(config: dict[str, Any], tensors: Mapping[str, Tensor]) -> None:
