@@ -20,11 +20,11 @@ WEATHER = [
     *("Max_Wind_SpeedKm_h", "Mean_Wind_SpeedKm_h", "Max_Gust_SpeedKm_h", "Precipitationmm", "CloudCover"),
 ]
 DAYS = pd.date_range("2014-12-20", "2015-01-12")  # the turn of a year, whose weeks are those of ISO 8601
-FIRST_TEST_DAY = pd.Timestamp("2015-01-08")
+MORE_DAYS = pd.date_range("2014-10-20", "2015-02-01")  # what docs/ are executed on has a past to look back to
 
 
-def _seven_tables() -> dict[str, pd.DataFrame]:
-    """Two shops in two states, 24 days, the last five of them to be predicted; every sixth day a shop is closed."""
+def _seven_tables(days: pd.DatetimeIndex = DAYS) -> dict[str, pd.DataFrame]:
+    """Two shops in two states, the last five days to be predicted; every sixth day a shop is closed."""
     rows = [
         {
             "Store": store,
@@ -37,15 +37,15 @@ def _seven_tables() -> dict[str, pd.DataFrame]:
             "StateHoliday": {5: "c", 6: "c", 12: "a"}.get(k, "0"),
             "SchoolHoliday": int(store == 1 and 2 <= k <= 16),
         }
-        for k, day in reversed(list(enumerate(DAYS)))
+        for k, day in reversed(list(enumerate(days)))
         for store in (1, 2)
     ]
     everything = pd.DataFrame(rows)
-    later = pd.to_datetime(everything["Date"]) >= FIRST_TEST_DAY
+    later = pd.to_datetime(everything["Date"]) >= days[-5]
     test = everything[later].drop(columns=["Sales", "Customers"]).astype({"Open": float}).reset_index(drop=True)
     test.insert(0, "Id", range(1, len(test) + 1))
     test.loc[0, "Open"] = None
-    sundays = pd.date_range("2014-12-07", "2015-01-18", freq="W-SUN")
+    sundays = pd.date_range(days[0] - pd.Timedelta(13, "D"), days[-1] + pd.Timedelta(6, "D"), freq="W-SUN")
     return {
         "train": everything[~later].reset_index(drop=True),
         "test": test,
@@ -82,7 +82,7 @@ def _seven_tables() -> dict[str, pd.DataFrame]:
                     "WindDirDegrees": 10 * k,
                 }
                 for state, base in (("Hessen", 0), ("Niedersachsen", 100))
-                for k, day in enumerate(DAYS)
+                for k, day in enumerate(days)
             ]
         ),
     }
@@ -137,7 +137,7 @@ def write_tables() -> Callable[..., Path]:
 def documentation_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A working folder for one page of documentation: tables in data/rossmann and data/adult, and HANDLENS_HOME."""
     folder = tmp_path_factory.mktemp("documentation")
-    _write(_seven_tables(), folder / "data" / "rossmann")
+    _write(_seven_tables(MORE_DAYS), folder / "data" / "rossmann")
     census = {"adult.data": _census(4000, 0), "adult.test": _census(4000, 1)}
     census["adult.test"]["Y"] += "."  # as in the real file
     _write({name: table.add_prefix(" ") for name, table in census.items()}, folder / "data" / "adult", ".csv.gz")

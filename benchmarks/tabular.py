@@ -25,6 +25,8 @@ import numpy as np
 import pandas as pd
 import report
 import torch
+from recipe import CYCLES as CYCLES_OF_RECIPE
+from recipe import KINDS, Recipe
 from report import Bench
 from torch.nn import functional as F
 
@@ -178,39 +180,50 @@ CYCLES = ((5, 1e-3, 0.2), (5, 3e-4, None), (5, 3e-4, None))
 
 
 def accuracy(bench: Rossmann) -> None:
-    """The lesson's fifteen epochs at batch 64, some nets one after the other, and the mean of what they predict."""
+    """The lesson's fifteen epochs at batch 64, with some seeds."""
     data = lesson.data(bench.rows, bench.scratch, valid=range(lesson.VALID))
     actual = data.valid_ds.y.data
-    pooled, batched, cycles, ends = [], [], [], []
-    started = time.perf_counter()
+    pooled, batched = [], []
     for seed in range(bench.seeds):
         learn = lesson.learner(data, seed=seed)
-        predicted = []
         for k, (epochs, rate, wd) in enumerate(CYCLES):
             learn.fit_one_cycle(epochs, rate, wd=wd, seed=seed if k == 0 else None)
-            predicted.append(learn.get_preds()[0])
-        pooled.append(error(predicted[-1], actual))
-        # As the lesson printed it: the mean over validation batches of twice the batch size, 128.
-        parts = zip(predicted[-1].split(128), actual.split(128), strict=True)
-        batched.append(float(np.mean([float(exp_rmspe(*part)) for part in parts])))
-        ends += predicted
-        cycles.append(error(mean_of(predicted), actual))
-    minutes = (time.perf_counter() - started) / 60
+        predicted = learn.get_preds()[0]
+        pooled.append(float(exp_rmspe(predicted, actual)))
+        batched.append(averaged(predicted, actual))
     bench.add("exp_rmspe over the whole validation set after the lesson's 15 epochs", pooled, at_most=0.1045)
     bench.add("the same averaged over batches, as the lesson's 0.1037 is", batched, at_most=0.1015)
-    bench.add("exp_rmspe of the mean of what a net predicts at the ends of its three cycles", cycles)
-    bench.add(f"exp_rmspe of that mean over {bench.seeds} nets", [error(mean_of(ends), actual)], at_most=0.1)
-    bench.add("training them all", [minutes], at_most=30, unit="min")
 
 
-def mean_of(logarithms: list[torch.Tensor]) -> torch.Tensor:
-    """The logarithm of the mean of several predictions of sales."""
-    return torch.stack(logarithms).double().exp().mean(0).log()
+def averaged(predicted: torch.Tensor, actual: torch.Tensor) -> float:
+    """exp_rmspe as the lesson printed it: the mean over validation batches of twice the batch size, 128."""
+    parts = zip(predicted.split(128), actual.split(128), strict=True)
+    return float(np.mean([float(exp_rmspe(*part)) for part in parts]))
 
 
-def error(predicted: torch.Tensor, actual: torch.Tensor) -> float:
-    """exp_rmspe over all rows."""
-    return float(exp_rmspe(predicted.double(), actual.double()))
+NETS = (0, 1)
+
+
+def recipe(bench: Rossmann) -> None:
+    """The recipe of docs/recipe.md, a process a core, and what each of its steps gains."""
+    folder = bench.scratch / "recipe"
+    started = time.perf_counter()
+    command = [sys.executable, Path(__file__).parent / "recipe.py", bench.tables, folder]
+    nets = [subprocess.Popen([*map(str, command), "--seed", str(seed)], stdout=subprocess.DEVNULL) for seed in NETS]
+    codes = [net.wait() for net in nets]
+    if any(codes):
+        raise RuntimeError("a net of the recipe could not be trained; benchmarks/recipe.py says why")
+    made = Recipe(bench.tables, folder)
+    actual = made.data["lesson"].valid_ds.y.data
+    for kind, name in (("lesson", "the lesson's columns"), ("history", "the shops' history as well")):
+        ends = [float(made.nets(kind, [seed]).validate()[1]) for seed in NETS]
+        bench.add(f"exp_rmspe of a net with {name}, after {sum(n for n, _ in CYCLES_OF_RECIPE)} epochs", ends)
+        bench.add(f"… of {len(NETS)} such nets together", [made.nets(kind, NETS).validate()[1]])
+    predicted = torch.stack([made.nets(kind, NETS).get_preds()[0] for kind in KINDS]).mean(0)
+    minutes = (time.perf_counter() - started) / 60
+    bench.add("exp_rmspe of all of them together", [float(exp_rmspe(predicted, actual))], at_most=0.1)
+    bench.add("the same averaged over batches", [averaged(predicted, actual)])
+    bench.add("all of that, from the raw tables on", [minutes], at_most=30, unit="min")
 
 
 def lightgbm(bench: Rossmann) -> None:
@@ -232,7 +245,14 @@ def seconds(call: Callable[[], Any]) -> float:
     return time.perf_counter() - started
 
 
-SECTIONS = {"prepare": prepare, "epoch": epoch, "predict": predict, "accuracy": accuracy, "lightgbm": lightgbm}
+SECTIONS = {
+    "prepare": prepare,
+    "epoch": epoch,
+    "predict": predict,
+    "accuracy": accuracy,
+    "recipe": recipe,
+    "lightgbm": lightgbm,
+}
 
 
 def main() -> int:

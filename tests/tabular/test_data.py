@@ -75,6 +75,35 @@ def test_the_validation_rows_teach_nothing() -> None:
     assert numbers[0, 0] == pytest.approx((1000 - 3) / 2**0.5)
 
 
+def test_an_inner_holdout_is_of_the_training_rows_and_encoded_alike() -> None:
+    data = bunch(shops(), bs=4)
+    inner = data.hold_out([6, 1, 1])
+    assert (len(inner.train_ds), len(inner.valid_ds), inner.train_dl.bs) == (6, 2, 4)
+    assert inner.encoder is data.encoder
+    codes, numbers, y = data.train_dl.tensors
+    for mine, whole in zip(inner.valid_dl.tensors, (codes, numbers, y), strict=True):
+        assert torch.equal(mine, whole[[1, 6]])
+    for mine, whole in zip(inner.train_dl.tensors, (codes, numbers, y), strict=True):
+        assert torch.equal(mine, whole[[0, 2, 3, 4, 5, 7]])
+    assert [inner.valid_ds.y[i] for i in range(2)] == pytest.approx([2, 7])
+    assert (len(data.train_ds), len(data.valid_ds)) == (8, 4)
+
+
+@pytest.mark.parametrize(
+    ("valid_idx", "message"),
+    [
+        ([], "0 of 8 were named"),
+        (range(8), "8 of 8 were named"),
+        ([8], "positions from 0 to 7; 8 arrived"),
+        ([0.5], "whole numbers; float64 values arrived"),
+        ("all", "must be a list"),
+    ],
+)
+def test_inner_holdouts_that_cannot_be(valid_idx: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        bunch(shops()).hold_out(valid_idx)
+
+
 def test_rows_are_shown_with_their_levels(capsys: pytest.CaptureFixture[str]) -> None:
     data = bunch(shops())
     row, sales = data.train_ds[1]

@@ -288,6 +288,20 @@ def test_damaged_learners(tmp_path: Path, keys: tuple[str | int, ...], value: ob
         load_learner(folder)
 
 
+def test_data_of_other_levels_are_refused(tmp_path: Path) -> None:
+    learn = learner(tmp_path)
+    learn.data = learn.data.hold_out(range(10))
+    learn.fit(1)
+    fewer = table()[lambda df: df["shop"] != "c"]
+    items = TabularList.from_df(
+        fewer, cat_names=["shop", "day"], cont_names=["x"], procs=[FillMissing, Categorify, Normalize]
+    )
+    other = items.split_none().label_from_df("sales", label_cls=FloatList, log=True).databunch()
+    with pytest.raises(DataError, match=r"the model was made for; other levels in \['shop'\], .*data\.hold_out"):
+        learn.data = other
+    assert len(learn.data.valid_ds) == 10
+
+
 def two_cycles(path: Path, target: Any = "sales") -> TabularLearner:
     learn = learner(path, target, metrics=exp_rmspe if target == "sales" else ())
     for name in ("first", "second"):

@@ -76,7 +76,7 @@ class ItemList:
         """
         if not len(self):
             raise DataError("there are no items to split and to train on: check what they were made from")
-        valid = _positions(valid_idx, len(self))
+        valid = positions_of(valid_idx, len(self))
         training = np.ones(len(self), bool)
         training[valid] = False
         if not training.any():
@@ -255,7 +255,8 @@ def _of_part(part: str, make: Callable[..., LabelList], labels: Any, **options: 
         raise DataError(f"{part} labels: {error}") from error
 
 
-def _positions(valid_idx: Iterable[int], n: int) -> NDArray[np.intp]:
+def positions_of(valid_idx: Iterable[int], n: int) -> NDArray[np.intp]:
+    """Distinct positions of some of n items, in order; raises DataError for what cannot be."""
     array = isinstance(valid_idx, (np.ndarray, pd.Series))
     rows = np.asarray(valid_idx if array else listed(valid_idx, "valid_idx", "range(100)", DataError))
     if rows.size == 0:

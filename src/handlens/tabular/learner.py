@@ -15,7 +15,7 @@ from handlens.core.callbacks import Callback, PreciseBatchNorm
 from handlens.core.checks import listed
 from handlens.core.labels import CategoryList, MultiCategoryList
 from handlens.core.learner import Learner
-from handlens.errors import ArtifactError, TrainingError
+from handlens.errors import ArtifactError, DataError, TrainingError
 from handlens.tabular.data import TabularDataBunch
 from handlens.tabular.embeddings import embedding_sizes
 from handlens.tabular.ensemble import Ensemble
@@ -30,6 +30,21 @@ class TabularLearner(Learner):
 
     data: TabularDataBunch
     model: TabularModel | Ensemble
+
+    def _check_data(self, data: TabularDataBunch) -> None:  # type: ignore[override]
+        if not hasattr(self, "_data"):
+            return
+        ours, theirs = (
+            ({name: levels.state() for name, levels in one.encoder.levels.items()}, one.cont_names)
+            for one in (self.data, data)
+        )
+        if ours != theirs:
+            other = [name for name in {**ours[0], **theirs[0]} if ours[0].get(name) != theirs[0].get(name)]
+            raise DataError(
+                "learn.data takes data with the columns and levels that the model was made for; other levels in "
+                f"{other[:5]}, continuous columns {theirs[1]}. Use data.hold_out(…) to split the same rows otherwise, "
+                "or make a new learner"
+            )
 
     def predict_frame(self, df: pd.DataFrame) -> pd.DataFrame:
         """Predictions for every row of a frame, which is left as it is; its target columns are not looked at.
