@@ -237,6 +237,19 @@ def test_csv_and_parquet_give_the_same_predictions(
     assert found.count("\n") == len(rows) + 1
 
 
+def test_the_target_of_rows_to_predict_may_hold_anything(tmp_path: Path) -> None:
+    import pandas as pd
+
+    from handlens.tabular import TabularList, tabular_learner
+
+    table = pd.DataFrame({"x": [0.5, 1.5] * 4, "y": [3, 7] * 4})
+    data = TabularList.from_df(table, path=tmp_path, cont_names=["x"]).split_none().label_from_df("y").databunch(bs=4)
+    model = tabular_learner(data, layers=[4], seed=0).export()
+    (tmp_path / "rows.csv").write_text("x,y\n0.5,?\n1.5,\n")
+    assert said("predict", str(model), str(tmp_path / "rows.csv"), "--out", str(tmp_path / "p.csv"))[0] == 0
+    assert set(pd.read_csv(tmp_path / "p.csv")["y"]) <= {3, 7}
+
+
 def test_a_level_that_looks_like_no_value_counts(countries: tuple[Path, Any], tmp_path: Path) -> None:
     import pandas as pd
 

@@ -222,7 +222,7 @@ def test_norms_look_at_no_more_rows_than_asked(make_learner: MakeLearner) -> Non
     learn = with_model(make_learner(n=40), Scale())
     learn.fit(1, callbacks=[PreciseBatchNorm(rows=9)])
     assert int(learn.model.norm.num_batches_tracked) == 2
-    with pytest.raises(TrainingError, match="rows must be 1 or more; 0 arrived"):
+    with pytest.raises(TrainingError, match="rows must be a whole number, 1 or more; 0 arrived"):
         PreciseBatchNorm(rows=0)
 
 
@@ -256,3 +256,20 @@ def test_a_model_without_norms_has_nothing_to_work_out(make_learner: MakeLearner
     learn = with_model(make_learner(), nn.Linear(3, 1))
     learn.fit(1, callbacks=[PreciseBatchNorm()])
     assert len(learn.recorder.rows) == 1
+
+
+def test_norms_that_are_frozen_or_not_used_keep_what_they_have(make_learner: MakeLearner) -> None:
+    class Freeze(Callback):
+        def before_epoch(self, learn: Learner) -> None:
+            learn.model.norm.eval()
+
+    for callbacks in ([Freeze(), PreciseBatchNorm()], [PreciseBatchNorm()]):
+        model = Scale()
+        model.unused = nn.BatchNorm1d(1)
+        frozen = model.norm if len(callbacks) == 2 else model.unused
+        for norm in (model.norm, model.unused):
+            norm.running_mean.fill_(3)
+            norm.running_var.fill_(4)
+        with_model(make_learner(), model).fit(1, callbacks=callbacks)
+        for kept in (frozen, model.unused):
+            assert (kept.running_mean.item(), kept.running_var.item()) == (3, 4)

@@ -193,3 +193,8 @@ def test_text_of_several_classes() -> None:
 def test_a_frame_of_another_length() -> None:
     with pytest.raises(DataError, match="1 rows for 2 items"):
         ItemList(["a", "b"], frame=pd.DataFrame({"x": [1]}))
+
+
+def test_labels_of_no_column() -> None:
+    with pytest.raises(DataError, match="none were named"):
+        letters().split_none().label_from_df([])

@@ -112,6 +112,26 @@ def test_what_is_changed_while_training_is_noticed(
     assert not used(model, monkeypatch)
 
 
+@pytest.mark.parametrize(
+    "register",
+    [
+        "register_forward_pre_hook",
+        "register_forward_hook",
+        "register_full_backward_pre_hook",
+        "register_full_backward_hook",
+    ],
+)
+def test_hooks_on_the_vectors_of_a_column_are_called(register: str) -> None:
+    model = make()
+    _optimizer = Optimizer([model])
+    model.train()
+    calls = []
+    getattr(model.embeds[1], register)(lambda *_: calls.append(1))
+    codes = torch.zeros(4, len(model.embeds), dtype=torch.int64)
+    model(codes, torch.randn(4, model.config["n_cont"])).sum().backward()
+    assert calls == [1]
+
+
 def test_hooks_on_every_layer_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     model = make()
     _optimizer = Optimizer([model])

@@ -319,6 +319,9 @@ def test_an_ensemble_puts_out_the_mean(tmp_path: Path) -> None:
     assert both.validate()[1] == pytest.approx(exp_rmspe((each[0] + each[1]) / 2, learn.data.valid_ds.y.data))
     assert torch.equal(learn.get_preds()[0], each[1])
     assert torch.allclose(learn.ensemble(["first"]).get_preds()[0], each[0])
+    learn.loss_func = lambda outputs, targets: (outputs.flatten() - targets).abs().mean()
+    assert learn.ensemble(["second"]).validate()[0] == pytest.approx(learn.validate()[0], rel=1e-6)
+    assert both.model.config == {"members": 2, **learn.model.config}
 
 
 @pytest.mark.parametrize("target", ["sales", "many"])

@@ -267,3 +267,9 @@ def test_history_knows_nothing_of_what_is_to_be_predicted() -> None:
 def test_history_of_rows_that_cannot_be(change: Callable[[pd.DataFrame], pd.DataFrame], message: str) -> None:
     with pytest.raises(TableError, match=re.escape(message)):
         add_history(change(two_shops(5)))
+
+
+@pytest.mark.parametrize("gap", [0, -1, 1.5])
+def test_history_without_a_gap_would_hold_the_target_itself(gap: Any) -> None:
+    with pytest.raises(TableError, match=r"gap, the days .*, must be a whole number, 1 or more"):
+        add_history(two_shops(5), gap=gap)

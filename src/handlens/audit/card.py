@@ -288,7 +288,7 @@ def _recipe_of(learn: Any) -> dict[str, Any]:
 
 def _measure(learn: Any) -> list[Measured]:
     """The learner's metrics over the validation data, or the plainest one for its labels if it has none."""
-    from handlens.core.metrics import accuracy, rmse
+    from handlens.core.metrics import accuracy, metric_name, rmse
 
     if not len(learn.data.valid_dl):
         return []
@@ -298,7 +298,7 @@ def _measure(learn: Any) -> list[Measured]:
     n, rng = len(targets), np.random.default_rng(0)
     found = []
     for metric in metrics:
-        name, value = getattr(metric, "__name__", type(metric).__name__), float(metric(predictions, targets))
+        name, value = metric_name(metric), float(metric(predictions, targets))
         if name in _SHARES:
             low, high = (float(end) for end in wilson(value * n, n, LEVEL))
         else:

@@ -124,14 +124,9 @@ def _rows(model: Path, rows: Path, out: Path, keep: list[str]) -> None:
 
 
 def _levels(learn: TabularLearner) -> dict[str, pd.Index]:
-    """What the columns that the model looks at hold: its levels, numbers, and its classes as labels."""
+    """What the columns that the model looks at hold: its levels, or numbers."""
     import pandas as pd
 
-    from handlens.core.labels import CategoryList
-
-    encoder, y = learn.data.encoder, learn.data.y
+    encoder = learn.data.encoder
     levels: dict[str, pd.Index] = {name: pd.Index([], dtype="float64") for name in encoder.inputs}
-    levels |= {name: held.index for name, held in encoder.levels.items() if name in levels}
-    if isinstance(y, CategoryList):
-        levels.setdefault(y.names[0], pd.Index(y.classes or []))
-    return levels
+    return levels | {name: held.index for name, held in encoder.levels.items() if name in levels}

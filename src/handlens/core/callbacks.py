@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from handlens.core.checks import whole
 from handlens.core.metrics import metric_name, more_is_better
 from handlens.core.schedule import SMOOTHING
 from handlens.errors import TrainingError
@@ -165,13 +166,11 @@ class PreciseBatchNorm(Callback):
     """
 
     def __init__(self, rows: int = 32_768) -> None:
-        if rows < 1:
-            raise TrainingError(f"rows must be 1 or more; {rows} arrived")
-        self.rows = rows
+        self.rows = whole(rows, "rows", TrainingError)
 
     def before_validate(self, learn: Learner) -> None:
         norms = [m for m in learn.model.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
-        norms = [norm for norm in norms if norm.track_running_stats]
+        norms = [norm for norm in norms if norm.track_running_stats and norm.training]  # a frozen one keeps its own
         if not norms:
             return
         before = [(norm.momentum, {name: value.clone() for name, value in norm.named_buffers()}) for norm in norms]
@@ -180,6 +179,9 @@ class PreciseBatchNorm(Callback):
                 norm.reset_running_stats()
                 norm.momentum = None  # the plain average over batches
             self._run_over_rows(learn)
+            for norm, (_, buffers) in zip(norms, before, strict=True):
+                if not norm.num_batches_tracked:  # the model does not use it
+                    norm.load_state_dict(buffers, strict=False)
         except BaseException:  # an interruption too must not leave half of it
             for norm, (_, buffers) in zip(norms, before, strict=True):
                 norm.load_state_dict(buffers, strict=False)
@@ -191,7 +193,8 @@ class PreciseBatchNorm(Callback):
     def _run_over_rows(self, learn: Learner) -> None:
         seen = 0
         # The order of the next epoch and its dropout must not depend on this.
-        with torch.random.fork_rng(), torch.no_grad():
+        device = learn.data.device
+        with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.no_grad():
             for inputs, targets in learn.data.train_dl:
                 learn.forward(inputs)
                 seen += len(targets)

@@ -139,6 +139,8 @@ class SplitItems:
         if label_cls is None and "label_delim" in options:
             label_cls = MultiCategoryList
         names = [cols] if isinstance(cols, str) else listed(cols, "cols", "['sales']", DataError)
+        if not names:
+            raise DataError("label_from_df takes a column of the frame or more; none were named: cols=['sales']")
         train, valid = (
             pd.concat([_column(items, name) for name in dict.fromkeys(names)], axis=1).reset_index(drop=True)
             for items in (self.train, self.valid)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn.modules.module import _has_any_global_hook
 
 from handlens.core.checks import whole
 from handlens.errors import DataError, TableError
@@ -79,7 +80,11 @@ class Embeddings(nn.ModuleList):
             )
         weights = self._weights()
         flat = self._tables.as_one(weights)
-        if flat is None or any(table._forward_hooks or type(table) is not nn.Embedding for table in self):
+        heard = _has_any_global_hook() or any(
+            table._forward_hooks or table._forward_pre_hooks or table._backward_hooks or table._backward_pre_hooks
+            for table in self
+        )
+        if flat is None or heard or any(type(table) is not nn.Embedding for table in self):
             return torch.cat([table(codes[:, i]) for i, table in enumerate(self)], 1)
         return _Lookup.apply(self._places(codes), flat, *weights)
 

@@ -104,7 +104,12 @@ class TabularLearner(Learner):
             raise TrainingError("an ensemble takes the names of one saved TabularModel or more")
         members = [TabularModel(**self.model.config) for _ in names]
         learn = TabularLearner(
-            self.data, Ensemble(members), metrics=self.metrics, precision=self.precision, path=self.path
+            self.data,
+            Ensemble(members),
+            loss_func=self.loss_func,
+            metrics=self.metrics,
+            precision=self.precision,
+            path=self.path,
         )
         for name, member in zip(names, members, strict=True):
             self._load_into(member, name)

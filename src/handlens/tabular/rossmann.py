@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from handlens.core.checks import whole
 from handlens.errors import TableError
 from handlens.tabular.dates import add_datepart
 from handlens.tabular.frames import check_columns, numbers, put_columns
@@ -131,13 +132,15 @@ def add_history(df: pd.DataFrame, *, gap: int = 48) -> list[str]:
 
     Args:
         df: as `prepare` gives them; rows to predict may stand among them, with Sales missing.
-        gap: how many days before a row's own the latest sales it is told of are. All that lies within as many days must
-            be predictable at once: 48 days are those of the competition's test rows.
+        gap: how many days before a row's own the latest sales it is told of are, 1 or more: as many as must be
+            predicted at once, which are 48 for the competition's test rows.
 
     Raises:
-        TableError: Store, Date, DayOfWeek, Promo or Sales is missing or holds what it must not.
+        TableError: Store, Date, DayOfWeek, Promo or Sales is missing or holds what it must not; or `gap` is less than
+            1, so that a row would be told of its own sales.
     """
     check_columns(df, ["Store", "Date", "DayOfWeek", "Promo", "Sales"], "the rows")
+    gap = whole(gap, "gap, the days that must be predicted ahead,", TableError)
     sales = numbers(df["Sales"], "Sales")
     if (sales <= 0).any():
         raise TableError("Sales must be above 0, or missing where they are to be predicted: drop the days without")

@@ -269,6 +269,7 @@ def _decoded(path: Path, at_least: tuple[int, int] | None) -> Pixels:
         if at_least is not None:
             height, width = at_least if orientation < 5 else at_least[::-1]  # from 5 on it lies on its side
             picture.draft(picture.mode, (width, height))
+        picture.load()  # only then does Pillow know whether the pixels are its own, or must be copied
         return np.array(upright(to_rgb(picture), orientation))
 
 
