@@ -112,6 +112,7 @@ def test_what_is_changed_while_training_is_noticed(
     assert not used(model, monkeypatch)
 
 
+@pytest.mark.filterwarnings("ignore:Full backward hook is firing")  # torch, of modules whose inputs are codes
 @pytest.mark.parametrize(
     "register",
     [
