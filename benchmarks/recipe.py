@@ -8,10 +8,6 @@ at the ends of their cycles. Interrupted, it goes on after the last epoch when c
 
 from __future__ import annotations
 
-import handlens.tabular  # noqa: F401 — before torch, as in the lesson: it says how torch's threads wait
-
-# isort: split
-
 import argparse
 from collections.abc import Sequence
 from pathlib import Path

@@ -105,9 +105,8 @@ class Preparing(Models):
                 give_back()
                 # Of all photos, whatever the phase at hand was counting.
                 counts = {"done": self._prepared_everywhere(), "total": len(self._register)}
-                # The maps first: a page that hears of the end must know already that it has older ones.
-                self._tell("maps", version=self._maps_version, prepared=self.prepared)
                 changed(replace(run.progress, running=False, **(counts | ended)))
+                self._tell("maps", version=self._maps_version, prepared=self.prepared)
 
     def start_preparing(self) -> None:
         """Run `prepare` in the background, unless it runs already; its errors end up in `progress`."""
