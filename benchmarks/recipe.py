@@ -1,9 +1,9 @@
 """The best recipe for the Rossmann tables, step by step; see docs/recipe.md. Run by benchmarks/tabular.py.
 
-    python recipe.py TABLES FOLDER --seed 0 --threads 1
+    python recipe.py TABLES FOLDER --seeds 0 2 [--without-history] [--threads 1]
 
-TABLES holds the seven raw tables. Trains a net of each kind of columns and writes to FOLDER/KIND/models what they are
-at the ends of their cycles. Interrupted, it goes on after the last epoch when called again.
+TABLES holds the seven raw tables. Trains a net for each seed and writes to FOLDER/models what it is at the ends of its
+cycles. Interrupted, it goes on after the last epoch when called again.
 """
 
 from __future__ import annotations
@@ -31,34 +31,39 @@ from handlens.tabular.rossmann import add_history, prepare
 BATCH = 128
 CYCLES = ((5, 1.5e-3), (4, 5e-4))
 """Epochs and rate of each fit."""
-KINDS = ("history", "lesson")
-"""The columns of a net: the lesson's and the shops' history, or the lesson's alone."""
 
 
 class Recipe:
-    """The data of the recipe by the kind of their columns, and its nets by their seeds."""
+    """The data of the recipe, with the shops' history or without it, and the nets trained on them."""
 
-    def __init__(self, tables: Path, folder: Path) -> None:
+    def __init__(self, tables: Path, folder: Path, *, history: bool = True) -> None:
         rows, _ = prepare(tables)
-        history = add_history(rows)
-        self.data = {kind: data(rows, folder / kind, history if kind == "history" else []) for kind in KINDS}
+        self.data = data(rows, folder, add_history(rows) if history else [])
 
-    def train(self, kind: str, seed: int) -> None:
+    def train(self, seed: int) -> None:
         """The cycles of one net; one that is there already is left."""
-        learn = lesson.learner(self.data[kind], seed=seed)
+        learn = self.learner(seed)
         for cycle, (epochs, rate) in enumerate(CYCLES, 1):
-            name = f"net-{seed}-cycle-{cycle}"
+            name = net(seed, cycle)
             if learn.model_path(name).exists():
                 learn.load(name)
                 continue
             learn.fit_one_cycle(epochs, rate, wd=0.2, seed=10 * seed + cycle, callbacks=[Checkpoint(f"{name}-so-far")])
             learn.save(name)
 
-    def nets(self, kind: str, seeds: Sequence[int], cycles: Sequence[int] = (len(CYCLES),)) -> TabularLearner:
-        """Nets with the same columns together."""
-        learn = lesson.learner(self.data[kind], seed=0)
-        found: TabularLearner = learn.ensemble([f"net-{seed}-cycle-{cycle}" for seed in seeds for cycle in cycles])
+    def nets(self, seeds: Sequence[int]) -> TabularLearner:
+        """The nets of these seeds together, as they are after their last cycle."""
+        found: TabularLearner = self.learner(0).ensemble([net(seed, len(CYCLES)) for seed in seeds])
         return found
+
+    def learner(self, seed: int) -> TabularLearner:
+        """The lesson's learner; unlike there, the largest sale is that of the training rows."""
+        return lesson.learner(self.data, seed=seed, largest=float(self.data.train_ds.y.data.max().exp()))
+
+
+def net(seed: int, cycle: int) -> str:
+    """The name of a net at the end of a cycle."""
+    return f"net-{seed}-cycle-{cycle}"
 
 
 def data(rows: pd.DataFrame, folder: Path, history: list[str]) -> TabularDataBunch:
@@ -82,13 +87,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tables", type=Path)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--without-history", action="store_true")
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    recipe = Recipe(given.tables, given.folder)
-    for kind in KINDS:
-        recipe.train(kind, given.seed)
+    recipe = Recipe(given.tables, given.folder, history=not given.without_history)
+    for seed in given.seeds:
+        recipe.train(seed)
 
 
 if __name__ == "__main__":

@@ -30,8 +30,8 @@ class Figure:
 
     def __str__(self) -> str:
         mark = "✓" if self.reached else "✗"
-        spread = f"({self.spread[0]:.3g} – {self.spread[1]:.3g})"
-        return f"{mark}  {self.what:<74} {self.bar:>12}   {self.measured:.3g} {self.unit} {spread}"
+        spread = f"({self.spread[0]:.4g} – {self.spread[1]:.4g})"
+        return f"{mark}  {self.what:<74} {self.bar:>12}   {self.measured:.4g} {self.unit} {spread}"
 
 
 class Bench:

@@ -9,13 +9,14 @@ unless given. Each run that measures memory or what a first call costs has a pro
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,7 @@ import numpy as np
 import pandas as pd
 import report
 import torch
-from recipe import CYCLES as CYCLES_OF_RECIPE
-from recipe import KINDS, Recipe
+from recipe import Recipe
 from report import Bench
 from torch.nn import functional as F
 
@@ -210,33 +210,47 @@ def averaged(predicted: torch.Tensor, actual: torch.Tensor) -> float:
     return float(np.mean([float(exp_rmspe(*part)) for part in parts]))
 
 
-NETS = (0, 1)
+SEEDS_OF_RECIPE = ((0, 2), (1, 3))
+"""Of the nets that each core trains."""
 
 
 def recipe(bench: Rossmann) -> None:
     """The recipe of docs/recipe.md, a process a core, and what each of its steps gains."""
-    folder = bench.scratch / "recipe"
     started = time.perf_counter()
-    command = [sys.executable, Path(__file__).parent / "recipe.py", bench.tables, folder]
-    nets = [subprocess.Popen([*map(str, command), "--seed", str(seed)], stdout=subprocess.DEVNULL) for seed in NETS]
-    try:
-        codes = [net.wait() for net in nets]
-    finally:
-        for net in nets:
-            net.kill()
-    if any(codes):
-        raise RuntimeError("a net of the recipe could not be trained; benchmarks/recipe.py says why")
-    made = Recipe(bench.tables, folder)
-    actual = made.data["lesson"].valid_ds.y.data
-    for kind, name in (("lesson", "the lesson's columns"), ("history", "the shops' history as well")):
-        ends = [float(made.nets(kind, [seed]).validate()[1]) for seed in NETS]
-        bench.add(f"exp_rmspe of a net with {name}, after {sum(n for n, _ in CYCLES_OF_RECIPE)} epochs", ends)
-        bench.add(f"… of {len(NETS)} such nets together", [made.nets(kind, NETS).validate()[1]])
-    predicted = torch.stack([made.nets(kind, NETS).get_preds()[0] for kind in KINDS]).mean(0)
+    trained = train_recipe(bench, "recipe", SEEDS_OF_RECIPE)
+    seeds = sorted(sum(SEEDS_OF_RECIPE, ()))
+    predicted, actual = trained.nets(seeds).get_preds()
     minutes = (time.perf_counter() - started) / 60
-    bench.add("exp_rmspe of all of them together", [float(exp_rmspe(predicted, actual))], at_most=0.1)
+    ends = [float(trained.nets([seed]).validate()[1]) for seed in seeds]
+    bench.add("exp_rmspe of a net of the recipe", ends)
+    pairs = [float(trained.nets(pair).validate()[1]) for pair in itertools.combinations(seeds, 2)]
+    bench.add("exp_rmspe of two nets together", pairs)
+    bench.add(f"exp_rmspe of all {len(seeds)} together", [float(exp_rmspe(predicted, actual))], at_most=0.1)
     bench.add("the same averaged over batches", [averaged(predicted, actual)])
     bench.add("all of that, from the raw tables on", [minutes], at_most=30, unit="min")
+
+
+def without_history(bench: Rossmann) -> None:
+    """The recipe without its first step, with half as many nets."""
+    trained = train_recipe(bench, "without-history", ((0,), (1,)), "--without-history")
+    ends = [float(trained.nets([seed]).validate()[1]) for seed in (0, 1)]
+    bench.add("exp_rmspe of a net without the shops' history", ends)
+    bench.add("exp_rmspe of two such nets together", [trained.nets((0, 1)).validate()[1]])
+
+
+def train_recipe(bench: Rossmann, name: str, seeds: Sequence[Sequence[int]], *options: str) -> Recipe:
+    """Nets trained as benchmarks/recipe.py does, in a process for each group of seeds."""
+    folder = bench.scratch / name
+    command = [sys.executable, Path(__file__).parent / "recipe.py", bench.tables, folder, *options, "--seeds"]
+    running = [subprocess.Popen([*map(str, [*command, *group])], stdout=subprocess.DEVNULL) for group in seeds]
+    try:
+        codes = [process.wait() for process in running]
+    finally:
+        for process in running:
+            process.kill()
+    if any(codes):
+        raise RuntimeError("a net of the recipe could not be trained; benchmarks/recipe.py says why")
+    return Recipe(bench.tables, folder, history=not options)
 
 
 def lightgbm(bench: Rossmann) -> None:
@@ -264,6 +278,7 @@ SECTIONS = {
     "predict": predict,
     "accuracy": accuracy,
     "recipe": recipe,
+    "without-history": without_history,
     "lightgbm": lightgbm,
 }
 

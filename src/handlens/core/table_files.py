@@ -10,6 +10,7 @@ import re
 import zlib
 from array import array
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +43,19 @@ def read_table(file: Path | str, *, levels: Mapping[str, pd.Index] | None = None
     """
     path = Path(file)
     name = path.name.lower()
-    try:
+    with reading(path):
         if name.endswith((".csv", ".csv.gz")):
             return _read_csv(path, levels or {})
         if name.endswith(".parquet"):
             return pd.read_parquet(path)
+    raise TableError(f"a table must be a .csv, .csv.gz or .parquet file; {path.name} arrived")
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Raise as TableError whatever goes wrong while a table is read."""
+    try:
+        yield
     except FileNotFoundError:
         raise TableError(f"there is no file {path}") from None
     except UnicodeDecodeError as error:
@@ -57,11 +66,10 @@ def read_table(file: Path | str, *, levels: Mapping[str, pd.Index] | None = None
     # pandas' own errors are ValueErrors, most of Arrow's too.
     except (OSError, ValueError, EOFError, zlib.error, csv.Error, pyarrow.ArrowException) as error:
         raise TableError(f"{path} cannot be read as a table: {error}. Save or download it again") from error
-    raise TableError(f"a table must be a .csv, .csv.gz or .parquet file; {path.name} arrived")
 
 
 def _read_csv(path: Path, levels: Mapping[str, pd.Index]) -> pd.DataFrame:
-    names, lines = _check_shape(path)
+    names, lines = check_shape(path)
     levels = {name: index for name, index in levels.items() if name in names}
     # All but numbers come as text.
     text = {name: index.dtype.kind == "O" for name, index in levels.items() if index.dtype.kind in "OMb"}
@@ -99,10 +107,13 @@ def _is_gzip(path: Path) -> bool:
     return path.name.lower().endswith(".gz")
 
 
-def _check_shape(path: Path) -> tuple[list[str], array[int]]:
-    """The names of a CSV's columns and the line that each row begins on; raises TableError unless all have one width.
+def check_shape(path: Path) -> tuple[list[str], array[int]]:
+    """The names of a CSV's columns and the line that each row begins on, of a .csv or .csv.gz file.
 
     pandas would take the first field of rows that are too long for their name, and fill those that are too short.
+
+    Raises:
+        TableError: rows are longer or shorter than the line of names, a name is there twice, or there is nothing.
     """
     opened = gzip.open if _is_gzip(path) else open
     names: list[str] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from handlens.core.checks import whole
+from handlens.core.table_files import check_shape, reading
 from handlens.errors import TableError
 from handlens.tabular.dates import add_datepart
 from handlens.tabular.frames import check_columns, numbers, put_columns
@@ -172,16 +172,14 @@ def _read(folder: Path, name: str, wanted: _Table) -> pd.DataFrame:
             f"{folder} must hold the seven Rossmann tables as .csv or .csv.gz; there is no {name}.csv: "
             f"needed are {', '.join(_TABLES)}"
         )
-    try:
-        header = list(pd.read_csv(path, nrows=0).columns)
+    with reading(path):
+        header, _ = check_shape(path)
         missing = [column for column in wanted.columns if column not in header]
         if missing:
             raise TableError(f"{path.name} must have the columns {list(wanted.columns)}; missing: {missing}")
         order = [column for column in header if column in wanted.columns]
         dtypes = dict.fromkeys((*wanted.text, *wanted.full_text), "str")
         table = pd.read_csv(path, usecols=order, dtype=dtypes, low_memory=False)
-    except (OSError, EOFError, ValueError, zlib.error) as error:  # pandas' parser errors are ValueErrors
-        raise TableError(f"{path.name} cannot be read as a table ({error}); download or unpack it again") from error
     if not len(table):
         raise TableError(f"{path.name} must have one row at least; it has none: download or unpack it again")
     for column in (*wanted.numbers, *wanted.full):
