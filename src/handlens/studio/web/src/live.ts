@@ -78,7 +78,6 @@ function takeState(state: CollectionState): void {
   if (before?.preparation.running && !state.preparation.running) {
     announce(state.preparation.phase === 'done' ? 'All photos are prepared' : 'Preparing has stopped')
     photosChanged()
-    mapsChanged()
   }
   if (before?.fine_tuning.running && !state.fine_tuning.running) fineTuned(state)
   if (state.labels_version > labels.value.version) void api.labels().then(takeLabels, () => undefined)
@@ -102,16 +101,23 @@ export function spaced(work: () => Promise<void>, wait: number): () => void {
   }
 }
 
+/** Fetches the map anew, and before it which photos there are if they have changed too: a map lies over its photos. */
 const mapsChanged = spaced(async () => {
+  if (photosToo) {
+    photosToo = false
+    await attempt(async () => {
+      photos.value = await api.photos()
+    })
+  }
   await loadMap()
   void fillTable()
 }, 1500)
 
-const photosChanged = spaced(async () => {
-  await attempt(async () => {
-    photos.value = await api.photos()
-  })
-}, 1500)
+let photosToo = false
+function photosChanged(): void {
+  photosToo = true
+  mapsChanged()
+}
 
 const labelsChanged = spaced(async () => {
   if (labels.value.names.filter((l) => l.count > 1).length < 2) {
@@ -153,8 +159,7 @@ function takeEvent(event: ServerEvent): void {
         lastSaid = Date.now()
         announce(`${number(event.prepared)} photos prepared`)
       }
-      photosChanged()
-      return mapsChanged()
+      return photosChanged()
     case 'projection':
       return progressed(event.layer, event.projection, event.done / event.total)
     case 'predictions':
