@@ -70,7 +70,7 @@ CONTS = [
 ]
 TARGET = "Sales"
 VALID = 41_395
-"""Rows held out: the newest, as many days as the test rows cover; they come first."""
+"""Rows held out: the newest, about as many as there are to predict; they come first."""
 
 
 def data(rows: pd.DataFrame, path: Path, *, valid: Iterable[int] | None, bs: int = 64) -> TabularDataBunch:

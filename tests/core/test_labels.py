@@ -11,7 +11,14 @@ import pandas as pd
 import pytest
 import torch
 
-from handlens.core.labels import CategoryList, FloatList, LabelList, MultiCategoryList, label_class_for
+from handlens.core.labels import (
+    CategoryList,
+    FloatList,
+    LabelList,
+    MultiCategoryList,
+    label_class_for,
+    labels_from_state,
+)
 from handlens.errors import ArtifactError, DataError
 
 
@@ -157,7 +164,7 @@ def test_several_whole_numbers_need_a_word() -> None:
     ],
 )
 def test_round_trip_of_the_encoding(y: LabelList) -> None:
-    back = LabelList.from_state(json.loads(json.dumps(y.state())))
+    back = labels_from_state(json.loads(json.dumps(y.state())))
     assert type(back) is type(y)
     assert (back.names, back.classes, back.c, len(back)) == (y.names, y.classes, y.c, 0)
     assert back.state() == y.state()
@@ -274,7 +281,7 @@ TAGS = {"kind": "MultiCategoryList", "names": ["y"], "label_delim": " "}
 )
 def test_damaged_states(state: dict[str, object]) -> None:
     with pytest.raises(ArtifactError, match="damaged"):
-        LabelList.from_state(state)
+        labels_from_state(state)
 
 
 def test_predictions_are_scaled_and_targets_are_not() -> None:
@@ -285,9 +292,9 @@ def test_predictions_are_scaled_and_targets_are_not() -> None:
     assert y.decode(y.activate(outputs)) == pytest.approx([0.5, math.e / 2])
     assert float(y.loss_func(outputs, y.data)) == pytest.approx(0)
     assert FloatList([1.0, 2.0], scale=3).activate(outputs).tolist() == [0, 3]
-    assert LabelList.from_state(y.state()).scale == 0.5
+    assert labels_from_state(y.state()).scale == 0.5
     older = {key: value for key, value in y.state().items() if key != "scale"}
-    assert LabelList.from_state(older).activate(outputs).tolist() == [0, 1]
+    assert labels_from_state(older).activate(outputs).tolist() == [0, 1]
 
 
 @pytest.mark.parametrize("scale", [0, -1, math.inf, math.nan, "1", None])
@@ -295,4 +302,4 @@ def test_scales_that_cannot_be(scale: object) -> None:
     with pytest.raises(DataError, match="scale must be a finite number above 0"):
         FloatList([1.0], scale=scale)  # type: ignore[arg-type]
     with pytest.raises(ArtifactError):
-        LabelList.from_state(FloatList([1.0]).state() | {"scale": scale})
+        labels_from_state(FloatList([1.0]).state() | {"scale": scale})

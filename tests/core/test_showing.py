@@ -21,7 +21,9 @@ from handlens.core.progress import ProgressTable, clock
 def test_doc_of_a_class(capsys: pytest.CaptureFixture[str]) -> None:
     doc(FloatList)
     shown = capsys.readouterr().out
-    assert shown.startswith("handlens.core.labels.FloatList(values, *, log=False, scale=1.0)\n\nEach item has a number")
+    assert shown.startswith(
+        "handlens.core.labels.floats.FloatList(values, *, log=False, scale=1.0)\n\nEach item has a number"
+    )
     assert "log: train on the natural logarithm" in shown
     assert "decode" in shown
     assert "labels.py, line" in shown.splitlines()[-1]

@@ -16,7 +16,7 @@ from handlens.core.bunch import DataBunch
 from handlens.core.checks import listed, whole
 from handlens.core.defaults import defaults
 from handlens.core.items import ItemList, Labelled, positions_of
-from handlens.core.labels import LabelList
+from handlens.core.labels import labels_from_state
 from handlens.core.loaders import Batch, TensorLoader
 from handlens.errors import ArtifactError, DataError, TableError
 from handlens.tabular.encoder import Encoder, MakeProc
@@ -219,7 +219,7 @@ class TabularDataBunch(DataBunch):
         """Data without rows, from `state()`; raises ArtifactError if it is none."""
         try:
             encoder = Encoder.from_state(state["encoder"], own_procs=own_procs)
-            labels = LabelList.from_state(state["labels"])
+            labels = labels_from_state(state["labels"])
         except (KeyError, TypeError, AttributeError) as error:
             raise ArtifactError(f"the saved data are damaged ({error!r}); save them again") from error
         no_rows = Rows(

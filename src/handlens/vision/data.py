@@ -13,7 +13,7 @@ from torch import Tensor
 from handlens.core.bunch import DataBunch
 from handlens.core.defaults import defaults
 from handlens.core.items import Labelled, LabelledItems
-from handlens.core.labels import LabelList
+from handlens.core.labels import labels_from_state
 from handlens.core.loaders import Batch
 from handlens.errors import ArtifactError, DataError
 from handlens.vision.image import Image, open_image
@@ -195,7 +195,7 @@ class ImageDataBunch(DataBunch):
         try:
             transform, stats = state["transform"], state["stats"]
             augment = None if transform is None else Augment(get_transforms()[1], **transform)
-            labels = LabelList.from_state(state["labels"])
+            labels = labels_from_state(state["labels"])
             nothing = Labelled(Pictures(np.empty(0, object), augment), labels)
             data = cls.create(nothing, nothing, path=path, num_workers=0)
             return data.normalize((stats["mean"], stats["std"])) if stats else data

@@ -1,0 +1,130 @@
+"""What all labels have in common."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from torch import Tensor
+
+from handlens.errors import DataError
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+class LabelList(ABC):
+    """Labels of a list of items, encoded as the training labels taught.
+
+    Attributes:
+        names: what each target is called: the columns they came from, or "label".
+        data: the encoded labels, a tensor with a row an item.
+        c: how many numbers a model has to put out for an item.
+        classes: the classes in the order of their codes; None where labels are numbers.
+        loss_func: the loss that fits these labels: (outputs [B, c], targets [B] or [B, c]) → mean over the batch.
+    """
+
+    names: list[str]
+    data: Tensor
+    c: int
+    classes: list[Any] | None = None
+    loss_func: Loss
+
+    @abstractmethod
+    def __init__(self, values: Any, **options: Any) -> None:
+        """From the labels of the training items."""
+
+    def new(self, values: Any) -> Self:
+        """Labels of other items, encoded as these are."""
+        other = copy.copy(self)
+        other.data = self._encode(as_table(values))
+        return other
+
+    def take(self, which: Tensor) -> Self:
+        """The labels of some of these items, by their positions or a mask."""
+        other = copy.copy(self)
+        other.data = self.data[which]
+        return other
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__} of {', '.join(self.names)}"
+
+    def __getitem__(self, position: int) -> Any:
+        return self.decode(self.data[position : position + 1] if position >= 0 else self.data[position:][:1])[0]
+
+    @abstractmethod
+    def _encode(self, table: pd.DataFrame) -> Tensor:
+        """Labels in a person's terms, a column a target, as `data` holds them; raises DataError."""
+
+    @abstractmethod
+    def blank(self, n: int) -> Self:
+        """n items without a label, encoded so that losses and metrics of them are nan."""
+
+    def _filled(self, n: int, value: float) -> Self:
+        other = copy.copy(self)
+        other.data = self.data.new_full((n, *self.data.shape[1:]), value)
+        return other
+
+    @abstractmethod
+    def decode(self, data: Tensor) -> list[Any]:
+        """Encoded labels in a person's terms."""
+
+    @abstractmethod
+    def activate(self, outputs: Tensor) -> Tensor:
+        """A model's raw outputs [B, c] as predictions: probabilities of classes, or numbers on the scale of `data`."""
+
+    @abstractmethod
+    def decide(self, predictions: Tensor) -> Tensor:
+        """Predictions, as `activate` gives them, as the encoded label that they speak for."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """All but the data, as plain JSON: {"kind": class name, …}."""
+
+    @abstractmethod
+    def restore(self, state: dict[str, Any]) -> None:
+        """Set every attribute from a state; may raise KeyError, TypeError, ValueError or DataError."""
+
+
+def as_table(values: Any) -> pd.DataFrame:
+    """Labels as a table with a column a target, whatever list, array, Series or frame they came as."""
+    if isinstance(values, pd.DataFrame):
+        return values
+    if isinstance(values, pd.Series):
+        return values.to_frame("label" if values.name is None else values.name)
+    if isinstance(values, Tensor):
+        values = values.numpy()
+    try:
+        table = pd.DataFrame(values) if len(values) else pd.DataFrame({"label": []}, dtype=float)
+    except UnicodeEncodeError as error:
+        raise DataError(f"labels must be Unicode text to be saved: {error}. Correct or leave out these") from error
+    table.columns = pd.Index(["label"] if table.shape[1] == 1 else [f"label_{i}" for i in range(table.shape[1])])
+    return table
+
+
+def refuse_missing(missing: np.ndarray, name: str) -> None:
+    rows = np.flatnonzero(missing)
+    if len(rows):
+        raise DataError(
+            f"each item must have a label; {len(rows)} of {len(missing)} are missing in {name!r}, the first at "
+            f"position {rows[0]}. Drop these rows: df = df[df[{name!r}].notna()]"
+        )
+
+
+def saved_list(state: dict[str, Any], key: str) -> list[Any]:
+    if not isinstance(state[key], list):
+        raise ValueError(f"{key} are {type(state[key]).__name__}")
+    return list(state[key])
+
+
+def saved_names(state: dict[str, Any]) -> list[str]:
+    names = saved_list(state, "names")
+    if not names or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"names {names}")
+    return names

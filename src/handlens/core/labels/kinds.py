@@ -1,0 +1,49 @@
+"""Which labels values are taken for, and which were saved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from handlens.core.labels.base import LabelList, as_table
+from handlens.core.labels.classes import CategoryList, MultiCategoryList
+from handlens.core.labels.floats import FloatList
+from handlens.errors import ArtifactError, DataError
+
+_KINDS: dict[str, type[LabelList]] = {kind.__name__: kind for kind in (CategoryList, MultiCategoryList, FloatList)}
+
+
+def label_class_for(values: Any) -> type[LabelList]:
+    """The class of labels that values are taken for: floats are numbers to predict, the rest classes.
+
+    Several columns are FloatList if all hold floats, and MultiCategoryList if all hold booleans; DataError otherwise.
+    """
+    table = as_table(values)
+    kinds = {"f" if _is_float(table[name]) else table[name].dtype.kind for name in table.columns}
+    if kinds == {"f"}:
+        return FloatList
+    if table.shape[1] == 1:
+        return CategoryList
+    if kinds == {"b"}:
+        return MultiCategoryList
+    raise DataError(
+        f"columns {list(table.columns)} must all be floats or all booleans to be taken as targets together; "
+        "say what they are: label_cls=FloatList or label_cls=MultiCategoryList"
+    )
+
+
+def _is_float(column: pd.Series) -> bool:
+    if column.dtype == object:
+        return pd.api.types.infer_dtype(column, skipna=True) in ("floating", "mixed-integer-float", "decimal")
+    return bool(pd.api.types.is_float_dtype(column.dtype))
+
+
+def labels_from_state(state: dict[str, Any]) -> LabelList:
+    """An empty list that encodes as the one whose `state()` this is; raises ArtifactError if it is none."""
+    try:
+        labels = object.__new__(_KINDS[state["kind"]])
+        labels.restore(state)
+    except (KeyError, TypeError, ValueError, DataError) as error:
+        raise ArtifactError(f"the saved labels are damaged ({error!r}); save the model again") from error
+    return labels
