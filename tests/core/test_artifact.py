@@ -162,3 +162,19 @@ def test_a_link_in_place_of_a_file_is_not_followed(saved: Path, name: str) -> No
     (saved / name).symlink_to(saved.parent / "elsewhere")
     with pytest.raises(ArtifactError):
         load_artifact(saved, "toy")
+
+
+def test_a_model_whose_replacing_was_cut_off_is_put_back(tmp_path: Path) -> None:
+    folder = tmp_path / "a[b]"
+    save_artifact(folder, "test", {"n": 1}, {})
+    folder.rename(tmp_path / ".a[b].0123456789abcdef.old")
+    assert load_artifact(folder, "test")[0] == {"n": 1}
+    save_artifact(folder, "test", {"n": 2}, {})
+    assert load_artifact(folder, "test")[0] == {"n": 2}
+    assert [path.name for path in tmp_path.iterdir()] == ["a[b]"]
+
+
+def test_a_saved_model_is_as_open_as_any_folder(tmp_path: Path) -> None:
+    save_artifact(tmp_path / "model", "test", {}, {})
+    (tmp_path / "folder").mkdir()
+    assert (tmp_path / "model").stat().st_mode == (tmp_path / "folder").stat().st_mode

@@ -20,6 +20,7 @@ from handlens.core.callbacks import (
     SaveBest,
     StopTraining,
 )
+from handlens.core.checkpoint import Checkpoint
 from handlens.core.learner import Learner
 from handlens.core.metrics import accuracy, rmse
 from handlens.errors import StorageError, TrainingError
@@ -44,10 +45,11 @@ def test_events_come_in_the_documented_order(make_learner: MakeLearner) -> None:
     assert diary.events == ["before_fit", *epoch * 2, "after_fit"]
 
 
-def test_finding_a_rate_has_only_the_events_of_batches(make_learner: MakeLearner) -> None:
+def test_finding_a_rate_has_no_events_of_epochs(make_learner: MakeLearner) -> None:
     diary = Diary()
-    make_learner(n=200, callbacks=[diary]).lr_find(seed=0)
-    assert set(diary.events) == {"before_batch", "after_loss", "after_backward", "after_step"}
+    make_learner(n=200, callbacks=[diary, SaveBest(), Checkpoint()]).lr_find(seed=0)
+    assert set(diary.events[1:-1]) == {"before_batch", "after_loss", "after_backward", "after_step"}
+    assert (diary.events[0], diary.events[-1]) == ("before_fit", "after_fit")
 
 
 def test_what_a_callback_finds_and_may_change(make_learner: MakeLearner) -> None:
@@ -127,6 +129,65 @@ def test_the_best_model_is_kept(make_learner: MakeLearner) -> None:
     learn.fit(3, 1e-2, callbacks=[Keep(), Scripted("valid_loss", [2.0, 1, 3]), SaveBest()])
     assert all(torch.equal(value, seen[1][name]) for name, value in learn.model.state_dict().items())
     assert learn.model_path("best").is_dir()
+
+
+def test_stopping_keeps_no_event_from_the_others(make_learner: MakeLearner) -> None:
+    learn = make_learner(n=16)
+    stop = EarlyStopping(min_delta=0.01, patience=1)
+    learn.fit(5, 1e-2, callbacks=[Scripted("valid_loss", [1.0, 0.999, 0.998, 0, 0]), stop, SaveBest()])
+    assert len(learn.recorder.rows) == 3
+    best = {name: value.clone() for name, value in learn.model.state_dict().items()}
+    again = make_learner(n=16)
+    again.load("best")
+    assert all(torch.equal(value, best[name]) for name, value in again.model.state_dict().items())
+    assert learn.recorder.rows[2]["valid_loss"] == 0.998
+
+
+def test_the_best_model_of_an_earlier_run_is_not_gone_back_to(make_learner: MakeLearner) -> None:
+    make_learner(n=16).fit(1, callbacks=[SaveBest()])
+    learn = make_learner(n=16)
+
+    class Fails(SaveBest):
+        order = -1
+
+        def after_epoch(self, learn: Learner) -> None:
+            raise StorageError("no space left")
+
+    with pytest.raises(StorageError):
+        learn.fit(1, 1e-2, callbacks=[Fails()])
+    earlier = make_learner(n=16).load("best")
+    assert not torch.equal(learn.model[1].weight, earlier.model[1].weight)  # type: ignore[index]
+
+
+def test_a_run_that_goes_on_keeps_its_best_model(make_learner: MakeLearner) -> None:
+    class Kill(Callback):
+        def before_epoch(self, learn: Learner) -> None:
+            if learn.run.epoch == 2:
+                raise KeyboardInterrupt
+
+    worse = Scripted("valid_loss", [1.0, 2, 3])
+    with pytest.raises(KeyboardInterrupt):
+        make_learner(n=16).fit(3, callbacks=[Checkpoint(), worse, SaveBest(), Kill()])
+    best = make_learner(n=16).load("best").model.state_dict()
+    learn = make_learner(n=16)
+    learn.fit(3, callbacks=[Checkpoint(), worse, SaveBest()])
+    assert all(torch.equal(value, best[name]) for name, value in learn.model.state_dict().items())
+
+
+def test_a_callback_may_ask_for_predictions_in_training(make_learner: MakeLearner) -> None:
+    modes: list[tuple[bool, bool]] = []
+
+    class Look(Callback):
+        def after_step(self, learn: Learner) -> None:
+            learn.validate()
+            learn.predict(learn.data.valid_ds[0][0])
+            modes.append((learn.model.training, learn.model[0][2].training))  # type: ignore[index]
+
+    learn = make_learner(n=16)
+    learn.model[0][2].eval()  # type: ignore[index]
+    learn.fit(1, callbacks=[Look()])
+    assert modes == [(True, True)] * 2
+    assert not learn.model.training
 
 
 def test_a_partial_metric_is_followed_the_right_way(make_learner: MakeLearner) -> None:

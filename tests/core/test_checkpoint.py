@@ -91,6 +91,30 @@ def test_the_checkpoint_of_another_run(make_learner: MakeLearner) -> None:
 
 
 @pytest.mark.usefixtures("killed")
+def test_the_checkpoint_of_another_seed_dropout_loss_or_other_targets(make_learner: MakeLearner) -> None:
+    other_drop, other_targets = make_learner(), make_learner()
+    other_drop.model[0][3].p = 0.9  # type: ignore[index]
+    other_targets.data.train_ds.y.data += 1
+    for learn in (other_drop, other_targets, make_learner(loss_func=torch.nn.L1Loss())):
+        with pytest.raises(TrainingError, match="another run"):
+            learn.fit(3, 1e-2, callbacks=[Checkpoint()])
+    with pytest.raises(TrainingError, match="another run"):
+        make_learner().fit(3, 1e-2, callbacks=[Checkpoint()], seed=1)
+
+
+@pytest.mark.usefixtures("killed")
+def test_a_checkpoint_whose_replacing_was_cut_off_is_put_back(make_learner: MakeLearner) -> None:
+    learn = make_learner()
+    folder = learn.model_path("checkpoint")
+    folder.rename(folder.with_name(".checkpoint.0123456789abcdef.old"))
+    learn.fit(3, 1e-2, callbacks=[Checkpoint()])
+    assert len(learn.recorder.rows) == 3
+    assert len(learn.recorder.losses) == 15
+    assert learn.run.step == 15
+    assert list(folder.parent.iterdir()) == []
+
+
+@pytest.mark.usefixtures("killed")
 def test_the_checkpoint_of_another_optimizer_or_other_metrics(make_learner: MakeLearner) -> None:
     for options in (
         {"opt_func": partial(torch.optim.SGD, momentum=0.9)},

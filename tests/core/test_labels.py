@@ -303,3 +303,18 @@ def test_scales_that_cannot_be(scale: object) -> None:
         FloatList([1.0], scale=scale)  # type: ignore[arg-type]
     with pytest.raises(ArtifactError):
         labels_from_state(FloatList([1.0]).state() | {"scale": scale})
+
+
+def test_labels_of_other_items_are_found_by_name() -> None:
+    y = FloatList(pd.DataFrame({"y": [1.0, 2], "z": [3.0, 4]}))
+    assert y.new(pd.DataFrame({"z": [30.0], "other": [0.0], "y": [10.0]})).data.tolist() == [[10, 30]]
+    with pytest.raises(DataError, match=r"labels must have the columns .*; missing: \['z'\]"):
+        y.new(pd.DataFrame({"y": [1.0]}))
+    with pytest.raises(DataError, match=r"each item has 2 labels, \['y', 'z'\]; 3 arrived"):
+        y.new([[1.0, 2, 3]])
+
+
+@pytest.mark.parametrize("log", [1, "yes", None])
+def test_log_is_true_or_false(log: object) -> None:
+    with pytest.raises(DataError, match="log must be True or False"):
+        FloatList([1.0], log=log)  # type: ignore[arg-type]

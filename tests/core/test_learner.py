@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -346,3 +347,46 @@ def test_a_summary_of_the_layers(make_learner: MakeLearner) -> None:
 def test_models_are_kept_below_the_path(make_learner: MakeLearner, tmp_path: Path) -> None:
     assert make_learner().model_path("a") == tmp_path / "models" / "a"
     assert make_learner(path=tmp_path / "b").model_path("a") == tmp_path / "b" / "models" / "a"
+
+
+@pytest.mark.parametrize("loss", [nn.L1Loss(), nn.HuberLoss(), lambda given, wanted: (given - wanted).abs().mean()])
+def test_a_loss_of_ones_own_compares_each_number_with_its_own_target(make_learner: MakeLearner, loss: Any) -> None:
+    learn = make_learner(loss_func=loss)
+    learn.fit(1)
+    predictions, targets = learn.get_preds()
+    assert predictions.shape == targets.shape == (12,)
+    assert learn.validate()[0] == pytest.approx(float(loss(predictions, targets)), rel=1e-5)
+
+
+def test_data_labelled_otherwise_are_refused(make_learner: MakeLearner, vectors: Callable[..., DataBunch]) -> None:
+    learn = make_learner()
+    logarithms = vectors()
+    logarithms.train_ds.y.log = True
+    for other in (vectors(classes=True), logarithms):
+        with pytest.raises(DataError, match=r"learn\.data takes data labelled as those"):
+            learn.data = other
+    classes = make_learner(classes=True)
+    other = vectors(classes=True)
+    other.train_ds.y.classes = ["low", "high"]
+    with pytest.raises(DataError, match="labelled"):
+        classes.data = other
+
+
+@pytest.mark.parametrize("num_it", [-1, 0, 1.5, "10"])
+def test_numbers_of_batches_that_are_none(make_learner: MakeLearner, num_it: Any) -> None:
+    with pytest.raises(TrainingError, match="num_it, the number of batches, must be a whole number"):
+        make_learner().lr_find(num_it=num_it)
+
+
+@pytest.mark.parametrize("moms", [(0.9,), (0.9, 1.0), (-0.1, 0.9)])
+def test_momenta_that_are_none(make_learner: MakeLearner, moms: Any) -> None:
+    with pytest.raises(TrainingError, match="moms must be two momenta"):
+        make_learner().fit_one_cycle(1, moms=moms)
+
+
+def test_what_predict_gives_may_be_changed(make_learner: MakeLearner) -> None:
+    learn = make_learner()
+    values = learn.predict(learn.data.valid_ds[0][0]).values
+    before = float(values)
+    values.add_(1)
+    assert float(values) == pytest.approx(before + 1)

@@ -88,6 +88,9 @@ def test_without_onnx_the_error_says_what_to_install(tmp_path: Path, monkeypatch
         export_onnx(Twice(), torch.ones(2, 3), tmp_path / "model.onnx", {})
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there_is_made_where_it_can_be(tmp_path: Path) -> None:
+    export_onnx(Twice(), torch.ones(2, 3), tmp_path / "new" / "model.onnx", {})
+    assert (tmp_path / "new" / "model.onnx").is_file()
+    (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="could not be written"):
-        export_onnx(Twice(), torch.ones(2, 3), tmp_path / "none" / "model.onnx", {})
+        export_onnx(Twice(), torch.ones(2, 3), tmp_path / "file" / "model.onnx", {})

@@ -26,7 +26,7 @@ def test_doc_of_a_class(capsys: pytest.CaptureFixture[str]) -> None:
     )
     assert "log: train on the natural logarithm" in shown
     assert "decode" in shown
-    assert "labels.py, line" in shown.splitlines()[-1]
+    assert "floats.py, line" in shown.splitlines()[-1]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import csv
 import io
 import os
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -129,3 +130,9 @@ def test_zip_of_photos_older_than_zips(tmp_path):
     write_folders(tmp_path, ["1.jpg"], pd.Series(["a"], dtype="str"), tmp_path / "out.zip")
     with zipfile.ZipFile(tmp_path / "out.zip") as archive:
         assert archive.namelist() == ["a/1.jpg"]
+
+
+def test_a_compressed_table_is_compressed(tmp_path: Path) -> None:
+    with whole_file(tmp_path / "table.csv.gz") as partial:
+        pd.DataFrame({"a": [1]}).to_csv(partial, index=False)
+    assert pd.read_csv(tmp_path / "table.csv.gz")["a"].tolist() == [1]

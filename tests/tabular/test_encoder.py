@@ -201,3 +201,20 @@ def test_each_row_alone_is_as_in_its_frame(train: pd.DataFrame, test: pd.DataFra
                 assert one[1][0].tolist() == floats[k].tolist()
     assert encoder.state() == fitted
     pd.testing.assert_frame_equal(test, before)
+
+
+class CodesOfShops(TabularProc):
+    """Knows frames only, and needs the categories that the step before makes."""
+
+    def fit(self, df: pd.DataFrame) -> dict[str, Any]:
+        return {}
+
+    def apply(self, df: pd.DataFrame) -> None:
+        df["x"] = df["x"] + df["shop"].cat.codes
+
+
+def test_a_step_that_knows_frames_only_sees_the_same_in_one_row() -> None:
+    df = pd.DataFrame({"shop": ["a", "b"], "x": [0.5, 0.5]})
+    encoder = Encoder.fit(df, cat_names=["shop"], cont_names=["x"], procs=[Categorify, CodesOfShops])
+    assert encoder.encode(df)[1].tolist() == [[0.5], [1.5]]
+    assert encoder.encode({"shop": "b", "x": 0.5})[1].tolist() == [[1.5]]

@@ -297,9 +297,43 @@ def test_data_of_other_levels_are_refused(tmp_path: Path) -> None:
         fewer, cat_names=["shop", "day"], cont_names=["x"], procs=[FillMissing, Categorify, Normalize]
     )
     other = items.split_none().label_from_df("sales", label_cls=FloatList, log=True).databunch()
-    with pytest.raises(DataError, match=r"the model was made for; other levels in \['shop'\], .*data\.hold_out"):
+    with pytest.raises(DataError, match=r"the model was made for, in .*; other levels in \['shop'\]; .*data\.hold_out"):
         learn.data = other
     assert len(learn.data.valid_ds) == 10
+
+
+def test_data_with_the_columns_in_another_order_are_refused(tmp_path: Path) -> None:
+    learn = learner(tmp_path)
+    items = TabularList.from_df(
+        table(), cat_names=["day", "shop"], cont_names=["x"], procs=[FillMissing, Categorify, Normalize]
+    )
+    other = items.random_split_by_pct(seed=1).label_from_df("sales", label_cls=FloatList, log=True).databunch()
+    assert set(other.encoder.levels) == set(learn.data.encoder.levels)
+    with pytest.raises(DataError, match=r"in their order; .*the columns are \['day', 'shop', "):
+        learn.data = other
+
+
+def test_test_data_stay_when_rows_are_held_out(tmp_path: Path) -> None:
+    data = learner(tmp_path).data
+    data.add_test(table(5))
+    assert len(data.hold_out(range(10)).test_dl.dataset) == 5
+
+
+def test_many_classes_are_predicted_without_a_warning(tmp_path: Path) -> None:
+    df = pd.DataFrame({"shop": [str(i % 150) for i in range(450)], "x": np.arange(450.0)})
+    items = TabularList.from_df(df, path=tmp_path, cat_names=["shop"], cont_names=["x"], procs=[Categorify, Normalize])
+    learn = tabular_learner(items.split_none().label_from_df("shop").databunch(), layers=[5], seed=0)
+    table = learn.predict_frame(df[:3])
+    assert table.shape == (3, 151)
+    assert table.iloc[:, 1:].sum(axis=1).tolist() == pytest.approx([1, 1, 1])
+
+
+@pytest.mark.parametrize("emb_drop", [np.float32(0.25), 0.25])
+def test_dropouts_of_any_float_are_saved(tmp_path: Path, emb_drop: Any) -> None:
+    items = TabularList.from_df(table(), path=tmp_path, cat_names=["shop"], procs=[Categorify])
+    learn = tabular_learner(items.split_none().label_from_df("many").databunch(), layers=[5], emb_drop=emb_drop)
+    learn.export()
+    assert load_learner(tmp_path / "learner").model.config["emb_drop"] == 0.25
 
 
 def two_cycles(path: Path, target: Any = "sales") -> TabularLearner:

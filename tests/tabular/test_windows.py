@@ -301,3 +301,8 @@ def test_means_against_plain_loops(rows: list[tuple[str, int, int, int | None]],
             ]
             expected = sum(window) / len(window) if window else NAN
             assert found[k] == expected or (math.isnan(expected) and math.isnan(found[k]))
+
+
+def test_a_window_longer_than_every_group_is_all_so_far() -> None:
+    df = pd.DataFrame({"shop": [1, 1, 2, 2], "day": pd.to_datetime(["2020-01-01", "2020-01-02"] * 2), "x": [2**61] * 4})
+    assert backward_sum(df, "x", group="shop", date="day", rows=10**12).tolist() == [2**61, 2**62, 2**61, 2**62]

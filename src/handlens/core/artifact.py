@@ -5,11 +5,13 @@ A README.md for people, the model's card, may stand beside them; nothing is load
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
+import secrets
 import shutil
-import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +51,7 @@ def save_artifact(
     from safetensors.torch import save_file
 
     target = Path(folder).absolute()
+    has_artifact(target)
     _check_replaceable(target, {DESCRIPTION, TENSORS} | ({CARD} if card is not None else set()))
     # Copies, because safetensors refuses tensors that share memory or have strides.
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
@@ -66,7 +69,8 @@ def save_artifact(
         raise ArtifactError(f"the config of a saved model must be plain JSON: {error}") from error
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent))
+        staging = _beside(target, "tmp")
+        staging.mkdir()
         try:
             save_file(plain, staging / TENSORS)
             (staging / DESCRIPTION).write_text(text, encoding="utf-8")
@@ -74,8 +78,6 @@ def save_artifact(
                 (staging / CARD).write_text(card, encoding="utf-8", newline="\n")
             for path in staging.iterdir():
                 _flush_to_disk(path)
-            # mkdtemp makes it private; a saved model is shared like any folder its owner makes.
-            staging.chmod(0o777 & ~_umask())
             _move_into_place(staging, target)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
@@ -94,6 +96,7 @@ def load_artifact(folder: Path | str, kind: str) -> tuple[dict[str, Any], dict[s
     from safetensors.torch import load
 
     source = Path(folder)
+    has_artifact(source)
     description = _read_description(source)
     if description["kind"] != kind:
         raise ArtifactError(f"{source} holds a saved {description['kind']}; a saved {kind} was asked for")
@@ -112,6 +115,21 @@ def load_artifact(folder: Path | str, kind: str) -> tuple[dict[str, Any], dict[s
         if _describe(tensor) != expected[name]:
             raise ArtifactError(f"{source} is damaged: the tensor {name} is not the one that was saved")
     return description["config"], tensors
+
+
+def has_artifact(folder: Path | str) -> bool:
+    """Whether there is a folder; one that was being replaced when its process was killed is put back."""
+    target = Path(folder).absolute()
+    if not target.exists() and target.parent.is_dir():
+        before = sorted(target.parent.glob(f".{glob.escape(target.name)}.*.old"), key=lambda path: path.stat().st_mtime)
+        if before:
+            before[-1].replace(target)
+    return target.exists()
+
+
+def part_of(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with a prefix, by the rest of their names."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def artifact_kind(folder: Path | str) -> str:
@@ -177,11 +195,13 @@ def _check_replaceable(target: Path, ours: set[str]) -> None:
 
 
 def _move_into_place(staging: Path, target: Path) -> None:
-    if not target.exists() or not any(target.iterdir()):
+    if target.exists() and not any(target.iterdir()):
+        target.rmdir()
+    if not target.exists():
         staging.replace(target)
         return
     # Folders cannot be swapped in one step; the old model stays whole under another name until then.
-    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=target.parent))
+    aside = _beside(target, "old")
     target.replace(aside)
     try:
         staging.replace(target)
@@ -191,15 +211,14 @@ def _move_into_place(staging: Path, target: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
+def _beside(target: Path, ending: str) -> Path:
+    """A name that nothing has, for what stands beside the target for a while."""
+    return target.with_name(f".{target.name}.{secrets.token_hex(8)}.{ending}")
+
+
 def _flush_to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDWR)  # Windows flushes no file that was opened to be read
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask

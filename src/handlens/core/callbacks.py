@@ -43,7 +43,7 @@ EVENTS = (
 )
 
 
-EPOCH_EVENTS = ("before_fit", "before_epoch", "before_validate", "after_epoch", "after_fit")
+EPOCH_EVENTS = frozenset(("before_fit", "before_epoch", "before_validate", "after_epoch", "after_fit"))
 
 
 class StopTraining(Exception):
@@ -54,12 +54,15 @@ class Callback:
     """Something that acts during training: a subclass has methods named after the events it wants.
 
     Each is called with the learner; `learn.run` is the state of the run (epoch, step, inputs, targets, outputs, loss).
-    A method may raise StopTraining.
+    A method may raise StopTraining; in `after_epoch` the other callbacks see the epoch too before the run ends.
 
         class PrintLoss(Callback):
             def after_step(self, learn):
                 print(learn.run.step, learn.run.loss.item())
     """
+
+    order = 0
+    """Callbacks of a higher order act after those of a lower one, and otherwise as they are given."""
 
     def handlers(self) -> dict[str, Any]:
         """The methods of this callback by the event they are for; raises TrainingError for a misspelt event."""
@@ -127,21 +130,24 @@ class SaveBest(Monitor):
     def __init__(self, monitor: str = "valid_loss", *, min_delta: float = 0.0, name: str = "best") -> None:
         super().__init__(monitor, min_delta=min_delta)
         self.name = name
-        self._saved = False  # False too once saving has failed, whose error must not be hidden by that of loading
+        self._saved = -1  # the epoch whose model stands in the file
 
     def before_fit(self, learn: Learner) -> None:
-        self._saved = False
+        self._saved = -1
         super().before_fit(learn)
-        self._saved = True
+
+    def before_epoch(self, learn: Learner) -> None:
+        if self._saved < 0:  # of a run that goes on, the process before has saved the best epoch so far
+            self._saved = self.best_epoch(learn)
 
     def after_epoch(self, learn: Learner) -> None:
         if self.best_epoch(learn) == learn.run.epoch:
-            self._saved = False
+            self._saved = -1  # where saving fails, nothing of another epoch may be taken for it
             learn.save(self.name)
-            self._saved = True
+            self._saved = learn.run.epoch
 
     def after_fit(self, learn: Learner) -> None:
-        if self._saved and self.best_epoch(learn) >= 0:
+        if self._saved >= 0 and self._saved == self.best_epoch(learn):
             learn.load(self.name)
 
 

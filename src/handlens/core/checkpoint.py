@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from handlens.core.artifact import load_artifact, save_artifact
+from handlens.core.artifact import has_artifact, load_artifact, part_of, save_artifact
 from handlens.core.callbacks import Callback
 from handlens.errors import ArtifactError, TrainingError
 
@@ -33,9 +33,11 @@ class Checkpoint(Callback):
     removes its checkpoint. It is the folder models/`name` below the learner's path.
 
     Raises:
-        TrainingError: the checkpoint that stands there is of another run: other epochs, rates, batches, model,
-            optimizer or metrics.
+        TrainingError: the checkpoint that stands there is of another run: other epochs, rates, batches, targets, seed,
+            model, dropout, loss, optimizer or metrics.
     """
+
+    order = 1  # what other callbacks save of an epoch must be there when its checkpoint is
 
     def __init__(self, name: str = "checkpoint") -> None:
         self.name = name
@@ -45,7 +47,7 @@ class Checkpoint(Callback):
         run = learn.run
         self.folder = None  # what is of another run stays
         folder = learn.model_path(self.name)
-        if folder.exists():
+        if has_artifact(folder):
             self._restore(learn, folder)
             print(f"going on after epoch {run.epoch} of {run.epochs}, from {folder}")
         self.folder = folder
@@ -55,22 +57,23 @@ class Checkpoint(Callback):
         config, tensors = load_artifact(folder, KIND)
         if config.get("run") != _fingerprint(learn):
             raise TrainingError(
-                f"{folder} holds the state of another run (other epochs, rates, batches, model, optimizer or "
-                "metrics); to begin anew remove that folder, or give this run's Checkpoint another name"
+                f"{folder} holds the state of another run (other epochs, rates, batches, targets, seed, model, "
+                "dropout, loss, optimizer or metrics); to begin anew remove that folder, or give this run's Checkpoint "
+                "another name"
             )
         try:
-            learn.model.load_state_dict(_part(tensors, "model."))
-            learn.optimizer.restore(_part(tensors, "optimizer."))
+            learn.model.load_state_dict(part_of(tensors, "model."))
+            learn.optimizer.restore(part_of(tensors, "optimizer."))
             learn.recorder.restore(config["records"], tensors["losses"])
             run.epoch, run.step = int(config["epoch"]), int(config["step"])
-            _restore_random(config["python_random"], tensors)
+            _restore_random(config["python_random"], tensors, learn.data.device)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ArtifactError(f"{folder} is damaged ({error}); remove it to begin anew") from error
 
     def after_epoch(self, learn: Learner) -> None:
         run = learn.run
         records, losses = learn.recorder.state()
-        tensors = {"losses": losses, **_random_state()}
+        tensors = {"losses": losses, **_random_state(learn.data.device)}
         tensors |= {f"model.{name}": value for name, value in learn.model.state_dict().items()}
         tensors |= {f"optimizer.{name}": value for name, value in learn.optimizer.state().items()}
         version, words, gauss = random.getstate()
@@ -92,31 +95,33 @@ def _fingerprint(learn: Learner) -> str:
     run = learn.run
     shapes = [(name, tuple(value.shape)) for name, value in learn.model.state_dict().items()]
     parts = (run.epochs, len(learn.data.train_dl), run.wd, run.schedule.rates.tobytes(), run.schedule.momenta.tobytes())
-    means = (learn.optimizer.settings, learn.recorder.columns)
+    drops = [
+        (name, part.p) for name, part in learn.model.named_modules() if isinstance(getattr(part, "p", None), float)
+    ]
+    config = getattr(learn.model, "config", None)
+    loss = getattr(learn.loss_func, "__qualname__", type(learn.loss_func).__qualname__)
+    targets = hashlib.sha256(learn.data.train_ds.y.data.cpu().numpy().tobytes()).hexdigest()
+    means = (learn.optimizer.settings, learn.recorder.columns, loss, drops, config, run.seed, targets)
     return hashlib.sha256(repr((parts, shapes, means)).encode()).hexdigest()
 
 
-def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-
-
-def _random_state() -> dict[str, Tensor]:
+def _random_state(device: torch.device) -> dict[str, Tensor]:
     _, keys, position, has_gauss, gauss = np.random.get_state()  # noqa: NPY002 — a user's transforms may use it
     state = {
         "random.torch": torch.get_rng_state(),
         "random.numpy": torch.from_numpy(np.asarray(keys, np.int64)),
         "random.numpy_rest": torch.tensor([position, has_gauss, gauss], dtype=torch.float64),
     }
-    if torch.cuda.is_available():
-        state["random.cuda"] = torch.cuda.get_rng_state()
+    if device.type == "cuda":
+        state["random.cuda"] = torch.cuda.get_rng_state(device)
     return state
 
 
-def _restore_random(python: list[Any], tensors: dict[str, Tensor]) -> None:
+def _restore_random(python: list[Any], tensors: dict[str, Tensor], device: torch.device) -> None:
     torch.set_rng_state(tensors["random.torch"])
     position, has_gauss, gauss = tensors["random.numpy_rest"].tolist()
     keys = tensors["random.numpy"].numpy().astype(np.uint32)
     np.random.set_state(("MT19937", keys, int(position), int(has_gauss), gauss))  # noqa: NPY002
     random.setstate((python[0], tuple(python[1]), python[2]))
-    if "random.cuda" in tensors and torch.cuda.is_available():
-        torch.cuda.set_rng_state(tensors["random.cuda"])
+    if "random.cuda" in tensors and device.type == "cuda":
+        torch.cuda.set_rng_state(tensors["random.cuda"], device)

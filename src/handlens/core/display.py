@@ -12,7 +12,8 @@ def in_notebook() -> bool:
         return False
     from IPython import get_ipython  # type: ignore[import-not-found, unused-ignore]
 
-    return type(get_ipython()).__name__ == "ZMQInteractiveShell"
+    # Services have shells of their own, made from this one.
+    return any(kind.__name__ == "ZMQInteractiveShell" for kind in type(get_ipython()).__mro__)
 
 
 def show_html(html: str, *, update: Any = None) -> Any:

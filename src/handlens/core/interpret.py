@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from handlens.core.labels import CategoryList, FloatList
-from handlens.core.learner import Learner
+from handlens.core.learner import Learner, as_targets
 from handlens.errors import DataError
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ class Interpretation:
         self.preds = learn.data.y.activate(outputs)
         # One by one, because a loss function gives the mean over what it is given, whichever function it is.
         pairs = zip(outputs.split(1), targets.split(1), strict=True)
-        self.losses = torch.stack([learn.loss_func(output, target).detach() for output, target in pairs]).float()
+        losses = [learn.loss_func(as_targets(output, target), target).detach() for output, target in pairs]
+        self.losses = torch.stack(losses).float()
         if self.losses.isnan().all():
             raise DataError("interpretation compares predictions with labels; these items have none")
 

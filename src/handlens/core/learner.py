@@ -48,6 +48,7 @@ class Run:
     epochs: int
     schedule: Schedule
     wd: float
+    seed: int | None = None
     epoch: int = 0
     step: int = 0
     inputs: Any = None
@@ -121,12 +122,19 @@ class Learner:
 
     @data.setter
     def data(self, data: DataBunch) -> None:
-        self._check_data(data)
+        if hasattr(self, "_data"):
+            self._check_data(data)
         self._data = data
         self.model.to(data.device)
 
     def _check_data(self, data: DataBunch) -> None:
-        """Raise DataError for data that the model would take for something else."""
+        """Raise DataError for data whose labels or items the model would take for something else."""
+        ours, theirs = ((y, y.c, y.classes, getattr(y, "log", None)) for y in (self.data.y, data.y))
+        if type(ours[0]) is not type(theirs[0]) or ours[1:] != theirs[1:]:
+            raise DataError(
+                f"learn.data takes data labelled as those that the model was made for, {self.data.y.state()}; "
+                f"{data.y.state()} arrived. Label them so, or make a new learner"
+            )
 
     @property
     def precision(self) -> str:
@@ -150,7 +158,10 @@ class Learner:
         callbacks: Sequence[Callback] = (),
         seed: int | None = None,
     ) -> None:
-        """Train for so many epochs at a constant learning rate; arguments as in `fit_one_cycle`."""
+        """Train for so many epochs at a constant learning rate and momentum 0.9 (Adam's β₁).
+
+        Arguments as in `fit_one_cycle`.
+        """
         epochs = _whole_epochs(epochs)
         rates = group_rates(lr, len(self.layer_groups))
         self._fit(epochs, constant(self._steps(epochs), rates), wd, callbacks, seed)
@@ -201,17 +212,25 @@ class Learner:
         Stops when the smoothed loss is four times its lowest. `learn.recorder.plot()` shows the losses. Returns the
         suggested rate (of the last layer group), see `suggest_rate`.
         """
+        num_it = whole(num_it, "num_it, the number of batches,", TrainingError)
         n = len(self.layer_groups)
         schedule = exponential(num_it, group_rates(start_lr, n), group_rates(end_lr, n))
         before = {name: value.clone() for name, value in self.model.state_dict().items()}
-        run = Run(math.ceil(num_it / self._steps(1)), schedule, self.wd if wd is None else wd)
-        # What happens to a batch belongs to the search; what happens to epochs and files does not.
-        events = {event: [] if event in EPOCH_EVENTS else calls for event, calls in _events(self.callbacks).items()}
+        run = Run(math.ceil(num_it / self._steps(1)), schedule, self.wd if wd is None else check_decay(wd), seed)
+        # What happens to batches belongs to the search; what happens to epochs and files does not.
+        batchwise = [callback for callback in self.callbacks if callback.handlers().keys() - EPOCH_EVENTS]
+        events = _events(batchwise)
+        for event in EPOCH_EVENTS - {"before_fit", "after_fit"}:
+            events[event] = []
         events["after_step"] = [*events["after_step"], StopWhenWorse(num_it).after_step]
         try:
-            with self._training(run, seed):
-                for _ in range(run.epochs):
-                    self._train_epoch(run, events)
+            with self._training(run):
+                try:
+                    self._call(events["before_fit"])
+                    for _ in range(run.epochs):
+                        self._train_epoch(run, events)
+                finally:
+                    self._call(events["after_fit"])
         except StopTraining:
             pass
         finally:
@@ -229,9 +248,9 @@ class Learner:
         if wd is not None:
             # Training that goes on with far less decay forgets within an epoch what the decay was for.
             self.wd = check_decay(wd)
-        run = Run(epochs, schedule, self.wd)
+        run = Run(epochs, schedule, self.wd, seed)
         events = _events([*self.callbacks, *_listed_callbacks(callbacks)])
-        with self._training(run, seed):
+        with self._training(run):
             progress = ProgressTable(self.recorder.columns, epochs)
             try:
                 self._call(events["before_fit"])
@@ -239,9 +258,10 @@ class Learner:
                     progress.start_epoch()
                     self._train_epoch(run, events, progress)
                     self._call(events["before_validate"])
+                    self.model.eval()
                     self.recorder.epoch(self._validation_row())
                     progress.row(run.epoch, self.recorder.row)
-                    self._call(events["after_epoch"])
+                    self._call_all(events["after_epoch"])
                     run.epoch += 1
                 run.complete = True
             except StopTraining:
@@ -251,12 +271,12 @@ class Learner:
                 self._call(events["after_fit"])
 
     @contextlib.contextmanager
-    def _training(self, run: Run, seed: int | None) -> Iterator[None]:
+    def _training(self, run: Run) -> Iterator[None]:
         """The optimizer and the recorder of a run; leaves the learner usable however the run ends."""
         self._check_batches()
         self.run = run
-        if seed is not None:
-            torch.manual_seed(seed)
+        if run.seed is not None:
+            torch.manual_seed(run.seed)
         self.recorder = Recorder(self._columns())
         self.recorder.start(run.schedule, self.data.device)
         self.optimizer = Optimizer(self.layer_groups, opt_func=self.opt_func, wd=run.wd)
@@ -277,7 +297,7 @@ class Learner:
             optimizer.set(rates[run.step], momenta[run.step])
             with self._autocast():
                 run.outputs = _apply(model, run.inputs)
-                run.loss = loss_func(run.outputs, run.targets)
+                run.loss = loss_func(as_targets(run.outputs, run.targets), run.targets)
             self._call(events["after_loss"])
             run.loss.backward()
             self._call(events["after_backward"])
@@ -294,6 +314,17 @@ class Learner:
     def _call(self, handlers: Sequence[Handler]) -> None:
         for handle in handlers:
             handle(self)
+
+    def _call_all(self, handlers: Sequence[Handler]) -> None:
+        """Call each, and stop the run only then, if one of them asked for it."""
+        stop = None
+        for handle in handlers:
+            try:
+                handle(self)
+            except StopTraining as error:
+                stop = error
+        if stop:
+            raise stop
 
     def _autocast(self) -> contextlib.AbstractContextManager[Any]:
         if self.precision == "fp32":
@@ -370,7 +401,7 @@ class Learner:
         inputs, _ = self.data.one_item(item)
         y = self.data.y
         values = y.activate(self._outputs(inputs).float().cpu())
-        return Prediction(y.decode(y.decide(values))[0], values[0])
+        return Prediction(y.decode(y.decide(values))[0], values[0].clone())  # which, unlike them, may be changed
 
     def forward(self, inputs: Any) -> Any:
         """What the model puts out for a batch's inputs, in the learner's precision and the model's present mode."""
@@ -378,24 +409,36 @@ class Learner:
             return _apply(self.model, inputs)
 
     def _outputs(self, inputs: Any) -> Tensor:
-        if self.model.training:
-            self.model.eval()
-        with torch.inference_mode():
+        with self._evaluating():
             return self.forward(inputs)
+
+    @contextlib.contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        """The model as in prediction, and afterwards as it was: a callback may ask for predictions during training."""
+        modes = [(part, part.training) for part in self.model.modules()] if self.model.training else []
+        if modes:
+            self.model.eval()
+        try:
+            with torch.inference_mode():
+                yield
+        finally:
+            if modes:
+                self.model.train()
+                for part, training in modes:
+                    part.training = training
 
     def _run_over(self, dl: Loader) -> tuple[Tensor, Tensor, float]:
         """Outputs and targets, on the CPU, and the mean of the loss over all items."""
-        self.model.eval()
         outputs, targets, losses, sizes = [], [], [], []
-        for inputs, wanted in dl:
-            output = self._outputs(inputs).float()
-            with torch.inference_mode():
-                losses.append(self.loss_func(output, wanted))
-            sizes.append(len(wanted))
-            outputs.append(output.cpu())
-            targets.append(wanted.cpu())
+        with self._evaluating():
+            for inputs, wanted in dl:
+                output = self.forward(inputs).float()
+                losses.append(self.loss_func(as_targets(output, wanted), wanted))
+                sizes.append(len(wanted))
+                outputs.append(output.cpu())
+                targets.append(wanted.cpu())
         weights = torch.tensor(sizes, dtype=torch.float64)
-        loss = (torch.stack(losses).double().cpu() * weights).sum() / weights.sum()
+        loss = (torch.stack(losses).cpu().double() * weights).sum() / weights.sum()
         return torch.cat(outputs), torch.cat(targets), float(loss)
 
     @staticmethod
@@ -474,7 +517,7 @@ _NO_CONTEXT = contextlib.nullcontext()
 
 def _events(callbacks: Iterable[Callback]) -> dict[str, list[Handler]]:
     """For each event the methods that want it."""
-    found = [callback.handlers() for callback in callbacks]
+    found = [callback.handlers() for callback in sorted(callbacks, key=lambda callback: callback.order)]
     return {event: [handlers[event] for handlers in found if event in handlers] for event in EVENTS}
 
 
@@ -492,6 +535,13 @@ def _whole_epochs(epochs: Any) -> int:
 
 def _apply(model: nn.Module, inputs: Any) -> Any:
     return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
+
+
+def as_targets(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Outputs [B, 1] in the shape of targets that are numbers, [B]: most losses would compare each with each."""
+    if outputs.shape != targets.shape and targets.is_floating_point() and outputs.numel() == targets.numel():
+        return outputs.view_as(targets)
+    return outputs
 
 
 def _finite_loss(run: Run) -> float:

@@ -52,6 +52,7 @@ def export_onnx(
     device = next(model.parameters()).device
     target = Path(file)
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
             partial = Path(folder) / "model.onnx"
             model.cpu().eval()

@@ -66,7 +66,7 @@ class Recorder:
     @property
     def losses(self) -> Floats:
         """The training loss of each step, [T]."""
-        return self._losses[: self._steps].double().cpu().numpy()
+        return self._losses[: self._steps].cpu().double().numpy()
 
     @property
     def smoothed(self) -> Floats:

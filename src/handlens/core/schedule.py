@@ -38,7 +38,8 @@ def group_rates(lr: Rates, n_groups: int) -> Floats:
     Raises TrainingError for rates that are not positive, and for a list of another length.
     """
     if isinstance(lr, slice):
-        if lr.stop is None or lr.step is not None:
+        ends = [end for end in (lr.start, lr.stop) if end is not None]
+        if lr.stop is None or lr.step is not None or not all(isinstance(end, (int, float, np.number)) for end in ends):
             raise TrainingError(f"a slice of learning rates is slice(last) or slice(first, last); {lr} arrived")
         first, last = lr.start, float(lr.stop)
         _check_positive([last if first is None else first, last], lr)
@@ -65,9 +66,9 @@ def cosine(start: float | Floats, end: float | Floats, share: Floats) -> Floats:
     return end + (start - end) / 2 * (1 + np.cos(np.pi * share))
 
 
-def constant(steps: int, rates: Floats, *, momentum: float = 0.9) -> Schedule:
+def constant(steps: int, rates: Floats) -> Schedule:
     """The same rates [G] at every step."""
-    return Schedule(np.tile(rates, (steps, 1)), np.full(steps, momentum))
+    return Schedule(np.tile(rates, (steps, 1)), np.full(steps, 0.9))
 
 
 def one_cycle(
@@ -90,6 +91,8 @@ def one_cycle(
     """
     if not 0 <= pct_start <= 1:
         raise TrainingError(f"pct_start must be a share of the run, from 0 to 1; {pct_start} arrived")
+    if len(moms) != 2 or not all(0 <= momentum < 1 for momentum in moms):
+        raise TrainingError(f"moms must be two momenta, from 0 to below 1: the first and the lowest; {moms} arrived")
     if div_factor < 1:
         raise TrainingError(f"div_factor must be 1 or more; {div_factor} arrived")
     rising = min(int(steps * pct_start), steps - 1)

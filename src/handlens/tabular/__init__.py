@@ -44,6 +44,7 @@ from handlens.core.metrics import (
     rmspe_scale,
     roc_auc,
 )
+from handlens.tabular.category_dropout import CategoryDropout
 from handlens.tabular.data import TabularDataBunch, TabularList, load_data
 from handlens.tabular.dates import add_datepart
 from handlens.tabular.learner import TabularLearner, load_learner, tabular_learner
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Callback",
     "Categorify",
+    "CategoryDropout",
     "CategoryList",
     "Checkpoint",
     "EarlyStopping",

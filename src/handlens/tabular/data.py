@@ -139,6 +139,8 @@ class TabularDataBunch(DataBunch):
     def hold_out(self, valid_idx: Iterable[int]) -> Self:
         """These data with some training rows held out in place of the validation rows, which are left out.
 
+        Test data stay.
+
         All rows stay encoded as they are, so a model goes from these data to those and back: an inner holdout to choose
         and tune by, and another to report.
 
@@ -159,7 +161,9 @@ class TabularDataBunch(DataBunch):
             Labelled(Rows(rows.encoder, rows.codes[which], rows.numbers[which]), self.y.take(which))
             for which in (kept, held)
         ]
-        return self.create(*parts, path=self.path, bs=self.train_dl.bs, device=self.device)
+        inner = self.create(*parts, path=self.path, bs=self.train_dl.bs, device=self.device)
+        inner.test_dl = self.test_dl
+        return inner
 
     def add_test(self, df: pd.DataFrame) -> None:
         """Make a frame the test data; arguments and errors as in `loader`."""

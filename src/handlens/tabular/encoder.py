@@ -40,6 +40,8 @@ class Encoder:
         self._given = (check_names(cat_names, "cat_names"), check_names(cont_names, "cont_names"))
         self.inputs = [*self._given[0], *self._given[1]]
         self.procs = list(procs)
+        # Those that know whole frames only must find in one of a single row what the steps before leave in any frame.
+        self._by_frame = any(type(proc).apply_row is TabularProc.apply_row for proc in self.procs)
         last = self.procs[-1] if self.procs else None
         self.cat_names, self.cont_names = (last.cat_names, last.cont_names) if last else self._given
         levels: dict[str, Levels] = {}
@@ -125,6 +127,8 @@ class Encoder:
         if missing:
             raise TableError(f"the row must have a value for each column; missing: {missing}. None stands for no value")
         row = {name: given[name] for name in self.inputs}
+        if self._by_frame:
+            return self._encode_frame(pd.DataFrame({name: [value] for name, value in row.items()}))
         for proc in self.procs:
             proc.apply_row(row)
         codes = [levels.code(row[name]) + 1 for name, levels in self.levels.items()]

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from handlens.core.artifact import load_artifact, save_artifact
+from handlens.core.artifact import load_artifact, part_of, save_artifact
 from handlens.core.callbacks import Callback, PreciseBatchNorm
 from handlens.core.checks import listed
 from handlens.core.labels import CategoryList, MultiCategoryList
@@ -32,18 +32,17 @@ class TabularLearner(Learner):
     model: TabularModel | Ensemble
 
     def _check_data(self, data: TabularDataBunch) -> None:  # type: ignore[override]
-        if not hasattr(self, "_data"):
-            return
+        super()._check_data(data)
         ours, theirs = (
             ({name: levels.state() for name, levels in one.encoder.levels.items()}, one.cont_names)
             for one in (self.data, data)
         )
-        if ours != theirs:
+        if ours != theirs or list(ours[0]) != list(theirs[0]):
             other = [name for name in {**ours[0], **theirs[0]} if ours[0].get(name) != theirs[0].get(name)]
             raise DataError(
-                "learn.data takes data with the columns and levels that the model was made for; other levels in "
-                f"{other[:5]}, continuous columns {theirs[1]}. Use data.hold_out(…) to split the same rows otherwise, "
-                "or make a new learner"
+                "learn.data takes data with the columns and levels that the model was made for, in their order; other "
+                f"levels in {other[:5]}; the columns are {[*theirs[0], *theirs[1]]}. Use data.hold_out(…) to split the "
+                "same rows otherwise, or make a new learner"
             )
 
     def predict_frame(self, df: pd.DataFrame) -> pd.DataFrame:
@@ -61,9 +60,10 @@ class TabularLearner(Learner):
             table = pd.DataFrame(y.decide(predictions).numpy().astype(bool), columns=y.classes, index=df.index)
         else:
             table = pd.DataFrame(labels, columns=y.names, index=df.index, dtype=float)
-        for i, name in enumerate(y.classes or []):
-            table[f"probability of {name}"] = predictions[:, i].numpy()
-        return table
+        if not y.classes:
+            return table
+        names = [f"probability of {name}" for name in y.classes]
+        return pd.concat([table, pd.DataFrame(predictions.numpy(), columns=names, index=df.index)], axis=1)
 
     def export(self, name: str = "learner") -> Path:
         """Write all it takes to predict new rows: model, preprocessing and labels; `load_learner` reads it.
@@ -150,7 +150,7 @@ def tabular_learner(
     """
     given = listed(callbacks, "callbacks", "[EarlyStopping()]", TrainingError)
     sizes = embedding_sizes(data.encoder.n_levels, emb_szs)
-    with torch.random.fork_rng(enabled=seed is not None):
+    with torch.random.fork_rng([], enabled=seed is not None):
         if seed is not None:
             torch.manual_seed(seed)
         model = TabularModel(sizes, len(data.cont_names), data.c, layers, ps=ps, emb_drop=emb_drop, y_range=y_range)
@@ -177,7 +177,7 @@ def load_learner(folder: Path | str, *, own_procs: Iterable[type[TabularProc]] =
             if members < 1:
                 raise ValueError("an ensemble of no models")
             for i in range(members):
-                _check_sizes(shape, _part(tensors, f"{i}."))
+                _check_sizes(shape, part_of(tensors, f"{i}."))
             model = Ensemble(TabularModel(**shape) for _ in range(members))
         model.load_state_dict(tensors)
         fits = [n for n, _ in shape["emb_szs"]] == list(data.encoder.n_levels.values())
@@ -188,10 +188,6 @@ def load_learner(folder: Path | str, *, own_procs: Iterable[type[TabularProc]] =
     learn = TabularLearner(data, model)
     learn.model.eval()
     return learn
-
-
-def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def _check_sizes(config: dict[str, Any], tensors: Mapping[str, Tensor]) -> None:

@@ -53,7 +53,7 @@ class TabularModel(nn.Module):
     ) -> None:
         super().__init__()
         layers = [whole(width, "each of layers", TrainingError) for width in _list(layers, "layers", "[1000, 500]")]
-        drops = _check_dropouts(ps, len(layers))
+        drops, emb_drop = _check_dropouts(ps, len(layers)), _float(emb_drop, "emb_drop")
         _check_probabilities([*drops, emb_drop])
         n_emb = sum(d for _, d in emb_szs)
         if not n_emb + n_cont:

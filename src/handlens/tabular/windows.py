@@ -155,10 +155,12 @@ def _sum_beside(
 ) -> pd.Series:
     _check_whole(rows, "rows", least=1)
     sorted_rows = _Rows(df, group=group, date=date)
-    values = _summable(df, column, min(rows, len(df)))[sorted_rows.order]
+    longest = int((sorted_rows.last_of_group - sorted_rows.first_of_group).max(initial=-1)) + 1
+    rows = min(rows, longest)
+    values = _summable(df, column, rows)[sorted_rows.order]
     total = values.copy()
     # One shift for each row of the window: a running sum would lose small numbers behind large ones.
-    for away in range(1, min(rows, len(df))):
+    for away in range(1, rows):
         here, there = (slice(away, None), slice(None, -away))[::-step]
         same = sorted_rows.group[here] == sorted_rows.group[there]
         total[here] += np.where(same, values[there], 0)

@@ -39,8 +39,19 @@ class LabelList(ABC):
 
     def new(self, values: Any) -> Self:
         """Labels of other items, encoded as these are."""
+        table = as_table(values)
+        if isinstance(values, pd.DataFrame):
+            places = {str(name): place for place, name in enumerate(values.columns)}
+            missing = [name for name in self.names if name not in places]
+            if missing:
+                raise DataError(
+                    f"labels must have the columns {self.names}, as the training labels; missing: {missing}"
+                )
+            table = values.iloc[:, [places[name] for name in self.names]]
+        elif table.shape[1] != len(self.names):
+            raise DataError(f"each item has {len(self.names)} labels, {self.names}; {table.shape[1]} arrived")
         other = copy.copy(self)
-        other.data = self._encode(as_table(values))
+        other.data = self._encode(table)
         return other
 
     def take(self, which: Tensor) -> Self:

@@ -36,6 +36,8 @@ class FloatList(LabelList):
     def __init__(self, values: Any, *, log: bool = False, scale: float = 1.0) -> None:
         table = as_table(values)
         self.names = [str(name) for name in table.columns]
+        if not isinstance(log, bool):
+            raise DataError(f"log must be True or False; {log!r} arrived")
         self.log = log
         self.scale = scale
         self.c = len(self.names)
@@ -48,7 +50,7 @@ class FloatList(LabelList):
 
     @scale.setter
     def scale(self, scale: float) -> None:
-        if not isinstance(scale, (int, float)) or not 0 < scale < math.inf:
+        if not isinstance(scale, (int, float)) or not 0 < scale <= np.finfo(np.float64).max:
             raise DataError(f"scale must be a finite number above 0; {scale!r} arrived")
         self._scale = float(scale)
 
