@@ -9,7 +9,6 @@ unless given. Each run that measures memory or what a first call costs has a pro
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import subprocess
@@ -210,39 +209,34 @@ def averaged(predicted: torch.Tensor, actual: torch.Tensor) -> float:
     return float(np.mean([float(exp_rmspe(*part)) for part in parts]))
 
 
-SEEDS_OF_RECIPE = ((0, 2), (1, 3))
-"""Of the nets that each core trains."""
+KINDS_OF_RECIPE, SEEDS_OF_RECIPE = ("days", "months"), (0, 1)
 
 
 def recipe(bench: Rossmann) -> None:
-    """The recipe of docs/recipe.md, a process a core, and what each of its steps gains."""
+    """The recipe of docs/recipe.md: all nets of a kind in a process, and so on a core."""
     started = time.perf_counter()
-    trained = train_recipe(bench, "recipe", SEEDS_OF_RECIPE)
-    seeds = sorted(sum(SEEDS_OF_RECIPE, ()))
-    predicted, actual = trained.nets(seeds).get_preds()
+    trained = train_recipe(bench, KINDS_OF_RECIPE)
+    actual = trained[0].data.valid_ds.y.data
+    predicted = torch.stack([made.nets(SEEDS_OF_RECIPE).get_preds()[0] for made in trained]).mean(0)
     minutes = (time.perf_counter() - started) / 60
-    ends = [float(trained.nets([seed]).validate()[1]) for seed in seeds]
-    bench.add("exp_rmspe of a net of the recipe", ends)
-    pairs = [float(trained.nets(pair).validate()[1]) for pair in itertools.combinations(seeds, 2)]
-    bench.add("exp_rmspe of two nets together", pairs)
-    bench.add(f"exp_rmspe of all {len(seeds)} together", [float(exp_rmspe(predicted, actual))], at_most=0.1)
+    add_nets(bench, KINDS_OF_RECIPE, trained)
+    together = len(KINDS_OF_RECIPE) * len(SEEDS_OF_RECIPE)
+    bench.add(f"exp_rmspe of all {together} nets together", [float(exp_rmspe(predicted, actual))], at_most=0.1)
     bench.add("the same averaged over batches", [averaged(predicted, actual)])
     bench.add("all of that, from the raw tables on", [minutes], at_most=30, unit="min")
 
 
-def without_history(bench: Rossmann) -> None:
-    """The recipe without its first step, with half as many nets."""
-    trained = train_recipe(bench, "without-history", ((0,), (1,)), "--without-history")
-    ends = [float(trained.nets([seed]).validate()[1]) for seed in (0, 1)]
-    bench.add("exp_rmspe of a net without the shops' history", ends)
-    bench.add("exp_rmspe of two such nets together", [trained.nets((0, 1)).validate()[1]])
+def steps(bench: Rossmann) -> None:
+    """The nets that the recipe starts from: with the lesson's columns, and with the shops' history beside them."""
+    kinds = ("lesson", "history")
+    add_nets(bench, kinds, train_recipe(bench, kinds))
 
 
-def train_recipe(bench: Rossmann, name: str, seeds: Sequence[Sequence[int]], *options: str) -> Recipe:
-    """Nets trained as benchmarks/recipe.py does, in a process for each group of seeds."""
-    folder = bench.scratch / name
-    command = [sys.executable, Path(__file__).parent / "recipe.py", bench.tables, folder, *options, "--seeds"]
-    running = [subprocess.Popen([*map(str, [*command, *group])], stdout=subprocess.DEVNULL) for group in seeds]
+def train_recipe(bench: Rossmann, kinds: Sequence[str]) -> list[Recipe]:
+    """Nets trained as benchmarks/recipe.py does, in a process for each kind."""
+    folder = bench.scratch / "recipe"
+    command = [sys.executable, Path(__file__).parent / "recipe.py", bench.tables, folder, "--seeds", *SEEDS_OF_RECIPE]
+    running = [subprocess.Popen([*map(str, [*command, "--kind", kind])], stdout=subprocess.DEVNULL) for kind in kinds]
     try:
         codes = [process.wait() for process in running]
     finally:
@@ -250,7 +244,15 @@ def train_recipe(bench: Rossmann, name: str, seeds: Sequence[Sequence[int]], *op
             process.kill()
     if any(codes):
         raise RuntimeError("a net of the recipe could not be trained; benchmarks/recipe.py says why")
-    return Recipe(bench.tables, folder, history=not options)
+    return [Recipe(bench.tables, folder, kind) for kind in kinds]
+
+
+def add_nets(bench: Rossmann, kinds: Sequence[str], trained: Sequence[Recipe]) -> None:
+    """What the nets of each kind err, alone and together."""
+    for kind, made in zip(kinds, trained, strict=True):
+        ends = [float(made.nets([seed]).validate()[1]) for seed in SEEDS_OF_RECIPE]
+        bench.add(f"exp_rmspe of a net of the kind '{kind}'", ends)
+        bench.add(f"… of {len(SEEDS_OF_RECIPE)} such nets together", [made.nets(SEEDS_OF_RECIPE).validate()[1]])
 
 
 def lightgbm(bench: Rossmann) -> None:
@@ -278,7 +280,7 @@ SECTIONS = {
     "predict": predict,
     "accuracy": accuracy,
     "recipe": recipe,
-    "without-history": without_history,
+    "steps": steps,
     "lightgbm": lightgbm,
 }
 
