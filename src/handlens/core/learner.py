@@ -20,6 +20,7 @@ from handlens.core.checks import listed, whole
 from handlens.core.labels import Loss
 from handlens.core.loaders import Loader
 from handlens.core.metrics import Metric, labelled, metric_name
+from handlens.core.modes import evaluating
 from handlens.core.optimizer import AdamW, MakeOptimizer, Optimizer, check_decay, freeze
 from handlens.core.progress import ProgressTable
 from handlens.core.recorder import Recorder
@@ -99,7 +100,7 @@ class Learner:
         callbacks: Sequence[Callback] = (),
         path: Path | str | None = None,
     ) -> None:
-        self.model = model
+        self.model = model.eval()  # as in prediction, but while it is trained
         self.data = data
         self.loss_func: Loss = loss_func or data.y.loss_func
         one = [metrics] if callable(metrics) else metrics
@@ -409,31 +410,21 @@ class Learner:
             return _apply(self.model, inputs)
 
     def _outputs(self, inputs: Any) -> Tensor:
-        with self._evaluating():
+        with self._evaluating(), torch.inference_mode():
             return self.forward(inputs)
 
-    @contextlib.contextmanager
-    def _evaluating(self) -> Iterator[None]:
-        """The model as in prediction, and afterwards as it was: a callback may ask for predictions during training."""
-        modes = [(part, part.training) for part in self.model.modules()] if self.model.training else []
-        if modes:
-            self.model.eval()
-        try:
-            with torch.inference_mode():
-                yield
-        finally:
-            if modes:
-                self.model.train()
-                for part, training in modes:
-                    part.training = training
+    def _evaluating(self) -> contextlib.AbstractContextManager[Any]:
+        """The model as in prediction: a callback may ask for one during training, which then goes on as it was."""
+        return evaluating(self.model) if self.model.training else _NO_CONTEXT
 
     def _run_over(self, dl: Loader) -> tuple[Tensor, Tensor, float]:
         """Outputs and targets, on the CPU, and the mean of the loss over all items."""
         outputs, targets, losses, sizes = [], [], [], []
         with self._evaluating():
             for inputs, wanted in dl:
-                output = self.forward(inputs).float()
-                losses.append(self.loss_func(as_targets(output, wanted), wanted))
+                output = self._outputs(inputs).float()
+                with torch.inference_mode():
+                    losses.append(self.loss_func(as_targets(output, wanted), wanted))
                 sizes.append(len(wanted))
                 outputs.append(output.cpu())
                 targets.append(wanted.cpu())

@@ -74,14 +74,11 @@ def summarize(model: nn.Module, run: Callable[[], Any]) -> Summary:
     ]
     hooks = [module.register_forward_pre_hook(start) for _, module in used]
     hooks += [module.register_forward_hook(note(name)) for name, module in used]
-    training = {module: module.training for module in model.modules()}
     try:
         run()
     finally:
         for hook in hooks:
             hook.remove()
-        for module, mode in training.items():
-            module.training = mode
     parameters = list(model.parameters())
     layers = [row for row in rows if row is not None]
     return Summary(layers, _count(parameters), _count([p for p in parameters if p.requires_grad]))

@@ -23,10 +23,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from handlens.core.labels import Category
+from handlens.core.modes import evaluating
 from handlens.errors import DataError, LayerError
 from handlens.vision.places import (
     check_pictures,
-    evaluating,
     given,
     last_layer_with_places,
     layer_of,

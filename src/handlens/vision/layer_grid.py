@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from handlens.callbacks.hooks import hook_output
+from handlens.core.modes import evaluating
 from handlens.errors import DataError, LayerError
 from handlens.vision.heatmap import coloured
-from handlens.vision.places import check_pictures, evaluating, given, layer_of, name_of, planes, to_device_of
+from handlens.vision.places import check_pictures, given, layer_of, name_of, planes, to_device_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

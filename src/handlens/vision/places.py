@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import torch
@@ -112,19 +111,6 @@ def _grid(places: int, size: tuple[int, int]) -> tuple[int, int] | None:
         if rows * columns == places and places > 1 and not size[0] % side and not size[1] % side:
             return rows, columns
     return None
-
-
-@contextlib.contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """The model as it predicts; afterwards each part is back in its own mode."""
-    training = [module for module in model.modules() if module.training]
-    for module in training:
-        module.training = False
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True
 
 
 def to_device_of(model: nn.Module, batch: Tensor) -> Tensor:

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from handlens.core.modes import evaluating
+
 
 def folded_norms(model: nn.Module) -> list[nn.BatchNorm2d]:
     """The batch norms whose running mean is 0 and variance 1 in every channel, as folding leaves them."""
@@ -45,17 +47,14 @@ def unfold(model: nn.Module, batches: Iterable[Tensor]) -> int:
         sums[norm] += torch.stack([n, x.sum((0, 2, 3)), x.square().sum((0, 2, 3))]).double().cpu()
 
     hooks = [norm.register_forward_pre_hook(note) for norm in norms]
-    training = {module: module.training for module in model.modules()}
     try:
-        model.eval()
         if norms:
-            for batch in batches:
-                model(batch)
+            with evaluating(model):
+                for batch in batches:
+                    model(batch)
     finally:
         for hook in hooks:
             hook.remove()
-        for module, mode in training.items():
-            module.training = mode
     for norm in norms:
         n, total, squares = sums[norm]
         if n[0]:
