@@ -17,6 +17,7 @@ import torch
 from report import Bench
 from torch import Tensor, nn
 
+from handlens.studio.features.precision import device, half_precision
 from handlens.vision import (
     Callback,
     ImageDataBunch,
@@ -34,7 +35,7 @@ SMALL, LARGE = (96, 160), (128, 224)
 BS = 32
 SEED = int(os.environ.get("HANDLENS_SEED", "0"))
 RUNS = 3
-PRECISION = "bf16"
+PRECISION = "bf16" if half_precision(device()) else "fp32"
 RATES = slice(2e-4, 2e-3)
 
 
