@@ -1,6 +1,6 @@
 """The best recipe for the Rossmann tables, step by step; see docs/recipe.md. Run by benchmarks/tabular.py.
 
-    python recipe.py TABLES FOLDER --kind days --seeds 0 1 --threads 1
+    python recipe.py TABLES FOLDER --kind history --seeds 0 1 --threads 1
 
 TABLES holds the seven raw tables. Trains a net for each seed and writes to FOLDER/KIND/models what it is at the ends of
 its cycles. Interrupted, it goes on after the last epoch when called again.
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import lesson
@@ -19,7 +18,6 @@ import torch
 
 from handlens.tabular import (
     Categorify,
-    CategoryDropout,
     Checkpoint,
     FillMissing,
     FloatList,
@@ -35,37 +33,20 @@ CYCLES = ((5, 1.5e-3), (4, 5e-4))
 """Epochs and rate of each fit."""
 
 
-@dataclass(frozen=True)
-class Kind:
-    """What nets of a kind are given, beside the lesson's columns and how often they go without some of them."""
-
-    history: bool = True
-    without: tuple[str, ...] = ()
-    left_out: dict[str, float] = field(default_factory=dict)
-
-
-KINDS = {
-    "days": Kind(left_out={"Year": 0.4, "Month": 0.4, "Day": 0.4, "Week": 0.4}),
-    "months": Kind(without=("Day", "Week"), left_out={"Year": 0.4, "Month": 0.4}),
-    # The two steps before them, for comparison.
-    "lesson": Kind(history=False),
-    "history": Kind(),
-}
+KINDS = ("history", "lesson")
+"""The columns of a net: the lesson's and the shops' history, or the lesson's alone."""
 
 
 class Recipe:
     """The data of one kind of nets, and these nets by their seeds."""
 
     def __init__(self, tables: Path, folder: Path, kind: str) -> None:
-        self.kind = KINDS[kind]
         rows, _ = prepare(tables)
-        self.data = data(rows, folder / kind, self.kind)
+        self.data = data(rows, folder / kind, add_history(rows) if kind == "history" else [])
 
     def train(self, seed: int) -> None:
         """The cycles of one net; one that is there already is left."""
         learn = self.learner(seed)
-        if self.kind.left_out:
-            learn.callbacks.append(CategoryDropout(self.kind.left_out))
         for cycle, (epochs, rate) in enumerate(CYCLES, 1):
             name = net(seed, cycle)
             if learn.model_path(name).exists():
@@ -89,14 +70,13 @@ def net(seed: int, cycle: int) -> str:
     return f"net-{seed}-cycle-{cycle}"
 
 
-def data(rows: pd.DataFrame, folder: Path, kind: Kind) -> TabularDataBunch:
-    """The lesson's data block with the columns of a kind, in larger batches."""
-    history = add_history(rows) if kind.history else []
+def data(rows: pd.DataFrame, folder: Path, history: list[str]) -> TabularDataBunch:
+    """The lesson's data block with further continuous columns, in larger batches."""
     found: TabularDataBunch = (
         TabularList.from_df(
             rows,
             path=folder,
-            cat_names=[name for name in lesson.CATS if name not in kind.without],
+            cat_names=lesson.CATS,
             cont_names=[*lesson.CONTS, *history],
             procs=[FillMissing, Categorify, Normalize],
         )
@@ -111,7 +91,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tables", type=Path)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--kind", choices=list(KINDS), default="days")
+    parser.add_argument("--kind", choices=KINDS, default=KINDS[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()

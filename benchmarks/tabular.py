@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,8 @@ import numpy as np
 import pandas as pd
 import report
 import torch
-from recipe import Recipe
+from recipe import CYCLES as CYCLES_OF_RECIPE
+from recipe import KINDS, Recipe
 from report import Bench
 from torch.nn import functional as F
 
@@ -209,50 +210,33 @@ def averaged(predicted: torch.Tensor, actual: torch.Tensor) -> float:
     return float(np.mean([float(exp_rmspe(*part)) for part in parts]))
 
 
-KINDS_OF_RECIPE, SEEDS_OF_RECIPE = ("days", "months"), (0, 1)
+SEEDS = (0, 1)
 
 
 def recipe(bench: Rossmann) -> None:
-    """The recipe of docs/recipe.md: all nets of a kind in a process, and so on a core."""
-    started = time.perf_counter()
-    trained = train_recipe(bench, KINDS_OF_RECIPE)
-    actual = trained[0].data.valid_ds.y.data
-    predicted = torch.stack([made.nets(SEEDS_OF_RECIPE).get_preds()[0] for made in trained]).mean(0)
-    minutes = (time.perf_counter() - started) / 60
-    add_nets(bench, KINDS_OF_RECIPE, trained)
-    together = len(KINDS_OF_RECIPE) * len(SEEDS_OF_RECIPE)
-    bench.add(f"exp_rmspe of all {together} nets together", [float(exp_rmspe(predicted, actual))], at_most=0.1)
-    bench.add("the same averaged over batches", [averaged(predicted, actual)])
-    bench.add("all of that, from the raw tables on", [minutes], at_most=30, unit="min")
-
-
-def steps(bench: Rossmann) -> None:
-    """The nets that the recipe starts from: with the lesson's columns, and with the shops' history beside them."""
-    kinds = ("lesson", "history")
-    add_nets(bench, kinds, train_recipe(bench, kinds))
-
-
-def train_recipe(bench: Rossmann, kinds: Sequence[str]) -> list[Recipe]:
-    """Nets trained as benchmarks/recipe.py does, in a process for each kind."""
+    """The recipe of docs/recipe.md, the nets of each kind in a process and so on a core, and what each step gains."""
     folder = bench.scratch / "recipe"
-    command = [sys.executable, Path(__file__).parent / "recipe.py", bench.tables, folder, "--seeds", *SEEDS_OF_RECIPE]
-    running = [subprocess.Popen([*map(str, [*command, "--kind", kind])], stdout=subprocess.DEVNULL) for kind in kinds]
+    started = time.perf_counter()
+    command = [sys.executable, Path(__file__).parent / "recipe.py", bench.tables, folder, "--seeds", *SEEDS]
+    nets = [subprocess.Popen([*map(str, [*command, "--kind", kind])], stdout=subprocess.DEVNULL) for kind in KINDS]
     try:
-        codes = [process.wait() for process in running]
+        codes = [net.wait() for net in nets]
     finally:
-        for process in running:
-            process.kill()
+        for net in nets:
+            net.kill()
     if any(codes):
         raise RuntimeError("a net of the recipe could not be trained; benchmarks/recipe.py says why")
-    return [Recipe(bench.tables, folder, kind) for kind in kinds]
-
-
-def add_nets(bench: Rossmann, kinds: Sequence[str], trained: Sequence[Recipe]) -> None:
-    """What the nets of each kind err, alone and together."""
-    for kind, made in zip(kinds, trained, strict=True):
-        ends = [float(made.nets([seed]).validate()[1]) for seed in SEEDS_OF_RECIPE]
-        bench.add(f"exp_rmspe of a net of the kind '{kind}'", ends)
-        bench.add(f"… of {len(SEEDS_OF_RECIPE)} such nets together", [made.nets(SEEDS_OF_RECIPE).validate()[1]])
+    made = {kind: Recipe(bench.tables, folder, kind) for kind in KINDS}
+    actual = made["lesson"].data.valid_ds.y.data
+    predicted = torch.stack([made[kind].nets(SEEDS).get_preds()[0] for kind in KINDS]).mean(0)
+    minutes = (time.perf_counter() - started) / 60
+    for kind, name in (("lesson", "the lesson's columns"), ("history", "the shops' history as well")):
+        ends = [float(made[kind].nets([seed]).validate()[1]) for seed in SEEDS]
+        bench.add(f"exp_rmspe of a net with {name}, after {sum(n for n, _ in CYCLES_OF_RECIPE)} epochs", ends)
+        bench.add(f"… of {len(SEEDS)} such nets together", [made[kind].nets(SEEDS).validate()[1]])
+    bench.add("exp_rmspe of all of them together", [float(exp_rmspe(predicted, actual))], at_most=0.1)
+    bench.add("the same averaged over batches", [averaged(predicted, actual)])
+    bench.add("all of that, from the raw tables on", [minutes], at_most=30, unit="min")
 
 
 def lightgbm(bench: Rossmann) -> None:
@@ -280,7 +264,6 @@ SECTIONS = {
     "predict": predict,
     "accuracy": accuracy,
     "recipe": recipe,
-    "steps": steps,
     "lightgbm": lightgbm,
 }
 

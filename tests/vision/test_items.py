@@ -274,6 +274,7 @@ def test_labels_from_paths(tmp_path: Path) -> None:
     assert tens.train.y.data.tolist() == [1, 20, 3]
     both = split.label_from_func(lambda path: [1.0, float(len(path.stem))])
     assert both.train.y.data.shape == (3, 2)
+    assert both.valid.y.data.shape == (0, 2)
 
 
 def test_a_pattern_that_does_not_match_names_five_files(tmp_path: Path) -> None:

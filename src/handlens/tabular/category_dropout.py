@@ -20,9 +20,10 @@ class CategoryDropout(Callback):
         tabular_learner(data, layers=[1000, 500], callbacks=[CategoryDropout({"Year": 0.4, "Month": 0.4, "Day": 0.4})])
 
     Columns that together name one day, or one customer, let a network learn each of them by heart. Where one is often
-    missing it must say what those that are alike in the others have in common, which also holds for those to come;
-    and level 0, for values that no training row had, is trained (word dropout, Iyyer et al. 2015, "Deep unordered
-    composition rivals syntactic methods for text classification", of columns instead of words).
+    missing it must say what those that are alike in the others have in common, and level 0, for values that no training
+    row had, is trained (word dropout, Iyyer et al. 2015, "Deep unordered composition rivals syntactic methods for text
+    classification", of columns instead of words). It also learns less of what the columns do tell: whether it helps, a
+    holdout like the rows to come must say.
 
     Args:
         columns: for each column, how probable it is that a row's value is left out.

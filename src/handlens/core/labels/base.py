@@ -48,6 +48,8 @@ class LabelList(ABC):
                     f"labels must have the columns {self.names}, as the training labels; missing: {missing}"
                 )
             table = values.iloc[:, [places[name] for name in self.names]]
+        elif not len(table):  # an empty list does not say how many labels each item would have
+            table = pd.DataFrame({name: [] for name in self.names}, dtype=float)
         elif table.shape[1] != len(self.names):
             raise DataError(f"each item has {len(self.names)} labels, {self.names}; {table.shape[1]} arrived")
         other = copy.copy(self)
