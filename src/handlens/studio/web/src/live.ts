@@ -5,7 +5,7 @@ import { effect } from '@preact/signals'
 import { fineTuned, takeLabels } from './actions'
 import { ApiError, CollectionApi, decodeEvent, type ServerEvent } from './api'
 import { number } from './format'
-import { fillTable, loadMap, progressed } from './maps'
+import { fillTable, loadMap, photosPending, progressed } from './maps'
 import { announce, attempt, sentenceOf } from './messages'
 import {
   api,
@@ -103,19 +103,22 @@ export function spaced(work: () => Promise<void>, wait: number): () => void {
 
 /** Fetches the map anew, and before it which photos there are if they have changed too: a map lies over its photos. */
 const mapsChanged = spaced(async () => {
-  if (photosToo) {
-    photosToo = false
+  if (photosPending.value) {
+    const told = timesTold
     await attempt(async () => {
       photos.value = await api.photos()
     })
+    // Told of more meanwhile, it runs again.
+    if (told === timesTold) photosPending.value = false
   }
   await loadMap()
   void fillTable()
 }, 1500)
 
-let photosToo = false
+let timesTold = 0
 function photosChanged(): void {
-  photosToo = true
+  timesTold++
+  photosPending.value = true
   mapsChanged()
 }
 

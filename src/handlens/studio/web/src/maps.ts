@@ -23,12 +23,14 @@ export const mapError = signal<string | null>(null)
 export const mapLoading = signal(false)
 /** Which map `positions` is, and of which state of the server. */
 const arrived = signal('')
-/** A map has been asked for, or the one on the screen is about to be replaced. */
+/** The server has told of photos that the page has not fetched yet. */
+export const photosPending = signal(false)
+/** A map has been asked for, or the one on the screen is about to be replaced, or to get more photos. */
 export const mapPending = computed(
   () =>
     mapError.value === null &&
     layer.value !== '' &&
-    (mapLoading.value || arrived.value !== identity(layer.value, projection.value)),
+    (photosPending.value || mapLoading.value || arrived.value !== identity(layer.value, projection.value)),
 )
 /** How far the server is with a slow projection that has not arrived yet, by "layer projection". */
 export const working = signal<ReadonlyMap<string, number>>(new Map())

@@ -231,8 +231,9 @@ export class MapView {
   /** The photos whose centre is in view, and where. */
   onScreen(): Placed[] {
     const { positions } = this.what
-    // The browser tells of a new size only with its next frame.
+    // The browser tells of a new size only with its next frame, which also sees what has changed since the last.
     if (this.view.width !== this.host.clientWidth || this.view.height !== this.host.clientHeight) this.resize()
+    if (this.stale) this.drawn = drawOrder(this.what)
     return this.inView()
       .map((id) => {
         const [x, y] = toScreen(this.at, this.view, positions[2 * id]!, positions[2 * id + 1]!)
