@@ -168,20 +168,6 @@ def test_a_compressed_table_that_is_cut_off(rossmann_tables: Tables, write_table
         prepare(folder)
 
 
-@pytest.mark.parametrize(("spoil", "width"), [(lambda line: line.rsplit(",", 1)[0], 2), (lambda line: line + ",1", 4)])
-def test_a_row_too_short_or_too_long_is_an_error(
-    rossmann_tables: Tables, write_tables: Write, tmp_path: Path, spoil: Callable[[str], str], width: int
-) -> None:
-    rossmann_tables["googletrend"] = rossmann_tables["googletrend"][["file", "week", "trend"]]
-    folder = write_tables(rossmann_tables, tmp_path)
-    lines = (folder / "googletrend.csv").read_text().splitlines()
-    lines[-1] = spoil(lines[-1])
-    (folder / "googletrend.csv").write_text("\n".join(lines))
-    message = rf"googletrend\.csv must have 3 fields, .*; line {len(lines)} has {width}\."
-    with pytest.raises(TableError, match=message):
-        prepare(folder)
-
-
 def said(*arguments: object) -> tuple[int, str]:
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     return result.exit_code, result.output

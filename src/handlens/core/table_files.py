@@ -69,7 +69,7 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def _read_csv(path: Path, levels: Mapping[str, pd.Index]) -> pd.DataFrame:
-    names, lines = check_shape(path)
+    names, lines = _check_shape(path)
     levels = {name: index for name, index in levels.items() if name in names}
     # All but numbers come as text.
     text = {name: index.dtype.kind == "O" for name, index in levels.items() if index.dtype.kind in "OMb"}
@@ -107,13 +107,10 @@ def _is_gzip(path: Path) -> bool:
     return path.name.lower().endswith(".gz")
 
 
-def check_shape(path: Path) -> tuple[list[str], array[int]]:
-    """The names of a CSV's columns and the line that each row begins on, of a .csv or .csv.gz file.
+def _check_shape(path: Path) -> tuple[list[str], array[int]]:
+    """The names of a CSV's columns and the line that each row begins on; raises TableError unless all have one width.
 
     pandas would take the first field of rows that are too long for their name, and fill those that are too short.
-
-    Raises:
-        TableError: rows are longer or shorter than the line of names, a name is there twice, or there is nothing.
     """
     opened = gzip.open if _is_gzip(path) else open
     names: list[str] = []

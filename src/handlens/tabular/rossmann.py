@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from handlens.core.checks import whole
-from handlens.core.table_files import check_shape, reading
+from handlens.core.table_files import reading
 from handlens.errors import TableError
 from handlens.tabular.dates import add_datepart
 from handlens.tabular.frames import check_columns, numbers, put_columns
@@ -173,7 +173,7 @@ def _read(folder: Path, name: str, wanted: _Table) -> pd.DataFrame:
             f"needed are {', '.join(_TABLES)}"
         )
     with reading(path):
-        header, _ = check_shape(path)
+        header = list(pd.read_csv(path, nrows=0).columns)
         missing = [column for column in wanted.columns if column not in header]
         if missing:
             raise TableError(f"{path.name} must have the columns {list(wanted.columns)}; missing: {missing}")
