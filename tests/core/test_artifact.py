@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from handlens.core import artifact
-from handlens.core.artifact import load_artifact, save_artifact
+from handlens.core.artifact import load_artifact, put_back, save_artifact
 from handlens.errors import ArtifactError, StorageError
 
 
@@ -164,10 +164,16 @@ def test_a_link_in_place_of_a_file_is_not_followed(saved: Path, name: str) -> No
         load_artifact(saved, "toy")
 
 
-def test_a_model_whose_replacing_was_cut_off_is_put_back(tmp_path: Path) -> None:
+def test_a_model_whose_replacing_was_cut_off_is_named_and_can_be_put_back(tmp_path: Path) -> None:
     folder = tmp_path / "a[b]"
+    put_back(folder)
+    assert not folder.exists()
     save_artifact(folder, "test", {"n": 1}, {})
     folder.rename(tmp_path / ".a[b].0123456789abcdef.old")
+    with pytest.raises(ArtifactError, match=r"cut off is .*/\.a\[b\]\.0123456789abcdef\.old: rename it"):
+        load_artifact(folder, "test")  # which changes nothing: another process may be replacing it just now
+    assert not folder.exists()
+    put_back(folder)
     assert load_artifact(folder, "test")[0] == {"n": 1}
     save_artifact(folder, "test", {"n": 2}, {})
     assert load_artifact(folder, "test")[0] == {"n": 2}

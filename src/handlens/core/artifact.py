@@ -51,7 +51,6 @@ def save_artifact(
     from safetensors.torch import save_file
 
     target = Path(folder).absolute()
-    has_artifact(target)
     _check_replaceable(target, {DESCRIPTION, TENSORS} | ({CARD} if card is not None else set()))
     # Copies, because safetensors refuses tensors that share memory or have strides.
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
@@ -96,7 +95,6 @@ def load_artifact(folder: Path | str, kind: str) -> tuple[dict[str, Any], dict[s
     from safetensors.torch import load
 
     source = Path(folder)
-    has_artifact(source)
     description = _read_description(source)
     if description["kind"] != kind:
         raise ArtifactError(f"{source} holds a saved {description['kind']}; a saved {kind} was asked for")
@@ -117,14 +115,18 @@ def load_artifact(folder: Path | str, kind: str) -> tuple[dict[str, Any], dict[s
     return description["config"], tensors
 
 
-def has_artifact(folder: Path | str) -> bool:
-    """Whether there is a folder; one that was being replaced when its process was killed is put back."""
+def put_back(folder: Path | str) -> None:
+    """Put a saved model back that was being replaced when its process was killed; for who alone writes there.
+
+    Raises StorageError if the disk refuses.
+    """
     target = Path(folder).absolute()
-    if not target.exists() and target.parent.is_dir():
-        before = sorted(target.parent.glob(f".{glob.escape(target.name)}.*.old"), key=lambda path: path.stat().st_mtime)
-        if before:
-            before[-1].replace(target)
-    return target.exists()
+    before = _aside(target)
+    if before is not None:
+        try:
+            before.replace(target)
+        except OSError as error:
+            raise StorageError(f"{before} could not be put back as {target}: {error.strerror or error}") from error
 
 
 def part_of(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -141,7 +143,9 @@ def artifact_kind(folder: Path | str) -> str:
 def _read_description(source: Path) -> dict[str, Any]:
     path = source / DESCRIPTION
     if not path.is_file() or path.is_symlink():
-        raise ArtifactError(f"{source} is not a saved model: it has no {DESCRIPTION}")
+        before = _aside(source.absolute())
+        hint = f"; what stood there before its replacing was cut off is {before}: rename it" if before else ""
+        raise ArtifactError(f"{source} is not a saved model: it has no {DESCRIPTION}{hint}")
     try:
         if path.stat().st_size > _LARGEST_DESCRIPTION:
             raise ArtifactError(f"{source} is not a saved model: its {DESCRIPTION} is unreasonably large")
@@ -209,6 +213,11 @@ def _move_into_place(staging: Path, target: Path) -> None:
         aside.replace(target)
         raise
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def _aside(target: Path) -> Path | None:
+    """Where a model stands that was moved aside to be replaced, and was not."""
+    return None if target.exists() else next(target.parent.glob(f".{glob.escape(target.name)}.*.old"), None)
 
 
 def _beside(target: Path, ending: str) -> Path:

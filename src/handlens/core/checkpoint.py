@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from handlens.core.artifact import has_artifact, load_artifact, part_of, save_artifact
+from handlens.core.artifact import load_artifact, part_of, put_back, save_artifact
 from handlens.core.callbacks import Callback
 from handlens.errors import ArtifactError, TrainingError
 
@@ -47,7 +47,8 @@ class Checkpoint(Callback):
         run = learn.run
         self.folder = None  # what is of another run stays
         folder = learn.model_path(self.name)
-        if has_artifact(folder):
+        put_back(folder)
+        if folder.exists():
             self._restore(learn, folder)
             print(f"going on after epoch {run.epoch} of {run.epochs}, from {folder}")
         self.folder = folder

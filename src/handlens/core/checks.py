@@ -1,10 +1,13 @@
-"""What arguments of many functions are asked: that they are whole numbers, or lists."""
+"""What arguments of many functions are asked: that they are whole numbers, numbers, or lists."""
 
 from __future__ import annotations
 
+import datetime
 import operator
 from collections.abc import Iterable
 from typing import Any
+
+import numpy as np
 
 from handlens.errors import HandlensError
 
@@ -18,6 +21,15 @@ def whole(value: Any, what: str, error: type[HandlensError]) -> int:
     if number < 1:
         raise error(f"{what} must be a whole number, 1 or more; {value!r} arrived")
     return number
+
+
+def as_numbers(value: object, name: str) -> str:
+    """The code that makes numbers of a column which holds such values, for an error to advise."""
+    if isinstance(value, (datetime.timedelta, np.timedelta64)):
+        return f"df[{name!r}].dt.total_seconds()"
+    if isinstance(value, (datetime.date, np.datetime64)):
+        return f"(df[{name!r}] - df[{name!r}].min()).dt.days"
+    return f"pd.to_numeric(df[{name!r}])"
 
 
 def listed(values: Any, what: str, example: str, error: type[HandlensError]) -> list[Any]:

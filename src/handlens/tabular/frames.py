@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from handlens.core.checks import as_numbers
 from handlens.errors import TableError
 
 # The network computes in float32; a number beyond it would arrive there as infinity.
@@ -109,11 +110,8 @@ def number(value: object, name: str) -> float:
 
 
 def _no_number(name: str, value: object) -> TableError:
-    remedy = f"pd.to_numeric(df[{name!r}])"
-    if isinstance(value, (datetime.date, np.datetime64)):
-        remedy = f"add_datepart(df, {name!r}) to make numbers of it"
-    if isinstance(value, (datetime.timedelta, np.timedelta64)):
-        remedy = f"df[{name!r}].dt.total_seconds()"
+    dates = isinstance(value, (datetime.date, np.datetime64))
+    remedy = f"add_datepart(df, {name!r}) to make numbers of it" if dates else as_numbers(value, name)
     return TableError(
         f"continuous column {name!r} must hold numbers; it holds {_shown(value)}. "
         f"Name it in cat_names, or convert it: {remedy}"

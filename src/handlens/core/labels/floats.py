@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import math
 from decimal import Decimal
 from typing import Any, Self
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from handlens.core.checks import as_numbers
 from handlens.core.labels.base import LabelList, as_table, refuse_missing, saved_names
 from handlens.errors import DataError
 
@@ -118,14 +118,10 @@ def _number(value: Any, name: str) -> float:
             return math.inf
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return math.nan
-    remedy = f"leave label_cls out to predict classes, or convert it: pd.to_numeric(df[{name!r}])"
-    if isinstance(value, (datetime.date, np.datetime64)):
-        remedy = f"make numbers of it: (df[{name!r}] - df[{name!r}].min()).dt.days"
-    elif isinstance(value, (datetime.timedelta, np.timedelta64)):
-        remedy = f"make numbers of it: df[{name!r}].dt.total_seconds()"
+    classes = "leave label_cls out to predict classes, or " if isinstance(value, str) else ""
     raise DataError(
         f"the target {name!r} must hold numbers; it holds {type(value).__name__} values such as {str(value)[:40]!r}: "
-        f"{remedy}"
+        f"{classes}make numbers of it: {as_numbers(value, name)}"
     )
 
 
