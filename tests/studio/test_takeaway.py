@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlens.core.files import whole_file
 from handlens.errors import StorageError
+from handlens.io.files import atomic_write
 from handlens.studio.labels import check_name
 from handlens.studio.takeaway import folder_names, write_csv, write_folders
 
@@ -25,7 +25,7 @@ def test_a_file_that_fails_half_way_leaves_the_old_one(tmp_path):
     target.write_text("old")
 
     def fail():
-        with whole_file(target) as partial:
+        with atomic_write(target) as partial:
             partial.write_text("half")
             raise KeyError
 
@@ -33,7 +33,7 @@ def test_a_file_that_fails_half_way_leaves_the_old_one(tmp_path):
         fail()
     assert target.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["out.csv"]
-    with whole_file(target) as partial:
+    with atomic_write(target) as partial:
         partial.write_text("new")
     assert target.read_text() == "new"
     assert [p.name for p in tmp_path.iterdir()] == ["out.csv"]
@@ -133,6 +133,6 @@ def test_zip_of_photos_older_than_zips(tmp_path):
 
 
 def test_a_compressed_table_is_compressed(tmp_path: Path) -> None:
-    with whole_file(tmp_path / "table.csv.gz") as partial:
+    with atomic_write(tmp_path / "table.csv.gz") as partial:
         pd.DataFrame({"a": [1]}).to_csv(partial, index=False)
     assert pd.read_csv(tmp_path / "table.csv.gz")["a"].tolist() == [1]

@@ -14,8 +14,8 @@ from handlens.audit import form as forms
 from handlens.audit.datasheet import Datasheet
 from handlens.audit.intervals import bootstrap, wilson
 from handlens.audit.questions import MODEL_CARD
-from handlens.core.files import whole_file
 from handlens.errors import ArtifactError, AuditError
+from handlens.io.files import atomic_write
 
 FORMAT = "handlens-model-card"
 FORMAT_VERSION = 1
@@ -144,7 +144,7 @@ class ModelCard:
         target = Path(path)
         target = target / FILE if target.is_dir() else target
         text = self._beside(target).to_markdown()
-        with whole_file(target) as partial:
+        with atomic_write(target) as partial:
             partial.write_text(text, encoding="utf-8", newline="\n")
 
     def for_export(self, folder: Path) -> str:

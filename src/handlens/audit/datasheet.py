@@ -13,8 +13,8 @@ from handlens.audit import form as forms
 from handlens.audit.facts import facts_of, paths_of
 from handlens.audit.questions import DATASHEET
 from handlens.audit.sheet_text import facts_as_markdown
-from handlens.core.files import whole_file
 from handlens.errors import AuditError, HandlensError
+from handlens.io.files import atomic_write
 
 FORMAT = "handlens-datasheet"
 FORMAT_VERSION = 1
@@ -137,7 +137,7 @@ class Datasheet:
         """Write the sheet, whole or not at all; the data's place is written relative to it. StorageError if refused."""
         target = Path(path).absolute()
         text = self._markdown([_relative(source, target.parent) for source in self.source])
-        with whole_file(target) as partial:
+        with atomic_write(target) as partial:
             partial.write_text(text, encoding="utf-8", newline="\n")
 
     @classmethod

@@ -10,8 +10,8 @@ import pandas as pd
 
 from handlens.audit.pictures import Picture, find_pictures, picture_facts
 from handlens.audit.tables import Facts, plain, table_facts
-from handlens.core.table_files import read_table
 from handlens.errors import AuditError
+from handlens.io.tables import read_table
 
 ONLY = "data"
 """What the one part of undivided data is called."""

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from handlens.core.durable import open_durable, transaction
 from handlens.errors import AuditError, StorageError
+from handlens.io.sqlite import open_database, transaction
 
 # The insert trigger also keeps out INSERT OR REPLACE, which removes rows without asking the delete trigger.
 _SCHEMA = """
@@ -66,7 +66,7 @@ class Ledger:
         """Its hash."""
         self._lock = threading.RLock()
         with self._storing():
-            self._db = open_durable(path, _SCHEMA)
+            self._db = open_database(path, _SCHEMA)
 
     def close(self) -> None:
         """Close the file."""

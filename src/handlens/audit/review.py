@@ -18,8 +18,8 @@ from numpy.typing import ArrayLike
 
 from handlens.audit.ledger import Entry, Ledger
 from handlens.audit.tables import plain
-from handlens.core.files import whole_file
 from handlens.errors import AuditError
+from handlens.io.files import atomic_write
 
 WAITING, CONFIRMED, OVERRULED = "waiting", "confirmed", "overruled"
 
@@ -261,7 +261,7 @@ class ReviewQueue:
         if target.suffix not in (".csv", ".jsonl"):
             raise AuditError(f"path must end in .csv or .jsonl; {target.name} arrived")
         log = self.log()
-        with whole_file(target) as partial:
+        with atomic_write(target) as partial:
             if target.suffix == ".csv":
                 log.to_csv(partial, index=False)
             else:

@@ -67,7 +67,7 @@ def _pictures(model: Path, photos: Path, out: Path) -> None:
     """A row for each photo, also the unreadable; the columns are those of `VisionLearner.predict_files`."""
     import warnings
 
-    from handlens.core.files import whole_file
+    from handlens.io.files import atomic_write
     from handlens.vision.items import ImageItemList
     from handlens.vision.learner import load_learner
 
@@ -79,7 +79,7 @@ def _pictures(model: Path, photos: Path, out: Path) -> None:
     with _progress() as progress:
         table = learn.predict_files(files, progress=progress)
     table["file"] = [file.relative_to(photos).as_posix() for file in files]
-    with whole_file(out) as partial:
+    with atomic_write(out) as partial:
         table.to_csv(partial, index=False, float_format="%.6f")
     unread = table[table["reason"] != ""]
     typer.echo(f"{len(table) - len(unread):,} photos predicted: {out}", err=True)
@@ -103,8 +103,8 @@ def _rows(model: Path, rows: Path, out: Path, keep: list[str]) -> None:
     """Each row's kept columns and its prediction, in the order of the rows; see `TabularLearner.predict_frame`."""
     import pandas as pd
 
-    from handlens.core.files import whole_file
-    from handlens.core.table_files import read_table
+    from handlens.io.files import atomic_write
+    from handlens.io.tables import read_table
     from handlens.tabular.frames import check_columns
     from handlens.tabular.learner import load_learner
 
@@ -118,7 +118,7 @@ def _rows(model: Path, rows: Path, out: Path, keep: list[str]) -> None:
     if both:
         raise TableError(f"--keep must name other columns than the predictions; {both} are predicted: leave them out")
     table = pd.concat([given[keep], table], axis=1)
-    with whole_file(out) as partial:
+    with atomic_write(out) as partial:
         table.to_csv(partial, index=False)
     typer.echo(f"{len(table):,} rows predicted: {out}", err=True)
 

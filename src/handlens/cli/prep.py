@@ -21,12 +21,12 @@ def rossmann(
 ) -> None:
     """Join the seven Rossmann tables into one row for each shop and day, as the lesson's notebook does."""
     try:
-        from handlens.core.files import whole_file
+        from handlens.io.files import atomic_write
         from handlens.tabular.rossmann import prepare
 
         for what, table in zip(("train", "test"), prepare(tables), strict=True):
             path = out / f"{what}_clean.parquet"
-            with whole_file(path) as partial:
+            with atomic_write(path) as partial:
                 table.to_parquet(partial)
             rows, columns = table.shape
             typer.echo(f"{rows:,} {'training' if what == 'train' else what} rows × {columns} columns: {path}")

@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from handlens.core.durable import open_durable, transaction
 from handlens.errors import CollectionError, StorageError
+from handlens.io.sqlite import open_database, transaction
 
 Ids = NDArray[np.int64]
 
@@ -112,7 +112,7 @@ class LabelLog:
         self._done: list[_Change] = []
         self._undone: list[_Change] = []
         with self._storing():
-            self._db = open_durable(path, _SCHEMA)
+            self._db = open_database(path, _SCHEMA)
             try:
                 self._catch_up()
             except BaseException:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from handlens.core.files import whole_file
+from handlens.io.files import atomic_write
 from handlens.studio.neighbours import Layerwise
 from handlens.studio.projections import (
     LABELS,
@@ -152,7 +152,7 @@ class LayerMaps:
                 xy[good] = neighbour_embedding(np.asarray(x[good]), fit.scaling, seed=self._seed, report=report)
                 stored = frame(xy)
                 self._embedding = (fit.rows, stored)
-                with whole_file(self._embedding_file) as partial, partial.open("wb") as file:
+                with atomic_write(self._embedding_file) as partial, partial.open("wb") as file:
                     np.savez(file, xy=stored)
             return stored
 

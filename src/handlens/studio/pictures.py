@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from handlens.core.picture_files import FORMATS, LARGEST, is_heic, orientation_of, to_rgb, upright
 from handlens.errors import CollectionError, PhotoError
+from handlens.io.pictures import FORMATS, LARGEST, is_heic, orientation_of, to_rgb, upright
 
 _LARGE = 40_000_000
 # A decoded picture takes 4 bytes a pixel and conversions copy it: large ones wait for each other.

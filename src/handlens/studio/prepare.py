@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handlens.core.artifact import TENSORS
-from handlens.core.files import whole_file
 from handlens.errors import Cancelled, CollectionError, PhotoError, StorageError
+from handlens.io.files import atomic_write
 from handlens.studio.features.extractor import Layer
 from handlens.studio.pictures import READ_AT, read_squares, thumbnail, tile
 from handlens.studio.register import Register
@@ -111,7 +111,7 @@ class Source:
         layers = list(extractor.layers)
         self.forget()
         save_artifact(self.folder / "extractor", "feature-extractor", extractor.config(), extractor.tensors())
-        with whole_file(self.folder / "layers.json") as file:
+        with atomic_write(self.folder / "layers.json") as file:
             file.write_text(json.dumps([asdict(layer) for layer in layers]))
         self.layers, self.extractor = layers, extractor
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from handlens.core.files import whole_file
+from handlens.io.files import atomic_write
 
 if TYPE_CHECKING:
     from handlens.audit import ModelCard
@@ -26,7 +26,7 @@ _MISSING = "left out.csv"
 
 def write_csv(table: pd.DataFrame, path: Path | str) -> None:
     """Write a table as UTF-8 CSV, whole or not at all; probabilities with 6 digits."""
-    with whole_file(path) as partial:
+    with atomic_write(path) as partial:
         table.to_csv(partial, index=False, float_format="%.6f")
 
 
@@ -55,7 +55,7 @@ def write_folders(images: Path, paths: list[str], labels: pd.Series[str], path: 
     """
     names = folder_names(list(dict.fromkeys(labels.dropna())))
     missing: list[tuple[str, str, str]] = []
-    with whole_file(path) as partial, zipfile.ZipFile(partial, "w", strict_timestamps=False) as archive:
+    with atomic_write(path) as partial, zipfile.ZipFile(partial, "w", strict_timestamps=False) as archive:
         for photo, label, known in zip(paths, labels, labels.notna(), strict=True):
             if not known:
                 continue

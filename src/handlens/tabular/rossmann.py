@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from handlens.core.checks import whole
-from handlens.core.table_files import reading
 from handlens.errors import TableError
+from handlens.io.tables import reading
 from handlens.tabular.dates import add_datepart
 from handlens.tabular.frames import check_columns, numbers, put_columns
 from handlens.tabular.windows import backward_mean, backward_sum, days_since, days_until, forward_sum

@@ -9,8 +9,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from handlens.core import weights as files
 from handlens.errors import BackboneError, WeightsError
+from handlens.io import weights as files
 
 TIMM, TORCHVISION = "timm", "torchvision"
 

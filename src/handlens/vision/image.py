@@ -13,8 +13,8 @@ from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 from torch import Tensor
 
-from handlens.core.picture_files import FORMATS, LARGEST, is_heic, orientation_of, to_rgb, upright
 from handlens.errors import DataError
+from handlens.io.pictures import FORMATS, LARGEST, is_heic, orientation_of, to_rgb, upright
 from handlens.vision import jpeg
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from PIL import Image as Pillow
 
-from handlens.core.picture_files import FORMATS, LARGEST
 from handlens.errors import DataError
+from handlens.io.pictures import FORMATS, LARGEST
 from handlens.vision.image import open_image
 
 _TAIL = 64

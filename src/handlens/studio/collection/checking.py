@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handlens.core.files import whole_file
 from handlens.errors import CollectionError, TrainingError
+from handlens.io.files import atomic_write
 from handlens.studio.attributes import Attached, attached
 from handlens.studio.collection.finding import Finding
 from handlens.studio.collection.models import NO_MODEL, Models
@@ -41,7 +41,7 @@ class Checking(Finding, Models):
             raise CollectionError(f"csv must be a file that can be read: {file}: {error.strerror or error}.") from error
         found = attached(data, name or file.name, self.paths)
         with self._lock:
-            with whole_file(self.folder / ATTRIBUTES) as partial:
+            with atomic_write(self.folder / ATTRIBUTES) as partial:
                 partial.write_bytes(data)
             self._log.keep("attached", found.name)
             self._attached = None

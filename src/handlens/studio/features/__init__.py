@@ -75,7 +75,7 @@ def rebuild(config: dict[str, Any], tensors: dict[str, Tensor]) -> Extractor:
 def cached(name: str) -> bool:
     """Whether the weights of a network are on this machine already; asks nothing of the network."""
     if name in REPOSITORIES:
-        from handlens.core.weights import cached_in_hub
+        from handlens.io.weights import cached_in_hub
 
         return cached_in_hub(REPOSITORIES[name]) is not None
     from handlens.vision.backbones import cached_weights

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-def open_durable(path: Path, schema: str) -> sqlite3.Connection:
+def open_database(path: Path, schema: str) -> sqlite3.Connection:
     """Open the file, made if there is none, with the tables of `schema`; raises sqlite3.Error.
 
     Other processes may have it open too. Threads may share the connection, one at a time.

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from handlens.core.picture_files import LARGEST, is_heic, orientation_of, to_rgb, upright
+from handlens.io.pictures import LARGEST, is_heic, orientation_of, to_rgb, upright
 
 # As a person sees it:  1 2 3
 #                       4 5 6
@@ -85,7 +85,7 @@ def test_heic_is_told_by_its_brand() -> None:
 
 def test_neither_torch_nor_a_lower_limit_of_pillows() -> None:
     code = (
-        "import sys, handlens.core.picture_files, handlens.studio.pictures; from PIL import Image; "
+        "import sys, handlens.io.pictures, handlens.studio.pictures; from PIL import Image; "
         "print('torch' in sys.modules, Image.MAX_IMAGE_PIXELS)"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handlens.core import weights
 from handlens.errors import DownloadError
+from handlens.io import weights
 
 if TYPE_CHECKING:
     from tests.conftest import Hub

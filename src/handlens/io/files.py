@@ -11,7 +11,7 @@ from handlens.errors import StorageError
 
 
 @contextmanager
-def whole_file(path: Path | str) -> Iterator[Path]:
+def atomic_write(path: Path | str) -> Iterator[Path]:
     """A temporary file beside `path` that takes its place when the block ends well; StorageError otherwise."""
     target = Path(path)
     partial = target.with_name(f".{secrets.token_hex(8)}.tmp{''.join(target.suffixes)}")  # pandas compresses by them

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from handlens.core.durable import open_durable, transaction
+from handlens.io.sqlite import open_database, transaction
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS t (x INTEGER CHECK (x > 0));"
 
@@ -17,14 +17,14 @@ def rows(db: sqlite3.Connection) -> list[int]:
 
 
 def test_every_commit_waits_for_the_disk(tmp_path: Path) -> None:
-    db = open_durable(tmp_path / "a.sqlite", SCHEMA)
+    db = open_database(tmp_path / "a.sqlite", SCHEMA)
     assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert db.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
     db.close()
 
 
 def test_a_block_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    db, other = (open_durable(tmp_path / "a.sqlite", SCHEMA) for _ in range(2))
+    db, other = (open_database(tmp_path / "a.sqlite", SCHEMA) for _ in range(2))
     with transaction(db):
         db.execute("INSERT INTO t VALUES (1)")
         db.execute("INSERT INTO t VALUES (2)")
@@ -38,7 +38,7 @@ def test_a_block_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_the_error_is_told_also_where_a_full_disk_has_ended_the_transaction(tmp_path: Path) -> None:
-    db = open_durable(tmp_path / "a.sqlite", SCHEMA)
+    db = open_database(tmp_path / "a.sqlite", SCHEMA)
 
     def ended() -> None:
         db.execute("ROLLBACK")
@@ -50,7 +50,7 @@ def test_the_error_is_told_also_where_a_full_disk_has_ended_the_transaction(tmp_
 
 
 def test_two_cannot_write_at_once(tmp_path: Path) -> None:
-    db, other = (open_durable(tmp_path / "a.sqlite", SCHEMA) for _ in range(2))
+    db, other = (open_database(tmp_path / "a.sqlite", SCHEMA) for _ in range(2))
     other.execute("PRAGMA busy_timeout = 0")
     with transaction(db), pytest.raises(sqlite3.OperationalError, match="locked"), transaction(other):
         pass
@@ -64,4 +64,4 @@ def test_two_cannot_write_at_once(tmp_path: Path) -> None:
 def test_what_is_no_database_is_closed_again(tmp_path: Path) -> None:
     (tmp_path / "a.sqlite").write_bytes(b"no database, and long enough to be told from an empty one" * 100)
     with pytest.raises(sqlite3.DatabaseError):
-        open_durable(tmp_path / "a.sqlite", SCHEMA)
+        open_database(tmp_path / "a.sqlite", SCHEMA)

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handlens.core.table_files import read_table
 from handlens.errors import TableError
+from handlens.io.tables import read_table
 from handlens.tabular.levels import Levels
 
 TEXT = pd.Index([], dtype="str")

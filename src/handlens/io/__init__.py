@@ -1,0 +1,1 @@
+"""How things are read, written, locked, fetched and kept whole."""
