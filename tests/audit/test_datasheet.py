@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
 from handlens.audit.datasheet import Datasheet
-from handlens.audit.form import UNANSWERED, Form, read, write
+from handlens.audit.questionnaire import UNANSWERED, Form, read, write
 from handlens.audit.questions import DATASHEET
-from handlens.audit.tables import table_hash
+from handlens.audit.table_facts import table_hash
 from handlens.errors import AuditError, HandlensError
 
 KEYS = [key for questions in DATASHEET.values() for key in questions]

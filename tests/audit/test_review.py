@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handlens.audit.reasons import feature_moves, nearest_labelled
+from handlens.audit.explanations import feature_moves, nearest_labelled
 from handlens.audit.review import Case, ReviewQueue
 from handlens.errors import AuditError, StorageError
 

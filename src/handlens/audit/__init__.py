@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from handlens.audit.card import ModelCard
 from handlens.audit.datasheet import Datasheet
+from handlens.audit.explanations import feature_moves, nearest_labelled
 from handlens.audit.feedback import MEETUP, recommend_by_attendance, recommend_equally, simulate_feedback
-from handlens.audit.reasons import feature_moves, nearest_labelled
+from handlens.audit.model_card import ModelCard
 from handlens.audit.review import Case, ReviewQueue
 from handlens.audit.slices import Slices, weakest_slices
 from handlens.audit.subgroups import Subgroups, subgroups

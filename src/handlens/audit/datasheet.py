@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeGuard
 
-from handlens.audit import form as forms
-from handlens.audit.facts import facts_of, paths_of
+from handlens.audit import questionnaire as forms
+from handlens.audit.data_facts import facts_of, paths_of
 from handlens.audit.questions import DATASHEET
-from handlens.audit.sheet_text import facts_as_markdown
+from handlens.audit.report.datasheet_tables import facts_as_markdown
 from handlens.errors import AuditError, HandlensError
 from handlens.io.files import atomic_write
 

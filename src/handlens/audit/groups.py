@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from handlens.audit.arrays import check_length, column
+from handlens.audit.columns import check_length, column
 from handlens.errors import AuditError
 
 MOST_VALUES = 1_000

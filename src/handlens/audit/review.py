@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from handlens.audit.ledger import Entry, Ledger
-from handlens.audit.tables import plain
+from handlens.audit.event_log import Entry, Ledger
+from handlens.audit.table_facts import plain
 from handlens.errors import AuditError
 from handlens.io.files import atomic_write
 

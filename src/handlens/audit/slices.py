@@ -12,11 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
-from handlens.audit.arrays import check_complete, check_length, column, numbers
-from handlens.audit.chance import holm
+from handlens.audit.columns import check_complete, check_length, column, numbers
 from handlens.audit.groups import MISSING, Codes, columns_of, ranges
-from handlens.audit.html import slices_html
 from handlens.audit.intervals import Floats, difference_interval, mean_interval, normal, wilson
+from handlens.audit.report.html import slices_html
+from handlens.audit.significance import holm
 from handlens.errors import AuditError
 
 DISTINCT = 12

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from handlens.audit.arrays import check_complete, check_length, column, numbers
-from handlens.audit.asked import are_numbers, asked_metrics, rows_of_classes
-from handlens.audit.compare import OVERALL, compared
+from handlens.audit.columns import check_complete, check_length, column, numbers
+from handlens.audit.comparison import OVERALL, compared
+from handlens.audit.evaluation import Measure, Measured
 from handlens.audit.groups import Level, make_groups
-from handlens.audit.html import subgroups_html
-from handlens.audit.measure import Measure, Measured
 from handlens.audit.metrics import KNOWN, OF_NUMBERS, SAME_TEST, Metric, Rows
-from handlens.audit.plot import dots
-from handlens.audit.words import sentences
+from handlens.audit.options import are_numbers, asked_metrics, rows_of_classes
+from handlens.audit.report.formatting import sentences
+from handlens.audit.report.html import subgroups_html
+from handlens.audit.report.plot import dots
 from handlens.errors import AuditError
 
 if TYPE_CHECKING:

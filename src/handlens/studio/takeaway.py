@@ -74,7 +74,7 @@ def write_folders(images: Path, paths: list[str], labels: pd.Series[str], path: 
 
 def model_card(name: str, report: TrainingReport) -> ModelCard:
     """The card of a model trained in Studio: what it was trained on, how, and how good its report says it is."""
-    from handlens.audit.card import Measured, ModelCard
+    from handlens.audit.model_card import Measured, ModelCard
 
     labels = {f"photos labelled {label}": int(n) for label, n in report.per_class["count"].items()}
     fine_tuned = report.network is not None

@@ -79,7 +79,7 @@ class TabularLearner(Learner):
                 "export writes an unchanged TabularModel; parts of this one were replaced: use learn.save(name), and "
                 "learn.load(name) on a learner that is made the same way"
             )
-        from handlens.audit.card import ModelCard  # the audit looks at learners, so it is no part of this module
+        from handlens.audit.model_card import ModelCard  # the audit looks at learners, so it is no part of this module
 
         folder = self.path / name
         config: dict[str, Any] = {"data": self.data.state(), "model": members[0].config}

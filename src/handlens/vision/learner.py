@@ -126,7 +126,7 @@ class VisionLearner(Learner):
                 "export writes a model as create_cnn makes it; parts of this one were replaced: use learn.save(name), "
                 "and learn.load(name) on a learner that is made the same way"
             )
-        from handlens.audit.card import ModelCard  # the audit looks at learners, so it is no part of this module
+        from handlens.audit.model_card import ModelCard  # the audit looks at learners, so it is no part of this module
 
         folder = self.path / name
         config = {"data": self.data.state(), "model": self.made_as}

@@ -38,7 +38,7 @@ def attributes(collection: Collection) -> schemas_audit.Attributes | None:
 
 def split(collection: Collection, columns: list[str]) -> schemas_audit.Split:
     """The report by columns of the CSV."""
-    from handlens.audit.words import each, sentences
+    from handlens.audit.report.formatting import each, sentences
 
     found = collection.subgroups(columns)
     groups = [
@@ -79,7 +79,7 @@ def datasheet(collection: Collection) -> schemas_audit.Datasheet:
 
 def facts(collection: Collection) -> list[schemas_audit.FactTable]:
     """The computed part of the datasheet."""
-    from handlens.audit.sheet_text import facts_as_tables
+    from handlens.audit.report.datasheet_tables import facts_as_tables
 
     return [
         schemas_audit.FactTable(heading=heading, rows=[[_cell(value) for value in row] for row in rows])

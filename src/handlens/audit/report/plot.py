@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from handlens.audit import words
+from handlens.audit.report import formatting
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +24,7 @@ def dots(frame: pd.DataFrame, metrics: list[str], *, ci: float, small: int) -> F
     for by, level in groups.groupby("by", sort=False):
         headings.append((at, str(by)))
         at += 1
-        for row in words.each(level):
+        for row in formatting.each(level):
             places[by, row.group] = at
             labels.append((at, f"{row.group}  ({row.n:,})"))
             at += 1
@@ -57,10 +57,10 @@ def dots(frame: pd.DataFrame, metrics: list[str], *, ci: float, small: int) -> F
 
 
 def _panel(axes: Axes, rows: pd.DataFrame, metric: str, places: dict[tuple[Any, Any], float]) -> None:
-    by_percent = 100 if metric in words.SHARES else 1
+    by_percent = 100 if metric in formatting.SHARES else 1
     everyone = rows[rows["by"] == "overall"]
     axes.axvline(by_percent * everyone["value"].iloc[0], color=_GREY, linewidth=1, zorder=0)
-    for row in words.each(rows[rows["by"] != "overall"]):
+    for row in formatting.each(rows[rows["by"] != "overall"]):
         y = places[row.by, row.group]
         if row.undefined:
             axes.annotate(
@@ -75,7 +75,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, metric: str, places: dict[tuple[Any, 
             markerfacecolor="white" if row.small else colour,
         )  # fmt: skip
     unit = ", %" if by_percent == 100 else ""
-    axes.set_title(words.TITLES.get(metric, metric) + unit, fontsize=11)
+    axes.set_title(formatting.TITLES.get(metric, metric) + unit, fontsize=11)
     axes.grid(axis="x", alpha=0.3)
     axes.tick_params(axis="y", length=0)
     for side in ("top", "right", "left"):

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from handlens.audit import chance
-from handlens.audit.area import Areas
+from handlens.audit import significance
+from handlens.audit.auc import Areas
 from handlens.audit.groups import Grouping, Level
 from handlens.audit.intervals import Floats, bootstrap
 from handlens.audit.metrics import (
@@ -72,15 +72,15 @@ class Measure:
             table = metric.counts(self.rows, cells, self.grouping.n_cells).table
             if not table[:, 1].any():
                 return nothing
-            return chance.of_rates(table, levels, draws=10 * self.draws, rng=rng)  # each costs little
+            return significance.of_rates(table, levels, draws=10 * self.draws, rng=rng)  # each costs little
         if isinstance(metric, (Mean, Calibration)):
             values = metric.value(self.rows)
             known = np.isfinite(values)
             if not known.any():
                 return nothing
-            found = chance.of_means(values[known], cells[known], levels, draws=self.draws, rng=rng)
+            found = significance.of_means(values[known], cells[known], levels, draws=self.draws, rng=rng)
         else:
-            found = chance.of_intervals([m.groups for m in measured[1:]], [m.rest for m in measured[1:]], self.ci)
+            found = significance.of_intervals([m.groups for m in measured[1:]], [m.rest for m in measured[1:]], self.ci)
         return [np.where(np.isnan(m.groups.value), np.nan, p) for m, p in zip(measured[1:], found, strict=True)]
 
     def _of_sums(self, metric: Summed, level: Level, sums: Sums) -> Measured:

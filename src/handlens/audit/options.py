@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from handlens.audit.arrays import numbers
+from handlens.audit.columns import numbers
 from handlens.audit.metrics import ALWAYS, KNOWN, OF_POSITIVE, OF_SCORE, Metric, Own, Rows
 from handlens.errors import AuditError
 

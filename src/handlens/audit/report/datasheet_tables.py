@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from handlens.audit.form import table
-from handlens.audit.tables import Facts
+from handlens.audit.questionnaire import table
+from handlens.audit.table_facts import Facts
 
 Table = tuple[list[str], list[list[Any]]]
 """A heading and rows."""

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from handlens import __version__
-from handlens.audit import form as forms
+from handlens.audit import questionnaire as forms
 from handlens.audit.datasheet import Datasheet
 from handlens.audit.intervals import bootstrap, wilson
 from handlens.audit.questions import MODEL_CARD

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from handlens.audit import words
+from handlens.audit.report import formatting
 
 if TYPE_CHECKING:
     from handlens.audit.slices import Slices
@@ -30,7 +30,7 @@ def subgroups_html(audit: Subgroups) -> str:
     """A table for each level: a row a group, a column a metric, with intervals and marks; and what is beyond chance."""
     frame = audit.frame
     parts = [_level(by, rows) for by, rows in frame.groupby("by", sort=False)]
-    lines = "".join(f"<li>{escape(line)}</li>" for line in words.sentences(audit))
+    lines = "".join(f"<li>{escape(line)}</li>" for line in formatting.sentences(audit))
     positive = "" if audit.positive is None else f"Positive: {escape(str(audit.positive))}. "
     notes = (
         f"<p><small>{positive}Intervals hold what they estimate {100 * audit.ci:g} % of the time. Bold, with a ground: "
@@ -42,8 +42,8 @@ def subgroups_html(audit: Subgroups) -> str:
 def _level(by: object, rows: pd.DataFrame) -> str:
     metrics = list(dict.fromkeys(rows["metric"]))
     n_groups = len(rows) // len(metrics)
-    head = "".join(f"<th>{escape(words.TITLES.get(metric, metric))}</th>" for metric in metrics)
-    shown = list(words.each(rows.iloc[: MOST * len(metrics)]))  # group by group
+    head = "".join(f"<th>{escape(formatting.TITLES.get(metric, metric))}</th>" for metric in metrics)
+    shown = list(formatting.each(rows.iloc[: MOST * len(metrics)]))  # group by group
     body = "".join(_group(shown[k : k + len(metrics)]) for k in range(0, len(shown), len(metrics)))
     more = f"<p>and {n_groups - MOST:,} more groups in <code>.frame</code></p>" if n_groups > MOST else ""
     return (
@@ -60,8 +60,8 @@ def _group(metrics: list[Any]) -> str:
             cells.append(f"<td>undefined<br><small>{escape(row.undefined)}</small></td>")
             continue
         star = "*" if row.small else ""
-        ends = words.interval(row.low, row.high, row.metric)
-        cells.append(f"<td{mark}>{words.number(row.value, row.metric)}{star}<br><small>{ends}</small></td>")
+        ends = formatting.interval(row.low, row.high, row.metric)
+        cells.append(f"<td{mark}>{formatting.number(row.value, row.metric)}{star}<br><small>{ends}</small></td>")
     return f"<tr><td>{escape(metrics[0].group)}</td><td>{metrics[0].n:,}</td>{''.join(cells)}</tr>"
 
 
@@ -70,9 +70,9 @@ def slices_html(slices: Slices) -> str:
     said = f"{slices.looked_at:,} slices compared, {slices.tried} put forward, {len(slices.frame)} confirmed"
     body = "".join(
         f"<tr><td>{escape(row.slice)}</td><td>{row.n:,}</td><td>{row.error:.3g}<br>"
-        f"<small>{row.low:.3g} to {row.high:.3g}</small></td><td>{row.rest:.3g}</td><td>{words.probability(row.p)}</td>"
-        "</tr>"
-        for row in words.each(slices.frame)
+        f"<small>{row.low:.3g} to {row.high:.3g}</small></td><td>{row.rest:.3g}</td>"
+        f"<td>{formatting.probability(row.p)}</td></tr>"
+        for row in formatting.each(slices.frame)
     )
     head = "<tr><th>slice</th><th>rows</th><th>error</th><th>all others</th><th>by chance</th></tr>"
     return (

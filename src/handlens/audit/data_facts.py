@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from handlens.audit.pictures import Picture, find_pictures, picture_facts
-from handlens.audit.tables import Facts, plain, table_facts
+from handlens.audit.picture_facts import Picture, find_pictures, picture_facts
+from handlens.audit.table_facts import Facts, plain, table_facts
 from handlens.errors import AuditError
 from handlens.io.tables import read_table
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from handlens.audit import chance, subgroups
+from handlens.audit import significance, subgroups
 from handlens.audit.groups import make_groups
 
 
@@ -13,7 +13,7 @@ def test_two_groups_have_the_exact_p_of_all_deals():
     # 3 of 4 in a, 1 of 6 in b: of the C(10, 4) deals of 4 hits, those at least as unlike have 3 or 4, or 0, in a.
     groups = make_groups({"g": ["a"] * 4 + ["b"] * 6}, n=10, bins=4, max_attributes=1)
     counts = np.array([[3.0, 4], [1, 6]])
-    p = chance.of_rates(counts, groups.levels, draws=40_000, rng=np.random.default_rng(0))[0]
+    p = significance.of_rates(counts, groups.levels, draws=40_000, rng=np.random.default_rng(0))[0]
     law = stats.hypergeom(10, 4, 4)
 
     def unlike(k):
@@ -27,15 +27,15 @@ def test_two_groups_have_the_exact_p_of_all_deals():
 def test_a_mean_has_the_p_of_all_deals():
     x = np.array([5.0, 6, 7, 1, 2, 3])
     groups = make_groups({"g": list("aaabbb")}, n=6, bins=4, max_attributes=1)
-    p = chance.of_means(x, groups.cells, groups.levels, draws=4000, rng=np.random.default_rng(0))[0]
+    p = significance.of_means(x, groups.cells, groups.levels, draws=4000, rng=np.random.default_rng(0))[0]
     sums = [sum(deal) for deal in itertools.combinations(x, 3)]
     exact = np.mean([abs(total - 12) >= 6 for total in sums])  # 2 of 20
     assert p == pytest.approx([exact, exact], abs=0.02)
 
 
 def test_holm_by_hand():
-    assert chance.holm(np.array([0.01, 0.5, 0.02])) == pytest.approx([0.03, 0.5, 0.04])
-    assert chance.holm(np.array([])).tolist() == []
+    assert significance.holm(np.array([0.01, 0.5, 0.02])) == pytest.approx([0.03, 0.5, 0.04])
+    assert significance.holm(np.array([])).tolist() == []
 
 
 def test_a_real_gap_is_beyond_chance_and_its_group_is_named():

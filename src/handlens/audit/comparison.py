@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from handlens.audit.evaluation import Measured
 from handlens.audit.groups import Level
 from handlens.audit.intervals import Floats, difference_interval, ratio_interval
-from handlens.audit.measure import Measured
 from handlens.audit.metrics import Estimate, Metric
 
 OVERALL = "overall"

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import pandas as pd
 from PIL import ExifTags, Image
 
-from handlens.audit.tables import Facts, class_facts, overlap
+from handlens.audit.table_facts import Facts, class_facts, overlap
 from handlens.errors import AuditError
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".jp2", ".ppm", ".pgm"}

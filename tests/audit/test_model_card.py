@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from handlens.audit.card import Measured, ModelCard
 from handlens.audit.datasheet import Datasheet
-from handlens.audit.form import UNANSWERED
 from handlens.audit.intervals import wilson
+from handlens.audit.model_card import Measured, ModelCard
+from handlens.audit.questionnaire import UNANSWERED
 from handlens.core.artifact import load_artifact
 from handlens.core.metrics import accuracy, roc_auc
 from handlens.errors import ArtifactError, AuditError
