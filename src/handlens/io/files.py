@@ -1,28 +1,158 @@
-"""Files that are written whole or not at all."""
+"""Files and folders that are written whole or not at all, on Linux, macOS and Windows.
+
+What is new is written beside its place, flushed to disk, and renamed. Windows differs in three ways: a rename is
+refused while another program, a virus scanner for one, has the file open, so it is tried again for a while; a folder
+never takes the place of another, not even of an empty one; and a folder cannot be flushed.
+"""
 
 from __future__ import annotations
 
+import glob
+import os
 import secrets
+import shutil
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from handlens.errors import StorageError
+from handlens.io.problems import reporting_disk_errors
+
+_RETRIES = 8
+"""Times that Windows is asked again for a rename, the first after 10 ms, each later one after twice as long."""
+_FEW = 64
+"""Files that are flushed to disk one by one; for more, everything that waits is flushed at once where that can be."""
 
 
 @contextmanager
 def atomic_write(path: Path | str) -> Iterator[Path]:
-    """A temporary file beside `path` that takes its place when the block ends well; StorageError otherwise."""
+    """A temporary file beside `path` that takes its place when the block ends without an error.
+
+    Raises:
+        StorageError: the disk refused; what was at `path` before stays.
+    """
     target = Path(path)
     partial = target.with_name(f".{secrets.token_hex(8)}.tmp{''.join(target.suffixes)}")  # pandas compresses by them
-    try:
+    with reporting_disk_errors(target, "Nothing was overwritten."):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield partial
-            partial.replace(target)
+            _flush_file(partial)
+            replace(partial, target)
+            _flush_names(target.parent)
         finally:
             partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise StorageError(
-            f"{target} could not be written: {error.strerror or error}. Nothing was overwritten."
-        ) from error
+
+
+@contextmanager
+def atomic_folder(path: Path | str) -> Iterator[Path]:
+    """An empty folder beside `path` that takes its place, and that of a folder there, when the block ends well.
+
+    Folders cannot be swapped in one step: a process that is killed between the two leaves what was at `path` under
+    another name beside it, which `interrupted_folder` finds and `restore_folder` puts back.
+
+    Raises:
+        StorageError: the disk refused; what was at `path` before stays.
+    """
+    target = Path(path).absolute()
+    with reporting_disk_errors(target, "What was there before is unchanged."):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        staging = _beside(target, "tmp")
+        staging.mkdir()
+        try:
+            yield staging
+            _flush_folder(staging)
+            _swap(staging, target)
+            _flush_names(target.parent)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+def interrupted_folder(path: Path | str) -> Path | None:
+    """What was at `path` before `atomic_folder` was killed while replacing it; None if it was not."""
+    target = Path(path).absolute()
+    return None if target.exists() else next(target.parent.glob(f".{glob.escape(target.name)}.*.old"), None)
+
+
+def restore_folder(path: Path | str) -> None:
+    """Put back what `interrupted_folder` finds; only for the one process that writes there.
+
+    Raises:
+        StorageError: the disk refused.
+    """
+    before = interrupted_folder(path)
+    if before is not None:
+        with reporting_disk_errors(path, f"What belongs there is {before}: rename it."):
+            replace(before, Path(path).absolute())
+
+
+def replace(source: Path, target: Path) -> None:
+    """Rename a file or folder, over a file that is there; on Windows, wait up to 2.5 s for who has it open.
+
+    Raises:
+        OSError: as `os.replace`.
+    """
+    for attempt in range(_RETRIES):
+        try:
+            os.replace(source, target)
+            return
+        except PermissionError:
+            if sys.platform != "win32":
+                raise
+            time.sleep(0.01 * 2**attempt)
+    os.replace(source, target)
+
+
+def _swap(staging: Path, target: Path) -> None:
+    if target.is_dir() and not any(target.iterdir()):
+        target.rmdir()
+    if not target.exists():
+        replace(staging, target)
+        return
+    aside = _beside(target, "old")
+    replace(target, aside)
+    try:
+        replace(staging, target)
+    except OSError:
+        replace(aside, target)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _beside(target: Path, ending: str) -> Path:
+    """A name that nothing has, for what is beside the target for a while."""
+    return target.with_name(f".{target.name}.{secrets.token_hex(8)}.{ending}")
+
+
+def _flush_folder(folder: Path) -> None:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    if len(files) > _FEW and sys.platform != "win32":
+        os.sync()
+        return
+    for file in files:
+        _flush_file(file)
+    for inner in (path for path in folder.rglob("*") if path.is_dir()):
+        _flush_names(inner)
+    _flush_names(folder)
+
+
+def _flush_file(file: Path) -> None:
+    descriptor = os.open(file, os.O_RDWR | getattr(os, "O_BINARY", 0))  # Windows flushes no file opened to be read
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _flush_names(folder: Path) -> None:
+    """Make the renames in a folder outlast a power cut, where the system has a call for that."""
+    if sys.platform == "win32":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError:  # some network file systems cannot
+        pass
+    finally:
+        os.close(descriptor)
