@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 import handlens
 from handlens.cli import app
-from handlens.cli.studio import default_home
 from handlens.errors import HandlensError
+from handlens.io.home import home_folder
 from handlens.studio import predictor as predictor_module
 from handlens.studio.pictures import LeftOut
 from handlens.studio.server import run
@@ -44,11 +44,11 @@ def test_python_m_handlens_is_the_same() -> None:
 
 def test_home_is_where_it_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HANDLENS_HOME", str(tmp_path / "here"))
-    assert default_home() == tmp_path / "here"
+    assert home_folder() == tmp_path / "here"
     monkeypatch.delenv("HANDLENS_HOME")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     if sys.platform == "linux":
-        assert default_home() == tmp_path / "data" / "handlens"
+        assert home_folder() == tmp_path / "data" / "handlens"
 
 
 def test_studio_serves_this_machine_unless_told_otherwise(served: list[dict[str, object]], tmp_path: Path) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from handlens.core import artifact
-from handlens.core.artifact import load_artifact, put_back, save_artifact
+from handlens.core.artifact import load_artifact, save_artifact
 from handlens.errors import ArtifactError, StorageError
+from handlens.io.files import restore_folder
 
 
 @pytest.fixture
@@ -70,11 +71,11 @@ def test_a_saved_model_with_other_files_beside_it_is_not_overwritten(saved: Path
 
 
 def test_a_crash_while_writing_leaves_the_old_model(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(path: Path) -> None:
+    def fails(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(artifact, "_flush_to_disk", fails)
-    with pytest.raises(StorageError, match="No space left"):
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(StorageError, match="the disk is full"):
         save_artifact(saved, "toy", {"new": True}, {})
     assert load_artifact(saved, "toy")[0] == {"a": [1, "é"]}
     assert [path.name for path in saved.parent.iterdir()] == ["model"]
@@ -164,16 +165,16 @@ def test_a_link_in_place_of_a_file_is_not_followed(saved: Path, name: str) -> No
         load_artifact(saved, "toy")
 
 
-def test_a_model_whose_replacing_was_cut_off_is_named_and_can_be_put_back(tmp_path: Path) -> None:
+def test_a_model_whose_replacing_was_cut_off_is_named_and_can_be_restore_folder(tmp_path: Path) -> None:
     folder = tmp_path / "a[b]"
-    put_back(folder)
+    restore_folder(folder)
     assert not folder.exists()
     save_artifact(folder, "test", {"n": 1}, {})
     folder.rename(tmp_path / ".a[b].0123456789abcdef.old")
-    with pytest.raises(ArtifactError, match=r"cut off is .*/\.a\[b\]\.0123456789abcdef\.old: rename it"):
+    with pytest.raises(ArtifactError, match=r"interrupted is .*/\.a\[b\]\.0123456789abcdef\.old: rename it"):
         load_artifact(folder, "test")  # which changes nothing: another process may be replacing it just now
     assert not folder.exists()
-    put_back(folder)
+    restore_folder(folder)
     assert load_artifact(folder, "test")[0] == {"n": 1}
     save_artifact(folder, "test", {"n": 2}, {})
     assert load_artifact(folder, "test")[0] == {"n": 2}

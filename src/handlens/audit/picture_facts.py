@@ -18,6 +18,7 @@ from PIL import ExifTags, Image
 
 from handlens.audit.table_facts import Facts, class_facts, overlap
 from handlens.errors import AuditError
+from handlens.io.problems import reason_of
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".jp2", ".ppm", ".pgm"}
 # Pillow's other readers may start programs, and their formats are no photos.
@@ -131,7 +132,7 @@ def _look(file: Path) -> _Looked | str:
             digest = hashlib.file_digest(opened, "sha256").hexdigest()
         length = file.stat().st_size
     except OSError as error:
-        return f"cannot be opened: {error.strerror or 'unknown reason'}"
+        return f"cannot be opened: {reason_of(error)}"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a large or oddly made picture is described like any other

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,21 +9,12 @@ import typer
 
 from handlens.cli.app import app, fail
 from handlens.errors import CollectionError, HandlensError
+from handlens.io.home import home_folder
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from fastapi import FastAPI
-
-
-def default_home() -> Path:
-    """Where collections are kept: $HANDLENS_HOME, or the system's folder for a program's data."""
-    named = os.environ.get("HANDLENS_HOME")
-    if named:
-        return Path(named).expanduser().absolute()
-    from platformdirs import user_data_path
-
-    return user_data_path("handlens", appauthor=False)
 
 
 @app.command()
@@ -59,7 +49,7 @@ def studio(
 
         wanted = (tuple(backbone or []), tuple(weights or []), seed)
         serve(
-            default_home(),
+            home_folder(),
             host=host,
             port=port,
             browser=browser,

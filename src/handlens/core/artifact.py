@@ -5,18 +5,16 @@ A README.md for people, the model's card, may stand beside them; nothing is load
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
-import os
-import secrets
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from handlens import __version__
-from handlens.errors import ArtifactError, StorageError
+from handlens.errors import ArtifactError
+from handlens.io.files import atomic_folder, interrupted_folder
+from handlens.io.problems import storage_error
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,23 +64,14 @@ def save_artifact(
         text = json.dumps(description, indent=1, allow_nan=False, ensure_ascii=False)
     except (TypeError, ValueError) as error:
         raise ArtifactError(f"the config of a saved model must be plain JSON: {error}") from error
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        staging = _beside(target, "tmp")
-        staging.mkdir()
+    with atomic_folder(target) as staging:
         try:
             save_file(plain, staging / TENSORS)
-            (staging / DESCRIPTION).write_text(text, encoding="utf-8")
-            if card is not None:
-                (staging / CARD).write_text(card, encoding="utf-8", newline="\n")
-            for path in staging.iterdir():
-                _flush_to_disk(path)
-            _move_into_place(staging, target)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
-    except (OSError, SafetensorError) as error:  # safetensors wraps the system's errors in its own
-        reason = getattr(error, "strerror", None) or error
-        raise StorageError(f"the model could not be written to {target}: {reason}") from error
+        except SafetensorError as error:  # which wraps the system's errors
+            raise storage_error(target, error) from error
+        (staging / DESCRIPTION).write_text(text, encoding="utf-8")
+        if card is not None:
+            (staging / CARD).write_text(card, encoding="utf-8", newline="\n")
 
 
 def load_artifact(folder: Path | str, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -115,20 +104,6 @@ def load_artifact(folder: Path | str, kind: str) -> tuple[dict[str, Any], dict[s
     return description["config"], tensors
 
 
-def put_back(folder: Path | str) -> None:
-    """Put a saved model back that was being replaced when its process was killed; for who alone writes there.
-
-    Raises StorageError if the disk refuses.
-    """
-    target = Path(folder).absolute()
-    before = _aside(target)
-    if before is not None:
-        try:
-            before.replace(target)
-        except OSError as error:
-            raise StorageError(f"{before} could not be put back as {target}: {error.strerror or error}") from error
-
-
 def part_of(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The tensors whose names begin with a prefix, by the rest of their names."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
@@ -143,9 +118,11 @@ def artifact_kind(folder: Path | str) -> str:
 def _read_description(source: Path) -> dict[str, Any]:
     path = source / DESCRIPTION
     if not path.is_file() or path.is_symlink():
-        before = _aside(source.absolute())
-        hint = f"; what stood there before its replacing was cut off is {before}: rename it" if before else ""
-        raise ArtifactError(f"{source} is not a saved model: it has no {DESCRIPTION}{hint}")
+        before = interrupted_folder(source)
+        hint = (
+            f" The model that was there before a replacement was interrupted is {before}: rename it." if before else ""
+        )
+        raise ArtifactError(f"{source} is not a saved model: it has no {DESCRIPTION}.{hint}")
     try:
         if path.stat().st_size > _LARGEST_DESCRIPTION:
             raise ArtifactError(f"{source} is not a saved model: its {DESCRIPTION} is unreasonably large")
@@ -196,38 +173,3 @@ def _check_replaceable(target: Path, ours: set[str]) -> None:
             f"{target} holds a saved model and also {', '.join(extra[:3])}; "
             "nothing was overwritten, choose another folder"
         )
-
-
-def _move_into_place(staging: Path, target: Path) -> None:
-    if target.exists() and not any(target.iterdir()):
-        target.rmdir()
-    if not target.exists():
-        staging.replace(target)
-        return
-    # Folders cannot be swapped in one step; the old model stays whole under another name until then.
-    aside = _beside(target, "old")
-    target.replace(aside)
-    try:
-        staging.replace(target)
-    except OSError:
-        aside.replace(target)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
-
-
-def _aside(target: Path) -> Path | None:
-    """Where a model stands that was moved aside to be replaced, and was not."""
-    return None if target.exists() else next(target.parent.glob(f".{glob.escape(target.name)}.*.old"), None)
-
-
-def _beside(target: Path, ending: str) -> Path:
-    """A name that nothing has, for what stands beside the target for a while."""
-    return target.with_name(f".{target.name}.{secrets.token_hex(8)}.{ending}")
-
-
-def _flush_to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDWR)  # Windows flushes no file that was opened to be read
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

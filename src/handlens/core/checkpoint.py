@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from handlens.core.artifact import load_artifact, part_of, put_back, save_artifact
+from handlens.core.artifact import load_artifact, part_of, save_artifact
 from handlens.core.callbacks import Callback
 from handlens.errors import ArtifactError, TrainingError
+from handlens.io.files import restore_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +48,7 @@ class Checkpoint(Callback):
         run = learn.run
         self.folder = None  # what is of another run stays
         folder = learn.model_path(self.name)
-        put_back(folder)
+        restore_folder(folder)
         if folder.exists():
             self._restore(learn, folder)
             print(f"going on after epoch {run.epoch} of {run.epochs}, from {folder}")

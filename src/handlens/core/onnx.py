@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 import logging
-import tempfile
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from handlens import __version__
-from handlens.errors import ExportError, StorageError
+from handlens.errors import ExportError
+from handlens.io.files import atomic_write
 
 TOLERANCE = 1e-4
 """The largest difference between both outputs that passes, as a share of the largest output."""
@@ -52,21 +52,17 @@ def export_onnx(
     device = next(model.parameters()).device
     target = Path(file)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
-            partial = Path(folder) / "model.onnx"
+        with atomic_write(target) as partial:
             model.cpu().eval()
             _write(model, batch, names, partial)
             proto = onnx.load(partial)
             onnx.helper.set_model_props(proto, {"handlens": json.dumps({"version": __version__, **about})})
             onnx.checker.check_model(proto)
             onnx.save(proto, partial)
-            session = onnxruntime.InferenceSession(partial, providers=["CPUExecutionProvider"])
+            # From memory, because Windows does not rename a file that is open.
+            session = onnxruntime.InferenceSession(partial.read_bytes(), providers=["CPUExecutionProvider"])
             rows = (slice(None), slice(None, None, 2), slice(0, 1))
             difference = max(_difference(model, session, names, tuple(part[some] for part in batch)) for some in rows)
-            partial.replace(target)
-    except OSError as error:
-        raise StorageError(f"the model could not be written to {target}: {error.strerror or error}") from error
     finally:
         model.to(device)
     return difference

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import re
 
@@ -13,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from handlens.errors import DownloadError, HandlensError, PhotoError, StorageError, TrainingError
+from handlens.io.problems import is_disk_full, reason_of
 
 _log = logging.getLogger("uvicorn.error")
 
@@ -61,10 +61,10 @@ def explain_errors(app: FastAPI, *own: tuple[type[HandlensError], int]) -> None:
 
     @app.exception_handler(OSError)
     async def system(request: Request, error: OSError) -> JSONResponse:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(error):
             return _answer(507, "The disk is full. Make room, then try again; nothing saved so far is lost.")
         _log.error("%s %s", request.method, request.url.path, exc_info=error)
-        return _answer(500, f"The system refused this: {error.strerror or error}. See the terminal for more.")
+        return _answer(500, f"The system refused this: {reason_of(error)}. See the terminal for more.")
 
     @app.exception_handler(Exception)
     async def unexpected(_: Request, error: Exception) -> JSONResponse:

@@ -20,6 +20,7 @@ from PIL import Image
 
 from handlens.errors import CollectionError, PhotoError
 from handlens.io.pictures import FORMATS, LARGEST, is_heic, orientation_of, to_rgb, upright
+from handlens.io.problems import reason_of
 
 _LARGE = 40_000_000
 # A decoded picture takes 4 bytes a pixel and conversions copy it: large ones wait for each other.
@@ -80,8 +81,8 @@ def _files(root: Path) -> Iterator[tuple[str, str | None]]:
                 entries = list(listing)
         except OSError as error:
             if not folder:
-                raise CollectionError(f"{root} cannot be read: {error.strerror}") from error
-            yield folder, f"the folder cannot be opened: {error.strerror}"
+                raise CollectionError(f"{root} cannot be read: {reason_of(error)}") from error
+            yield folder, f"the folder cannot be opened: {reason_of(error)}"
             continue
         for entry in entries:
             if entry.name.startswith("."):
@@ -121,7 +122,7 @@ def _check_file(root: Path, path: str) -> tuple[str | None, bool, int]:
     except PhotoError as error:
         return str(error), False, 0
     except OSError as error:
-        return f"cannot be opened: {error.strerror or error}", False, 0
+        return f"cannot be opened: {reason_of(error)}", False, 0
     return None, is_link, about.st_size
 
 
@@ -142,7 +143,7 @@ def _without_copies(
                 with (root / path).open("rb") as file:
                     content = hashlib.file_digest(file, "blake2b").digest()
             except OSError as error:
-                left_out[path] = f"cannot be opened: {error.strerror or error}"
+                left_out[path] = f"cannot be opened: {reason_of(error)}"
                 continue
             if content in first:
                 left_out[path] = f"the same file as {first[content]}"
@@ -202,7 +203,7 @@ def _why_not_a_picture(path: Path) -> str:
         with path.open("rb") as file:
             head = file.read(12)
     except OSError as error:
-        return f"cannot be opened: {error.strerror or error}"
+        return f"cannot be opened: {reason_of(error)}"
     if not head:
         return "empty (0 bytes)"
     if is_heic(head):

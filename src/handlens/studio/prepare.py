@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from handlens.core.artifact import TENSORS
 from handlens.errors import Cancelled, CollectionError, PhotoError, StorageError
 from handlens.io.files import atomic_write
+from handlens.io.problems import reason_of
 from handlens.studio.features.extractor import Layer
 from handlens.studio.pictures import READ_AT, read_squares, thumbnail, tile
 from handlens.studio.register import Register
@@ -123,7 +124,7 @@ class Source:
             self.folder.mkdir(parents=True)
         except OSError as error:
             raise StorageError(
-                f"{self.folder} could not be made anew: {error.strerror or error}. Make room or check the disk."
+                f"{self.folder} could not be made anew: {reason_of(error)}. Make room or check the disk."
             ) from error
 
     def restore(self) -> bool:
@@ -149,7 +150,7 @@ class Looks:
             (folder / "thumbs").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(
-                f"{folder} cannot be written ({error.strerror or error}), and thumbnails and features are kept there."
+                f"{folder} cannot be written ({reason_of(error)}), and thumbnails and features are kept there."
             ) from error
         self.tiles = Rows(folder / "tiles.u1", TILE * TILE * 3, np.uint8)
         self.aspects = Rows(folder / "aspects.f4", 1)  # width over height; 0 means it could not be read
@@ -307,7 +308,7 @@ class Preparation:
                 path.write_bytes(decoded.thumb)
         except OSError as error:
             raise StorageError(
-                f"thumbnails could not be written: {error.strerror or error}. Make room on the disk, then resume."
+                f"thumbnails could not be written: {reason_of(error)}. Make room on the disk, then resume."
             ) from error
         if refused:
             self.refuse(refused)  # before the rows count as prepared, so that no photo is gone without its reason

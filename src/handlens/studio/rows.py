@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from handlens.errors import StorageError
+from handlens.io.problems import reason_of
 
 
 class Rows:
@@ -101,4 +102,4 @@ class Rows:
     def _refused(error: OSError, consequence: str) -> StorageError:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return StorageError(f"the disk is full; {consequence}. Free some space and start again")
-        return StorageError(f"the disk refused ({error.strerror or error}); {consequence}")
+        return StorageError(f"the disk refused ({reason_of(error)}); {consequence}")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from handlens.io.files import atomic_write
+from handlens.io.problems import reason_of
 
 if TYPE_CHECKING:
     from handlens.audit import ModelCard
@@ -63,7 +64,7 @@ def write_folders(images: Path, paths: list[str], labels: pd.Series[str], path: 
                 with (images / photo).open("rb"):
                     pass
             except OSError as error:
-                missing.append((photo, label, error.strerror or str(error)))
+                missing.append((photo, label, reason_of(error)))
                 continue
             archive.write(images / photo, f"{names[label]}/{photo}")
         if missing:

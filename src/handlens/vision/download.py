@@ -23,6 +23,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from handlens.errors import DownloadError, StorageError
+from handlens.io.problems import reason_of
 
 STALL = 15.0
 """Seconds without a byte after which a connection is given up."""
@@ -154,9 +155,8 @@ def _reporting(home: Path) -> Iterator[None]:
         home.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
-        what = "the disk is full" if error.errno in (ENOSPC, EDQUOT) else str(error.strerror or error)
         raise StorageError(
-            f"the data set could not be written below {home}: {what}. Make room there, or give folder="
+            f"the data set could not be written below {home}: {reason_of(error)}. Make room there, or give folder="
         ) from error
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from handlens.errors import CollectionError, StorageError
+from handlens.io.problems import reason_of
 from handlens.studio.collection.about import ABOUT, new_about
 from handlens.studio.collection.checking import Checking
 from handlens.studio.collection.fine_tuning import Tuning
@@ -74,7 +75,7 @@ class Collection(Preparing, Separating, Training, Tuning, HeatMaps, Checking, Ta
             log.close()
             partial.replace(target / ABOUT)  # last, so that a folder with it is whole
         except OSError as error:
-            raise StorageError(f"{target} cannot be written: {error.strerror or error}.") from error
+            raise StorageError(f"{target} cannot be written: {reason_of(error)}.") from error
         return cls(target)
 
     @classmethod

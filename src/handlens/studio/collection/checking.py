@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from handlens.errors import CollectionError, TrainingError
 from handlens.io.files import atomic_write
+from handlens.io.problems import reason_of
 from handlens.studio.attributes import Attached, attached
 from handlens.studio.collection.finding import Finding
 from handlens.studio.collection.models import NO_MODEL, Models
@@ -38,7 +39,7 @@ class Checking(Finding, Models):
         try:
             data = file.read_bytes()
         except OSError as error:
-            raise CollectionError(f"csv must be a file that can be read: {file}: {error.strerror or error}.") from error
+            raise CollectionError(f"csv must be a file that can be read: {file}: {reason_of(error)}.") from error
         found = attached(data, name or file.name, self.paths)
         with self._lock:
             with atomic_write(self.folder / ATTRIBUTES) as partial:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from handlens.errors import StorageError
+from handlens.io.problems import reason_of
 from handlens.serving.listening import LOCAL, accepted_hosts, address, has_display, listen
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def serve(
             app = create_app(home, token=token, hosts=accepted_hosts(host, actual))
         except OSError as error:
             raise StorageError(
-                f"{home} cannot be written ({error.strerror or error}). Set HANDLENS_HOME to a folder that can."
+                f"{home} cannot be written ({reason_of(error)}). Set HANDLENS_HOME to a folder that can."
             ) from error
         path = begin(app) if begin else "/"
         url = address(host, actual, path, token)
