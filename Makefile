@@ -30,7 +30,7 @@ types: $(VENV)/dev
 page-test: $(VENV)/dev page
 	$(BIN)/python hatch_build.py npm test
 
-# Unit tests, property tests, and the code in README.md and docs/.
+# Unit tests, property tests, the code in README.md and docs/, and the examples in docstrings.
 unit: $(VENV)/dev page
 	$(BIN)/pytest -m 'not browser'
 
