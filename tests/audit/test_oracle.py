@@ -16,7 +16,7 @@ from sklearn.metrics import (
 from sklearn.preprocessing import StandardScaler
 
 from handlens.audit import subgroups
-from handlens.audit.groups import TIMES
+from handlens.audit.groups import CROSS
 
 RATES = {
     "error": zero_one_loss,
@@ -35,12 +35,12 @@ def agree(frame, metrics, y_true, y_pred, groups):
     """Every value, difference and ratio, at every level, and for everyone."""
     for names in ([groups.columns[0]], [groups.columns[1]], list(groups.columns)):
         oracle = fair.MetricFrame(metrics=metrics, y_true=y_true, y_pred=y_pred, sensitive_features=groups[names])
-        by = TIMES.join(names)
+        by = CROSS.join(names)
         level = frame[frame["by"] == by]
         for metric in metrics:
             rows = level[level["metric"] == metric].set_index("group")
             for group, there in oracle.by_group[metric].items():
-                name = TIMES.join(group) if isinstance(group, tuple) else group
+                name = CROSS.join(group) if isinstance(group, tuple) else group
                 assert rows.loc[name, "value"] == pytest.approx(there, nan_ok=True, **CLOSE)
             overall = frame[(frame["by"] == "overall") & (frame["metric"] == metric)]["value"].item()
             assert overall == pytest.approx(oracle.overall[metric], **CLOSE)
@@ -52,11 +52,11 @@ def agree(frame, metrics, y_true, y_pred, groups):
                 assert min(ratios.min(), (1 / ratios).min()) == pytest.approx(oracle.ratio()[metric], **CLOSE)
     # The rest of each group, from its own rows.
     for names in ([groups.columns[0]], list(groups.columns)):
-        keys = groups[names].agg(TIMES.join, axis=1).to_numpy()
+        keys = groups[names].agg(CROSS.join, axis=1).to_numpy()
         for group in np.unique(keys):
             out = keys != group
             for metric, function in metrics.items():
-                row = frame[(frame["by"] == TIMES.join(names)) & (frame["group"] == group)]
+                row = frame[(frame["by"] == CROSS.join(names)) & (frame["group"] == group)]
                 row = row[row["metric"] == metric].iloc[0]
                 if not row["undefined"]:
                     rest = function(np.asarray(y_true)[out], np.asarray(y_pred)[out])

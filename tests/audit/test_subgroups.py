@@ -236,7 +236,7 @@ def test_the_same_seed_gives_the_same_audit():
         ({"metrics": []}, "metrics must name at least one"),
         ({"metrics": ["tpr", "tpr"]}, "metrics must have distinct names"),
         ({"metrics": ["auc"]}, "score must be given for"),
-        ({"metrics": ["mae"], "score": SCORE}, "score belongs to classes"),
+        ({"metrics": ["mae"], "score": SCORE}, "score must be left out"),
         ({"groups": {}}, "groups must have at least one attribute"),
         ({"groups": pd.DataFrame([[1, 2]] * 10, columns=["a", "a"])}, "groups must have distinct column names"),
         ({"groups": [["a"], ["b"]] * 5}, r"groups\['group'\] must hold one value a row; a list of lists"),

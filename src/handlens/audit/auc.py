@@ -1,25 +1,68 @@
-"""The area under the ROC curve of each group and of the rest, with intervals from the rows' placements."""
+"""The area under the ROC curve of each group and of the rest, with intervals from the rows' placements.
+
+A placement is the share of the rows of the other class that a row is ranked correctly against; their variance gives
+that of the area (DeLong, DeLong & Clarke-Pearson 1988).
+"""
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+
+from handlens.audit import significance
+from handlens.audit.estimates import Estimate, GroupedRows, LevelEstimate
+from handlens.audit.groups import Codes
 from handlens.audit.intervals import Floats, normal, wilson
-from handlens.audit.metrics import Estimate
+from handlens.audit.outcomes import Booleans
 
 STEPS = 2048
-"""Ranks of scores that the variance of the rest is worked out on; its value is exact."""
+"""Bins of scores that the variance of the rest is computed with; the area itself is exact."""
 
 FEW = 5
-"""Rows of the rarer class at which the expected variance counts as much as the measured one."""
+"""Rows of the rarer class at which the expected variance has the same weight as the measured one."""
 
 
-class Areas:
-    """The areas of groups of rows with these scores; ties count half."""
+@dataclass(frozen=True)
+class AreaUnderCurve:
+    """How often a positive row has a higher score than a negative one; ties count half. Its test compares intervals.
 
-    def __init__(self, score: Floats, truth: NDArray[np.bool_], level: float) -> None:
-        self.level = level
+    Args:
+        if_no_positive, if_no_negative: why the area is undefined in a group without such rows.
+    """
+
+    if_no_positive: str
+    if_no_negative: str
+
+    def measure(self, data: GroupedRows) -> list[LevelEstimate]:
+        """See `Estimator`."""
+        outcomes: Any = data.outcomes
+        areas = RocAreas(outcomes.score, outcomes.positive, data.ci)
+        found = []
+        for level in data.levels:
+            codes, n_groups = level.of_cell[data.grouping.cells], len(level.labels)
+            positives = np.bincount(codes, outcomes.positive, n_groups)
+            undefined = [self.if_no_positive if n == 0 else self.if_no_negative for n in positives]
+            found.append(LevelEstimate(*areas.of_groups(codes, n_groups), undefined))
+        return found
+
+    def p_values(self, data: GroupedRows, measured: list[LevelEstimate]) -> list[Floats]:
+        """See `Estimator`."""
+        return significance.of_intervals([m.groups for m in measured[1:]], [m.rest for m in measured[1:]], data.ci)
+
+
+class RocAreas:
+    """The areas under the ROC curve of groups of rows.
+
+    Args:
+        score: of each row, [N].
+        truth: whether each row is positive, [N].
+        ci: the confidence level of the intervals.
+    """
+
+    def __init__(self, score: Floats, truth: Booleans, ci: float) -> None:
+        self.ci = ci
         order = np.argsort(score, kind="stable")
         self.order, self.truth = order, truth[order]
         ordered = score[order]
@@ -34,21 +77,21 @@ class Areas:
         if len(counts) > STEPS:
             self.step = (middle * (STEPS / len(score))).astype(np.int64)[self.rank]
 
-    def groups(self, codes: NDArray[np.int64], n_groups: int) -> tuple[Estimate, Estimate]:
-        """The areas within each group, and within all rows that are not in it."""
+    def of_groups(self, codes: Codes, n_groups: int) -> tuple[Estimate, Estimate]:
+        """The area within each group, and within all rows outside it; `codes` is the group of each row, [N]."""
         codes = codes[self.order]
         whole = np.zeros(len(codes), np.int64)
-        of_all, wins_all, _ = self._placed(whole, 1)
-        counts, wins, variance = self._placed(codes, n_groups)
+        of_all, wins_all, _ = self._wins(whole, 1)
+        counts, wins, variance = self._wins(codes, n_groups)
         own = self._estimate(counts, wins, variance)
-        # A pair of the rest is a pair of all rows that has neither its positive nor its negative in the group.
+        # The pairs of the rest are all pairs except those with their positive or their negative row in the group.
         above = self._wins_over_all(codes, n_groups)
         rest_counts = of_all - counts
         rest_wins = wins_all - above + wins
         return own, self._estimate(rest_counts, rest_wins, self._rest_variance(codes, n_groups))
 
-    def _placed(self, codes: NDArray[np.int64], n_groups: int) -> tuple[Floats, Floats, Floats]:
-        """Positives and negatives [G, 2], pairs won [G], and the variance of the area [G], of each group."""
+    def _wins(self, codes: Codes, n_groups: int) -> tuple[Floats, Floats, Floats]:
+        """Of each group: positives and negatives [G, 2], pairs ranked correctly [G], the variance of its area [G]."""
         small = codes.astype(np.min_scalar_type(n_groups))
         by = np.argsort(small, kind="stable")  # by group, and within it by score
         group, rank, truth = codes[by], self.rank[by], self.truth[by]
@@ -60,9 +103,9 @@ class Areas:
         positives = np.r_[0, np.cumsum(truth)]
         negatives = np.arange(len(positives)) - positives
         ends = np.r_[starts[1:], len(group)]
-        at = np.cumsum(counts.sum(1)) - counts.sum(1)  # where each group starts
-        at = at.astype(np.int64)[group[starts]]
-        # For each run of equal scores: negatives below, and positives above, within the group, ties half.
+        group_starts = (np.cumsum(counts.sum(1)) - counts.sum(1)).astype(np.int64)
+        at = group_starts[group[starts]]
+        # For each run of equal scores in a group: the group's negatives below and positives above; ties count half.
         below = (negatives[starts] + negatives[ends]) / 2 - negatives[at]
         over = n_positive[group[starts]] - ((positives[starts] + positives[ends]) / 2 - positives[at])
         placement = np.where(truth, below[run], over[run])
@@ -75,8 +118,8 @@ class Areas:
             variance = (square / (counts - 1) / counts).sum(1)
         return counts, np.asarray(wins[:, 0], np.float64), variance
 
-    def _wins_over_all(self, codes: NDArray[np.int64], n_groups: int) -> Floats:
-        """Pairs won that have their positive in the group, and those that have their negative in it."""
+    def _wins_over_all(self, codes: Codes, n_groups: int) -> Floats:
+        """Pairs of all rows that are ranked correctly and have a row in the group, counted twice if both rows are."""
         counts = np.bincount(self.rank)
         positive = np.bincount(self.rank, self.truth)
         negative = counts - positive
@@ -85,7 +128,8 @@ class Areas:
         placed = np.where(self.truth, below[self.rank], over[self.rank])
         return np.asarray(np.bincount(codes, placed, n_groups), np.float64)
 
-    def _rest_variance(self, codes: NDArray[np.int64], n_groups: int) -> Floats:
+    def _rest_variance(self, codes: Codes, n_groups: int) -> Floats:
+        """The variance of the area within all rows outside each group, from a histogram of the scores."""
         found = np.empty(n_groups)
         key = 2 * self.step + self.truth
         whole = np.bincount(key, minlength=2 * STEPS).reshape(STEPS, 2).astype(np.float64)
@@ -99,18 +143,19 @@ class Areas:
             below = (np.cumsum(negative) - negative / 2) / n
             over = (m - np.cumsum(positive) + positive / 2) / m
             area = below @ positive / m
-            spread = [(below - area) ** 2 @ positive / (m - 1) / m, (over - area) ** 2 @ negative / (n - 1) / n]
-            found[g] = sum(spread)
+            of_positives = (below - area) ** 2 @ positive / (m - 1) / m
+            of_negatives = (over - area) ** 2 @ negative / (n - 1) / n
+            found[g] = of_positives + of_negatives
         return found
 
     def _estimate(self, counts: Floats, wins: Floats, variance: Floats) -> Estimate:
-        """Wilson's interval of as many rows as would give a rate the area's variance.
+        """Wilson's interval of a rate that has the area's value and variance.
 
-        The variance is DeLong's (1988), drawn towards that of Hanley & McNeil (1982) where there are few positive or
-        negative rows: alone, the first is 0 where all pairs are won, and too small for few rows.
+        The variance is DeLong's (1988), shrunk towards that of Hanley & McNeil (1982) where positive or negative rows
+        are few: by itself DeLong's is 0 where all pairs are ranked correctly, and too small for few rows.
         """
         m, n = counts.T
-        fewest, z = np.minimum(m, n), normal(self.level)
+        fewest, z = np.minimum(m, n), normal(self.ci)
         with np.errstate(divide="ignore", invalid="ignore"):
             value = np.where((m > 0) & (n > 0), wins / (m * n), np.nan)
             inside = (value * fewest + z * z / 2) / (fewest + z * z)
@@ -118,7 +163,9 @@ class Areas:
             expected = m * n / pairs
             measured = value * (1 - value) / variance
             measured = np.where((variance > 0) & (measured > 0) & np.isfinite(measured), measured, expected)
-            trust = fewest / (fewest + FEW)
-            effective = np.where(fewest > 0, np.exp(trust * np.log(measured) + (1 - trust) * np.log(expected)), np.nan)
-        low, high = wilson(value * effective, effective, self.level)
+            weight = fewest / (fewest + FEW)
+            effective = np.where(
+                fewest > 0, np.exp(weight * np.log(measured) + (1 - weight) * np.log(expected)), np.nan
+            )
+        low, high = wilson(value * effective, effective, self.ci)
         return Estimate(fewest, value, low, high)

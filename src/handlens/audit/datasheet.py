@@ -12,7 +12,6 @@ from typing import Any, Self, TypeGuard
 from handlens.audit import questionnaire as forms
 from handlens.audit.data_facts import facts_of, paths_of
 from handlens.audit.questions import DATASHEET
-from handlens.audit.report.datasheet_tables import facts_as_markdown
 from handlens.errors import AuditError, HandlensError
 from handlens.io.files import atomic_write
 
@@ -111,6 +110,8 @@ class Datasheet:
         return self._markdown(self.source)
 
     def _markdown(self, source: list[Path] | list[str]) -> str:
+        from handlens.audit.report.datasheet_tables import facts_as_markdown
+
         about: dict[str, Any] = {"format": FORMAT, "format_version": FORMAT_VERSION, "name": self.name}
         if source:
             about["data"] = [str(path) for path in source]

@@ -57,18 +57,9 @@ class Feedback:
 
     def plot(self, ax: Axes | None = None, *, title: str | None = None) -> Axes:
         """Draw each group's share of those who came, by round."""
-        import matplotlib.pyplot as plt
+        from handlens.audit.report.plot import plot_feedback
 
-        axes = plt.subplots()[1] if ax is None else ax
-        for group, rows in self.frame.groupby("group", sort=False):
-            axes.plot(rows["round"], 100 * rows["share"], marker="o", markersize=3, label=str(group))
-        axes.set_xlabel("round")
-        axes.set_ylabel("% of those who came")
-        axes.set_ylim(0, 100)
-        axes.legend()
-        if title is not None:
-            axes.set_title(title)
-        return axes
+        return plot_feedback(self, ax, title=title)
 
     def __repr__(self) -> str:
         gap = self.gap

@@ -25,7 +25,7 @@ DISTINCT = 12
 """Distinct numbers up to which each is a group of its own; more are cut into bins."""
 
 MISSING = "missing"
-TIMES = " × "
+CROSS = " × "
 
 Codes = NDArray[np.int64]
 
@@ -50,7 +50,7 @@ class Level:
     @property
     def by(self) -> str:
         """The attributes' names, crossed."""
-        return TIMES.join(self.names)
+        return CROSS.join(self.names)
 
     def total(self, table: NDArray[Any]) -> NDArray[Any]:
         """The sums [groups, …] of a table over cells [cells, …]."""
@@ -81,7 +81,7 @@ def make_groups(groups: Any, *, n: int, bins: int, max_attributes: int) -> Group
         largest = chosen[int(np.argmax(counts))]
         raise AuditError(
             f"groups must make at most {MOST_GROUPS:,} groups with their intersections; they make {sum(counts):,}, of "
-            f"which {TIMES.join(attributes[i].name for i in largest)} makes {max(counts):,}: give fewer attributes, "
+            f"which {CROSS.join(attributes[i].name for i in largest)} makes {max(counts):,}: give fewer attributes, "
             "fewer bins, or max_attributes=1 for no intersections"
         )
     cells, of_cell = _cells(attributes, n)
@@ -89,7 +89,7 @@ def make_groups(groups: Any, *, n: int, bins: int, max_attributes: int) -> Group
     for subset in chosen:
         parts = [attributes[i] for i in subset]
         shape = [len(part.labels) for part in parts]
-        labels = [TIMES.join(names) for names in itertools.product(*(part.labels for part in parts))]
+        labels = [CROSS.join(names) for names in itertools.product(*(part.labels for part in parts))]
         codes = np.ravel_multi_index([of_cell[i] for i in subset], shape)
         levels.append(Level(tuple(part.name for part in parts), labels, codes.astype(np.int64)))
     return Grouping(cells, len(of_cell[0]), levels)

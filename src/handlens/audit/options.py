@@ -1,117 +1,182 @@
-"""What is asked for: the metrics by name or function, and the rows as classes or as numbers."""
+"""What `subgroups` was asked for: the metrics by name or function, and the rows as classes or as numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from handlens.audit.columns import numbers
-from handlens.audit.metrics import ALWAYS, KNOWN, OF_POSITIVE, OF_SCORE, Metric, Own, Rows
+from handlens.audit.intervals import Floats
+from handlens.audit.metrics import METRICS, Metric, Needs
+from handlens.audit.outcomes import BinaryOutcomes, ClassOutcomes, NumberOutcomes, Outcomes
+from handlens.audit.user_function import UserFunction
 from handlens.errors import AuditError
 
 HIGHER_IS_BETTER = "higher_is_better"  # the mark of core.metrics, which would load PyTorch
 
-NOWHERE = -1  # the code of a positive class that no row has
+NO_SUCH_CLASS = -1  # the code of a positive class that no row has
 
 CLASSES = 20
-"""Distinct whole numbers up to which y_true is taken for classes when no metrics are named."""
+"""If no metrics are named, whole numbers in y_true are classes unless there are more distinct ones than this."""
 
 
-def asked_metrics(asked: Any) -> list[Metric]:
-    if asked is None:
+class Question(NamedTuple):
+    """What is to be measured: metrics of the rows' outcomes, and which class is the positive one (None without one)."""
+
+    metrics: list[Metric]
+    outcomes: Outcomes
+    positive: Any
+
+
+def understand(
+    y_true: pd.Series, y_pred: pd.Series, score: pd.Series | None, *, metrics: Any, positive: Any
+) -> Question:
+    """What is to be measured, from the arguments of `subgroups`: columns without missing values, of the same length.
+
+    Raises:
+        AuditError: naming the argument that is wrong.
+    """
+    chosen = chosen_metrics(metrics)
+    of_numbers = [metric.name for metric in chosen if metric.needs == "numbers"]
+    of_classes = [metric.name for metric in chosen if metric.needs not in ("numbers", "predictions")]
+    if of_numbers and of_classes:
+        raise AuditError(
+            f"metrics must be all of classes or all of numbers; {of_classes[0]!r} is of classes and "
+            f"{of_numbers[0]!r} of numbers: make an audit for each."
+        )
+    if not of_numbers and (of_classes or not are_numbers(y_true, y_pred)):
+        outcomes, positive, available = class_outcomes(y_true, y_pred, score, positive, chosen)
+        return Question(chosen or [m for m in METRICS.values() if m.needs in available], outcomes, positive)
+    if score is not None:
+        raise AuditError("score must be left out, as y_true or the metrics are of numbers: it belongs to classes.")
+    numeric = NumberOutcomes(numbers(y_true, "y_true"), numbers(y_pred, "y_pred"))
+    return Question(chosen or [m for m in METRICS.values() if m.needs == "numbers"], numeric, None)
+
+
+def chosen_metrics(metrics: Any) -> list[Metric]:
+    """The metrics that are named or given as functions; none if it is left to the rows (`metrics` is None)."""
+    if metrics is None:
         return []
-    if isinstance(asked, str) or callable(asked):
-        raise AuditError("metrics must be a list, or a dict of functions; one alone arrived: write [metric]")
-    if isinstance(asked, Mapping):
-        pairs: Iterable[tuple[Any, Any]] = asked.items()
+    if isinstance(metrics, str) or callable(metrics):
+        raise AuditError("metrics must be a list, or a dict of functions; a single one arrived: write [metric].")
+    if isinstance(metrics, Mapping):
+        pairs: Iterable[tuple[Any, Any]] = metrics.items()
     else:
-        pairs = [(getattr(each, "__name__", each), each) for each in asked]
+        pairs = [(getattr(each, "__name__", each), each) for each in metrics]
     found: dict[str, Metric] = {}
     for name, each in pairs:
         if name in found:
-            raise AuditError(f"metrics must have distinct names; {name!r} is there twice: name functions by a dict")
+            raise AuditError(
+                f"metrics must have distinct names; {name!r} is there twice: give functions as a dict by name."
+            )
         if callable(each):
-            better: Any = "higher" if getattr(each, HIGHER_IS_BETTER, False) else "lower"
-            found[str(name)] = Own(str(name), better, each)
-        elif isinstance(each, str) and each in KNOWN:
-            found[str(name)] = KNOWN[each]
+            found[str(name)] = _user_metric(str(name), each)
+        elif isinstance(each, str) and each in METRICS:
+            found[str(name)] = METRICS[each]
         else:
-            raise AuditError(f"metrics must be functions or of {list(KNOWN)}; {each!r} arrived")
+            raise AuditError(f"metrics must be functions or of {list(METRICS)}; {each!r} arrived.")
     if not found:
-        raise AuditError("metrics must name at least one; none arrived: leave it out for all that apply")
+        raise AuditError("metrics must name at least one; none arrived: leave it out for all that apply.")
     return list(found.values())
 
 
-def are_numbers(truth: pd.Series, predicted: pd.Series) -> bool:
-    """Whether y_true is numbers to come close to, and not classes."""
-    dtype: Any = truth.dtype
+def _user_metric(name: str, function: Any) -> Metric:
+    return Metric(
+        name=name,
+        title=name,
+        needs="predictions",
+        better="higher" if getattr(function, HIGHER_IS_BETTER, False) else "lower",
+        has_ratio=False,
+        estimator=UserFunction(name, function),
+    )
+
+
+def are_numbers(y_true: pd.Series, y_pred: pd.Series) -> bool:
+    """Whether y_true holds numbers of a regression rather than classes."""
+    dtype: Any = y_true.dtype
     if dtype.kind not in "iuf" or isinstance(dtype, pd.CategoricalDtype):
         return False
-    if _are_fractions(truth) or truth.nunique() > CLASSES:
+    if _are_fractions(y_true) or y_true.nunique() > CLASSES:
         return True
-    return _are_fractions(predicted) and not bool(truth.isin([0, 1]).all())
+    return _are_fractions(y_pred) and not bool(y_true.isin([0, 1]).all())
 
 
-def rows_of_classes(
-    truth: pd.Series, predicted: pd.Series, scores: pd.Series | None, positive: Any, names: set[str]
-) -> tuple[Rows, Any, list[str]]:
-    """The rows as classes, the positive one, and the metrics that apply."""
-    plain = [_is_number(values) for values in (truth, predicted)]
-    if plain[0] != plain[1]:
-        kinds = ["numbers" if is_number else f"values such as {v.iloc[0]!r}" for v, is_number in
-                 zip((truth, predicted), plain, strict=True)]  # fmt: skip
-        raise AuditError(f"y_pred must hold classes as y_true does; y_true holds {kinds[0]} and y_pred {kinds[1]}")
-    if all(plain):
-        truth, predicted = (v.astype(np.int64) if v.dtype == bool else v for v in (truth, predicted))
-        if _are_fractions(predicted) and not _are_fractions(truth):
+def class_outcomes(
+    y_true: pd.Series, y_pred: pd.Series, score: pd.Series | None, positive: Any, chosen: list[Metric]
+) -> tuple[Outcomes, Any, set[Needs]]:
+    """The rows as classes, the positive class, and which needs of metrics are met."""
+    y_true, y_pred = _comparable(y_true, y_pred)
+    codes, found = pd.factorize(pd.concat([y_true, y_pred], ignore_index=True))
+    classes = list(found)
+    true_codes, predicted_codes = codes[: len(y_true)], codes[len(y_true) :]
+    correct = true_codes == predicted_codes
+    positive = _positive(classes, positive)
+    if positive is None:
+        about = sorted(metric.name for metric in chosen if metric.needs in ("positive", "score", "probability"))
+        if about or score is not None:
+            raise AuditError(
+                f"positive must name the class that {about[0] if about else 'score'} is about, one of {classes[:5]}; "
+                "it is not given."
+            )
+        return ClassOutcomes(correct), None, {"classes"}
+    available: set[Needs] = {"classes", "positive"}
+    scores = None
+    if score is not None:
+        scores = _scores(score, chosen)
+        available |= {"score", "probability"}
+    elif missing := sorted(metric.name for metric in chosen if metric.needs in ("score", "probability")):
+        raise AuditError(f"score must be given for {missing}: the probability of the positive class.")
+    code = classes.index(positive) if positive in classes else NO_SUCH_CLASS
+    return BinaryOutcomes(correct, true_codes == code, predicted_codes == code, scores), positive, available
+
+
+def _comparable(y_true: pd.Series, y_pred: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Both columns as classes that can be compared; raises AuditError if they are of different kinds."""
+    numeric = [_is_number(values) for values in (y_true, y_pred)]
+    if numeric[0] != numeric[1]:
+        holds = [
+            "numbers" if is_number else f"values such as {values.iloc[0]!r}"
+            for values, is_number in zip((y_true, y_pred), numeric, strict=True)
+        ]
+        raise AuditError(f"y_pred must hold classes as y_true does; y_true holds {holds[0]} and y_pred {holds[1]}.")
+    if all(numeric):
+        y_true, y_pred = (v.astype(np.int64) if v.dtype == bool else v for v in (y_true, y_pred))
+        if _are_fractions(y_pred) and not _are_fractions(y_true):
             raise AuditError(
                 "y_pred must hold classes; it holds fractions: give probabilities as score=, and their classes as "
-                "y_pred, such as score >= 0.5; or name metrics of numbers, such as 'mae'"
+                "y_pred, such as score >= 0.5; or name metrics of numbers, such as 'mae'."
             )
-    codes, found = pd.factorize(pd.concat([truth, predicted], ignore_index=True))
-    kinds = list(found)
-    true_codes, predicted_codes = codes[: len(truth)], codes[len(truth) :]
-    right = true_codes == predicted_codes
-    positive = _positive(kinds, positive)
-    needed = sorted(names & {*OF_POSITIVE, *OF_SCORE})
-    if positive is None:
-        if needed or scores is not None:
-            what = needed[0] if needed else "score"
-            raise AuditError(f"positive must name the class that {what} is about, one of {kinds[:5]}; it is not given")
-        return Rows(right=right), None, list(ALWAYS)
-    at = kinds.index(positive) if positive in kinds else NOWHERE
-    possible = [*ALWAYS, *OF_POSITIVE]
-    chances = None
-    if scores is not None:
-        chances = numbers(scores, "score")
-        outside = (chances < 0) | (chances > 1)
-        if outside.any() and names != {"auc"} and (not names or "calibration" in names):
-            raise AuditError(
-                f"score must be probabilities from 0 to 1; {int(outside.sum()):,} of {len(chances):,} are outside, "
-                f"such as {chances[outside][0]:g}: for other scores leave calibration out, metrics=['auc', …]"
-            )
-        possible += OF_SCORE
-    elif names & set(OF_SCORE):
-        raise AuditError(f"score must be given for {sorted(names & set(OF_SCORE))}: the positive class's probability")
-    rows = Rows(right=right, truth=true_codes == at, picked=predicted_codes == at, score=chances)
-    return rows, positive, possible
+    return y_true, y_pred
 
 
-def _positive(kinds: list[Any], given: Any) -> Any:
-    """The class that is given, or the second of two; None where neither says."""
-    are_truths = all(isinstance(kind, (int, float, np.number)) and kind in (0, 1) for kind in kinds)
+def _scores(score: pd.Series, chosen: list[Metric]) -> Floats:
+    scores = numbers(score, "score")
+    outside = (scores < 0) | (scores > 1)
+    if outside.any() and (not chosen or any(metric.needs == "probability" for metric in chosen)):
+        names = [m.name for m in chosen or METRICS.values() if m.needs == "probability"]
+        ranking = [m.name for m in METRICS.values() if m.needs == "score"]
+        raise AuditError(
+            f"score must be probabilities from 0 to 1; {int(outside.sum()):,} of {len(scores):,} are outside, "
+            f"such as {scores[outside][0]:g}: for other scores leave {', '.join(names)} out, metrics={ranking}."
+        )
+    return scores
+
+
+def _positive(classes: list[Any], given: Any) -> Any:
+    """The class that is given, or the second one of two; None if neither tells."""
+    are_binary = all(isinstance(each, (int, float, np.number)) and each in (0, 1) for each in classes)
     if given is not None:
-        if are_truths and given in (0, 1):
+        if are_binary and given in (0, 1):
             return given
-        if given not in kinds:
-            raise AuditError(f"positive must be a class of y_true or y_pred, such as {kinds[:5]}; {given!r} arrived")
-        return kinds[kinds.index(given)]
-    if are_truths:
+        if given not in classes:
+            raise AuditError(f"positive must be a class of y_true or y_pred, such as {classes[:5]}; {given!r} arrived.")
+        return classes[classes.index(given)]
+    if are_binary:
         return 1
-    return max(kinds) if len(kinds) == 2 else None
+    return max(classes) if len(classes) == 2 else None
 
 
 def _is_number(values: pd.Series) -> bool:

@@ -1,10 +1,11 @@
-"""Chance: whether it alone could make a gap as large as the one seen, when many groups are looked at.
+"""Significance tests: p-values of the differences between groups and the rest, corrected for the number of groups.
 
-Under the null hypothesis a group's rows are as good as any others, so the groups are dealt out anew to the rows that
-the metric is about, and the largest gap of all groups and levels is kept (Westfall & Young 1993): a gap is beyond
-chance if few deals have one as large. For rates a deal is a draw from the multivariate hypergeometric distribution,
-which needs counts alone and is exact for groups of any size. What is not a sum over rows, such as the area under the
-ROC curve, is judged by its intervals and corrected after Holm (1979).
+Under the null hypothesis a metric does not depend on the group. So the groups are permuted among the rows that the
+metric is computed from, and the largest difference over all groups and levels is kept (Westfall & Young 1993): a
+difference is significant if few permutations have one as large. For rates, a permutation is a draw from the
+multivariate hypergeometric distribution, which needs the counts only and is exact for groups of any size. A metric that
+is not a sum over rows, such as the area under the ROC curve, is tested by its confidence intervals, with Holm's
+correction (1979).
 """
 
 from __future__ import annotations
@@ -14,57 +15,59 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from scipy import special
 
+from handlens.audit.estimates import Estimate
 from handlens.audit.groups import Codes, Level
 from handlens.audit.intervals import Floats, difference_interval, normal
-from handlens.audit.metrics import Estimate
 
-_AT_ONCE = 4_000_000  # numbers of one block of draws
-_PRIOR = 3.0  # rows that the common variance counts for beside a group's own
+_BLOCK = 4_000_000  # numbers that are drawn at a time
+_PRIOR_ROWS = 3.0  # the weight, in rows, of the variance of all rows beside that of a group's own
 
-_TIES = 1 - 1e-9  # deals that differ by rounding alone are as large
+_TIES = 1 - 1e-9  # a permutation whose difference is smaller by rounding errors only counts as equal
 
 
 def of_rates(counts: Floats, levels: Sequence[Level], *, draws: int, rng: np.random.Generator) -> list[Floats]:
-    """The corrected p of each group of each level, from the counts of each cell [cells, 2]: hits, and rows."""
+    """The corrected p-values of each level's groups, for a rate; `counts` are hits and rows by cell, [cells, 2]."""
     of = counts[:, 1].astype(np.int64)
     hits = int(counts[:, 0].sum())
     sizes = [level.total(counts[:, 1]) for level in levels]
     largest = []
     for block in _blocks(draws, len(of) + sum(map(len, sizes))):
-        dealt = rng.multivariate_hypergeometric(of, hits, size=block, method="marginals")
-        gaps = [_rate_gap(_by_level(dealt, level), size, hits) for level, size in zip(levels, sizes, strict=True)]
-        largest.append(np.max([gap.max(1) for gap in gaps], axis=0))
-    seen = [_rate_gap(level.total(counts[:, 0]), size, hits) for level, size in zip(levels, sizes, strict=True)]
-    return _corrected(seen, np.concatenate(largest), sizes)
+        permuted = rng.multivariate_hypergeometric(of, hits, size=block, method="marginals")
+        of_levels = [_by_level(permuted, level) for level in levels]
+        differences = [_rate_difference(each, size, hits) for each, size in zip(of_levels, sizes, strict=True)]
+        largest.append(np.max([difference.max(1) for difference in differences], axis=0))
+    of_levels = [level.total(counts[:, 0]) for level in levels]
+    observed = [_rate_difference(each, size, hits) for each, size in zip(of_levels, sizes, strict=True)]
+    return _corrected(observed, np.concatenate(largest), sizes)
 
 
 def of_means(
     values: Floats, cells: Codes, levels: Sequence[Level], *, draws: int, rng: np.random.Generator
 ) -> list[Floats]:
-    """The corrected p of each group of each level, for the means of a number of each row [N]."""
+    """The corrected p-values of each level's groups, for the mean of one number per row, [N]."""
     n_cells = len(levels[0].of_cell)
     x = values - values.mean()
     sizes = [level.total(np.bincount(cells, minlength=n_cells).astype(np.float64)) for level in levels]
 
-    def gaps(of_rows: Codes) -> list[Floats]:
+    def differences(of_rows: Codes) -> list[Floats]:
         sums = np.stack([np.bincount(of_rows, x, n_cells), np.bincount(of_rows, x * x, n_cells)], 1)
-        return [_mean_gap(level.total(sums), size) for level, size in zip(levels, sizes, strict=True)]
+        return [_mean_difference(level.total(sums), size) for level, size in zip(levels, sizes, strict=True)]
 
-    largest = [max(gap.max() for gap in gaps(rng.permutation(cells))) for _ in range(draws)]
-    return _corrected(gaps(cells), np.array(largest), sizes)
+    largest = [max(difference.max() for difference in differences(rng.permutation(cells))) for _ in range(draws)]
+    return _corrected(differences(cells), np.array(largest), sizes)
 
 
-def of_intervals(own: Sequence[Estimate], rest: Sequence[Estimate], level: float) -> list[Floats]:
-    """The corrected p of each group of each level, from how far its difference to the rest is from 0."""
+def of_intervals(own: Sequence[Estimate], rest: Sequence[Estimate], ci: float) -> list[Floats]:
+    """The corrected p-values of each level's groups, from the confidence intervals of differences to the rest."""
     raw = []
     for a, b in zip(own, rest, strict=True):
-        gap = a.value - b.value
+        difference = a.value - b.value
         low, high = difference_interval(a.value, (a.low, a.high), b.value, (b.low, b.high))
-        reach = np.where(gap > 0, gap - low, high - gap)
+        reach = np.where(difference > 0, difference - low, high - difference)
         with np.errstate(divide="ignore", invalid="ignore"):
-            away = np.where(gap == 0, 0, np.abs(gap) / reach) * normal(level)
+            away = np.where(difference == 0, 0, np.abs(difference) / reach) * normal(ci)
         p = 2 * special.ndtr(-away)
-        # Of two groups each is the other's rest: that is one comparison.
+        # If there are two groups, each is the other's rest, which makes one comparison.
         known = np.flatnonzero(~np.isnan(p))
         raw.append((p, known[:1] if len(known) == 2 else known))
     of_all = holm(np.concatenate([p[kept] for p, kept in raw]))
@@ -78,10 +81,10 @@ def of_intervals(own: Sequence[Estimate], rest: Sequence[Estimate], level: float
     return corrected
 
 
-def _rate_gap(hits: Floats, of: Floats, total: int) -> Floats:
-    """How unlike the rest each group is: twice the log likelihood ratio of a rate of its own, [… , groups].
+def _rate_difference(hits: Floats, of: Floats, total: int) -> Floats:
+    """How different each group's rate is from the rest's: twice the log-likelihood ratio, [… , groups].
 
-    Its size means the same for large groups and small ones, much more than that of a difference over its error.
+    Unlike a difference divided by its standard error it means nearly the same for large and for small groups.
     """
     n = of.sum()
     missed, others = of - hits, total - hits
@@ -95,8 +98,8 @@ def _rate_gap(hits: Floats, of: Floats, total: int) -> Floats:
         )
 
 
-def _mean_gap(sums: Floats, of: Floats) -> Floats:
-    """How many errors each group's mean is away from the rest's; a small group's variance leans on that of all."""
+def _mean_difference(sums: Floats, of: Floats) -> Floats:
+    """The standard errors between each group's mean and the rest's; variances are shrunk towards that of all rows."""
     n = of.sum()
     total = sums.sum(0)
     common = total[1] / max(n - 1, 1)
@@ -104,33 +107,39 @@ def _mean_gap(sums: Floats, of: Floats) -> Floats:
         parts = []
         for size, (first, second) in ((of, sums.T), (n - of, (total - sums).T)):
             spread = np.maximum(second - first**2 / size, 0)
-            parts.append((first / size, (spread + _PRIOR * common) / (size - 1 + _PRIOR) / size))
+            parts.append((first / size, (spread + _PRIOR_ROWS * common) / (size - 1 + _PRIOR_ROWS) / size))
         (a, of_a), (b, of_b) = parts
-        gap = np.abs(a - b) / np.sqrt(of_a + of_b)
-    return np.where(np.isfinite(gap), gap, 0)
+        difference = np.abs(a - b) / np.sqrt(of_a + of_b)
+    return np.where(np.isfinite(difference), difference, 0)
 
 
-def _by_level(dealt: Codes, level: Level) -> Floats:
+def _by_level(permuted: Codes, level: Level) -> Floats:
     """The sums over cells [draws, cells] for the groups of a level, [draws, groups]."""
     order = np.argsort(level.of_cell, kind="stable")
     groups, starts = np.unique(level.of_cell[order], return_index=True)
-    found = np.zeros((len(dealt), len(level.labels)))
-    found[:, groups] = np.add.reduceat(dealt[:, order], starts, axis=1)
+    found = np.zeros((len(permuted), len(level.labels)))
+    found[:, groups] = np.add.reduceat(permuted[:, order], starts, axis=1)
     return found
 
 
-def _corrected(seen: list[Floats], largest: Floats, sizes: list[Floats]) -> list[Floats]:
+def _corrected(observed: list[Floats], largest: Floats, sizes: list[Floats]) -> list[Floats]:
+    """The share of permutations whose largest difference is as large as the observed one of each group."""
     ordered = np.sort(largest)
     found = []
-    for gaps, of in zip(seen, sizes, strict=True):
-        beyond = len(ordered) - np.searchsorted(ordered, gaps * _TIES, side="left")
-        # A group of no rows, or of all of them, has nothing to be compared with.
+    for differences, of in zip(observed, sizes, strict=True):
+        beyond = len(ordered) - np.searchsorted(ordered, differences * _TIES, side="left")
+        # A group of no rows, or of all of them, cannot be compared with the rest.
         found.append(np.where((of > 0) & (of < of.sum()), (1 + beyond) / (1 + len(ordered)), np.nan))
     return found
 
 
 def holm(p: Floats) -> Floats:
-    """Each p corrected for all of them (Holm 1979)."""
+    """The p-values corrected for their number (Holm 1979).
+
+    Example:
+        >>> holm(np.array([0.01, 0.5, 0.02])).tolist()
+        [0.03, 0.5, 0.04]
+    """
     order = np.argsort(p)
     steps = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
     found = np.empty_like(p)
@@ -139,6 +148,6 @@ def holm(p: Floats) -> Floats:
 
 
 def _blocks(draws: int, width: int) -> Iterator[int]:
-    size = max(1, _AT_ONCE // max(width, 1))
+    size = max(1, _BLOCK // max(width, 1))
     for start in range(0, draws, size):
         yield min(size, draws - start)

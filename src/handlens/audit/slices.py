@@ -15,7 +15,6 @@ from scipy import special
 from handlens.audit.columns import check_complete, check_length, column, numbers
 from handlens.audit.groups import MISSING, Codes, columns_of, ranges
 from handlens.audit.intervals import Floats, difference_interval, mean_interval, normal, wilson
-from handlens.audit.report.html import slices_html
 from handlens.audit.significance import holm
 from handlens.errors import AuditError
 
@@ -49,6 +48,8 @@ class Slices:
     looked_at: int
 
     def _repr_html_(self) -> str:
+        from handlens.audit.report.html import slices_html
+
         return slices_html(self)
 
 

@@ -1,4 +1,4 @@
-"""subgroups: every metric overall and per group, with how sure it is and how it compares."""
+"""subgroups: every metric for everyone and for each group, with confidence intervals and comparisons."""
 
 from __future__ import annotations
 
@@ -9,21 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from handlens.audit.columns import check_complete, check_length, column, numbers
-from handlens.audit.comparison import OVERALL, compared
-from handlens.audit.evaluation import Measure, Measured
+from handlens.audit.columns import check_complete, check_length, column
+from handlens.audit.comparison import OVERALL, comparison
+from handlens.audit.estimates import GroupedRows, LevelEstimate
 from handlens.audit.groups import Level, make_groups
-from handlens.audit.metrics import KNOWN, OF_NUMBERS, SAME_TEST, Metric, Rows
-from handlens.audit.options import are_numbers, asked_metrics, rows_of_classes
-from handlens.audit.report.formatting import sentences
-from handlens.audit.report.html import subgroups_html
-from handlens.audit.report.plot import dots
+from handlens.audit.metrics import Metric
+from handlens.audit.options import understand
 from handlens.errors import AuditError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 EVERYONE = "all"
+"""The name of the group that holds every row."""
 
 
 def subgroups(
@@ -41,36 +39,45 @@ def subgroups(
     draws: int = 1000,
     seed: int = 0,
 ) -> Subgroups:
-    """Every metric overall and for each group, with intervals, compared with the best group and with the rest.
+    """Compute every metric for everyone and for each group, and compare each group with the best one and the rest.
 
     Args:
-        y_true: what is true, [N]: classes or numbers. Lists, arrays, series, one-column frames and tensors will do.
-        y_pred: what was predicted, [N], on the same scale; classes and not their probabilities.
-        groups: which group each row is in: one column, or a frame or dict of several attributes, whose intersections
-            are looked at too. Numbers of more than 12 distinct values are cut into `bins` ranges of as many rows;
-            missing values are a group of their own, "missing".
+        y_true: the true classes or numbers, [N]: a list, array, series, one-column frame or tensor.
+        y_pred: the predicted classes or numbers, [N], in the same terms; classes, not their probabilities.
+        groups: the group of each row: one column, or a frame or dict of several attributes, whose intersections are
+            computed too. Numbers with more than 12 distinct values are cut into `bins` ranges with equally many rows;
+            missing values are a group called "missing".
         metrics: names ("error", "accuracy", "tpr", "fpr", "fnr", "precision", "selection_rate", "auc", "calibration",
-            "mean_error", "mae", "rmse", "rmspe") and functions of one's own, (y_true, y_pred) → number, of which less
-            is better unless `higher_is_better` marks them; or a dict of such functions. All that apply unless given.
-        score: the predicted probability of the positive class, [N], for "auc" and "calibration" (its mean less the
-            share that is positive).
-        positive: the class that rates such as "tpr" are about; the second of two by default.
-        ci: how often intervals hold what they estimate.
-        small: rows below which a group is marked as small; it is shown, but never named as best or worst while there
-            are larger ones.
+            "mean_error", "mae", "rmse", "rmspe") and functions of your own, (y_true, y_pred) → number, for which less
+            is better unless they are marked with `higher_is_better`; or a dict of such functions. All metrics that
+            apply unless given.
+        score: the predicted probability of the positive class, [N], for "auc" and "calibration".
+        positive: the class that "tpr" and the like are about; the second of two unless given.
+        ci: the confidence level of the intervals, between 0 and 1.
+        small: groups of fewer rows are marked as small: shown, but not named best or worst beside larger ones.
         bins: ranges that an attribute of numbers is cut into, at its quantiles.
-        max_attributes: how many attributes are crossed at most.
-        draws: bootstrap samples for functions of one's own, and deals of the test against chance (ten
-            times as many for rates, whose deals are cheap).
+        max_attributes: how many attributes are combined at most.
+        draws: bootstrap samples for functions of your own, and permutations of significance tests (ten times as many
+            for rates, whose permutations are fast).
         seed: makes the random draws repeatable.
 
-    Raises AuditError, naming the argument, for lengths that differ, missing values or text where numbers belong,
-    probabilities outside 0–1, attributes of more than 1,000 distinct values, and more than 20,000 groups.
+    Returns:
+        A `Subgroups`, whose `frame` has a row for each group and metric.
+
+    Raises:
+        AuditError: naming the argument, for columns of different lengths, missing values, text where numbers are
+            needed, probabilities outside 0–1, attributes with more than 1,000 distinct values, and more than 20,000
+            groups.
+
+    Example:
+        >>> audit = subgroups([1, 1, 0, 0], [1, 0, 0, 0], ["a", "b", "a", "b"], metrics=["error"])
+        >>> audit.frame[["group", "n", "value"]].to_numpy().tolist()
+        [['all', 4, 0.25], ['a', 2, 0.0], ['b', 2, 0.5]]
     """
     truth, predicted = column(y_true, "y_true"), column(y_pred, "y_pred")
     n = len(truth)
     if not n:
-        raise AuditError("y_true must have rows; it is empty")
+        raise AuditError("y_true must have rows; it is empty.")
     check_length(predicted, "y_pred", n, "y_true")
     check_complete(truth, "y_true")
     check_complete(predicted, "y_pred")
@@ -79,113 +86,124 @@ def subgroups(
     if scores is not None:
         check_length(scores, "score", n, "y_true")
         check_complete(scores, "score")
-    asked = asked_metrics(metrics)
-    names = {metric.name for metric in asked}
-    as_numbers = bool(names & set(OF_NUMBERS)) if metrics is not None else are_numbers(truth, predicted)
-    if as_numbers:
-        if scores is not None:
-            raise AuditError("score belongs to classes; y_true or the metrics are of numbers: leave score out")
-        asked = asked or [KNOWN[name] for name in OF_NUMBERS]
-        rows, positive = Rows(actual=numbers(truth, "y_true"), predicted=numbers(predicted, "y_pred")), None
-    else:
-        rows, positive, possible = rows_of_classes(truth, predicted, scores, positive, names)
-        asked = asked or [KNOWN[name] for name in possible]
+    asked = understand(truth, predicted, scores, metrics=metrics, positive=positive)
     grouping = make_groups(groups, n=n, bins=bins, max_attributes=max_attributes)
     everyone = Level((), [EVERYONE], np.zeros(grouping.n_cells, np.int64))
-    audit = Measure(rows, truth, predicted, grouping, [everyone, *grouping.levels], ci, draws, seed)
-    measured = {metric.name: audit.measure(metric) for metric in asked}
-    return Subgroups(asked, audit, measured, positive=positive, small=small)
+    levels = [everyone, *grouping.levels]
+    data = GroupedRows(asked.outcomes, truth, predicted, grouping, levels, ci, draws, seed)
+    return Subgroups(asked.metrics, data, positive=asked.positive, small=small)
 
 
 class Subgroups:
-    """What `subgroups` found; shows itself as a table in a notebook.
+    """The result of `subgroups`: prints as sentences, and shows itself as tables in a notebook.
 
     Attributes:
-        frame: a row for each group and metric, the first of them overall; see `docs/audit.md` for its columns.
-        positive: the class that rates are about, None without one.
-        small: rows below which a group is marked as small.
-        ci: how often the intervals hold what they estimate.
+        frame: a row for each group and metric, those of everyone first; docs/audit.md explains its columns.
+        metrics: the definition of each metric, by name.
+        positive: the class that "tpr" and the like are about; None without one.
+        small: groups of fewer rows are marked as small.
+        ci: the confidence level of the intervals.
+
+    Example:
+        >>> audit = subgroups([1, 1, 0, 0], [1, 0, 0, 0], ["a", "b", "a", "b"], metrics=["error"])
+        >>> print(audit)
+        error by group: worst for b, 50.0 % (9.5 to 90.5 %); best for a, 0.0 %; chance could explain it; 2 small groups
     """
 
-    def __init__(
-        self,
-        metrics: list[Metric],
-        audit: Measure,
-        measured: dict[str, list[Measured]],
-        *,
-        positive: Any,
-        small: int,
-    ) -> None:
+    def __init__(self, metrics: Sequence[Metric], data: GroupedRows, *, positive: Any, small: int) -> None:
+        self.metrics = {metric.name: metric for metric in metrics}
         self.positive, self.small = positive, small
-        self.ci = audit.ci
-        self._metrics, self._audit, self._measured = metrics, audit, measured
-        sizes = np.bincount(audit.grouping.cells, minlength=audit.grouping.n_cells).astype(np.float64)
-        parts = []
-        for k, level in enumerate(audit.levels):
-            of_level = [
-                compared(metric, level, level.total(sizes), measured[metric.name][k], small) for metric in metrics
-            ]
-            # Group by group, and within each in the order of the metrics.
-            order = np.arange(len(metrics) * len(level.labels)).reshape(len(metrics), -1).T.ravel()
-            parts.append(pd.concat(of_level, ignore_index=True).iloc[order])
-        self.frame = pd.concat(parts, ignore_index=True)
+        self.ci = data.ci
+        self._data = data
+        self._measured = {metric.name: metric.estimator.measure(data) for metric in metrics}
+        self.frame = _frame(metrics, data, self._measured, small)
 
     @cached_property
     def chance(self) -> pd.DataFrame:
-        """Whether chance alone could explain how each group differs from the rest: a row a group and metric.
+        """The significance of each group's difference from the rest: a row for each group and metric.
 
-        `p` is how often a model that is equally good for all would show a gap as large, in any group and any metric
-        of this audit; below 0.05 it is worth a cause. It is nan where there is nothing to compare. Worked out when it
-        is first asked for.
+        `p` is the probability that a model that is equally good for all groups would show such a difference in any
+        group and any metric of this audit; below 0.05, look for a cause. It is nan where there is nothing to compare.
+        Computed when it is first used.
         """
-        tests = len({SAME_TEST.get(metric.name, metric.name) for metric in self._metrics})
-        levels = self._audit.levels[1:]
+        tests = len({metric.complement_of or metric.name for metric in self.metrics.values()})
+        levels = self._data.group_levels
         parts = []
-        for metric in self._metrics:
-            p = self._audit.chance(metric, self._measured[metric.name])
-            for k, level in enumerate(levels):
-                corrected = np.minimum(p[k] * tests, 1)
-                parts.append(
-                    pd.DataFrame({"by": level.by, "group": level.labels, "metric": metric.name, "p": corrected})
-                )
+        for name, metric in self.metrics.items():
+            measured = self._measured[name]
+            p_values = metric.estimator.p_values(self._data, measured)
+            for level, of_level, p in zip(levels, measured[1:], p_values, strict=True):
+                corrected = np.where(np.isnan(of_level.groups.value), np.nan, np.minimum(p * tests, 1))
+                parts.append(pd.DataFrame({"by": level.by, "group": level.labels, "metric": name, "p": corrected}))
         keys = ["by", "group", "metric"]
         of_groups = self.frame.loc[self.frame["by"] != OVERALL, [*keys, "minus_rest"]]
         return of_groups.merge(pd.concat(parts), on=keys, how="left", validate="one_to_one")
 
     def worst(self, metric: str) -> pd.DataFrame:
-        """The worst group of each attribute and intersection by this metric, a row each of `frame`."""
+        """The worst group of each attribute and intersection by a metric: rows of `frame`.
+
+        Raises:
+            AuditError: the audit has no such metric.
+        """
         self._check(metric)
         return self.frame[(self.frame["metric"] == metric) & self.frame["worst"]].reset_index(drop=True)
 
     def plot(self, *metrics: str, by: str | None = None) -> Figure:
-        """A dot and an interval for each group, a panel a metric: the first metric, all levels, unless named.
+        """Draw a dot and an interval for each group, in a panel for each metric.
 
-        `by` names one level as `frame` does, such as "sex × race". Undefined values are told in words.
+        Args:
+            metrics: names; the first metric of the audit unless given.
+            by: draw one level only, named as in `frame`, such as "sex × race".
+
+        Returns:
+            The matplotlib figure; where a value is undefined it says why.
+
+        Raises:
+            AuditError: the audit has no such metric or level.
         """
-        chosen = list(metrics) or [self._metrics[0].name]
+        from handlens.audit.report.plot import plot_subgroups
+
+        chosen = list(metrics) or list(self.metrics)[:1]
         for metric in chosen:
             self._check(metric)
-        levels = [level.by for level in self._audit.levels[1:]]
+        levels = [level.by for level in self._data.group_levels]
         if by is not None and by not in levels:
-            raise AuditError(f"by must be one of {levels}; {by!r} arrived")
-        frame = self.frame if by is None else self.frame[self.frame["by"].isin([OVERALL, by])]
-        return dots(frame, chosen, ci=self.ci, small=self.small)
+            raise AuditError(f"by must be one of {levels}; {by!r} arrived.")
+        return plot_subgroups(self, chosen, by=by)
 
     def _check(self, metric: str) -> None:
-        names = [known.name for known in self._metrics]
-        if metric not in names:
-            raise AuditError(f"metric must be one of {names}; {metric!r} arrived")
+        if metric not in self.metrics:
+            raise AuditError(f"metric must be one of {list(self.metrics)}; {metric!r} arrived.")
 
     def __repr__(self) -> str:
-        return "\n".join(sentences(self))
+        from handlens.audit.report.text import subgroups_sentences
+
+        return "\n".join(subgroups_sentences(self))
 
     def _repr_html_(self) -> str:
+        from handlens.audit.report.html import subgroups_html
+
         return subgroups_html(self)
+
+
+def _frame(
+    metrics: Sequence[Metric], data: GroupedRows, measured: Mapping[str, list[LevelEstimate]], small: int
+) -> pd.DataFrame:
+    """A row for each group and metric: level by level, group by group, and within each in the order of the metrics."""
+    sizes = np.bincount(data.grouping.cells, minlength=data.grouping.n_cells).astype(np.float64)
+    parts = []
+    for k, level in enumerate(data.levels):
+        of_level = [
+            comparison(metric, level, level.total(sizes), measured[metric.name][k], small) for metric in metrics
+        ]
+        order = np.arange(len(metrics) * len(level.labels)).reshape(len(metrics), -1).T.ravel()
+        parts.append(pd.concat(of_level, ignore_index=True).iloc[order])
+    return pd.concat(parts, ignore_index=True)
 
 
 def _check_options(*, ci: float, bins: int, max_attributes: int, draws: int) -> None:
     if not 0 < ci < 1:
-        raise AuditError(f"ci must be between 0 and 1, such as 0.95; {ci!r} arrived")
+        raise AuditError(f"ci must be between 0 and 1, such as 0.95; {ci!r} arrived.")
     for name, value, least in (("bins", bins, 2), ("max_attributes", max_attributes, 1), ("draws", draws, 100)):
         if value < least:
-            raise AuditError(f"{name} must be {least} or more; {value!r} arrived")
+            raise AuditError(f"{name} must be {least} or more; {value!r} arrived.")

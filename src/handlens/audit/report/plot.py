@@ -1,67 +1,72 @@
-"""An audit as a picture: a dot and an interval for each group, beside everyone's."""
+"""Plots of results, drawn with matplotlib, which is imported when the first one is drawn."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from handlens.audit.report import formatting
+from handlens.audit.comparison import OVERALL
+from handlens.audit.feedback import Feedback
+from handlens.audit.metrics import Metric
+from handlens.audit.report.formatting import rows_of
+from handlens.audit.subgroups import Subgroups
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_BLUE, _RED, _GREY = "#0072b2", "#d55e00", "#666666"  # told apart by the colour-blind too; the worst has a square
+_BLUE, _RED, _GREY = "#0072b2", "#d55e00", "#666666"  # safe for colour-blind readers; the worst group has a square too
 
 
-def dots(frame: pd.DataFrame, metrics: list[str], *, ci: float, small: int) -> Figure:
-    """A panel for each metric, a line for each group of `frame`, level by level."""
+def plot_subgroups(audit: Subgroups, metrics: Sequence[str], *, by: str | None = None) -> Figure:
+    """A panel for each metric, with a dot and an interval for each group, level by level; `by` draws one level only."""
     import matplotlib.pyplot as plt
 
-    groups = frame[frame["by"] != "overall"].drop_duplicates(["by", "group"])
-    places, labels, headings, at = {}, [], [], 0.0
-    for by, level in groups.groupby("by", sort=False):
-        headings.append((at, str(by)))
-        at += 1
-        for row in formatting.each(level):
-            places[by, row.group] = at
-            labels.append((at, f"{row.group}  ({row.n:,})"))
-            at += 1
-        at += 0.4
+    frame = audit.frame if by is None else audit.frame[audit.frame["by"].isin([OVERALL, by])]
+    positions, labels, headings, y = {}, [], [], 0.0
+    for level, groups in frame[frame["by"] != OVERALL].drop_duplicates(["by", "group"]).groupby("by", sort=False):
+        headings.append((y, str(level)))
+        y += 1
+        for row in rows_of(groups):
+            positions[level, row.group] = y
+            labels.append((y, f"{row.group}  ({row.n:,})"))
+            y += 1
+        y += 0.4
     width = 2.2 + 0.075 * max((len(text) for _, text in labels), default=0)
     figure, grid = plt.subplots(
         1,
         len(metrics),
-        figsize=(width + 4.2 * len(metrics), 1.3 + 0.29 * at),
+        figsize=(width + 4.2 * len(metrics), 1.3 + 0.29 * y),
         sharey=True,
         squeeze=False,
         layout="constrained",
     )
-    for axes, metric in zip(grid[0], metrics, strict=True):
-        _panel(axes, frame[frame["metric"] == metric], metric, places)
+    for axes, name in zip(grid[0], metrics, strict=True):
+        _draw_metric(axes, frame[frame["metric"] == name], audit.metrics[name], positions)
     first = grid[0][0]
-    first.set_ylim(at - 0.2, -0.7)
-    first.set_yticks([place for place, _ in labels], [text for _, text in labels])
-    for place, by in headings:
+    first.set_ylim(y - 0.2, -0.7)
+    first.set_yticks([position for position, _ in labels], [text for _, text in labels])
+    for position, level in headings:
         first.annotate(
-            f"by {by}", (0, place), xycoords=("axes fraction", "data"), xytext=(-6, 0), textcoords="offset points",
-            ha="right", va="center", weight="bold", annotation_clip=False,
+            f"by {level}", (0, position), xycoords=("axes fraction", "data"), xytext=(-6, 0),
+            textcoords="offset points", ha="right", va="center", weight="bold", annotation_clip=False,
         )  # fmt: skip
     figure.supxlabel(
-        f"{100 * ci:g} % intervals; square: worst group; hollow: out of fewer than {small} rows; line: everyone",
+        f"{100 * audit.ci:g} % intervals; square: worst group; hollow: fewer than {audit.small} rows; line: everyone",
         fontsize=9,
         color=_GREY,
     )
     return figure
 
 
-def _panel(axes: Axes, rows: pd.DataFrame, metric: str, places: dict[tuple[Any, Any], float]) -> None:
-    by_percent = 100 if metric in formatting.SHARES else 1
-    everyone = rows[rows["by"] == "overall"]
-    axes.axvline(by_percent * everyone["value"].iloc[0], color=_GREY, linewidth=1, zorder=0)
-    for row in formatting.each(rows[rows["by"] != "overall"]):
-        y = places[row.by, row.group]
+def _draw_metric(axes: Axes, rows: pd.DataFrame, metric: Metric, positions: dict[tuple[Any, Any], float]) -> None:
+    factor = 100 if metric.unit == "%" else 1
+    everyone = rows[rows["by"] == OVERALL]
+    axes.axvline(factor * everyone["value"].iloc[0], color=_GREY, linewidth=1, zorder=0)
+    for row in rows_of(rows[rows["by"] != OVERALL]):
+        y = positions[row.by, row.group]
         if row.undefined:
             axes.annotate(
                 f"undefined: {row.undefined}", (0.02, y), xycoords=("axes fraction", "data"), va="center",
@@ -69,14 +74,29 @@ def _panel(axes: Axes, rows: pd.DataFrame, metric: str, places: dict[tuple[Any, 
             )  # fmt: skip
             continue
         colour = _RED if row.worst else _BLUE
-        axes.plot([by_percent * row.low, by_percent * row.high], [y, y], color=colour, linewidth=1.6)
+        axes.plot([factor * row.low, factor * row.high], [y, y], color=colour, linewidth=1.6)
         axes.plot(
-            by_percent * row.value, y, "s" if row.worst else "o", color=colour, markersize=6.5,
+            factor * row.value, y, "s" if row.worst else "o", color=colour, markersize=6.5,
             markerfacecolor="white" if row.small else colour,
         )  # fmt: skip
-    unit = ", %" if by_percent == 100 else ""
-    axes.set_title(formatting.TITLES.get(metric, metric) + unit, fontsize=11)
+    axes.set_title(f"{metric.title}, {metric.unit}" if metric.unit else metric.title, fontsize=11)
     axes.grid(axis="x", alpha=0.3)
     axes.tick_params(axis="y", length=0)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
+
+
+def plot_feedback(feedback: Feedback, ax: Axes | None = None, *, title: str | None = None) -> Axes:
+    """Each group's share of those who came, by round."""
+    import matplotlib.pyplot as plt
+
+    axes = plt.subplots()[1] if ax is None else ax
+    for group, rows in feedback.frame.groupby("group", sort=False):
+        axes.plot(rows["round"], 100 * rows["share"], marker="o", markersize=3, label=str(group))
+    axes.set_xlabel("round")
+    axes.set_ylabel("% of those who came")
+    axes.set_ylim(0, 100)
+    axes.legend()
+    if title is not None:
+        axes.set_title(title)
+    return axes

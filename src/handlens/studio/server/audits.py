@@ -38,7 +38,8 @@ def attributes(collection: Collection) -> schemas_audit.Attributes | None:
 
 def split(collection: Collection, columns: list[str]) -> schemas_audit.Split:
     """The report by columns of the CSV."""
-    from handlens.audit.report.formatting import each, sentences
+    from handlens.audit.report.formatting import rows_of
+    from handlens.audit.report.text import subgroups_sentences
 
     found = collection.subgroups(columns)
     groups = [
@@ -54,9 +55,9 @@ def split(collection: Collection, columns: list[str]) -> schemas_audit.Split:
             small=row.small,
             undefined=row.undefined,
         )
-        for row in each(found.frame)
+        for row in rows_of(found.frame)
     ]
-    return schemas_audit.Split(groups=groups, sentences=sentences(found), small=found.small)
+    return schemas_audit.Split(groups=groups, sentences=subgroups_sentences(found), small=found.small)
 
 
 def datasheet(collection: Collection) -> schemas_audit.Datasheet:
