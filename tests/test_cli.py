@@ -7,15 +7,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 import handlens
 from handlens.cli import app
+from handlens.core import saved
+from handlens.core.predictions import class_predictions_frame
 from handlens.errors import HandlensError
 from handlens.io.home import home_folder
-from handlens.studio import predictor as predictor_module
-from handlens.studio.pictures import LeftOut
 from handlens.studio.server import run
 
 
@@ -86,28 +89,30 @@ def test_errors_of_the_server_are_sentences(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_predict_writes_a_row_a_photo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import pandas as pd
-
     class Model:
-        left_out = (LeftOut("broken.jpg", "is cut off"),)
+        def predict_files(self, files: list[Path], *, progress: Any) -> pd.DataFrame:
+            progress(1, 2)
+            p = np.array([[0.25, 0.75]] * len(files), np.float32)
+            return class_predictions_frame([str(file) for file in files], ["cat", "dog"], p)
 
-        def predict(self, photos: Path, *, progress: object) -> pd.DataFrame:
-            progress(1, 2)  # type: ignore[operator]
-            return pd.DataFrame(
-                {"path": ["a.jpg"], "predicted": ["cat"], "probability": [0.75], "cat": [0.75], "dog": [0.25]}
-            )
-
-    monkeypatch.setattr("handlens.core.artifact.artifact_kind", lambda folder: "photo-classifier")
-    monkeypatch.setattr(predictor_module, "load_predictor", lambda folder: Model())
+    monkeypatch.setattr(saved, "load_learner", lambda folder: Model())
+    photos = tmp_path / "photos"
+    (photos / "below").mkdir(parents=True)
+    Image.new("RGB", (4, 4)).save(photos / "below" / "a.png")
+    (photos / "notes.txt").write_text("not a picture")
     out = tmp_path / "p.csv"
-    code, output = said("predict", "model", "photos", "--out", str(out))
+    code, output = said("predict", "model", str(photos), "--out", str(out))
     assert code == 0
-    assert "1 photos classified" in output
-    assert "left out: broken.jpg: is cut off" in output
-    with out.open() as file:
-        assert list(csv.DictReader(file)) == [
-            {"path": "a.jpg", "predicted": "cat", "probability": "0.750000", "cat": "0.750000", "dog": "0.250000"}
+    assert "1 photos predicted" in output
+    assert "no prediction: notes.txt: not a picture" in output
+    with out.open(newline="") as file:
+        assert list(csv.reader(file)) == [
+            ["path", "predicted", "probability", "probability of cat", "probability of dog", "reason"],
+            ["below/a.png", "dog", "0.750000", "0.250000", "0.750000", ""],
+            ["notes.txt", "", "", "", "", "not a picture"],
         ]
+    code, output = said("predict", "model", str(photos), "--out", str(out), "--keep", "id")
+    assert (code, "is a model for photos" in " ".join(output.split())) == (1, True)
 
 
 def test_predict_says_what_is_wrong(tmp_path: Path) -> None:

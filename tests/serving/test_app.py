@@ -11,11 +11,12 @@ import pandas as pd
 import pytest
 from starlette.testclient import TestClient
 
+from handlens.core.saved import load_learner
 from handlens.errors import ArtifactError
 from handlens.serving.app import MOST_ROWS, create_app
 from handlens.serving.guard import BODY_LIMIT
 from handlens.tabular.data import TabularList
-from handlens.tabular.learner import TabularLearner, load_learner, tabular_learner
+from handlens.tabular.learner import TabularLearner, tabular_learner
 from handlens.tabular.procs import Categorify, FillMissing, Normalize
 
 ADDRESS = "http://127.0.0.1:8600"

@@ -12,10 +12,11 @@ import pandas as pd
 import pytest
 import torch
 
+from handlens.core.saved import load_learner
 from handlens.errors import ArtifactError, Cancelled, CollectionError, TrainingError
 from handlens.studio import finetune
 from handlens.studio.collection import Collection
-from handlens.vision.learner import VisionLearner, load_learner
+from handlens.vision.learner import VisionLearner
 
 CIRCLES, SQUARES = np.arange(20), np.arange(20, 40)
 
@@ -80,7 +81,9 @@ def test_what_follows_from_fine_tuning(folder, tmp_path):
         assert collection.model == "fine-tuned"
         table = collection.predictions()
         assert len(table) == 40
-        assert table[["circle", "square"]].sum(axis=1).to_numpy() == pytest.approx(np.ones(40), abs=1e-5)
+        assert table[["probability of circle", "probability of square"]].sum(axis=1).to_numpy() == pytest.approx(
+            np.ones(40), abs=1e-5
+        )
         version = collection.model_version
 
     with Collection.open(folder) as collection:  # and is still there
@@ -94,7 +97,7 @@ def test_what_follows_from_fine_tuning(folder, tmp_path):
         assert len(held.ids) == 3
         pd.testing.assert_frame_equal(collection.predictions(), table)
         collection.rename("circle", "disc")
-        assert collection.predictions().columns[-2:].tolist() == ["disc", "square"]
+        assert collection.predictions().columns[-3:-1].tolist() == ["probability of disc", "probability of square"]
         assert collection.report.per_class.index.tolist() == ["disc", "square"]
 
         # What is taken away is the same model.
@@ -102,7 +105,9 @@ def test_what_follows_from_fine_tuning(folder, tmp_path):
         learner = load_learner(tmp_path / "model")
         assert learner.data.classes == ["disc", "square"]
         said = learner.predict_files([collection.images / path for path in collection.paths])
-        assert said["probability of disc"].to_numpy() == pytest.approx(table["circle"].to_numpy(), abs=1e-4)
+        assert said["probability of disc"].to_numpy() == pytest.approx(
+            table["probability of circle"].to_numpy(), abs=1e-4
+        )
 
         # The quick model stands beside it.
         with pytest.raises(TrainingError, match="no quick model"):
@@ -113,7 +118,9 @@ def test_what_follows_from_fine_tuning(folder, tmp_path):
         assert set(collection.models) == {"quick", "fine-tuned"}
         collection.use_model("fine-tuned")
         assert collection.model_version == version
-        assert collection.predictions()["disc"].to_numpy() == pytest.approx(table["circle"].to_numpy())
+        assert collection.predictions()["probability of disc"].to_numpy() == pytest.approx(
+            table["probability of circle"].to_numpy()
+        )
         with pytest.raises(CollectionError, match="a model is one of"):
             collection.use_model("other")
 
@@ -133,15 +140,17 @@ def test_predictions_are_made_again_with_the_cache(folder, draw_photo):
     (folder / "photos" / "circles" / "bad.png").write_bytes(b"not a picture")
     phases = []
     with Collection.open(folder) as collection:
-        assert collection.predictions().empty
+        assert collection.predictions()["predicted"].isna().all()
+        assert collection.predictions()["reason"].unique().tolist() == ["not prepared yet"]
         collection.prepare(progress=lambda now: phases.append(now.phase))
         after = collection.predictions()
     assert "predicting" in phases
     assert phases[-1] == "done"
-    assert len(after) == 41
+    assert len(after) == 41  # what never was a photo of the collection has no row
     assert "circles/bad.png" not in after["path"].to_list()
     same = after.set_index("path").loc[before["path"]]
-    assert same["circle"].to_numpy() == pytest.approx(before["circle"].to_numpy(), abs=1e-5)
+    column = "probability of circle"
+    assert same[column].to_numpy() == pytest.approx(before[column].to_numpy(), abs=1e-5)
 
 
 @pytest.mark.parametrize("phase", ["loading", "head", "whole", "predicting"])

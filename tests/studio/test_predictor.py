@@ -14,7 +14,7 @@ from handlens.errors import ArtifactError, CollectionError
 from handlens.studio.collection import Collection
 from handlens.studio.features import rebuild
 from handlens.studio.features.extractor import layers_of
-from handlens.studio.predictor import KIND, Predictor, class_columns, load_predictor
+from handlens.studio.predictor import KIND, Predictor, load_predictor
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +35,13 @@ def test_the_folder_predicts_what_the_collection_predicts(model):
     predictor = load_predictor(folder)
     seen = []
     found = predictor.predict(images, progress=lambda done, total: seen.append((done, total)))
-    assert found.columns.tolist() == ["path", "predicted", "probability", "circle", "square"]
+    assert found.columns.tolist() == [
+        *("path", "predicted", "probability"),
+        *("probability of circle", "probability of square", "reason"),
+    ]
     assert found["path"].tolist() == expected["path"].tolist()
     assert found["predicted"].tolist() == expected["predicted"].tolist()
-    for column in ("probability", "circle", "square"):
+    for column in ("probability", "probability of circle", "probability of square"):
         assert found[column].to_numpy() == pytest.approx(expected[column].to_numpy(), abs=1e-5)
     assert predictor.left_out == []
     assert seen == [(32, 40), (40, 40)]
@@ -54,8 +57,14 @@ def test_predicting_a_folder_with_broken_files(model, tmp_path):
     (photos / "notes.txt").write_text("no picture")
     predictor = load_predictor(folder)
     found = predictor.predict(photos)
-    assert found["path"].tolist() == ["left/左.png"]
-    assert found["circle"][0] == pytest.approx(expected["circle"][3], abs=1e-5)
+    shutil.copy(photos / "left" / "左.png", photos / "the same.png")
+    found = predictor.predict(photos)
+    # A row for each file: also for copies, and for what cannot be read.
+    assert found["path"].tolist() == ["half.png", "left/左.png", "notes.txt", "the same.png"]
+    column = "probability of circle"
+    assert found[column][1] == found[column][3] == pytest.approx(expected[column][3], abs=1e-5)
+    assert found["predicted"].isna().tolist() == [True, False, True, False]
+    assert found["reason"].tolist() == ["truncated: the end of the file is missing", "", "not a picture", ""]
     assert {out.path for out in predictor.left_out} == {"half.png", "notes.txt"}
     (tmp_path / "empty").mkdir()
     assert len(predictor.predict(tmp_path / "empty")) == 0
@@ -80,13 +89,8 @@ def test_scores_by_hand(monkeypatch, tmp_path):
     predictor = Predictor(["red", "other"], [Colour()], weights, np.array([0, 1], np.float32), 0.5)
     found = predictor.predict(tmp_path)
     # Scores 2 and 1, divided by the temperature 4 and 2: a difference of 2.
-    assert found["red"][0] == pytest.approx(1 / (1 + np.exp(-2)))
+    assert found["probability of red"][0] == pytest.approx(1 / (1 + np.exp(-2)))
     assert found["predicted"][0] == "red"
-
-
-def test_columns_of_classes_named_like_columns():
-    assert class_columns(["a", "path", "label"]) == ["a", "class path", "class label"]
-    assert class_columns(["class path", "path"]) == ["class path", "class class path"]
 
 
 def test_networks_whose_names_begin_alike(monkeypatch, tmp_path):

@@ -10,9 +10,10 @@ import pytest
 
 from handlens.core.labels import FloatList
 from handlens.core.metrics import accuracy, r2
+from handlens.core.saved import load_learner
 from handlens.tabular.data import TabularList
 from handlens.tabular.dates import add_datepart
-from handlens.tabular.learner import TabularLearner, load_learner, tabular_learner
+from handlens.tabular.learner import TabularLearner, tabular_learner
 from handlens.tabular.procs import Categorify, FillMissing, Normalize
 
 PROCS = [FillMissing, Categorify, Normalize]

@@ -269,12 +269,14 @@ def test_files_are_predicted_and_the_unreadable_named(make: MakeLearner, tmp_pat
     seen: list[tuple[int, int]] = []
     table = learn.predict_files(files, progress=lambda done, total: seen.append((done, total)))
     assert seen == [(5, 5)]
-    assert list(table.columns) == ["file", "label", *(f"probability of {name}" for name in COLOURS), "reason"]
-    assert table["file"].tolist() == [str(file) for file in files]
+    named = [f"probability of {name}" for name in COLOURS]
+    assert list(table.columns) == ["path", "predicted", "probability", *named, "reason"]
+    assert table["path"].tolist() == [str(file) for file in files]
     preds, _ = learn.get_preds()
-    np.testing.assert_allclose(table.iloc[:3, 2:-1].to_numpy(float), preds[:3], atol=1e-4)
-    assert table["label"][:3].tolist() == [COLOURS[i] for i in preds[:3].argmax(1)]
-    assert table["label"][3:].isna().all()
+    np.testing.assert_allclose(table.loc[:2, named].to_numpy(float), preds[:3], atol=1e-4)
+    assert table["predicted"][:3].tolist() == [COLOURS[i] for i in preds[:3].argmax(1)]
+    assert (table["probability"][:3] == table.loc[:2, named].max(axis=1)).all()
+    assert table["predicted"][3:].isna().all()
     assert (table["reason"] == "").tolist() == [True] * 3 + [False] * 2
     nothing = learn.predict_files([bad])
     assert list(nothing.columns) == list(table.columns)
@@ -291,12 +293,12 @@ def test_the_command_predicts_a_folder(make: MakeLearner, pictures: Path, tmp_pa
     done = CliRunner().invoke(app, ["predict", str(folder), str(photos), "--out", str(tmp_path / "p.csv")])
     assert done.exit_code == 0, done.output
     table = pd.read_csv(tmp_path / "p.csv")
-    assert table["file"].tolist() == ["bad.jpg", "below/red_0.png", "blue_0.png"]
-    assert table["label"].isna().tolist() == [True, False, False]
+    assert table["path"].tolist() == ["bad.jpg", "below/red_0.png", "blue_0.png"]
+    assert table["predicted"].isna().tolist() == [True, False, False]
     assert table["reason"].isna().tolist() == [False, True, True]
     np.testing.assert_allclose(table.filter(like="probability of").iloc[1:].sum(axis=1), 1, atol=1e-5)
     assert "2 photos predicted" in done.output
-    assert "cannot be read: bad.jpg" in done.output
+    assert "no prediction: bad.jpg: not a picture" in done.output
 
 
 def test_numbers_are_predicted_as_a_column(data: Any, pictures: Path) -> None:
@@ -304,8 +306,8 @@ def test_numbers_are_predicted_as_a_column(data: Any, pictures: Path) -> None:
     labelled = items.split_by_idx([0]).label_from_func(lambda file: float(file.stem[-1]))
     learn = create_cnn(labelled.transform(size=32).databunch(bs=8), SMALL, pretrained=False)
     table = learn.predict_files(items.items[:2])
-    assert list(table.columns) == ["file", "label", "reason"]
-    assert table["label"].dtype == float
+    assert list(table.columns) == ["path", "predicted", "reason"]
+    assert table["predicted"].dtype == float
 
 
 # Weights that cannot be had, and names that are none

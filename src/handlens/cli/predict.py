@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from handlens.cli.app import app, fail
-from handlens.errors import ArtifactError, DataError, HandlensError, TableError
+from handlens.errors import DataError, HandlensError, TableError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from handlens.core.saved import PhotoModel
     from handlens.tabular.learner import TabularLearner
 
 
@@ -32,59 +33,31 @@ def predict(
 ) -> None:
     """Predict each photo of a folder, or each row of a table, and write the predictions as CSV."""
     try:
-        from handlens.core.artifact import artifact_kind
+        from handlens.core.saved import PhotoModel, load_learner
 
-        kind = artifact_kind(model)
-        if keep and kind != "tabular-learner":
-            raise DataError(f"--keep names columns of a table's rows; {model} is a model for photos, which have none")
-        if kind == "photo-classifier":
-            _photos(model, items, out)
-        elif kind == "vision-learner":
-            _pictures(model, items, out)
-        elif kind == "tabular-learner":
-            _rows(model, items, out, keep or [])
+        learn = load_learner(model)
+        if not isinstance(learn, PhotoModel):
+            _rows(learn, items, out, keep or [])
+        elif keep:
+            raise DataError(f"--keep names columns of a table's rows; {model} is a model for photos, which have none.")
         else:
-            raise ArtifactError(f"{model} holds a saved {kind}, which predicts nothing by itself; give a model")
+            _photos(learn, items, out)
     except HandlensError as error:
         fail(error)
 
 
-def _photos(model: Path, photos: Path, out: Path) -> None:
-    """Each photo's path, predicted class, probability, and a column of probabilities a class."""
-    from handlens.studio.predictor import load_predictor
+def _photos(model: PhotoModel, photos: Path, out: Path) -> None:
+    """A row for each file; see `predict_folder`."""
+    from handlens.studio.predictor import predict_folder
     from handlens.studio.takeaway import write_csv
 
-    predictor = load_predictor(model)
     with _progress() as progress:
-        table = predictor.predict(photos, progress=progress)
+        table = predict_folder(model, photos, progress=progress)
     write_csv(table, out)
-    typer.echo(f"{len(table):,} photos classified: {out}", err=True)
-    for left in predictor.left_out:
-        typer.echo(f"left out: {left.path}: {left.reason}", err=True)
-
-
-def _pictures(model: Path, photos: Path, out: Path) -> None:
-    """A row for each photo, also the unreadable; the columns are those of `VisionLearner.predict_files`."""
-    import warnings
-
-    from handlens.io.files import atomic_write
-    from handlens.vision.items import ImageItemList
-    from handlens.vision.learner import load_learner
-
-    learn = load_learner(model)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what cannot be read; it has its own line below
-        found = ImageItemList.from_folder(photos)
-    files = sorted([*found.items, *(file for file, _ in found.left_out)])
-    with _progress() as progress:
-        table = learn.predict_files(files, progress=progress)
-    table["file"] = [file.relative_to(photos).as_posix() for file in files]
-    with atomic_write(out) as partial:
-        table.to_csv(partial, index=False, float_format="%.6f")
     unread = table[table["reason"] != ""]
     typer.echo(f"{len(table) - len(unread):,} photos predicted: {out}", err=True)
-    for file, reason in zip(unread["file"], unread["reason"], strict=True):
-        typer.echo(f"cannot be read: {file}: {reason}", err=True)
+    for path, reason in zip(unread["path"], unread["reason"], strict=True):
+        typer.echo(f"no prediction: {path}: {reason}", err=True)
 
 
 @contextmanager
@@ -99,16 +72,14 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _rows(model: Path, rows: Path, out: Path, keep: list[str]) -> None:
+def _rows(learn: TabularLearner, rows: Path, out: Path, keep: list[str]) -> None:
     """Each row's kept columns and its prediction, in the order of the rows; see `TabularLearner.predict_frame`."""
     import pandas as pd
 
     from handlens.io.files import atomic_write
     from handlens.io.tables import read_table
     from handlens.tabular.frames import check_columns
-    from handlens.tabular.learner import load_learner
 
-    learn = load_learner(model)
     # What is only kept is read as text, so that a key such as 007 stays one.
     levels = {name: pd.Index([], dtype="str") for name in keep} | _levels(learn)
     given = read_table(rows, levels=levels)

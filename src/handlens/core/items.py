@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from handlens.core.bunch import DataBunch
 from handlens.core.checks import listed
 from handlens.core.labels import LabelList, MultiCategoryList, label_class_for
+from handlens.core.predictions import check_prediction_columns
 from handlens.errors import DataError
 
 FEW = 5
@@ -163,6 +164,7 @@ class SplitItems:
                 "out, or say what the labels are, such as label_cls=FloatList"
             ) from error
         train_y = _of_part("training", make, train_labels, **options)
+        check_prediction_columns(train_y)
         valid_y = _of_part("validation", train_y.new, valid_labels)
         train_x = self.train.processed()
         valid_x = self.valid.processed(like=train_x)

@@ -15,12 +15,14 @@ from pydantic import BaseModel, BeforeValidator, Field, create_model
 from pydantic_core import PydanticCustomError
 
 from handlens import __version__
+from handlens.core.saved import load_learner
+from handlens.errors import ArtifactError
 from handlens.serving.api_page import add_api_page
 from handlens.serving.guard import Guard
 from handlens.serving.listening import LOCAL, accepted_hosts, address, listen
 from handlens.serving.problems import explain_errors
 from handlens.tabular.encoder import Encoder
-from handlens.tabular.learner import TabularLearner, load_learner
+from handlens.tabular.learner import TabularLearner
 
 MOST_ROWS = 10_000
 """Rows that one request may ask predictions for."""
@@ -65,9 +67,14 @@ class Problem(BaseModel):
 def create_app(model: Path | str, *, token: str | None = None, hosts: Iterable[str]) -> FastAPI:
     """A server of the learner that `learn.export()` wrote to the folder `model`, as an ASGI app.
 
-    `hosts` and `token` are as in Guard. Raises ArtifactError as `load_learner` does.
+    `hosts` and `token` are as in Guard. Raises ArtifactError as `load_learner` does, and for a model of photos.
     """
     learn = load_learner(model)
+    if not isinstance(learn, TabularLearner):
+        raise ArtifactError(
+            f"serve takes a saved model for the rows of a table; {model} holds one for photos. Predict photos with "
+            "`handlens predict` or load_learner(folder).predict_files(files)."
+        )
     name = Path(model).resolve().name
     about = _about(name, learn)
     asked = _asked(learn)

@@ -38,12 +38,12 @@ class LeftOut:
 # ---------------------------------------------------------------------------------------------- finding
 
 
-def scan(folder: Path, *, known: Container[str] = ()) -> tuple[list[str], list[LeftOut]]:
+def scan(folder: Path, *, known: Container[str] = (), copies: bool = False) -> tuple[list[str], list[LeftOut]]:
     """Find the pictures in a folder and its subfolders from their headers; nothing is decoded or changed.
 
     Hidden files and folders (a leading dot) are ignored. Links are used when they lead to a file inside the
     folder; links to folders are never followed. Of byte-identical files one of the paths `known` is used, else the
-    first by name.
+    first by name; with `copies` all of them are.
 
     Returns:
         paths relative to the folder (posix, natural order: "2.jpg" before "10.jpg") that can be used, and
@@ -64,10 +64,13 @@ def scan(folder: Path, *, known: Container[str] = ()) -> tuple[list[str], list[L
                 found.append((path, is_link, size))
                 continue
         left_out.append(LeftOut(_printable(path), reason))
-    found.sort(key=lambda file: _natural(file[0]))
-    paths, copies = _without_copies(root, found, known)
-    left_out.extend(copies)
-    left_out.sort(key=lambda file: _natural(file.path))
+    found.sort(key=lambda file: natural_order(file[0]))
+    if copies:
+        paths = [path for path, _, _ in found]
+    else:
+        paths, same = _without_copies(root, found, known)
+        left_out.extend(same)
+    left_out.sort(key=lambda file: natural_order(file.path))
     return paths, left_out
 
 
@@ -153,7 +156,7 @@ def _without_copies(
     return paths, [LeftOut(path, reason) for path, reason in left_out.items()]
 
 
-def _natural(path: str) -> tuple[tuple[tuple[str | int, ...], ...], str]:
+def natural_order(path: str) -> tuple[tuple[tuple[str | int, ...], ...], str]:
     """A sort key by folder, then by name with numbers as numbers."""
     parts = path.split("/")
     key = tuple(

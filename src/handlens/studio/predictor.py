@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +13,12 @@ import pandas as pd
 import torch
 
 from handlens.core.artifact import load_artifact, save_artifact
+from handlens.core.predictions import PATH, REASON, class_predictions_frame, with_missing_rows
+from handlens.core.saved import PhotoModel
 from handlens.errors import ArtifactError, PhotoError
 from handlens.studio.classifier import softmax
 from handlens.studio.features import Extractor, rebuild
-from handlens.studio.pictures import LeftOut, read_squares, scan
+from handlens.studio.pictures import LeftOut, natural_order, read_squares, scan
 from handlens.studio.separation import Floats
 
 if TYPE_CHECKING:
@@ -24,21 +26,6 @@ if TYPE_CHECKING:
 
 KIND = "photo-classifier"
 BATCH = 32
-TAKEN = ("path", "label", "predicted", "probability")
-
-
-def class_columns(classes: list[str]) -> list[str]:
-    """A column name for each class: its own, or “class NAME” where a table has a column of that name already."""
-    taken = {*TAKEN, *classes}
-    columns = []
-    for name in classes:
-        column = name
-        if name in TAKEN:
-            while column in taken:
-                column = f"class {column}"
-            taken.add(column)
-        columns.append(column)
-    return columns
 
 
 @dataclass
@@ -53,28 +40,34 @@ class Predictor:
     left_out: list[LeftOut] = field(default_factory=list)
 
     def predict(self, photos: Path | str, *, progress: Callable[[int, int], None] | None = None) -> pd.DataFrame:
-        """Classify every photo below a folder.
-
-        Returns a row a photo: path (relative), predicted, probability (0–1) and a column of
-        probabilities for each class. Files that cannot be used are in `left_out` afterwards.
-        `progress(done, total)` is called after each batch. CollectionError if it is no folder.
-        """
-        folder = Path(photos)
-        paths, self.left_out = scan(folder)
-        done: list[tuple[str, Floats]] = []
-        for names, pictures in _batches(folder, paths, [e.size for e in self.extractors], self.left_out):
-            if names:
-                scores = self._scores(pictures)
-                done.extend(zip(names, softmax(scores / self.temperature), strict=True))
-            if progress:
-                progress(len(done) + len(self.left_out), len(paths) + len(self.left_out))
-        p = np.array([row for _, row in done], np.float32).reshape(-1, len(self.classes))
-        table = pd.DataFrame({"path": [name for name, _ in done]})
-        table["predicted"] = [self.classes[i] for i in p.argmax(1)]
-        table["probability"] = p.max(1) if len(p) else np.empty(0, np.float32)
-        for i, column in enumerate(class_columns(self.classes)):
-            table[column] = p[:, i]
+        """Predictions for every file below a folder, as `predict_folder`; `left_out` lists those without one."""
+        table = predict_folder(self, photos, progress=progress)
+        unread = table[table[REASON] != ""]
+        self.left_out = [LeftOut(path, why) for path, why in zip(unread[PATH], unread[REASON], strict=True)]
         return table
+
+    def predict_files(
+        self, files: Sequence[Path | str], *, progress: Callable[[int, int], None] | None = None
+    ) -> pd.DataFrame:
+        """Predictions for photos by their paths, a row for each file, in their order.
+
+        Args:
+            files: paths; one that cannot be read gets a row without a prediction, which says why.
+            progress: called as `progress(done, total)` after each batch.
+
+        Returns:
+            The columns of `photo_predictions_frame`; `path` holds the paths as they were given.
+        """
+        p = np.full((len(files), len(self.classes)), np.nan, np.float32)
+        reasons: list[str] = []
+        for why, pictures in _batches(files, [e.size for e in self.extractors]):
+            read = [len(reasons) + i for i, reason in enumerate(why) if not reason]
+            if read:
+                p[read] = softmax(self._scores(pictures) / self.temperature)
+            reasons += why
+            if progress:
+                progress(len(reasons), len(files))
+        return class_predictions_frame([str(file) for file in files], self.classes, p, reasons=reasons)
 
     def _scores(self, pictures: list[Tensor]) -> Floats:
         scores = np.tile(self.bias, (len(pictures[0]), 1))
@@ -102,11 +95,35 @@ class Predictor:
         save_artifact(folder, KIND, config, tensors)
 
 
-def load_predictor(folder: Path | str) -> Predictor:
-    """Load a model saved by `Collection.export_model`; runs no code from it.
+def predict_folder(
+    model: PhotoModel, folder: Path | str, *, progress: Callable[[int, int], None] | None = None
+) -> pd.DataFrame:
+    """Predictions of any model for every file below a folder.
 
-    Raises ArtifactError when the folder is not such a model, is damaged or newer than this library.
+    Args:
+        model: what `load_learner` gives for a model for photos.
+        folder: hidden files and folders (a leading dot) are ignored, and links to outside it are not followed.
+        progress: called as `progress(done, total)` after each batch.
+
+    Returns:
+        A row for each file, byte-identical ones included, in natural order ("2.jpg" before "10.jpg"): the columns of
+        `photo_predictions_frame`, with `path` relative to the folder, with `/` on every system. A file that is not a
+        photo that can be read has no prediction, and `reason` says why.
+
+    Raises:
+        CollectionError: `folder` is not a folder that can be read.
     """
+    root = Path(folder)
+    paths, left_out = scan(root, copies=True)
+    table = model.predict_files([root / path for path in paths], progress=progress)
+    rows = [(path, i, why) for i, (path, why) in enumerate(zip(paths, table[REASON], strict=True))]
+    rows = sorted([*rows, *((out.path, -1, out.reason) for out in left_out)], key=lambda row: natural_order(row[0]))
+    table = with_missing_rows(table, [i for _, i, _ in rows]).reset_index(drop=True)
+    return table.assign(**{PATH: [path for path, _, _ in rows], REASON: [why for _, _, why in rows]})
+
+
+def load_predictor(folder: Path | str) -> Predictor:
+    """What `load_learner` does for a quick model that `Collection.export_model` wrote."""
     config, tensors = load_artifact(folder, KIND)
     try:
         extractors = []
@@ -127,32 +144,31 @@ def load_predictor(folder: Path | str) -> Predictor:
     return Predictor(classes, extractors, weights, bias, temperature)
 
 
-def _batches(
-    folder: Path, paths: list[str], sizes: list[int], left_out: list[LeftOut]
-) -> Iterator[tuple[list[str], list[Tensor]]]:
-    """Batches of readable photos as uint8 tensors [B, S, S, 3] for each size, decoded ahead in two threads."""
+def _batches(files: Sequence[Path | str], sizes: list[int]) -> Iterator[tuple[list[str], list[Tensor]]]:
+    """Batches of files: for each file why it cannot be read (empty if it can), and those that can be read.
 
-    def read(path: str) -> list[np.ndarray] | str:
+    They are uint8 tensors [B, S, S, 3] for each size, decoded ahead in two threads.
+    """
+
+    def read(file: Path | str) -> list[np.ndarray] | str:
         try:
-            squares = read_squares(folder / path, set(sizes))[1]
+            squares = read_squares(Path(file), set(sizes))[1]
             return [squares[size] for size in sizes]
         except PhotoError as error:
             return str(error)
 
-    def read_all(chunk: list[str]) -> list[list[np.ndarray] | str]:
-        return [read(path) for path in chunk]
+    def read_all(chunk: Sequence[Path | str]) -> list[list[np.ndarray] | str]:
+        return [read(file) for file in chunk]
 
     with ThreadPoolExecutor(2) as pool:
-        chunks = [paths[i : i + BATCH] for i in range(0, len(paths), BATCH)]
+        chunks = [files[i : i + BATCH] for i in range(0, len(files), BATCH)]
         ahead = [pool.submit(read_all, chunk) for chunk in chunks[:2]]
-        for i, chunk in enumerate(chunks):
+        for i in range(len(chunks)):
             results = ahead.pop(0).result()
             if i + 2 < len(chunks):
                 ahead.append(pool.submit(read_all, chunks[i + 2]))
-            good = [(path, r) for path, r in zip(chunk, results, strict=True) if not isinstance(r, str)]
-            left_out.extend(LeftOut(p, r) for p, r in zip(chunk, results, strict=True) if isinstance(r, str))
+            good = [r for r in results if not isinstance(r, str)]
             pictures = [
-                torch.from_numpy(np.stack([r[k] for _, r in good])) if good else torch.empty(0)
-                for k in range(len(sizes))
+                torch.from_numpy(np.stack([r[k] for r in good])) if good else torch.empty(0) for k in range(len(sizes))
             ]
-            yield [path for path, _ in good], pictures
+            yield [r if isinstance(r, str) else "" for r in results], pictures

@@ -52,9 +52,9 @@ class TunedModel:
 
     def load(self) -> VisionLearner:
         """The model, ready to predict; raises ArtifactError if it is damaged."""
-        from handlens.vision.learner import load_learner
+        from handlens.vision.learner import load_vision_learner
 
-        return load_learner(self.folder)
+        return load_vision_learner(self.folder)
 
     def export(self, target: Path, classes: list[str], *, card: str) -> None:
         """Write the model anew with its classes as they are called now, and its card."""

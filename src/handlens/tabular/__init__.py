@@ -44,10 +44,11 @@ from handlens.core.metrics import (
     rmspe_scale,
     roc_auc,
 )
+from handlens.core.saved import load_learner
 from handlens.tabular.category_dropout import CategoryDropout
 from handlens.tabular.data import TabularDataBunch, TabularList, load_data
 from handlens.tabular.dates import add_datepart
-from handlens.tabular.learner import TabularLearner, load_learner, tabular_learner
+from handlens.tabular.learner import TabularLearner, tabular_learner
 from handlens.tabular.model import TabularModel
 from handlens.tabular.procs import Categorify, FillMissing, Normalize, TabularProc
 from handlens.tabular.windows import backward_mean, backward_sum, days_since, days_until, forward_sum

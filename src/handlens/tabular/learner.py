@@ -13,8 +13,8 @@ from torch import Tensor
 from handlens.core.artifact import load_artifact, part_of, save_artifact
 from handlens.core.callbacks import Callback, PreciseBatchNorm
 from handlens.core.checks import listed
-from handlens.core.labels import CategoryList, MultiCategoryList
 from handlens.core.learner import Learner
+from handlens.core.predictions import predictions_frame
 from handlens.errors import ArtifactError, DataError, TrainingError
 from handlens.tabular.data import TabularDataBunch
 from handlens.tabular.embeddings import embedding_sizes
@@ -53,17 +53,7 @@ class TabularLearner(Learner):
         """
         y, dl = self.data.y, self.data.unlabelled(df)
         predictions = self.get_preds(dl=dl)[0] if len(dl) else y.activate(torch.empty(0, y.c))
-        labels = y.decode(y.decide(predictions))
-        if isinstance(y, CategoryList):
-            table = pd.DataFrame({y.names[0]: [label.name for label in labels]}, index=df.index)
-        elif isinstance(y, MultiCategoryList):
-            table = pd.DataFrame(y.decide(predictions).numpy().astype(bool), columns=y.classes, index=df.index)
-        else:
-            table = pd.DataFrame(labels, columns=y.names, index=df.index, dtype=float)
-        if not y.classes:
-            return table
-        names = [f"probability of {name}" for name in y.classes]
-        return pd.concat([table, pd.DataFrame(predictions.numpy(), columns=names, index=df.index)], axis=1)
+        return predictions_frame(y, predictions, index=df.index)
 
     def export(self, name: str = "learner") -> Path:
         """Write all it takes to predict new rows: model, preprocessing and labels; `load_learner` reads it.
@@ -157,15 +147,8 @@ def tabular_learner(
     return TabularLearner(data, model, callbacks=[PreciseBatchNorm(), *given], **options)
 
 
-def load_learner(folder: Path | str, *, own_procs: Iterable[type[TabularProc]] = ()) -> TabularLearner:
-    """What `learn.export()` wrote, ready to predict; runs no code from the files.
-
-    Args:
-        own_procs: the classes of preprocessors that are not this library's.
-
-    Raises:
-        ArtifactError: it is not that, is damaged, or from a newer version.
-    """
+def load_tabular_learner(folder: Path | str, *, own_procs: Iterable[type[TabularProc]] = ()) -> TabularLearner:
+    """What `load_learner` does for a model of a table, which `TabularLearner.export` wrote."""
     config, tensors = load_artifact(folder, KIND)
     try:
         data = TabularDataBunch.from_state(config["data"], path=Path(folder).parent, own_procs=own_procs)

@@ -30,6 +30,7 @@ from handlens.core.metrics import (
     rmse,
     roc_auc,
 )
+from handlens.core.saved import load_learner
 from handlens.vision.data import ImageDataBunch
 from handlens.vision.download import URLs, untar_data
 from handlens.vision.gallery import gallery
@@ -39,7 +40,7 @@ from handlens.vision.interpret import Interpretation
 from handlens.vision.items import ImageItemList
 from handlens.vision.kernels import KERNELS, apply_kernel, as_matrix, show_positions
 from handlens.vision.layer_grid import show_activations, show_filters
-from handlens.vision.learner import VisionLearner, create_cnn, load_learner
+from handlens.vision.learner import VisionLearner, create_cnn
 from handlens.vision.mixup import Mixup
 from handlens.vision.plot import plot_multi, show_image
 from handlens.vision.smoothing import LabelSmoothing

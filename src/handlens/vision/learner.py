@@ -7,14 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
 from handlens.core.artifact import load_artifact, save_artifact
-from handlens.core.labels import CategoryList, LabelList, MultiCategoryList
 from handlens.core.learner import Learner
+from handlens.core.predictions import photo_predictions_frame
 from handlens.errors import ArtifactError, BackboneError, DataError, DownloadError, TrainingError, WeightsError
 from handlens.vision.backbones import TORCHVISION, Network, library_of, load_network
 from handlens.vision.body import RESCALES, create_body
@@ -70,11 +69,14 @@ class VisionLearner(Learner):
     def predict_files(
         self, files: Sequence[Path | str], *, progress: Callable[[int, int], None] | None = None
     ) -> pd.DataFrame:
-        """What the model says of pictures by their paths, a row each, in their order.
+        """Predictions for pictures by their paths, a row for each file, in their order.
 
-        Columns: `file`, the target's (`label` mostly; a column each for several), for classes a `probability of …`
-        each, and `reason`, which says why a file could not be read and is empty otherwise. `progress(done, total)` is
-        called after each batch.
+        Args:
+            files: paths; one that cannot be read gets a row without a prediction, which says why.
+            progress: called as `progress(done, total)` after each batch.
+
+        Returns:
+            The columns of `photo_predictions_frame`; `path` holds the paths as they were given.
         """
         rows: list[Tensor | None] = []
         reasons: list[str] = []
@@ -85,11 +87,14 @@ class VisionLearner(Learner):
                 rows += self._predictions(found)
                 if progress:
                     progress(len(rows), len(files))
-        read = {i: row for i, row in enumerate(rows) if row is not None}
-        predictions = torch.stack(list(read.values())) if read else torch.empty(0, self.data.c)
-        table = pd.DataFrame(_columns(self.data.y, predictions), index=list(read)).reindex(range(len(rows)))
-        table.insert(0, "file", [str(file) for file in files])
-        return table.assign(reason=reasons)
+        nothing = self.data.y.activate(torch.full((1, self.data.c), torch.nan))[0]
+        predictions = [nothing if row is None else row for row in rows]
+        return photo_predictions_frame(
+            [str(file) for file in files],
+            self.data.y,
+            torch.stack(predictions) if predictions else torch.empty(0, *nothing.shape),
+            reasons=reasons,
+        )
 
     def _input(self, file: Path | str) -> Tensor | str:
         """A picture as a batch of one, or why there is none."""
@@ -186,11 +191,8 @@ def create_cnn(
     return learn
 
 
-def load_learner(folder: Path | str) -> VisionLearner:
-    """What `learn.export()` wrote, ready to predict; runs no code from the files and asks nothing of the network.
-
-    Raises ArtifactError if it is not that, is damaged, or from a newer version.
-    """
+def load_vision_learner(folder: Path | str) -> VisionLearner:
+    """What `load_learner` does for a model of pictures, which `VisionLearner.export` wrote."""
     config, tensors = load_artifact(folder, KIND)
     try:
         data = ImageDataBunch.from_state(config["data"], path=Path(folder).parent)
@@ -203,18 +205,6 @@ def load_learner(folder: Path | str) -> VisionLearner:
     learn = VisionLearner(data, model, made_as=made_as, layer_groups=groups)
     learn.model.eval()
     return learn
-
-
-def _columns(y: LabelList, predictions: Tensor) -> dict[str, Any]:
-    decided = y.decide(predictions)
-    if isinstance(y, CategoryList):
-        columns: dict[str, Any] = {y.names[0]: [label.name for label in y.decode(decided)]}
-    elif isinstance(y, MultiCategoryList):
-        columns = {name: decided[:, i].bool().numpy() for i, name in enumerate(y.names)}
-    else:
-        numbers = np.asarray(y.decode(decided), float).reshape(-1, len(y.names))
-        columns = {name: numbers[:, i] for i, name in enumerate(y.names)}
-    return columns | {f"probability of {name}": predictions[:, i].numpy() for i, name in enumerate(y.classes or [])}
 
 
 def _named(arch: Arch) -> tuple[str, str]:

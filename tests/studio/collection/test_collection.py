@@ -141,7 +141,10 @@ def test_broken_photos_in_the_middle(quick, drawn, tmp_path):
         report = collection.train()
         assert report.n_labelled == 13
         assert report.n_photos == 36
-        assert collection.predictions()["path"].tolist() == [collection.paths[i] for i in good]
+        table = collection.predictions()
+        assert table["path"].tolist() == collection.paths
+        assert np.flatnonzero(table["predicted"].notna()).tolist() == good
+        assert np.flatnonzero(table["reason"] == "").tolist() == good
         collection.export_predictions(tmp_path / "p.csv")
         collection.export_folders(tmp_path / "f.zip")
         collection.export_model(tmp_path / "model")

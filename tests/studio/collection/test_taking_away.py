@@ -34,7 +34,8 @@ def test_exports_come_back(collection, tmp_path):
     table = collection.predictions()
     assert back.columns.tolist() == table.columns.tolist()
     assert back["predicted"].tolist() == table["predicted"].tolist()
-    assert back.iloc[:, 3:].to_numpy() == pytest.approx(table.iloc[:, 3:].to_numpy(), abs=1e-6)
+    assert back.iloc[:, 3:-1].to_numpy() == pytest.approx(table.iloc[:, 3:-1].to_numpy(), abs=1e-6)
+    assert back["reason"].isna().all()
     collection.export_folders(tmp_path / "folders.zip")
     folders = folder_names(list(nasty))
     with zipfile.ZipFile(tmp_path / "folders.zip") as archive:

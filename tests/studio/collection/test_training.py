@@ -28,10 +28,15 @@ def test_training_and_predictions(collection, label_some):
     assert any("circle, square" in warning for warning in report.warnings)
     assert 1 <= len(report.layers) <= 3
     table = collection.predictions()
-    assert table.columns.tolist() == ["path", "label", "predicted", "probability", "circle", "square"]
+    assert table.columns.tolist() == [
+        *("path", "label", "predicted", "probability"),
+        *("probability of circle", "probability of square", "reason"),
+    ]
     assert table["path"].tolist() == collection.paths
-    assert table[["circle", "square"]].sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-5)
-    assert (table["probability"] == table[["circle", "square"]].max(axis=1)).all()
+    assert table[["probability of circle", "probability of square"]].sum(axis=1).to_numpy() == pytest.approx(
+        1, abs=1e-5
+    )
+    assert (table["probability"] == table[["probability of circle", "probability of square"]].max(axis=1)).all()
     truth = ["circle"] * 20 + ["square"] * 20
     assert (table["predicted"] == truth).mean() > 0.9
     assert table["label"].notna().sum() == 12
@@ -60,7 +65,9 @@ def test_a_model_older_than_its_report_is_taken_for_what_it_is(folder, label_som
         collection.train()
         collection._log.keep("report", old)
     with Collection.open(folder) as collection:
-        assert collection.predictions().columns.tolist()[4:] == ["circle", "square", "third"]
+        assert collection.predictions().columns.tolist()[4:-1] == [
+            f"probability of {name}" for name in ("circle", "square", "third")
+        ]
 
 
 def test_what_was_learned_follows_a_renamed_label(collection, tmp_path, label_some):
@@ -136,5 +143,5 @@ def test_labels_named_like_columns(collection):
     collection.label(SQUARES[4:8], "label")
     collection.train()
     table = collection.predictions()
-    assert table.columns.tolist()[4:] == ["class class path", "class path", "class label"]
+    assert table.columns.tolist()[4:-1] == [f"probability of {name}" for name in ("path", "class path", "label")]
     assert not table.columns.duplicated().any()

@@ -288,8 +288,9 @@ def test_what_is_taken_away(
     post("train")
     rows = list(csv.DictReader(io.StringIO(client.get(f"{shapes}/export/predictions.csv").text)))
     assert len(rows) == 40
-    assert set(rows[0]) == {"path", "label", "predicted", "probability", "round", "angular"}
-    assert math.isclose(float(rows[0]["round"]) + float(rows[0]["angular"]), 1, abs_tol=1e-5)
+    named = ["probability of round", "probability of angular"]
+    assert list(rows[0]) == ["path", "label", "predicted", "probability", *named, "reason"]
+    assert math.isclose(sum(float(rows[0][name]) for name in named), 1, abs_tol=1e-5)
 
     with zipfile.ZipFile(io.BytesIO(client.get(f"{shapes}/export/folders.zip").content)) as archive:
         assert archive.testzip() is None

@@ -88,6 +88,13 @@ class LabelList(ABC):
     def decode(self, data: Tensor) -> list[Any]:
         """Encoded labels in a person's terms."""
 
+    def by_target(self, data: Tensor) -> dict[str, Any]:
+        """Encoded labels in a person's terms, by the names of the columns that a table of them has."""
+        decoded = self.decode(data)
+        if len(self.names) == 1:
+            return {self.names[0]: decoded}
+        return {name: [item[i] for item in decoded] for i, name in enumerate(self.names)}
+
     @abstractmethod
     def activate(self, outputs: Tensor) -> Tensor:
         """A model's raw outputs [B, c] as predictions: probabilities of classes, or numbers on the scale of `data`."""
@@ -108,6 +115,12 @@ class LabelList(ABC):
 def as_table(values: Any) -> pd.DataFrame:
     """Labels as a table with a column a target, whatever list, array, Series or frame they came as."""
     if isinstance(values, pd.DataFrame):
+        names = [str(name) for name in values.columns]
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise DataError(
+                f"targets must have distinct names; {twice[0]!r} arrived more than once: rename or drop columns."
+            )
         return values
     if isinstance(values, pd.Series):
         return values.to_frame("label" if values.name is None else values.name)

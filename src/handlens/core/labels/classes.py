@@ -92,6 +92,9 @@ class CategoryList(LabelList):
         classes = self.classes or []
         return [Category(classes[code], code) for code in data.tolist()]
 
+    def by_target(self, data: Tensor) -> dict[str, Any]:
+        return {self.names[0]: [label.name for label in self.decode(data)]}
+
     def activate(self, outputs: Tensor) -> Tensor:
         return outputs.softmax(-1)
 
@@ -170,6 +173,10 @@ class MultiCategoryList(LabelList):
     def decode(self, data: Tensor) -> list[list[str]]:
         classes = self.classes or []
         return [[name for name, flag in zip(classes, row, strict=True) if flag] for row in data.tolist()]
+
+    def by_target(self, data: Tensor) -> dict[str, Any]:
+        """True or False in a column for each class, named after it."""
+        return {str(name): flags for name, flags in zip(self.classes or [], data.numpy().astype(bool).T, strict=True)}
 
     def activate(self, outputs: Tensor) -> Tensor:
         return outputs.sigmoid()

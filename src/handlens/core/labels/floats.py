@@ -72,6 +72,10 @@ class FloatList(LabelList):
         numbers = data.double()
         return (numbers.exp() if self.log else numbers).tolist()
 
+    def by_target(self, data: Tensor) -> dict[str, Any]:
+        numbers = np.asarray(self.decode(data), float).reshape(-1, self.c)
+        return dict(zip(self.names, numbers.T, strict=True))
+
     def activate(self, outputs: Tensor) -> Tensor:
         numbers = outputs.flatten() if self.c == 1 else outputs
         if self.scale == 1:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from handlens.core.predictions import LABEL, class_predictions_frame
 from handlens.errors import CollectionError, TrainingError
 from handlens.studio import classifier as learning
 from handlens.studio.classifier import TrainingReport
@@ -92,21 +93,23 @@ class Models(Layers, Labelling):
         return self._called_now(self._probabilities[1], kept), self._probabilities[2]
 
     def predictions(self) -> pd.DataFrame:
-        """A row a photo that can be read: path, label (missing if none), predicted, probability, one column a class.
+        """What the model in use says of each photo, a row a photo, by id.
 
-        Raises TrainingError before the first training.
+        Returns:
+            The columns of `photo_predictions_frame`, with `label`, what a person said, after `path`; a photo that
+            cannot be read or is not prepared yet has no prediction, and `reason` says why.
+
+        Raises:
+            TrainingError: nothing has been trained yet.
         """
-        from handlens.studio.predictor import class_columns
-
         names, p = self.probabilities()
-        ids = np.flatnonzero(np.isfinite(p).all(1))
-        p = p[ids]
-        best = p.argmax(1)
-        table = pd.DataFrame({"path": [self.paths[i] for i in ids], "label": self.labels.to_numpy()[ids]})
-        table["predicted"] = [names[i] for i in best]
-        table["probability"] = p.max(1) if len(p) else np.empty(0, np.float32)
-        for i, column in enumerate(class_columns(names)):
-            table[column] = p[:, i]
+        known = np.isfinite(p).all(1).tolist()
+        why = {out.path: out.reason for out in self.left_out}
+        reasons = [
+            "" if there else why.get(path, "not prepared yet") for path, there in zip(self.paths, known, strict=True)
+        ]
+        table = class_predictions_frame(self.paths, names, p, reasons=reasons)
+        table.insert(1, LABEL, self.labels.to_numpy())
         return table
 
     @property

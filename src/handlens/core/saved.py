@@ -1,0 +1,78 @@
+"""load_learner: one function that opens any saved model."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import pandas as pd
+
+from handlens.core.artifact import artifact_kind
+from handlens.errors import ArtifactError
+
+# By name, because what opens a model stands above this room: it is imported when a model of its kind is opened.
+_LOADERS = {
+    "tabular-learner": "handlens.tabular.learner:load_tabular_learner",
+    "vision-learner": "handlens.vision.learner:load_vision_learner",
+    "photo-classifier": "handlens.studio.predictor:load_predictor",
+}
+
+_READ_OTHERWISE = {
+    "tabular-data": "load_data(folder) reads it",
+    "weights": "learn.load(name) reads it, into a learner that is made the same way",
+    "training-checkpoint": "fit with Checkpoint(name) goes on from it",
+}
+
+
+@runtime_checkable
+class TableModel(Protocol):
+    """A saved model for the rows of a table."""
+
+    def predict_frame(self, df: pd.DataFrame) -> pd.DataFrame:
+        """A row for each row of `df`, with its index; columns as in `handlens.core.predictions.predictions_frame`."""
+        ...
+
+
+@runtime_checkable
+class PhotoModel(Protocol):
+    """A saved model for photos."""
+
+    def predict_files(
+        self, files: Sequence[Path | str], *, progress: Callable[[int, int], None] | None = None
+    ) -> pd.DataFrame:
+        """A row for each file; columns as in `handlens.core.predictions.photo_predictions_frame`.
+
+        `progress(done, total)` is called after each batch.
+        """
+        ...
+
+
+def load_learner(folder: Path | str, *, own_procs: Iterable[Any] = ()) -> Any:
+    """Open a saved model of any kind, ready to predict.
+
+    No code from the files is run, and the network is not used.
+
+    Args:
+        folder: what `learn.export()` or `Collection.export_model()` wrote.
+        own_procs: for a model of tables, the classes of preprocessors that are not this library's.
+
+    Returns:
+        What the folder holds: a `TabularLearner`, which is a `TableModel`, or a `VisionLearner` or Studio's
+        `Predictor`, which are each a `PhotoModel`.
+
+    Raises:
+        ArtifactError: it is not a saved model, is damaged, is from a newer version, or holds something that predicts
+            nothing by itself, such as weights.
+    """
+    kind = artifact_kind(folder)
+    if kind not in _LOADERS:
+        hint = _READ_OTHERWISE.get(kind, "this version of handlens does not know it")
+        raise ArtifactError(
+            f"{folder} holds a saved {kind}, which predicts nothing by itself: {hint}. load_learner opens models of "
+            f"the kinds {', '.join(_LOADERS)}."
+        )
+    module, name = _LOADERS[kind].split(":")
+    load = getattr(importlib.import_module(module), name)
+    return load(folder, own_procs=own_procs) if kind == "tabular-learner" else load(folder)
