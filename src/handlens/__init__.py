@@ -2,6 +2,8 @@
 
 import os
 
+__all__ = ["__version__"]
+
 __version__ = "0.1.0"
 
 # We compute while a browser draws and other threads decode photos. OpenMP's threads spin while they wait unless

@@ -1,5 +1,25 @@
 """The errors handlens raises on purpose: each says what was required, what arrived and what to do."""
 
+__all__ = [
+    "ArtifactError",
+    "AuditError",
+    "BackboneError",
+    "Cancelled",
+    "CollectionError",
+    "DataError",
+    "DownloadError",
+    "ExportError",
+    "HandlensError",
+    "LayerError",
+    "NotFittedError",
+    "PhotoError",
+    "StorageError",
+    "TableError",
+    "TrainingError",
+    "UploadError",
+    "WeightsError",
+]
+
 
 class HandlensError(Exception):
     """Any error that handlens raises on purpose."""

@@ -30,6 +30,17 @@ from handlens.errors import TrainingError
 if TYPE_CHECKING:
     from handlens.core.learner import Learner
 
+__all__ = [
+    "EVENTS",
+    "Callback",
+    "EarlyStopping",
+    "GradientClipping",
+    "Monitor",
+    "PreciseBatchNorm",
+    "SaveBest",
+    "StopTraining",
+]
+
 EVENTS = (
     "before_fit",
     "before_epoch",

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from handlens.audit import Subgroups
 
+__all__ = ["Confusion", "Interpretation"]
+
 
 class Confusion(NamedTuple):
     """A class, what it was taken for, and how often."""

@@ -22,6 +22,24 @@ from torch import Tensor
 from handlens.core.labels import NO_CLASS
 from handlens.errors import DataError, TrainingError
 
+__all__ = [
+    "Metric",
+    "accuracy",
+    "accuracy_multi",
+    "error_rate",
+    "exp_rmspe",
+    "f1",
+    "higher_is_better",
+    "mae",
+    "mse",
+    "precision",
+    "r2",
+    "recall",
+    "rmse",
+    "rmspe_scale",
+    "roc_auc",
+]
+
 Metric = Callable[[Tensor, Tensor], float]
 
 HIGHER_IS_BETTER = "higher_is_better"

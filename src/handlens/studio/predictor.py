@@ -24,6 +24,8 @@ from handlens.studio.separation import Floats
 if TYPE_CHECKING:
     from torch import Tensor
 
+__all__ = ["Predictor", "load_predictor"]
+
 KIND = "photo-classifier"
 BATCH = 32
 

@@ -16,6 +16,8 @@ from handlens.tabular.dates import add_datepart
 from handlens.tabular.frames import check_columns, numbers, put_columns
 from handlens.tabular.windows import backward_mean, backward_sum, days_since, days_until, forward_sum
 
+__all__ = ["add_history", "prepare"]
+
 _EVENTS = ("SchoolHoliday", "StateHoliday", "Promo")
 _WEEK = 7  # the lesson's windows
 _YEAR = 364  # days of 52 weeks, so that weekdays meet

@@ -9,6 +9,8 @@ from pathlib import Path
 from handlens.errors import CollectionError
 from handlens.studio.builtin import digits, vehicles
 
+__all__ = ["BUILTIN", "Builtin", "truth", "write_builtin"]
+
 
 @dataclass(frozen=True)
 class Builtin:
