@@ -70,7 +70,7 @@ def test_a_misspelt_event_is_found_out(make_learner: MakeLearner) -> None:
     class Wrong(Callback):
         def after_batch(self, learn: Learner) -> None: ...
 
-    with pytest.raises(TrainingError, match=r"Wrong.after_batch is no event; the events are before_fit"):
+    with pytest.raises(TrainingError, match=r"Wrong.after_batch is not an event; the events are before_fit"):
         make_learner().fit(1, callbacks=[Wrong()])
 
 

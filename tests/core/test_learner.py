@@ -282,7 +282,7 @@ def test_an_interrupted_search_gives_the_weights_back(make_learner: MakeLearner)
 
 
 def test_a_loss_that_is_no_number_stops_the_run(make_learner: MakeLearner) -> None:
-    with pytest.raises(TrainingError, match=r"the loss became nan by step 5 .*lower max_lr"):
+    with pytest.raises(TrainingError, match=r"the loss became nan by step 5 .*Lower max_lr"):
         make_learner(loss_func=lambda outputs, targets: (outputs.sum() + targets.sum()) * float("nan")).fit(1)
 
 

@@ -12,18 +12,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from handlens import __version__
-from handlens.errors import ArtifactError
+from handlens.errors import ArtifactError, WeightsError
 from handlens.io.files import atomic_folder, interrupted_folder
 from handlens.io.problems import storage_error
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 FORMAT = "handlens-model"
 FORMAT_VERSION = 1
 DESCRIPTION = "model.json"
 TENSORS = "tensors.safetensors"
 CARD = "README.md"
+WEIGHTS = "weights"
+"""The kind of a saved model that is weights alone, for a model that is made by other means."""
 _LARGEST_DESCRIPTION = 64 * 2**20
 
 
@@ -102,6 +104,25 @@ def load_artifact(folder: Path | str, kind: str) -> tuple[dict[str, Any], dict[s
         if _describe(tensor) != expected[name]:
             raise ArtifactError(f"{source} is damaged: the tensor {name} is not the one that was saved")
     return description["config"], tensors
+
+
+def save_weights(model: nn.Module, folder: Path | str) -> None:
+    """Write a model's parameters and running statistics as a folder; errors as `save_artifact`."""
+    save_artifact(folder, WEIGHTS, {"model": type(model).__name__}, model.state_dict())
+
+
+def load_weights(model: nn.Module, folder: Path | str) -> None:
+    """Put what `save_weights` wrote into a model.
+
+    Raises:
+        ArtifactError: as `load_artifact`.
+        WeightsError: the weights are of another model.
+    """
+    _, tensors = load_artifact(folder, WEIGHTS)
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise WeightsError(f"{folder} holds the weights of another model: {error}.") from error
 
 
 def part_of(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -1,30 +1,18 @@
-"""Callbacks: small classes that act at documented moments of a training run.
+"""Callbacks that come with the library: they stop early, keep the best model, and clip gradients.
 
-A run goes through these events, in this order:
-
-    before_fit                      once; the optimizer is there
-      before_epoch                  the model is in training mode
-        before_batch                run.inputs and run.targets are there and may be replaced
-        after_loss                  run.outputs and run.loss are there; run.loss may be replaced
-        after_backward              the gradients are there (learn.optimizer.params hold them) and may be changed
-        after_step                  the parameters have changed; the gradients are zero again
-      before_validate               the epoch's batches are done; the model is still in training mode
-      after_epoch                   the epoch is validated and recorded: learn.recorder.row
-    after_fit                       always, also after an error or an interruption
-
-An event costs nothing unless a callback has a method of its name.
+`handlens.core.events` has what every callback is made of, and the events of a run.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from handlens.core.checks import whole
+from handlens.core.events import EVENTS, Callback, StopTraining
 from handlens.core.metrics import metric_name, more_is_better
-from handlens.core.schedule import SMOOTHING
 from handlens.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -40,51 +28,6 @@ __all__ = [
     "SaveBest",
     "StopTraining",
 ]
-
-EVENTS = (
-    "before_fit",
-    "before_epoch",
-    "before_batch",
-    "after_loss",
-    "after_backward",
-    "after_step",
-    "before_validate",
-    "after_epoch",
-    "after_fit",
-)
-
-
-EPOCH_EVENTS = frozenset(("before_fit", "before_epoch", "before_validate", "after_epoch", "after_fit"))
-
-
-class StopTraining(Exception):
-    """Raised by a callback to end the run early and in good order; the epoch at hand is not validated."""
-
-
-class Callback:
-    """Something that acts during training: a subclass has methods named after the events it wants.
-
-    Each is called with the learner; `learn.run` is the state of the run (epoch, step, inputs, targets, outputs, loss).
-    A method may raise StopTraining; in `after_epoch` the other callbacks see the epoch too before the run ends.
-
-        class PrintLoss(Callback):
-            def after_step(self, learn):
-                print(learn.run.step, learn.run.loss.item())
-    """
-
-    order = 0
-    """Callbacks of a higher order act after those of a lower one, and otherwise as they are given."""
-
-    def handlers(self) -> dict[str, Any]:
-        """The methods of this callback by the event they are for; raises TrainingError for a misspelt event."""
-        misspelt = [
-            name
-            for name in dir(type(self))
-            if name.startswith(("before_", "after_")) and name not in EVENTS and callable(getattr(self, name))
-        ]
-        if misspelt:
-            raise TrainingError(f"{type(self).__name__}.{misspelt[0]} is no event; the events are {', '.join(EVENTS)}")
-        return {event: getattr(self, event) for event in EVENTS if hasattr(self, event)}
 
 
 class Monitor(Callback):
@@ -217,20 +160,3 @@ class PreciseBatchNorm(Callback):
                 seen += len(targets)
                 if seen >= self.rows:
                     return
-
-
-class StopWhenWorse(Callback):
-    """Stop when the smoothed loss is four times its lowest or is no number, or after `steps` steps; for `lr_find`."""
-
-    def __init__(self, steps: int) -> None:
-        self.steps = steps
-        self._average = 0.0
-        self._lowest = math.inf
-
-    def after_step(self, learn: Learner) -> None:
-        step, loss = learn.run.step, float(learn.run.loss.detach())
-        self._average = SMOOTHING * self._average + (1 - SMOOTHING) * loss
-        smoothed = self._average / (1 - SMOOTHING**step)
-        self._lowest = min(self._lowest, smoothed)
-        if step >= self.steps or not math.isfinite(loss) or smoothed > 4 * self._lowest:
-            raise StopTraining

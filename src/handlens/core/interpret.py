@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from handlens.core.labels import CategoryList, FloatList
-from handlens.core.learner import Learner, as_targets
+from handlens.core.learner import Learner
+from handlens.core.prediction import as_targets
 from handlens.errors import DataError
 
 if TYPE_CHECKING:
@@ -55,8 +56,8 @@ class Interpretation:
     @classmethod
     def from_learner(cls, learn: Learner, ds_type: str = "valid") -> Self:
         """Run the learner's model over its "valid" or "train" data; raises DataError if they have no labelled items."""
-        dl = learn._filled(learn.data.dl(ds_type).in_order())
-        outputs, targets, _ = learn._run_over(dl)
+        dl = learn.data.dl(ds_type).in_order()
+        outputs, targets, _ = learn.run_over(dl)
         return cls(learn, dl.dataset, outputs, targets)
 
     @property

@@ -1,72 +1,37 @@
-"""Learner: data and a model together; trains it, finds a learning rate, validates, predicts, saves and loads."""
+"""Learner: data and a model together; trains it, finds a learning rate, validates, predicts, saves and loads.
+
+How it trains is in `handlens.core.training`, what it makes of data in `handlens.core.prediction`, and its files in
+`handlens.core.artifact` and `handlens.core.onnx`.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from handlens.core.artifact import load_artifact, save_artifact
+from handlens.core.artifact import load_weights, save_weights
 from handlens.core.bunch import DataBunch
-from handlens.core.callbacks import EPOCH_EVENTS, EVENTS, Callback, StopTraining, StopWhenWorse
 from handlens.core.checks import listed, whole
+from handlens.core.events import EPOCH_EVENTS, EVENTS, Callback, Events
 from handlens.core.labels import Loss
 from handlens.core.loaders import Loader
 from handlens.core.metrics import Metric, labelled, metric_name
-from handlens.core.modes import evaluating
+from handlens.core.modes import evaluating, unchanged
 from handlens.core.optimizer import AdamW, MakeOptimizer, Optimizer, check_decay, freeze
-from handlens.core.progress import ProgressTable
+from handlens.core.prediction import Outputs, Prediction, apply_model, run_over
 from handlens.core.recorder import Recorder
-from handlens.core.schedule import (
-    Rates,
-    Schedule,
-    constant,
-    exponential,
-    group_rates,
-    one_cycle,
-    suggest_rate,
-)
+from handlens.core.schedule import Rates, Schedule, constant, exponential, group_rates, one_cycle
 from handlens.core.summary import Summary, summarize
-from handlens.errors import DataError, TrainingError, WeightsError
-
-WEIGHTS = "weights"
-LOOK_EVERY = 50  # steps between two looks at the loss, each of which waits for the device
+from handlens.core.training import Run, StopWhenWorse, find_rate, fit
+from handlens.errors import DataError, TrainingError
 
 PRECISIONS = ("fp32", "bf16")
-
-
-@dataclass
-class Run:
-    """The state of a training run, as callbacks see it; epochs and steps count from 0 over the whole run."""
-
-    epochs: int
-    schedule: Schedule
-    wd: float
-    seed: int | None = None
-    epoch: int = 0
-    step: int = 0
-    inputs: Any = None
-    targets: Any = None
-    outputs: Any = None
-    loss: Any = None
-    complete: bool = False  # whether it came to its end, or a callback ended it in good order
-
-
-class Prediction(NamedTuple):
-    """What a model says of one item: a label in a person's terms, and the numbers behind it.
-
-    `values` are probabilities [classes], or numbers [targets] on the scale that the model is trained on.
-    """
-
-    label: Any
-    values: Tensor
 
 
 class Learner:
@@ -219,30 +184,13 @@ class Learner:
         num_it = whole(num_it, "num_it, the number of batches,", TrainingError)
         n = len(self.layer_groups)
         schedule = exponential(num_it, group_rates(start_lr, n), group_rates(end_lr, n))
-        before = {name: value.clone() for name, value in self.model.state_dict().items()}
         run = Run(math.ceil(num_it / self._steps(1)), schedule, self.wd if wd is None else check_decay(wd), seed)
         # What happens to batches belongs to the search; what happens to epochs and files does not.
         batchwise = [callback for callback in self.callbacks if callback.handlers().keys() - EPOCH_EVENTS]
-        events = _events(batchwise)
-        for event in EPOCH_EVENTS - {"before_fit", "after_fit"}:
-            events[event] = []
-        events["after_step"] = [*events["after_step"], StopWhenWorse(num_it).after_step]
-        try:
-            with self._training(run):
-                try:
-                    self._call(events["before_fit"])
-                    for _ in range(run.epochs):
-                        self._train_epoch(run, events)
-                finally:
-                    self._call(events["after_fit"])
-        except StopTraining:
-            pass
-        finally:
-            self.model.load_state_dict(before)
-        losses = self.recorder.losses
-        losses = losses[: int(np.isfinite(losses).cumprod().sum())]
-        rate = suggest_rate(schedule.rates[: len(losses), -1], losses)
-        self.recorder.suggestion = rate
+        heard = {"before_fit", "after_fit"} | (set(EVENTS) - EPOCH_EVENTS)
+        with unchanged(self.model), self._training(run):
+            find_rate(self, Events(self, [*batchwise, StopWhenWorse(num_it)], heard))
+        rate = self.recorder.suggest()
         print(f"suggested learning rate: {rate:.1e}; learn.recorder.plot() shows the losses")
         return rate
 
@@ -252,27 +200,9 @@ class Learner:
         if wd is not None:
             # Training that goes on with far less decay forgets within an epoch what the decay was for.
             self.wd = check_decay(wd)
-        run = Run(epochs, schedule, self.wd, seed)
-        events = _events([*self.callbacks, *_listed_callbacks(callbacks)])
-        with self._training(run):
-            progress = ProgressTable(self.recorder.columns, epochs)
-            try:
-                self._call(events["before_fit"])
-                while run.epoch < epochs:
-                    progress.start_epoch()
-                    self._train_epoch(run, events, progress)
-                    self._call(events["before_validate"])
-                    self.model.eval()
-                    self.recorder.epoch(self._validation_row())
-                    progress.row(run.epoch, self.recorder.row)
-                    self._call_all(events["after_epoch"])
-                    run.epoch += 1
-                run.complete = True
-            except StopTraining:
-                run.complete = True
-            finally:
-                progress.close()
-                self._call(events["after_fit"])
+        events = Events(self, [*self.callbacks, *_listed_callbacks(callbacks)])
+        with self._training(Run(epochs, schedule, self.wd, seed)):
+            fit(self, events, self._validation_row)
 
     @contextlib.contextmanager
     def _training(self, run: Run) -> Iterator[None]:
@@ -290,47 +220,8 @@ class Learner:
             self.optimizer.release()
             self.model.eval()
 
-    def _train_epoch(self, run: Run, events: Events, progress: ProgressTable | None = None) -> None:
-        model, loss_func, optimizer, recorder = self.model, self.loss_func, self.optimizer, self.recorder
-        rates, momenta = run.schedule.rates.tolist(), run.schedule.momenta.tolist()
-        total = len(self.data.train_dl)
-        model.train()
-        self._call(events["before_epoch"])
-        for done, (run.inputs, run.targets) in enumerate(self.data.train_dl, 1):
-            self._call(events["before_batch"])
-            optimizer.set(rates[run.step], momenta[run.step])
-            with self._autocast():
-                run.outputs = _apply(model, run.inputs)
-                run.loss = loss_func(as_targets(run.outputs, run.targets), run.targets)
-            self._call(events["after_loss"])
-            run.loss.backward()
-            self._call(events["after_backward"])
-            optimizer.step()
-            optimizer.zero_grad()
-            recorder.step(run.loss.detach())
-            run.step += 1
-            self._call(events["after_step"])
-            if done % LOOK_EVERY == 0 or done == total:
-                loss = _finite_loss(run)
-                if progress:
-                    progress.batch(run.epoch, done, total, loss)
-
-    def _call(self, handlers: Sequence[Handler]) -> None:
-        for handle in handlers:
-            handle(self)
-
-    def _call_all(self, handlers: Sequence[Handler]) -> None:
-        """Call each, and stop the run only then, if one of them asked for it."""
-        stop = None
-        for handle in handlers:
-            try:
-                handle(self)
-            except StopTraining as error:
-                stop = error
-        if stop:
-            raise stop
-
-    def _autocast(self) -> contextlib.AbstractContextManager[Any]:
+    def autocast(self) -> contextlib.AbstractContextManager[Any]:
+        """The context in which the model computes in the learner's precision."""
         if self.precision == "fp32":
             return _NO_CONTEXT
         return torch.autocast(self.data.device.type, torch.bfloat16)
@@ -385,7 +276,7 @@ class Learner:
 
         They are nan for items without labels. Raises DataError if nothing was held out, or the loader is empty.
         """
-        outputs, targets, loss = self._run_over(self._filled(self.data.valid_dl if dl is None else dl))
+        outputs, targets, loss = self.run_over(self.data.valid_dl if dl is None else dl)
         predictions = self.data.y.activate(outputs)
         known = labelled(targets)
         return [loss, *(float(metric(predictions, targets)) if known else math.nan for metric in self.metrics)]
@@ -397,57 +288,39 @@ class Learner:
         trained on; `learn.data.y.decode` gives those in a person's terms. Both are on the CPU. Raises DataError if
         there are no items.
         """
-        outputs, targets, _ = self._run_over(self._filled(self.data.dl(ds_type).in_order() if dl is None else dl))
+        outputs, targets, _ = self.run_over(self.data.dl(ds_type).in_order() if dl is None else dl)
         return self.data.y.activate(outputs), targets
 
     def predict(self, item: Any) -> Prediction:
         """The label of one item in a person's terms, and the probabilities or numbers behind it."""
         inputs, _ = self.data.one_item(item)
         y = self.data.y
-        values = y.activate(self._outputs(inputs).float().cpu())
+        values = y.activate(self.outputs(inputs).float().cpu())
         return Prediction(y.decode(y.decide(values))[0], values[0].clone())  # which, unlike them, may be changed
 
     def forward(self, inputs: Any) -> Any:
         """What the model puts out for a batch's inputs, in the learner's precision and the model's present mode."""
-        with self._autocast():
-            return _apply(self.model, inputs)
+        with self.autocast():
+            return apply_model(self.model, inputs)
 
-    def _outputs(self, inputs: Any) -> Tensor:
+    def outputs(self, inputs: Any) -> Tensor:
+        """What the model puts out for a batch's inputs [B, …] in prediction, without gradients: [B, data.c]."""
         with self._evaluating(), torch.inference_mode():
             return self.forward(inputs)
+
+    def run_over(self, dl: Loader) -> Outputs:
+        """Outputs, targets and the mean loss over a loader's items, in its order; DataError if it has none."""
+        with self._evaluating():
+            return run_over(dl, self.outputs, self.loss_func)
 
     def _evaluating(self) -> contextlib.AbstractContextManager[Any]:
         """The model as in prediction: a callback may ask for one during training, which then goes on as it was."""
         return evaluating(self.model) if self.model.training else _NO_CONTEXT
 
-    def _run_over(self, dl: Loader) -> tuple[Tensor, Tensor, float]:
-        """Outputs and targets, on the CPU, and the mean of the loss over all items."""
-        outputs, targets, losses, sizes = [], [], [], []
-        with self._evaluating():
-            for inputs, wanted in dl:
-                output = self._outputs(inputs).float()
-                with torch.inference_mode():
-                    losses.append(self.loss_func(as_targets(output, wanted), wanted))
-                sizes.append(len(wanted))
-                outputs.append(output.cpu())
-                targets.append(wanted.cpu())
-        weights = torch.tensor(sizes, dtype=torch.float64)
-        loss = (torch.stack(losses).cpu().double() * weights).sum() / weights.sum()
-        return torch.cat(outputs), torch.cat(targets), float(loss)
-
-    @staticmethod
-    def _filled(dl: Loader) -> Loader:
-        if not len(dl):
-            raise DataError(
-                "there are no items to run the model over: hold some out for validation when splitting, or give a "
-                "loader that is not empty"
-            )
-        return dl
-
     def summary(self) -> Summary:
         """The layers in the order in which they are used: kind, output shape, parameters, and whether they train."""
         inputs, _ = self.data.one_batch()
-        return summarize(self.model, lambda: self._outputs(inputs))
+        return summarize(self.model, lambda: self.outputs(inputs))
 
     # Files
 
@@ -461,7 +334,7 @@ class Learner:
         That is enough to `load` them into the same model again; `export` writes all it takes to predict.
         """
         folder = self.model_path(name)
-        save_artifact(folder, WEIGHTS, {"model": type(self.model).__name__}, self.model.state_dict())
+        save_weights(self.model, folder)
         return folder
 
     def load(self, name: str) -> Self:
@@ -469,15 +342,8 @@ class Learner:
 
         Raises ArtifactError if it is not that or is damaged, and WeightsError if it is of another model.
         """
-        self._load_into(self.model, name)
+        load_weights(self.model, self.model_path(name))
         return self
-
-    def _load_into(self, model: nn.Module, name: str) -> None:
-        _, tensors = load_artifact(self.model_path(name), WEIGHTS)
-        try:
-            model.load_state_dict(tensors)
-        except RuntimeError as error:
-            raise WeightsError(f"{self.model_path(name)} holds the weights of another model: {error}") from error
 
     def export_onnx(self, name: str = "learner.onnx") -> Path:
         """Write the network as an ONNX file below the learner's path, checked to compute the same as here.
@@ -503,16 +369,7 @@ class Learner:
         return {"labels": self.data.y.state()}
 
 
-Handler = Callable[[Learner], None]
-Events = Mapping[str, Sequence[Handler]]
-
 _NO_CONTEXT = contextlib.nullcontext()
-
-
-def _events(callbacks: Iterable[Callback]) -> dict[str, list[Handler]]:
-    """For each event the methods that want it."""
-    found = [callback.handlers() for callback in sorted(callbacks, key=lambda callback: callback.order)]
-    return {event: [handlers[event] for handlers in found if event in handlers] for event in EVENTS}
 
 
 def _listed_callbacks(callbacks: Sequence[Callback]) -> list[Callback]:
@@ -525,24 +382,3 @@ def _listed_callbacks(callbacks: Sequence[Callback]) -> list[Callback]:
 
 def _whole_epochs(epochs: Any) -> int:
     return whole(epochs, "the number of epochs", TrainingError)
-
-
-def _apply(model: nn.Module, inputs: Any) -> Any:
-    return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
-
-
-def as_targets(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Outputs [B, 1] in the shape of targets that are numbers, [B]: most losses would compare each with each."""
-    if outputs.shape != targets.shape and targets.is_floating_point() and outputs.numel() == targets.numel():
-        return outputs.view_as(targets)
-    return outputs
-
-
-def _finite_loss(run: Run) -> float:
-    loss = float(run.loss.detach())
-    if not math.isfinite(loss):
-        raise TrainingError(
-            f"the loss became {loss} by step {run.step} (epoch {run.epoch + 1}): the learning rate is too high, or the "
-            "inputs are far from normalised; lower max_lr (see learn.lr_find()), or add GradientClipping"
-        )
-    return loss

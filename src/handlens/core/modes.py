@@ -1,4 +1,4 @@
-"""Whether a model is in training or not, for a while."""
+"""A model for a while: as it predicts, or free to change and then as it was before."""
 
 from __future__ import annotations
 
@@ -19,3 +19,13 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     finally:
         for module in training:
             module.training = True
+
+
+@contextmanager
+def unchanged(model: nn.Module) -> Iterator[None]:
+    """The model may be trained; afterwards its parameters and running statistics are those from before."""
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    try:
+        yield
+    finally:
+        model.load_state_dict(before)

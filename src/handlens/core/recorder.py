@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from handlens.core.schedule import Schedule, smooth
+from handlens.core.schedule import Schedule, smooth, suggest_rate
 from handlens.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -82,6 +82,13 @@ class Recorder:
     def momenta(self) -> Floats:
         """The momenta of the steps taken, [T]."""
         return self._schedule.momenta[: self._steps] if self._schedule else np.empty(0)
+
+    def suggest(self) -> float:
+        """The learning rate, of the last layer group, that a run with growing rates suggests; see `suggest_rate`."""
+        losses = self.losses
+        losses = losses[: int(np.isfinite(losses).cumprod().sum())]
+        self.suggestion = suggest_rate(self.rates[: len(losses), -1], losses)
+        return self.suggestion
 
     def state(self) -> tuple[dict[str, Any], Tensor]:
         """What `restore` needs to go on recording a run: plain JSON (nan as None), and the losses."""

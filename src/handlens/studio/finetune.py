@@ -244,7 +244,7 @@ def _seconds_an_epoch(learn: VisionLearner) -> float:
     for _ in range(2):
         started = time.monotonic()
         inputs, targets = learn.data.one_batch()
-        with learn._autocast():
+        with learn.autocast():
             loss = learn.loss_func(learn.model(inputs), targets)
         loss.backward()
         learn.model.zero_grad()

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from handlens.core.artifact import load_artifact, part_of, save_artifact
+from handlens.core.artifact import load_artifact, load_weights, part_of, save_artifact
 from handlens.core.callbacks import Callback, PreciseBatchNorm
 from handlens.core.checks import listed
 from handlens.core.learner import Learner
@@ -102,7 +102,7 @@ class TabularLearner(Learner):
             path=self.path,
         )
         for name, member in zip(names, members, strict=True):
-            self._load_into(member, name)
+            load_weights(member, self.model_path(name))
         learn.model.eval()
         return learn
 

@@ -111,7 +111,7 @@ class VisionLearner(Learner):
             if isinstance(one, Tensor):
                 by_shape.setdefault(one.shape, []).append(i)
         for places in by_shape.values():
-            outputs = self._outputs(torch.cat([found[i] for i in places]))  # type: ignore[misc]
+            outputs = self.outputs(torch.cat([found[i] for i in places]))  # type: ignore[misc]
             for i, row in zip(places, self.data.y.activate(outputs.float().cpu()), strict=True):
                 rows[i] = row
         return rows

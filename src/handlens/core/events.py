@@ -1,0 +1,113 @@
+"""Events of a training run, and callbacks: small classes that act when one happens.
+
+A run goes through these events, in this order:
+
+    before_fit                      once; the optimizer is there
+      before_epoch                  the model is in training mode
+        before_batch                run.inputs and run.targets are there and may be replaced
+        after_loss                  run.outputs and run.loss are there; run.loss may be replaced
+        after_backward              the gradients are there (learn.optimizer.params hold them) and may be changed
+        after_step                  the parameters have changed; the gradients are zero again
+      before_validate               the epoch's batches are done; the model is still in training mode
+      after_epoch                   the epoch is validated and recorded: learn.recorder.row
+    after_fit                       always, also after an error or an interruption
+
+An event costs nothing unless a callback has a method of its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from handlens.errors import TrainingError
+
+__all__ = ["EVENTS", "Callback", "StopTraining"]
+
+EVENTS = (
+    "before_fit",
+    "before_epoch",
+    "before_batch",
+    "after_loss",
+    "after_backward",
+    "after_step",
+    "before_validate",
+    "after_epoch",
+    "after_fit",
+)
+
+EPOCH_EVENTS = frozenset(("before_fit", "before_epoch", "before_validate", "after_epoch", "after_fit"))
+
+
+class StopTraining(Exception):
+    """Raised by a callback to end the run early and in good order; the current epoch is not validated."""
+
+
+class Callback:
+    """Something that acts during training: a subclass has methods named after the events it wants.
+
+    Each is called with the learner; `learn.run` is the state of the run (epoch, step, inputs, targets, outputs, loss).
+    A method may raise StopTraining; in `after_epoch` the other callbacks see the epoch too before the run ends.
+
+    Example:
+        >>> class CountSteps(Callback):
+        ...     steps = 0
+        ...
+        ...     def after_step(self, learn):
+        ...         self.steps += 1
+        >>> list(CountSteps().handlers())
+        ['after_step']
+    """
+
+    order = 0
+    """Callbacks of a higher order act after those of a lower one, and otherwise as they are given."""
+
+    def handlers(self) -> dict[str, Callable[[Any], None]]:
+        """The methods of this callback by the event they are for.
+
+        Raises:
+            TrainingError: a method is named like an event but is not one, as a misspelt one would be.
+        """
+        misspelt = [
+            name
+            for name in dir(type(self))
+            if name.startswith(("before_", "after_")) and name not in EVENTS and callable(getattr(self, name))
+        ]
+        if misspelt:
+            raise TrainingError(
+                f"{type(self).__name__}.{misspelt[0]} is not an event; the events are {', '.join(EVENTS)}."
+            )
+        return {event: getattr(self, event) for event in EVENTS if hasattr(self, event)}
+
+
+class Events:
+    """Calls the callbacks of a run when an event happens.
+
+    Args:
+        learn: what each method is called with.
+        callbacks: in any order; they are called by their `order`.
+        heard: the events that are passed on; other events do nothing.
+    """
+
+    def __init__(self, learn: Any, callbacks: Sequence[Callback], heard: Collection[str] = EVENTS) -> None:
+        found = [callback.handlers() for callback in sorted(callbacks, key=lambda callback: callback.order)]
+        self._learn = learn
+        self._handlers = {
+            event: [handlers[event] for handlers in found if event in handlers and event in heard] for event in EVENTS
+        }
+
+    def call(self, event: str) -> None:
+        """Call the methods for this event, until one raises."""
+        for handle in self._handlers[event]:
+            handle(self._learn)
+
+    def call_all(self, event: str) -> None:
+        """Call every method for this event; if one of them raised StopTraining, raise it after the last."""
+        stop = None
+        for handle in self._handlers[event]:
+            try:
+                handle(self._learn)
+            except StopTraining as error:
+                stop = error
+        if stop:
+            raise stop

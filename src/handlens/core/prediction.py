@@ -1,0 +1,72 @@
+"""What a model makes of data: its outputs over a whole loader, and what it says of one item."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from handlens.core.labels import Loss
+from handlens.core.loaders import Loader
+from handlens.errors import DataError
+
+
+class Prediction(NamedTuple):
+    """What a model says of one item: a label in a person's terms, and the numbers behind it.
+
+    `values` are probabilities [classes], or numbers [targets] on the scale that the model is trained on.
+    """
+
+    label: Any
+    values: Tensor
+
+
+class Outputs(NamedTuple):
+    """What a model puts out for N items [N, …], their targets [N, …], both on the CPU, and the mean loss over them."""
+
+    outputs: Tensor
+    targets: Tensor
+    loss: float
+
+
+def run_over(dl: Loader, forward: Callable[[Any], Tensor], loss_func: Loss) -> Outputs:
+    """Run a model over every batch of a loader.
+
+    Args:
+        dl: the batches.
+        forward: inputs of a batch → outputs [B, …].
+        loss_func: (outputs, targets) → mean over the batch.
+
+    Raises:
+        DataError: the loader has no batches.
+    """
+    if not len(dl):
+        raise DataError(
+            "there are no items to run the model over: hold some out for validation when splitting, or give a "
+            "loader that is not empty."
+        )
+    outputs, targets, losses, sizes = [], [], [], []
+    for inputs, wanted in dl:
+        output = forward(inputs).float()
+        with torch.inference_mode():
+            losses.append(loss_func(as_targets(output, wanted), wanted))
+        sizes.append(len(wanted))
+        outputs.append(output.cpu())
+        targets.append(wanted.cpu())
+    weights = torch.tensor(sizes, dtype=torch.float64)
+    loss = (torch.stack(losses).cpu().double() * weights).sum() / weights.sum()
+    return Outputs(torch.cat(outputs), torch.cat(targets), float(loss))
+
+
+def apply_model(model: nn.Module, inputs: Any) -> Any:
+    """What the model puts out for a batch's inputs: a tensor, or a tuple of its arguments."""
+    return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
+
+
+def as_targets(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Outputs [B, 1] in the shape of targets that are numbers, [B]: most losses would compare each with each."""
+    if outputs.shape != targets.shape and targets.is_floating_point() and outputs.numel() == targets.numel():
+        return outputs.view_as(targets)
+    return outputs

@@ -1,0 +1,147 @@
+"""Training: the loop that fits a model, and the one that looks for a learning rate, on one screen."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import nn
+
+from handlens.core.bunch import DataBunch
+from handlens.core.events import Callback, Events, StopTraining
+from handlens.core.labels import Loss
+from handlens.core.optimizer import Optimizer
+from handlens.core.prediction import apply_model, as_targets
+from handlens.core.progress import ProgressTable
+from handlens.core.recorder import Recorder
+from handlens.core.schedule import SMOOTHING, Schedule
+from handlens.errors import TrainingError
+
+LOOK_EVERY = 50
+"""Steps between two looks at the loss, each of which waits for the device."""
+
+
+@dataclass
+class Run:
+    """The state of a training run, as callbacks see it; epochs and steps count from 0 over the whole run."""
+
+    epochs: int
+    schedule: Schedule
+    wd: float
+    seed: int | None = None
+    epoch: int = 0
+    step: int = 0
+    inputs: Any = None
+    targets: Any = None
+    outputs: Any = None
+    loss: Any = None
+    complete: bool = False  # whether it came to its end, or a callback ended it in good order
+
+
+class Trained(Protocol):
+    """What the loops need of a learner; its data may be replaced from one epoch to the next."""
+
+    model: nn.Module
+    loss_func: Loss
+    optimizer: Optimizer
+    recorder: Recorder
+    run: Run
+
+    @property
+    def data(self) -> DataBunch: ...
+
+    def autocast(self) -> AbstractContextManager[Any]: ...
+
+
+def fit(learn: Trained, events: Events, validate: Callable[[], dict[str, float]]) -> None:
+    """Train for all epochs of `learn.run`; validate, record and print each."""
+    run, progress = learn.run, ProgressTable(learn.recorder.columns, learn.run.epochs)
+    try:
+        events.call("before_fit")
+        while run.epoch < run.epochs:
+            progress.start_epoch()
+            train_epoch(learn, events, progress)
+            events.call("before_validate")
+            learn.model.eval()
+            learn.recorder.epoch(validate())
+            progress.row(run.epoch, learn.recorder.row)
+            events.call_all("after_epoch")
+            run.epoch += 1
+        run.complete = True
+    except StopTraining:
+        run.complete = True
+    finally:
+        progress.close()
+        events.call("after_fit")
+
+
+def find_rate(learn: Trained, events: Events) -> None:
+    """Train on batches alone, without validation, until a callback stops it: `StopWhenWorse` is one."""
+    try:
+        events.call("before_fit")
+        for _ in range(learn.run.epochs):
+            train_epoch(learn, events)
+    except StopTraining:
+        pass
+    finally:
+        events.call("after_fit")
+
+
+def train_epoch(learn: Trained, events: Events, progress: ProgressTable | None = None) -> None:
+    """Train on every batch of the training data once."""
+    run, model, loss_func, optimizer = learn.run, learn.model, learn.loss_func, learn.optimizer
+    rates, momenta = run.schedule.rates.tolist(), run.schedule.momenta.tolist()
+    total = len(learn.data.train_dl)
+    model.train()
+    events.call("before_epoch")
+    for done, (run.inputs, run.targets) in enumerate(learn.data.train_dl, 1):
+        events.call("before_batch")
+        optimizer.set(rates[run.step], momenta[run.step])
+        with learn.autocast():
+            run.outputs = apply_model(model, run.inputs)
+            run.loss = loss_func(as_targets(run.outputs, run.targets), run.targets)
+        events.call("after_loss")
+        run.loss.backward()
+        events.call("after_backward")
+        optimizer.step()
+        optimizer.zero_grad()
+        learn.recorder.step(run.loss.detach())
+        run.step += 1
+        events.call("after_step")
+        if done % LOOK_EVERY == 0 or done == total:
+            loss = _finite_loss(run)
+            if progress:
+                progress.batch(run.epoch, done, total, loss)
+
+
+def _finite_loss(run: Run) -> float:
+    loss = float(run.loss.detach())
+    if not math.isfinite(loss):
+        raise TrainingError(
+            f"the loss became {loss} by step {run.step} (epoch {run.epoch + 1}): the learning rate is too high, or the "
+            "inputs are far from normalised. Lower max_lr (see learn.lr_find()), or add GradientClipping."
+        )
+    return loss
+
+
+class StopWhenWorse(Callback):
+    """Stop when the smoothed loss is four times its lowest or not a number, or after `steps` steps; for `lr_find`."""
+
+    order = sys.maxsize  # what other callbacks do after a step is done even after the last
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self._average = 0.0
+        self._lowest = math.inf
+
+    def after_step(self, learn: Trained) -> None:
+        step, loss = learn.run.step, float(learn.run.loss.detach())
+        self._average = SMOOTHING * self._average + (1 - SMOOTHING) * loss
+        smoothed = self._average / (1 - SMOOTHING**step)
+        self._lowest = min(self._lowest, smoothed)
+        if step >= self.steps or not math.isfinite(loss) or smoothed > 4 * self._lowest:
+            raise StopTraining
