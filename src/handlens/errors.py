@@ -1,4 +1,4 @@
-"""The errors handlens raises on purpose: each says what was required, what arrived and what to do."""
+"""The errors that handlens raises on purpose: each says what was required, what arrived, and what to do."""
 
 __all__ = [
     "ArtifactError",
@@ -26,7 +26,7 @@ class HandlensError(Exception):
 
 
 class CollectionError(HandlensError):
-    """A collection cannot be made, opened or asked for what it was asked."""
+    """A collection cannot be made or opened, or cannot do what was asked of it."""
 
 
 class PhotoError(HandlensError):
@@ -42,7 +42,7 @@ class BackboneError(HandlensError):
 
 
 class DownloadError(HandlensError):
-    """Pretrained weights or a data set could not be had from the network."""
+    """Pretrained weights or a data set could not be downloaded."""
 
 
 class WeightsError(HandlensError):
@@ -50,27 +50,27 @@ class WeightsError(HandlensError):
 
 
 class StorageError(HandlensError):
-    """The disk refused a write; nothing that was acknowledged is lost."""
+    """The disk refused a write; nothing that was saved before is lost."""
 
 
 class TrainingError(HandlensError):
-    """The labels at hand cannot train or separate anything yet."""
+    """Training cannot begin or go on with these data, labels or arguments."""
 
 
 class ArtifactError(HandlensError):
-    """A saved model is not one, is damaged, or comes from a newer version."""
+    """A folder is not a saved model, is damaged, or comes from a newer version."""
 
 
 class TableError(HandlensError):
-    """A table, or a column of it, is not what was asked for; the message names it and the remedy."""
+    """A table, or a column of it, is not as required; the message names it and says what to do."""
 
 
 class NotFittedError(HandlensError):
     """A preprocessor was asked to replay before it was fitted on training rows."""
 
 
-class DataError(HandlensError):
-    """Items cannot be split, labelled or put into batches as was asked."""
+class DataError(HandlensError, ValueError):
+    """Items cannot be split, labelled or put into batches in the way that was asked for. It is a ValueError too."""
 
 
 class ExportError(HandlensError):
@@ -78,12 +78,12 @@ class ExportError(HandlensError):
 
 
 class AuditError(HandlensError):
-    """An audit cannot be made of what was given; the message names the argument and the remedy."""
+    """An audit cannot be made of what was given; the message names the argument and says what to do."""
 
 
 class Cancelled(HandlensError):
-    """The person cancelled a long run; what was done stays and a later run resumes it."""
+    """A long run was cancelled; what is done stays, and a later run resumes it."""
 
 
 class LayerError(HandlensError):
-    """A layer cannot be looked into as was asked: it did not run, keeps no places, or the method does not fit."""
+    """A layer cannot be inspected: it did not run, has no positions in the picture, or the method does not fit it."""

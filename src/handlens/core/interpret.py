@@ -11,7 +11,7 @@ from torch import Tensor
 
 from handlens.core.labels import CategoryList, FloatList
 from handlens.core.learner import Learner
-from handlens.core.prediction import as_targets
+from handlens.core.outputs import as_targets
 from handlens.errors import DataError
 
 if TYPE_CHECKING:

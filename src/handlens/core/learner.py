@@ -1,6 +1,6 @@
 """Learner: data and a model together; trains it, finds a learning rate, validates, predicts, saves and loads.
 
-How it trains is in `handlens.core.training`, what it makes of data in `handlens.core.prediction`, and its files in
+How it trains is in `handlens.core.training`, what it makes of data in `handlens.core.outputs`, and its files in
 `handlens.core.artifact` and `handlens.core.onnx`.
 """
 
@@ -24,7 +24,7 @@ from handlens.core.loaders import Loader
 from handlens.core.metrics import Metric, labelled, metric_name
 from handlens.core.modes import evaluating, unchanged
 from handlens.core.optimizer import AdamW, MakeOptimizer, Optimizer, check_decay, freeze
-from handlens.core.prediction import Outputs, Prediction, apply_model, run_over
+from handlens.core.outputs import Outputs, Prediction, apply_model, run_over
 from handlens.core.recorder import Recorder
 from handlens.core.schedule import Rates, Schedule, constant, exponential, group_rates, one_cycle
 from handlens.core.summary import Summary, summarize

@@ -15,7 +15,7 @@ from handlens.core.bunch import DataBunch
 from handlens.core.events import Callback, Events, StopTraining
 from handlens.core.labels import Loss
 from handlens.core.optimizer import Optimizer
-from handlens.core.prediction import apply_model, as_targets
+from handlens.core.outputs import apply_model, as_targets
 from handlens.core.progress import ProgressTable
 from handlens.core.recorder import Recorder
 from handlens.core.schedule import SMOOTHING, Schedule
