@@ -33,8 +33,8 @@ from vision_training import finetune, overhead
 
 from handlens.vision import Augment, Image, get_transforms, open_image, rotate, zoom
 from handlens.vision.transform import Transform
+from handlens.vision.transform.homography import inverse_map_of_corners
 from handlens.vision.transform.plan import Plan
-from handlens.vision.transform.quad import lookup_of_corners
 
 PEERS = ("albumentations", "torchvision", "kornia", "fastai")
 SCRIPT = Path(__file__).parent / "peers" / "augmenting.py"
@@ -192,7 +192,7 @@ def lessons_moves(count: int, height: int, width: int) -> list[dict[str, Any]]:
 def ours(move: dict[str, Any], height: int, width: int) -> Augment:
     """The move as transforms."""
     around = [(2 * x / width - 1, 2 * y / height - 1) for x, y in move["corners"]]
-    lookup = lookup_of_corners(around[0], around[1], around[3], around[2])
+    lookup = inverse_map_of_corners(around[0], around[1], around[3], around[2])
     warp = Transform("warp", lambda plan: plan.move(lookup))
     return Augment([warp, rotate(move["degrees"]), zoom(move["zoom"])])
 
@@ -233,7 +233,7 @@ def staying(move: dict[str, Any], height: int, width: int, margin: int = 5) -> n
     y, x = np.mgrid[: height - 1, : width - 1] + 0.5
     places = np.stack([2 * x / width - 1, 2 * y / height - 1, np.ones_like(x)], axis=-1)
     around = [(2 * a / width - 1, 2 * b / height - 1) for a, b in move["corners"]]
-    warp = np.linalg.inv(lookup_of_corners(around[0], around[1], around[3], around[2]))
+    warp = np.linalg.inv(inverse_map_of_corners(around[0], around[1], around[3], around[2]))
     whole = np.linalg.inv(ours(move, height, width).plan((height, width), [0.0] * 9)[0].matrix)
     stays = np.ones(x.shape, bool)
     for matrix in (np.eye(3), warp, whole):

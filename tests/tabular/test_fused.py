@@ -248,7 +248,7 @@ def test_it_is_used_only_in_a_run_on_whole_numbers(monkeypatch: pytest.MonkeyPat
 def test_frozen_norm_layers_go_layer_by_layer() -> None:
     model = make()
     model.layers[2].eval()
-    assert FusedTraining.of(model) is None
+    assert FusedTraining.of(model.embeds, model.emb_drop, model.bn_cont, model.layers) is None
 
 
 def test_outside_of_training_there_is_none() -> None:
@@ -262,4 +262,4 @@ def test_outside_of_training_there_is_none() -> None:
 def test_no_layers_at_all() -> None:
     model = make()
     model.layers = nn.Sequential()
-    assert FusedTraining.of(model) is None
+    assert FusedTraining.of(model.embeds, model.emb_drop, model.bn_cont, model.layers) is None

@@ -21,7 +21,7 @@ from handlens.vision.data import ImageDataBunch
 from handlens.vision.image import Image, open_image
 from handlens.vision.items import ImageItemList
 from handlens.vision.loader import default_workers
-from handlens.vision.stats import Stats, imagenet_stats, normalised
+from handlens.vision.normalization import ChannelStats, imagenet_stats, normalised
 from handlens.vision.transform import contrast, flip_lr, get_transforms
 
 PATTERN = r"([^/]+)_\d+.png$"
@@ -239,7 +239,7 @@ def test_impossible_batches(make: MakeData, options: dict[str, Any], message: st
 def test_normalising_by_hand() -> None:
     pixels = torch.tensor([[[[0, 51, 255], [255, 204, 0]]]], dtype=torch.uint8)  # one picture, 1 high and 2 wide
     assert normalised(pixels, None).tolist() == [[[[0, 1]], [[pytest.approx(0.2), pytest.approx(0.8)]], [[1, 0]]]]
-    out = normalised(pixels, Stats(*HALVES))
+    out = normalised(pixels, ChannelStats(*HALVES))
     assert out[0, 0, 0].tolist() == pytest.approx([-1, 1])
     assert out[0, 1, 0].tolist() == pytest.approx([-1.2, 1.2])
     assert out[0, 2, 0].tolist() == pytest.approx([0.5, -0.5])

@@ -16,8 +16,8 @@ from torch.nn import functional as F
 
 from handlens.core.labels import Category
 from handlens.errors import DataError, LayerError
+from handlens.vision.feature_maps import last_spatial_layer
 from handlens.vision.heatmap import METHODS, HeatMap, heatmap, heatmaps
-from handlens.vision.places import last_layer_with_places
 
 X = torch.tensor([[[1.0, 2], [3, 4]]])  # one channel, 2 × 2
 
@@ -239,7 +239,7 @@ def test_gives_back_its_memory(batch: Tensor) -> None:
 
 def test_the_layer_looked_at_unless_one_is_named(batch: Tensor) -> None:
     model = small_net()
-    assert last_layer_with_places(model, batch) is model.block
+    assert last_spatial_layer(model, batch) is model.block
     sequential = nn.Sequential(model.stem, nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2)))
     torch.testing.assert_close(heatmaps(sequential, batch)[0], heatmaps(sequential, batch, layer=sequential[0])[0])
 

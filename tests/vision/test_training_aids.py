@@ -12,7 +12,7 @@ from torch import nn
 
 from handlens.errors import TrainingError
 from handlens.vision import LabelSmoothing, Mixup
-from handlens.vision.unfold import folded_norms, unfold
+from handlens.vision.folded_norms import folded_norms, unfold_norms
 
 
 def mixed(x: torch.Tensor, y: torch.Tensor, classes: int = 2) -> SimpleNamespace:
@@ -70,7 +70,7 @@ def test_unfolding_a_norm_by_hand() -> None:
     nn.init.constant_(norm.weight, 2.0)
     nn.init.constant_(norm.bias, 1.0)
     # Inputs 0 and 6: mean 3, variance 9. γ' = 2·√(10 / 2), β' = 1 + 2·3 / √2.
-    assert unfold(nn.Sequential(norm), [torch.tensor([0.0, 6.0]).view(2, 1, 1, 1)]) == 1
+    assert unfold_norms(nn.Sequential(norm), [torch.tensor([0.0, 6.0]).view(2, 1, 1, 1)]) == 1
     assert norm.running_mean is not None
     assert norm.running_var is not None
     assert norm.running_mean.item() == pytest.approx(3)
@@ -94,9 +94,9 @@ def test_an_unfolded_network_computes_the_same_and_can_be_trained() -> None:
     training = net.train()(x)
     assert (training - before).abs().max() > 0.1, "so it was no use to train"
     net.load_state_dict(folded().state_dict())
-    assert unfold(net, [x[:8], x[8:]]) == 2
+    assert unfold_norms(net, [x[:8], x[8:]]) == 2
     assert net.training, "left in the mode it was in"
     torch.testing.assert_close(net.eval()(x), before, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(net.train()(x), before, atol=1e-3, rtol=1e-3)
     assert not folded_norms(net)
-    assert unfold(net, [x]) == 0
+    assert unfold_norms(net, [x]) == 0

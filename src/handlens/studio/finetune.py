@@ -26,10 +26,10 @@ from handlens.studio.prepare import Source
 from handlens.studio.separation import Codes, folds
 from handlens.studio.tuning import FineTuning
 from handlens.vision.data import ImageDataBunch, LabelledImages
+from handlens.vision.dataset import ImageDataset
 from handlens.vision.image import Image
 from handlens.vision.items import ImageItemList
 from handlens.vision.learner import VisionLearner, create_cnn
-from handlens.vision.pictures import Pictures
 from handlens.vision.transform import get_transforms
 
 if TYPE_CHECKING:
@@ -265,7 +265,7 @@ def _planned(seconds: float, head: float, whole: float, steps: int, wanted: int 
     return first, max(1, min(most(1), int(0.95 * (seconds - first * head) / whole)))
 
 
-class _Kept(Pictures):
+class _Kept(ImageDataset):
     """Pictures that stay in memory once decoded, as long as there is room."""
 
     def __init__(self, paths: NDArray[Any], augment: Any = None) -> None:
@@ -282,7 +282,7 @@ class _Kept(Pictures):
                 self._bytes += image.pixels.nbytes
         return image
 
-    def augmented(self, augment: Any) -> Pictures:
+    def augmented(self, augment: Any) -> ImageDataset:
         return _Kept(self.items, augment)
 
 

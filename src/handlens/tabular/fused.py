@@ -11,7 +11,7 @@ layers, whose graph holds all.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -19,9 +19,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn.modules.module import _has_any_global_hook
 
 from handlens.core.layers import Dropout, bernoulli_places
-
-if TYPE_CHECKING:
-    from handlens.tabular.model import TabularModel
+from handlens.tabular.embeddings import Embeddings
 
 
 class Block(NamedTuple):
@@ -33,19 +31,23 @@ class Block(NamedTuple):
 
 
 class FusedTraining:
-    """The training step of a model whose layers are those that TabularModel made; made by `of`."""
+    """The training step of a `TabularModel` whose layers are as that class makes them; made by `of`."""
 
-    def __init__(self, model: TabularModel, blocks: list[Block], last: nn.Linear) -> None:
-        self.embeds = model.embeds
-        self.emb_drop = model.emb_drop
-        self.bn_cont = model.bn_cont
-        self.blocks = blocks
-        self.last = last
-        norms = [block.norm for block in blocks] + ([model.bn_cont] if model.bn_cont is not None else [])
+    def __init__(
+        self, embeds: Embeddings, emb_drop: Dropout, bn_cont: nn.BatchNorm1d | None, layers: nn.Sequential
+    ) -> None:
+        """From the parts of a model that `of` has checked."""
+        self.embeds = embeds
+        self.emb_drop = emb_drop
+        self.bn_cont = bn_cont
+        self.blocks, self.last = _blocks(layers)
+        blocks, last = self.blocks, self.last
+        norms = _norms(blocks, bn_cont)
         linears = [block.linear for block in blocks] + [last]
         tables: list[Any] = [table.weight for table in self.embeds]
         self._all = [*(p for layer in (*norms, *linears) for p in layer.parameters()), *tables]
-        self._parts = [part for part in model.modules() if part is not model]
+        parts = [embeds, emb_drop, layers] if bn_cont is None else [embeds, emb_drop, bn_cont, layers]
+        self._parts = [module for part in parts for module in part.modules()]
         # The dicts themselves, which a hook that is registered later joins: to ask all of them takes microseconds.
         self._hooks = [
             hooks
@@ -55,23 +57,23 @@ class FusedTraining:
         self._anchor = torch.zeros((), requires_grad=True)  # makes the step a part of the graph
 
     @classmethod
-    def of(cls, model: TabularModel) -> FusedTraining | None:
-        """None if a layer was replaced or set otherwise."""
-        layers: list[Any] = list(model.layers) or [nn.Identity()]
-        last = layers.pop()
-        blocks = [Block(layers[i], layers[i + 2], layers[i + 3]) for i in range(0, len(layers) - 3, 4)]
+    def of(
+        cls, embeds: Embeddings, emb_drop: Dropout, bn_cont: nn.BatchNorm1d | None, layers: nn.Sequential
+    ) -> FusedTraining | None:
+        """The fused step of a model with these parts; None if a layer was replaced or has other settings."""
+        blocks, last = _blocks(layers)
         kinds = [nn.Linear, nn.ReLU, nn.BatchNorm1d, Dropout] * len(blocks)
-        norms = [block.norm for block in blocks] + ([model.bn_cont] if model.bn_cont is not None else [])
+        norms = _norms(blocks, bn_cont)
         as_made = (
-            [type(layer) for layer in (*layers, last, model.emb_drop)] == [*kinds, nn.Linear, Dropout]
+            [type(layer) for layer in (*layers, emb_drop)] == [*kinds, nn.Linear, Dropout]
             and all(type(norm) is nn.BatchNorm1d and norm.affine and norm.momentum is not None for norm in norms)
             and all(norm.track_running_stats and norm.training for norm in norms)
-            and all(drop.p < 1 and drop.training for drop in (model.emb_drop, *(block.drop for block in blocks)))
+            and all(drop.p < 1 and drop.training for drop in (emb_drop, *(block.drop for block in blocks)))
             and last.bias is not None
             and all(block.linear.bias is not None for block in blocks)
-            and len(model.embeds) > 0
+            and len(embeds) > 0
         )
-        return cls(model, blocks, last) if as_made else None
+        return cls(embeds, emb_drop, bn_cont, layers) if as_made else None
 
     def ready(self, codes: Tensor, numbers: Tensor) -> bool:
         """Whether a batch can go this way: two rows or more whose gradient nobody wants, through layers that all train.
@@ -127,6 +129,17 @@ class FusedTraining:
             grad = grad[:, :width].contiguous()
         _undrop_(grad, self.emb_drop, trace.dropped.pop())
         self.embeds.scatter(trace.places, grad)
+
+
+def _blocks(layers: nn.Sequential) -> tuple[list[Block], Any]:
+    """The hidden layers, four modules each, and the last layer."""
+    modules: list[Any] = list(layers) or [nn.Identity()]
+    last = modules.pop()
+    return [Block(modules[i], modules[i + 2], modules[i + 3]) for i in range(0, len(modules) - 3, 4)], last
+
+
+def _norms(blocks: list[Block], bn_cont: nn.BatchNorm1d | None) -> list[nn.BatchNorm1d]:
+    return [block.norm for block in blocks] + ([bn_cont] if bn_cont is not None else [])
 
 
 class Trace:

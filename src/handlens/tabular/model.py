@@ -81,7 +81,7 @@ class TabularModel(nn.Module):
 
     def train(self, mode: bool = True) -> Self:
         super().train(mode)
-        self._fused = FusedTraining.of(self) if mode else None
+        self._fused = FusedTraining.of(self.embeds, self.emb_drop, self.bn_cont, self.layers) if mode else None
         return self
 
     def forward(self, codes: Tensor, numbers: Tensor) -> Tensor:

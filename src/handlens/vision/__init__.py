@@ -39,12 +39,12 @@ from handlens.vision.image import Image, ImageBBox, ImagePoints, ImageSegment, o
 from handlens.vision.interpret import Interpretation
 from handlens.vision.items import ImageItemList
 from handlens.vision.kernels import KERNELS, apply_kernel, as_matrix, show_positions
+from handlens.vision.label_smoothing import LabelSmoothing
 from handlens.vision.layer_grid import show_activations, show_filters
 from handlens.vision.learner import VisionLearner, create_cnn
 from handlens.vision.mixup import Mixup
+from handlens.vision.normalization import imagenet_stats
 from handlens.vision.plot import plot_multi, show_image
-from handlens.vision.smoothing import LabelSmoothing
-from handlens.vision.stats import imagenet_stats
 from handlens.vision.transform import (
     Augment,
     brightness,

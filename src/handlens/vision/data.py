@@ -16,10 +16,10 @@ from handlens.core.items import Labelled, LabelledItems
 from handlens.core.labels import labels_from_state
 from handlens.core.loaders import Batch
 from handlens.errors import ArtifactError, DataError
+from handlens.vision.dataset import ImageDataset, TransformedImage, decode_size, transformed
 from handlens.vision.image import Image, open_image
 from handlens.vision.loader import PictureLoader, default_workers
-from handlens.vision.pictures import Pictures, Prepared, decoded_at, prepared
-from handlens.vision.stats import Stats, normalised
+from handlens.vision.normalization import ChannelStats, normalised
 from handlens.vision.transform import Augment, get_transforms
 
 Tfms = Sequence[Any]
@@ -91,7 +91,7 @@ class ImageDataBunch(DataBunch):
         return cls(train_dl, train_dl.like(valid), path=path, device=where)
 
     @property
-    def stats(self) -> Stats | None:
+    def stats(self) -> ChannelStats | None:
         """By what batches are normalised."""
         return self.train_dl.stats
 
@@ -102,13 +102,13 @@ class ImageDataBunch(DataBunch):
             stats: mean and standard deviation of red, green and blue (0–1), such as `imagenet_stats`; those of one
                 batch of training pictures unless given, the same one each time.
         """
-        found = Stats(*stats) if stats is not None else self._measured()
+        found = ChannelStats(*stats) if stats is not None else self._measured()
         for dl in self._parts().values():
             if dl is not None:
                 dl.stats = found  # type: ignore[attr-defined]
         return self
 
-    def _measured(self) -> Stats:
+    def _measured(self) -> ChannelStats:
         if not len(self.train_dl):
             raise DataError("statistics are taken of a batch of training pictures; there are none: give some")
         dl = self.train_dl.here()
@@ -117,7 +117,7 @@ class ImageDataBunch(DataBunch):
             torch.manual_seed(0)
             inputs, _ = next(iter(dl))
         std, mean = torch.std_mean(inputs.double(), (0, 2, 3))
-        return Stats(mean.tolist(), std.clamp_min(1 / 255).tolist())
+        return ChannelStats(mean.tolist(), std.clamp_min(1 / 255).tolist())
 
     def one_batch(self) -> Batch:
         """The first batch of a training epoch, (inputs, targets), read in this process."""
@@ -139,13 +139,13 @@ class ImageDataBunch(DataBunch):
         [3, H, W] of 0–1 goes through the transforms of the validation pictures first. Raises DataError for a file
         that cannot be read.
         """
-        if not isinstance(item, Prepared):
+        if not isinstance(item, TransformedImage):
             augment = self.valid_ds.x.augment
             if isinstance(item, Tensor):
                 item = Image(item)
             elif not isinstance(item, Image):
-                item = open_image(item, at_least=decoded_at(augment))
-            item = prepared(item, augment, torch.Generator().manual_seed(0))
+                item = open_image(item, at_least=decode_size(augment))
+            item = transformed(item, augment, torch.Generator().manual_seed(0))
         pixels = torch.from_numpy(item.pixels)[None]
         return normalised(pixels.to(self.device), self.stats), self.y.blank(1).data.to(self.device)
 
@@ -153,7 +153,7 @@ class ImageDataBunch(DataBunch):
         """Batches of other pictures, in order, without labels, transformed as the validation pictures are."""
         paths = np.empty(len(listed := [Path(item) for item in getattr(items, "items", items)]), object)
         paths[:] = listed
-        return self.valid_dl.like(Labelled(Pictures(paths, self.valid_ds.x.augment), self.y.blank(len(paths))))
+        return self.valid_dl.like(Labelled(ImageDataset(paths, self.valid_ds.x.augment), self.y.blank(len(paths))))
 
     def add_test(self, items: Iterable[Path | str]) -> None:
         """Make these pictures (an ImageItemList, or paths) the test data; they have no labels."""
@@ -196,7 +196,7 @@ class ImageDataBunch(DataBunch):
             transform, stats = state["transform"], state["stats"]
             augment = None if transform is None else Augment(get_transforms()[1], **transform)
             labels = labels_from_state(state["labels"])
-            nothing = Labelled(Pictures(np.empty(0, object), augment), labels)
+            nothing = Labelled(ImageDataset(np.empty(0, object), augment), labels)
             data = cls.create(nothing, nothing, path=path, num_workers=0)
             return data.normalize((stats["mean"], stats["std"])) if stats else data
         except (KeyError, TypeError, ValueError, AttributeError, DataError) as error:

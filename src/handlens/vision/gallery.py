@@ -58,20 +58,20 @@ def gallery(
 
 def _steps(maker: Callable[..., Transform]) -> list[Transform]:
     try:
-        span = next(iter(maker().spans.values()))
+        span = next(iter(maker().parameters.values()))
     except (TypeError, StopIteration):
         raise DataError(
             f"{maker!r} has no range by itself to take strengths from: give some, gallery(maker, image, [1, 2, 3])"
         ) from None
-    if span.spread == "whole":
+    if span.distribution == "integers":
         return [maker(k) for k in range(int(span.low), int(span.high) + 1)]
     chosen = np.linspace(span.low, span.high, STEPS).tolist()
     return [maker((value, *[0.0] * (span.count - 1)) if span.count > 1 else value) for value in chosen]
 
 
 def _title(tfm: Transform) -> str:
-    if not tfm.spans:
+    if not tfm.parameters:
         return tfm.name
-    name, span = next(iter(tfm.spans.items()))
+    name, span = next(iter(tfm.parameters.items()))
     first = span.at([0.0] * span.count)
     return f"{name}={first[0] if isinstance(first, tuple) else first:g}"

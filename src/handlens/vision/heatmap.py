@@ -25,13 +25,13 @@ from torch.nn import functional as F
 from handlens.core.labels import Category
 from handlens.core.modes import evaluating
 from handlens.errors import DataError, LayerError
-from handlens.vision.places import (
+from handlens.vision.feature_maps import (
+    as_feature_maps,
     check_pictures,
-    given,
-    last_layer_with_places,
-    layer_of,
-    name_of,
-    planes,
+    find_layer,
+    last_spatial_layer,
+    layer_name,
+    model_inputs,
     to_device_of,
 )
 
@@ -125,7 +125,7 @@ def heatmap(
         LayerError: there is no such method, the layer did not run or keeps no places, or "cam" was asked of a
             network that has more than a pooling and a linear layer behind the layer.
     """
-    model, inputs, picture, names = given(learn, image)
+    model, inputs, picture, names = model_inputs(learn, image)
     if layer is None and not isinstance(learn, nn.Module) and isinstance(model, nn.Sequential):
         layer = model[0]  # the body; the head follows
     position = None if cat is None else _position(cat, names)
@@ -156,7 +156,7 @@ def heatmaps(
         if batch.is_inference():
             batch = batch.clone()
         batch = to_device_of(model, batch)
-        where = last_layer_with_places(model, batch) if layer is None else layer_of(model, layer)
+        where = last_spatial_layer(model, batch) if layer is None else find_layer(model, layer)
         look = _Look(model, where, batch)
         chosen = _chosen(look.outputs, cats)
         maps = METHODS[method](look, chosen)
@@ -168,7 +168,7 @@ class _Look:
 
     def __init__(self, model: nn.Module, layer: nn.Module, batch: Tensor) -> None:
         self.size = (int(batch.shape[-2]), int(batch.shape[-1]))
-        self.name = name_of(model, layer)
+        self.name = layer_name(model, layer)
         self._start: Tensor | None = None
         self.linear: nn.Linear | None = None
         handles = [layer.register_forward_hook(self._restart)]
@@ -185,7 +185,11 @@ class _Look:
             )
 
     def _restart(self, _module: nn.Module, _inputs: Any, output: Any) -> Tensor:
-        if not isinstance(output, Tensor) or not output.is_floating_point() or planes(output, self.size) is None:
+        if (
+            not isinstance(output, Tensor)
+            or not output.is_floating_point()
+            or as_feature_maps(output, self.size) is None
+        ):
             given = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
             raise LayerError(
                 f"a heat map needs a layer that keeps places, with an output [B, channels, h, w] such as that of a "
@@ -204,7 +208,7 @@ class _Look:
     def activations(self) -> Tensor:
         """[B, K, h, w]."""
         assert self._start is not None
-        found = planes(self._start.detach(), self.size)
+        found = as_feature_maps(self._start.detach(), self.size)
         assert found is not None
         return found.float()
 
@@ -215,7 +219,7 @@ class _Look:
         if self.outputs.requires_grad:
             score = self.outputs[range(len(cats)), cats].sum()
             (found,) = torch.autograd.grad(score, self._start, allow_unused=True)
-        maps = None if found is None else planes(found, self.size)
+        maps = None if found is None else as_feature_maps(found, self.size)
         if maps is None:
             raise LayerError(f"the scores do not depend on {self.name}; choose a layer on the way to them")
         if self._start.ndim == 3 and not maps.any():

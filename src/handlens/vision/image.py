@@ -16,6 +16,7 @@ from torch import Tensor
 from handlens.errors import DataError
 from handlens.io.pictures import FORMATS, LARGEST, is_heic, orientation_of, to_rgb, upright
 from handlens.vision import jpeg
+from handlens.vision.plot import show_image
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -88,8 +89,6 @@ class Image:
         self, ax: Axes | None = None, *, y: Any = None, figsize: tuple[float, float] = (3, 3), title: str | None = None
     ) -> None:
         """Draw the picture, with `y` on it: a mask, points or boxes over it, anything else as its title."""
-        from handlens.vision.plot import show_image
-
         on_top = isinstance(y, (ImageSegment, ImagePoints, ImageBBox))
         if title is None and y is not None and not on_top:
             title = str(y)

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from handlens.core.items import FEW, ItemList, SplitItems
 from handlens.errors import DataError
 from handlens.vision.data import ImageDataBunch, LabelledImages
+from handlens.vision.dataset import ImageDataset
 from handlens.vision.image import Image, open_image
-from handlens.vision.pictures import Pictures
-from handlens.vision.readable import faults
+from handlens.vision.verify import verify_images
 
 IMAGE_EXTENSIONS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".avif"),
@@ -131,7 +131,7 @@ class ImageItemList(ItemList):
     @classmethod
     def _readable(cls, paths: list[Path], *, path: Path, frame: pd.DataFrame | None = None) -> Self:
         """The list of those files that are pictures; a warning names the others."""
-        left_out = faults(paths)
+        left_out = verify_images(paths)
         bad = {file for file, _ in left_out}
         if left_out:
             named = "; ".join(f"{file} ({reason})" for file, reason in left_out[:FEW])
@@ -151,8 +151,8 @@ class ImageItemList(ItemList):
     def __getitem__(self, position: int) -> Image:
         return open_image(self.items[position])
 
-    def processed(self, like: Pictures | None = None) -> Pictures:  # noqa: ARG002 — there is nothing to fit
-        return Pictures(self.items)
+    def processed(self, like: ImageDataset | None = None) -> ImageDataset:  # noqa: ARG002 — there is nothing to fit
+        return ImageDataset(self.items)
 
     def split_by_folder(self, train: str = "train", valid: str = "valid") -> SplitItems:
         """Train on the pictures in one folder below the path and hold out those in another.

@@ -10,8 +10,15 @@ from torch import Tensor, nn
 from handlens.callbacks.hooks import hook_output
 from handlens.core.modes import evaluating
 from handlens.errors import DataError, LayerError
+from handlens.vision.feature_maps import (
+    as_feature_maps,
+    check_pictures,
+    find_layer,
+    layer_name,
+    model_inputs,
+    to_device_of,
+)
 from handlens.vision.heatmap import coloured
-from handlens.vision.places import check_pictures, given, layer_of, name_of, planes, to_device_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,17 +48,18 @@ def activations(learn: Learner | nn.Module, image: Any, layer: nn.Module | str) 
     The arguments are those of `handlens.vision.heatmap`. Raises LayerError if the layer is no part of the model, does
     not run, or keeps no places.
     """
-    model, inputs, _, _ = given(learn, image)
+    model, inputs, _, _ = model_inputs(learn, image)
     check_pictures(inputs)
-    where = layer_of(model, layer)
+    where = find_layer(model, layer)
     with torch.no_grad(), evaluating(model), hook_output(where) as hook:
         model(to_device_of(model, inputs))
     output = hook.stored
-    found = planes(output, (int(inputs.shape[-2]), int(inputs.shape[-1]))) if isinstance(output, Tensor) else None
+    size = (int(inputs.shape[-2]), int(inputs.shape[-1]))
+    found = as_feature_maps(output, size) if isinstance(output, Tensor) else None
     if found is None:
         what = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
         raise LayerError(
-            f"a grid needs a layer that keeps places; {name_of(model, where)} gives {what}. Choose an earlier one: "
+            f"a grid needs a layer that keeps places; {layer_name(model, where)} gives {what}. Choose an earlier one: "
             "learn.summary() lists the shapes"
         )
     return found[0].float().cpu()

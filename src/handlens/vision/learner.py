@@ -18,8 +18,8 @@ from handlens.errors import ArtifactError, BackboneError, DataError, DownloadErr
 from handlens.vision.backbones import TORCHVISION, Network, library_of, load_network
 from handlens.vision.body import RESCALES, create_body
 from handlens.vision.data import ImageDataBunch
+from handlens.vision.folded_norms import folded_norms, unfold_norms
 from handlens.vision.head import create_head
-from handlens.vision.unfold import folded_norms, unfold
 
 KIND = "vision-learner"
 Predictions = tuple[Tensor, Tensor]
@@ -185,7 +185,7 @@ def create_cnn(
         model, groups = _make(network, data.c, made_as)
         learn = VisionLearner(data, model, made_as=made_as, layer_groups=groups, **options)
         if pretrained and folded_norms(model[0]):
-            unfold(model[0], _some_inputs(data))
+            unfold_norms(model[0], _some_inputs(data))
     if pretrained:
         learn.freeze()
     return learn

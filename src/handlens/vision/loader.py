@@ -16,9 +16,9 @@ from torch import Tensor
 from handlens.core.items import FEW, Labelled
 from handlens.core.loaders import Batch, batch_sizes
 from handlens.errors import DataError
+from handlens.vision.dataset import ImageDataset, transformed
 from handlens.vision.image import Pixels
-from handlens.vision.pictures import Pictures, prepared
-from handlens.vision.stats import Stats, normalised
+from handlens.vision.normalization import ChannelStats, normalised
 
 
 class PictureLoader:
@@ -49,7 +49,7 @@ class PictureLoader:
         shuffle: bool = False,
         augmented: bool = False,
         num_workers: int = 0,
-        stats: Stats | None = None,
+        stats: ChannelStats | None = None,
     ) -> None:
         if not isinstance(bs, int) or isinstance(bs, bool) or bs < 1:
             raise DataError(f"bs must be a whole number of pictures, 1 or more; {bs!r} arrived")
@@ -159,7 +159,7 @@ class _Batch(NamedTuple):
 class _Reader:
     """Reads the pictures of a batch where it runs: in a worker, or in the main process."""
 
-    def __init__(self, pictures: Pictures, *, keep_rows: bool) -> None:
+    def __init__(self, pictures: ImageDataset, *, keep_rows: bool) -> None:
         self.pictures = pictures
         self.keep_rows = keep_rows
 
@@ -187,7 +187,7 @@ class _Reader:
         except DataError as error:
             faults.append(str(error))
             return None
-        return prepared(picture, self.pictures.augment, torch.Generator().manual_seed(seed)).pixels
+        return transformed(picture, self.pictures.augment, torch.Generator().manual_seed(seed)).pixels
 
     def _stacked(self, rows: list[int], read: list[Any]) -> Tensor:
         for row, pixels in zip(rows, read, strict=True):

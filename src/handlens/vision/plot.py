@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from handlens.errors import DataError
-from handlens.vision.image import Image
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
+@runtime_checkable
+class HasPixels(Protocol):
+    """A picture that knows its 8-bit pixels, uint8 [H, W, 3], as an `Image` does."""
+
+    @property
+    def pixels(self) -> NDArray[np.uint8]: ...
+
+
 def show_image(
-    image: Image | Tensor | Any,
+    image: HasPixels | Tensor | Any,
     *,
     ax: Axes | None = None,
     figsize: tuple[float, float] = (3, 3),
@@ -34,7 +42,7 @@ def show_image(
     """
     from matplotlib import pyplot as plt
 
-    if isinstance(image, Image):
+    if isinstance(image, HasPixels):
         shown: Any = image.pixels
     else:
         shown = image.detach().cpu().float().numpy() if isinstance(image, Tensor) else np.asarray(image)

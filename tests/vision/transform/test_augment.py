@@ -230,7 +230,7 @@ def test_p_is_how_often_a_transform_is_done() -> None:
 
 
 def test_contrast_is_drawn_evenly_in_logarithms() -> None:
-    span = contrast((0.5, 2)).spans["scale"]
+    span = contrast((0.5, 2)).parameters["scale"]
     assert [span.at([u]) for u in (0, 0.5, 1)] == pytest.approx([0.5, 1, 2])
 
 

@@ -29,7 +29,7 @@ from handlens.vision.transform import (
     tilt,
     zoom,
 )
-from handlens.vision.transform.follow import moved_points
+from handlens.vision.transform.points_and_boxes import moved_points
 
 Array = NDArray[np.float64]
 HEIGHT, WIDTH = 30, 50

@@ -12,8 +12,8 @@ from handlens.errors import DataError
 from handlens.vision.image import Image, ImageBBox, ImagePoints, ImageSegment
 from handlens.vision.transform import pixels, tensors
 from handlens.vision.transform.base import Transform
-from handlens.vision.transform.follow import moved_boxes, moved_points
 from handlens.vision.transform.plan import Plan, check_padding
+from handlens.vision.transform.points_and_boxes import moved_boxes, moved_points
 from handlens.vision.transform.sizes import whole_size
 
 RESIZE_METHODS = ("crop", "squish")

@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from handlens.errors import DataError
+from handlens.vision.transform.parameters import ParameterRange
 from handlens.vision.transform.plan import Plan
-from handlens.vision.transform.span import Span
 
 
 @dataclass(frozen=True)
@@ -20,13 +20,13 @@ class Transform:
     Attributes:
         name: of the function that makes it.
         act: adds to a plan what the transform does: `act(plan, **numbers)`.
-        spans: where its numbers come from, by name.
+        parameters: where its numbers come from, by name.
         p: how likely it is to be done, 0 to 1.
     """
 
     name: str
     act: Callable[..., None]
-    spans: Mapping[str, Span] = field(default_factory=dict)
+    parameters: Mapping[str, ParameterRange] = field(default_factory=dict)
     p: float = 1.0
 
     def __post_init__(self) -> None:
@@ -36,7 +36,7 @@ class Transform:
     @cached_property
     def draws(self) -> int:
         """How many random numbers a picture takes, the same whether the transform is then done or not."""
-        return 1 + sum(span.count for span in self.spans.values())
+        return 1 + sum(span.count for span in self.parameters.values())
 
     def apply(self, plan: Plan, chances: Sequence[float]) -> None:
         """Add to the plan what the transform does with these `draws` even chances in [0, 1)."""
@@ -44,7 +44,7 @@ class Transform:
             return
         numbers: dict[str, Any] = {}
         at = 1
-        for name, span in self.spans.items():
+        for name, span in self.parameters.items():
             numbers[name] = span.at(chances[at : at + span.count])
             at += span.count
         self.act(plan, **numbers)
@@ -52,13 +52,13 @@ class Transform:
     def __repr__(self) -> str:
         ranges = [
             f"{name}={s.low:g}" if s.low == s.high else f"{name}=({s.low:g}, {s.high:g})"
-            for name, s in self.spans.items()
+            for name, s in self.parameters.items()
             if name != "seed"
         ]
         return f"{self.name}({', '.join([*ranges, f'p={self.p:g}'])})"
 
 
-SEED = Span(0, 2**31 - 1, spread="whole")
+SEED = ParameterRange(0, 2**31 - 1, distribution="integers")
 """For transforms that draw a number for each pixel: the seed of these."""
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from handlens.vision.transform.base import Transform, logit
+from handlens.vision.transform.parameters import Range, parameter_range
 from handlens.vision.transform.plan import Plan
-from handlens.vision.transform.span import Range, span
 
 
 def brightness(change: Range = (0.4, 0.6), *, p: float = 1.0) -> Transform:
@@ -12,7 +12,9 @@ def brightness(change: Range = (0.4, 0.6), *, p: float = 1.0) -> Transform:
 
     Black stays black and white stays white, however strong the change: logit(pixel) + logit(change).
     """
-    return Transform("brightness", _act, {"change": span("change", change, least=0, most=1, open_ends=True)}, p)
+    return Transform(
+        "brightness", _act, {"change": parameter_range("change", change, least=0, most=1, open_ends=True)}, p
+    )
 
 
 def _act(plan: Plan, change: float) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from handlens.vision.transform.base import Transform
+from handlens.vision.transform.parameters import Range, parameter_range
 from handlens.vision.transform.plan import Plan
-from handlens.vision.transform.span import Range, span
 
 
 def contrast(scale: Range = (0.8, 1.25), *, p: float = 1.0) -> Transform:
     """Pull dark and light apart (`scale` above 1) or together (below 1), around medium grey: scale · logit(pixel)."""
-    numbers = span("scale", scale, least=0, open_ends=True, spread="log")
+    numbers = parameter_range("scale", scale, least=0, open_ends=True, distribution="log-uniform")
     return Transform("contrast", _act, {"scale": numbers}, p)
 
 

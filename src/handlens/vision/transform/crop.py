@@ -6,9 +6,9 @@ from functools import partial
 
 from handlens.errors import DataError
 from handlens.vision.transform.base import Transform
+from handlens.vision.transform.parameters import Range, position_ranges
 from handlens.vision.transform.plan import Plan
 from handlens.vision.transform.sizes import whole_size
-from handlens.vision.transform.span import Range, place
 
 
 def crop(size: int | tuple[int, int], *, row_pct: Range = 0.5, col_pct: Range = 0.5, p: float = 1.0) -> Transform:
@@ -17,7 +17,7 @@ def crop(size: int | tuple[int, int], *, row_pct: Range = 0.5, col_pct: Range = 
     `row_pct` and `col_pct` say where: 0 at the top or left, 0.5 in the middle, 1 at the bottom or right. A picture
     that is smaller is a DataError; `crop_pad` pads it.
     """
-    return Transform("crop", partial(_act, size=whole_size("size", size)), place(row_pct, col_pct), p)
+    return Transform("crop", partial(_act, size=whole_size("size", size)), position_ranges(row_pct, col_pct), p)
 
 
 def _act(plan: Plan, row_pct: float, col_pct: float, *, size: tuple[int, int]) -> None:

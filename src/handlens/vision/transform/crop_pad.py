@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from handlens.vision.transform.base import Transform
+from handlens.vision.transform.parameters import Range, position_ranges
 from handlens.vision.transform.plan import Plan
 from handlens.vision.transform.sizes import whole_size
-from handlens.vision.transform.span import Range, place
 
 
 def crop_pad(
@@ -19,7 +19,7 @@ def crop_pad(
     size it says where the crop lies that Augment does last.
     """
     checked = None if size is None else whole_size("size", size)
-    return Transform("crop_pad", partial(_act, size=checked), place(row_pct, col_pct), p)
+    return Transform("crop_pad", partial(_act, size=checked), position_ranges(row_pct, col_pct), p)
 
 
 def _act(plan: Plan, row_pct: float, col_pct: float, *, size: tuple[int, int] | None) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 
 from handlens.vision.transform.base import SEED, Transform
+from handlens.vision.transform.parameters import Range, parameter_range
 from handlens.vision.transform.plan import Plan
-from handlens.vision.transform.span import Range, span
 
 
 def cutout(n_holes: Range = 1, length: Range = 40, *, p: float = 1.0) -> Transform:
@@ -16,12 +16,12 @@ def cutout(n_holes: Range = 1, length: Range = 40, *, p: float = 1.0) -> Transfo
     lighting, whatever its place in the list; masks, points and boxes stay (DeVries and Taylor 2017,
     https://arxiv.org/abs/1708.04552).
     """
-    spans = {
-        "n_holes": span("n_holes", n_holes, least=0, spread="whole"),
-        "length": span("length", length, least=1, spread="whole"),
+    parameters = {
+        "n_holes": parameter_range("n_holes", n_holes, least=0, distribution="integers"),
+        "length": parameter_range("length", length, least=1, distribution="integers"),
         "seed": SEED,
     }
-    return Transform("cutout", _act, spans, p)
+    return Transform("cutout", _act, parameters, p)
 
 
 def _act(plan: Plan, n_holes: float, length: float, seed: float) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from handlens.vision.transform.base import Transform
+from handlens.vision.transform.parameters import Range, parameter_range
 from handlens.vision.transform.plan import Plan
-from handlens.vision.transform.span import Range, span
 
 
 def dihedral(k: Range = (0, 7), *, p: float = 1.0) -> Transform:
@@ -15,7 +15,7 @@ def dihedral(k: Range = (0, 7), *, p: float = 1.0) -> Transform:
     `k` is a sum: 1 flips left to right, 2 top to bottom, and 4 then swaps rows and columns, which turns a picture
     that is wide into one that is high.
     """
-    return Transform("dihedral", _act, {"k": span("k", k, least=0, most=7, spread="whole")}, p)
+    return Transform("dihedral", _act, {"k": parameter_range("k", k, least=0, most=7, distribution="integers")}, p)
 
 
 def _act(plan: Plan, k: float) -> None:

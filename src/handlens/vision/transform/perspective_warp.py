@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from handlens.vision.transform.base import Transform
+from handlens.vision.transform.homography import inverse_map_of_corners
+from handlens.vision.transform.parameters import Range, parameter_range
 from handlens.vision.transform.plan import Plan
-from handlens.vision.transform.quad import lookup_of_corners
-from handlens.vision.transform.span import Range, span
 
 
 def perspective_warp(magnitude: Range = (-0.2, 0.2), *, p: float = 1.0) -> Transform:
@@ -14,11 +14,11 @@ def perspective_warp(magnitude: Range = (-0.2, 0.2), *, p: float = 1.0) -> Trans
     Eight numbers are drawn, or given as a tuple: (x, y) of the corners top left, top right, bottom left, bottom
     right. Each is less than 0.5, so that the corners keep their order.
     """
-    numbers = span("magnitude", magnitude, least=-0.5, most=0.5, open_ends=True, count=8)
+    numbers = parameter_range("magnitude", magnitude, least=-0.5, most=0.5, open_ends=True, count=8)
     return Transform("perspective_warp", _act, {"magnitude": numbers}, p)
 
 
 def _act(plan: Plan, magnitude: tuple[float, ...]) -> None:
     x0, y0, x1, y1, x2, y2, x3, y3 = magnitude
     corners = (-1 - x0, -1 - y0), (1 + x1, -1 - y1), (-1 - x2, 1 + y2), (1 + x3, 1 + y3)
-    plan.move(lookup_of_corners(*corners))
+    plan.move(inverse_map_of_corners(*corners))

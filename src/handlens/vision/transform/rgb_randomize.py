@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from handlens.vision.transform.base import SEED, Transform
+from handlens.vision.transform.parameters import Range, parameter_range
 from handlens.vision.transform.plan import Plan
-from handlens.vision.transform.span import Range, span
 
 
 def rgb_randomize(channel: Range = (0, 2), thresh: Range = (0.0, 0.3), *, p: float = 1.0) -> Transform:
@@ -12,12 +12,12 @@ def rgb_randomize(channel: Range = (0, 2), thresh: Range = (0.0, 0.3), *, p: flo
 
     It acts on the finished result, after lighting, whatever its place in the list.
     """
-    spans = {
-        "channel": span("channel", channel, least=0, most=2, spread="whole"),
-        "thresh": span("thresh", thresh, least=0, most=1),
+    parameters = {
+        "channel": parameter_range("channel", channel, least=0, most=2, distribution="integers"),
+        "thresh": parameter_range("thresh", thresh, least=0, most=1),
         "seed": SEED,
     }
-    return Transform("rgb_randomize", _act, spans, p)
+    return Transform("rgb_randomize", _act, parameters, p)
 
 
 def _act(plan: Plan, channel: float, thresh: float, seed: float) -> None:

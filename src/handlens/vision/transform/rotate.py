@@ -7,13 +7,13 @@ import math
 import numpy as np
 
 from handlens.vision.transform.base import Transform
+from handlens.vision.transform.parameters import Range, parameter_range
 from handlens.vision.transform.plan import Plan
-from handlens.vision.transform.span import Range, span
 
 
 def rotate(degrees: Range = (-10.0, 10.0), *, p: float = 1.0) -> Transform:
     """Turn pictures about their centre; positive degrees turn counter-clockwise, as seen."""
-    return Transform("rotate", _act, {"degrees": span("degrees", degrees)}, p)
+    return Transform("rotate", _act, {"degrees": parameter_range("degrees", degrees)}, p)
 
 
 def _act(plan: Plan, degrees: float) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from handlens.vision.transform.base import Transform
+from handlens.vision.transform.homography import inverse_map_of_corners
+from handlens.vision.transform.parameters import Range, parameter_range
 from handlens.vision.transform.plan import Plan
-from handlens.vision.transform.quad import lookup_of_corners
-from handlens.vision.transform.span import Range, span
 
 
 def skew(direction: Range = (0, 7), magnitude: Range = (0.0, 0.2), *, p: float = 1.0) -> Transform:
@@ -14,11 +14,11 @@ def skew(direction: Range = (0, 7), magnitude: Range = (0.0, 0.2), *, p: float =
     `direction` 0 to 3 moves the corner top left, top right, bottom left, bottom right across; 4 to 7 the same down.
     `magnitude` is above -1; below 0 it moves the corner inward.
     """
-    spans = {
-        "direction": span("direction", direction, least=0, most=7, spread="whole"),
-        "magnitude": span("magnitude", magnitude, least=-1, open_ends=True),
+    parameters = {
+        "direction": parameter_range("direction", direction, least=0, most=7, distribution="integers"),
+        "magnitude": parameter_range("magnitude", magnitude, least=-1, open_ends=True),
     }
-    return Transform("skew", _act, spans, p)
+    return Transform("skew", _act, parameters, p)
 
 
 def _act(plan: Plan, direction: float, magnitude: float) -> None:
@@ -26,4 +26,4 @@ def _act(plan: Plan, direction: float, magnitude: float) -> None:
     moved = [[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [1.0, 1.0]]
     moved[corner][way] *= 1 + magnitude
     top_left, top_right, bottom_left, bottom_right = ((x, y) for x, y in moved)
-    plan.move(lookup_of_corners(top_left, top_right, bottom_left, bottom_right))
+    plan.move(inverse_map_of_corners(top_left, top_right, bottom_left, bottom_right))

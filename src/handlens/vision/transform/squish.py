@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from handlens.vision.transform.base import Transform
+from handlens.vision.transform.parameters import Range, parameter_range, position_ranges
 from handlens.vision.transform.plan import Plan
-from handlens.vision.transform.span import Range, place, span
 
 
 def squish(scale: Range = (0.9, 1.1), *, row_pct: Range = 0.5, col_pct: Range = 0.5, p: float = 1.0) -> Transform:
@@ -15,8 +15,11 @@ def squish(scale: Range = (0.9, 1.1), *, row_pct: Range = 0.5, col_pct: Range = 
     `row_pct` and `col_pct` say which part is then in the frame: 0 the top or left, 0.5 the middle, 1 the bottom or
     right.
     """
-    spans = {"scale": span("scale", scale, least=0, open_ends=True), **place(row_pct, col_pct)}
-    return Transform("squish", _act, spans, p)
+    parameters = {
+        "scale": parameter_range("scale", scale, least=0, open_ends=True),
+        **position_ranges(row_pct, col_pct),
+    }
+    return Transform("squish", _act, parameters, p)
 
 
 def _act(plan: Plan, scale: float, row_pct: float, col_pct: float) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from handlens.vision.transform.base import Transform
+from handlens.vision.transform.homography import inverse_map_of_corners
+from handlens.vision.transform.parameters import Range, parameter_range
 from handlens.vision.transform.plan import Plan
-from handlens.vision.transform.quad import lookup_of_corners
-from handlens.vision.transform.span import Range, span
 
 
 def symmetric_warp(magnitude: Range = (-0.2, 0.2), *, p: float = 1.0) -> Transform:
@@ -14,11 +14,11 @@ def symmetric_warp(magnitude: Range = (-0.2, 0.2), *, p: float = 1.0) -> Transfo
     Four numbers are drawn, or given as a tuple: for the top, bottom, left and right side, in shares of its length;
     above 0 lengthens. Each is less than 0.5, so that the corners keep their order.
     """
-    numbers = span("magnitude", magnitude, least=-0.5, most=0.5, open_ends=True, count=4)
+    numbers = parameter_range("magnitude", magnitude, least=-0.5, most=0.5, open_ends=True, count=4)
     return Transform("symmetric_warp", _act, {"magnitude": numbers}, p)
 
 
 def _act(plan: Plan, magnitude: tuple[float, ...]) -> None:
     top, bottom, left, right = magnitude
     corners = (-1 - top, -1 - left), (1 + top, -1 - right), (-1 - bottom, 1 + left), (1 + bottom, 1 + right)
-    plan.move(lookup_of_corners(*corners))
+    plan.move(inverse_map_of_corners(*corners))

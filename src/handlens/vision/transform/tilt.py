@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from handlens.vision.transform.base import Transform
+from handlens.vision.transform.homography import inverse_map_of_corners
+from handlens.vision.transform.parameters import Range, parameter_range
 from handlens.vision.transform.plan import Plan
-from handlens.vision.transform.quad import lookup_of_corners
-from handlens.vision.transform.span import Range, span
 
 
 def tilt(direction: Range = (0, 3), magnitude: Range = (0.0, 0.2), *, p: float = 1.0) -> Transform:
@@ -13,14 +13,14 @@ def tilt(direction: Range = (0, 3), magnitude: Range = (0.0, 0.2), *, p: float =
 
     `direction` 0 is the left side, 1 the right, 2 the top, 3 the bottom; `magnitude` is above -1.
     """
-    spans = {
-        "direction": span("direction", direction, least=0, most=3, spread="whole"),
-        "magnitude": span("magnitude", magnitude, least=-1, open_ends=True),
+    parameters = {
+        "direction": parameter_range("direction", direction, least=0, most=3, distribution="integers"),
+        "magnitude": parameter_range("magnitude", magnitude, least=-1, open_ends=True),
     }
-    return Transform("tilt", _act, spans, p)
+    return Transform("tilt", _act, parameters, p)
 
 
 def _act(plan: Plan, direction: float, magnitude: float) -> None:
     left, right, top, bottom = (magnitude if direction == side else 0.0 for side in range(4))
     corners = (-1 - top, -1 - left), (1 + top, -1 - right), (-1 - bottom, 1 + left), (1 + bottom, 1 + right)
-    plan.move(lookup_of_corners(*corners))
+    plan.move(inverse_map_of_corners(*corners))

@@ -16,7 +16,7 @@ _TAIL = 64
 _THREADS = 8  # they mostly wait for the disk
 
 
-def faults(paths: Sequence[Path]) -> list[tuple[Path, str]]:
+def verify_images(paths: Sequence[Path]) -> list[tuple[Path, str]]:
     """The files that cannot be read as pictures, each with what is wrong with it, in their order.
 
     Looks at a file's header and at whether its end is there. Only what is unusual in either is decoded: damage in

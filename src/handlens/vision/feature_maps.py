@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from handlens.vision.data import ImageDataBunch
 
 
-class Given(NamedTuple):
+class ModelInputs(NamedTuple):
     """A model, and one picture as the model takes it and as a person sees it."""
 
     model: nn.Module
@@ -26,17 +26,17 @@ class Given(NamedTuple):
     classes: list[Any] | None
 
 
-def given(learn: Learner | nn.Module, image: Any) -> Given:
+def model_inputs(learn: Learner | nn.Module, image: Any) -> ModelInputs:
     """A learner's model and a picture that its data make ready; or a bare model and the tensor that it takes."""
     if isinstance(learn, nn.Module):
         inputs = _batch_of_one(image)
-        return Given(learn, inputs, _in_range(inputs[0].detach().float().cpu()), None)
+        return ModelInputs(learn, inputs, _in_range(inputs[0].detach().float().cpu()), None)
     data = _data_of(learn)
     inputs, _ = data.one_item(image)
-    return Given(learn.model, inputs, data.denorm(inputs)[0], data.classes)
+    return ModelInputs(learn.model, inputs, data.denorm(inputs)[0], data.classes)
 
 
-def layer_of(model: nn.Module, layer: nn.Module | str) -> nn.Module:
+def find_layer(model: nn.Module, layer: nn.Module | str) -> nn.Module:
     """The layer that was asked for, itself or by its name; raises LayerError if it is no part of the model."""
     if isinstance(layer, nn.Module):
         if not any(module is layer for module in model.modules()):
@@ -52,13 +52,13 @@ def layer_of(model: nn.Module, layer: nn.Module | str) -> nn.Module:
     return module
 
 
-def name_of(model: nn.Module, layer: nn.Module) -> str:
+def layer_name(model: nn.Module, layer: nn.Module) -> str:
     """A layer's name and kind, for messages."""
     name = next(name for name, module in model.named_modules() if module is layer)
     return f"{name or 'the model'} ({type(layer).__name__})"
 
 
-def last_layer_with_places(model: nn.Module, batch: Tensor) -> nn.Module:
+def last_spatial_layer(model: nn.Module, batch: Tensor) -> nn.Module:
     """The last layer whose output keeps places (h·w > 1) when the model runs; the outermost of several at the end.
 
     It runs the model once; name the layer to save the time. Raises LayerError if there is none.
@@ -67,7 +67,7 @@ def last_layer_with_places(model: nn.Module, batch: Tensor) -> nn.Module:
     size = (int(batch.shape[-2]), int(batch.shape[-1]))
 
     def note(module: nn.Module, _inputs: Any, output: Any) -> None:
-        if isinstance(output, Tensor) and output.is_floating_point() and planes(output, size) is not None:
+        if isinstance(output, Tensor) and output.is_floating_point() and as_feature_maps(output, size) is not None:
             found.append(module)
 
     handles = [module.register_forward_hook(note) for module in model.modules() if module is not model]
@@ -82,7 +82,7 @@ def last_layer_with_places(model: nn.Module, batch: Tensor) -> nn.Module:
     return found[-1]
 
 
-def planes(output: Tensor, size: tuple[int, int]) -> Tensor | None:
+def as_feature_maps(output: Tensor, size: tuple[int, int]) -> Tensor | None:
     """A layer's output as [B, K, h, w], or None if it has no places; `size` is that of the pictures.
 
     Takes [B, K, h, w], [B, h, w, K] and the tokens [B, extra + h·w, K] of a transformer.

@@ -13,11 +13,11 @@ from handlens.vision.image import Image, open_image
 from handlens.vision.transform import Augment
 
 
-class Prepared(Image):
+class TransformedImage(Image):
     """A picture of a dataset: transformed already, as batches have it."""
 
 
-class Pictures:
+class ImageDataset:
     """The pictures of a dataset, opened from their files and transformed anew each time one is asked for.
 
     Args:
@@ -32,32 +32,32 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.items)
 
-    def __getitem__(self, position: int) -> Prepared:
-        return prepared(self.opened(position), self.augment)
+    def __getitem__(self, position: int) -> TransformedImage:
+        return transformed(self.opened(position), self.augment)
 
     def __repr__(self) -> str:
         return f"pictures, {self.augment!r}" if self.augment else "pictures as they are"
 
     def opened(self, position: int) -> Image:
         """The picture as it is in its file, no larger than need be; raises DataError, naming the file."""
-        return open_image(self.items[position], at_least=decoded_at(self.augment))
+        return open_image(self.items[position], at_least=decode_size(self.augment))
 
-    def augmented(self, augment: Augment) -> Pictures:
+    def augmented(self, augment: Augment) -> ImageDataset:
         """The same pictures, transformed otherwise."""
-        return Pictures(self.items, augment)
+        return ImageDataset(self.items, augment)
 
 
-def prepared(picture: Image, augment: Augment | None, generator: torch.Generator | None = None) -> Prepared:
+def transformed(picture: Image, augment: Augment | None, generator: torch.Generator | None = None) -> TransformedImage:
     """A picture as a dataset gives it."""
-    return Prepared.from_pixels(
+    return TransformedImage.from_pixels(
         np.ascontiguousarray((augment(picture, generator=generator) if augment else picture).pixels)
     )
 
 
-def decoded_at(augment: Augment | None) -> tuple[int, int] | None:
+def decode_size(augment: Augment | None) -> tuple[int, int] | None:
     """The height and width that a file must be decoded at for what is done to it; None for its full size."""
     if augment is None or augment.size is None:
         return None
     # What is enlarged afterwards needs that much more detail to stay crisp.
-    zoom = math.prod(max(1.0, tfm.spans["scale"].high) for tfm in augment.tfms if tfm.name == "zoom")
+    zoom = math.prod(max(1.0, tfm.parameters["scale"].high) for tfm in augment.tfms if tfm.name == "zoom")
     return math.ceil(augment.size[0] * zoom), math.ceil(augment.size[1] * zoom)

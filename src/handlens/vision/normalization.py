@@ -13,7 +13,7 @@ imagenet_stats = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """Mean and standard deviation of ImageNet's red, green and blue: what most pretrained networks were trained with."""
 
 
-class Stats:
+class ChannelStats:
     """Mean and standard deviation of a channel, 0–1, by which batches are normalised.
 
     Raises:
@@ -33,7 +33,7 @@ class Stats:
         return f"mean {_numbers(self.mean)}, std {_numbers(self.std)}"
 
 
-def normalised(pixels: Tensor, stats: Stats | None) -> Tensor:
+def normalised(pixels: Tensor, stats: ChannelStats | None) -> Tensor:
     """Pixels uint8 [B, H, W, 3] as float32 [B, 3, H, W], channels last in memory, 0–1 or normalised."""
     b, h, w, _ = pixels.shape
     numbers = pixels.reshape(b, h, w * 3).float()

@@ -25,7 +25,7 @@ def folded_norms(model: nn.Module) -> list[nn.BatchNorm2d]:
 
 
 @torch.no_grad()
-def unfold(model: nn.Module, batches: Iterable[Tensor]) -> int:
+def unfold_norms(model: nn.Module, batches: Iterable[Tensor]) -> int:
     """Give folded batch norms the statistics of their inputs, and weights that leave what they compute as it is.
 
     Weights are sometimes published with each norm multiplied into the convolution before it. In eval mode nothing

@@ -14,7 +14,7 @@ each is drawn by itself, or a tuple gives them all."""
 
 
 @dataclass(frozen=True)
-class Span:
+class ParameterRange:
     """Where a transform's number comes from; `low` equal to `high` is that number and needs no chance.
 
     Attributes:
@@ -27,7 +27,7 @@ class Span:
     low: float
     high: float
     count: int = 1
-    spread: str = "even"
+    distribution: str = "uniform"
     fixed: tuple[float, ...] = ()
 
     def at(self, chances: Sequence[float]) -> float | tuple[float, ...]:
@@ -39,14 +39,14 @@ class Span:
         return tuple(self._one(chance) for chance in chances)
 
     def _one(self, chance: float) -> float:
-        if self.spread == "log":
+        if self.distribution == "log-uniform":
             return self.low * (self.high / self.low) ** chance
-        if self.spread == "whole":
+        if self.distribution == "integers":
             return float(self.low + math.floor(chance * (self.high - self.low + 1)))
         return self.low + chance * (self.high - self.low)
 
 
-def span(
+def parameter_range(
     name: str,
     given: Range,
     *,
@@ -54,8 +54,8 @@ def span(
     most: float = math.inf,
     open_ends: bool = False,
     count: int = 1,
-    spread: str = "even",
-) -> Span:
+    distribution: str = "uniform",
+) -> ParameterRange:
     """A checked range.
 
     Args:
@@ -87,14 +87,14 @@ def span(
             bound, way = (least, "above") if math.isfinite(least) else (most, "below")
             where = f"{way} {bound:g}" if open_ends else f"{bound:g} or {'more' if way == 'above' else 'less'}"
         raise DataError(f"{name} must be {where}; {given!r} arrived")
-    if spread == "whole" and not (low.is_integer() and high.is_integer()):
+    if distribution == "integers" and not (low.is_integer() and high.is_integer()):
         raise DataError(f"{name} must be whole; {given!r} arrived")
-    return Span(low, high, count, spread, fixed)
+    return ParameterRange(low, high, count, distribution, fixed)
 
 
-def place(row_pct: Range, col_pct: Range) -> dict[str, Span]:
+def position_ranges(row_pct: Range, col_pct: Range) -> dict[str, ParameterRange]:
     """Where in a picture a part of it lies: 0 at the top or left, 1 at the bottom or right. Raises as `span` does."""
     return {
-        "row_pct": span("row_pct", row_pct, least=0, most=1),
-        "col_pct": span("col_pct", col_pct, least=0, most=1),
+        "row_pct": parameter_range("row_pct", row_pct, least=0, most=1),
+        "col_pct": parameter_range("col_pct", col_pct, least=0, most=1),
     }

@@ -9,7 +9,7 @@ from handlens.vision.transform.plan import Matrix
 Corner = tuple[float, float]
 
 
-def lookup_of_corners(top_left: Corner, top_right: Corner, bottom_left: Corner, bottom_right: Corner) -> Matrix:
+def inverse_map_of_corners(top_left: Corner, top_right: Corner, bottom_left: Corner, bottom_right: Corner) -> Matrix:
     """The lookup of the homography that moves the frame's corners to these (x, y), up to a positive factor.
 
     The corners must make a convex quadrangle. After Heckbert, Fundamentals of texture mapping and image warping
