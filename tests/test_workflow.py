@@ -1,4 +1,4 @@
-"""The workflow of .github/ and the hooks of pre-commit fit the project that they check."""
+"""The workflow and the issue forms of .github/, and the hooks of pre-commit, fit the project."""
 
 from __future__ import annotations
 
@@ -58,3 +58,19 @@ def test_hooks_before_a_commit_fetch_nothing():
     config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
     assert {repository["repo"] for repository in config["repos"]} == {"local"}
     assert {hook["language"] for repository in config["repos"] for hook in repository["hooks"]} <= {"system", "pygrep"}
+
+
+FORMS = sorted(path for path in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml") if path.name != "config.yml")
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.stem)
+def test_an_issue_form_is_one_that_github_takes(form):
+    content = yaml.safe_load(form.read_text(encoding="utf-8"))
+    assert content["name"]
+    assert content["description"]
+    fields = [field for field in content["body"] if field["type"] != "markdown"]
+    assert {field["type"] for field in fields} <= {"textarea", "input", "dropdown", "checkboxes"}
+    assert all(field["attributes"]["label"] for field in fields)
+    assert any(field.get("validations", {}).get("required") for field in fields)
+    names = [field["id"] for field in fields]
+    assert len(set(names)) == len(names)
