@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from handlens.errors import DownloadError, StorageError
-from handlens.vision import download
-from handlens.vision.download import KNOWN, URLs, datasets_folder, untar_data
+from handlens.io import download
+from handlens.vision.datasets import KNOWN, URLs, datasets_folder, untar_data
 
 
 @dataclass
@@ -71,7 +71,7 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setattr("time.sleep", lambda _: None)
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+    for name in ("HF_HUB_OFFLINE", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     about = Server(packed({"pets/images/pug_1.jpg": b"pug" * 100, "pets/readme.txt": b"dogs"}))
     with ThreadingHTTPServer(("127.0.0.1", 0), _handler(about)) as running:
@@ -171,8 +171,22 @@ def test_a_server_that_says_no(server: Server, tmp_path: Path, status: int, time
     assert len(server.asked) == times
 
 
+def test_offline_by_choice(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(DownloadError, match=r"HF_HUB_OFFLINE forbids .* Without a network, put the archive at"):
+        untar_data(server.url(), folder=tmp_path)
+    assert server.asked == []
+
+
+def test_a_folder_that_holds_one_of_its_own_name(server: Server, tmp_path: Path) -> None:
+    server.body = packed({"pets/pets/x.txt": b"1", "pets/y.txt": b"2"})
+    assert left(untar_data(server.url(), folder=tmp_path)) == ["pets", "y.txt"]
+    assert (tmp_path / "pets/pets/x.txt").read_bytes() == b"1"
+
+
 def test_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
