@@ -84,10 +84,10 @@ def _begin(
     seed: int,
 ) -> str:
     """Start opening what was asked for, in the background; returns the path of its page."""
-    from handlens.studio.server.shelf import Wanted
+    from handlens.studio.server.registry import CollectionRequest
 
-    shelf = server.state.parts.shelf
-    wanted = Wanted(backbones=backbones, weights=weights, seed=seed)
+    shelf = server.state.state.registry
+    wanted = CollectionRequest(backbones=backbones, weights=weights, seed=seed)
     if photos is not None:
         id, make = shelf.plan_path(photos, wanted)
     elif demo is not None:

@@ -10,7 +10,7 @@ import pytest
 
 from handlens.errors import TrainingError
 from handlens.studio.collection import Collection
-from handlens.studio.takeaway import model_card
+from handlens.studio.exports import model_card
 
 CIRCLES, SQUARES = np.arange(20), np.arange(20, 40)
 
@@ -60,10 +60,10 @@ def test_a_model_older_than_its_report_is_taken_for_what_it_is(folder, label_som
     with Collection.open(folder) as collection:
         label_some(collection)
         collection.train()
-        old = collection._log.kept("report")
+        old = collection.parts.settings.kept("report")
         collection.label([10, 11, 12], "third")
         collection.train()
-        collection._log.keep("report", old)
+        collection.parts.settings.keep("report", old)
     with Collection.open(folder) as collection:
         assert collection.predictions().columns.tolist()[4:-1] == [
             f"probability of {name}" for name in ("circle", "square", "third")
@@ -75,7 +75,7 @@ def test_what_was_learned_follows_a_renamed_label(collection, tmp_path, label_so
     collection.train()
     collection.separate(["circle", "square"])
     collection.rename("circle", "round")
-    assert collection.separating == ["round", "square"]
+    assert collection.parts.maps.separating == ["round", "square"]
     assert collection.report.per_class.index.tolist() == ["round", "square"]
     assert collection.report.confusion.columns.tolist() == ["round", "square"]
     assert set(collection.predictions()["predicted"]) == {"round", "square"}
@@ -83,7 +83,7 @@ def test_what_was_learned_follows_a_renamed_label(collection, tmp_path, label_so
     described = json.loads((tmp_path / "model" / "model.json").read_text())
     assert described["config"]["classes"] == ["round", "square"]
     collection.undo()
-    assert collection.separating == ["circle", "square"]
+    assert collection.parts.maps.separating == ["circle", "square"]
     assert set(collection.predictions()["predicted"]) == {"circle", "square"}
 
 

@@ -14,8 +14,8 @@ from handlens.errors import CollectionError
 from handlens.studio import builtin
 from handlens.studio.collection import Collection
 from handlens.studio.server.app import create_app
+from handlens.studio.server.registry import CollectionRegistry, CollectionRequest, NoSuchCollection
 from handlens.studio.server.scratch import Scratch
-from handlens.studio.server.shelf import NoSuchCollection, Shelf, Wanted
 
 ADDRESS = "http://127.0.0.1:8600"
 
@@ -155,9 +155,9 @@ def test_networks_asked_for_are_added_to_what_there_is(
 
 def test_a_collection_that_is_being_made_is_waited_for(home: Path, photos: Path) -> None:
     scratch = Scratch(home / "scratch")
-    shelf = Shelf(home, scratch)
+    shelf = CollectionRegistry(home, scratch)
     go = threading.Event()
-    id, make_it = shelf.plan_path(photos, Wanted())
+    id, make_it = shelf.plan_path(photos, CollectionRequest())
     made = []
 
     def slowly() -> Collection:
@@ -184,7 +184,7 @@ def test_a_collection_that_is_being_made_is_waited_for(home: Path, photos: Path)
 
 def test_one_that_failed_to_open_can_be_tried_again(home: Path, photos: Path) -> None:
     scratch = Scratch(home / "scratch")
-    shelf = Shelf(home, scratch)
+    shelf = CollectionRegistry(home, scratch)
 
     def fail() -> Collection:
         raise CollectionError("not now")
@@ -282,8 +282,8 @@ def test_only_a_collection_can_be_forgotten(client: TestClient, home: Path, shap
 
 def test_whoever_asks_for_a_collection_being_forgotten_is_told_that_it_is_gone(home: Path, photos: Path) -> None:
     scratch = Scratch(home / "scratch")
-    shelf = Shelf(home, scratch)
-    id, make_it = shelf.plan_path(photos, Wanted())
+    shelf = CollectionRegistry(home, scratch)
+    id, make_it = shelf.plan_path(photos, CollectionRequest())
     closing, go_on = threading.Event(), threading.Event()
 
     def made() -> Collection:

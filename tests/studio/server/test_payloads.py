@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from handlens.errors import CollectionError
 from handlens.studio.collection import Collection
-from handlens.studio.prepare import Progress
+from handlens.studio.progress import Progress
 from handlens.studio.server.payloads import finite, packed, readable, selected, state
 
 
