@@ -227,14 +227,6 @@ def test_ids_that_cannot_be(log, ids, message):
     assert log.version == 0
 
 
-def test_small_values_are_kept(log, tmp_path):
-    assert log.kept("view") is None
-    log.keep("view", {"zoom": 1.5, "text": "左"})
-    log.keep("view", {"zoom": 2})
-    assert log.kept("view") == {"zoom": 2}
-    assert log.version == 0
-
-
 def test_no_pickle_and_readable_by_anyone(log, tmp_path):
     import zlib
 
@@ -254,7 +246,7 @@ def test_a_file_that_is_no_database(tmp_path):
 def test_a_closed_log_says_so(tmp_path):
     log = Labels(tmp_path / "labels.sqlite", 3)
     log.close()
-    for use in (lambda: log.names, lambda: log.assign([0], "a"), lambda: log.kept("x"), lambda: log.keep("x", 1)):
+    for use in (lambda: log.names, lambda: log.assign([0], "a")):
         with pytest.raises(StorageError, match="closed"):
             use()
 

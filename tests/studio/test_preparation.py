@@ -105,16 +105,16 @@ def test_nothing_is_done_twice(run):
 
 
 @pytest.mark.parametrize(
-    ("looks", "one", "two"), [(4, 0, 0), (0, 9, 3), (17, 5, 40), (40, 0, 13), (10, 10, 10), (7, 40, 8)]
+    ("thumbnails", "one", "two"), [(4, 0, 0), (0, 9, 3), (17, 5, 40), (40, 0, 13), (10, 10, 10), (7, 40, 8)]
 )
-def test_sources_and_thumbnails_that_are_not_level(run, looks, one, two):
+def test_sources_and_thumbnails_that_are_not_level(run, thumbnails, one, two):
     """As after a kill, or when a network was added later."""
     first, second = run.source("one", 16), run.source("two", 24)
     run.stream(first, second)
     for rows in (run.photos.thumbnails.tiles, run.photos.thumbnails.aspects):
         rows.truncate(thumbnails)
-    for photo in run.photos.order[looks:]:
-        run.photos.thumbnails.thumb(int(photo)).unlink()
+    for photo in run.photos.order[thumbnails:]:
+        run.photos.thumbnails.path(int(photo)).unlink()
     for source, count in ((first, one), (second, two)):
         for rows in source.rows:
             rows.truncate(count)
@@ -153,7 +153,8 @@ def test_broken_photos_are_blank_and_refused(run, tmp_path, drawn):
 
     images = tmp_path / "images"
     shutil.copytree(drawn, images)
-    run.photos = Register(tmp_path / "d.sqlite", images, seed=1)
+    register = Register(tmp_path / "d.sqlite", images, seed=1)
+    run.photos = Photos(register, ThumbnailCache(run.folder), run.settings)
     data = (images / "circles" / "3.png").read_bytes()
     (images / "circles" / "3.png").write_bytes(data[: len(data) // 2])
     (images / "squares" / "5.png").unlink()

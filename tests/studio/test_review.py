@@ -25,10 +25,10 @@ def trained(collection: Collection) -> Collection:
 
 
 def test_what_the_model_is_not_sure_of_waits_the_least_sure_first(trained: Collection) -> None:
-    names, p = trained.probabilities()
+    names, p = trained.parts.models.probabilities()
     assert trained.review.waiting(below=0.0) == []
     everything = trained.review.waiting(below=1.0)
-    unlabelled = [i for i in range(40) if trained.codes[i] < 0]
+    unlabelled = [i for i in range(40) if trained.parts.labels.codes[i] < 0]
     unsure = [i for i in unlabelled if p[i].max() < 1]
     assert sorted(trained.review.photo(case) for case in everything) == unsure
     confidence = [max(case.probabilities.values()) for case in everything]
@@ -46,14 +46,14 @@ def test_what_the_model_is_not_sure_of_waits_the_least_sure_first(trained: Colle
 
 def test_a_decision_becomes_a_label_that_can_be_undone_and_the_log_keeps_it(trained: Collection) -> None:
     first, second, *_ = trained.review.waiting(below=1.0)
-    version = trained.label_version
+    version = trained.parts.labels.version
     confirmed = trained.review.confirm(first.id, by="ann")
     other = "circle" if second.predicted == "square" else "square"
     trained.review.overrule(second.id, other, by="ann", reason="its edge is round")
     labels = trained.labels
     assert labels[trained.review.photo(first)] == confirmed.label == first.predicted
     assert labels[trained.review.photo(second)] == other
-    assert trained.label_version > version
+    assert trained.parts.labels.version > version
     left = trained.review.waiting(below=1.0)
     assert {first.id, second.id}.isdisjoint(case.id for case in left)
     assert trained.undo()
@@ -72,7 +72,7 @@ def test_the_log_holds_what_the_person_saw(trained: Collection) -> None:
     assert [shown["reference"] for shown in kept.nearest] == near["reference"].tolist()
     assert list(near.columns) == ["reference", "label", "distance"]
     assert near["distance"].is_monotonic_increasing
-    assert set(near["reference"]) <= {trained.paths[i] for i in np.flatnonzero(trained.codes >= 0)}
+    assert set(near["reference"]) <= {trained.paths[i] for i in np.flatnonzero(trained.parts.labels.codes >= 0)}
     assert len(near) == 6
 
 
@@ -134,7 +134,7 @@ def test_predictions_that_wait_are_those_of_the_newest_model(trained: Collection
     for case in trained.review.waiting(below=1.0):
         assert set(case.probabilities) == {"circle", "box"}
         assert case.probabilities != before[case.id]
-        assert trained.codes[trained.review.photo(case)] < 0
+        assert trained.parts.labels.codes[trained.review.photo(case)] < 0
 
 
 def test_what_the_queue_cannot_do_gets_a_sentence(collection: Collection) -> None:

@@ -199,7 +199,7 @@ class Labels:
 
     # --- changing ------------------------------------------------------------------------------
 
-    def assign(self, ids: Sequence[int] | Ids, name: str) -> None:
+    def assign(self, ids: Sequence[int] | NDArray[np.integer], name: str) -> None:
         """Give the photos `ids` the label `name`, which is created if it is new."""
         name = check_name(name)
         wanted = self._check_ids(ids)
@@ -210,7 +210,7 @@ class Labels:
                 labels.append((key, name))
             self._change(f"label {_photos(len(wanted))} “{name}”", labels, wanted, key)
 
-    def remove(self, ids: Sequence[int] | Ids) -> None:
+    def remove(self, ids: Sequence[int] | NDArray[np.integer]) -> None:
         """Remove the labels of the photos `ids`."""
         wanted = self._check_ids(ids)
         with self._writing():
@@ -339,7 +339,7 @@ class Labels:
             raise CollectionError(f"no label is called “{name}”. The labels are: {have}.")
         return key
 
-    def _check_ids(self, ids: Sequence[int] | Ids) -> Ids:
+    def _check_ids(self, ids: Sequence[int] | NDArray[np.integer]) -> Ids:
         wanted = np.asarray(ids)
         if wanted.ndim != 1 or (wanted.size and wanted.dtype.kind not in "iu"):
             raise CollectionError(f"ids must be a flat list of whole numbers; {wanted.dtype} {wanted.shape} arrived.")

@@ -7,7 +7,7 @@ import pytest
 
 from handlens.errors import CollectionError, TrainingError
 from handlens.studio.collection import Collection
-from handlens.studio.projections import LABELS, NEIGHBOURS, SEPARATE
+from handlens.studio.projections import LABELS, NEIGHBOURS, SEPARATE, TITLES
 
 CIRCLES, SQUARES = np.arange(20), np.arange(20, 40)
 WHERE = "patches/coarse/where"
@@ -22,7 +22,7 @@ def test_layers_and_projections(collection, label_some):
     assert collection.projections(WHERE)[4:] == [LABELS]
     collection.separate(["circle", "square"])
     assert collection.projections(WHERE)[4:] == [LABELS, SEPARATE]
-    assert set(collection.projections(WHERE)) <= set(collection.projection_titles)
+    assert set(collection.projections(WHERE)) <= set(TITLES)
 
 
 def test_maps_are_by_id_and_framed(collection, label_some):

@@ -164,13 +164,13 @@ def test_a_change_after_the_loop_has_ended_harms_nobody(
     collection: Collection, wait_until: Callable[..., None]
 ) -> None:
     held: list[Callable[[str, dict[str, Any]], None]] = []
-    subscribe = collection.subscribe
+    subscribe = collection.parts.listeners.subscribe
 
     def remember(listener: Callable[[str, dict[str, Any]], None]) -> Callable[[], None]:
         held.append(listener)
         return subscribe(listener)
 
-    collection.subscribe = remember  # type: ignore[method-assign]
+    collection.parts.listeners.subscribe = remember  # type: ignore[method-assign]
 
     async def main() -> None:
         stream = Feed().stream("x", collection, gone=never)

@@ -13,6 +13,7 @@ import handlens
 from handlens.errors import CollectionError
 from handlens.studio import builtin
 from handlens.studio.collection import Collection
+from handlens.studio.preparing import Preparing
 from handlens.studio.server.app import create_app
 from handlens.studio.server.registry import CollectionRegistry, CollectionRequest, NoSuchCollection
 from handlens.studio.server.scratch import Scratch
@@ -240,11 +241,11 @@ def test_forgetting_does_not_wait_for_preparing_to_end(
 ) -> None:
     begun = threading.Event()
 
-    def prepare(self: Collection, *, cancel: threading.Event) -> None:
+    def prepare(self: Preparing, *, cancel: threading.Event) -> None:
         begun.set()
         assert cancel.wait(60)
 
-    monkeypatch.setattr(Collection, "prepare", prepare)
+    monkeypatch.setattr(Preparing, "run", prepare)
     id = make(client, {"kind": "path", "path": str(photos)})
     assert begun.wait(60)
     assert client.delete(f"/api/collections/{id}").status_code == 204

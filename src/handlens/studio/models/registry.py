@@ -169,9 +169,7 @@ class Models:
         paths = self._photos.paths
         known = np.isfinite(p).all(1).tolist()
         why = {out.path: out.reason for out in self._photos.left_out}
-        reasons = [
-            "" if there else why.get(path, "not prepared yet") for path, there in zip(paths, known, strict=True)
-        ]
+        reasons = ["" if there else why.get(path, "not prepared yet") for path, there in zip(paths, known, strict=True)]
         table = class_predictions_frame(paths, names, p, reasons=reasons)
         table.insert(1, LABEL, self._labels.series.to_numpy())
         return table
