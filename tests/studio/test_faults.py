@@ -351,7 +351,7 @@ def test_a_damaged_model_says_so(folder):
     with Collection.open(folder) as collection:
         with pytest.raises(ArtifactError, match="damaged"):
             collection.predictions()
-        shutil.rmtree(folder / "model")
+        shutil.rmtree(folder / "quick")
         collection.train()
         assert len(collection.predictions()) == 40
 

@@ -167,7 +167,7 @@ class Models:
 
         names, p = self.probabilities()
         paths = self._photos.paths
-        known = np.isfinite(p).all(1).tolist()
+        known: list[bool] = np.isfinite(p).all(1).tolist()
         why = {out.path: out.reason for out in self._photos.left_out}
         reasons = ["" if there else why.get(path, "not prepared yet") for path, there in zip(paths, known, strict=True)]
         table = class_predictions_frame(paths, names, p, reasons=reasons)
