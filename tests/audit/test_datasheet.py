@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,9 +12,10 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
 from handlens.audit.datasheet import Datasheet
-from handlens.audit.questionnaire import UNANSWERED, Form, read, write
-from handlens.audit.questions import DATASHEET
+from handlens.audit.questionnaire import UNANSWERED, Document, read, write
+from handlens.audit.questions import DATASHEET, EARLIER_LINES
 from handlens.audit.table_facts import table_hash
+from handlens.core.description import DataDescription, picture_files
 from handlens.errors import AuditError, HandlensError
 
 KEYS = [key for questions in DATASHEET.values() for key in questions]
@@ -214,36 +214,56 @@ def test_exif_is_told_in_counts_and_never_says_where_or_with_what(tmp_path: Path
         assert secret not in text.replace(sheet.facts["parts"]["data"]["sha256"], "").replace(sheet.hash, "")
 
 
-def test_a_collection_of_photos_is_told_with_its_labels(tmp_path: Path) -> None:
+def test_an_object_that_describes_itself_has_a_name_and_labels(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
         picture(tmp_path / name)
-    labels = pd.Series(["cat", None], dtype=object)
-    collection = SimpleNamespace(images=tmp_path, paths=["a.png", "b.png"], labels=labels, name="pets")
-    sheet = Datasheet.from_data(collection)
+
+    class Pets:
+        def describe(self) -> DataDescription:
+            return DataDescription(
+                parts={"data": picture_files(["a.png", "b.png"], tmp_path, ["cat", None])}, name="pets"
+            )
+
+    sheet = Datasheet.from_data(Pets())
     assert sheet.name == "pets"
     assert sheet.facts["classes"] == {"cat": 1}
     assert sheet.facts["unlabelled"] == 1
+    with pytest.raises(AuditError, match=r"data must be a data frame.*type arrived"):
+        Datasheet.from_data(Pets)
+    with pytest.raises(AuditError, match=r"data must be a data frame.*Series arrived"):
+        Datasheet.from_data(pd.Series([1, 2]))
 
 
-def test_a_databunch_of_pictures_is_told_by_its_files(tmp_path: Path) -> None:
-    from handlens.core.labels import CategoryList
+def test_a_databunch_of_pictures_is_described_by_its_files(tmp_path: Path) -> None:
+    from handlens.vision import ImageItemList
 
-    files = [picture(tmp_path / f"{name}.png", name) for name in ("red", "blue")]
-    labels = CategoryList(["warm", "cold"])
-
-    class Dataset(SimpleNamespace):
-        def __len__(self) -> int:
-            return len(self.x.items)
-
-    def dataset(picked: list[Path], names: list[str]) -> Dataset:
-        return Dataset(x=SimpleNamespace(items=np.array(picked, object)), y=labels.new(names))
-
-    data = SimpleNamespace(
-        train_ds=dataset(files, ["warm", "cold"]), valid_ds=dataset(files[:1], ["warm"]), test_dl=None, path=tmp_path
-    )
+    for name, colour in {"warm/a": "red", "warm/b": "orange", "cold/c": "blue"}.items():
+        picture(tmp_path / f"{name}.png", colour)
+    items = ImageItemList.from_folder(tmp_path)
+    data = items.split_by_idx([1]).label_from_folder().databunch(bs=1, num_workers=0)
     facts = Datasheet.from_data(data).facts
     assert facts["classes_by_part"] == {"train": {"cold": 1, "warm": 1}, "valid": {"warm": 1}}
-    assert facts["overlap"] == {"train & valid": 1}
+    assert {name: part["pictures"] for name, part in facts["parts"].items()} == {"train": 2, "valid": 1}
+    assert Datasheet.from_data(items).facts["parts"]["data"]["pictures"] == 3
+
+
+def test_items_of_a_table_are_described_by_their_frame() -> None:
+    from handlens.tabular import TabularList
+
+    rows = TabularList.from_df(people(), cont_names=["age"])
+    assert Datasheet.from_data(rows, target="paid").facts == Datasheet.from_data(people(), target="paid").facts
+
+
+def test_labels_that_are_missing_or_several_are_columns_of_text() -> None:
+    from handlens.core.labels import CategoryList, MultiCategoryList
+
+    classes = CategoryList(pd.Series(["b", "a"], name="kind"))
+    assert classes.columns() == {"kind": ["b", "a"]}
+    assert classes.blank(2).columns() == {"kind": [None, None]}
+    several = MultiCategoryList(pd.Series(["a b", ""], name="tags"), label_delim=" ")
+    assert several.columns() == {"tags": ["a b", ""]}
+    assert several.blank(1).columns() == {"tags": [None]}
+    assert MultiCategoryList(pd.DataFrame({"x": [1, 0], "y": [1, 1]})).columns() == {"label": ["x y", "y"]}
 
 
 # --- questions and answers
@@ -309,9 +329,9 @@ NAMES = st.text(st.characters(exclude_categories=["Cs"]))
 @given(NAMES, st.dictionaries(NAMES, st.one_of(NAMES, st.integers(), st.floats(allow_nan=False), st.booleans())))
 def test_any_facts_come_back_as_they_were(title: str, facts: dict[str, object]) -> None:
     about = {"format": title, "facts": facts}
-    text = write(Form("x", about, "computed"), DATASHEET)
+    text = write(Document("x", about, "computed"), DATASHEET)
     back = read(text, DATASHEET)
-    assert back.about == about
+    assert back.front_matter == about
     assert write(back, DATASHEET) == text
 
 
@@ -368,13 +388,13 @@ def test_check_lists_what_is_open_and_what_has_changed(tmp_path: Path) -> None:
 
 def test_check_without_the_data_says_so(tmp_path: Path) -> None:
     assert answered(people()).check() == [
-        "the facts cannot be compared: data must be given; this sheet was made of data in memory and remembers no file"
+        "the facts cannot be compared: data must be given, because this datasheet was made from data in memory."
     ]
     people().to_csv(tmp_path / "people.csv", index=False)
     sheet = answered(tmp_path / "people.csv")
     (tmp_path / "people.csv").unlink()
     assert sheet.check() == [
-        f"the facts cannot be compared: data must be given; they are no longer at {tmp_path / 'people.csv'}"
+        f"the facts cannot be compared: data must be given, because they are no longer at {tmp_path / 'people.csv'}."
     ]
 
 
@@ -480,3 +500,17 @@ def test_the_census(shared_data: Path) -> None:
     seen = set(both[0].itertuples(index=False, name=None))
     again = sum(row in seen for row in both[1].itertuples(index=False, name=None))
     assert facts["overlap"] == {"adult.data & adult.test": again}
+
+
+def test_a_file_with_earlier_wording_has_no_notes_of_it() -> None:
+    sheet = Datasheet.from_data(people())
+    sheet.answer("motivation.makers", "Us.")
+    text = sheet.to_markdown()
+    question = sheet.questions["motivation.makers"]
+    earlier = [line for line in EARLIER_LINES if line.startswith("### Who gathered them")]
+    text = text.replace(f"### {question}", earlier[0]).replace("The part under “Computed” was", "My note: it was")
+    again = Datasheet.from_markdown(text)
+    assert again.answers["motivation.makers"] == "Us."
+    assert again.answers["notes"].startswith("My note: it was computed")
+    assert "gathered" not in again.answers["notes"]
+    assert not {f"### {question}" for question in sheet.questions.values()} & EARLIER_LINES

@@ -12,7 +12,7 @@ import yaml
 
 from handlens.audit.datasheet import Datasheet
 from handlens.audit.intervals import wilson
-from handlens.audit.model_card import Measured, ModelCard
+from handlens.audit.model_card import MeasuredMetric, ModelCard
 from handlens.audit.questionnaire import UNANSWERED
 from handlens.core.artifact import load_artifact
 from handlens.core.metrics import accuracy, roc_auc
@@ -21,6 +21,12 @@ from handlens.tabular import Categorify, Normalize, TabularList, load_learner, t
 from handlens.tabular.learner import KIND, TabularLearner
 
 DF = pd.DataFrame({"c": ["u", "v"] * 20, "x": np.arange(40.0) % 7, "y": ["n", "y", "y", "n", "y"] * 8})
+
+
+METRICS = [
+    MeasuredMetric("accuracy", 0.75, 0.5, 0.875, 12),
+    MeasuredMetric("roc_auc", float("nan"), float("nan"), float("nan"), 12),
+]
 
 
 def learner(path: Path, **options: Any) -> TabularLearner:
@@ -35,9 +41,8 @@ def card(**options: Any) -> ModelCard:
 
 
 def test_the_hub_reads_what_is_written() -> None:
-    metrics = [Measured("accuracy", 0.75, 0.5, 0.875, 12), Measured("roc_auc", float("nan"), np.nan, np.nan, 12)]
     sheet = Datasheet.from_data(DF, name="forty rows")
-    read = huggingface_hub.ModelCard(card(metrics=metrics, datasheet=sheet, license="mit").to_markdown())
+    read = huggingface_hub.ModelCard(card(metrics=METRICS, datasheet=sheet, license="mit").to_markdown())
     about = read.data.to_dict()
     assert about["license"] == "mit"
     assert about["library_name"] == "handlens"
@@ -56,9 +61,8 @@ def test_the_hub_reads_what_is_written() -> None:
 
 
 def test_the_computed_part_says_what_is_known() -> None:
-    metrics = [Measured("accuracy", 0.75, 0.5, 0.875, 12), Measured("roc_auc", float("nan"), np.nan, np.nan, 12)]
     frame = pd.DataFrame({"group": ["women", "men"], "metric": "error", "value": [0.25, 1 / 3], "n": [4, 6]})
-    text = card(metrics=metrics, subgroups=SimpleNamespace(frame=frame)).to_markdown()
+    text = card(metrics=METRICS, subgroups=SimpleNamespace(frame=frame)).to_markdown()
     assert "| train items | 3 |" in text
     assert "| lr | 0.01 |" in text
     assert "| accuracy | 0.75 | 0.5 – 0.875 | 12 |" in text
@@ -93,8 +97,8 @@ def test_a_learner_tells_its_data_recipe_and_metrics(tmp_path: Path) -> None:
     made = ModelCard.from_learner(learn, datasheet=Datasheet.from_data(DF))
     value = learn.validate()[1]
     low, high = wilson(value * 12, 12)
-    assert made.about["handlens"]["intervals"]["accuracy"] == pytest.approx([float(low), float(high)])
-    assert made.about["model-index"][0]["results"][0]["metrics"][0] == {"type": "accuracy", "value": value}
+    assert made.front_matter["handlens"]["intervals"]["accuracy"] == pytest.approx([float(low), float(high)])
+    assert made.front_matter["model-index"][0]["results"][0]["metrics"][0] == {"type": "accuracy", "value": value}
     for line in (
         "| train items | 28 |",
         "| valid items | 12 |",
@@ -107,13 +111,13 @@ def test_a_learner_tells_its_data_recipe_and_metrics(tmp_path: Path) -> None:
         "| weight decay | 0.1 |",
     ):
         assert line in made.computed
-    low, high = made.about["handlens"]["intervals"]["roc_auc"]
+    low, high = made.front_matter["handlens"]["intervals"]["roc_auc"]
     assert low <= learn.validate()[2] <= high
 
 
 def test_a_learner_without_metrics_or_training_has_a_card_too(tmp_path: Path) -> None:
     made = ModelCard.from_learner(learner(tmp_path, metrics=[]))
-    assert made.about["metrics"] == ["accuracy"]
+    assert made.front_matter["metrics"] == ["accuracy"]
     assert "none since it was made or loaded" in made.computed
     loaded = load_learner(learner(tmp_path).export())
     assert "_Not measured: the model was exported without held-out data._" in ModelCard.from_learner(loaded).computed
@@ -174,8 +178,8 @@ def test_a_card_is_saved_into_the_models_folder_with_all_that_is_known(tmp_path:
     [
         ({"license": 3}, "license must be text"),
         ({"datasheet": "SHEET.md"}, "datasheet must be a Datasheet; str arrived"),
-        ({"subgroups": pd.DataFrame()}, "subgroups must be what subgroups"),
-        ({"subgroups": 3}, "subgroups must be what subgroups"),
+        ({"subgroups": pd.DataFrame()}, "subgroups must be the result of subgroups"),
+        ({"subgroups": 3}, "subgroups must be the result of subgroups"),
     ],
 )
 def test_bad_parts_get_a_sentence(options: dict[str, Any], says: str) -> None:

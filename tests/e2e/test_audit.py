@@ -128,12 +128,12 @@ def test_the_datasheet_is_saved_as_it_is_typed(trained: Page, shoot) -> None:
     total = int(re.search(r"of (\d+) questions", dialog.text_content() or "").group(1))
     shoot(page, "datasheet")
 
-    dialog.get_by_label("What were these data gathered").fill("To tell circles from squares.")
+    dialog.get_by_label("For which purpose were these data collected").fill("To tell circles from squares.")
     expect(dialog).to_contain_text(f"{total - 1} of {total} questions not answered")
     expect(dialog.get_by_role("status").filter(has_text="Saved")).to_be_visible()
     page.reload()
     dialog = check(page, "Datasheet")
-    field = dialog.get_by_label("What were these data gathered")
+    field = dialog.get_by_label("For which purpose were these data collected")
     expect(field).to_have_value("To tell circles from squares.")
     expect(dialog).to_contain_text(f"{total - 1} of {total} questions not answered")
     with page.expect_download() as download:

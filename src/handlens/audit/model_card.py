@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 
 from handlens import __version__
-from handlens.audit import questionnaire as forms
 from handlens.audit.datasheet import Datasheet
 from handlens.audit.intervals import bootstrap, wilson
+from handlens.audit.questionnaire import Document, Questionnaire, read, write
 from handlens.audit.questions import MODEL_CARD
+from handlens.core.description import Describes, HeldOutMetric, ModelDescription
 from handlens.errors import ArtifactError, AuditError
 from handlens.io.files import atomic_write
+from handlens.io.problems import reason_of
 
 FORMAT = "handlens-model-card"
 FORMAT_VERSION = 1
@@ -23,19 +25,15 @@ FILE = "README.md"
 """What a model's card is called, on the hub and in the folder of an exported model."""
 
 UNKNOWN = "unknown"
-"""The hub's name for a licence that nobody has said."""
+"""The hub's name for a licence that is not known."""
 
-LEVEL = 0.95
+CONFIDENCE = 0.95
 DRAWS = 200
-"""Bootstrap draws for the interval of a metric that is no rate: enough for two digits, and quick at export."""
-
-_SHARES = ("accuracy", "error_rate")  # of rows: their interval is known without drawing
-_SHOWN = 60  # rows of the subgroup table
-_COLUMNS = ("by", "group", "metric", "n", "value", "low", "high", "minus_best", "worst", "small", "undefined")
+"""Bootstrap samples for the interval of a metric that is not a share: enough for two digits, and fast at export."""
 
 
-class Measured(NamedTuple):
-    """One metric over n held-out items, with its 95 % interval (nan where none can be said)."""
+class MeasuredMetric(NamedTuple):
+    """A metric on n held-out items, with its 95 % interval (nan where there is none)."""
 
     name: str
     value: float
@@ -44,21 +42,27 @@ class Measured(NamedTuple):
     n: int
 
 
-class ModelCard:
-    """A model card: its computed part, and questions for people, whose answers are kept.
+class ModelCard(Questionnaire):
+    """A model card: a computed part, and questions for people, whose answers are kept.
 
     Args:
         name: what the model is called.
         task: the hub's name of what it does, such as "tabular-classification".
-        data: what it was trained on, as lines of a table.
-        recipe: how it was trained, as lines of a table.
+        data: what it was trained on, by the name of each fact.
+        recipe: how it was made and trained, by the name of each fact.
         metrics: how good it is on held-out data.
         datasheet: of the data that it was trained on.
-        subgroups: what `subgroups` gave, or anything with a frame as `.frame`.
-        license: the licence's name as the hub knows it, "apache-2.0".
+        subgroups: the result of `subgroups`, or another object with a frame as `.frame`.
+        license: the licence's name as the hub knows it, such as "apache-2.0".
 
     Raises:
-        AuditError: naming the argument that is none of this.
+        AuditError: naming the argument that is wrong.
+
+    Example:
+        >>> card = ModelCard("income", task="tabular-classification", data={"rows": 800}, recipe={"model": "linear"})
+        >>> card.answer("uses.not_for", "Decisions about people.")
+        >>> card
+        ModelCard of income: 8 of 9 questions not answered yet
     """
 
     sections = MODEL_CARD
@@ -70,24 +74,29 @@ class ModelCard:
         task: str,
         data: Mapping[str, Any],
         recipe: Mapping[str, Any],
-        metrics: Sequence[Measured] = (),
+        metrics: Sequence[MeasuredMetric] = (),
         datasheet: Datasheet | None = None,
         subgroups: Any = None,
         license: str = UNKNOWN,
     ) -> None:
         if not isinstance(name, str) or not name.strip():
-            raise AuditError(f"name must be text; {name!r} arrived")
+            raise AuditError(f"name must be text; {name!r} arrived.")
         if not isinstance(license, str):
-            raise AuditError(f"license must be text, such as 'apache-2.0'; {license!r} arrived")
+            raise AuditError(f"license must be text, such as 'apache-2.0'; {license!r} arrived.")
         if datasheet is not None and not isinstance(datasheet, Datasheet):
-            raise AuditError(f"datasheet must be a Datasheet; {type(datasheet).__name__} arrived: Datasheet.load(path)")
-        table = getattr(subgroups, "frame", None)
-        if subgroups is not None and not isinstance(table, pd.DataFrame):
-            raise AuditError(f"subgroups must be what subgroups(…) gave; {type(subgroups).__name__} arrived")
+            raise AuditError(
+                f"datasheet must be a Datasheet; {type(datasheet).__name__} arrived: use Datasheet.load(path)."
+            )
+        frame = getattr(subgroups, "frame", None)
+        if subgroups is not None and not isinstance(frame, pd.DataFrame):
+            raise AuditError(f"subgroups must be the result of subgroups(…); {type(subgroups).__name__} arrived.")
         self.name = " ".join(name.split())
-        self.answers: dict[str, str] = {}
-        self.about = _about(self.name, task, metrics, datasheet, license)
-        self.computed = _computed(data, recipe, metrics, datasheet, table)
+        self.task, self.license = task, license
+        self.data, self.recipe = dict(data), dict(recipe)
+        self.metrics = list(metrics)
+        self.datasheet = datasheet
+        self.subgroups: pd.DataFrame | None = frame
+        self.answers = {}
 
     @classmethod
     def from_learner(
@@ -99,228 +108,132 @@ class ModelCard:
         name: str | None = None,
         license: str = UNKNOWN,
     ) -> Self:
-        """The card of a learner of tables or pictures; its metrics are measured anew on the validation data.
+        """The card of a learner; its metrics are computed on the validation data.
 
-        Raises AuditError, naming the argument, for what is no learner, datasheet or result of `subgroups`.
+        Args:
+            learn: a learner of tables or pictures, or an object whose `describe()` gives a ModelDescription.
+            datasheet, subgroups, license: as in ModelCard.
+            name: what the model is called; the learner's description unless given.
+
+        Raises:
+            AuditError: naming the argument that is wrong.
         """
-        if not all(hasattr(learn, part) for part in ("data", "model", "metrics", "get_preds")):
-            raise AuditError(f"learn must be a Learner; {type(learn).__name__} arrived")
-        y = learn.data.y
-        of = "tabular" if hasattr(learn.data, "cont_names") else "image"
-        options = {"datasheet": datasheet, "subgroups": subgroups, "license": license}
+        described = learn.describe() if isinstance(learn, Describes) and not isinstance(learn, type) else None
+        if not isinstance(described, ModelDescription):
+            raise AuditError(f"learn must be a Learner; {type(learn).__name__} arrived.")
         return cls(
-            name or f"{of} model of {', '.join(map(str, y.names))}",
-            task=f"{of}-{'classification' if y.classes else 'regression'}",
-            data=_data_of(learn.data),
-            recipe=_recipe_of(learn),
-            metrics=_measure(learn),
-            **options,
+            name or described.name,
+            task=described.task,
+            data=described.data,
+            recipe=described.recipe,
+            metrics=_measure(described.metrics, described.held_out),
+            datasheet=datasheet,
+            subgroups=subgroups,
+            license=license,
         )
 
     @property
-    def questions(self) -> dict[str, str]:
-        """The questions by key, in their order."""
-        return {key: question for section in self.sections.values() for key, question in section.items()}
+    def computed(self) -> str:
+        """The computed part as Markdown."""
+        from handlens.audit.report.model_card_text import computed_part
+
+        return computed_part(self)
 
     @property
-    def unanswered(self) -> list[str]:
-        """The keys of the questions without an answer, in their order."""
-        return [key for key in self.questions if not self.answers.get(key)]
-
-    def answer(self, key: str, text: str) -> None:
-        """Answer a question; an empty text takes the answer back. Raises AuditError as `Datasheet.answer` does."""
-        forms.answer(self.answers, self.questions, key, text)
+    def front_matter(self) -> dict[str, Any]:
+        """The YAML front matter: the hub's fields, and those of handlens under "handlens"."""
+        fields: dict[str, Any] = {
+            "license": self.license,
+            "library_name": "handlens",
+            "pipeline_tag": self.task,
+            "tags": ["handlens", self.task],
+        }
+        own: dict[str, Any] = {"format": FORMAT, "format_version": FORMAT_VERSION, "handlens_version": __version__}
+        sheet = self.datasheet
+        if sheet is not None:
+            fields["datasets"] = [sheet.name]
+            own["datasheet"] = {"name": sheet.name, "sha256": sheet.hash}
+        known = [metric for metric in self.metrics if np.isfinite(metric.value)]
+        if known:
+            fields["metrics"] = [metric.name for metric in known]
+            dataset = {"name": sheet.name if sheet else "held-out data", "type": self.task.split("-")[0]}
+            values = [{"type": metric.name, "value": metric.value} for metric in known]
+            fields["model-index"] = [
+                {"name": self.name, "results": [{"task": {"type": self.task}, "dataset": dataset, "metrics": values}]}
+            ]
+            own["intervals"] = {m.name: [m.low, m.high] for m in known if np.isfinite([m.low, m.high]).all()}
+        return fields | {"handlens": own}
 
     def to_markdown(self) -> str:
         """The card as Markdown with the hub's YAML front matter."""
-        form = forms.Form(f"Model card: {self.name}", self.about, self.computed, self.answers)
-        return forms.write(form, self.sections)
+        document = Document(f"Model card: {self.name}", self.front_matter, self.computed, self.answers)
+        return write(document, self.sections)
 
     def save(self, path: Path | str) -> None:
-        """Write the card to a Markdown file, or as README.md into a folder; the answers in one that is there stay.
+        """Write the card to a Markdown file, or into a folder as README.md; the answers in an existing card are kept.
 
-        Raises AuditError, and writes nothing, if a file of another kind is in the way.
+        Raises:
+            AuditError: there is a file of another kind, which is not overwritten.
         """
         target = Path(path)
         target = target / FILE if target.is_dir() else target
-        text = self._beside(target).to_markdown()
+        self._keep_answers_of(target)
         with atomic_write(target) as partial:
-            partial.write_text(text, encoding="utf-8", newline="\n")
+            partial.write_text(self.to_markdown(), encoding="utf-8", newline="\n")
 
     def for_export(self, folder: Path) -> str:
-        """The card to write with a model into `folder`, with the answers of the one that is there.
+        """The card as Markdown, to be written with a model into `folder`, with the answers of the card there.
 
-        Raises ArtifactError if a README.md of another kind is there.
+        Raises:
+            ArtifactError: there is a README.md of another kind.
         """
         try:
-            return self._beside(folder / FILE).to_markdown()
+            self._keep_answers_of(folder / FILE)
         except AuditError as error:
-            raise ArtifactError(f"{error}. Nothing was overwritten") from error
+            raise ArtifactError(f"{error} Nothing was overwritten.") from error
+        return self.to_markdown()
 
-    def _beside(self, file: Path) -> Self:
-        """This card, with the answers and the licence of one that is there already where it has none itself."""
-        if file.exists():
-            there = _read(file)
-            self.answers = there.answers | self.answers
-            if self.about["license"] == UNKNOWN and isinstance(there.about.get("license"), str):
-                self.about["license"] = there.about["license"]
-        return self
+    def _keep_answers_of(self, file: Path) -> None:
+        """Take the answers and the licence of an existing card, where this one has none."""
+        if not file.exists():
+            return
+        existing = _read_card(file)
+        self.answers = existing.answers | self.answers
+        license = existing.front_matter.get("license")
+        if self.license == UNKNOWN and isinstance(license, str):
+            self.license = license
 
     def __repr__(self) -> str:
-        return f"ModelCard of {self.name}: {len(self.unanswered)} of {len(self.questions)} questions not answered yet"
+        return f"ModelCard of {self.name}: {self._progress()}"
 
     def _repr_markdown_(self) -> str:
         return self.to_markdown().split("---\n", 2)[2]
 
 
-def _read(file: Path) -> forms.Form:
-    """A model card that handlens wrote; raises AuditError if the file is none."""
+def _read_card(file: Path) -> Document:
+    """A model card that handlens wrote; raises AuditError if the file is not one."""
     try:
         with file.open(encoding="utf-8", newline="") as opened:
-            form = forms.read(opened.read(), MODEL_CARD)
+            document = read(opened.read(), MODEL_CARD)
     except (OSError, UnicodeDecodeError, AuditError) as error:
-        raise AuditError(f"{file} is in the way: it cannot be read as a model card ({error}); move it away") from error
-    own = form.about.get("handlens")
+        raise AuditError(
+            f"{file} is in the way: it cannot be read as a model card ({reason_of(error)}). Move it away."
+        ) from error
+    own = document.front_matter.get("handlens")
     if not isinstance(own, dict) or own.get("format") != FORMAT or own.get("format_version") != FORMAT_VERSION:
-        raise AuditError(f"{file} is in the way: it is no model card of this handlens; move it away")
-    return form
+        raise AuditError(f"{file} is in the way: it is not a model card of this handlens. Move it away.")
+    return document
 
 
-def _about(
-    name: str, task: str, metrics: Sequence[Measured], datasheet: Datasheet | None, license: str
-) -> dict[str, Any]:
-    """The front matter: the hub's fields, and ours under `handlens`."""
-    about: dict[str, Any] = {
-        "license": license,
-        "library_name": "handlens",
-        "pipeline_tag": task,
-        "tags": ["handlens", task],
-    }
-    own: dict[str, Any] = {"format": FORMAT, "format_version": FORMAT_VERSION, "handlens_version": __version__}
-    if datasheet is not None:
-        about["datasets"] = [datasheet.name]
-        own["datasheet"] = {"name": datasheet.name, "sha256": datasheet.hash}
-    known = [metric for metric in metrics if np.isfinite(metric.value)]
-    if known:
-        about["metrics"] = [metric.name for metric in known]
-        dataset = {"name": datasheet.name if datasheet else "held-out data", "type": task.split("-")[0]}
-        values = [{"type": metric.name, "value": metric.value} for metric in known]
-        about["model-index"] = [
-            {"name": name, "results": [{"task": {"type": task}, "dataset": dataset, "metrics": values}]}
-        ]
-        own["intervals"] = {
-            metric.name: [metric.low, metric.high] for metric in known if np.isfinite([metric.low, metric.high]).all()
-        }
-    return about | {"handlens": own}
-
-
-def _computed(
-    data: Mapping[str, Any],
-    recipe: Mapping[str, Any],
-    metrics: Sequence[Measured],
-    datasheet: Datasheet | None,
-    subgroups: pd.DataFrame | None,
-) -> str:
-    blocks = ["### Trained on"]
-    if datasheet is None:
-        blocks.append("_No datasheet was given._ `handlens audit datasheet` makes one of the data.")
-    else:
-        open_ = f"; {len(datasheet.unanswered)} of its questions are not answered yet" if datasheet.unanswered else ""
-        blocks.append(f"Datasheet “{forms.cell(datasheet.name)}”, of the data with SHA-256 `{datasheet.hash}`{open_}.")
-    blocks += [
-        forms.table(["what", "value"], _lines(data)),
-        "### Recipe",
-        forms.table(["what", "value"], _lines(recipe)),
-    ]
-    blocks.append("### How good it is")
-    if metrics:
-        rows: list[list[Any]] = [[m.name, _number(m.value), _interval(m.low, m.high), m.n] for m in metrics]
-        blocks.append(forms.table(["metric", "value", "95 % interval", "held-out items"], rows))
-    else:
-        blocks.append("_Not measured: the model was exported without held-out data._")
-    blocks.append("### For whom")
-    if subgroups is None:
-        blocks.append("_Not measured._ `handlens.audit.subgroups` says how good it is for each group.")
-    else:
-        names = [name for name in _COLUMNS if name in subgroups.columns] or list(subgroups.columns)
-        shown = subgroups[names].head(_SHOWN)
-        body = [[_number(value) for value in row] for row in shown.itertuples(index=False, name=None)]
-        blocks.append(forms.table([str(column) for column in shown.columns], body))
-        if len(subgroups) > len(shown):
-            blocks.append(f"{len(subgroups) - len(shown):,} more rows are left out here.")
-    return "\n\n".join(blocks)
-
-
-def _data_of(data: Any) -> dict[str, Any]:
-    parts = {name: getattr(data, f"{name}_dl", None) for name in ("train", "valid", "test")}
-    lines: dict[str, Any] = {f"{name} items": len(dl.dataset) for name, dl in parts.items() if dl is not None}
-    lines["target"] = ", ".join(map(str, data.y.names))
-    if data.classes:
-        lines["classes"] = ", ".join(map(str, data.classes))
-    for what, names in (("categorical", "cat_names"), ("continuous", "cont_names")):
-        if hasattr(data, names):
-            lines[f"{what} columns"] = ", ".join(map(str, getattr(data, names))) or "none"
-    return lines
-
-
-def _recipe_of(learn: Any) -> dict[str, Any]:
-    """How the model is made, and what is known of the latest fit."""
-    lines: dict[str, Any] = {"model": type(learn.model).__name__}
-    made_as = getattr(learn, "made_as", None) or getattr(learn.model, "config", None)
-    if isinstance(made_as, Mapping):
-        lines |= {str(name): value for name, value in made_as.items() if name != "emb_szs"}
-    lines["parameters"] = sum(p.numel() for p in learn.model.parameters())
-    lines["loss"] = getattr(learn.loss_func, "__name__", type(learn.loss_func).__name__)
-    lines["precision"] = learn.precision
-    run = getattr(learn, "run", None)
-    if run is None or not run.step:
-        return lines | {"training": "none since it was made or loaded"}
-    rates = np.asarray(run.schedule.rates)
-    lines |= {
-        "optimizer": getattr(learn.opt_func, "__name__", type(learn.opt_func).__name__),
-        "epochs of the latest fit": run.epoch,
-        "steps of the latest fit": run.step,
-        "largest learning rate": f"{rates.max():.3g}",
-        "weight decay": run.wd,
-    }
-    return lines
-
-
-def _measure(learn: Any) -> list[Measured]:
-    """The learner's metrics over the validation data, or the plainest one for its labels if it has none."""
-    from handlens.core.metrics import accuracy, metric_name, rmse
-
-    if not len(learn.data.valid_dl):
-        return []
-    predictions, targets = learn.get_preds("valid")
-    fallback = accuracy if learn.data.classes and targets.dim() == 1 else rmse
-    metrics = learn.metrics or [fallback]
-    n, rng = len(targets), np.random.default_rng(0)
+def _measure(metrics: Sequence[HeldOutMetric], n: int) -> list[MeasuredMetric]:
+    """Metrics on all n held-out items, with Wilson's interval for shares and the bootstrap's for others."""
+    rng = np.random.default_rng(0)
     found = []
     for metric in metrics:
-        name, value = metric_name(metric), float(metric(predictions, targets))
-        if name in _SHARES:
-            low, high = (float(end) for end in wilson(value * n, n, LEVEL))
+        value = metric.of(slice(None))
+        if metric.is_share:
+            low, high = (float(end) for end in wilson(value * n, n, CONFIDENCE))
         else:
-
-            def of_rows(rows: Any, metric: Any = metric) -> float:
-                return float(metric(predictions[rows], targets[rows]))
-
-            low, high = bootstrap(of_rows, n, level=LEVEL, draws=DRAWS, rng=rng)
-        found.append(Measured(name, value, low, high, n))
+            low, high = bootstrap(metric.of, n, level=CONFIDENCE, draws=DRAWS, rng=rng)
+        found.append(MeasuredMetric(metric.name, value, low, high, n))
     return found
-
-
-def _lines(values: Mapping[str, Any]) -> list[list[Any]]:
-    return [[name, _number(value)] for name, value in values.items()]
-
-
-def _number(value: Any) -> Any:
-    """A fraction with four digits, and "undefined" for nan; anything else as it is."""
-    if isinstance(value, (float, np.floating)):
-        return "undefined" if np.isnan(value) else f"{value:.4g}"
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _interval(low: float, high: float) -> str:
-    return f"{_number(low)} – {_number(high)}" if np.isfinite([low, high]).all() else "undefined"

@@ -1,4 +1,4 @@
-"""What can be worked out about pictures from their files, without decoding one: sizes, formats, doubles, EXIF."""
+"""Facts of pictures that can be computed from their files without decoding them: sizes, formats, duplicates, EXIF."""
 
 from __future__ import annotations
 
@@ -11,34 +11,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median_low
-from typing import NamedTuple
 
 import pandas as pd
 from PIL import ExifTags, Image
 
 from handlens.audit.table_facts import Facts, class_facts, overlap
+from handlens.core.description import PictureFile
 from handlens.errors import AuditError
 from handlens.io.problems import reason_of
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".jp2", ".ppm", ".pgm"}
-# Pillow's other readers may start programs, and their formats are no photos.
+# Pillow's other readers may start programs, and their formats are not those of photos.
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM")
-_COMMON = 5  # sizes that are listed
+_COMMON = 5  # sizes that are listed, the most common ones
 
 _TAKEN = re.compile(r"(\d{4}):(\d{2}):(\d{2})\b")
 
 
-class Picture(NamedTuple):
-    """A picture of a dataset: its file, what it is called there, and its label if it has one."""
-
-    file: Path
-    name: str
-    label: str | None
-
-
 @dataclass(frozen=True)
-class _Looked:
-    """What one file says; the place is not kept, only whether there is one."""
+class _FileFacts:
+    """The facts of one file; of its place only whether EXIF names one."""
 
     bytes: int
     sha256: str
@@ -46,71 +38,77 @@ class _Looked:
     mode: str
     size: tuple[int, int]
     camera: str
-    placed: bool
+    has_place: bool
     day: str
 
 
-def picture_facts(parts: Mapping[str, Sequence[Picture]]) -> Facts:
-    """The facts of pictures in one part or several (train, valid, …), as plain values that YAML holds exactly.
+def picture_facts(parts: Mapping[str, Sequence[PictureFile]]) -> Facts:
+    """The facts of pictures in one part or several (train, valid, …), as plain values that YAML keeps exactly.
 
-    Of EXIF only counts and days are told: how many pictures name a camera or a place, and how many cameras there
-    are; never which, and never where. Raises AuditError if a part has no picture.
+    Only counts and days are taken from EXIF: how many pictures name a camera or a place, and how many cameras there
+    are; never which camera, and never where.
+
+    Raises:
+        AuditError: a part has no pictures.
     """
     for name, pictures in parts.items():
         if not pictures:
-            raise AuditError(f"data must hold pictures; {name or 'it'} has none")
-    looks = {name: [_look(picture.file) for picture in pictures] for name, pictures in parts.items()}
-    seen = [look for part in looks.values() for look in part if isinstance(look, _Looked)]
-    unreadable = Counter(look for part in looks.values() for look in part if isinstance(look, str))
+            raise AuditError(f"data must hold pictures; {name or 'it'} has none.")
+    files = {name: [_read_file(picture.path) for picture in pictures] for name, pictures in parts.items()}
+    readable = [file for part in files.values() for file in part if isinstance(file, _FileFacts)]
+    unreadable = Counter(reason for part in files.values() for reason in part if isinstance(reason, str))
     facts: Facts = {
         "kind": "pictures",
         "pictures": sum(map(len, parts.values())),
         "unreadable": dict(sorted(unreadable.items())),
-        "bytes": sum(look.bytes for look in seen),
-        # Of each part alone: a picture that is in two parts is told by the overlap.
-        "identical_files": sum(len(hashes) - len(set(hashes)) for hashes in map(_hashes, looks.values())),
-        "formats": _most_first(look.format for look in seen),
-        "colours": _most_first(look.mode for look in seen),
+        "bytes": sum(file.bytes for file in readable),
+        # Within each part: pictures that are in two parts are counted as overlap.
+        "identical_files": sum(len(hashes) - len(set(hashes)) for hashes in map(_hashes, files.values())),
+        "formats": _most_first(file.format for file in readable),
+        "colours": _most_first(file.mode for file in readable),
     }
-    if seen:
-        facts["sizes"] = _sizes([look.size for look in seen])
-    days = sorted(look.day for look in seen if look.day)
-    cameras = {look.camera for look in seen if look.camera}
+    if readable:
+        facts["sizes"] = _sizes([file.size for file in readable])
+    days = sorted(file.day for file in readable if file.day)
+    cameras = {file.camera for file in readable if file.camera}
     facts["exif"] = {
-        "naming_a_camera": sum(bool(look.camera) for look in seen),
+        "naming_a_camera": sum(bool(file.camera) for file in readable),
         "different_cameras": len(cameras),
-        "naming_a_place": sum(look.placed for look in seen),
+        "naming_a_place": sum(file.has_place for file in readable),
         "dated": len(days),
     } | ({"first": days[0], "last": days[-1]} if days else {})
     labels = {name: pd.Series([picture.label for picture in part], dtype=object) for name, part in parts.items()}
     if any(column.notna().any() for column in labels.values()):
         facts |= class_facts(labels)
-    facts["parts"] = {name: {"pictures": len(part), "sha256": _hash(part, looks[name])} for name, part in parts.items()}
+    facts["parts"] = {name: {"pictures": len(part), "sha256": _hash(part, files[name])} for name, part in parts.items()}
     if len(parts) > 1:
-        facts["overlap"] = overlap({name: _hashes(part) for name, part in looks.items()})
+        facts["overlap"] = overlap({name: _hashes(part) for name, part in files.items()})
     return facts
 
 
-def find_pictures(folder: Path) -> dict[str, list[Picture]]:
-    """The pictures below a folder by part, in the order of their names; hidden files and links are passed over.
+def find_pictures(folder: Path) -> dict[str, list[PictureFile]]:
+    """The pictures below a folder by part, in the order of their names; hidden files and links are left out.
 
-    Folders called train, valid, validation, val or test are parts; without any there is one part, "data". The
-    folder that a picture lies in directly, below its part, is its label, where there are two of them or more. Raises
-    AuditError if there are no pictures.
+    Folders called train, valid, validation, val or test are parts; if there are none, all pictures are one part,
+    "data". A picture's label is the folder, below its part, that directly holds it, if there are two or more such
+    folders.
+
+    Raises:
+        AuditError: there is no such folder, or it holds no pictures.
     """
     if not folder.is_dir():
-        raise AuditError(f"data must be a folder of pictures; there is no folder {folder}")
+        raise AuditError(f"data must be a folder of pictures; there is no folder {folder}.")
     found = sorted(_walk(folder))
     tops = {path.split("/")[0] for path in found if "/" in path}
     parts = [name for name in ("train", "valid", "validation", "val", "test") if name in tops]
-    pictures: dict[str, list[Picture]] = {name: [] for name in parts}
+    pictures: dict[str, list[PictureFile]] = {name: [] for name in parts}
     for path in found:
         top, _, rest = path.partition("/")
         part, below = (top, rest) if top in parts else ("data", path)
         label = below.split("/")[-2] if "/" in below else None
-        pictures.setdefault(part, []).append(Picture(folder / path, path, label))
+        pictures.setdefault(part, []).append(PictureFile(folder / path, path, label))
     if not found:
-        raise AuditError(f"data must be a folder of pictures or a table's file; {folder} holds no picture")
+        raise AuditError(f"data must be a folder of pictures or a table's file; {folder} holds no picture.")
     if len({picture.label for part in pictures.values() for picture in part}) == 1:
         return {name: [picture._replace(label=None) for picture in part] for name, part in pictures.items()}
     return pictures
@@ -125,8 +123,8 @@ def _walk(folder: Path) -> Iterator[str]:
                 yield file.relative_to(folder).as_posix()
 
 
-def _look(file: Path) -> _Looked | str:
-    """What a file says, or why it cannot be used."""
+def _read_file(file: Path) -> _FileFacts | str:
+    """The facts of a file, or why it cannot be used."""
     try:
         with file.open("rb") as opened:
             digest = hashlib.file_digest(opened, "sha256").hexdigest()
@@ -135,28 +133,28 @@ def _look(file: Path) -> _Looked | str:
         return f"cannot be opened: {reason_of(error)}"
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a large or oddly made picture is described like any other
+            warnings.simplefilter("ignore")  # a very large or slightly malformed picture counts too
             with Image.open(file, formats=_FORMATS) as image:
                 kind, mode, size = str(image.format), image.mode, image.size
                 exif = _exif(image)
     except Exception:  # Pillow raises nearly any type on a malformed file
         return "empty" if not length else "not a picture that can be read"
-    return _Looked(length, digest, kind, mode, size, *exif)
+    return _FileFacts(length, digest, kind, mode, size, *exif)
 
 
 def _exif(image: Image.Image) -> tuple[str, bool, str]:
-    """Camera, whether a place is named, and the day; empty where EXIF does not say or is malformed."""
+    """The camera, whether a place is named, and the day; empty where EXIF is malformed or does not name them."""
     try:
         exif = image.getexif()
         camera = " ".join(str(exif.get(tag, "")).strip("\0 ") for tag in (ExifTags.Base.Make, ExifTags.Base.Model))
         gps = exif.get_ifd(ExifTags.IFD.GPSInfo)
-        placed = ExifTags.GPS.GPSLatitude in gps and ExifTags.GPS.GPSLongitude in gps
+        has_place = ExifTags.GPS.GPSLatitude in gps and ExifTags.GPS.GPSLongitude in gps
         taken = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal)
         found = _TAKEN.match(str(taken or exif.get(ExifTags.Base.DateTime, "")))
     except Exception:  # a malformed block says nothing about the picture
         return "", False, ""
     day = "-".join(found.groups()) if found and found[1] != "0000" else ""
-    return camera.strip(), placed, day
+    return camera.strip(), has_place, day
 
 
 def _sizes(sizes: list[tuple[int, int]]) -> Facts:
@@ -174,16 +172,16 @@ def _most_first(values: Iterator[str]) -> dict[str, int]:
     return dict(sorted(Counter(values).items(), key=lambda item: (-item[1], item[0])))
 
 
-def _hashes(looks: Sequence[_Looked | str]) -> list[str]:
-    return [look.sha256 for look in looks if isinstance(look, _Looked)]
+def _hashes(files: Sequence[_FileFacts | str]) -> list[str]:
+    return [file.sha256 for file in files if isinstance(file, _FileFacts)]
 
 
-def _hash(pictures: Sequence[Picture], looks: Sequence[_Looked | str]) -> str:
-    """SHA-256 over every picture's name, label and content, in the order of the names."""
+def _hash(pictures: Sequence[PictureFile], files: Sequence[_FileFacts | str]) -> str:
+    """SHA-256 over the name, label and content of every picture, in the order of the names."""
     digest = hashlib.sha256()
     lines = (
-        f"{picture.name}\0{'' if picture.label is None else picture.label}\0{getattr(look, 'sha256', '')}\n"
-        for picture, look in zip(pictures, looks, strict=True)
+        f"{picture.name}\0{'' if picture.label is None else picture.label}\0{getattr(file, 'sha256', '')}\n"
+        for picture, file in zip(pictures, files, strict=True)
     )
     for line in sorted(lines):
         digest.update(line.encode("utf-8", "surrogateescape"))

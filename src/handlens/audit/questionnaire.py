@@ -1,51 +1,101 @@
-"""A form as Markdown: YAML front matter, what was computed, and questions whose answers are kept whatever they say.
+"""A questionnaire and its Markdown file: YAML front matter, a computed part, and questions with their answers.
 
-Each answer stands between two comments, `<!-- answer KEY -->` and `<!-- /answer -->`, which a page does not show. What
-a person writes elsewhere in the file is not lost: it is read as notes.
+Each answer is between two comments, `<!-- answer KEY -->` and `<!-- /answer -->`, which a rendered page does not show.
+Text that a person writes elsewhere in the file is not lost: it is read as notes.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
-from handlens.audit.questions import Sections
+from handlens.audit.questions import EARLIER_LINES, Sections
 from handlens.errors import AuditError
 
 UNANSWERED = "_Not answered yet._"
 NOTES = "notes"
 
 _FENCE = "---"
-# A stray blank after a comment, which no editor shows, changes nothing.
+# Spaces after a comment, which editors do not show, change nothing.
 _OPEN = re.compile(r"<!-- (?:answer (\S+)|computed) -->[ \t]*")
 _CLOSE = re.compile(r"<!-- /(?:answer|computed) -->[ \t]*")
 _MARKER = re.compile(r"\\*<!-- (?:answer \S+|computed|/answer|/computed) -->[ \t]*")
-_HOW = (
-    "What stands under “Computed” was worked out from the data and is written anew each time. Everything else is for "
-    "people to answer: write between the two comments around an answer."
+_INSTRUCTIONS = (
+    "The part under “Computed” was computed from the data and is replaced each time. Everything else is for people to "
+    "answer: write between the two comments around an answer."
 )
 
 
+class Questionnaire:
+    """Questions for people, and their answers: what a datasheet and a model card have in common.
+
+    Attributes:
+        sections: the questions by section and key.
+        answers: the answers by the question's key; "notes" holds what people wrote elsewhere in the file.
+    """
+
+    sections: ClassVar[Sections]
+    answers: dict[str, str]
+
+    @property
+    def questions(self) -> dict[str, str]:
+        """The questions by key, in their order."""
+        return {key: question for section in self.sections.values() for key, question in section.items()}
+
+    @property
+    def unanswered(self) -> list[str]:
+        """The keys of the questions without an answer, in their order."""
+        return [key for key in self.questions if not self.answers.get(key)]
+
+    def answer(self, key: str, text: str) -> None:
+        """Answer a question; an empty text removes the answer.
+
+        Args:
+            key: the question's key, or "notes".
+            text: the answer, in Markdown.
+
+        Raises:
+            AuditError: there is no such question, or the text cannot be written to a file.
+        """
+        if key not in self.questions and key != NOTES:
+            raise AuditError(f"key must be one of {', '.join(self.questions)} or {NOTES}; {key!r} arrived.")
+        if not isinstance(text, str):
+            raise AuditError(f"text must be text; {type(text).__name__} arrived.")
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise AuditError(
+                f"text must be valid Unicode; it has half of a surrogate pair at position {error.start}."
+            ) from error
+        kept = clean(text)
+        if kept:
+            self.answers[key] = kept
+        else:
+            self.answers.pop(key, None)
+
+    def _progress(self) -> str:
+        return f"{len(self.unanswered)} of {len(self.questions)} questions not answered yet"
+
+
 @dataclass
-class Form:
-    """What a form's file holds: front matter, the computed part as Markdown, and the answers by key."""
+class Document:
+    """What the file of a questionnaire holds: front matter, the computed part as Markdown, and the answers by key."""
 
     title: str
-    about: dict[str, Any]
+    front_matter: dict[str, Any]
     computed: str = ""
     answers: dict[str, str] = field(default_factory=dict)
 
 
 class _Dumper(yaml.SafeDumper):
-    """Plain values, each on one line: easy to compare, and none can be taken for the end of the front matter."""
+    """Writes each plain value on one line: easy to compare, and never taken for the end of the front matter."""
 
 
 def _one_line(dumper: _Dumper, text: str) -> yaml.Node:
-    # Other styles break lines at these, and YAML folds some of them to blanks.
+    # Other styles break lines at these characters, and YAML folds some of them to spaces.
     style = '"' if re.search("[\n\r\x85\u2028\u2029]", text) else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
@@ -54,7 +104,7 @@ _Dumper.add_representer(str, _one_line)
 
 
 def clean(text: str) -> str:
-    """An answer as it is kept: lines end in \\n, none of them empty at either end; "" for one not given yet."""
+    """An answer as it is kept: lines end in \\n and the first and last are not empty; "" for one not given yet."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     while lines and not lines[0].strip():
         lines.pop(0)
@@ -64,100 +114,72 @@ def clean(text: str) -> str:
     return "" if kept.strip() == UNANSWERED else kept
 
 
-def answer(answers: dict[str, str], questions: Mapping[str, str], key: str, text: str) -> None:
-    """Put an answer into `answers`, or take it back by an empty text; raises AuditError, naming the argument."""
-    if key not in questions and key != NOTES:
-        raise AuditError(f"key must be one of {', '.join(questions)} or {NOTES}; {key!r} arrived")
-    if not isinstance(text, str):
-        raise AuditError(f"text must be text; {type(text).__name__} arrived")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise AuditError(f"text must be valid Unicode; it holds half a character at {error.start}") from error
-    kept = clean(text)
-    if kept:
-        answers[key] = kept
-    else:
-        answers.pop(key, None)
+def write(document: Document, sections: Sections) -> str:
+    """The document as Markdown; answers to questions that `sections` does not have are kept under their own title."""
+    front = yaml.dump(document.front_matter, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=10**9)
+    return f"{_FENCE}\n{front}{_FENCE}\n\n" + "\n".join(_body(document, sections)) + "\n"
 
 
-def write(form: Form, sections: Sections) -> str:
-    """The form as Markdown; answers to questions that `sections` does not have are kept under a title of their own."""
-    front = yaml.dump(form.about, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=10**9)
-    return f"{_FENCE}\n{front}{_FENCE}\n\n" + "\n".join(_body(form, sections)) + "\n"
+def read(text: str, sections: Sections) -> Document:
+    """The document that `write` wrote and people may have edited.
 
+    Lines outside the places for answers are added to the answer "notes", unless `write` wrote them.
 
-def read(text: str, sections: Sections) -> Form:
-    """What `write` wrote, and a person may have edited; raises AuditError where it is no such form.
-
-    Lines outside the places for answers are added to the answer "notes", unless they are the form's own.
+    Raises:
+        AuditError: the text is not such a document.
     """
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
     if lines[0] != _FENCE or _FENCE not in lines[1:]:
-        raise AuditError("it does not begin with YAML front matter between two lines of ---")
+        raise AuditError("it does not begin with YAML front matter between two lines of ---.")
     end = lines.index(_FENCE, 1)
-    about = _front("\n".join(lines[1:end]))
+    front_matter = _front_matter("\n".join(lines[1:end]))
     answers, computed, outside = _parts(lines[end + 1 :])
     title = next((line.removeprefix("# ") for line in outside if line.startswith("# ")), "")
-    form = Form(title, about, computed, answers)
-    own = set(_body(Form(title, {}, "", dict.fromkeys(answers, UNANSWERED)), sections))
-    strays = [line for line in outside if not line.strip() or line not in own]
-    if any(line.strip() for line in strays):
-        found = re.sub(r"\n{3,}", "\n\n", "\n".join(strays))
-        answers[NOTES] = clean(f"{answers.get(NOTES, '')}\n\n{clean(found)}")
-    return form
+    own = {*_body(Document(title, {}, "", dict.fromkeys(answers, UNANSWERED)), sections), *EARLIER_LINES}
+    added = [line for line in outside if not line.strip() or line not in own]
+    if any(line.strip() for line in added):
+        notes = re.sub(r"\n{3,}", "\n\n", "\n".join(added))
+        answers[NOTES] = clean(f"{answers.get(NOTES, '')}\n\n{clean(notes)}")
+    return Document(title, front_matter, computed, answers)
 
 
-def cell(value: object) -> str:
-    """A value as text that stays within one cell of a Markdown table."""
-    text = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-    text = " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
-    return text or " "
-
-
-def table(header: list[str], rows: list[list[Any]]) -> str:
-    """A Markdown table."""
-    lines: list[list[Any]] = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(map(cell, line))} |" for line in lines)
-
-
-def _body(form: Form, sections: Sections) -> list[str]:
-    title = " ".join(form.title.split())
-    lines = [f"# {title}", "", _HOW, "", "## Computed", ""]
-    lines += ["<!-- computed -->", *form.computed.split("\n"), "<!-- /computed -->", ""]
+def _body(document: Document, sections: Sections) -> list[str]:
+    title = " ".join(document.title.split())
+    lines = [f"# {title}", "", _INSTRUCTIONS, "", "## Computed", ""]
+    lines += ["<!-- computed -->", *document.computed.split("\n"), "<!-- /computed -->", ""]
     for section, questions in sections.items():
         lines += [f"## {section}", ""]
         for key, question in questions.items():
-            lines += _asked(key, question, form.answers.get(key, ""))
-    asked = {key for questions in sections.values() for key in questions}
-    others = {key: answer for key, answer in form.answers.items() if key not in asked and key != NOTES}
+            lines += _question(key, question, document.answers.get(key, ""))
+    known = {key for questions in sections.values() for key in questions}
+    others = {key: answer for key, answer in document.answers.items() if key not in known and key != NOTES}
     if others:
         lines += ["## Answers to other questions", ""]
         for key, answer in others.items():
-            lines += _asked(key, key, answer)
-    lines += ["## Notes", "", *_answer(NOTES, form.answers.get(NOTES, ""), empty="")]
+            lines += _question(key, key, answer)
+    lines += ["## Notes", "", *_answer(NOTES, document.answers.get(NOTES, ""), empty="")]
     return lines
 
 
-def _asked(key: str, question: str, answer: str) -> list[str]:
+def _question(key: str, question: str, answer: str) -> list[str]:
     return [f"### {question}", "", *_answer(key, answer, empty=UNANSWERED), ""]
 
 
 def _answer(key: str, answer: str, *, empty: str) -> list[str]:
-    # A line that would read as one of our own comments gets a backslash, which Markdown shows as the comment's text.
+    # A line that looks like one of these comments gets a backslash, with which Markdown shows it as text.
     lines = [f"\\{line}" if _MARKER.fullmatch(line) else line for line in (answer or empty).split("\n")]
     return [f"<!-- answer {key} -->", *lines, "<!-- /answer -->"]
 
 
-def _front(text: str) -> dict[str, Any]:
+def _front_matter(text: str) -> dict[str, Any]:
     try:
-        about = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that is none
+        found = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that does not exist
         problem = " ".join(str(error).split())
-        raise AuditError(f"its front matter is not the YAML of plain values: {problem}") from error
-    if not isinstance(about, dict):
-        raise AuditError("its front matter must be a YAML mapping of names to values")
-    return about
+        raise AuditError(f"its front matter is not YAML of plain values: {problem}.") from error
+    if not isinstance(found, dict):
+        raise AuditError("its front matter must be a YAML mapping of names to values.")
+    return found
 
 
 def _parts(lines: list[str]) -> tuple[dict[str, str], str, list[str]]:
@@ -165,19 +187,21 @@ def _parts(lines: list[str]) -> tuple[dict[str, str], str, list[str]]:
     answers: dict[str, str] = {}
     computed = ""
     outside: list[str] = []
-    inside: re.Match[str] | None = None  # the comment that opened the part at hand
+    inside: re.Match[str] | None = None  # the comment that opened the current part
     part: list[str] = []
     for line in lines:
         opens = _OPEN.fullmatch(line)
         if opens and inside:
-            raise AuditError(f"{inside[0]} has no end before {opens[0]}: put its last comment back, <!-- /answer -->")
+            raise AuditError(
+                f"{inside[0]} has no end before {opens[0]}: put its closing comment back, <!-- /answer -->."
+            )
         if opens:
             inside, part = opens, []
         elif inside and _CLOSE.fullmatch(line):
             if inside[1] is None:
                 computed = "\n".join(part)
             elif inside[1] in answers:
-                raise AuditError(f"the question {inside[1]} is answered in two places: make them one")
+                raise AuditError(f"the question {inside[1]} is answered in two places: put both answers into one.")
             else:
                 answers[inside[1]] = clean("\n".join(map(_unescaped, part)))
             inside = None
@@ -186,7 +210,7 @@ def _parts(lines: list[str]) -> tuple[dict[str, str], str, list[str]]:
         else:
             outside.append(line)
     if inside:
-        raise AuditError(f"{inside[0]} has no end: put its last comment back, <!-- /answer -->")
+        raise AuditError(f"{inside[0]} has no end: put its closing comment back, <!-- /answer -->.")
     return {key: answer for key, answer in answers.items() if answer}, computed, outside
 
 

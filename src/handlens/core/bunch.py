@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from handlens.core.defaults import defaults
+from handlens.core.description import DataDescription, picture_files
 from handlens.core.labels import LabelList
 from handlens.core.loaders import Batch, ItemLoader, Loader
 from handlens.errors import DataError
@@ -20,9 +21,12 @@ class DataBunch:
     Attributes:
         train_dl, valid_dl, test_dl: loaders; `test_dl` is None until there is one. The validation loader is empty
             where nothing was held out.
+        modality: what the items are, as the Hugging Face hub's names of tasks begin: "tabular", "image"; "" otherwise.
         path: the folder that models and exports are saved below.
         device: where the batches are.
     """
+
+    modality = ""
 
     def __init__(
         self,
@@ -110,6 +114,35 @@ class DataBunch:
         for i in range(min(rows, len(self.train_ds))):
             x, y = self.train_ds[i]
             print(f"{x}  {y}")
+
+    def facts(self) -> dict[str, Any]:
+        """The sizes of the parts, the targets and the classes, by the name of each fact: for a model card."""
+        found: dict[str, Any] = {
+            f"{name} items": len(dl.dataset) for name, dl in self._parts().items() if dl is not None
+        }
+        found["target"] = ", ".join(map(str, self.y.names))
+        if self.classes:
+            found["classes"] = ", ".join(map(str, self.classes))
+        return found
+
+    def describe(self) -> DataDescription:
+        """What these data are, for a datasheet: the files of each part with their labels.
+
+        Raises:
+            DataError: there are no items, or they are not files.
+        """
+        parts = {}
+        for name, part in self._datasets().items():
+            labels = next(iter(part.y.columns().values()))
+            parts[name] = picture_files(part.x.items, self.path, labels)
+        return DataDescription(parts=parts)
+
+    def _datasets(self) -> dict[str, Any]:
+        """The datasets that have items, by the name of their part; raises DataError if there are none."""
+        found = {name: dl.dataset for name, dl in self._parts().items() if dl is not None and len(dl.dataset)}
+        if not found:
+            raise DataError("data must have items; this DataBunch has none, only what is needed to predict.")
+        return found
 
     def __repr__(self) -> str:
         sizes = (f"{name} {len(dl.dataset):,}" for name, dl in self._parts().items() if dl is not None)

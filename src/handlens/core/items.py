@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from handlens.core.bunch import DataBunch
 from handlens.core.checks import listed
+from handlens.core.description import DataDescription, picture_files
 from handlens.core.labels import LabelList, MultiCategoryList, label_class_for
 from handlens.core.predictions import check_prediction_columns
 from handlens.errors import DataError
@@ -55,6 +56,14 @@ class ItemList:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__} of {len(self):,} items, path {self.path}"
+
+    def describe(self) -> DataDescription:
+        """What these items are, for a datasheet: files without labels.
+
+        Raises:
+            DataError: they are not files.
+        """
+        return DataDescription(parts={"data": picture_files(self.items, self.path)})
 
     def subset(self, rows: NDArray[np.intp]) -> Self:
         """The items at these positions, with their rows of the frame."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,8 +18,10 @@ from torch import Tensor, nn
 from handlens.core.artifact import load_weights, save_weights
 from handlens.core.bunch import DataBunch
 from handlens.core.checks import listed, whole
+from handlens.core.description import ModelDescription
 from handlens.core.events import EPOCH_EVENTS, EVENTS, Callback, Events
 from handlens.core.labels import Loss
+from handlens.core.learner_description import describe_learner
 from handlens.core.loaders import Loader
 from handlens.core.metrics import Metric, labelled, metric_name
 from handlens.core.modes import evaluating, unchanged
@@ -321,6 +323,18 @@ class Learner:
         """The layers in the order in which they are used: kind, output shape, parameters, and whether they train."""
         inputs, _ = self.data.one_batch()
         return summarize(self.model, lambda: self.outputs(inputs))
+
+    def describe(self) -> ModelDescription:
+        """What this model is, for a model card: its data, how it was made and trained, and its metrics.
+
+        The metrics are computed on the validation data; without any, it is accuracy for classes and RMSE for numbers.
+        """
+        return describe_learner(self)
+
+    @property
+    def model_options(self) -> Mapping[str, Any]:
+        """The options that the model was made with, by name; empty where they are not known."""
+        return {}
 
     # Files
 

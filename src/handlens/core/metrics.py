@@ -144,6 +144,10 @@ def error_rate(preds: Tensor, targets: Tensor) -> float:
     return 1 - accuracy(preds, targets)
 
 
+SHARES_OF_ITEMS: tuple[Metric, ...] = (accuracy, error_rate)
+"""Metrics that are the share of items for which something holds, so that their interval needs no resampling."""
+
+
 @higher_is_better
 def accuracy_multi(preds: Tensor, targets: Tensor) -> float:
     """For items with any number of classes: the share of (item, class) pairs that are right, at probability 0.5."""

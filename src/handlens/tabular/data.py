@@ -15,6 +15,7 @@ from handlens.core.artifact import load_artifact, save_artifact
 from handlens.core.bunch import DataBunch
 from handlens.core.checks import listed, whole
 from handlens.core.defaults import defaults
+from handlens.core.description import DataDescription
 from handlens.core.items import ItemList, Labelled, positions_of
 from handlens.core.labels import labels_from_state
 from handlens.core.loaders import Batch, TensorLoader
@@ -73,6 +74,14 @@ class Rows:
         """The continuous columns as the model has them."""
         return self.encoder.cont_names
 
+    def frame(self) -> pd.DataFrame:
+        """The rows as a table [N, columns]: levels by name, None for missing ones; numbers as the model has them."""
+        columns: dict[str, Any] = {}
+        for i, name in enumerate(self.cat_names):
+            levels = np.array([None, *self.encoder.levels[name].index], object)
+            columns[name] = levels[self.codes[:, i].numpy()]
+        return pd.DataFrame(columns | {name: self.numbers[:, i].numpy() for i, name in enumerate(self.cont_names)})
+
     def __len__(self) -> int:
         return len(self.codes)
 
@@ -85,6 +94,8 @@ class Rows:
 
 class TabularDataBunch(DataBunch):
     """The rows of a table in batches, in memory on the device as a whole; made by `.databunch()`."""
+
+    modality = "tabular"
 
     train_dl: TensorLoader
     valid_dl: TensorLoader
@@ -119,6 +130,24 @@ class TabularDataBunch(DataBunch):
     @property
     def cont_names(self) -> list[str]:
         return self.encoder.cont_names
+
+    def facts(self) -> dict[str, Any]:
+        """As `DataBunch.facts`, with the columns."""
+        names = {"categorical": self.cat_names, "continuous": self.cont_names}
+        return super().facts() | {f"{kind} columns": ", ".join(found) or "none" for kind, found in names.items()}
+
+    def describe(self) -> DataDescription:
+        """What these data are, for a datasheet: the rows of each part as the model has them, with their labels.
+
+        Raises:
+            DataError: there are no rows.
+        """
+        parts = {}
+        for name, part in self._datasets().items():
+            parts[name] = part.x.frame()
+            for target, labels in part.y.columns().items():
+                parts[name][target] = labels
+        return DataDescription(parts=parts, target=self.y.names[0] if len(self.y.names) == 1 else None)
 
     def loader(self, df: pd.DataFrame) -> TensorLoader:
         """Batches of a frame's rows, preprocessed as the training rows were; `df` is left as it is.
@@ -293,6 +322,11 @@ class TabularList(ItemList):
         rows.cat_names, rows.cont_names = cats, conts
         rows.procs = listed(procs, "procs", "[FillMissing, Categorify, Normalize]", TableError)
         return rows
+
+    def describe(self) -> DataDescription:
+        """What these rows are, for a datasheet: the frame that they are taken from, with all of its columns."""
+        frame: pd.DataFrame = self.frame  # type: ignore[assignment]
+        return DataDescription(parts={"data": frame})
 
     def processed(self, like: Rows | None = None) -> Rows:
         """The rows encoded by preprocessors that are fitted on them, or by those of `like`."""

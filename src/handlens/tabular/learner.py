@@ -31,6 +31,11 @@ class TabularLearner(Learner):
     data: TabularDataBunch
     model: TabularModel | Ensemble
 
+    @property
+    def model_options(self) -> Mapping[str, Any]:
+        options = self.model.config if isinstance(self.model, TabularModel) else {}
+        return {name: value for name, value in options.items() if name != "emb_szs"}  # long, and known from the data
+
     def _check_data(self, data: TabularDataBunch) -> None:  # type: ignore[override]
         super()._check_data(data)
         ours, theirs = (

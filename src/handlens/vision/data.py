@@ -67,6 +67,8 @@ class LabelledImages(LabelledItems):
 class ImageDataBunch(DataBunch):
     """Pictures in batches; made by `.databunch()`."""
 
+    modality = "image"
+
     train_dl: PictureLoader
     valid_dl: PictureLoader
 

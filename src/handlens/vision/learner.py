@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,10 @@ class VisionLearner(Learner):
         # What convolutions work on fastest, on CPUs as on GPUs; the numbers are the same.
         super().__init__(data, model.to(memory_format=torch.channels_last), **options)
         self.made_as = made_as
+
+    @property
+    def model_options(self) -> Mapping[str, Any]:
+        return self.made_as
 
     def TTA(self, ds_type: str = "valid", *, n: int = 4, beta: float = 0.4, seed: int | None = None) -> Predictions:
         """Predictions as `get_preds` gives them, averaged over n passes over pictures transformed as in training.

@@ -13,10 +13,9 @@ import handlens
 from handlens.errors import CollectionError
 from handlens.studio import builtin
 from handlens.studio.collection import Collection
-from handlens.studio.preparing import Preparing
 from handlens.studio.server.app import create_app
-from handlens.studio.server.registry import CollectionRegistry, CollectionRequest, NoSuchCollection
 from handlens.studio.server.scratch import Scratch
+from handlens.studio.server.shelf import NoSuchCollection, Shelf, Wanted
 
 ADDRESS = "http://127.0.0.1:8600"
 
@@ -156,9 +155,9 @@ def test_networks_asked_for_are_added_to_what_there_is(
 
 def test_a_collection_that_is_being_made_is_waited_for(home: Path, photos: Path) -> None:
     scratch = Scratch(home / "scratch")
-    shelf = CollectionRegistry(home, scratch)
+    shelf = Shelf(home, scratch)
     go = threading.Event()
-    id, make_it = shelf.plan_path(photos, CollectionRequest())
+    id, make_it = shelf.plan_path(photos, Wanted())
     made = []
 
     def slowly() -> Collection:
@@ -185,7 +184,7 @@ def test_a_collection_that_is_being_made_is_waited_for(home: Path, photos: Path)
 
 def test_one_that_failed_to_open_can_be_tried_again(home: Path, photos: Path) -> None:
     scratch = Scratch(home / "scratch")
-    shelf = CollectionRegistry(home, scratch)
+    shelf = Shelf(home, scratch)
 
     def fail() -> Collection:
         raise CollectionError("not now")
@@ -241,11 +240,11 @@ def test_forgetting_does_not_wait_for_preparing_to_end(
 ) -> None:
     begun = threading.Event()
 
-    def prepare(self: Preparing, *, cancel: threading.Event) -> None:
+    def prepare(self: Collection, *, cancel: threading.Event) -> None:
         begun.set()
         assert cancel.wait(60)
 
-    monkeypatch.setattr(Preparing, "run", prepare)
+    monkeypatch.setattr(Collection, "prepare", prepare)
     id = make(client, {"kind": "path", "path": str(photos)})
     assert begun.wait(60)
     assert client.delete(f"/api/collections/{id}").status_code == 204
@@ -283,8 +282,8 @@ def test_only_a_collection_can_be_forgotten(client: TestClient, home: Path, shap
 
 def test_whoever_asks_for_a_collection_being_forgotten_is_told_that_it_is_gone(home: Path, photos: Path) -> None:
     scratch = Scratch(home / "scratch")
-    shelf = CollectionRegistry(home, scratch)
-    id, make_it = shelf.plan_path(photos, CollectionRequest())
+    shelf = Shelf(home, scratch)
+    id, make_it = shelf.plan_path(photos, Wanted())
     closing, go_on = threading.Event(), threading.Event()
 
     def made() -> Collection:

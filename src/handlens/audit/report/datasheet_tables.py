@@ -1,23 +1,23 @@
-"""The facts of a dataset as a person reads them: Markdown tables."""
+"""The facts of a dataset as tables: the computed part of a datasheet."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from handlens.audit.questionnaire import table
+from handlens.audit.report.markdown import table
 from handlens.audit.table_facts import Facts
 
 Table = tuple[list[str], list[list[Any]]]
-"""A heading and rows."""
+"""The header of a table, and its rows."""
 
 
 def facts_as_markdown(facts: Facts) -> str:
-    """The computed part of a datasheet."""
+    """The facts as Markdown tables."""
     return "\n\n".join(table(heading, rows) for heading, rows in facts_as_tables(facts))
 
 
 def facts_as_tables(facts: Facts) -> list[Table]:
-    """The facts as people read them."""
+    """The facts as tables: counts, parts, and classes and columns where there are any."""
     tables = [_counts(facts), _parts(facts)]
     if facts.get("classes"):
         tables.append(_classes(facts))
@@ -27,33 +27,42 @@ def facts_as_tables(facts: Facts) -> list[Table]:
 
 
 def _counts(facts: Facts) -> Table:
-    rows: list[list[Any]] = []
-    if facts.get("kind") == "table":
-        rows += [["rows", facts["rows"]], ["columns", len(facts["columns"])]]
-        rows += [["rows that repeat an earlier one of their part", facts["repeated_rows"]]]
-    else:
-        rows += [["pictures", facts["pictures"]], ["bytes", facts["bytes"]]]
-        rows += [[f"cannot be used: {reason}", n] for reason, n in facts["unreadable"].items()]
-        rows += [["files identical to an earlier one of their part", facts["identical_files"]]]
-        rows += [["formats", _listed(facts["formats"])], ["colours", _listed(facts["colours"])]]
-        if sizes := facts.get("sizes"):
-            for side in ("width", "height"):
-                rows.append(
-                    [f"{side} in pixels, least – median – greatest", " – ".join(map(str, sizes[side].values()))]
-                )
-            rows.append([f"most common of {sizes['different']:,} sizes", _listed(sizes["most_common"])])
-        exif = facts["exif"]
-        rows += [["pictures that name a camera", exif["naming_a_camera"]]]
-        rows += [["different cameras", exif["different_cameras"]]]
-        rows += [["pictures that name a place", exif["naming_a_place"]], ["pictures with a date", exif["dated"]]]
-        if exif["dated"]:
-            rows.append(["first and last day", f"{exif['first']} – {exif['last']}"])
+    rows = _table_counts(facts) if facts.get("kind") == "table" else _picture_counts(facts)
     rows += [[f"in both {pair.replace('&', 'and')}", n] for pair, n in facts.get("overlap", {}).items()]
     if "target" in facts:
         rows.append(["target", facts["target"]])
     if "unlabelled" in facts:
         rows.append(["without a label", facts["unlabelled"]])
     return ["what", "how many"], rows
+
+
+def _table_counts(facts: Facts) -> list[list[Any]]:
+    return [
+        ["rows", facts["rows"]],
+        ["columns", len(facts["columns"])],
+        ["rows that repeat an earlier one of their part", facts["repeated_rows"]],
+    ]
+
+
+def _picture_counts(facts: Facts) -> list[list[Any]]:
+    rows: list[list[Any]] = [["pictures", facts["pictures"]], ["bytes", facts["bytes"]]]
+    rows += [[f"cannot be used: {reason}", n] for reason, n in facts["unreadable"].items()]
+    rows += [["files identical to an earlier one of their part", facts["identical_files"]]]
+    rows += [["formats", _listed(facts["formats"])], ["colours", _listed(facts["colours"])]]
+    if sizes := facts.get("sizes"):
+        for side in ("width", "height"):
+            rows.append([f"{side} in pixels, least – median – greatest", " – ".join(map(str, sizes[side].values()))])
+        rows.append([f"most common of {sizes['different']:,} sizes", _listed(sizes["most_common"])])
+    exif = facts["exif"]
+    rows += [
+        ["pictures that name a camera", exif["naming_a_camera"]],
+        ["different cameras", exif["different_cameras"]],
+        ["pictures that name a place", exif["naming_a_place"]],
+        ["pictures with a date", exif["dated"]],
+    ]
+    if exif["dated"]:
+        rows.append(["first and last day", f"{exif['first']} – {exif['last']}"])
+    return rows
 
 
 def _parts(facts: Facts) -> Table:
@@ -63,7 +72,7 @@ def _parts(facts: Facts) -> Table:
 
 
 def _classes(facts: Facts) -> Table:
-    """Each class with its count and share, all told and by part."""
+    """The count and share of each class, in total and by part."""
     by_part = facts.get("classes_by_part", {})
     total = sum(facts["classes"].values())
     rows: list[list[Any]] = [

@@ -95,6 +95,10 @@ class LabelList(ABC):
             return {self.names[0]: decoded}
         return {name: [item[i] for item in decoded] for i, name in enumerate(self.names)}
 
+    def columns(self) -> dict[str, list[Any]]:
+        """The labels of these items in a person's terms, a list for each target; None or nan for a missing label."""
+        return {name: list(labels) for name, labels in self.by_target(self.data).items()}
+
     @abstractmethod
     def activate(self, outputs: Tensor) -> Tensor:
         """A model's raw outputs [B, c] as predictions: probabilities of classes, or numbers on the scale of `data`."""

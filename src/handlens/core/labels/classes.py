@@ -95,6 +95,11 @@ class CategoryList(LabelList):
     def by_target(self, data: Tensor) -> dict[str, Any]:
         return {self.names[0]: [label.name for label in self.decode(data)]}
 
+    def columns(self) -> dict[str, list[Any]]:
+        """The class of each item by name, None for an item without one."""
+        classes = self.classes or []
+        return {self.names[0]: [classes[code] if code >= 0 else None for code in self.data.tolist()]}
+
     def activate(self, outputs: Tensor) -> Tensor:
         return outputs.softmax(-1)
 
@@ -177,6 +182,14 @@ class MultiCategoryList(LabelList):
     def by_target(self, data: Tensor) -> dict[str, Any]:
         """True or False in a column for each class, named after it."""
         return {str(name): flags for name, flags in zip(self.classes or [], data.numpy().astype(bool).T, strict=True)}
+
+    def columns(self) -> dict[str, list[Any]]:
+        """The classes of each item as one text, None for an item without labels."""
+        name = self.names[0] if len(self.names) == 1 else "label"
+        delimiter = self.label_delim or " "
+        missing = self.data.isnan().any(1).tolist()
+        named = [delimiter.join(map(str, classes)) for classes in self.decode(self.data.nan_to_num())]
+        return {name: [None if gone else text for text, gone in zip(named, missing, strict=True)]}
 
     def activate(self, outputs: Tensor) -> Tensor:
         return outputs.sigmoid()

@@ -1,0 +1,116 @@
+"""What data and learners say about themselves when `describe()` is called: for datasheets and model cards.
+
+Nothing here loads PyTorch, so that the audit can read descriptions without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import pandas as pd
+
+from handlens.errors import DataError
+
+
+class PictureFile(NamedTuple):
+    """A picture of a dataset: its file, what it is called in the dataset, and its label if it has one."""
+
+    path: Path
+    name: str
+    label: str | None = None
+
+    @classmethod
+    def below(cls, folder: Path, path: Path | str, label: Any = None) -> PictureFile:
+        """A picture called by its path below `folder`; a path that is not absolute is taken from there.
+
+        Example:
+            >>> PictureFile.below(Path("photos"), "cats/1.jpg", label="cat").name
+            'cats/1.jpg'
+        """
+        file = Path(path)
+        file = file if file.is_absolute() or file.is_relative_to(folder) else folder / file
+        name = file.relative_to(folder).as_posix() if file.is_relative_to(folder) else file.name
+        return cls(file, name, None if pd.isna(label) else str(label))
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataDescription:
+    """What data say about themselves.
+
+    Attributes:
+        parts: the rows of each part as a frame, or the picture files of each part, by the part's name: "train",
+            "valid", "test", or "data" where there is only one.
+        name: what the data are called; None if they have no name.
+        target: the column of the frames that is to be predicted; None if there is no such column.
+
+    Example:
+        >>> rows = pd.DataFrame({"age": [38, 53], "income": ["low", "high"]})
+        >>> DataDescription(parts={"data": rows}, target="income").target
+        'income'
+    """
+
+    parts: Mapping[str, pd.DataFrame] | Mapping[str, Sequence[PictureFile]]
+    name: str | None = None
+    target: str | None = None
+
+
+def picture_files(items: Iterable[Any], folder: Path, labels: Sequence[Any] | None = None) -> list[PictureFile]:
+    """The pictures of a dataset, from its items and their labels.
+
+    Raises:
+        DataError: an item is not a file's path.
+    """
+    paths = list(items)
+    odd = [item for item in paths if not isinstance(item, (str, Path))]
+    if odd:
+        raise DataError(f"describe needs data of files or of tables; items such as {odd[0]!r:.40} arrived.")
+    known = [None] * len(paths) if labels is None else labels
+    return [PictureFile.below(folder, path, label) for path, label in zip(paths, known, strict=True)]
+
+
+@dataclass(frozen=True)
+class HeldOutMetric:
+    """A metric of a model on held-out items.
+
+    Attributes:
+        name: what it is called.
+        of: takes the positions of some held-out items, [n], or a slice, and returns the metric for these.
+        is_share: whether it is the share of the items for which something holds, so that its interval is Wilson's.
+    """
+
+    name: str
+    of: Callable[[Any], float]
+    is_share: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelDescription:
+    """What a model says about itself.
+
+    Attributes:
+        name: what the model is called, unless its user says otherwise.
+        task: the Hugging Face hub's name of what it does, such as "tabular-classification".
+        data: what it was trained on, by the name of each fact.
+        recipe: how it was made and trained, by the name of each fact.
+        held_out: how many items its metrics can be computed on.
+        metrics: its metrics on these items; empty if there are no such items.
+    """
+
+    name: str
+    task: str
+    data: Mapping[str, Any]
+    recipe: Mapping[str, Any]
+    held_out: int = 0
+    metrics: Sequence[HeldOutMetric] = ()
+
+
+@runtime_checkable
+class Describes(Protocol):
+    """Data and learners, whose `describe()` gives a DataDescription or a ModelDescription."""
+
+    def describe(self) -> DataDescription | ModelDescription:
+        """What they are."""
+        ...

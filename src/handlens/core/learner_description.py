@@ -1,0 +1,60 @@
+"""The description of a learner: its data, how its model was made and trained, and its metrics on held-out items."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from handlens.core.description import HeldOutMetric, ModelDescription
+from handlens.core.metrics import SHARES_OF_ITEMS, Metric, accuracy, metric_name, rmse
+
+if TYPE_CHECKING:
+    from handlens.core.learner import Learner
+    from handlens.core.training import Run
+
+
+def describe_learner(learn: Learner) -> ModelDescription:
+    """What `Learner.describe` gives."""
+    y, modality = learn.data.y, learn.data.modality
+    kind = "classification" if y.classes else "regression"
+    return ModelDescription(
+        name=f"{modality} model of {', '.join(map(str, y.names))}".strip(),
+        task=f"{modality}-{kind}" if modality else "other",
+        data=learn.data.facts(),
+        recipe=_recipe(learn),
+        held_out=len(learn.data.valid_ds),
+        metrics=_metrics(learn) if len(learn.data.valid_dl) else [],
+    )
+
+
+def _recipe(learn: Learner) -> dict[str, Any]:
+    """How the model was made, and what is known of the latest fit."""
+    recipe: dict[str, Any] = {"model": type(learn.model).__name__, **learn.model_options}
+    recipe["parameters"] = sum(p.numel() for p in learn.model.parameters())
+    recipe["loss"] = getattr(learn.loss_func, "__name__", type(learn.loss_func).__name__)
+    recipe["precision"] = learn.precision
+    run: Run | None = getattr(learn, "run", None)  # it is set by the first fit
+    if run is None or not run.step:
+        return recipe | {"training": "none since it was made or loaded"}
+    return recipe | {
+        "optimizer": getattr(learn.opt_func, "__name__", type(learn.opt_func).__name__),
+        "epochs of the latest fit": run.epoch,
+        "steps of the latest fit": run.step,
+        "largest learning rate": f"{np.asarray(run.schedule.rates).max():.3g}",
+        "weight decay": run.wd,
+    }
+
+
+def _metrics(learn: Learner) -> list[HeldOutMetric]:
+    predictions, targets = learn.get_preds("valid")
+    fallback = accuracy if learn.data.classes and targets.dim() == 1 else rmse
+
+    def held_out(metric: Metric) -> HeldOutMetric:
+        return HeldOutMetric(
+            metric_name(metric),
+            lambda rows: float(metric(predictions[rows], targets[rows])),
+            is_share=metric in SHARES_OF_ITEMS,
+        )
+
+    return [held_out(metric) for metric in learn.metrics or [fallback]]

@@ -1,1 +1,0 @@
-"""The models of a collection, all behind one protocol: the quick model and the fine-tuned network."""
