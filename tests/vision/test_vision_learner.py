@@ -148,14 +148,30 @@ def test_folded_norms_are_unfolded(data: Callable[..., ImageDataBunch], tmp_path
 # Learning
 
 
-def test_it_learns_grows_and_is_asked(make: MakeLearner, data: Any, small_weights: Path, pictures: Path) -> None:
+def test_it_learns_the_pictures_it_is_shown(pictures: Path, small_weights: Path) -> None:
+    # All of them in each step, as they are: then the loss falls however a processor rounds. That a network this small
+    # recognises others as well would take many more pictures, or luck.
+    items = ImageItemList.from_folder(pictures).split_by_idx([0]).label_from_re(r"([^/]+)_\d+.png$")
+    data = items.transform(size=32).databunch(bs=len(COLOURS) * EACH).normalize(imagenet_stats)
+    learn = create_cnn(data, SMALL, weights=small_weights, ps=0.0, seed=0)
+    first_layer = next(learn.model[0].parameters())
+    before = first_layer.detach().clone()
+    for least in (1.0, 0.0):
+        learn.fit(10, 1e-3, seed=0)
+        losses = learn.recorder.losses
+        assert len(losses) == 10
+        assert losses[0] > least, "guessing one of eight has a loss of 2.08"
+        assert losses[-1] < 0.1
+        assert torch.equal(first_layer, before) == (least == 1.0), "the body stands still until it is unfrozen"
+        learn.unfreeze()
+
+
+def test_it_grows_and_is_asked(make: MakeLearner, data: Any, small_weights: Path, pictures: Path) -> None:
     learn = make(pretrained=True, weights=small_weights, loss_func=LabelSmoothing(0.1), size=48, ps=0.1)
     learn.fit_one_cycle(1, 3e-3, seed=0, callbacks=[Mixup(0.2)])
     learn.unfreeze()
     learn.data = data(64)
-    learn.fit_one_cycle(10, slice(1e-3, 3e-3), seed=0)
-    _, error = learn.validate()
-    assert error <= 0.5, "guessing errs in 0.875"
+    learn.fit_one_cycle(1, slice(1e-3, 3e-3), seed=0)
     preds, targets = learn.get_preds()
     assert preds.shape == (8, 8)
     torch.testing.assert_close(preds.sum(1), torch.ones(8))

@@ -16,6 +16,7 @@ from handlens.audit.estimates import Estimate, GroupedRows, LevelEstimate
 from handlens.audit.groups import Codes
 from handlens.audit.intervals import Floats, normal, wilson
 from handlens.audit.outcomes import Booleans
+from handlens.core.products import product
 
 STEPS = 2048
 """Bins of scores that the variance of the rest is computed with; the area itself is exact."""
@@ -142,9 +143,9 @@ class RocAreas:
                 continue
             below = (np.cumsum(negative) - negative / 2) / n
             over = (m - np.cumsum(positive) + positive / 2) / m
-            area = below @ positive / m
-            of_positives = (below - area) ** 2 @ positive / (m - 1) / m
-            of_negatives = (over - area) ** 2 @ negative / (n - 1) / n
+            area = product(below, positive) / m
+            of_positives = product((below - area) ** 2, positive) / (m - 1) / m
+            of_negatives = product((over - area) ** 2, negative) / (n - 1) / n
             found[g] = of_positives + of_negatives
         return found
 

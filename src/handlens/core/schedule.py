@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from handlens.core.products import product
 from handlens.errors import TrainingError
 
 Floats = NDArray[np.float64]
@@ -127,7 +128,7 @@ def suggest_rate(rates: Floats, losses: Floats) -> float:
     first = len(losses) // 10
     lowest = first + int(np.argmin(losses[first:])) if len(losses) else 0
     centres = np.arange(first + 10, min(lowest, len(losses) - 11) + 1)
-    slopes = np.array([places @ losses[centre - 10 : centre + 11] for centre in centres])
+    slopes = np.array([product(places, losses[centre - 10 : centre + 11]) for centre in centres])
     if not len(slopes) or slopes.min() >= 0:
         raise TrainingError(
             "no learning rate can be suggested: the loss never falls; try a lower start_lr, or more steps, num_it"

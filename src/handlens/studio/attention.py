@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from handlens.core.products import product
 from handlens.studio.features.extractor import CELLS, Pooling
 from handlens.studio.separation import Floats
 
@@ -35,7 +36,9 @@ class Part:
         for i, (top, bottom) in enumerate(_cuts(height, cells)):
             for j, (left, right) in enumerate(_cuts(width, cells)):
                 w, cell = weights[:, i, j], (slice(top, bottom), slice(left, right))
-                found[cell] += (np.tensordot(w, self.planes[:, *cell], 1) - w @ mean[:, i, j]) / found[cell].size
+                planes = self.planes[:, *cell]
+                added = product(w, planes.reshape(channels, -1)).reshape(planes.shape[1:])
+                found[cell] += (added - product(w, mean[:, i, j])) / added.size
         return found
 
 

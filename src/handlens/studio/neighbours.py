@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from handlens.core.products import product
 from handlens.studio.projections import Scaling
 from handlens.studio.separation import Floats
 
@@ -38,8 +39,8 @@ class Layerwise:
         x = self._read()
         centre = self.scaling.apply(np.asarray(x[rows])).mean(0)
         weights = centre * self.scaling.inverse
-        products = x @ weights - self.scaling.mean @ weights
-        squared = np.maximum(self._norms_of(x) - 2 * products + centre @ centre, 0)
+        products = product(x, weights) - product(self.scaling.mean, weights)
+        squared = np.maximum(self._norms_of(x) - 2 * products + product(centre, centre), 0)
         return np.asarray(squared / max(1, len(centre)), np.float32)
 
 

@@ -14,6 +14,7 @@ import torch
 
 from handlens.core.artifact import load_artifact, save_artifact
 from handlens.core.predictions import PATH, REASON, class_predictions_frame, with_missing_rows
+from handlens.core.products import product
 from handlens.core.saved import PhotoModel
 from handlens.errors import ArtifactError, PhotoError
 from handlens.studio.classifier import softmax
@@ -76,7 +77,7 @@ class Predictor:
         for extractor, batch in zip(self.extractors, pictures, strict=True):
             for layer, x in zip(extractor.layers, extractor(batch), strict=True):
                 if layer.id in self.weights:
-                    scores += x.numpy() @ self.weights[layer.id]
+                    scores += product(x.numpy(), self.weights[layer.id])
         return scores
 
     def save(self, folder: Path | str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from handlens.core.products import product
 from handlens.errors import Cancelled
 from handlens.studio.separation import Floats, fit_discriminant, folds
 
@@ -59,7 +60,7 @@ class Linear:
 
     def __call__(self, x: Floats) -> Floats:
         # One product over the stored features and a constant, instead of a centred copy of them.
-        return x @ self.weights - self.mean @ self.weights
+        return np.asarray(product(x, self.weights) - product(self.mean, self.weights))
 
 
 def principal_components(x: Floats, scaling: Scaling, *, k: int, seed: int) -> Linear:
@@ -86,9 +87,9 @@ def leading_directions(z: Floats, k: int, *, seed: int) -> Floats:
     spare = min(k + 10, *z.shape)
     basis = np.random.default_rng(seed).standard_normal((z.shape[1], spare), np.float32)
     for _ in range(5):
-        basis = np.linalg.qr(z.T @ (z @ basis))[0]
-    _, _, turned = np.linalg.svd(z @ basis, full_matrices=False)
-    return np.asarray((turned @ basis.T)[:k], np.float32)
+        basis = np.linalg.qr(product(z.T, product(z, basis)))[0]
+    _, _, turned = np.linalg.svd(product(z, basis), full_matrices=False)
+    return np.asarray(product(turned, basis.T)[:k], np.float32)
 
 
 def align(new: Linear, old: Linear, x: Floats) -> Linear:
@@ -105,7 +106,7 @@ def separating_axes(x: Floats, codes: NDArray[np.integer], scaling: Scaling, eve
     axes = fit_discriminant(scaling.apply(x), codes).axes()
     if axes.shape[1] == 1:
         z = scaling.apply(everything)
-        rest = z - (z @ axes) @ axes.T
+        rest = z - product(product(z, axes), axes.T)
         axes = np.hstack([axes, leading_directions(np.asarray(rest, np.float32), 1, seed=0).T])
     return Linear(scaling.mean, axes * scaling.inverse[:, None])
 
@@ -129,8 +130,8 @@ def separated_map(
             continue  # its only photo is out: nothing else says where this label would lie
         other = separating_axes(known[rest], codes[rest], scaling, sample)
         there, here = other(sample), plane(sample)
-        left, _, right = np.linalg.svd((there - there.mean(0)).T @ (here - here.mean(0)))
-        xy[marked[out]] = (other(known[out]) - there.mean(0)) @ (left @ right) + here.mean(0)
+        left, _, right = np.linalg.svd(product((there - there.mean(0)).T, here - here.mean(0)))
+        xy[marked[out]] = product(other(known[out]) - there.mean(0), product(left, right)) + here.mean(0)
     return np.asarray(xy, np.float32)
 
 
@@ -190,7 +191,7 @@ def _nearest(x: Floats, among: Floats, k: int) -> NDArray[np.int64]:
     out = np.empty((len(x), k), np.int64)
     norms = (among**2).sum(1)
     for start in range(0, len(x), 2048):
-        distance = norms - 2 * x[start : start + 2048] @ among.T
+        distance = norms - 2 * product(x[start : start + 2048], among.T)
         out[start : start + 2048] = np.argpartition(distance, k, axis=1)[:, :k]
     return out
 

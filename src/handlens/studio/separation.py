@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
+from handlens.core.products import product
 from handlens.errors import TrainingError
 
 Floats = NDArray[np.float32]
@@ -31,7 +32,7 @@ class Discriminant:
 
     def logits(self, x: Floats) -> Floats:
         """Class scores [N, C] of the rows of x [N, D]."""
-        return np.asarray(x @ self.weights + self.bias, np.float32)
+        return np.asarray(product(x, self.weights) + self.bias, np.float32)
 
     def axes(self) -> Floats:
         """Orthonormal directions [D, k ≤ 2] that separate the classes most, largest first.
@@ -41,10 +42,10 @@ class Discriminant:
         """
         centred = self.means - self.means.mean(0)
         # Between-class scatter in the metric of Σ⁻¹ is a C×C matrix: small whatever D is.
-        between = centred @ (self.weights - self.weights.mean(1, keepdims=True))
+        between = product(centred, self.weights - self.weights.mean(1, keepdims=True))
         values, vectors = np.linalg.eigh((between + between.T) / 2)
         leading = np.argsort(values)[::-1][: min(2, len(self.means) - 1)]
-        directions = self.weights @ vectors[:, leading]
+        directions = product(self.weights, vectors[:, leading])
         axes, _ = np.linalg.qr(directions)
         # qr may flip signs; keep the side on which the direction itself points.
         return np.asarray(axes * np.sign((axes * directions).sum(0)), np.float32)
@@ -66,7 +67,7 @@ def fit_discriminant(x: Floats, codes: Codes) -> Discriminant:
             "Label some photos of another kind first."
         )
     onehot = np.eye(n_classes, dtype=np.float32)[codes]
-    means = np.asarray((onehot.T @ x) / counts[:, None], np.float32)
+    means = np.asarray(product(onehot.T, x) / counts[:, None], np.float32)
     residuals = x - means[codes]
     weights, shrinkage = _solve(residuals, means - means.mean(0))
     bias = -0.5 * np.einsum("cd,dc->c", means + means.mean(0), weights)
@@ -77,7 +78,7 @@ def _solve(residuals: Floats, targets: Floats) -> tuple[Floats, float]:
     """Σ⁻¹ targetsᵀ for the Ledoit–Wolf covariance Σ of the residuals [n, D]; also its shrinkage."""
     n, d = residuals.shape
     dual = n < d
-    small = (residuals @ residuals.T if dual else residuals.T @ residuals).astype(np.float64)
+    small = (product(residuals, residuals.T) if dual else product(residuals.T, residuals)).astype(np.float64)
     norms = np.einsum("nd,nd->n", residuals, residuals, dtype=np.float64)
     scale = norms.sum() / (n * d)  # μ, the mean variance
     if scale <= 0:  # each class is a single point: only the spherical part is left
@@ -95,8 +96,8 @@ def _solve(residuals: Floats, targets: Floats) -> tuple[Floats, float]:
     small[np.diag_indices_from(small)] += ridge
     factor = cho_factor(small, lower=True, overwrite_a=True, check_finite=False)
     if dual:
-        inner = cho_solve(factor, (residuals @ targets.T).astype(np.float64), check_finite=False)
-        solved = (targets.T - a * (residuals.T @ inner.astype(np.float32))) / ridge
+        inner = cho_solve(factor, product(residuals, targets.T).astype(np.float64), check_finite=False)
+        solved = (targets.T - a * product(residuals.T, inner.astype(np.float32))) / ridge
     else:
         solved = cho_solve(factor, targets.T.astype(np.float64), check_finite=False)
     return solved.astype(np.float32), shrinkage

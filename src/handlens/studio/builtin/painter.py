@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+from handlens.core.products import product
 from handlens.studio.builtin.fleet import Vehicle
 from handlens.studio.builtin.solids import Colour, Points, back_to_front, prisms
 
@@ -114,12 +115,12 @@ class Camera:
         self._focal = view.fill * min(width / (high[0] - low[0]), height / (high[1] - low[1]))
         wanted = np.array([width * (0.5 + view.shift[0]), height * (0.5 + view.shift[1])])
         self._middle = wanted - self._focal * (low + high) / 2
-        level = np.array([ahead[0], ahead[1], 0.0]) @ self._axes.T
+        level = product(np.array([ahead[0], ahead[1], 0.0]), self._axes.T)
         self.horizon = float(self._focal * level[1] / level[2] + self._middle[1])
 
     def __call__(self, points: Points) -> Points:
         """Project points [n,3] in metres to [n,2] in pixels, counted right and down from the top left."""
-        seen = (points - self.eye) @ self._axes.T
+        seen = product(points - self.eye, self._axes.T)
         depth = np.maximum(seen[:, 2:], 0.05)
         placed: Points = self._focal * seen[:, :2] / depth + self._middle
         return placed
@@ -138,7 +139,7 @@ def draw(vehicle: Vehicle, view: View, scene: Scene, random: np.random.Generator
     _draw_tyres(canvas, camera, vehicle)
     for prism in back_to_front(vehicle.body, camera.eye):
         for face in prism.faces:
-            if face.normal @ (camera.eye - face.points[0]) <= 0:
+            if product(face.normal, camera.eye - face.points[0]) <= 0:
                 continue
             _polygon(canvas, camera(face.points), _lit(face.colour, face.normal, scene))
             for decal in face.decals:
@@ -150,7 +151,7 @@ def draw(vehicle: Vehicle, view: View, scene: Scene, random: np.random.Generator
 def _lit(colour: Colour, normal: Points, scene: Scene) -> Colour:
     """Lambert's law for the sun, and the sky's light by how much of the sky the face sees."""
     sky = 0.72 + 0.28 * float(normal[2])
-    light = scene.ambient * sky + scene.direct * max(0.0, float(normal @ scene.sun))
+    light = scene.ambient * sky + scene.direct * max(0.0, float(product(normal, scene.sun)))
     glance = 0.10 * max(0.0, float(normal[2]))
     r, g, b = ((1 - glance) * c * light * 1.15 + glance * h for c, h in zip(colour, scene.haze, strict=True))
     return r, g, b
@@ -286,7 +287,8 @@ def _draw_ground(
             for start in starts
         ]  # fmt: skip
         turn = math.radians(scene.road)
-        turned = np.array(strips) @ [[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]]
+        rotation = np.array([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]])
+        turned = product(np.array(strips), rotation)
         _ground_polygons(canvas, camera, turned, [colour] * len(strips))
 
 
@@ -297,7 +299,7 @@ def _ground_polygons(
     count, corners, _ = shapes.shape
     points = np.concatenate([shapes, np.zeros((count, corners, 1))], axis=2).reshape(-1, 3)
     toward = -camera.eye[:2] / np.linalg.norm(camera.eye[:2])
-    ahead = (points[:, :2] - camera.eye[:2]) @ toward
+    ahead = product(points[:, :2] - camera.eye[:2], toward)
     seen = ahead.reshape(count, corners).min(axis=1) > 0.5
     placed = camera(points).reshape(count, -1)
     for shape, colour in zip(placed[seen].tolist(), [c for c, s in zip(colours, seen, strict=True) if s], strict=True):

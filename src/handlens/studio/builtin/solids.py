@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from handlens.core.products import product
+
 Points = NDArray[np.float64]
 Colour = tuple[float, float, float]
 """Red, green and blue, 0 to 1, before light falls on it."""
@@ -60,7 +62,7 @@ class Prism:
 
         def face(points: Points) -> Face:
             normal = np.cross(points[1] - points[0], points[2] - points[1])
-            if normal @ (points.mean(axis=0) - middle) < 0:
+            if product(normal, points.mean(axis=0) - middle) < 0:
                 normal = -normal
             return Face(points, normal / np.linalg.norm(normal), colour)
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from handlens.core.predictions import LABEL, class_predictions_frame
+from handlens.core.products import product
 from handlens.errors import CollectionError, TrainingError
 from handlens.studio import classifier as learning
 from handlens.studio.classifier import TrainingReport
@@ -148,7 +149,7 @@ class Models(Layers, Labelling):
         scores: Floats | None = None
         for layer in config["layers"]:
             x = self._layer_maps(self._layer(layer)).raw()
-            part = x @ tensors[f"layer.{layer}"].numpy()
+            part = product(x, tensors[f"layer.{layer}"].numpy())
             scores = part if scores is None else scores[: len(part)] + part[: len(scores)]
         assert scores is not None
         return config["classes"], learning.softmax((scores + tensors["bias"].numpy()) / config["temperature"])

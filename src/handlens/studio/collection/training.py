@@ -7,6 +7,7 @@ import time
 import numpy as np
 
 from handlens.audit.intervals import wilson
+from handlens.core.products import product
 from handlens.errors import CollectionError
 from handlens.studio import classifier as learning
 from handlens.studio.classifier import TrainingReport
@@ -65,7 +66,7 @@ class Training(Examples, Models):
             scaling = self._layer_maps(self._layer(layer)).fit().scaling
             # Scores of raw features: the standardisation is folded into the weights.
             weights[layer] = np.ascontiguousarray(discriminant.weights * scaling.inverse[:, None])
-            bias += discriminant.bias - scaling.mean @ weights[layer]
+            bias += discriminant.bias - product(scaling.mean, weights[layer])
         used = [s for s in self.sources if any(layer.id in weights for layer in s.layers)]
         extractors = []
         for source in used:

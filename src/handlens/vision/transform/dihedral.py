@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from handlens.core.products import product
 from handlens.vision.transform.base import Transform
 from handlens.vision.transform.parameters import Range, parameter_range
 from handlens.vision.transform.plan import Plan
@@ -23,6 +24,6 @@ def _act(plan: Plan, k: float) -> None:
     x, y = (-1.0 if way & 1 else 1.0), (-1.0 if way & 2 else 1.0)
     lookup = np.diag([x, y, 1.0])
     if way & 4:
-        lookup = lookup @ np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+        lookup = product(lookup, np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]))
         plan.frame = plan.frame[::-1]
     plan.move(lookup)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from handlens.core.products import product
 from handlens.errors import DataError
 
 Matrix = NDArray[np.float64]
@@ -57,7 +58,7 @@ class Plan:
 
     def move(self, lookup: Matrix) -> None:
         """Move the picture within its frame; `lookup` leads from where something is then to where it was."""
-        self.matrix = self.matrix @ lookup
+        self.matrix = product(self.matrix, lookup)
 
     def light(self, scale: float, shift: float) -> None:
         """Light the picture: logit → scale · logit + shift."""
@@ -86,7 +87,7 @@ class Plan:
         (h, w), (rows, columns) = source, result
         to_pixels = np.array([[w / 2, 0.0, (w - 1) / 2], [0.0, h / 2, (h - 1) / 2], [0.0, 0.0, 1.0]])
         from_pixels = np.array([[2 / columns, 0.0, 1 / columns - 1], [0.0, 2 / rows, 1 / rows - 1], [0.0, 0.0, 1.0]])
-        return to_pixels @ self.matrix @ from_pixels
+        return product(product(to_pixels, self.matrix), from_pixels)
 
 
 def _offset(length: float, kept: float, share: float) -> float:

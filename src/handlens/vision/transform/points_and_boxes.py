@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from handlens.core.products import product
 from handlens.vision.image import ImageBBox, ImagePoints
 from handlens.vision.transform.plan import Plan
 
@@ -33,5 +34,5 @@ def _moved(points: NDArray[Any], source: tuple[int, int], plan: Plan, size: tupl
     (h, w), (height, width) = source, size
     points = points.astype(np.float64)
     normalized = np.column_stack([2 * points[:, 1] / w - 1, 2 * points[:, 0] / h - 1, np.ones(len(points))])
-    x, y, depth = np.linalg.inv(plan.matrix) @ normalized.T
+    x, y, depth = product(np.linalg.inv(plan.matrix), normalized.T)
     return np.column_stack([(y / depth + 1) * height / 2, (x / depth + 1) * width / 2])
