@@ -169,9 +169,9 @@ def test_tampering_shows(path: Path, statement: str, entry: int) -> None:
             db.execute(f"DROP TRIGGER review_log_is_not_{name}")
         db.execute(statement)
         db.close()
-        with pytest.raises(AuditError, match=f"tampered with: entry {entry} "):
+        with pytest.raises(AuditError, match=f"tampered with: event {entry} "):
             queue.verify()
-    with pytest.raises(AuditError, match=f"tampered with: entry {entry} "):
+    with pytest.raises(AuditError, match=f"tampered with: event {entry} "):
         ReviewQueue(path)
 
 
@@ -187,7 +187,7 @@ def test_a_seal_kept_elsewhere_shows_that_the_end_is_gone(path: Path) -> None:
     db.close()
     with ReviewQueue(path) as queue:
         queue.verify()
-        with pytest.raises(AuditError, match="entries are gone"):
+        with pytest.raises(AuditError, match="events are gone"):
             queue.verify(seal)
 
 
@@ -310,9 +310,9 @@ def test_any_order_of_calls_reads_back_the_same(tmp_path_factory: pytest.TempPat
         (("a", {"x": 1.5}), {}, "probabilities must be numbers from 0 to 1; 1.5 arrived for 'x'"),
         (("a", {"x": float("nan")}), {}, "probabilities must be numbers from 0 to 1"),
         (("a", {"x": "0.5"}), {}, "probabilities must be numbers from 0 to 1"),
-        (("a", {"x": 0.5}), {"explanation": object()}, "explanation must be what JSON can hold"),
-        (("a", {"x": 0.5}), {"explanation": float("inf")}, "explanation must be what JSON can hold"),
-        (("a", {"x": 0.5}), {"nearest": {1, 2}}, "nearest must be what JSON can hold"),
+        (("a", {"x": 0.5}), {"explanation": object()}, "explanation must be a path, a frame or values"),
+        (("a", {"x": 0.5}), {"explanation": float("inf")}, "explanation must be a path, a frame or values"),
+        (("a", {"x": 0.5}), {"nearest": {1, 2}}, "nearest must be a path, a frame or values that JSON can hold"),
     ],
 )
 def test_bad_predictions_get_a_sentence(path: Path, arguments: tuple, options: dict[str, object], says: str) -> None:

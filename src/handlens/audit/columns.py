@@ -63,3 +63,14 @@ def numbers(values: pd.Series, name: str) -> NDArray[np.float64]:
     if infinite:
         raise AuditError(f"{name} must be finite; {infinite:,} of {len(found):,} values are infinite: drop these rows")
     return found
+
+
+def plain(value: Any) -> Any:
+    """A value of NumPy as one of Python, and a whole number as int: 3.0 in a column with gaps is the same as 3.
+
+    Example:
+        >>> plain(np.float64(3.0)), plain("3")
+        (3, '3')
+    """
+    value = value.item() if isinstance(value, np.generic) else value
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from handlens.audit.table_facts import plain
+from handlens.audit.columns import plain
 from handlens.errors import AuditError
 
 Predict = Callable[[pd.DataFrame], ArrayLike]

@@ -68,7 +68,7 @@ class Questionnaire:
             text.encode()
         except UnicodeEncodeError as error:
             raise AuditError(
-                f"text must be valid Unicode; it has half of a surrogate pair at position {error.start}."
+                f"text must be valid Unicode; it holds half a character (a lone surrogate) at {error.start}."
             ) from error
         kept = clean(text)
         if kept:

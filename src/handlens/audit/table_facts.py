@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from handlens.audit.columns import plain
 from handlens.errors import AuditError
 
 Facts = dict[str, Any]
@@ -186,12 +187,6 @@ def _factorized(present: pd.Series) -> tuple[NDArray[np.intp], list[str]]:
     """A code for each value, and the levels that they count through as text."""
     codes, levels = pd.factorize(_hashable(present))
     return codes, [str(plain(level)).encode("utf-8", "backslashreplace").decode() for level in levels]
-
-
-def plain(value: Any) -> Any:
-    """A number as Python's own, whole ones as int: 3.0 in a column with gaps and 3 in one without are the same."""
-    value = value.item() if isinstance(value, np.generic) else value
-    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
 
 
 def _hashable(column: pd.Series) -> pd.Series:
