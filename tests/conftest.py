@@ -101,6 +101,8 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hub-home"))
+    # huggingface_hub reads the environment when it is imported, which may have been long ago.
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub-home" / "hub"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch-home"))
     with Hub(("127.0.0.1", 0), Answer) as one:
         thread = threading.Thread(target=one.serve_forever, kwargs={"poll_interval": 0.05})

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from huggingface_hub import constants
 
 from handlens.errors import DownloadError
-from handlens.io import weights
+from handlens.io import download, weights
 
 if TYPE_CHECKING:
     from tests.conftest import Hub
@@ -28,7 +31,7 @@ def test_a_refused_connection(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_offline_by_choice(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(DownloadError, match="could not be downloaded"):
+    with pytest.raises(DownloadError, match="HF_HUB_OFFLINE forbids"):
         weights.from_hub("timm/x")
     with pytest.raises(DownloadError, match="HF_HUB_OFFLINE forbids"):
         weights.from_address(f"{hub.address}/net-00000000.pth")
@@ -36,7 +39,7 @@ def test_offline_by_choice(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_promise_of_ten_seconds_is_kept_by_the_limit() -> None:
-    assert weights.STALL <= 8
+    assert download.STALL <= 8
 
 
 @pytest.mark.parametrize("mode", ["silent", "stall"])
@@ -61,12 +64,52 @@ def test_a_file_by_its_address_is_checked_against_its_name(hub: Hub) -> None:
     assert hub.asked == asked
     with pytest.raises(DownloadError, match="not the file that was asked for"):
         weights.from_address(f"{hub.address}/net-00000000.pth")
-    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    assert left(path.parent) == [path.name]
 
 
-def test_a_connection_that_ends_early_leaves_nothing(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights, "STALL", 4.0)
+def test_it_is_downloaded_once_by_several_at_a_time(hub: Hub) -> None:
+    hub.content = b"weights"
+    with ThreadPoolExecutor(4) as threads:
+        found = set(threads.map(weights.from_address, [f"{hub.address}/net.pth"] * 4))
+    assert [path.read_bytes() for path in found] == [b"weights"]
+    assert hub.asked == 1
+
+
+def test_a_silent_server_is_given_up_and_what_came_is_kept(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "STALL", 0.5)
     hub.mode, hub.content = "stall", bytes(1 << 20)
-    with pytest.raises(DownloadError):
-        weights.from_address(f"{hub.address}/net-00000000.pth")
-    assert weights.cached_from_address(f"{hub.address}/net-00000000.pth") is None
+    mark = hashlib.sha256(hub.content).hexdigest()[:8]
+    with pytest.raises(DownloadError, match=r"nothing arrived for .* 0\.5 MB that arrived are kept.* put the file at"):
+        weights.from_address(f"{hub.address}/net-{mark}.pth")
+    assert weights.cached_from_address(f"{hub.address}/net-{mark}.pth") is None
+    hub.mode = "serve"
+    assert weights.from_address(f"{hub.address}/net-{mark}.pth").read_bytes() == hub.content
+
+
+def test_a_name_without_a_hash(hub: Hub) -> None:
+    hub.content = b"weights"
+    assert weights.from_address(f"{hub.address}/net-large.pth").read_bytes() == b"weights"
+
+
+def test_no_network_is_needed_for_what_the_hub_has_cached(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.content = b"weights"
+    path = weights.from_hub("timm/x")
+    assert path.read_bytes() == b"weights"
+    asked = hub.asked
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert weights.from_hub("timm/x") == path
+    assert hub.asked == asked
+
+
+def test_weights_in_the_older_format_are_found_too(hub: Hub) -> None:
+    assert weights.cached_in_hub("timm/x") is None
+    folder = Path(constants.HF_HUB_CACHE) / "models--timm--x"
+    (folder / "snapshots" / "abc").mkdir(parents=True)
+    (folder / "snapshots" / "abc" / "pytorch_model.bin").touch()
+    (folder / "refs").mkdir()
+    (folder / "refs" / "main").write_text("abc")
+    assert weights.cached_in_hub("timm/x") == folder / "snapshots" / "abc" / "pytorch_model.bin"
+
+
+def left(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if not path.name.endswith(".lock"))

@@ -179,7 +179,9 @@ def test_what_is_held_out_survives_a_restart_and_a_new_name(collection: Collecti
         assert again.held_out is not None
         assert set(again.held_out.truth) == {"disc", "square"}
     # Evidence of another training run is not this model's.
-    collection._log.keep("held out quick", {"of": [0, 0], "ids": [], "truth": [], "predicted": []})
+    settings = collection.parts.settings
+    record = settings.model_record("quick")
+    settings.replace_model("quick", record, {"of": [0, 0], "ids": [], "truth": [], "predicted": []})
     assert collection.held_out is None
 
 
@@ -199,6 +201,7 @@ def test_what_cannot_be_split_gets_a_sentence(collection: Collection, tmp_path: 
     collection.train()
     with pytest.raises(AuditError, match="metrics"):
         collection.subgroups("camera", metrics=["beauty"])
-    collection._log.keep("held out quick", None)
+    settings = collection.parts.settings
+    settings.replace_model("quick", settings.model_record("quick"), {})
     with pytest.raises(TrainingError, match="Train again"):
         collection.subgroups("camera")

@@ -17,7 +17,7 @@ import pytest
 
 from handlens.errors import CollectionError, StorageError
 from handlens.studio.collection import Collection
-from handlens.studio.labels import LabelLog
+from handlens.studio.labels import Labels
 from handlens.studio.rows import Rows
 
 WHERE = "patches/coarse/where"
@@ -28,7 +28,7 @@ import torch
 torch.set_num_threads(1)
 from handlens.studio.features import patches
 patches._SAMPLES, patches._ROUNDS, patches.CENTRES = 2000, 3, 24
-import handlens.studio.prepare as prepare
+import handlens.studio.preparation as prepare
 """
 
 
@@ -64,8 +64,8 @@ def test_kill_while_labelling_loses_no_acknowledged_label(tmp_path, after):
     code = """
         import sys
         from pathlib import Path
-        from handlens.studio.labels import LabelLog
-        log = LabelLog(Path(sys.argv[1]), 50)
+        from handlens.studio.labels import Labels
+        log = Labels(Path(sys.argv[1]), 50)
         for i in range(100000):
             log.assign([i % 50], f"label {i % 7}")
             if i % 5 == 4:
@@ -79,13 +79,13 @@ def test_kill_while_labelling_loses_no_acknowledged_label(tmp_path, after):
     lines += kill(process).splitlines()
     acknowledged = [line for line in lines if line.count(" ") == 1 and line.split()[1]]
     last, version = map(int, acknowledged[-1].split())
-    log = LabelLog(path, 50)
+    log = Labels(path, 50)
     assert log.version >= version
     while log.version > version:  # what was being written and not acknowledged yet may be there or not
         log._db.execute("DELETE FROM changes WHERE seq = (SELECT max(seq) FROM changes)")
         log.close()
-        log = LabelLog(path, 50)
-    expected = LabelLog(tmp_path / "expected.sqlite", 50)
+        log = Labels(path, 50)
+    expected = Labels(tmp_path / "expected.sqlite", 50)
     for i in range(last + 1):
         expected.assign([i % 50], f"label {i % 7}")
         if i % 5 == 4:
@@ -130,9 +130,11 @@ c.prepare()
         collection.prepare()
         for found, expected in zip(features(collection), features(whole), strict=True):
             assert found == pytest.approx(expected, abs=1e-5)
-        assert (collection.aspects == whole.aspects).all()
-        assert [collection.thumb(i) for i in range(40)] == [whole.thumb(i) for i in range(40)]
-        assert collection.sheet(0) == whole.sheet(0)
+        assert (collection.parts.photos.aspects == whole.parts.photos.aspects).all()
+        assert [collection.parts.photos.thumbnail(i) for i in range(40)] == [
+            whole.parts.photos.thumbnail(i) for i in range(40)
+        ]
+        assert collection.parts.photos.sheet(0) == whole.parts.photos.sheet(0)
 
 
 def test_cancelled_and_resumed_as_if_never(prepared_folder, drawn, tmp_path, quick, monkeypatch):
@@ -140,7 +142,7 @@ def test_cancelled_and_resumed_as_if_never(prepared_folder, drawn, tmp_path, qui
 
     from handlens.errors import Cancelled
 
-    monkeypatch.setattr("handlens.studio.prepare.BATCH", 8)
+    monkeypatch.setattr("handlens.studio.preparation.BATCH", 8)
     with Collection.create(tmp_path / "c", images=drawn) as collection, Collection.open(prepared_folder) as whole:
         cancel = threading.Event()
         cancel.set()
@@ -158,7 +160,7 @@ def test_cancelled_and_resumed_as_if_never(prepared_folder, drawn, tmp_path, qui
         assert not collection.progress.running
         assert 0 < collection.sources[0].prepared < 40
         collection.start_preparing()
-        collection._thread.join()
+        collection.parts.preparing.join()
         assert collection.progress.phase == "done"
         for found, expected in zip(features(collection), features(whole), strict=True):
             assert found == pytest.approx(expected, abs=1e-5)
@@ -169,7 +171,7 @@ def test_closing_stops_what_has_just_been_started(drawn, tmp_path, quick):
         collection = Collection.create(tmp_path / str(i), images=drawn)
         collection.start_preparing()
         collection.close()
-        assert not collection._thread.is_alive()
+        assert collection.parts.preparing.join(0)
         assert collection.progress.phase in ("cancelled", "done")
 
 
@@ -197,7 +199,7 @@ c.close()
         collection.label([0], "meanwhile")
         printed, problems = process.communicate("go on\n", timeout=300)
         assert printed.endswith("done\n"), problems
-        assert collection.prepared == 40
+        assert collection.parts.photos.prepared == 40
         assert collection.labels[0] == "meanwhile"
 
 
@@ -218,7 +220,7 @@ def test_another_process_that_knows_more_photos(folder, draw_photo, quick):
             assert new.map(WHERE, "pca-1-2").shape == (41, 2)
             new.label([40], "a")
         assert old.map(WHERE, "pca-1-2").shape == (40, 2)
-        assert len(old.aspects) == len(old.labels) == 40
+        assert len(old.parts.photos.aspects) == len(old.labels) == 40
         assert len(old.similar([0], layer=WHERE)) == 39
 
 
@@ -302,7 +304,7 @@ def test_damaged_caches_are_rebuilt(folder, quick, damage):
     with Collection.open(folder) as collection:
         collection.label([7], "kept")
         expected = features(collection)
-        thumbs = [collection.thumb(i) for i in range(40)]
+        thumbs = [collection.parts.photos.thumbnail(i) for i in range(40)]
     damage(folder)
     with Collection.open(folder) as collection:
         assert collection.labels[7] == "kept"
@@ -311,7 +313,7 @@ def test_damaged_caches_are_rebuilt(folder, quick, damage):
         assert collection.progress.phase == "done"
         for found, before in zip(features(collection), expected, strict=True):
             assert found == pytest.approx(before, abs=1e-4)
-        assert [collection.thumb(i) for i in range(40)] == thumbs
+        assert [collection.parts.photos.thumbnail(i) for i in range(40)] == thumbs
         assert np.isfinite(collection.map(WHERE, "pca-1-2")).all()
 
 
@@ -345,11 +347,11 @@ def test_a_damaged_model_says_so(folder):
         collection.label(range(20, 26), "square")
         collection.train()
         collection.predictions()
-    (folder / "model" / "tensors.safetensors").write_bytes(b"damaged")
+    next((folder / "quick").glob("*/tensors.safetensors")).write_bytes(b"damaged")
     with Collection.open(folder) as collection:
         with pytest.raises(ArtifactError, match="damaged"):
             collection.predictions()
-        shutil.rmtree(folder / "model")
+        shutil.rmtree(folder / "quick")
         collection.train()
         assert len(collection.predictions()) == 40
 
@@ -385,7 +387,7 @@ def fill(disk: Path) -> Path:
 
 
 def test_labels_on_a_full_disk(small_disk):
-    log = LabelLog(small_disk / "labels.sqlite", 20_000)
+    log = Labels(small_disk / "labels.sqlite", 20_000)
     log.assign([0, 1], "kept")
     ballast = fill(small_disk)
     refused, said = 0, set()
@@ -407,7 +409,7 @@ def test_labels_on_a_full_disk(small_disk):
     log.assign([7], "again")
     log.undo()
     log.close()
-    log = LabelLog(small_disk / "labels.sqlite", 20_000)
+    log = Labels(small_disk / "labels.sqlite", 20_000)
     assert log.names == acknowledged.names
     assert (log.codes == acknowledged.codes).all()
     log.close()
@@ -459,7 +461,7 @@ def test_creating_on_a_full_disk(small_disk, drawn):
 
 def test_a_database_that_may_not_grow(tmp_path):
     """The same without a disk of one's own: SQLite itself refuses."""
-    log = LabelLog(tmp_path / "labels.sqlite", 5000)
+    log = Labels(tmp_path / "labels.sqlite", 5000)
     log.assign([0], "kept")
     pages = log._db.execute("PRAGMA page_count").fetchone()[0]
     log._db.execute(f"PRAGMA max_page_count = {pages + 1}")

@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from handlens.errors import CollectionError, StorageError
-from handlens.studio.labels import MAX_NAME, LabelLog, check_name
+from handlens.studio.labels import MAX_NAME, Labels, check_name
 
 
 @pytest.fixture
 def log(tmp_path: Path):
-    with closing(LabelLog(tmp_path / "labels.sqlite", 6)) as opened:
+    with closing(Labels(tmp_path / "labels.sqlite", 6)) as opened:
         yield opened
 
 
-def as_dict(log: LabelLog) -> dict[int, str]:
+def as_dict(log: Labels) -> dict[int, str]:
     names, codes = log.names, log.codes
     return {i: names[code] for i, code in enumerate(codes) if code >= 0}
 
@@ -129,11 +129,11 @@ def test_a_change_after_undo_forgets_what_could_be_redone(log):
 
 def test_history_survives_a_restart(tmp_path):
     path = tmp_path / "labels.sqlite"
-    with closing(LabelLog(path, 4)) as log:
+    with closing(Labels(path, 4)) as log:
         log.assign([0], "a")
         log.assign([1], "b")
         log.undo()
-    with closing(LabelLog(path, 4)) as log:
+    with closing(Labels(path, 4)) as log:
         assert as_dict(log) == {0: "a"}
         assert log.redo() is True
         assert as_dict(log) == {0: "a", 1: "b"}
@@ -144,7 +144,7 @@ def test_history_survives_a_restart(tmp_path):
 
 def test_two_logs_on_one_file_stay_equal(tmp_path):
     path = tmp_path / "labels.sqlite"
-    with closing(LabelLog(path, 5)) as one, closing(LabelLog(path, 5)) as two:
+    with closing(Labels(path, 5)) as one, closing(Labels(path, 5)) as two:
         one.assign([0, 1], "a")
         assert as_dict(two) == {0: "a", 1: "a"}
         two.rename("a", "b")
@@ -160,7 +160,7 @@ def test_two_logs_on_one_file_stay_equal(tmp_path):
 
 def test_a_log_ignores_photos_that_it_does_not_know(tmp_path):
     path = tmp_path / "labels.sqlite"
-    with closing(LabelLog(path, 2)) as small, closing(LabelLog(path, 4)) as large:
+    with closing(Labels(path, 2)) as small, closing(Labels(path, 4)) as large:
         large.assign([1, 3], "a")
         assert small.codes.tolist() == [-1, 0]
         small.delete("a")
@@ -227,14 +227,6 @@ def test_ids_that_cannot_be(log, ids, message):
     assert log.version == 0
 
 
-def test_small_values_are_kept(log, tmp_path):
-    assert log.kept("view") is None
-    log.keep("view", {"zoom": 1.5, "text": "左"})
-    log.keep("view", {"zoom": 2})
-    assert log.kept("view") == {"zoom": 2}
-    assert log.version == 0
-
-
 def test_no_pickle_and_readable_by_anyone(log, tmp_path):
     import zlib
 
@@ -248,20 +240,20 @@ def test_a_file_that_is_no_database(tmp_path):
     path = tmp_path / "labels.sqlite"
     path.write_bytes(b"not a database at all" * 100)
     with pytest.raises(StorageError, match="not a database"):
-        LabelLog(path, 3)
+        Labels(path, 3)
 
 
 def test_a_closed_log_says_so(tmp_path):
-    log = LabelLog(tmp_path / "labels.sqlite", 3)
+    log = Labels(tmp_path / "labels.sqlite", 3)
     log.close()
-    for use in (lambda: log.names, lambda: log.assign([0], "a"), lambda: log.kept("x"), lambda: log.keep("x", 1)):
+    for use in (lambda: log.names, lambda: log.assign([0], "a")):
         with pytest.raises(StorageError, match="closed"):
             use()
 
 
 def test_a_missing_folder(tmp_path):
     with pytest.raises(StorageError, match="unable to open"):
-        LabelLog(tmp_path / "none" / "labels.sqlite", 3)
+        Labels(tmp_path / "none" / "labels.sqlite", 3)
 
 
 N = 7
@@ -278,7 +270,7 @@ class Histories(RuleBasedStateMachine):
 
         self.folder = tempfile.TemporaryDirectory()
         self.path = Path(self.folder.name) / "labels.sqlite"
-        self.logs = [LabelLog(self.path, N), LabelLog(self.path, N)]
+        self.logs = [Labels(self.path, N), Labels(self.path, N)]
         self.now: tuple[tuple[str, ...], dict[int, str]] = ((), {})
         self.done: list = []
         self.undone: list = []
@@ -359,7 +351,7 @@ class Histories(RuleBasedStateMachine):
     @rule(which=st.integers(0, 1))
     def reopen(self, which):
         self.logs[which].close()
-        self.logs[which] = LabelLog(self.path, N)
+        self.logs[which] = Labels(self.path, N)
 
     @invariant()
     def both_agree_with_the_model(self):

@@ -48,8 +48,8 @@ def predict(
 
 def _photos(model: PhotoModel, photos: Path, out: Path) -> None:
     """A row for each file; see `predict_folder`."""
+    from handlens.studio.exports import write_csv
     from handlens.studio.predictor import predict_folder
-    from handlens.studio.takeaway import write_csv
 
     with _progress() as progress:
         table = predict_folder(model, photos, progress=progress)

@@ -84,14 +84,14 @@ def _begin(
     seed: int,
 ) -> str:
     """Start opening what was asked for, in the background; returns the path of its page."""
-    from handlens.studio.server.shelf import Wanted
+    from handlens.studio.server.registry import CollectionRequest
 
-    shelf = server.state.parts.shelf
-    wanted = Wanted(backbones=backbones, weights=weights, seed=seed)
+    registry = server.state.server.registry
+    wanted = CollectionRequest(backbones=backbones, weights=weights, seed=seed)
     if photos is not None:
-        id, make = shelf.plan_path(photos, wanted)
+        id, make = registry.plan_path(photos, wanted)
     elif demo is not None:
-        id, make = shelf.plan_builtin(demo, wanted)
+        id, make = registry.plan_builtin(demo, wanted)
     else:
         return "/"
 
@@ -100,5 +100,5 @@ def _begin(
         if error is not None:
             typer.secho(f"{'Error' if isinstance(error, HandlensError) else repr(error)}: {error}", fg="red", err=True)
 
-    shelf.begin(id, make).add_done_callback(report)
+    registry.begin(id, make).add_done_callback(report)
     return f"/c/{id}"

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from handlens.core.labels import CategoryList, LabelList, MultiCategoryList
 from handlens.errors import DataError
+
+if TYPE_CHECKING:  # Studio imports this module, and opens without torch
+    from torch import Tensor
+
+    from handlens.core.labels import LabelList
 
 PATH, LABEL, PREDICTED, PROBABILITY, REASON = "path", "label", "predicted", "probability", "reason"
 """The fixed columns of predictions for photos; Studio adds LABEL, what a person said, after PATH."""
@@ -70,6 +72,8 @@ def predictions_frame(y: LabelList, predictions: Tensor, *, index: pd.Index | No
         DataError: two columns would have the same name, see `check_prediction_columns`.
 
     Example:
+        >>> import torch
+        >>> from handlens.core.labels import CategoryList
         >>> y = CategoryList(["no", "yes", "yes"])
         >>> predictions_frame(y, torch.tensor([[0.25, 0.75]]))
           label  probability of no  probability of yes
@@ -107,6 +111,8 @@ def photo_predictions_frame(
         DataError: two columns would have the same name, see `check_prediction_columns`.
 
     Example:
+        >>> import torch
+        >>> from handlens.core.labels import CategoryList
         >>> y = CategoryList([], classes=["cat", "dog"])
         >>> p = torch.tensor([[0.25, 0.75], [float("nan"), float("nan")]])
         >>> photo_predictions_frame(["a.jpg", "b.jpg"], y, p, reasons=["", "not a picture"]).iloc[:, :4]
@@ -114,10 +120,12 @@ def photo_predictions_frame(
         0  a.jpg       dog         0.75                0.25
         1  b.jpg       NaN          NaN                 NaN
     """
+    from handlens.core.labels import CategoryList, MultiCategoryList
+
     check_prediction_columns(y)
     targets = list(y.by_target(y.blank(0).data))
     one = len(targets) == 1 and not isinstance(y, MultiCategoryList)
-    known = ~torch.isnan(predictions.reshape(len(paths), y.c)).any(1)
+    known = ~predictions.reshape(len(paths), y.c).isnan().any(1)
     found = predictions[known]
     names = [PREDICTED] if one else [f"{PREDICTED} {name}" for name in targets]
     table = _frame(y, found, names, pd.Index(np.flatnonzero(known.numpy())))
@@ -141,6 +149,10 @@ def class_predictions_frame(
     paths: Sequence[str], classes: Sequence[str], p: NDArray[np.floating[Any]], *, reasons: Sequence[str] | None = None
 ) -> pd.DataFrame:
     """As `photo_predictions_frame`, from the names of the classes and their probabilities [N, C]."""
+    import torch
+
+    from handlens.core.labels import CategoryList
+
     y = CategoryList([], classes=list(classes))
     return photo_predictions_frame(paths, y, torch.from_numpy(np.ascontiguousarray(p)), reasons=reasons)
 

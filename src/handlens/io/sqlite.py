@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from handlens.errors import StorageError
+
 
 def open_database(path: Path, schema: str) -> sqlite3.Connection:
     """Open the file, made if there is none, with the tables of `schema`; raises sqlite3.Error.
@@ -37,3 +39,18 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
+
+
+@contextmanager
+def storage_errors(what: str) -> Iterator[None]:
+    """Raise what SQLite raises in the block as StorageError; `what` begins its sentence, as in "labels were not kept".
+
+    Raises:
+        StorageError: the disk is full, read-only or gone, or the file is damaged.
+    """
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise StorageError(
+            f"{what} ({error}). Nothing that was saved before is lost; make room or check the disk, then try again."
+        ) from error

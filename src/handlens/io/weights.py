@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -11,27 +12,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handlens.errors import DownloadError, WeightsError
+from handlens.io.download import STALL, download, is_offline
+from handlens.io.locks import process_lock
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-STALL = 8.0
-"""Seconds without a byte after which a download is given up."""
 
 _FILE_NAMES = ("model.safetensors", "pytorch_model.bin")
 
 
 def cached_in_hub(repository: str) -> Path | None:
-    """The weights of a hub repository that are already on this machine; asks nothing of the network."""
-    folder = _repository_folder(repository)
-    try:
-        commit = (folder / "refs" / "main").read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        return None
+    """The weights of a hub repository that are already on this machine; nothing is asked of the network."""
+    from huggingface_hub import try_to_load_from_cache
+
     for name in _FILE_NAMES:
-        path = folder / "snapshots" / commit / name
-        if path.is_file():
-            return path
+        found = try_to_load_from_cache(repository, name)
+        if isinstance(found, str):
+            return Path(found)
     return None
 
 
@@ -45,10 +42,14 @@ def from_hub(repository: str) -> Path:
     """
     found = cached_in_hub(repository)
     if found is None:
-        _download(["hub", repository, _FILE_NAMES[0]], _repository_folder(repository) / "blobs", repository)
+        if is_offline():
+            raise DownloadError(
+                f"the weights of {repository} are not on this machine, and HF_HUB_OFFLINE forbids downloading them."
+            )
+        _download_from_hub(repository, _FILE_NAMES[0])
         found = cached_in_hub(repository)
     if found is None:
-        raise DownloadError(f"the weights of {repository} were downloaded but are not in {_hub_cache()}")
+        raise DownloadError(f"the weights of {repository} were downloaded, but are not in the hub's cache.")
     return found
 
 
@@ -59,21 +60,23 @@ def cached_from_address(address: str) -> Path | None:
 
 
 def from_address(address: str) -> Path:
-    """The file at an address, from torch.hub's cache or else downloaded into it; DownloadError as `from_hub`.
+    """The file at an address, from torch.hub's cache or else downloaded into it.
 
-    A name such as "resnet18-f37072fd.pth" carries the start of the file's SHA-256, which is checked.
+    A name such as "resnet18-f37072fd.pth" has the first digits of the file's SHA-256, which is checked.
+
+    Raises:
+        DownloadError: offline, refused, missing there, silent for 8 seconds, or not the file that was asked for.
+        StorageError: the disk refused.
     """
-    found = cached_from_address(address)
-    if found is not None:
-        return found
-    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
-        raise DownloadError(f"{address} is not on this machine, and HF_HUB_OFFLINE forbids to download it")
-    folder = _torch_cache()
-    folder.mkdir(parents=True, exist_ok=True)
-    destination = folder / address.rsplit("/", 1)[-1]
-    _, dash, mark = destination.stem.rpartition("-")
-    _download(["url", address, str(destination), mark if dash else ""], folder, address)
-    return destination
+    file = _torch_cache() / address.rsplit("/", 1)[-1]
+    if file.is_file():
+        return file
+    with process_lock(file.with_name(f".{file.name}.lock")):
+        if not file.is_file():  # another process may have downloaded it meanwhile
+            mark = re.search(r"-([0-9a-f]{8,})\.", file.name)
+            advice = f"Without a network, put the file at {file}."
+            download(address, file, attempts=1, sha256_start=mark[1] if mark else "", advice=advice)
+    return file
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -83,7 +86,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         WeightsError: it is missing, damaged, or holds anything but tensors.
     """
     if not path.is_file():
-        raise WeightsError(f"weights must be a file; there is none at {path}")
+        raise WeightsError(f"weights must be a file; there is no file {path}.")
     if path.suffix in (".pth", ".pt", ".bin"):
         return _read_torch(path)
     from safetensors import SafetensorError
@@ -92,7 +95,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
-        raise WeightsError(f"{path} must be a safetensors file; it cannot be read as one ({error})") from error
+        raise WeightsError(f"{path} must be a safetensors file; it cannot be read as one ({error}).") from error
 
 
 def _read_torch(path: Path) -> dict[str, Tensor]:
@@ -101,19 +104,26 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # the reader raises many types on a damaged file
-        raise WeightsError(f"{path} cannot be read as weights only; give a safetensors file") from error
+        raise WeightsError(f"{path} cannot be read as weights only. Give a safetensors file.") from error
     if isinstance(found, dict) and isinstance(found.get("state_dict"), dict):
         found = found["state_dict"]
     if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
-        raise WeightsError(f"{path} must hold named tensors only; give a safetensors file")
+        raise WeightsError(f"{path} must hold named tensors only. Give a safetensors file.")
     return dict(found)
 
 
-def _download(order: list[str], growing: Path, what: str) -> None:
-    """Run fetch.py in its own process, ended when nothing in the folder `growing` grew for STALL seconds."""
-    script = Path(__file__).with_name("fetch.py")
+def _download_from_hub(repository: str, name: str) -> None:
+    """Let huggingface_hub download, in a process of its own that is ended when nothing arrives for STALL seconds.
+
+    In this process it could not be ended: huggingface_hub tries a silent server again for minutes.
+    """
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    growing = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=repository, repo_type="model") / "blobs"
+    script = Path(__file__).with_name("hub_download.py")
     environment = os.environ | {
-        "HF_HUB_CACHE": str(_hub_cache()),
+        "HF_HUB_CACHE": constants.HF_HUB_CACHE,
         # One plain connection, whose bytes show in the file that grows.
         "HF_HUB_DISABLE_XET": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -124,7 +134,7 @@ def _download(order: list[str], growing: Path, what: str) -> None:
     with tempfile.TemporaryFile() as complaints:
         process = subprocess.Popen(
             # -P: the folder of the script must not come before the installed packages.
-            [sys.executable, "-P", str(script), *order],
+            [sys.executable, "-P", str(script), repository, name],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -139,7 +149,7 @@ def _download(order: list[str], growing: Path, what: str) -> None:
                     size, since = now, time.monotonic()
                 if time.monotonic() - since > STALL:
                     raise DownloadError(
-                        f"the weights of {what} could not be downloaded: nothing arrived for {STALL:.0f} seconds"
+                        f"the weights of {repository} could not be downloaded: nothing arrived for {STALL:.0f} seconds."
                     )
         finally:
             process.kill()
@@ -147,8 +157,8 @@ def _download(order: list[str], growing: Path, what: str) -> None:
         if process.returncode != 0:
             complaints.seek(0)
             lines = complaints.read().decode("utf-8", "replace").strip().splitlines()
-            reason = lines[-1] if lines else f"the download ended with code {process.returncode}"
-            raise DownloadError(f"the weights of {what} could not be downloaded: {reason}")
+            reason = lines[-1].rstrip(".") if lines else f"the download ended with code {process.returncode}"
+            raise DownloadError(f"the weights of {repository} could not be downloaded: {reason}.")
 
 
 def _size(folder: Path) -> int:
@@ -161,23 +171,7 @@ def _size(folder: Path) -> int:
     return total
 
 
-def _hub_cache() -> Path:
-    named = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
-    if named:
-        return Path(named).expanduser()
-    home = os.environ.get("HF_HOME")
-    return (Path(home).expanduser() if home else _cache_home() / "huggingface") / "hub"
-
-
-def _repository_folder(repository: str) -> Path:
-    return _hub_cache() / ("models--" + repository.replace("/", "--"))
-
-
 def _torch_cache() -> Path:
-    home = os.environ.get("TORCH_HOME")
-    return (Path(home).expanduser() if home else _cache_home() / "torch") / "hub" / "checkpoints"
+    from torch.hub import get_dir
 
-
-def _cache_home() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME")
-    return Path(home).expanduser() if home else Path.home() / ".cache"
+    return Path(get_dir()) / "checkpoints"

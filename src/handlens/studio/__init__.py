@@ -4,6 +4,6 @@ from handlens.studio.classifier import TrainingReport
 from handlens.studio.collection import Collection
 from handlens.studio.labels import LabelInfo
 from handlens.studio.pictures import LeftOut
-from handlens.studio.prepare import Progress
+from handlens.studio.progress import Progress
 
 __all__ = ["Collection", "LabelInfo", "LeftOut", "Progress", "TrainingReport"]

@@ -3,52 +3,57 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
 import unicodedata
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from handlens.errors import CollectionError, StorageError
-from handlens.io.sqlite import open_database, transaction
+from handlens.errors import CollectionError
+from handlens.io.sqlite import open_database, storage_errors, transaction
 
 Ids = NDArray[np.int64]
 
 MAX_NAME = 100
 
-# Invisible, but Persian, Indian scripts and composed emoji cannot be written without them.
+# Invisible characters that Persian, Indian scripts and composed emoji need.
 _JOINERS = {"\u200c", "\u200d", *map(chr, range(0xE0020, 0xE0080))}
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS changes (
-    seq   INTEGER PRIMARY KEY,                       -- order of acknowledgement
+    seq   INTEGER PRIMARY KEY,                       -- the order of the changes
     at    TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ')),
     kind  TEXT NOT NULL CHECK (kind IN ('change', 'undo', 'redo')),
     text  TEXT NOT NULL,                             -- what a person reads: "label 12 photos front"
     body  BLOB NOT NULL                              -- compressed JSON of the change, empty for undo and redo
 );
-CREATE TABLE IF NOT EXISTS keep (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
 
 @dataclass(frozen=True)
 class LabelInfo:
-    """A label as the page shows it: its name, how many photos carry it, and its colour's number."""
+    """A label as the page shows it: its name, the number of its photos, and the number of its colour."""
 
     name: str
     count: int
     colour: int
 
 
+_REFUSED = "the file of the labels could not be read or written"
+
+
 class LabelState(NamedTuple):
-    """All labels at one moment: its version, the labels in the order made, and each photo's code, −1 none."""
+    """All labels at one moment: the version, the labels in the order of their creation, and each photo's code.
+
+    A code is the position of the photo's label in `table`, −1 for a photo without a label.
+    """
 
     version: int
     table: list[LabelInfo]
@@ -62,13 +67,13 @@ class LabelState(NamedTuple):
 
 @dataclass
 class _Change:
-    """One step of the log, told so that it can be walked both ways."""
+    """One step of the log, with what it takes to apply it and to undo it."""
 
     text: str
     before: list[tuple[int, str]]  # (key, name) of every label that exists
     after: list[tuple[int, str]]
     ids: Ids
-    old: NDArray[np.int32]  # the key each of `ids` carried, −1 none
+    old: NDArray[np.int32]  # the key that each of `ids` had, −1 for none
     new: NDArray[np.int32]
 
     def pack(self) -> bytes:
@@ -94,24 +99,42 @@ class _Change:
         )
 
 
-class LabelLog:
-    """Labels of `n` photos, kept in the SQLite file at `path`; every change is on disk before it returns.
+class Labels:
+    """The labels of `n` photos, kept in a SQLite file; every change is on disk before its method returns.
 
-    Another process may write the same file: each call first reads what is new. A label is known
-    inside by a key that never changes, so renaming moves no photo. Errors: CollectionError for a
-    request that makes no sense, StorageError when the disk refuses.
+    Other processes may write the same file: each call first reads what is new. A label has a key that never changes,
+    so that renaming it changes no photo's entry.
+
+    Args:
+        path: the collection's SQLite file; created if it does not exist.
+        n: the number of photos.
+        changed: called with the new version after each method that changes labels.
+
+    Raises:
+        CollectionError: (all methods that change labels) a label or photo does not exist, or a name cannot be one.
+        StorageError: (all methods) the disk refuses.
+
+    Example:
+        >>> labels = Labels(Path("labels.sqlite"), 4)
+        >>> labels.assign([0, 2], "front")
+        >>> labels.codes.tolist(), labels.undo_text
+        ([0, -1, 0, -1], 'label 2 photos “front”')
+        >>> labels.undo(), labels.codes.tolist()
+        (True, [-1, -1, -1, -1])
+        >>> labels.close()
     """
 
-    def __init__(self, path: Path, n: int) -> None:
+    def __init__(self, path: Path, n: int, *, changed: Callable[[int], None] = lambda _version: None) -> None:
         self._lock = threading.RLock()
         self._n = n
+        self._tell_changed = changed
         self._seq = 0
         self._next_key = 0
         self._labels: list[tuple[int, str]] = []
         self._keys = np.full(n, -1, np.int32)
         self._done: list[_Change] = []
         self._undone: list[_Change] = []
-        with self._storing():
+        with storage_errors(_REFUSED):
             self._db = open_database(path, _SCHEMA)
             try:
                 self._catch_up()
@@ -127,7 +150,7 @@ class LabelLog:
 
     @property
     def state(self) -> LabelState:
-        """Version, labels and codes of one and the same moment, whatever other threads and processes do."""
+        """Version, labels and codes at one moment, whatever other threads and processes do."""
         with self._synced():
             return LabelState(self._seq, self._table(), self._codes())
 
@@ -139,38 +162,45 @@ class LabelLog:
 
     @property
     def names(self) -> list[str]:
-        """The labels in the order in which they were made."""
+        """The labels in the order of their creation."""
         with self._synced():
             return [name for _, name in self._labels]
 
     @property
     def codes(self) -> NDArray[np.int32]:
-        """For each photo the position of its label in `names`, −1 where none; int32 [N]."""
+        """Each photo's position of its label in `names`, −1 without a label; int32 [N]."""
         with self._synced():
             return self._codes()
 
     @property
     def table(self) -> list[LabelInfo]:
-        """Every label with its count and colour, in the order in which they were made."""
+        """Every label with its count and colour, in the order of their creation."""
         with self._synced():
             return self._table()
 
     @property
+    def series(self) -> pd.Series[str]:
+        """Each photo's label by id, missing where it has none."""
+        state = self.state
+        values = pd.Categorical.from_codes(state.codes, pd.Index(state.names, dtype="str"))
+        return pd.Series(values, name="label", index=pd.RangeIndex(len(values), name="id")).astype("str")
+
+    @property
     def undo_text(self) -> str | None:
-        """What `undo` would take back, None when there is nothing."""
+        """The change that `undo` would take back, None when there is nothing to undo."""
         with self._synced():
             return self._done[-1].text if self._done else None
 
     @property
     def redo_text(self) -> str | None:
-        """What `redo` would bring back, None when there is nothing."""
+        """The change that `redo` would make again, None when there is nothing to redo."""
         with self._synced():
             return self._undone[-1].text if self._undone else None
 
     # --- changing ------------------------------------------------------------------------------
 
-    def assign(self, ids: Sequence[int] | Ids, name: str) -> None:
-        """Give the photos `ids` the label `name`, made if it is new."""
+    def assign(self, ids: Sequence[int] | NDArray[np.integer], name: str) -> None:
+        """Give the photos `ids` the label `name`, which is created if it is new."""
         name = check_name(name)
         wanted = self._check_ids(ids)
         with self._writing():
@@ -180,14 +210,14 @@ class LabelLog:
                 labels.append((key, name))
             self._change(f"label {_photos(len(wanted))} “{name}”", labels, wanted, key)
 
-    def remove(self, ids: Sequence[int] | Ids) -> None:
-        """Take the label off the photos `ids`."""
+    def remove(self, ids: Sequence[int] | NDArray[np.integer]) -> None:
+        """Remove the labels of the photos `ids`."""
         wanted = self._check_ids(ids)
         with self._writing():
             self._change(f"take the label off {_photos(len(wanted))}", list(self._labels), wanted, -1)
 
     def rename(self, name: str, to: str) -> None:
-        """Call the label `name` `to` from now on; a name in use is refused (merge instead)."""
+        """Rename the label `name` to `to`; a name in use is refused (merge instead)."""
         to = check_name(to)
         with self._writing():
             key = self._known(name)
@@ -197,7 +227,7 @@ class LabelLog:
             self._change(f"rename “{name}” to “{to}”", labels, np.empty(0, np.int64), -1)
 
     def merge(self, names: Sequence[str], into: str) -> None:
-        """Give the photos of `names` the label `into` and drop the labels left empty."""
+        """Give the photos of all `names` the label `into` and delete the labels that are left empty."""
         into = check_name(into)
         with self._writing():
             keys = {self._known(name) for name in names}
@@ -219,33 +249,20 @@ class LabelLog:
             self._change(f"delete the label “{name}”", labels, np.flatnonzero(self._keys == key), -1)
 
     def undo(self) -> bool:
-        """Take the latest change back; False when there is none."""
+        """Take back the latest change, also one made before a restart; False when there is nothing to undo."""
         with self._writing():
-            if not self._done:
-                return False
-            self._write("undo", self._done[-1].text, b"")
-            return True
+            found = bool(self._done)
+            if found:
+                self._write("undo", self._done[-1].text, b"")
+        return found
 
     def redo(self) -> bool:
-        """Bring the change that was last taken back again; False when there is none."""
+        """Make the change again that undo took back last; False when there is nothing to redo."""
         with self._writing():
-            if not self._undone:
-                return False
-            self._write("redo", self._undone[-1].text, b"")
-            return True
-
-    # --- small things that must survive too -----------------------------------------------------
-
-    def keep(self, name: str, value: object) -> None:
-        """Keep a small JSON value under `name` (the view, what was asked to be separated)."""
-        with self._lock, self._storing():
-            self._db.execute("INSERT OR REPLACE INTO keep VALUES (?, ?)", (name, json.dumps(value)))
-
-    def kept(self, name: str) -> object | None:
-        """The value kept under `name`, None when there is none."""
-        with self._lock, self._storing():
-            row = self._db.execute("SELECT value FROM keep WHERE name = ?", (name,)).fetchone()
-        return None if row is None else json.loads(row[0])
+            found = bool(self._undone)
+            if found:
+                self._write("redo", self._undone[-1].text, b"")
+        return found
 
     # --- inside --------------------------------------------------------------------------------
 
@@ -256,33 +273,25 @@ class LabelLog:
         codes = np.full(self._next_key + 1, -1, np.int32)
         for code, (key, _) in enumerate(self._labels):
             codes[key] = code
-        return codes[self._keys]  # key −1 picks the last, spare entry: none
-
-    @contextmanager
-    def _storing(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.DatabaseError as error:
-            raise StorageError(
-                f"the labels' file on disk refused ({error}). Nothing that was saved before is lost; "
-                "make room or check the disk, then try again."
-            ) from error
+        return codes[self._keys]  # key −1 picks the last, spare entry, which is −1
 
     @contextmanager
     def _synced(self) -> Iterator[None]:
         with self._lock:
-            with self._storing():
+            with storage_errors(_REFUSED):
                 self._catch_up()
             yield
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """Hold the file's write lock, so that what is decided rests on the newest state of all processes."""
-        with self._lock, self._storing():
+        """Hold the file's write lock, so that a change is based on the newest state of all processes; then tell."""
+        with self._lock, storage_errors(_REFUSED):
             with transaction(self._db):
                 self._catch_up()
                 yield
             self._catch_up()
+            version = self._seq
+        self._tell_changed(version)
 
     def _catch_up(self) -> None:
         rows = self._db.execute("SELECT seq, kind, text, body FROM changes WHERE seq > ? ORDER BY seq", (self._seq,))
@@ -330,7 +339,7 @@ class LabelLog:
             raise CollectionError(f"no label is called “{name}”. The labels are: {have}.")
         return key
 
-    def _check_ids(self, ids: Sequence[int] | Ids) -> Ids:
+    def _check_ids(self, ids: Sequence[int] | NDArray[np.integer]) -> Ids:
         wanted = np.asarray(ids)
         if wanted.ndim != 1 or (wanted.size and wanted.dtype.kind not in "iu"):
             raise CollectionError(f"ids must be a flat list of whole numbers; {wanted.dtype} {wanted.shape} arrived.")
@@ -344,10 +353,17 @@ class LabelLog:
 
 
 def check_name(name: str) -> str:
-    """The label name as it is kept, or CollectionError if it cannot be one.
+    """The label name as it is kept.
 
-    White space is made single and taken off the ends, and what looks the same is spelled the same
-    (Unicode NFC), so that no two labels differ in what nobody can see.
+    Runs of white space become one space, white space at the ends is removed, and the text is normalised (Unicode NFC),
+    so that no two labels look the same.
+
+    Raises:
+        CollectionError: it is not text, has more than 100 characters, or has characters that cannot be printed.
+
+    Example:
+        >>> check_name("  front   left ")
+        'front left'
     """
     if not isinstance(name, str):
         raise CollectionError(f"a label must be text; {type(name).__name__} arrived.")

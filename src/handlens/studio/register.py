@@ -1,4 +1,4 @@
-"""Which photos a collection holds: ids that never change, kept in the collection's SQLite file."""
+"""The list of a collection's photos: ids that never change, kept in the collection's SQLite file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from handlens.errors import StorageError
+from handlens.io.sqlite import open_database, storage_errors, transaction
 from handlens.studio.pictures import LeftOut, scan
 
 _SCHEMA = """
@@ -22,24 +22,26 @@ CREATE TABLE IF NOT EXISTS photos (
 
 
 class Register:
-    """The photos of a folder, each with an id for life and a row: its place in the preparing order.
+    """The photos of a folder, each with an id that never changes and a row, its position in the preparing order.
 
-    The order is a random one by `seed`, so that the first rows are a random sample of the photos;
-    photos found on a later visit get the next ids and rows.
+    The order is random, so that the first rows are a random sample of the photos. Photos found at a later opening get
+    the next ids and rows.
+
+    Args:
+        database: the collection's SQLite file.
+        images: the folder of photos; it is scanned, with its folders.
+        seed: of the random order.
+
+    Raises:
+        StorageError: the file cannot be read or written.
     """
 
     def __init__(self, database: Path, images: Path, *, seed: int) -> None:
         self.images = images
-        try:
-            with closing(sqlite3.connect(database, timeout=30, isolation_level=None)) as db:
-                db.execute(_SCHEMA)
-                found, self.left_out = scan(images, known=_paths(db))
-                photos = _merge(db, found, seed)
-        except sqlite3.DatabaseError as error:
-            raise StorageError(
-                f"the list of photos in {database} could not be read or kept ({error}). "
-                "Make room or check the disk, then try again."
-            ) from error
+        failed = storage_errors(f"the list of photos in {database} could not be read or kept")
+        with failed, closing(open_database(database, _SCHEMA)) as db:
+            found, self.left_out = scan(images, known=_paths(db))
+            photos = _merge(db, found, seed)
         self.paths: list[str] = [path for path, _ in photos]
         self.rows: NDArray[np.int64] = np.array([row for _, row in photos], np.int64)
         self.order: NDArray[np.int64] = np.argsort(self.rows)
@@ -64,13 +66,11 @@ def _paths(db: sqlite3.Connection) -> set[str]:
 def _merge(db: sqlite3.Connection, found: list[str], seed: int) -> list[tuple[str, int]]:
     """Add the photos found that are not known yet; (path, row) of all by id."""
     # Locked before reading, so that two processes that open at once do not add the same photos.
-    db.execute("BEGIN IMMEDIATE")
-    known = _paths(db)
-    new = [path for path in found if path not in known]
-    if new:
-        rows = len(known) + np.argsort(np.random.default_rng([seed, len(known)]).permutation(len(new)))
-        entries = [(len(known) + i, path, int(row)) for i, (path, row) in enumerate(zip(new, rows, strict=True))]
-        db.executemany("INSERT INTO photos VALUES (?, ?, ?)", entries)
-    photos = db.execute("SELECT path, row FROM photos ORDER BY id").fetchall()
-    db.execute("COMMIT")
-    return photos
+    with transaction(db):
+        known = _paths(db)
+        new = [path for path in found if path not in known]
+        if new:
+            rows = len(known) + np.argsort(np.random.default_rng([seed, len(known)]).permutation(len(new)))
+            entries = [(len(known) + i, path, int(row)) for i, (path, row) in enumerate(zip(new, rows, strict=True))]
+            db.executemany("INSERT INTO photos VALUES (?, ?, ?)", entries)
+        return db.execute("SELECT path, row FROM photos ORDER BY id").fetchall()

@@ -32,7 +32,7 @@ from handlens.core.metrics import (
 )
 from handlens.core.saved import load_learner
 from handlens.vision.data import ImageDataBunch
-from handlens.vision.download import URLs, untar_data
+from handlens.vision.datasets import URLs, untar_data
 from handlens.vision.gallery import gallery
 from handlens.vision.heatmap import HeatMap, heatmap, heatmaps
 from handlens.vision.image import Image, ImageBBox, ImagePoints, ImageSegment, open_image

@@ -25,12 +25,12 @@ def test_what_a_new_collection_knows(drawn, tmp_path, label_some):
         assert collection.paths[20] == "squares/0.png"
         assert collection.left_out == []
         assert collection.layers == []
-        assert collection.prepared == 0
-        assert collection.aspects.tolist() == [0] * 40
+        assert collection.parts.photos.prepared == 0
+        assert collection.parts.photos.aspects.tolist() == [0] * 40
         assert collection.labels.isna().all()
         assert collection.report is None
         assert collection.progress.phase == "idle"
-        assert sorted(collection.order.tolist()) == list(range(40))
+        assert sorted(collection.parts.photos.order.tolist()) == list(range(40))
         assert "40 photos" in repr(collection)
         with pytest.raises(CollectionError, match="layer must be one of: none before prepare"):
             collection.map("patches/fine/what", "pca-1-2")
@@ -101,16 +101,16 @@ def test_reopening_where_it_was(folder, label_some):
     with Collection.open(folder) as collection:
         label_some(collection)
         collection.undo()
-        collection.set_view({"zoom": 2})
+        collection.parts.settings.view = {"zoom": 2}
         collection.label([39], "square")
         before = collection.map(WHERE, "pca-1-2")
         labels = collection.labels
     with Collection.open(folder) as collection:
         assert collection.progress.phase == "done"
-        assert collection.view == {"zoom": 2}
+        assert collection.parts.settings.view == {"zoom": 2}
         pd.testing.assert_series_equal(collection.labels, labels)
         assert collection.map(WHERE, "pca-1-2").tobytes() == before.tobytes()
-        assert collection.undo_text == "label 1 photo “square”"
+        assert collection.parts.labels.undo_text == "label 1 photo “square”"
 
 
 def test_broken_photos_in_the_middle(quick, drawn, tmp_path):
@@ -123,7 +123,7 @@ def test_broken_photos_in_the_middle(quick, drawn, tmp_path):
         collection.prepare()
         assert [out.path for out in collection.left_out] == [collection.paths[i] for i in broken]
         assert not any(out.reason == "" for out in collection.left_out)
-        assert np.flatnonzero(~collection.usable).tolist() == broken
+        assert np.flatnonzero(~collection.parts.photos.usable).tolist() == broken
         collection.label(CIRCLES[:8], "circle")
         collection.label(SQUARES[:8], "square")
         good = [i for i in range(40) if i not in broken]
@@ -221,4 +221,4 @@ def test_photos_of_one_plain_colour_each(quick, tmp_path):
         collection.separate(["a", "b"])
         report = collection.train()
         assert 0 <= report.accuracy <= 1
-        assert np.isfinite(collection.probabilities()[1]).all()
+        assert np.isfinite(collection.parts.models.probabilities()[1]).all()

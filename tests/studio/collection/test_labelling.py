@@ -7,14 +7,14 @@ import pandas as pd
 
 def test_labels_by_id(collection):
     heard = []
-    stop = collection.subscribe(lambda kind, payload: heard.append((kind, payload)))
+    stop = collection.parts.listeners.subscribe(lambda kind, payload: heard.append((kind, payload)))
     collection.label([3, 1], "a")
     collection.label(pd.Index([5]), "b")
     collection.rename("b", "c")
     assert collection.labels.dropna().to_dict() == {1: "a", 3: "a", 5: "c"}
     assert collection.labels.name == "label"
     assert collection.label_names == ["a", "c"]
-    assert [(i.name, i.count) for i in collection.label_table] == [("a", 2), ("c", 1)]
+    assert [(i.name, i.count) for i in collection.parts.labels.table] == [("a", 2), ("c", 1)]
     collection.merge(["a", "c"], "all")
     collection.unlabel([1])
     assert collection.undo()
@@ -27,4 +27,4 @@ def test_labels_by_id(collection):
     stop()
     collection.label([0], "x")
     assert len(heard) == 9
-    assert collection.label_state.names == ["x"]
+    assert collection.parts.labels.state.names == ["x"]

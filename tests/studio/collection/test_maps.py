@@ -7,7 +7,7 @@ import pytest
 
 from handlens.errors import CollectionError, TrainingError
 from handlens.studio.collection import Collection
-from handlens.studio.projections import LABELS, NEIGHBOURS, SEPARATE
+from handlens.studio.projections import LABELS, NEIGHBOURS, SEPARATE, TITLES
 
 CIRCLES, SQUARES = np.arange(20), np.arange(20, 40)
 WHERE = "patches/coarse/where"
@@ -22,7 +22,7 @@ def test_layers_and_projections(collection, label_some):
     assert collection.projections(WHERE)[4:] == [LABELS]
     collection.separate(["circle", "square"])
     assert collection.projections(WHERE)[4:] == [LABELS, SEPARATE]
-    assert set(collection.projections(WHERE)) <= set(collection.projection_titles)
+    assert set(collection.projections(WHERE)) <= set(TITLES)
 
 
 def test_maps_are_by_id_and_framed(collection, label_some):
@@ -36,7 +36,9 @@ def test_maps_are_by_id_and_framed(collection, label_some):
             assert xy.dtype == np.float32
             assert (np.abs(xy) <= 1.0001).all()
     # PCA by hand: standardised features of photo 7 on the first two components.
-    x = np.asarray(collection._layer_maps(collection._layer(WHERE)).raw())[collection._register.rows]
+    x = np.asarray(collection.parts.layers.maps_of(collection.parts.layers.get(WHERE)).raw())[
+        collection.parts.photos.register.rows
+    ]
     z = (x - x.mean(0)) / np.where(x.std(0) > 1e-6 * x.std(0).max(), x.std(0), np.inf)
     u, s, _ = np.linalg.svd(z, full_matrices=False)
     plane = u[:, :2] * s[:2]

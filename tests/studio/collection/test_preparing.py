@@ -59,7 +59,7 @@ def test_wrong_weights_are_an_error_and_not_given_way_to(quick, drawn, tmp_path,
         assert not collection.progress.running
         assert collection.layers == []
         collection.start_preparing()  # tries again, and says the same
-        collection._thread.join()
+        collection.parts.preparing.join()
         assert collection.progress.error == "these weights do not fit"
         collection.add_features(None)
         collection.prepare()  # goes on with what there is
@@ -96,15 +96,15 @@ def test_features_added_later_stand_beside_the_others(collection, monkeypatch, d
     assert np.flatnonzero(np.isnan(xy[:, 0])).tolist() == [3]
     report = collection.train()
     assert report.n_labelled == 11
-    assert np.isfinite(collection.probabilities()[1]).all(1).sum() >= 39
+    assert np.isfinite(collection.parts.models.probabilities()[1]).all(1).sum() >= 39
     assert collection.separate(["circle", "square"])[1] == SEPARATE
     collection.add_features("means")  # known and ready: nothing to do
     assert [s.state for s in collection.sources] == ["ready", "ready"]
 
 
 def test_photos_count_as_soon_as_they_are_prepared(quick, drawn, tmp_path, monkeypatch, label_some):
-    monkeypatch.setattr("handlens.studio.prepare.BATCH", 4)
-    for module in ("prepare", "collection.layers", "collection.preparing"):
+    monkeypatch.setattr("handlens.studio.preparation.BATCH", 4)
+    for module in ("preparation", "layers", "preparing"):
         monkeypatch.setattr(f"handlens.studio.{module}.FIRST", 12)
     stop = threading.Event()
     with Collection.create(tmp_path / "c", images=drawn) as collection:
@@ -113,7 +113,7 @@ def test_photos_count_as_soon_as_they_are_prepared(quick, drawn, tmp_path, monke
                 cancel=stop,
                 progress=lambda now: stop.set() if now.phase == "features" and now.done == 24 else None,
             )
-        there = collection.order[:24]
+        there = collection.parts.photos.order[:24]
         label_some(collection, 20)
         assert len(collection.similar(there[:2], layer=WHERE)) == 22
         embedded = collection.map(WHERE, NEIGHBOURS)

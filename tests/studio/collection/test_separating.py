@@ -17,7 +17,7 @@ def test_separate_finds_where_the_difference_is(collection, label_some):
     xy = collection.map(layer, projection)
     gap = abs(xy[6:20, 0].mean() - xy[26:, 0].mean())
     assert gap > 2 * max(xy[6:20, 0].std(), xy[26:, 0].std())
-    assert collection.separating == ["circle", "square"]
+    assert collection.parts.maps.separating == ["circle", "square"]
     scores = collection.scores()
     assert scores["layers"][layer] == max(scores["layers"].values())
     assert set(scores["maps"][layer]) == {"pca-1-2", "pca-3-4", "pca-5-6", NEIGHBOURS}
@@ -34,5 +34,5 @@ def test_separating_needs_labels_that_exist(collection):
         collection.separate(["a", "a"])
     with pytest.raises(TrainingError, match="“b” has only one"):
         collection.separate(["a", "b"])
-    assert collection.separating is None
+    assert collection.parts.maps.separating is None
     assert all(value is None for value in collection.scores()["layers"].values())

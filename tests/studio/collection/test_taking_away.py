@@ -8,7 +8,7 @@ import zipfile
 import pandas as pd
 import pytest
 
-from handlens.studio.takeaway import folder_names
+from handlens.studio.exports import folder_names
 
 
 def test_exports_come_back(collection, tmp_path):

@@ -10,7 +10,9 @@ import pytest
 
 from handlens.errors import TrainingError
 from handlens.studio.collection import Collection
-from handlens.studio.takeaway import model_card
+from handlens.studio.exports import model_card
+from handlens.studio.models.quick import QuickModel
+from handlens.studio.settings import Settings
 
 CIRCLES, SQUARES = np.arange(20), np.arange(20, 40)
 
@@ -55,19 +57,55 @@ def test_the_report_and_the_model_survive_a_restart(folder, label_some):
         pd.testing.assert_frame_equal(collection.predictions(), table)
 
 
-def test_a_model_older_than_its_report_is_taken_for_what_it_is(folder, label_some):
-    """As after a kill between keeping the new model and keeping its report."""
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+@pytest.mark.parametrize(("step", "classes"), [("settings", 2), ("clean-up", 3)])
+def test_a_model_and_its_report_are_replaced_in_one_step(folder, label_some, monkeypatch, step, classes):
+    """Whenever the process is killed, the model in use, its report and its held-out photos belong together."""
     with Collection.open(folder) as collection:
         label_some(collection)
         collection.train()
-        old = collection._log.kept("report")
         collection.label([10, 11, 12], "third")
-        collection.train()
-        collection._log.keep("report", old)
+
+        def killed(*_args):
+            raise Killed
+
+        if step == "settings":
+            monkeypatch.setattr(Settings, "replace_model", killed)
+        else:
+            monkeypatch.setattr(QuickModel, "remove_others", killed)
+        with pytest.raises(Killed):
+            collection.train()
+        monkeypatch.undo()
     with Collection.open(folder) as collection:
-        assert collection.predictions().columns.tolist()[4:-1] == [
-            f"probability of {name}" for name in ("circle", "square", "third")
-        ]
+        names = ["circle", "square", "third"][:classes]
+        assert collection.report.per_class.index.tolist() == names
+        assert collection.parts.models.probabilities()[0] == names
+        assert set(collection.held_out.truth) == set(names)
+        collection.train()
+        assert len(list((folder / "quick").iterdir())) == 1  # nothing of the interrupted run is left
+
+
+def test_a_model_from_before_models_had_ids_is_replaced(folder, label_some):
+    """It is in the folder model/, and its record has no id."""
+    with Collection.open(folder) as collection:
+        label_some(collection)
+        collection.train()
+        before = collection.predictions()
+        settings = collection.parts.settings
+        record = settings.model_record("quick")
+        [model] = (folder / "quick").iterdir()
+        model.rename(folder / "model")
+        settings.replace_model("quick", record | {"id": None}, settings.held_out("quick"))
+    with Collection.open(folder) as collection:
+        assert collection.parts.models.version == f"quick-{record['labels_version']}-{record['seconds']}"
+        pd.testing.assert_frame_equal(collection.predictions(), before)
+        assert collection.held_out is not None
+        collection.train()
+        assert not (folder / "model").exists()
+        assert len(collection.predictions()) == 40
 
 
 def test_what_was_learned_follows_a_renamed_label(collection, tmp_path, label_some):
@@ -75,7 +113,7 @@ def test_what_was_learned_follows_a_renamed_label(collection, tmp_path, label_so
     collection.train()
     collection.separate(["circle", "square"])
     collection.rename("circle", "round")
-    assert collection.separating == ["round", "square"]
+    assert collection.parts.maps.separating == ["round", "square"]
     assert collection.report.per_class.index.tolist() == ["round", "square"]
     assert collection.report.confusion.columns.tolist() == ["round", "square"]
     assert set(collection.predictions()["predicted"]) == {"round", "square"}
@@ -83,7 +121,7 @@ def test_what_was_learned_follows_a_renamed_label(collection, tmp_path, label_so
     described = json.loads((tmp_path / "model" / "model.json").read_text())
     assert described["config"]["classes"] == ["round", "square"]
     collection.undo()
-    assert collection.separating == ["circle", "square"]
+    assert collection.parts.maps.separating == ["circle", "square"]
     assert set(collection.predictions()["predicted"]) == {"circle", "square"}
 
 

@@ -75,7 +75,7 @@ def test_progress_of_two_maps_is_kept_apart_and_only_the_latest_sent(collection:
         await take(stream, "labels")
         for done in range(5):
             for layer in ("a", "b"):
-                collection._tell("projection", layer=layer, projection="neighbours", done=done, total=5)
+                collection.parts.listeners.tell("projection", layer=layer, projection="neighbours", done=done, total=5)
         got = [await take(stream, "projection") for _ in range(2)]
         assert got == [
             {"kind": "projection", "layer": layer, "projection": "neighbours", "done": 4, "total": 5}
@@ -110,12 +110,12 @@ def test_a_tab_that_has_gone_is_forgotten(collection: Collection, monkeypatch: p
 
     async def main() -> None:
         feed = Feed()
-        before = len(collection._listeners)
+        before = len(collection.parts.listeners)
         stream = feed.stream("x", collection, gone=gone)
         await take(stream, "labels")
-        assert (feed.listeners, len(collection._listeners)) == (1, before + 1)
+        assert (feed.listeners, len(collection.parts.listeners)) == (1, before + 1)
         assert [message async for message in stream] == []
-        assert (feed.listeners, len(collection._listeners)) == (0, before)
+        assert (feed.listeners, len(collection.parts.listeners)) == (0, before)
 
     asyncio.run(asyncio.wait_for(main(), 60))
 
@@ -164,13 +164,13 @@ def test_a_change_after_the_loop_has_ended_harms_nobody(
     collection: Collection, wait_until: Callable[..., None]
 ) -> None:
     held: list[Callable[[str, dict[str, Any]], None]] = []
-    subscribe = collection.subscribe
+    subscribe = collection.parts.listeners.subscribe
 
     def remember(listener: Callable[[str, dict[str, Any]], None]) -> Callable[[], None]:
         held.append(listener)
         return subscribe(listener)
 
-    collection.subscribe = remember  # type: ignore[method-assign]
+    collection.parts.listeners.subscribe = remember  # type: ignore[method-assign]
 
     async def main() -> None:
         stream = Feed().stream("x", collection, gone=never)

@@ -13,9 +13,10 @@ import handlens
 from handlens.errors import CollectionError
 from handlens.studio import builtin
 from handlens.studio.collection import Collection
+from handlens.studio.preparing import Preparing
 from handlens.studio.server.app import create_app
+from handlens.studio.server.registry import CollectionRegistry, CollectionRequest, NoSuchCollection
 from handlens.studio.server.scratch import Scratch
-from handlens.studio.server.shelf import NoSuchCollection, Shelf, Wanted
 
 ADDRESS = "http://127.0.0.1:8600"
 
@@ -155,9 +156,9 @@ def test_networks_asked_for_are_added_to_what_there_is(
 
 def test_a_collection_that_is_being_made_is_waited_for(home: Path, photos: Path) -> None:
     scratch = Scratch(home / "scratch")
-    shelf = Shelf(home, scratch)
+    shelf = CollectionRegistry(home, scratch)
     go = threading.Event()
-    id, make_it = shelf.plan_path(photos, Wanted())
+    id, make_it = shelf.plan_path(photos, CollectionRequest())
     made = []
 
     def slowly() -> Collection:
@@ -184,7 +185,7 @@ def test_a_collection_that_is_being_made_is_waited_for(home: Path, photos: Path)
 
 def test_one_that_failed_to_open_can_be_tried_again(home: Path, photos: Path) -> None:
     scratch = Scratch(home / "scratch")
-    shelf = Shelf(home, scratch)
+    shelf = CollectionRegistry(home, scratch)
 
     def fail() -> Collection:
         raise CollectionError("not now")
@@ -240,11 +241,11 @@ def test_forgetting_does_not_wait_for_preparing_to_end(
 ) -> None:
     begun = threading.Event()
 
-    def prepare(self: Collection, *, cancel: threading.Event) -> None:
+    def prepare(self: Preparing, *, cancel: threading.Event) -> None:
         begun.set()
         assert cancel.wait(60)
 
-    monkeypatch.setattr(Collection, "prepare", prepare)
+    monkeypatch.setattr(Preparing, "run", prepare)
     id = make(client, {"kind": "path", "path": str(photos)})
     assert begun.wait(60)
     assert client.delete(f"/api/collections/{id}").status_code == 204
@@ -282,8 +283,8 @@ def test_only_a_collection_can_be_forgotten(client: TestClient, home: Path, shap
 
 def test_whoever_asks_for_a_collection_being_forgotten_is_told_that_it_is_gone(home: Path, photos: Path) -> None:
     scratch = Scratch(home / "scratch")
-    shelf = Shelf(home, scratch)
-    id, make_it = shelf.plan_path(photos, Wanted())
+    shelf = CollectionRegistry(home, scratch)
+    id, make_it = shelf.plan_path(photos, CollectionRequest())
     closing, go_on = threading.Event(), threading.Event()
 
     def made() -> Collection:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from handlens.errors import CollectionError
 from handlens.studio.collection import Collection
-from handlens.studio.prepare import Progress
+from handlens.studio.progress import Progress
 from handlens.studio.server.payloads import finite, packed, readable, selected, state
 
 
@@ -60,7 +60,9 @@ def test_a_name_that_is_no_text_can_still_be_sent() -> None:
 
 def test_preparing_says_which_sources_are_being_computed(collection: Collection) -> None:
     collection.sources[0].state = "preparing"
-    collection.progress = Progress(running=True, phase="features", done=10, total=40, rate=5.0, seconds_left=6.0)
+    collection.parts.preparing.progress = Progress(
+        running=True, phase="features", done=10, total=40, rate=5.0, seconds_left=6.0
+    )
     assert state("x", collection).preparation.model_dump() == {
         "running": True,
         "phase": "features",

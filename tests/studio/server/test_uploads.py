@@ -200,7 +200,7 @@ def test_over_http_errors_have_their_status(client: TestClient, home: Path) -> N
 
 def test_over_http_a_bomb_is_413_and_a_full_disk_507(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     upload = client.post("/api/uploads").json()["upload"]
-    uploads = client.app.state.parts.uploads
+    uploads = client.app.state.server.uploads
     uploads.limits = UploadLimits(photo=5)
     assert client.put(f"/api/uploads/{upload}/photo", params={"path": "x.jpg"}, content=b"123456").status_code == 413
     uploads.limits = UploadLimits(reserve=2**62)

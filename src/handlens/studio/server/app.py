@@ -17,10 +17,10 @@ from handlens.serving.api_page import add_api_page
 from handlens.serving.guard import Guard
 from handlens.serving.problems import explain_errors
 from handlens.studio.server import schemas
-from handlens.studio.server.deps import Parts
+from handlens.studio.server.deps import ServerState
+from handlens.studio.server.registry import CollectionRegistry, NoSuchCollection
 from handlens.studio.server.routes import auditing, export, home, labelling, learning, pictures, preparing
 from handlens.studio.server.scratch import Scratch
-from handlens.studio.server.shelf import NoSuchCollection, Shelf
 from handlens.studio.server.uploads import NoSuchUpload
 from handlens.studio.server.webpage import Page
 from handlens.studio.server.zips import TooLarge
@@ -41,14 +41,14 @@ def create_app(
     with a `token` every request has to carry it. StorageError when the folder cannot be written.
     """
     scratch = Scratch(home_folder / "scratch")
-    parts = Parts(scratch, Shelf(home_folder, scratch))
+    state = ServerState(scratch, CollectionRegistry(home_folder, scratch))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         threading.Thread(target=_warm, name="handlens-warm", daemon=True).start()
         yield
-        parts.feed.close()
-        parts.finished = await run_in_threadpool(parts.shelf.close)
+        state.feed.close()
+        state.finished = await run_in_threadpool(state.registry.close)
         await run_in_threadpool(scratch.close)
 
     app = FastAPI(
@@ -63,7 +63,7 @@ def create_app(
         # Newer FastAPIs report to OpenTelemetry where that is set up; nothing leaves this server.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    app.state.parts = parts
+    app.state.server = state
     app.add_middleware(Guard, hosts=frozenset(hosts), token=token, private="/api/collections/", uploads="/api/uploads/")
     explain_errors(app, (NoSuchCollection, 404), (NoSuchUpload, 404), (TooLarge, 413))
     for module in (home, preparing, pictures, labelling, learning, auditing, export):

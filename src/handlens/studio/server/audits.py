@@ -64,7 +64,7 @@ def datasheet(collection: Collection) -> schemas_audit.Datasheet:
     """The questions with their answers."""
     from handlens.audit import Datasheet
 
-    answers = collection.answers
+    answers = collection.parts.checks.answers
     sections = [
         schemas_audit.Section(
             title=title,

@@ -1,4 +1,4 @@
-"""What the routes are given: the app's parts, and the collection that an address names."""
+"""What the routes are given: the server's state, and the collection that an address names."""
 
 from __future__ import annotations
 
@@ -8,33 +8,41 @@ from fastapi import Depends, Path, Request
 
 from handlens.studio.collection import Collection
 from handlens.studio.server.events import Feed
+from handlens.studio.server.registry import CollectionRegistry
 from handlens.studio.server.scratch import Scratch
-from handlens.studio.server.shelf import Shelf
 from handlens.studio.server.uploads import Uploads
 
 CollectionId = Annotated[str, Path(max_length=100, description="the id of a collection")]
 
 
-class Parts:
-    """The long-lived objects of one server."""
+class ServerState:
+    """The long-lived objects of one server.
 
-    def __init__(self, scratch: Scratch, shelf: Shelf) -> None:
-        self.scratch, self.shelf = scratch, shelf
+    Attributes:
+        scratch: temporary folders.
+        registry: the collections.
+        uploads: uploads that are not finished.
+        feed: the streams of events.
+        finished: after the end, whether nothing was still being computed.
+    """
+
+    def __init__(self, scratch: Scratch, registry: CollectionRegistry) -> None:
+        self.scratch, self.registry = scratch, registry
         self.uploads = Uploads(scratch)
         self.feed = Feed()
-        self.finished = True  # after the end: whether nothing was still being computed
+        self.finished = True
 
 
-def parts(request: Request) -> Parts:
-    """The server's parts."""
-    found: Parts = request.app.state.parts
+def server_state(request: Request) -> ServerState:
+    """The server's state."""
+    found: ServerState = request.app.state.server
     return found
 
 
 def collection(c: CollectionId, request: Request) -> Collection:
-    """The collection of the address, opened if need be."""
-    return parts(request).shelf.get(c)
+    """The collection of the address, opened if it is not open."""
+    return server_state(request).registry.get(c)
 
 
-AnyParts = Annotated[Parts, Depends(parts)]
+State = Annotated[ServerState, Depends(server_state)]
 Opened = Annotated[Collection, Depends(collection)]

@@ -66,7 +66,7 @@ class Feed:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(note, kind, payload)
 
-        unsubscribe = collection.subscribe(heard)
+        unsubscribe = collection.parts.listeners.subscribe(heard)
         self._streams[wake] = id
         try:
             sent_version, quiet = -1, 0
@@ -77,7 +77,7 @@ class Feed:
                     if await gone():
                         return
                     quiet += 1
-                    if await to_thread.run_sync(lambda: collection.label_version) != sent_version:
+                    if await to_thread.run_sync(lambda: collection.parts.labels.version) != sent_version:
                         note("labels", {})
                     elif quiet >= _QUIET_TICKS:
                         quiet = 0

@@ -95,7 +95,7 @@ def sent_file(id: str, name: str, write: Callable[[Path], None], scratch: Scratc
 
 def labelled_files(collection: Collection) -> list[tuple[Path, str]]:
     """Each labelled photo with its place in the zip of folders by label; CollectionError if one is gone."""
-    from handlens.studio.takeaway import folder_names
+    from handlens.studio.exports import folder_names
 
     labels = collection.labels
     names = folder_names(list(dict.fromkeys(labels.dropna())))

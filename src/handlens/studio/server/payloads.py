@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handlens.errors import CollectionError
+from handlens.studio.projections import TITLES
 from handlens.studio.server import schemas
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def finite(value: float | None) -> float | None:
 
 def state(id: str, collection: Collection) -> schemas.State:
     """Everything about a collection but its photos and labels."""
+    parts = collection.parts
     models, model = collection.models, collection.model
     report = models.get(model) if model else None
     return schemas.State(
@@ -68,11 +70,11 @@ def state(id: str, collection: Collection) -> schemas.State:
         ],
         layers=_layers(collection),
         projections=_projections(collection),
-        separating=collection.separating,
+        separating=parts.maps.separating,
         notices=[schemas.Notice(id=_short_hash(text), text=text) for text in list(collection.notices)],
-        view=collection.view,
-        maps_version=collection.maps_version,
-        labels_version=collection.label_version,
+        view=parts.settings.view,
+        maps_version=parts.layers.version,
+        labels_version=parts.labels.version,
         report=None if report is None else training(report),
         model=model,
         models=[
@@ -126,8 +128,7 @@ def _projections(collection: Collection) -> list[schemas.ProjectionInfo]:
     layers = collection.layers
     if not layers:
         return []
-    titles = collection.projection_titles
-    return [schemas.ProjectionInfo(id=p, title=titles.get(p, p)) for p in collection.projections(layers[0])]
+    return [schemas.ProjectionInfo(id=p, title=TITLES.get(p, p)) for p in collection.projections(layers[0])]
 
 
 def _short_hash(text: str) -> str:
@@ -136,11 +137,12 @@ def _short_hash(text: str) -> str:
 
 def photos(collection: Collection) -> schemas.Photos:
     """The photos with their order, shapes and what was left out."""
+    found = collection.parts.photos
     return schemas.Photos(
-        paths=[readable(path) for path in collection.paths],
-        order=packed(collection.order, "<i4"),
-        aspect=packed(collection.aspects, "<f4"),
-        prepared=collection.prepared,
+        paths=[readable(path) for path in found.paths],
+        order=packed(found.order, "<i4"),
+        aspect=packed(found.aspects, "<f4"),
+        prepared=found.prepared,
         left_out=[
             schemas.LeftOutFile(path=readable(out.path), reason=readable(out.reason)) for out in collection.left_out
         ],
@@ -154,16 +156,15 @@ def readable(text: str) -> str:
 
 def labels(collection: Collection) -> schemas.Labels:
     """The labels of one moment: read again when another tab changed them meanwhile."""
+    found = collection.parts.labels
     for _ in range(10):
-        version = collection.label_version
-        table, codes = collection.label_table, collection.codes
-        undo, redo = collection.undo_text, collection.redo_text
-        if collection.label_version == version:
+        state, undo, redo = found.state, found.undo_text, found.redo_text
+        if found.version == state.version:
             break
     return schemas.Labels(
-        version=version,
-        names=[schemas.LabelCount(name=info.name, count=info.count, colour=info.colour) for info in table],
-        codes=packed(codes, "<i2"),
+        version=state.version,
+        names=[schemas.LabelCount(name=info.name, count=info.count, colour=info.colour) for info in state.table],
+        codes=packed(state.codes, "<i2"),
         undo=undo,
         redo=redo,
     )
@@ -202,12 +203,12 @@ def training(report: TrainingReport) -> schemas.Report:
 
 def predictions(collection: Collection) -> schemas.Predictions:
     """The model's word on each photo."""
-    names, p = collection.probabilities()
+    names, p = collection.parts.models.probabilities()
     known = np.isfinite(p).all(1)
     best = np.where(known, np.nan_to_num(p).argmax(1), -1)
     sure = np.where(known, np.nan_to_num(p).max(1), 0)
     return schemas.Predictions(
-        version=collection.model_version,
+        version=collection.parts.models.version,
         names=[str(name) for name in names],
         codes=packed(best, "<i2"),
         probability=packed(sure, "<f4"),

@@ -34,7 +34,7 @@ class _Server(uvicorn.Server):
         self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._app.state.parts.feed.close()
+        self._app.state.server.feed.close()
         await super().shutdown(sockets)
 
 
@@ -80,7 +80,7 @@ def serve(
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
         server.run(sockets=[bound])
-        if not app.state.parts.finished:
+        if not app.state.server.finished:
             # Labels are on disk; what is still computed in other threads is a cache, made anew the next time.
             os._exit(0)
     finally:

@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 
 from handlens.studio.server import audits, schemas_audit
-from handlens.studio.server.deps import AnyParts, CollectionId, Opened, collection
+from handlens.studio.server.deps import CollectionId, Opened, State, collection
 from handlens.studio.server.exports import sent_file
 
 router = APIRouter(prefix="/api/collections/{c}", tags=["audit"])
@@ -32,14 +32,14 @@ async def attach(
     c: CollectionId,
     name: Annotated[str, Query(min_length=1, max_length=255, description="what the file is called")],
     request: Request,
-    parts: AnyParts,
+    state: State,
 ) -> schemas_audit.Attributes | None:
     """Attach a CSV, the body, in place of an earlier one."""
     data = await request.body()
 
     def kept() -> schemas_audit.Attributes | None:
         opened = collection(c, request)
-        folder = parts.scratch.new("attributes")
+        folder = state.scratch.new("attributes")
         try:
             (folder / "attributes.csv").write_bytes(data)
             opened.attach(folder / "attributes.csv", name=name)
@@ -128,12 +128,12 @@ def contest(said: schemas_audit.Contest, opened: Opened) -> schemas_audit.Case:
 
 
 @router.get("/export/DATASHEET.md", response_class=FileResponse, responses={200: {"content": {"text/markdown": {}}}})
-def datasheet_file(c: CollectionId, opened: Opened, parts: AnyParts) -> FileResponse:
+def datasheet_file(c: CollectionId, opened: Opened, state: State) -> FileResponse:
     """The datasheet as Markdown, which `handlens audit check` reads."""
-    return sent_file(c, "DATASHEET.md", opened.export_datasheet, parts.scratch, kind="text/markdown")
+    return sent_file(c, "DATASHEET.md", opened.export_datasheet, state.scratch, kind="text/markdown")
 
 
 @router.get("/export/review-log.csv", response_class=FileResponse, responses={200: {"content": {"text/csv": {}}}})
-def review_log(c: CollectionId, opened: Opened, parts: AnyParts) -> FileResponse:
+def review_log(c: CollectionId, opened: Opened, state: State) -> FileResponse:
     """Every entry of the review's log, each with the hash of the one before."""
-    return sent_file(c, "review-log.csv", opened.export_review, parts.scratch, kind="text/csv")
+    return sent_file(c, "review-log.csv", opened.export_review, state.scratch, kind="text/csv")

@@ -10,21 +10,21 @@ from fastapi import APIRouter, Query, Request
 from handlens import __version__
 from handlens.errors import UploadError
 from handlens.studio.server import schemas
-from handlens.studio.server.deps import AnyParts
-from handlens.studio.server.shelf import Wanted
+from handlens.studio.server.deps import State
+from handlens.studio.server.registry import CollectionRequest
 
 router = APIRouter(prefix="/api", tags=["home"])
 
 
 @router.get("/studio")
-def studio(parts: AnyParts) -> schemas.StudioInfo:
+def studio(state: State) -> schemas.StudioInfo:
     """The collections, the built-in ones, and the networks suggested for new ones."""
     from handlens.studio.builtin import BUILTIN
     from handlens.studio.features import SUGGESTED, cached
 
     return schemas.StudioInfo(
         version=__version__,
-        collections=parts.shelf.summaries(),
+        collections=state.registry.summaries(),
         builtin=[
             schemas.BuiltinSummary(name=b.name, title=b.title, description=b.description, count=b.count)
             for b in BUILTIN
@@ -37,29 +37,29 @@ def studio(parts: AnyParts) -> schemas.StudioInfo:
 
 
 @router.post("/collections", status_code=201)
-def new_collection(wanted: schemas.NewCollection, parts: AnyParts) -> schemas.CollectionId:
+def new_collection(wanted: schemas.NewCollection, state: State) -> schemas.CollectionId:
     """Make a collection and start preparing it; a folder that has one already is reopened."""
-    wish = Wanted(name=wanted.name, backbones=tuple(wanted.backbones), own_features=wanted.own_features)
+    wish = CollectionRequest(name=wanted.name, backbones=tuple(wanted.backbones), own_features=wanted.own_features)
     source = wanted.source
     if isinstance(source, schemas.FromPath):
-        id = parts.shelf.open_path(Path(source.path), wish)
+        id = state.registry.open_path(Path(source.path), wish)
     elif isinstance(source, schemas.FromBuiltin):
-        id = parts.shelf.open_builtin(source.name, wish)
+        id = state.registry.open_builtin(source.name, wish)
     else:
-        id = parts.shelf.create_from_upload(parts.uploads.take(source.upload), wish)
+        id = state.registry.create_from_upload(state.uploads.take(source.upload), wish)
     return schemas.CollectionId(id=id)
 
 
 @router.post("/uploads", status_code=201)
-def start_upload(parts: AnyParts) -> schemas.UploadStarted:
+def start_upload(state: State) -> schemas.UploadStarted:
     """Begin an upload: photos and zips are sent to it one by one, then a collection is made of it."""
-    return schemas.UploadStarted(upload=parts.uploads.start())
+    return schemas.UploadStarted(upload=state.uploads.start())
 
 
 @router.delete("/uploads/{upload}", status_code=204)
-def discard_upload(upload: str, parts: AnyParts) -> None:
+def discard_upload(upload: str, state: State) -> None:
     """Give an upload up and remove its files."""
-    parts.uploads.discard(upload)
+    state.uploads.discard(upload)
 
 
 @router.put("/uploads/{upload}/photo")
@@ -67,17 +67,17 @@ async def upload_photo(
     upload: str,
     path: Annotated[str, Query(description="where the photo lay in its folder, such as holiday/beach.jpg")],
     request: Request,
-    parts: AnyParts,
+    state: State,
 ) -> schemas.PhotoReceived:
     """Send one photo: the body is the file itself."""
-    kept = await parts.uploads.photo(upload, path, request.stream(), length=_length(request))
+    kept = await state.uploads.photo(upload, path, request.stream(), length=_length(request))
     return schemas.PhotoReceived(path=kept)
 
 
 @router.put("/uploads/{upload}/zip")
-async def upload_zip(upload: str, request: Request, parts: AnyParts) -> schemas.ZipReceived:
+async def upload_zip(upload: str, request: Request, state: State) -> schemas.ZipReceived:
     """Send a zip of photos, in folders or not: the body is the file itself."""
-    unpacked = await parts.uploads.zip(upload, request.stream(), length=_length(request))
+    unpacked = await state.uploads.zip(upload, request.stream(), length=_length(request))
     left_out = [schemas.LeftOutFile(path=path, reason=reason) for path, reason in unpacked.left_out]
     return schemas.ZipReceived(count=unpacked.count, left_out=left_out)
 

@@ -35,7 +35,8 @@ def spread(wanted: schemas.Near, opened: Opened) -> schemas.Ranked:
 def separate(wanted: schemas.Separate, opened: Opened) -> schemas.Separated:
     """Find the layer that separates labels best; its "separate" projection pulls them apart."""
     layer, projection = opened.separate(wanted.names)
-    return schemas.Separated(layer=layer, projection=projection, score=payloads.finite(opened.separating_score))
+    score = payloads.finite(opened.parts.separating.latest_score)
+    return schemas.Separated(layer=layer, projection=projection, score=score)
 
 
 @router.get("/scores")

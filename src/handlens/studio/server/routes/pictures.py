@@ -41,14 +41,14 @@ def photos(opened: Opened) -> schemas.Photos:
 def thumb(id: PhotoId, opened: Opened) -> Jpeg:
     """A photo within 256×256."""
     check_photo(id, opened)
-    return Jpeg(opened.thumb(id), headers=CACHED)
+    return Jpeg(opened.parts.photos.thumbnail(id), headers=CACHED)
 
 
 @router.get("/photos/{id}/view", response_class=Jpeg)
 def view(id: PhotoId, opened: Opened) -> Jpeg:
     """A photo within 1600×1600."""
     check_photo(id, opened)
-    return Jpeg(opened.view_photo(id), headers=CACHED)
+    return Jpeg(opened.parts.photos.view(id), headers=CACHED)
 
 
 @router.get("/sheets/{k}", response_class=Jpeg)
@@ -59,7 +59,7 @@ def sheet(
 ) -> Jpeg:
     """16×16 tiles of 64 px as one picture of 1024×1024, row by row."""
     try:
-        return Jpeg(opened.sheet(k), headers=CACHED)
+        return Jpeg(opened.parts.photos.sheet(k), headers=CACHED)
     except CollectionError as error:
         raise HTTPException(404, str(error)) from error
 

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from handlens.studio.server import payloads, schemas
-from handlens.studio.server.deps import AnyParts, CollectionId, Opened, collection
+from handlens.studio.server.deps import CollectionId, Opened, State, collection
 
 router = APIRouter(prefix="/api/collections/{c}", tags=["collection"])
 
@@ -26,10 +26,10 @@ def state(c: CollectionId, opened: Opened) -> schemas.State:
 
 
 @router.delete("", status_code=204)
-async def forget(c: CollectionId, parts: AnyParts) -> None:
+async def forget(c: CollectionId, state: State) -> None:
     """Delete the collection with its labels and its model; photos in a folder of the person's own stay untouched."""
-    parts.feed.end(c)
-    await run_in_threadpool(parts.shelf.forget, c)
+    state.feed.end(c)
+    await run_in_threadpool(state.registry.forget, c)
 
 
 @router.post("/prepare")
@@ -65,7 +65,7 @@ def keep_view(view: dict[str, Any], opened: Opened) -> None:
         raise HTTPException(413, f"A view must be at most {VIEW_LIMIT} bytes; {len(text)} arrived.")
     if _depth(view) > VIEW_DEPTH:
         raise HTTPException(422, f"A view must be at most {VIEW_DEPTH} levels deep.")
-    opened.set_view(view)
+    opened.parts.settings.view = view
 
 
 def _depth(value: object) -> int:
@@ -74,11 +74,11 @@ def _depth(value: object) -> int:
 
 
 @router.get("/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
-async def events(c: CollectionId, request: Request, parts: AnyParts) -> StreamingResponse:
+async def events(c: CollectionId, request: Request, state: State) -> StreamingResponse:
     """A stream of what changes: kinds state, labels, maps, projection and predictions."""
     opened = await run_in_threadpool(collection, c, request)
     return StreamingResponse(
-        parts.feed.stream(c, opened, gone=request.is_disconnected),
+        state.feed.stream(c, opened, gone=request.is_disconnected),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )

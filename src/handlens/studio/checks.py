@@ -1,0 +1,105 @@
+"""Checking data and model: attached attributes, subgroups, and the answers of the datasheet."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from handlens.errors import CollectionError, TrainingError
+from handlens.io.files import atomic_write
+from handlens.io.problems import reason_of
+from handlens.studio.attributes import Attached, attached
+from handlens.studio.models.model import NO_MODEL
+from handlens.studio.models.registry import Models
+from handlens.studio.photos import Photos
+from handlens.studio.settings import Settings
+
+if TYPE_CHECKING:
+    from handlens.audit import Subgroups
+
+
+class Checks:
+    """The attached CSV, the report by its columns, and the datasheet's answers.
+
+    Args:
+        photos, models, settings: of the collection.
+        folder: the collection's folder, where the CSV is kept as attributes.csv.
+        seed: of the permutation tests.
+    """
+
+    def __init__(self, photos: Photos, models: Models, settings: Settings, *, folder: Path, seed: int) -> None:
+        self._photos, self._models, self._settings, self._seed = photos, models, settings, seed
+        self._file = folder / "attributes.csv"
+        self._lock = threading.RLock()
+        self._attached: tuple[object, Attached] | None = None
+
+    def attach(self, csv: Path | str, *, name: str | None = None) -> Attached:
+        """Keep a CSV with the collection; see `Collection.attach`."""
+        file = Path(csv)
+        try:
+            data = file.read_bytes()
+        except OSError as error:
+            raise CollectionError(f"csv must be a file that can be read: {file}: {reason_of(error)}.") from error
+        found = attached(data, name or file.name, self._photos.paths)
+        with self._lock:
+            with atomic_write(self._file) as partial:
+                partial.write_bytes(data)
+            self._settings.attached_name = found.name
+            self._attached = None
+        return found
+
+    def detach(self) -> None:
+        """Remove the attached CSV from the collection; the file that it was read from stays."""
+        with self._lock:
+            self._settings.attached_name = None
+            self._file.unlink(missing_ok=True)
+
+    @property
+    def attached(self) -> Attached | None:
+        """The attached CSV, matched with the photos that there are now; None without one."""
+        with self._lock:
+            name = self._settings.attached_name
+            if name is None or not self._file.is_file():
+                return None
+            key = (name, self._file.stat().st_mtime_ns, len(self._photos))
+            if self._attached is None or self._attached[0] != key:
+                self._attached = (key, attached(self._file.read_bytes(), name, self._photos.paths))
+            return self._attached[1]
+
+    def subgroups(self, columns: str | Sequence[str], *, metrics: Sequence[str]) -> Subgroups:
+        """The accuracy of the model in use by columns of the attached CSV; see `Collection.subgroups`."""
+        from handlens.audit import subgroups
+
+        given, found = self.attached, self._models.held_out
+        if given is None:
+            raise CollectionError("no CSV is attached to this collection. Attach one: “Split by” in the page.")
+        wanted = [columns] if isinstance(columns, str) else list(columns)
+        unknown = [column for column in wanted if column not in given.columns]
+        if unknown or not wanted:
+            raise CollectionError(
+                f"columns must be among {', '.join(given.columns)}; {', '.join(map(str, unknown)) or 'none'} arrived."
+            )
+        if self._models.in_use is None:
+            raise TrainingError(NO_MODEL)
+        if found is None:
+            raise TrainingError("how the model did on each photo was not kept yet when it was trained. Train again.")
+        groups = given.table[wanted].iloc[found.ids].reset_index(drop=True)
+        return subgroups(found.truth, found.predicted, groups, metrics=metrics, seed=self._seed)
+
+    @property
+    def answers(self) -> dict[str, str]:
+        """The datasheet's answers so far, by the key of their question."""
+        from handlens.audit import Datasheet
+
+        kept = {key: self._settings.answer(key) for key in [*Datasheet("", {}).questions, "notes"]}
+        return {key: answer for key, answer in kept.items() if answer}
+
+    def answer(self, key: str, text: str) -> None:
+        """Keep the answer to a question of the datasheet; see `Collection.answer`."""
+        from handlens.audit import Datasheet
+
+        sheet = Datasheet("", {})
+        sheet.answer(key, text)
+        self._settings.set_answer(key, sheet.answers.get(key, ""))

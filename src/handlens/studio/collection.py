@@ -1,0 +1,626 @@
+"""A collection: a folder of photos, its labels, its maps and its models. The page is a thin client of this class."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from handlens.core.description import DataDescription, picture_files
+from handlens.errors import CollectionError, StorageError
+from handlens.io.problems import reason_of
+from handlens.studio.attributes import Attached
+from handlens.studio.checks import Checks
+from handlens.studio.classifier import TrainingReport
+from handlens.studio.exports import write_csv, write_folders
+from handlens.studio.features.extractor import Layer
+from handlens.studio.labels import Labels
+from handlens.studio.layers import Layers
+from handlens.studio.listeners import Listeners
+from handlens.studio.manifest import MANIFEST, Manifest, new_manifest, read_manifest
+from handlens.studio.mapping import Maps
+from handlens.studio.models.fine_tuner import FineTuner
+from handlens.studio.models.held_out import HeldOut
+from handlens.studio.models.model import ModelKind
+from handlens.studio.models.quick_training import QuickTraining
+from handlens.studio.models.registry import Models
+from handlens.studio.photos import Photos
+from handlens.studio.pictures import LeftOut
+from handlens.studio.preparing import Preparing
+from handlens.studio.progress import FineTuningProgress, Progress
+from handlens.studio.register import Register
+from handlens.studio.separating import Scores, Separating
+from handlens.studio.separation import Floats
+from handlens.studio.settings import Settings
+from handlens.studio.similarity import Ids, Similarity
+from handlens.studio.sources import Source, requested_sources
+from handlens.studio.thumbnails import ThumbnailCache
+from handlens.studio.training_data import TrainingData
+
+if TYPE_CHECKING:
+    from handlens.audit import Datasheet, Subgroups
+    from handlens.studio.review import Review
+    from handlens.vision.heatmap import HeatMap
+
+DATABASE = "collection.sqlite"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of an open collection; each is a plain class that is given the parts that it needs."""
+
+    listeners: Listeners
+    settings: Settings
+    photos: Photos
+    labels: Labels
+    layers: Layers
+    maps: Maps
+    similarity: Similarity
+    separating: Separating
+    models: Models
+    quick_training: QuickTraining
+    fine_tuner: FineTuner
+    preparing: Preparing
+    checks: Checks
+
+    @classmethod
+    def open(cls, folder: Path, manifest: Manifest) -> Parts:
+        """Build the parts of the collection in a folder."""
+        database, cache, seed = folder / DATABASE, folder / "cache", manifest.seed
+        listeners = Listeners()
+        settings = Settings(database)
+        photos = Photos(Register(database, manifest.images, seed=seed), ThumbnailCache(cache), settings)
+        labels = Labels(database, len(photos), changed=lambda version: listeners.tell("labels", version=version))
+        layers = Layers(photos, settings, cache=cache, seed=seed)
+        maps = Maps(photos, layers, labels, settings, listeners)
+        data = TrainingData(photos, layers, seed=seed)
+        models = Models(photos, layers, labels, settings, listeners, folder=folder)
+        return cls(
+            listeners=listeners,
+            settings=settings,
+            photos=photos,
+            labels=labels,
+            layers=layers,
+            maps=maps,
+            similarity=Similarity(photos, layers, labels, maps),
+            separating=Separating(layers, maps, labels, data, settings, listeners, seed=seed),
+            models=models,
+            quick_training=QuickTraining(photos, layers, labels, data, models, seed=seed),
+            fine_tuner=FineTuner(photos, layers, labels, data, models, listeners, seed=seed),
+            preparing=Preparing(photos, layers, models, listeners, cache=cache, seed=seed),
+            checks=Checks(photos, models, settings, folder=folder, seed=seed),
+        )
+
+
+class Collection:
+    """A folder of photos that is being labelled.
+
+    Photos are known by id, their position in `paths`, which never changes. Methods may be called from several threads.
+    All errors are HandlensError, with a sentence for the person. Create one with `create` or `open`.
+
+    Attributes:
+        folder: the collection's own folder.
+        name: what it is called.
+        images: the folder of the photos, which are never changed.
+        seed: of all random choices.
+        parts: what it is made of; the server uses these for what only a page needs.
+
+    Example:
+        >>> from handlens.studio.builtin import write_builtin
+        >>> write_builtin("digits", Path("digits"))
+        >>> with Collection.create("my-digits", images="digits") as collection:
+        ...     collection.label([0, 10], "zero")
+        ...     collection.undo()
+        ...     len(collection.paths), collection.label_names
+        True
+        (1797, [])
+    """
+
+    def __init__(self, folder: Path) -> None:
+        manifest = read_manifest(folder)
+        self.folder = folder
+        self.name, self.images, self.seed = manifest.name, manifest.images, manifest.seed
+        self.parts = Parts.open(folder, manifest)
+        self._opening_review = threading.Lock()
+        self._review: Review | None = None
+
+    # --- making, opening, closing --------------------------------------------------------------
+
+    @classmethod
+    def create(
+        cls,
+        folder: Path | str,
+        *,
+        images: Path | str,
+        backbone: str | Sequence[str] | None = None,
+        weights: Path | str | Sequence[Path | str] | None = None,
+        seed: int = 0,
+        name: str | None = None,
+    ) -> Collection:
+        """Make a collection of the photos below `images`, which are never changed. No photo is read before `prepare`.
+
+        Args:
+            folder: a new or empty folder for the collection, not among the photos.
+            images: the folder of the photos.
+            backbone: one or more networks of timm or torchvision; None to learn features on the photos themselves.
+            weights: a safetensors file for each network, the first for the first; downloaded or taken from the hub's
+                cache unless given.
+            seed: of all random choices, 0 or more.
+            name: what the collection is called; the name of `images` unless given.
+
+        Raises:
+            CollectionError: a folder does not exist or is not empty, or an argument is not as described.
+            StorageError: the folder cannot be written.
+        """
+        target, photos = Path(folder).expanduser().resolve(), Path(images).expanduser().resolve()
+        if not photos.is_dir():
+            raise CollectionError(f"images must be a folder of photos; there is no folder {photos}.")
+        if target == photos or photos in target.parents:
+            raise CollectionError(
+                "the collection would be among the photos, which it must not change; choose a folder outside of "
+                f"{photos}."
+            )
+        if target.exists() and (not target.is_dir() or _other_files(target, photos)):
+            raise CollectionError(f"{target} exists and is not an empty folder. Open it, or choose another folder.")
+        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+            raise CollectionError(f"seed must be a whole number, 0 or more; {seed!r} arrived.")
+        sources = requested_sources(backbone, weights)
+        manifest = new_manifest(target, photos, name=name, seed=seed)
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+            partial = target / f"{MANIFEST}.tmp"
+            partial.write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
+            settings = Settings(target / DATABASE)
+            settings.requested_sources = sources
+            settings.close()
+            partial.replace(target / MANIFEST)  # last, so that a folder with it is complete
+        except OSError as error:
+            raise StorageError(f"{target} cannot be written: {reason_of(error)}.") from error
+        return cls(target)
+
+    @classmethod
+    def open(cls, folder: Path | str) -> Collection:
+        """Open the collection in `folder` as it was left; photos that were added to its images are found.
+
+        Raises:
+            CollectionError: there is no collection, a newer version wrote it, or the folder of its photos is gone.
+            StorageError: its files cannot be read or written.
+        """
+        return cls(Path(folder).expanduser().resolve())
+
+    def close(self) -> None:
+        """Stop preparing and fine-tuning and close the files; labels are on disk already."""
+        preparing, fine_tuner = self.parts.preparing, self.parts.fine_tuner
+        preparing.cancel()
+        fine_tuner.cancel()
+        preparing.join(30)
+        fine_tuner.join(30)
+        if self._review:
+            self._review.close()
+        self.parts.labels.close()
+        self.parts.settings.close()
+
+    def __enter__(self) -> Collection:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Collection({str(self.folder)!r}: {len(self.paths):,} photos, {len(self.layers)} layers)"
+
+    # --- photos and preparing ------------------------------------------------------------------
+
+    @property
+    def paths(self) -> list[str]:
+        """The photos' paths below `images`, by id."""
+        return self.parts.photos.paths
+
+    @property
+    def left_out(self) -> list[LeftOut]:
+        """Files and photos that are not used, each with its reason."""
+        return self.parts.photos.left_out
+
+    @property
+    def sources(self) -> list[Source]:
+        """The sources of features: networks, or features learned on the photos."""
+        return self.parts.layers.sources
+
+    def add_features(self, backbone: str | None, weights: Path | str | None = None) -> None:
+        """Add the layers of a network (None: of features learned on the photos); `prepare` computes them.
+
+        Raises:
+            CollectionError: the file of weights does not exist, or the network is being prepared with other weights.
+        """
+        for request in requested_sources(backbone, weights):
+            self.parts.layers.request(request)
+        self.parts.listeners.tell("state")
+
+    def prepare(
+        self, *, progress: Callable[[Progress], None] | None = None, cancel: threading.Event | None = None
+    ) -> None:
+        """Compute thumbnails and the features of every layer for all photos; continues where it was interrupted.
+
+        The first map can be looked at after 500 photos. A network that cannot be downloaded is said in `notices`, and
+        learned features are used instead if no other features were asked for.
+
+        Args:
+            progress: called with a Progress along the way.
+            cancel: setting it, also beforehand, raises Cancelled; what was done stays.
+
+        Raises:
+            Cancelled: `cancel` was set.
+            CollectionError: another process prepares the collection, or there is no photo that can be read.
+            StorageError: the disk is full or cannot be written.
+            WeightsError: the file of weights does not fit its network.
+        """
+        self.parts.preparing.run(progress=progress, cancel=cancel)
+
+    def start_preparing(self) -> None:
+        """Run `prepare` in the background, unless it runs already; its errors are in `progress`."""
+        self.parts.preparing.start()
+
+    def cancel_preparing(self) -> None:
+        """Ask a running `prepare` to stop after the current photo."""
+        self.parts.preparing.cancel()
+
+    @property
+    def progress(self) -> Progress:
+        """How far preparing is."""
+        return self.parts.preparing.progress
+
+    @property
+    def notices(self) -> list[str]:
+        """Sentences for the person, such as why a network is not used."""
+        return self.parts.preparing.notices
+
+    # --- layers and maps -----------------------------------------------------------------------
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers of every source that has features, first to last."""
+        return self.parts.layers.all
+
+    def projections(self, layer: str | Layer) -> list[str]:
+        """The projections of a layer: PCA pairs, neighbours and, once there are labels, separating ones."""
+        return self.parts.maps.projections(layer)
+
+    def map(self, layer: str | Layer, projection: str) -> Floats:
+        """The position of each photo on a map; the neighbour embedding takes seconds the first time.
+
+        Returns:
+            float32 [N, 2] by id; 99 % are within −1…1, NaN for photos that are not prepared or cannot be read.
+
+        Raises:
+            CollectionError: there is no such layer or projection.
+            TrainingError: there are no labels to separate.
+        """
+        return self.parts.maps.map(layer, projection)
+
+    def similar(
+        self, ids: Ids, *, layer: str | Layer, projection: str | None = None, k: int | None = None
+    ) -> pd.DataFrame:
+        """All other photos, unlabelled ones first, then by their distance from the centre of the photos `ids`.
+
+        The distance is that of the layer's standardised features. With a projection it is the root mean square of
+        that and of the distance on the map, so that what is found is both alike and near.
+
+        Args:
+            ids: the photos, one or more.
+            layer: the layer, or its id.
+            projection: of the layer's projections.
+            k: return the first so many.
+
+        Returns:
+            DataFrame with columns id, path, distance.
+        """
+        return self.parts.similarity.similar(ids, layer=layer, projection=projection, k=k)
+
+    def spread(self, ids: Ids, *, layer: str | Layer, projection: str | None = None) -> pd.DataFrame:
+        """The photos `ids` by their distance from their own centre, the farthest first: columns id, path, distance."""
+        return self.parts.similarity.spread(ids, layer=layer, projection=projection)
+
+    def separate(self, names: Sequence[str]) -> tuple[str, str]:
+        """Find the layer whose projection separates the labels `names` best.
+
+        Every layer is searched; the best is the one whose shrinkage LDA has the highest balanced accuracy under
+        cross-validation.
+
+        Returns:
+            the id of the layer, and "separate", the projection of it.
+
+        Raises:
+            CollectionError: there is no such label.
+            TrainingError: there are fewer than two labels with two photos each.
+        """
+        return self.parts.separating.separate(names)
+
+    def scores(self) -> Scores:
+        """How well each layer and each computed map separates the labels so far, 0–1; None where unknown."""
+        return self.parts.separating.scores()
+
+    # --- labels --------------------------------------------------------------------------------
+
+    @property
+    def labels(self) -> pd.Series[str]:
+        """Each photo's label by id, missing where it has none."""
+        return self.parts.labels.series
+
+    @property
+    def label_names(self) -> list[str]:
+        """The labels in the order of their creation."""
+        return self.parts.labels.names
+
+    def label(self, ids: Ids, name: str) -> None:
+        """Give the photos the label `name`, which is created if it is new; it is on disk when this returns."""
+        self.parts.labels.assign(ids, name)
+
+    def unlabel(self, ids: Ids) -> None:
+        """Remove the labels of the photos."""
+        self.parts.labels.remove(ids)
+
+    def rename(self, name: str, to: str) -> None:
+        """Rename a label; a name in use is refused."""
+        self.parts.labels.rename(name, to)
+
+    def merge(self, names: Sequence[str], into: str) -> None:
+        """Give the photos of all `names` the label `into`."""
+        self.parts.labels.merge(names, into)
+
+    def delete(self, name: str) -> None:
+        """Delete a label; its photos become unlabelled."""
+        self.parts.labels.delete(name)
+
+    def undo(self) -> bool:
+        """Take back the latest change of labels, also one made before a restart; False if there is nothing to undo."""
+        return self.parts.labels.undo()
+
+    def redo(self) -> bool:
+        """Make the change again that undo took back last; False if there is nothing to redo."""
+        return self.parts.labels.redo()
+
+    # --- models --------------------------------------------------------------------------------
+
+    def train(self) -> TrainingReport:
+        """Train the quick model on the labels, estimate its accuracy by cross-validation, and use it from now on.
+
+        Raises:
+            TrainingError: there are fewer than two labels with two photos each; the message says what is missing.
+        """
+        return self.parts.quick_training.train()
+
+    @property
+    def networks(self) -> list[str]:
+        """The pretrained networks that `fine_tune` can start from: the sources whose weights are on disk."""
+        return self.parts.fine_tuner.networks
+
+    def fine_tune(
+        self,
+        *,
+        backbone: str | None = None,
+        minutes: float = 5.0,
+        epochs: int | None = None,
+        progress: Callable[[FineTuningProgress], None] | None = None,
+        cancel: threading.Event | None = None,
+    ) -> TrainingReport:
+        """Train a copy of a pretrained network of this collection on the labels, and use it from now on.
+
+        Four fifths of the labelled photos are learned from; the report is on the fifth that was held out. Then all
+        photos are predicted. Labels and the quick model stay as they are; `use_model("quick")` goes back to it.
+
+        Args:
+            backbone: one of `networks`; the first unless given.
+            minutes: how long training may take; predicting the photos comes on top.
+            epochs: how often the whole network sees the photos, if there is time; as often as time allows and is of
+                use unless given.
+            progress: called with a FineTuningProgress along the way.
+            cancel: setting it, also beforehand, raises Cancelled; the model in use does not change.
+
+        Raises:
+            Cancelled: `cancel` was set.
+            TrainingError: there is no network, there are too few labels, or a network is being fine-tuned already.
+            BackboneError: the network has no map of features at its end, as most transformers.
+        """
+        return self.parts.fine_tuner.run(
+            backbone=backbone, minutes=minutes, epochs=epochs, progress=progress, cancel=cancel
+        )
+
+    def start_fine_tuning(
+        self, *, backbone: str | None = None, minutes: float = 5.0, epochs: int | None = None
+    ) -> None:
+        """Run `fine_tune` in the background; a wrong request raises, later errors are in `fine_tuning`."""
+        self.parts.fine_tuner.start(backbone=backbone, minutes=minutes, epochs=epochs)
+
+    def cancel_fine_tuning(self) -> None:
+        """Ask a running `fine_tune` to stop after the current batch."""
+        self.parts.fine_tuner.cancel()
+
+    @property
+    def fine_tuning(self) -> FineTuningProgress:
+        """How far fine-tuning is."""
+        return self.parts.fine_tuner.progress
+
+    @property
+    def models(self) -> dict[ModelKind, TrainingReport]:
+        """The report of each model that there is: at most one "quick" and one "fine-tuned"."""
+        return self.parts.models.reports
+
+    @property
+    def model(self) -> ModelKind | None:
+        """The model in use: the one trained last, unless `use_model` said otherwise; None before training."""
+        found = self.parts.models.in_use
+        return None if found is None else found.kind
+
+    def use_model(self, kind: ModelKind) -> None:
+        """Use the "quick" or the "fine-tuned" model for predictions, report, heat maps and export.
+
+        Raises:
+            CollectionError: there is no such kind.
+            TrainingError: there is no model of this kind yet.
+        """
+        self.parts.models.use(kind)
+
+    @property
+    def report(self) -> TrainingReport | None:
+        """The report of the model in use, None before the first training."""
+        return self.parts.models.report
+
+    @property
+    def held_out(self) -> HeldOut | None:
+        """What the model in use predicted of labelled photos that it had not seen; None if that was not kept."""
+        return self.parts.models.held_out
+
+    def predictions(self) -> pd.DataFrame:
+        """The prediction of each photo by the model in use, a row for each photo, by id.
+
+        Returns:
+            DataFrame with columns path, label (missing without one), predicted, probability (0–1), one
+            `probability of NAME` for each class, and reason: why a photo has no prediction, "" if it has one.
+
+        Raises:
+            TrainingError: there is no model yet.
+        """
+        return self.parts.models.predictions()
+
+    def heatmap(self, photo: int, label: str | None = None) -> HeatMap:
+        """Which places of a photo count in favour of a label, by the model in use.
+
+        Args:
+            photo: its id.
+            label: one of the model's classes; the photo's prediction unless given.
+
+        Raises:
+            TrainingError: there is no model yet.
+            CollectionError: the model does not know the label.
+            PhotoError, DataError: the photo cannot be read.
+        """
+        return self.parts.models.heatmap(photo, label)
+
+    # --- checking ------------------------------------------------------------------------------
+
+    def attach(self, csv: Path | str, *, name: str | None = None) -> Attached:
+        """Keep a CSV with the collection, in place of an earlier one: its columns can split the report.
+
+        One column names the photos, by path or name, and the others are attributes (camera, site, skin tone, …).
+
+        Args:
+            csv: the file.
+            name: what it is called; its own name unless given.
+
+        Raises:
+            CollectionError: it cannot be read, or names no photo.
+            StorageError: the disk refuses.
+        """
+        return self.parts.checks.attach(csv, name=name)
+
+    def detach(self) -> None:
+        """Remove the attached CSV from the collection; the file that it was read from stays."""
+        self.parts.checks.detach()
+
+    @property
+    def attached(self) -> Attached | None:
+        """The attached CSV, matched with the photos that there are now; None without one."""
+        return self.parts.checks.attached
+
+    def subgroups(self, columns: str | Sequence[str], *, metrics: Sequence[str] = ("accuracy",)) -> Subgroups:
+        """The accuracy of the model in use by columns of the attached CSV, and by their intersections.
+
+        Only labelled photos count, each predicted by a model that had not seen it, as in `report`. Photos without a
+        value are a group of their own, "missing".
+
+        Args:
+            columns: one or several columns of the attached CSV.
+            metrics: as in `handlens.audit.subgroups`.
+
+        Raises:
+            CollectionError: no CSV is attached, or it has no such column.
+            TrainingError: there is no model, or its predictions of held-out photos were not kept.
+        """
+        return self.parts.checks.subgroups(columns, metrics=metrics)
+
+    @property
+    def review(self) -> Review:
+        """The queue of predictions that wait for a person."""
+        from handlens.studio.review import Review
+
+        with self._opening_review:
+            if self._review is None:
+                parts = self.parts
+                self._review = Review(
+                    self.folder / DATABASE,
+                    parts.photos,
+                    parts.layers,
+                    parts.labels,
+                    parts.models,
+                    parts.similarity,
+                    parts.settings,
+                )
+            return self._review
+
+    def describe(self) -> DataDescription:
+        """The photos with their labels so far, for a datasheet."""
+        photos = picture_files(self.paths, self.images, self.labels.tolist())
+        return DataDescription(parts={"data": photos}, name=self.name)
+
+    def datasheet(self) -> Datasheet:
+        """The datasheet of the photos: counts, classes, sizes, duplicates, cameras, hashes, and the answers so far.
+
+        Reads every photo's file.
+        """
+        from handlens.audit import Datasheet
+
+        sheet = Datasheet.from_data(self)
+        sheet.answers = self.parts.checks.answers
+        return sheet
+
+    def answer(self, key: str, text: str) -> None:
+        """Answer a question of the datasheet; it is on disk when this returns. An empty text removes the answer.
+
+        Raises:
+            AuditError: there is no such question.
+        """
+        self.parts.checks.answer(key, text)
+
+    # --- taking away ---------------------------------------------------------------------------
+
+    def export_labels(self, path: Path | str) -> None:
+        """Write the labelled photos as CSV: path, label."""
+        table = pd.DataFrame({"path": self.paths, "label": self.labels.to_numpy()})
+        write_csv(table.dropna(subset="label"), path)
+
+    def export_predictions(self, path: Path | str) -> None:
+        """Write `predictions()` as CSV."""
+        write_csv(self.predictions(), path)
+
+    def export_folders(self, path: Path | str) -> None:
+        """Write a zip of the labelled photos in folders by label."""
+        write_folders(self.images, self.paths, self.labels, path)
+
+    def export_model(self, path: Path | str) -> None:
+        """Write the model in use, with its model card, as a folder that `handlens predict` uses without Studio.
+
+        A card that is there already keeps the answers that people gave. Raises TrainingError before training.
+        """
+        self.parts.models.export(Path(path), name=self.name)
+
+    def export_datasheet(self, path: Path | str) -> None:
+        """Write `datasheet()` as Markdown, which `handlens audit check` reads."""
+        self.datasheet().save(path)
+
+    def export_review(self, path: Path | str) -> None:
+        """Write the log of the review, every entry, as .csv or .jsonl."""
+        self.review.export(path)
+
+
+def _other_files(target: Path, photos: Path) -> bool:
+    """Whether the folder holds more than the photos and what an interrupted `create` left."""
+    begun = (f"{MANIFEST}.tmp", DATABASE)
+    return any(e != photos and not e.name.startswith(begun) for e in target.iterdir())

@@ -1,0 +1,124 @@
+"""The layers of a collection: the sources they come from, their features, and what is fitted to these."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from handlens.errors import CollectionError
+from handlens.studio.features.extractor import Layer
+from handlens.studio.maps import LayerMaps
+from handlens.studio.photos import Photos
+from handlens.studio.settings import RequestedSource, Settings
+from handlens.studio.sources import LEARNED, Source
+
+if TYPE_CHECKING:
+    from handlens.studio.features.extractor import Extractor
+
+FIRST = 500
+"""Photos after which the first map is drawn, and on which features are learned."""
+
+
+class Layers:
+    """The sources of features and their layers.
+
+    Args:
+        photos: the photos.
+        settings: where the requested sources are kept.
+        cache: the folder of features and fits; it can be deleted and is made again.
+        seed: of all random choices.
+
+    Attributes:
+        sources: in the order in which they were asked for.
+        version: grows when the maps of prepared photos are fitted again.
+    """
+
+    def __init__(self, photos: Photos, settings: Settings, *, cache: Path, seed: int) -> None:
+        self._photos, self._settings, self._cache, self._seed = photos, settings, cache, seed
+        self._lock = threading.RLock()
+        self._maps: dict[str, LayerMaps] = {}
+        self.sources: list[Source] = [self._source(request) for request in settings.requested_sources]
+        self._prepared_at_opening = self.prepared
+        self.version = self._prepared_at_opening
+
+    @property
+    def all(self) -> list[Layer]:
+        """The layers of every source that has features, first to last."""
+        return [layer for source in self.sources for layer in source.layers]
+
+    @property
+    def prepared(self) -> int:
+        """The number of photos, in the preparing order, that have thumbnails and the features of every source."""
+        return min([self._photos.prepared, *(source.prepared for source in self.sources)])
+
+    def get(self, layer: str | Layer) -> Layer:
+        """The layer of an id; CollectionError, naming those there are, if there is no such layer."""
+        wanted = layer.id if isinstance(layer, Layer) else layer
+        for known in self.all:
+            if known.id == wanted:
+                return known
+        names = ", ".join(known.id for known in self.all) or "none before prepare()"
+        raise CollectionError(f"layer must be one of: {names}; “{wanted}” arrived.")
+
+    def maps_of(self, layer: Layer) -> LayerMaps:
+        """The features and maps of a layer."""
+        with self._lock:
+            if layer.id not in self._maps:
+                source = next(s for s in self.sources if layer in s.layers)
+                stored = source.rows[source.layers.index(layer)]
+
+                def fitted_rows() -> int:
+                    # Fits are based on the first 500 photos until all are prepared, so that the map stays still
+                    # meanwhile; with fewer, on the photos that were prepared before new ones came.
+                    count = source.prepared
+                    stages = (len(self._photos), FIRST, self._prepared_at_opening)
+                    return next((n for n in stages if n <= count), 0)
+
+                self._maps[layer.id] = LayerMaps(
+                    lambda: np.asarray(stored.read()[: source.prepared], np.float32),
+                    fitted_rows,
+                    cache=self._cache,
+                    name=layer.id,
+                    seed=self._seed,
+                )
+            return self._maps[layer.id]
+
+    def request(self, request: RequestedSource) -> None:
+        """Add a source, give a known one other weights, or let a failed one be tried again.
+
+        Raises:
+            CollectionError: the source is being prepared with other weights.
+        """
+        with self._lock:
+            known = next((s for s in self.sources if s.backbone == request["backbone"]), None)
+            if known is None:
+                self.sources.append(self._source(request))
+            elif request["weights"] and request["weights"] != known.weights:
+                if known.state == "preparing":
+                    raise CollectionError(f"{known.title} is being prepared with other weights. Cancel that first.")
+                known.forget()
+                known.weights, known.state, known.message = request["weights"], "waiting", None
+            elif known.state == "failed":
+                known.state, known.message = "waiting", None
+            self._settings.requested_sources = [{"backbone": s.backbone, "weights": s.weights} for s in self.sources]
+
+    def adopt(self, source: Source, extractor: Extractor) -> None:
+        """Give a source its extractor; maps of an earlier extractor's features are dropped."""
+        source.adopt(extractor)
+        with self._lock:
+            for layer in source.layers:
+                self.maps_of(layer).forget()
+                del self._maps[layer.id]
+
+    def _source(self, request: RequestedSource) -> Source:
+        backbone = request["backbone"]
+        name = backbone or LEARNED
+        title = backbone or "learned on these photos"
+        source = Source(name, title, self._cache / "sources" / name.replace("/", "_"), backbone, request["weights"])
+        source.read_layers()
+        if source.layers and source.prepared == len(self._photos):
+            source.state = "ready"
+        return source

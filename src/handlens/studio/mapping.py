@@ -1,0 +1,87 @@
+"""Where the photos are on each map: the projections of each layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handlens.errors import CollectionError, TrainingError
+from handlens.studio.features.extractor import Layer
+from handlens.studio.labels import Labels
+from handlens.studio.layers import Layers
+from handlens.studio.listeners import Listeners
+from handlens.studio.photos import Photos
+from handlens.studio.projections import LABELS, NEIGHBOURS, PCA, SEPARATE
+from handlens.studio.separation import Floats
+from handlens.studio.settings import Settings
+
+
+class Maps:
+    """The maps of a collection, one for each layer and projection.
+
+    Args:
+        photos, layers, labels: of the collection.
+        settings: where the labels to separate are kept.
+        listeners: told how far a slow projection is.
+    """
+
+    def __init__(
+        self, photos: Photos, layers: Layers, labels: Labels, settings: Settings, listeners: Listeners
+    ) -> None:
+        self._photos, self._layers, self._labels = photos, layers, labels
+        self._settings, self._listeners = settings, listeners
+
+    def projections(self, layer: str | Layer) -> list[str]:
+        """The projections of a layer: PCA pairs, neighbours and, once there are labels, separating ones."""
+        self._layers.get(layer)
+        found = [*PCA, NEIGHBOURS]
+        if sum(info.count > 0 for info in self._labels.table) >= 2:
+            found.append(LABELS)
+        if self.separating:
+            found.append(SEPARATE)
+        return found
+
+    @property
+    def separating(self) -> list[str] | None:
+        """The labels that the projection "separate" pulls apart; None before the first call of `separate`."""
+        names = {info.colour: info.name for info in self._labels.table}
+        found = [names[colour] for colour in self._settings.separating if colour in names]
+        return found if len(found) >= 2 else None
+
+    def map(self, layer: str | Layer, projection: str) -> Floats:
+        """The position of each photo, float32 [N, 2] by id; see `Collection.map`."""
+        found = self._layers.get(layer)
+        self.check(found, projection)
+
+        def report(done: int, total: int) -> bool:
+            self._listeners.tell("projection", layer=found.id, projection=projection, done=done, total=total)
+            return False
+
+        return self._photos.by_id(self.rows(found, projection, report=report), missing=np.nan)
+
+    def rows(self, layer: Layer, projection: str, *, report: Any = None) -> Floats:
+        """The positions [rows, 2] in the preparing order; `report(done, total)` is called during slow projections."""
+        codes, version = self._codes(projection)
+        return self._layers.maps_of(layer).rows_of(projection, codes=codes, version=version, report=report)
+
+    def check(self, layer: Layer, projection: str) -> None:
+        """Raise CollectionError or TrainingError unless the layer has this projection."""
+        known = self.projections(layer)
+        if projection not in known:
+            if projection in (LABELS, SEPARATE):
+                raise TrainingError("there are no two labels to separate yet. Label photos of two kinds first.")
+            raise CollectionError(f"projection must be one of {', '.join(known)}; “{projection}” arrived.")
+
+    def _codes(self, projection: str) -> tuple[NDArray[np.int32] | None, Any]:
+        """Class codes by row for a separating projection, and the version of the labels that they are from."""
+        if projection not in (LABELS, SEPARATE):
+            return None, None
+        state = self._labels.state
+        if projection == LABELS:
+            return state.codes[self._photos.order], state.version
+        chosen = self.separating or []
+        kept = np.isin(state.codes, [state.names.index(name) for name in chosen])
+        codes = np.where(kept, state.codes, -1).astype(np.int32)
+        return codes[self._photos.order], (state.version, *chosen)

@@ -1,0 +1,347 @@
+"""Fine-tuning: a copy of a pretrained network is trained on the labels, within a time limit."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handlens.audit.intervals import wilson
+from handlens.core.artifact import TENSORS, load_artifact
+from handlens.core.callbacks import Callback, StopTraining
+from handlens.core.items import Labelled
+from handlens.core.labels import CategoryList
+from handlens.core.metrics import accuracy
+from handlens.errors import Cancelled, TrainingError
+from handlens.studio.classifier import TrainingReport, fit_temperature, report_tables
+from handlens.studio.features.precision import device, half_precision
+from handlens.studio.progress import FineTuningProgress
+from handlens.studio.separation import Codes, folds
+from handlens.studio.sources import EXTRACTOR_KIND, Source
+from handlens.vision.data import ImageDataBunch, LabelledImages
+from handlens.vision.dataset import ImageDataset
+from handlens.vision.image import Image
+from handlens.vision.items import ImageItemList
+from handlens.vision.learner import VisionLearner, create_cnn
+from handlens.vision.transform import get_transforms
+
+if TYPE_CHECKING:
+    from handlens.core.learner import Learner
+
+SIZES = (224, 192, 160, 128)
+"""Sides in pixels that photos may be squeezed to: not more than they have, and not more than there is time for."""
+
+ENOUGH_EPOCHS = 8
+"""Epochs that there should be time for: photos are squeezed to as many pixels as allow that."""
+
+HEAD_SHARE = 0.2
+"""Share of the time in which the new head is trained alone, on a frozen body."""
+
+HEAD_RATE = 3e-3
+BODY_RATES = slice(1e-3, 5e-3)
+"""Largest learning rates: of the head alone, then from the first layers to the head. Few labels make few steps,
+and these need larger rates than long training does."""
+
+MOST_EPOCHS = (8, 30)
+MOST_STEPS = (80, 300)
+"""Epochs and steps after which the head alone, and then the whole network, improve little."""
+
+FEW_TESTED = 30
+"""Number of held-out photos below which the estimate is called rough."""
+
+CANCELLED = "fine-tuning was cancelled; the model in use did not change."
+
+_ENLARGED = 1.1  # how much larger photos may become than they are
+_HELD = 256 * 2**20  # bytes of decoded photos kept between epochs
+_TOLD_EVERY = 0.2  # seconds
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to train on: photos [n], by id and file, with their class codes 0…C−1 [n], and how long it may take.
+
+    `classes` and `colours` are those of the labels at their version `labels_version`.
+    """
+
+    source: Source
+    ids: NDArray[np.int64]
+    files: Sequence[Path]
+    codes: Codes
+    classes: list[str]
+    colours: list[int]
+    labels_version: int
+    seconds: float
+    epochs: int | None
+    seed: int
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A trained learner, and the true and predicted class codes [m] of the photos that were held out."""
+
+    learner: VisionLearner
+    truth: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+
+
+def check_limits(minutes: float, epochs: int | None) -> None:
+    """Raise TrainingError unless `minutes` is above 0 and at most a day, and `epochs` a number of epochs or None."""
+    if isinstance(minutes, bool) or not isinstance(minutes, (int, float)) or not 0 < minutes <= 24 * 60:
+        raise TrainingError(f"minutes must be above 0 and at most {24 * 60}, a day; {minutes!r} arrived.")
+    if epochs is not None and (isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1):
+        raise TrainingError(f"epochs must be a whole number, 1 or more, or None; {epochs!r} arrived.")
+
+
+def fine_tune(job: Job, *, changed: Callable[[FineTuningProgress], None], cancel: Event) -> Tuned:
+    """Train a copy of the source's network on four fifths of the photos, and test it on the last fifth.
+
+    First the new head is trained on a frozen body (its norms are not frozen); then the whole network, the first layers
+    at smaller rates. Photos are squeezed to a square, as for Studio's features, so that nothing is cut off; they are
+    rotated, enlarged, warped and lit at random, and never flipped: a label may be the direction something faces.
+
+    Args:
+        job: the photos, their classes and the limits.
+        changed: called with the progress at every step.
+        cancel: setting it raises Cancelled.
+
+    Raises:
+        Cancelled: `cancel` was set.
+        BackboneError: the network has no map of features at its end, as most transformers.
+    """
+    deadline = time.monotonic() + job.seconds
+    watch = _Watch(
+        FineTuningProgress(running=True, phase="loading", network=job.source.title), changed, cancel, deadline
+    )
+    watch.tell()
+    held = folds(job.codes, seed=job.seed) == 0
+    config, _ = load_artifact(job.source.folder / "extractor", EXTRACTOR_KIND)
+    labelled = _labelled(job, held)
+    most = _ENLARGED * _natural_side(job.files)
+    sides = [side for side in SIZES if side <= most] or [SIZES[-1]]
+    stats = (config["mean"], config["std"])
+    learn = create_cnn(
+        _data(labelled, sides[0], stats, len(job.codes)),
+        config["name"],
+        weights=job.source.folder / "extractor" / TENSORS,
+        metrics=accuracy,
+        seed=job.seed,
+        precision="bf16" if half_precision(device()) else "fp32",
+    )
+    watch.check()
+    learn.unfreeze()
+    whole = _seconds_an_epoch(learn)
+    if job.epochs is None:
+        left = deadline - time.monotonic()
+        fitting = [side for side in sides if whole * (side / sides[0]) ** 2 * ENOUGH_EPOCHS <= left]
+        side = fitting[0] if fitting else sides[-1]
+        if side != sides[0]:
+            learn.data = _data(labelled, side, stats, len(job.codes))
+            whole *= (side / sides[0]) ** 2
+    watch.check()
+    learn.freeze()
+    head = _seconds_an_epoch(learn)
+    epochs = _planned(deadline - time.monotonic(), head, whole, len(learn.data.train_dl), job.epochs)
+    watch.plan(epochs, (head, whole))
+    watch.tell(phase="head")
+    learn.fit_one_cycle(epochs[0], HEAD_RATE, callbacks=[watch], seed=job.seed)
+    if time.monotonic() < deadline:
+        learn.unfreeze()
+        watch.tell(phase="whole")
+        learn.fit_one_cycle(epochs[1], BODY_RATES, callbacks=[watch], seed=job.seed + 1)
+    # Tested in the precision in which the saved model will be used.
+    learn.precision = "fp32"
+    probabilities, truth = learn.get_preds()
+    watch.check()
+    calibrate(learn, probabilities.numpy(), truth.numpy())
+    return Tuned(learn, truth.numpy(), probabilities.numpy().argmax(1))
+
+
+def tuned_report(job: Job, tuned: Tuned, *, n_photos: int, seconds: float) -> TrainingReport:
+    """The report of a fine-tuned model, on the held-out photos."""
+    right, tested = int((tuned.truth == tuned.predicted).sum()), len(tuned.truth)
+    counts = np.bincount(job.codes, minlength=len(job.classes)).tolist()
+    per_class, confusion = report_tables(job.classes, counts, tuned.truth, tuned.predicted)
+    few = f"Only {tested} photos were held out to test it, so the estimate is rough. Label more for a closer one."
+    low, high = wilson(right, tested)
+    return TrainingReport(
+        accuracy=right / tested,
+        interval=(float(low), float(high)),
+        per_class=per_class,
+        confusion=confusion,
+        n_labelled=len(job.codes),
+        n_photos=n_photos,
+        layers=[],
+        labels_version=job.labels_version,
+        seconds=seconds,
+        warnings=[few] if tested < FEW_TESTED else [],
+        network=job.source.title,
+    )
+
+
+def reporting(
+    changed: Callable[[FineTuningProgress], None], now: FineTuningProgress, cancel: Event
+) -> Callable[[int, int], None]:
+    """A function of (done, total) that reports how many photos are predicted, and raises Cancelled if asked to."""
+    began: list[float] = []
+
+    def step(done: int, total: int) -> None:
+        if cancel.is_set():
+            raise Cancelled(CANCELLED)
+        began[:] = began or [time.monotonic(), done]
+        rate = (done - began[1]) / max(time.monotonic() - began[0], 1e-6)
+        left = (total - done) / rate if rate > 0 else None
+        changed(replace(now, phase="predicting", share=done / total, seconds_left=left))
+
+    return step
+
+
+def calibrate(learn: VisionLearner, probabilities: NDArray[np.floating], truth: Codes) -> None:
+    """Calibrate the model on held-out probabilities [m, C] by dividing its last layer (Guo et al. 2017)."""
+    import torch
+
+    scores = np.log(np.maximum(probabilities, 1e-30)).astype(np.float32)
+    temperature = max(1.0, fit_temperature(scores, truth))
+    last = [module for module in learn.model.modules() if isinstance(module, torch.nn.Linear)][-1]
+    with torch.no_grad():
+        last.weight.div_(temperature)
+        last.bias.div_(temperature)
+
+
+def _labelled(job: Job, held: NDArray[np.bool_]) -> LabelledImages:
+    files = np.empty(len(job.files), object)
+    files[:] = job.files
+    names = [job.classes[code] for code in job.codes]
+
+    def part(rows: NDArray[np.intp]) -> Labelled:
+        return Labelled(_Kept(files[rows]), CategoryList([names[i] for i in rows], classes=job.classes))
+
+    return LabelledImages(part(np.flatnonzero(~held)), part(np.flatnonzero(held)), ImageItemList(files))
+
+
+def _data(labelled: LabelledImages, side: int, stats: tuple[Any, Any], count: int) -> ImageDataBunch:
+    tfms = get_transforms(do_flip=False)
+    bs = 32 if count >= 200 else 16 if count >= 40 else 8  # few photos need steps, not smooth gradients
+    # No processes: forking one that serves pages and holds a database open is not safe.
+    data: ImageDataBunch = labelled.transform(tfms, size=side, resize_method="squish").databunch(
+        bs=bs, num_workers=0, device=device()
+    )
+    return data.normalize(stats)
+
+
+def _natural_side(files: Sequence[Path]) -> float:
+    """The side of a square with as many pixels as photos have, the median of some of them."""
+    from PIL import Image as PillowImage
+
+    sides = []
+    for file in files[:: max(1, len(files) // 50)]:
+        try:
+            with PillowImage.open(file) as picture:  # reads the head of the file alone
+                sides.append(math.sqrt(picture.width * picture.height))
+        except (OSError, ValueError, PillowImage.DecompressionBombError):
+            continue  # the loader reports it
+    return float(np.median(sides)) if sides else SIZES[-1]
+
+
+def _seconds_an_epoch(learn: VisionLearner) -> float:
+    """How long an epoch takes: two batches forward and backward, of which the second is timed; nothing is learned."""
+    learn.model.train()
+    for _ in range(2):
+        started = time.monotonic()
+        inputs, targets = learn.data.one_batch()
+        with learn.autocast():
+            loss = learn.loss_func(learn.model(inputs), targets)
+        loss.backward()
+        learn.model.zero_grad()
+        seconds = time.monotonic() - started
+    # Held-out photos are a quarter as many, and only go forward.
+    return seconds * len(learn.data.train_dl) * 1.1
+
+
+def _planned(seconds: float, head: float, whole: float, steps: int, wanted: int | None) -> tuple[int, int]:
+    """How many epochs the head alone and the whole network get, by how long an epoch of each takes."""
+
+    def most(i: int) -> int:
+        return max(MOST_EPOCHS[i], math.ceil(MOST_STEPS[i] / steps))
+
+    if wanted is not None:
+        return max(1, min(most(0), wanted // 4)), wanted
+    first = max(1, min(most(0), int(HEAD_SHARE * seconds / head)))
+    return first, max(1, min(most(1), int(0.95 * (seconds - first * head) / whole)))
+
+
+class _Kept(ImageDataset):
+    """Pictures that stay in memory once they are decoded, up to a limit."""
+
+    def __init__(self, paths: NDArray[Any], augment: Any = None) -> None:
+        super().__init__(paths, augment)
+        self._kept: dict[int, Image] = {}
+        self._bytes = 0
+
+    def opened(self, position: int) -> Image:
+        image = self._kept.get(position)
+        if image is None:
+            image = super().opened(position)
+            if self._bytes + image.pixels.nbytes <= _HELD:
+                self._kept[position] = image
+                self._bytes += image.pixels.nbytes
+        return image
+
+    def augmented(self, augment: Any) -> ImageDataset:
+        return _Kept(self.items, augment)
+
+
+@dataclass
+class _Watch(Callback):
+    """Reports how far a run is, and ends it at the deadline or when it is cancelled."""
+
+    now: FineTuningProgress
+    changed: Callable[[FineTuningProgress], None]
+    cancel: Event
+    deadline: float
+    _seconds: tuple[float, float] = (1.0, 1.0)
+    _epochs: tuple[int, int] = (1, 1)
+    _began: float = field(default_factory=time.monotonic)
+    _told: float = 0.0
+
+    def plan(self, epochs: tuple[int, int], seconds: tuple[float, float]) -> None:
+        self._epochs, self._seconds, self._began = epochs, seconds, time.monotonic()
+        self.now = replace(self.now, epochs=sum(epochs))
+
+    def check(self) -> None:
+        if self.cancel.is_set():
+            raise Cancelled(CANCELLED)
+
+    def tell(self, **news: Any) -> None:
+        self._told = time.monotonic()
+        self.now = replace(self.now, **news)
+        self.changed(self.now)
+
+    def after_step(self, learn: Learner) -> None:
+        self.check()
+        if time.monotonic() >= self.deadline:
+            raise StopTraining
+        if time.monotonic() - self._told >= _TOLD_EVERY:
+            self.tell(**self._progress(learn), loss=float(learn.recorder.smoothed[-1]))
+
+    def after_epoch(self, learn: Learner) -> None:
+        row = learn.recorder.row
+        self.tell(**self._progress(learn), loss=row["train_loss"], accuracy=row["accuracy"])
+
+    def _progress(self, learn: Learner) -> dict[str, Any]:
+        """The share done, weighted by the time that epochs of either phase take."""
+        run, steps = learn.run, len(learn.data.train_dl)
+        whole = self.now.phase == "whole"
+        total = sum(n * seconds for n, seconds in zip(self._epochs, self._seconds, strict=True))
+        before = self._epochs[0] * self._seconds[0] if whole else 0.0
+        share = min(1.0, (before + run.step / steps * self._seconds[whole]) / total)
+        spent = time.monotonic() - self._began
+        left = min(spent * (1 - share) / max(share, 1e-6), max(0.0, self.deadline - time.monotonic()))
+        epoch = (self._epochs[0] if whole else 0) + math.ceil(run.step / steps)
+        return {"share": share, "seconds_left": left, "epoch": min(epoch, sum(self._epochs))}

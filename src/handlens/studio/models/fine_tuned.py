@@ -1,0 +1,133 @@
+"""The fine-tuned model: a network trained further on the labels, and what it predicts of each photo."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from handlens.core.artifact import DESCRIPTION, load_artifact, save_artifact
+from handlens.studio.layers import Layers
+from handlens.studio.models.model import ModelKind
+from handlens.studio.models.quick import small_picture
+from handlens.studio.models.record import ModelRecord
+from handlens.studio.photos import Photos
+from handlens.studio.rows import Rows
+from handlens.studio.separation import Floats
+
+if TYPE_CHECKING:
+    from handlens.vision.heatmap import HeatMap
+    from handlens.vision.learner import VisionLearner
+
+AT_ONCE = 64
+"""Photos that are predicted between two checks whether to stop."""
+
+_predicting = threading.Lock()  # held while a fine-tuned model predicts photos
+
+
+class FineTunedModel:
+    """The fine-tuned model with the id of a record, in the folder fine-tuned/ID of the collection.
+
+    Its predictions, rows of class probabilities in the preparing order, are in the cache and can be made again.
+    """
+
+    kind: ClassVar[ModelKind] = "fine-tuned"
+    remedy: ClassVar[str] = "Fine-tune first."
+
+    def __init__(self, record: ModelRecord, folder: Path, photos: Photos, layers: Layers) -> None:  # noqa: ARG002
+        self.record = record
+        self._photos = photos
+        self.folder = folder / "fine-tuned" / record.id
+        self._rows = Rows(folder / "cache" / f"fine-tuned-{record.id}.f4", max(1, len(record.names)))
+
+    @property
+    def exists(self) -> bool:
+        return bool(self.record.id) and (self.folder / DESCRIPTION).is_file()
+
+    @property
+    def version(self) -> str:
+        return f"fine-tuned-{self.record.id}"
+
+    @property
+    def classes(self) -> list[str]:
+        return self.record.names
+
+    @property
+    def predicted(self) -> int:
+        return self._rows.count
+
+    def probabilities(self) -> Floats:
+        return np.asarray(self._rows.read(), np.float32)
+
+    def predict_new_photos(self, step: Callable[[int, int], None], *, learner: VisionLearner | None = None) -> None:
+        """Predict prepared photos that have no row yet, with the model in memory if `learner` is given."""
+        with _predicting:
+            while self.predicted < (upto := min(self._photos.prepared, len(self._photos))):
+                learner = learner or self._load()
+                usable = self._photos.usable
+                files = [self._photos.file(int(i)) if usable[i] else None for i in self._photos.order[:upto]]
+                self._predict(learner, files, step)
+
+    def heatmap(self, photo: int, code: int, label: str) -> HeatMap:
+        """Grad-CAM at the network's last map."""
+        from handlens.vision.heatmap import heatmap
+
+        found = heatmap(self._learner, self._photos.file(photo), cat=code)
+        # Photos are squeezed to a square as a whole, so the map fits the photo in its own shape just as well.
+        return replace(found, picture=small_picture(self._photos, photo), label=label)
+
+    def export(self, target: Path, classes: list[str], *, card: str) -> None:
+        from handlens.vision.learner import KIND
+
+        config, tensors = load_artifact(self.folder, KIND)
+        labels = config["data"]["labels"] | {"classes": classes}
+        save_artifact(target, KIND, config | {"data": config["data"] | {"labels": labels}}, tensors, card=card)
+
+    def remove(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        with suppress(OSError):
+            self._rows.path.unlink(missing_ok=True)
+
+    def remove_others(self) -> None:
+        with suppress(OSError):
+            for other in self.folder.parent.iterdir():
+                if other != self.folder:
+                    shutil.rmtree(other, ignore_errors=True)
+            for file in self._rows.path.parent.glob("fine-tuned-*.f4"):
+                if file != self._rows.path:
+                    file.unlink(missing_ok=True)
+
+    def save(self, learner: VisionLearner) -> None:
+        """Write the model that a learner holds."""
+        learner.path = self.folder.parent
+        learner.export(self.record.id)
+
+    @cached_property
+    def _learner(self) -> VisionLearner:
+        return self._load()
+
+    def _load(self) -> VisionLearner:
+        """The model, ready to predict; raises ArtifactError if it is damaged."""
+        from handlens.vision.learner import load_vision_learner
+
+        return load_vision_learner(self.folder)
+
+    def _predict(self, learner: VisionLearner, files: list[Path | None], step: Callable[[int, int], None]) -> None:
+        """Predict the photos, in the preparing order, that have no row yet; None for one that cannot be read."""
+        while (done := self.predicted) < len(files):
+            step(done, len(files))
+            chunk = files[done : done + AT_ONCE]
+            block = np.full((len(chunk), len(self.classes)), np.nan, np.float32)
+            there = [i for i, file in enumerate(chunk) if file is not None]
+            if there:
+                table = learner.predict_files([chunk[i] for i in there])  # type: ignore[misc]
+                block[there] = table[[f"probability of {name}" for name in self.classes]].to_numpy(np.float32)
+            self._rows.append(block)
+        step(len(files), len(files))

@@ -1,0 +1,181 @@
+"""Fine-tuning a network on the labels, in this thread or in one of its own, one at a time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handlens.errors import HandlensError, TrainingError
+from handlens.studio.classifier import TrainingReport
+from handlens.studio.labels import Labels
+from handlens.studio.layers import Layers
+from handlens.studio.listeners import Listeners
+from handlens.studio.memory import give_back
+from handlens.studio.models.fine_tuned import FineTunedModel
+from handlens.studio.models.record import ModelRecord, new_id
+from handlens.studio.models.registry import Models
+from handlens.studio.photos import Photos
+from handlens.studio.progress import FineTuningProgress, ended_by
+from handlens.studio.separation import folds
+from handlens.studio.training_data import TrainingData
+
+if TYPE_CHECKING:
+    from handlens.studio.models.fine_tune import Job
+
+
+class FineTuner:
+    """Trains a copy of a pretrained network further, and predicts all photos with it.
+
+    Attributes:
+        progress: how far the current or latest run is.
+    """
+
+    def __init__(
+        self,
+        photos: Photos,
+        layers: Layers,
+        labels: Labels,
+        data: TrainingData,
+        models: Models,
+        listeners: Listeners,
+        *,
+        seed: int,
+    ) -> None:
+        self._photos, self._layers, self._labels, self._data = photos, layers, labels, data
+        self._models, self._listeners, self._seed = models, listeners, seed
+        self._running = threading.Lock()  # held while a network is fine-tuned
+        self._cancel = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.progress = FineTuningProgress()
+
+    @property
+    def networks(self) -> list[str]:
+        """The pretrained networks to start from: the sources whose weights are on disk."""
+        return [source.name for source in self._layers.sources if source.backbone and source.has_weights]
+
+    def run(
+        self,
+        *,
+        backbone: str | None,
+        minutes: float,
+        epochs: int | None,
+        progress: Callable[[FineTuningProgress], None] | None,
+        cancel: threading.Event | None,
+    ) -> TrainingReport:
+        """Fine-tune in this thread; see `Collection.fine_tune`."""
+        job = self.job(backbone, minutes, epochs)
+        self._start()
+        return self._run(job, progress, self._cancel if cancel is None else cancel)
+
+    def start(self, *, backbone: str | None, minutes: float, epochs: int | None) -> None:
+        """Fine-tune in the background; what is wrong with the request is raised, later errors are in `progress`."""
+        job = self.job(backbone, minutes, epochs)
+        self._start()
+        self._thread = threading.Thread(target=self._run_quietly, args=(job,), name="handlens-fine-tune", daemon=True)
+        self._thread.start()
+
+    def cancel(self) -> None:
+        """Ask a run to stop after the current batch."""
+        self._cancel.set()
+
+    def join(self, seconds: float | None = None) -> None:
+        """Wait for a run in the background to end, so many seconds at most."""
+        if self._thread:
+            self._thread.join(seconds)
+
+    def job(self, backbone: str | None, minutes: float, epochs: int | None) -> Job:
+        """What a run would train on; TrainingError for what is wrong with the request or the labels."""
+        from handlens.studio.models.fine_tune import Job, check_limits
+
+        check_limits(minutes, epochs)
+        networks = self.networks
+        if not networks:
+            raise TrainingError(
+                "fine-tuning needs a pretrained network, and this collection has none that is ready. Add one: "
+                "Sources in the page, or add_features and prepare."
+            )
+        if backbone is not None and backbone not in networks:
+            raise TrainingError(f"backbone must be one of {', '.join(networks)}; “{backbone}” arrived.")
+        state = self._labels.state
+        ids = np.flatnonzero((state.codes >= 0) & self._photos.usable)
+        self._data.check(state.codes, state.names, ids)
+        used, codes = np.unique(state.codes[ids], return_inverse=True)
+        return Job(
+            source=next(s for s in self._layers.sources if s.name == (backbone or networks[0])),
+            ids=ids,
+            files=[self._photos.file(int(i)) for i in ids],
+            codes=codes,
+            classes=[state.names[c] for c in used],
+            colours=[state.table[c].colour for c in used],
+            labels_version=state.version,
+            seconds=60.0 * minutes,
+            epochs=epochs,
+            seed=self._seed,
+        )
+
+    def _start(self) -> None:
+        """From here on no other run may begin."""
+        if not self._running.acquire(blocking=False):
+            raise TrainingError("a network is being fine-tuned already. Wait for it, or cancel it first.")
+        self._cancel.clear()
+
+    def _run_quietly(self, job: Job) -> None:
+        try:
+            self._run(job, None, self._cancel)
+        except HandlensError:
+            return  # it is in `progress`
+
+    def _run(
+        self, job: Job, progress: Callable[[FineTuningProgress], None] | None, cancel: threading.Event
+    ) -> TrainingReport:
+        """Run a job; the new model is in use only when everything is done."""
+        from handlens.studio.models import fine_tune
+
+        started = time.monotonic()
+
+        def changed(now: FineTuningProgress) -> None:
+            self.progress = now
+            if progress:
+                progress(now)
+            self._listeners.tell("state")
+
+        model: FineTunedModel | None = None
+        ended: dict[str, Any] = {"phase": "failed"}
+        try:
+            tuned = fine_tune.fine_tune(job, changed=changed, cancel=cancel)
+            id = new_id()
+            # Predictions need a place before the report is known, which says how long all of this took.
+            draft = self._models.new("fine-tuned", ModelRecord(id, job.classes, job.colours, {}))
+            assert isinstance(draft, FineTunedModel)
+            model = draft
+            model.save(tuned.learner)
+            model.predict_new_photos(fine_tune.reporting(changed, self.progress, cancel), learner=tuned.learner)
+            report = fine_tune.tuned_report(
+                job, tuned, n_photos=int(self._photos.usable.sum()), seconds=time.monotonic() - started
+            )
+            warnings = self._data.warnings(self._labels.codes, report.per_class)
+            report = replace(report, warnings=[*warnings, *report.warnings])
+            model.record = ModelRecord.of(report, job.classes, job.colours, id=id)
+            self._models.replace(model, _held_out(job), tuned.truth, tuned.predicted)
+            ended = {"phase": "done", "share": 1.0, "seconds_left": 0.0}
+            return report
+        except BaseException as error:
+            ended = ended_by(error, "fine-tuning")
+            if model is not None:
+                model.remove()
+            raise
+        finally:
+            give_back()
+            self._running.release()
+            changed(replace(self.progress, running=False, **ended))
+
+
+def _held_out(job: Job) -> NDArray[np.int64]:
+    """The ids of the photos that fine-tuning holds out, in its order."""
+    return np.asarray(job.ids, np.int64)[folds(job.codes, seed=job.seed) == 0]

@@ -1,0 +1,65 @@
+"""What every model of a collection can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+
+from handlens.studio.models.record import ModelRecord
+from handlens.studio.separation import Floats
+
+if TYPE_CHECKING:
+    from handlens.vision.heatmap import HeatMap
+
+ModelKind = Literal["quick", "fine-tuned"]
+
+NO_MODEL = "there is no model yet. Label some photos of two kinds, then train."
+
+
+class Model(Protocol):
+    """A trained model of a collection, on disk.
+
+    Attributes:
+        kind: which of the models it is.
+        remedy: what a person does to get such a model, as a sentence: "Train first."
+        record: its classes and report.
+    """
+
+    kind: ClassVar[ModelKind]
+    remedy: ClassVar[str]
+    record: ModelRecord
+
+    @property
+    def exists(self) -> bool:
+        """Whether the model is on disk."""
+
+    @property
+    def version(self) -> str:
+        """Tells this model from all others of the collection, earlier ones too."""
+
+    @property
+    def classes(self) -> list[str]:
+        """Its classes, as they were called when it was trained."""
+
+    @property
+    def predicted(self) -> int:
+        """The number of photos, in the preparing order, that `probabilities` has rows for."""
+
+    def probabilities(self) -> Floats:
+        """The probability of each class, float32 [rows, C] in the preparing order, NaN for unreadable photos."""
+
+    def predict_new_photos(self, step: Callable[[int, int], None]) -> None:
+        """Predict prepared photos that have no row yet; `step(done, total)` is called often and may raise to stop."""
+
+    def heatmap(self, photo: int, code: int, label: str) -> HeatMap:
+        """Which places of a photo count in favour of the class at position `code`, shown as `label`."""
+
+    def export(self, target: Path, classes: list[str], *, card: str) -> None:
+        """Write the model to a folder of its own, with the class names `classes` and its model card."""
+
+    def remove(self) -> None:
+        """Delete the model from disk, as far as the disk allows."""
+
+    def remove_others(self) -> None:
+        """Delete earlier models of this kind, and what interrupted runs left, as far as the disk allows."""

@@ -1,0 +1,126 @@
+"""The quick model: linear scores over the features of a few layers, trained in a moment."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from PIL import Image
+
+from handlens.core.products import product
+from handlens.studio import classifier as learning
+from handlens.studio.layers import Layers
+from handlens.studio.models.attention import Part, against_others, heat
+from handlens.studio.models.model import ModelKind
+from handlens.studio.models.record import ModelRecord
+from handlens.studio.photos import Photos
+from handlens.studio.separation import Floats
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from handlens.vision.heatmap import HeatMap
+
+
+class QuickModel:
+    """The quick model with the id of a record, in the folder quick/ID of the collection.
+
+    Quick models from before there were ids are in the folder model/.
+    """
+
+    kind: ClassVar[ModelKind] = "quick"
+    remedy: ClassVar[str] = "Train first."
+
+    def __init__(self, record: ModelRecord, folder: Path, photos: Photos, layers: Layers) -> None:
+        self.record = record
+        self._collection, self._photos, self._layers = folder, photos, layers
+        self.folder = folder / "quick" / record.id if record.id else folder / "model"
+
+    @property
+    def exists(self) -> bool:
+        return self.folder.is_dir()
+
+    @property
+    def version(self) -> str:
+        if self.record.id:
+            return f"quick-{self.record.id}"
+        return f"quick-{self.record.report['labels_version']}-{self.record.report['seconds']}"
+
+    @property
+    def classes(self) -> list[str]:
+        return [str(name) for name in self._saved[0]["classes"]]
+
+    @property
+    def predicted(self) -> int:
+        return self._layers.prepared
+
+    def probabilities(self) -> Floats:
+        config, tensors = self._saved
+        scores: Floats | None = None
+        for layer in config["layers"]:
+            x = self._layers.maps_of(self._layers.get(layer)).raw()
+            part = product(x, tensors[f"layer.{layer}"].numpy())
+            scores = part if scores is None else scores[: len(part)] + part[: len(scores)]
+        assert scores is not None
+        return learning.softmax((scores + tensors["bias"].numpy()) / config["temperature"])
+
+    def predict_new_photos(self, step: Callable[[int, int], None]) -> None:
+        """Nothing to do: probabilities are computed from the features when they are asked for."""
+
+    def heatmap(self, photo: int, code: int, label: str) -> HeatMap:
+        """The score of the class taken apart place by place, exactly; see `handlens.studio.models.attention`."""
+        import torch
+
+        from handlens.vision.heatmap import HeatMap
+
+        _, tensors = self._saved
+        parts = []
+        for source in self._layers.sources:
+            used = {i: layer for i, layer in enumerate(source.layers) if f"layer.{layer.id}" in tensors}
+            if not used:
+                continue
+            maps = source.loaded().maps(source.square(self._photos.file(photo)))
+            for i, layer in used.items():
+                mean = self._layers.maps_of(layer).fit().scaling.mean
+                towards = against_others(tensors[f"layer.{layer.id}"].numpy(), code)
+                parts.append(Part(maps[i // 2][0].numpy(), towards, mean, layer.pooling))
+        picture = small_picture(self._photos, photo)
+        return HeatMap(torch.from_numpy(heat(parts)), picture, code, label, "score by place")
+
+    def export(self, target: Path, classes: list[str], *, card: str) -> None:
+        from handlens.core.artifact import save_artifact
+        from handlens.studio.predictor import KIND
+
+        config, tensors = self._saved
+        save_artifact(target, KIND, config | {"classes": classes}, tensors, card=card)
+
+    def remove(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def remove_others(self) -> None:
+        shutil.rmtree(self._collection / "model", ignore_errors=True)
+        with suppress(OSError):
+            for other in (self._collection / "quick").iterdir():
+                if other != self.folder:
+                    shutil.rmtree(other, ignore_errors=True)
+
+    @cached_property
+    def _saved(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        from handlens.core.artifact import load_artifact
+        from handlens.studio.predictor import KIND
+
+        return load_artifact(self.folder, KIND)
+
+
+def small_picture(photos: Photos, photo: int) -> Tensor:
+    """A photo's thumbnail as a tensor [3, h, w] of 0–1, which a heat map is laid over."""
+    import torch
+
+    small = np.asarray(Image.open(io.BytesIO(photos.thumbnail(photo))).convert("RGB"))
+    return torch.from_numpy(small.copy()).permute(2, 0, 1) / 255

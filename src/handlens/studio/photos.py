@@ -1,0 +1,135 @@
+"""The photos of a collection: paths, shapes, thumbnails and tiles, by id."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from handlens.errors import CollectionError
+from handlens.studio.pictures import LeftOut, open_photo, thumbnail
+from handlens.studio.register import Register
+from handlens.studio.separation import Floats
+from handlens.studio.settings import Settings
+from handlens.studio.thumbnails import THUMBNAIL, TILE, ThumbnailCache
+
+SHEET = 16
+"""Tiles along a side of a sheet."""
+
+VIEW = 1600
+"""Longer side in pixels of a photo that is looked at closely."""
+
+
+class Photos:
+    """The photos of a collection by id, and arrays in the preparing order brought into the order of ids.
+
+    Args:
+        register: the list of photos.
+        thumbnails: their thumbnails, tiles and shapes on disk.
+        settings: where the photos that cannot be read are kept.
+    """
+
+    def __init__(self, register: Register, thumbnails: ThumbnailCache, settings: Settings) -> None:
+        self.register, self.thumbnails = register, thumbnails
+        self._settings = settings
+        self._unreadable = settings.unreadable
+        self._aspects: Floats = np.empty(0, np.float32)
+
+    def __len__(self) -> int:
+        return len(self.register)
+
+    @property
+    def paths(self) -> list[str]:
+        """The photos' paths below the folder of photos, by id."""
+        return self.register.paths
+
+    @property
+    def left_out(self) -> list[LeftOut]:
+        """Files and photos that are not used, each with its reason."""
+        unreadable = [LeftOut(self.paths[photo], reason) for photo, reason in sorted(self._unreadable.items())]
+        known = {out.path for out in unreadable}
+        return [out for out in self.register.left_out if out.path not in known] + unreadable
+
+    @property
+    def order(self) -> NDArray[np.int64]:
+        """The preparing order, random by the seed: `order[row]` is an id; int64 [N]."""
+        return self.register.order
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """Each photo's row in the preparing order, by id; int64 [N]."""
+        return self.register.rows
+
+    @property
+    def prepared(self) -> int:
+        """The number of photos, in the preparing order, that have thumbnails."""
+        return self.thumbnails.prepared
+
+    @property
+    def aspects(self) -> Floats:
+        """Width over height by id, 0 where unknown or unreadable; float32 [N]."""
+        count = self.prepared
+        if len(self._aspects) != count:
+            self._aspects = np.array(self.thumbnails.aspects.read()[:count, 0], np.float32)
+        return self.by_id(self._aspects[:, None], missing=0.0)[:, 0]
+
+    @property
+    def usable(self) -> NDArray[np.bool_]:
+        """Which photos are prepared and readable, by id; bool [N]."""
+        return self.aspects > 0
+
+    def file(self, photo: int) -> Path:
+        """The file of a photo."""
+        return self.register.file(photo)
+
+    def thumbnail(self, photo: int) -> bytes:
+        """The thumbnail of a photo, a JPEG of at most 256 px; made at once where it is not prepared yet."""
+        self.check(photo)
+        try:
+            return self.thumbnails.path(photo).read_bytes()
+        except FileNotFoundError:
+            return thumbnail(open_photo(self.file(photo), at_least=THUMBNAIL), THUMBNAIL)
+
+    def view(self, photo: int) -> bytes:
+        """A photo large enough to look at closely, a JPEG of at most 1,600 px; PhotoError if it cannot be read."""
+        self.check(photo)
+        return thumbnail(open_photo(self.file(photo), at_least=VIEW), VIEW)
+
+    def sheet(self, number: int) -> bytes:
+        """256 map tiles of 64 px as one JPEG of 1024×1024: from row number·256 of the preparing order on."""
+        per_sheet = SHEET * SHEET
+        tiles = self.thumbnails.tiles.read()[number * per_sheet : (number + 1) * per_sheet]
+        if number < 0 or not len(tiles):
+            raise CollectionError(f"there is no sheet {number} yet; {self.prepared} photos are prepared.")
+        canvas = np.zeros((per_sheet, TILE, TILE, 3), np.uint8)
+        canvas[: len(tiles)] = tiles.reshape(-1, TILE, TILE, 3)
+        picture = canvas.reshape(SHEET, SHEET, TILE, TILE, 3).swapaxes(1, 2).reshape(SHEET * TILE, SHEET * TILE, 3)
+        out = io.BytesIO()
+        Image.fromarray(picture).save(out, "JPEG", quality=85, subsampling=0)
+        return out.getvalue()
+
+    def mark_unreadable(self, reasons: dict[int, str]) -> None:
+        """Keep why photos cannot be read, by id."""
+        self._unreadable.update(reasons)
+        self._settings.unreadable = self._unreadable
+
+    def forget_unreadable_from(self, row: int) -> None:
+        """Drop the reasons of photos from this row on, which are about to be read again."""
+        self._unreadable = {i: reason for i, reason in self._unreadable.items() if self.rows[i] < row}
+
+    def check(self, photo: int) -> None:
+        """Raise CollectionError unless this is the id of a photo."""
+        if not 0 <= photo < len(self):
+            raise CollectionError(
+                f"ids must lie between 0 and {len(self) - 1}, the positions in paths; {photo} arrived."
+            )
+
+    def by_id(self, rows: Floats, *, missing: float) -> Floats:
+        """Rows [n, D] in the preparing order as an array [N, D] by id; photos without a row get `missing`."""
+        out = np.full((len(self), rows.shape[1]), missing, np.float32)
+        rows = rows[: len(out)]  # another process may know of more photos already
+        out[self.order[: len(rows)]] = rows
+        return out

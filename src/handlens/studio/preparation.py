@@ -1,0 +1,226 @@
+"""One run of preparing: thumbnails and the features of every layer, streamed in a random order.
+
+Everything that is written here is a cache: rows are appended in the preparing order, continued from their count after
+any interruption, and computed again if deleted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from threading import Event
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handlens.errors import Cancelled, CollectionError, PhotoError, StorageError
+from handlens.io.locks import process_lock
+from handlens.io.problems import reason_of
+from handlens.studio.layers import FIRST
+from handlens.studio.photos import Photos
+from handlens.studio.pictures import read_squares, thumbnail, tile
+from handlens.studio.progress import PreparingPhase, Progress
+from handlens.studio.sources import Source
+from handlens.studio.thumbnails import THUMBNAIL, TILE
+
+LEARN_SIZE = 96
+"""Side in pixels of the pictures that features are learned on."""
+
+BATCH = 64
+"""Photos whose features are computed at once."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A photo, read once for all uses; `reason` is set when it cannot be used."""
+
+    reason: str | None = None
+    aspect: float = 0.0
+    thumb: bytes = b""
+    tile: NDArray[np.uint8] | None = None
+    squares: dict[int, NDArray[np.uint8]] = field(default_factory=dict)
+
+
+def decode(path: Path, sizes: set[int], *, thumbnails: bool) -> Decoded:
+    """Read a photo once: its thumbnail and tile if `thumbnails` is set, and a square of each size."""
+    try:
+        image, squares = read_squares(path, sizes)
+        return Decoded(
+            aspect=image.width / image.height,
+            thumb=thumbnail(image, THUMBNAIL) if thumbnails else b"",
+            tile=tile(image, TILE) if thumbnails else None,
+            squares=squares,
+        )
+    except PhotoError as error:
+        return Decoded(reason=str(error))
+
+
+class Preparation:
+    """One run over the photos, which brings thumbnails and the features of sources up to date.
+
+    Args:
+        photos: the photos, with their thumbnails.
+        changed: called with the Progress at every step.
+        cancel: setting it makes the methods raise Cancelled; what was done stays.
+
+    Raises:
+        StorageError: (all methods) the disk is full; what was done stays.
+    """
+
+    def __init__(self, photos: Photos, *, changed: Callable[[Progress], None], cancel: Event) -> None:
+        self.photos, self.changed, self.cancel = photos, changed, cancel
+        self.progress = Progress(running=True, phase="reading", total=len(photos))
+        self._held: dict[int, Decoded] = {}  # by row: read for learning, and used again right after
+
+    def learn_pictures(self, other_sizes: set[int]) -> NDArray[np.uint8]:
+        """The first photos at 96 px, uint8 [n, 96, 96, 3], to learn features on; they are decoded for `stream` too."""
+        n = min(FIRST, len(self.photos))
+        sizes = {LEARN_SIZE, *other_sizes}
+        started = time.monotonic()
+        for row, decoded in self._decoded(range(n), sizes, thumbnails=self.photos.prepared < n):
+            self._held[row] = decoded
+            self._tell("reading", row + 1, started, 0, total=n)
+        good = [d.squares[LEARN_SIZE] for d in self._held.values() if d.reason is None]
+        self._tell("fitting", n, started, 0, total=n)
+        return np.stack(good) if good else np.empty((0, LEARN_SIZE, LEARN_SIZE, 3), np.uint8)
+
+    def stream(self, sources: list[Source], reached: Callable[[int], None]) -> None:
+        """Compute what is missing of all sources, for all photos; `reached(rows)` is called as rows become complete."""
+        total = len(self.photos)
+        self._coming.clear()  # read ahead for other sources
+        for source in sources:  # a crash may have left one layer a few rows ahead of another
+            for rows in source.rows:
+                rows.truncate(min(rows.count, source.prepared))
+        for rows in (self.photos.thumbnails.tiles, self.photos.thumbnails.aspects):
+            rows.truncate(min(rows.count, self.photos.prepared))
+        done = min([self.photos.prepared, *(s.prepared for s in sources)])
+        started, first = time.monotonic(), done
+        while done < total:
+            upto = min(done + BATCH, total)
+            if done < FIRST < upto:
+                upto = FIRST
+            lagging = [s for s in sources if s.prepared < upto]
+            ahead = range(done, min(done + 3 * BATCH, total))
+            batch = self._batch(range(done, upto), ahead, sources)
+            if self.photos.prepared < upto:
+                self._keep_thumbnails(batch[self.photos.prepared - done :], range(self.photos.prepared, upto))
+            for source in lagging:
+                self._keep_features(source, batch[source.prepared - done :])
+            done = upto
+            reached(done)
+            self._tell("features", done, started, first, total=total)
+
+    def _batch(self, rows: range, ahead: range, sources: list[Source]) -> list[Decoded]:
+        """The decoded photos of `rows`, while those of `ahead` are already being read."""
+        prepared = [(s.extractor.size, s.prepared) for s in sources if s.extractor]
+        with_thumbnails = self.photos.prepared
+        for row in ahead:
+            # What is needed of a photo depends on its row: after a crash one source may be ahead of another.
+            thumbnails, sizes = row >= with_thumbnails, {size for size, count in prepared if row >= count}
+            held = self._held.get(row)
+            if held and held.reason is None and not (sizes <= held.squares.keys() and (held.thumb or not thumbnails)):
+                del self._held[row]
+            if row not in self._held and row not in self._coming:
+                path = self.photos.file(int(self.photos.order[row]))
+                self._coming[row] = self._pool.submit(decode, path, sizes, thumbnails=thumbnails)
+        out = []
+        for row in rows:
+            self._check_cancelled()
+            held = self._held.pop(row, None)
+            out.append(self._coming.pop(row).result() if held is None else held)
+        return out
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Keep two reading threads for the length of a run."""
+        self._coming: dict[int, Future[Decoded]] = {}
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="handlens-read")
+        try:
+            yield
+        finally:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _decoded(self, rows: range, sizes: set[int], *, thumbnails: bool) -> Iterator[tuple[int, Decoded]]:
+        futures = [
+            self._pool.submit(decode, self.photos.file(int(self.photos.order[row])), sizes, thumbnails=thumbnails)
+            for row in rows
+        ]
+        for row, future in zip(rows, futures, strict=True):
+            self._check_cancelled()
+            yield row, future.result()
+
+    def _keep_thumbnails(self, batch: list[Decoded], rows: range) -> None:
+        blank = np.zeros((TILE, TILE, 3), np.uint8)
+        unreadable: dict[int, str] = {}
+        try:
+            for row, decoded in zip(rows, batch, strict=True):
+                photo = int(self.photos.order[row])
+                if decoded.reason is not None:
+                    unreadable[photo] = decoded.reason
+                    continue
+                path = self.photos.thumbnails.path(photo)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(decoded.thumb)
+        except OSError as error:
+            raise StorageError(
+                f"thumbnails could not be written: {reason_of(error)}. Make room on the disk, then resume."
+            ) from error
+        if unreadable:
+            # Before the rows count as prepared, so that no photo is missing without its reason.
+            self.photos.mark_unreadable(unreadable)
+        tiles = np.stack([blank if d.tile is None else d.tile for d in batch])
+        self.photos.thumbnails.tiles.append(tiles.reshape(len(batch), -1))
+        self.photos.thumbnails.aspects.append(np.array([[d.aspect] for d in batch], np.float32))
+
+    def _keep_features(self, source: Source, batch: list[Decoded]) -> None:
+        import torch
+
+        extractor = source.loaded()
+        good = np.array([d.reason is None for d in batch], bool)
+        found: list[NDArray[np.float32]] = []
+        if good.any():
+            pictures = np.stack([d.squares[extractor.size] for d in batch if d.reason is None])
+            found = [x.numpy() for x in extractor(torch.from_numpy(pictures))]
+        for i, rows in enumerate(source.rows):
+            block = np.full((len(batch), rows.dim), np.nan, np.float32)
+            if good.any():
+                block[good] = found[i]
+            rows.append(block)
+
+    def telling(self, phase: PreparingPhase) -> Callable[[int, int], None]:
+        """A function of (done, total) that reports the progress of a phase, and raises Cancelled when asked to."""
+        started, first = time.monotonic(), -1
+
+        def step(done: int, total: int) -> None:
+            nonlocal first
+            first = done if first < 0 else first
+            self._check_cancelled()
+            self._tell(phase, done, started, first, total=total)
+
+        return step
+
+    def _tell(self, phase: PreparingPhase, done: int, started: float, first: int, *, total: int) -> None:
+        seconds = max(time.monotonic() - started, 1e-6)
+        rate = (done - first) / seconds
+        left = (total - done) / rate if rate > 0 else None
+        self.progress = replace(self.progress, phase=phase, done=done, total=total, rate=rate, seconds_left=left)
+        self.changed(self.progress)
+
+    def _check_cancelled(self) -> None:
+        if self.cancel.is_set():
+            raise Cancelled("preparing was cancelled; it continues from here when it is started again.")
+
+
+def only_one(cache: Path) -> AbstractContextManager[None]:
+    """Hold the right to prepare the collection with this cache folder.
+
+    Raises:
+        CollectionError: another process holds it.
+        StorageError: the folder cannot be written.
+    """
+    busy = CollectionError("this collection is being prepared by another process already. Wait for it.")
+    return process_lock(cache / "preparing.lock", busy=busy)

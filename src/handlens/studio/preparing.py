@@ -1,0 +1,188 @@
+"""Preparing a collection: one run at a time, in this thread or in one of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from handlens.errors import ArtifactError, Cancelled, CollectionError, DownloadError, HandlensError
+from handlens.studio.layers import FIRST, Layers
+from handlens.studio.listeners import Listeners
+from handlens.studio.memory import give_back
+from handlens.studio.models.registry import Models
+from handlens.studio.photos import Photos
+from handlens.studio.preparation import Preparation, only_one
+from handlens.studio.progress import Progress, ended_by
+from handlens.studio.sources import Source
+
+
+class Preparing:
+    """Computes thumbnails and features, and what the models predict of new photos.
+
+    Args:
+        photos, layers, models: of the collection.
+        listeners: told of progress and of new maps.
+        cache: the folder of thumbnails and features.
+        seed: of the features that are learned.
+
+    Attributes:
+        progress: how far the current or latest run is.
+        notices: sentences for the person, such as why a network is not used.
+    """
+
+    def __init__(
+        self, photos: Photos, layers: Layers, models: Models, listeners: Listeners, *, cache: Path, seed: int
+    ) -> None:
+        self._photos, self._layers, self._models, self._listeners = photos, layers, models, listeners
+        self._cache, self._seed = cache, seed
+        self._starting = threading.Lock()
+        self._cancel = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.notices: list[str] = []
+        done, total = layers.prepared, len(photos)
+        self.progress = Progress(phase="done" if done == total else "idle", done=done, total=total)
+
+    def run(self, *, progress: Callable[[Progress], None] | None = None, cancel: threading.Event | None = None) -> None:
+        """Prepare in this thread; see `Collection.prepare`."""
+        if cancel is None:
+            cancel = self._cancel
+            cancel.clear()
+
+        def changed(now: Progress) -> None:
+            self.progress = now
+            if progress:
+                progress(now)
+            self._listeners.tell("state")
+
+        sources = self._layers.sources
+        if all(source.state == "failed" for source in sources):
+            for source in sources:  # there is nothing else to work with: try again
+                source.state, source.message = "waiting", None
+        ended: dict[str, Any]
+        with only_one(self._cache):
+            run = Preparation(self._photos, changed=changed, cancel=cancel)
+            changed(run.progress)
+            self._photos.forget_unreadable_from(self._photos.prepared)
+            try:
+                with run.reading():
+                    while waiting := [s for s in sources if s.state == "waiting"]:
+                        self._build(run, waiting)
+                        ready = [s for s in sources if s.state == "preparing"]
+                        run.stream(ready, self._reached)
+                        for source in ready:
+                            source.state = "ready"
+                    if self._photos.prepared < len(self._photos):
+                        run.stream([], self._reached)
+                self._predict(run)
+                ended = {"phase": "done", "seconds_left": 0.0}
+            except BaseException as error:
+                ended = ended_by(error, "preparing")
+                raise
+            finally:
+                for source in sources:
+                    if source.state == "preparing":
+                        source.state = "waiting"
+                self._layers.version += 1
+                give_back()
+                total = len(self._photos)
+                done = total if ended["phase"] == "done" else self._layers.prepared
+                changed(replace(run.progress, running=False, done=done, total=total, **ended))
+                self._listeners.tell("maps", version=self._layers.version, prepared=self._photos.prepared)
+
+    def start(self) -> None:
+        """Run in the background, unless it runs already; errors are in `progress`."""
+        with self._starting:
+            if self._thread and self._thread.is_alive():
+                return
+            self._cancel.clear()
+            self._thread = threading.Thread(target=self._run_quietly, name="handlens-prepare", daemon=True)
+            self._thread.start()
+
+    def cancel(self) -> None:
+        """Ask a run to stop after the current photo."""
+        self._cancel.set()
+
+    def join(self, seconds: float | None = None) -> bool:
+        """Wait for a run in the background to end, so many seconds at most; returns whether it has ended."""
+        if self._thread:
+            self._thread.join(seconds)
+        return self._thread is None or not self._thread.is_alive()
+
+    def _run_quietly(self) -> None:
+        try:
+            self.run(cancel=self._cancel)
+        except HandlensError as error:
+            if not isinstance(error, Cancelled) and not self.progress.error:
+                self.progress = replace(self.progress, running=False, phase="failed", error=str(error))
+                self._listeners.tell("state")
+
+    def _build(self, run: Preparation, waiting: list[Source]) -> None:
+        """Make the extractors of the waiting sources; learned features replace networks that cannot be downloaded."""
+        from handlens.studio.features import backbone_extractor, patches_extractor
+
+        sources = self._layers.sources
+        for source in [s for s in waiting if s.backbone]:
+            if not source.load():
+                try:
+                    weights = Path(source.weights) if source.weights else None
+                    self._layers.adopt(source, backbone_extractor(str(source.backbone), weights=weights))
+                except HandlensError as error:
+                    source.state, source.message = "failed", str(error)
+                    if not isinstance(error, DownloadError):
+                        raise
+                    continue
+            source.state = "preparing"
+        failed = [s for s in sources if s.state == "failed"]
+        if failed and all(s.state == "failed" for s in sources):
+            names = ", ".join(s.title for s in failed)
+            self._layers.request({"backbone": None, "weights": None})
+            waiting = [*waiting, sources[-1]]
+            self._notice(
+                f"{names} cannot be used, so features learned on these photos are in use instead. {_why(failed[0])}"
+            )
+        elif failed:
+            ready = ", ".join(s.title for s in sources if s.state != "failed")
+            self._notice(f"{failed[-1].title} cannot be used; in use: {ready}. {_why(failed[-1])}")
+        for source in [s for s in waiting if not s.backbone]:
+            if not source.load():
+                sizes = {s.extractor.size for s in sources if s.extractor and s.state == "preparing"}
+                pictures = run.learn_pictures(sizes)
+                if not len(self._photos):
+                    raise CollectionError(
+                        f"there are no photos in {self._photos.register.images}. Put some there and open the "
+                        "collection again."
+                    )
+                if not len(pictures):
+                    raise CollectionError(
+                        f"none of the {len(self._photos):,} photos could be read. See “left out” for the reasons."
+                    )
+                self._layers.adopt(source, patches_extractor(pictures, seed=self._seed))
+            source.state = "preparing"
+
+    def _reached(self, rows: int) -> None:
+        total = len(self._photos)
+        if rows >= min(FIRST, total):
+            if rows in (FIRST, total):
+                self._layers.version += 1
+            self._listeners.tell("maps", version=self._layers.version, prepared=rows)
+
+    def _predict(self, run: Preparation) -> None:
+        """Update the predictions of models that keep them, as after photos were added or the cache was deleted."""
+        try:
+            self._models.predict_new_photos(run.telling("predicting"))
+        except ArtifactError as error:
+            reason = str(error).rstrip(".")
+            self._notice(f"The fine-tuned model cannot be used: {reason}. Fine-tune again, or use the quick one.")
+
+    def _notice(self, text: str) -> None:
+        if text not in self.notices:
+            self.notices.append(text)
+
+
+def _why(source: Source) -> str:
+    """A failed source's reason as a sentence, and what to do."""
+    reason = (source.message or "").rstrip(".")
+    return f"{reason[:1].upper()}{reason[1:]}. To try again: Sources in the page, or add_features and prepare."

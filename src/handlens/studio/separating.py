@@ -1,0 +1,118 @@
+"""How well each layer and map tells labels apart, and the layer that does it best."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handlens.errors import CollectionError, TrainingError
+from handlens.studio import classifier as learning
+from handlens.studio.features.extractor import Layer
+from handlens.studio.labels import Labels
+from handlens.studio.layers import Layers
+from handlens.studio.listeners import Listeners
+from handlens.studio.mapping import Maps
+from handlens.studio.projections import LABELS, NEIGHBOURS, SEPARATE, neighbour_agreement
+from handlens.studio.separation import cross_validated_logits, folds
+from handlens.studio.settings import Settings
+from handlens.studio.training_data import TrainingData
+
+_SCORED = 300  # labelled photos that the scores of the maps are computed on
+
+
+class Scores(TypedDict):
+    """How well each layer, and each map by layer and projection, separates the labels: 0–1, None where unknown."""
+
+    labels_version: int
+    layers: dict[str, float | None]
+    maps: dict[str, dict[str, float | None]]
+
+
+class Separating:
+    """Scores of layers and maps, and the layer for the projection "separate"."""
+
+    def __init__(
+        self,
+        layers: Layers,
+        maps: Maps,
+        labels: Labels,
+        data: TrainingData,
+        settings: Settings,
+        listeners: Listeners,
+        *,
+        seed: int,
+    ) -> None:
+        self._layers, self._maps, self._labels, self._data = layers, maps, labels, data
+        self._settings, self._listeners, self._seed = settings, listeners, seed
+        self._scores: tuple[tuple[int, int], Scores] | None = None
+        self.latest_score: float | None = None
+        """The score of the layer that `separate` found last."""
+
+    def separate(self, names: Sequence[str]) -> tuple[str, str]:
+        """Find the layer whose projection separates the labels best; see `Collection.separate`."""
+        wanted = list(dict.fromkeys(names))
+        state = self._labels.state
+        known, codes = state.names, state.codes
+        for name in wanted:
+            if name not in known:
+                raise CollectionError(f"no label is called “{name}”. The labels are: {', '.join(known) or 'none yet'}.")
+        if len(wanted) < 2:
+            raise TrainingError(f"pick two or more labels to separate; {len(wanted)} arrived.")
+        chosen = np.where(np.isin(codes, [known.index(n) for n in wanted]), codes, -1)
+        quality = self._quality(chosen, known)
+        best = max(quality, key=lambda layer: quality[layer])
+        # By the number of its colour, which a label keeps when it is renamed.
+        self._settings.separating = [state.table[known.index(name)].colour for name in wanted]
+        self.latest_score = quality[best][0]
+        self._listeners.tell("state")
+        return best, SEPARATE
+
+    def scores(self) -> Scores:
+        """How well each layer and each map that is computed separates the labels."""
+        state = self._labels.state
+        key = (state.version, self._layers.version)
+        if self._scores and self._scores[0] == key:
+            return self._scores[1]
+        layers: dict[str, float | None] = {layer.id: None for layer in self._layers.all}
+        maps: dict[str, dict[str, float | None]] = {layer.id: {} for layer in self._layers.all}
+        try:
+            quality = self._quality(state.codes, state.names)
+        except TrainingError:
+            pass  # too few labels: every score stays None
+        else:
+            layers.update({layer: score for layer, (score, _) in quality.items()})
+            for layer in self._layers.all:
+                if layers[layer.id] is not None:
+                    maps[layer.id] = self._map_scores(layer, state.codes)
+        found = Scores(labels_version=state.version, layers=layers, maps=maps)
+        self._scores = (key, found)
+        return found
+
+    def _quality(self, codes: NDArray[np.integer], names: list[str]) -> dict[str, tuple[float, float]]:
+        """How well each layer tells the codes apart under cross-validation: balanced accuracy and confidence."""
+        features, classes, ids = self._data.labelled(codes, most=_SCORED)
+        self._data.check(codes, names, ids)
+        fold = folds(classes, seed=self._seed)
+        return {
+            layer: learning.layer_quality(cross_validated_logits(x, classes, fold), classes)
+            for layer, x in features.items()
+        }
+
+    def _map_scores(self, layer: Layer, codes: NDArray[np.integer]) -> dict[str, float | None]:
+        scores: dict[str, float | None] = {}
+        for projection in self._maps.projections(layer):
+            # The separating ones are fitted to the labels, and an embedding that nobody looked at is not worth seconds.
+            if projection in (LABELS, SEPARATE):
+                continue
+            if projection == NEIGHBOURS and not self._layers.maps_of(layer).has_neighbours:
+                scores[projection] = None
+                continue
+            xy = self._maps.map(layer, projection)
+            ids = np.flatnonzero((codes >= 0) & np.isfinite(xy).all(1))
+            ids = ids[learning.stratified_sample(codes[ids], _SCORED, seed=self._seed)]
+            enough = len(ids) > 2 and len(np.unique(codes[ids])) > 1
+            scores[projection] = neighbour_agreement(xy[ids], codes[ids]) if enough else None
+        return scores

@@ -1,0 +1,149 @@
+"""Sources of features: pretrained networks, or patches learned on the photos, with their layers on disk."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from handlens.core.artifact import TENSORS
+from handlens.errors import CollectionError, StorageError
+from handlens.io.files import atomic_write
+from handlens.io.problems import reason_of
+from handlens.studio.features.extractor import Extractor, Layer
+from handlens.studio.pictures import read_squares
+from handlens.studio.rows import Rows
+from handlens.studio.settings import RequestedSource
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LEARNED = "patches"
+"""The name of the source whose features are learned on the photos themselves."""
+
+EXTRACTOR_KIND = "feature-extractor"
+
+
+@dataclass
+class Source:
+    """A source of layers: a pretrained network, or patches learned on the photos (backbone None).
+
+    Attributes:
+        name: "patches" or the network's name; begins the ids of its layers.
+        title: the name that people see.
+        folder: where the extractor and the features of each layer are kept.
+        backbone: the network's name, None for learned features.
+        weights: a safetensors file given for the network, None for downloaded or cached weights.
+        state: "waiting" to be prepared, "preparing", "ready", or "failed" with a `message`.
+        layers: first to last; empty before the first preparation.
+        extractor: computes the features; None until it is loaded.
+    """
+
+    name: str
+    title: str
+    folder: Path
+    backbone: str | None
+    weights: str | None
+    state: Literal["waiting", "preparing", "ready", "failed"] = "waiting"
+    message: str | None = None
+    layers: list[Layer] = field(default_factory=list)
+    extractor: Extractor | None = None
+
+    @property
+    def rows(self) -> list[Rows]:
+        """The features of each layer on disk."""
+        return [Rows(self.folder / f"{i:02d}.f4", layer.dim) for i, layer in enumerate(self.layers)]
+
+    @property
+    def prepared(self) -> int:
+        """The number of photos whose features of all layers are on disk."""
+        return min((rows.count for rows in self.rows), default=0)
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether the extractor's weights are on disk."""
+        return bool(self.layers) and (self.folder / "extractor" / TENSORS).is_file()
+
+    def loaded(self) -> Extractor:
+        """The extractor, loaded from disk if need be.
+
+        Raises:
+            CollectionError: it is damaged or gone; preparing the collection makes it again.
+        """
+        if not self.load() or self.extractor is None:
+            self.state = "waiting"
+            raise CollectionError(f"the features of {self.title} are damaged on disk. Prepare the collection again.")
+        return self.extractor
+
+    def square(self, path: Path) -> Tensor:
+        """A photo as the extractor takes it, uint8 [1, size, size, 3]; PhotoError if it cannot be read."""
+        import torch
+
+        size = self.loaded().size
+        return torch.from_numpy(read_squares(path, {size})[1][size].copy())[None]
+
+    def read_layers(self) -> None:
+        """Read from disk which layers there are, without loading the network."""
+        try:
+            self.layers = [Layer(**layer) for layer in json.loads((self.folder / "layers.json").read_text())]
+        except (OSError, ValueError, TypeError):
+            self.layers = []
+
+    def adopt(self, extractor: Extractor) -> None:
+        """Take a new extractor and keep it on disk, so that photos added later get the same features."""
+        from handlens.core.artifact import save_artifact
+
+        layers = list(extractor.layers)
+        self.forget()
+        save_artifact(self.folder / "extractor", EXTRACTOR_KIND, extractor.config(), extractor.tensors())
+        with atomic_write(self.folder / "layers.json") as file:
+            file.write_text(json.dumps([asdict(layer) for layer in layers]))
+        self.layers, self.extractor = layers, extractor
+
+    def forget(self) -> None:
+        """Delete the extractor and all its features: those of two extractors must never mix."""
+        self.extractor, self.layers = None, []
+        try:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder.mkdir(parents=True)
+        except OSError as error:
+            raise StorageError(
+                f"{self.folder} could not be made again: {reason_of(error)}. Make room or check the disk."
+            ) from error
+
+    def load(self) -> bool:
+        """Load the extractor from disk unless it is loaded; False if it is not there or damaged."""
+        from handlens.core.artifact import load_artifact
+        from handlens.errors import ArtifactError
+        from handlens.studio.features import rebuild
+
+        if self.extractor is None and self.layers:
+            try:
+                self.extractor = rebuild(*load_artifact(self.folder / "extractor", EXTRACTOR_KIND))
+            except ArtifactError:
+                return False  # a damaged cache is made again
+        return self.extractor is not None
+
+
+def requested_sources(
+    backbone: str | Sequence[str] | None, weights: Path | str | Sequence[Path | str] | None
+) -> list[RequestedSource]:
+    """The sources that the arguments `backbone` and `weights` ask for, as settings keep them.
+
+    Raises:
+        CollectionError: there are more files of weights than backbones, or a file does not exist.
+    """
+    backbones = [backbone] if isinstance(backbone, str) else list(backbone or [])
+    files = [weights] if isinstance(weights, (str, Path)) else list(weights or [])
+    if len(files) > len(backbones):
+        raise CollectionError(f"weights need a backbone each; {len(files)} files and {len(backbones)} names arrived.")
+    for file in files:
+        if not Path(file).expanduser().is_file():
+            raise CollectionError(f"weights must be a safetensors file; there is no file {file}.")
+    paths: list[str | None] = [str(Path(file).expanduser().resolve()) for file in files]
+    paths += [None] * (len(backbones) - len(paths))
+    found: list[RequestedSource] = [{"backbone": b, "weights": w} for b, w in zip(backbones, paths, strict=True)]
+    return found or [{"backbone": None, "weights": None}]

@@ -1,0 +1,81 @@
+"""What there is to learn from: the labelled photos that are prepared."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from handlens.errors import TrainingError
+from handlens.studio import classifier as learning
+from handlens.studio.layers import Layers
+from handlens.studio.photos import Photos
+from handlens.studio.separation import Floats
+
+
+class TrainingData:
+    """Features and classes of the labelled photos, and whether they are enough to learn from."""
+
+    def __init__(self, photos: Photos, layers: Layers, *, seed: int) -> None:
+        self._photos, self._layers, self._seed = photos, layers, seed
+
+    def labelled(
+        self, codes: NDArray[np.integer], *, most: int | None = None, unlabelled: int = 0
+    ) -> tuple[dict[str, Floats], NDArray[np.int64], NDArray[np.int64]]:
+        """Standardised features of each fitted layer, class codes, and ids, of the labelled photos.
+
+        Args:
+            codes: each photo's label, −1 without one; [N].
+            most: take about so many labelled photos at most.
+            unlabelled: add photos without a label, with the code −1, up to so many photos in all.
+
+        Returns:
+            features [n, D] by layer id, class codes 0…C−1 or −1 [n], and ids [n].
+        """
+        maps = {layer.id: self._layers.maps_of(layer) for layer in self._layers.all}
+        maps = {layer: of_layer for layer, of_layer in maps.items() if of_layer.fit().rows}
+        goods = [of_layer.good() for of_layer in maps.values()]
+        # A photo may have been readable for one source and gone when the next was added: then it is not used.
+        least = min(map(len, goods), default=0)
+        good = np.logical_and.reduce([of_layer[:least] for of_layer in goods]) if least else np.zeros(0, bool)
+        known = self._photos.by_id(good[:, None], missing=0.0)[:, 0] > 0
+        ids = np.flatnonzero((codes >= 0) & known)
+        if not len(ids):
+            return {}, np.empty(0, np.int64), ids
+        if most is not None:
+            ids = ids[learning.stratified_sample(codes[ids], most, seed=self._seed)]
+        classes = np.unique(codes[ids], return_inverse=True)[1]
+        # The preparing order is random: its first unlabelled photos are a random sample of them.
+        others = np.flatnonzero((codes < 0) & known)
+        others = others[np.argsort(self._photos.rows[others])][: max(0, unlabelled - len(ids))]
+        ids = np.concatenate([ids, others])
+        classes = np.concatenate([classes, np.full(len(others), -1, np.int64)])
+        rows = self._photos.rows[ids]
+        features = {layer: m.fit().scaling.apply(np.asarray(m.raw()[rows])) for layer, m in maps.items()}
+        return features, classes, ids
+
+    def check(self, codes: NDArray[np.integer], names: list[str], ids: NDArray[np.int64]) -> None:
+        """Raise TrainingError unless there are enough labels, also among the prepared, readable photos `ids`."""
+        learning.check_labels(_counts(codes, names))
+        try:
+            learning.check_labels(_counts(codes[ids], names))
+        except TrainingError as error:
+            if self._layers.prepared < len(self._photos):
+                raise TrainingError(
+                    "too few of the labelled photos are prepared yet. Prepare the photos first, or wait a moment."
+                ) from error
+            raise TrainingError(f"some labelled photos cannot be read, and without them {error}") from error
+
+    def warnings(self, codes: NDArray[np.integer], per_class: pd.DataFrame) -> list[str]:
+        """Sentences for the person about a model that was trained on these labels."""
+        warnings = [learning.FLATTERY]
+        thin = [name for name, is_thin in per_class["thin"].items() if is_thin]
+        if thin:
+            warnings.append(f"Fewer than {learning.ENOUGH} photos: {', '.join(map(str, thin))}. Label more of these.")
+        if not (self._photos.usable & (codes < 0)).any():
+            warnings.append("Every photo has a label already, so there is nothing left for the model to predict.")
+        return warnings
+
+
+def _counts(codes: NDArray[np.integer], names: list[str]) -> dict[str, int]:
+    return dict(zip(names, np.bincount(codes[codes >= 0], minlength=len(names)).tolist(), strict=True))

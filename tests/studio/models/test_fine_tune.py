@@ -1,0 +1,340 @@
+"""Fine-tuning a network on a collection's labels: what follows, and what stays when it does not come to its end."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from handlens.core.saved import load_learner
+from handlens.errors import ArtifactError, Cancelled, CollectionError, TrainingError
+from handlens.studio.collection import Collection
+from handlens.studio.models import fine_tune
+from handlens.vision.learner import VisionLearner
+
+CIRCLES, SQUARES = np.arange(20), np.arange(20, 40)
+
+
+@pytest.fixture(scope="module")
+def with_network(tmp_path_factory, drawn, random_network) -> Path:
+    """A prepared collection by a tiny network (not to be changed: see `tuned_folder`)."""
+    folder = tmp_path_factory.mktemp("network")
+    shutil.copytree(drawn, folder / "photos")
+    name, weights = random_network
+    with Collection.create(folder, images=folder / "photos", backbone=name, weights=weights) as collection:
+        collection.prepare()
+        collection.label(CIRCLES[:6], "circle")
+        collection.label(SQUARES[:6], "square")
+    return folder
+
+
+@pytest.fixture
+def folder(with_network, tmp_path) -> Path:
+    return Path(shutil.copytree(with_network, tmp_path / "collection"))
+
+
+@pytest.fixture
+def collection(folder) -> Iterator[Collection]:
+    """A collection of 40 photos by a tiny network, twelve of them labelled, of one's own to change."""
+    with Collection.open(folder) as opened:
+        yield opened
+
+
+def leftovers(folder: Path) -> list[str]:
+    return sorted(p.name for p in [*(folder / "fine-tuned").glob("*"), *(folder / "cache").glob("fine-tuned-*")])
+
+
+def test_what_follows_from_fine_tuning(folder, tmp_path):
+    told = []
+    with Collection.open(folder) as collection:
+        assert collection.model is None
+        assert collection.models == {}
+        assert collection.parts.models.version == ""
+        assert collection.networks == ["test_resnet"]
+        report = collection.fine_tune(epochs=1, progress=told.append)
+        assert next(f.phase for f in told if f.running) == "loading"
+        assert {"head", "whole", "predicting"} <= {f.phase for f in told}
+        assert told[-1] == collection.fine_tuning
+        assert not told[-1].running
+        assert told[-1].phase == "done"
+        assert told[-1].epochs == 2
+        assert all(0 <= f.share <= 1 for f in told)
+        assert told[-1].accuracy is not None
+        assert told[-1].loss is not None
+
+        # The report is on a fifth that was held out, and says so.
+        assert report.network == "test_resnet"
+        assert report.n_labelled == 12
+        assert report.layers == []
+        tested = int(report.confusion.to_numpy().sum())
+        assert tested == 3
+        assert report.accuracy == pytest.approx(np.trace(report.confusion.to_numpy()) / tested)
+        assert report.per_class["count"].tolist() == [6, 6]
+        assert any("Only 3 photos were held out" in text for text in report.warnings)
+        assert any("flatters" in text for text in report.warnings)
+        assert collection.model == "fine-tuned"
+        table = collection.predictions()
+        assert len(table) == 40
+        assert table[["probability of circle", "probability of square"]].sum(axis=1).to_numpy() == pytest.approx(
+            np.ones(40), abs=1e-5
+        )
+        version = collection.parts.models.version
+
+    with Collection.open(folder) as collection:  # and is still there
+        assert collection.parts.models.version == version
+        assert collection.report is not None
+        assert collection.report.accuracy == report.accuracy
+        held = collection.held_out  # what the report is on, photo by photo
+        assert held is not None
+        assert held.truth == collection.labels[held.ids].tolist()
+        assert np.mean(np.array(held.truth) == held.predicted) == pytest.approx(report.accuracy)
+        assert len(held.ids) == 3
+        pd.testing.assert_frame_equal(collection.predictions(), table)
+        collection.rename("circle", "disc")
+        assert collection.predictions().columns[-3:-1].tolist() == ["probability of disc", "probability of square"]
+        assert collection.report.per_class.index.tolist() == ["disc", "square"]
+
+        # What is taken away is the same model.
+        collection.export_model(tmp_path / "model")
+        learner = load_learner(tmp_path / "model")
+        assert learner.data.classes == ["disc", "square"]
+        said = learner.predict_files([collection.images / path for path in collection.paths])
+        assert said["probability of disc"].to_numpy() == pytest.approx(
+            table["probability of circle"].to_numpy(), abs=1e-4
+        )
+
+        # The quick model stands beside it.
+        with pytest.raises(TrainingError, match="no quick model"):
+            collection.use_model("quick")
+        quick = collection.train()
+        assert quick.network is None
+        assert collection.model == "quick"
+        assert set(collection.models) == {"quick", "fine-tuned"}
+        collection.use_model("fine-tuned")
+        assert collection.parts.models.version == version
+        assert collection.predictions()["probability of disc"].to_numpy() == pytest.approx(
+            table["probability of circle"].to_numpy()
+        )
+        with pytest.raises(CollectionError, match="a model is one of"):
+            collection.use_model("other")
+
+        # Fine-tuned again, there is one model and not two.
+        collection.fine_tune(epochs=1, backbone="test_resnet")
+        assert collection.parts.models.version not in ("", version)
+        id = collection.parts.models.version.removeprefix("fine-tuned-")
+        assert leftovers(folder) == [id, f"fine-tuned-{id}.f4"]
+
+
+def test_predictions_are_made_again_with_the_cache(folder, draw_photo):
+    with Collection.open(folder) as collection:
+        collection.fine_tune(epochs=1)
+        before = collection.predictions()
+    next((folder / "cache").glob("fine-tuned-*.f4")).unlink()
+    draw_photo(folder / "photos" / "squares" / "new.png", kind="square", seed=77)
+    (folder / "photos" / "circles" / "bad.png").write_bytes(b"not a picture")
+    phases = []
+    with Collection.open(folder) as collection:
+        assert collection.predictions()["predicted"].isna().all()
+        assert collection.predictions()["reason"].unique().tolist() == ["not prepared yet"]
+        collection.prepare(progress=lambda now: phases.append(now.phase))
+        after = collection.predictions()
+    assert "predicting" in phases
+    assert phases[-1] == "done"
+    assert len(after) == 41  # what never was a photo of the collection has no row
+    assert "circles/bad.png" not in after["path"].to_list()
+    same = after.set_index("path").loc[before["path"]]
+    column = "probability of circle"
+    assert same[column].to_numpy() == pytest.approx(before[column].to_numpy(), abs=1e-5)
+
+
+@pytest.mark.parametrize("phase", ["loading", "head", "whole", "predicting"])
+def test_cancelling_leaves_the_model_from_before(collection, phase):
+    quick = collection.train()
+    cancel = threading.Event()
+
+    def watch(now):
+        if now.phase == phase:
+            cancel.set()
+
+    with pytest.raises(Cancelled):
+        collection.fine_tune(epochs=1, progress=watch, cancel=cancel)
+    assert collection.fine_tuning.phase == "cancelled"
+    assert not collection.fine_tuning.running
+    assert collection.model == "quick"
+    assert collection.report.accuracy == quick.accuracy
+    assert len(collection.predictions()) == 40
+    assert leftovers(collection.folder) == []
+    assert collection.labels.notna().sum() == 12
+
+
+def test_one_at_a_time(collection):
+    refused = []
+
+    def watch(now):
+        if now.running and not refused:
+            collection.label([19], "circle")  # labelling goes on
+            with pytest.raises(TrainingError, match="already") as caught:
+                collection.start_fine_tuning()
+            refused.append(caught)
+
+    report = collection.fine_tune(epochs=1, progress=watch)
+    assert refused
+    assert report.n_labelled == 12
+    assert report.labels_version < collection.parts.labels.version
+    collection.fine_tune(epochs=1)  # and afterwards the next
+
+
+@pytest.mark.parametrize("error", [RuntimeError("out of memory"), TrainingError("the loss became nan")])
+def test_a_failure_leaves_the_model_from_before(collection, monkeypatch, error):
+    quick = collection.train()
+
+    def fails(*_args, **_options):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(VisionLearner, "fit_one_cycle", fails)
+        with pytest.raises(type(error)):
+            collection.fine_tune(epochs=1)
+    assert collection.fine_tuning.phase == "failed"
+    assert str(error) in collection.fine_tuning.error
+    assert collection.model == "quick"
+    assert collection.report.accuracy == quick.accuracy
+    assert leftovers(collection.folder) == []
+    collection.fine_tune(epochs=1)
+    assert collection.model == "fine-tuned"
+
+
+def test_in_the_background(collection):
+    done = threading.Event()
+    collection.parts.listeners.subscribe(lambda kind, _: done.set() if kind == "predictions" else None)
+    collection.start_fine_tuning(epochs=1)
+    assert done.wait(300)
+    assert collection.model == "fine-tuned"
+
+
+def test_closing_ends_it(folder):
+    collection = Collection.open(folder)
+    collection.start_fine_tuning(minutes=10)
+    collection.close()
+    assert collection.fine_tuning.phase == "cancelled"
+    with Collection.open(folder) as again:
+        assert again.model is None
+        assert again.labels.notna().sum() == 12
+
+
+def test_what_it_needs(collection, prepared_folder, tmp_path):
+    for minutes in (0, -1, float("nan"), True, "5"):
+        with pytest.raises(TrainingError, match="minutes must be above 0"):
+            collection.fine_tune(minutes=minutes)
+    for epochs in (0, 1.5, True):
+        with pytest.raises(TrainingError, match="epochs must be a whole number"):
+            collection.fine_tune(epochs=epochs)
+    with pytest.raises(TrainingError, match="backbone must be one of test_resnet"):
+        collection.fine_tune(backbone="resnet18")
+    collection.delete("square")
+    with pytest.raises(TrainingError, match="only “circle”"):
+        collection.fine_tune()
+    with Collection.open(shutil.copytree(prepared_folder, tmp_path / "patches")) as other:
+        assert other.networks == []
+        with pytest.raises(TrainingError, match=r"needs a pretrained network.*Sources"):
+            other.fine_tune()
+
+
+def test_a_model_gone_or_damaged(folder):
+    with Collection.open(folder) as collection:
+        collection.train()
+        collection.fine_tune(epochs=1)
+    [model] = (folder / "fine-tuned").iterdir()
+    (model / "tensors.safetensors").write_bytes(b"")
+    next((folder / "cache").glob("fine-tuned-*.f4")).unlink()
+    shutil.rmtree(folder / "cache" / "thumbs")  # so that there is something to prepare
+    (folder / "cache" / "tiles.u1").unlink()
+    with Collection.open(folder) as collection:
+        collection.prepare()
+        assert any("fine-tuned model cannot be used" in text for text in collection.notices)
+        with pytest.raises(ArtifactError):
+            collection.heatmap(0, "circle")
+        collection.use_model("quick")
+        assert len(collection.predictions()) == 40
+    shutil.rmtree(model)
+    with Collection.open(folder) as collection:
+        assert collection.model == "quick"
+        assert list(collection.models) == ["quick"]
+
+
+def test_heat_maps(collection):
+    with pytest.raises(TrainingError, match="no model yet"):
+        collection.heatmap(0)
+    collection.train()
+    quick = collection.heatmap(0)
+    assert quick.label == collection.predictions()["predicted"][0]
+    assert quick.data.min() >= 0
+    assert torch.isfinite(quick.data).all()
+    assert tuple(quick.picture.shape) == (3, 48, 64)
+    assert collection.heatmap(0, quick.label) is quick  # remembered
+    other = collection.heatmap(0, "square" if quick.label == "circle" else "circle")
+    assert not torch.equal(other.data, quick.data)
+    # Of two classes each is against the other: what speaks for one does not speak for the other.
+    assert float((quick.data * other.data).sum()) == 0
+    with pytest.raises(CollectionError, match="label must be one that the model knows: circle, square"):
+        collection.heatmap(0, "triangle")
+    with pytest.raises(CollectionError, match="between 0 and 39"):
+        collection.heatmap(40)
+    collection.fine_tune(epochs=1)
+    tuned = collection.heatmap(0, "circle")
+    assert tuned.label == "circle"
+    assert tuned.method == "gradcam"
+    assert tuple(tuned.picture.shape) == (3, 48, 64)
+    assert tuned.drawn().shape == tuned.picture.shape
+    (collection.images / collection.paths[1]).unlink()
+    with pytest.raises(Exception, match=r"circles/1\.png|1\.png"):
+        collection.heatmap(1, "circle")
+
+
+# --- the plan ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seconds", "head", "whole", "steps", "wanted", "epochs"),
+    [
+        (100, 2, 5, 20, None, (8, 15)),  # 20 s are ten rounds of the head, of which 8 are enough; (100 − 16) · 0.95 / 5
+        (100, 4, 10, 20, None, (5, 7)),
+        (1000, 1, 2, 20, None, (8, 30)),  # as often as is of use
+        (1000, 1, 2, 5, None, (16, 60)),  # rounds of few steps: more of them
+        (10, 30, 90, 200, None, (1, 1)),  # the deadline will end it
+        (100, 2, 5, 20, 12, (3, 12)),
+        (100, 2, 5, 20, 1, (1, 1)),
+    ],
+)
+def test_rounds_by_the_time_there_is(seconds, head, whole, steps, wanted, epochs):
+    assert fine_tune._planned(seconds, head, whole, steps, wanted) == epochs
+
+
+def test_the_time_limit_holds(collection):
+    report = collection.fine_tune(minutes=0.0001)  # over before the first step
+    assert report.network == "test_resnet"
+    assert collection.model == "fine-tuned"
+
+
+def test_a_model_is_made_no_surer_than_it_is_right(collection):
+    job = collection.parts.fine_tuner.job(None, 1.0, 1)
+    tuned = fine_tune.fine_tune(job, changed=lambda _: None, cancel=threading.Event())
+    files = [collection.images / path for path in collection.paths[:8]]
+    before = tuned.learner.predict_files(files)["probability of circle"].to_numpy(np.float64)
+    # Nearly sure, and right every second time.
+    sure = np.tile([[0.999, 0.001]], (20, 1))
+    fine_tune.calibrate(tuned.learner, sure, np.tile([0, 1], 10))
+    after = tuned.learner.predict_files(files)["probability of circle"].to_numpy(np.float64)
+    odds = [np.log(p / (1 - p)) for p in (before, after)]
+    assert (np.abs(odds[1]) <= np.abs(odds[0]) + 1e-6).all()
+    assert np.abs(odds[1]).max() < 0.5 * np.abs(odds[0]).max()
+    # Sure and right: left as it is.
+    fine_tune.calibrate(tuned.learner, sure, np.zeros(20, int))
+    same = tuned.learner.predict_files(files)["probability of circle"].to_numpy(np.float64)
+    assert same == pytest.approx(after, abs=1e-6)

@@ -1,0 +1,138 @@
+"""Files that a person takes away: whole or not at all, and safe on every system."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlens.errors import StorageError
+from handlens.io.files import atomic_write
+from handlens.studio.exports import folder_names, write_csv, write_folders
+from handlens.studio.labels import check_name
+
+
+def test_a_file_that_fails_half_way_leaves_the_old_one(tmp_path):
+    target = tmp_path / "out.csv"
+    target.write_text("old")
+
+    def fail():
+        with atomic_write(target) as partial:
+            partial.write_text("half")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert target.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["out.csv"]
+    with atomic_write(target) as partial:
+        partial.write_text("new")
+    assert target.read_text() == "new"
+    assert [p.name for p in tmp_path.iterdir()] == ["out.csv"]
+
+
+def test_a_file_can_be_read_by_whom_the_person_lets(tmp_path):
+    before = os.umask(0o022)
+    try:
+        write_csv(pd.DataFrame({"a": [1]}), tmp_path / "deep" / "out.csv")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "deep" / "out.csv").stat().st_mode & 0o777 == 0o644
+
+
+def test_what_cannot_be_written_says_so(tmp_path):
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="could not be written"):
+        write_csv(pd.DataFrame({"a": [1]}), tmp_path / "taken")
+    with pytest.raises(StorageError, match="could not be written"):
+        write_csv(pd.DataFrame({"a": [1]}), tmp_path / "file" / "out.csv")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "taken"]
+
+
+def test_csv_keeps_every_character(tmp_path):
+    table = pd.DataFrame(
+        {"path": ['a "b", c.jpg', "line\nbreak.jpg", "左.jpg"], "label": ["x,y", "NA", np.nan], "p": [1 / 3, 1.0, 0.0]}
+    )
+    write_csv(table, tmp_path / "t.csv")
+    with (tmp_path / "t.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows == [
+        ["path", "label", "p"],
+        ['a "b", c.jpg', "x,y", "0.333333"],
+        ["line\nbreak.jpg", "NA", "1.000000"],
+        ["左.jpg", "", "0.000000"],
+    ]
+
+
+def test_folder_names_by_hand():
+    labels = ["front", "Front", "a/b", "a:b", "..", "con", "COM1.x", "left out.csv", "x" * 100, "五" * 100]
+    names = folder_names(labels)
+    assert list(names.values()) == [
+        "front",
+        "Front 2",
+        "a_b",
+        "a_b 2",
+        "_",
+        "_con",
+        "_COM1.x",
+        "left out.csv 2",
+        "x" * 100,
+        "五" * 66,
+    ]
+
+
+@given(st.lists(st.text(min_size=1, max_size=100).filter(lambda s: "\ud800" not in s), unique=True, max_size=8))
+def test_folder_names_are_distinct_and_valid(labels):
+    good = []
+    for label in labels:
+        try:
+            good.append(check_name(label))
+        except Exception:
+            continue
+    good = list(dict.fromkeys(good))
+    names = list(folder_names(good).values())
+    assert len({name.casefold() for name in names}) == len(good)
+    for name in names:
+        assert name.strip(". ") == name != ""
+        assert not set('<>:"/\\|?*') & set(name)
+        assert len(name.encode()) < 255
+
+
+def test_zip_of_folders(tmp_path):
+    images = tmp_path / "images"
+    contents = {"a/1.jpg": b"one", "b/1.jpg": b"two", "2.jpg": b"three", "gone.jpg": None, "none.jpg": b"four"}
+    for path, content in contents.items():
+        if content:
+            (images / path).parent.mkdir(parents=True, exist_ok=True)
+            (images / path).write_bytes(content)
+    labels = pd.Series(["x/y", "x/y", "../../etc", "x/y", None], dtype="str")
+    write_folders(images, list(contents), labels, tmp_path / "out.zip")
+    with zipfile.ZipFile(tmp_path / "out.zip") as archive:
+        assert archive.testzip() is None
+        found = {name: archive.read(name) for name in archive.namelist()}
+    listed = list(csv.reader(io.StringIO(found.pop("left out.csv").decode())))
+    assert found == {"x_y/a/1.jpg": b"one", "x_y/b/1.jpg": b"two", "_.._etc/2.jpg": b"three"}
+    assert listed == [["path", "label", "reason"], ["gone.jpg", "x/y", "No such file or directory"]]
+
+
+def test_zip_of_photos_older_than_zips(tmp_path):
+    (tmp_path / "1.jpg").write_bytes(b"x")
+    os.utime(tmp_path / "1.jpg", (0, 0))  # 1970: a zip's calendar begins in 1980
+    write_folders(tmp_path, ["1.jpg"], pd.Series(["a"], dtype="str"), tmp_path / "out.zip")
+    with zipfile.ZipFile(tmp_path / "out.zip") as archive:
+        assert archive.namelist() == ["a/1.jpg"]
+
+
+def test_a_compressed_table_is_compressed(tmp_path: Path) -> None:
+    with atomic_write(tmp_path / "table.csv.gz") as partial:
+        pd.DataFrame({"a": [1]}).to_csv(partial, index=False)
+    assert pd.read_csv(tmp_path / "table.csv.gz")["a"].tolist() == [1]
