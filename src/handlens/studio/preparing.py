@@ -174,8 +174,7 @@ class Preparing:
         try:
             self._models.predict_new_photos(run.telling("predicting"))
         except ArtifactError as error:
-            reason = str(error).rstrip(".")
-            self._notice(f"The fine-tuned model cannot be used: {reason}. Fine-tune again, or use the quick one.")
+            self._notice(str(error))
 
     def _notice(self, text: str) -> None:
         if text not in self.notices:

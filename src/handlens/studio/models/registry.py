@@ -167,9 +167,9 @@ class Models:
 
         names, p = self.probabilities()
         paths = self._photos.paths
-        known: list[bool] = np.isfinite(p).all(1).tolist()
+        known = np.isfinite(p).all(1)
         why = {out.path: out.reason for out in self._photos.left_out}
-        reasons = ["" if there else why.get(path, "not prepared yet") for path, there in zip(paths, known, strict=True)]
+        reasons = ["" if known[i] else why.get(path, "not prepared yet") for i, path in enumerate(paths)]
         table = class_predictions_frame(paths, names, p, reasons=reasons)
         table.insert(1, LABEL, self._labels.series.to_numpy())
         return table
