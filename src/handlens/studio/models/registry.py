@@ -167,7 +167,7 @@ class Models:
 
         names, p = self.probabilities()
         paths = self._photos.paths
-        known = np.isfinite(p).all(1)
+        known = np.asarray(np.isfinite(p).all(1))
         why = {out.path: out.reason for out in self._photos.left_out}
         reasons = ["" if known[i] else why.get(path, "not prepared yet") for i, path in enumerate(paths)]
         table = class_predictions_frame(paths, names, p, reasons=reasons)
