@@ -90,5 +90,5 @@ def test_probabilities_that_are_none(columns: Any, message: str) -> None:
 
 
 def test_a_column_that_is_not_categorical(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"categorical columns of the data, \['a', 'b'\]; not \['z', 'shop'\]"):
+    with pytest.raises(TrainingError, match=r"categorical columns of the data, \['a', 'b'\]; \['z', 'shop'\]"):
         learner(tmp_path).fit(1, callbacks=[CategoryDropout({"a": 0.1, "z": 0.1, "shop": 0.1})])

@@ -182,8 +182,8 @@ def test_test_rows_with_and_without_labels() -> None:
         ({"cat_names": ["shop", "shop2"]}, r"cat_names must be columns of the frame; missing: \['shop2'\]"),
         ({"cont_names": ["far"]}, r"cont_names must be columns of the frame; missing: \['far'\]"),
         ({"cat_names": "shop"}, r"write \['shop'\]"),
-        ({"cat_names": ["shop"], "cont_names": ["shop"]}, r"in cat_names and in cont_names: \['shop'\]"),
-        ({}, "name some"),
+        ({"cat_names": ["shop"], "cont_names": ["shop"]}, r"both cat_names and cont_names have \['shop'\]"),
+        ({}, "at least one column"),
     ],
 )
 def test_columns_that_cannot_be(options: dict[str, Any], message: str) -> None:
@@ -198,7 +198,7 @@ def test_preprocessors_that_are_no_list(procs: Any) -> None:
 
 
 def test_frames_without_rows() -> None:
-    with pytest.raises(TableError, match="the frame has none"):
+    with pytest.raises(TableError, match="the frame is empty"):
         TabularList.from_df(shops().iloc[:0], cat_names=["shop"])
     data = bunch(shops())
     assert len(data.loader(shops().iloc[:0])) == 0

@@ -69,7 +69,7 @@ def test_missing_only_when_replayed_warns_for_a_row_too() -> None:
 def test_what_does_not_fit() -> None:
     train = pd.DataFrame({"c": ["b", "a"], "x": [1.0, 2.0]})
     encoder = Encoder.fit(train, cat_names=["c"], cont_names=["x"], procs=[Categorify, Normalize])
-    with pytest.raises(TableError, match=r"the row must have a value for each column; missing: \['x'\]\. None stands"):
+    with pytest.raises(TableError, match=r"the row must have a value for each column; missing: \['x'\]\. Give None"):
         encoder.encode({"c": "b"})
     with pytest.raises(TableError, match=r"cont_names must be columns of the frame; missing: \['x'\]"):
         encoder.encode(train[["c"]])

@@ -121,7 +121,7 @@ def test_columns_of_one_kind_alone(sizes: list[tuple[int, int]], n_cont: int) ->
         ({"layers": 100}, r"layers must be a list, such as \[1000, 500\]; 100 arrived"),
         ({"layers": [2.5, 1]}, "2.5 arrived"),
         ({"ps": "no"}, "ps must be a list"),
-        ({"ps": 10**400}, "ps must be of numbers that a float can hold; 1000"),
+        ({"ps": 10**400}, "ps must hold numbers that fit a float; 1000"),
         ({"ps": [0.1, None]}, "None arrived"),
         ({"y_range": 5}, r"y_range must be a list, such as \(0, 5\); 5 arrived"),
         ({"y_range": torch.tensor(5)}, "5 arrived"),
@@ -129,8 +129,8 @@ def test_columns_of_one_kind_alone(sizes: list[tuple[int, int]], n_cont: int) ->
         ({"y_range": (float("-inf"), 0)}, "two finite numbers"),
         ({"y_range": (0, float("nan"))}, "two finite numbers"),
         ({"y_range": (0, 1e300)}, "two finite numbers"),
-        ({"y_range": (0, 10**400)}, "y_range must be of numbers that a float can hold; 1000"),
-        ({"emb_szs": [], "n_cont": 0}, "a column at least"),
+        ({"y_range": (0, 10**400)}, "y_range must hold numbers that fit a float; 1000"),
+        ({"emb_szs": [], "n_cont": 0}, "at least one column"),
     ],
 )
 def test_arguments_that_cannot_be(options: dict[str, object], message: str) -> None:

@@ -123,7 +123,7 @@ class TestFillMissing:
 
     def test_a_column_that_is_already_there(self) -> None:
         taken = pd.DataFrame({"x": [1.0, math.nan], "x_na": ["mine", "too"]})
-        with pytest.raises(TableError, match="adds 'x_na', but the frame has a column of that name; rename it"):
+        with pytest.raises(TableError, match="adds 'x_na', but the frame has a column of that name: rename it"):
             FillMissing([], ["x"])(taken)
         proc = FillMissing([], ["x"])
         proc(taken[["x"]])
@@ -265,13 +265,13 @@ def test_a_replay_on_no_rows(make: MakeProc) -> None:
 @pytest.mark.parametrize("make", PROCS)
 def test_frames_that_cannot_be_used(make: MakeProc) -> None:
     proc = make(["c"], ["x"])
-    with pytest.raises(TableError, match="must be fitted on one row at least; the frame has none"):
+    with pytest.raises(TableError, match="must be fitted on at least one row; the frame has no rows"):
         proc(pd.DataFrame({"c": [], "x": []}))
     with pytest.raises(TableError, match=r"cat_names must be columns of the frame; missing: \['c'\]"):
         proc(pd.DataFrame({"x": [1.0]}))
     with pytest.raises(TableError, match=r"cont_names must be columns of the frame; missing: \['x'\]"):
         proc(pd.DataFrame({"c": [1.0]}))
-    with pytest.raises(TableError, match=r"distinct names; there more than once: \['x'\]"):
+    with pytest.raises(TableError, match=r"distinct names; more than once: \['x'\]"):
         proc(pd.DataFrame([[1, 2, 3]], columns=["c", "x", "x"]))
     with pytest.raises(TableError, match="DataFrame is required; a list arrived"):
         proc([1, 2])  # type: ignore[arg-type]
@@ -316,7 +316,7 @@ def test_columns_that_hold_no_numbers(make: MakeProc, values: list[Any], message
 @pytest.mark.parametrize("dtype", [float, object, "str", "Int64", "category"])
 def test_columns_without_any_value(make: MakeProc, dtype: Any) -> None:
     df = pd.DataFrame({"x": pd.Series([None, None], dtype=dtype)})
-    with pytest.raises(TableError, match="'x' must have one value at least in the training rows; all are missing"):
+    with pytest.raises(TableError, match="'x' must have at least one value in the training rows; all are missing"):
         make([], ["x"])(df)
 
 
@@ -332,7 +332,7 @@ def test_categories_are_no_numbers_until_they_are_converted() -> None:
     [
         ("abc", [], r"cat_names must be a list of column names; the text 'abc' arrived: write \['abc'\]"),
         ([], ["x", "x"], r"cont_names must name each column once; named more than once: \['x'\]"),
-        (["x"], ["x"], r"either categorical or continuous; in cat_names and in cont_names: \['x'\]"),
+        (["x"], ["x"], r"either categorical or continuous; both cat_names and cont_names have \['x'\]"),
         (
             [1],
             [],

@@ -160,7 +160,7 @@ def test_several_columns_say_a_group_together() -> None:
         ({"days": 1, "gap": -1}, "gap must be a whole number, 0 or more; -1 arrived"),
         ({"days": 1, "gap": "2"}, "gap must be a whole number, 0 or more; '2' arrived"),
         ({"days": 1, "group": 0}, "group must be column names that are text; 0 arrived"),
-        ({"days": 1, "group": []}, "group must name a column at least"),
+        ({"days": 1, "group": []}, "group must name at least one column"),
         ({"days": 1, "group": ["shop", "shop"]}, r"named more than once: \['shop'\]"),
         ({"days": 1, "group": ["shop", "town"]}, r"group must be columns.*missing: \['town'\]"),
         ({"days": 1, "date": "Day"}, r"date must be columns.*missing: \['Day'\]"),
@@ -231,7 +231,7 @@ def test_columns_and_windows_that_are_not_there() -> None:
         backward_sum(SHOPS, "promo", **BY, rows=2)
     with pytest.raises(TableError, match=r"group must be columns.*missing: \['store'\]"):
         days_until(SHOPS, "sale", group="store", date="day")
-    with pytest.raises(TableError, match="rows must be a whole number, 1 or more, the row itself counts; 0 arrived"):
+    with pytest.raises(TableError, match="rows must be a whole number, 1 or more, counting the row itself; 0 arrived"):
         forward_sum(SHOPS, "sold", **BY, rows=0)
     with pytest.raises(
         TableError, match=r"rows must be a whole number, 1 or more, the row itself counts; 1\.5 arrived"

@@ -87,7 +87,7 @@ def _rows(learn: TabularLearner, rows: Path, out: Path, keep: list[str]) -> None
     table = learn.predict_frame(given)
     both = [name for name in keep if name in table.columns]
     if both:
-        raise TableError(f"--keep must name other columns than the predictions; {both} are predicted: leave them out")
+        raise TableError(f"--keep must name other columns than the predictions; {both} are predicted: leave them out.")
     table = pd.concat([given[keep], table], axis=1)
     with atomic_write(out) as partial:
         table.to_csv(partial, index=False)

@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-# Waiting threads sleep at once (see handlens/__init__.py), and to wake them takes as long as a step of a small batch
-# does. Spinning for a moment first, a thirtieth of what is usual, trains twice as fast at 64 rows a batch. It has to be
-# said before torch is loaded, and to no other process: what Studio does beside other work would be five times slower.
+# Idle threads sleep at once (see handlens/__init__.py), and waking them takes as long as one training step of a small
+# batch. Spinning for a short time first, a thirtieth of OpenMP's default, makes training twice as fast at 64 rows a
+# batch. The variable must be set before torch is loaded, and only for this process: Studio, which works beside other
+# programs, would be five times slower with it.
 if "torch" not in sys.modules and "GOMP_SPINCOUNT" not in os.environ:
     os.environ["GOMP_SPINCOUNT"] = "10000"
     import torch
@@ -114,7 +115,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Importing matplotlib takes as long as all the rest: only who asks for it waits for it.
+    # Importing matplotlib takes as long as all the rest, so it is imported only when it is used.
     if name == "plt":
         from matplotlib import pyplot
 

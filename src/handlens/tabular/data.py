@@ -27,11 +27,11 @@ from handlens.tabular.procs import TabularProc
 KIND = "tabular-data"
 
 AT_ONCE = 4096
-"""Rows a batch, at least, where nothing is trained: small batches would only cost time."""
+"""The smallest batch where nothing is trained, in rows: smaller batches only cost time."""
 
 
 class Row:
-    """One row as the model takes it: `codes` and `numbers`; shown with the levels' names."""
+    """One row as the model takes it: `codes` int64 [categorical columns] and `numbers` float32 [continuous ones]."""
 
     def __init__(self, encoder: Encoder, codes: Tensor, numbers: Tensor) -> None:
         self.encoder = encoder
@@ -60,18 +60,18 @@ class Rows:
 
     @classmethod
     def encode(cls, encoder: Encoder, df: pd.DataFrame) -> Rows:
-        """The rows of a frame, which is left as it is; raises TableError as `Encoder.encode` does."""
+        """The rows of a frame, which is not changed; raises TableError as `Encoder.encode` does."""
         codes, numbers = encoder.encode(df)
         return cls(encoder, torch.from_numpy(codes), torch.from_numpy(numbers))
 
     @property
     def cat_names(self) -> list[str]:
-        """The categorical columns as the model has them, those that FillMissing added included."""
+        """The categorical columns of the model, including those that FillMissing added."""
         return self.encoder.cat_names
 
     @property
     def cont_names(self) -> list[str]:
-        """The continuous columns as the model has them."""
+        """The continuous columns of the model."""
         return self.encoder.cont_names
 
     def frame(self) -> pd.DataFrame:
@@ -93,7 +93,17 @@ class Rows:
 
 
 class TabularDataBunch(DataBunch):
-    """The rows of a table in batches, in memory on the device as a whole; made by `.databunch()`."""
+    """The rows of a table in batches, all in the device's memory; made by `.databunch()`.
+
+    Example:
+        >>> df = pd.DataFrame({"shop": ["a", "b"] * 8, "sales": [1.0, 2.0] * 8})
+        >>> from handlens.tabular.procs import Categorify
+        >>> items = TabularList.from_df(df, cat_names=["shop"], procs=[Categorify]).split_by_idx(range(4))
+        >>> data = items.label_from_df("sales").databunch(bs=4)
+        >>> (codes, numbers), targets = data.one_batch()
+        >>> codes.shape, numbers.shape, targets.shape
+        (torch.Size([4, 1]), torch.Size([4, 0]), torch.Size([4]))
+    """
 
     modality = "tabular"
 
@@ -110,7 +120,7 @@ class TabularDataBunch(DataBunch):
         bs: int = 64,
         device: torch.device | str | None = None,
     ) -> Self:
-        """From labelled rows; training takes them in a new order each epoch."""
+        """From labelled rows; training takes them in a new random order each epoch."""
         where = torch.device(device or defaults.device)
         bs = whole(bs, "bs", DataError)
         return cls(
@@ -119,7 +129,7 @@ class TabularDataBunch(DataBunch):
 
     @property
     def encoder(self) -> Encoder:
-        """The fitted preprocessors, and what the model takes by their rule."""
+        """The fitted preprocessors, which make the model's inputs from rows."""
         encoder: Encoder = self.train_ds.x.encoder
         return encoder
 
@@ -150,10 +160,13 @@ class TabularDataBunch(DataBunch):
         return DataDescription(parts=parts, target=self.y.names[0] if len(self.y.names) == 1 else None)
 
     def loader(self, df: pd.DataFrame) -> TensorLoader:
-        """Batches of a frame's rows, preprocessed as the training rows were; `df` is left as it is.
+        """Batches of a frame's rows, preprocessed as the training rows were; `df` is not changed.
 
-        Labels are taken from the target columns if all of them are there; without them losses and metrics are nan.
-        Raises TableError, or DataError for labels, as the training rows would.
+        Labels are taken from the target columns if the frame has all of them; otherwise losses and metrics are nan.
+
+        Raises:
+            TableError: the rows cannot be encoded, see `Encoder.encode`.
+            DataError: the labels cannot be used.
         """
         check_columns(df, [], "rows")
         if not all(name in df.columns for name in self.y.names):
@@ -161,22 +174,21 @@ class TabularDataBunch(DataBunch):
         return _loader(Labelled(Rows.encode(self.encoder, df), self.y.new(df[self.y.names])), AT_ONCE, self.device)
 
     def unlabelled(self, df: pd.DataFrame) -> TensorLoader:
-        """As `loader`, but for predicting: target columns are not looked at."""
+        """As `loader`, but for predicting: target columns are ignored."""
         check_columns(df, [], "rows")
         return _loader(Labelled(Rows.encode(self.encoder, df), self.y.blank(len(df))), AT_ONCE, self.device)
 
     def hold_out(self, valid_idx: Iterable[int]) -> Self:
-        """These data with some training rows held out in place of the validation rows, which are left out.
+        """These data with some training rows as validation rows, and without the present validation rows.
 
-        Test data stay.
-
-        All rows stay encoded as they are, so a model goes from these data to those and back: an inner holdout to choose
-        and tune by, and another to report.
+        Test data stay. All rows stay encoded as they are, so a model can be used with these data and with the result:
+        an inner holdout to choose and tune with, and another one to report.
 
         Args:
-            valid_idx: positions of rows in `train_ds`, not of all.
+            valid_idx: positions of rows in `train_ds`.
 
-        Raises DataError if they are no such positions.
+        Raises:
+            DataError: they are not positions of training rows, or no row or every row is among them.
         """
         rows: Rows = self.train_ds.x
         held = torch.from_numpy(positions_of(valid_idx, len(rows)))
@@ -184,7 +196,7 @@ class TabularDataBunch(DataBunch):
         kept[held] = False
         if not len(held) or not kept.any():
             raise DataError(
-                f"some training rows must be held out and some left; {len(held)} of {len(rows)} were named: name others"
+                f"hold out some training rows and leave some; {len(held)} of {len(rows)} were named: name others."
             )
         parts = [
             Labelled(Rows(rows.encoder, rows.codes[which], rows.numbers[which]), self.y.take(which))
@@ -209,7 +221,7 @@ class TabularDataBunch(DataBunch):
 
     def _encode_one(self, item: Any) -> tuple[Tensor, Tensor]:
         if isinstance(item, pd.DataFrame) and len(item) != 1:
-            raise TableError(f"predict takes one row; a frame of {len(item)} arrived: use predict_frame(df)")
+            raise TableError(f"predict takes one row; a frame of {len(item)} arrived: use predict_frame(df).")
         if isinstance(item, pd.DataFrame) and item.columns.is_unique:  # a dict is encoded in a hundredth of the time
             item = {name: item[name].iat[0] for name in item.columns}
         if isinstance(item, pd.Series):
@@ -235,26 +247,27 @@ class TabularDataBunch(DataBunch):
     def export(self, name: str = "databunch") -> Path:
         """Write the preprocessing and the labels' encoding (levels, medians, means, deviations, classes), not the rows.
 
-        It is a folder of safetensors and JSON below the path; `load_data` reads it.
+        Returns:
+            The folder, below the path, of safetensors and JSON; `load_data` reads it.
         """
         folder = self.path / name
         save_artifact(folder, KIND, self.state(), {})
         return folder
 
     def state(self) -> dict[str, Any]:
-        """What it takes to encode rows and decode predictions, as plain JSON."""
+        """All that is needed to encode rows and decode predictions, as plain JSON."""
         return {"encoder": self.encoder.state(), "labels": self.y.state()}
 
     @classmethod
     def from_state(
         cls, state: dict[str, Any], *, path: Path | str, own_procs: Iterable[type[TabularProc]] = ()
     ) -> Self:
-        """Data without rows, from `state()`; raises ArtifactError if it is none."""
+        """Data without rows, from a `state()`; raises ArtifactError if the state is damaged."""
         try:
             encoder = Encoder.from_state(state["encoder"], own_procs=own_procs)
             labels = labels_from_state(state["labels"])
         except (KeyError, TypeError, AttributeError) as error:
-            raise ArtifactError(f"the saved data are damaged ({error!r}); save them again") from error
+            raise ArtifactError(f"the saved data are damaged ({error!r}); save them again.") from error
         no_rows = Rows(
             encoder,
             torch.empty(0, len(encoder.cat_names), dtype=torch.int64),
@@ -265,20 +278,33 @@ class TabularDataBunch(DataBunch):
 
 
 def load_data(folder: Path | str, *, own_procs: Iterable[type[TabularProc]] = ()) -> TabularDataBunch:
-    """What `data.export()` wrote: data without rows, which encode new rows as the training rows were.
+    """Data without rows, as `data.export()` wrote them, which encode new rows as the training rows were.
+
+    No code from the files is run.
 
     Args:
-        own_procs: the classes of preprocessors that are not this library's.
+        folder: what `data.export()` wrote.
+        own_procs: the classes of preprocessors that are not part of this library.
 
     Raises:
-        ArtifactError: it is not that, is damaged, or from a newer version. No code of it is run.
+        ArtifactError: `folder` does not hold such data, is damaged, or is from a newer version.
+
+    Example:
+        >>> from handlens.tabular.procs import Categorify
+        >>> df = pd.DataFrame({"shop": ["a", "b"] * 8, "sales": [1.0, 2.0] * 8})
+        >>> items = TabularList.from_df(df, cat_names=["shop"], procs=[Categorify]).split_none()
+        >>> load_data(items.label_from_df("sales").databunch(bs=4).export()).cat_names
+        ['shop']
     """
     config, _ = load_artifact(folder, KIND)
     return TabularDataBunch.from_state(config, path=Path(folder).parent, own_procs=own_procs)
 
 
 class TabularList(ItemList):
-    """The rows of a table, with the columns to learn from and how to preprocess them."""
+    """The rows of a table, with the columns to learn from and the preprocessors; made by `TabularList.from_df`.
+
+    It is split, then labelled, then put into batches, see `handlens.core.items`.
+    """
 
     bunch_class = TabularDataBunch
 
@@ -296,28 +322,36 @@ class TabularList(ItemList):
         cont_names: Iterable[str] = (),
         procs: Iterable[MakeProc] = (),
     ) -> Self:
-        """The rows of a frame, which is left as it is.
+        """The rows of a frame, which is not changed.
 
         Args:
-            df: any index; at least one row.
-            path: the folder that models and exports are saved below.
+            df: at least one row, with any index.
+            path: the folder below which models and exports are saved.
             cat_names, cont_names: the categorical and the continuous columns to learn from.
-            procs: preprocessors, fitted on the training rows once these are labelled: [FillMissing, Categorify,
-                Normalize].
+            procs: preprocessors, which are fitted on the training rows when these are labelled: [FillMissing,
+                Categorify, Normalize].
 
         Raises:
-            TableError: columns are missing, there twice, or named in both lists; no columns, or no rows.
+            TableError: a column is missing, occurs twice, or is named in both lists; or there are no columns or rows.
+
+        Example:
+            >>> df = pd.DataFrame({"shop": ["a", "b"], "distance": [1.5, 0.2]})
+            >>> items = TabularList.from_df(df, cat_names=["shop"], cont_names=["distance"])
+            >>> len(items)
+            2
         """
         cats, conts = check_names(cat_names, "cat_names"), check_names(cont_names, "cont_names")
         check_columns(df, cats, "cat_names")
         check_columns(df, conts, "cont_names")
         both = [name for name in cats if name in conts]
         if both:
-            raise TableError(f"a column is either categorical or continuous; in cat_names and in cont_names: {both}")
+            raise TableError(
+                f"a column must be either categorical or continuous; both cat_names and cont_names have {both}."
+            )
         if not cats and not conts:
-            raise TableError("a model needs a column at least; cat_names and cont_names are empty: name some")
+            raise TableError("a model needs at least one column; cat_names and cont_names are empty.")
         if not len(df):
-            raise TableError("a table to learn from needs rows; the frame has none: check how it was read or filtered")
+            raise TableError("a table to learn from needs rows; the frame is empty: check how it was read or filtered.")
         rows = cls(np.arange(len(df)), path=path, frame=df)
         rows.cat_names, rows.cont_names = cats, conts
         rows.procs = listed(procs, "procs", "[FillMissing, Categorify, Normalize]", TableError)

@@ -1,4 +1,4 @@
-"""What a date says about a day: the calendar columns that a model cannot work out for itself."""
+"""add_datepart: calendar columns of a date, such as its weekday and week."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from handlens.errors import TableError
 from handlens.tabular.frames import check_columns, is_missing, put_columns
 
-# The lesson's names, and pandas' own.
+# The lesson's names, and those of pandas.
 _COUNTS = {"Year": "year", "Month": "month", "Week": "week", "Day": "day"}
 _COUNTS |= {"Dayofweek": "day_of_week", "Dayofyear": "day_of_year"}
 _FLAGS = (
@@ -30,7 +30,7 @@ _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 def add_datepart(df: pd.DataFrame, field: str, *, drop: bool = True, time: bool = False) -> pd.DataFrame:
-    """Add columns that tell a date's place in the calendar to `df`, in place, as the lesson does.
+    """Add calendar columns of a date to `df`, in place, as the lesson does.
 
     The columns are Year, Month, Week (of ISO 8601), Day, Dayofweek (Monday is 0), Dayofyear, Is_month_end,
     Is_month_start, Is_quarter_end, Is_quarter_start, Is_year_end, Is_year_start and Elapsed (seconds since 1970,
@@ -38,9 +38,9 @@ def add_datepart(df: pd.DataFrame, field: str, *, drop: bool = True, time: bool 
     these names are replaced. Where the date is missing the flags are False and the others NaN.
 
     Args:
-        df: the frame to change; its index does not matter.
-        field: a column of timestamps (of any unit, with a time zone or without), of dates, or of text in ISO 8601
-            such as "2015-07-31". With a time zone, all but Elapsed are local.
+        df: the frame to change, with any index.
+        field: a column of timestamps (of any unit, with or without a time zone), of dates, or of text in ISO 8601
+            such as "2015-07-31". With a time zone, all columns but Elapsed are local.
         drop: whether to drop `field`; otherwise it stays, as timestamps.
         time: whether to add Hour, Minute and Second too.
 
@@ -48,10 +48,16 @@ def add_datepart(df: pd.DataFrame, field: str, *, drop: bool = True, time: bool 
         `df` itself.
 
     Raises:
-        TableError: `field` is not a column of the frame, or does not hold dates; `df` is then as it was.
+        TableError: `field` is not a column of the frame, or does not hold dates; `df` is not changed then.
+
+    Example:
+        >>> df = add_datepart(pd.DataFrame({"SaleDate": ["2015-07-31"]}), "SaleDate")
+        >>> df[["SaleYear", "SaleWeek", "SaleDayofweek", "SaleIs_month_end"]]
+           SaleYear  SaleWeek  SaleDayofweek  SaleIs_month_end
+        0      2015        31              4              True
     """
     check_column(df, field, "field")
-    # Many rows share few dates, so each date is read, and the calendar asked about it, once.
+    # Many rows share few dates, so each distinct date is parsed and looked up only once.
     rows, days = distinct_dates(df[field], field)
     prefix = re.sub("[Dd]ate$", "", field)
     gaps = bool((rows < 0).any())
@@ -59,7 +65,7 @@ def add_datepart(df: pd.DataFrame, field: str, *, drop: bool = True, time: bool 
     if drop:
         del df[field]
     else:
-        put_columns(df, {field: days.insert(len(days), pd.NaT)[rows]})  # −1, missing, finds the last
+        put_columns(df, {field: days.insert(len(days), pd.NaT)[rows]})  # −1, missing, is the last element
     put_columns(df, columns)
     return df
 
@@ -68,27 +74,28 @@ def check_column(df: pd.DataFrame, name: object, what: str) -> None:
     """Raise TableError unless `name` is text and the name of exactly one column of `df`."""
     if not isinstance(name, str):
         raise TableError(
-            f"{what} must be the name of one column, as text; {name!r} arrived. Where names are no text, rename the "
-            "columns first: df.columns = df.columns.astype(str)"
+            f"{what} must be the name of one column, as text; {name!r} arrived. If names are not text, rename the "
+            "columns first: df.columns = df.columns.astype(str)."
         )
     check_columns(df, [name], what)
 
 
 def distinct_dates(column: pd.Series, name: str) -> tuple[NDArray[np.intp], pd.DatetimeIndex]:
-    """Each row's place among the column's distinct dates, −1 where it is missing, and those dates.
+    """The position of each row's date among the column's distinct dates, −1 where it is missing, and those dates.
 
-    Raises TableError for numbers, for text that is not ISO 8601, and for zones that differ from row to row.
+    Raises:
+        TableError: the column holds numbers, text that is not ISO 8601, or time zones that differ from row to row.
     """
     try:
         rows, uniques = pd.factorize(column)
-    except TypeError as error:  # lists and other things without a hash
+    except TypeError as error:  # lists and other unhashable values
         odd = next(value for value in column if not is_missing(value) and not isinstance(value, (str, *_DATES)))
         raise _no_date(name, odd) from error
     if column.dtype.kind == "M":
         return rows, pd.DatetimeIndex(uniques)
     values = list(uniques)
     for value in values:
-        # pandas would take numbers for nanoseconds and the word "now" for the time of day.
+        # pandas would read numbers as nanoseconds and the word "now" as the present time.
         if not (re.match(r"\s*\d", value) if isinstance(value, str) else isinstance(value, _DATES)):
             raise _no_date(name, value)
     try:
@@ -99,7 +106,7 @@ def distinct_dates(column: pd.Series, name: str) -> tuple[NDArray[np.intp], pd.D
             raise _no_date(name, odd) from error
         raise TableError(
             f"column {name!r} must hold dates of one time zone, or all without: {error}. "
-            f"Convert it: df[{name!r}] = pd.to_datetime(df[{name!r}], utc=True)"
+            f"Convert it: df[{name!r}] = pd.to_datetime(df[{name!r}], utc=True)."
         ) from error
 
 
@@ -115,19 +122,19 @@ def _no_date(name: str, value: object) -> TableError:
     if isinstance(value, str):
         remedy = f"say how it is written: df[{name!r}] = pd.to_datetime(df[{name!r}], format='%d.%m.%Y')"
     elif isinstance(value, pd.Period):
-        remedy = f"take the day each begins with: df[{name!r}] = df[{name!r}].dt.to_timestamp()"
+        remedy = f"take the first day of each: df[{name!r}] = df[{name!r}].dt.to_timestamp()"
     elif isinstance(value, (int, float, np.integer, np.floating)):
-        remedy = f"convert it, with the unit it counts in: df[{name!r}] = pd.to_datetime(df[{name!r}], unit='s')"
+        remedy = f"convert it, with its unit: df[{name!r}] = pd.to_datetime(df[{name!r}], unit='s')"
     else:
-        remedy = "make a column of dates, one a row, of it"
+        remedy = "convert it to a column with one date a row"
     return TableError(
         f"column {name!r} must hold timestamps, dates, or text in ISO 8601 such as '2015-07-31'; it holds "
-        f"{type(value).__name__} values such as {str(value)[:40]!r}: {remedy}"
+        f"{type(value).__name__} values such as {str(value)[:40]!r}: {remedy}."
     )
 
 
 def _parts(days: pd.DatetimeIndex, *, time: bool) -> dict[str, NDArray[Any]]:
-    """The columns for some dates, by their names."""
+    """The columns of some dates, by their names."""
     parts: dict[str, NDArray[Any]] = {}
     for name, source in _COUNTS.items():
         values = days.isocalendar().week if source == "week" else getattr(days, source)
@@ -136,13 +143,13 @@ def _parts(days: pd.DatetimeIndex, *, time: bool) -> dict[str, NDArray[Any]]:
         parts[name] = np.asarray(getattr(days, name.lower()), bool)
     if time:
         parts |= {name: np.asarray(getattr(days, name.lower()), np.int32) for name in _TIMES}
-    # pandas stores dates in several units, and only asi8 with the unit beside it is safe from that.
+    # pandas stores dates in several units, so asi8 is only valid together with the unit.
     parts["Elapsed"] = days.asi8 // _PER_SECOND[days.unit]
     return parts
 
 
 def _gap_last(values: NDArray[Any], gaps: bool) -> NDArray[Any]:
-    """The values and, if there are gaps, what stands for one at the end, where −1 finds it."""
+    """The values and, if there are gaps, a missing value at the end, where the index −1 finds it."""
     if not gaps:
         return values
     return np.append(values, False) if values.dtype == bool else np.append(values.astype(np.float64), np.nan)

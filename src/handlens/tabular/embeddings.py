@@ -1,4 +1,4 @@
-"""The vectors of categorical columns: how long they are, and all of a batch looked up at once."""
+"""Embeddings of categorical columns: their sizes, and the lookup of a whole batch in one call."""
 
 from __future__ import annotations
 
@@ -16,31 +16,47 @@ from handlens.errors import DataError, TableError
 
 
 def embedding_sizes(n_levels: Mapping[str, int], emb_szs: Mapping[str, int] | None = None) -> list[tuple[int, int]]:
-    """Levels and vector length of each categorical column: by the lesson's rule min(50, n // 2 + 1) for n levels.
+    """Number of levels n and vector length of each categorical column, as in the lesson min(50, n // 2 + 1).
 
     Args:
-        n_levels: levels by column, the level of missing and unseen values included.
-        emb_szs: vector lengths by column, where they should differ.
+        n_levels: the number of levels by column, including level 0 for missing and unseen values.
+        emb_szs: vector lengths by column, for columns that should not follow the rule.
+
+    Returns:
+        (levels, vector length) of each column, in the order of `n_levels`.
 
     Raises:
-        TableError: `emb_szs` names a column that is not categorical, or a length below 1.
+        TableError: `emb_szs` names a column that is not categorical, or a length is below 1.
+
+    Example:
+        >>> embedding_sizes({"shop": 1116, "day": 8}, {"day": 3})
+        [(1116, 50), (8, 3)]
     """
     if not isinstance(emb_szs, Mapping | None):
-        raise TableError(f"emb_szs must be vector lengths by column, such as {{'shop': 9}}; {emb_szs!r} arrived")
+        raise TableError(f"emb_szs must be vector lengths by column, such as {{'shop': 9}}; {emb_szs!r} arrived.")
     own = dict(emb_szs or {})
     odd = [name for name in own if name not in n_levels]
     if odd:
-        raise TableError(f"emb_szs must name categorical columns; these are none: {odd}. There are {list(n_levels)}")
+        raise TableError(
+            f"emb_szs must name categorical columns; {odd} are not. The categorical columns are {list(n_levels)}."
+        )
     own = {name: whole(size, f"emb_szs, the vector length of {name!r},", TableError) for name, size in own.items()}
     return [(n, own.get(name, min(50, n // 2 + 1))) for name, n in n_levels.items()]
 
 
 class Embeddings(nn.ModuleList):
-    """An nn.Embedding for each categorical column; codes [B, columns] → their vectors side by side, [B, all lengths].
+    """An nn.Embedding for each categorical column; codes [B, columns] → their vectors concatenated, [B, all lengths].
 
-    The tables lie one after the other in one tensor, so that a batch is one gather forward and one scatter back,
-    instead of one for each column; the optimizer keeps them so. Tables that were moved apart, or that someone listens
-    to with a hook, are looked up one by one, with the same result.
+    The tables lie one after the other in one tensor, so that a batch needs one gather forward and one scatter backward
+    instead of one for each column; the optimizer keeps them so. Tables that no longer lie so, or that have a hook, are
+    looked up one by one, with the same result.
+
+    Args:
+        sizes: number of levels and vector length of each column.
+
+    Example:
+        >>> Embeddings([(4, 2), (3, 1)])(torch.tensor([[1, 2], [0, 0]])).shape
+        torch.Size([2, 3])
     """
 
     levels: Tensor
@@ -58,7 +74,7 @@ class Embeddings(nn.ModuleList):
         self._keep("levels", [n for n, _ in sizes])
         self._keep("widths", [d for _, d in sizes])
         self._keep("starts", starts[:-1])
-        # For each of the numbers put out, its column and its place in that column's vector.
+        # For each output number, its column and its position in that column's vector.
         self._keep("columns", [i for i, (_, d) in enumerate(sizes) for _ in range(d)])
         self._keep("within", [k for _, d in sizes for k in range(d)])
         self._tables = _Adjoining(sizes)
@@ -71,20 +87,20 @@ class Embeddings(nn.ModuleList):
         self.register_buffer(name, torch.tensor(values, dtype=torch.int64), persistent=False)
 
     def forward(self, codes: Tensor) -> Tensor:
-        if torch.compiler.is_exporting():  # where the tables lie, and what the codes are, is not known then
+        if torch.compiler.is_exporting():  # memory addresses and codes are not known while exporting
             return torch.cat([table(codes[:, i]) for i, table in enumerate(self)], 1)
-        # A wrong code would give another column's vector. In training the codes come from the encoder.
+        # A wrong code would read another column's vector. In training all codes come from the encoder.
         if not self.training and bool(((codes < 0) | (codes >= self.levels)).any()):
             raise DataError(
-                f"codes must be below the number of levels of their column, {self.levels.tolist()}, and not negative"
+                f"codes must be below the number of levels of their column, {self.levels.tolist()}, and not negative."
             )
         weights = self._weights()
         flat = self._tables.as_one(weights)
-        heard = _has_any_global_hook() or any(
+        hooked = _has_any_global_hook() or any(
             table._forward_hooks or table._forward_pre_hooks or table._backward_hooks or table._backward_pre_hooks
             for table in self
         )
-        if flat is None or heard or any(type(table) is not nn.Embedding for table in self):
+        if flat is None or hooked or any(type(table) is not nn.Embedding for table in self):
             return torch.cat([table(codes[:, i]) for i, table in enumerate(self)], 1)
         return _Lookup.apply(self._places(codes), flat, *weights)
 
@@ -96,13 +112,16 @@ class Embeddings(nn.ModuleList):
         return self._tables.as_one(weights) is not None and self._gradients.as_one(_grads(weights)) is not None
 
     def gather(self, codes: Tensor) -> tuple[Tensor, Tensor]:
-        """Places of a batch's numbers in the tables, and the numbers, both [B, all lengths]; where `in_one_piece()`."""
+        """Positions of a batch's numbers in the flat table, and the numbers, both [B, all lengths].
+
+        Call it only if `in_one_piece()` is true.
+        """
         places = self._places(codes)
         flat: Tensor = self._tables.as_one(self._weights())  # type: ignore[assignment]
         return places, flat.index_select(0, places.view(-1)).view_as(places)
 
     def scatter(self, places: Tensor, grad: Tensor) -> None:
-        """Add the gradient of what `gather` gave to the tables' gradients; where `in_one_piece()`."""
+        """Add the gradient of what `gather` gave to the tables' gradients; only if `in_one_piece()` is true."""
         flat: Tensor = self._gradients.as_one(_grads(self._weights()))  # type: ignore[assignment]
         flat.scatter_add_(0, places.view(-1), grad.view(-1))
 
@@ -118,7 +137,7 @@ def _grads(weights: list[Tensor]) -> list[Tensor | None]:
 
 
 class _Adjoining:
-    """Sees whether tensors of these shapes lie in memory one directly after the other, and remembers where they did."""
+    """Checks whether tensors of these shapes lie directly one after the other in memory, and caches the answer."""
 
     def __init__(self, shapes: Sequence[tuple[int, int]]) -> None:
         self.shapes = list(shapes)
@@ -126,7 +145,7 @@ class _Adjoining:
         self._places: list[int] = []
 
     def as_one(self, tensors: Sequence[Tensor | None]) -> Tensor | None:
-        """The tensors as one of one dimension that shares their memory; None if they lie apart or one is missing."""
+        """A one-dimensional view of all tensors; None if they are not adjacent in memory or one is missing."""
         there = [tensor for tensor in tensors if tensor is not None]
         if not there or len(there) < len(self.shapes):
             return None
@@ -142,7 +161,7 @@ class _Adjoining:
 
 
 class _Lookup(torch.autograd.Function):
-    """Numbers of a flat tensor by their places; the gradient goes to the tables that it consists of."""
+    """Numbers of a flat tensor by their positions; the gradient goes to the tables that the tensor consists of."""
 
     @staticmethod
     def forward(ctx: Any, places: Tensor, flat: Tensor, *weights: Tensor) -> Tensor:

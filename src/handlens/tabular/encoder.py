@@ -1,4 +1,4 @@
-"""From rows to what the model takes: level codes and normalised numbers, for whole frames and for single rows."""
+"""Encoder: rows as the arrays that a model takes, level codes and preprocessed numbers."""
 
 from __future__ import annotations
 
@@ -21,26 +21,35 @@ MakeProc = Callable[[list[str], list[str]], TabularProc]
 
 
 class Encoder:
-    """Fitted preprocessors, replayed on any rows without changing them, and the arrays they give.
+    """Fitted preprocessors that turn any rows into arrays, without changing the rows; made by `Encoder.fit`.
 
-    One row goes by way of dicts in some 50 µs, a frame by way of whole columns; both give the same.
-    Fit one with `Encoder.fit`.
+    A single row is encoded through dicts, in some 50 µs, and a frame column by column; the results are the same.
 
     Attributes:
         inputs: the columns that rows must have, of both kinds; others are ignored.
-        cat_names, cont_names: the columns of the two arrays that `encode` gives, in their order.
+        cat_names, cont_names: the columns of the two arrays that `encode` returns, in their order.
         procs: the fitted preprocessors, in order.
+
+    Example:
+        >>> df = pd.DataFrame({"shop": ["a", "b", "a", "b"], "sales": [1.0, 1.0, 3.0, 3.0]})
+        >>> encoder = Encoder.fit(df, cat_names=["shop"], cont_names=["sales"], procs=[Categorify, Normalize])
+        >>> codes, numbers = encoder.encode({"shop": "b", "sales": 5})
+        >>> codes.tolist(), numbers.tolist()
+        ([[2]], [[3.0]])
+        >>> encoder.encode({"shop": "never seen", "sales": 2})[0].tolist()
+        [[0]]
     """
 
     def __init__(self, cat_names: Iterable[str], cont_names: Iterable[str], procs: Iterable[TabularProc]) -> None:
-        """From the names before any preprocessing, and preprocessors fitted one after the other on the same rows.
+        """From the column names before preprocessing, and preprocessors fitted one after the other on the same rows.
 
-        Raises TableError if a categorical column reaches the end without levels.
+        Raises:
+            TableError: a categorical column has no levels after the last preprocessor.
         """
         self._given = (check_names(cat_names, "cat_names"), check_names(cont_names, "cont_names"))
         self.inputs = [*self._given[0], *self._given[1]]
         self.procs = list(procs)
-        # Those that know whole frames only must find in one of a single row what the steps before leave in any frame.
+        # If one step works on frames only, all steps do: it must see a row as the steps before it leave a frame.
         self._by_frame = any(type(proc).apply_row is TabularProc.apply_row for proc in self.procs)
         last = self.procs[-1] if self.procs else None
         self.cat_names, self.cont_names = (last.cat_names, last.cont_names) if last else self._given
@@ -52,7 +61,7 @@ class Encoder:
         if bare:
             raise TableError(
                 f"categorical columns need levels before a model can take them; without: {bare}. "
-                "Put Categorify into procs, after FillMissing: procs=[FillMissing, Categorify, Normalize]"
+                "Put Categorify into procs, after FillMissing: procs=[FillMissing, Categorify, Normalize]."
             )
         self.levels = {name: levels[name] for name in self.cat_names}
 
@@ -60,21 +69,21 @@ class Encoder:
     def fit(
         cls, df: pd.DataFrame, *, cat_names: Iterable[str], cont_names: Iterable[str], procs: Iterable[MakeProc]
     ) -> Encoder:
-        """Fit preprocessors on the training rows, each on what the one before made of them; `df` is left as it is.
+        """Fit preprocessors on the training rows, each on the result of the one before; `df` is not changed.
 
         Args:
             df: the training rows; at least one.
             cat_names, cont_names: its columns to use.
-            procs: classes such as [FillMissing, Categorify, Normalize], or anything else that makes a TabularProc
-                of cat_names and cont_names.
+            procs: classes such as [FillMissing, Categorify, Normalize], or any callable that makes a TabularProc
+                from cat_names and cont_names.
 
         Raises:
-            TableError: as the preprocessors do.
+            TableError: a column is missing or cannot be used, see the preprocessors.
         """
         cats, conts = check_names(cat_names, "cat_names"), check_names(cont_names, "cont_names")
         check_columns(df, cats, "cat_names")
         check_columns(df, conts, "cont_names")
-        rows = df[[*cats, *conts]]  # a frame of its own: what is set in it is not set in df
+        rows = df[[*cats, *conts]]  # a new frame: setting its columns does not change df
         fitted: list[TabularProc] = []
         names = (cats, conts)
         for make in procs:
@@ -86,17 +95,21 @@ class Encoder:
 
     @property
     def n_levels(self) -> dict[str, int]:
-        """The levels of each categorical column, level 0 (missing or unseen) included."""
+        """The number of levels of each categorical column, including level 0 (missing or unseen)."""
         return {name: len(levels) + 1 for name, levels in self.levels.items()}
 
     def encode(self, rows: pd.DataFrame | pd.Series | Mapping[str, Any]) -> tuple[Codes, Floats]:
-        """The codes, int64 [N, categorical columns], and the numbers, float32 [N, continuous columns], of N rows.
+        """Encode N rows.
 
-        Code 0 is missing or unseen. `rows` is a frame, left as it is, or one row: a mapping by column name, or a Series
-        such as df.iloc[0].
+        Args:
+            rows: a frame, which is not changed, or one row: a mapping by column name, or a Series such as df.iloc[0].
+
+        Returns:
+            codes int64 [N, categorical columns], where 0 means missing or unseen, and numbers float32 [N, continuous
+            columns].
 
         Raises:
-            TableError: a column is not there, or holds what cannot be used, NaN where nothing fills it included.
+            TableError: a column is missing, or holds values that cannot be used; also NaN that no preprocessor fills.
         """
         if isinstance(rows, pd.DataFrame):
             return self._encode_frame(rows)
@@ -105,7 +118,7 @@ class Encoder:
     def _encode_frame(self, df: pd.DataFrame) -> tuple[Codes, Floats]:
         check_columns(df, self._given[0], "cat_names")
         check_columns(df, self._given[1], "cont_names")
-        rows = df[self.inputs]  # a frame of its own
+        rows = df[self.inputs]  # a new frame
         for proc in self.procs:
             proc(rows, test=True)
         codes = np.empty((len(rows), len(self.cat_names)), np.int64)
@@ -122,10 +135,12 @@ class Encoder:
 
     def _encode_row(self, given: Mapping[Any, Any]) -> tuple[Codes, Floats]:
         if not isinstance(given, Mapping):
-            raise TableError(f"rows must be a DataFrame, or one row as a dict; a {type(given).__name__} arrived")
+            raise TableError(f"rows must be a DataFrame, or one row as a dict; a {type(given).__name__} arrived.")
         missing = [name for name in self.inputs if name not in given]
         if missing:
-            raise TableError(f"the row must have a value for each column; missing: {missing}. None stands for no value")
+            raise TableError(
+                f"the row must have a value for each column; missing: {missing}. Give None for a missing value."
+            )
         row = {name: given[name] for name in self.inputs}
         if self._by_frame:
             return self._encode_frame(pd.DataFrame({name: [value] for name, value in row.items()}))
@@ -139,15 +154,16 @@ class Encoder:
         return np.array([codes], np.int64), np.array([floats], np.float32)
 
     def state(self) -> dict[str, Any]:
-        """Everything that was fitted, as plain JSON."""
+        """The fitted preprocessors, as plain JSON."""
         procs = [{"name": type(proc).__name__, "state": proc.state()} for proc in self.procs]
         return {"cat_names": self._given[0], "cont_names": self._given[1], "procs": procs}
 
     @classmethod
     def from_state(cls, state: dict[str, Any], *, own_procs: Iterable[type[TabularProc]] = ()) -> Encoder:
-        """The encoder again from its `state()`; classes that are not this library's must be given in `own_procs`.
+        """The encoder with a `state()`; `own_procs` holds the classes that are not part of this library.
 
-        Raises ArtifactError if the state is not one, or names a class that is not at hand.
+        Raises:
+            ArtifactError: the state is damaged, or names a class that was not given.
         """
         known: list[type[TabularProc]] = [FillMissing, Categorify, Normalize, *own_procs]
         classes = {proc.__name__: proc for proc in known}
@@ -159,18 +175,18 @@ class Encoder:
                 if saved["name"] not in classes:
                     raise ArtifactError(
                         f"the model was saved with a preprocessor {saved['name']}, which is not part of handlens; "
-                        f"give its class when loading, own_procs=[{saved['name']}]"
+                        f"give its class when loading, own_procs=[{saved['name']}]."
                     )
-                fresh = classes[saved["name"]].from_state(*names, saved["state"])
-                names = (fresh.cat_names, fresh.cont_names)
-                fitted.append(fresh)
+                proc = classes[saved["name"]].from_state(*names, saved["state"])
+                names = (proc.cat_names, proc.cont_names)
+                fitted.append(proc)
             return cls(cats, conts, fitted)
         except (KeyError, TypeError, TableError) as error:
-            raise ArtifactError(f"the saved preprocessing is damaged ({error!r}); save the model again") from error
+            raise ArtifactError(f"the saved preprocessing is damaged ({error!r}); save the model again.") from error
 
 
 def _still_missing(name: str, count: int) -> TableError:
     return TableError(
         f"continuous column {name!r} must have no missing values for a model; {count} are left after preprocessing. "
-        "Put FillMissing into procs"
+        "Put FillMissing into procs."
     )

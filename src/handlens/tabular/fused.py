@@ -1,12 +1,12 @@
-"""A TabularModel's training step as one node of the graph: the arithmetic of its layers, without their overhead.
+"""A TabularModel's training step as one node of the autograd graph: the layers' arithmetic without their overhead.
 
-With 64 rows a batch, most of what a plain step takes beyond its matrix products goes to a hundred small calls and to
-gradients that are made in one place and added up in another. Here the layers' own kernels run one after the other,
-forward and back, and gradients are added where the optimizer keeps them. What is computed is the same.
+With 64 rows a batch, most of the time of a plain step beyond its matrix products goes to a hundred small calls, and to
+gradients that are computed in one place and copied to another. Here the layers' own kernels run one after the other,
+forward and backward, and gradients are added directly to the parameters' `.grad`. The result is the same.
 
-The graph holds the step as one node, which `backward()` goes through once. It does not hold the parameters:
-`torch.autograd.grad` with respect to one says that it was not used. A hook on any layer or parameter gives the plain
-layers, whose graph holds all.
+The graph holds the step as one node, which `backward()` can go through once. It does not hold the parameters:
+`torch.autograd.grad` with respect to one says that it was not used. With a hook on any layer or parameter the plain
+layers run, and their graph holds all parameters.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class FusedTraining:
         self._all = [*(p for layer in (*norms, *linears) for p in layer.parameters()), *tables]
         parts = [embeds, emb_drop, layers] if bn_cont is None else [embeds, emb_drop, bn_cont, layers]
         self._parts = [module for part in parts for module in part.modules()]
-        # The dicts themselves, which a hook that is registered later joins: to ask all of them takes microseconds.
+        # The dicts themselves, which later hooks are added to: checking all of them takes microseconds.
         self._hooks = [
             hooks
             for part in self._parts
@@ -76,10 +76,11 @@ class FusedTraining:
         return cls(embeds, emb_drop, bn_cont, layers) if as_made else None
 
     def ready(self, codes: Tensor, numbers: Tensor) -> bool:
-        """Whether a batch can go this way: two rows or more whose gradient nobody wants, through layers that all train.
+        """Whether this batch can take the fused step.
 
-        Every parameter must be trained, on the CPU in full precision, with its gradient laid out already, and nobody
-        may listen to a layer or a parameter with a hook.
+        It must have two rows or more and need no gradient with respect to its inputs. All layers must be in training
+        mode, and all parameters trained, on the CPU, in full precision, with a gradient tensor allocated. No layer and
+        no parameter may have a hook.
         """
         return (
             torch.is_grad_enabled()
@@ -96,7 +97,7 @@ class FusedTraining:
         )
 
     def __call__(self, codes: Tensor, numbers: Tensor) -> Tensor:
-        """What `layers` puts out for a batch, [B, out_sz]; only where `ready()`."""
+        """The output of `layers` for a batch, [B, out_sz]; call it only if `ready()` is true."""
         return _Step.apply(self._anchor, self, codes, numbers)
 
     def forward(self, codes: Tensor, numbers: Tensor) -> tuple[Tensor, Trace]:
@@ -143,20 +144,20 @@ def _norms(blocks: list[Block], bn_cont: nn.BatchNorm1d | None) -> list[nn.Batch
 
 
 class Trace:
-    """What the way back needs of the way forward, each list in the order of the layers."""
+    """What the backward pass needs from the forward pass, each list in the order of the layers."""
 
     places: Tensor
     numbers: Tensor
 
     def __init__(self) -> None:
         self.inputs: list[Tensor] = []  # of each linear layer
-        self.active: list[Tensor] = []  # behind each ReLU
+        self.active: list[Tensor] = []  # after each ReLU
         self.statistics: list[tuple[Tensor, Tensor]] = []  # mean and 1 / deviation in each norm
-        self.dropped: list[Tensor | None] = []  # the places of the zeros of each dropout
+        self.dropped: list[Tensor | None] = []  # the positions of the zeros of each dropout
 
 
 class _Step(torch.autograd.Function):
-    """Its gradients go straight to the parameters'; `anchor` only makes it part of the graph."""
+    """Adds gradients directly to the parameters' `.grad`; `anchor` only makes it part of the graph."""
 
     @staticmethod
     def forward(ctx: Any, anchor: Tensor, step: FusedTraining, codes: Tensor, numbers: Tensor) -> Tensor:  # noqa: ARG004

@@ -1,4 +1,4 @@
-"""tabular_learner: a learner for a table, that can be exported, loaded, and asked for predictions of new rows."""
+"""tabular_learner: a learner for a table, which can be exported and loaded, and predicts new rows."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from handlens.core.checks import listed
 from handlens.core.learner import Learner
 from handlens.core.predictions import predictions_frame
 from handlens.errors import ArtifactError, DataError, TrainingError
+from handlens.io.problems import reason_of
 from handlens.tabular.data import TabularDataBunch
 from handlens.tabular.embeddings import embedding_sizes
 from handlens.tabular.ensemble import Ensemble
@@ -26,7 +27,20 @@ KIND = "tabular-learner"
 
 
 class TabularLearner(Learner):
-    """A learner for a table; `predict(row)` takes a row as a mapping by column name, a Series, or a frame of one."""
+    """A learner for a table; made by `tabular_learner`, or by `load_learner` of a saved one.
+
+    `predict(row)` takes a row as a mapping by column name, a Series, or a frame of one row.
+
+    Example:
+        >>> from handlens.tabular import Categorify, TabularList
+        >>> df = pd.DataFrame({"shop": ["a", "b"] * 8, "sales": [1.0, 2.0] * 8})
+        >>> items = TabularList.from_df(df, cat_names=["shop"], procs=[Categorify]).split_by_idx(range(4))
+        >>> learn = tabular_learner(items.label_from_df("sales").databunch(bs=4), layers=[8], seed=0)
+        >>> type(learn.predict({"shop": "a"}).label)
+        <class 'float'>
+        >>> learn.predict_frame(df.head(2)).columns.tolist()
+        ['sales']
+    """
 
     data: TabularDataBunch
     model: TabularModel | Ensemble
@@ -45,36 +59,52 @@ class TabularLearner(Learner):
         if ours != theirs or list(ours[0]) != list(theirs[0]):
             other = [name for name in {**ours[0], **theirs[0]} if ours[0].get(name) != theirs[0].get(name)]
             raise DataError(
-                "learn.data takes data with the columns and levels that the model was made for, in their order; other "
-                f"levels in {other[:5]}; the columns are {[*theirs[0], *theirs[1]]}. Use data.hold_out(…) to split the "
-                "same rows otherwise, or make a new learner"
+                "learn.data must have the columns and levels that the model was made for, in their order; the levels "
+                f"of {other[:5]} differ, and the columns are {[*theirs[0], *theirs[1]]}. Use data.hold_out(…) to split "
+                "the same rows in another way, or make a new learner."
             )
 
     def predict_frame(self, df: pd.DataFrame) -> pd.DataFrame:
-        """Predictions for every row of a frame, which is left as it is; its target columns are not looked at.
+        """Predictions for every row of a frame.
 
-        Returns a row for each of its rows, with its index: a column a target, and for classes, a column
-        `probability of …` for each.
+        Args:
+            df: rows with the model's columns; it is not changed. Target columns and other columns are ignored.
+
+        Returns:
+            A row for each row of `df`, with its index; columns as in `handlens.core.predictions.predictions_frame`: one
+            for each target, and for classes a column `probability of NAME` for each.
+
+        Raises:
+            TableError: a column is missing, or holds values that cannot be used.
+            DataError: two columns would have the same name.
         """
         y, dl = self.data.y, self.data.unlabelled(df)
         predictions = self.get_preds(dl=dl)[0] if len(dl) else y.activate(torch.empty(0, y.c))
         return predictions_frame(y, predictions, index=df.index)
 
     def export(self, name: str = "learner") -> Path:
-        """Write all it takes to predict new rows: model, preprocessing and labels; `load_learner` reads it.
+        """Write all that is needed to predict new rows: model, preprocessing and labels; `load_learner` reads it.
 
-        It is a folder of safetensors and JSON below the learner's path, with a model card, README.md, whose metrics
-        are measured on the validation data and whose answers stay when it is exported again. Raises TrainingError if
-        the model is not the TabularModel that it was made as: one of one's own cannot be made again from numbers
-        alone.
+        The model card, README.md, has metrics that are measured on the validation data; the answers that people wrote
+        into it stay when the model is exported again.
+
+        Args:
+            name: the folder's name.
+
+        Returns:
+            The folder, below the learner's path, of safetensors, JSON and the card.
+
+        Raises:
+            TrainingError: parts of the model were replaced: only a TabularModel can be created again from numbers
+                alone.
         """
         members = self._members()
         if not all(isinstance(one, TabularModel) and repr(TabularModel(**one.config)) == repr(one) for one in members):
             raise TrainingError(
-                "export writes an unchanged TabularModel; parts of this one were replaced: use learn.save(name), and "
-                "learn.load(name) on a learner that is made the same way"
+                "export needs an unchanged TabularModel; parts of this one were replaced: use learn.save(name), and "
+                "learn.load(name) on a learner that is made the same way."
             )
-        from handlens.audit.model_card import ModelCard  # the audit looks at learners, so it is no part of this module
+        from handlens.audit.model_card import ModelCard  # the audit reads learners, so it is imported late
 
         folder = self.path / name
         config: dict[str, Any] = {"data": self.data.state(), "model": members[0].config}
@@ -85,18 +115,25 @@ class TabularLearner(Learner):
         return folder
 
     def ensemble(self, names: Sequence[str]) -> TabularLearner:
-        """A learner whose model is all those together that `save` wrote under these names, see `Ensemble`.
+        """A learner whose model averages several saved models, see `Ensemble`; this learner is not changed.
 
-        They are of one kind: trained with this learner, or with others that were made as this one was. It predicts,
-        validates and exports as any other; this learner stays as it is.
+        Args:
+            names: what the models were saved as, `learn.save(name)`, by this learner or by others that were made in the
+                same way.
+
+        Returns:
+            A learner that predicts, validates and exports as any other.
 
         Raises:
-            TrainingError: no names, or this learner's model is an ensemble itself.
-            ArtifactError, WeightsError: as `load`.
+            TrainingError: there are no names, or this learner's model is an ensemble itself.
+            ArtifactError: a saved model is missing or damaged.
+            WeightsError: a saved model has other sizes.
         """
         names = listed(names, "names", "['first', 'second']", TrainingError)
         if not names or not isinstance(self.model, TabularModel):
-            raise TrainingError("an ensemble takes the names of one saved TabularModel or more")
+            raise TrainingError(
+                "ensemble needs the names of one or more saved models of a learner with a single TabularModel."
+            )
         members = [TabularModel(**self.model.config) for _ in names]
         learn = TabularLearner(
             self.data,
@@ -130,18 +167,28 @@ def tabular_learner(
     callbacks: Sequence[Callback] = (),
     **options: Any,
 ) -> TabularLearner:
-    """A learner with a TabularModel that fits the data.
+    """A learner with a TabularModel for the data.
 
     Args:
         data: made by `TabularList.…databunch()`.
-        layers, ps, emb_drop, y_range: as in TabularModel.
-        emb_szs: vector lengths by column, where they should differ from the lesson's rule, see `embedding_sizes`.
-        seed: makes the first weights repeatable, without touching torch's random numbers.
-        callbacks: take part in every fit, after a `PreciseBatchNorm` that comes first in `learn.callbacks`.
-        options: as in Learner: metrics, wd, ….
+        layers, ps, emb_drop, y_range: as in `TabularModel`.
+        emb_szs: vector lengths by column, for columns that should not follow the rule of `embedding_sizes`.
+        seed: makes the initial weights repeatable, without changing the state of torch's random numbers.
+        callbacks: used in every fit, after a `PreciseBatchNorm`, which is first in `learn.callbacks`.
+        options: as in `Learner`: metrics, wd, ….
 
     Raises:
-        TableError, TrainingError: arguments that do not fit the data or each other.
+        TableError: `emb_szs` does not fit the data.
+        TrainingError: the arguments do not fit each other.
+
+    Example:
+        >>> from handlens.tabular import Categorify, TabularList, rmse
+        >>> df = pd.DataFrame({"shop": ["a", "b"] * 8, "sales": [1.0, 2.0] * 8})
+        >>> items = TabularList.from_df(df, cat_names=["shop"], procs=[Categorify]).split_by_idx(range(4))
+        >>> data = items.label_from_df("sales").databunch(bs=4)
+        >>> learn = tabular_learner(data, layers=[8], emb_szs={"shop": 2}, metrics=rmse, seed=0)
+        >>> learn.model.embeds[0]
+        Embedding(3, 2)
     """
     given = listed(callbacks, "callbacks", "[EarlyStopping()]", TrainingError)
     sizes = embedding_sizes(data.encoder.n_levels, emb_szs)
@@ -163,23 +210,23 @@ def load_tabular_learner(folder: Path | str, *, own_procs: Iterable[type[Tabular
             model: TabularModel | Ensemble = TabularModel(**shape)
         else:
             if members < 1:
-                raise ValueError("an ensemble of no models")
+                raise ValueError("an ensemble needs at least one model")
             for i in range(members):
                 _check_sizes(shape, part_of(tensors, f"{i}."))
             model = Ensemble(TabularModel(**shape) for _ in range(members))
         model.load_state_dict(tensors)
         fits = [n for n, _ in shape["emb_szs"]] == list(data.encoder.n_levels.values())
         if not fits or shape["n_cont"] != len(data.cont_names) or shape["out_sz"] != data.c:
-            raise ArtifactError(f"{folder} is damaged: its model does not fit its columns and labels")
+            raise ArtifactError(f"{folder} is damaged: its model does not fit its columns and labels.")
     except (KeyError, TypeError, ValueError, RuntimeError, OverflowError, TrainingError) as error:
-        raise ArtifactError(f"{folder} is damaged or not a saved learner: {error}") from error
+        raise ArtifactError(f"{folder} is damaged or not a saved learner: {reason_of(error)}.") from error
     learn = TabularLearner(data, model)
     learn.model.eval()
     return learn
 
 
 def _check_sizes(config: dict[str, Any], tensors: Mapping[str, Tensor]) -> None:
-    """Raise ValueError unless a model of this config has tensors of these shapes; takes no memory for its own."""
+    """Raise ValueError unless a model of this config has tensors of these shapes; allocates no memory for a model."""
     tables = [list(tensors[f"embeds.{i}.weight"].shape) for i in range(len(config["emb_szs"]))]
     if tables != config["emb_szs"]:
         raise ValueError(f"emb_szs {config['emb_szs']} do not fit vectors of shapes {tables}")

@@ -1,4 +1,4 @@
-"""The levels of a categorical column: what they may be, which code each has, and how they are saved exactly."""
+"""Levels: the distinct values of a categorical column, their codes, and how they are saved exactly."""
 
 from __future__ import annotations
 
@@ -22,12 +22,20 @@ class Levels:
     """The distinct values of one column in the training rows, each with its code 0, 1, ….
 
     A level is text, a number, a boolean or a timestamp. Equal values are one level, whatever their type: 1, 1.0,
-    True and numpy's 1; to levels of a float32 column, numbers are compared in its precision. Missing is none.
+    True and numpy's 1. With levels of a float32 column, numbers are compared in float32. A missing value is not a
+    level.
 
     Attributes:
-        index: the levels as a pandas Index of bool, int64, float32, float64, str, datetime64 with unit and zone,
+        index: the levels as a pandas Index of bool, int64, float32, float64, str, datetime64 with unit and time zone,
             or object.
         dtype: the pandas categorical dtype of a column that holds their codes.
+
+    Example:
+        >>> levels = Levels.of(pd.Series(["b", "a", None, "b"]), "shop")
+        >>> list(levels.index)
+        ['a', 'b']
+        >>> levels.codes(pd.Series(["b", "c", None])).tolist()
+        [1, -1, -1]
     """
 
     def __init__(self, index: pd.Index, name: str) -> None:
@@ -41,15 +49,16 @@ class Levels:
 
     @classmethod
     def of(cls, column: pd.Series, name: str) -> Levels:
-        """The levels of a column, sorted; in its own order, without those no row has, if it is categorical.
+        """The levels of a column, sorted; a categorical column keeps its own order, without unused categories.
 
-        Raises TableError for values that cannot be levels, infinity among them.
+        Raises:
+            TableError: it holds values that cannot be levels, such as lists or infinity.
         """
         dtype: Any = column.dtype
         found: list[Any]
         if isinstance(dtype, pd.CategoricalDtype):
             present = np.zeros(len(dtype.categories) + 1, bool)
-            present[column.cat.codes.to_numpy()] = True  # code −1, missing, falls on the last
+            present[column.cat.codes.to_numpy()] = True  # code −1, missing, is the last element
             found = _distinct(_values(dtype.categories[present[:-1]]), name)
             dtype = dtype.categories.dtype
         else:
@@ -58,14 +67,14 @@ class Levels:
         try:
             "".join(level for level in found if isinstance(level, str)).encode()
         except UnicodeEncodeError as error:
-            raise TableError(f"categorical column {name!r} must hold Unicode text to be saved: {error}") from error
+            raise TableError(f"categorical column {name!r} must hold Unicode text to be saved: {error}.") from error
         return cls(_index(found, dtype), name)
 
     def __len__(self) -> int:
         return len(self.index)
 
     def codes(self, column: pd.Series) -> NDArray[np.int64]:
-        """The code of each row's value, −1 where it is missing or no level; raises as `code` does."""
+        """The code of each row's value, int64 [N], −1 where it is missing or not a level; raises as `code` does."""
         dtype = column.dtype
         if isinstance(dtype, pd.CategoricalDtype):
             if dtype.categories.dtype == self.index.dtype and dtype.categories.equals(self.index):
@@ -78,14 +87,15 @@ class Levels:
         else:
             rows, values = _factorize(column, self.name)
             table = np.fromiter((self.code(value) for value in values), np.int64, len(values))
-            table = np.append(table, -1)  # where the row's own code is −1, missing
+            table = np.append(table, -1)  # for the code −1, missing
         return table[rows]
 
     def code(self, value: object) -> int:
-        """The code of one value, −1 if it is missing or no level.
+        """The code of one value, −1 if it is missing or not a level.
 
-        Raises TableError if it is of a kind that no level is, such as text where the levels are numbers: it would
-        be unseen for ever.
+        Raises:
+            TableError: it is of a kind that no level is, such as text where the levels are numbers: it would never
+                match.
         """
         level = _level(value, self.name)
         if level is None:
@@ -97,12 +107,12 @@ class Levels:
             known = " and ".join(_KINDS[kind] for kind in sorted(self._kinds))
             raise TableError(
                 f"column {self.name!r} must hold {known}, as in the training rows; it holds "
-                f"{_KINDS[_kind(level)]} such as {str(level)[:40]!r}. Convert it as the training rows were"
+                f"{_KINDS[_kind(level)]} such as {str(level)[:40]!r}. Convert it as the training rows were."
             )
         return code
 
     def value(self, value: object) -> Any:
-        """The level that a value is, None if it is missing or no level; raises as `code` does."""
+        """The level that equals a value, None if it is missing or not a level; raises as `code` does."""
         code = self.code(value)
         return None if code < 0 else self._values[code]
 
@@ -115,7 +125,7 @@ class Levels:
 
     @classmethod
     def from_state(cls, state: dict[str, Any], name: str) -> Levels:
-        """The levels again from their `state()`; raises ArtifactError if it is not one."""
+        """The levels with a `state()`; raises ArtifactError if the state is damaged."""
         try:
             levels = cls(_decode(state["dtype"], state["values"]), name)
             distinct = len(levels._code) == len(levels.index)
@@ -123,7 +133,7 @@ class Levels:
                 raise ValueError("they are not distinct values of their dtype")
         except (KeyError, TypeError, ValueError, OverflowError, AttributeError, TableError) as error:
             raise ArtifactError(
-                f"the saved levels of column {name!r} are damaged ({error!r}); save the model again"
+                f"the saved levels of column {name!r} are damaged ({error!r}); save the model again."
             ) from error
         return levels
 
@@ -134,7 +144,7 @@ def _iso(moment: pd.Timestamp) -> str:
 
 
 def _kind(level: object) -> int:
-    """Its place in _KINDS."""
+    """Its position in _KINDS."""
     if isinstance(level, str):
         return 3
     if isinstance(level, pd.Timestamp):
@@ -159,14 +169,14 @@ def _level(value: object, name: str) -> Any:
         if np.isinf(value):
             raise TableError(
                 f"categorical column {name!r} must hold finite numbers; it holds {value}. "
-                f"Mark it as missing: df[{name!r}] = df[{name!r}].replace([np.inf, -np.inf], np.nan)"
+                f"Mark it as missing: df[{name!r}] = df[{name!r}].replace([np.inf, -np.inf], np.nan)."
             )
         return float(value)
     if isinstance(value, (datetime.datetime, np.datetime64)):
         return pd.Timestamp(value)
     raise TableError(
         f"categorical column {name!r} must hold text, numbers, booleans or timestamps; it holds "
-        f"{kind.__name__} values such as {str(value)[:40]}. Convert it: df[{name!r}] = df[{name!r}].astype(str)"
+        f"{kind.__name__} values such as {str(value)[:40]}. Convert it: df[{name!r}] = df[{name!r}].astype(str)."
     )
 
 
@@ -183,7 +193,7 @@ def _distinct(values: Iterable[object], name: str) -> list[Any]:
 
 
 def _key(level: Any) -> Hashable:
-    """What equal levels share; equal timestamps of the hour that a clock repeats may differ in their own hash."""
+    """A key that equal levels share; equal timestamps in the hour that a clock repeats may have different hashes."""
     return level.tz_convert("UTC") if isinstance(level, pd.Timestamp) and level.tzinfo is not None else level
 
 
@@ -193,13 +203,13 @@ def _values(values: Any) -> list[Any]:
 
 
 def _factorize(column: pd.Series, name: str) -> tuple[NDArray[np.intp], list[Any]]:
-    """Each row's place among the distinct values, −1 where missing, and those values."""
+    """The position of each row's value among the distinct values, −1 where missing, and those values."""
     try:
         places, uniques = pd.factorize(column)
-    except (TypeError, NotImplementedError) as error:  # lists and other things without a hash, Arrow's too
+    except (TypeError, NotImplementedError) as error:  # lists and other unhashable values, also of Arrow
         raise TableError(
             f"categorical column {name!r} must hold text, numbers, booleans or timestamps ({error}). "
-            f"Convert it: df[{name!r}] = df[{name!r}].astype(str)"
+            f"Convert it: df[{name!r}] = df[{name!r}].astype(str)."
         ) from error
     return places, _values(uniques)
 
@@ -209,7 +219,7 @@ def _plain(index: pd.Index) -> list[Any]:
 
 
 def _index(levels: list[Any], dtype: Any) -> pd.Index:
-    """The levels of a column of this dtype as an Index of the plain dtype that holds them, object if there is none."""
+    """The levels of a column of this dtype as an Index of the plain dtype that can hold them, otherwise object."""
     types = {type(level) for level in levels}
     if types == {bool}:
         return pd.Index(levels, dtype="bool")
@@ -230,7 +240,7 @@ def _index(levels: list[Any], dtype: Any) -> pd.Index:
 
 
 def _zone_has_a_name(index: pd.DatetimeIndex) -> bool:
-    """Whether the dtype's name, which is what is saved, gives the same dtype back."""
+    """Whether pandas makes the same dtype of its name, which is what is saved."""
     try:
         return bool(pd.api.types.pandas_dtype(str(index.dtype)) == index.dtype)
     except (TypeError, KeyError, ValueError):
@@ -238,7 +248,7 @@ def _zone_has_a_name(index: pd.DatetimeIndex) -> bool:
 
 
 def _decode(dtype: str, values: list[Any]) -> pd.Index:
-    """The Index of a saved dtype and values; raises one of several errors where they are not what was saved."""
+    """The Index of a saved dtype and values; raises an error of one of several types if they are damaged."""
     if dtype in ("bool", "int64", "float32", "float64", "str"):
         return pd.Index(values, dtype=dtype)
     if dtype == "object":

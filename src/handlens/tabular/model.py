@@ -22,22 +22,30 @@ _LARGEST = torch.finfo(torch.float32).max / 2  # half, so that a range is finite
 class TabularModel(nn.Module):
     """The lesson's network for tables (Guo & Berkhahn 2016, arXiv 1604.06737, with batch norm and dropout).
 
-    codes [B, C] → embeddings → dropout; numbers [B, N] → batch norm; both side by side → for each of `layers`
-    Linear, ReLU, BatchNorm1d, Dropout → Linear → [B, out_sz], through a sigmoid onto `y_range` if there is one.
-    A learner's training step on a CPU is one node of the graph, without the parameters, which `torch.autograd.grad`
-    does not find there; a hook on any layer gives the plain layers, whose graph has them.
+    codes int64 [B, C] → embeddings → dropout; numbers float32 [B, N] → batch norm; both concatenated → for each of
+    `layers` Linear, ReLU, BatchNorm1d, Dropout → Linear → [B, out_sz], through a sigmoid onto `y_range` if it is given.
+
+    On a CPU a training step is one node of the autograd graph, see `handlens.tabular.fused`: `torch.autograd.grad`
+    with respect to a parameter says that it was not used. With a hook on any layer the plain layers run, and their
+    graph holds all parameters.
 
     Args:
-        emb_szs: levels and vector length of each categorical column.
-        n_cont: continuous columns, N.
-        out_sz: numbers to put out for a row.
+        emb_szs: number of levels and vector length of each categorical column, C pairs.
+        n_cont: the number of continuous columns, N.
+        out_sz: how many numbers the model outputs for a row.
         layers: the widths of the hidden layers.
         ps: dropout after each hidden layer: one probability for all, or one for each.
         emb_drop: dropout on the embeddings.
         y_range: the lowest and the highest output.
 
     Raises:
-        TrainingError: no columns, or arguments that do not fit together.
+        TrainingError: there are no columns, or the arguments do not fit together.
+
+    Example:
+        >>> model = TabularModel([(4, 2), (3, 2)], n_cont=1, out_sz=1, layers=[8], y_range=(0, 5)).eval()
+        >>> codes, numbers = torch.tensor([[1, 2], [0, 0]]), torch.tensor([[0.5], [-1.0]])
+        >>> model(codes, numbers).shape
+        torch.Size([2, 1])
     """
 
     def __init__(
@@ -57,7 +65,7 @@ class TabularModel(nn.Module):
         _check_probabilities([*drops, emb_drop])
         n_emb = sum(d for _, d in emb_szs)
         if not n_emb + n_cont:
-            raise TrainingError("a model needs a column at least: give cat_names or cont_names")
+            raise TrainingError("a model needs at least one column: give cat_names or cont_names.")
         self.y_range = _check_range(y_range)
         self.embeds = Embeddings(emb_szs)
         self.emb_drop = Dropout(emb_drop)
@@ -77,7 +85,7 @@ class TabularModel(nn.Module):
             "emb_drop": emb_drop,
             "y_range": None if self.y_range is None else list(self.y_range),
         }
-        """The arguments that make this model again, as plain JSON."""
+        """The arguments that create this model, as plain JSON."""
 
     def train(self, mode: bool = True) -> Self:
         super().train(mode)
@@ -105,7 +113,7 @@ class TabularModel(nn.Module):
         *hidden, last = layers
         for layer in hidden:
             x = layer(x)
-        # In bfloat16 the numbers put out would have two or three digits.
+        # In bfloat16 the outputs would have only two or three significant digits.
         with torch.autocast(x.device.type, enabled=False):
             return last(x.to(last.weight.dtype))
 
@@ -113,14 +121,14 @@ class TabularModel(nn.Module):
 def _check_dropouts(ps: Dropouts, n: int) -> list[float]:
     drops = [_float(ps, "ps")] * n if isinstance(ps, (int, float)) else _floats(ps, "ps", "[0.001, 0.01]")
     if len(drops) != n:
-        raise TrainingError(f"ps must be one probability, or one for each of {n} layers; {len(drops)} arrived")
+        raise TrainingError(f"ps must be one probability, or one for each of {n} layers; {len(drops)} arrived.")
     return drops
 
 
 def _check_probabilities(drops: Sequence[float]) -> None:
     odd = [p for p in drops if not 0 <= p <= 1]
     if odd:
-        raise TrainingError(f"dropouts must be probabilities, from 0 to 1; {odd[0]} arrived")
+        raise TrainingError(f"dropouts must be probabilities, from 0 to 1; {odd[0]} arrived.")
 
 
 def _check_range(y_range: Sequence[float] | Tensor | None) -> tuple[float, float] | None:
@@ -129,7 +137,7 @@ def _check_range(y_range: Sequence[float] | Tensor | None) -> tuple[float, float
     given = y_range.tolist() if isinstance(y_range, Tensor) else y_range
     ends = _floats(given, "y_range", "(0, 5)")
     if len(ends) != 2 or not -_LARGEST < ends[0] < ends[1] < _LARGEST:
-        raise TrainingError(f"y_range must be two finite numbers, the lowest output and the highest; {ends} arrived")
+        raise TrainingError(f"y_range must be two finite numbers, the lowest output and the highest; {ends} arrived.")
     return ends[0], ends[1]
 
 
@@ -145,4 +153,4 @@ def _float(value: Any, what: str) -> float:
     try:
         return float(value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise TrainingError(f"{what} must be of numbers that a float can hold; {str(value)[:40]} arrived") from error
+        raise TrainingError(f"{what} must hold numbers that fit a float; {str(value)[:40]} arrived.") from error

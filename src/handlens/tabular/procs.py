@@ -1,4 +1,4 @@
-"""The lesson's preprocessors for tables: FillMissing, Categorify and Normalize, and the base for one's own."""
+"""The lesson's preprocessors for tables, FillMissing, Categorify and Normalize, and the base class for your own."""
 
 from __future__ import annotations
 
@@ -20,30 +20,39 @@ from handlens.tabular.frames import LARGEST, check_columns, check_names, number,
 from handlens.tabular.levels import Levels
 
 _LEAST = 1e-162
-"""The least standard deviation there is, as the squares of anything less are 0."""
+"""The smallest possible standard deviation: the square of any smaller number is 0."""
 
 
 class TabularProc(Preprocessor[pd.DataFrame]):
-    """A preprocessor of a frame's categorical and continuous columns, fitted once and replayed elsewhere.
+    """A preprocessor of a frame's categorical and continuous columns: fitted on training rows, then applied to others.
 
-    `proc(df)` fits on `df` and changes it in place; `proc(df, test=True)` replays in place. Columns that are in
-    neither list are left alone. One of one's own is a small class:
+    `proc(df)` fits on `df` and changes it in place; `proc(df, test=True)` only applies, in place. Columns that are in
+    neither list are not changed. A preprocessor of your own is a small class with `fit`, which returns the fitted state
+    as plain JSON, and `apply`.
 
-        class Clip(TabularProc):
-            def fit(self, df):
-                return {name: float(df[name].quantile(0.99)) for name in self.cont_names}
-
-            def apply(self, df):
-                for name, most in self.fitted.items():
-                    df[name] = df[name].clip(upper=most)
+    Args:
+        cat_names, cont_names: the categorical and the continuous columns to work on.
 
     Attributes:
-        cat_names, cont_names: the columns as they are after this step; a step that adds columns extends them, and
-            the next step is made with what this one leaves.
+        cat_names, cont_names: the columns after this step; a step that adds columns extends them, and the next step
+            is made with these names.
 
     Raises:
-        TableError: a column is not there or there twice, no row to fit on, or values that cannot be used.
+        TableError: a column is missing or occurs twice, there is no row to fit on, or values cannot be used.
         NotFittedError: `test=True` before any fit.
+
+    Example:
+        >>> class Clip(TabularProc):
+        ...     def fit(self, df):
+        ...         return {name: float(df[name].quantile(0.75)) for name in self.cont_names}
+        ...
+        ...     def apply(self, df):
+        ...         for name, highest in self.fitted.items():
+        ...             df[name] = df[name].clip(upper=highest)
+        >>> df = pd.DataFrame({"x": [1.0, 2.0, 3.0, 4.0, 50.0]})
+        >>> Clip([], ["x"])(df)
+        >>> df["x"].tolist()
+        [1.0, 2.0, 3.0, 4.0, 4.0]
     """
 
     def __init__(self, cat_names: Iterable[str], cont_names: Iterable[str]) -> None:
@@ -52,35 +61,38 @@ class TabularProc(Preprocessor[pd.DataFrame]):
         self.cont_names = check_names(cont_names, "cont_names")
         both = sorted(set(self.cat_names) & set(self.cont_names))
         if both:
-            raise TableError(f"a column is either categorical or continuous; in cat_names and in cont_names: {both}")
+            raise TableError(
+                f"a column must be either categorical or continuous; both cat_names and cont_names have {both}."
+            )
 
     @classmethod
     def from_state(cls, cat_names: Iterable[str], cont_names: Iterable[str], state: dict[str, Any]) -> Self:
-        """The fitted step again, from the names it was made with and its `state()`.
+        """The fitted step, from the names it was made with and its `state()`.
 
-        Raises ArtifactError if the state is not one of this class for these columns.
+        Raises:
+            ArtifactError: the state is damaged, or is not of this class and these columns.
         """
         proc = cls(cat_names, cont_names)
         proc.restore(state)
         return proc
 
     def __call__(self, df: pd.DataFrame, *, test: bool = False) -> None:
-        """Fit on `df` and change it in place; with `test=True` only replay."""
+        """Fit on `df` and change it in place; with `test=True` only apply what was fitted before."""
         for names, what in ((self.cat_names, "cat_names"), (self.cont_names, "cont_names")):
             check_columns(df, [name for name in names if name not in self.added], what)
         if not test and not len(df):
-            raise TableError(f"{type(self).__name__} must be fitted on one row at least; the frame has none")
+            raise TableError(f"{type(self).__name__} must be fitted on at least one row; the frame has no rows.")
         super().__call__(df, test=test)
 
     @property
     def added(self) -> list[str]:
-        """The columns that this step adds to a frame: none, unless a class says otherwise."""
+        """The columns that this step adds to a frame; empty unless a class overrides it."""
         return []
 
     def apply_row(self, row: dict[str, Any]) -> None:
-        """Replay on one row, a dict by column name, in place: the same result as `apply` on a frame of that row.
+        """Apply to one row, a dict by column name, in place: the same result as `apply` on a frame of that row.
 
-        This one goes through such a frame, which takes a millisecond; a class may do it faster.
+        This default makes such a frame, which takes a millisecond; a class can override it with something faster.
         """
         df = pd.DataFrame({name: [value] for name, value in row.items()})
         self.apply(df)
@@ -90,9 +102,19 @@ class TabularProc(Preprocessor[pd.DataFrame]):
 class Categorify(TabularProc):
     """Turn the categorical columns into pandas categories whose levels are those of the training rows.
 
-    A value that is missing, or that no training row had, gets the pandas code −1; the model adds one to all codes,
-    so its level 0 means "missing or unseen". Levels are sorted, or in the column's own order where it is
-    categorical already; see `Levels` for what may be one. The fitted state is {"levels": {column: levels}}.
+    A value that is missing, or that no training row has, gets the pandas code −1; the model adds one to all codes,
+    so its level 0 means "missing or unseen". Levels are sorted; a column that is categorical already keeps its own
+    order. See `handlens.tabular.levels.Levels` for what can be a level.
+
+    The fitted state is {"levels": {column: levels}}.
+
+    Example:
+        >>> train, later = pd.DataFrame({"c": ["b", "a"]}), pd.DataFrame({"c": ["a", "new", None]})
+        >>> categorify = Categorify(["c"], [])
+        >>> categorify(train)
+        >>> categorify(later, test=True)
+        >>> later["c"].cat.codes.tolist()
+        [0, -1, -1]
     """
 
     def fit(self, df: pd.DataFrame) -> dict[str, Any]:
@@ -123,14 +145,20 @@ class Categorify(TabularProc):
 
 
 class FillMissing(TabularProc):
-    """Fill what is missing in the continuous columns with the median of the training rows.
+    """Fill missing values of the continuous columns with the median of the training rows.
 
-    Each column that had missing values in the training rows also gets a boolean column `<name>_na` that says where,
-    and that name joins `cat_names`. A column that has missing values only when replayed is filled too, and counted
-    in one warning. A column with nothing missing keeps its dtype, a filled one is float64. Replaying on what was
-    filled already changes nothing.
+    Each column that has missing values in the training rows also gets a boolean column `<name>_na` that says where,
+    and that name is added to `cat_names`. A column that has missing values only in later rows is filled too, and
+    counted in one warning. A column without missing values keeps its dtype, a filled one becomes float64. Applying it
+    to filled rows again changes nothing.
 
     The fitted state is {"medians": {column: number}, "missing": [columns that had missing values]}.
+
+    Example:
+        >>> df = pd.DataFrame({"x": [1.0, None, 5.0]})
+        >>> FillMissing([], ["x"])(df)
+        >>> df.to_dict("list")
+        {'x': [1.0, 3.0, 5.0], 'x_na': [False, True, False]}
     """
 
     def __init__(self, cat_names: Iterable[str], cont_names: Iterable[str]) -> None:
@@ -152,7 +180,7 @@ class FillMissing(TabularProc):
                 if _flag(name) in df.columns:
                     raise TableError(
                         f"column {name!r} has missing values, so FillMissing adds {_flag(name)!r}, but the frame has "
-                        f"a column of that name; rename it"
+                        f"a column of that name: rename it."
                     )
         return {"medians": medians, "missing": missing}
 
@@ -166,7 +194,7 @@ class FillMissing(TabularProc):
 
     @property
     def added(self) -> list[str]:
-        """The `<name>_na` columns; none before a fit."""
+        """The `<name>_na` columns; empty before a fit."""
         return [_flag(name) for name in self._fitted["missing"]] if self._fitted else []
 
     def apply(self, df: pd.DataFrame) -> None:
@@ -203,11 +231,17 @@ class FillMissing(TabularProc):
 class Normalize(TabularProc):
     """Subtract the mean of the training rows from each continuous column and divide by their standard deviation.
 
-    The deviation is that of the rows themselves (divided by N, as scikit-learn's StandardScaler does). A column that
-    is constant in training becomes zeros, later values of it too: a model has learned nothing from it. What is
-    missing stays missing. The columns become float64.
+    The standard deviation divides by N, as scikit-learn's StandardScaler does. A column that is constant in training
+    becomes zeros, in later rows too, because a model cannot have learned anything from it. Missing values stay missing.
+    The columns become float64.
 
     The fitted state is {"means": {column: number}, "stds": {column: number, 0 where constant}}.
+
+    Example:
+        >>> df = pd.DataFrame({"x": [1.0, 1.0, 3.0, 3.0]})
+        >>> Normalize([], ["x"])(df)
+        >>> df["x"].tolist()
+        [-1.0, -1.0, 1.0, 1.0]
     """
 
     def fit(self, df: pd.DataFrame) -> dict[str, Any]:
@@ -219,7 +253,7 @@ class Normalize(TabularProc):
             present = values[~np.isnan(values)]
             if not len(present):
                 raise _all_missing(name)
-            # Asked of the values themselves: rounding would leave equal values a deviation of 1e-17 or so.
+            # Computed from the values: rounding would give equal values a deviation of some 1e-17.
             constant = bool((present == present[0]).all())
             means[name] = float(present[0] if constant else present.mean())
             stds[name] = 0.0 if constant else float(present.std())
@@ -255,14 +289,14 @@ def _flag(name: str) -> str:
 
 
 def _flagged_before(df: pd.DataFrame, name: str) -> NDArray[np.bool_]:
-    """Where an earlier replay on this frame found the column missing."""
+    """Where an earlier application to this frame found the column missing."""
     if _flag(name) not in df.columns:
         return np.zeros(len(df), bool)
     before = df[_flag(name)]
     if not set(before.unique()) <= {True, False}:
         raise TableError(
             f"FillMissing adds a column {_flag(name)!r}, but the frame has one of that name which is not boolean; "
-            "rename it"
+            "rename it."
         )
     return before.to_numpy(bool)
 
@@ -278,7 +312,7 @@ def _warn_of(surprises: dict[str, int]) -> None:
 
 
 def _callers_level() -> int:
-    """The `stacklevel` with which a warning of the caller points at the code outside of this library."""
+    """The `stacklevel` with which a warning of the caller points at code outside of this library."""
     ours = str(Path(__file__).parents[1]) + os.sep
     level, frame = 0, sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(ours):
@@ -288,8 +322,8 @@ def _callers_level() -> int:
 
 def _all_missing(name: str) -> TableError:
     return TableError(
-        f"continuous column {name!r} must have one value at least in the training rows; all are missing. "
-        "Leave it out of cont_names"
+        f"continuous column {name!r} must have at least one value in the training rows; all are missing. "
+        "Leave it out of cont_names."
     )
 
 
@@ -308,5 +342,5 @@ def _of_columns(proc: TabularProc, key: str, names: list[str], kind: type) -> di
 def _damaged(proc: TabularProc, key: str) -> ArtifactError:
     return ArtifactError(
         f"the state of {type(proc).__name__} must hold {key!r} for the columns it was made with; it does not: "
-        "save the model again"
+        "save the model again."
     )

@@ -1,4 +1,4 @@
-"""The lesson's Rossmann case: seven raw tables joined into one row for each shop and day."""
+"""The lesson's Rossmann example: seven raw tables joined into one row for each shop and day."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ __all__ = ["add_history", "prepare"]
 
 _EVENTS = ("SchoolHoliday", "StateHoliday", "Promo")
 _WEEK = 7  # the lesson's windows
-_YEAR = 364  # days of 52 weeks, so that weekdays meet
-_MOST_MONTHS, _MOST_WEEKS = 24, 25  # beyond these a competitor or a promotion counts as long established
+_YEAR = 364  # 52 weeks in days, so that weekdays match
+_MOST_MONTHS, _MOST_WEEKS = 24, 25  # longer durations of competition or promotion are set to these
 _LONG_AGO = 1900  # the lesson's year for "never"
-_PLAUSIBLE = 1990  # an opening before this year is a slip of the pen, and counts as never
+_PLAUSIBLE = 1990  # an opening before this year is a typing error and counts as never
 
 
 @dataclass(frozen=True)
 class _Table:
-    """What a raw table must have: text and number columns, all to be kept, and the columns that identify a row."""
+    """What a raw table must have: the text and number columns to keep, and the key columns that identify a row."""
 
     key: tuple[str, ...]
     text: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
-    full: tuple[str, ...] = ()  # numbers that may not be missing, as no key may
+    full: tuple[str, ...] = ()  # numbers without missing values; keys have none either
     full_text: tuple[str, ...] = ()
 
     @property
@@ -86,21 +86,21 @@ _TABLES = {
 def prepare(folder: Path | str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The Rossmann training and test rows, joined from the seven raw tables as the lesson's notebook joins them.
 
-    Both have a row for each shop and day, numbered from 0, in the order of the raw table, whose row numbers are in the
-    column `index`. Training rows without sales are left out. Where the weather or the trend of a day is not known, it
-    is missing. As in the notebook, days until an event are negative (Before…), and days without one are 0.
+    Both have a row for each shop and day, numbered from 0, in the order of the raw table; the column `index` holds the
+    row numbers of that table. Training rows without sales are left out. Unknown weather and trends are missing values.
+    As in the notebook, days until an event are negative (Before…), and 0 where there is no event.
 
     Args:
         folder: holds train, test, store, store_states, state_names, googletrend and weather, each as .csv or .csv.gz
             (the first of the two if both are there), with the columns of the Kaggle competition "Rossmann Store
-            Sales" and of the lesson's additional tables; further columns are ignored.
+            Sales" and of the lesson's additional tables; other columns are ignored.
 
     Returns:
         train_clean (93 columns; 844,338 rows for the original tables) and test_clean (92 columns; 41,088 rows).
 
     Raises:
-        TableError: a table, a column or a row that others refer to is missing, a key is not unique, or a value cannot
-            be read; the message names it.
+        TableError: a table, a column or a row that another table refers to is missing, a key is not unique, or a value
+            cannot be read; the message names it.
     """
     tables = {name: _read(Path(folder), name, wanted) for name, wanted in _TABLES.items()}
     rows = {name: tables[name] for name in ("train", "test")}
@@ -124,28 +124,32 @@ def prepare(folder: Path | str) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def add_history(df: pd.DataFrame, *, gap: int = 48) -> list[str]:
-    """Add to prepared rows, in place, how each shop did before: columns for `cont_names`, whose names are returned.
+    """Add the sales history of each shop to prepared rows, in place, as columns for `cont_names`.
 
-    What counts is the logarithm of a shop's sales less the mean of all shops on that day: how the shop stands among
-    them, whatever the season. Its means over the last 28, 91 and 364 days, half a year of the same weekday, 91 days
-    with a promotion alike, and three weeks a year ago, and how the 91 days changed within a year, say it at each row;
-    NaN where nothing is known. The winner of the competition built on such means of the recent past (Jacobusse 2015,
-    "Winning model documentation").
+    The columns are means of the logarithm of a shop's sales minus the mean of all shops on that day, which removes
+    season and weather: over the last 28, 91 and 364 days, half a year of the same weekday, 91 days with the same value
+    of Promo, and three weeks a year ago; and the change of the 91 days within a year. NaN where nothing is known. The
+    winner of the competition used such means of the recent past (Jacobusse 2015, "Winning model documentation").
 
     Args:
-        df: as `prepare` gives them; rows to predict may stand among them, with Sales missing.
-        gap: how many days before a row's own the latest sales it is told of are, 1 or more: as many as must be
-            predicted at once, which are 48 for the competition's test rows.
+        df: rows as `prepare` returns them; it may contain the rows to predict, with Sales missing.
+        gap: how many days before a row's own day its history ends, 1 or more: as many days as must be predicted ahead,
+            48 for the competition's test rows.
+
+    Returns:
+        The names of the columns that were added.
 
     Raises:
-        TableError: Store, Date, DayOfWeek, Promo or Sales is missing or holds what it must not; or `gap` is less than
-            1, so that a row would be told of its own sales.
+        TableError: Store, Date, DayOfWeek, Promo or Sales is missing or holds values that cannot be used; or `gap` is
+            less than 1, so that a row would contain its own sales.
     """
     check_columns(df, ["Store", "Date", "DayOfWeek", "Promo", "Sales"], "the rows")
     gap = whole(gap, "gap, the days that must be predicted ahead,", TableError)
     sales = numbers(df["Sales"], "Sales")
     if (sales <= 0).any():
-        raise TableError("Sales must be above 0, or missing where they are to be predicted: drop the days without")
+        raise TableError(
+            "Sales must be above 0, or missing where they are to be predicted: drop the days without sales."
+        )
     rows = df[["Store", "Date", "DayOfWeek", "Promo"]].assign(stand=np.log(sales))
     rows["stand"] -= rows.groupby("Date")["stand"].transform("mean")
 
@@ -167,32 +171,32 @@ def add_history(df: pd.DataFrame, *, gap: int = 48) -> list[str]:
 
 
 def _read(folder: Path, name: str, wanted: _Table) -> pd.DataFrame:
-    """One raw table with the columns wanted of it, checked."""
+    """One raw table with its required columns, checked."""
     path = next((p for p in (folder / f"{name}.csv", folder / f"{name}.csv.gz") if p.is_file()), None)
     if path is None:
         raise TableError(
             f"{folder} must hold the seven Rossmann tables as .csv or .csv.gz; there is no {name}.csv: "
-            f"needed are {', '.join(_TABLES)}"
+            f"needed are {', '.join(_TABLES)}."
         )
     with reading(path):
         header = list(pd.read_csv(path, nrows=0).columns)
         missing = [column for column in wanted.columns if column not in header]
         if missing:
-            raise TableError(f"{path.name} must have the columns {list(wanted.columns)}; missing: {missing}")
+            raise TableError(f"{path.name} must have the columns {list(wanted.columns)}; missing: {missing}.")
         order = [column for column in header if column in wanted.columns]
         dtypes = dict.fromkeys((*wanted.text, *wanted.full_text), "str")
         table = pd.read_csv(path, usecols=order, dtype=dtypes, low_memory=False)
     if not len(table):
-        raise TableError(f"{path.name} must have one row at least; it has none: download or unpack it again")
+        raise TableError(f"{path.name} must have at least one row; it is empty: download or unpack it again.")
     for column in (*wanted.numbers, *wanted.full):
         if table[column].dtype.kind not in "iuf":
             odd = table[column][pd.to_numeric(table[column], errors="coerce").isna() & table[column].notna()]
             shown = odd.iloc[0] if len(odd) else table[column].iloc[0]
-            raise TableError(f"{path.name}: {column} must hold numbers; it holds {shown!r}. Correct or remove that row")
+            raise TableError(f"{path.name}: {column} must hold numbers; it holds {shown!r}. Correct or drop that row.")
     for column in dict.fromkeys((*wanted.full, *wanted.full_text, *wanted.key)):
         gaps = int(table[column].isna().sum())
         if gaps:
-            raise TableError(f"{path.name}: {column} must have a value in each row; {gaps} are missing: fill them")
+            raise TableError(f"{path.name}: {column} must have a value in each row; {gaps} are missing: fill them.")
     _check_unique(table, wanted.key, path.name)
     return table
 
@@ -202,7 +206,7 @@ def _check_unique(table: pd.DataFrame, key: tuple[str, ...], name: str) -> None:
     if twice.any():
         row = ", ".join(f"{column} {table[column][twice].iloc[0]}" for column in key)
         raise TableError(
-            f"{name} must have one row for each {' and '.join(key)}; there are several for {row}: keep one of them"
+            f"{name} must have one row for each {' and '.join(key)}; there are several for {row}: keep one of them."
         )
 
 
@@ -211,7 +215,7 @@ def _check_range(table: pd.DataFrame, column: str, least: int, most: int, name: 
     if len(outside):
         raise TableError(
             f"{name}: {column} must be between {least} and {most}; it is {outside.iloc[0]:g} in {len(outside)} rows: "
-            "correct them or leave them empty"
+            "correct them or leave them empty."
         )
 
 
@@ -219,20 +223,20 @@ def _read_dates(days: pd.Series, what: str) -> pd.Series:
     try:
         return pd.to_datetime(days, format="%Y-%m-%d")
     except ValueError as error:
-        raise TableError(f"{what} must be days such as 2015-07-31 ({error}): correct or remove those rows") from error
+        raise TableError(f"{what} must be days such as 2015-07-31 ({error}): correct or remove those rows.") from error
 
 
 def _check_known(used: pd.Series, known: pd.Series, what: str, where: str) -> None:
     unknown = sorted(set(used.unique().tolist()) - set(known.unique().tolist()))
     if unknown:
         raise TableError(
-            f"each {what} must be found in {where}; it lacks {unknown[:5]}{' and others' if len(unknown) > 5 else ''}: "
-            f"add a row for each to {where}"
+            f"each {what} must be in {where}; these are not: {unknown[:5]}{' and others' if len(unknown) > 5 else ''}. "
+            f"Add a row for each to {where}."
         )
 
 
 def _around_events(rows: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """For each row the days since and until each event, and how many there are in the week before and after it."""
+    """For each row the days since and until each event, and the number of events in the week before and after."""
     names = ["Store", "Date", *_EVENTS]
     both = pd.concat([table[names] for table in rows.values()], ignore_index=True).sort_values(["Store", "Date"])
     by = {"group": "Store", "date": "Date"}
@@ -249,7 +253,7 @@ def _around_events(rows: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
 
 
 def _shops(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """One row a shop: what it is like, its state, and since when it has a competitor and the long promotion."""
+    """One row for each shop: its properties, its state, and when its competitor and its long promotion began."""
     shops = tables["store"]
     _check_known(shops["Store"], tables["store_states"]["Store"], "Store of store", "store_states")
     shops = shops.merge(tables["store_states"], on="Store", how="left")
@@ -276,7 +280,7 @@ def _mondays(year: NDArray[np.int32], week: NDArray[np.int32]) -> NDArray[np.dat
 
 
 def _days(tables: dict[str, pd.DataFrame], rows: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """One row for each state and day: what was searched for that week, in the state and in Germany, and the weather."""
+    """One row for each state and day: the week's search trend in the state and in Germany, and the weather."""
     days = pd.DataFrame({"Date": pd.concat([table["Date"] for table in rows.values()]).unique()})
     add_datepart(days, "Date", drop=False)
     states = tables["store_states"][["State"]].drop_duplicates()
@@ -305,12 +309,12 @@ def _days(tables: dict[str, pd.DataFrame], rows: dict[str, pd.DataFrame]) -> pd.
 
 
 def _add_durations(joined: pd.DataFrame) -> None:
-    """For how long each shop has had its competitor and its long promotion on each day, in place."""
+    """Add the time since each shop's competitor and long promotion began, on each day, in place."""
     for what, since, unit, length, most in (
         ("Competition", "CompetitionOpenSince", "Months", 30, _MOST_MONTHS),
         ("Promo2", "Promo2Since", "Weeks", 7, _MOST_WEEKS),
     ):
-        joined[since] = joined.pop(since)  # behind the columns there are
+        joined[since] = joined.pop(since)  # moved to the end of the columns
         days = (joined["Date"] - joined[since]).dt.days.clip(lower=0)
         days = days.where(joined[since].dt.year >= _PLAUSIBLE, 0)
         suffix = "Open" if what == "Competition" else ""

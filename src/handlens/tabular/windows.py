@@ -1,7 +1,7 @@
-"""What was, or will be, around a row in time: days since and until an event, sums and means over the rows beside it.
+"""Features of the rows before and after a row in time: days since and until an event, sums and means in windows.
 
-Each function looks within one group (a shop, a patient, a machine) at a time, in the order of the dates, whatever the
-order of the frame. The group is said by one column, or by a list of columns together. The result is a Series with the
+Each function works within one group (a shop, a patient, a machine) at a time, in the order of the dates, whatever the
+order of the frame. The group is given by one column or by several columns together. The result is a Series with the
 frame's own index, row for row.
 """
 
@@ -27,17 +27,22 @@ def days_since(df: pd.DataFrame, event: str, *, group: str | Sequence[str], date
     Args:
         df: the frame; it is not changed.
         event: a column of booleans or numbers; the event is where it is not 0.
-        group, date: the columns that say whose row it is and when; see `add_datepart` for what dates may be.
+        group, date: the columns of the group and of the date; see `add_datepart` for what dates may be.
 
     Returns:
-        float64, named as the event.
+        float64 [N], in days, named as the event.
 
     Raises:
-        TableError: a column is missing, has missing values, or holds what it must not.
+        TableError: a column is missing, has missing values, or holds values that cannot be used.
+
+    Example:
+        >>> df = pd.DataFrame({"shop": 1, "day": ["2015-07-28", "2015-07-29", "2015-07-31"], "promo": [0, 1, 0]})
+        >>> days_since(df, "promo", group="shop", date="day").tolist()
+        [nan, 0.0, 2.0]
     """
     rows = _Rows(df, group=group, date=date)
     happened = _complete(df, event, "event")[rows.order] != 0
-    # Where the last event stands for each row; several rows of one day see the same event, the day's last.
+    # The position of the last event for each row; all rows of one day see the same event, the day's last.
     last = np.maximum.accumulate(np.where(happened, np.arange(len(df)), -1))[rows.last_of_day]
     since = np.where(last >= rows.first_of_group, (rows.day - rows.day[last]).astype(np.float64), np.nan)
     return rows.series(since, event)
@@ -47,6 +52,11 @@ def days_until(df: pd.DataFrame, event: str, *, group: str | Sequence[str], date
     """Calendar days until the next row of the same group with the event, 0 on its day; NaN after the last.
 
     Arguments, result and errors are those of `days_since`.
+
+    Example:
+        >>> df = pd.DataFrame({"shop": 1, "day": ["2015-07-28", "2015-07-29", "2015-07-31"], "promo": [0, 1, 0]})
+        >>> days_until(df, "promo", group="shop", date="day").tolist()
+        [1.0, 0.0, nan]
     """
     rows = _Rows(df, group=group, date=date)
     happened = _complete(df, event, "event")[rows.order] != 0
@@ -58,27 +68,38 @@ def days_until(df: pd.DataFrame, event: str, *, group: str | Sequence[str], date
 
 
 def backward_sum(df: pd.DataFrame, column: str, *, group: str | Sequence[str], date: str, rows: int) -> pd.Series:
-    """The sum of a column over the row and those before it in its group, `rows` in all or as many as there are.
+    """The sum of a column over a row and the rows before it in its group, at most `rows` rows in all.
 
     Args:
-        df: the frame; it is not changed. Rows of one group and date count in the frame's order.
+        df: the frame; it is not changed. Rows of one group and date are in the frame's order.
         column: numbers or booleans.
-        group, date: the columns that say whose row it is and when.
+        group, date: the columns of the group and of the date.
         rows: how many rows a window holds, 1 or more.
 
     Returns:
-        int64 for integers and booleans, float64 otherwise, named as the column.
+        int64 for integers and booleans, float64 otherwise, [N], named as the column.
 
     Raises:
-        TableError: a column is missing, has missing values, or holds what it must not; `rows` is less than 1.
+        TableError: a column is missing, has missing values, or holds values that cannot be used; or `rows` is less
+            than 1.
+
+    Example:
+        >>> df = pd.DataFrame({"shop": 1, "day": ["2015-07-28", "2015-07-29", "2015-07-30"], "n": [1, 2, 4]})
+        >>> backward_sum(df, "n", group="shop", date="day", rows=2).tolist()
+        [1, 3, 6]
     """
     return _sum_beside(df, column, group=group, date=date, rows=rows, step=-1)
 
 
 def forward_sum(df: pd.DataFrame, column: str, *, group: str | Sequence[str], date: str, rows: int) -> pd.Series:
-    """The sum of a column over the row and those after it in its group, `rows` in all or as many as there are.
+    """The sum of a column over a row and the rows after it in its group, at most `rows` rows in all.
 
     Arguments, result and errors are those of `backward_sum`.
+
+    Example:
+        >>> df = pd.DataFrame({"shop": 1, "day": ["2015-07-28", "2015-07-29", "2015-07-30"], "n": [1, 2, 4]})
+        >>> forward_sum(df, "n", group="shop", date="day", rows=2).tolist()
+        [3, 6, 4]
     """
     return _sum_beside(df, column, group=group, date=date, rows=rows, step=1)
 
@@ -88,22 +109,27 @@ def backward_mean(
 ) -> pd.Series:
     """The mean of a column over the rows of the group in the `days` calendar days that end `gap` days before the row's.
 
-    With a gap of 0 the window ends with the row's own day, and the row itself counts. With one of 48, nothing nearer
-    than 48 days is looked at: so the past of the target itself can be a column where one must forecast 48 days ahead.
+    With a gap of 0 the window ends with the row's own day and includes the row. With a gap of 48, only days that lie 48
+    days back or more are used, so the past of the target itself can be a column if one must forecast 48 days ahead.
 
     Args:
-        df: the frame; it is not changed. Rows to predict may stand in it, with the column missing.
-        column: numbers or booleans; missing ones do not count.
-        group, date: the columns that say whose row it is and when.
+        df: the frame; it is not changed. It may contain the rows to predict, with the column missing.
+        column: numbers or booleans; missing values are left out.
+        group, date: the columns of the group and of the date.
         days: how many days a window holds, 1 or more.
-        gap: how many days before the row's own the window ends, 0 or more.
+        gap: how many days before the row's own day the window ends, 0 or more.
 
     Returns:
-        float64, named as the column; NaN where the window holds no value.
+        float64 [N], named as the column; NaN where the window holds no value.
 
     Raises:
-        TableError: a column is missing or holds what it must not, a group or date is missing, or `days` or `gap` is no
-            whole number of that size.
+        TableError: a column is missing or holds values that cannot be used, a group or date is missing, or `days` or
+            `gap` is not a whole number in its range.
+
+    Example:
+        >>> df = pd.DataFrame({"shop": 1, "day": ["2015-07-28", "2015-07-29", "2015-07-31"], "n": [1, 3, 8]})
+        >>> backward_mean(df, "n", group="shop", date="day", days=2, gap=1).tolist()
+        [nan, 1.0, 3.0]
     """
     _check_whole(days, "days", least=1)
     _check_whole(gap, "gap", least=0)
@@ -121,11 +147,11 @@ def backward_mean(
 def _windows(
     rows: _Rows, there: NDArray[np.bool_], starts: NDArray[np.intp], *, days: int, gap: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Where the window of each place in `starts` begins, and ends before, among the rows that are `there`."""
+    """For each position in `starts`, the start and the end (exclusive) of its window among the rows in `there`."""
     known, day = np.unique(rows.day, return_inverse=True)
     span = int(known[-1] - known[0]) + 1 if len(known) else 1
     last = rows.day[starts] - min(gap, span)
-    # A row's key is its group and then the place of its day among all days, counted from 1: the keys are in order.
+    # A row's key: its group, then the position of its day among all days, from 1. The keys are sorted.
     base = len(known) + 1
     keys = (rows.group * base + day + 1)[there]
     low, high = (
@@ -136,15 +162,15 @@ def _windows(
 
 
 def _sums(values: NDArray[np.float64], low: NDArray[np.intp], high: NDArray[np.intp]) -> NDArray[np.float64]:
-    """The sum of values[low:high] for each pair; neither the lows nor the highs ever fall.
+    """The sum of values[low:high] for each pair; both `low` and `high` are sorted.
 
-    Each is summed by itself: the difference of two running sums would lose small numbers behind large ones.
+    Each window is summed by itself: the difference of two cumulative sums would lose the precision of small numbers.
     """
     sums = np.zeros(len(low))
-    full = np.flatnonzero(low < high)  # an empty window would be to reduceat one of one value
+    full = np.flatnonzero(low < high)  # reduceat would treat an empty window as one of one value
     if len(full):
-        # Every second sum, from the end of a window to the start of the next, is of no use. The last window may end
-        # behind the last value, where reduceat asks for one.
+        # Every second sum, from the end of a window to the start of the next one, is not used. The last window may end
+        # after the last value, and reduceat needs a value there.
         bounds = np.column_stack([low[full], high[full]]).ravel()
         sums[full] = np.add.reduceat(np.append(values, 0.0), bounds)[::2]
     return sums
@@ -159,7 +185,7 @@ def _sum_beside(
     rows = min(rows, longest)
     values = _summable(df, column, rows)[sorted_rows.order]
     total = values.copy()
-    # One shift for each row of the window: a running sum would lose small numbers behind large ones.
+    # One shift for each row of the window: a cumulative sum would lose the precision of small numbers.
     for away in range(1, rows):
         here, there = (slice(away, None), slice(None, -away))[::-step]
         same = sorted_rows.group[here] == sorted_rows.group[there]
@@ -168,7 +194,7 @@ def _sum_beside(
 
 
 class _Rows:
-    """A frame's rows put in order of group and date, and where each one's group and day begin and end there."""
+    """A frame's rows sorted by group and date, with the start and end of each row's group and day in that order."""
 
     def __init__(self, df: pd.DataFrame, *, group: str | Sequence[str], date: str) -> None:
         names = [group] if isinstance(group, str) or not isinstance(group, Sequence) else list(group)
@@ -178,8 +204,8 @@ class _Rows:
         places, dates = distinct_dates(df[date], date)
         _refuse_missing(places < 0, date)
         days = dates.tz_localize(None).to_numpy().astype(_DAY).astype(np.int64)[places]
-        # By the moment too, so that the rows of one day stand in order. Not by it alone: a clock that goes back just
-        # after midnight comes to a day twice.
+        # Sorted by time too, so that the rows of one day are in order. Not by time alone: a clock that is set back just
+        # after midnight reaches the same day twice.
         self.order = np.lexsort((dates.asi8[places], days, groups))
         self._index = df.index
         self.group = groups[self.order]
@@ -189,33 +215,33 @@ class _Rows:
         self.first_of_day, self.last_of_day = _runs(new_day, len(df))
 
     def series(self, values: NDArray[np.generic], name: str) -> pd.Series:
-        """Values in this order as a Series in the frame's."""
+        """Values in the sorted order as a Series in the frame's order."""
         back = np.empty_like(values)
         back[self.order] = values
         return pd.Series(back, index=self._index, name=name)
 
 
 def _groups(df: pd.DataFrame, names: list[str]) -> NDArray[np.intp]:
-    """The number of each row's group, 0, 1, …: rows are of one group where all the columns are equal."""
+    """The number of each row's group, 0, 1, …: rows in which all the columns are equal form a group."""
     if not names:
-        raise TableError("group must name a column at least; the list is empty: name those that say whose row it is")
+        raise TableError("group must name at least one column; the list is empty.")
     groups = np.zeros(len(df), np.intp)
     for name in names:
         try:
             found, uniques = pd.factorize(df[name])
-        except TypeError as error:  # lists and other things without a hash
+        except TypeError as error:  # lists and other unhashable values
             raise TableError(
                 f"group column {name!r} must hold text, numbers, booleans or dates ({error}). "
-                f"Convert it: df[{name!r}] = df[{name!r}].astype(str)"
+                f"Convert it: df[{name!r}] = df[{name!r}].astype(str)."
             ) from error
         _refuse_missing(found < 0, name)
-        # Numbered anew each time, so that the product stays small.
+        # Numbered again after each column, so that the product stays small.
         groups, _ = pd.factorize(groups * len(uniques) + found)
     return groups
 
 
 def _runs(changes: NDArray[np.bool_], n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """For each of n rows, the first and the last of the run it is in; `changes` [n−1] is where a new one begins."""
+    """The first and the last row of the run that each of n rows is in; `changes` [n−1] says where a run begins."""
     starts = np.flatnonzero(np.append(True, changes)) if n else np.empty(0, np.intp)
     lengths = np.diff(np.append(starts, n))
     return np.repeat(starts, lengths), np.repeat(starts + lengths - 1, lengths)
@@ -227,7 +253,7 @@ def _numbers(df: pd.DataFrame, name: str, what: str) -> NDArray[np.float64]:
     try:
         return numbers(df[name], name)
     except TableError as error:
-        # What that error advises is for columns that a model looks at.
+        # The advice of that error is for a model's columns.
         there = (value for value in df[name] if not is_missing(value))
         odd = next((value for value in there if not isinstance(value, _NUMBERS)), None)
         if odd is None and not isinstance(df[name].dtype, pd.CategoricalDtype):
@@ -247,7 +273,7 @@ def _complete(df: pd.DataFrame, name: str, what: str) -> NDArray[np.float64]:
 
 
 def _summable(df: pd.DataFrame, name: str, rows: int) -> NDArray[np.int64] | NDArray[np.float64]:
-    """A column of numbers without gaps, integers and booleans as int64, so many of which can be added up."""
+    """A column of numbers without gaps, of which `rows` can be added; integers and booleans as int64."""
     values = _complete(df, name, "column")
     if df[name].dtype.kind not in "biu" or not len(df):
         return values
@@ -255,20 +281,20 @@ def _summable(df: pd.DataFrame, name: str, rows: int) -> NDArray[np.int64] | NDA
     if largest * rows >= 2**63:
         raise TableError(
             f"column {name!r} must hold integers whose sums stay below 2**63; it holds one of {largest}, and windows "
-            f"hold {rows} rows. Convert it, which rounds: df[{name!r}] = df[{name!r}].astype('float64')"
+            f"hold {rows} rows. Convert it, which rounds: df[{name!r}] = df[{name!r}].astype('float64')."
         )
     return df[name].to_numpy(np.int64)
 
 
 def _check_whole(value: object, name: str, *, least: int) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        counts = ", the row itself counts" if name == "rows" else ""
-        raise TableError(f"{name} must be a whole number, {least} or more{counts}; {value!r} arrived")
+        counts = ", counting the row itself" if name == "rows" else ""
+        raise TableError(f"{name} must be a whole number, {least} or more{counts}; {value!r} arrived.")
 
 
 def _refuse_missing(missing: NDArray[np.bool_], name: str) -> None:
     if missing.any():
         raise TableError(
             f"column {name!r} must have no missing values; {int(missing.sum())} are missing. "
-            "Fill them, or drop those rows"
+            "Fill them, or drop those rows."
         )

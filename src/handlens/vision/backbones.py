@@ -69,7 +69,7 @@ def library_of(name: str) -> str:
         return TORCHVISION
     near = difflib.get_close_matches(name, timm.list_models() + known, n=3)
     hint = f"did you mean {', '.join(near)}?" if near else "timm.list_models() lists the names"
-    raise BackboneError(f"a network must have the name of one in timm or torchvision; got {name!r}: {hint}")
+    raise BackboneError(f"a network must have the name of one in timm or torchvision; got {name!r}: {hint}.")
 
 
 def cached_weights(name: str) -> Path | None:
@@ -116,7 +116,7 @@ def load_exactly(
             if keys:
                 more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
                 problems.append(f"{what}: {', '.join(keys[:3])}{more}")
-        raise WeightsError(f"{origin} does not fit {name}: {'; '.join(problems)}")
+        raise WeightsError(f"{origin} does not fit {name}: {'; '.join(problems)}.")
     fitting = {key: value for key, value in found.items() if key in wanted and value.shape == wanted[key].shape}
     net.load_state_dict(fitting, strict=False)
 
@@ -128,7 +128,7 @@ def _load_timm(name: str, weights: Path | None, random: bool) -> Network:
     if weights is None and not random:
         if about is None or not about.hf_hub_id:
             raise WeightsError(
-                f"timm has no pretrained weights for {name}; give a weights file, or ask for random weights"
+                f"timm has no pretrained weights for {name}; give a weights file, or ask for random weights."
             )
         weights = files.from_hub(about.hf_hub_id)
     net = new_network(name, TIMM)

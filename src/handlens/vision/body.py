@@ -105,13 +105,13 @@ def _run(body: nn.Module, network: Network) -> tuple[int, Tensor]:
                 if size == network.size:
                     raise
     except (RuntimeError, ValueError, AssertionError, TypeError, NotImplementedError) as error:
-        raise BackboneError(f"{network.name} has no layers before a pooling that can be cut off: {error}") from error
+        raise BackboneError(f"{network.name} has no layers before a pooling that can be cut off: {error}.") from error
     channels = getattr(network.net, "num_features", None) if network.library == TIMM else None
     shape = list(found.shape) if isinstance(found, Tensor) else type(found).__name__
     if not isinstance(found, Tensor) or found.dim() != 4 or (channels and found.shape[1] != channels):
         raise BackboneError(
             f"create_cnn needs a network whose last features are a map [B, channels, H, W]; those of {network.name} "
-            f"are {shape}: give a convolutional network, such as 'resnet34'"
+            f"are {shape}: give a convolutional network, such as 'resnet34'."
         )
     return size, found
 

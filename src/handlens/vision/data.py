@@ -50,7 +50,7 @@ class LabelledImages(LabelledItems):
         if not isinstance(pair, (tuple, list)) or len(pair) != 2 or any(isinstance(t, str) for t in pair):
             raise DataError(
                 "tfms must be a pair, the transforms of the training pictures and those of all others, as "
-                f"get_transforms() gives it; {tfms!r} arrived"
+                f"get_transforms() gives it; {tfms!r} arrived."
             )
         train, valid = (
             Labelled(
@@ -112,7 +112,7 @@ class ImageDataBunch(DataBunch):
 
     def _measured(self) -> ChannelStats:
         if not len(self.train_dl):
-            raise DataError("statistics are taken of a batch of training pictures; there are none: give some")
+            raise DataError("statistics are taken of a batch of training pictures; there are none: give some.")
         dl = self.train_dl.here()
         dl.stats = None
         with torch.random.fork_rng(devices=[]):  # measuring must not change what is drawn next
@@ -124,7 +124,7 @@ class ImageDataBunch(DataBunch):
     def one_batch(self) -> Batch:
         """The first batch of a training epoch, (inputs, targets), read in this process."""
         if not len(self.train_dl):
-            raise DataError("a batch needs training pictures; these data have none, only what it takes to predict")
+            raise DataError("a batch needs training pictures; these data have none, only what it takes to predict.")
         return next(iter(self.train_dl.here()))
 
     def denorm(self, inputs: Tensor) -> Tensor:
@@ -202,7 +202,7 @@ class ImageDataBunch(DataBunch):
             data = cls.create(nothing, nothing, path=path, num_workers=0)
             return data.normalize((stats["mean"], stats["std"])) if stats else data
         except (KeyError, TypeError, ValueError, AttributeError, DataError) as error:
-            raise ArtifactError(f"the saved data are damaged ({error!r}); save them again") from error
+            raise ArtifactError(f"the saved data are damaged ({error!r}); save them again.") from error
 
 
 def _state_of(augment: Augment | None) -> dict[str, Any] | None:
@@ -212,7 +212,7 @@ def _state_of(augment: Augment | None) -> dict[str, Any] | None:
     if augment.tfms and repr(augment.tfms) != repr(get_transforms()[1]):
         raise DataError(
             f"a model is exported with the validation transforms of get_transforms(); these data have {augment.tfms}: "
-            "give .transform((your_training_transforms, get_transforms()[1]), size=…), and predict with that"
+            "give .transform((your_training_transforms, get_transforms()[1]), size=…), and predict with that."
         )
     size = None if augment.size is None else list(augment.size)
     return {"size": size, "padding_mode": augment.padding_mode, "resize_method": augment.resize_method}

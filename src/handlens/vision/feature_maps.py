@@ -40,14 +40,14 @@ def find_layer(model: nn.Module, layer: nn.Module | str) -> nn.Module:
     """The layer that was asked for, itself or by its name; raises LayerError if it is no part of the model."""
     if isinstance(layer, nn.Module):
         if not any(module is layer for module in model.modules()):
-            raise LayerError(f"layer must be a part of the model; a {type(layer).__name__} that is none arrived")
+            raise LayerError(f"layer must be a part of the model; a {type(layer).__name__} that is none arrived.")
         return layer
     module, seen = model, ""
     for step in layer.split("."):
         parts = dict(module.named_children())
         if step not in parts:
             where = seen or "the model"
-            raise LayerError(f"layer must name a part of the model; {layer!r} is none. {where} has {', '.join(parts)}")
+            raise LayerError(f"layer must name a part of the model; {layer!r} is none. {where} has {', '.join(parts)}.")
         module, seen = parts[step], f"{seen}.{step}".lstrip(".")
     return module
 
@@ -78,7 +78,7 @@ def last_spatial_layer(model: nn.Module, batch: Tensor) -> nn.Module:
         for handle in handles:
             handle.remove()
     if not found:
-        raise LayerError(f"a heat map needs a layer that keeps places; this {type(model).__name__} has none")
+        raise LayerError(f"a heat map needs a layer that keeps places; this {type(model).__name__} has none.")
     return found[-1]
 
 
@@ -122,13 +122,13 @@ def to_device_of(model: nn.Module, batch: Tensor) -> Tensor:
 def check_pictures(batch: Tensor) -> None:
     """Whether a batch is one of pictures; raises DataError."""
     if batch.ndim != 4 or not batch.is_floating_point() or not len(batch):
-        raise DataError(f"pictures must be a float tensor [B, 3, H, W]; {batch.dtype} {list(batch.shape)} arrived")
+        raise DataError(f"pictures must be a float tensor [B, 3, H, W]; {batch.dtype} {list(batch.shape)} arrived.")
 
 
 def _data_of(learn: Learner) -> ImageDataBunch:
     data = learn.data
     if not hasattr(data, "denorm"):
-        raise DataError(f"a model of pictures is looked into; this learner's data are a {type(data).__name__}")
+        raise DataError(f"a model of pictures is looked into; this learner's data are a {type(data).__name__}.")
     return cast("ImageDataBunch", data)
 
 
@@ -138,7 +138,7 @@ def _batch_of_one(image: Any) -> Tensor:
         tensor = tensor[None]
     if not isinstance(tensor, Tensor) or tensor.ndim != 4 or len(tensor) != 1:
         what = list(tensor.shape) if isinstance(tensor, Tensor) else type(image).__name__
-        raise DataError(f"a model without a learner takes one picture as a tensor [3, H, W]; {what} arrived")
+        raise DataError(f"a model without a learner takes one picture as a tensor [3, H, W]; {what} arrived.")
     return tensor
 
 

@@ -47,7 +47,7 @@ def gallery(
     """
     made = [maker(strength) for strength in strengths] if strengths is not None else _steps(maker)
     if not made or not all(isinstance(tfm, Transform) for tfm in made):
-        raise DataError(f"gallery needs a function of one number that makes a transform, and strengths; {maker!r}")
+        raise DataError(f"gallery needs a function of one number that makes a transform, and strengths; {maker!r}.")
 
     def draw(_: int, column: int, axes: Axes) -> None:
         augment = Augment([made[column]], size=size, padding_mode=padding_mode)
@@ -61,7 +61,7 @@ def _steps(maker: Callable[..., Transform]) -> list[Transform]:
         span = next(iter(maker().parameters.values()))
     except (TypeError, StopIteration):
         raise DataError(
-            f"{maker!r} has no range by itself to take strengths from: give some, gallery(maker, image, [1, 2, 3])"
+            f"{maker!r} has no range by itself to take strengths from: give some, gallery(maker, image, [1, 2, 3])."
         ) from None
     if span.distribution == "integers":
         return [maker(k) for k in range(int(span.low), int(span.high) + 1)]

@@ -36,7 +36,7 @@ def create_head(
     first, second = (ps / 2, ps) if isinstance(ps, (int, float)) else _two(ps)
     for p in (first, second):
         if not 0 <= p < 1:
-            raise TrainingError(f"ps must be probabilities of dropping out, 0 or more and below 1; {ps} arrived")
+            raise TrainingError(f"ps must be probabilities of dropping out, 0 or more and below 1; {ps} arrived.")
     layers: list[nn.Module] = [
         AdaptiveConcatPool2d(),
         nn.Flatten(),
@@ -60,5 +60,5 @@ def create_head(
 
 def _two(ps: Sequence[float]) -> tuple[float, float]:
     if len(ps) != 2:
-        raise TrainingError(f"the head has two layers that drop out; {len(ps)} probabilities arrived for them: {ps}")
+        raise TrainingError(f"the head has two layers that drop out; {len(ps)} probabilities arrived for them: {ps}.")
     return float(ps[0]), float(ps[1])

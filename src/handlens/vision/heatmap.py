@@ -149,7 +149,7 @@ def heatmaps(
     The rest, and what it raises, as for `heatmap`.
     """
     if method not in METHODS:
-        raise LayerError(f"method must be one of {', '.join(METHODS)}; {method!r} arrived")
+        raise LayerError(f"method must be one of {', '.join(METHODS)}; {method!r} arrived.")
     check_pictures(batch)
     # Inference mode cannot be left from inside by turning gradients on; and what was made in it needs a copy.
     with torch.inference_mode(False), evaluating(model), torch.no_grad():
@@ -181,7 +181,7 @@ class _Look:
         if self._start is None:
             raise LayerError(
                 f"the layer {self.name} did not run when the model did; choose one that it uses: "
-                "learn.summary() lists them"
+                "learn.summary() lists them."
             )
 
     def _restart(self, _module: nn.Module, _inputs: Any, output: Any) -> Tensor:
@@ -193,7 +193,7 @@ class _Look:
             given = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
             raise LayerError(
                 f"a heat map needs a layer that keeps places, with an output [B, channels, h, w] such as that of a "
-                f"convolution; {self.name} gives {given}. Choose an earlier one: learn.summary() lists the shapes"
+                f"convolution; {self.name} gives {given}. Choose an earlier one: learn.summary() lists the shapes."
             )
         self._start = output.detach().requires_grad_()
         torch.set_grad_enabled(True)  # until the no_grad around the whole run ends
@@ -221,11 +221,11 @@ class _Look:
             (found,) = torch.autograd.grad(score, self._start, allow_unused=True)
         maps = None if found is None else as_feature_maps(found, self.size)
         if maps is None:
-            raise LayerError(f"the scores do not depend on {self.name}; choose a layer on the way to them")
+            raise LayerError(f"the scores do not depend on {self.name}; choose a layer on the way to them.")
         if self._start.ndim == 3 and not maps.any():
             raise LayerError(
                 f"the scores do not depend on the patches that {self.name} puts out, only on its class token; "
-                "choose an earlier layer, such as the norm at the start of the last block"
+                "choose an earlier layer, such as the norm at the start of the last block."
             )
         return maps.float()
 
@@ -239,7 +239,7 @@ def _cam(look: _Look, cats: list[int]) -> Tensor:
     if linear is None or not _pooled_and_linear(activations, linear, look.outputs.detach().float()):
         raise LayerError(
             f"cam needs nothing but an average pooling and one linear layer behind {look.name}; this model "
-            'works its scores out otherwise. Use method="gradcam", which is the same there and fits any model'
+            'works its scores out otherwise. Use method="gradcam", which is the same there and fits any model.'
         )
     return torch.einsum("bk,bkhw->bhw", linear.weight.detach().float()[cats], activations)
 
@@ -283,7 +283,7 @@ def _pooled_and_linear(activations: Tensor, linear: nn.Linear, scores: Tensor) -
 def _scores(outputs: Any) -> Tensor:
     if not isinstance(outputs, Tensor) or outputs.ndim != 2:
         given = list(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
-        raise DataError(f"a heat map explains the scores [B, classes] of a classifier; this model gives {given}")
+        raise DataError(f"a heat map explains the scores [B, classes] of a classifier; this model gives {given}.")
     return outputs
 
 
@@ -293,10 +293,10 @@ def _chosen(outputs: Tensor, cats: Sequence[int] | None) -> list[int]:
         return outputs.detach().argmax(1).tolist()
     n, c = outputs.shape
     if len(cats) != n:
-        raise DataError(f"cats must have one class a picture; {len(cats)} for {n} pictures arrived")
+        raise DataError(f"cats must have one class a picture; {len(cats)} for {n} pictures arrived.")
     for cat in cats:
         if not 0 <= cat < c:
-            raise DataError(f"a class must be a position from 0 to {c - 1}; {cat} arrived")
+            raise DataError(f"a class must be a position from 0 to {c - 1}; {cat} arrived.")
     return [int(cat) for cat in cats]
 
 
@@ -310,4 +310,4 @@ def _position(cat: Any, names: Sequence[Any] | None) -> int:
         return operator.index(cat)
     except TypeError as error:
         known = "none: give its position" if names is None else ", ".join(map(str, names[:10]))
-        raise DataError(f"cat must be a class; {cat!r} is none. The names known here: {known}") from error
+        raise DataError(f"cat must be a class; {cat!r} is none. The names known here: {known}.") from error

@@ -40,10 +40,10 @@ class Image:
         if not (isinstance(data, Tensor) and data.is_floating_point() and data.ndim == 3 and data.shape[0] == 3):
             raise DataError(
                 f"an Image is made from a float tensor [3, H, W] with values from 0 to 1; {_described(data)} arrived. "
-                "For 8-bit pixels [H, W, 3] use Image.from_pixels"
+                "For 8-bit pixels [H, W, 3] use Image.from_pixels."
             )
         if 0 in data.shape:
-            raise DataError(f"an Image must have at least one pixel; a tensor {list(data.shape)} arrived")
+            raise DataError(f"an Image must have at least one pixel; a tensor {list(data.shape)} arrived.")
         self._data: Tensor | None = data.float()
         self._pixels: Pixels | None = None
 
@@ -51,9 +51,11 @@ class Image:
     def from_pixels(cls, pixels: Pixels) -> Self:
         """A picture of 8-bit pixels, uint8 [H, W, 3], which are not copied."""
         if not (isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8 and pixels.ndim == 3):
-            raise DataError(f"pixels must be a uint8 array [H, W, 3]; {_described(pixels)} arrived")
+            raise DataError(f"pixels must be a uint8 array [H, W, 3]; {_described(pixels)} arrived.")
         if pixels.shape[2] != 3 or 0 in pixels.shape:
-            raise DataError(f"pixels must be a uint8 array [H, W, 3] with H and W of 1 or more; {pixels.shape} arrived")
+            raise DataError(
+                f"pixels must be a uint8 array [H, W, 3] with H and W of 1 or more; {pixels.shape} arrived."
+            )
         image = cls.__new__(cls)
         image._data, image._pixels = None, pixels
         return image
@@ -108,9 +110,9 @@ class ImageSegment:
         if classes.ndim == 3 and classes.shape[0] == 1:
             classes = classes[0]
         if classes.ndim != 2 or 0 in classes.shape or classes.dtype.kind not in "iub":
-            raise DataError(f"a mask must be whole numbers [H, W] or [1, H, W]; {_described(data)} arrived")
+            raise DataError(f"a mask must be whole numbers [H, W] or [1, H, W]; {_described(data)} arrived.")
         if classes.min() < 0 or classes.max() > 255:
-            raise DataError(f"a mask's classes must be 0 to 255; {classes.min()} to {classes.max()} arrived")
+            raise DataError(f"a mask's classes must be 0 to 255; {classes.min()} to {classes.max()} arrived.")
         self.pixels: Pixels = np.ascontiguousarray(classes, np.uint8)
 
     @property
@@ -172,9 +174,9 @@ class ImageBBox:
     def __init__(self, data: Tensor | NDArray[Any], size: tuple[int, int], *, labels: list[Any] | None = None) -> None:
         self.data = _rows(data, 4, "boxes", "(top, left, bottom, right)")
         if (self.data[:, 2:] < self.data[:, :2]).any():
-            raise DataError("a box is (top, left, bottom, right); one arrived whose bottom or right comes first")
+            raise DataError("a box is (top, left, bottom, right); one arrived whose bottom or right comes first.")
         if labels is not None and len(labels) != len(self.data):
-            raise DataError(f"each box must have a label; {len(self.data)} boxes and {len(labels)} labels")
+            raise DataError(f"each box must have a label; {len(self.data)} boxes and {len(labels)} labels.")
         self.size = size
         self.labels = labels
 
@@ -195,7 +197,7 @@ class ImageBBox:
 def _rows(data: Tensor | NDArray[Any], width: int, what: str, each: str) -> Tensor:
     rows = torch.as_tensor(data, dtype=torch.float32)
     if rows.ndim != 2 or rows.shape[1] != width or not rows.isfinite().all():
-        raise DataError(f"{what} must be finite numbers [N, {width}], each {each}; {_described(data)} arrived")
+        raise DataError(f"{what} must be finite numbers [N, {width}], each {each}; {_described(data)} arrived.")
     return rows
 
 
@@ -223,23 +225,23 @@ def open_image(path: Path | str, *, at_least: tuple[int, int] | None = None) -> 
             large.
     """
     if at_least is not None and min(at_least) < 1:
-        raise DataError(f"at_least must be a height and width of 1 or more; {at_least} arrived")
+        raise DataError(f"at_least must be a height and width of 1 or more; {at_least} arrived.")
     path = Path(path)
     try:
         pixels = _decoded_jpeg(path, at_least)
         return Image.from_pixels(_decoded(path, at_least) if pixels is None else pixels)
     except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning) as error:
-        raise DataError(f"{path} {_TOO_LARGE}") from error
+        raise DataError(f"{path} {_TOO_LARGE}.") from error
     except DataError:
         raise
     except Exception as error:  # Pillow raises nearly any type on a malformed file
-        raise DataError(f"{path} {_why_not(path, error)}") from error
+        raise DataError(f"{path} {_why_not(path, error)}.") from error
 
 
 def _decoded_jpeg(path: Path, at_least: tuple[int, int] | None) -> Pixels | None:
     """An ordinary JPEG that must be decoded whole; None for all others, which Pillow reads, or knows why not."""
     if not path.is_file():
-        raise DataError(f"{path} is {'not a file' if path.exists() else 'not there'}; a picture file was asked for")
+        raise DataError(f"{path} is {'not a file' if path.exists() else 'not there'}; a picture file was asked for.")
     with path.open("rb") as file:
         head = file.read(len(jpeg.MAGIC))
         if head != jpeg.MAGIC:
@@ -260,7 +262,7 @@ def _decoded_jpeg(path: Path, at_least: tuple[int, int] | None) -> Pixels | None
 def _decoded(path: Path, at_least: tuple[int, int] | None) -> Pixels:
     with Pillow.open(path, formats=FORMATS) as picture:
         if picture.width * picture.height > LARGEST:
-            raise DataError(f"{path} {_TOO_LARGE}")
+            raise DataError(f"{path} {_TOO_LARGE}.")
         if picture.format not in ("JPEG", "MPO"):
             # Looking for EXIF decodes a PNG, and an error of that is not one of the EXIF; only a JPEG has to wait.
             picture.load()

@@ -59,7 +59,7 @@ class ImageItemList(ItemList):
         """
         root = Path(path)
         if not root.is_dir():
-            raise DataError(f"path must be a folder of pictures; there is no folder at {root.absolute()}")
+            raise DataError(f"path must be a folder of pictures; there is no folder at {root.absolute()}.")
         endings = (extensions,) if isinstance(extensions, str) else tuple(extensions)
         endings = tuple(f".{ending.lower().lstrip('.')}" for ending in endings)
         found, others = _found(root, endings, recurse)
@@ -101,7 +101,7 @@ class ImageItemList(ItemList):
         if missing:
             raise DataError(
                 f"each row must name a file; {len(missing)} of {len(paths)} are not there: {_first(missing)}. "
-                "Check path, folder= and suffix=, or drop these rows"
+                "Check path, folder= and suffix=, or drop these rows."
             )
         return cls._readable(paths, path=root, frame=df)
 
@@ -123,9 +123,9 @@ class ImageItemList(ItemList):
             # As text: "0001" is a name, and not the number 1.
             df = pd.read_csv(file, dtype={name: str})
         except FileNotFoundError as error:
-            raise DataError(f"csv_name must be a file below path; there is none at {file.absolute()}") from error
+            raise DataError(f"csv_name must be a file below path; there is none at {file.absolute()}.") from error
         except (OSError, ValueError) as error:  # pandas' errors of parsing are ValueErrors
-            raise DataError(f"{file} cannot be read as a table: {error}") from error
+            raise DataError(f"{file} cannot be read as a table: {error}.") from error
         return cls.from_df(df, path, cols=name, folder=folder, suffix=suffix)
 
     @classmethod
@@ -137,7 +137,7 @@ class ImageItemList(ItemList):
             named = "; ".join(f"{file} ({reason})" for file, reason in left_out[:FEW])
             more = f"; and {len(left_out) - FEW} more, see .left_out" if len(left_out) > FEW else ""
             if len(bad) == len(paths):
-                raise DataError(f"none of the {len(paths)} files can be read as a picture: {named}{more}")
+                raise DataError(f"none of the {len(paths)} files can be read as a picture: {named}{more}.")
             warnings.warn(
                 f"{len(left_out)} of {len(paths)} files cannot be read as pictures and are left out: {named}{more}",
                 stacklevel=3,
@@ -166,7 +166,7 @@ class ImageItemList(ItemList):
                 there = ", ".join(sorted({top for top in tops if top not in (train, valid)})[:FEW]) or "nothing else"
                 raise DataError(
                     f"the folder {name!r} below {self.path} must hold pictures; it has none, and beside it are "
-                    f"{there}: name the folders, split_by_folder(train=…, valid=…)"
+                    f"{there}: name the folders, split_by_folder(train=…, valid=…)."
                 )
         rest = Counter(top for top in tops if top not in (train, valid))
         if rest:
@@ -189,7 +189,7 @@ class ImageItemList(ItemList):
         try:
             lines = source.read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"file must be a text file of picture names; {source} cannot be read: {error}") from error
+            raise DataError(f"file must be a text file of picture names; {source} cannot be read: {error}.") from error
         by_name: dict[str, list[int]] = {}
         for i, item in enumerate(self.items):
             for name in {_below(self.path, item).as_posix(), item.name}:
@@ -199,7 +199,7 @@ class ImageItemList(ItemList):
         if unclear:
             raise DataError(
                 f"each line must name one picture; {len(unclear)} of {len(named)} name none or several: "
-                f"{_first(unclear)}. Give paths below {self.path}"
+                f"{_first(unclear)}. Give paths below {self.path}."
             )
         return self.split_by_idx([by_name[name][0] for name in named])
 
@@ -221,23 +221,23 @@ def _found(root: Path, endings: tuple[str, ...], recurse: bool) -> tuple[list[Pa
 def _column_name(df: pd.DataFrame, cols: int | str) -> Any:
     if isinstance(cols, int) and not isinstance(cols, bool) and cols not in df.columns:
         if not -len(df.columns) <= cols < len(df.columns):
-            raise DataError(f"cols must be the position of a column; there are {len(df.columns)}, {cols} arrived")
+            raise DataError(f"cols must be the position of a column; there are {len(df.columns)}, {cols} arrived.")
         return df.columns[cols]
     if [name == cols for name in df.columns].count(True) != 1:
-        raise DataError(f"cols must be the column of names; {cols!r} is not, or not once, one of {list(df.columns)}")
+        raise DataError(f"cols must be the column of names; {cols!r} is not, or not once, one of {list(df.columns)}.")
     return cols
 
 
 def _names(df: pd.DataFrame, cols: int | str) -> list[str]:
     if not len(df):
-        raise DataError("a table of pictures needs rows; this one has none: check how it was read or filtered")
+        raise DataError("a table of pictures needs rows; this one has none: check how it was read or filtered.")
     name = _column_name(df, cols)
     column = df[name]
     empty = np.flatnonzero(column.isna().to_numpy() | (column.astype(str).str.strip() == "").to_numpy(bool))
     if len(empty):
         raise DataError(
             f"each row must name a picture; {len(empty)} of {len(df)} are missing in {name!r}, the first at position "
-            f"{empty[0]}. Drop these rows: df = df[df[{name!r}].notna()]"
+            f"{empty[0]}. Drop these rows: df = df[df[{name!r}].notna()]."
         )
     names = column.astype(str).tolist()
     twice = [value for value, count in Counter(names).items() if count > 1]
@@ -245,7 +245,7 @@ def _names(df: pd.DataFrame, cols: int | str) -> list[str]:
         raise DataError(
             f"each picture must have one row; {len(twice)} have several in {name!r}: {_first(twice)}. A copy in both "
             "parts of a split would flatter the model: join their labels in one row (label_delim=), or "
-            f"df = df.drop_duplicates({name!r})"
+            f"df = df.drop_duplicates({name!r})."
         )
     return names
 

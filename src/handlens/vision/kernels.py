@@ -76,20 +76,20 @@ def output_size(
 ) -> tuple[int, int]:
     """Rows and columns of a convolution's result: ⌊(side + 2·padding − kernel) / stride⌋ + 1 each."""
     if stride < 1:
-        raise DataError(f"stride must be 1 or more; {stride} arrived")
+        raise DataError(f"stride must be 1 or more; {stride} arrived.")
     if padding < 0:
-        raise DataError(f"padding must be 0 or more; {padding} arrived")
+        raise DataError(f"padding must be 0 or more; {padding} arrived.")
     if padding_mode not in PADDING_MODES:
-        raise DataError(f"padding_mode must be one of {', '.join(PADDING_MODES)}; {padding_mode!r} arrived")
+        raise DataError(f"padding_mode must be one of {', '.join(PADDING_MODES)}; {padding_mode!r} arrived.")
     if padding_mode == "reflection" and padding >= min(size):
         raise DataError(
-            f"a picture of {size[0]} × {size[1]} can be mirrored {min(size) - 1} pixels far; padding {padding} arrived"
+            f"a picture of {size[0]} × {size[1]} can be mirrored {min(size) - 1} pixels far; padding {padding} arrived."
         )
     room = [side + 2 * padding - kernel.shape[axis] for side, axis in zip(size, (-2, -1), strict=True)]
     if min(room) < 0:
         raise DataError(
             f"the kernel must fit into the padded picture; {kernel.shape[-2]} × {kernel.shape[-1]} and "
-            f"{size[0] + 2 * padding} × {size[1] + 2 * padding} arrived: add padding"
+            f"{size[0] + 2 * padding} × {size[1] + 2 * padding} arrived: add padding."
         )
     return room[0] // stride + 1, room[1] // stride + 1
 
@@ -119,7 +119,7 @@ class ConvolutionMatrix:
         _check_kernel(self.kernel, pixels.shape[0])
         if pixels.shape[1:] != self.size:
             raise DataError(
-                f"this matrix is for pictures of {self.size[0]} × {self.size[1]}; {list(pixels.shape[1:])} arrived"
+                f"this matrix is for pictures of {self.size[0]} × {self.size[1]}; {list(pixels.shape[1:])} arrived."
             )
         matrix = self.matrix.to(pixels.dtype)
         if self.kernel.ndim == 4:
@@ -136,7 +136,7 @@ class ConvolutionMatrix:
 
         rows, columns = self.matrix.shape
         if rows * columns > 40_000:
-            raise DataError(f"a matrix of {rows} × {columns} is too large to draw; take a picture of 8 × 8 or so")
+            raise DataError(f"a matrix of {rows} × {columns} is too large to draw; take a picture of 8 × 8 or so.")
         colours = _colours(self.kernel.numel())
         picture = torch.zeros(rows, columns, 3)
         uses = torch.zeros(rows, columns, 1)
@@ -207,7 +207,7 @@ def show_positions(
     rows, columns = output_size(size, kernel, stride=stride, padding=padding, padding_mode=padding_mode)
     tall, wide = size[0] + 2 * padding, size[1] + 2 * padding
     if tall * wide > 400:
-        raise DataError(f"{tall} × {wide} cells are too many to draw; take a picture of 8 × 8 or so")
+        raise DataError(f"{tall} × {wide} cells are too many to draw; take a picture of 8 × 8 or so.")
     if ax is None:
         _, ax = plt.subplots(figsize=(0.45 * wide, 0.45 * tall + 0.4))
     numbers = torch.arange(1, size[0] * size[1] + 1, dtype=torch.float32).view(1, *size)
@@ -245,18 +245,18 @@ def _pixels(picture: Image | Tensor) -> Tensor:
         pixels = pixels[None]
     if not isinstance(pixels, Tensor) or pixels.ndim != 3 or not pixels.is_floating_point():
         given = f"{pixels.dtype} {list(pixels.shape)}" if isinstance(pixels, Tensor) else type(pixels).__name__
-        raise DataError(f"a picture must be an Image or a float tensor [channels, H, W] or [H, W]; {given} arrived")
+        raise DataError(f"a picture must be an Image or a float tensor [channels, H, W] or [H, W]; {given} arrived.")
     return pixels
 
 
 def _check_kernel(kernel: Tensor, channels: int | None) -> None:
     """Whether a kernel is one, and fits pictures of so many channels where that is known."""
     if kernel.ndim not in (2, 4) or not kernel.numel():
-        raise DataError(f"a kernel must be [kh, kw] or [out, channels, kh, kw]; {list(kernel.shape)} arrived")
+        raise DataError(f"a kernel must be [kh, kw] or [out, channels, kh, kw]; {list(kernel.shape)} arrived.")
     if channels is not None and kernel.ndim == 4 and kernel.shape[1] != channels:
         raise DataError(
             f"the kernel must have the picture's channels; it has {kernel.shape[1]}, the picture {channels}: "
-            f"kernel[None, None].expand(1, {channels}, -1, -1) repeats one of [kh, kw]"
+            f"kernel[None, None].expand(1, {channels}, -1, -1) repeats one of [kh, kw]."
         )
 
 

@@ -19,7 +19,7 @@ class LabelSmoothing:
 
     def __init__(self, eps: float = 0.1) -> None:
         if not 0 <= eps < 1:
-            raise TrainingError(f"eps must be a share, 0 or more and below 1; {eps} arrived")
+            raise TrainingError(f"eps must be a share, 0 or more and below 1; {eps} arrived.")
         self.eps = eps
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:

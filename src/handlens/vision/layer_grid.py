@@ -36,7 +36,7 @@ def filters(layer: nn.Module) -> Tensor:
     """
     weight = getattr(layer, "weight", None)
     if not isinstance(weight, Tensor) or weight.ndim != 4:
-        raise LayerError(f"filters are those of a 2-D convolution, such as model[0][0]; {type(layer).__name__} arrived")
+        raise LayerError(f"layer must be a 2-D convolution, such as model[0][0]; {type(layer).__name__} arrived.")
     weight = weight.detach().float().cpu()
     shown = 0.5 + weight / (2 * weight.abs().amax((1, 2, 3), keepdim=True).clamp_min(1e-12))
     return shown if shown.shape[1] == 3 else shown.flatten(0, 1)[:, None]
@@ -60,7 +60,7 @@ def activations(learn: Learner | nn.Module, image: Any, layer: nn.Module | str) 
         what = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
         raise LayerError(
             f"a grid needs a layer that keeps places; {layer_name(model, where)} gives {what}. Choose an earlier one: "
-            "learn.summary() lists the shapes"
+            "learn.summary() lists the shapes."
         )
     return found[0].float().cpu()
 
@@ -99,7 +99,7 @@ def show_activations(
 
 def _first(pictures: Tensor, most: int) -> Tensor:
     if most < 1:
-        raise DataError(f"most must be 1 or more; {most} arrived")
+        raise DataError(f"most must be 1 or more; {most} arrived.")
     return pictures[:most]
 
 

@@ -61,7 +61,7 @@ class VisionLearner(Learner):
         change with the transforms gain from it.
         """
         if n < 1 or not 0 <= beta <= 1:
-            raise TrainingError(f"TTA takes n of 1 or more and a beta from 0 to 1; n={n} and beta={beta} arrived")
+            raise TrainingError(f"TTA takes n of 1 or more and a beta from 0 to 1; n={n} and beta={beta} arrived.")
         with torch.random.fork_rng(enabled=seed is not None):
             if seed is not None:
                 torch.manual_seed(seed)
@@ -133,7 +133,7 @@ class VisionLearner(Learner):
         if not same:
             raise TrainingError(
                 "export writes a model as create_cnn makes it; parts of this one were replaced: use learn.save(name), "
-                "and learn.load(name) on a learner that is made the same way"
+                "and learn.load(name) on a learner that is made the same way."
             )
         from handlens.audit.model_card import ModelCard  # the audit looks at learners, so it is no part of this module
 
@@ -179,7 +179,7 @@ def create_cnn(
         WeightsError: the weights file is damaged or of another network.
     """
     if weights is not None and not pretrained:
-        raise WeightsError("weights=… and pretrained=False were both given; give one of them")
+        raise WeightsError("weights=… and pretrained=False were both given; give one of them.")
     name, library = _named(arch)
     with torch.random.fork_rng(enabled=seed is not None):
         if seed is not None:
@@ -205,7 +205,7 @@ def load_vision_learner(folder: Path | str) -> VisionLearner:
             model, groups = _make(_again(made_as), data.c, made_as)
         model.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, RuntimeError, BackboneError, TrainingError) as error:
-        raise ArtifactError(f"{folder} is damaged or not a saved learner: {error}") from error
+        raise ArtifactError(f"{folder} is damaged or not a saved learner: {error}.") from error
     learn = VisionLearner(data, model, made_as=made_as, layer_groups=groups)
     learn.model.eval()
     return learn
@@ -220,20 +220,20 @@ def _named(arch: Arch) -> tuple[str, str]:
     name = getattr(arch, "__name__", repr(arch))
     if name not in models.list_models(module=models) or models.get_model_builder(name) is not arch:
         raise BackboneError(
-            f"arch must be a classifier of torchvision, such as models.resnet34, or the name of one in timm; got {name}"
+            f"arch must be a classifier of torchvision, such as models.resnet34, or a name that timm knows; got {name}."
         )
     return name, TORCHVISION
 
 
 def _load(name: str, library: str, weights: Path | None, *, random: bool) -> Network:
     if library == TORCHVISION and name in RESCALES:
-        raise BackboneError(f"{name} of torchvision changes its inputs before its first layer; give another network")
+        raise BackboneError(f"{name} of torchvision changes its inputs before its first layer; give another network.")
     try:
         return load_network(name, library, weights=weights, random=random)
     except DownloadError as error:
         raise DownloadError(
             f"{error}. Two ways on: give a file of the weights, weights=FILE, or start with random ones, "
-            "pretrained=False"
+            "pretrained=False."
         ) from error
 
 

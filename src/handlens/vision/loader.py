@@ -52,9 +52,9 @@ class PictureLoader:
         stats: ChannelStats | None = None,
     ) -> None:
         if not isinstance(bs, int) or isinstance(bs, bool) or bs < 1:
-            raise DataError(f"bs must be a whole number of pictures, 1 or more; {bs!r} arrived")
+            raise DataError(f"bs must be a whole number of pictures, 1 or more; {bs!r} arrived.")
         if not isinstance(num_workers, int) or isinstance(num_workers, bool) or num_workers < 0:
-            raise DataError(f"num_workers must be a whole number of processes, 0 or more; {num_workers!r} arrived")
+            raise DataError(f"num_workers must be a whole number of processes, 0 or more; {num_workers!r} arrived.")
         self.dataset = dataset
         self.bs = bs
         self.device = device
@@ -170,7 +170,7 @@ class _Reader:
             read = [self._read(position, seed, faults) for position, seed in drawn]
             good = [i for i, pixels in enumerate(read) if pixels is not None]
             if not good:
-                raise DataError(f"none of a batch's pictures can be read: {'; '.join(faults[:FEW])}")
+                raise DataError(f"none of a batch's pictures can be read: {'; '.join(faults[:FEW])}.")
             for number, i in enumerate(sorted(set(range(len(read))) - set(good))):
                 other = good[number % len(good)]
                 if self.keep_rows:
@@ -198,7 +198,7 @@ class _Reader:
                 )
                 raise DataError(
                     f"the pictures of a batch must have one size; they have several: {first}, {other}. "
-                    "Give a size: .transform(tfms, size=224)"
+                    "Give a size: .transform(tfms, size=224)."
                 )
         return torch.from_numpy(np.stack(read))
 

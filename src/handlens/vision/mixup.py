@@ -26,7 +26,7 @@ class Mixup(Callback):
 
     def __init__(self, alpha: float = 0.4) -> None:
         if not alpha > 0:
-            raise TrainingError(f"alpha must be above 0; {alpha} arrived")
+            raise TrainingError(f"alpha must be above 0; {alpha} arrived.")
         self.alpha = alpha
 
     def before_batch(self, learn: Learner) -> None:

@@ -26,7 +26,7 @@ class ChannelStats:
         if self.mean.shape != (3,) or self.std.shape != (3,) or not (self.std > 0).all():
             raise DataError(
                 "the statistics must be the mean and the standard deviation of red, green and blue, such as "
-                f"imagenet_stats; {self.mean.tolist()} and {self.std.tolist()} arrived"
+                f"imagenet_stats; {self.mean.tolist()} and {self.std.tolist()} arrived."
             )
 
     def __repr__(self) -> str:

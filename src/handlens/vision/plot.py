@@ -53,7 +53,7 @@ def show_image(
         if shown.ndim not in (2, 3):
             raise DataError(
                 f"a picture to draw must be [3, H, W], [1, H, W] or [H, W]; {list(shown.shape)} arrived. "
-                "Of a batch draw one: show_image(batch[0])"
+                "Of a batch draw one: show_image(batch[0])."
             )
     if ax is None:
         _, ax = plt.subplots(figsize=figsize)
@@ -71,7 +71,7 @@ def plot_multi(
     from matplotlib import pyplot as plt
 
     if r < 1 or c < 1:
-        raise DataError(f"plot_multi needs at least one row and one column; {r} × {c} arrived")
+        raise DataError(f"plot_multi needs at least one row and one column; {r} × {c} arrived.")
     figure, axes = plt.subplots(r, c, figsize=figsize, squeeze=False)
     for row in range(r):
         for column in range(c):

@@ -47,10 +47,10 @@ class Augment:
             if not isinstance(tfm, Transform):
                 raise DataError(
                     f"tfms must be a list of transforms; {tfm!r} is in it. get_transforms() gives two lists: for "
-                    "training and for validation; rotate and its like are called first: rotate((-10, 10))"
+                    "training and for validation; rotate and its like are called first: rotate((-10, 10))."
                 )
         if resize_method not in RESIZE_METHODS:
-            raise DataError(f"resize_method must be one of {', '.join(RESIZE_METHODS)}; {resize_method!r} arrived")
+            raise DataError(f"resize_method must be one of {', '.join(RESIZE_METHODS)}; {resize_method!r} arrived.")
         self.tfms = list(tfms)
         self.size = None if size is None else whole_size("size", size)
         self.padding_mode = check_padding(padding_mode)
@@ -65,7 +65,7 @@ class Augment:
             generator: where random numbers come from; None is torch's own, which torch.manual_seed seeds.
         """
         if not isinstance(image, Image):
-            raise DataError(f"one picture must be an Image; {type(image).__name__} arrived. batch() takes tensors")
+            raise DataError(f"one picture must be an Image; {type(image).__name__} arrived. batch() takes tensors.")
         plan, size = self.plan(image.size, self._chances(1, generator)[0])
         result = Image.from_pixels(pixels.resampled(image.pixels, plan, size))
         if not targets:
@@ -82,16 +82,16 @@ class Augment:
         if not (pictures.is_floating_point() and pictures.ndim == 4 and pictures.shape[1] == 3):
             raise DataError(
                 "a batch must be a float tensor [B, 3, H, W] with values from 0 to 1; "
-                f"{pictures.dtype} {list(pictures.shape)} arrived"
+                f"{pictures.dtype} {list(pictures.shape)} arrived."
             )
         if 0 in pictures.shape:
-            raise DataError(f"a batch must hold at least one picture of one pixel; {list(pictures.shape)} arrived")
+            raise DataError(f"a batch must hold at least one picture of one pixel; {list(pictures.shape)} arrived.")
         source = (pictures.shape[2], pictures.shape[3])
         planned = [self.plan(source, chances) for chances in self._chances(len(pictures), generator)]
         sizes = {size for _, size in planned}
         if len(sizes) > 1:
             raise DataError(
-                f"pictures of a batch must get one size; here they get {sorted(sizes)}. Give Augment a size"
+                f"pictures of a batch must get one size; here they get {sorted(sizes)}. Give Augment a size."
             )
         return tensors.resampled(pictures, [plan for plan, _ in planned], sizes.pop())
 
@@ -129,10 +129,10 @@ def _followed(target: Any, image: Image, plan: Plan, size: tuple[int, int]) -> A
     if not isinstance(target, (ImageSegment, ImagePoints, ImageBBox)):
         raise DataError(
             "a target must be an ImageSegment, ImagePoints or ImageBBox, which follow their picture; "
-            f"{type(target).__name__} arrived"
+            f"{type(target).__name__} arrived."
         )
     if tuple(target.size) != image.size:
-        raise DataError(f"a target must lie on its picture; {target!r} does not fit {image!r}")
+        raise DataError(f"a target must lie on its picture; {target!r} does not fit {image!r}.")
     if isinstance(target, ImageSegment):
         return ImageSegment(pixels.resampled_mask(target.pixels, plan, size))
     if isinstance(target, ImagePoints):

@@ -31,7 +31,7 @@ class Transform:
 
     def __post_init__(self) -> None:
         if not (isinstance(self.p, (int, float)) and 0 <= self.p <= 1):
-            raise DataError(f"p of {self.name} must be a probability from 0 to 1; {self.p!r} arrived")
+            raise DataError(f"p of {self.name} must be a probability from 0 to 1; {self.p!r} arrived.")
 
     @cached_property
     def draws(self) -> int:

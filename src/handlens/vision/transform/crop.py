@@ -25,6 +25,6 @@ def _act(plan: Plan, row_pct: float, col_pct: float, *, size: tuple[int, int]) -
     if size[0] > height or size[1] > width:
         raise DataError(
             f"crop needs a picture of at least {size[0]}×{size[1]} pixels; one of {height:g}×{width:g} arrived. "
-            "crop_pad pads such a picture"
+            "crop_pad pads such a picture."
         )
     plan.crop(size, row_pct, col_pct)

@@ -16,7 +16,7 @@ def pad(padding: int, *, mode: str | None = None) -> Transform:
     for all that is seen outside the picture.
     """
     if not isinstance(padding, int) or padding < 0:
-        raise DataError(f"padding must be a whole number of pixels, 0 or more; {padding!r} arrived")
+        raise DataError(f"padding must be a whole number of pixels, 0 or more; {padding!r} arrived.")
     return Transform("pad", partial(_act, padding=padding, mode=None if mode is None else check_padding(mode)))
 
 

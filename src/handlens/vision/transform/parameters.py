@@ -69,16 +69,16 @@ def parameter_range(
     try:
         ends = tuple(float(end) for end in given) if isinstance(given, Sequence) else (float(given),) * 2
     except (TypeError, ValueError) as error:
-        raise DataError(f"{name} must be a number or a range (low, high); {given!r} arrived") from error
+        raise DataError(f"{name} must be a number or a range (low, high); {given!r} arrived.") from error
     fixed = ends if count > 1 and len(ends) == count else ()
     if len(ends) != 2 and not fixed:
         several = f", or {count} numbers" if count > 1 else ""
-        raise DataError(f"{name} must be a number or a range (low, high){several}; {given!r} arrived")
+        raise DataError(f"{name} must be a number or a range (low, high){several}; {given!r} arrived.")
     if not all(map(math.isfinite, ends)):
-        raise DataError(f"{name} must be finite; {given!r} arrived")
+        raise DataError(f"{name} must be finite; {given!r} arrived.")
     low, high = (min(ends), max(ends)) if fixed else ends
     if low > high:
-        raise DataError(f"{name} must be (low, high), the lower end first; {given!r} arrived")
+        raise DataError(f"{name} must be (low, high), the lower end first; {given!r} arrived.")
     inside = least < low and high < most if open_ends else least <= low and high <= most
     if not inside:
         if math.isfinite(least) and math.isfinite(most):
@@ -86,9 +86,9 @@ def parameter_range(
         else:
             bound, way = (least, "above") if math.isfinite(least) else (most, "below")
             where = f"{way} {bound:g}" if open_ends else f"{bound:g} or {'more' if way == 'above' else 'less'}"
-        raise DataError(f"{name} must be {where}; {given!r} arrived")
+        raise DataError(f"{name} must be {where}; {given!r} arrived.")
     if distribution == "integers" and not (low.is_integer() and high.is_integer()):
-        raise DataError(f"{name} must be whole; {given!r} arrived")
+        raise DataError(f"{name} must be whole; {given!r} arrived.")
     return ParameterRange(low, high, count, distribution, fixed)
 
 

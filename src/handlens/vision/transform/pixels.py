@@ -151,5 +151,5 @@ def _places(matrix: Matrix, plan: Plan, size: tuple[int, int]) -> tuple[NDArray[
 def _checked(pixels: NDArray[Any]) -> tuple[int, int]:
     height, width = pixels.shape[:2]
     if max(height, width) > _LONGEST:
-        raise DataError(f"a picture's sides must be at most {_LONGEST} pixels; {height}×{width} arrived: shrink it")
+        raise DataError(f"a picture's sides must be at most {_LONGEST} pixels; {height}×{width} arrived: shrink it.")
     return height, width

@@ -28,7 +28,7 @@ _IDENTITY = np.eye(3)
 def check_padding(mode: str) -> str:
     """The mode, or DataError if there is none of that name."""
     if mode not in PADDING:
-        raise DataError(f"padding_mode must be one of {', '.join(PADDING)}; {mode!r} arrived")
+        raise DataError(f"padding_mode must be one of {', '.join(PADDING)}; {mode!r} arrived.")
     return mode
 
 

@@ -46,9 +46,9 @@ def get_transforms(
     """
     for name, value, least in (("max_rotate", max_rotate, 0), ("max_zoom", max_zoom, 1), ("max_warp", max_warp, 0)):
         if not value >= least:
-            raise DataError(f"{name} must be {least} or more; {value!r} arrived")
+            raise DataError(f"{name} must be {least} or more; {value!r} arrived.")
     if not 0 <= max_lighting < 1:
-        raise DataError(f"max_lighting must be 0 or more and below 1; {max_lighting!r} arrived")
+        raise DataError(f"max_lighting must be 0 or more and below 1; {max_lighting!r} arrived.")
     anywhere = {"row_pct": (0.0, 1.0), "col_pct": (0.0, 1.0)}
     train = [crop_pad(**anywhere)]  # type: ignore[arg-type]
     if do_flip:

@@ -13,7 +13,7 @@ def whole_size(name: str, given: int | tuple[int, int]) -> tuple[int, int]:
         height, width = (given, given) if isinstance(given, int) else given
         height, width = operator.index(height), operator.index(width)
     except (TypeError, ValueError) as error:
-        raise DataError(f"{name} must be a whole number or (height, width); {given!r} arrived") from error
+        raise DataError(f"{name} must be a whole number or (height, width); {given!r} arrived.") from error
     if height < 1 or width < 1:
-        raise DataError(f"{name} must be 1 pixel or more each way; {given!r} arrived")
+        raise DataError(f"{name} must be 1 pixel or more each way; {given!r} arrived.")
     return height, width
