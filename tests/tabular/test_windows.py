@@ -234,7 +234,7 @@ def test_columns_and_windows_that_are_not_there() -> None:
     with pytest.raises(TableError, match="rows must be a whole number, 1 or more, counting the row itself; 0 arrived"):
         forward_sum(SHOPS, "sold", **BY, rows=0)
     with pytest.raises(
-        TableError, match=r"rows must be a whole number, 1 or more, the row itself counts; 1\.5 arrived"
+        TableError, match=r"rows must be a whole number, 1 or more, counting the row itself; 1\.5 arrived"
     ):
         backward_sum(SHOPS, "sold", **BY, rows=1.5)  # type: ignore[arg-type]
     with pytest.raises(TableError, match=r"column must be the name of one column, as text; \['sold'\] arrived"):
