@@ -39,7 +39,7 @@ coverage: $(VENV)/dev page
 	$(BIN)/coverage run -m pytest -m 'not browser'
 	$(BIN)/coverage report
 
-# A run without a browser is no pass, so this fails where `chromium` could not be had.
+# A run without a browser proves nothing, so this fails if `chromium` cannot be installed.
 browser: $(VENV)/dev page chromium
 	$(BIN)/pytest -m browser
 
@@ -54,13 +54,13 @@ chromium:
 		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core \
 			> /dev/null; \
 	else \
-		echo 'The browser tests require Chromium, and there is none on PATH. Install it and run `make test` again:' >&2; \
+		echo 'The browser tests require Chromium, which is not on PATH. Install it and run `make test` again:' >&2; \
 		echo '    sudo apt-get install chromium' >&2; \
-		echo 'or name one that stands elsewhere: HANDLENS_CHROMIUM=/path/to/chrome make test' >&2; \
+		echo 'or name another one: HANDLENS_CHROMIUM=/path/to/chrome make test' >&2; \
 		exit 1; \
 	fi
 
-# dev.lock holds run.lock with the same versions, so both targets can share one environment.
+# dev.lock contains run.lock with the same versions, so both targets can share one environment.
 $(VENV)/run: requirements/run.lock | $(BIN)/python
 	$(PIP) install --quiet --no-deps --require-hashes -r requirements/run.lock
 	@touch $@
@@ -80,7 +80,7 @@ $(BIN)/python:
 		echo 'Name another one: make PYTHON=python3.12 ...' >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-# Writes the lock files anew from pyproject.toml; requires uv on PATH.
+# Writes both lock files from pyproject.toml, with the newest versions; requires uv on PATH.
 lock:
 	$(LOCK) -o requirements/run.lock
 	$(LOCK) --group dev --all-extras --constraint requirements/run.lock -o requirements/dev.lock
