@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import math
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from handlens.errors import TableError
-from handlens.io.tables import read_table
+from handlens.io import tables
+from handlens.io.tables import csv_columns, read_csv, read_table, read_text_rows
 from handlens.tabular.levels import Levels
 
 TEXT = pd.Index([], dtype="str")
@@ -203,3 +206,79 @@ def test_csv_and_parquet_give_the_same_codes(kind: str, tmp_path: Path, data: An
             found.append(read_table(tmp_path / "rows.parquet"))
         for rows in found:
             assert levels.codes(rows["c"]).tolist() == levels.codes(table["c"]).tolist()
+
+
+class TestShape:
+    """Widths of rows are counted in whole blocks where that is safe, and line by line elsewhere."""
+
+    @staticmethod
+    def starts(file: Path, width: int) -> list[int] | None:
+        try:
+            return list(tables._any_starts(file, width))
+        except (TableError, csv.Error, StopIteration):
+            return None
+
+    PARTS = st.sampled_from(["a", ",", '"', "\n", "\r\n", "\r", " ", "é", '""', '",', ',"', "a,b\n", '"a","b"\n'])
+
+    @given(st.lists(PARTS, max_size=12))
+    @example(['"a\n', 'b"', ",c"])  # a text over two lines
+    @example(['5" pipe', ",", "x"])  # a quote inside a field is no quote
+    @example(['"a,""b"', ",c"])
+    def test_both_ways_agree(self, parts: list[str]) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "table.csv"
+            file.write_bytes(("x,y\n" + "".join(parts)).encode())
+            for block in (1, 5, 1 << 24):
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.setattr(tables, "_BLOCK", block)
+                    quick = tables._plain_starts(file, 2)
+                if quick is not None:
+                    assert list(quick) == self.starts(file, 2)
+
+    @pytest.mark.parametrize("text", ["x,y\n1,2\n\n3,4", 'x,y\r\n"1,5",2\r\n\r\n"a ""b"" c",4\r\n'])
+    def test_plain_files_are_counted_in_blocks(self, tmp_path: Path, text: str) -> None:
+        (tmp_path / "table.csv").write_bytes(text.encode())
+        quick = tables._plain_starts(tmp_path / "table.csv", 2)
+        assert quick is not None
+        assert list(quick) == [2, 4]
+
+    @pytest.mark.parametrize("text", ['x,y\n"1\n",2\n', 'x,y\n5" pipe,2\n', "x,y\n1\r2,3\n", "x,y\n1,2,3\n"])
+    def test_others_take_a_closer_look(self, tmp_path: Path, text: str) -> None:
+        (tmp_path / "table.csv").write_bytes(text.encode())
+        assert tables._plain_starts(tmp_path / "table.csv", 2) is None
+
+
+def test_the_ending_of_a_csv_says_how_it_is_compressed(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"a": [1, 2], "b": ["x", "NA"]})
+    for name in ("list.txt", "list.csv.gz", "list.csv.bz2", "list.csv.xz"):
+        frame.to_csv(tmp_path / name, index=False)
+        found = read_csv(tmp_path / name, levels={"b": pd.Index([], dtype="str")})
+        pd.testing.assert_frame_equal(found, frame, check_dtype=False)
+        assert csv_columns(tmp_path / name) == ["a", "b"]
+
+
+class TestTextRows:
+    @pytest.mark.parametrize("separator", [",", ";", "\t"])
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+    def test_separators_and_encodings_of_spreadsheets(self, separator: str, encoding: str) -> None:
+        text = f"photo{separator}café\n\n a.jpg {separator} 007 \n"
+        found = read_text_rows(text.encode(encoding), "list.csv")
+        assert found == (["photo", "café"], [(3, ["a.jpg", "007"])])
+
+    @pytest.mark.parametrize(
+        ("data", "says"),
+        [
+            (b"\x89PNG\r\n", "must be a CSV file, text in UTF-8"),
+            (b"a,b\n", "at least one row below it; 1 lines arrived"),
+            (b"a,a\n1,2\n", "“a” is there twice"),
+            (b"a,b\n1,2\n3\n", "must have 2 values as its heading has; line 3 has 1"),
+            (b'a,b\n1,"2\n', "line 2 of list.csv cannot be read as CSV"),
+        ],
+    )
+    def test_what_cannot_be_read(self, data: bytes, says: str) -> None:
+        with pytest.raises(TableError, match=says) as caught:
+            read_text_rows(data, "list.csv")
+        assert str(caught.value).endswith(".")
+
+    def test_a_column_without_a_name_gets_one(self) -> None:
+        assert read_text_rows(b"a,\n1,2\n", "list.csv").columns == ["a", "column 2"]

@@ -198,7 +198,7 @@ def test_a_csv_keeps_names_as_they_are_written(table: pd.DataFrame, tmp_path: Pa
     # An empty cell is a missing value once it was in a file.
     with pytest.raises(DataError, match=r"1 of 4 are missing in 'tags', the first at position 1.*fillna"):
         items.split_none().label_from_df("tags", label_delim=" ")
-    with pytest.raises(DataError, match="there is none at"):
+    with pytest.raises(DataError, match="there is no file"):
         ImageItemList.from_csv(tmp_path, "other.csv")
     (tmp_path / "empty.csv").write_text("")
     with pytest.raises(DataError, match="cannot be read as a table"):

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
 import gzip
+import io
 import itertools
-import math
-import re
+import lzma
 import zlib
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 import pyarrow
+from numpy.typing import NDArray
 
 from handlens.errors import TableError
+from handlens.io.columns import Column
+
+_SEPARATORS = ",;\t"
+_BLOCK = 1 << 24
 
 # What pandas takes for a missing value where it is not told otherwise; "" comes first.
 _MISSING = [
     *("", " ", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A"),
     *("NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
 ]
-
-_BOOLEANS = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
 
 
 def read_table(file: Path | str, *, levels: Mapping[str, pd.Index] | None = None) -> pd.DataFrame:
@@ -51,6 +56,72 @@ def read_table(file: Path | str, *, levels: Mapping[str, pd.Index] | None = None
     raise TableError(f"a table must be a .csv, .csv.gz or .parquet file; {path.name} arrived")
 
 
+def read_csv(file: Path | str, *, levels: Mapping[str, pd.Index] | None = None) -> pd.DataFrame:
+    """The rows of a CSV file, whatever it is called; arguments and errors as `read_table`.
+
+    It may be compressed, with the ending .gz, .bz2 or .xz.
+    """
+    path = Path(file)
+    with reading(path):
+        return _read_csv(path, levels or {})
+
+
+def csv_columns(file: Path | str) -> list[str]:
+    """The names of a CSV's columns; raises TableError as `read_csv`."""
+    path = Path(file)
+    with reading(path), _opened(path) as opened:
+        for line in opened:
+            if line.strip():
+                lines = _numbered(itertools.chain([line], opened), path)
+                return _names(_fields(next(lines)[1], lines), path)
+    raise _empty(path)
+
+
+class TextRows(NamedTuple):
+    """The rows of a CSV as text: the columns' names, and for each row its line in the file and its fields."""
+
+    columns: list[str]
+    rows: list[tuple[int, list[str]]]
+
+
+def read_text_rows(data: bytes, name: str) -> TextRows:
+    """The rows of a CSV that may come from anywhere, such as a spreadsheet program, as text without outer spaces.
+
+    Args:
+        data: UTF-8 or UTF-16 text, with a byte order mark or not; the separator is a comma, a semicolon or a tab,
+            whichever the first line has most of.
+        name: what the file is called, for errors.
+
+    Raises:
+        TableError: it is not such text, has no row below its line of names, has rows of other widths, or a name twice.
+    """
+    try:
+        text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise TableError(f"{name} must be a CSV file, text in UTF-8; it is not. Save it again as “CSV UTF-8”.")
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    separator = max(_SEPARATORS, key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    try:
+        rows = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if any(map(str.strip, cells))]
+    except csv.Error as error:
+        raise TableError(f"line {reader.line_num} of {name} cannot be read as CSV: {error}.") from error
+    if len(rows) < 2:
+        raise TableError(f"{name} must have a heading and at least one row below it; {len(rows)} lines arrived.")
+    columns = [cell or f"column {i}" for i, cell in enumerate(rows[0][1], 1)]
+    twice = next((cell for i, cell in enumerate(columns) if cell in columns[:i]), None)
+    if twice is not None:
+        raise TableError(f"the columns of {name} must have distinct names; “{twice}” is there twice.")
+    for line, cells in rows[1:]:
+        if len(cells) != len(columns):
+            raise TableError(
+                f"each row of {name} must have {len(columns)} values as its heading has; line {line} has {len(cells)}."
+            )
+    return TextRows(columns, rows[1:])
+
+
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
     """Raise as TableError whatever goes wrong while a table is read."""
@@ -64,7 +135,7 @@ def reading(path: Path) -> Iterator[None]:
             "which is none, arrived. Save it again as UTF-8"
         ) from error
     # pandas' own errors are ValueErrors, most of Arrow's too.
-    except (OSError, ValueError, EOFError, zlib.error, csv.Error, pyarrow.ArrowException) as error:
+    except (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError, csv.Error, pyarrow.ArrowException) as error:
         raise TableError(f"{path} cannot be read as a table: {error}. Save or download it again") from error
 
 
@@ -81,7 +152,6 @@ def _read_csv(path: Path, levels: Mapping[str, pd.Index]) -> pd.DataFrame:
         dtype=dict.fromkeys(text, "str"),
         keep_default_na=False,
         na_values={name: _MISSING[:1] if text.get(name) else _MISSING for name in names},
-        compression="gzip" if _is_gzip(path) else None,
         # In one piece: a column's type must not depend on where a large file happens to be cut.
         low_memory=False,
     )
@@ -91,7 +161,7 @@ def _read_csv(path: Path, levels: Mapping[str, pd.Index]) -> pd.DataFrame:
             'lines. Put quotes around fields of nothing but spaces: "  "'
         )
     for name, index in levels.items():
-        column = _Column(table[name], lines, path)
+        column = Column(table[name], lines, path)
         if index.dtype == "object":
             table[name] = column.mixed(index)
         elif index.dtype.kind == "M":
@@ -103,8 +173,10 @@ def _read_csv(path: Path, levels: Mapping[str, pd.Index]) -> pd.DataFrame:
     return table
 
 
-def _is_gzip(path: Path) -> bool:
-    return path.name.lower().endswith(".gz")
+def _opened(path: Path, mode: str = "rt") -> Any:
+    openers: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+    opened = openers.get(path.suffix.lower(), open)
+    return opened(path, mode, encoding="utf-8-sig", newline="") if mode == "rt" else opened(path, mode)
 
 
 def _check_shape(path: Path) -> tuple[list[str], array[int]]:
@@ -112,35 +184,82 @@ def _check_shape(path: Path) -> tuple[list[str], array[int]]:
 
     pandas would take the first field of rows that are too long for their name, and fill those that are too short.
     """
-    opened = gzip.open if _is_gzip(path) else open
-    names: list[str] = []
-    starts = array("q")
+    names = csv_columns(path)
     limit = csv.field_size_limit(2**31 - 1)
     try:
-        with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
-            lines = _numbered(file, path)
-            for number, line in lines:
-                if not line.strip("\r\n"):
-                    continue
-                if not names:
-                    names = _names(_fields(line, lines), path)
-                    continue
-                # Counting commas is ten times faster than taking the line apart.
-                width = len(_fields(line, lines)) if '"' in line else line.count(",") + 1
-                if width != len(names):
-                    raise TableError(
-                        f"each row of {path} must have {len(names)} fields, as many as the line of column names; "
-                        f"line {number} has {width}. Correct that line, and put quotes around a text with commas"
-                    )
-                starts.append(number)
+        starts = _plain_starts(path, len(names))
+        return names, starts if starts is not None else _any_starts(path, len(names))
     finally:
         csv.field_size_limit(limit)
-    if not names:
-        raise TableError(f"{path} cannot be read as a table: it must begin with a line of column names; it is empty")
-    return names, starts
 
 
-def _numbered(file: Any, path: Path) -> Iterator[tuple[int, str]]:
+def _plain_starts(path: Path, width: int) -> array[int] | None:
+    """The line of each row of a CSV in which each line is a row, many times faster; None if this is not such a CSV."""
+    starts, number, rest = array("q"), 1, b""
+    with _opened(path, "rb") as file:
+        while block := file.read(_BLOCK):
+            block = rest + block
+            end = block.rfind(b"\n") + 1
+            block, rest = block[:end], block[end:]
+            found = _line_widths(block)
+            if found is None or len(rest) > _BLOCK:
+                return None
+            starts_of_block = np.flatnonzero(found > 0)
+            if (found[starts_of_block] != width).any():
+                return None
+            starts.frombytes((starts_of_block + number).astype(np.int64).tobytes())
+            number += len(found)
+    last = _line_widths(rest + b"\n") if rest else np.empty(0, np.int64)
+    if last is None or (last != width).any():
+        return None
+    starts.extend(number for _ in last)
+    return starts[1:]  # the first is that of the names
+
+
+def _line_widths(block: bytes) -> NDArray[np.int64] | None:
+    """How many fields each line of these whole lines has, 0 for an empty one; None where that takes a closer look."""
+    if b"\0" in block or block.count(b"\r") != block.count(b"\r\n"):
+        return None
+    block.decode()  # which must be UTF-8
+    data = np.frombuffer(block, np.uint8)
+    ends = data == ord("\n")
+    commas = data == ord(",")
+    quotes = data == ord('"')
+    if quotes.any():
+        outside = np.cumsum(quotes, dtype=np.uint8) % 2 == 0  # it runs over at 256, which is even
+        # A quote opens a field at its start and closes it at its end; two in a row are one that is part of the text.
+        begins = np.concatenate([[True], (ends | commas | quotes)[:-1]])
+        stops = np.concatenate([(ends | commas | quotes | (data == ord("\r")))[1:], [True]])
+        if not outside[ends].all() or not begins[quotes & ~outside].all() or not stops[quotes & outside].all():
+            return None
+        commas &= outside
+    places = np.flatnonzero(ends)
+    fields = np.diff(np.searchsorted(np.flatnonzero(commas), places), prepend=0) + 1
+    lengths = np.diff(places, prepend=-1) - 1
+    empty = (lengths == 0) | ((lengths == 1) & (data[np.maximum(places - 1, 0)] == ord("\r")))
+    return np.where(empty, 0, fields)
+
+
+def _any_starts(path: Path, width: int) -> array[int]:
+    """The line that each row of a CSV begins on."""
+    starts = array("q")
+    with _opened(path) as file:
+        lines = _numbered(file, path)
+        for number, line in lines:
+            if not line.strip("\r\n"):
+                continue
+            # Counting commas is ten times faster than taking the line apart.
+            found = len(_fields(line, lines)) if '"' in line else line.count(",") + 1
+            if found != width:
+                raise TableError(
+                    f"each row of {path} must have {width} fields, as many as the line of column names; line {number} "
+                    f"has {found}. Correct that line, and put quotes around a text with commas."
+                )
+            starts.append(number)
+    return starts[1:]  # the first is that of the names
+
+
+def _numbered(file: Iterable[str], path: Path) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(file, 1):
         if "\0" in line:
             raise TableError(
@@ -155,89 +274,13 @@ def _fields(line: str, following: Iterator[tuple[int, str]]) -> list[str]:
     return next(csv.reader(itertools.chain([line], (more for _, more in following))))
 
 
+def _empty(path: Path) -> TableError:
+    return TableError(f"{path} cannot be read as a table: it must begin with a line of column names; it is empty.")
+
+
 def _names(fields: list[str], path: Path) -> list[str]:
     names = [name or f"Unnamed: {position}" for position, name in enumerate(fields)]  # as pandas calls them
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise TableError(f"the columns of {path} must have distinct names; there more than once: {twice}. Rename them")
     return names
-
-
-class _Column:
-    """A column of a CSV as pandas read it, to be made what it is known to hold."""
-
-    def __init__(self, column: pd.Series, lines: array[int], path: Path) -> None:
-        self.column, self.lines, self.path = column, lines, path
-
-    def check_numbers(self) -> None:
-        """Raise unless pandas took all values for numbers or booleans."""
-        if self.column.dtype.kind in "biuf":
-            return
-        for row, value in enumerate(self.column):
-            if isinstance(value, str) and not _is_number(value):
-                raise self._odd(row, "numbers")
-
-    def booleans(self) -> pd.Series:
-        """The text as booleans."""
-        for row, text in enumerate(self.column):
-            if isinstance(text, str) and text.lower() not in _BOOLEANS:
-                raise self._odd(row, "True or False")
-        return self._replaced({text: _BOOLEANS[text.lower()] for text in self.column.dropna().unique()})
-
-    def timestamps(self, *, zoned: bool) -> pd.Series:
-        """The text as timestamps with a time zone or without."""
-        found: dict[Any, Any] = {}
-        for row, text in enumerate(self.column):
-            if isinstance(text, str) and text not in found:
-                found[text] = _moment(text)
-                if found[text] is None or (found[text].tzinfo is not None) != zoned:
-                    zone = "with a time zone, such as 2015-07-31T12:00+02:00" if zoned else "such as 2015-07-31T12:00"
-                    raise self._odd(row, f"timestamps {zone}" + ("" if zoned else ", without a time zone"))
-        return self._replaced(found)
-
-    def mixed(self, levels: pd.Index) -> pd.Series:
-        """Each text as the level that it is; as text where it is none, or what else it can be if no level is text."""
-        known = set(levels)
-        texts = any(isinstance(level, str) for level in known)
-        found: dict[Any, Any] = {}
-        for text in self.column.dropna().unique():
-            readings = [text, *_readings(text)]
-            found[text] = next((value for value in readings if value in known), readings[0 if texts else -1])
-        return self._replaced(found)
-
-    def _replaced(self, values: Mapping[Any, Any]) -> pd.Series:
-        return pd.Series([values.get(text) for text in self.column], dtype=object)
-
-    def _odd(self, row: int, required: str) -> TableError:
-        return TableError(
-            f"column {self.column.name!r} of {self.path} must hold {required}; line {self.lines[row]} holds "
-            f"{str(self.column.iloc[row])[:40]!r}. Correct it, or leave the field empty where the value is missing"
-        )
-
-
-def _is_number(text: str) -> bool:
-    return bool(pd.notna(pd.to_numeric(text, errors="coerce")))
-
-
-def _moment(text: str) -> pd.Timestamp | None:
-    if not re.match(r"\s*\d", text):  # pandas would take the word "now" for the time of day
-        return None
-    try:
-        return pd.to_datetime(text, format="ISO8601")
-    except (ValueError, OverflowError):
-        return None
-
-
-def _readings(text: str) -> Iterator[Any]:
-    """What a text can stand for beside itself."""
-    if text in ("True", "False"):
-        yield text == "True"
-    if (moment := _moment(text)) is not None:
-        yield moment
-    for make in (float, int):
-        try:
-            number = make(text)
-        except ValueError:
-            continue
-        if math.isfinite(number):
-            yield number

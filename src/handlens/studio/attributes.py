@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import unicodedata
 from collections import defaultdict
@@ -15,10 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from handlens.errors import CollectionError
+from handlens.errors import CollectionError, TableError
+from handlens.io.tables import TextRows, read_text_rows
 
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")  # 007 is a name
-_SEPARATORS = ",;\t"
 
 
 @dataclass(frozen=True)
@@ -89,37 +87,16 @@ def attached(data: bytes, name: str, paths: Sequence[str]) -> Attached:
     )
 
 
-def _read(data: bytes, name: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """The heading, and each row with the number of its line."""
+def _read(data: bytes, name: str) -> TextRows:
     try:
-        text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        raise CollectionError(f"{name} must be a CSV file, text in UTF-8; it is not. Save it again as “CSV UTF-8”.")
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    separator = max(_SEPARATORS, key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    try:
-        rows = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if any(map(str.strip, cells))]
-    except csv.Error as error:
-        raise CollectionError(f"line {reader.line_num} of {name} cannot be read as CSV: {error}.") from error
-    if len(rows) < 2:
-        raise CollectionError(f"{name} must have a heading and at least one row below it; {len(rows)} lines arrived.")
-    heading = [cell or f"column {i}" for i, cell in enumerate(rows[0][1], 1)]
-    twice = next((cell for i, cell in enumerate(heading) if cell in heading[:i]), None)
-    if twice is not None:
-        raise CollectionError(f"the columns of {name} must have distinct names; “{twice}” is there twice.")
-    if len(heading) < 2:
+        found = read_text_rows(data, name)
+    except TableError as error:
+        raise CollectionError(str(error)) from error
+    if len(found.columns) < 2:
         raise CollectionError(
-            f"{name} must have a column that names the photos and at least one other; it has only “{heading[0]}”."
+            f"{name} must have a column that names the photos and at least one other; it has only “{found.columns[0]}”."
         )
-    for line, cells in rows[1:]:
-        if len(cells) != len(heading):
-            raise CollectionError(
-                f"each row of {name} must have {len(heading)} values as its heading has; line {line} has {len(cells)}."
-            )
-    return heading, rows[1:]
+    return found
 
 
 class _Index:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from handlens.core.checks import whole
 from handlens.errors import TableError
-from handlens.io.tables import reading
+from handlens.io.tables import read_csv
 from handlens.tabular.dates import add_datepart
 from handlens.tabular.frames import check_columns, numbers, put_columns
 from handlens.tabular.windows import backward_mean, backward_sum, days_since, days_until, forward_sum
@@ -178,14 +178,12 @@ def _read(folder: Path, name: str, wanted: _Table) -> pd.DataFrame:
             f"{folder} must hold the seven Rossmann tables as .csv or .csv.gz; there is no {name}.csv: "
             f"needed are {', '.join(_TABLES)}."
         )
-    with reading(path):
-        header = list(pd.read_csv(path, nrows=0).columns)
-        missing = [column for column in wanted.columns if column not in header]
-        if missing:
-            raise TableError(f"{path.name} must have the columns {list(wanted.columns)}; missing: {missing}.")
-        order = [column for column in header if column in wanted.columns]
-        dtypes = dict.fromkeys((*wanted.text, *wanted.full_text), "str")
-        table = pd.read_csv(path, usecols=order, dtype=dtypes, low_memory=False)
+    text = pd.Index([], dtype="str")
+    table = read_csv(path, levels=dict.fromkeys((*wanted.text, *wanted.full_text), text))
+    missing = [column for column in wanted.columns if column not in table.columns]
+    if missing:
+        raise TableError(f"{path.name} must have the columns {list(wanted.columns)}; missing: {missing}.")
+    table = table[[column for column in table.columns if column in wanted.columns]]
     if not len(table):
         raise TableError(f"{path.name} must have at least one row; it is empty: download or unpack it again.")
     for column in (*wanted.numbers, *wanted.full):

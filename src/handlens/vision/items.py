@@ -14,7 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from handlens.core.items import FEW, ItemList, SplitItems
-from handlens.errors import DataError
+from handlens.errors import DataError, TableError
+from handlens.io.tables import csv_columns, read_csv
 from handlens.vision.data import ImageDataBunch, LabelledImages
 from handlens.vision.dataset import ImageDataset
 from handlens.vision.image import Image, open_image
@@ -117,15 +118,14 @@ class ImageItemList(ItemList):
     ) -> Self:
         """The pictures that a CSV file below `path` names; arguments and errors as in `from_df`."""
         file = Path(path) / csv_name
+        if not file.is_file():
+            raise DataError(f"csv_name must be a file below path; there is no file {file.absolute()}.")
         try:
-            header = pd.read_csv(file, nrows=0)
-            name = _column_name(header, cols)
+            name = _column_name(pd.DataFrame(columns=csv_columns(file)), cols)
             # As text: "0001" is a name, and not the number 1.
-            df = pd.read_csv(file, dtype={name: str})
-        except FileNotFoundError as error:
-            raise DataError(f"csv_name must be a file below path; there is none at {file.absolute()}.") from error
-        except (OSError, ValueError) as error:  # pandas' errors of parsing are ValueErrors
-            raise DataError(f"{file} cannot be read as a table: {error}.") from error
+            df = read_csv(file, levels={name: pd.Index([], dtype="str")})
+        except TableError as error:
+            raise DataError(str(error)) from error
         return cls.from_df(df, path, cols=name, folder=folder, suffix=suffix)
 
     @classmethod
