@@ -12,7 +12,7 @@ STUDIO_OPTIONS ?=
 SOURCES := pyproject.toml hatch_build.py $(shell find src -name node_modules -prune -o -path '*/server/page' -prune \
 	-o -type f -not -name '*.pyc' -print)
 
-.PHONY: demo test lint types page-test unit coverage browser chromium page lock clean
+.PHONY: demo test lint types page-test unit coverage browser chromium page page-types lock clean
 
 demo: $(VENV)/demo
 	$(BIN)/handlens studio --demo $(COLLECTION) $(STUDIO_OPTIONS)
@@ -42,6 +42,10 @@ coverage: $(VENV)/dev page
 # A run without a browser proves nothing, so this fails if `chromium` cannot be installed.
 browser: $(VENV)/dev page chromium
 	$(BIN)/pytest -m browser
+
+# Writes the page's types again from the server's description, after a change to the HTTP API.
+page-types: $(VENV)/dev
+	$(BIN)/python -m handlens.studio.server.openapi | $(BIN)/python hatch_build.py npm run types
 
 page: $(VENV)/dev
 	$(BIN)/python hatch_build.py

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from handlens.studio.server import schemas_audit
 from handlens.studio.server.payloads import finite, readable
@@ -101,19 +101,19 @@ def case(collection: Collection, case: Case) -> schemas_audit.Case:
         probabilities=case.probabilities,
         why=case.why,
         contested=case.contested,
-        status=case.status,
+        status=cast(schemas_audit.CaseStatus, case.status),
         label=None if case.label is None else str(case.label),
         by=case.by,
         reason=case.reason,
     )
 
 
-def nearest(collection: Collection, id: int) -> list[schemas_audit.Near]:
+def nearest(collection: Collection, id: int) -> list[schemas_audit.LabelledNeighbour]:
     """The labelled photos most like that of a case."""
     review = collection.review
     found = review.nearest(review.photo(review.queue.case(id)))
     ids = {path: photo for photo, path in enumerate(collection.paths)}
     return [
-        schemas_audit.Near(photo=ids[reference], label=label, distance=distance)
+        schemas_audit.LabelledNeighbour(photo=ids[reference], label=label, distance=distance)
         for reference, label, distance in found.to_numpy().tolist()
     ]

@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from anyio import to_thread
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
-from handlens.studio.server import payloads, schemas
+from handlens.studio.server import payloads
+from handlens.studio.server.schemas_events import Event, LabelsEvent, StateEvent
 
 if TYPE_CHECKING:
     from handlens.studio.collection import Collection
@@ -20,6 +21,7 @@ TICK = 2.0
 PAUSE = 0.15
 """Seconds between two rounds of events: what happens meanwhile is sent once."""
 
+_EVENTS: TypeAdapter[BaseModel] = TypeAdapter(Event)
 _QUIET_TICKS = 7  # ticks of silence before a comment is sent, so that proxies keep the line
 
 
@@ -100,26 +102,12 @@ class Feed:
 def _message(id: str, collection: Collection, kind: str, payload: dict[str, Any]) -> tuple[bytes, int | None]:
     """One event as bytes, and the version of the labels in it if it has them."""
     if kind == "state":
-        return _event(_State(state=payloads.state(id, collection))), None
+        return _bytes(StateEvent(state=payloads.state(id, collection))), None
     if kind == "labels":
         labels = payloads.labels(collection)
-        return _event(_Labels(labels=labels)), labels.version
-    return _event(_Other(kind=kind, **payload)), None
+        return _bytes(LabelsEvent(labels=labels)), labels.version
+    return _bytes(_EVENTS.validate_python({"kind": kind, **payload})), None
 
 
-def _event(event: BaseModel) -> bytes:
+def _bytes(event: BaseModel) -> bytes:
     return b"data: " + event.model_dump_json().encode() + b"\n\n"
-
-
-class _State(BaseModel):
-    kind: str = "state"
-    state: schemas.State
-
-
-class _Labels(BaseModel):
-    kind: str = "labels"
-    labels: schemas.Labels
-
-
-class _Other(BaseModel, extra="allow"):
-    kind: str

@@ -22,6 +22,15 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 ModelKind = Literal["quick", "fine-tuned"]
 
 
+FILE_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+"""For routes that read the request as a stream, which FastAPI cannot see: the body is the file itself."""
+
+
 class Body(BaseModel):
     """A request body: a field that is not known is an error, not ignored."""
 
@@ -172,7 +181,7 @@ class LayerInfo(BaseModel):
     id: str
     source: str
     stage: str
-    pooling: str
+    pooling: Literal["what", "where"]
     title: str
 
 

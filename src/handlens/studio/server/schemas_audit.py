@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
 from handlens.studio.server.schemas import Body, LabelText
 
 Person = Annotated[str, Field(max_length=200, description="who says so; kept in the log")]
+CaseStatus = Literal["waiting", "confirmed", "overruled"]
 Note = Annotated[str, Field(max_length=5_000)]
 
 
@@ -107,13 +108,13 @@ class Case(BaseModel):
     probabilities: dict[str, float]
     why: list[str]
     contested: bool
-    status: str
+    status: CaseStatus
     label: str | None
     by: str | None
     reason: str | None
 
 
-class Near(BaseModel):
+class LabelledNeighbour(BaseModel):
     """A labelled photo and how far it is."""
 
     photo: int

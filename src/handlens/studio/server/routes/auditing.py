@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 
-from handlens.studio.server import audits, schemas_audit
+from handlens.studio.server import audits, schemas, schemas_audit
 from handlens.studio.server.deps import CollectionId, Opened, State, collection
 from handlens.studio.server.exports import sent_file
 
@@ -27,7 +27,7 @@ def attributes(opened: Opened) -> schemas_audit.Attributes | None:
     return audits.attributes(opened)
 
 
-@router.put("/attributes")
+@router.put("/attributes", openapi_extra=schemas.FILE_BODY)
 async def attach(
     c: CollectionId,
     name: Annotated[str, Query(min_length=1, max_length=255, description="what the file is called")],
@@ -95,7 +95,7 @@ def review(wanted: schemas_audit.Below, opened: Opened) -> list[schemas_audit.Ca
 
 
 @router.get("/review/{case}/nearest")
-def nearest(case: CaseNumber, opened: Opened) -> list[schemas_audit.Near]:
+def nearest(case: CaseNumber, opened: Opened) -> list[schemas_audit.LabelledNeighbour]:
     """The labelled photos most like that of a case, the nearest first."""
     return audits.nearest(opened, case)
 

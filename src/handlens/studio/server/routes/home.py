@@ -62,7 +62,7 @@ def discard_upload(upload: str, state: State) -> None:
     state.uploads.discard(upload)
 
 
-@router.put("/uploads/{upload}/photo")
+@router.put("/uploads/{upload}/photo", openapi_extra=schemas.FILE_BODY)
 async def upload_photo(
     upload: str,
     path: Annotated[str, Query(description="where the photo lay in its folder, such as holiday/beach.jpg")],
@@ -74,7 +74,7 @@ async def upload_photo(
     return schemas.PhotoReceived(path=kept)
 
 
-@router.put("/uploads/{upload}/zip")
+@router.put("/uploads/{upload}/zip", openapi_extra=schemas.FILE_BODY)
 async def upload_zip(upload: str, request: Request, state: State) -> schemas.ZipReceived:
     """Send a zip of photos, in folders or not: the body is the file itself."""
     unpacked = await state.uploads.zip(upload, request.stream(), length=_length(request))

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from handlens.studio.server import payloads, schemas
 from handlens.studio.server.deps import CollectionId, Opened, State, collection
+from handlens.studio.server.schemas_events import Event
 
 router = APIRouter(prefix="/api/collections/{c}", tags=["collection"])
 
@@ -73,12 +74,17 @@ def _depth(value: object) -> int:
     return 1 + max(map(_depth, inner), default=0) if isinstance(value, (dict, list)) else 0
 
 
-@router.get("/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
-async def events(c: CollectionId, request: Request, state: State) -> StreamingResponse:
+class EventStream(StreamingResponse):
+    """Server-sent events."""
+
+    media_type = "text/event-stream"
+
+
+@router.get("/events", response_class=EventStream, responses={200: {"model": Event}})
+async def events(c: CollectionId, request: Request, state: State) -> EventStream:
     """A stream of what changes: kinds state, labels, maps, projection and predictions."""
     opened = await run_in_threadpool(collection, c, request)
-    return StreamingResponse(
+    return EventStream(
         state.feed.stream(c, opened, gone=request.is_disconnected),
-        media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )

@@ -1,210 +1,148 @@
-// Every call to the server, typed. A failure is an ApiError whose message is a plain sentence.
+// Every call of the page to the server; arrays are decoded, selections packed.
 
 import { float32s, int16s, int32s, packMask } from './codec'
+import { address, call, callOnLeaving, type PathOf } from './http'
 import type {
   CollectionState,
   HeatMap,
   Labels,
   ModelKind,
+  NewCollection,
   Photos,
   Predictions,
   Ranked,
+  Raw,
   Report,
   Scores,
+  ServerEvent,
   StudioInfo,
   View,
 } from './types'
 
-export class ApiError extends Error {
-  constructor(
-    message: string,
-    /** HTTP status; 0 when the server could not be reached */
-    readonly status: number,
-  ) {
-    super(message)
-  }
-}
+const decodeLabels = (raw: Raw['Labels']): Labels => ({ ...raw, codes: int16s(raw.codes) })
 
-export async function request(method: string, path: string, body?: unknown): Promise<Response> {
-  const raw = body instanceof Blob
-  let response: Response
-  try {
-    response = await fetch(path, {
-      method,
-      body: body === undefined ? undefined : raw ? body : JSON.stringify(body),
-      headers: body === undefined || raw ? {} : { 'Content-Type': 'application/json' },
-    })
-  } catch {
-    throw new ApiError('Studio does not answer: is it still running in its terminal?', 0)
-  }
-  if (!response.ok) throw new ApiError(await sentence(response), response.status)
-  return response
-}
-
-async function sentence(response: Response): Promise<string> {
-  const text = await response.text().catch(() => '')
-  try {
-    const said = JSON.parse(text) as { error?: unknown }
-    if (typeof said.error === 'string') return said.error
-  } catch {
-    // Not JSON: nothing of ours answered; the status says more than its body.
-  }
-  return `Studio answered with an error (${response.status} ${response.statusText}).`
-}
-
-export async function json<T>(method: string, path: string, body?: unknown): Promise<T> {
-  return (await (await request(method, path, body)).json()) as T
-}
-
-interface RawLabels extends Omit<Labels, 'codes'> {
-  codes: string
-}
-interface RawPhotos extends Omit<Photos, 'order' | 'aspect'> {
-  order: string
-  aspect: string
-}
-interface RawRanked {
-  ids: string
-  distances: string
-}
-interface RawPredictions extends Omit<Predictions, 'codes' | 'probability'> {
-  codes: string
-  probability: string
-}
-
-export const decodeLabels = (raw: RawLabels): Labels => ({ ...raw, codes: int16s(raw.codes) })
-
-const decodeRanked = (raw: RawRanked): Ranked => ({
-  ids: int32s(raw.ids),
-  distances: float32s(raw.distances),
-})
-
-/** What the event stream says. */
-export type ServerEvent =
-  | { kind: 'state'; state: CollectionState }
-  | { kind: 'labels'; labels: Labels }
-  | { kind: 'maps'; version: number; prepared: number }
-  | { kind: 'projection'; layer: string; projection: string; done: number; total: number }
-  | { kind: 'predictions'; version: string }
+const decodeRanked = (raw: Raw['Ranked']): Ranked => ({ ids: int32s(raw.ids), distances: float32s(raw.distances) })
 
 export function decodeEvent(data: string): ServerEvent {
-  const event = JSON.parse(data) as ServerEvent | { kind: 'labels'; labels: RawLabels }
-  if (event.kind === 'labels') return { kind: 'labels', labels: decodeLabels(event.labels as RawLabels) }
-  return event
-}
-
-export interface NewCollection {
-  name?: string
-  source: { kind: 'path'; path: string } | { kind: 'upload'; upload: string } | { kind: 'builtin'; name: string }
-  backbones: string[]
-  own_features: boolean
+  const event = JSON.parse(data) as Raw['Event']
+  return event.kind === 'labels' ? { kind: 'labels', labels: decodeLabels(event.labels) } : event
 }
 
 /** The home screen's calls. */
 export const home = {
-  studio: () => json<StudioInfo>('GET', '/api/studio'),
-  create: (what: NewCollection) => json<{ id: string }>('POST', '/api/collections', what),
-  forget: (id: string) => request('DELETE', `/api/collections/${encodeURIComponent(id)}`),
-  startUpload: async () => (await json<{ upload: string }>('POST', '/api/uploads', {})).upload,
+  studio: (): Promise<StudioInfo> => call('get', '/api/studio', {}),
+  create: (what: NewCollection) => call('post', '/api/collections', {}, what),
+  forget: (c: string) => call('delete', '/api/collections/{c}', { c }),
+  startUpload: async () => (await call('post', '/api/uploads', {})).upload,
   uploadPhoto: (upload: string, path: string, file: Blob) =>
-    request('PUT', `/api/uploads/${upload}/photo?path=${encodeURIComponent(path)}`, new Blob([file])),
-  uploadZip: (upload: string, file: Blob) =>
-    json<{ count: number; left_out: { path: string; reason: string }[] }>(
-      'PUT',
-      `/api/uploads/${upload}/zip`,
-      new Blob([file]),
-    ),
+    call('put', '/api/uploads/{upload}/photo', { upload, path }, new Blob([file])),
+  uploadZip: (upload: string, file: Blob) => call('put', '/api/uploads/{upload}/zip', { upload }, new Blob([file])),
 }
+
+type NameIn<P> = P extends `/api/collections/{c}/export/${infer Name}` ? Name : never
+/** A file that can be downloaded. */
+export type ExportedFile = NameIn<PathOf<'get'>>
 
 /** The calls about one collection. */
 export class CollectionApi {
-  readonly base: string
+  /** the parameter that every path has */
+  private readonly c: { c: string }
 
   constructor(readonly id: string) {
-    this.base = `/api/collections/${encodeURIComponent(id)}`
+    this.c = { c: id }
   }
 
-  state = (): Promise<CollectionState> => json('GET', this.base)
-  prepare = (): Promise<CollectionState> => json('POST', `${this.base}/prepare`)
-  cancel = (): Promise<CollectionState> => json('DELETE', `${this.base}/prepare`)
+  state = (): Promise<CollectionState> => call('get', '/api/collections/{c}', this.c)
+  prepare = (): Promise<CollectionState> => call('post', '/api/collections/{c}/prepare', this.c)
+  cancel = (): Promise<CollectionState> => call('delete', '/api/collections/{c}/prepare', this.c)
   addSource = (backbone: string | null): Promise<CollectionState> =>
-    json('POST', `${this.base}/sources`, { backbone })
+    call('post', '/api/collections/{c}/sources', this.c, { backbone })
 
   async photos(): Promise<Photos> {
-    const raw = await json<RawPhotos>('GET', `${this.base}/photos`)
+    const raw = await call('get', '/api/collections/{c}/photos', this.c)
     return { ...raw, order: int32s(raw.order), aspect: float32s(raw.aspect) }
   }
 
   /** float32 [N, 2] by id, NaN where not prepared yet */
   async map(layer: string, projection: string): Promise<Float32Array> {
-    const query = new URLSearchParams({ layer, projection })
-    const response = await request('GET', `${this.base}/map?${query}`)
-    return new Float32Array(await response.arrayBuffer())
+    const bytes = await call('get', '/api/collections/{c}/map', { ...this.c, layer, projection })
+    return new Float32Array(await bytes.arrayBuffer())
   }
 
-  labels = async (): Promise<Labels> => decodeLabels(await json('GET', `${this.base}/labels`))
+  labels = async () => decodeLabels(await call('get', '/api/collections/{c}/labels', this.c))
+  assign = async (mask: Uint8Array, name: string) =>
+    decodeLabels(await call('post', '/api/collections/{c}/labels/assign', this.c, { selection: packMask(mask), name }))
+  remove = async (mask: Uint8Array) =>
+    decodeLabels(await call('post', '/api/collections/{c}/labels/remove', this.c, { selection: packMask(mask) }))
+  rename = async (name: string, to: string) =>
+    decodeLabels(await call('post', '/api/collections/{c}/labels/rename', this.c, { name, to }))
+  merge = async (names: string[], into: string) =>
+    decodeLabels(await call('post', '/api/collections/{c}/labels/merge', this.c, { names, into }))
+  delete = async (name: string) =>
+    decodeLabels(await call('post', '/api/collections/{c}/labels/delete', this.c, { name }))
+  undo = async () => decodeLabels(await call('post', '/api/collections/{c}/undo', this.c))
+  redo = async () => decodeLabels(await call('post', '/api/collections/{c}/redo', this.c))
 
-  private async change(what: string, body: unknown = {}): Promise<Labels> {
-    return decodeLabels(await json('POST', `${this.base}/${what}`, body))
-  }
-  assign = (mask: Uint8Array, name: string) => this.change('labels/assign', { selection: packMask(mask), name })
-  remove = (mask: Uint8Array) => this.change('labels/remove', { selection: packMask(mask) })
-  rename = (name: string, to: string) => this.change('labels/rename', { name, to })
-  merge = (names: string[], into: string) => this.change('labels/merge', { names, into })
-  delete = (name: string) => this.change('labels/delete', { name })
-  undo = () => this.change('undo')
-  redo = () => this.change('redo')
-
-  async similar(mask: Uint8Array, layer: string, projection: string): Promise<Ranked> {
-    return decodeRanked(
-      await json('POST', `${this.base}/similar`, { selection: packMask(mask), layer, projection }),
+  similar = async (mask: Uint8Array, layer: string, projection: string) =>
+    decodeRanked(
+      await call('post', '/api/collections/{c}/similar', this.c, { selection: packMask(mask), layer, projection }),
     )
-  }
-
   /** The selected photos, farthest from the centre of the selection first. */
-  async spread(mask: Uint8Array, layer: string, projection: string): Promise<Ranked> {
-    return decodeRanked(
-      await json('POST', `${this.base}/spread`, { selection: packMask(mask), layer, projection }),
+  spread = async (mask: Uint8Array, layer: string, projection: string) =>
+    decodeRanked(
+      await call('post', '/api/collections/{c}/spread', this.c, { selection: packMask(mask), layer, projection }),
     )
-  }
 
-  separate = (names: string[]): Promise<{ layer: string; projection: string; score: number | null }> =>
-    json('POST', `${this.base}/separate`, { names })
-  scores = (): Promise<Scores> => json('GET', `${this.base}/scores`)
-  train = (): Promise<Report> => json('POST', `${this.base}/train`)
-
+  separate = (names: string[]) => call('post', '/api/collections/{c}/separate', this.c, { names })
+  scores = (): Promise<Scores> => call('get', '/api/collections/{c}/scores', this.c)
+  train = (): Promise<Report> => call('post', '/api/collections/{c}/train', this.c)
   fineTune = (backbone: string, minutes: number): Promise<CollectionState> =>
-    json('POST', `${this.base}/fine-tune`, { backbone, minutes })
-  cancelFineTuning = (): Promise<CollectionState> => json('DELETE', `${this.base}/fine-tune`)
-  useModel = (kind: ModelKind): Promise<CollectionState> => json('PUT', `${this.base}/model`, { kind })
-  /** `version` names the model, so that the browser keeps what one model said apart from what another does. */
+    call('post', '/api/collections/{c}/fine-tune', this.c, { backbone, minutes })
+  cancelFineTuning = (): Promise<CollectionState> => call('delete', '/api/collections/{c}/fine-tune', this.c)
+  useModel = (kind: ModelKind): Promise<CollectionState> => call('put', '/api/collections/{c}/model', this.c, { kind })
+  /** `version` names the model, so that the browser does not mix up the answers of two models. */
   heatMap = (id: number, label: string, version: string): Promise<HeatMap> =>
-    json('GET', `${this.base}/photos/${id}/heatmap?${new URLSearchParams({ label, version })}`)
+    call('get', '/api/collections/{c}/photos/{id}/heatmap', { ...this.c, id, label, version })
 
   async predictions(): Promise<Predictions> {
-    const raw = await json<RawPredictions>('GET', `${this.base}/predictions`)
+    const raw = await call('get', '/api/collections/{c}/predictions', this.c)
     return { ...raw, codes: int16s(raw.codes), probability: float32s(raw.probability) }
   }
 
-  async saveView(view: View): Promise<void> {
-    await request('PUT', `${this.base}/view`, view)
-  }
-  /** For when the page is going away: the browser finishes the request without it. */
-  saveViewOnLeaving(view: View): void {
-    void fetch(`${this.base}/view`, {
-      method: 'PUT',
-      body: JSON.stringify(view),
-      headers: { 'Content-Type': 'application/json' },
-      keepalive: true,
-    }).catch(() => undefined)
-  }
+  saveView = (view: View) => call('put', '/api/collections/{c}/view', this.c, { ...view })
+  saveViewOnLeaving = (view: View) => callOnLeaving('put', '/api/collections/{c}/view', this.c, { ...view })
 
+  attributes = () => call('get', '/api/collections/{c}/attributes', this.c)
+  attach = (file: File) =>
+    call('put', '/api/collections/{c}/attributes', { ...this.c, name: file.name }, new Blob([file]))
+  detach = () => call('delete', '/api/collections/{c}/attributes', this.c)
+  subgroups = (by: string[]) => call('get', '/api/collections/{c}/subgroups', { ...this.c, by })
+
+  datasheet = () => call('get', '/api/collections/{c}/datasheet', this.c)
+  datasheetFacts = () => call('get', '/api/collections/{c}/datasheet/facts', this.c)
+  answer = (key: string, text: string) =>
+    call('put', '/api/collections/{c}/datasheet/{key}', { ...this.c, key }, { text })
+  answerOnLeaving = (key: string, text: string) =>
+    callOnLeaving('put', '/api/collections/{c}/datasheet/{key}', { ...this.c, key }, { text })
+
+  reviewCases = (below: number) => call('post', '/api/collections/{c}/review', this.c, { below })
+  nearestLabelled = (id: number) => call('get', '/api/collections/{c}/review/{case}/nearest', this.case(id))
+  confirm = (id: number, by: string, reason: string) =>
+    call('post', '/api/collections/{c}/review/{case}/confirm', this.case(id), { by, reason })
+  overrule = (id: number, label: string, by: string, reason: string) =>
+    call('post', '/api/collections/{c}/review/{case}/overrule', this.case(id), { label, by, reason })
+  takeBack = (id: number, by: string) =>
+    call('post', '/api/collections/{c}/review/{case}/take-back', this.case(id), { by })
+  contest = (photo: number, by: string, why: string) =>
+    call('post', '/api/collections/{c}/contest', this.c, { photo, by, why })
+
+  events = () => address('/api/collections/{c}/events', this.c)
+  sheet = (k: number, n: number) => address('/api/collections/{c}/sheets/{k}', { ...this.c, k, n })
+  thumb = (id: number) => address('/api/collections/{c}/photos/{id}/thumb', { ...this.c, id })
+  picture = (id: number) => address('/api/collections/{c}/photos/{id}/view', { ...this.c, id })
   /** A photo within 256 × 256. */
-  smallPicture = async (id: number): Promise<Blob> => (await request('GET', this.thumb(id))).blob()
+  smallPicture = (id: number) => call('get', '/api/collections/{c}/photos/{id}/thumb', { ...this.c, id })
+  file = (name: ExportedFile) => address(`/api/collections/{c}/export/${name}`, this.c)
 
-  file = (name: string): string => `${this.base}/export/${name}`
-  events = (): string => `${this.base}/events`
-  sheet = (k: number, n: number): string => `${this.base}/sheets/${k}?n=${n}`
-  thumb = (id: number): string => `${this.base}/photos/${id}/thumb`
-  picture = (id: number): string => `${this.base}/photos/${id}/view`
+  private case = (id: number) => ({ ...this.c, case: id })
 }

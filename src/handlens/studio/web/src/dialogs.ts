@@ -1,7 +1,7 @@
 // Which dialog is open: one at a time.
 
 import { signal } from '@preact/signals'
-import type { Collected } from './types'
+import type { CollectionSummary } from './types'
 
 export type Dialog =
   | { kind: 'help' }
@@ -13,7 +13,7 @@ export type Dialog =
   | { kind: 'merge'; names: string[] }
   | { kind: 'delete'; name: string }
   | { kind: 'photo'; id: number }
-  | { kind: 'forget'; what: Collected }
+  | { kind: 'forget'; what: CollectionSummary }
   | { kind: 'split' }
   | { kind: 'datasheet' }
   | { kind: 'queue' }

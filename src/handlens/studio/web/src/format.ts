@@ -26,10 +26,10 @@ export function duration(seconds: number): string {
   return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`
 }
 
-/** When a collection was last opened, from an ISO time or seconds since 1970. */
-export function when(time: string | number | null, now = Date.now()): string {
+/** When a collection was last opened, from an ISO time. */
+export function when(time: string | null, now = Date.now()): string {
   if (time === null) return 'not opened yet'
-  const then = typeof time === 'number' ? time * 1000 : Date.parse(time)
+  const then = Date.parse(time)
   if (Number.isNaN(then)) return ''
   const seconds = (now - then) / 1000
   if (seconds < 90) return 'just now'

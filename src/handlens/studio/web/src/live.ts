@@ -3,8 +3,9 @@
 
 import { effect } from '@preact/signals'
 import { fineTuned, takeLabels } from './actions'
-import { ApiError, CollectionApi, decodeEvent, type ServerEvent } from './api'
+import { CollectionApi, decodeEvent } from './api'
 import { number } from './format'
+import { ApiError } from './http'
 import { fillTable, loadMap, photosPending, progressed } from './maps'
 import { announce, attempt, sentenceOf } from './messages'
 import {
@@ -28,7 +29,7 @@ import {
   shown,
   table,
 } from './state'
-import type { CollectionState, View } from './types'
+import type { CollectionState, ServerEvent, View } from './types'
 
 export async function open(id: string): Promise<void> {
   setApi(new CollectionApi(id))

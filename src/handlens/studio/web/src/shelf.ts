@@ -3,7 +3,7 @@
 import { signal } from '@preact/signals'
 import { home } from './api'
 import { attempt, say, sentenceOf } from './messages'
-import type { Collected, StudioInfo } from './types'
+import type { CollectionSummary, StudioInfo } from './types'
 
 export const info = signal<StudioInfo | null>(null)
 /** They could not be listed: why. */
@@ -18,7 +18,7 @@ export async function load(): Promise<void> {
   }
 }
 
-export const forget = ({ id, name }: Collected): Promise<boolean> =>
+export const forget = ({ id, name }: CollectionSummary): Promise<boolean> =>
   attempt(async () => {
     await home.forget(id)
     say(`${name} is forgotten.`)

@@ -1,73 +1,70 @@
-// What the server says, decoded: typed arrays where it sends base64.
+// The server's types under the names the page uses: generated (api-types.ts), never written by hand.
+// Where the server sends an array as base64, the page holds it decoded.
 
-export interface Collected {
-  id: string
-  name: string
-  images: string
-  count: number
-  labelled: number
-  prepared: number
-  opened_at: string | number | null
-  /** the photos are copies that Studio made */
-  copied: boolean
+import type { components } from './api-types'
+
+type Schemas = components['schemas']
+type Decoded<T, Arrays> = Omit<T, keyof Arrays> & Arrays
+
+export type CollectionSummary = Schemas['CollectionSummary']
+export type Backbone = Schemas['BackboneSummary']
+export type StudioInfo = Schemas['StudioInfo']
+export type NewCollection = Schemas['NewCollection']
+
+export type CollectionState = Schemas['State']
+export type Preparation = Schemas['Preparation']
+export type Source = Schemas['SourceState']
+export type Layer = Schemas['LayerInfo']
+export type Projection = Schemas['ProjectionInfo']
+export type Report = Schemas['Report']
+export type ModelKind = Schemas['Model']['kind']
+export type FineTuning = Schemas['FineTuning']
+
+export type Photos = Decoded<
+  Schemas['Photos'],
+  {
+    /** order[row] = id */
+    order: Int32Array
+    /** width / height by id, 0 while unknown */
+    aspect: Float32Array
+  }
+>
+export type LabelCount = Schemas['LabelCount']
+export type Labels = Decoded<
+  Schemas['Labels'],
+  {
+    /** by id: index into names, -1 for none */
+    codes: Int16Array
+  }
+>
+export type Ranked = Decoded<Schemas['Ranked'], { ids: Int32Array; distances: Float32Array }>
+export type Predictions = Decoded<Schemas['Predictions'], { codes: Int16Array; probability: Float32Array }>
+export type Scores = Schemas['Scores']
+/** Which places of a photo speak for a label. */
+export type HeatMap = Schemas['HeatMap']
+
+export type Attributes = Schemas['Attributes']
+/** One group's accuracy with its interval; null where it is undefined. */
+export type Group = Schemas['Group']
+export type Split = Schemas['Split']
+export type Datasheet = Schemas['Datasheet']
+export type DatasheetSection = Schemas['Section']
+export type FactTable = Schemas['FactTable']
+/** A prediction before a person. */
+export type Case = Schemas['Case']
+export type LabelledNeighbour = Schemas['LabelledNeighbour']
+
+/** As the server sends them, arrays still in base64. */
+export interface Raw {
+  Labels: Schemas['Labels']
+  Ranked: Schemas['Ranked']
+  Event: Schemas[Extract<keyof Schemas, `${string}Event`>]
 }
 
-export interface Builtin {
-  name: string
-  title: string
-  description: string
-  count: number
-}
+/** What the event stream says. */
+export type ServerEvent = Exclude<Raw['Event'], { kind: 'labels' }> | { kind: 'labels'; labels: Labels }
 
-export interface Backbone {
-  name: string
-  title: string
-  megabytes: number
-  cached: boolean
-}
-
-/** What the home screen shows. */
-export interface StudioInfo {
-  version: string
-  collections: Collected[]
-  builtin: Builtin[]
-  backbones: Backbone[]
-}
-
-export type Phase = 'idle' | 'reading' | 'fitting' | 'features' | 'predicting' | 'done' | 'cancelled' | 'failed'
-
-export interface Preparation {
-  running: boolean
-  phase: Phase
-  done: number
-  total: number
-  /** photos a second */
-  rate: number | null
-  seconds_left: number | null
-  error: string | null
-  /** names of the sources whose features are being computed */
-  current_sources: string[]
-}
-
-export interface Source {
-  name: string
-  title: string
-  state: 'ready' | 'preparing' | 'waiting' | 'failed'
-  message: string | null
-}
-
-export interface Layer {
-  id: string
-  source: string
-  stage: string
-  pooling: 'what' | 'where'
-  title: string
-}
-
-export interface Projection {
-  id: string
-  title: string
-}
+// The server keeps a view as it is, without knowing what is in it: these are the page's own.
 
 export interface Camera {
   x: number
@@ -77,7 +74,7 @@ export interface Camera {
 
 export type Shown = number | 'all'
 
-/** Where the person was: saved by the server, restored on opening. */
+/** What the person was looking at: saved by the server, restored on opening. */
 export interface View {
   layer?: string
   projection?: string
@@ -85,136 +82,4 @@ export interface View {
   camera?: Camera
   opacity?: { on: boolean; threshold: number }
   table?: 'shown' | 'hidden' | 'wide'
-}
-
-export interface ClassReport {
-  name: string
-  count: number
-  correct: number
-  recall: number | null
-  thin: boolean
-}
-
-export interface Report {
-  accuracy: number | null
-  low: number | null
-  high: number | null
-  n_labelled: number
-  n_photos: number
-  method: string
-  layers: string[]
-  per_class: ClassReport[]
-  confusion: { names: string[]; counts: number[][] }
-  warnings: string[]
-  labels_version: number
-  seconds: number
-  /** the network that was fine-tuned; null for the quick model */
-  network: string | null
-}
-
-export type ModelKind = 'quick' | 'fine-tuned'
-
-export interface FineTuning {
-  running: boolean
-  phase: 'idle' | 'loading' | 'head' | 'whole' | 'predicting' | 'done' | 'cancelled' | 'failed'
-  network: string | null
-  epoch: number
-  epochs: number
-  /** 0–1, of training or of predicting */
-  share: number
-  seconds_left: number | null
-  loss: number | null
-  /** on the photos held out */
-  accuracy: number | null
-  error: string | null
-}
-
-/** A model that can be used. */
-export interface Model {
-  kind: ModelKind
-  network: string | null
-  accuracy: number | null
-  labels_version: number
-}
-
-export interface CollectionState {
-  id: string
-  name: string
-  images: string
-  count: number
-  left_out: number
-  preparation: Preparation
-  sources: Source[]
-  layers: Layer[]
-  projections: Projection[]
-  separating: string[] | null
-  notices: { id: string; text: string }[]
-  view: View | null
-  maps_version: number
-  labels_version: number
-  report: Report | null
-  /** the model in use, which the report is of */
-  model: ModelKind | null
-  models: Model[]
-  /** the sources that fine-tuning can start from */
-  networks: string[]
-  fine_tuning: FineTuning
-}
-
-export interface LeftOut {
-  path: string
-  reason: string
-}
-
-export interface Photos {
-  paths: string[]
-  /** order[row] = id */
-  order: Int32Array
-  /** width / height by id, 0 while unknown */
-  aspect: Float32Array
-  prepared: number
-  left_out: LeftOut[]
-}
-
-export interface LabelName {
-  name: string
-  count: number
-  colour: number
-}
-
-export interface Labels {
-  version: number
-  names: LabelName[]
-  /** by id: index into names, -1 for none */
-  codes: Int16Array
-  undo: string | null
-  redo: string | null
-}
-
-export interface Ranked {
-  ids: Int32Array
-  distances: Float32Array
-}
-
-export interface Scores {
-  labels_version: number
-  layers: Record<string, number | null>
-  maps: Record<string, Record<string, number | null>>
-}
-
-/** Which places of a photo speak for a label. */
-export interface HeatMap {
-  label: string
-  method: string
-  rows: number
-  columns: number
-  /** base64 of a picture to lay over the photo; null where nothing speaks for the label */
-  png: string | null
-}
-
-export interface Predictions {
-  version: string
-  names: string[]
-  codes: Int16Array
-  probability: Float32Array
 }

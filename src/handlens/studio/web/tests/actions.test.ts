@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { assign, guessed, takeLabels, toSeparate, undo } from '../src/actions'
-import { ApiError, CollectionApi } from '../src/api'
+import { CollectionApi } from '../src/api'
+import { ApiError } from '../src/http'
 import { messages } from '../src/messages'
 import { collection, labels, picked, saving, selected, setApi } from '../src/state'
 import { maskOf } from '../src/selection'

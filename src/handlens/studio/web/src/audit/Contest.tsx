@@ -6,7 +6,6 @@ import { Dialog } from '../components/Dialog'
 import { closeDialog } from '../dialogs'
 import { attempt, say } from '../messages'
 import { api, nameOf } from '../state'
-import * as calls from './api'
 import { person } from './person'
 import { Name } from './ReviewQueue'
 
@@ -21,7 +20,7 @@ export function Contest({ id }: { id: number }): JSX.Element {
           const text = why.current!.value.trim()
           if (!text || !person.value.trim()) return
           void attempt(async () => {
-            await calls.contest(id, person.value, text)
+            await api.contest(id, person.value, text)
             closeDialog()
             say('It waits in the review queue.')
           }, 'Not sent: ')

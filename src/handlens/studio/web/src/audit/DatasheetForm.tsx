@@ -8,26 +8,25 @@ import { Icon } from '../components/icons'
 import { number, plural } from '../format'
 import { sentenceOf } from '../messages'
 import { api } from '../state'
-import * as calls from './api'
-import type { FactTable, Section, Sheet } from './api'
+import type { Datasheet, DatasheetSection, FactTable } from '../types'
 import { Saver } from './saver'
 
 /** What is typed, by the question's key; what is not saved yet outlives the dialog. */
 const answers = signal<Record<string, string>>({})
-const saver = new Saver(calls.answer)
+const saver = new Saver((key, text) => api.answer(key, text))
 
 addEventListener('pagehide', () => {
-  for (const [key, text] of saver.left()) calls.answerOnLeaving(key, text)
+  for (const [key, text] of saver.left()) api.answerOnLeaving(key, text)
 })
 
 const isOpen = (key: string): boolean => !answers.value[key]?.trim()
 
 export function DatasheetForm(): JSX.Element {
-  const [sheet, setSheet] = useState<Sheet | { error: string } | null>(null)
+  const [sheet, setSheet] = useState<Datasheet | { error: string } | null>(null)
   useEffect(() => {
     void saver
       .flush()
-      .then(calls.datasheet)
+      .then(api.datasheet)
       .then(
         (found) => {
           const all = found.sections.flatMap((s) => s.questions.map((q) => [q.key, q.answer]))
@@ -59,7 +58,7 @@ export function DatasheetForm(): JSX.Element {
   )
 }
 
-function Form({ sheet }: { sheet: Sheet }): JSX.Element {
+function Form({ sheet }: { sheet: Datasheet }): JSX.Element {
   const keys = sheet.sections.flatMap((s) => s.questions.map((q) => q.key))
   const open = keys.filter(isOpen).length
   return (
@@ -102,7 +101,7 @@ function Computed(): JSX.Element {
   const [found, setFound] = useState<FactTable[] | { error: string } | null>(null)
   useEffect(() => {
     let over = false
-    calls.facts().then(
+    api.datasheetFacts().then(
       (tables) => !over && setFound(tables),
       (error: unknown) => !over && setFound({ error: sentenceOf(error) }),
     )
@@ -146,7 +145,7 @@ function Computed(): JSX.Element {
   )
 }
 
-function Questions({ section }: { section: Section }): JSX.Element {
+function Questions({ section }: { section: DatasheetSection }): JSX.Element {
   const open = section.questions.filter((q) => isOpen(q.key)).length
   return (
     <section class="questions" aria-label={section.title}>

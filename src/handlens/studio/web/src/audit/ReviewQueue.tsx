@@ -11,8 +11,7 @@ import { closeDialog } from '../dialogs'
 import { number, percent } from '../format'
 import { sentenceOf } from '../messages'
 import { api, labels, nameOf, predictions } from '../state'
-import * as calls from './api'
-import type { Case, Near } from './api'
+import type { Case, LabelledNeighbour } from '../types'
 import { person } from './person'
 import {
   at,
@@ -323,10 +322,10 @@ function Said({ of }: { of: Case }): JSX.Element {
 }
 
 function Alike({ of }: { of: Case }): JSX.Element {
-  const [found, setFound] = useState<Near[] | { error: string } | null>(null)
+  const [found, setFound] = useState<LabelledNeighbour[] | { error: string } | null>(null)
   useEffect(() => {
     let over = false
-    calls.nearest(of.id).then(
+    api.nearestLabelled(of.id).then(
       (near) => !over && setFound(near),
       (error: unknown) => !over && setFound({ error: sentenceOf(error) }),
     )

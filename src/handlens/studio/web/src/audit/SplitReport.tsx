@@ -5,9 +5,8 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import { Dialog } from '../components/Dialog'
 import { number, percent, photos as photosText, plural } from '../format'
 import { sentenceOf } from '../messages'
-import { report, reportIsOld } from '../state'
-import * as calls from './api'
-import type { Attributes, Group, Split } from './api'
+import { api, report, reportIsOld } from '../state'
+import type { Attributes, Group, Split } from '../types'
 
 const MOST = 3 // columns that are crossed
 
@@ -33,7 +32,7 @@ export function SplitReport(): JSX.Element {
       setBusy(false)
     }
   }
-  useEffect(() => void run(calls.attributes), [])
+  useEffect(() => void run(api.attributes), [])
 
   return (
     <Dialog title="Split the report" class="wide split-dialog">
@@ -60,7 +59,7 @@ export function SplitReport(): JSX.Element {
               onChange={(event) => {
                 const file = event.currentTarget.files?.[0]
                 event.currentTarget.value = '' // so that the same file can be chosen again
-                if (file) void run(() => calls.attach(file))
+                if (file) void run(() => api.attach(file))
               }}
             />
             <button
@@ -77,7 +76,7 @@ export function SplitReport(): JSX.Element {
                 class="button"
                 onClick={() =>
                   void run(async () => {
-                    await calls.detach()
+                    await api.detach()
                     return null
                   })
                 }
@@ -170,7 +169,7 @@ function Result({ by, given }: { by: string[]; given: Attributes }): JSX.Element
     let over = false
     setFound(null)
     if (!made) return
-    calls.subgroups(by).then(
+    api.subgroups(by).then(
       (split) => !over && setFound(split),
       (failure: unknown) => !over && setFound({ error: sentenceOf(failure) }),
     )

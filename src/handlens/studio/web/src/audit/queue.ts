@@ -3,9 +3,8 @@
 import { computed, signal } from '@preact/signals'
 import { percent } from '../format'
 import { announce, attempt } from '../messages'
-import { labels, predictions } from '../state'
-import * as calls from './api'
-import type { Case } from './api'
+import { api, labels, predictions } from '../state'
+import type { Case } from '../types'
 import { person } from './person'
 
 /** Predictions with less than this probability wait. */
@@ -41,7 +40,7 @@ export function begin(): Promise<boolean> {
   return attempt(async () => {
     beginning.value = true
     try {
-      cases.value = await calls.waiting(below.value)
+      cases.value = await api.reviewCases(below.value)
       at.value = 0
       tell()
     } finally {
@@ -71,8 +70,8 @@ export function decide(label: string, reason: string): Promise<boolean> {
     const by = person.value
     replace(
       label === now.predicted
-        ? await calls.confirm(now.id, by, reason)
-        : await calls.overrule(now.id, label, by, reason),
+        ? await api.confirm(now.id, by, reason)
+        : await api.overrule(now.id, label, by, reason),
     )
     const after = cases.value!.findIndex((c, i) => i > at.value && c.status === 'waiting')
     at.value = after >= 0 ? after : cases.value!.length
@@ -84,7 +83,7 @@ export function takeBack(): Promise<boolean> {
   const now = current.value
   if (!now || deciding.value) return Promise.resolve(false)
   return run(async () => {
-    replace(await calls.takeBack(now.id, person.value))
+    replace(await api.takeBack(now.id, person.value))
     announce('It waits again')
   })
 }

@@ -4,7 +4,7 @@ import { signal } from '@preact/signals'
 import type { ComponentChildren, JSX } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import { merge, remove, rename, selectIds } from '../actions'
-import { home } from '../api'
+import { home, type ExportedFile } from '../api'
 import { Contest } from '../audit/Contest'
 import { DatasheetForm } from '../audit/DatasheetForm'
 import { ReviewQueue } from '../audit/ReviewQueue'
@@ -30,7 +30,7 @@ import {
 } from '../state'
 import { STEPS } from '../steps'
 import { forget } from '../shelf'
-import type { Backbone, Collected } from '../types'
+import type { Backbone, CollectionSummary } from '../types'
 import { Dialog } from './Dialog'
 import { LookedAt } from './HeatMap'
 import { Icon } from './icons'
@@ -261,7 +261,7 @@ function TakeAway(): JSX.Element {
 }
 
 interface TakeProps {
-  file: string
+  file: ExportedFile
   name: string
   missing: string | null
   children: ComponentChildren
@@ -361,7 +361,7 @@ function Delete({ name }: { name: string }): JSX.Element {
   )
 }
 
-function Forget({ what }: { what: Collected }): JSX.Element {
+function Forget({ what }: { what: CollectionSummary }): JSX.Element {
   const n = what.labelled
   return (
     <Ask title={`Forget ${what.name}?`} action="Forget" run={() => forget(what)}>

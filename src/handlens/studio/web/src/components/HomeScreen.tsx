@@ -6,7 +6,7 @@ import { dialog } from '../dialogs'
 import { number, photos as photosText, when } from '../format'
 import { failed, info, load } from '../shelf'
 import { isDark, toggleTheme } from '../theme'
-import type { Collected } from '../types'
+import type { CollectionSummary } from '../types'
 import { IconButton } from './Button'
 import { Dialogs } from './Dialogs'
 import { Messages } from './Messages'
@@ -78,7 +78,7 @@ export function HomeScreen(): JSX.Element {
   )
 }
 
-function Card({ of }: { of: Collected }): JSX.Element {
+function Card({ of }: { of: CollectionSummary }): JSX.Element {
   const share = of.count > 0 ? of.labelled / of.count : 0
   return (
     <li>

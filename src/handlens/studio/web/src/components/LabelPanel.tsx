@@ -21,7 +21,7 @@ import {
   collection,
 } from '../state'
 import { theme } from '../theme'
-import type { LabelName } from '../types'
+import type { LabelCount } from '../types'
 import { CommandButton } from './Button'
 import { Icon } from './icons'
 
@@ -117,7 +117,7 @@ export function Swatch({ colour, text }: { colour: number; text: string }): JSX.
 /** The name of the label whose menu is open. */
 const menu = signal<string | null>(null)
 
-function LabelRow({ label, index }: { label: LabelName; index: number }): JSX.Element {
+function LabelRow({ label, index }: { label: LabelCount; index: number }): JSX.Element {
   const row = useRef<HTMLLIElement>(null)
   const { name, count: n, colour } = label
   const open = menu.value === name

@@ -2,10 +2,10 @@
 
 import { computed, signal } from '@preact/signals'
 import type { JSX } from 'preact'
-import { home, type NewCollection as Wanted } from '../api'
+import { home } from '../api'
 import { number, photos as photosText } from '../format'
 import { sentenceOf } from '../messages'
-import type { Backbone, StudioInfo } from '../types'
+import type { Backbone, NewCollection as Wanted, StudioInfo } from '../types'
 import { few, fromDrop, fromInput, isZip, nameFor, visible, type Chosen } from '../uploads'
 import { Icon } from './icons'
 
