@@ -393,9 +393,9 @@ def test_bad_rows_and_predictors_get_a_sentence() -> None:
     for row, predict, says in [
         ({"b": 1}, lambda df: df["a"], "row must have every column of background; missing: \\['a'\\]"),
         (background, lambda df: df["a"], "row must be one row; a frame of 2"),
-        ({"a": 1}, lambda df: np.zeros((2, 2)), "predict must put out a finite number for each of 2 rows"),
-        ({"a": 1}, lambda df: [np.nan, 1.0], "predict must put out a finite number"),
-        ({"a": 1}, lambda df: ["x", "y"], "predict must put out a finite number"),
+        ({"a": 1}, lambda df: np.zeros((2, 2)), "predict must return a finite number for each of 2 rows"),
+        ({"a": 1}, lambda df: [np.nan, 1.0], "predict must return a finite number"),
+        ({"a": 1}, lambda df: ["x", "y"], "predict must return a finite number"),
     ]:
         with pytest.raises(AuditError, match=says):
             feature_moves(predict, row, background)  # type: ignore[arg-type]
@@ -419,7 +419,7 @@ def test_the_nearest_labelled_cases() -> None:
         (([[np.nan]], ["a"], [1]), {}, "features must be finite"),
         (([[1]], ["a", "b"], [1]), {}, "labels must be as many"),
         (([[1]], ["a"], [1]), {"references": []}, "references must be as many"),
-        (([[1]], [None], [1]), {}, "labels must hold a label"),
+        (([[1]], [None], [1]), {}, "labels must hold at least one label"),
         (([[1]], ["a"], [1]), {"k": 0}, "k must be a whole number"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What people hand over (lists, arrays, series, frames, tensors), as the columns that the audit computes on."""
+"""Arguments of any kind (lists, arrays, series, frames, tensors) as columns that the audit computes on."""
 
 from __future__ import annotations
 
@@ -12,16 +12,28 @@ from handlens.errors import AuditError
 
 
 def column(values: Any, name: str) -> pd.Series:
-    """One value a row, as a Series with a fresh index; raises AuditError, naming the argument, for anything else."""
+    """An argument with one value per row as a Series with the index 0 to N − 1.
+
+    Args:
+        values: a list, array, series, one-column frame or tensor.
+        name: what the argument is called, for error messages.
+
+    Raises:
+        AuditError: it does not have one value per row.
+
+    Example:
+        >>> column([3, 4], "y_true").tolist()
+        [3, 4]
+    """
     if isinstance(values, pd.Series):
         return values.reset_index(drop=True)
     if isinstance(values, pd.DataFrame):
         if values.shape[1] != 1:
-            raise AuditError(f"{name} must be one column; a frame of {values.shape[1]} columns arrived: choose one")
+            raise AuditError(f"{name} must be one column; a frame of {values.shape[1]} columns arrived: choose one.")
         return values.iloc[:, 0].reset_index(drop=True)
     if isinstance(values, (str, bytes, dict)) or not hasattr(values, "__len__"):
         raise AuditError(
-            f"{name} must hold one value a row; a {type(values).__name__} arrived: give a list or an array"
+            f"{name} must hold one value per row; a {type(values).__name__} arrived: give a list or an array."
         )
     if hasattr(values, "detach"):
         values = values.detach().cpu().numpy()
@@ -29,39 +41,41 @@ def column(values: Any, name: str) -> pd.Series:
         if values.ndim == 2 and values.shape[1] == 1:
             return pd.Series(values[:, 0])
         hint = "for probabilities take the positive class's column, proba[:, 1]" if values.ndim == 2 else "flatten it"
-        raise AuditError(f"{name} must hold one value a row, shape [N]; shape {list(values.shape)} arrived: {hint}")
+        raise AuditError(f"{name} must hold one value per row, shape [N]; shape {list(values.shape)} arrived: {hint}.")
     if isinstance(values, (list, tuple)) and any(isinstance(value, (list, tuple, np.ndarray)) for value in values):
-        raise AuditError(f"{name} must hold one value a row; a list of lists arrived: choose one column")
+        raise AuditError(f"{name} must hold one value per row; a list of lists arrived: choose one column.")
     return pd.Series(values).reset_index(drop=True)
 
 
 def check_length(values: pd.Series, name: str, n: int, like: str) -> None:
-    """Raise AuditError unless `values` are n, as many as `like` has."""
+    """Raise AuditError unless there are n values, as many as the argument called `like` has."""
     if len(values) != n:
-        raise AuditError(f"{name} must have a value for each of the {n:,} rows of {like}; {len(values):,} arrived")
+        raise AuditError(f"{name} must have a value for each of the {n:,} rows of {like}; {len(values):,} arrived.")
 
 
 def check_complete(values: pd.Series, name: str) -> None:
     """Raise AuditError if a value is missing."""
     gaps = int(values.isna().sum())
     if gaps:
-        raise AuditError(f"{name} must be known for each row; {gaps:,} of {len(values):,} are missing: drop these rows")
+        raise AuditError(
+            f"{name} must be known for each row; {gaps:,} of {len(values):,} are missing: drop these rows."
+        )
 
 
 def numbers(values: pd.Series, name: str) -> NDArray[np.float64]:
-    """A column of numbers or truths as float64; raises AuditError for text, dates and infinities."""
+    """A column of numbers or booleans as float64; raises AuditError for text, dates and infinities."""
     dtype: Any = values.dtype
     if dtype.kind == "O" and all(isinstance(value, (bool, int, float, np.number)) for value in values):
         values = values.astype(np.float64)
     elif isinstance(dtype, pd.CategoricalDtype) or dtype.kind not in "biuf":
         shown = f"{values.iloc[0]!r}" if len(values) else str(dtype)
         raise AuditError(
-            f"{name} must hold numbers; values such as {shown} arrived: convert them, pd.to_numeric({name})"
+            f"{name} must hold numbers; values such as {shown} arrived: convert them, pd.to_numeric({name})."
         )
     found = values.to_numpy(np.float64)
     infinite = int(np.isinf(found).sum())
     if infinite:
-        raise AuditError(f"{name} must be finite; {infinite:,} of {len(found):,} values are infinite: drop these rows")
+        raise AuditError(f"{name} must be finite; {infinite:,} of {len(found):,} values are infinite: drop these rows.")
     return found
 
 

@@ -1,7 +1,7 @@
-"""simulate_feedback: what becomes of a small gap between groups when a recommender learns from what it caused.
+"""simulate_feedback: how a small gap between groups grows if a recommender learns from what it caused.
 
-The example is the lesson's, of a site that recommends meetups: whoever is shown one may go, whoever went is shown more,
-and who finds few of their own kind there comes less often.
+The example is the lesson's, a site that recommends meetups: people who are shown one may go, those who went are shown
+more, and those who find few people of their own group there come less often.
 """
 
 from __future__ import annotations
@@ -24,26 +24,48 @@ COLUMNS = ("size", "interest", "attended")
 MEETUP = pd.DataFrame(
     {"size": [1000, 1000], "interest": [0.5, 0.5], "attended": [45.0, 55.0]}, index=pd.Index(["women", "men"])
 )
-"""Two groups as large and as interested as each other, of which 45 and 55 people happened to come the first time."""
+"""Two groups of equal size and interest, of which 45 and 55 people happened to come the first time."""
 
 
 def recommend_by_attendance(groups: pd.DataFrame) -> pd.Series:
-    """The naive policy: each group gets its share of the latest attendance as its share of the places."""
+    """A naive policy: each group gets the share of the places that it had of the latest attendance.
+
+    Args:
+        groups: see `simulate_feedback`.
+
+    Returns:
+        The share of the places for each group.
+
+    Example:
+        >>> recommend_by_attendance(pd.DataFrame({"size": [50, 50], "came": [1, 3]})).tolist()
+        [0.25, 0.75]
+    """
     total = groups["came"].sum()
     return groups["came"] / total if total else groups["size"] / groups["size"].sum()
 
 
 def recommend_equally(groups: pd.DataFrame) -> pd.Series:
-    """The product decision: everybody is as likely to be shown it, whichever group they are in."""
+    """A product decision: everybody has the same probability of being shown it, whatever their group.
+
+    Args:
+        groups: see `simulate_feedback`.
+
+    Returns:
+        The share of the places for each group.
+
+    Example:
+        >>> recommend_equally(pd.DataFrame({"size": [60, 40], "came": [1, 3]})).tolist()
+        [0.6, 0.4]
+    """
     return groups["size"] / groups["size"].sum()
 
 
 class Feedback:
-    """What came of a policy.
+    """The result of `simulate_feedback`.
 
     Attributes:
-        frame: a row a round and group: round (0 is before the policy), group, shown and came in people, share of
-            those who came, and rate, came per member of the group.
+        frame: a row for each round and group: round (0 is before the policy), group, shown and came (people), share
+            (of those who came), and rate (came per member of the group).
     """
 
     def __init__(self, frame: pd.DataFrame) -> None:
@@ -51,12 +73,20 @@ class Feedback:
 
     @property
     def gap(self) -> pd.Series:
-        """For each round the largest less the smallest rate of the groups: 0 where all come as often."""
+        """For each round the largest minus the smallest rate of the groups: 0 if all come equally often."""
         rates = self.frame.groupby("round")["rate"]
         return (rates.max() - rates.min()).rename("gap")
 
     def plot(self, ax: Axes | None = None, *, title: str | None = None) -> Axes:
-        """Draw each group's share of those who came, by round."""
+        """Draw each group's share of those who came, by round.
+
+        Args:
+            ax: where to draw; a new figure unless given.
+            title: of the plot.
+
+        Returns:
+            The matplotlib axes.
+        """
         from handlens.audit.report.plot import plot_feedback
 
         return plot_feedback(self, ax, title=title)
@@ -75,36 +105,44 @@ def simulate_feedback(
     discomfort: float = 1.0,
     seed: int | None = None,
 ) -> Feedback:
-    """Let a policy recommend something to groups of people, round after round, and see who comes.
+    """Let a policy recommend something to groups of people, round after round, and record who comes.
 
-    In each round the policy says which share of the places each group gets. Of a group's n people who are shown it,
-    n · interest · welcome come. The welcome is 1 where a group made up its share of the people or more among those
-    who came the last time, and falls with what was missing: 1 − discomfort · (1 − share of those who came / share of
-    the people), not below 0. This is a model to think with, and no forecast.
+    In each round the policy says which share of the places each group gets. If n people of a group are shown it,
+    n · interest · welcome of them come. The welcome is 1 if the group's share of those who came last time was at least
+    its share of the population; otherwise it is 1 − discomfort · (1 − share of those who came / share of the
+    population), but not below 0. This is a model for thinking, not a forecast.
 
     Args:
-        policy: takes a frame with a row a group — size, came (in the latest round), attended (in all), shown (in
-            all), by the group's name — and returns the share of the places for each, in that order or by name:
-            numbers from 0 on that add up to 1 at most. It is not told the interest, which nobody can observe.
-        population: a frame with a row a group, or a mapping of such rows: size, its people; interest, the share of
-            them that would come if shown and welcome, 0–1; attended, who came before. `MEETUP` unless given.
-        rounds: how many.
-        places: how many people are shown it each round; a group that gets more places than it has people leaves the
-            rest empty.
-        discomfort: how much it keeps people away to be few, from 0, not at all.
-        seed: makes each person decide by chance, repeatably; unless given, the expected numbers are followed exactly.
+        policy: takes a frame with a row for each group, by name, and the columns size, came (in the latest round),
+            attended (in total) and shown (in total); returns the share of the places for each group, in that order or
+            by name: numbers of 0 or more whose sum is 1 or less. It does not get the interest, which nobody can
+            observe.
+        population: a frame with a row for each group, or a mapping of such rows: size, its people; interest, the
+            share of them that would come if shown and welcome, 0–1; attended, the people who came before. `MEETUP`
+            unless given.
+        rounds: how many rounds.
+        places: how many people are shown it in each round; a group with more places than people leaves some empty.
+        discomfort: how much being few keeps people away; 0 is not at all.
+        seed: makes each person decide at random, repeatably; unless given, the expected numbers are used.
+
+    Returns:
+        The numbers of each round, see `Feedback`.
 
     Raises:
-        AuditError: naming the argument that is not this, or what was wrong with what the policy returned.
+        AuditError: naming the argument that is wrong, or what was wrong with the shares that the policy returned.
+
+    Example:
+        >>> simulate_feedback(recommend_equally, rounds=12)
+        Feedback: the gap goes from 1.0% to 0.0% in 12 rounds
     """
     people = _population(population)
     for name, value in (("rounds", rounds), ("places", places)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise AuditError(f"{name} must be a whole number, 1 or more; {value!r} arrived")
+            raise AuditError(f"{name} must be a whole number, 1 or more; {value!r} arrived.")
     if isinstance(discomfort, bool) or not isinstance(discomfort, (int, float)) or not 0 <= discomfort < np.inf:
-        raise AuditError(f"discomfort must be a number, 0 or more; {discomfort!r} arrived")
+        raise AuditError(f"discomfort must be a number, 0 or more; {discomfort!r} arrived.")
     if not callable(policy):
-        raise AuditError(f"policy must be a function of the groups; {type(policy).__name__} arrived")
+        raise AuditError(f"policy must be a function of the groups; {type(policy).__name__} arrived.")
     rng = None if seed is None else np.random.default_rng(seed)
     size, interest = people["size"].to_numpy(float), people["interest"].to_numpy(float)
     came = people["attended"].to_numpy(float)
@@ -146,15 +184,15 @@ def _population(population: pd.DataFrame | Mapping[str, Mapping[str, float]] | N
     if not isinstance(population, pd.DataFrame):
         if not isinstance(population, Mapping) or not all(isinstance(row, Mapping) for row in population.values()):
             raise AuditError(
-                f"population must be a frame or a mapping of rows by group; {type(population).__name__} arrived"
+                f"population must be a frame or a mapping of rows by group; {type(population).__name__} arrived."
             )
         population = pd.DataFrame.from_dict(dict(population), orient="index")
     missing = [name for name in COLUMNS if name not in population]
     if missing:
-        raise AuditError(f"population must have the columns {', '.join(COLUMNS)}; missing: {', '.join(missing)}")
+        raise AuditError(f"population must have the columns {', '.join(COLUMNS)}; missing: {', '.join(missing)}.")
     if len(population) < 2 or not population.index.is_unique:
         raise AuditError(
-            f"population must have two groups or more, of distinct names; {list(population.index)} arrived"
+            f"population must have two groups or more, of distinct names; {list(population.index)} arrived."
         )
     for name, least, most in (("size", 1, np.inf), ("interest", 0, 1), ("attended", 0, np.inf)):
         values = pd.to_numeric(population[name], errors="coerce").to_numpy(float, na_value=np.nan)
@@ -163,26 +201,26 @@ def _population(population: pd.DataFrame | Mapping[str, Mapping[str, float]] | N
             limits = f"from {least:g} to {most:g}" if np.isfinite(most) else f"of {least:g} or more"
             raise AuditError(
                 f"population's {name} must be numbers {limits}; {population[name][~good].iloc[0]!r} arrived for "
-                f"{population.index[~good][0]!r}"
+                f"{population.index[~good][0]!r}."
             )
     return population
 
 
 def _shares(returned: Any, groups: pd.Index) -> np.ndarray:
-    """The policy's word for each group, checked."""
+    """The shares that a policy returned, checked, in the order of the groups."""
     if isinstance(returned, Mapping):
         returned = pd.Series(dict(returned))
     if isinstance(returned, pd.Series):
         missing = [name for name in groups if name not in returned.index]
         if missing:
-            raise AuditError(f"policy must return a share for each group; missing: {missing}")
+            raise AuditError(f"policy must return a share for each group; missing: {missing}.")
         returned = returned.loc[list(groups)]
     try:
         shares = np.asarray(returned, float)
     except (TypeError, ValueError):
         shares = np.full(0, np.nan)
     if shares.shape != (len(groups),):
-        raise AuditError(f"policy must return a number for each of {len(groups)} groups; {returned!r} arrived")
+        raise AuditError(f"policy must return a number for each of {len(groups)} groups; {returned!r} arrived.")
     if not np.isfinite(shares).all() or (shares < 0).any() or shares.sum() > 1 + 1e-9:
-        raise AuditError(f"policy must return shares from 0 on that add up to 1 at most; {shares.tolist()} arrived")
+        raise AuditError(f"policy must return shares of 0 or more whose sum is 1 or less; {shares.tolist()} arrived.")
     return shares

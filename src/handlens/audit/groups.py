@@ -1,4 +1,4 @@
-"""Groups: the values of one or several attributes, and their intersections, as codes and names."""
+"""The groups of an audit: the values of one or several attributes and their intersections, as codes and names."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from handlens.audit.columns import check_length, column
 from handlens.errors import AuditError
 
 MOST_VALUES = 1_000
-"""Distinct values that an attribute may have; more are no groups, but names or numbers of rows."""
+"""Distinct values that an attribute may have: more are not groups but names or identifiers of rows."""
 
 MOST_GROUPS = 20_000
-"""Groups that may be looked at, intersections included."""
+"""Groups that an audit may have, including intersections."""
 
 DISTINCT = 12
-"""Distinct numbers up to which each is a group of its own; more are cut into bins."""
+"""Numbers with more distinct values than this are cut into bins; otherwise each value is a group."""
 
 MISSING = "missing"
 CROSS = " × "
@@ -32,7 +32,7 @@ Codes = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Attribute:
-    """A column of groups: the name of each group, and which group each row is in."""
+    """One attribute: the name of each group, and the group of each row, [N]."""
 
     name: str
     labels: list[str]
@@ -41,7 +41,7 @@ class Attribute:
 
 @dataclass(frozen=True)
 class Level:
-    """The groups of one attribute, or of several crossed; `of_cell` is the group that each cell is in."""
+    """The groups of one attribute or of the intersection of several; `of_cell` is the group of each cell, [cells]."""
 
     names: tuple[str, ...]
     labels: list[str]
@@ -49,11 +49,11 @@ class Level:
 
     @property
     def by(self) -> str:
-        """The attributes' names, crossed."""
+        """The name of the level, such as "sex × race"."""
         return CROSS.join(self.names)
 
     def total(self, table: NDArray[Any]) -> NDArray[Any]:
-        """The sums [groups, …] of a table over cells [cells, …]."""
+        """The sums over groups, [groups, …], of a table with a row for each cell, [cells, …]."""
         flat = table.reshape(len(table), -1)
         sums = [np.bincount(self.of_cell, flat[:, k], len(self.labels)) for k in range(flat.shape[1])]
         return np.stack(sums, 1).reshape(len(self.labels), *table.shape[1:])
@@ -61,7 +61,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Grouping:
-    """Which cell (combination of all attributes that occurs) each row is in, and the levels made of cells."""
+    """The cell of each row, and the levels made of cells; a cell is a combination of all attributes that occurs."""
 
     cells: Codes
     n_cells: int
@@ -69,7 +69,7 @@ class Grouping:
 
 
 def make_groups(groups: Any, *, n: int, bins: int, max_attributes: int) -> Grouping:
-    """All levels of up to `max_attributes` of the given attributes."""
+    """The groups of the given attributes and of all their intersections of up to `max_attributes`; n is the rows."""
     attributes = [make_attribute(values, name, n=n, bins=bins) for name, values in columns_of(groups, "groups").items()]
     chosen = [
         subset
@@ -96,7 +96,7 @@ def make_groups(groups: Any, *, n: int, bins: int, max_attributes: int) -> Group
 
 
 def make_attribute(values: pd.Series, name: str, *, n: int, bins: int) -> Attribute:
-    """An attribute of a column: numbers of many values in `bins` ranges, missing values as a group of their own."""
+    """A column as an attribute: numbers with many values in `bins` ranges, missing values as a group of their own."""
     check_length(values, f"groups[{name!r}]", n, "y_true")
     dtype: Any = values.dtype
     if dtype.kind in "iuf" and values.nunique() > DISTINCT:
@@ -111,10 +111,10 @@ def make_attribute(values: pd.Series, name: str, *, n: int, bins: int) -> Attrib
 
 
 def columns_of(given: Any, what: str) -> dict[str, pd.Series]:
-    """The columns of a frame, a dict, a table [N, columns] or one column, by name."""
+    """The columns, by name, of a frame, a dict, a table [N, columns] or one column; `what` is the argument's name."""
     if isinstance(given, pd.DataFrame):
         if not given.columns.is_unique:
-            raise AuditError(f"{what} must have distinct column names: rename the columns")
+            raise AuditError(f"{what} must have distinct column names: rename the columns.")
         given = {str(name): given[name] for name in given.columns}
     elif hasattr(given, "ndim") and given.ndim == 2:
         table = given.detach().cpu().numpy() if hasattr(given, "detach") else np.asarray(given)
@@ -123,17 +123,17 @@ def columns_of(given: Any, what: str) -> dict[str, pd.Series]:
         name = getattr(given, "name", None)
         given = {"group" if name is None else str(name): given}
     if not given:
-        raise AuditError(f"{what} must have at least one attribute; none arrived")
+        raise AuditError(f"{what} must have at least one attribute; none arrived.")
     return {str(name): column(values, f"{what}[{str(name)!r}]") for name, values in given.items()}
 
 
 def ranges(values: pd.Series, bins: int) -> tuple[Codes, list[str]]:
-    """The range that each number is in, -1 if missing, and the ranges as text; `bins` of them, or fewer for ties."""
+    """The range of each number, −1 if it is missing, and the ranges as text; up to `bins` of them, fewer with ties."""
     numbers = values.to_numpy(np.float64, na_value=np.nan)
     known = numbers[~np.isnan(numbers)]
     least = known.min()
     inner = np.quantile(known, np.linspace(0, 1, bins + 1)[1:-1], method="inverted_cdf")
-    # Where the least value is that of many rows, it has a range of its own.
+    # If many rows have the least value, it has a range of its own.
     inner = np.unique(np.where(inner == least, known[known > least].min(), inner))
     codes = np.searchsorted(inner, numbers, side="right")
     texts = _texts(np.r_[least, inner, known.max()])
@@ -143,7 +143,7 @@ def ranges(values: pd.Series, bins: int) -> tuple[Codes, list[str]]:
 
 
 def _texts(edges: NDArray[np.float64]) -> list[str]:
-    """The edges as short as tells them apart."""
+    """The edges as text, with as few digits as tell them apart."""
     for digits in range(3, 18):
         texts = [f"{edge:,.0f}" if abs(edge) < 1e15 and edge == round(edge) else f"{edge:.{digits}g}" for edge in edges]
         if len(set(texts)) == len(texts):
@@ -158,12 +158,12 @@ def _values(values: pd.Series, name: str) -> tuple[Codes, list[str]]:
         try:
             raw, found = pd.factorize(values)
         except TypeError as error:
-            raise AuditError(f"groups[{name!r}] must hold single values, such as text or numbers: {error}") from error
+            raise AuditError(f"groups[{name!r}] must hold single values, such as text or numbers: {error}.") from error
         kinds = list(found)
     if len(kinds) > MOST_VALUES:
         raise AuditError(
             f"groups[{name!r}] must have at most {MOST_VALUES:,} distinct values; it has {len(kinds):,}, such as "
-            f"{str(kinds[0])[:40]!r}: group them, for numbers pd.cut, or leave it out"
+            f"{str(kinds[0])[:40]!r}: group them (numbers by pd.cut), or leave it out."
         )
     if not kinds:
         return raw.astype(np.int64), []
@@ -183,7 +183,7 @@ def _values(values: pd.Series, name: str) -> tuple[Codes, list[str]]:
 
 
 def _cells(attributes: list[Attribute], n: int) -> tuple[Codes, list[Codes]]:
-    """The cell of each row, and each attribute's group of each cell; only combinations that occur are cells."""
+    """The cell of each row, and the group of each cell in each attribute; only combinations that occur are cells."""
     cells, size = np.zeros(n, np.int64), 1
     parts: list[Codes] = []
     for attribute in attributes:

@@ -1,8 +1,8 @@
-"""Intervals: how far a number measured on a sample may lie from the one that it estimates.
+"""Confidence intervals of rates, means, differences, ratios, and, with the bootstrap, of any number.
 
-Rates have Wilson's interval, means Student's corrected for skewness, and any other number the bootstrap's. The
-interval of a difference or a ratio is put together from the intervals of its two sides, which for rates is
-Newcombe's. All take arrays as well as numbers, and give nan where nothing can be said.
+Rates have Wilson's interval, means Student's corrected for skewness. The interval of a difference or a ratio is
+computed from the intervals of its two sides; for rates this is Newcombe's. All take numbers or arrays, and give nan
+where there is no interval.
 """
 
 from __future__ import annotations
@@ -19,14 +19,29 @@ Interval = tuple[Floats, Floats]
 
 
 def normal(level: float) -> float:
-    """How many standard deviations to either side hold a share `level` of a normal distribution."""
+    """The number of standard deviations on both sides of the mean that hold a share `level` of a normal distribution.
+
+    Example:
+        >>> round(normal(0.95), 2)
+        1.96
+    """
     return float(special.ndtri((1 + level) / 2))
 
 
 def wilson(hits: ArrayLike, of: ArrayLike, level: float = 0.95) -> Interval:
-    """The interval of a rate, hits out of `of` (Wilson 1927); nan out of none.
+    """The confidence interval of a rate, hits out of `of` (Wilson 1927).
 
-    Counts may be fractions, as effective counts are.
+    Args:
+        hits, of: counts, which may be fractions as effective counts are.
+        level: the confidence level.
+
+    Returns:
+        Its low and its high end; nan if `of` is 0.
+
+    Example:
+        >>> low, high = wilson(8, 10)
+        >>> round(float(low), 3), round(float(high), 3)
+        (0.49, 0.943)
     """
     x, n, z = np.asarray(hits, np.float64), np.asarray(of, np.float64), normal(level)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -34,15 +49,23 @@ def wilson(hits: ArrayLike, of: ArrayLike, level: float = 0.95) -> Interval:
         middle = (rate + z * z / (2 * n)) / (1 + z * z / n)
         half = z / (1 + z * z / n) * np.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
     low, high = middle - half, middle + half
-    # Where all or none are hits an end is 1 or 0 exactly, and rounding must not make it less or more.
+    # If all or none are hits, one end is exactly 1 or 0, and rounding must not change it.
     return np.where((x == 0) & (n > 0), 0.0, low), np.where((x == n) & (n > 0), 1.0, high)
 
 
 def mean_interval(n: ArrayLike, mean: ArrayLike, m2: ArrayLike, m3: ArrayLike, level: float = 0.95) -> Interval:
-    """The interval of a mean, from the mean squared and cubed distances m2 and m3 from it; nan of less than two.
+    """The confidence interval of a mean: Student's t, corrected for skewness by Hall's transformation (1992).
 
-    Student's t, bent for skewed values by the monotone transformation of Hall (1992), so that a long tail to the right
-    stretches the interval to the right. Values that are all the same give a point.
+    A long tail to the right stretches the interval to the right. Values that are all equal give a point.
+
+    Args:
+        n: the number of values.
+        mean: their mean.
+        m2, m3: the mean of their squared and of their cubed distances from it.
+        level: the confidence level.
+
+    Returns:
+        Its low and its high end; nan for fewer than two values.
     """
     n, mean, m2, m3 = (np.asarray(values, np.float64) for values in (n, mean, m2, m3))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -51,26 +74,26 @@ def mean_interval(n: ArrayLike, mean: ArrayLike, m2: ArrayLike, m3: ArrayLike, l
         t = special.stdtrit(np.maximum(n - 1, 1), (1 + level) / 2)
         a = skew / np.sqrt(n)
 
-        def unbent(value: Floats) -> Floats:
-            bent = np.cbrt(1 + a * (value - a / 6)) - 1
-            return np.where(np.abs(a) > 1e-8, 3 * bent / np.where(a == 0, 1, a), value)
+        def inverse(value: Floats) -> Floats:
+            root = np.cbrt(1 + a * (value - a / 6)) - 1
+            return np.where(np.abs(a) > 1e-8, 3 * root / np.where(a == 0, 1, a), value)
 
         error = spread / np.sqrt(n)
-        low, high = mean - error * unbent(t), mean - error * unbent(-t)
+        low, high = mean - error * inverse(t), mean - error * inverse(-t)
     known = n > 1
     return np.where(known, low, np.nan), np.where(known, high, np.nan)
 
 
 def difference_interval(a: Floats, of_a: Interval, b: Floats, of_b: Interval) -> Interval:
-    """The interval of a − b of two independent samples from those of a and b (Newcombe 1998; Zou & Donner 2008)."""
+    """The interval of a − b for independent samples, from those of a and b (Newcombe 1998; Zou & Donner 2008)."""
     (a_low, a_high), (b_low, b_high) = of_a, of_b
     return a - b - np.hypot(a - a_low, b_high - b), a - b + np.hypot(a_high - a, b - b_low)
 
 
 def ratio_interval(a: Floats, of_a: Interval, b: Floats, of_b: Interval) -> Interval:
-    """The interval of a / b of two independent samples, neither negative, from those of a and b (Donner & Zou 2012).
+    """The interval of a / b for independent samples, from those of a and b (Donner & Zou 2012).
 
-    The upper end is infinite where b may be 0; all is nan where b is 0.
+    Neither a nor b may be negative. The high end is infinite if b may be 0; both ends are nan if b is 0.
     """
     (a_low, a_high), (b_low, b_high) = of_a, of_b
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -92,11 +115,20 @@ def bootstrap(
     draws: int = 1000,
     rng: np.random.Generator,
 ) -> tuple[float, float]:
-    """The interval of any number of n rows: `measure` is given the rows' positions, drawn with replacement.
+    """The bootstrap interval of any number that is computed from n rows.
 
-    The quantiles lie as far out as Student's t does for n rows, since the plain ones are too narrow for few (the
-    expanded percentile interval of Hesterberg 2015). Draws whose number is nan are left out; it is nan for less than
-    two rows, and where the number is nan in more than one draw of ten.
+    It is the expanded percentile interval of Hesterberg (2015): its quantiles are widened as Student's t is for n rows,
+    because plain ones are too narrow for few rows.
+
+    Args:
+        measure: takes the positions of the rows of one sample, [n], drawn with replacement, and returns the number.
+        n: the rows.
+        level: the confidence level.
+        draws: the samples; those whose number is not finite are left out.
+        rng: makes the samples.
+
+    Returns:
+        The low and the high end; nan for fewer than two rows, and if more than a tenth of the samples is left out.
     """
     if n < 2:
         return float("nan"), float("nan")

@@ -23,23 +23,27 @@ CLASSES = 20
 """If no metrics are named, whole numbers in y_true are classes unless there are more distinct ones than this."""
 
 
-class Question(NamedTuple):
-    """What is to be measured: metrics of the rows' outcomes, and which class is the positive one (None without one)."""
+class Choice(NamedTuple):
+    """The metrics to measure, the rows in the form that they need, and the positive class (None without one)."""
 
     metrics: list[Metric]
     outcomes: Outcomes
     positive: Any
 
 
-def understand(
+def choose_metrics(
     y_true: pd.Series, y_pred: pd.Series, score: pd.Series | None, *, metrics: Any, positive: Any
-) -> Question:
-    """What is to be measured, from the arguments of `subgroups`: columns without missing values, of the same length.
+) -> Choice:
+    """Choose the metrics and the form of the rows, as classes or as numbers.
+
+    Args:
+        y_true, y_pred, score: columns of the same length without missing values.
+        metrics, positive: as given to `subgroups`.
 
     Raises:
         AuditError: naming the argument that is wrong.
     """
-    chosen = chosen_metrics(metrics)
+    chosen = named_metrics(metrics)
     of_numbers = [metric.name for metric in chosen if metric.needs == "numbers"]
     of_classes = [metric.name for metric in chosen if metric.needs not in ("numbers", "predictions")]
     if of_numbers and of_classes:
@@ -49,14 +53,14 @@ def understand(
         )
     if not of_numbers and (of_classes or not are_numbers(y_true, y_pred)):
         outcomes, positive, available = class_outcomes(y_true, y_pred, score, positive, chosen)
-        return Question(chosen or [m for m in METRICS.values() if m.needs in available], outcomes, positive)
+        return Choice(chosen or [m for m in METRICS.values() if m.needs in available], outcomes, positive)
     if score is not None:
         raise AuditError("score must be left out, as y_true or the metrics are of numbers: it belongs to classes.")
     numeric = NumberOutcomes(numbers(y_true, "y_true"), numbers(y_pred, "y_pred"))
-    return Question(chosen or [m for m in METRICS.values() if m.needs == "numbers"], numeric, None)
+    return Choice(chosen or [m for m in METRICS.values() if m.needs == "numbers"], numeric, None)
 
 
-def chosen_metrics(metrics: Any) -> list[Metric]:
+def named_metrics(metrics: Any) -> list[Metric]:
     """The metrics that are named or given as functions; none if it is left to the rows (`metrics` is None)."""
     if metrics is None:
         return []

@@ -1,9 +1,8 @@
-"""weakest_slices: where a model fails, as conditions on up to three attributes that a person can read."""
+"""weakest_slices: where a model fails, as readable conditions on up to three attributes."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,21 +12,14 @@ from numpy.typing import NDArray
 from scipy import special
 
 from handlens.audit.columns import check_complete, check_length, column, numbers
-from handlens.audit.groups import MISSING, Codes, columns_of, ranges
+from handlens.audit.groups import columns_of
 from handlens.audit.intervals import Floats, difference_interval, mean_interval, normal, wilson
 from handlens.audit.significance import holm
+from handlens.audit.slice_search import Condition, SliceAttribute, are_in, are_rates, find_slices, make_attribute
 from handlens.errors import AuditError
 
-DISTINCT = 12
-"""Distinct numbers up to which each is a value of its own; more are cut into bins."""
-
 SEARCHED = 2 / 3
-"""The share of the rows that is searched; the others confirm what is found."""
-
-_RARE = 0  # the code of values that too few rows have to make a slice
-
-Condition = tuple[int, int]
-"""An attribute, and a value of it, by their places."""
+"""The share of the rows that is searched; the other rows confirm what is found."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +27,19 @@ class Slices:
     """The slices that were found and confirmed, the worst first; shows itself as a table in a notebook.
 
     Attributes:
-        frame: a row a slice. `slice` names it; `conditions` is a dict of attribute → value or range; `n` counts all its
-            rows. The rest is from rows that the search did not see: `error` with `low` and `high`, `rest` is the error
-            of all others, `apart` is the error of its rows that are in no slice above, and `p` says how likely chance
-            alone would make that as high, corrected for the slices that were tried.
+        frame: a row for each slice. `slice` names it, `conditions` is a dict of attribute → value or range, `n` and
+            `share` are its rows. The other columns are computed from rows that the search did not see: `error` with
+            its interval `low` and `high`, `rest`, the error of all other rows, `apart`, the error of its rows that
+            are in no slice above it, and `p`, the probability that `apart` would be so high by chance, corrected for
+            the number of slices that were tried.
         tried: how many slices the search put forward; those that the other rows did not confirm are left out.
         looked_at: how many slices were large enough to be compared.
+
+    Example:
+        >>> camera = np.repeat(["a", "b"], 500)
+        >>> wrong = np.r_[np.arange(500) % 2 == 0, np.zeros(500, bool)]
+        >>> weakest_slices({"camera": camera}, wrong).frame[["slice", "n"]].to_numpy().tolist()
+        [['camera = a', 500]]
     """
 
     frame: pd.DataFrame
@@ -65,49 +64,53 @@ def weakest_slices(
     ci: float = 0.95,
     seed: int = 0,
 ) -> Slices:
-    """The slices of up to three attributes whose rows have the highest error, named and ranked.
+    """Find the slices of up to three attributes whose rows have the highest error, named and ranked.
 
-    Two thirds of the rows, chosen at random, are searched, and the others confirm: a slice is told only if it is worse
-    than the rest there too (p below `level` after Holm's correction), and its figures come from there, where the search
-    could not choose them for being high.
+    Two thirds of the rows, chosen at random, are searched, and the other rows confirm: a slice is reported only if it
+    is worse than the rest there too (p below `level` after Holm's correction). Its numbers come from these rows, so the
+    search could not select it for high ones.
 
-    A slice is worth telling by how much better an error of its own explains the rows than one for all (twice the log
-    likelihood ratio), less 2 ln(values) for each condition: so much the best of as many values gains by chance (Foster
-    & George 1994), and a slice that is only its parent again does not gain it. A part of a slice that is worse
-    than the rest of it takes its place, and rows of a slice that was found are set aside before the next is sought.
+    Slices are ranked by how much better the rows are explained if the slice has an error of its own (twice the
+    log-likelihood ratio), minus 2 ln(values) for each condition: that is what the best of so many values gains by
+    chance (Foster & George 1994), and what a slice must gain over one with fewer conditions. A part of a slice that is
+    worse than its other rows replaces it, and the rows of a slice that was found are removed before the next search.
 
     Args:
-        features: a frame or dict of columns to make slices of, values or numbers, [N]; columns need not be what the
-            model saw. Values that fewer than `min_size` rows have make no slices, so columns of names do no harm.
-        errors: how wrong the model is on each row, [N]: whether it is, or a loss; more is worse.
-        max_attributes: conditions of a slice, from 1 to 3.
-        min_size: rows that a slice has at least; a two hundredth of all, and no less than 30, unless given.
+        features: a frame or dict of columns to make slices from, values or numbers, [N]; they need not be inputs of
+            the model. Values that fewer than `min_size` rows have make no slices, so identifiers do no harm.
+        errors: how wrong the model is on each row, [N]: True or False, or a loss; more is worse.
+        max_attributes: the most conditions of a slice, from 1 to 3.
+        min_size: the fewest rows of a slice; 0.5 % of all rows, but not less than 30, unless given.
         bins: ranges that numbers are cut into, at their quantiles.
-        most: slices to put forward at most.
-        level: the chance that any slice is told although the model is equally good everywhere.
-        ci: how often intervals hold what they estimate.
-        seed: chooses the rows to search.
+        most: the most slices that the search puts forward.
+        level: the probability that a slice is reported although the model is equally good everywhere.
+        ci: the confidence level of the intervals.
+        seed: chooses the rows that are searched.
 
-    Raises AuditError, naming the argument, for lengths that differ and for errors that are no numbers.
+    Returns:
+        A `Slices`, whose `frame` has a row for each slice.
+
+    Raises:
+        AuditError: naming the argument, for columns of different lengths, and for errors that are not numbers.
     """
     wrong = column(errors, "errors")
     check_complete(wrong, "errors")
     values = numbers(wrong, "errors")
     n = len(values)
     if not 1 <= max_attributes <= 3:
-        raise AuditError(f"max_attributes must be from 1 to 3; {max_attributes!r} arrived")
+        raise AuditError(f"max_attributes must be from 1 to 3; {max_attributes!r} arrived.")
     if bins < 2:
-        raise AuditError(f"bins must be 2 or more; {bins!r} arrived")
+        raise AuditError(f"bins must be 2 or more; {bins!r} arrived.")
     size = max(30, n // 200) if min_size is None else min_size
     if size < 2:
-        raise AuditError(f"min_size must be 2 or more; {min_size!r} arrived")
+        raise AuditError(f"min_size must be 2 or more; {min_size!r} arrived.")
     table = columns_of(features, "features")
     for name, given in table.items():
         check_length(given, f"features[{name!r}]", n, "errors")
-    attributes = [_attribute(name, given, bins=bins, size=size) for name, given in table.items()]
+    attributes = [make_attribute(name, given, bins=bins, size=size) for name, given in table.items()]
     search = np.zeros(n, bool)
     search[np.random.default_rng(seed).permutation(n)[: round(n * SEARCHED)]] = True
-    found, looked_at = _search(
+    found, looked_at = find_slices(
         [attribute.codes[search] for attribute in attributes],
         [len(attribute.labels) for attribute in attributes],
         values[search],
@@ -119,140 +122,8 @@ def weakest_slices(
     return Slices(frame, len(found), looked_at)
 
 
-@dataclass(frozen=True)
-class _Attribute:
-    name: str
-    labels: list[str]  # of the codes; the first is that of rare values
-    codes: Codes
-    is_range: bool
-
-    def says(self, code: int) -> str:
-        label = self.labels[code]
-        return f"{self.name} {label}" if self.is_range and label != MISSING else f"{self.name} = {label}"
-
-
-def _attribute(name: str, values: pd.Series, *, bins: int, size: int) -> _Attribute:
-    dtype: Any = values.dtype
-    is_range = dtype.kind in "iuf" and values.nunique() > DISTINCT
-    if is_range:
-        codes, labels = ranges(values, bins)
-    else:
-        try:
-            raw, kinds = pd.factorize(values)
-        except TypeError as error:
-            raise AuditError(f"features[{name!r}] must hold single values, such as text or numbers: {error}") from error
-        codes, labels = np.asarray(raw, np.int64), [str(kind) for kind in kinds]
-    codes = np.where(codes < 0, len(labels), codes)
-    labels = [*labels, MISSING]
-    often = np.flatnonzero(np.bincount(codes, minlength=len(labels)) >= size)
-    place = np.full(len(labels), _RARE)
-    place[often] = np.arange(1, len(often) + 1)
-    return _Attribute(name, ["", *(labels[k] for k in often)], place[codes], is_range)
-
-
-def _search(
-    codes: Sequence[Codes], widths: Sequence[int], errors: Floats, *, size: int, depth: int, most: int
-) -> tuple[list[tuple[Condition, ...]], int]:
-    """The conditions of the slices, each the one that stands out most among the rows of none before it."""
-    price = 2 * np.log(max(sum(widths) - len(widths), 2))
-    found: list[tuple[Condition, ...]] = []
-    looked_at = 0
-    rows = np.arange(len(errors))
-    while len(found) < most and len(rows) >= 2 * size:
-        best, count = _best([each[rows] for each in codes], widths, errors[rows], size=size, depth=depth, price=price)
-        looked_at = looked_at or count
-        if not best:
-            break
-        inside = rows[_are_in(best, [each[rows] for each in codes])]
-        while len(best) < depth:  # a part of it that is worse still, beside the rest of it
-            of_inside = [each[inside] for each in codes]
-            more, _ = _best(
-                of_inside, widths, errors[inside], size=size, depth=depth - len(best), price=price, least=price
-            )
-            if not more:
-                break
-            best, inside = (*best, *more), inside[_are_in(more, of_inside)]
-        found.append(tuple(sorted(best)))
-        rows = np.setdiff1d(rows, inside, assume_unique=True)
-    return found, looked_at
-
-
-def _best(
-    codes: Sequence[Codes],
-    widths: Sequence[int],
-    errors: Floats,
-    *,
-    size: int,
-    depth: int,
-    price: float,
-    least: float = 0.0,
-) -> tuple[tuple[Condition, ...], int]:
-    """The conditions of the slice most worth telling, none if none is worth `least`, and how many were compared."""
-    best: tuple[Condition, ...] = ()
-    best_worth, count = least, 0
-    for subset, joint, shape in _crossed(codes, widths, depth):
-        gain, there = _standing_out(joint, int(np.prod(shape)), errors, size)
-        values = np.stack(np.unravel_index(there, shape))
-        real = (values != _RARE).all(0)
-        count += int(real.sum())
-        worth = np.where(real, gain - price * len(subset), -np.inf)
-        if len(worth) and worth.max() > best_worth:
-            best_worth = float(worth.max())
-            best = tuple(zip(subset, map(int, values[:, worth.argmax()]), strict=True))
-    return best, count
-
-
-def _are_in(conditions: Sequence[Condition], codes: Sequence[Codes]) -> NDArray[np.bool_]:
-    return np.logical_and.reduce([codes[attribute] == value for attribute, value in conditions])
-
-
-def _crossed(
-    codes: Sequence[Codes], widths: Sequence[int], depth: int
-) -> Iterator[tuple[tuple[int, ...], Codes, tuple[int, ...]]]:
-    """Each choice of attributes, the joint code of each row, and how many values each has."""
-    for size in range(1, depth + 1):
-        for subset in itertools.combinations(range(len(codes)), size):
-            shape = tuple(widths[k] for k in subset)
-            yield subset, np.ravel_multi_index([codes[k] for k in subset], shape), shape
-
-
-def _standing_out(joint: Codes, width: int, errors: Floats, size: int) -> tuple[Floats, Codes]:
-    """Twice the log likelihood ratio of each value of at least `size` rows that is worse than the rest, and which."""
-    if width > 8 * len(joint) + 1024:
-        joint, kinds = pd.factorize(joint)
-        kinds = np.asarray(kinds, np.int64)
-    else:
-        kinds = np.arange(width)
-    n = np.bincount(joint, minlength=len(kinds))
-    total = np.bincount(joint, errors, len(kinds))
-    kept = np.flatnonzero((n >= size) & (n < len(joint)))
-    n, total = n[kept].astype(np.float64), total[kept]
-    rest, others = len(joint) - n, errors.sum() - total
-    a, b = total / n, others / rest
-    if _are_rates(errors):
-        overall = errors.mean()
-        gain = 2 * (_likelihood(total, n) + _likelihood(others, rest) - _likelihood(errors.sum(), len(errors)))
-        gain = gain if 0 < overall < 1 else np.zeros_like(a)
-    else:
-        squares = np.bincount(joint, errors**2, len(kinds))[kept]
-        common = errors.var()
-        of_a = (np.maximum(squares - n * a**2, 0) + 3 * common) / (n + 2) / n
-        of_b = (np.maximum((errors**2).sum() - squares - rest * b**2, 0) + 3 * common) / (rest + 2) / rest
-        gain = (a - b) ** 2 / (of_a + of_b) if common > 0 else np.zeros_like(a)
-    return np.where(a > b, gain, 0.0), kinds[kept]
-
-
-def _likelihood(hits: Any, of: Any) -> Any:
-    """The highest log likelihood of hits out of so many."""
-    return special.xlogy(hits, hits / of) + special.xlogy(of - hits, 1 - hits / of)
-
-
-def _are_rates(errors: Floats) -> bool:
-    return bool(((errors == 0) | (errors == 1)).all())
-
-
 def _confirmed(
-    attributes: Sequence[_Attribute],
+    attributes: Sequence[SliceAttribute],
     found: Sequence[tuple[Condition, ...]],
     errors: Floats,
     held_out: NDArray[np.bool_],
@@ -260,11 +131,11 @@ def _confirmed(
     level: float,
     ci: float,
 ) -> pd.DataFrame:
-    """The slices that are worse than the rest on the held-out rows, with their figures there."""
+    """The slices that are worse than the rest on the held-out rows, with their numbers there."""
     covered = np.zeros(len(errors), bool)
-    rows, chances = [], []
+    rows, p_values = [], []
     for conditions in found:
-        inside = _are_in(conditions, [attribute.codes for attribute in attributes])
+        inside = are_in(conditions, [attribute.codes for attribute in attributes])
         apart = inside & ~covered
         own, rest = errors[inside & held_out], errors[~inside & held_out]
         low, high = _interval(own, ci)
@@ -281,16 +152,16 @@ def _confirmed(
                 "apart": errors[apart & held_out].mean() if (apart & held_out).any() else np.nan,
             }
         )
-        chances.append(_chance(errors[apart & held_out], errors[~inside & ~covered & held_out]))
+        p_values.append(_p_value(errors[apart & held_out], errors[~inside & ~covered & held_out]))
         covered |= inside
     frame = pd.DataFrame(rows, columns=["slice", "conditions", "n", "share", "error", "low", "high", "rest", "apart"])
-    frame["p"] = holm(np.array(chances, np.float64))
+    frame["p"] = holm(np.array(p_values, np.float64))
     return frame[frame["p"] < level].reset_index(drop=True)
 
 
 def _interval(errors: Floats, ci: float) -> tuple[float, float]:
     n = len(errors)
-    if n and _are_rates(errors):
+    if n and are_rates(errors):
         low, high = wilson(errors.sum(), n, ci)
     elif n:
         mean = errors.mean()
@@ -300,12 +171,12 @@ def _interval(errors: Floats, ci: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _chance(own: Floats, rest: Floats) -> float:
-    """How likely chance alone would make the mean of `own` as far above that of `rest`."""
+def _p_value(own: Floats, rest: Floats) -> float:
+    """The probability that the mean of `own` would be so far above that of `rest` by chance."""
     if len(own) < 2 or len(rest) < 2:
         return 1.0
     together = np.r_[own, rest]
-    if _are_rates(together):
+    if are_rates(together):
         from scipy import stats  # takes longer to load than all the rest
 
         return float(stats.hypergeom.sf(own.sum() - 1, len(together), together.sum(), len(own)))

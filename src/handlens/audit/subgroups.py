@@ -14,7 +14,7 @@ from handlens.audit.comparison import OVERALL, comparison
 from handlens.audit.estimates import GroupedRows, LevelEstimate
 from handlens.audit.groups import Level, make_groups
 from handlens.audit.metrics import Metric
-from handlens.audit.options import understand
+from handlens.audit.options import choose_metrics
 from handlens.errors import AuditError
 
 if TYPE_CHECKING:
@@ -86,12 +86,12 @@ def subgroups(
     if scores is not None:
         check_length(scores, "score", n, "y_true")
         check_complete(scores, "score")
-    asked = understand(truth, predicted, scores, metrics=metrics, positive=positive)
+    chosen = choose_metrics(truth, predicted, scores, metrics=metrics, positive=positive)
     grouping = make_groups(groups, n=n, bins=bins, max_attributes=max_attributes)
     everyone = Level((), [EVERYONE], np.zeros(grouping.n_cells, np.int64))
     levels = [everyone, *grouping.levels]
-    data = GroupedRows(asked.outcomes, truth, predicted, grouping, levels, ci, draws, seed)
-    return Subgroups(asked.metrics, data, positive=asked.positive, small=small)
+    data = GroupedRows(chosen.outcomes, truth, predicted, grouping, levels, ci, draws, seed)
+    return Subgroups(chosen.metrics, data, positive=chosen.positive, small=small)
 
 
 class Subgroups:

@@ -1,4 +1,4 @@
-"""What can be worked out about a table: its counts, gaps, ranges, classes, doubles and hash."""
+"""Facts of a table: its counts, missing values, ranges, classes, duplicates and hash."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from handlens.errors import AuditError
 Facts = dict[str, Any]
 
 FEW = 20
-"""Levels of a column that are listed; more of them might be names or free text, which no datasheet should repeat."""
+"""The most levels of a column that are listed: more might be names or free text, which a datasheet must not repeat."""
 EACH = 10
-"""Rows that there must be for each level, on average, for the levels to be listed."""
+"""The fewest rows per level, on average, for which the levels are listed."""
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?")
 
 
 def table_facts(parts: Mapping[str, pd.DataFrame], *, target: str | None = None) -> Facts:
-    """The facts of a table in one part or several (train, valid, …), as plain values that YAML holds exactly.
+    """The facts of a table in one part or several (train, valid, …), as plain values that YAML keeps exactly.
 
     Args:
-        parts: frames by name; they are left as they are.
-        target: the column to predict, whose classes are counted; it must be a column of one part at least.
+        parts: frames by name; they are not changed.
+        target: the column to predict, whose classes are counted; at least one part must have it.
 
     Raises:
         AuditError: a part has no rows, or columns of the same name; no part has the target.
@@ -39,10 +39,10 @@ def table_facts(parts: Mapping[str, pd.DataFrame], *, target: str | None = None)
     named = {name: _text_columns(df, name) for name, df in parts.items()}
     if target is not None and not any(target in df.columns for df in named.values()):
         has = ", ".join(next(iter(named.values())).columns[:20])
-        raise AuditError(f"target must be a column of the data; {target!r} arrived, and the columns are: {has}")
+        raise AuditError(f"target must be a column of the data; {target!r} arrived, and the columns are: {has}.")
     whole = pd.concat(list(named.values()), ignore_index=True, sort=False)
     columns = {str(name): _column_facts(whole[name]) for name in whole.columns}
-    # Of each part alone: a row that is in two parts is told by the overlap.
+    # Within each part: rows that are in two parts are counted as overlap.
     doubled = sum(int(row_keys(df).duplicated().sum()) for df in named.values())
     facts: Facts = {"kind": "table", "rows": len(whole), "columns": columns, "repeated_rows": doubled}
     if target is not None:
@@ -57,7 +57,7 @@ def table_facts(parts: Mapping[str, pd.DataFrame], *, target: str | None = None)
 
 
 def class_facts(labels: Mapping[str, pd.Series]) -> Facts:
-    """How many items of each class there are, all told and by part; numbers with many values have no classes."""
+    """The items of each class, in total and by part; numbers with many distinct values have no classes."""
     everything = pd.concat(list(labels.values()), ignore_index=True)
     present = everything.dropna()
     if _type_of(present) == "number" and present.nunique() > FEW:
@@ -70,9 +70,13 @@ def class_facts(labels: Mapping[str, pd.Series]) -> Facts:
 
 
 def table_hash(df: pd.DataFrame) -> str:
-    """SHA-256 of the columns' names and values in their order: another with any other value, row order or name.
+    """SHA-256 over the names and values of the columns; it changes with any value, name, or order of rows or columns.
 
-    The same for values that are equal, whatever the type they are stored as (1 and 1.0, text as object or string).
+    It is the same for equal values of different types (1 and 1.0, text as object or string).
+
+    Example:
+        >>> table_hash(pd.DataFrame({"a": [1, 2]})) == table_hash(pd.DataFrame({"a": [1.0, 2.0]}))
+        True
     """
     digest = hashlib.sha256(f"{len(df)}".encode())
     for name in df.columns:
@@ -83,21 +87,26 @@ def table_hash(df: pd.DataFrame) -> str:
 
 
 def row_keys(df: pd.DataFrame) -> pd.Series:
-    """A number for each row that is the same for equal rows; good within this process, and for nothing to be kept."""
+    """A number for each row that is the same for equal rows; valid within this process only."""
     plain = pd.DataFrame({i: _hashable(df.iloc[:, i]) for i in range(df.shape[1])}, index=df.index)
     return pd.Series(pd.util.hash_pandas_object(plain, index=False).to_numpy())
 
 
 def overlap(keys: Mapping[str, Iterable[Hashable]]) -> dict[str, int]:
-    """For each two parts, how many items of the second are in the first as well: {"train & valid": 3}."""
+    """For each pair of parts, how many items of the second are in the first too.
+
+    Example:
+        >>> overlap({"train": ["a", "b"], "valid": ["b", "c"]})
+        {'train & valid': 1}
+    """
     listed = {name: pd.Series(list(part), dtype=object) for name, part in keys.items()}
     return {f"{a} & {b}": int(listed[b].isin(set(listed[a])).sum()) for a, b in combinations(listed, 2)}
 
 
 def _overlaps(named: Mapping[str, pd.DataFrame]) -> dict[str, int]:
-    """For each two parts, the rows of the second that are in the first, alike in every column of both.
+    """For each pair of parts, the rows of the second that are equal to one of the first in all columns of both.
 
-    The target is left out beforehand: a row that was seen in training is no test, whatever its label.
+    The parts come without the target: a row that was seen in training is not a test, whatever its label.
     """
     found = {}
     for a, b in combinations(named, 2):
@@ -112,18 +121,18 @@ def _overlaps(named: Mapping[str, pd.DataFrame]) -> dict[str, int]:
 
 def _text_columns(df: pd.DataFrame, part: str) -> pd.DataFrame:
     if not len(df) or not df.shape[1]:
-        raise AuditError(f"data must have rows and columns; {part or 'the frame'} has {len(df)} × {df.shape[1]}")
+        raise AuditError(f"data must have rows and columns; {part or 'the frame'} has {len(df)} × {df.shape[1]}.")
     names = [str(name).encode("utf-8", "backslashreplace").decode() for name in df.columns]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise AuditError(
-            f"data must have columns of distinct names; there more than once: {twice}. Rename or drop them"
+            f"data must have columns of distinct names; these are there more than once: {twice}. Rename or drop them."
         )
     return df.set_axis(names, axis=1)
 
 
 def _type_of(present: pd.Series) -> str:
-    """What the values of a column are, of those that are not missing: number, yes/no, date, text or mixed."""
+    """The kind of the values of a column without missing ones: number, yes/no, date, text, mixed or empty."""
     dtype: Any = present.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         return _type_of(pd.Series(dtype.categories))
@@ -175,7 +184,7 @@ def _column_facts(column: pd.Series) -> Facts:
 
 
 def _counts(column: pd.Series) -> dict[str, int]:
-    """Rows by level, most first, then by name; levels as text."""
+    """The rows of each level, most first, then by name; levels as text."""
     codes, levels = _factorized(column.dropna())
     counted: Counter[str] = Counter()
     for level, n in zip(levels, np.bincount(codes, minlength=len(levels)).tolist(), strict=True):
@@ -184,13 +193,13 @@ def _counts(column: pd.Series) -> dict[str, int]:
 
 
 def _factorized(present: pd.Series) -> tuple[NDArray[np.intp], list[str]]:
-    """A code for each value, and the levels that they count through as text."""
+    """A code for each value, and the levels by code as text."""
     codes, levels = pd.factorize(_hashable(present))
     return codes, [str(plain(level)).encode("utf-8", "backslashreplace").decode() for level in levels]
 
 
 def _hashable(column: pd.Series) -> pd.Series:
-    """The column; as text if it holds lists, mappings and the like, which no hash can compare."""
+    """The column; as text if it holds lists, mappings and the like, which have no hash."""
     try:
         pd.factorize(column)
     except TypeError:
@@ -213,6 +222,6 @@ def _blocks(column: pd.Series) -> list[bytes]:
 
 
 def _beyond_floats(present: pd.Series) -> bool:
-    """Whether there are whole numbers that a 64-bit float would round."""
+    """Whether there are whole numbers that a 64-bit float cannot hold exactly."""
     dtype: Any = present.dtype
     return bool(dtype.kind in "iu" and len(present) and max(-int(present.min()), int(present.max())) > 2**53)

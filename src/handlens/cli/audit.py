@@ -1,4 +1,4 @@
-"""`handlens audit`: datasheets, made and checked."""
+"""`handlens audit`: makes and checks datasheets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from handlens.cli.app import app, fail
 from handlens.errors import HandlensError
 
-audit = typer.Typer(no_args_is_help=True, help="Say what data are, and check that it still holds.")
+audit = typer.Typer(no_args_is_help=True, help="Describe data in a datasheet, and check that it still holds.")
 app.add_typer(audit, name="audit")
 
 
@@ -18,13 +18,17 @@ app.add_typer(audit, name="audit")
 def datasheet(
     data: Annotated[
         list[Path],
-        typer.Argument(help="A table, .csv, .csv.gz or .parquet, or a folder of pictures; several are parts of one."),
+        typer.Argument(
+            help="A table (.csv, .csv.gz or .parquet) or a folder of pictures; several are parts of one data set."
+        ),
     ],
-    out: Annotated[Path, typer.Option("--out", help="The Markdown file; the answers in one that exists are kept.")],
+    out: Annotated[Path, typer.Option("--out", help="The Markdown file; the answers in an existing one are kept.")],
     target: Annotated[str | None, typer.Option(help="The column to predict, whose classes are counted.")] = None,
-    name: Annotated[str | None, typer.Option(help="What the data are called; the files' names unless given.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="What the data are called; the names of the files unless given.")
+    ] = None,
 ) -> None:
-    """Write a datasheet, or bring the facts of one up to date."""
+    """Write a datasheet, or update the facts of an existing one."""
     try:
         from handlens.audit.datasheet import Datasheet
 
@@ -45,10 +49,10 @@ def datasheet(
 def check(
     sheet: Annotated[Path, typer.Argument(help="A datasheet.")],
     data: Annotated[
-        list[Path] | None, typer.Argument(help="The data; those that the sheet was made of unless given.")
+        list[Path] | None, typer.Argument(help="The data; the files that the datasheet was made from unless given.")
     ] = None,
 ) -> None:
-    """List what a datasheet leaves open or what no longer matches the data; status 1 if there is anything."""
+    """List unanswered questions and facts that no longer match the data; exits with status 1 if there are any."""
     try:
         from handlens.audit.datasheet import Datasheet
 
