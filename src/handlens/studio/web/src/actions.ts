@@ -1,9 +1,9 @@
 // What the person does to labels and the model. Each change is shown at once and called saved only
 // when the server has said so; a change that failed is taken back, and can be tried again.
 
-import { announce, attempt, say } from './messages'
 import { percent, photos as photosText, plural } from './format'
 import { goTo, loadMap, positions, separated } from './maps'
+import { announce, attempt, say } from './messages'
 import { closeReview, review, selectionReplaced } from './review'
 import { combine, idsOf, maskOf, type SelectMode } from './selection'
 import {
@@ -34,7 +34,11 @@ export function select(mask: Uint8Array, mode: SelectMode): void {
 /** Selects what the map shows, in view or not: a start for whoever has no mouse, to be thinned out in the review. */
 export function selectShown(): void {
   const xy = positions.value
-  if (xy) select(shownMask.value.map((on, id) => (on && !Number.isNaN(xy[2 * id]!) ? 1 : 0)), 'replace')
+  if (xy)
+    select(
+      shownMask.value.map((on, id) => (on && !Number.isNaN(xy[2 * id]!) ? 1 : 0)),
+      'replace',
+    )
 }
 
 export function clearSelection(): void {
@@ -46,7 +50,10 @@ export function clearSelection(): void {
 
 export function selectLabel(name: string): void {
   const code = labels.value.names.findIndex((l) => l.name === name)
-  select(Uint8Array.from(labels.value.codes, (c) => (c === code ? 1 : 0)), 'replace')
+  select(
+    Uint8Array.from(labels.value.codes, (c) => (c === code ? 1 : 0)),
+    'replace',
+  )
 }
 
 /** Takes the server's labels unless newer ones are known (another tab's event may overtake an answer). */
@@ -113,7 +120,11 @@ export async function assign(name: string): Promise<boolean> {
   }
   const mask = selected.value
   const n = selectedCount.value
-  const went = await change(guessed(labels.value, mask, clean), () => api.assign(mask, clean), `${photosText(n)} labelled ${clean}`)
+  const went = await change(
+    guessed(labels.value, mask, clean),
+    () => api.assign(mask, clean),
+    `${photosText(n)} labelled ${clean}`,
+  )
   // Done with these: what was thrown out is no longer selected, so the next group starts clean.
   if (went && selected.value === mask) {
     if (review.value) closeReview()
@@ -128,7 +139,11 @@ export async function unlabel(): Promise<void> {
     return
   }
   const mask = selected.value
-  await change(guessed(labels.value, mask, null), () => api.remove(mask), `Label removed from ${photosText(selectedCount.value)}`)
+  await change(
+    guessed(labels.value, mask, null),
+    () => api.remove(mask),
+    `Label removed from ${photosText(selectedCount.value)}`,
+  )
 }
 
 export const rename = (name: string, to: string): Promise<boolean> =>
@@ -137,8 +152,7 @@ export const rename = (name: string, to: string): Promise<boolean> =>
 export const merge = (names: string[], into: string): Promise<boolean> =>
   change(null, () => api.merge(names, into.trim()), `${names.join(' and ')} merged into ${into.trim()}`)
 
-export const remove = (name: string): Promise<boolean> =>
-  change(null, () => api.delete(name), `Label ${name} deleted`)
+export const remove = (name: string): Promise<boolean> => change(null, () => api.delete(name), `Label ${name} deleted`)
 
 export async function undo(): Promise<void> {
   await queue
@@ -217,7 +231,8 @@ export function fineTuned(state: CollectionState): void {
   const { phase, error, network } = state.fine_tuning
   if (phase === 'done') say(`${network} is fine-tuned: ${accuracyText(state.report)}. It is now the model in use.`)
   else if (phase === 'cancelled') say('Fine-tuning was cancelled. The model in use is the one from before.')
-  else if (phase === 'failed') say(`Fine-tuning failed: ${error ?? 'no reason is known.'} The model in use is the one from before.`)
+  else if (phase === 'failed')
+    say(`Fine-tuning failed: ${error ?? 'no reason is known.'} The model in use is the one from before.`)
 }
 
 const accuracyText = (made: Report | null): string =>

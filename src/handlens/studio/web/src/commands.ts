@@ -1,10 +1,10 @@
 // Everything the person can do by a key, each with its name and its key, in one table: the buttons
 // take their names and tooltips from here, the keyboard its bindings, the list of keys its lines.
 
-import { clearSelection, redo, selectShown, separate, toSeparate, toggleOpacity, train, undo, unlabel } from './actions'
+import { clearSelection, redo, selectShown, separate, toggleOpacity, toSeparate, train, undo, unlabel } from './actions'
 import { closeDialog, dialog } from './dialogs'
-import { anyPlaced, stepLayer, stepProjection } from './maps'
 import { mapView } from './map-view'
+import { anyPlaced, stepLayer, stepProjection } from './maps'
 import { closeReview, findSimilar, openReview, review } from './review'
 import { isNarrow, sheet } from './screen'
 import { labels, predictions, searching, selectedCount, separating, tool, training } from './state'
@@ -42,8 +42,20 @@ export const COMMANDS = {
     can: () => selecting() && !searching.value,
   },
   newLabel: { name: 'New label', keys: ['n'], group: 'Label', run: newLabel },
-  unlabel: { name: 'Remove label', keys: ['Delete', 'Backspace'], group: 'Label', run: () => void unlabel(), can: selecting },
-  undo: { name: 'Undo', keys: ['Ctrl+z'], group: 'Label', run: () => void undo(), can: () => labels.value.undo !== null },
+  unlabel: {
+    name: 'Remove label',
+    keys: ['Delete', 'Backspace'],
+    group: 'Label',
+    run: () => void unlabel(),
+    can: selecting,
+  },
+  undo: {
+    name: 'Undo',
+    keys: ['Ctrl+z'],
+    group: 'Label',
+    run: () => void undo(),
+    can: () => labels.value.undo !== null,
+  },
   redo: {
     name: 'Redo',
     keys: ['Ctrl+Shift+z', 'Ctrl+y'],
@@ -59,7 +71,13 @@ export const COMMANDS = {
     can: () => toSeparate().length >= 2 && !separating.value,
   },
   train: { name: 'Train', keys: ['t'], group: 'Model', run: () => void train(), can: () => !training.value },
-  opacity: { name: 'Vary opacity', keys: ['o'], group: 'Model', run: toggleOpacity, can: () => predictions.value !== null },
+  opacity: {
+    name: 'Vary opacity',
+    keys: ['o'],
+    group: 'Model',
+    run: toggleOpacity,
+    can: () => predictions.value !== null,
+  },
   keys: { name: 'Keys', keys: ['?'], group: 'Page', run: () => void (dialog.value = { kind: 'keys' }) },
 } satisfies Record<string, Command>
 

@@ -72,8 +72,7 @@ function takeState(state: CollectionState): void {
   // The maps by label come and go with the labels.
   if (!projections.value.some((known) => known.id === p)) projection.value = projections.value[0]?.id ?? ''
   const moved = layer.value !== l || projection.value !== p
-  const more =
-    state.layers.length !== before?.layers.length || state.projections.length !== before.projections.length
+  const more = state.layers.length !== before?.layers.length || state.projections.length !== before.projections.length
   if (moved || more || state.maps_version !== before?.maps_version) mapsChanged()
   if (before && state.left_out !== before.left_out) photosChanged()
   if (before?.preparation.running && !state.preparation.running) {

@@ -1,4 +1,4 @@
-import { render, type JSX } from 'preact'
+import { type JSX, render } from 'preact'
 import { HomeScreen } from './components/HomeScreen'
 import { KernelScreen } from './components/KernelScreen'
 import { StudioScreen } from './components/StudioScreen'

@@ -3,17 +3,7 @@
 
 import { computed, signal } from '@preact/signals'
 import { announce, sentenceOf } from './messages'
-import {
-  api,
-  collection,
-  labels,
-  layer,
-  layers,
-  photos,
-  projection,
-  projections,
-  titleOf,
-} from './state'
+import { api, collection, labels, layer, layers, photos, projection, projections, titleOf } from './state'
 
 /** The current map, [N, 2] by id; null until it has come. */
 export const positions = signal<Float32Array | null>(null)
@@ -176,7 +166,21 @@ const stepIn = (ids: string[], current: string, by: number): string =>
   ids[(Math.max(0, ids.indexOf(current)) + by + ids.length) % ids.length] ?? current
 
 export const stepLayer = (by: number): void =>
-  goTo(stepIn(layers.value.map((l) => l.id), layer.value, by), projection.value)
+  goTo(
+    stepIn(
+      layers.value.map((l) => l.id),
+      layer.value,
+      by,
+    ),
+    projection.value,
+  )
 
 export const stepProjection = (by: number): void =>
-  goTo(layer.value, stepIn(projections.value.map((p) => p.id), projection.value, by))
+  goTo(
+    layer.value,
+    stepIn(
+      projections.value.map((p) => p.id),
+      projection.value,
+      by,
+    ),
+  )

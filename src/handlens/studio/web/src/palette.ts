@@ -8,12 +8,8 @@ import { contrast, rgb } from './contrast'
 import type { Theme } from './theme'
 
 export const COLOURS: Record<Theme, readonly string[]> = {
-  dark: [
-    '#3f90da', '#ffa90e', '#d1351c', '#9d55d4', '#92dadd', '#e76300', '#a96b59', '#b9ac70', '#94a4a2', '#717581',
-  ],
-  light: [
-    '#008ee7', '#ae5700', '#a30000', '#953ede', '#127d92', '#f0533f', '#8d464a', '#9c855f', '#7b8b9e', '#5b5c71',
-  ],
+  dark: ['#3f90da', '#ffa90e', '#d1351c', '#9d55d4', '#92dadd', '#e76300', '#a96b59', '#b9ac70', '#94a4a2', '#717581'],
+  light: ['#008ee7', '#ae5700', '#a30000', '#953ede', '#127d92', '#f0533f', '#8d464a', '#9c855f', '#7b8b9e', '#5b5c71'],
 }
 
 export const colourOf = (index: number, theme: Theme): string => COLOURS[theme][index % COLOURS[theme].length]!

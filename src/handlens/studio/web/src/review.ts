@@ -2,10 +2,10 @@
 // kept means no more and no less than selected.
 
 import { computed, signal } from '@preact/signals'
-import { announce, attempt, say } from './messages'
-import { api, count, layer, projection, searching, selected, selectedCount } from './state'
-import { idsOf, maskOf, turned } from './selection'
 import { photos as photosText } from './format'
+import { announce, attempt, say } from './messages'
+import { idsOf, maskOf, turned } from './selection'
+import { api, count, layer, projection, searching, selected, selectedCount } from './state'
 
 export type Order = 'as-is' | 'odd-first'
 
@@ -66,7 +66,11 @@ export function sortReview(order: Order): Promise<boolean> {
     const open = review.value
     if (!open) return
     if (order === 'as-is') {
-      review.value = { ...open, order, ids: open.kind === 'selection' ? [...open.ids].sort((a, b) => a - b) : asFound(open) }
+      review.value = {
+        ...open,
+        order,
+        ids: open.kind === 'selection' ? [...open.ids].sort((a, b) => a - b) : asFound(open),
+      }
       return
     }
     sorting.value = true

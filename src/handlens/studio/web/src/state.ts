@@ -71,9 +71,7 @@ export const shownMask = computed(() =>
   photos.value ? sample(photos.value.order, shown.value, count.value) : new Uint8Array(0),
 )
 /** Labels have changed since the model was trained. */
-export const reportIsOld = computed(
-  () => report.value !== null && report.value.labels_version !== labels.value.version,
-)
+export const reportIsOld = computed(() => report.value !== null && report.value.labels_version !== labels.value.version)
 
 /** Opacity by id: what the model is surer of than the threshold is faded. Null: nothing is. */
 export const alpha = computed<Float32Array | null>(() => {

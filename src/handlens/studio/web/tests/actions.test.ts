@@ -3,8 +3,8 @@ import { assign, guessed, takeLabels, toSeparate, undo } from '../src/actions'
 import { CollectionApi } from '../src/api'
 import { ApiError } from '../src/http'
 import { messages } from '../src/messages'
-import { collection, labels, picked, saving, selected, setApi } from '../src/state'
 import { maskOf } from '../src/selection'
+import { collection, labels, picked, saving, selected, setApi } from '../src/state'
 import type { CollectionState, Labels } from '../src/types'
 
 const named = (version: number, codes: number[], ...names: string[]): Labels => ({

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { contrast, rgb, type Rgb } from '../src/contrast'
+import { contrast, type Rgb, rgb } from '../src/contrast'
 import { COLOURS } from '../src/palette'
 import { pageColours } from './tokens'
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { CollectionApi } from '../src/api'
-import { address, ApiError, call } from '../src/http'
+import { ApiError, address, call } from '../src/http'
 
 function answering(body: BodyInit | null, init: ResponseInit): ReturnType<typeof vi.fn> {
   const fetch = vi.fn(async () => new Response(body, init))
@@ -24,14 +24,20 @@ describe('call', () => {
     expect(address('/api/collections/{c}/subgroups', { c: 'a', by: ['x y', 'z'] })).toBe(
       '/api/collections/a/subgroups?by=x+y&by=z',
     )
-    expect(address('/api/collections/{c}/photos/{id}/thumb', { c: 'a', id: 7 })).toBe('/api/collections/a/photos/7/thumb')
+    expect(address('/api/collections/{c}/photos/{id}/thumb', { c: 'a', id: 7 })).toBe(
+      '/api/collections/a/photos/7/thumb',
+    )
   })
 
   it('sends a file as it is', async () => {
     const fetch = answering('{"path":"a/b.jpg"}', { headers: JSON_HEADERS })
     const file = new Blob(['x'])
     await call('put', '/api/uploads/{upload}/photo', { upload: 'u', path: 'a/b.jpg' }, file)
-    expect(fetch).toHaveBeenCalledWith('/api/uploads/u/photo?path=a%2Fb.jpg', { method: 'PUT', body: file, headers: {} })
+    expect(fetch).toHaveBeenCalledWith('/api/uploads/u/photo?path=a%2Fb.jpg', {
+      method: 'PUT',
+      body: file,
+      headers: {},
+    })
   })
 
   it('answers undefined where there is nothing, and a Blob where there is no JSON', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { contrast, rgb, type Rgb } from '../src/contrast'
+import { contrast, type Rgb, rgb } from '../src/contrast'
 import { GROUNDS, INKS } from '../src/map/grounds'
-import { colourOf, COLOURS, inkOn, rgbOf } from '../src/palette'
+import { COLOURS, colourOf, inkOn, rgbOf } from '../src/palette'
 import { pageColours } from './tokens'
 
 const THEMES = ['dark', 'light'] as const
@@ -22,7 +22,7 @@ describe.each(THEMES)('the palette of the %s page', (theme) => {
   it.each(COLOURS[theme].map((hex, i) => [hex, i] as const))('%s stands out on everything it is drawn on', (hex, i) => {
     const page = pageColours(theme)
     const map = GROUNDS[theme].map((v) => 255 * v) as unknown as Rgb
-    for (const ground of [map, page.page, page.panel, page.raised]) {
+    for (const ground of [map, page.page!, page.panel!, page.raised!]) {
       expect(contrast(rgb(hex), ground)).toBeGreaterThanOrEqual(3)
     }
     expect(contrast(rgb(hex), rgb(inkOn(i, theme).replace(/#(.)(.)(.)/, '#$1$1$2$2$3$3')))).toBeGreaterThanOrEqual(4.5)
@@ -39,7 +39,9 @@ describe.each(THEMES)('the palette of the %s page', (theme) => {
     }
   })
   it('rings the selection in what stands out on the map', () => {
-    expect(contrast(INKS[theme].map((v) => 255 * v) as unknown as Rgb, GROUNDS[theme].map((v) => 255 * v) as unknown as Rgb)).toBeGreaterThan(7)
+    expect(
+      contrast(INKS[theme].map((v) => 255 * v) as unknown as Rgb, GROUNDS[theme].map((v) => 255 * v) as unknown as Rgb),
+    ).toBeGreaterThan(7)
   })
 })
 

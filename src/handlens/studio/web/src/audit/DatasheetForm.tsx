@@ -30,7 +30,10 @@ export function DatasheetForm(): JSX.Element {
       .then(
         (found) => {
           const all = found.sections.flatMap((s) => s.questions.map((q) => [q.key, q.answer]))
-          answers.value = { ...Object.fromEntries([...all, ['notes', found.notes]]), ...Object.fromEntries(saver.left()) }
+          answers.value = {
+            ...Object.fromEntries([...all, ['notes', found.notes]]),
+            ...Object.fromEntries(saver.left()),
+          }
           setSheet(found)
         },
         (error: unknown) => setSheet({ error: sentenceOf(error) }),
@@ -65,7 +68,9 @@ function Form({ sheet }: { sheet: Datasheet }): JSX.Element {
     <>
       <div class="sheet-state">
         <b class="unanswered">
-          {open === 0 ? 'All questions are answered' : `${number(open)} of ${plural(keys.length, 'question')} not answered`}
+          {open === 0
+            ? 'All questions are answered'
+            : `${number(open)} of ${plural(keys.length, 'question')} not answered`}
         </b>
         <Saved />
         <a

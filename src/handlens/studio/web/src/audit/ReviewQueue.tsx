@@ -62,7 +62,11 @@ export function Name({ label }: { label: string }): JSX.Element {
 
 function Start(): JSX.Element {
   if (!predictions.value) {
-    return <p class="note">There is no model yet whose predictions could wait: label some photos of two kinds, then train.</p>
+    return (
+      <p class="note">
+        There is no model yet whose predictions could wait: label some photos of two kinds, then train.
+      </p>
+    )
   }
   const n = wouldWait.value
   return (
@@ -108,7 +112,8 @@ function Sitting({ all }: { all: Case[] }): JSX.Element {
     return (
       <>
         <p role="status">
-          Nothing waits: no unlabelled photo is predicted with less than {percent(below.value)}, and nothing is contested.
+          Nothing waits: no unlabelled photo is predicted with less than {percent(below.value)}, and nothing is
+          contested.
         </p>
         <div class="row">
           <button type="button" class="button" onClick={reset}>
@@ -302,7 +307,14 @@ function Said({ of }: { of: Case }): JSX.Element {
         Predicted <b>{of.predicted}</b>, {percent(confidenceOf(of))}
         {of.contested && <small class="flag"> contested</small>}
       </p>
-      {of.contested && of.why.filter((text) => text.startsWith('contested')).map((text) => <p class="note" key={text}>{text}</p>)}
+      {of.contested &&
+        of.why
+          .filter((text) => text.startsWith('contested'))
+          .map((text) => (
+            <p class="note" key={text}>
+              {text}
+            </p>
+          ))}
       <table>
         <caption class="visually-hidden">Probability of each label</caption>
         <tbody>

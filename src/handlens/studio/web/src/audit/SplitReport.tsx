@@ -44,8 +44,8 @@ export function SplitReport(): JSX.Element {
         <>
           {given === null && (
             <p>
-              Does the model do as well for every camera, site or skin tone? Attach a CSV that says which photo is which:
-              one column names the photos, by path or file name; the others are what to split by.
+              Does the model do as well for every camera, site or skin tone? Attach a CSV that says which photo is
+              which: one column names the photos, by path or file name; the others are what to split by.
             </p>
           )}
           {given && <Matched given={given} />}
@@ -196,7 +196,9 @@ function Result({ by, given }: { by: string[]; given: Attributes }): JSX.Element
   const anySmall = found.groups.some((g) => g.small)
   return (
     <div class="split">
-      {reportIsOld.value && <p class="note">Labels have changed since the model was trained: train again to use them.</p>}
+      {reportIsOld.value && (
+        <p class="note">Labels have changed since the model was trained: train again to use them.</p>
+      )}
       <ul class="findings" aria-label="Findings">
         {found.sentences.map((text) => (
           <li key={text}>{headed(text)}.</li>
@@ -235,7 +237,8 @@ function Result({ by, given }: { by: string[]; given: Attributes }): JSX.Element
       </div>
       <p class="hint">
         Of labelled photos, each predicted by a model that had not seen it. Dots are shares, bars 95 % intervals.
-        {anySmall && ` Groups of fewer than ${found.small} photos are small: their intervals say how little that tells.`}
+        {anySmall &&
+          ` Groups of fewer than ${found.small} photos are small: their intervals say how little that tells.`}
       </p>
     </div>
   )

@@ -58,7 +58,8 @@ export function go(step: number): void {
 
 function tell(): void {
   const now = current.value
-  if (now) announce(`${at.value + 1} of ${cases.value!.length}: predicted ${now.predicted}, ${percent(confidenceOf(now))}`)
+  if (now)
+    announce(`${at.value + 1} of ${cases.value!.length}: predicted ${now.predicted}, ${percent(confidenceOf(now))}`)
   else announce(cases.value?.length ? 'That was the last one' : 'Nothing waits')
 }
 
@@ -69,9 +70,7 @@ export function decide(label: string, reason: string): Promise<boolean> {
   return run(async () => {
     const by = person.value
     replace(
-      label === now.predicted
-        ? await api.confirm(now.id, by, reason)
-        : await api.overrule(now.id, label, by, reason),
+      label === now.predicted ? await api.confirm(now.id, by, reason) : await api.overrule(now.id, label, by, reason),
     )
     const after = cases.value!.findIndex((c, i) => i > at.value && c.status === 'waiting')
     at.value = after >= 0 ? after : cases.value!.length

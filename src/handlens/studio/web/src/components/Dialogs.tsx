@@ -4,7 +4,7 @@ import { signal } from '@preact/signals'
 import type { ComponentChildren, JSX } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import { merge, remove, rename, selectIds } from '../actions'
-import { home, type ExportedFile } from '../api'
+import { type ExportedFile, home } from '../api'
 import { Contest } from '../audit/Contest'
 import { DatasheetForm } from '../audit/DatasheetForm'
 import { ReviewQueue } from '../audit/ReviewQueue'
@@ -15,6 +15,7 @@ import { headed, number, percent, photos as photosText } from '../format'
 import { kernelPage } from '../kernel/address'
 import { keyText } from '../key-names'
 import { attempt } from '../messages'
+import { forget } from '../shelf'
 import {
   api,
   collection,
@@ -29,7 +30,6 @@ import {
   selected,
 } from '../state'
 import { STEPS } from '../steps'
-import { forget } from '../shelf'
 import type { Backbone, CollectionSummary } from '../types'
 import { Dialog } from './Dialog'
 import { LookedAt } from './HeatMap'
@@ -213,7 +213,9 @@ function Sources(): JSX.Element {
           .map((b) => (
             <li key={b.name}>
               <b>{b.title}</b>
-              <span class="state">{b.cached ? 'on this machine' : `${number(Math.round(b.megabytes))} MB download`}</span>
+              <span class="state">
+                {b.cached ? 'on this machine' : `${number(Math.round(b.megabytes))} MB download`}
+              </span>
               <button type="button" class="button" aria-label={`Add ${b.title}`} onClick={() => add(b.name)}>
                 Add
               </button>

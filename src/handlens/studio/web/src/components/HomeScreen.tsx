@@ -43,7 +43,9 @@ export function HomeScreen(): JSX.Element {
             <section aria-labelledby="collections">
               <h2 id="collections">Collections</h2>
               {now.collections.length === 0 ? (
-                <p class="empty">None yet. Make the first one below: a folder of yours, or a built-in one to look around.</p>
+                <p class="empty">
+                  None yet. Make the first one below: a folder of yours, or a built-in one to look around.
+                </p>
               ) : (
                 <ul class="collections">
                   {now.collections.map((c) => (
@@ -94,7 +96,12 @@ function Card({ of }: { of: CollectionSummary }): JSX.Element {
           <i style={{ width: `${share * 100}%` }} />
         </i>
       </a>
-      <IconButton icon="bin" name={`Forget ${of.name}`} class="small" onClick={() => (dialog.value = { kind: 'forget', what: of })} />
+      <IconButton
+        icon="bin"
+        name={`Forget ${of.name}`}
+        class="small"
+        onClick={() => (dialog.value = { kind: 'forget', what: of })}
+      />
     </li>
   )
 }

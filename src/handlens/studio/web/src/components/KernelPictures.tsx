@@ -5,7 +5,19 @@ import { useMemo } from 'preact/hooks'
 import type { Place } from '../kernel/address'
 import { SIDE } from '../kernel/convolve'
 import { shaded } from '../kernel/picture'
-import { middle, moveTo, moveToOutput, output, picture, place, range, seen, shades, step, written } from '../kernel/state'
+import {
+  middle,
+  moveTo,
+  moveToOutput,
+  output,
+  picture,
+  place,
+  range,
+  seen,
+  shades,
+  step,
+  written,
+} from '../kernel/state'
 import { isNarrow } from '../screen'
 import { Pixels } from './Pixels'
 
@@ -29,7 +41,9 @@ export function KernelPictures(): JSX.Element {
           </Movable>
         </div>
         <p class="hint">
-          {isNarrow.value ? 'Drag or tap.' : 'Drag the window, click, or use the arrow keys; with Shift, ten at a time.'}
+          {isNarrow.value
+            ? 'Drag or tap.'
+            : 'Drag the window, click, or use the arrow keys; with Shift, ten at a time.'}
         </p>
       </figure>
       <figure>
@@ -37,7 +51,12 @@ export function KernelPictures(): JSX.Element {
           <h2>Output</h2> <span>{`${to.width} × ${to.height}`}</span>
         </figcaption>
         <div class="frame" style={shape}>
-          <Movable of={to} name="Output: arrow keys move the window" onPlace={moveToOutput} width={to.width / from.width}>
+          <Movable
+            of={to}
+            name="Output: arrow keys move the window"
+            onPlace={moveToOutput}
+            width={to.width / from.width}
+          >
             <Pixels width={to.width} height={to.height} rgba={rgba} name="Output" />
             <Mark left={place.value.x} top={place.value.y} side={1} of={to} />
           </Movable>
@@ -79,7 +98,8 @@ interface MovableProps {
 function Movable({ of, name, onPlace, width = 1, children }: MovableProps): JSX.Element {
   const follow = (event: TargetedPointerEvent<HTMLElement>): void => {
     const box = event.currentTarget.getBoundingClientRect()
-    const pixel = (at: number, size: number, n: number): number => Math.min(Math.max(Math.floor((at / size) * n), 0), n - 1)
+    const pixel = (at: number, size: number, n: number): number =>
+      Math.min(Math.max(Math.floor((at / size) * n), 0), n - 1)
     onPlace({
       x: pixel(event.clientX - box.left, box.width, of.width),
       y: pixel(event.clientY - box.top, box.height, of.height),

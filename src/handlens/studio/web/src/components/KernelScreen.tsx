@@ -30,8 +30,8 @@ import { info, load as loadShelf } from '../shelf'
 import { isDark, toggleTheme } from '../theme'
 import { IconButton } from './Button'
 import { Icon } from './icons'
-import { AtWindow } from './KernelSum'
 import { KernelPictures } from './KernelPictures'
+import { AtWindow } from './KernelSum'
 import { Messages } from './Messages'
 import { Tooltip } from './Tooltip'
 
@@ -100,7 +100,11 @@ function Bar(): JSX.Element {
           <IconButton icon="right" name="Next photo" onClick={() => stepPhoto(1)} />
         </div>
       )}
-      <IconButton icon={isDark() ? 'sun' : 'moon'} name={isDark() ? 'Light theme' : 'Dark theme'} onClick={toggleTheme} />
+      <IconButton
+        icon={isDark() ? 'sun' : 'moon'}
+        name={isDark() ? 'Light theme' : 'Dark theme'}
+        onClick={toggleTheme}
+      />
     </header>
   )
 }

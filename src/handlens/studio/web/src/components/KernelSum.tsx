@@ -3,7 +3,7 @@
 import type { CSSProperties, JSX } from 'preact'
 import { useId, useMemo } from 'preact/hooks'
 import { SIDE } from '../kernel/convolve'
-import { around, inkOn, shadeOf, type Channels } from '../kernel/picture'
+import { around, type Channels, inkOn, shadeOf } from '../kernel/picture'
 import { valueOf } from '../kernel/presets'
 import {
   channels,
@@ -63,8 +63,8 @@ export function AtWindow(): JSX.Element {
       <p class="hint" role={wrong >= 0 ? 'alert' : undefined}>
         {wrong >= 0 ? (
           <span class="error">
-            Row {Math.floor(wrong / SIDE) + 1}, column {(wrong % SIDE) + 1} of the kernel takes a number from −1000 to 1000,
-            or a fraction such as −1/9; until then its last number counts.
+            Row {Math.floor(wrong / SIDE) + 1}, column {(wrong % SIDE) + 1} of the kernel takes a number from −1000 to
+            1000, or a fraction such as −1/9; until then its last number counts.
           </span>
         ) : (
           'Each output is the sum of nine products: the nine pixels under the window, each times the number of the kernel at the same place.'

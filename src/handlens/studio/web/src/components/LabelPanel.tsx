@@ -6,9 +6,10 @@ import { useEffect, useRef } from 'preact/hooks'
 import { assign, pick, selectLabel, toSeparate } from '../actions'
 import { dialog } from '../dialogs'
 import { number, photos as photosText } from '../format'
-import { patternOf, PATTERNS } from '../map'
+import { PATTERNS, patternOf } from '../map'
 import { colourOf, inkOn } from '../palette'
 import {
+  collection,
   count,
   ENOUGH,
   labelledCount,
@@ -18,7 +19,6 @@ import {
   saving,
   selectedCount,
   separating,
-  collection,
 } from '../state'
 import { theme } from '../theme'
 import type { LabelCount } from '../types'
@@ -151,7 +151,9 @@ function LabelRow({ label, index }: { label: LabelCount; index: number }): JSX.E
         aria-disabled={!selecting}
         aria-keyshortcuts={key || undefined}
         aria-label={`${name}, ${photosText(n)}`}
-        data-tip={selecting ? `Label ${photosText(selectedCount.value)} ${name}` : 'Select photos, then click to label them'}
+        data-tip={
+          selecting ? `Label ${photosText(selectedCount.value)} ${name}` : 'Select photos, then click to label them'
+        }
         data-key={key}
         onClick={() => void assign(name)}
       >

@@ -4,13 +4,24 @@
 
 import type { JSX } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
-import { columnsOf, type Column } from '../columns'
+import { type Column, columnsOf } from '../columns'
 import { headed, percent } from '../format'
-import { goTo, keyOf, minis, working, type Mini } from '../maps'
+import { goTo, keyOf, type Mini, minis, working } from '../maps'
 import { colourOf } from '../palette'
 import { isNarrow, sheet } from '../screen'
-import { collection, currentLayer, labels, layer, layers, projection, projections, scores, table, titleOf } from '../state'
-import { theme, type Theme } from '../theme'
+import {
+  collection,
+  currentLayer,
+  labels,
+  layer,
+  layers,
+  projection,
+  projections,
+  scores,
+  table,
+  titleOf,
+} from '../state'
+import { type Theme, theme } from '../theme'
 import type { Layer } from '../types'
 import { IconButton } from './Button'
 
@@ -70,7 +81,11 @@ export function LightTable(): JSX.Element {
             {projections.value.map((p) => (
               <tbody key={p.id}>
                 <tr>
-                  <th scope="rowgroup" colSpan={columns.length + 1} class={`group ${p.id === projection.value ? 'current' : ''}`}>
+                  <th
+                    scope="rowgroup"
+                    colSpan={columns.length + 1}
+                    class={`group ${p.id === projection.value ? 'current' : ''}`}
+                  >
                     {p.title}
                   </th>
                 </tr>
@@ -176,7 +191,17 @@ function MiniMap({ mini }: { mini: Mini }): JSX.Element {
   const canvas = useRef<HTMLCanvasElement>(null)
   const { codes, names } = labels.value
   const on = theme.value
-  useEffect(() => draw(canvas.current!, mini, codes, names.map((l) => l.colour), on), [mini, labels.value, on])
+  useEffect(
+    () =>
+      draw(
+        canvas.current!,
+        mini,
+        codes,
+        names.map((l) => l.colour),
+        on,
+      ),
+    [mini, labels.value, on],
+  )
   return <canvas ref={canvas} width={SIDE} height={SIDE} aria-hidden="true" />
 }
 

@@ -1,6 +1,7 @@
 // The model: train it, see how right it is and where it errs, and fade what it is sure of.
 
 import type { JSX } from 'preact'
+import { AuditPanel } from '../audit/AuditPanel'
 import { number, percent, photos as photosText } from '../format'
 import {
   collection,
@@ -15,7 +16,6 @@ import {
   training,
 } from '../state'
 import type { Report } from '../types'
-import { AuditPanel } from '../audit/AuditPanel'
 import { CommandButton } from './Button'
 import { FineTune, InUse } from './FineTune'
 
@@ -28,8 +28,16 @@ export function ModelPanel(): JSX.Element {
       <header>
         <h2>Model</h2>
       </header>
-      <CommandButton command="train" class={`wide ${labelsEnough() && (reportIsOld.value || !made) ? 'filled' : ''}`} busy={training.value}>
-        {training.value ? 'Training…' : collection.value?.models.some((m) => m.kind === 'quick') ? 'Train again' : 'Train'}
+      <CommandButton
+        command="train"
+        class={`wide ${labelsEnough() && (reportIsOld.value || !made) ? 'filled' : ''}`}
+        busy={training.value}
+      >
+        {training.value
+          ? 'Training…'
+          : collection.value?.models.some((m) => m.kind === 'quick')
+            ? 'Train again'
+            : 'Train'}
       </CommandButton>
       <FineTune />
       <InUse />
@@ -138,7 +146,10 @@ function Confusion({ report: made }: { report: Report }): JSX.Element {
         <tbody>
           {names.map((name, i) => {
             const row = counts[i] ?? []
-            const all = Math.max(1, row.reduce((a, b) => a + b, 0))
+            const all = Math.max(
+              1,
+              row.reduce((a, b) => a + b, 0),
+            )
             return (
               <tr key={name}>
                 <th scope="row">{name}</th>

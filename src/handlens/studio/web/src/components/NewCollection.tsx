@@ -5,8 +5,8 @@ import type { JSX } from 'preact'
 import { home } from '../api'
 import { number, photos as photosText } from '../format'
 import { sentenceOf } from '../messages'
-import type { Backbone, NewCollection as Wanted, StudioInfo } from '../types'
-import { few, fromDrop, fromInput, isZip, nameFor, visible, type Chosen } from '../uploads'
+import type { Backbone, StudioInfo, NewCollection as Wanted } from '../types'
+import { type Chosen, few, fromDrop, fromInput, isZip, nameFor, visible } from '../uploads'
 import { Icon } from './icons'
 
 type From = 'path' | 'files' | 'builtin'
@@ -109,7 +109,9 @@ export function NewCollection({ info }: { info: StudioInfo }): JSX.Element {
           <input type="checkbox" checked={own.value} onChange={(event) => (own.value = event.currentTarget.checked)} />
           <span>
             <b>Learned on these photos, no download</b>
-            <small>Small patterns found in your own photos. Good for drawings, digits, textures and anything unusual.</small>
+            <small>
+              Small patterns found in your own photos. Good for drawings, digits, textures and anything unusual.
+            </small>
           </span>
         </label>
         <Networks all={info.backbones} />
@@ -135,9 +137,7 @@ export function NewCollection({ info }: { info: StudioInfo }): JSX.Element {
         {working.value && (
           <p role="status">
             {working.value.text}
-            {working.value.total > 0
-              ? `: ${number(working.value.done)} of ${number(working.value.total)} files`
-              : '…'}
+            {working.value.total > 0 ? `: ${number(working.value.done)} of ${number(working.value.total)} files` : '…'}
             <progress
               aria-label={working.value.text}
               {...(working.value.total > 0 ? { value: working.value.done, max: working.value.total } : {})}
@@ -222,7 +222,15 @@ function FromFiles(): JSX.Element {
   )
 }
 
-function Pick({ text, folder, take }: { text: string; folder?: boolean; take: (chosen: Chosen[]) => void }): JSX.Element {
+function Pick({
+  text,
+  folder,
+  take,
+}: {
+  text: string
+  folder?: boolean
+  take: (chosen: Chosen[]) => void
+}): JSX.Element {
   return (
     <label class="button file">
       {text}
@@ -295,7 +303,9 @@ function Networks({ all }: { all: Backbone[] }): JSX.Element {
               />
               <span>
                 {b.title} <code>{b.name}</code>{' '}
-                <span class="tag">{b.cached ? 'on this machine' : `${number(Math.round(b.megabytes))} MB download`}</span>
+                <span class="tag">
+                  {b.cached ? 'on this machine' : `${number(Math.round(b.megabytes))} MB download`}
+                </span>
               </span>
             </label>
           ))}

@@ -7,23 +7,23 @@ import { useEffect, useRef } from 'preact/hooks'
 import { assign } from '../actions'
 import { dialog } from '../dialogs'
 import { number, photos as photosText } from '../format'
+import { colourOf } from '../palette'
 import {
   closeReview,
   foundCount,
   gridSize,
   keepAll,
   nearest,
+  type Order,
   review,
   showNearest,
   sorting,
   sortReview,
   thrownOut,
   toggleKept,
-  type Order,
 } from '../review'
 import { isNarrow, sheet } from '../screen'
 import { api, labelOf, labels, nameOf, selected, selectedCount } from '../state'
-import { colourOf } from '../palette'
 import { theme } from '../theme'
 import { IconButton } from './Button'
 import { NewLabel, Swatch } from './LabelPanel'

@@ -2,11 +2,11 @@
 
 import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
+import { number } from '../format'
 import { listenToKeys } from '../keys'
 import { open } from '../live'
-import { isNarrow, sheet, type Sheet } from '../screen'
+import { isNarrow, type Sheet, sheet } from '../screen'
 import { collection, fatal, labelledCount, table } from '../state'
-import { number } from '../format'
 import { IconButton } from './Button'
 import { Dialogs } from './Dialogs'
 import { Icon, type IconName } from './icons'
@@ -113,7 +113,9 @@ function Narrow(): JSX.Element {
             }}
           >
             <Icon name={tab.icon} />
-            <span>{tab.sheet === 'labels' && labelledCount.value > 0 ? `Labels · ${number(labelledCount.value)}` : tab.name}</span>
+            <span>
+              {tab.sheet === 'labels' && labelledCount.value > 0 ? `Labels · ${number(labelledCount.value)}` : tab.name}
+            </span>
           </button>
         ))}
       </nav>

@@ -55,7 +55,11 @@ export function Tooltip(): JSX.Element | null {
   if (!now) return null
   // The same words are the control's accessible name, so the tooltip itself is not read.
   return (
-    <div class={`tooltip ${now.above ? 'above' : ''}`} aria-hidden="true" style={{ left: `${now.x}px`, top: `${now.y}px` }}>
+    <div
+      class={`tooltip ${now.above ? 'above' : ''}`}
+      aria-hidden="true"
+      style={{ left: `${now.x}px`, top: `${now.y}px` }}
+    >
       {now.text} {now.key && <kbd>{now.key}</kbd>}
     </div>
   )

@@ -2,7 +2,7 @@
 // screen the second half moves to the sheet "More".
 
 import type { JSX } from 'preact'
-import { dialog, type Dialog } from '../dialogs'
+import { type Dialog, dialog } from '../dialogs'
 import { number, photos as photosText } from '../format'
 import { isNarrow } from '../screen'
 import { collection, count, labels, searching, shown } from '../state'

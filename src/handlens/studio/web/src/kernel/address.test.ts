@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from 'vitest'
-import { kernelPage, readAddress, writeAddress, type Address } from './address'
+import { type Address, kernelPage, readAddress, writeAddress } from './address'
 import { PRESETS } from './presets'
 
 const FIRST: Address = {
@@ -40,8 +40,17 @@ test('a photo has an address of its own', () => {
 })
 
 describe('what makes no sense', () => {
-  it.each(['?photo=-1', '?photo=x', '?kernel=1,2,3', '?kernel=a,0,0,0,0,0,0,0,0', '?channels=violet', '?stride=3', '?padding=', '?at=1', '?at=1,x', '?at=1,2,3', '?at=,'])(
-    '%s is as at first',
-    (query) => expect(readAddress(query)).toEqual(FIRST),
-  )
+  it.each([
+    '?photo=-1',
+    '?photo=x',
+    '?kernel=1,2,3',
+    '?kernel=a,0,0,0,0,0,0,0,0',
+    '?channels=violet',
+    '?stride=3',
+    '?padding=',
+    '?at=1',
+    '?at=1,x',
+    '?at=1,2,3',
+    '?at=,',
+  ])('%s is as at first', (query) => expect(readAddress(query)).toEqual(FIRST))
 })

@@ -4,14 +4,14 @@ import {
   middleOf,
   nearestOutput,
   outputLength,
+  type Padding,
+  type Plane,
   pad,
   products,
+  type Stride,
   sourceOf,
   sum,
   windowAt,
-  type Padding,
-  type Plane,
-  type Stride,
 } from './convolve'
 
 const plane = (rows: number[][]): Plane => ({
@@ -111,7 +111,9 @@ test('the kernel is not turned round', () => {
 
 test('padding none, zeros and reflection differ at the edge alone', () => {
   for (const padding of ['zeros', 'reflection'] as const) {
-    const inner = applied(TOP_EDGE, 1, padding).slice(1, -1).map((row) => row.slice(1, -1))
+    const inner = applied(TOP_EDGE, 1, padding)
+      .slice(1, -1)
+      .map((row) => row.slice(1, -1))
     expect(inner).toEqual(applied(TOP_EDGE, 1, 'none'))
   }
 })

@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from 'vitest'
 import { contrast, rgb } from '../contrast'
-import { around, inkOn, planeOf, rangeOf, shadeOf, shaded, textOf, type Picture } from './picture'
+import { around, inkOn, type Picture, planeOf, rangeOf, shaded, shadeOf, textOf } from './picture'
 import { scene } from './scene'
 
 const picture: Picture = {
@@ -36,9 +36,15 @@ describe('shades', () => {
 })
 
 test('numbers are short, and of one of two units', () => {
-  expect([0, -0, 255, -1 / 3, -0.001, 36.99999, 2794].map((value) => textOf(value, 255))).toEqual(
-    ['0', '0', '255', '−0.33', '0', '37', '2794'],
-  )
+  expect([0, -0, 255, -1 / 3, -0.001, 36.99999, 2794].map((value) => textOf(value, 255))).toEqual([
+    '0',
+    '0',
+    '255',
+    '−0.33',
+    '0',
+    '37',
+    '2794',
+  ])
   expect([0, 255, -51, 1, 1e-9].map((value) => textOf(value, 1))).toEqual(['0', '1', '−0.2', '0.004', '0'])
 })
 
@@ -59,7 +65,11 @@ test('numbers on a shade are readable', () => {
 
 describe('the pixels around one', () => {
   // 3×3, each pixel's red its number from 1 to 9
-  const nine = { width: 3, height: 3, rgba: Uint8ClampedArray.from(Array.from({ length: 9 }, (_, i) => [i + 1, 0, 0, 255]).flat()) }
+  const nine = {
+    width: 3,
+    height: 3,
+    rgba: Uint8ClampedArray.from(Array.from({ length: 9 }, (_, i) => [i + 1, 0, 0, 255]).flat()),
+  }
   const reds = (padding: Parameters<typeof around>[3], side = 3): string[] => {
     const found = around(nine, { x: 0, y: 0 }, side, padding)
     return Array.from({ length: side * side }, (_, i) => (found[4 * i + 3] === 0 ? '.' : String(found[4 * i])))

@@ -104,7 +104,10 @@ export async function decode(file: Blob, name: string): Promise<Picture> {
     throw new Error(`${name} is not a picture that this browser can show.`)
   })
   const scale = Math.min(1, LONGEST / Math.max(bitmap.width, bitmap.height))
-  const [width, height] = [bitmap.width, bitmap.height].map((n) => Math.max(1, Math.round(n * scale))) as [number, number]
+  const [width, height] = [bitmap.width, bitmap.height].map((n) => Math.max(1, Math.round(n * scale))) as [
+    number,
+    number,
+  ]
   if (width < 3 || height < 3) {
     throw new Error(`${name} is ${bitmap.width} × ${bitmap.height} pixels: a 3 × 3 window does not fit on it.`)
   }

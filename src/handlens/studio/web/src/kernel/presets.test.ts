@@ -34,7 +34,8 @@ describe('a number of a kernel', () => {
     ['1000', 1000],
     ['-0', 0],
   ])('%j is %d', (text, value) => expect(valueOf(text)).toBe(value))
-  it.each(['', '-', '.', 'one', '1/0', '0/0', '1e3', '1001', '1/2/3', '--1', '0x10', 'Infinity'])('%j is none', (text) =>
-    expect(valueOf(text)).toBeNull(),
+  it.each(['', '-', '.', 'one', '1/0', '0/0', '1e3', '1001', '1/2/3', '--1', '0x10', 'Infinity'])(
+    '%j is none',
+    (text) => expect(valueOf(text)).toBeNull(),
   )
 })

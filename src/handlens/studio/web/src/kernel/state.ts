@@ -4,7 +4,7 @@ import { computed, effect, signal } from '@preact/signals'
 import { CollectionApi } from '../api'
 import { number } from '../format'
 import { announce, sentenceOf } from '../messages'
-import { readAddress, writeAddress, type Place } from './address'
+import { type Place, readAddress, writeAddress } from './address'
 import {
   convolve,
   middleOf,
@@ -15,7 +15,7 @@ import {
   sum as sumOf,
   windowAt,
 } from './convolve'
-import { decode, planeOf, rangeOf, shaded, textOf, type Picture, type Shades, type White } from './picture'
+import { decode, type Picture, planeOf, rangeOf, type Shades, shaded, textOf, type White } from './picture'
 import { PRESETS, valueOf } from './presets'
 import { scene } from './scene'
 
@@ -71,7 +71,9 @@ export const middle = computed<Place>(() => ({
   x: middleOf(place.value.x, stride.value, padding.value),
   y: middleOf(place.value.y, stride.value, padding.value),
 }))
-export const nine = computed(() => (padded.value ? windowAt(padded.value, place.value.x, place.value.y, stride.value) : []))
+export const nine = computed(() =>
+  padded.value ? windowAt(padded.value, place.value.x, place.value.y, stride.value) : [],
+)
 export const products = computed(() => productsOf(nine.value, kernel.value))
 export const sum = computed(() => sumOf(products.value))
 

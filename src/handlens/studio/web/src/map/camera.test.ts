@@ -1,6 +1,16 @@
 import { expect, test } from 'vitest'
 import {
-  between, fitted, MAX_ZOOM, MIN_ZOOM, panned, pixelsPerUnit, soundCamera, thumbnailSide, toMap, toScreen, zoomedAt,
+  between,
+  fitted,
+  MAX_ZOOM,
+  MIN_ZOOM,
+  panned,
+  pixelsPerUnit,
+  soundCamera,
+  thumbnailSide,
+  toMap,
+  toScreen,
+  zoomedAt,
 } from './camera'
 
 const view = { width: 1000, height: 500 }

@@ -52,10 +52,7 @@ export function fitted(bounds: Bounds, view: Viewport, margin: number): Camera {
   const unit = pixelsPerUnit({ x: 0, y: 0, zoom: 1 }, view)
   const width = Math.max(bounds.right - bounds.left, 1e-6)
   const height = Math.max(bounds.top - bounds.bottom, 1e-6)
-  const room = Math.min(
-    Math.max(view.width - 2 * margin, 1) / width,
-    Math.max(view.height - 2 * margin, 1) / height,
-  )
+  const room = Math.min(Math.max(view.width - 2 * margin, 1) / width, Math.max(view.height - 2 * margin, 1) / height)
   return {
     x: (bounds.left + bounds.right) / 2,
     y: (bounds.bottom + bounds.top) / 2,

@@ -35,14 +35,10 @@ test('what is wanted now replaces what has not begun', async () => {
 test('a failed job is tried again, but not for ever', async () => {
   vi.useFakeTimers()
   let tries = 0
-  const queue = new Queue<number>(
-    1,
-    () => {
-      tries++
-      return Promise.reject(new Error('no'))
-    },
-    [10, 20],
-  )
+  const queue = new Queue<number>(1, () => {
+    tries++
+    return Promise.reject(new Error('no'))
+  }, [10, 20])
   queue.add(1)
   await vi.runAllTimersAsync()
   expect(tries).toBe(3)

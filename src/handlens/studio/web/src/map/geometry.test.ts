@@ -8,7 +8,13 @@ const hollow = [0, 0, 3, 0, 3, 1, 1, 1, 1, 2, 3, 2, 3, 3, 0, 3]
 test('a point is inside a polygon drawn either way round', () => {
   expect(insidePolygon(square, 1, 1)).toBe(true)
   expect(insidePolygon([0, 2, 2, 2, 2, 0, 0, 0], 1, 1)).toBe(true)
-  for (const [x, y] of [[-1, 1], [3, 1], [1, -1], [1, 3]] as const) expect(insidePolygon(square, x, y)).toBe(false)
+  for (const [x, y] of [
+    [-1, 1],
+    [3, 1],
+    [1, -1],
+    [1, 3],
+  ] as const)
+    expect(insidePolygon(square, x, y)).toBe(false)
 })
 
 test('the hollow of a C is outside', () => {
@@ -35,9 +41,17 @@ test('a point against the half-planes of random triangles', () => {
   const random = () => (seed = (seed * 16807) % 2147483647) / 2147483647
   for (let round = 0; round < 500; round++) {
     const [ax, ay, bx, by, cx, cy, x, y] = Array.from({ length: 8 }, random) as [
-      number, number, number, number, number, number, number, number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
     ]
-    const side = (px: number, py: number, qx: number, qy: number) => Math.sign((qx - px) * (y - py) - (qy - py) * (x - px))
+    const side = (px: number, py: number, qx: number, qy: number) =>
+      Math.sign((qx - px) * (y - py) - (qy - py) * (x - px))
     const sides = [side(ax, ay, bx, by), side(bx, by, cx, cy), side(cx, cy, ax, ay)]
     expect(insidePolygon([ax, ay, bx, by, cx, cy], x, y)).toBe(Math.abs(sides[0]! + sides[1]! + sides[2]!) === 3)
   }

@@ -148,8 +148,7 @@ export class Gestures {
   private click(event: PointerEvent): void {
     const { x, y } = this.start
     const last = this.lastClick
-    const again =
-      event.timeStamp - last.time < DOUBLE_CLICK_MS && Math.hypot(x - last.x, y - last.y) < 2 * STILL.touch
+    const again = event.timeStamp - last.time < DOUBLE_CLICK_MS && Math.hypot(x - last.x, y - last.y) < 2 * STILL.touch
     this.lastClick = { time: again ? -Infinity : event.timeStamp, x, y }
     if (again && this.mode === 'replace') this.on.doubleClick(x, y)
     else this.on.click(x, y, this.mode)

@@ -1,11 +1,13 @@
 import { expect, test } from 'vitest'
+import { PATTERNS, patternOf } from './frames'
 import { modeOf, wheelFactor } from './gestures'
 import { along, ease } from './glide'
 import { Pace, SHARES } from './pace'
-import { patternOf, PATTERNS } from './frames'
 
 test('easing goes from 0 to 1, through one half in the middle, and stops there', () => {
-  expect([ease(-1), ease(0), ease(0.25), ease(0.5), ease(0.75), ease(1), ease(9)]).toEqual([0, 0, 0.0625, 0.5, 0.9375, 1, 1])
+  expect([ease(-1), ease(0), ease(0.25), ease(0.5), ease(0.75), ease(1), ease(9)]).toEqual([
+    0, 0, 0.0625, 0.5, 0.9375, 1, 1,
+  ])
 })
 
 test('photos glide; one without an old place stands at its new one, one without a new place goes', () => {
@@ -55,6 +57,12 @@ test('shift adds, alt removes', () => {
 
 test('labels beyond ten take another pattern', () => {
   expect([-1, 0, 9, 10, 20, 30, 40].map((mark) => PATTERNS[patternOf(mark)])).toEqual([
-    'solid', 'solid', 'solid', 'dashed', 'dotted', 'double', 'solid',
+    'solid',
+    'solid',
+    'solid',
+    'dashed',
+    'dotted',
+    'double',
+    'solid',
   ])
 })

@@ -1,6 +1,15 @@
 import { fetchPicture, Queue } from './fetching'
 import {
-  blankPlace, CLOSE_SIDE, closePlace, closeSlots, type Layout, type Place, SHEET_SIDE, sheetPlace, tilePlace, TILES_PER_SHEET,
+  blankPlace,
+  CLOSE_SIDE,
+  closePlace,
+  closeSlots,
+  type Layout,
+  type Place,
+  SHEET_SIDE,
+  sheetPlace,
+  TILES_PER_SHEET,
+  tilePlace,
 } from './layout'
 import { Slots } from './slots'
 import type { MapPhotos, MapUrls } from './types'
@@ -59,7 +68,8 @@ export class Pictures {
   place(id: number): Place {
     if (this.closeUp.has(id)) return closePlace(this.layout, this.slots.get(id)!)
     const row = this.rowOf[id]!
-    if (row < 0 || row % TILES_PER_SHEET >= this.held[Math.floor(row / TILES_PER_SHEET)]!) return blankPlace(this.layout)
+    if (row < 0 || row % TILES_PER_SHEET >= this.held[Math.floor(row / TILES_PER_SHEET)]!)
+      return blankPlace(this.layout)
     return tilePlace(this.layout, row) ?? blankPlace(this.layout)
   }
 

@@ -1,9 +1,20 @@
-import { COLOUR_OFFSET, LOOK_OFFSET, QUAD, type Quads, STRIDE, TILE_OFFSET } from './quads'
 import { blankPlace, CLOSE_SIDE, type Layout, LEVELS, layoutFor, type Place, SHEET_SIDE } from './layout'
+import { COLOUR_OFFSET, LOOK_OFFSET, QUAD, type Quads, STRIDE, TILE_OFFSET } from './quads'
 import { FRAME, PICTURE } from './shaders'
 
 const UNIFORMS = [
-  't', 'centre', 'scale', 'clip', 'side', 'widths', 'depth', 'keep', 'atlas', 'ground', 'ink', 'dash',
+  't',
+  'centre',
+  'scale',
+  'clip',
+  'side',
+  'widths',
+  'depth',
+  'keep',
+  'atlas',
+  'ground',
+  'ink',
+  'dash',
 ] as const
 type Uniform = (typeof UNIFORMS)[number]
 
@@ -111,10 +122,22 @@ export class Renderer {
     for (let level = 0; level < LEVELS; level++) {
       const side = place.side >> level
       gl.framebufferTexture2D(
-        gl.READ_FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, this.staging[kind], level + skipped,
+        gl.READ_FRAMEBUFFER,
+        gl.COLOR_ATTACHMENT0,
+        gl.TEXTURE_2D,
+        this.staging[kind],
+        level + skipped,
       )
       gl.copyTexSubImage3D(
-        gl.TEXTURE_2D_ARRAY, level, place.x >> level, place.y >> level, place.layer, 0, 0, side, side,
+        gl.TEXTURE_2D_ARRAY,
+        level,
+        place.x >> level,
+        place.y >> level,
+        place.layer,
+        0,
+        0,
+        side,
+        side,
       )
     }
     gl.bindFramebuffer(gl.READ_FRAMEBUFFER, null)
@@ -147,9 +170,11 @@ export class Renderer {
 
     const reach = (pixels: number) => (pixels / 2 + MOST_STRETCH * scene.hoveredSide + MARGIN) / scene.scale
     const selected = scene.selected + 1 // and the hovered one
-    const { indices, counts } = quads.inView(
-      scene.t, scene.centre, reach(gl.canvas.width), reach(gl.canvas.height), [selected, quads.opaque, quads.count],
-    )
+    const { indices, counts } = quads.inView(scene.t, scene.centre, reach(gl.canvas.width), reach(gl.canvas.height), [
+      selected,
+      quads.opaque,
+      quads.count,
+    ])
     const [ringed, opaque, all] = counts as [number, number, number]
     gl.bufferSubData(gl.ELEMENT_ARRAY_BUFFER, 0, indices)
 
@@ -228,8 +253,17 @@ export class Renderer {
       const side = place.side >> level
       const grey = new Uint8Array(4 * side * side).fill(255 * BLANK_GREY)
       gl.texSubImage3D(
-        gl.TEXTURE_2D_ARRAY, level, place.x >> level, place.y >> level, place.layer, side, side, 1,
-        gl.RGBA, gl.UNSIGNED_BYTE, grey,
+        gl.TEXTURE_2D_ARRAY,
+        level,
+        place.x >> level,
+        place.y >> level,
+        place.layer,
+        side,
+        side,
+        1,
+        gl.RGBA,
+        gl.UNSIGNED_BYTE,
+        grey,
       )
     }
   }
@@ -252,11 +286,7 @@ function storage2d(gl: WebGL2RenderingContext, side: number): WebGLTexture {
   return texture
 }
 
-function link(
-  gl: WebGL2RenderingContext,
-  source: Source,
-  defines: readonly string[],
-): Program {
+function link(gl: WebGL2RenderingContext, source: Source, defines: readonly string[]): Program {
   const program = gl.createProgram()!
   // The first line has to stay the version.
   const head = `#version 300 es\n${defines.map((name) => `#define ${name}\n`).join('')}`

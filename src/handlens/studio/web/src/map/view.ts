@@ -1,19 +1,16 @@
-import {
-  between, fitted, panned, pixelsPerUnit, soundCamera, thumbnailSide, toMap, toScreen, zoomedAt,
-} from './camera'
+import { between, fitted, panned, pixelsPerUnit, soundCamera, thumbnailSide, toMap, toScreen, zoomedAt } from './camera'
 import { frameWidths } from './frames'
 import { boundsOf, drawnAspect, enclosed, halfSize } from './geometry'
 import { Gestures } from './gestures'
 import { along, ease, GLIDE_MS, prefersStillness } from './glide'
-import { drawOrder, type DrawOrder, topmostAt } from './order'
 import { GROUNDS, INKS } from './grounds'
+import { type DrawOrder, drawOrder, topmostAt } from './order'
 import { Pace } from './pace'
 import { Pictures } from './pictures'
 import { type Pictured, Quads } from './quads'
 import { Renderer } from './renderer'
 import { Stroke } from './stroke'
 import type { Camera, MapEvents, MapPhotos, MapUrls, Placed, Tool, Viewport } from './types'
-
 
 /** Share of its own colour that a photo keeps while others are selected. */
 const DIM = 0.5
@@ -333,7 +330,10 @@ export class MapView {
     if (this.flight) this.advance(this.flight, now)
 
     if (pictures.waiting) {
-      const ids = pictures.deliver((...picture) => renderer.put(...picture), this.moving ? PICTURES_A_FRAME.moving : PICTURES_A_FRAME.still)
+      const ids = pictures.deliver(
+        (...picture) => renderer.put(...picture),
+        this.moving ? PICTURES_A_FRAME.moving : PICTURES_A_FRAME.still,
+      )
       if (!ids) this.stale = true
       else if (!this.stale) {
         for (const id of ids) {
@@ -591,4 +591,3 @@ export class MapView {
           : 'grab'
   }
 }
-
