@@ -1,4 +1,4 @@
-"""The settings that hold unless a call says otherwise; so far the device that models and data live on."""
+"""The settings that hold unless a call says otherwise: the device that models and data are on."""
 
 from __future__ import annotations
 

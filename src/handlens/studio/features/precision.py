@@ -7,10 +7,12 @@ from pathlib import Path
 
 import torch
 
+from handlens.core.defaults import defaults
+
 
 def device() -> torch.device:
-    """The GPU when there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """`defaults.device`, but the CPU instead of Apple's MPS: its adaptive pooling refuses sizes that do not divide."""
+    return torch.device("cpu") if defaults.device.type == "mps" else defaults.device
 
 
 def half_precision(where: torch.device) -> bool:
