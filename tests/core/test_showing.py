@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 import sys
 import types
 
@@ -60,9 +61,33 @@ def test_the_bar_of_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     table = ProgressTable(["train_loss"], 2)
     table.start_epoch()
     table.batch(0, 50, 100, 0.5)
-    assert " 50%  epoch 1/2  loss 0.500000  00:00 left" in capsys.readouterr().out
+    assert "50% epoch 1/2  loss 0.500000  00:00 left" in _plain(capsys.readouterr().out)
     table.row(0, {"train_loss": 0.25})
-    assert capsys.readouterr().out.split() == ["\x1b[2Kepoch", "train_loss", "time", "1", "0.250000", "00:00"]
+    after = capsys.readouterr().out
+    assert "\x1b[2K" in after  # the bar is wiped away
+    assert _plain(after).split()[-6:] == ["epoch", "train_loss", "time", "1", "0.250000", "00:00"]
+    table.batch(1, 100, 100, 0.25)
+    table.close()
+    assert "\x1b[?25h" in capsys.readouterr().out  # the cursor is back
+
+
+def test_two_runs_at_a_time_share_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    first, second = ProgressTable(["train_loss"], 1), ProgressTable(["train_loss"], 1)
+    for table in (first, second):
+        table.start_epoch()
+        table.batch(0, 1, 2, 0.5)
+    for table in (first, second):
+        table.row(0, {"train_loss": 0.25})
+        table.close()
+    assert _plain(capsys.readouterr().out).count("0.250000") == 2
+
+
+def _plain(shown: str) -> str:
+    """What is left without the terminal's codes."""
+    return re.sub(r"\x1b\[[?0-9;]*[A-Za-z]|\r", "", shown)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Progress of a training run: the lesson's table, a row an epoch, and a bar for the epoch at hand."""
+"""Progress of a training run: the lesson's table with a row for each epoch, and a bar for the current epoch."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ import html
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from handlens.core.display import in_notebook, show_html
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 _OFTEN = 0.2  # seconds between two updates of the bar
 
 
 class ProgressTable:
-    """Prints a header and a row an epoch; a bar below it while there is a terminal or a notebook to show one.
+    """Prints a header and a row for each epoch; below it a bar where there is a terminal or a notebook to show one.
 
     Args:
         columns: names of the numbers; an epoch column before them and a time column after them are added.
@@ -59,12 +63,15 @@ class _Terminal:
         self.widths = [
             max(len(name), 10 if 0 < i < len(table.columns) - 1 else 5) for i, name in enumerate(table.columns)
         ]
-        self.live = sys.stdout.isatty()
+        self.progress: Progress | None = None
 
     def bar(self, share: float, text: str) -> None:
-        if self.live:
-            full = int(share * 30)
-            print(f"\r\x1b[2K{'━' * full}{'╌' * (30 - full)} {share:4.0%}  {text}", end="", flush=True)
+        if self.progress is None:
+            if not sys.stdout.isatty():
+                return
+            self.progress = _start_bar()
+        for task in self.progress.task_ids:
+            self.progress.update(task, completed=share, description=text, refresh=True)
 
     def row(self) -> None:
         self._clear()
@@ -81,8 +88,22 @@ class _Terminal:
         print("  ".join(cell.ljust(width) for cell, width in zip(cells, self.widths, strict=True)).rstrip(), flush=True)
 
     def _clear(self) -> None:
-        if self.live:
-            print("\r\x1b[2K", end="")
+        if self.progress is not None:
+            self.progress.stop()
+            self.progress = None
+
+
+def _start_bar() -> Progress:
+    from rich.errors import LiveError
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+    # No refreshing by the clock: a thread for that would take time from training.
+    columns = BarColumn(30), TaskProgressColumn(), TextColumn("{task.description}", markup=False)
+    bar = Progress(*columns, transient=True, auto_refresh=False)
+    bar.add_task("", total=1.0)
+    with suppress(LiveError):  # the terminal has one bar already, of another run: this one stays unseen
+        bar.start()
+    return bar
 
 
 class _Notebook:
