@@ -18,7 +18,7 @@ import pytest
 from handlens.errors import CollectionError, StorageError
 from handlens.studio.collection import Collection
 from handlens.studio.labels import Labels
-from handlens.studio.rows import Rows
+from handlens.studio.row_file import RowFile
 
 WHERE = "patches/coarse/where"
 SOURCE = Path(__file__).resolve().parents[2] / "src"
@@ -488,10 +488,10 @@ def test_rows_that_may_not_grow(tmp_path):
         import resource, signal, sys
         import numpy as np
         from handlens.errors import StorageError
-        from handlens.studio.rows import Rows
+        from handlens.studio.row_file import RowFile
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
-        rows = Rows(sys.argv[1], 10)
+        rows = RowFile(sys.argv[1], 10)
         rows.append(np.ones((20, 10)))
         try:
             rows.append(np.zeros((20, 10)))
@@ -502,7 +502,7 @@ def test_rows_that_may_not_grow(tmp_path):
     """
     printed, problems = child(code, tmp_path / "rows.f4").communicate(timeout=300)
     assert printed.startswith("20 the disk refused"), problems
-    rows = np.asarray(Rows(tmp_path / "rows.f4", 10).read())
+    rows = np.asarray(RowFile(tmp_path / "rows.f4", 10).read())
     assert rows[:, 0].tolist() == [1] * 20 + [2]
 
 

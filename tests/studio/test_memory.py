@@ -6,7 +6,7 @@ import ctypes
 
 import pytest
 
-from handlens.studio.memory import give_back
+from handlens.studio.memory import release_memory
 
 
 def test_the_allocator_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -16,7 +16,7 @@ def test_the_allocator_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
         malloc_trim = staticmethod(asked.append)
 
     monkeypatch.setattr(ctypes, "CDLL", lambda name: System())
-    give_back()
+    release_memory()
     assert asked == [0]
 
 
@@ -26,4 +26,4 @@ def test_where_there_is_no_such_call(monkeypatch: pytest.MonkeyPatch, error: Exc
         raise error
 
     monkeypatch.setattr(ctypes, "CDLL", refuse)
-    give_back()
+    release_memory()

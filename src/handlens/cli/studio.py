@@ -84,14 +84,14 @@ def _begin(
     seed: int,
 ) -> str:
     """Start opening what was asked for, in the background; returns the path of its page."""
-    from handlens.studio.server.registry import CollectionRequest
+    from handlens.studio.server.collection_plans import CollectionRequest
 
     registry = server.state.server.registry
-    wanted = CollectionRequest(backbones=backbones, weights=weights, seed=seed)
+    request = CollectionRequest(backbones=backbones, weights=weights, seed=seed)
     if photos is not None:
-        id, make = registry.plan_path(photos, wanted)
+        plan = registry.plans.of_folder(photos, request)
     elif demo is not None:
-        id, make = registry.plan_builtin(demo, wanted)
+        plan = registry.plans.of_builtin(demo, request)
     else:
         return "/"
 
@@ -100,5 +100,5 @@ def _begin(
         if error is not None:
             typer.secho(f"{'Error' if isinstance(error, HandlensError) else repr(error)}: {error}", fg="red", err=True)
 
-    registry.begin(id, make).add_done_callback(report)
-    return f"/c/{id}"
+    registry.open_in_background(plan).add_done_callback(report)
+    return f"/c/{plan.id}"

@@ -24,7 +24,8 @@ def process_lock(file: Path, *, busy: HandlensError | None = None) -> Iterator[N
     """
     import filelock
 
-    lock = filelock.FileLock(file)
+    # Not bound to a thread: a lock may be released by another thread than the one that acquired it.
+    lock = filelock.FileLock(file, thread_local=False)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=-1 if busy is None else 0)

@@ -113,7 +113,7 @@ class Collection:
 
     Example:
         >>> from handlens.studio.builtin import write_builtin
-        >>> write_builtin("digits", Path("digits"))
+        >>> names = write_builtin("digits", Path("digits"))
         >>> with Collection.create("my-digits", images="digits") as collection:
         ...     collection.label([0, 10], "zero")
         ...     collection.undo()

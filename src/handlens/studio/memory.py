@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 
 
-def give_back() -> None:
+def release_memory() -> None:
     """Return the memory that the allocator holds for later, where it is glibc's; elsewhere nothing happens.
 
     Networks leave hundreds of megabytes of it behind, and a server keeps running long after them.

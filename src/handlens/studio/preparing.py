@@ -11,7 +11,7 @@ from typing import Any
 from handlens.errors import ArtifactError, Cancelled, CollectionError, DownloadError, HandlensError
 from handlens.studio.layers import FIRST, Layers
 from handlens.studio.listeners import Listeners
-from handlens.studio.memory import give_back
+from handlens.studio.memory import release_memory
 from handlens.studio.models.registry import Models
 from handlens.studio.photos import Photos
 from handlens.studio.preparation import Preparation, only_one
@@ -86,7 +86,7 @@ class Preparing:
                     if source.state == "preparing":
                         source.state = "waiting"
                 self._layers.version += 1
-                give_back()
+                release_memory()
                 total = len(self._photos)
                 done = total if ended["phase"] == "done" else self._layers.prepared
                 changed(replace(run.progress, running=False, done=done, total=total, **ended))

@@ -15,7 +15,7 @@ from handlens.io.files import atomic_write
 from handlens.io.problems import reason_of
 from handlens.studio.features.extractor import Extractor, Layer
 from handlens.studio.pictures import read_squares
-from handlens.studio.rows import Rows
+from handlens.studio.row_file import RowFile
 from handlens.studio.settings import RequestedSource
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ class Source:
     extractor: Extractor | None = None
 
     @property
-    def rows(self) -> list[Rows]:
+    def rows(self) -> list[RowFile]:
         """The features of each layer on disk."""
-        return [Rows(self.folder / f"{i:02d}.f4", layer.dim) for i, layer in enumerate(self.layers)]
+        return [RowFile(self.folder / f"{i:02d}.f4", layer.dim) for i, layer in enumerate(self.layers)]
 
     @property
     def prepared(self) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 from handlens.errors import StorageError
 from handlens.io.problems import reason_of
 from handlens.studio.pictures import READ_AT
-from handlens.studio.rows import Rows
+from handlens.studio.row_file import RowFile
 
 TILE = 64
 """Side in pixels of a photo's tile on the map."""
@@ -38,8 +38,8 @@ class ThumbnailCache:
             raise StorageError(
                 f"{folder} cannot be written ({reason_of(error)}), and thumbnails and features are kept there."
             ) from error
-        self.tiles = Rows(folder / "tiles.u1", TILE * TILE * 3, np.uint8)
-        self.aspects = Rows(folder / "aspects.f4", 1)
+        self.tiles = RowFile(folder / "tiles.u1", TILE * TILE * 3, np.uint8)
+        self.aspects = RowFile(folder / "aspects.f4", 1)
 
     @property
     def prepared(self) -> int:

@@ -15,8 +15,9 @@ from handlens.studio import builtin
 from handlens.studio.collection import Collection
 from handlens.studio.preparing import Preparing
 from handlens.studio.server.app import create_app
-from handlens.studio.server.registry import CollectionRegistry, CollectionRequest, NoSuchCollection
-from handlens.studio.server.scratch import Scratch
+from handlens.studio.server.collection_plans import CollectionPlan, CollectionRequest, NoSuchCollection
+from handlens.studio.server.registry import CollectionRegistry
+from handlens.studio.server.temporary_folders import TemporaryFolders
 
 ADDRESS = "http://127.0.0.1:8600"
 
@@ -133,7 +134,7 @@ def test_a_built_in_collection_is_written_once(
     assert written == ["digits"]
     state = client.get(f"/api/collections/{id}").json()
     assert (state["name"], state["count"]) == ("Handwritten digits", 40)
-    # A making that was killed halfway is begun anew.
+    # A making that was killed halfway is begun again.
     with TestClient(create_app(home.with_name("other")), base_url=ADDRESS) as other:
         (home.with_name("other") / "collections" / id / "photos").mkdir(parents=True)
         assert make(other, {"kind": "builtin", "name": "digits"}) == id
@@ -155,22 +156,22 @@ def test_networks_asked_for_are_added_to_what_there_is(
 
 
 def test_a_collection_that_is_being_made_is_waited_for(home: Path, photos: Path) -> None:
-    scratch = Scratch(home / "scratch")
-    shelf = CollectionRegistry(home, scratch)
+    temporary = TemporaryFolders(home / "scratch")
+    registry = CollectionRegistry(home, temporary)
     go = threading.Event()
-    id, make_it = shelf.plan_path(photos, CollectionRequest())
+    plan = registry.plans.of_folder(photos, CollectionRequest())
     made = []
 
     def slowly() -> Collection:
         go.wait(60)
-        collection = make_it()
+        collection = plan.open()
         collection.start_preparing = lambda: None  # type: ignore[method-assign]
         made.append(collection)
         return collection
 
-    future = shelf.begin(id, slowly)
+    future = registry.open_in_background(CollectionPlan(plan.id, slowly))
     got: list[Collection] = []
-    waiting = [threading.Thread(target=lambda: got.append(shelf.get(id))) for _ in range(4)]
+    waiting = [threading.Thread(target=lambda: got.append(registry.get(plan.id))) for _ in range(4)]
     for thread in waiting:
         thread.start()
     go.set()
@@ -179,23 +180,23 @@ def test_a_collection_that_is_being_made_is_waited_for(home: Path, photos: Path)
     assert got == [made[0]] * 4
     assert len(made) == 1
     assert future.result() is made[0]
-    assert shelf.close()
-    scratch.close()
+    assert registry.close()
+    temporary.close()
 
 
 def test_one_that_failed_to_open_can_be_tried_again(home: Path, photos: Path) -> None:
-    scratch = Scratch(home / "scratch")
-    shelf = CollectionRegistry(home, scratch)
+    temporary = TemporaryFolders(home / "scratch")
+    registry = CollectionRegistry(home, temporary)
 
     def fail() -> Collection:
         raise CollectionError("not now")
 
     with pytest.raises(CollectionError, match="not now"):
-        shelf.begin("x", fail).result(60)
+        registry.open_in_background(CollectionPlan("x", fail)).result(60)
     with pytest.raises(NoSuchCollection):
-        shelf.get("x")
-    assert shelf.close()
-    scratch.close()
+        registry.get("x")
+    assert registry.close()
+    temporary.close()
 
 
 def test_a_damaged_record_does_not_hide_the_others(client: TestClient, home: Path, shapes: str) -> None:
@@ -231,7 +232,7 @@ def test_forgetting_a_collection_deletes_what_is_studios_own_and_leaves_the_phot
         answer = again(f"/api/collections/{id}")
         assert answer.status_code == 404
         assert id in answer.json()["error"]
-    # The same folder can be begun anew, without its labels.
+    # The same folder can be begun again, without its labels.
     assert make(client, {"kind": "path", "path": str(photos)}) == id
     assert client.get(f"/api/collections/{id}/labels").json()["names"] == []
 
@@ -282,13 +283,13 @@ def test_only_a_collection_can_be_forgotten(client: TestClient, home: Path, shap
 
 
 def test_whoever_asks_for_a_collection_being_forgotten_is_told_that_it_is_gone(home: Path, photos: Path) -> None:
-    scratch = Scratch(home / "scratch")
-    shelf = CollectionRegistry(home, scratch)
-    id, make_it = shelf.plan_path(photos, CollectionRequest())
+    temporary = TemporaryFolders(home / "scratch")
+    registry = CollectionRegistry(home, temporary)
+    plan = registry.plans.of_folder(photos, CollectionRequest())
     closing, go_on = threading.Event(), threading.Event()
 
     def made() -> Collection:
-        collection = make_it()
+        collection = plan.open()
         collection.start_preparing = lambda: None  # type: ignore[method-assign]
         close = collection.close
 
@@ -300,15 +301,15 @@ def test_whoever_asks_for_a_collection_being_forgotten_is_told_that_it_is_gone(h
         collection.close = slowly  # type: ignore[method-assign]
         return collection
 
-    shelf.begin(id, made).result(60)
-    forgetting = threading.Thread(target=shelf.forget, args=(id,))
+    registry.open_in_background(CollectionPlan(plan.id, made)).result(60)
+    forgetting = threading.Thread(target=registry.forget, args=(plan.id,))
     forgetting.start()
     assert closing.wait(60)
     errors: list[Exception] = []
 
     def ask() -> None:
         try:
-            shelf.get(id)
+            registry.get(plan.id)
         except NoSuchCollection as error:
             errors.append(error)
 
@@ -318,5 +319,5 @@ def test_whoever_asks_for_a_collection_being_forgotten_is_told_that_it_is_gone(h
     forgetting.join(60)
     asking.join(60)
     assert len(errors) == 1
-    assert shelf.close()
-    scratch.close()
+    assert registry.close()
+    temporary.close()

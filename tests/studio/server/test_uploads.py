@@ -16,14 +16,14 @@ from starlette.testclient import TestClient
 
 from handlens.errors import StorageError, UploadError
 from handlens.studio.server import uploads as module
-from handlens.studio.server.scratch import Scratch
+from handlens.studio.server.temporary_folders import TemporaryFolders
 from handlens.studio.server.uploads import NoSuchUpload, UploadLimits, Uploads
 from handlens.studio.server.zips import TooLarge
 
 
 @pytest.fixture
-def scratch(tmp_path: Path) -> Iterator[Scratch]:
-    made = Scratch(tmp_path / "scratch")
+def temporary(tmp_path: Path) -> Iterator[TemporaryFolders]:
+    made = TemporaryFolders(tmp_path / "scratch")
     yield made
     made.close()
 
@@ -35,8 +35,8 @@ async def pieces(*parts: bytes | Exception) -> AsyncIterator[bytes]:
         yield part
 
 
-def files(scratch: Scratch, id: str) -> list[str]:
-    folder = scratch.folder / id
+def files(temporary: TemporaryFolders, id: str) -> list[str]:
+    folder = temporary.folder / id
     return sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
 
 
@@ -44,12 +44,12 @@ def put(uploads: Uploads, id: str, path: str, *parts: bytes | Exception, length:
     return asyncio.run(uploads.photo(id, path, pieces(*parts), length=length))
 
 
-def test_a_photo_is_kept_under_its_path(scratch: Scratch) -> None:
-    uploads = Uploads(scratch)
+def test_a_photo_is_kept_under_its_path(temporary: TemporaryFolders) -> None:
+    uploads = Uploads(temporary)
     id = uploads.start()
     assert put(uploads, id, "a\\b//c.jpg", b"12", b"34") == "a/b/c.jpg"
     assert put(uploads, id, "写真.jpg", b"x") == "写真.jpg"
-    assert (scratch.folder / id / "photos/a/b/c.jpg").read_bytes() == b"1234"
+    assert (temporary.folder / id / "photos/a/b/c.jpg").read_bytes() == b"1234"
     put(uploads, id, "a/b/c.jpg", b"again")
     photos = uploads.take(id)
     assert (photos / "a/b/c.jpg").read_bytes() == b"again"
@@ -58,16 +58,16 @@ def test_a_photo_is_kept_under_its_path(scratch: Scratch) -> None:
 
 
 @pytest.mark.parametrize("path", ["../x.jpg", "/x.jpg", "C:x.jpg", "", ".hidden.jpg", "a/../../x.jpg"])
-def test_a_path_that_leads_elsewhere_keeps_nothing(scratch: Scratch, path: str) -> None:
-    uploads = Uploads(scratch)
+def test_a_path_that_leads_elsewhere_keeps_nothing(temporary: TemporaryFolders, path: str) -> None:
+    uploads = Uploads(temporary)
     id = uploads.start()
     with pytest.raises(UploadError):
         put(uploads, id, path, b"1")
-    assert files(scratch, id) == []
+    assert files(temporary, id) == []
 
 
-def test_a_file_and_a_folder_of_one_name_are_refused(scratch: Scratch) -> None:
-    uploads = Uploads(scratch)
+def test_a_file_and_a_folder_of_one_name_are_refused(temporary: TemporaryFolders) -> None:
+    uploads = Uploads(temporary)
     id = uploads.start()
     put(uploads, id, "a", b"1")
     with pytest.raises(UploadError, match="both"):
@@ -75,32 +75,34 @@ def test_a_file_and_a_folder_of_one_name_are_refused(scratch: Scratch) -> None:
     put(uploads, id, "c/d.jpg", b"1")
     with pytest.raises(UploadError, match="both"):
         put(uploads, id, "c", b"1")
-    assert files(scratch, id) == ["photos/a", "photos/c/d.jpg"]
+    assert files(temporary, id) == ["photos/a", "photos/c/d.jpg"]
 
 
-def test_too_long_a_photo_is_refused_by_what_it_says_and_by_what_comes(scratch: Scratch) -> None:
-    uploads = Uploads(scratch, limits=UploadLimits(photo=10))
+def test_too_long_a_photo_is_refused_by_what_it_says_and_by_what_comes(temporary: TemporaryFolders) -> None:
+    uploads = Uploads(temporary, limits=UploadLimits(photo=10))
     id = uploads.start()
     with pytest.raises(TooLarge):
         put(uploads, id, "a.jpg", length=11)
     with pytest.raises(TooLarge):
         put(uploads, id, "a.jpg", b"123456", b"789012", length=5)
-    assert files(scratch, id) == []
+    assert files(temporary, id) == []
     put(uploads, id, "a.jpg", b"1234567890", length=10)
 
 
-def test_a_sender_that_goes_away_leaves_nothing(scratch: Scratch) -> None:
-    uploads = Uploads(scratch)
+def test_a_sender_that_goes_away_leaves_nothing(temporary: TemporaryFolders) -> None:
+    uploads = Uploads(temporary)
     id = uploads.start()
     with pytest.raises(ClientDisconnect):
         put(uploads, id, "a.jpg", b"x" * 3_000_000, ClientDisconnect())
     with pytest.raises(ClientDisconnect):
         asyncio.run(uploads.zip(id, pieces(b"PK", ClientDisconnect()), length=None))
-    assert files(scratch, id) == []
+    assert files(temporary, id) == []
 
 
-def test_a_full_disk_is_reported_and_leaves_nothing(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
-    uploads = Uploads(scratch)
+def test_a_full_disk_is_reported_and_leaves_nothing(
+    temporary: TemporaryFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploads = Uploads(temporary)
     id = uploads.start()
     with pytest.raises(StorageError, match="disk is full"):
         put(uploads, id, "a.jpg", b"x", OSError(ENOSPC, os.strerror(ENOSPC)))
@@ -109,24 +111,26 @@ def test_a_full_disk_is_reported_and_leaves_nothing(scratch: Scratch, monkeypatc
     put(uploads, id, "small.jpg", b"x", length=1)
     with pytest.raises(StorageError, match="left"):
         put(uploads, id, "large.jpg", b"x", length=100 * 2**20)
-    assert files(scratch, id) == ["photos/small.jpg"]
+    assert files(temporary, id) == ["photos/small.jpg"]
 
 
-def test_an_upload_can_be_given_up_and_lapses_when_idle(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
-    uploads = Uploads(scratch)
+def test_an_upload_can_be_given_up_and_lapses_when_idle(
+    temporary: TemporaryFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploads = Uploads(temporary)
     given_up, idle = uploads.start(), uploads.start()
     uploads.discard(given_up)
-    assert not (scratch.folder / given_up).exists()
+    assert not (temporary.folder / given_up).exists()
     monkeypatch.setattr(module, "IDLE", -1.0)
     fresh = uploads.start()
-    assert not (scratch.folder / idle).exists()
-    assert (scratch.folder / fresh).exists()
+    assert not (temporary.folder / idle).exists()
+    assert (temporary.folder / fresh).exists()
     with pytest.raises(NoSuchUpload):
         put(uploads, idle, "a.jpg", b"1")
 
 
-def test_an_upload_still_arriving_cannot_be_taken(scratch: Scratch) -> None:
-    uploads = Uploads(scratch)
+def test_an_upload_still_arriving_cannot_be_taken(temporary: TemporaryFolders) -> None:
+    uploads = Uploads(temporary)
     id = uploads.start()
 
     async def both() -> None:
@@ -138,7 +142,7 @@ def test_an_upload_still_arriving_cannot_be_taken(scratch: Scratch) -> None:
         await uploads.photo(id, "a.jpg", slow(), length=None)
 
     asyncio.run(both())
-    assert files(scratch, id) == ["photos/a.jpg"]
+    assert files(temporary, id) == ["photos/a.jpg"]
 
 
 def zipped(files: dict[str, bytes]) -> bytes:

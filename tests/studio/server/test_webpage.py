@@ -31,12 +31,17 @@ def client(home: Path, built: Path) -> TestClient:
     return TestClient(create_app(home, page=Page(built)), base_url="http://127.0.0.1:8600")
 
 
-@pytest.mark.parametrize("path", ["/", "/c/holiday-0123456789", "/kernel?photo=3", "/index.html"])
+@pytest.mark.parametrize(
+    "path", ["/", "/c/holiday-0123456789", "/c/holiday-0123456789/", "/kernel?photo=3", "/index.html"]
+)
 def test_the_page_is_the_same_at_every_address(client: TestClient, path: str) -> None:
     answer = client.get(path)
     assert answer.text == "<title>Studio</title>"
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert answer.headers["cache-control"] == "no-cache"
+    # It is sent every time: packages may give every file the same date, and with it one ETag to pages of one size.
+    assert answer.headers["cache-control"] == "no-store"
+    head = client.head(path)
+    assert (head.status_code, head.content) == (200, b"")
 
 
 def test_scripts_are_sent_compressed_to_who_takes_that(client: TestClient) -> None:
@@ -55,9 +60,10 @@ def test_scripts_are_sent_compressed_to_who_takes_that(client: TestClient) -> No
 
 
 def test_what_has_not_changed_is_not_sent_again(client: TestClient) -> None:
-    tag = client.get("/").headers["etag"]
-    again = client.get("/", headers={"if-none-match": tag})
+    tag = client.get("/assets/index-abc.js").headers["etag"]
+    again = client.get("/assets/index-abc.js", headers={"if-none-match": tag})
     assert (again.status_code, again.content) == (304, b"")
+    assert "immutable" in again.headers["cache-control"]
 
 
 def test_a_new_build_is_found(client: TestClient, built: Path) -> None:
@@ -71,11 +77,23 @@ def test_a_new_build_is_found(client: TestClient, built: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/.secret", "/page.py", "/assets/link.js", "/assets", "/assets/", "/outside.js", "/../outside.js"]
+    "path",
+    [
+        *("/.secret", "/page.py", "/assets/link.js", "/assets", "/assets/", "/outside.js", "/../outside.js"),
+        *("/%2e%2e/outside.js", "/..%2foutside.js", "/assets/..%5c..%5coutside.js", "/a%00.js", "/c/", "/c/a/b"),
+        "/" + "a" * 5000 + ".js",
+    ],
 )
 def test_nothing_else_is_served(client: TestClient, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 404
+    assert answer.json() == {"error": "There is nothing at this address."}
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_the_page_cannot_be_changed(client: TestClient) -> None:
+    answer = client.post("/", headers={"origin": "http://127.0.0.1:8600"})
+    assert answer.status_code == 405
     assert answer.json()["error"]
 
 

@@ -19,7 +19,7 @@ from handlens.studio.models.model import ModelKind
 from handlens.studio.models.quick import small_picture
 from handlens.studio.models.record import ModelRecord
 from handlens.studio.photos import Photos
-from handlens.studio.rows import Rows
+from handlens.studio.row_file import RowFile
 from handlens.studio.separation import Floats
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class FineTunedModel:
         self.record = record
         self._photos = photos
         self.folder = folder / "fine-tuned" / record.id
-        self._rows = Rows(folder / "cache" / f"fine-tuned-{record.id}.f4", max(1, len(record.names)))
+        self._rows = RowFile(folder / "cache" / f"fine-tuned-{record.id}.f4", max(1, len(record.names)))
 
     @property
     def exists(self) -> bool:

@@ -16,7 +16,7 @@ from handlens.studio.classifier import TrainingReport
 from handlens.studio.labels import Labels
 from handlens.studio.layers import Layers
 from handlens.studio.listeners import Listeners
-from handlens.studio.memory import give_back
+from handlens.studio.memory import release_memory
 from handlens.studio.models.fine_tuned import FineTunedModel
 from handlens.studio.models.record import ModelRecord, new_id
 from handlens.studio.models.registry import Models
@@ -171,7 +171,7 @@ class FineTuner:
                 model.remove()
             raise
         finally:
-            give_back()
+            release_memory()
             self._running.release()
             changed(replace(self.progress, running=False, **ended))
 

@@ -9,7 +9,7 @@ from fastapi import Depends, Path, Request
 from handlens.studio.collection import Collection
 from handlens.studio.server.events import Feed
 from handlens.studio.server.registry import CollectionRegistry
-from handlens.studio.server.scratch import Scratch
+from handlens.studio.server.temporary_folders import TemporaryFolders
 from handlens.studio.server.uploads import Uploads
 
 CollectionId = Annotated[str, Path(max_length=100, description="the id of a collection")]
@@ -19,16 +19,16 @@ class ServerState:
     """The long-lived objects of one server.
 
     Attributes:
-        scratch: temporary folders.
+        temporary: temporary folders.
         registry: the collections.
         uploads: uploads that are not finished.
         feed: the streams of events.
         finished: after the end, whether nothing was still being computed.
     """
 
-    def __init__(self, scratch: Scratch, registry: CollectionRegistry) -> None:
-        self.scratch, self.registry = scratch, registry
-        self.uploads = Uploads(scratch)
+    def __init__(self, temporary: TemporaryFolders, registry: CollectionRegistry) -> None:
+        self.temporary, self.registry = temporary, registry
+        self.uploads = Uploads(temporary)
         self.feed = Feed()
         self.finished = True
 

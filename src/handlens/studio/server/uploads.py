@@ -13,8 +13,8 @@ from pathlib import Path
 from anyio import to_thread
 
 from handlens.errors import StorageError, UploadError
-from handlens.studio.server.names import is_hidden, safe_path
-from handlens.studio.server.scratch import Scratch
+from handlens.studio.server.safe_paths import is_hidden, safe_path
+from handlens.studio.server.temporary_folders import TemporaryFolders
 from handlens.studio.server.zips import TooLarge, Unpacked, ZipLimits, reporting_full_disk, unpack
 
 IDLE = 6 * 3600.0
@@ -45,11 +45,11 @@ class _Upload:
 
 
 class Uploads:
-    """The uploads that are under way, each with a folder of its own in `scratch`."""
+    """The uploads that are under way, each with a folder of its own in `temporary`."""
 
-    def __init__(self, scratch: Scratch, *, limits: UploadLimits | None = None) -> None:
+    def __init__(self, temporary: TemporaryFolders, *, limits: UploadLimits | None = None) -> None:
         self.limits = limits or UploadLimits()
-        self._scratch = scratch
+        self._temporary = temporary
         self._lock = threading.Lock()
         self._uploads: dict[str, _Upload] = {}
         self._numbers = itertools.count()
@@ -62,7 +62,7 @@ class Uploads:
         for id in idle:
             self.discard(id)
         with reporting_full_disk("the upload"):
-            folder = self._scratch.new("upload")
+            folder = self._temporary.new("upload")
             (folder / "photos").mkdir()
         with self._lock:
             self._uploads[folder.name] = _Upload(folder, now)
@@ -134,7 +134,7 @@ class Uploads:
     def _check_room(self, length: int, limit: int) -> None:
         if length > limit:
             raise TooLarge(f"a file must be at most {limit / 1e6:,.0f} MB; this one has {length / 1e6:,.0f} MB.")
-        free = shutil.disk_usage(self._scratch.folder).free
+        free = shutil.disk_usage(self._temporary.folder).free
         if length + self.limits.reserve > free:
             raise StorageError(f"the disk has only {free / 1e6:,.0f} MB left. Make room, then upload again.")
 

@@ -1,17 +1,21 @@
-"""The built page: files known by name, so that no address can reach another one."""
+"""The built page, served from its folder."""
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import threading
+import os
+import re
 from pathlib import Path
 
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 FOLDER = Path(__file__).parent / "page"
 
+_INDEX = "index.html"
+_SCREENS = re.compile(r"/(c/[^/]+|kernel)?/?")  # the script on the page shows the screen of each address
+# Written out, since what the system says of an ending can be wrong, and a script of another type does not run.
 _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -25,53 +29,48 @@ _TYPES = {
     ".webmanifest": "application/manifest+json",
     ".woff2": "font/woff2",
 }
-_COMPRESSED = {".css", ".html", ".js", ".json", ".svg", ".txt", ".webmanifest"}
-
 _NOT_BUILT = """<!doctype html><meta charset=utf-8><title>handlens Studio</title>
 <p>The page is not built, which happens in a working copy of the code:
 run <code>make page</code>, then load this again.</p>"""
 
 
-class Page:
-    """The files below a folder, served compressed; new ones are found when one is asked for that is not known."""
+class Page(StaticFiles):
+    """The files of the page, as an ASGI app; index.html is the page itself, the same at the address of every screen.
+
+    Args:
+        folder: what the build wrote; without it, the page says how to build it.
+    """
 
     def __init__(self, folder: Path = FOLDER) -> None:
-        self._folder = folder
-        self._lock = threading.Lock()
-        self._files: dict[str, Path] = {}
-        self._packed: dict[tuple[Path, int, int], tuple[bytes, bytes, str]] = {}
+        super().__init__(directory=folder, check_dir=False)
+        self.config_checked = True  # a folder that is missing is no error: see get_response
 
-    def index(self, request: Request) -> Response:
-        """The page itself, the same at every address; a word on how to build it where it is not built."""
-        return self.get("index.html", request) or HTMLResponse(_NOT_BUILT, status_code=503)
+    def get_path(self, scope: Scope) -> str:
+        """The file that an address stands for."""
+        return _INDEX if _SCREENS.fullmatch(scope["path"]) else super().get_path(scope)
 
-    def get(self, name: str, request: Request) -> Response | None:
-        """One file by its path below the folder; None when there is none of that name."""
-        if name not in self._files or not self._files[name].is_file():
-            self._files = {
-                file.relative_to(self._folder).as_posix(): file
-                for file in self._folder.rglob("*")
-                if file.suffix in _TYPES and file.is_file() and not file.is_symlink()
-            }
-        file = self._files.get(name)
-        if file is None:
-            return None
-        plain, packed, tag = self._read(file)
-        # Names below assets/ change with their content; all others are asked for again.
-        cache = "public, max-age=31536000, immutable" if name.startswith("assets/") else "no-cache"
-        headers = {"ETag": tag, "Cache-Control": cache, "Vary": "Accept-Encoding"}
-        if request.headers.get("if-none-match") == tag:
-            return Response(status_code=304, headers=headers)
-        if packed and "gzip" in request.headers.get("accept-encoding", ""):
-            return Response(packed, media_type=_TYPES[file.suffix], headers={**headers, "Content-Encoding": "gzip"})
-        return Response(plain, media_type=_TYPES[file.suffix], headers=headers)
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """The file; 404 for anything but files of the known types inside the folder."""
+        try:
+            if scope["method"] in ("GET", "HEAD") and Path(path).suffix not in _TYPES:
+                raise HTTPException(404)
+            return await super().get_response(path, scope)
+        except HTTPException as error:
+            if error.status_code == 405:
+                raise
+            if path == _INDEX:
+                return HTMLResponse(_NOT_BUILT, status_code=503)
+            raise HTTPException(404, "There is nothing at this address.") from None
 
-    def _read(self, file: Path) -> tuple[bytes, bytes, str]:
-        about = file.stat()
-        key = (file, about.st_mtime_ns, about.st_size)
-        with self._lock:
-            if key not in self._packed:
-                data = file.read_bytes()
-                packed = gzip.compress(data, 9, mtime=0) if file.suffix in _COMPRESSED else b""
-                self._packed[key] = (data, packed, f'"{hashlib.sha256(data).hexdigest()[:20]}"')
-            return self._packed[key]
+    def file_response(
+        self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
+    ) -> Response:
+        """The file with its type, and for how long it may be kept."""
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        if isinstance(response, FileResponse):
+            response.headers["Content-Type"] = _TYPES[Path(full_path).suffix]
+        # Names below assets/ change with their content. Other files are always sent: where packages are installed with
+        # one fixed date for all files, a new index.html of the same size would have the old one's ETag.
+        lasting = scope["path"].startswith("/assets/")
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if lasting else "no-store"
+        return response

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from handlens.errors import StorageError, UploadError
-from handlens.studio.server.names import is_hidden, safe_path
+from handlens.studio.server.safe_paths import is_hidden, safe_path
 
 CHUNK = 2**20
 _ENDED = b"PK\x05\x06"

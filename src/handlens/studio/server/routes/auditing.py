@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from handlens.studio.server import audits, schemas, schemas_audit
 from handlens.studio.server.deps import CollectionId, Opened, State, collection
-from handlens.studio.server.exports import sent_file
+from handlens.studio.server.downloads import sent_file
 
 router = APIRouter(prefix="/api/collections/{c}", tags=["audit"])
 
@@ -39,7 +39,7 @@ async def attach(
 
     def kept() -> schemas_audit.Attributes | None:
         opened = collection(c, request)
-        folder = state.scratch.new("attributes")
+        folder = state.temporary.new("attributes")
         try:
             (folder / "attributes.csv").write_bytes(data)
             opened.attach(folder / "attributes.csv", name=name)
@@ -130,10 +130,10 @@ def contest(said: schemas_audit.Contest, opened: Opened) -> schemas_audit.Case:
 @router.get("/export/DATASHEET.md", response_class=FileResponse, responses={200: {"content": {"text/markdown": {}}}})
 def datasheet_file(c: CollectionId, opened: Opened, state: State) -> FileResponse:
     """The datasheet as Markdown, which `handlens audit check` reads."""
-    return sent_file(c, "DATASHEET.md", opened.export_datasheet, state.scratch, kind="text/markdown")
+    return sent_file(c, "DATASHEET.md", opened.export_datasheet, state.temporary, kind="text/markdown")
 
 
 @router.get("/export/review-log.csv", response_class=FileResponse, responses={200: {"content": {"text/csv": {}}}})
 def review_log(c: CollectionId, opened: Opened, state: State) -> FileResponse:
     """Every entry of the review's log, each with the hash of the one before."""
-    return sent_file(c, "review-log.csv", opened.export_review, state.scratch, kind="text/csv")
+    return sent_file(c, "review-log.csv", opened.export_review, state.temporary, kind="text/csv")

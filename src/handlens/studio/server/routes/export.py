@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse, StreamingResponse
 from starlette.background import BackgroundTask
 
 from handlens.studio.server.deps import CollectionId, Opened, State
-from handlens.studio.server.exports import labelled_files, sent_file, zip_of, zipped_model
+from handlens.studio.server.downloads import labelled_files, sent_file, zip_of, zipped_model
 
 router = APIRouter(prefix="/api/collections/{c}/export", tags=["take away"])
 
@@ -21,13 +21,13 @@ _ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}
 @router.get("/labels.csv", response_class=FileResponse, responses=_CSV)
 def labels(c: CollectionId, opened: Opened, state: State) -> FileResponse:
     """The labelled photos: path, label."""
-    return sent_file(c, "labels.csv", opened.export_labels, state.scratch, kind="text/csv")
+    return sent_file(c, "labels.csv", opened.export_labels, state.temporary, kind="text/csv")
 
 
 @router.get("/predictions.csv", response_class=FileResponse, responses=_CSV)
 def predictions(c: CollectionId, opened: Opened, state: State) -> FileResponse:
     """Each photo: path, label, predicted, probability, and a column of probabilities a class."""
-    return sent_file(c, "predictions.csv", opened.export_predictions, state.scratch, kind="text/csv")
+    return sent_file(c, "predictions.csv", opened.export_predictions, state.temporary, kind="text/csv")
 
 
 @router.get("/folders.zip", response_class=StreamingResponse, responses=_ZIP)
@@ -40,7 +40,7 @@ def folders(c: CollectionId, opened: Opened) -> StreamingResponse:
 @router.get("/model.zip", response_class=StreamingResponse, responses=_ZIP)
 def model(c: CollectionId, opened: Opened, state: State) -> StreamingResponse:
     """The model as a folder that `handlens predict` uses."""
-    folder, files = zipped_model(opened, state.scratch)
+    folder, files = zipped_model(opened, state.temporary)
     return StreamingResponse(
         zip_of(files),
         media_type="application/zip",

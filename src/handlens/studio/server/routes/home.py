@@ -10,8 +10,8 @@ from fastapi import APIRouter, Query, Request
 from handlens import __version__
 from handlens.errors import UploadError
 from handlens.studio.server import schemas
+from handlens.studio.server.collection_plans import CollectionRequest
 from handlens.studio.server.deps import State
-from handlens.studio.server.registry import CollectionRequest
 
 router = APIRouter(prefix="/api", tags=["home"])
 
@@ -39,15 +39,16 @@ def studio(state: State) -> schemas.StudioInfo:
 @router.post("/collections", status_code=201)
 def new_collection(wanted: schemas.NewCollection, state: State) -> schemas.CollectionId:
     """Make a collection and start preparing it; a folder that has one already is reopened."""
-    wish = CollectionRequest(name=wanted.name, backbones=tuple(wanted.backbones), own_features=wanted.own_features)
-    source = wanted.source
+    request = CollectionRequest(name=wanted.name, backbones=tuple(wanted.backbones), own_features=wanted.own_features)
+    source, plans = wanted.source, state.registry.plans
     if isinstance(source, schemas.FromPath):
-        id = state.registry.open_path(Path(source.path), wish)
+        plan = plans.of_folder(Path(source.path), request)
     elif isinstance(source, schemas.FromBuiltin):
-        id = state.registry.open_builtin(source.name, wish)
+        plan = plans.of_builtin(source.name, request)
     else:
-        id = state.registry.create_from_upload(state.uploads.take(source.upload), wish)
-    return schemas.CollectionId(id=id)
+        plan = plans.of_upload(state.uploads.take(source.upload), request)
+    state.registry.open(plan)
+    return schemas.CollectionId(id=plan.id)
 
 
 @router.post("/uploads", status_code=201)

@@ -14,7 +14,7 @@ from handlens.errors import StorageError
 from handlens.io.problems import reason_of
 
 
-class Rows:
+class RowFile:
     """Rows of `dim` numbers in one raw little-endian file, appended with plain writes.
 
     The file holds nothing but rows, so its length is their count: no header can fall out of step with it.

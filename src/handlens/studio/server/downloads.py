@@ -14,7 +14,7 @@ from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
 from handlens.errors import CollectionError
-from handlens.studio.server.scratch import Scratch
+from handlens.studio.server.temporary_folders import TemporaryFolders
 
 if TYPE_CHECKING:
     from handlens.studio.collection import Collection
@@ -77,12 +77,14 @@ def removed_on_failure(folder: Path) -> Iterator[None]:
         raise
 
 
-def sent_file(id: str, name: str, write: Callable[[Path], None], scratch: Scratch, *, kind: str) -> FileResponse:
+def sent_file(
+    id: str, name: str, write: Callable[[Path], None], temporary: TemporaryFolders, *, kind: str
+) -> FileResponse:
     """A text file that `write` makes in a scratch folder, which is removed once the file is sent.
 
     The person gets it under the collection's id and its own name.
     """
-    folder = scratch.new("export")
+    folder = temporary.new("export")
     with removed_on_failure(folder):
         write(folder / name)
     return FileResponse(
@@ -115,9 +117,9 @@ def labelled_files(collection: Collection) -> list[tuple[Path, str]]:
     return files
 
 
-def zipped_model(collection: Collection, scratch: Scratch) -> tuple[Path, list[tuple[Path, str]]]:
+def zipped_model(collection: Collection, temporary: TemporaryFolders) -> tuple[Path, list[tuple[Path, str]]]:
     """A folder to remove afterwards, and the files of the saved model with their places in a zip."""
-    folder = scratch.new("model")
+    folder = temporary.new("model")
     model = folder / "model"
     with removed_on_failure(folder):
         collection.export_model(model)

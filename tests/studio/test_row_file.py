@@ -10,27 +10,27 @@ import numpy as np
 import pytest
 
 from handlens.errors import StorageError
-from handlens.studio.rows import Rows
+from handlens.studio.row_file import RowFile
 
 
 def test_rows_come_back_in_order(tmp_path: Path) -> None:
-    rows = Rows(tmp_path / "a.rows", 2)
+    rows = RowFile(tmp_path / "a.rows", 2)
     assert rows.count == 0
     assert rows.read().shape == (0, 2)
     rows.append([[1, 2]])
     rows.append([[3, 4], [5, 6]])
     assert rows.count == 3
     np.testing.assert_array_equal(rows.read(), [[1, 2], [3, 4], [5, 6]])
-    assert Rows(tmp_path / "a.rows", 2).read().dtype == np.float32
+    assert RowFile(tmp_path / "a.rows", 2).read().dtype == np.float32
 
 
 def test_the_file_is_plain_little_endian_numbers(tmp_path: Path) -> None:
-    Rows(tmp_path / "a.rows", 2, np.float16).append([[1, -2]])
+    RowFile(tmp_path / "a.rows", 2, np.float16).append([[1, -2]])
     assert (tmp_path / "a.rows").read_bytes() == bytes([0x00, 0x3C, 0x00, 0xC0])
 
 
 def test_a_row_cut_off_by_a_crash_does_not_count_and_is_overwritten(tmp_path: Path) -> None:
-    rows = Rows(tmp_path / "a.rows", 2)
+    rows = RowFile(tmp_path / "a.rows", 2)
     rows.append([[1, 2]])
     with rows.path.open("ab") as file:
         file.write(b"\xff\xff\xff")
@@ -40,7 +40,7 @@ def test_a_row_cut_off_by_a_crash_does_not_count_and_is_overwritten(tmp_path: Pa
 
 
 def test_truncate_keeps_the_first_rows(tmp_path: Path) -> None:
-    rows = Rows(tmp_path / "a.rows", 1)
+    rows = RowFile(tmp_path / "a.rows", 1)
     rows.truncate(0)
     rows.append([[1], [2], [3]])
     rows.truncate(2)
@@ -51,7 +51,7 @@ def test_truncate_keeps_the_first_rows(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wrong", [[1.0, 2.0], [[1.0, 2.0, 3.0]], [[[1.0, 2.0]]]])
 def test_rows_of_another_shape_are_refused(tmp_path: Path, wrong: list[object]) -> None:
-    rows = Rows(tmp_path / "a.rows", 2)
+    rows = RowFile(tmp_path / "a.rows", 2)
     with pytest.raises(ValueError, match=r"takes rows \[k, 2\]"):
         rows.append(wrong)  # type: ignore[arg-type]
     assert rows.count == 0
@@ -60,7 +60,7 @@ def test_rows_of_another_shape_are_refused(tmp_path: Path, wrong: list[object]) 
 def test_a_full_disk_is_reported_and_leaves_no_part_of_the_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = Rows(tmp_path / "a.rows", 2)
+    rows = RowFile(tmp_path / "a.rows", 2)
     rows.append([[1, 2]])
     real, calls = os.write, []
 
@@ -80,4 +80,4 @@ def test_a_full_disk_is_reported_and_leaves_no_part_of_the_rows(
 
 def test_a_missing_folder_is_a_storage_error(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="the disk refused"):
-        Rows(tmp_path / "no" / "a.rows", 2).append([[1, 2]])
+        RowFile(tmp_path / "no" / "a.rows", 2).append([[1, 2]])

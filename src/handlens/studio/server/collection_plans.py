@@ -1,0 +1,202 @@
+"""How a collection is opened, or made of a folder of photos, of built-in pictures or of uploaded photos."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from handlens.errors import CollectionError
+from handlens.studio.collection import Collection
+from handlens.studio.manifest import MANIFEST
+from handlens.studio.server.temporary_folders import TemporaryFolders
+from handlens.studio.server.zips import reporting_full_disk
+
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,80}")
+
+
+class NoSuchCollection(CollectionError):
+    """No collection has this id."""
+
+
+@dataclass(frozen=True)
+class CollectionRequest:
+    """What a new collection should have.
+
+    Attributes:
+        name: what it is called; the name of its folder of photos unless given.
+        backbones: pretrained networks; without any, features are learned on its own photos.
+        weights: a safetensors file for each network, the first for the first.
+        own_features: whether to learn features on its own photos beside the networks.
+        seed: of all random choices.
+    """
+
+    name: str | None = None
+    backbones: tuple[str, ...] = ()
+    weights: tuple[Path, ...] = ()
+    own_features: bool = False
+    seed: int = 0
+
+    def add_to(self, collection: Collection) -> None:
+        """Add the features that the collection does not have yet, and prepare them."""
+        for i, backbone in enumerate(self.backbones):
+            collection.add_features(backbone, self.weights[i] if i < len(self.weights) else None)
+        if self.own_features:
+            collection.add_features(None)
+        if self.backbones or self.own_features:
+            collection.start_preparing()
+
+
+@dataclass(frozen=True)
+class CollectionPlan:
+    """A collection that is not opened yet.
+
+    Attributes:
+        id: its id, which is known before it is opened or made.
+        open: opens it, and makes it first if it does not exist.
+        request: what it should have.
+    """
+
+    id: str
+    open: Callable[[], Collection]
+    request: CollectionRequest = CollectionRequest()
+
+
+class CollectionPlans:
+    """Plans the collections of one home folder; nothing is opened or written before a plan's `open` is called.
+
+    Args:
+        home: Studio's own folder; collections are in `collections` below it, each in a folder named by its id.
+        temporary: where pictures are written before they move into a collection.
+    """
+
+    def __init__(self, home: Path, temporary: TemporaryFolders) -> None:
+        self.home, self.folder = home, home / "collections"
+        self._temporary = temporary
+
+    def exists(self, id: str) -> bool:
+        """Whether there is a collection with this id."""
+        return _ID.fullmatch(id) is not None and (self.folder / id / MANIFEST).is_file()
+
+    def existing(self, id: str) -> CollectionPlan:
+        """The plan of a collection that was made before; its `open` raises NoSuchCollection if there is none."""
+
+        def open() -> Collection:
+            if not self.exists(id):
+                raise no_such_collection(id)
+            return Collection.open(self.folder / id)
+
+        return CollectionPlan(id, open)
+
+    def of_folder(self, photos: Path, request: CollectionRequest) -> CollectionPlan:
+        """The plan of the collection of a folder of photos; one folder has one id.
+
+        Raises:
+            CollectionError: there is no such folder, or it is Studio's own.
+        """
+        try:
+            folder = photos.expanduser().resolve()
+            if not folder.is_dir():
+                raise CollectionError(f"{folder} must be a folder of photos, and there is no such folder.")
+        except (OSError, ValueError, RuntimeError) as error:
+            raise CollectionError(f"{photos} must be a folder of photos; it cannot be opened ({error}).") from error
+        if folder == self.home or self.home.resolve() in folder.parents:
+            raise CollectionError(f"{folder} is where Studio keeps its own files. Choose another folder.")
+        id = _id_of(folder.name, str(folder))
+        return CollectionPlan(id, lambda: self._open_or_create(id, folder, request), request)
+
+    def of_builtin(self, name: str, request: CollectionRequest) -> CollectionPlan:
+        """The plan of a built-in collection; its `open` raises CollectionError for a name that does not exist."""
+        id = _id_of(name, f"builtin:{name}")
+        photos = self.folder / id / "photos"
+
+        def open() -> Collection:
+            from handlens.studio.builtin import BUILTIN, write_builtin
+
+            if self.exists(id):
+                return self._open_or_create(id, photos, request)
+            title = next((b.title for b in BUILTIN if b.name == name), None)
+            if title is None:
+                known = ", ".join(b.name for b in BUILTIN)
+                raise CollectionError(f"built-in collections are {known}; “{name[:100]}” arrived.")
+            pictures = self._temporary.new("builtin") / "photos"
+            with reporting_full_disk("the pictures"):
+                write_builtin(name, pictures)
+            self._move_in(pictures, id)
+            return self._open_or_create(id, photos, replace(request, name=request.name or title))
+
+        return CollectionPlan(id, open, request)
+
+    def of_upload(self, photos: Path, request: CollectionRequest) -> CollectionPlan:
+        """The plan of a new collection of uploaded photos, which move into it."""
+        entries = [entry for entry in photos.iterdir() if not entry.name.startswith(".")]
+        only_folder = entries[0].name if len(entries) == 1 and entries[0].is_dir() else None
+        name = request.name or only_folder or "Uploaded photos"
+        id = _id_of(name, secrets.token_hex(16))
+
+        def open() -> Collection:
+            self._move_in(photos, id)
+            return self._open_or_create(id, self.folder / id / "photos", replace(request, name=name))
+
+        return CollectionPlan(id, open, request)
+
+    def _open_or_create(self, id: str, photos: Path, request: CollectionRequest) -> Collection:
+        folder = self.folder / id
+        if self.exists(id):
+            collection = Collection.open(folder)
+            request.add_to(collection)
+            return collection
+        collection = Collection.create(
+            folder,
+            images=photos,
+            backbone=list(request.backbones) or None,
+            weights=list(request.weights) or None,
+            seed=request.seed,
+            name=request.name,
+        )
+        try:
+            if not collection.paths:
+                raise CollectionError(_no_photo(collection))
+            if request.own_features and request.backbones:
+                collection.add_features(None)
+        except BaseException:
+            collection.close()
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return collection
+
+    def _move_in(self, photos: Path, id: str) -> None:
+        """Move photos that are Studio's own copies into the collection's folder."""
+        folder = self.folder / id
+        shutil.rmtree(folder, ignore_errors=True)  # left by a process that was killed while it made the collection
+        with reporting_full_disk("the collection"):
+            folder.mkdir(parents=True)
+            photos.replace(folder / "photos")
+        shutil.rmtree(photos.parent, ignore_errors=True)
+
+
+def no_such_collection(id: str) -> NoSuchCollection:
+    """The error for an id that no collection has."""
+    return NoSuchCollection(f"there is no collection “{id[:100]}”. Choose one on the home page.")
+
+
+def _no_photo(collection: Collection) -> str:
+    left_out = collection.left_out
+    if not left_out:
+        return "there is no photo to use in this folder. It has no files."
+    reasons = "; ".join(f"{file.path} {file.reason}" for file in left_out[:3])
+    more = f"; and {len(left_out) - 3:,} more" if len(left_out) > 3 else ""
+    return f"there is no photo to use in this folder. Left out: {reasons}{more}."
+
+
+def _id_of(name: str, distinct: str) -> str:
+    """An id that fits into an address: the plain letters of the name, and a hash of what makes it unique."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].strip("-") or "photos"
+    return f"{slug}-{hashlib.sha256(os.fsencode(distinct)).hexdigest()[:10]}"
