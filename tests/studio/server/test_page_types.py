@@ -1,4 +1,4 @@
-"""The page's types (web/src/api-types.ts) are those of this server's description."""
+"""The page's types (web/src/server/api-types.ts) are those of this server's description."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 import { type JSX, render } from 'preact'
 import { HomeScreen } from './components/HomeScreen'
-import { KernelScreen } from './components/KernelScreen'
 import { StudioScreen } from './components/StudioScreen'
+import { KernelScreen } from './kernel/KernelScreen'
 import './styles/base.css'
 import './styles/controls.css'
 import './styles/home.css'
@@ -11,7 +11,7 @@ import './styles/review.css'
 import './styles/dialogs.css'
 import './styles/audit.css'
 import './styles/kernel.css'
-import './theme'
+import './state/theme'
 
 function screen(): JSX.Element {
   if (/^\/kernel\/?$/.test(location.pathname)) return <KernelScreen />

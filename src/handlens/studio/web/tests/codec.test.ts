@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { bytesOf, float32s, int16s, int32s, packMask, textOf } from '../src/codec'
+import { bytesOf, float32s, int16s, int32s, packMask, textOf } from '../src/server/codec'
 
 describe('packMask', () => {
   it('puts photo i in bit i % 8 of byte i // 8, lowest first', () => {

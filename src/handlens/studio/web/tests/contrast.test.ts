@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { contrast, type Rgb, rgb } from '../src/contrast'
-import { COLOURS } from '../src/palette'
+import { contrast, type Rgb, rgb } from '../src/colour/contrast'
+import { COLOURS } from '../src/colour/palette'
 import { pageColours } from './tokens'
 
 const GROUNDS = ['page', 'panel', 'raised', 'hover']

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { duration, percent, photos, when } from '../src/format'
+import { duration, percent, photos, when } from '../src/text/format'
 
 describe('format', () => {
   it('says 100 % only of all', () => {

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { CollectionApi } from '../src/api'
-import { ApiError, address, call } from '../src/http'
+import { CollectionApi } from '../src/server/api'
+import { ApiError, address, call } from '../src/server/http'
 
 function answering(body: BodyInit | null, init: ResponseInit): ReturnType<typeof vi.fn> {
   const fetch = vi.fn(async () => new Response(body, init))

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ariaKey, keyText, pressed } from '../src/key-names'
+import { ariaKey, keyText, pressed } from '../src/keyboard/key-names'
 
 const press = (key: string, held: Partial<Record<'ctrlKey' | 'metaKey' | 'shiftKey' | 'altKey', boolean>> = {}) =>
   pressed({ key, ctrlKey: false, metaKey: false, shiftKey: false, altKey: false, ...held })

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest'
-import { CollectionApi } from '../src/api'
-import { goTo, mapPending, positions, progressed, working } from '../src/maps'
-import { collection, layer, projection, setApi } from '../src/state'
-import type { CollectionState } from '../src/types'
+import { CollectionApi } from '../src/server/api'
+import type { CollectionState } from '../src/server/types'
+import { collection, layer, projection, setApi } from '../src/state/collection'
+import { goTo, mapPending, positions, progressed, working } from '../src/state/maps'
 
 let answer: ((xy: Float32Array) => void) | undefined
 beforeEach(() => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { contrast, type Rgb, rgb } from '../src/contrast'
+import { contrast, type Rgb, rgb } from '../src/colour/contrast'
+import { COLOURS, colourOf, inkOn, rgbOf } from '../src/colour/palette'
 import { GROUNDS, INKS } from '../src/map/grounds'
-import { COLOURS, colourOf, inkOn, rgbOf } from '../src/palette'
 import { pageColours } from './tokens'
 
 const THEMES = ['dark', 'light'] as const

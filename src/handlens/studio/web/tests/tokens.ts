@@ -1,8 +1,8 @@
 // The colours of the page, read from its style sheet.
 
-import { rgb } from '../src/contrast'
+import { rgb } from '../src/colour/contrast'
+import type { Theme } from '../src/state/theme'
 import css from '../src/styles/base.css?raw'
-import type { Theme } from '../src/theme'
 
 /** Every colour token of a theme as bytes: those of the dark page, which the light page replaces. */
 export function pageColours(theme: Theme): Record<string, [number, number, number]> {
@@ -13,5 +13,5 @@ export function pageColours(theme: Theme): Record<string, [number, number, numbe
     return [...block.matchAll(/--([a-z-]+): (#[0-9a-f]{6});/g)].map((match) => [match[1]!, rgb(match[2]!)])
   }
   const dark = found(':root')
-  return Object.fromEntries(theme === 'dark' ? dark : [...dark, ...found(":root[data-theme='light']")])
+  return Object.fromEntries(theme === 'dark' ? dark : [...dark, ...found(':root[data-theme="light"]')])
 }

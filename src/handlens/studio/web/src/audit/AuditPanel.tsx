@@ -1,7 +1,7 @@
 // In the panel of the model: the ways to check it and its data.
 
 import type { JSX } from 'preact'
-import { dialog } from '../dialogs'
+import { dialog } from '../state/dialogs'
 
 const DIALOGS = [
   { kind: 'split', name: 'Split by…', tip: 'Whom the model fails: its accuracy by camera, site, skin tone, …' },

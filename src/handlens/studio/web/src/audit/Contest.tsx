@@ -2,10 +2,10 @@
 
 import type { JSX } from 'preact'
 import { useRef } from 'preact/hooks'
-import { Dialog } from '../components/Dialog'
-import { closeDialog } from '../dialogs'
-import { attempt, say } from '../messages'
-import { api, nameOf } from '../state'
+import { Dialog } from '../components/dialogs/Dialog'
+import { api, nameOf } from '../state/collection'
+import { closeDialog } from '../state/dialogs'
+import { attempt, say } from '../state/messages'
 import { person } from './person'
 import { Name } from './ReviewQueue'
 

@@ -3,12 +3,12 @@
 import { signal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
-import { Dialog } from '../components/Dialog'
+import { Dialog } from '../components/dialogs/Dialog'
 import { Icon } from '../components/icons'
-import { number, plural } from '../format'
-import { sentenceOf } from '../messages'
-import { api } from '../state'
-import type { Datasheet, DatasheetSection, FactTable } from '../types'
+import type { Datasheet, DatasheetSection, FactTable } from '../server/types'
+import { api } from '../state/collection'
+import { sentenceOf } from '../state/messages'
+import { number, plural } from '../text/format'
 import { Saver } from './saver'
 
 /** What is typed, by the question's key; what is not saved yet outlives the dialog. */

@@ -2,11 +2,11 @@
 
 import type { JSX } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { Dialog } from '../components/Dialog'
-import { number, percent, photos as photosText, plural } from '../format'
-import { sentenceOf } from '../messages'
-import { api, report, reportIsOld } from '../state'
-import type { Attributes, Group, Split } from '../types'
+import { Dialog } from '../components/dialogs/Dialog'
+import type { Attributes, Group, Split } from '../server/types'
+import { api, report, reportIsOld } from '../state/collection'
+import { sentenceOf } from '../state/messages'
+import { number, percent, photos as photosText, plural } from '../text/format'
 
 const MOST = 3 // columns that are crossed
 

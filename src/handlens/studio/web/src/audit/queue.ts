@@ -1,10 +1,10 @@
 // The review queue: one case at a time, from the first that waits to the last.
 
 import { computed, signal } from '@preact/signals'
-import { percent } from '../format'
-import { announce, attempt } from '../messages'
-import { api, labels, predictions } from '../state'
-import type { Case } from '../types'
+import type { Case } from '../server/types'
+import { api, labels, predictions } from '../state/collection'
+import { announce, attempt } from '../state/messages'
+import { percent } from '../text/format'
 import { person } from './person'
 
 /** Predictions with less than this probability wait. */

@@ -1,7 +1,7 @@
 // Saves what is typed a moment after it was: the latest text of each key, one at a time, again after a failure.
 
 import { signal } from '@preact/signals'
-import { sentenceOf } from '../messages'
+import { sentenceOf } from '../state/messages'
 
 const WAIT = 500
 const AGAIN = 3000

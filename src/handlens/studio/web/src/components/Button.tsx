@@ -1,8 +1,8 @@
 // A button of the table of commands: its name, its key and whether it can be used come from there.
 
 import type { ComponentChildren, JSX } from 'preact'
-import { COMMANDS, type Command, type CommandId } from '../commands'
-import { ariaKey, keyText } from '../key-names'
+import { COMMANDS, type Command, type CommandId } from '../keyboard/commands'
+import { ariaKey, keyText } from '../keyboard/key-names'
 import { Icon, type IconName } from './icons'
 
 interface CommandButtonProps {

@@ -2,11 +2,11 @@
 
 import { signal } from '@preact/signals'
 import type { JSX } from 'preact'
-import { cancelFineTuning, fineTune, useModel } from '../actions'
-import { dialog } from '../dialogs'
-import { duration, percent } from '../format'
-import { collection, fineTuning, labels } from '../state'
-import type { FineTuning, ModelKind } from '../types'
+import type { FineTuning, ModelKind } from '../server/types'
+import { collection, fineTuning, labels } from '../state/collection'
+import { dialog } from '../state/dialogs'
+import { cancelFineTuning, fineTune, useModel } from '../state/labels'
+import { duration, percent } from '../text/format'
 
 const MINUTES = [2, 5, 10, 20]
 

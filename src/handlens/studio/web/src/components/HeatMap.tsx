@@ -3,9 +3,9 @@
 import { signal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
-import { sentenceOf } from '../messages'
-import { api, nameOf, predictions } from '../state'
-import type { HeatMap } from '../types'
+import type { HeatMap } from '../server/types'
+import { api, nameOf, predictions } from '../state/collection'
+import { sentenceOf } from '../state/messages'
 
 /** Whether maps are shown: kept from photo to photo, while one looks through several. */
 const shown = signal(false)

@@ -2,15 +2,15 @@
 
 import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
-import { dialog } from '../dialogs'
-import { number, photos as photosText, when } from '../format'
-import { failed, info, load } from '../shelf'
-import { isDark, toggleTheme } from '../theme'
-import type { CollectionSummary } from '../types'
+import type { CollectionSummary } from '../server/types'
+import { dialog } from '../state/dialogs'
+import { failed, info, load } from '../state/home'
+import { isDark, toggleTheme } from '../state/theme'
+import { number, photos as photosText, when } from '../text/format'
 import { IconButton } from './Button'
-import { Dialogs } from './Dialogs'
+import { Dialogs } from './dialogs/Dialogs'
 import { Messages } from './Messages'
-import { NewCollection } from './NewCollection'
+import { NewCollection } from './new-collection/NewCollection'
 import { Tooltip } from './Tooltip'
 
 export function HomeScreen(): JSX.Element {

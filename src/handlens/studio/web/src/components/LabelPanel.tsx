@@ -3,11 +3,9 @@
 import { signal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
-import { assign, pick, selectLabel, toSeparate } from '../actions'
-import { dialog } from '../dialogs'
-import { number, photos as photosText } from '../format'
+import { colourOf, inkOn } from '../colour/palette'
 import { PATTERNS, patternOf } from '../map'
-import { colourOf, inkOn } from '../palette'
+import type { LabelCount } from '../server/types'
 import {
   collection,
   count,
@@ -19,9 +17,11 @@ import {
   saving,
   selectedCount,
   separating,
-} from '../state'
-import { theme } from '../theme'
-import type { LabelCount } from '../types'
+} from '../state/collection'
+import { dialog } from '../state/dialogs'
+import { assign, pick, selectLabel, toSeparate } from '../state/labels'
+import { theme } from '../state/theme'
+import { number, photos as photosText } from '../text/format'
 import { CommandButton } from './Button'
 import { Icon } from './icons'
 

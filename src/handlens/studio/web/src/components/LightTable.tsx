@@ -4,11 +4,8 @@
 
 import type { JSX } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
-import { type Column, columnsOf } from '../columns'
-import { headed, percent } from '../format'
-import { goTo, keyOf, type Mini, minis, working } from '../maps'
-import { colourOf } from '../palette'
-import { isNarrow, sheet } from '../screen'
+import { colourOf } from '../colour/palette'
+import type { Layer } from '../server/types'
 import {
   collection,
   currentLayer,
@@ -20,10 +17,13 @@ import {
   scores,
   table,
   titleOf,
-} from '../state'
-import { type Theme, theme } from '../theme'
-import type { Layer } from '../types'
+} from '../state/collection'
+import { goTo, keyOf, type Mini, minis, working } from '../state/maps'
+import { isNarrow, sheet } from '../state/screen'
+import { type Theme, theme } from '../state/theme'
+import { headed, percent } from '../text/format'
 import { IconButton } from './Button'
+import { type Column, columnsOf } from './light-table-columns'
 
 export function LightTable(): JSX.Element {
   const scroller = useRef<HTMLDivElement>(null)

@@ -3,15 +3,8 @@
 import { effect, signal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
-import { select, selectIds } from '../actions'
-import { dialog } from '../dialogs'
-import { number, percent } from '../format'
+import { rgbOf } from '../colour/palette'
 import { MapView } from '../map'
-import { mapView } from '../map-view'
-import { anyPlaced, keyOf, loadMap, mapError, mapLoading, mapPending, positions, working } from '../maps'
-import { rgbOf } from '../palette'
-import { review } from '../review'
-import { isNarrow } from '../screen'
 import {
   alpha,
   api,
@@ -35,8 +28,15 @@ import {
   shownMask,
   titleOf,
   tool,
-} from '../state'
-import { isDark, theme } from '../theme'
+} from '../state/collection'
+import { dialog } from '../state/dialogs'
+import { select, selectIds } from '../state/labels'
+import { mapView } from '../state/map-view'
+import { anyPlaced, keyOf, loadMap, mapError, mapLoading, mapPending, positions, working } from '../state/maps'
+import { review } from '../state/review'
+import { isNarrow } from '../state/screen'
+import { isDark, theme } from '../state/theme'
+import { number, percent } from '../text/format'
 import { CommandButton } from './Button'
 
 const moving = signal(false)

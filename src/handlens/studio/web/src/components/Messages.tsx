@@ -1,7 +1,7 @@
 // Messages in a corner, and the live region that says for the ear what happens.
 
 import type { JSX } from 'preact'
-import { dismiss, messages, spoken } from '../messages'
+import { dismiss, messages, spoken } from '../state/messages'
 import { Icon } from './icons'
 
 export function Messages(): JSX.Element {

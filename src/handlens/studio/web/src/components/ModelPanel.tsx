@@ -2,7 +2,7 @@
 
 import type { JSX } from 'preact'
 import { AuditPanel } from '../audit/AuditPanel'
-import { number, percent, photos as photosText } from '../format'
+import type { Report } from '../server/types'
 import {
   collection,
   count,
@@ -14,8 +14,8 @@ import {
   report,
   reportIsOld,
   training,
-} from '../state'
-import type { Report } from '../types'
+} from '../state/collection'
+import { number, percent, photos as photosText } from '../text/format'
 import { CommandButton } from './Button'
 import { FineTune, InUse } from './FineTune'
 

@@ -4,10 +4,10 @@
 import { signal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
-import { assign } from '../actions'
-import { dialog } from '../dialogs'
-import { number, photos as photosText } from '../format'
-import { colourOf } from '../palette'
+import { colourOf } from '../colour/palette'
+import { api, labelOf, labels, nameOf, selected, selectedCount } from '../state/collection'
+import { dialog } from '../state/dialogs'
+import { assign } from '../state/labels'
 import {
   closeReview,
   foundCount,
@@ -21,10 +21,10 @@ import {
   sortReview,
   thrownOut,
   toggleKept,
-} from '../review'
-import { isNarrow, sheet } from '../screen'
-import { api, labelOf, labels, nameOf, selected, selectedCount } from '../state'
-import { theme } from '../theme'
+} from '../state/review'
+import { isNarrow, sheet } from '../state/screen'
+import { theme } from '../state/theme'
+import { number, photos as photosText } from '../text/format'
 import { IconButton } from './Button'
 import { NewLabel, Swatch } from './LabelPanel'
 

@@ -2,11 +2,11 @@
 // screen the second half moves to the sheet "More".
 
 import type { JSX } from 'preact'
-import { type Dialog, dialog } from '../dialogs'
-import { number, photos as photosText } from '../format'
-import { isNarrow } from '../screen'
-import { collection, count, labels, searching, shown } from '../state'
-import { isDark, toggleTheme } from '../theme'
+import { collection, count, labels, searching, shown } from '../state/collection'
+import { type Dialog, dialog } from '../state/dialogs'
+import { isNarrow } from '../state/screen'
+import { isDark, toggleTheme } from '../state/theme'
+import { number, photos as photosText } from '../text/format'
 import { CommandButton, IconButton } from './Button'
 import { Icon } from './icons'
 

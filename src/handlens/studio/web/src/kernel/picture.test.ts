@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from 'vitest'
-import { contrast, rgb } from '../contrast'
+import { contrast, rgb } from '../colour/contrast'
 import { around, inkOn, type Picture, planeOf, rangeOf, shaded, shadeOf, textOf } from './picture'
 import { scene } from './scene'
 

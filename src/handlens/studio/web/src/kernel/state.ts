@@ -1,9 +1,9 @@
 // What the page "Kernel" knows, and what changes it. Whatever can be computed is.
 
 import { computed, effect, signal } from '@preact/signals'
-import { CollectionApi } from '../api'
-import { number } from '../format'
-import { announce, sentenceOf } from '../messages'
+import { CollectionApi } from '../server/api'
+import { announce, sentenceOf } from '../state/messages'
+import { number } from '../text/format'
 import { type Place, readAddress, writeAddress } from './address'
 import {
   convolve,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { combine, countOf, idsOf, maskOf, sample, turned } from '../src/selection'
+import { combine, countOf, idsOf, maskOf, sample, turned } from '../src/state/masks'
 
 const mask = (...ids: number[]): Uint8Array => maskOf(ids, 5)
 

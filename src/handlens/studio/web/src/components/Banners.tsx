@@ -3,11 +3,11 @@
 
 import { signal } from '@preact/signals'
 import type { JSX } from 'preact'
-import { duration, number, photos as photosText } from '../format'
-import { attempt } from '../messages'
-import { doing } from '../preparing'
-import { api, collection, connected, count } from '../state'
-import type { Preparation, Source } from '../types'
+import type { Preparation, Source } from '../server/types'
+import { api, collection, connected, count } from '../state/collection'
+import { attempt } from '../state/messages'
+import { duration, number, photos as photosText } from '../text/format'
+import { doing } from '../text/preparing'
 import { Icon } from './icons'
 
 const hidden = signal<ReadonlySet<string>>(new Set())

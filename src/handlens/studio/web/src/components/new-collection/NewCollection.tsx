@@ -2,12 +2,12 @@
 
 import { computed, signal } from '@preact/signals'
 import type { JSX } from 'preact'
-import { home } from '../api'
-import { number, photos as photosText } from '../format'
-import { sentenceOf } from '../messages'
-import type { Backbone, StudioInfo, NewCollection as Wanted } from '../types'
-import { type Chosen, few, fromDrop, fromInput, isZip, nameFor, visible } from '../uploads'
-import { Icon } from './icons'
+import { home } from '../../server/api'
+import type { Backbone, StudioInfo, NewCollection as Wanted } from '../../server/types'
+import { sentenceOf } from '../../state/messages'
+import { number, photos as photosText } from '../../text/format'
+import { Icon } from '../icons'
+import { type Chosen, few, fromDrop, fromInput, isZip, nameFor, visible } from './uploads'
 
 type From = 'path' | 'files' | 'builtin'
 

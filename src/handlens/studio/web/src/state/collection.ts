@@ -2,8 +2,7 @@
 // maps.ts, review.ts and live.ts.
 
 import { computed, signal } from '@preact/signals'
-import { CollectionApi } from './api'
-import { countOf, sample } from './selection'
+import { CollectionApi } from '../server/api'
 import type {
   Camera,
   CollectionState,
@@ -15,7 +14,8 @@ import type {
   Report,
   Scores,
   Shown,
-} from './types'
+} from '../server/types'
+import { countOf, sample } from './masks'
 
 /** Set once, when the labelling screen opens. */
 export let api: CollectionApi

@@ -2,8 +2,8 @@
 
 import type { ComponentChildren, JSX } from 'preact'
 import { useId, useLayoutEffect, useRef } from 'preact/hooks'
-import { closeDialog } from '../dialogs'
-import { Icon } from './icons'
+import { closeDialog } from '../../state/dialogs'
+import { Icon } from '../icons'
 
 interface DialogProps {
   title: string

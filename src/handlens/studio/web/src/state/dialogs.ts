@@ -1,7 +1,7 @@
 // Which dialog is open: one at a time.
 
 import { signal } from '@preact/signals'
-import type { CollectionSummary } from './types'
+import type { CollectionSummary } from '../server/types'
 
 export type Dialog =
   | { kind: 'help' }

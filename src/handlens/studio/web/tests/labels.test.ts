@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest'
-import { assign, guessed, takeLabels, toSeparate, undo } from '../src/actions'
-import { CollectionApi } from '../src/api'
-import { ApiError } from '../src/http'
-import { messages } from '../src/messages'
-import { maskOf } from '../src/selection'
-import { collection, labels, picked, saving, selected, setApi } from '../src/state'
-import type { CollectionState, Labels } from '../src/types'
+import { CollectionApi } from '../src/server/api'
+import { ApiError } from '../src/server/http'
+import type { CollectionState, Labels } from '../src/server/types'
+import { collection, labels, picked, saving, selected, setApi } from '../src/state/collection'
+import { assign, guessed, takeLabels, toSeparate, undo } from '../src/state/labels'
+import { maskOf } from '../src/state/masks'
+import { messages } from '../src/state/messages'
 
 const named = (version: number, codes: number[], ...names: string[]): Labels => ({
   version,

@@ -2,11 +2,19 @@
 
 import type { ComponentChildren, JSX } from 'preact'
 import { useEffect, useId } from 'preact/hooks'
-import { number } from '../format'
-import { CHANNELS } from '../kernel/address'
-import type { Padding } from '../kernel/convolve'
-import type { Channels, Shades } from '../kernel/picture'
-import { PRESETS } from '../kernel/presets'
+import { IconButton } from '../components/Button'
+import { Icon } from '../components/icons'
+import { Messages } from '../components/Messages'
+import { Tooltip } from '../components/Tooltip'
+import { info, load as loadShelf } from '../state/home'
+import { isDark, toggleTheme } from '../state/theme'
+import { number } from '../text/format'
+import { CHANNELS } from './address'
+import type { Padding } from './convolve'
+import { KernelPictures } from './KernelPictures'
+import { AtWindow } from './KernelSum'
+import type { Channels, Shades } from './picture'
+import { PRESETS } from './presets'
 import {
   channels,
   choose,
@@ -25,15 +33,7 @@ import {
   stride,
   usePreset,
   white,
-} from '../kernel/state'
-import { info, load as loadShelf } from '../shelf'
-import { isDark, toggleTheme } from '../theme'
-import { IconButton } from './Button'
-import { Icon } from './icons'
-import { KernelPictures } from './KernelPictures'
-import { AtWindow } from './KernelSum'
-import { Messages } from './Messages'
-import { Tooltip } from './Tooltip'
+} from './state'
 
 export function KernelScreen(): JSX.Element {
   useEffect(() => {

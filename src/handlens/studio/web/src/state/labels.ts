@@ -1,11 +1,8 @@
 // What the person does to labels and the model. Each change is shown at once and called saved only
 // when the server has said so; a change that failed is taken back, and can be tried again.
 
-import { percent, photos as photosText, plural } from './format'
-import { goTo, loadMap, positions, separated } from './maps'
-import { announce, attempt, say } from './messages'
-import { closeReview, review, selectionReplaced } from './review'
-import { combine, idsOf, maskOf, type SelectMode } from './selection'
+import type { CollectionState, Labels, ModelKind, Report } from '../server/types'
+import { percent, photos as photosText, plural } from '../text/format'
 import {
   api,
   collection,
@@ -22,8 +19,11 @@ import {
   shownMask,
   titleOf,
   training,
-} from './state'
-import type { CollectionState, Labels, ModelKind, Report } from './types'
+} from './collection'
+import { goTo, loadMap, positions, separated } from './maps'
+import { combine, idsOf, maskOf, type SelectMode } from './masks'
+import { announce, attempt, say } from './messages'
+import { closeReview, review, selectionReplaced } from './review'
 
 export function select(mask: Uint8Array, mode: SelectMode): void {
   selected.value = combine(selected.value, mask, mode)

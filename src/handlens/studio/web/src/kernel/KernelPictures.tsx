@@ -2,24 +2,12 @@
 
 import type { ComponentChildren, JSX, TargetedPointerEvent } from 'preact'
 import { useMemo } from 'preact/hooks'
-import type { Place } from '../kernel/address'
-import { SIDE } from '../kernel/convolve'
-import { shaded } from '../kernel/picture'
-import {
-  middle,
-  moveTo,
-  moveToOutput,
-  output,
-  picture,
-  place,
-  range,
-  seen,
-  shades,
-  step,
-  written,
-} from '../kernel/state'
-import { isNarrow } from '../screen'
+import { isNarrow } from '../state/screen'
+import type { Place } from './address'
+import { SIDE } from './convolve'
 import { Pixels } from './Pixels'
+import { shaded } from './picture'
+import { middle, moveTo, moveToOutput, output, picture, place, range, seen, shades, step, written } from './state'
 
 export function KernelPictures(): JSX.Element {
   const from = seen.value!

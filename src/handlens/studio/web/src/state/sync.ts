@@ -2,12 +2,10 @@
 // after a break, and the person's place saved a moment after it changes.
 
 import { effect } from '@preact/signals'
-import { fineTuned, takeLabels } from './actions'
-import { CollectionApi, decodeEvent } from './api'
-import { number } from './format'
-import { ApiError } from './http'
-import { fillTable, loadMap, photosPending, progressed } from './maps'
-import { announce, attempt, sentenceOf } from './messages'
+import { CollectionApi, decodeEvent } from '../server/api'
+import { ApiError } from '../server/http'
+import type { CollectionState, ServerEvent, View } from '../server/types'
+import { number } from '../text/format'
 import {
   api,
   camera,
@@ -28,8 +26,10 @@ import {
   setApi,
   shown,
   table,
-} from './state'
-import type { CollectionState, ServerEvent, View } from './types'
+} from './collection'
+import { fineTuned, takeLabels } from './labels'
+import { fillTable, loadMap, photosPending, progressed } from './maps'
+import { announce, attempt, sentenceOf } from './messages'
 
 export async function open(id: string): Promise<void> {
   setApi(new CollectionApi(id))

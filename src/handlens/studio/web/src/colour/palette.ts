@@ -4,8 +4,8 @@
 // darker ones of about the same hues. Beyond ten the colours come round again with another pattern of the
 // frame (map/frames.ts).
 
+import type { Theme } from '../state/theme'
 import { contrast, rgb } from './contrast'
-import type { Theme } from './theme'
 
 export const COLOURS: Record<Theme, readonly string[]> = {
   dark: ['#3f90da', '#ffa90e', '#d1351c', '#9d55d4', '#92dadd', '#e76300', '#a96b59', '#b9ac70', '#94a4a2', '#717581'],

@@ -3,19 +3,15 @@
 import { signal } from '@preact/signals'
 import type { ComponentChildren, JSX } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
-import { merge, remove, rename, selectIds } from '../actions'
-import { type ExportedFile, home } from '../api'
-import { Contest } from '../audit/Contest'
-import { DatasheetForm } from '../audit/DatasheetForm'
-import { ReviewQueue } from '../audit/ReviewQueue'
-import { SplitReport } from '../audit/SplitReport'
-import { COMMANDS, type Command } from '../commands'
-import { closeDialog, dialog } from '../dialogs'
-import { headed, number, percent, photos as photosText } from '../format'
-import { kernelPage } from '../kernel/address'
-import { keyText } from '../key-names'
-import { attempt } from '../messages'
-import { forget } from '../shelf'
+import { Contest } from '../../audit/Contest'
+import { DatasheetForm } from '../../audit/DatasheetForm'
+import { ReviewQueue } from '../../audit/ReviewQueue'
+import { SplitReport } from '../../audit/SplitReport'
+import { kernelPage } from '../../kernel/address'
+import { COMMANDS, type Command } from '../../keyboard/commands'
+import { keyText } from '../../keyboard/key-names'
+import { type ExportedFile, home } from '../../server/api'
+import type { Backbone, CollectionSummary } from '../../server/types'
 import {
   api,
   collection,
@@ -28,12 +24,16 @@ import {
   predictions,
   reportIsOld,
   selected,
-} from '../state'
-import { STEPS } from '../steps'
-import type { Backbone, CollectionSummary } from '../types'
+} from '../../state/collection'
+import { closeDialog, dialog } from '../../state/dialogs'
+import { forget } from '../../state/home'
+import { merge, remove, rename, selectIds } from '../../state/labels'
+import { attempt } from '../../state/messages'
+import { headed, number, percent, photos as photosText } from '../../text/format'
+import { LookedAt } from '../HeatMap'
+import { Icon } from '../icons'
 import { Dialog } from './Dialog'
-import { LookedAt } from './HeatMap'
-import { Icon } from './icons'
+import { STEPS } from './help-steps'
 
 export function Dialogs(): JSX.Element | null {
   const open = dialog.value

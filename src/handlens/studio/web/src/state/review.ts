@@ -2,10 +2,10 @@
 // kept means no more and no less than selected.
 
 import { computed, signal } from '@preact/signals'
-import { photos as photosText } from './format'
+import { photos as photosText } from '../text/format'
+import { api, count, layer, projection, searching, selected, selectedCount } from './collection'
+import { idsOf, maskOf, turned } from './masks'
 import { announce, attempt, say } from './messages'
-import { idsOf, maskOf, turned } from './selection'
-import { api, count, layer, projection, searching, selected, selectedCount } from './state'
 
 export type Order = 'as-is' | 'odd-first'
 

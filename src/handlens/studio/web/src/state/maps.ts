@@ -2,8 +2,8 @@
 // the light table a sample of each, fetched one after another so that the current one never waits.
 
 import { computed, signal } from '@preact/signals'
+import { api, collection, labels, layer, layers, photos, projection, projections, titleOf } from './collection'
 import { announce, sentenceOf } from './messages'
-import { api, collection, labels, layer, layers, photos, projection, projections, titleOf } from './state'
 
 /** The current map, [N, 2] by id; null until it has come. */
 export const positions = signal<Float32Array | null>(null)

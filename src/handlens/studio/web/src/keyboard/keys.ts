@@ -1,10 +1,10 @@
 // The keyboard: from a key press to what it does.
 
-import { assign } from './actions'
+import { labels } from '../state/collection'
+import { dialog } from '../state/dialogs'
+import { assign } from '../state/labels'
 import { COMMANDS, type Command } from './commands'
-import { dialog } from './dialogs'
 import { pressed } from './key-names'
-import { labels } from './state'
 
 export function commandFor(key: string): Command | null {
   return Object.values<Command>(COMMANDS).find((command) => command.keys.includes(key)) ?? null

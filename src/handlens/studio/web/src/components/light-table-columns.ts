@@ -1,7 +1,7 @@
 // The columns of the light table.
 
-import { stageOf } from './state'
-import type { Layer } from './types'
+import type { Layer } from '../server/types'
+import { stageOf } from '../state/collection'
 
 /** A stage of a source: its layers stand one below the other. */
 export interface Column {

@@ -1,7 +1,7 @@
 // Preparing in words.
 
+import type { Preparation, Source } from '../server/types'
 import { photos as photosText } from './format'
-import type { Preparation, Source } from './types'
 
 /** What preparing is at, in words, and whether it counts photos meanwhile. */
 export function doing(of: Preparation, sources: Source[]): { what: string; counts: boolean } {

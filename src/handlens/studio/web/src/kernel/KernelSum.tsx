@@ -2,9 +2,11 @@
 
 import type { CSSProperties, JSX } from 'preact'
 import { useId, useMemo } from 'preact/hooks'
-import { SIDE } from '../kernel/convolve'
-import { around, type Channels, inkOn, shadeOf } from '../kernel/picture'
-import { valueOf } from '../kernel/presets'
+import { IconButton } from '../components/Button'
+import { SIDE } from './convolve'
+import { Pixels } from './Pixels'
+import { around, type Channels, inkOn, shadeOf } from './picture'
+import { valueOf } from './presets'
 import {
   channels,
   middle,
@@ -19,9 +21,7 @@ import {
   step,
   sum,
   written,
-} from '../kernel/state'
-import { IconButton } from './Button'
-import { Pixels } from './Pixels'
+} from './state'
 
 const SHOWN: Record<Channels, string> = {
   all: 'R + G + B',

@@ -1,9 +1,9 @@
 // The collections there are, as the first page lists them.
 
 import { signal } from '@preact/signals'
-import { home } from './api'
+import { home } from '../server/api'
+import type { CollectionSummary, StudioInfo } from '../server/types'
 import { attempt, say, sentenceOf } from './messages'
-import type { CollectionSummary, StudioInfo } from './types'
 
 export const info = signal<StudioInfo | null>(null)
 /** They could not be listed: why. */

@@ -1,13 +1,23 @@
 // Everything the person can do by a key, each with its name and its key, in one table: the buttons
 // take their names and tooltips from here, the keyboard its bindings, the list of keys its lines.
 
-import { clearSelection, redo, selectShown, separate, toggleOpacity, toSeparate, train, undo, unlabel } from './actions'
-import { closeDialog, dialog } from './dialogs'
-import { mapView } from './map-view'
-import { anyPlaced, stepLayer, stepProjection } from './maps'
-import { closeReview, findSimilar, openReview, review } from './review'
-import { isNarrow, sheet } from './screen'
-import { labels, predictions, searching, selectedCount, separating, tool, training } from './state'
+import { labels, predictions, searching, selectedCount, separating, tool, training } from '../state/collection'
+import { closeDialog, dialog } from '../state/dialogs'
+import {
+  clearSelection,
+  redo,
+  selectShown,
+  separate,
+  toggleOpacity,
+  toSeparate,
+  train,
+  undo,
+  unlabel,
+} from '../state/labels'
+import { mapView } from '../state/map-view'
+import { anyPlaced, stepLayer, stepProjection } from '../state/maps'
+import { closeReview, findSimilar, openReview, review } from '../state/review'
+import { isNarrow, sheet } from '../state/screen'
 
 export interface Command {
   name: string

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { doing } from '../src/preparing'
-import type { Preparation, Source } from '../src/types'
+import type { Preparation, Source } from '../src/server/types'
+import { doing } from '../src/text/preparing'
 
 const of = (more: Partial<Preparation>): Preparation => ({
   running: true,

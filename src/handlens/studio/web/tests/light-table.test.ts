@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { columnsOf } from '../src/columns'
-import { collection, layers, titleOf } from '../src/state'
-import type { CollectionState, Layer } from '../src/types'
+import { columnsOf } from '../src/components/light-table-columns'
+import type { CollectionState, Layer } from '../src/server/types'
+import { collection, layers, titleOf } from '../src/state/collection'
 
 const layer = (source: string, stage: string, pooling: Layer['pooling']): Layer => ({
   id: `${source}/${stage}/${pooling}`,
