@@ -35,8 +35,7 @@ def column(values: Any, name: str) -> pd.Series:
         raise AuditError(
             f"{name} must hold one value per row; a {type(values).__name__} arrived: give a list or an array."
         )
-    if hasattr(values, "detach"):
-        values = values.detach().cpu().numpy()
+    values = as_array(values)
     if isinstance(values, np.ndarray) and values.ndim != 1:
         if values.ndim == 2 and values.shape[1] == 1:
             return pd.Series(values[:, 0])
@@ -45,6 +44,11 @@ def column(values: Any, name: str) -> pd.Series:
     if isinstance(values, (list, tuple)) and any(isinstance(value, (list, tuple, np.ndarray)) for value in values):
         raise AuditError(f"{name} must hold one value per row; a list of lists arrived: choose one column.")
     return pd.Series(values).reset_index(drop=True)
+
+
+def as_array(values: Any) -> Any:
+    """A tensor as an array; anything else as it is. It needs no import of PyTorch."""
+    return values.detach().cpu().numpy() if hasattr(values, "detach") else values
 
 
 def check_length(values: pd.Series, name: str, n: int, like: str) -> None:

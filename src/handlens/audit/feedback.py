@@ -66,6 +66,10 @@ class Feedback:
     Attributes:
         frame: a row for each round and group: round (0 is before the policy), group, shown and came (people), share
             (of those who came), and rate (came per member of the group).
+
+    Example:
+        >>> simulate_feedback(recommend_equally, rounds=2).gap.round(4).tolist()
+        [0.01, 0.005, 0.0026]
     """
 
     def __init__(self, frame: pd.DataFrame) -> None:

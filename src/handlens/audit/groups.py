@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from handlens.audit.columns import check_length, column
+from handlens.audit.columns import as_array, check_length, column
 from handlens.errors import AuditError
 
 MOST_VALUES = 1_000
@@ -82,7 +82,7 @@ def make_groups(groups: Any, *, n: int, bins: int, max_attributes: int) -> Group
         raise AuditError(
             f"groups must make at most {MOST_GROUPS:,} groups with their intersections; they make {sum(counts):,}, of "
             f"which {CROSS.join(attributes[i].name for i in largest)} makes {max(counts):,}: give fewer attributes, "
-            "fewer bins, or max_attributes=1 for no intersections"
+            "fewer bins, or max_attributes=1 for no intersections."
         )
     cells, of_cell = _cells(attributes, n)
     levels = []
@@ -116,12 +116,13 @@ def columns_of(given: Any, what: str) -> dict[str, pd.Series]:
         if not given.columns.is_unique:
             raise AuditError(f"{what} must have distinct column names: rename the columns.")
         given = {str(name): given[name] for name in given.columns}
-    elif hasattr(given, "ndim") and given.ndim == 2:
-        table = given.detach().cpu().numpy() if hasattr(given, "detach") else np.asarray(given)
-        given = {f"attribute {k + 1}": table[:, k] for k in range(table.shape[1])}
+    elif not isinstance(given, (Mapping, pd.Series)):
+        table = as_array(given)
+        if isinstance(table, np.ndarray) and table.ndim == 2:
+            given = {f"attribute {k + 1}": table[:, k] for k in range(table.shape[1])}
     if not isinstance(given, Mapping):
-        name = getattr(given, "name", None)
-        given = {"group" if name is None else str(name): given}
+        named = isinstance(given, pd.Series) and given.name is not None
+        given = {str(given.name) if named else "group": given}
     if not given:
         raise AuditError(f"{what} must have at least one attribute; none arrived.")
     return {str(name): column(values, f"{what}[{str(name)!r}]") for name, values in given.items()}

@@ -92,6 +92,13 @@ def weakest_slices(
 
     Raises:
         AuditError: naming the argument, for columns of different lengths, and for errors that are not numbers.
+
+    Example:
+        >>> camera = np.repeat(["a", "b"], 500)
+        >>> wrong = np.r_[np.arange(500) % 2 == 0, np.zeros(500, bool)]
+        >>> found = weakest_slices({"camera": camera}, wrong)
+        >>> found.frame["conditions"].tolist()
+        [{'camera': 'a'}]
     """
     wrong = column(errors, "errors")
     check_complete(wrong, "errors")
