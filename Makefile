@@ -12,7 +12,7 @@ STUDIO_OPTIONS ?=
 SOURCES := pyproject.toml hatch_build.py $(shell find src -name node_modules -prune -o -path '*/server/page' -prune \
 	-o -type f -not -name '*.pyc' -print)
 
-.PHONY: demo test lint types page-test unit coverage browser chromium page page-types lock clean
+.PHONY: demo test lint types page-test unit coverage test-anywhere browser chromium page page-types lock clean
 
 demo: $(VENV)/demo
 	$(BIN)/handlens studio --demo $(COLLECTION) $(STUDIO_OPTIONS)
@@ -33,6 +33,10 @@ page-test: $(VENV)/dev page
 # Unit tests, property tests, the code in README.md and docs/, and the examples in docstrings.
 unit: $(VENV)/dev page
 	$(BIN)/pytest -m 'not browser'
+
+# The numerical tests as on other processors, with one thread and two; takes about 20 minutes.
+test-anywhere: $(VENV)/dev
+	$(BIN)/python tests/anywhere.py
 
 # The unit tests again, and how much of each module they run (lines and branches).
 coverage: $(VENV)/dev page

@@ -16,7 +16,6 @@ from handlens.studio.classifier import (
     layer_quality,
     rank_layers,
     report_tables,
-    softmax,
     stratified_sample,
     sum_scores,
     train_classifier,
@@ -31,11 +30,6 @@ def told_apart(codes, *, d=6, apart=4.0, seed=0):
 
 def noise(n, d=6, seed=9):
     return np.random.default_rng(seed).normal(size=(n, d)).astype(np.float32)
-
-
-def test_softmax_by_hand():
-    p = softmax(np.array([[0, np.log(3)], [1e4, 0], [-np.inf, 2]], np.float32))
-    assert p == pytest.approx(np.array([[0.25, 0.75], [1, 0], [0, 1]]))
 
 
 @pytest.mark.parametrize(

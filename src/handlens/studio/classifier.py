@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import softmax
 
+from handlens.core.threads import one_blas_thread
 from handlens.errors import TrainingError
 from handlens.studio.separation import (
     Codes,
@@ -73,12 +75,6 @@ class Classifier:
     temperature: float
 
 
-def softmax(scores: Floats) -> Floats:
-    """Rows that sum to one."""
-    e = np.exp(scores - scores.max(1, keepdims=True))
-    return np.asarray(e / e.sum(1, keepdims=True), np.float32)
-
-
 def check_labels(counts: dict[str, int]) -> None:
     """Raise TrainingError, saying what is missing, unless two labels have two photos each."""
     used = {name: count for name, count in counts.items() if count}
@@ -95,6 +91,7 @@ def check_labels(counts: dict[str, int]) -> None:
         )
 
 
+@one_blas_thread()
 def rank_layers(features: dict[str, Floats], codes: Codes, *, seed: int) -> list[str]:
     """The layers by how well each tells the labelled rows (codes ≥ 0) apart under cross-validation, best first."""
     labelled = np.flatnonzero(codes >= 0)
@@ -110,10 +107,11 @@ def rank_layers(features: dict[str, Floats], codes: Codes, *, seed: int) -> list
 def layer_quality(scores: Floats, codes: Codes) -> tuple[float, float]:
     """Balanced accuracy of the scores, and to break ties how sure they are of the right class."""
     finite = np.where(np.isfinite(scores), scores, -1e6).astype(np.float32)
-    sure = softmax(finite / max(float(np.abs(finite[np.isfinite(scores)]).mean()), 1e-6))
+    sure = softmax(finite / max(float(np.abs(finite[np.isfinite(scores)]).mean()), 1e-6), axis=1)
     return round(balanced_accuracy(scores, codes), 6), float(sure[np.arange(len(codes)), codes].mean())
 
 
+@one_blas_thread()
 def fit_layers(
     features: dict[str, Floats], codes: Codes, *, seed: int, rounds: Sequence[float] = ROUNDS
 ) -> dict[str, Discriminant]:
@@ -149,11 +147,13 @@ def _joined(scores: Floats, codes: Codes, share: float) -> NDArray[np.int64]:
     return target
 
 
+@one_blas_thread()
 def sum_scores(fitted: dict[str, Discriminant], features: dict[str, Floats]) -> Floats:
     """The added scores [n, C] of the layers."""
     return np.asarray(sum(d.logits(features[layer]) for layer, d in fitted.items()), np.float32)
 
 
+@one_blas_thread()
 def cross_validate(
     features: dict[str, Floats], codes: Codes, *, seed: int, rounds: Sequence[float] = ROUNDS
 ) -> tuple[NDArray[np.int64], Floats]:
@@ -185,6 +185,7 @@ class Trained:
     scores: Floats
 
 
+@one_blas_thread()
 def train_classifier(features: dict[str, Floats], codes: Codes, *, seed: int) -> Trained:
     """Train with and without the unlabelled photos and keep what cross-validates better.
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handlens.core.products import product
+from handlens.core.threads import one_blas_thread
 from handlens.studio.projections import Scaling
 from handlens.studio.separation import Floats
 
@@ -34,6 +35,7 @@ class Layerwise:
             self._norms = np.concatenate([self._norms, *((block**2).sum(1) for block in blocks)])
             return self._norms[: len(x)]
 
+    @one_blas_thread()
     def from_centre_of(self, rows: NDArray[np.int64]) -> Floats:
         """Mean squared distance per column from the centre of `rows` to every row, float32 [n]; NaN stays NaN."""
         x = self._read()

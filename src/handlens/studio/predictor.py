@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import torch
+from scipy.special import softmax
 
 from handlens.core.artifact import load_artifact, save_artifact
 from handlens.core.predictions import PATH, REASON, class_predictions_frame, with_missing_rows
 from handlens.core.products import product
 from handlens.core.saved import PhotoModel
+from handlens.core.threads import one_blas_thread
 from handlens.errors import ArtifactError, PhotoError
-from handlens.studio.classifier import softmax
 from handlens.studio.features import Extractor, rebuild
 from handlens.studio.pictures import LeftOut, natural_order, read_squares, scan
 from handlens.studio.separation import Floats
@@ -66,7 +67,7 @@ class Predictor:
         for why, pictures in _batches(files, [e.size for e in self.extractors]):
             read = [len(reasons) + i for i, reason in enumerate(why) if not reason]
             if read:
-                p[read] = softmax(self._scores(pictures) / self.temperature)
+                p[read] = softmax(self._scores(pictures) / self.temperature, axis=1)
             reasons += why
             if progress:
                 progress(len(reasons), len(files))
@@ -77,7 +78,8 @@ class Predictor:
         for extractor, batch in zip(self.extractors, pictures, strict=True):
             for layer, x in zip(extractor.layers, extractor(batch), strict=True):
                 if layer.id in self.weights:
-                    scores += product(x.numpy(), self.weights[layer.id])
+                    with one_blas_thread():
+                        scores += product(x.numpy(), self.weights[layer.id])
         return scores
 
     def save(self, folder: Path | str) -> None:

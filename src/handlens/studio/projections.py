@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handlens.core.products import product
+from handlens.core.threads import embedding_threads, one_blas_thread
 from handlens.errors import Cancelled
 from handlens.studio.separation import Floats, fit_discriminant, folds
 
@@ -58,11 +59,13 @@ class Linear:
     mean: Floats
     weights: Floats
 
+    @one_blas_thread()
     def __call__(self, x: Floats) -> Floats:
         # One product over the stored features and a constant, instead of a centred copy of them.
         return np.asarray(product(x, self.weights) - product(self.mean, self.weights))
 
 
+@one_blas_thread()
 def principal_components(x: Floats, scaling: Scaling, *, k: int, seed: int) -> Linear:
     """The k leading principal components of standardised x [n, D], as a projection of raw features.
 
@@ -79,6 +82,7 @@ def principal_components(x: Floats, scaling: Scaling, *, k: int, seed: int) -> L
     return Linear(scaling.mean, loadings * scaling.inverse[:, None])
 
 
+@one_blas_thread()
 def leading_directions(z: Floats, k: int, *, seed: int) -> Floats:
     """The k leading right singular vectors [k, D] of z [n, D], by randomised subspace iteration.
 
@@ -92,12 +96,14 @@ def leading_directions(z: Floats, k: int, *, seed: int) -> Floats:
     return np.asarray(product(turned, basis.T)[:k], np.float32)
 
 
+@one_blas_thread()
 def align(new: Linear, old: Linear, x: Floats) -> Linear:
     """`new` with the signs that agree best with `old` on x, so that a map does not flip when it is refined."""
     same = (new(x) * old(x)).sum(0)
     return Linear(new.mean, new.weights * np.where(same < 0, -1, 1).astype(np.float32))
 
 
+@one_blas_thread()
 def separating_axes(x: Floats, codes: NDArray[np.integer], scaling: Scaling, everything: Floats) -> Linear:
     """The plane in which the labelled rows x [n, D] with codes [n] lie furthest apart, shrinkage LDA.
 
@@ -111,6 +117,7 @@ def separating_axes(x: Floats, codes: NDArray[np.integer], scaling: Scaling, eve
     return Linear(scaling.mean, axes * scaling.inverse[:, None])
 
 
+@one_blas_thread()
 def separated_map(
     x: Floats, marked: NDArray[np.int64], codes: NDArray[np.integer], scaling: Scaling, sample: Floats, *, seed: int
 ) -> Floats:
@@ -135,6 +142,7 @@ def separated_map(
     return np.asarray(xy, np.float32)
 
 
+@one_blas_thread()
 def neighbour_embedding(
     x: Floats, scaling: Scaling, *, seed: int, report: Callable[[int, int], bool] | None = None
 ) -> Floats:
@@ -170,7 +178,7 @@ def neighbour_embedding(
         negative_gradient_method="fft" if len(chosen) > 1500 else "bh",
         neighbors="exact",
         random_state=seed,
-        n_jobs=2 if len(chosen) > 1000 else 1,  # of a few, threads take longer to meet than to work
+        n_jobs=embedding_threads(len(chosen)),
         callbacks=step,
         callbacks_every_iters=25,
     )

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
 from handlens.core.products import product
+from handlens.core.threads import one_blas_thread
 from handlens.errors import TrainingError
 
 Floats = NDArray[np.float32]
@@ -30,10 +31,12 @@ class Discriminant:
     means: Floats
     shrinkage: float
 
+    @one_blas_thread()
     def logits(self, x: Floats) -> Floats:
         """Class scores [N, C] of the rows of x [N, D]."""
         return np.asarray(product(x, self.weights) + self.bias, np.float32)
 
+    @one_blas_thread()
     def axes(self) -> Floats:
         """Orthonormal directions [D, k ≤ 2] that separate the classes most, largest first.
 
@@ -51,6 +54,7 @@ class Discriminant:
         return np.asarray(axes * np.sign((axes * directions).sum(0)), np.float32)
 
 
+@one_blas_thread()
 def fit_discriminant(x: Floats, codes: Codes) -> Discriminant:
     """Fit shrinkage LDA with equal priors on x [n, D] with class codes 0…C-1 [n].
 
@@ -115,6 +119,7 @@ def folds(codes: Codes, *, seed: int = 0, n_folds: int = CV_FOLDS) -> NDArray[np
     return fold
 
 
+@one_blas_thread()
 def cross_validated_logits(x: Floats, codes: Codes, fold: NDArray[np.int64]) -> Floats:
     """Scores [n, C] for each row from the discriminant fitted on the other folds.
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from handlens.core.products import product
+from handlens.core.threads import one_blas_thread
 from handlens.studio.features.extractor import CELLS, Pooling
 from handlens.studio.separation import Floats
 
@@ -27,6 +28,7 @@ class Part:
     mean: Floats
     pooling: Pooling
 
+    @one_blas_thread()
     def places(self) -> Floats:
         """What each place adds to Σ weights · (features − mean), float32 [h, w]; the places sum to that."""
         cells = 1 if self.pooling == "what" else CELLS

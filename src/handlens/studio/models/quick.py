@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from PIL import Image
+from scipy.special import softmax
 
 from handlens.core.products import product
-from handlens.studio import classifier as learning
+from handlens.core.threads import one_blas_thread
 from handlens.studio.layers import Layers
 from handlens.studio.models.attention import Part, against_others, heat
 from handlens.studio.models.model import ModelKind
@@ -60,6 +61,7 @@ class QuickModel:
     def predicted(self) -> int:
         return self._layers.prepared
 
+    @one_blas_thread()
     def probabilities(self) -> Floats:
         config, tensors = self._saved
         scores: Floats | None = None
@@ -68,7 +70,7 @@ class QuickModel:
             part = product(x, tensors[f"layer.{layer}"].numpy())
             scores = part if scores is None else scores[: len(part)] + part[: len(scores)]
         assert scores is not None
-        return learning.softmax((scores + tensors["bias"].numpy()) / config["temperature"])
+        return np.asarray(softmax((scores + tensors["bias"].numpy()) / config["temperature"], axis=1), np.float32)
 
     def predict_new_photos(self, step: Callable[[int, int], None]) -> None:
         """Nothing to do: probabilities are computed from the features when they are asked for."""
