@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
+from typing import Any
+
 import numpy as np
+import pytest
 import torch
+from fastapi.responses import FileResponse
+from PIL import Image as Pillow
+from starlette.testclient import TestClient
+from torch import Tensor
 
 from handlens.audit import subgroups
 from handlens.audit.estimators import Rate
 from handlens.audit.metrics import METRICS, Metric
+from handlens.io.files import atomic_write
+from handlens.studio import Collection
+from handlens.studio.features import SOURCES, SourceKind
+from handlens.studio.features.extractor import check_batch, layers_of
+from handlens.studio.server.app import create_app
+from handlens.studio.server.deps import CollectionId, Opened, State
+from handlens.studio.server.exports import sent_file
+from handlens.studio.server.routes import export
 from handlens.vision.image import Image
 from handlens.vision.transform import Augment, Transform
 from handlens.vision.transform.parameters import Range, parameter_range
@@ -59,3 +76,92 @@ def test_a_transform_is_a_function_that_adds_to_the_plan():
     torch.testing.assert_close(one, expected)
     torch.testing.assert_close(batch, expected)
     assert repr(shift((0, 0.5), p=0.75)) == "shift(share=(0, 0.5), p=0.75)"
+
+
+class Colours:
+    """A source of layers: the colour of each cell of a 3×3 grid, and their average."""
+
+    name = "colours"
+    size = 24
+
+    def __init__(self) -> None:
+        self.layers = layers_of(self.name, [("rgb", 3)])
+
+    def maps(self, batch: Tensor) -> list[Tensor]:
+        check_batch(batch, self.size)
+        return [torch.nn.functional.adaptive_avg_pool2d(batch.permute(0, 3, 1, 2).float() / 255, 3)]
+
+    def __call__(self, batch: Tensor) -> list[Tensor]:
+        (cells,) = self.maps(batch)
+        return [cells.mean((2, 3)), cells.flatten(1)]
+
+    def config(self) -> dict[str, Any]:
+        return {"kind": self.name}
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {"nothing": torch.zeros(1)}
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Twenty photos: ten red ones, then ten blue ones, all of them a little different."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for i in range(20):
+        colour = (200 + i, 40, 40) if i < 10 else (40, 40, 200 + i)
+        Pillow.new("RGB", (32, 32), colour).save(folder / f"{i:02d}.png")
+    return folder
+
+
+def test_a_source_of_layers_is_an_extractor_and_one_entry_of_sources(monkeypatch, photos, tmp_path):
+    monkeypatch.setitem(SOURCES, "colours", SourceKind(lambda config, tensors: Colours(), make=Colours))
+
+    with Collection.create(tmp_path / "collection", images=photos, backbone="colours") as collection:
+        collection.prepare()
+        assert [layer.id for layer in collection.layers] == ["colours/rgb/what", "colours/rgb/where"]
+        assert collection.networks == []  # it can't be fine-tuned
+        collection.label(range(5), "red")
+        collection.label(range(10, 15), "blue")
+        assert collection.train().accuracy == 1.0
+        expected = ["red"] * 10 + ["blue"] * 10
+        assert collection.predictions()["predicted"].tolist() == expected
+        collection.export_model(tmp_path / "model")
+
+    with Collection.open(tmp_path / "collection") as collection:
+        assert [layer.dim for layer in collection.layers] == [3, 27]
+
+    from handlens.studio.predictor import load_predictor
+
+    assert load_predictor(tmp_path / "model").predict(photos)["predicted"].tolist() == expected
+
+
+def export_counts(collection: Collection, path: Path | str) -> None:
+    """Write how many photos each label has, as CSV."""
+    with atomic_write(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("label", "count"), *collection.labels.value_counts().sort_index().items()])
+
+
+@pytest.fixture
+def with_counts(monkeypatch) -> None:
+    """The server's exports and one more."""
+    monkeypatch.setattr(export.router, "routes", [*export.router.routes])
+
+    @export.router.get("/counts.csv", response_class=FileResponse)
+    def counts(c: CollectionId, opened: Opened, state: State) -> FileResponse:
+        return sent_file(c, "counts.csv", lambda path: export_counts(opened, path), state.scratch, kind="text/csv")
+
+
+def test_an_exporter_is_a_function_and_a_route(with_counts, monkeypatch, photos, tmp_path):
+    monkeypatch.setitem(SOURCES, "colours", SourceKind(lambda config, tensors: Colours(), make=Colours))
+    folder = tmp_path / "home" / "collections" / "colours-0123456789"
+    with Collection.create(folder, images=photos, backbone="colours") as collection:
+        collection.prepare()
+        collection.label([0, 1, 2], "red")
+        collection.label([10], "blue")
+
+    with TestClient(create_app(tmp_path / "home"), base_url="http://127.0.0.1:8600") as client:
+        answer = client.get("/api/collections/colours-0123456789/export/counts.csv")
+
+    assert answer.status_code == 200
+    assert answer.text.splitlines() == ["label,count", "blue,1", "red,3"]
+    assert 'filename="colours-0123456789-counts.csv"' in answer.headers["content-disposition"]

@@ -6,8 +6,9 @@ network is asked for.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from handlens.errors import ArtifactError
 from handlens.studio.features.extractor import Extractor, Layer
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = [
+    "SOURCES",
     "SUGGESTED",
     "Extractor",
     "Layer",
+    "SourceKind",
     "Suggested",
     "backbone_extractor",
     "cached",
@@ -38,7 +41,7 @@ def patches_extractor(pictures: NDArray[np.uint8], *, seed: int) -> Extractor:
 
 
 def backbone_extractor(name: str, *, weights: Path | None = None, random: bool = False) -> Extractor:
-    """Features from every stage of a network, by its timm or else its torchvision name.
+    """Features from every stage of a network, by its timm or else its torchvision name; or of a kind in `SOURCES`.
 
     The weights come from the file `weights`, else from the hub's cache, else they are downloaded. They are
     random only when `random` is True.
@@ -48,6 +51,9 @@ def backbone_extractor(name: str, *, weights: Path | None = None, random: bool =
         DownloadError: the weights could not be had; raised within 10 s of the last byte that arrived.
         WeightsError: the weights are not a weights file or do not fit the network.
     """
+    kind = SOURCES.get(name)
+    if kind is not None and kind.make is not None:
+        return kind.make()
     from handlens.studio.features.backbones import load_backbone
 
     return load_backbone(name, weights=weights, random=random)
@@ -61,15 +67,9 @@ def rebuild(config: dict[str, Any], tensors: dict[str, Tensor]) -> Extractor:
         WeightsError: the tensors are not those of the network that is named.
     """
     kind = config.get("kind")
-    if kind == "patches":
-        from handlens.studio.features.patches import rebuild_patches
-
-        return rebuild_patches(config, tensors)
-    if kind == "backbone":
-        from handlens.studio.features.backbones import rebuild_backbone
-
-        return rebuild_backbone(config, tensors)
-    raise ArtifactError(f"features must be of the kind 'patches' or 'backbone'; got {kind!r}")
+    if kind not in SOURCES:
+        raise ArtifactError(f"features must be of the kind {' or '.join(map(repr, SOURCES))}; got {kind!r}")
+    return SOURCES[kind].rebuild(config, tensors)
 
 
 def cached(name: str) -> bool:
@@ -81,3 +81,38 @@ def cached(name: str) -> bool:
     from handlens.vision.backbones import cached_weights
 
     return cached_weights(name) is not None
+
+
+def _rebuild_patches(config: dict[str, Any], tensors: dict[str, Tensor]) -> Extractor:
+    from handlens.studio.features.patches import rebuild_patches
+
+    return rebuild_patches(config, tensors)
+
+
+def _rebuild_backbone(config: dict[str, Any], tensors: dict[str, Tensor]) -> Extractor:
+    from handlens.studio.features.backbones import rebuild_backbone
+
+    return rebuild_backbone(config, tensors)
+
+
+class SourceKind(NamedTuple):
+    """How the extractors of one kind of source are made.
+
+    Attributes:
+        rebuild: gives the extractor whose `config()` and `tensors()` were saved.
+        make: gives a new extractor, for a kind that needs neither photos nor weights; None for other kinds.
+    """
+
+    rebuild: Callable[[dict[str, Any], dict[str, Tensor]], Extractor]
+    make: Callable[[], Extractor] | None = None
+
+
+SOURCES: dict[str, SourceKind] = {
+    "patches": SourceKind(_rebuild_patches),
+    "backbone": SourceKind(_rebuild_backbone),
+}
+"""Every kind of source, by the "kind" in the `config()` of its extractors.
+
+To add a source, add an entry here. With `make`, its name can be given as `backbone=` to `Collection.create` and
+`add_features`.
+"""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from handlens.errors import HandlensError, TrainingError
 from handlens.studio.classifier import TrainingReport
+from handlens.studio.features import SOURCES
 from handlens.studio.labels import Labels
 from handlens.studio.layers import Layers
 from handlens.studio.listeners import Listeners
@@ -57,7 +58,8 @@ class FineTuner:
     @property
     def networks(self) -> list[str]:
         """The pretrained networks to start from: the sources whose weights are on disk."""
-        return [source.name for source in self._layers.sources if source.backbone and source.has_weights]
+        networks = [source for source in self._layers.sources if source.backbone and source.backbone not in SOURCES]
+        return [source.name for source in networks if source.has_weights]
 
     def run(
         self,
