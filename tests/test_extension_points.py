@@ -23,7 +23,7 @@ from handlens.studio.features import SOURCES, SourceKind
 from handlens.studio.features.extractor import check_batch, layers_of
 from handlens.studio.server.app import create_app
 from handlens.studio.server.deps import CollectionId, Opened, State
-from handlens.studio.server.exports import sent_file
+from handlens.studio.server.downloads import sent_file
 from handlens.studio.server.routes import export
 from handlens.vision.image import Image
 from handlens.vision.transform import Augment, Transform
@@ -148,7 +148,7 @@ def with_counts(monkeypatch) -> None:
 
     @export.router.get("/counts.csv", response_class=FileResponse)
     def counts(c: CollectionId, opened: Opened, state: State) -> FileResponse:
-        return sent_file(c, "counts.csv", lambda path: export_counts(opened, path), state.scratch, kind="text/csv")
+        return sent_file(c, "counts.csv", lambda path: export_counts(opened, path), state.temporary, kind="text/csv")
 
 
 def test_an_exporter_is_a_function_and_a_route(with_counts, monkeypatch, photos, tmp_path):
