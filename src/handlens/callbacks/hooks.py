@@ -25,7 +25,7 @@ class Hook:
 
     def __init__(self, module: nn.Module, *, grad: bool = False) -> None:
         if not isinstance(module, nn.Module):
-            raise LayerError(f"a hook goes on a module of a model, such as model[0]; {type(module).__name__} arrived")
+            raise LayerError(f"a hook goes on a module of a model, such as model[0]; {type(module).__name__} arrived.")
         self.module = module
         self.grad = grad
         self._ran = False
@@ -44,14 +44,14 @@ class Hook:
         if not self._ran:
             raise LayerError(
                 f"nothing is stored: the {kind} did not run while it was hooked. Run the model inside the with block, "
-                "and hook a module that it uses"
+                "and hook a module that it uses."
             )
         if not self.grad:
             return self._output
         if all(gradient is None for gradient in self._gradients):
             raise LayerError(
                 f"nothing is stored: no gradient came back to the {kind}. Run the model with gradients on (not under "
-                "torch.no_grad) and call backward() on what it puts out, inside the with block"
+                "torch.no_grad) and call backward() on what it puts out, inside the with block."
             )
         return tuple(self._gradients)
 

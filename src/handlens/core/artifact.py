@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from handlens import __version__
 from handlens.errors import ArtifactError, WeightsError
 from handlens.io.files import atomic_folder, interrupted_folder
-from handlens.io.problems import storage_error
+from handlens.io.problems import reason_of, storage_error
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -65,7 +65,7 @@ def save_artifact(
     try:
         text = json.dumps(description, indent=1, allow_nan=False, ensure_ascii=False)
     except (TypeError, ValueError) as error:
-        raise ArtifactError(f"the config of a saved model must be plain JSON: {error}") from error
+        raise ArtifactError(f"the config of a saved model must be plain JSON: {error}.") from error
     with atomic_folder(target) as staging:
         try:
             save_file(plain, staging / TENSORS)
@@ -88,21 +88,21 @@ def load_artifact(folder: Path | str, kind: str) -> tuple[dict[str, Any], dict[s
     source = Path(folder)
     description = _read_description(source)
     if description["kind"] != kind:
-        raise ArtifactError(f"{source} holds a saved {description['kind']}; a saved {kind} was asked for")
+        raise ArtifactError(f"{source} holds a saved {description['kind']}; a saved {kind} was asked for.")
     path = source / TENSORS
     if path.is_symlink() or not path.is_file():
-        raise ArtifactError(f"{source} is damaged: its {TENSORS} is missing; save the model again")
+        raise ArtifactError(f"{source} is damaged: its {TENSORS} is missing; save the model again.")
     try:
         tensors = load(path.read_bytes())
     except (SafetensorError, OSError, ValueError, KeyError) as error:  # KeyError: of a type that torch has not
-        raise ArtifactError(f"{source} is damaged: {TENSORS} cannot be read ({error}); save it again") from error
+        raise ArtifactError(f"{source} is damaged: {TENSORS} cannot be read ({error}); save it again.") from error
     expected: dict[str, Any] = description["tensors"]
     if set(tensors) != set(expected):
         odd = ", ".join(sorted(set(tensors) ^ set(expected))[:5])
-        raise ArtifactError(f"{source} is damaged: {DESCRIPTION} and {TENSORS} disagree about {odd}")
+        raise ArtifactError(f"{source} is damaged: {DESCRIPTION} and {TENSORS} disagree about {odd}.")
     for name, tensor in tensors.items():
         if _describe(tensor) != expected[name]:
-            raise ArtifactError(f"{source} is damaged: the tensor {name} is not the one that was saved")
+            raise ArtifactError(f"{source} is damaged: the tensor {name} is not the one that was saved.")
     return description["config"], tensors
 
 
@@ -122,7 +122,7 @@ def load_weights(model: nn.Module, folder: Path | str) -> None:
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
-        raise WeightsError(f"{folder} holds the weights of another model: {error}.") from error
+        raise WeightsError(f"{folder} holds the weights of another model: {reason_of(error)}.") from error
 
 
 def part_of(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -146,23 +146,23 @@ def _read_description(source: Path) -> dict[str, Any]:
         raise ArtifactError(f"{source} is not a saved model: it has no {DESCRIPTION}.{hint}")
     try:
         if path.stat().st_size > _LARGEST_DESCRIPTION:
-            raise ArtifactError(f"{source} is not a saved model: its {DESCRIPTION} is unreasonably large")
+            raise ArtifactError(f"{source} is not a saved model: its {DESCRIPTION} is unreasonably large.")
         description = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise ArtifactError(f"{source} is damaged: {DESCRIPTION} cannot be read ({error})") from error
+        raise ArtifactError(f"{source} is damaged: {DESCRIPTION} cannot be read ({error}).") from error
     if not isinstance(description, dict) or description.get("format") != FORMAT:
-        raise ArtifactError(f"{source} is not a saved model: its {DESCRIPTION} is not of the format {FORMAT}")
+        raise ArtifactError(f"{source} is not a saved model: its {DESCRIPTION} is not of the format {FORMAT}.")
     version = description.get("format_version")
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-        raise ArtifactError(f"{source} is damaged: {DESCRIPTION} has no format version")
+        raise ArtifactError(f"{source} is damaged: {DESCRIPTION} has no format version.")
     if version > FORMAT_VERSION:
         raise ArtifactError(
             f"{source} was saved by handlens {description.get('library_version', '?')} in format {version}; "
-            f"this handlens {__version__} reads up to format {FORMAT_VERSION}: upgrade it to load the model"
+            f"this handlens {__version__} reads up to format {FORMAT_VERSION}: upgrade it to load the model."
         )
     for key, expected in (("kind", str), ("config", dict), ("tensors", dict)):
         if not isinstance(description.get(key), expected):
-            raise ArtifactError(f"{source} is damaged: {DESCRIPTION} has no proper '{key}'")
+            raise ArtifactError(f"{source} is damaged: {DESCRIPTION} has no proper '{key}'.")
     return description
 
 
@@ -179,18 +179,18 @@ def _describe(tensor: Tensor) -> dict[str, Any]:
 
 def _check_replaceable(target: Path, ours: set[str]) -> None:
     if target.is_symlink() or (target.exists() and not target.is_dir()):
-        raise ArtifactError(f"a model is saved as a folder; {target} is something else, choose another name")
+        raise ArtifactError(f"a model is saved as a folder; {target} is something else, choose another name.")
     if not target.exists() or not any(target.iterdir()):
         return
     try:
         _read_description(target)
     except ArtifactError as error:
         raise ArtifactError(
-            f"{target} exists and holds no saved model; nothing was overwritten, choose another folder"
+            f"{target} exists and holds no saved model; nothing was overwritten, choose another folder."
         ) from error
     extra = sorted(path.name for path in target.iterdir() if path.name not in ours)
     if extra:
         raise ArtifactError(
             f"{target} holds a saved model and also {', '.join(extra[:3])}; "
-            "nothing was overwritten, choose another folder"
+            "nothing was overwritten, choose another folder."
         )

@@ -95,13 +95,13 @@ class DataBunch:
         loader = {"train": self.train_dl, "valid": self.valid_dl, "test": self.test_dl}.get(part)
         if loader is None:
             has = "train, valid" + ("" if self.test_dl is None else ", test")
-            raise DataError(f"the data must have a part named {part!r}; it has {has}")
+            raise DataError(f"the data must have a part named {part!r}; it has {has}.")
         return loader
 
     def one_batch(self) -> Batch:
         """The first batch of a training epoch: (inputs, targets)."""
         if not len(self.train_dl):
-            raise DataError("a batch needs training items; these data have none, only what it takes to predict")
+            raise DataError("a batch needs training items; these data have none, only what it takes to predict.")
         return next(iter(self.train_dl))
 
     def one_item(self, item: Any) -> Batch:

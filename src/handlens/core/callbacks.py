@@ -46,7 +46,7 @@ class Monitor(Callback):
         if self.monitor not in learn.recorder.columns:
             raise TrainingError(
                 f"monitor must be a column of the training table, {', '.join(learn.recorder.columns)}; "
-                f"{self.monitor!r} arrived"
+                f"{self.monitor!r} arrived."
             )
         metric = {metric_name(metric): metric for metric in learn.metrics}.get(self.monitor)
         self._sign = -1 if metric is not None and more_is_better(metric) else 1
@@ -110,7 +110,7 @@ class GradientClipping(Callback):
 
     def __init__(self, max_norm: float) -> None:
         if not max_norm > 0:
-            raise TrainingError(f"max_norm must be above 0; {max_norm} arrived")
+            raise TrainingError(f"max_norm must be above 0; {max_norm} arrived.")
         self.max_norm = max_norm
 
     def after_backward(self, learn: Learner) -> None:

@@ -61,7 +61,7 @@ class Checkpoint(Callback):
             raise TrainingError(
                 f"{folder} holds the state of another run (other epochs, rates, batches, targets, seed, model, "
                 "dropout, loss, optimizer or metrics); to begin anew remove that folder, or give this run's Checkpoint "
-                "another name"
+                "another name."
             )
         try:
             learn.model.load_state_dict(part_of(tensors, "model."))
@@ -70,7 +70,7 @@ class Checkpoint(Callback):
             run.epoch, run.step = int(config["epoch"]), int(config["step"])
             _restore_random(config["python_random"], tensors, learn.data.device)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise ArtifactError(f"{folder} is damaged ({error}); remove it to begin anew") from error
+            raise ArtifactError(f"{folder} is damaged ({error}); remove it to begin anew.") from error
 
     def after_epoch(self, learn: Learner) -> None:
         run = learn.run

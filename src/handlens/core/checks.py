@@ -19,7 +19,7 @@ def whole(value: Any, what: str, error: type[HandlensError]) -> int:
     except TypeError:
         number = 0
     if number < 1:
-        raise error(f"{what} must be a whole number, 1 or more; {value!r} arrived")
+        raise error(f"{what} must be a whole number, 1 or more; {value!r} arrived.")
     return number
 
 
@@ -35,5 +35,5 @@ def as_numbers(value: object, name: str) -> str:
 def listed(values: Any, what: str, example: str, error: type[HandlensError]) -> list[Any]:
     """`values` as a list; raises `error` for what cannot be one, and for text."""
     if isinstance(values, str) or not isinstance(values, Iterable):
-        raise error(f"{what} must be a list, such as {example}; {values!r} arrived")
+        raise error(f"{what} must be a list, such as {example}; {values!r} arrived.")
     return list(values)

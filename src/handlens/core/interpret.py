@@ -51,7 +51,7 @@ class Interpretation:
         losses = [learn.loss_func(as_targets(output, target), target).detach() for output, target in pairs]
         self.losses = torch.stack(losses).float()
         if self.losses.isnan().all():
-            raise DataError("interpretation compares predictions with labels; these items have none")
+            raise DataError("interpretation compares predictions with labels; these items have none.")
 
     @classmethod
     def from_learner(cls, learn: Learner, ds_type: str = "valid") -> Self:
@@ -130,7 +130,7 @@ class Interpretation:
         elif isinstance(y, FloatList) and y.c == 1:
             actual, predicted = y.decode(self.targets), y.decode(self.predicted)
         else:
-            raise DataError("subgroups needs one class or one number an item: audit each of several by itself")
+            raise DataError("subgroups needs one class or one number an item: audit each of several by itself.")
         return subgroups(actual, predicted, groups, **options)
 
     def __repr__(self) -> str:
@@ -140,6 +140,6 @@ class Interpretation:
         y = self.learn.data.y
         if not isinstance(y, CategoryList) or y.classes is None:
             raise DataError(
-                f"a confusion matrix needs one class an item; the labels are a {type(y).__name__}: use top_losses()"
+                f"a confusion matrix needs one class an item; the labels are a {type(y).__name__}: use top_losses()."
             )
         return y.classes

@@ -46,7 +46,7 @@ class ItemList:
         self.path = Path(path)
         self.frame = frame
         if frame is not None and len(frame) != len(self.items):
-            raise DataError(f"frame must have a row for each item; {len(frame)} rows for {len(self.items)} items")
+            raise DataError(f"frame must have a row for each item; {len(frame)} rows for {len(self.items)} items.")
 
     def __len__(self) -> int:
         return len(self.items)
@@ -85,25 +85,25 @@ class ItemList:
         Raises DataError for positions that are out of range or not whole numbers, and if all items are held out.
         """
         if not len(self):
-            raise DataError("there are no items to split and to train on: check what they were made from")
+            raise DataError("there are no items to split and to train on: check what they were made from.")
         valid = positions_of(valid_idx, len(self))
         training = np.ones(len(self), bool)
         training[valid] = False
         if not training.any():
             raise DataError(
-                f"some items must be left to train on; all {len(self)} were held out for validation: hold out fewer"
+                f"some items must be left to train on; all {len(self)} were held out for validation: hold out fewer."
             )
         return SplitItems(self.subset(np.flatnonzero(training)), self.subset(valid))
 
     def random_split_by_pct(self, valid_pct: float = 0.2, *, seed: int | None = None) -> SplitItems:
         """Hold out a random share (0–1) of the items; the same seed holds out the same ones."""
         if not 0 < valid_pct < 1:
-            raise DataError(f"valid_pct must be a share between 0 and 1; {valid_pct} arrived")
+            raise DataError(f"valid_pct must be a share between 0 and 1; {valid_pct} arrived.")
         held_out = int(valid_pct * len(self))
         if len(self) and not held_out:
             raise DataError(
                 f"valid_pct must hold out one item at least; {valid_pct} of {len(self)} items is none: "
-                "give a larger share, or use split_none()"
+                "give a larger share, or use split_none()."
             )
         shuffled = np.random.default_rng(seed).permutation(len(self))
         return self.split_by_idx(np.sort(shuffled[:held_out]))
@@ -114,7 +114,7 @@ class ItemList:
         if flags.isna().any() or not flags.isin([True, False]).all():
             raise DataError(
                 f"column {col!r} must say of each row whether it is held out, True or False; it holds "
-                f"{flags.dtype} values such as {flags.iloc[0]!r}. Make one: df['is_valid'] = df['Date'] > '2015-06-19'"
+                f"{flags.dtype} values such as {flags.iloc[0]!r}. Make one: df['is_valid'] = df['Date'] > '2015-06-19'."
             )
         return self.split_by_idx(np.flatnonzero(flags.to_numpy(bool)))
 
@@ -150,7 +150,7 @@ class SplitItems:
             label_cls = MultiCategoryList
         names = [cols] if isinstance(cols, str) else listed(cols, "cols", "['sales']", DataError)
         if not names:
-            raise DataError("label_from_df takes a column of the frame or more; none were named: cols=['sales']")
+            raise DataError("label_from_df takes a column of the frame or more; none were named: cols=['sales'].")
         train, valid = (
             pd.concat([_column(items, name) for name in dict.fromkeys(names)], axis=1).reset_index(drop=True)
             for items in (self.train, self.valid)
@@ -163,14 +163,14 @@ class SplitItems:
         """Label with a list (or Series, or array) for each of the two parts, in the order of their items."""
         for items, labels, part in ((self.train, train_labels, "training"), (self.valid, valid_labels, "validation")):
             if len(items) != len(labels):
-                raise DataError(f"each {part} item must have a label; {len(items)} items and {len(labels)} labels")
+                raise DataError(f"each {part} item must have a label; {len(items)} items and {len(labels)} labels.")
         make = label_cls or label_class_for(train_labels)
         try:
             inspect.signature(make).bind(train_labels, **options)
         except TypeError as error:
             raise DataError(
                 f"the options must be those of {make.__name__}, which these labels are made with: {error}. Leave it "
-                "out, or say what the labels are, such as label_cls=FloatList"
+                "out, or say what the labels are, such as label_cls=FloatList."
             ) from error
         train_y = _of_part("training", make, train_labels, **options)
         check_prediction_columns(train_y)
@@ -190,7 +190,7 @@ class SplitItems:
         """Label each item with the first group of a regular expression that is found in it, a path written with /."""
         wanted = re.compile(pattern)
         if not wanted.groups:
-            raise DataError(f"the pattern {pattern!r} must have a group, (…), that holds the label; it has none")
+            raise DataError(f"the pattern {pattern!r} must have a group, (…), that holds the label; it has none.")
         found = {id(part): [wanted.search(_text(item)) for item in part.items] for part in (self.train, self.valid)}
         missed = [
             _text(item)
@@ -203,7 +203,7 @@ class SplitItems:
             more = f" and {len(missed) - FEW} more" if len(missed) > FEW else ""
             raise DataError(
                 f"the pattern {pattern!r} must be found in each item; it is not in {len(missed)} of {total}: "
-                f"{', '.join(repr(text) for text in missed[:FEW])}{more}. Correct the pattern, or leave these out"
+                f"{', '.join(repr(text) for text in missed[:FEW])}{more}. Correct the pattern, or leave these out."
             )
         train, valid = ([match[1] for match in found[id(part)] if match] for part in (self.train, self.valid))
         return self.label_from_lists(train, valid, label_cls=label_cls, **options)
@@ -275,18 +275,18 @@ def positions_of(valid_idx: Iterable[int], n: int) -> NDArray[np.intp]:
     if rows.size == 0:
         return np.empty(0, np.intp)
     if rows.dtype.kind not in "iu" or rows.ndim != 1:
-        raise DataError(f"valid_idx must be positions of items, whole numbers; {rows.dtype} values arrived")
+        raise DataError(f"valid_idx must be positions of items, whole numbers; {rows.dtype} values arrived.")
     if rows.min() < 0 or rows.max() >= n:
         wrong = rows[(rows < 0) | (rows >= n)][0]
-        raise DataError(f"valid_idx must be positions from 0 to {n - 1}; {wrong} arrived")
+        raise DataError(f"valid_idx must be positions from 0 to {n - 1}; {wrong} arrived.")
     return np.unique(rows).astype(np.intp)
 
 
 def _column(items: ItemList, name: str) -> pd.Series:
     if items.frame is None:
-        raise DataError(f"column {name!r} was asked for, but these items come from no table: label them otherwise")
+        raise DataError(f"column {name!r} was asked for, but these items come from no table: label them otherwise.")
     count = list(items.frame.columns).count(name)
     if count != 1:
         there = "there more than once" if count else "missing"
-        raise DataError(f"{name!r} must be a column of the frame; it is {there}: add, rename or drop columns")
+        raise DataError(f"{name!r} must be a column of the frame; it is {there}: add, rename or drop columns.")
     return items.frame[name]

@@ -101,7 +101,7 @@ class Learner:
         if type(ours[0]) is not type(theirs[0]) or ours[1:] != theirs[1:]:
             raise DataError(
                 f"learn.data takes data labelled as those that the model was made for, {self.data.y.state()}; "
-                f"{data.y.state()} arrived. Label them so, or make a new learner"
+                f"{data.y.state()} arrived. Label them so, or make a new learner."
             )
 
     @property
@@ -115,7 +115,7 @@ class Learner:
     @precision.setter
     def precision(self, precision: str) -> None:
         if precision not in PRECISIONS:
-            raise TrainingError(f"precision must be one of {', '.join(PRECISIONS)}; {precision!r} arrived")
+            raise TrainingError(f"precision must be one of {', '.join(PRECISIONS)}; {precision!r} arrived.")
         self._precision = precision
 
     # Training
@@ -230,7 +230,7 @@ class Learner:
 
     def _steps(self, epochs: int) -> int:
         if not len(self.data.train_dl):
-            raise TrainingError("these data have no training items, only what it takes to predict: set learn.data")
+            raise TrainingError("these data have no training items, only what it takes to predict: set learn.data.")
         return epochs * len(self.data.train_dl)
 
     def _check_batches(self) -> None:
@@ -238,7 +238,7 @@ class Learner:
         if norms and min(self.data.train_dl.sizes) < 2:
             raise TrainingError(
                 "batch norm needs batches of two items or more; there are training batches of one: "
-                "give more items, or databunch(bs=64)"
+                "give more items, or databunch(bs=64)."
             )
 
     def _columns(self) -> list[str]:
@@ -247,7 +247,7 @@ class Learner:
         if twice:
             raise TrainingError(
                 f"metrics must have distinct names; there more than once: {', '.join(twice)}. Leave one out, or give "
-                "it a name of its own: metric.__name__ = …"
+                "it a name of its own: metric.__name__ = …."
             )
         return columns if len(self.data.valid_dl) else columns[:1]
 
@@ -373,7 +373,7 @@ class Learner:
 
         parts = [dl for dl in (self.data.valid_dl, self.data.test_dl, self.data.train_dl) if dl is not None and len(dl)]
         if not parts:
-            raise DataError("an ONNX file is checked on items, and these data have none; set learn.data, or add_test")
+            raise DataError("an ONNX file is checked on items, and these data have none; set learn.data, or add_test.")
         inputs, _ = next(iter(parts[0]))
         export_onnx(self.model, inputs, self.path / name, self._about())
         return self.path / name
@@ -390,7 +390,7 @@ def _listed_callbacks(callbacks: Sequence[Callback]) -> list[Callback]:
     found = listed(callbacks, "callbacks", "[EarlyStopping()]", TrainingError)
     odd = [one for one in found if not isinstance(one, Callback)]
     if odd:
-        raise TrainingError(f"callbacks must be made of Callback classes, such as EarlyStopping(); {odd[0]!r} arrived")
+        raise TrainingError(f"callbacks must be made of Callback classes, such as EarlyStopping(); {odd[0]!r} arrived.")
     return found
 
 

@@ -61,7 +61,7 @@ def more_is_better(metric: Metric) -> bool:
 def metric_name(metric: Metric) -> str:
     """What a metric is called in tables: its `__name__`, that of what a partial one is of, or that of its class."""
     if not callable(metric):
-        raise TrainingError(f"metrics must be functions (predictions, targets) → number; {metric!r} arrived")
+        raise TrainingError(f"metrics must be functions (predictions, targets) → number; {metric!r} arrived.")
     if isinstance(metric, partial) and not hasattr(metric, "__name__"):
         return metric_name(metric.func)
     name: str = getattr(metric, "__name__", type(metric).__name__)
@@ -82,7 +82,7 @@ def exp_rmspe(preds: Tensor, targets: Tensor) -> float:
     if (np.abs(y) > 700).any():
         raise DataError(
             f"exp_rmspe takes the logarithms of targets; numbers such as {y[np.abs(y) > 700][0]:g} arrived: train on "
-            "logarithms, label_cls=FloatList, log=True, or use another metric, such as rmse"
+            "logarithms, label_cls=FloatList, log=True, or use another metric, such as rmse."
         )
     with np.errstate(over="ignore"):  # a prediction far too high is infinitely wrong
         return float(np.sqrt(np.mean((1 - np.exp(p - y)) ** 2)))
@@ -100,7 +100,7 @@ def rmspe_scale(preds: Tensor, targets: Tensor) -> float:
     """
     p, y = _numbers(preds, targets)
     if not len(y):
-        raise DataError("a factor for predictions needs rows to be worked out on; none arrived: hold some out")
+        raise DataError("a factor for predictions needs rows to be worked out on; none arrived: hold some out.")
     exp_rmspe(preds, targets)
     r = np.exp(p - y - np.mean(p - y))
     return float(r.sum() / (r**2).sum())
@@ -210,7 +210,7 @@ def _numbers(preds: Tensor, targets: Tensor) -> tuple[NDArray[np.float64], NDArr
     if p.size != y.size:
         raise DataError(
             f"this metric compares a prediction with each target; shapes {tuple(p.shape)} and {tuple(y.shape)} "
-            "arrived: use a metric of classes, such as accuracy"
+            "arrived: use a metric of classes, such as accuracy."
         )
     return p.reshape(y.shape), y
 
@@ -220,6 +220,6 @@ def _classes(preds: Tensor, targets: Tensor) -> tuple[NDArray[np.float32], NDArr
         raise DataError(
             f"this metric needs probabilities [N, classes] and one class an item; predictions of shape "
             f"{tuple(preds.shape)} and {targets.dtype} targets of shape {tuple(targets.shape)} arrived: "
-            "use a metric of numbers, such as rmse, or accuracy_multi"
+            "use a metric of numbers, such as rmse, or accuracy_multi."
         )
     return preds.detach().float().cpu().numpy(), targets.detach().cpu().numpy()

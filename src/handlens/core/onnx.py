@@ -45,7 +45,7 @@ def export_onnx(
         import onnxscript  # noqa: F401  # torch's exporter needs it
     except ImportError as error:
         raise ExportError(
-            f"ONNX needs packages that are not installed ({error}): pip install 'handlens[onnx]'"
+            f"ONNX needs packages that are not installed ({error}): pip install 'handlens[onnx]'."
         ) from error
     batch = tuple(part.cpu() for part in (inputs if isinstance(inputs, tuple) else (inputs,)))
     names = list(inspect.signature(model.forward).parameters)[: len(batch)]
@@ -92,7 +92,7 @@ def _write(model: nn.Module, batch: tuple[Tensor, ...], names: list[str], file: 
     except OSError:
         raise
     except Exception as error:  # torch raises many kinds, none of which says more than its text
-        raise ExportError(f"{type(model).__name__} cannot be written as ONNX: {str(error).splitlines()[0]}") from error
+        raise ExportError(f"{type(model).__name__} cannot be written as ONNX: {str(error).splitlines()[0]}.") from error
     finally:
         log.setLevel(level)
 
@@ -106,6 +106,6 @@ def _difference(model: nn.Module, session: Any, names: list[str], batch: tuple[T
     if not difference <= TOLERANCE * max(largest, 1.0):
         raise ExportError(
             f"the ONNX file does not compute what {type(model).__name__} does: outputs up to {largest:.3g} differ by "
-            f"{difference:.3g}. It was not kept"
+            f"{difference:.3g}. It was not kept."
         )
     return difference

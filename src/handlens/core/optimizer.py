@@ -51,7 +51,7 @@ class Optimizer:
                 groups.append({"params": _flatten(trained), "weight_decay": wd})
                 self._group_of.append(i)
         if not groups:
-            raise TrainingError("nothing is left to train: all layer groups are frozen; call learn.unfreeze()")
+            raise TrainingError("nothing is left to train: all layer groups are frozen; call learn.unfreeze().")
         self.params: list[nn.Parameter] = [flat for group in groups for flat in group["params"]]
         """The flat tensors; their `.grad` holds all gradients."""
         self._optimizer = opt_func(groups)
@@ -100,7 +100,7 @@ class Optimizer:
             i, name = key.split(".", 1)
             flat = self.params[int(i)] if int(i) < len(self.params) else None
             if flat is None or (value.dim() and value.shape != flat.shape):
-                raise TrainingError("the saved optimizer state belongs to other parameters; start the training anew")
+                raise TrainingError("the saved optimizer state belongs to other parameters; start the training anew.")
             # The fused step wants its step count on the parameters' device too.
             self._optimizer.state[flat][name] = value.to(flat.device).clone()
 
@@ -108,7 +108,7 @@ class Optimizer:
 def check_decay(wd: float) -> float:
     """`wd` as it is; raises TrainingError unless it is a finite number, 0 or more."""
     if not isinstance(wd, (int, float, np.number)) or not 0 <= wd < math.inf:
-        raise TrainingError(f"weight decay, wd, must be a finite number, 0 or more; {wd!r} arrived")
+        raise TrainingError(f"weight decay, wd, must be a finite number, 0 or more; {wd!r} arrived.")
     return wd
 
 
@@ -119,7 +119,7 @@ def freeze(layer_groups: Sequence[nn.Module], n: int) -> None:
     """
     first = n if n >= 0 else len(layer_groups) + n
     if not 0 <= first < len(layer_groups):
-        raise TrainingError(f"freeze_to takes the position of one of {len(layer_groups)} layer groups; {n} arrived")
+        raise TrainingError(f"freeze_to takes the position of one of {len(layer_groups)} layer groups; {n} arrived.")
     for i, group in enumerate(layer_groups):
         for module in group.modules():
             for parameter in module.parameters(recurse=False):

@@ -40,7 +40,7 @@ class Preprocessor(ABC, Generic[Items]):
             name = type(self).__name__
             raise NotFittedError(
                 f"{name} must be fitted on the training items before it is replayed; it was not: "
-                f"call it on the training items first, {name.lower()}(train), and then with test=True on others"
+                f"call it on the training items first, {name.lower()}(train), and then with test=True on others."
             )
         return self._fitted
 
@@ -64,8 +64,8 @@ class Preprocessor(ABC, Generic[Items]):
         try:
             plain = json.loads(json.dumps(state, allow_nan=False))
         except (TypeError, ValueError) as error:
-            raise ArtifactError(f"{name}.fit must return {_PLAIN}: {error}") from error
+            raise ArtifactError(f"{name}.fit must return {_PLAIN}: {error}.") from error
         # What JSON would bring back changed (a tuple, a key that is a number) must not wait for that to be found.
         if not isinstance(state, dict) or plain != state:
-            raise ArtifactError(f"{name}.fit must return {_PLAIN}; JSON would not bring back what arrived unchanged")
+            raise ArtifactError(f"{name}.fit must return {_PLAIN}; JSON would not bring back what arrived unchanged.")
         self._fitted = plain

@@ -60,7 +60,7 @@ class Recorder:
     def row(self) -> dict[str, float]:
         """The numbers of the latest epoch."""
         if not self.rows:
-            raise TrainingError("nothing is recorded yet: call learn.fit or learn.fit_one_cycle first")
+            raise TrainingError("nothing is recorded yet: call learn.fit or learn.fit_one_cycle first.")
         return self.rows[-1]
 
     @property
@@ -155,7 +155,7 @@ class Recorder:
         self._check()
         names = [name for name in self.columns if name not in ("train_loss", "valid_loss")]
         if not names or not self.rows:
-            raise TrainingError("there are no metrics to plot: give some, metrics=[accuracy], and train an epoch")
+            raise TrainingError("there are no metrics to plot: give some, metrics=[accuracy], and train an epoch.")
         ax = ax or _axes()
         for name in names:
             ax.plot(np.arange(1, len(self.rows) + 1), [row[name] for row in self.rows], "o-", label=name)
@@ -164,7 +164,7 @@ class Recorder:
 
     def _check(self) -> None:
         if not self._steps:
-            raise TrainingError("nothing is recorded yet: call learn.fit, learn.fit_one_cycle or learn.lr_find first")
+            raise TrainingError("nothing is recorded yet: call learn.fit, learn.fit_one_cycle or learn.lr_find first.")
 
 
 def _axes() -> Axes:

@@ -41,7 +41,7 @@ def group_rates(lr: Rates, n_groups: int) -> Floats:
     if isinstance(lr, slice):
         ends = [end for end in (lr.start, lr.stop) if end is not None]
         if lr.stop is None or lr.step is not None or not all(isinstance(end, (int, float, np.number)) for end in ends):
-            raise TrainingError(f"a slice of learning rates is slice(last) or slice(first, last); {lr} arrived")
+            raise TrainingError(f"a slice of learning rates is slice(last) or slice(first, last); {lr} arrived.")
         first, last = lr.start, float(lr.stop)
         _check_positive([last if first is None else first, last], lr)
         rates = np.array([last / 10] * (n_groups - 1) + [last])
@@ -54,10 +54,10 @@ def group_rates(lr: Rates, n_groups: int) -> Floats:
             rates = np.array([float(rate) for rate in lr])
         except (TypeError, ValueError) as error:
             raise TrainingError(
-                f"a learning rate is a number, slice(first, last), or a list of numbers; {lr!r} arrived"
+                f"a learning rate is a number, slice(first, last), or a list of numbers; {lr!r} arrived."
             ) from error
         if rates.shape != (n_groups,):
-            raise TrainingError(f"the model has {n_groups} layer groups; {len(rates)} learning rates arrived for them")
+            raise TrainingError(f"the model has {n_groups} layer groups; {len(rates)} learning rates arrived for them.")
     _check_positive(rates, lr)
     return rates
 
@@ -91,11 +91,11 @@ def one_cycle(
         max_rates: the largest rate of each layer group, [G].
     """
     if not 0 <= pct_start <= 1:
-        raise TrainingError(f"pct_start must be a share of the run, from 0 to 1; {pct_start} arrived")
+        raise TrainingError(f"pct_start must be a share of the run, from 0 to 1; {pct_start} arrived.")
     if len(moms) != 2 or not all(0 <= momentum < 1 for momentum in moms):
-        raise TrainingError(f"moms must be two momenta, from 0 to below 1: the first and the lowest; {moms} arrived")
+        raise TrainingError(f"moms must be two momenta, from 0 to below 1: the first and the lowest; {moms} arrived.")
     if div_factor < 1:
-        raise TrainingError(f"div_factor must be 1 or more; {div_factor} arrived")
+        raise TrainingError(f"div_factor must be 1 or more; {div_factor} arrived.")
     rising = min(int(steps * pct_start), steps - 1)
     up = np.arange(rising) / max(rising, 1)
     down = np.arange(steps - rising) / max(steps - rising - 1, 1)
@@ -131,7 +131,7 @@ def suggest_rate(rates: Floats, losses: Floats) -> float:
     slopes = np.array([product(places, losses[centre - 10 : centre + 11]) for centre in centres])
     if not len(slopes) or slopes.min() >= 0:
         raise TrainingError(
-            "no learning rate can be suggested: the loss never falls; try a lower start_lr, or more steps, num_it"
+            "no learning rate can be suggested: the loss never falls; try a lower start_lr, or more steps, num_it."
         )
     return float(rates[centres[int(np.argmin(slopes))]])
 
@@ -147,4 +147,4 @@ def smooth(losses: Floats, beta: float = SMOOTHING) -> Floats:
 
 def _check_positive(rates: Sequence[float] | Floats, given: Rates) -> None:
     if not all(np.isfinite(rate) and rate > 0 for rate in rates):
-        raise TrainingError(f"learning rates must be finite numbers above 0; {given} arrived")
+        raise TrainingError(f"learning rates must be finite numbers above 0; {given} arrived.")

@@ -64,7 +64,7 @@ class Column:
     def _odd(self, row: int, required: str) -> TableError:
         return TableError(
             f"column {self.column.name!r} of {self.path} must hold {required}; line {self.lines[row]} holds "
-            f"{str(self.column.iloc[row])[:40]!r}. Correct it, or leave the field empty where the value is missing"
+            f"{str(self.column.iloc[row])[:40]!r}. Correct it, or leave the field empty where the value is missing."
         )
 
 

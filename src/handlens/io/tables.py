@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from handlens.errors import TableError
 from handlens.io.columns import Column
+from handlens.io.problems import reason_of
 
 _SEPARATORS = ",;\t"
 _BLOCK = 1 << 24
@@ -53,7 +54,7 @@ def read_table(file: Path | str, *, levels: Mapping[str, pd.Index] | None = None
             return _read_csv(path, levels or {})
         if name.endswith(".parquet"):
             return pd.read_parquet(path)
-    raise TableError(f"a table must be a .csv, .csv.gz or .parquet file; {path.name} arrived")
+    raise TableError(f"a table must be a .csv, .csv.gz or .parquet file; {path.name} arrived.")
 
 
 def read_csv(file: Path | str, *, levels: Mapping[str, pd.Index] | None = None) -> pd.DataFrame:
@@ -128,15 +129,15 @@ def reading(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise TableError(f"there is no file {path}") from None
+        raise TableError(f"there is no file {path}.") from None
     except UnicodeDecodeError as error:
         raise TableError(
             f"{path} cannot be read as a table: it must be UTF-8 text; the byte 0x{error.object[error.start]:02x}, "
-            "which is none, arrived. Save it again as UTF-8"
+            "which is none, arrived. Save it again as UTF-8."
         ) from error
     # pandas' own errors are ValueErrors, most of Arrow's too.
     except (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError, csv.Error, pyarrow.ArrowException) as error:
-        raise TableError(f"{path} cannot be read as a table: {error}. Save or download it again") from error
+        raise TableError(f"{path} cannot be read as a table: {reason_of(error)}. Save or download it again.") from error
 
 
 def _read_csv(path: Path, levels: Mapping[str, pd.Index]) -> pd.DataFrame:
@@ -158,7 +159,7 @@ def _read_csv(path: Path, levels: Mapping[str, pd.Index]) -> pd.DataFrame:
     if len(table) != len(lines):  # to pandas, a line of nothing but spaces is no row, whatever the columns
         raise TableError(
             f"{path} cannot be read as a table: it has {len(lines)} rows, but only {len(table)} can be told from blank "
-            'lines. Put quotes around fields of nothing but spaces: "  "'
+            'lines. Put quotes around fields of nothing but spaces: "  ".'
         )
     for name, index in levels.items():
         column = Column(table[name], lines, path)
@@ -264,7 +265,7 @@ def _numbered(file: Iterable[str], path: Path) -> Iterator[tuple[int, str]]:
         if "\0" in line:
             raise TableError(
                 f"{path} cannot be read as a table: it must be UTF-8 text; a NUL byte arrived in line {number}. "
-                "Save it again as UTF-8"
+                "Save it again as UTF-8."
             )
         yield number, line
 
@@ -282,5 +283,5 @@ def _names(fields: list[str], path: Path) -> list[str]:
     names = [name or f"Unnamed: {position}" for position, name in enumerate(fields)]  # as pandas calls them
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise TableError(f"the columns of {path} must have distinct names; there more than once: {twice}. Rename them")
+        raise TableError(f"the columns of {path} must have distinct names; there more than once: {twice}. Rename them.")
     return names

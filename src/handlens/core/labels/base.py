@@ -45,13 +45,13 @@ class LabelList(ABC):
             missing = [name for name in self.names if name not in places]
             if missing:
                 raise DataError(
-                    f"labels must have the columns {self.names}, as the training labels; missing: {missing}"
+                    f"labels must have the columns {self.names}, as the training labels; missing: {missing}."
                 )
             table = values.iloc[:, [places[name] for name in self.names]]
         elif not len(table):  # an empty list does not say how many labels each item would have
             table = pd.DataFrame({name: [] for name in self.names}, dtype=float)
         elif table.shape[1] != len(self.names):
-            raise DataError(f"each item has {len(self.names)} labels, {self.names}; {table.shape[1]} arrived")
+            raise DataError(f"each item has {len(self.names)} labels, {self.names}; {table.shape[1]} arrived.")
         other = copy.copy(self)
         other.data = self._encode(table)
         return other
@@ -133,7 +133,7 @@ def as_table(values: Any) -> pd.DataFrame:
     try:
         table = pd.DataFrame(values) if len(values) else pd.DataFrame({"label": []}, dtype=float)
     except UnicodeEncodeError as error:
-        raise DataError(f"labels must be Unicode text to be saved: {error}. Correct or leave out these") from error
+        raise DataError(f"labels must be Unicode text to be saved: {error}. Correct or leave out these.") from error
     table.columns = pd.Index(["label"] if table.shape[1] == 1 else [f"label_{i}" for i in range(table.shape[1])])
     return table
 
@@ -143,7 +143,7 @@ def refuse_missing(missing: np.ndarray, name: str) -> None:
     if len(rows):
         raise DataError(
             f"each item must have a label; {len(rows)} of {len(missing)} are missing in {name!r}, the first at "
-            f"position {rows[0]}. Drop these rows: df = df[df[{name!r}].notna()]"
+            f"position {rows[0]}. Drop these rows: df = df[df[{name!r}].notna()]."
         )
 
 

@@ -55,7 +55,7 @@ class CategoryList(LabelList):
         if table.shape[1] != 1:
             raise DataError(
                 f"an item has one class in a CategoryList; columns {list(table.columns)} arrived. "
-                "Give one, or label_cls=MultiCategoryList or FloatList for several targets"
+                "Give one, or label_cls=MultiCategoryList or FloatList for several targets."
             )
         self.names = [str(name) for name in table.columns]
         name = self.names[0]
@@ -81,7 +81,7 @@ class CategoryList(LabelList):
             [odd] = column.iloc[unknown[:1]].tolist()
             raise DataError(
                 f"the labels of {name!r} must be classes of the training items; {len(unknown)} are not, such as "
-                f"{repr(odd)[:40]}. Split otherwise, drop these rows, or give all classes: classes=[…]"
+                f"{repr(odd)[:40]}. Split otherwise, drop these rows, or give all classes: classes=[…]."
             )
         return torch.from_numpy(codes.astype(np.int64))
 
@@ -139,7 +139,7 @@ class MultiCategoryList(LabelList):
         self.label_delim = label_delim
         if label_delim is None:
             if classes is not None:
-                raise DataError("classes=[…] goes with label_delim=; otherwise each column is a class: select columns")
+                raise DataError("classes=[…] goes with label_delim=; otherwise each column is a class: select columns.")
             self.classes = self.names
         else:
             named = _named(table, label_delim)
@@ -156,7 +156,7 @@ class MultiCategoryList(LabelList):
             return self._encode_text(table, self.label_delim)
         for name in table.columns:
             if not table[name].isin([True, False]).all():
-                raise DataError(f"the label column {name!r} must hold True or False (or 1 and 0) in every row")
+                raise DataError(f"the label column {name!r} must hold True or False (or 1 and 0) in every row.")
         return torch.from_numpy(table.to_numpy(bool).astype(np.float32))
 
     def _encode_text(self, table: pd.DataFrame, label_delim: str) -> Tensor:
@@ -167,7 +167,7 @@ class MultiCategoryList(LabelList):
                 if name not in codes:
                     raise DataError(
                         f"the labels of {self.names[0]!r} must be classes of the training items; {name!r} at position "
-                        f"{row} is not. Split otherwise, drop these rows, or give all classes: classes=[…]"
+                        f"{row} is not. Split otherwise, drop these rows, or give all classes: classes=[…]."
                     )
                 data[row, codes[name]] = 1
         return data
@@ -238,15 +238,15 @@ def _checked_classes(classes: list[Any], name: str) -> list[Any]:
         if not isinstance(value, (str, int, float)):
             raise _no_class(name, f"{type(value).__name__} values", repr(value)[:40])
         if isinstance(value, float) and not math.isfinite(value):
-            raise DataError(f"the classes of {name!r} must be finite numbers; {value} arrived: drop these rows")
+            raise DataError(f"the classes of {name!r} must be finite numbers; {value} arrived: drop these rows.")
     if len(set(plain)) < len(plain):
         twice = next(value for value in plain if plain.count(value) > 1)
-        raise DataError(f"the classes of {name!r} must be distinct; {twice!r} arrived more than once: name it once")
+        raise DataError(f"the classes of {name!r} must be distinct; {twice!r} arrived more than once: name it once.")
     try:
         "".join(value for value in plain if isinstance(value, str)).encode()
     except UnicodeEncodeError as error:
         raise DataError(
-            f"the classes of {name!r} must be Unicode text to be saved: {error}. Correct or drop these rows"
+            f"the classes of {name!r} must be Unicode text to be saved: {error}. Correct or drop these rows."
         ) from error
     return plain
 
@@ -254,21 +254,21 @@ def _checked_classes(classes: list[Any], name: str) -> list[Any]:
 def _no_class(name: str, kind: str, shown: str) -> DataError:
     return DataError(
         f"the classes of {name!r} must be text, numbers or booleans; {kind} arrived ({shown}). "
-        f"Convert them: df[{name!r}] = df[{name!r}].astype(str)"
+        f"Convert them: df[{name!r}] = df[{name!r}].astype(str)."
     )
 
 
 def _named(table: pd.DataFrame, label_delim: str) -> list[list[str]]:
     """The classes that each item's text names."""
     if table.shape[1] != 1:
-        raise DataError(f"label_delim splits the text of one column; columns {list(table.columns)} arrived")
+        raise DataError(f"label_delim splits the text of one column; columns {list(table.columns)} arrived.")
     if not label_delim:
-        raise DataError("label_delim must be the text that stands between two classes, such as ' '; it is empty")
+        raise DataError("label_delim must be the text that stands between two classes, such as ' '; it is empty.")
     column, name = table.iloc[:, 0], str(table.columns[0])
     missing = np.flatnonzero(column.isna().to_numpy())
     if len(missing):
         raise DataError(
             f"each item must have a text of labels; {len(missing)} of {len(column)} are missing in {name!r}, the first "
-            f"at position {missing[0]}. If these have no class, say so: df[{name!r}] = df[{name!r}].fillna('')"
+            f"at position {missing[0]}. If these have no class, say so: df[{name!r}] = df[{name!r}].fillna('')."
         )
     return [[part.strip() for part in str(text).split(label_delim) if part.strip()] for text in column]

@@ -37,7 +37,7 @@ class FloatList(LabelList):
         table = as_table(values)
         self.names = [str(name) for name in table.columns]
         if not isinstance(log, bool):
-            raise DataError(f"log must be True or False; {log!r} arrived")
+            raise DataError(f"log must be True or False; {log!r} arrived.")
         self.log = log
         self.scale = scale
         self.c = len(self.names)
@@ -51,7 +51,7 @@ class FloatList(LabelList):
     @scale.setter
     def scale(self, scale: float) -> None:
         if not isinstance(scale, (int, float)) or not 0 < scale <= np.finfo(np.float64).max:
-            raise DataError(f"scale must be a finite number above 0; {scale!r} arrived")
+            raise DataError(f"scale must be a finite number above 0; {scale!r} arrived.")
         self._scale = float(scale)
 
     @staticmethod
@@ -108,7 +108,7 @@ def _finite(column: pd.Series, name: str) -> np.ndarray:
     if len(infinite):
         raise DataError(
             f"the target {name!r} must hold finite numbers; {len(infinite)} of {len(values)} are not (or are beyond "
-            f"{limit:.1e}), the first at position {infinite[0]}: drop or correct these rows"
+            f"{limit:.1e}), the first at position {infinite[0]}: drop or correct these rows."
         )
     return values
 
@@ -125,7 +125,7 @@ def _number(value: Any, name: str) -> float:
     classes = "leave label_cls out to predict classes, or " if isinstance(value, str) else ""
     raise DataError(
         f"the target {name!r} must hold numbers; it holds {type(value).__name__} values such as {str(value)[:40]!r}: "
-        f"{classes}make numbers of it: {as_numbers(value, name)}"
+        f"{classes}make numbers of it: {as_numbers(value, name)}."
     )
 
 
@@ -137,6 +137,6 @@ def _log(values: np.ndarray, name: str) -> np.ndarray:
     if len(wrong):
         raise DataError(
             f"log=True needs targets above 0; {len(wrong)} of {len(values)} in {name!r} are not, the first, "
-            f"{values[wrong[0]]:g}, at position {wrong[0]}. Drop them, df = df[df[{name!r}] > 0], or leave log out"
+            f"{values[wrong[0]]:g}, at position {wrong[0]}. Drop them, df = df[df[{name!r}] > 0], or leave log out."
         )
     return np.log(values)

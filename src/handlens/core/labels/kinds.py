@@ -29,7 +29,7 @@ def label_class_for(values: Any) -> type[LabelList]:
         return MultiCategoryList
     raise DataError(
         f"columns {list(table.columns)} must all be floats or all booleans to be taken as targets together; "
-        "say what they are: label_cls=FloatList or label_cls=MultiCategoryList"
+        "say what they are: label_cls=FloatList or label_cls=MultiCategoryList."
     )
 
 
@@ -45,5 +45,5 @@ def labels_from_state(state: dict[str, Any]) -> LabelList:
         labels = object.__new__(_KINDS[state["kind"]])
         labels.restore(state)
     except (KeyError, TypeError, ValueError, DataError) as error:
-        raise ArtifactError(f"the saved labels are damaged ({error!r}); save the model again") from error
+        raise ArtifactError(f"the saved labels are damaged ({error!r}); save the model again.") from error
     return labels
