@@ -269,7 +269,7 @@ def test_a_run_that_an_older_version_began_goes_on(
     folder, said = unpack("tabular")
     learn = tabular(folder, "sales")
     learn.fit(3, 1e-3, seed=5, callbacks=[Checkpoint("killed")])
-    assert "going on after epoch 2 of 3" in capsys.readouterr().out
+    assert "continuing after epoch 2 of 3" in capsys.readouterr().out
     assert len(learn.recorder.rows) == 3
     for row, expected in zip(learn.recorder.rows, said["resumed"]["rows"], strict=True):
         assert {name: row[name] for name in expected} == pytest.approx(expected, rel=1e-3)

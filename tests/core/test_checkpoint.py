@@ -38,7 +38,7 @@ def test_the_same_result_after_a_kill(make_learner: MakeLearner, capsys: pytest.
     resumed = make_learner()
     resumed.fit_one_cycle(4, 1e-2, seed=3, callbacks=[Checkpoint("run")])
 
-    assert "going on after epoch 2 of 4" in capsys.readouterr().out
+    assert "continuing after epoch 2 of 4" in capsys.readouterr().out
     state = resumed.model.state_dict()
     for name, value in whole.model.state_dict().items():
         torch.testing.assert_close(state[name], value, rtol=1e-5, atol=1e-6)

@@ -56,7 +56,7 @@ def test_shares_that_are_none(share: float) -> None:
 
 
 def test_a_split_that_would_hold_out_nothing() -> None:
-    with pytest.raises(DataError, match=r"0\.2 of 4 items is none: give a larger share, or use split_none\(\)"):
+    with pytest.raises(DataError, match=r"0\.2 of 4 items is less than one: give a larger share, or use"):
         letters().random_split_by_pct(0.2)
     assert len(letters().random_split_by_pct(0.25, seed=0).valid) == 1
 

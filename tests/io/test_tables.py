@@ -123,7 +123,7 @@ def test_values_of_another_kind_are_named(tmp_path: Path, content: str, levels: 
         ("", "must begin with a line of column names; it is empty"),
         ("\n\n", "must begin with a line of column names; it is empty"),
         ('k,x\n1,"2\n', "cannot be read as a table"),
-        (b"k,x\n1,\xff\n", "must be UTF-8 text; the byte 0xff, which is none, arrived"),
+        (b"k,x\n1,\xff\n", "must be UTF-8 text; the byte 0xff, which is not UTF-8, arrived"),
         ("k\n1\n".encode("utf-16"), "must be UTF-8 text"),
         (b"k,x\n1,1\n1,\x00\n", "a NUL byte arrived in line 3"),
     ],

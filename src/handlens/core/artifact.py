@@ -1,6 +1,6 @@
 """Saved models: a folder with model.json (what it is) and tensors.safetensors (its numbers), never pickle.
 
-A README.md for people, the model's card, may stand beside them; nothing is loaded from it.
+A README.md for people, the model's card, may be in the folder too; nothing is loaded from it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def save_artifact(
 ) -> None:
     """Write a model as a folder, whole or not at all.
 
-    It is written beside `folder` and renamed into place. A saved model that stands there is replaced.
+    It is written beside `folder` and renamed into place. A saved model that is there is replaced.
 
     Args:
         folder: where; must not exist, be empty, or hold a saved model.
@@ -45,7 +45,7 @@ def save_artifact(
 
     Raises:
         ArtifactError: `folder` holds something else, or `config` cannot be written as JSON.
-        StorageError: the disk refused; what stood there before stays.
+        StorageError: the disk refused; what was there before stays.
     """
     from safetensors import SafetensorError
     from safetensors.torch import save_file
@@ -131,7 +131,7 @@ def part_of(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def artifact_kind(folder: Path | str) -> str:
-    """What a saved model is, "tabular-learner" for one; raises ArtifactError if it is none or from a newer version."""
+    """What a saved model is, such as "tabular-learner"; raises ArtifactError if it is not a saved model."""
     kind: str = _read_description(Path(folder))["kind"]
     return kind
 

@@ -84,19 +84,19 @@ class SaveBest(Monitor):
     def __init__(self, monitor: str = "valid_loss", *, min_delta: float = 0.0, name: str = "best") -> None:
         super().__init__(monitor, min_delta=min_delta)
         self.name = name
-        self._saved = -1  # the epoch whose model stands in the file
+        self._saved = -1  # the epoch whose model is in the file
 
     def before_fit(self, learn: Learner) -> None:
         self._saved = -1
         super().before_fit(learn)
 
     def before_epoch(self, learn: Learner) -> None:
-        if self._saved < 0:  # of a run that goes on, the process before has saved the best epoch so far
+        if self._saved < 0:  # a run that is resumed has its best epoch so far on disk
             self._saved = self.best_epoch(learn)
 
     def after_epoch(self, learn: Learner) -> None:
         if self.best_epoch(learn) == learn.run.epoch:
-            self._saved = -1  # where saving fails, nothing of another epoch may be taken for it
+            self._saved = -1  # where saving fails, the model of another epoch must not be taken for it
             learn.save(self.name)
             self._saved = learn.run.epoch
 
@@ -118,11 +118,12 @@ class GradientClipping(Callback):
 
 
 class PreciseBatchNorm(Callback):
-    """Before each validation, work out what batch norms use in prediction over many rows, with the weights at hand.
+    """Before each validation, compute the statistics that batch norms predict with over many rows.
 
     In training each norm keeps a running mean and variance, in which the last ten batches make up two thirds: at 64
     rows a batch they are off by some percent. Here they become the average over `rows` training rows, in batches as
-    in training (“precise” statistics, Wu & Johnson 2021, arXiv 2105.07576). Training itself goes on as without.
+    in training (“precise” statistics, Wu & Johnson 2021, arXiv 2105.07576), with the
+    present weights. Training itself is the same as without.
     """
 
     def __init__(self, rows: int = 32_768) -> None:

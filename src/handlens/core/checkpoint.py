@@ -1,4 +1,4 @@
-"""Checkpoint: a training run that was killed goes on where it stopped, to the same result."""
+"""Checkpoint: a training run that was killed continues where it stopped, with the same result."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KIND = "training-checkpoint"
 
 
 class Checkpoint(Callback):
-    """Save the whole state of the run after each epoch, and go on from it when the same call is made again.
+    """Save the whole state of the run after each epoch, and continue from it when the same call is made again.
 
         learn.fit_one_cycle(5, 1e-3, callbacks=[Checkpoint("rossmann")])
 
@@ -34,24 +34,24 @@ class Checkpoint(Callback):
     removes its checkpoint. It is the folder models/`name` below the learner's path.
 
     Raises:
-        TrainingError: the checkpoint that stands there is of another run: other epochs, rates, batches, targets, seed,
+        TrainingError: the checkpoint there is of another run: other epochs, rates, batches, targets, seed,
             model, dropout, loss, optimizer or metrics.
     """
 
-    order = 1  # what other callbacks save of an epoch must be there when its checkpoint is
+    order = 1  # after other callbacks, which may save something of the epoch that a resumed run needs
 
     def __init__(self, name: str = "checkpoint") -> None:
         self.name = name
-        self.folder: Path | None = None  # of the run at hand
+        self.folder: Path | None = None  # of the current run
 
     def before_fit(self, learn: Learner) -> None:
         run = learn.run
-        self.folder = None  # what is of another run stays
+        self.folder = None  # the checkpoint of another run stays
         folder = learn.model_path(self.name)
         restore_folder(folder)
         if folder.exists():
             self._restore(learn, folder)
-            print(f"going on after epoch {run.epoch} of {run.epochs}, from {folder}")
+            print(f"continuing after epoch {run.epoch} of {run.epochs}, from {folder}")
         self.folder = folder
 
     def _restore(self, learn: Learner, folder: Path) -> None:
@@ -60,8 +60,8 @@ class Checkpoint(Callback):
         if config.get("run") != _fingerprint(learn):
             raise TrainingError(
                 f"{folder} holds the state of another run (other epochs, rates, batches, targets, seed, model, "
-                "dropout, loss, optimizer or metrics); to begin anew remove that folder, or give this run's Checkpoint "
-                "another name."
+                "dropout, loss, optimizer or metrics). To start again, remove that folder, or give this run's "
+                "Checkpoint another name."
             )
         try:
             learn.model.load_state_dict(part_of(tensors, "model."))
@@ -70,7 +70,7 @@ class Checkpoint(Callback):
             run.epoch, run.step = int(config["epoch"]), int(config["step"])
             _restore_random(config["python_random"], tensors, learn.data.device)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise ArtifactError(f"{folder} is damaged ({error}); remove it to begin anew.") from error
+            raise ArtifactError(f"{folder} is damaged ({error}); remove it to start again.") from error
 
     def after_epoch(self, learn: Learner) -> None:
         run = learn.run

@@ -1,4 +1,4 @@
-"""What arguments of many functions are asked: that they are whole numbers, numbers, or lists."""
+"""Checks of arguments that many functions share: whole numbers, numbers, lists."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from handlens.errors import HandlensError
 
 
 def whole(value: Any, what: str, error: type[HandlensError]) -> int:
-    """`value` as an int, 1 or more, whoever's integer it is; raises `error` for anything else, booleans too."""
+    """`value`, an integer of any kind, as an int of 1 or more; raises `error` for anything else, booleans too."""
     try:
         number = 0 if isinstance(value, bool) else operator.index(value)
     except TypeError:

@@ -31,7 +31,7 @@ class Confusion(NamedTuple):
 
 
 class Interpretation:
-    """What a model makes of labelled data, item by item; made by `from_learner`.
+    """What a model predicts for labelled data, item by item; made by `from_learner`.
 
     Attributes:
         learn: the learner.
@@ -62,7 +62,7 @@ class Interpretation:
 
     @property
     def predicted(self) -> Tensor:
-        """The encoded label that each prediction speaks for."""
+        """The encoded label of each prediction: the most probable class, the number."""
         return self.learn.data.y.decide(self.preds)
 
     def top_losses(self, k: int | None = None) -> tuple[Tensor, Tensor]:

@@ -30,7 +30,7 @@ class ItemList:
     Attributes:
         items: anything with a length that a list of positions can index: a numpy array.
         path: the folder that models and exports of this data are saved below.
-        frame: a table with a row for each item, to label or split by its columns; None where there is none.
+        frame: a table with a row for each item, to label or split by its columns; None if there is no table.
     """
 
     bunch_class: type[DataBunch] = DataBunch
@@ -102,7 +102,7 @@ class ItemList:
         held_out = int(valid_pct * len(self))
         if len(self) and not held_out:
             raise DataError(
-                f"valid_pct must hold out one item at least; {valid_pct} of {len(self)} items is none: "
+                f"valid_pct must hold out at least one item; {valid_pct} of {len(self)} items is less than one: "
                 "give a larger share, or use split_none()."
             )
         shuffled = np.random.default_rng(seed).permutation(len(self))
@@ -182,7 +182,7 @@ class SplitItems:
     def label_from_func(
         self, func: Callable[[Any], Any], *, label_cls: type[LabelList] | None = None, **options: Any
     ) -> Any:
-        """Label each item with what `func` makes of it."""
+        """Label each item with what `func` returns for it."""
         train, valid = ([func(item) for item in part.items] for part in (self.train, self.valid))
         return self.label_from_lists(train, valid, label_cls=label_cls, **options)
 
@@ -209,7 +209,7 @@ class SplitItems:
         return self.label_from_lists(train, valid, label_cls=label_cls, **options)
 
     def label_from_folder(self, *, label_cls: type[LabelList] | None = None, **options: Any) -> Any:
-        """Label each item, a path, with the name of the folder that it lies in."""
+        """Label each item, a path, with the name of its folder."""
         return self.label_from_func(lambda item: Path(item).parent.name, label_cls=label_cls, **options)
 
 

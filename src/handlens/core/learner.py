@@ -1,6 +1,6 @@
 """Learner: data and a model together; trains it, finds a learning rate, validates, predicts, saves and loads.
 
-How it trains is in `handlens.core.training`, what it makes of data in `handlens.core.outputs`, and its files in
+How it trains is in `handlens.core.training`, what it predicts in `handlens.core.outputs`, and its files in
 `handlens.core.artifact` and `handlens.core.onnx`.
 """
 
@@ -80,9 +80,9 @@ class Learner:
         self.path = Path(path) if path is not None else data.path
         self.recorder = Recorder(self._columns())
         self.optimizer: Optimizer
-        """The optimizer of the run at hand."""
+        """The optimizer of the current run."""
         self.run: Run
-        """The state of the run at hand, or of the latest."""
+        """The state of the current run, or of the latest."""
 
     @property
     def data(self) -> DataBunch:
@@ -200,7 +200,7 @@ class Learner:
         self, epochs: int, schedule: Schedule, wd: float | None, callbacks: Sequence[Callback], seed: int | None
     ) -> None:
         if wd is not None:
-            # Training that goes on with far less decay forgets within an epoch what the decay was for.
+            # With far less decay than before, an epoch of further training undoes what the decay achieved.
             self.wd = check_decay(wd)
         events = Events(self, [*self.callbacks, *_listed_callbacks(callbacks)])
         with self._training(Run(epochs, schedule, self.wd, seed)):
@@ -271,7 +271,7 @@ class Learner:
         """Train every layer group."""
         self.freeze_to(0)
 
-    # What the model makes of data
+    # Predictions
 
     def validate(self, dl: Loader | None = None) -> list[float]:
         """The loss and each metric over the whole of the validation data, or of another loader's.
@@ -287,14 +287,14 @@ class Learner:
         """Predictions and targets of "train", "valid" or "test" data, or of another loader's, in the items' order.
 
         Predictions are probabilities [N, classes], or numbers [N] or [N, targets] on the scale that the model is
-        trained on; `learn.data.y.decode` gives those in a person's terms. Both are on the CPU. Raises DataError if
+        trained on; `learn.data.y.decode` makes them readable. Both are on the CPU. Raises DataError if
         there are no items.
         """
         outputs, targets, _ = self.run_over(self.data.dl(ds_type).in_order() if dl is None else dl)
         return self.data.y.activate(outputs), targets
 
     def predict(self, item: Any) -> Prediction:
-        """The label of one item in a person's terms, and the probabilities or numbers behind it."""
+        """The label of one item in readable form, and the probabilities or numbers behind it."""
         inputs, _ = self.data.one_item(item)
         y = self.data.y
         values = y.activate(self.outputs(inputs).float().cpu())
@@ -352,7 +352,7 @@ class Learner:
         return folder
 
     def load(self, name: str) -> Self:
-        """Take up what `save(name)` wrote, and return the learner; runs no code from the files.
+        """Load what `save(name)` wrote, and return the learner; no code from the files is run.
 
         Raises ArtifactError if it is not that or is damaged, and WeightsError if it is of another model.
         """

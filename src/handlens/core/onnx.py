@@ -37,7 +37,7 @@ def export_onnx(
 
     Raises:
         ExportError: ONNX's packages are missing, the model cannot be written as ONNX, or the outputs differ.
-        StorageError: the disk refused. In both cases what stood at `file` before stays.
+        StorageError: the disk refused. In both cases what was at `file` before stays.
     """
     try:
         import onnx

@@ -100,7 +100,7 @@ class Optimizer:
             i, name = key.split(".", 1)
             flat = self.params[int(i)] if int(i) < len(self.params) else None
             if flat is None or (value.dim() and value.shape != flat.shape):
-                raise TrainingError("the saved optimizer state belongs to other parameters; start the training anew.")
+                raise TrainingError("the saved optimizer state belongs to other parameters; start the training again.")
             # The fused step wants its step count on the parameters' device too.
             self._optimizer.state[flat][name] = value.to(flat.device).clone()
 

@@ -1,4 +1,4 @@
-"""What a model makes of data: its outputs over a whole loader, and what it says of one item."""
+"""What a model puts out: over a whole loader, and for one item."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from handlens.errors import DataError
 
 
 class Prediction(NamedTuple):
-    """What a model says of one item: a label in a person's terms, and the numbers behind it.
+    """The prediction for one item: a readable label, and the numbers behind it.
 
     `values` are probabilities [classes], or numbers [targets] on the scale that the model is trained on.
     """

@@ -17,9 +17,9 @@ _PLAIN = "a dict of plain JSON (text, finite numbers, booleans, None, lists, dic
 class Preprocessor(ABC, Generic[Items]):
     """Something fitted once on the training items and replayed, unchanged, on validation, test and single items.
 
-    A preprocessor of one's own writes two methods: `fit` returns what was learned as a dict that JSON can hold
+    A preprocessor of your own has two methods: `fit` returns what was learned as a dict that JSON can hold
     exactly (it is saved with the model), and `apply` changes items in place by `self.fitted`, that dict. Fitting
-    again starts afresh; replaying never changes `fitted`.
+    again starts again; replaying never changes `fitted`.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Preprocessor(ABC, Generic[Items]):
 
     @abstractmethod
     def fit(self, items: Items) -> dict[str, Any]:
-        """What the training items teach, as a plain JSON dict; changes neither the items nor the preprocessor."""
+        """Return what the training items teach, as a plain JSON dict; change neither the items nor the preprocessor."""
 
     @abstractmethod
     def apply(self, items: Items) -> None:

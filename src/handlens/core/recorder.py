@@ -22,11 +22,11 @@ _ROOM = 1024  # losses to make room for at a time
 
 
 class Recorder:
-    """The losses, rates and epochs of the latest run of a learner; each new run starts it afresh.
+    """The losses, rates and epochs of the latest run of a learner; each new run starts it again.
 
     Attributes:
         columns: the numbers of a row: train_loss (smoothed), valid_loss, and the metrics by name.
-        rows: one dict of these numbers an epoch.
+        rows: a dict of these numbers for each epoch.
         suggestion: the learning rate that `lr_find` suggested, if it was the latest run.
     """
 
@@ -91,12 +91,12 @@ class Recorder:
         return self.suggestion
 
     def state(self) -> tuple[dict[str, Any], Tensor]:
-        """What `restore` needs to go on recording a run: plain JSON (nan as None), and the losses."""
+        """What `restore` needs to continue recording a run: plain JSON (nan as None), and the losses."""
         rows = [{name: value if np.isfinite(value) else None for name, value in row.items()} for row in self.rows]
         return {"rows": rows, "row_steps": self._row_steps}, self._losses[: self._steps]
 
     def restore(self, state: dict[str, Any], losses: Tensor) -> None:
-        """Take up what `state` gave, of the run that was just started."""
+        """Restore what `state` returned, for the run that was just started."""
         self.rows = [
             {name: float("nan") if value is None else float(value) for name, value in row.items()}
             for row in state["rows"]

@@ -12,7 +12,7 @@ import pandas as pd
 from handlens.core.artifact import artifact_kind
 from handlens.errors import ArtifactError
 
-# By name, because what opens a model stands above this room: it is imported when a model of its kind is opened.
+# By name, because what opens a model is in rooms after this one: it is imported when a model of its kind is opened.
 _LOADERS = {
     "tabular-learner": "handlens.tabular.learner:load_tabular_learner",
     "vision-learner": "handlens.vision.learner:load_vision_learner",

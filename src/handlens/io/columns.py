@@ -49,7 +49,7 @@ class Column:
         return self._replaced(found)
 
     def mixed(self, levels: pd.Index) -> pd.Series:
-        """Each text as the level that it is; as text where it is none, or what else it can be if no level is text."""
+        """Each text as the level that it is; otherwise, as text, or as what it can be if no level is."""
         known = set(levels)
         texts = any(isinstance(level, str) for level in known)
         found: dict[Any, Any] = {}

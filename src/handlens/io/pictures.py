@@ -37,7 +37,7 @@ def is_heic(head: bytes) -> bool:
 
 
 def orientation_of(picture: Image.Image) -> int:
-    """How the picture lies by its EXIF block, 1 to 8 as EXIF counts them; 1 is upright, from 5 on it is on its side."""
+    """How the picture is turned by its EXIF block, 1 to 8 as EXIF counts; 1 is upright, from 5 on it is on its side."""
     try:
         return int(picture.getexif().get(_ORIENTATION, 1))
     except Exception:  # a malformed EXIF block says nothing about the pixels, which are good

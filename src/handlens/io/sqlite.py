@@ -1,4 +1,4 @@
-"""SQLite files in which what was acknowledged survives a power cut."""
+"""SQLite files: what a finished transaction wrote survives a power cut."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def open_database(path: Path, schema: str) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
     try:
         db.execute("PRAGMA journal_mode = WAL")
-        # FULL: what was acknowledged survives a power cut, not only a killed process.
+        # FULL: a finished transaction survives a power cut, not only a killed process.
         db.execute("PRAGMA synchronous = FULL")
         db.executescript(schema)
     except BaseException:

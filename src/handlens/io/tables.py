@@ -1,4 +1,4 @@
-"""Tables from files of the usual kinds."""
+"""Tables from files: CSV, compressed or not, and Parquet."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def read_table(file: Path | str, *, levels: Mapping[str, pd.Index] | None = None
             is. In text, only an empty field is missing: "NA" is text. What other columns hold is guessed.
 
     Raises:
-        TableError: it is none of these, cannot be read, has rows that are too long or too short, or a value that is
+        TableError: it is not such a file, cannot be read, has rows that are too long or too short, or a value that is
             not what its column holds; the message names the line.
     """
     path = Path(file)
@@ -133,7 +133,7 @@ def reading(path: Path) -> Iterator[None]:
     except UnicodeDecodeError as error:
         raise TableError(
             f"{path} cannot be read as a table: it must be UTF-8 text; the byte 0x{error.object[error.start]:02x}, "
-            "which is none, arrived. Save it again as UTF-8."
+            "which is not UTF-8, arrived. Save it again as UTF-8."
         ) from error
     # pandas' own errors are ValueErrors, most of Arrow's too.
     except (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError, csv.Error, pyarrow.ArrowException) as error:

@@ -49,7 +49,7 @@ class Guard:
     accepted Host headers, each "name:port"; "*:port" stands for any numeric address, which nobody
     can rebind. With a `token`, a request has to carry it: once in the address (?token=), afterwards
     in a cookie, or as "Authorization: Bearer". A link on another site may lead a person to a page, but
-    not to what lies below `private`; below `uploads` a body may be of any length.
+    not to what is below `private`; below `uploads` a body may be of any length.
     """
 
     def __init__(

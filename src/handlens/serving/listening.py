@@ -34,7 +34,7 @@ def listen(host: str, port: int | None) -> socket.socket:
         except (OSError, OverflowError) as error:
             bound.close()
             if isinstance(error, OverflowError):
-                raise AddressError(f"--port must lie between 0 and 65535; {port} arrived.") from error
+                raise AddressError(f"--port must be between 0 and 65535; {port} arrived.") from error
             last = error
             continue
         bound.set_inheritable(False)

@@ -17,11 +17,11 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 class LabelList(ABC):
-    """Labels of a list of items, encoded as the training labels taught.
+    """Labels of a list of items, encoded as the training labels are.
 
     Attributes:
         names: what each target is called: the columns they came from, or "label".
-        data: the encoded labels, a tensor with a row an item.
+        data: the encoded labels, a tensor with a row for each item.
         c: how many numbers a model has to put out for an item.
         classes: the classes in the order of their codes; None where labels are numbers.
         loss_func: the loss that fits these labels: (outputs [B, c], targets [B] or [B, c]) → mean over the batch.
@@ -105,7 +105,7 @@ class LabelList(ABC):
 
     @abstractmethod
     def decide(self, predictions: Tensor) -> Tensor:
-        """Predictions, as `activate` gives them, as the encoded label that they speak for."""
+        """Predictions, as `activate` gives them, as encoded labels: the most probable class, the number."""
 
     @abstractmethod
     def state(self) -> dict[str, Any]:

@@ -39,15 +39,15 @@ class Category(NamedTuple):
 
 
 class CategoryList(LabelList):
-    """Each item has one class; a model puts out a score a class and is trained with cross-entropy.
+    """Each item has one class; a model puts out a score for each class and is trained with cross-entropy.
 
     Args:
-        values: text, whole numbers or booleans, one an item, none missing.
+        values: text, whole numbers or booleans, one for each item, none missing.
         classes: all classes in the order of their codes; the distinct values, sorted, unless given. Categories of
             a pandas column keep their own order.
 
     Raises:
-        DataError: a label is missing, or is none of the classes of the training items.
+        DataError: a label is missing, or is not one of the classes of the training items.
     """
 
     def __init__(self, values: Any, *, classes: Sequence[Any] | None = None) -> None:

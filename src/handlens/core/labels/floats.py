@@ -29,7 +29,7 @@ class FloatList(LabelList):
             later: `learn.data.y.scale = …`.
 
     Raises:
-        DataError: a number is missing or infinite, or not above 0 with `log`; a value is none, but text or a
+        DataError: a number is missing or infinite, or not above 0 with `log`; a value is not a number, but text or a
             timestamp; or `scale` is not a finite number above 0.
     """
 

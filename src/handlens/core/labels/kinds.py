@@ -40,7 +40,7 @@ def _is_float(column: pd.Series) -> bool:
 
 
 def labels_from_state(state: dict[str, Any]) -> LabelList:
-    """An empty list that encodes as the one whose `state()` this is; raises ArtifactError if it is none."""
+    """An empty list that encodes as the one whose `state()` this is; raises ArtifactError if it is not such a state."""
     try:
         labels = object.__new__(_KINDS[state["kind"]])
         labels.restore(state)
