@@ -107,7 +107,7 @@ def test_files_are_parts_by_their_names(tmp_path: Path) -> None:
     assert sheet.name == "one.csv.gz and two.csv.gz"
 
 
-def test_columns_of_any_kind_are_told() -> None:
+def test_columns_of_any_kind_are_described() -> None:
     df = pd.DataFrame(
         {
             1: pd.array([1, None, 3], "Int64"),
@@ -191,12 +191,12 @@ def test_the_facts_of_a_folder_of_pictures(tmp_path: Path) -> None:
     assert {name: part["pictures"] for name, part in facts["parts"].items()} == {"train": 4, "valid": 1}
 
 
-def test_one_folder_is_no_class(tmp_path: Path) -> None:
+def test_a_single_folder_is_not_a_class(tmp_path: Path) -> None:
     picture(tmp_path / "images" / "a.png")
     assert "classes" not in Datasheet.from_data(tmp_path).facts
 
 
-def test_exif_is_told_in_counts_and_never_says_where_or_with_what(tmp_path: Path) -> None:
+def test_exif_is_given_as_counts_and_never_says_where_or_with_what(tmp_path: Path) -> None:
     picture(tmp_path / "a.jpg", exif=with_exif("2020:05:06 07:08:09", "Camera 500", placed=True))
     picture(tmp_path / "b.jpg", exif=with_exif("2019:01:02 07:08:09", "Camera 600", placed=False))
     picture(tmp_path / "c.jpg")

@@ -60,7 +60,7 @@ def test_a_small_gap_runs_away_and_a_decision_stops_it() -> None:
     assert women["equal"][-1] == pytest.approx(0.5, abs=1e-3)
 
 
-def test_a_policy_of_ones_own_sees_what_can_be_observed() -> None:
+def test_a_policy_of_your_own_gets_what_can_be_observed() -> None:
     seen = []
 
     def alternate(groups: pd.DataFrame) -> dict[str, float]:

@@ -187,7 +187,7 @@ def test_bad_parts_get_a_sentence(options: dict[str, Any], says: str) -> None:
         card(**options)
 
 
-def test_what_is_no_learner_or_answer_gets_a_sentence() -> None:
+def test_what_is_not_a_learner_or_an_answer_gets_a_sentence() -> None:
     with pytest.raises(AuditError, match="learn must be a Learner; int arrived"):
         ModelCard.from_learner(3)
     with pytest.raises(AuditError, match="key must be one of uses"):

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handlens.audit.explanations import feature_moves, nearest_labelled
 from handlens.audit.review import Case, ReviewQueue
 from handlens.errors import AuditError, StorageError
 
@@ -341,7 +340,7 @@ def test_bad_decisions_get_a_sentence(path: Path) -> None:
         assert [case.status for case in queue.cases] == ["waiting"]
 
 
-def test_a_threshold_that_is_none_and_a_file_that_is_none(tmp_path: Path) -> None:
+def test_a_threshold_that_is_not_a_probability_and_a_file_that_is_not_a_database(tmp_path: Path) -> None:
     for below in (1.5, -0.1, "0.8", True, float("nan")):
         with pytest.raises(AuditError, match="below must be a probability"):
             ReviewQueue(tmp_path / "q.sqlite", below=below)  # type: ignore[arg-type]
@@ -350,79 +349,3 @@ def test_a_threshold_that_is_none_and_a_file_that_is_none(tmp_path: Path) -> Non
         ReviewQueue(tmp_path / "text.sqlite")
     with pytest.raises(StorageError, match="refused"):
         ReviewQueue(tmp_path / "no" / "folder.sqlite")
-
-
-# --- what is shown beside a prediction
-
-
-def test_features_that_moved_a_prediction_by_hand() -> None:
-    background = pd.DataFrame({"a": [1, 2, 9], "b": [0.0, 0.0, 4.0], "c": ["u", "v", "v"]})
-    moves = feature_moves(
-        lambda df: 2 * df["a"] + df["b"] + 10 * (df["c"] == "u"), {"a": 5, "b": 1.0, "c": "u", "id": 7}, background
-    )
-    # 2·5 + 1 + 10 = 21; with a = 2: 15, with b = 0: 20, with c = v: 11.
-    assert moves["feature"].tolist() == ["c", "a", "b"]
-    assert moves["value"].tolist() == ["u", 5, 1]
-    assert moves["typical"].tolist() == ["v", 2, 0]
-    assert moves["change"].tolist() == [10.0, 6.0, 1.0]
-
-
-def test_features_of_a_tabular_learner(path: Path) -> None:
-    from handlens.tabular import Categorify, Normalize, TabularList, tabular_learner
-
-    df = pd.DataFrame({"c": ["u", "v"] * 8, "x": np.arange(16.0), "y": ["n", "y"] * 8})
-    rows = TabularList.from_df(df, cat_names=["c"], cont_names=["x"], procs=[Categorify, Normalize])
-    learn = tabular_learner(rows.split_by_idx([0, 1]).label_from_df("y").databunch(bs=4), layers=[4], seed=0)
-
-    def probability(rows: pd.DataFrame) -> pd.Series:
-        return learn.predict_frame(rows)["probability of y"]
-
-    moves = feature_moves(probability, df.iloc[0], df[["c", "x"]])
-    assert set(moves["feature"]) == {"c", "x"}
-    changed = df.iloc[[0]].assign(x=7.5)
-    expected = float(probability(df.iloc[[0]]).iloc[0] - probability(changed).iloc[0])
-    assert moves.set_index("feature")["change"]["x"] == pytest.approx(expected, abs=1e-6)
-    with ReviewQueue(path) as queue:
-        case = queue.add("row 0", {"y": 0.5}, explanation=moves)
-        assert case is not None
-        assert {line["feature"] for line in case.explanation} == {"c", "x"}
-
-
-def test_bad_rows_and_predictors_get_a_sentence() -> None:
-    background = pd.DataFrame({"a": [1, 2]})
-    for row, predict, says in [
-        ({"b": 1}, lambda df: df["a"], "row must have every column of background; missing: \\['a'\\]"),
-        (background, lambda df: df["a"], "row must be one row; a frame of 2"),
-        ({"a": 1}, lambda df: np.zeros((2, 2)), "predict must return a finite number for each of 2 rows"),
-        ({"a": 1}, lambda df: [np.nan, 1.0], "predict must return a finite number"),
-        ({"a": 1}, lambda df: ["x", "y"], "predict must return a finite number"),
-    ]:
-        with pytest.raises(AuditError, match=says):
-            feature_moves(predict, row, background)  # type: ignore[arg-type]
-    with pytest.raises(AuditError, match="background must be a frame"):
-        feature_moves(lambda df: df["a"], {"a": 1}, pd.DataFrame({"a": []}))
-
-
-def test_the_nearest_labelled_cases() -> None:
-    features = [[0, 0], [3, 4], [1, 0], [0, 2]]
-    found = nearest_labelled(features, ["a", "b", None, "c"], [0, 0], k=2, references=["w", "x", "y", "z"])
-    assert found.to_dict("list") == {"reference": ["w", "z"], "label": ["a", "c"], "distance": [0.0, 2.0]}
-    assert nearest_labelled(features, ["a", "b", None, "c"], [0, 0], k=9)["reference"].tolist() == [0, 3, 1]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "options", "says"),
-    [
-        (([1, 2], ["a", "b"], [1]), {}, r"features must be numbers \[N, D\]"),
-        (([["a"]], ["a"], [1]), {}, r"features must be numbers \[N, D\]"),
-        (([[1]], ["a"], [1, 2]), {}, "query must have as many numbers"),
-        (([[np.nan]], ["a"], [1]), {}, "features must be finite"),
-        (([[1]], ["a", "b"], [1]), {}, "labels must be as many"),
-        (([[1]], ["a"], [1]), {"references": []}, "references must be as many"),
-        (([[1]], [None], [1]), {}, "labels must hold at least one label"),
-        (([[1]], ["a"], [1]), {"k": 0}, "k must be a whole number"),
-    ],
-)
-def test_bad_features_get_a_sentence(arguments: tuple, options: dict[str, object], says: str) -> None:
-    with pytest.raises(AuditError, match=says):
-        nearest_labelled(*arguments, **options)

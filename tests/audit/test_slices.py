@@ -55,7 +55,7 @@ def test_a_worse_part_of_a_bad_slice_comes_first_and_the_rest_of_it_after():
     assert frame["apart"][1] == pytest.approx(0.3, abs=0.05)
 
 
-def test_chance_finds_are_not_told():
+def test_slices_found_by_chance_are_not_reported():
     told = 0
     for seed in range(20):
         wrong = np.random.default_rng(100 + seed).random(2000) < 0.1

@@ -184,7 +184,7 @@ def test_text_and_many_classes():
     assert subgroups(["no", "yes"], ["no", "no"], ["a", "b"]).positive == "yes"
 
 
-def test_functions_of_ones_own():
+def test_functions_of_your_own():
     @higher_is_better
     def kept(y_true, y_pred):
         return float((y_true == y_pred).mean())
