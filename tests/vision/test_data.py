@@ -338,9 +338,9 @@ def test_a_picture_that_goes_bad_does_not_end_training(make: MakeData, folder: P
     data = make(workers=workers)
     spoiled(folder, "odd_5.png")
     (folder / "odd_7.png").unlink()
-    with pytest.warns(UserWarning, match="another one stands in for it: .*odd_[57]") as told:
+    with pytest.warns(UserWarning, match="another one is used instead: .*odd_[57]") as told:
         inputs, targets = epoch(data.train_dl)
-    assert sum("stands in for it" in str(one.message) for one in told) == 2
+    assert sum("is used instead" in str(one.message) for one in told) == 2
     red = (inputs[:, 0, 0, 0] * 25.5).round().int().tolist()
     assert len(red) == 8
     assert set(red) == {1, 3, 4, 6, 8, 9}
@@ -353,7 +353,7 @@ def test_a_picture_that_goes_bad_does_not_end_training(make: MakeData, folder: P
 def test_in_order_rows_keep_their_places(make: MakeData, folder: Path) -> None:
     data = make()
     spoiled(folder, "even_0.png")
-    with pytest.warns(UserWarning, match=r"an empty picture stands in for it: .*even_0\.png is damaged"):
+    with pytest.warns(UserWarning, match=r"a grey picture is used instead: .*even_0\.png is damaged"):
         inputs, targets = epoch(data.valid_dl)
     assert (inputs[:, 1, 0, 0] * 255).tolist() == [128, 0]
     assert targets.tolist() == [0, 0]
@@ -383,7 +383,7 @@ def test_what_a_model_needs_to_predict_comes_back(make: MakeData, folder: Path) 
         assert back.state() == data.state()
         with pytest.raises(DataError, match="these data have none"):
             back.one_batch()
-        with pytest.raises(DataError, match="there are none: give some"):
+        with pytest.raises(DataError, match="needs training pictures, and there are none"):
             back.normalize()
 
 

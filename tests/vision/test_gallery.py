@@ -57,7 +57,7 @@ def test_what_else_is_drawn_is_the_same_for_all() -> None:
 
 def test_a_transform_without_a_range_needs_strengths() -> None:
     for maker in (crop, flip_lr):
-        with pytest.raises(DataError, match="has no range by itself"):
+        with pytest.raises(DataError, match="has no default range"):
             gallery(maker, IMAGE)
-    with pytest.raises(DataError, match="needs a function of one number"):
+    with pytest.raises(DataError, match="must be a function of one number"):
         gallery(rotate, IMAGE, [])

@@ -260,12 +260,12 @@ class Wrapped(nn.Module):
     ("options", "message"),
     [
         ({"method": "saliency"}, "method must be one of activations, cam, gradcam.*'saliency' arrived"),
-        ({"layer": "fc"}, r"keeps places.*fc \(Linear\) gives \[3, 5\]"),
-        ({"layer": "pool"}, r"keeps places.*pool \(AdaptiveAvgPool2d\) gives \[3, 8, 1, 1\]"),
-        ({"layer": "unused"}, r"unused \(Conv2d\) did not run"),
-        ({"layer": "layer9"}, "'layer9' is none. the model has stem, block"),
-        ({"layer": "block.conv1"}, "'block.conv1' is none. block has conv, norm, relu"),
-        ({"layer": nn.Conv2d(3, 3, 1)}, "a part of the model; a Conv2d that is none"),
+        ({"layer": "fc"}, r"spatial positions.*fc \(Linear\) is \[3, 5\]"),
+        ({"layer": "pool"}, r"spatial positions.*pool \(AdaptiveAvgPool2d\) is \[3, 8, 1, 1\]"),
+        ({"layer": "unused"}, r"unused \(Conv2d\) was not used"),
+        ({"layer": "layer9"}, "'layer9' does not. The model has stem, block"),
+        ({"layer": "block.conv1"}, "'block.conv1' does not. block has conv, norm, relu"),
+        ({"layer": nn.Conv2d(3, 3, 1)}, "a part of the model; the Conv2d that arrived is not"),
         ({"layer": "stem", "method": "cam"}, r'an average pooling and one linear layer.*method="gradcam"'),
     ],
 )
@@ -277,10 +277,10 @@ def test_layers_and_methods_that_do_not_fit(options: dict[str, Any], message: st
 def test_cam_refuses_a_hidden_layer_in_the_head(batch: Tensor) -> None:
     torch.manual_seed(0)
     head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 5))
-    with pytest.raises(LayerError, match="works its scores out otherwise"):
+    with pytest.raises(LayerError, match="computes its scores in another way"):
         heatmaps(nn.Sequential(small_net().stem, head), batch, method="cam")
     concat = nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(8, 5))
-    with pytest.raises(LayerError, match="works its scores out otherwise"):
+    with pytest.raises(LayerError, match="computes its scores in another way"):
         heatmaps(nn.Sequential(small_net().stem, concat), batch, method="cam")
 
 
@@ -310,7 +310,7 @@ def test_what_is_no_class(cat: Any, batch: Tensor) -> None:
     if cat is None:
         assert heatmap(small_net(), batch[0], cat=cat).cat in range(5)
         return
-    with pytest.raises(DataError, match=re.escape(f"cat must be a class; {cat!r} is none")):
+    with pytest.raises(DataError, match=re.escape(f"cat must be a class; {cat!r} is not")):
         heatmap(small_net(), batch[0], cat=cat)
 
 
@@ -320,7 +320,7 @@ def test_a_class_in_other_forms(given: Any, batch: Tensor) -> None:
 
 
 def test_as_many_classes_as_pictures(batch: Tensor) -> None:
-    with pytest.raises(DataError, match="one class a picture; 2 for 3 pictures"):
+    with pytest.raises(DataError, match="one class for each picture; 2 for 3 pictures"):
         heatmaps(small_net(), batch, [0, 1])
 
 
@@ -339,7 +339,7 @@ def test_what_is_no_picture(image: Any) -> None:
 
 
 def test_a_network_without_places() -> None:
-    with pytest.raises(LayerError, match="this Sequential has none"):
+    with pytest.raises(LayerError, match="no layer of Sequential has"):
         heatmap(nn.Sequential(nn.Flatten(), nn.Linear(27, 9), nn.Linear(9, 2)), torch.zeros(3, 3, 3))
 
 

@@ -59,7 +59,7 @@ def test_masks_points_and_boxes_are_checked() -> None:
             ImageSegment(wrong)
     with pytest.raises(DataError, match=r"points must be finite numbers \[N, 2\]"):
         ImagePoints(torch.tensor([[1.0, float("nan")]]), (4, 4))
-    with pytest.raises(DataError, match="bottom or right comes first"):
+    with pytest.raises(DataError, match="bottom or right of one comes before"):
         ImageBBox(torch.tensor([[3.0, 0.0, 1.0, 2.0]]), (4, 4))
     with pytest.raises(DataError, match="1 boxes and 2 labels"):
         ImageBBox(torch.tensor([[0.0, 0.0, 1.0, 2.0]]), (4, 4), labels=["a", "b"])

@@ -76,7 +76,7 @@ def test_a_learner_s_heat_map(learn: Learner) -> None:
 
 
 def test_a_class_that_the_data_do_not_know(learn: Learner) -> None:
-    with pytest.raises(DataError, match=r"'c' is none\. The names known here: a, b"):
+    with pytest.raises(DataError, match=r"'c' is not: the classes are a, b"):
         heatmap(learn, learn.data.valid_ds[0][0], cat="c")
 
 
@@ -87,5 +87,5 @@ def test_data_that_are_no_pictures() -> None:
     x, y = torch.zeros(4, 3), CategoryList(["a", "b", "a", "b"])
     loader = TensorLoader(Labelled(x, y), (x,), y.data, bs=2, device=torch.device("cpu"), shuffle=False)
     learn = Learner(DataBunch(loader, loader, device="cpu"), nn.Linear(3, 2))
-    with pytest.raises(DataError, match="this learner's data are a DataBunch"):
+    with pytest.raises(DataError, match="the data of this one are a DataBunch"):
         heatmap(learn, x[0])

@@ -57,7 +57,7 @@ def test_folders_without_pictures(tmp_path: Path) -> None:
         ImageItemList.from_folder(tmp_path / "none")
     (tmp_path / "a.txt").write_text("")
     photos(tmp_path, "below/a.jpg")
-    with pytest.raises(DataError, match=r"holds no pictures, only 1 other files \(recurse=False\)"):
+    with pytest.raises(DataError, match=r"holds no pictures; only 1 other files \(recurse=False\)"):
         ImageItemList.from_folder(tmp_path, recurse=False)
     with pytest.raises(DataError, match="path must be a folder"):
         ImageItemList.from_folder(tmp_path / "a.txt")
@@ -210,7 +210,7 @@ def test_tables_that_do_not_fit(table: pd.DataFrame, tmp_path: Path) -> None:
         return ImageItemList.from_df(df, tmp_path, cols=cols, folder="pictures", suffix=".jpg")
 
     more = pd.DataFrame({"name": ["001", *(f"{i}" for i in range(6))]})
-    with pytest.raises(DataError, match=r"6 of 7 are not there: .*0\.jpg, .*4\.jpg and 1 more\. Check path"):
+    with pytest.raises(DataError, match=r"6 of 7 do not exist: .*0\.jpg, .*4\.jpg and 1 more\. Check path"):
         read(more)
     with pytest.raises(DataError, match=r"each picture must have one row; 1 have several in 'name': 001\."):
         read(pd.DataFrame({"name": ["001", "002", "001"]}))
@@ -220,7 +220,7 @@ def test_tables_that_do_not_fit(table: pd.DataFrame, tmp_path: Path) -> None:
         read(table.iloc[:0])
     with pytest.raises(DataError, match="there are 4, 4 arrived"):
         read(table, 4)
-    with pytest.raises(DataError, match="'file' is not, or not once, one of"):
+    with pytest.raises(DataError, match="'file' is not exactly one of"):
         read(table, "file")
 
 
@@ -230,11 +230,13 @@ def test_tables_that_do_not_fit(table: pd.DataFrame, tmp_path: Path) -> None:
 def test_split_by_folder(tmp_path: Path) -> None:
     photos(tmp_path, "train/cat/1.jpg", "train/dog/train/2.jpg", "valid/cat/3.jpg", "test/4.jpg", "5.jpg")
     items = ImageItemList.from_folder(tmp_path)
-    with pytest.warns(UserWarning, match=r"2 pictures lie neither in train nor in valid .*: 5\.jpg \(1\), test \(1\)"):
+    with pytest.warns(UserWarning, match=r"2 pictures are neither in train nor in valid .*: 5\.jpg \(1\), test \(1\)"):
         split = items.split_by_folder()
     assert names(split.train) == ["train/cat/1.jpg", "train/dog/train/2.jpg"]  # type: ignore[arg-type]
     assert names(split.valid) == ["valid/cat/3.jpg"]  # type: ignore[arg-type]
-    with pytest.raises(DataError, match=r"the folder 'val' below .* has none, and beside it are 5\.jpg, test, valid"):
+    with pytest.raises(
+        DataError, match=r"the folder 'val' below .* has no pictures, and beside it are 5\.jpg, test, valid"
+    ):
         items.split_by_folder(valid="val")
 
 
@@ -246,7 +248,7 @@ def test_split_by_a_file_of_names(tmp_path: Path) -> None:
     assert names(split.valid) == ["a/1.jpg", "b/3.jpg"]  # type: ignore[arg-type]
     assert names(split.train) == ["a/2.jpg", "b/1.jpg"]  # type: ignore[arg-type]
     (tmp_path / "unclear.txt").write_text("1.jpg\nc.jpg\na/2.jpg\n")
-    with pytest.raises(DataError, match=r"2 of 3 name none or several: 1\.jpg, c\.jpg"):
+    with pytest.raises(DataError, match=r"2 of 3 name no picture or several: 1\.jpg, c\.jpg"):
         items.split_by_fname_file(tmp_path / "unclear.txt")
     with pytest.raises(DataError, match="cannot be read"):
         items.split_by_fname_file("none.txt")

@@ -152,7 +152,7 @@ def test_of_an_image() -> None:
         ({"stride": 0}, "stride must be 1 or more; 0 arrived"),
         ({"padding": -1}, "padding must be 0 or more; -1 arrived"),
         ({"padding_mode": "wrap"}, "must be one of zeros, reflection; 'wrap' arrived"),
-        ({"padding": 3, "padding_mode": "reflection"}, "3 × 3 can be mirrored 2 pixels far; padding 3 arrived"),
+        ({"padding": 3, "padding_mode": "reflection"}, "at most 2 to mirror a picture of 3 × 3; 3 arrived"),
         ({"kernel": torch.ones(4, 2)}, "must fit into the padded picture; 4 × 2 and 3 × 3 arrived: add padding"),
         ({"kernel": torch.ones(3)}, r"\[kh, kw\] or \[out, channels, kh, kw\]; \[3\] arrived"),
     ],
@@ -178,7 +178,7 @@ def test_channels_that_differ() -> None:
         lambda: apply_kernel(NINE, TWO.expand(1, 3, 2, 2)),
         lambda: as_matrix(TWO.expand(1, 3, 2, 2), (3, 3))(NINE),
     ):
-        with pytest.raises(DataError, match=r"it has 3, the picture 1: kernel\[None, None\].expand\(1, 1, -1, -1\)"):
+        with pytest.raises(DataError, match=r"it has 3, the picture 1\. kernel\[None, None\].expand\(1, 1, -1, -1\)"):
             run()
 
 

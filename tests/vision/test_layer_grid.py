@@ -48,9 +48,9 @@ def test_activations_by_hand() -> None:
     assert activations(model, x, model[1]).tolist() == [[[1, 0], [3, 4]], [[0, 2], [0, 0]]]
     assert model.training
     assert not any(module._forward_hooks for module in model.modules())
-    with pytest.raises(LayerError, match=r"keeps places; 2 \(Flatten\) gives \[1, 8\]"):
+    with pytest.raises(LayerError, match=r"spatial positions; that of 2 \(Flatten\) is \[1, 8\]"):
         activations(model, x, "2")
-    with pytest.raises(LayerError, match="'3' is none"):
+    with pytest.raises(LayerError, match="'3' does not"):
         activations(model, x, "3")
     with pytest.raises(DataError, match=r"\[3, H, W\]"):
         activations(model, "a.jpg", "0")

@@ -61,7 +61,7 @@ def test_label_smoothing_by_hand() -> None:
 def test_options_that_are_none() -> None:
     with pytest.raises(TrainingError, match="alpha must be above 0"):
         Mixup(0)
-    with pytest.raises(TrainingError, match="eps must be a share"):
+    with pytest.raises(TrainingError, match="eps must be from 0 to below 1"):
         LabelSmoothing(1)
 
 

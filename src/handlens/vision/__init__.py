@@ -157,7 +157,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Importing matplotlib or torchvision takes as long as all the rest: only who asks for them waits for them.
+    # Importing matplotlib or torchvision takes as long as all the rest, so they are imported only when they are used.
     if name == "plt":
         from matplotlib import pyplot
 

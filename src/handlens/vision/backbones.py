@@ -1,4 +1,4 @@
-"""Networks of timm and torchvision by name, with pretrained weights, those of a file, or random ones."""
+"""Networks of timm and torchvision by name, with pretrained weights, weights of a file, or random ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TIMM, TORCHVISION = "timm", "torchvision"
 
 @dataclass
 class Network:
-    """A network and what its pictures are like: `size` pixels a side, normalised by `mean` and `std`."""
+    """A network and its inputs: pictures of `size` × `size` pixels, normalised by `mean` and `std`."""
 
     name: str
     library: str
@@ -28,23 +28,25 @@ class Network:
 
 
 def load_network(name: str, library: str | None = None, *, weights: Path | None, random: bool) -> Network:
-    """A network of a library, or of timm or else torchvision, whichever knows the name.
+    """A network by its name.
 
     Args:
-        weights: a file of them; the pretrained ones of the library unless given, from its cache or downloaded.
-        random: leave the weights as the library draws them.
+        name: a name of timm or torchvision.
+        library: "timm" or "torchvision"; the first of the two that knows the name unless given.
+        weights: a weights file; unless given, the library's pretrained weights, from its cache or downloaded.
+        random: keep the random initial weights of the library.
 
     Raises:
         BackboneError: no network has the name.
-        DownloadError: the pretrained weights are not on this machine and could not be had.
-        WeightsError: the weights do not fit, are damaged, or there are none.
+        DownloadError: the pretrained weights are not on this machine and could not be downloaded.
+        WeightsError: the weights do not fit or are damaged, or the library has no weights for this network.
     """
     load = _load_timm if (library or library_of(name)) == TIMM else _load_torchvision
     return load(name, weights, random)
 
 
 def new_network(name: str, library: str) -> nn.Module:
-    """A network with random weights; timm's without its classifier."""
+    """A network with random weights; a network of timm has no classifier."""
     if library == TIMM:
         import timm
 
@@ -57,7 +59,7 @@ def new_network(name: str, library: str) -> nn.Module:
 
 
 def library_of(name: str) -> str:
-    """Where a name is from, "timm" or else "torchvision"; BackboneError, with names like it, if from neither."""
+    """The library that knows a name, "timm" or else "torchvision"; raises BackboneError if neither does."""
     import timm
 
     if ":" not in name and "/" not in name and timm.is_model(name):
@@ -69,23 +71,23 @@ def library_of(name: str) -> str:
         return TORCHVISION
     near = difflib.get_close_matches(name, timm.list_models() + known, n=3)
     hint = f"did you mean {', '.join(near)}?" if near else "timm.list_models() lists the names"
-    raise BackboneError(f"a network must have the name of one in timm or torchvision; got {name!r}: {hint}.")
+    raise BackboneError(f"there must be a network of that name in timm or torchvision; got {name!r}: {hint}.")
 
 
 def cached_weights(name: str) -> Path | None:
-    """The weights of a network that are already on this machine."""
+    """The file of a network's pretrained weights if it is on this machine, otherwise None."""
     if library_of(name) == TIMM:
         import timm
 
-        about = timm.get_pretrained_cfg(name)
-        if about is None or not about.hf_hub_id:
+        manifest = timm.get_pretrained_cfg(name)
+        if manifest is None or not manifest.hf_hub_id:
             return None
-        return files.cached_in_hub(about.hf_hub_id)
+        return files.cached_in_hub(manifest.hf_hub_id)
     return files.cached_from_address(_torchvision_weights(name).url)
 
 
 def classifier_of(net: nn.Module) -> str:
-    """The child of a torchvision network that holds its last weights."""
+    """The name of the child of a torchvision network that holds its last weights."""
     last = [key for key, module in net.named_modules() if isinstance(module, nn.Linear | nn.Conv2d)][-1]
     return str(last).split(".")[0]
 
@@ -93,13 +95,14 @@ def classifier_of(net: nn.Module) -> str:
 def load_exactly(
     net: nn.Module, found: dict[str, Tensor], name: str, origin: str, *, loose: tuple[str, ...] = ()
 ) -> None:
-    """Load weights with the network's names and shapes; those below the names in `loose` may be absent.
+    """Load weights that have the network's names and shapes; those below the names in `loose` may be missing.
 
-    Raises WeightsError that names what is missing, unexpected or of another shape in `origin`.
+    Raises:
+        WeightsError: names what is missing, unexpected or of another shape in `origin`.
     """
 
     def free(key: str) -> bool:
-        # The batch counter of a normalisation is not used and older files lack it.
+        # The batch counter of a norm is not used, and older files do not have it.
         return key.endswith("num_batches_tracked") or any(key.startswith(f"{part}.") for part in loose)
 
     wanted = net.state_dict()
@@ -124,16 +127,16 @@ def load_exactly(
 def _load_timm(name: str, weights: Path | None, random: bool) -> Network:
     import timm
 
-    about = timm.get_pretrained_cfg(name)
+    manifest = timm.get_pretrained_cfg(name)
     if weights is None and not random:
-        if about is None or not about.hf_hub_id:
+        if manifest is None or not manifest.hf_hub_id:
             raise WeightsError(
                 f"timm has no pretrained weights for {name}; give a weights file, or ask for random weights."
             )
-        weights = files.from_hub(about.hf_hub_id)
+        weights = files.from_hub(manifest.hf_hub_id)
     net = new_network(name, TIMM)
     if weights is not None:
-        classifier = about.classifier if about is not None else None
+        classifier = manifest.classifier if manifest is not None else None
         loose = (classifier,) if isinstance(classifier, str) else tuple(classifier or ())
         found = files.read_weights(weights)
         try:
@@ -145,27 +148,27 @@ def _load_timm(name: str, weights: Path | None, random: bool) -> Network:
 
 
 def _converted(name: str, found: dict[str, Tensor], loose: tuple[str, ...], misfit: WeightsError) -> nn.Module:
-    """The network with weights under their first publisher's names, which timm knows how to translate."""
+    """The network with weights under their original publisher's names, which timm can translate."""
     import timm
 
     body = {key: value for key, value in found.items() if not key.startswith(tuple(f"{part}." for part in loose))}
-    # As many classes in the file as in the network, none, makes timm check every other name.
+    # With 0 classes both in the file and in the network, timm checks all other names.
     overlay = {"state_dict": body, "num_classes": 0, "label_offset": 0}
     try:
         net: nn.Module = timm.create_model(name, pretrained=True, num_classes=0, pretrained_cfg_overlay=overlay)
-    except Exception:  # the translations fail in many ways on a file that is none of theirs
+    except Exception:  # the translations raise many types of errors on files that they are not made for
         raise misfit from None
     return net
 
 
 def _load_torchvision(name: str, weights: Path | None, random: bool) -> Network:
-    about = _torchvision_weights(name)
+    manifest = _torchvision_weights(name)
     if weights is None and not random:
-        weights = files.from_address(about.url)
+        weights = files.from_address(manifest.url)
     net = new_network(name, TORCHVISION)
     if weights is not None:
         load_exactly(net, files.read_weights(weights), name, str(weights), loose=(classifier_of(net),))
-    crop = about.transforms()
+    crop = manifest.transforms()
     return Network(name, TORCHVISION, net, size=crop.crop_size[0], mean=tuple(crop.mean), std=tuple(crop.std))
 
 

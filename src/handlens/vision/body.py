@@ -1,4 +1,4 @@
-"""The body of a network: all before its pooling, whose output is a map [B, C, H, W]; and where it splits in two."""
+"""create_body: the layers of a network before its pooling, which output a feature map [B, C, H, W]."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ import torch
 from torch import Tensor, nn
 
 from handlens.errors import BackboneError
+from handlens.io.problems import reason_of
 from handlens.vision.backbones import TIMM, Network, classifier_of
 
 SAMPLE = 96
-"""Pixels a side of the picture that is run through a body to learn about it: enough for most strides."""
+"""Side in pixels of the sample picture that is run through a body: enough for most strides."""
 
 DEEP = 16
-"""The second part of a body begins where the map has this many times fewer rows than the picture."""
+"""The second layer group of a body begins where the feature map has this many times fewer rows than the picture."""
 
 POOLS = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.Linear)
 RESCALES = ("googlenet", "inception_v3")
-"""Networks of torchvision that change their inputs before the first layer, so that their layers alone are no body."""
+"""Networks of torchvision that change their inputs before the first layer: their layers alone are not a body."""
 
 
 class Body(NamedTuple):
-    """A body, how many channels its map has, and its layers in two groups."""
+    """A body, the number of channels of its feature map, and its layers in two groups."""
 
     module: nn.Module
     channels: int
@@ -31,7 +32,7 @@ class Body(NamedTuple):
 
 
 class TimmBody(nn.Module):
-    """A timm network up to its map, by timm's own `forward_features`."""
+    """A timm network up to its feature map, by timm's `forward_features`."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
@@ -43,12 +44,13 @@ class TimmBody(nn.Module):
 
 
 def create_body(network: Network) -> Body:
-    """The body of a network, which is taken apart.
+    """The body of a network; the network itself is changed.
 
-    The first group is what works on maps of more than 1/16 of the picture's rows, as the lesson's library has it for
-    ResNets; half of the layers for a network that never gets there.
+    The first layer group works on feature maps of more than 1/16 of the picture's rows, as in the lesson's library for
+    ResNets; it is half of the layers if no feature map is that small.
 
-    Raises BackboneError for a network that puts out no map, as most transformers.
+    Raises:
+        BackboneError: the network does not output a feature map, as most transformers.
     """
     body: nn.Module = TimmBody(network.net) if network.library == TIMM else _before_pooling(network)
     body.eval()
@@ -77,7 +79,7 @@ def create_body(network: Network) -> Body:
 
 
 def _before_pooling(network: Network) -> nn.Sequential:
-    """The children of a torchvision network before its pooling or classifier, as its `forward` calls them."""
+    """The children of a torchvision network before its pooling or classifier, in the order of its `forward`."""
     from torchvision.models import DenseNet
 
     net = network.net
@@ -87,14 +89,14 @@ def _before_pooling(network: Network) -> nn.Sequential:
             break
         kept += list(child) if isinstance(child, nn.ModuleList) else [child]
     if isinstance(net, DenseNet):
-        kept.append(nn.ReLU(inplace=True))  # its `forward` has that without a module
+        kept.append(nn.ReLU(inplace=True))  # its `forward` calls it as a function
     if len(kept) == 1 and isinstance(kept[0], nn.Sequential):
         return kept[0]
     return nn.Sequential(*kept)
 
 
 def _run(body: nn.Module, network: Network) -> tuple[int, Tensor]:
-    """A sample's size and map; sizes that a network was made for are tried after a small one."""
+    """The size of a sample and its feature map; if a small size fails, the network's own size is tried."""
     try:
         for size in (SAMPLE, network.size):
             try:
@@ -105,7 +107,9 @@ def _run(body: nn.Module, network: Network) -> tuple[int, Tensor]:
                 if size == network.size:
                     raise
     except (RuntimeError, ValueError, AssertionError, TypeError, NotImplementedError) as error:
-        raise BackboneError(f"{network.name} has no layers before a pooling that can be cut off: {error}.") from error
+        raise BackboneError(
+            f"{network.name} has no layers before a pooling that can be used alone: {reason_of(error)}."
+        ) from error
     channels = getattr(network.net, "num_features", None) if network.library == TIMM else None
     shape = list(found.shape) if isinstance(found, Tensor) else type(found).__name__
     if not isinstance(found, Tensor) or found.dim() != 4 or (channels and found.shape[1] != channels):
@@ -117,7 +121,7 @@ def _run(body: nn.Module, network: Network) -> tuple[int, Tensor]:
 
 
 def _parts(module: nn.Module) -> Iterator[nn.Module]:
-    """The blocks of a body in order, containers opened."""
+    """The blocks of a body in order; containers are replaced by their children."""
     if isinstance(module, TimmBody):
         for child in module.net.children():
             yield from _parts(child)
@@ -129,14 +133,14 @@ def _parts(module: nn.Module) -> Iterator[nn.Module]:
 
 
 def _drop_unused(net: nn.Module, used: set[nn.Module]) -> None:
-    """Take out the children of a timm network that only its classifier needs: they would never be trained."""
+    """Remove the children of a timm network that only its classifier uses: they would never be trained."""
     for key, child in net.named_children():
         if used.isdisjoint(child.modules()):
             setattr(net, key, nn.Identity())
 
 
 def _own_parameters(body: nn.Module) -> list[nn.Module]:
-    """Parameters that belong to no layer but to the network itself."""
+    """Parameters that belong to the network itself and not to one of its layers."""
     net = body.net if isinstance(body, TimmBody) else body
     own = list(net.parameters(recurse=False))
     return [nn.ParameterList(own)] if own else []

@@ -1,4 +1,4 @@
-"""Pictures as data to learn from: read and transformed anew each time, in batches on the device."""
+"""ImageDataBunch: pictures as data to learn from, read and transformed each time, in batches on the device."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ class LabelledImages(LabelledItems):
         padding_mode: str = "reflection",
         resize_method: str = "crop",
     ) -> LabelledImages:
-        """The same pictures, transformed each time they are read; these stay as they are.
+        """The same pictures, transformed each time they are read; this object is not changed.
 
         Args:
-            tfms: transforms of the training pictures and those of all others, as `get_transforms()` gives them.
-            size: height and width in pixels that all pictures get, or one number for both.
+            tfms: a pair as `get_transforms()` returns it: transforms of the training pictures, and of all others.
+            size: height and width in pixels of all results, or one number for both.
             padding_mode, resize_method: as in `Augment`.
 
         Raises:
-            DataError: `tfms` is no such pair.
+            DataError: `tfms` is not such a pair.
         """
         pair = (None, None) if tfms is None else tfms
         if not isinstance(pair, (tuple, list)) or len(pair) != 2 or any(isinstance(t, str) for t in pair):
             raise DataError(
-                "tfms must be a pair, the transforms of the training pictures and those of all others, as "
-                f"get_transforms() gives it; {tfms!r} arrived."
+                "tfms must be a pair, the transforms of the training pictures and of all others, as get_transforms() "
+                f"returns it; {tfms!r} arrived."
             )
         train, valid = (
             Labelled(
@@ -65,7 +65,20 @@ class LabelledImages(LabelledItems):
 
 
 class ImageDataBunch(DataBunch):
-    """Pictures in batches; made by `.databunch()`."""
+    """Pictures in batches; made by `.databunch()`.
+
+    Example:
+        >>> from PIL import Image as Pillow
+        >>> from handlens.vision.items import ImageItemList
+        >>> for i in range(8):
+        ...     Pillow.new("RGB", (12, 8), ("red", "blue")[i % 2]).save(f"{('red', 'blue')[i % 2]}_{i}.png")
+        >>> items = ImageItemList.from_folder(".").split_by_idx([0, 1]).label_from_re(r"([a-z]+)_")
+        >>> data = items.transform(get_transforms(), size=8).databunch(bs=4)
+        >>> data.classes
+        ['blue', 'red']
+        >>> data.one_batch()[0].shape
+        torch.Size([4, 3, 8, 8])
+    """
 
     modality = "image"
 
@@ -83,9 +96,14 @@ class ImageDataBunch(DataBunch):
         device: torch.device | str | None = None,
         num_workers: int | None = None,
     ) -> Self:
-        """From labelled pictures; training takes them in a new order each epoch.
+        """From labelled pictures; training takes them in a new random order each epoch.
 
-        `num_workers` processes read pictures, see `default_workers` for how many unless given; 0 reads in this one.
+        Args:
+            train, valid: labelled pictures.
+            path: the folder below which models and exports are saved.
+            bs: pictures in a batch.
+            device: where batches are put; `defaults.device` unless given.
+            num_workers: processes that read pictures; 0 reads in this process; `default_workers` unless given.
         """
         where = torch.device(device or defaults.device)
         workers = default_workers(len(train)) if num_workers is None else num_workers
@@ -94,15 +112,15 @@ class ImageDataBunch(DataBunch):
 
     @property
     def stats(self) -> ChannelStats | None:
-        """By what batches are normalised."""
+        """The statistics by which batches are normalised; None if they are not normalised."""
         return self.train_dl.stats
 
     def normalize(self, stats: tuple[Iterable[float], Iterable[float]] | None = None) -> Self:
         """Normalise all batches, and return the data.
 
         Args:
-            stats: mean and standard deviation of red, green and blue (0–1), such as `imagenet_stats`; those of one
-                batch of training pictures unless given, the same one each time.
+            stats: mean and standard deviation of red, green and blue (0–1), such as `imagenet_stats`; unless given,
+                those of one batch of training pictures, always the same one.
         """
         found = ChannelStats(*stats) if stats is not None else self._measured()
         for dl in self._parts().values():
@@ -112,10 +130,12 @@ class ImageDataBunch(DataBunch):
 
     def _measured(self) -> ChannelStats:
         if not len(self.train_dl):
-            raise DataError("statistics are taken of a batch of training pictures; there are none: give some.")
+            raise DataError(
+                "without stats, normalize() needs training pictures, and there are none: normalize(imagenet_stats)."
+            )
         dl = self.train_dl.here()
         dl.stats = None
-        with torch.random.fork_rng(devices=[]):  # measuring must not change what is drawn next
+        with torch.random.fork_rng(devices=[]):  # measuring must not change the random numbers that follow
             torch.manual_seed(0)
             inputs, _ = next(iter(dl))
         std, mean = torch.std_mean(inputs.double(), (0, 2, 3))
@@ -124,22 +144,25 @@ class ImageDataBunch(DataBunch):
     def one_batch(self) -> Batch:
         """The first batch of a training epoch, (inputs, targets), read in this process."""
         if not len(self.train_dl):
-            raise DataError("a batch needs training pictures; these data have none, only what it takes to predict.")
+            raise DataError("a batch needs training pictures, and these data have none: they can only predict.")
         return next(iter(self.train_dl.here()))
 
     def denorm(self, inputs: Tensor) -> Tensor:
-        """Normalised pictures [3, H, W] or [B, 3, H, W] as they were, 0–1, on the CPU."""
+        """Normalised pictures [3, H, W] or [B, 3, H, W] with the normalisation undone: 0–1, on the CPU."""
         pictures = inputs.detach().cpu().float()
         if self.stats:
             pictures = pictures * self.stats.std.float()[:, None, None] + self.stats.mean.float()[:, None, None]
         return pictures.clamp(0, 1)
 
     def one_item(self, item: Image | Path | str | Tensor) -> Batch:
-        """One picture as a batch of one: (inputs, targets), where the target stands for none.
+        """One picture as a batch of one: (inputs [1, 3, H, W], targets), where the target is blank.
 
-        A picture of a dataset (`x, y = data.valid_ds[0]`) is taken as it is; a path, an opened picture, or a tensor
-        [3, H, W] of 0–1 goes through the transforms of the validation pictures first. Raises DataError for a file
-        that cannot be read.
+        Args:
+            item: a picture of a dataset (`x, y = data.valid_ds[0]`), which is not transformed again; or a path, an
+                opened picture, or a tensor [3, H, W] of 0–1, which is transformed as validation pictures are.
+
+        Raises:
+            DataError: the file cannot be read.
         """
         if not isinstance(item, TransformedImage):
             augment = self.valid_ds.x.augment
@@ -152,7 +175,7 @@ class ImageDataBunch(DataBunch):
         return normalised(pixels.to(self.device), self.stats), self.y.blank(1).data.to(self.device)
 
     def loader(self, items: Iterable[Path | str]) -> PictureLoader:
-        """Batches of other pictures, in order, without labels, transformed as the validation pictures are."""
+        """Batches of other pictures, in order and without labels, transformed as validation pictures are."""
         paths = np.empty(len(listed := [Path(item) for item in getattr(items, "items", items)]), object)
         paths[:] = listed
         return self.valid_dl.like(Labelled(ImageDataset(paths, self.valid_ds.x.augment), self.y.blank(len(paths))))
@@ -167,7 +190,7 @@ class ImageDataBunch(DataBunch):
         return self.train_dl.like(Labelled(dataset.x.augmented(self.train_ds.x.augment), dataset.y), augmented=True)
 
     def show_batch(self, rows: int = 3, *, figsize: tuple[float, float] | None = None) -> None:
-        """Draw rows × rows training pictures with their labels, as the model gets them, another choice each time."""
+        """Draw rows × rows random training pictures with their labels, as the model gets them."""
         from matplotlib import pyplot as plt
 
         n = len(self.train_ds)
@@ -181,9 +204,10 @@ class ImageDataBunch(DataBunch):
         plt.tight_layout()
 
     def state(self) -> dict[str, Any]:
-        """What it takes to prepare pictures and decode predictions, as plain JSON.
+        """All that is needed to prepare pictures and decode predictions, as plain JSON.
 
-        Raises DataError if the validation pictures go through transforms of one's own.
+        Raises:
+            DataError: the transforms of the validation pictures are not those of `get_transforms()`.
         """
         return {
             "transform": _state_of(self.valid_ds.x.augment),
@@ -193,7 +217,7 @@ class ImageDataBunch(DataBunch):
 
     @classmethod
     def from_state(cls, state: dict[str, Any], *, path: Path | str = ".") -> Self:
-        """Data without pictures, from `state()`; raises ArtifactError if it is none."""
+        """Data without pictures, from a `state()`; raises ArtifactError if the state is damaged."""
         try:
             transform, stats = state["transform"], state["stats"]
             augment = None if transform is None else Augment(get_transforms()[1], **transform)
@@ -206,12 +230,12 @@ class ImageDataBunch(DataBunch):
 
 
 def _state_of(augment: Augment | None) -> dict[str, Any] | None:
-    """The options of a validation transform that only crops in the middle, as that of get_transforms() does."""
+    """The options of a validation transform that only crops the centre, as that of get_transforms() does."""
     if augment is None:
         return None
     if augment.tfms and repr(augment.tfms) != repr(get_transforms()[1]):
         raise DataError(
-            f"a model is exported with the validation transforms of get_transforms(); these data have {augment.tfms}: "
+            f"export needs the validation transforms of get_transforms(); these data have {augment.tfms}: "
             "give .transform((your_training_transforms, get_transforms()[1]), size=…), and predict with that."
         )
     size = None if augment.size is None else list(augment.size)

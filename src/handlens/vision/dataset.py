@@ -1,4 +1,4 @@
-"""The pictures of a dataset: opened from their files, and transformed anew, each time one is asked for."""
+"""ImageDataset: pictures that are opened from their files and transformed each time one is read."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from handlens.vision.transform import Augment
 
 
 class TransformedImage(Image):
-    """A picture of a dataset: transformed already, as batches have it."""
+    """A picture of a dataset: it has been transformed, and is the same as in a batch."""
 
 
 class ImageDataset:
-    """The pictures of a dataset, opened from their files and transformed anew each time one is asked for.
+    """Pictures that are opened from their files and transformed each time one is read.
 
     Args:
-        paths: the files.
-        augment: what is done to each picture; it stays as it is without one.
+        paths: the files, [N] objects.
+        augment: the transforms; pictures are not changed unless it is given.
     """
 
     def __init__(self, paths: NDArray[Any], augment: Augment | None = None) -> None:
@@ -39,25 +39,25 @@ class ImageDataset:
         return f"pictures, {self.augment!r}" if self.augment else "pictures as they are"
 
     def opened(self, position: int) -> Image:
-        """The picture as it is in its file, no larger than need be; raises DataError, naming the file."""
+        """The picture of a file without its transforms, perhaps reduced, see `decode_size`; raises DataError."""
         return open_image(self.items[position], at_least=decode_size(self.augment))
 
     def augmented(self, augment: Augment) -> ImageDataset:
-        """The same pictures, transformed otherwise."""
+        """The same pictures with other transforms."""
         return ImageDataset(self.items, augment)
 
 
 def transformed(picture: Image, augment: Augment | None, generator: torch.Generator | None = None) -> TransformedImage:
-    """A picture as a dataset gives it."""
+    """Transform one picture as a dataset does."""
     return TransformedImage.from_pixels(
         np.ascontiguousarray((augment(picture, generator=generator) if augment else picture).pixels)
     )
 
 
 def decode_size(augment: Augment | None) -> tuple[int, int] | None:
-    """The height and width that a file must be decoded at for what is done to it; None for its full size."""
+    """The height and width in pixels at which a file must at least be decoded; None for its full size."""
     if augment is None or augment.size is None:
         return None
-    # What is enlarged afterwards needs that much more detail to stay crisp.
+    # A picture that is enlarged afterwards must be decoded larger by that factor to stay sharp.
     zoom = math.prod(max(1.0, tfm.parameters["scale"].high) for tfm in augment.tfms if tfm.name == "zoom")
     return math.ceil(augment.size[0] * zoom), math.ceil(augment.size[1] * zoom)

@@ -1,4 +1,4 @@
-"""Looking into a model: what it is given, the layer that is looked at, and that layer's output as a map of places."""
+"""A model's inputs, its layers by name, and a layer's output as feature maps with spatial positions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ModelInputs(NamedTuple):
-    """A model, and one picture as the model takes it and as a person sees it."""
+    """A model, and one picture both as the model's input and for display."""
 
     model: nn.Module
     inputs: Tensor
@@ -27,7 +27,11 @@ class ModelInputs(NamedTuple):
 
 
 def model_inputs(learn: Learner | nn.Module, image: Any) -> ModelInputs:
-    """A learner's model and a picture that its data make ready; or a bare model and the tensor that it takes."""
+    """A learner's model and a picture prepared by its data; or a bare model and the tensor that it takes.
+
+    Raises:
+        DataError: the picture cannot be used, or the learner's data are not pictures.
+    """
     if isinstance(learn, nn.Module):
         inputs = _batch_of_one(image)
         return ModelInputs(learn, inputs, _in_range(inputs[0].detach().float().cpu()), None)
@@ -37,17 +41,19 @@ def model_inputs(learn: Learner | nn.Module, image: Any) -> ModelInputs:
 
 
 def find_layer(model: nn.Module, layer: nn.Module | str) -> nn.Module:
-    """The layer that was asked for, itself or by its name; raises LayerError if it is no part of the model."""
+    """A layer, given itself or by its name such as "0.layer3"; raises LayerError if it is not a part of the model."""
     if isinstance(layer, nn.Module):
         if not any(module is layer for module in model.modules()):
-            raise LayerError(f"layer must be a part of the model; a {type(layer).__name__} that is none arrived.")
+            raise LayerError(f"layer must be a part of the model; the {type(layer).__name__} that arrived is not.")
         return layer
     module, seen = model, ""
     for step in layer.split("."):
         parts = dict(module.named_children())
         if step not in parts:
-            where = seen or "the model"
-            raise LayerError(f"layer must name a part of the model; {layer!r} is none. {where} has {', '.join(parts)}.")
+            where = seen or "The model"
+            raise LayerError(
+                f"layer must name a part of the model; {layer!r} does not. {where} has {', '.join(parts)}."
+            )
         module, seen = parts[step], f"{seen}.{step}".lstrip(".")
     return module
 
@@ -59,9 +65,12 @@ def layer_name(model: nn.Module, layer: nn.Module) -> str:
 
 
 def last_spatial_layer(model: nn.Module, batch: Tensor) -> nn.Module:
-    """The last layer whose output keeps places (h·w > 1) when the model runs; the outermost of several at the end.
+    """The last layer whose output has spatial positions (h·w > 1); of nested layers the outermost.
 
-    It runs the model once; name the layer to save the time. Raises LayerError if there is none.
+    The model is run once to find it.
+
+    Raises:
+        LayerError: no layer's output has spatial positions.
     """
     found: list[nn.Module] = []
     size = (int(batch.shape[-2]), int(batch.shape[-1]))
@@ -78,21 +87,31 @@ def last_spatial_layer(model: nn.Module, batch: Tensor) -> nn.Module:
         for handle in handles:
             handle.remove()
     if not found:
-        raise LayerError(f"a heat map needs a layer that keeps places; this {type(model).__name__} has none.")
+        raise LayerError(
+            f"a heat map needs a layer whose output has spatial positions; no layer of {type(model).__name__} has."
+        )
     return found[-1]
 
 
 def as_feature_maps(output: Tensor, size: tuple[int, int]) -> Tensor | None:
-    """A layer's output as [B, K, h, w], or None if it has no places; `size` is that of the pictures.
+    """A layer's output as feature maps [B, K, h, w]; None if it has no spatial positions.
 
-    Takes [B, K, h, w], [B, h, w, K] and the tokens [B, extra + h·w, K] of a transformer.
+    Args:
+        output: [B, K, h, w], [B, h, w, K], or the tokens [B, extra + h·w, K] of a transformer.
+        size: height and width of the input pictures.
+
+    Example:
+        >>> as_feature_maps(torch.zeros(2, 1 + 4 * 6, 8), (64, 96)).shape  # a class token and 16-pixel patches
+        torch.Size([2, 8, 4, 6])
+        >>> as_feature_maps(torch.zeros(2, 8), (64, 96)) is None
+        True
     """
     if output.ndim == 4:
         last = _alike(output.shape[1:3], size) and not _alike(output.shape[2:4], size)
         shaped = output.permute(0, 3, 1, 2) if last else output
         return shaped if shaped.shape[2] * shaped.shape[3] > 1 else None
     if output.ndim == 3:
-        for extra in range(9):  # class, distillation and register tokens come before those of the places
+        for extra in range(9):  # class, distillation and register tokens come before the patch tokens
             grid = _grid(output.shape[1] - extra, size)
             if grid:
                 return output[:, extra:].transpose(1, 2).unflatten(2, grid)
@@ -100,12 +119,12 @@ def as_feature_maps(output: Tensor, size: tuple[int, int]) -> Tensor | None:
 
 
 def _alike(grid: Sequence[int], size: tuple[int, int]) -> bool:
-    """Whether a grid has the shape of a picture, but for a row or column that rounding took."""
+    """Whether a grid has the aspect ratio of a picture, up to a row or column lost by rounding."""
     return abs(grid[0] * size[1] - grid[1] * size[0]) <= max(size)
 
 
 def _grid(places: int, size: tuple[int, int]) -> tuple[int, int] | None:
-    """The rows and columns of square patches that cut a picture into so many places."""
+    """The rows and columns of square patches that divide a picture into `places` patches."""
     for side in range(1, min(size) + 1):
         rows, columns = size[0] // side, size[1] // side
         if rows * columns == places and places > 1 and not size[0] % side and not size[1] % side:
@@ -114,13 +133,13 @@ def _grid(places: int, size: tuple[int, int]) -> tuple[int, int] | None:
 
 
 def to_device_of(model: nn.Module, batch: Tensor) -> Tensor:
-    """The batch where the model is."""
+    """The batch on the model's device."""
     first = next(model.parameters(), None)
     return batch if first is None else batch.to(first.device)
 
 
 def check_pictures(batch: Tensor) -> None:
-    """Whether a batch is one of pictures; raises DataError."""
+    """Raise DataError unless `batch` is a float tensor of pictures [B, 3, H, W]."""
     if batch.ndim != 4 or not batch.is_floating_point() or not len(batch):
         raise DataError(f"pictures must be a float tensor [B, 3, H, W]; {batch.dtype} {list(batch.shape)} arrived.")
 
@@ -128,7 +147,7 @@ def check_pictures(batch: Tensor) -> None:
 def _data_of(learn: Learner) -> ImageDataBunch:
     data = learn.data
     if not hasattr(data, "denorm"):
-        raise DataError(f"a model of pictures is looked into; this learner's data are a {type(data).__name__}.")
+        raise DataError(f"the learner must be of pictures; the data of this one are a {type(data).__name__}.")
     return cast("ImageDataBunch", data)
 
 
@@ -143,7 +162,7 @@ def _batch_of_one(image: Any) -> Tensor:
 
 
 def _in_range(picture: Tensor) -> Tensor:
-    """A picture to look at: as it is if its numbers are from 0 to 1, otherwise stretched to that."""
+    """A picture for display: unchanged if its values are from 0 to 1, otherwise scaled to that range."""
     if picture.shape[0] == 1:
         picture = picture.expand(3, -1, -1)
     least, most = picture.min(), picture.max()

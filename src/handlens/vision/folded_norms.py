@@ -1,4 +1,4 @@
-"""Batch norms that were folded into their convolutions get statistics again, so that they can be trained."""
+"""Batch norms that were folded into their convolutions: found, and given statistics so that they can be trained."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from handlens.core.modes import evaluating
 
 
 def folded_norms(model: nn.Module) -> list[nn.BatchNorm2d]:
-    """The batch norms whose running mean is 0 and variance 1 in every channel, as folding leaves them."""
+    """The batch norms whose running mean is 0 and running variance 1 in every channel, which folding leaves behind."""
     return [
         module
         for module in model.modules()
@@ -26,17 +26,28 @@ def folded_norms(model: nn.Module) -> list[nn.BatchNorm2d]:
 
 @torch.no_grad()
 def unfold_norms(model: nn.Module, batches: Iterable[Tensor]) -> int:
-    """Give folded batch norms the statistics of their inputs, and weights that leave what they compute as it is.
+    """Give folded batch norms the statistics of their inputs, and weights with which they compute the same.
 
-    Weights are sometimes published with each norm multiplied into the convolution before it. In eval mode nothing
-    shows; in training the norm would divide by the batch's deviation, and the network would forget at once what it
-    knows. With mean m and variance v of a channel's inputs, γ' = γ·√((v + ε) / (σ² + ε)) and
+    Weights are sometimes published with each norm multiplied into the convolution before it. In eval mode this changes
+    nothing; in training the norm would divide by the batch's standard deviation, and the network would at once lose
+    what it has learned. With mean m and variance v of a channel's inputs, γ' = γ·√((v + ε) / (σ² + ε)) and
     β' = β + γ·(m − μ) / √(σ² + ε) make (x − m) / √(v + ε)·γ' + β' the same function of x.
 
     Args:
-        batches: pictures as they come in training, [B, 3, H, W] each, on the model's device.
+        model: changed in place.
+        batches: training pictures, [B, 3, H, W] each, on the model's device.
 
-    Returns how many norms there were.
+    Returns:
+        The number of folded norms.
+
+    Example:
+        >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)).eval()
+        >>> batch = torch.rand(2, 3, 8, 8)
+        >>> before = net(batch)
+        >>> unfold_norms(net, [batch])
+        1
+        >>> torch.allclose(net(batch), before, atol=1e-5)
+        True
     """
     norms = folded_norms(model)
     sums: dict[nn.Module, Tensor] = {norm: torch.zeros(3, norm.num_features, dtype=torch.float64) for norm in norms}

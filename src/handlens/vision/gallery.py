@@ -1,4 +1,4 @@
-"""What a transform does at rising strengths: a row of pictures to choose its range by."""
+"""gallery: a picture under one transform at increasing strengths, to choose its range."""
 
 from __future__ import annotations
 
@@ -31,23 +31,34 @@ def gallery(
     padding_mode: str = "reflection",
     seed: int = 0,
 ) -> Figure:
-    """Draw a picture under one transform at rising strengths, each told above its picture; gives the figure.
+    """Draw a picture under one transform at increasing strengths, with each strength above its picture.
 
     Args:
-        maker: makes the transform of one strength: `brightness`, `rotate` and their like, or a function of one number
+        maker: makes the transform of one strength: `brightness`, `rotate` and so on, or a function of one number
             such as `lambda m: symmetric_warp((m, 0, 0, 0))`.
         image: the picture.
-        strengths: what `maker` is given; None takes five even steps through the range that `maker` has by itself
-            (of several numbers the first is varied, and the others are 0).
-        size, padding_mode: as for Augment.
-        seed: of what else the transform draws, the same for all.
+        strengths: the arguments of `maker`; unless given, five equal steps through the default range of `maker` (of
+            several numbers the first is varied, and the others are 0).
+        size, padding_mode: as in `Augment`.
+        seed: for the other random numbers of the transform, the same for all pictures.
+
+    Returns:
+        The figure.
 
     Raises:
-        DataError: no strengths were given and `maker` has no range of its own, or it makes no transform.
+        DataError: no strengths were given and `maker` has no default range, or it does not make a transform.
+
+    Example:
+        >>> from handlens.vision.transform import brightness
+        >>> figure = gallery(brightness, Image.from_pixels(np.zeros((8, 8, 3), np.uint8)), [0.2, 0.5, 0.8])
+        >>> [ax.get_title() for ax in figure.axes]
+        ['change=0.2', 'change=0.5', 'change=0.8']
     """
     made = [maker(strength) for strength in strengths] if strengths is not None else _steps(maker)
     if not made or not all(isinstance(tfm, Transform) for tfm in made):
-        raise DataError(f"gallery needs a function of one number that makes a transform, and strengths; {maker!r}.")
+        raise DataError(
+            f"maker must be a function of one number that makes a transform, and strengths numbers; {maker!r} arrived."
+        )
 
     def draw(_: int, column: int, axes: Axes) -> None:
         augment = Augment([made[column]], size=size, padding_mode=padding_mode)
@@ -61,7 +72,7 @@ def _steps(maker: Callable[..., Transform]) -> list[Transform]:
         span = next(iter(maker().parameters.values()))
     except (TypeError, StopIteration):
         raise DataError(
-            f"{maker!r} has no range by itself to take strengths from: give some, gallery(maker, image, [1, 2, 3])."
+            f"{maker!r} has no default range to take strengths from: give some, gallery(maker, image, [1, 2, 3])."
         ) from None
     if span.distribution == "integers":
         return [maker(k) for k in range(int(span.low), int(span.high) + 1)]

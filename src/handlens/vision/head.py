@@ -1,4 +1,4 @@
-"""The head that a body's map is classified with: concatenated pooling and two linear layers."""
+"""The head that classifies a body's feature map: concatenated pooling and two linear layers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ HIDDEN = 512
 
 
 class AdaptiveConcatPool2d(nn.Module):
-    """A map [B, C, H, W] as [B, 2C, 1, 1]: the maximum of each channel, then the mean of each."""
+    """A feature map [B, C, H, W] as [B, 2C, 1, 1]: the maximum of each channel, then the mean of each.
+
+    Example:
+        >>> AdaptiveConcatPool2d()(torch.tensor([[[[1.0, 3.0]]]])).flatten().tolist()
+        [3.0, 2.0]
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,16 +32,27 @@ class AdaptiveConcatPool2d(nn.Module):
 def create_head(
     channels: int, classes: int, *, ps: float | Sequence[float] = 0.5, bn_final: bool = False
 ) -> nn.Sequential:
-    """From a map of so many channels to so many scores.
+    """A head: concat-pool → flatten → BN → dropout → linear 512 → ReLU → BN → dropout → linear (→ BN with `bn_final`).
 
-    Concat-pool → flatten → BN → dropout → linear 512 → ReLU → BN → dropout → linear (→ BN with `bn_final`). A single
-    p drops out p / 2 and then p; two are used as they are. Linear weights are drawn as He et al. 2015
-    (arXiv 1502.01852) have them, with a bias of zero. TrainingError for probabilities outside 0–1.
+    Linear weights are initialised after He et al. 2015 (arXiv 1502.01852), with a bias of zero.
+
+    Args:
+        channels: the channels of the feature map [B, channels, h, w].
+        classes: the scores to output, [B, classes].
+        ps: the two dropout probabilities; a single p stands for p / 2 and p.
+        bn_final: a batch norm of the scores at the end.
+
+    Raises:
+        TrainingError: a probability is not from 0 to below 1, or there are not one or two.
+
+    Example:
+        >>> create_head(8, 3).eval()(torch.rand(2, 8, 5, 5)).shape
+        torch.Size([2, 3])
     """
     first, second = (ps / 2, ps) if isinstance(ps, (int, float)) else _two(ps)
     for p in (first, second):
         if not 0 <= p < 1:
-            raise TrainingError(f"ps must be probabilities of dropping out, 0 or more and below 1; {ps} arrived.")
+            raise TrainingError(f"ps must be dropout probabilities from 0 to below 1; {ps} arrived.")
     layers: list[nn.Module] = [
         AdaptiveConcatPool2d(),
         nn.Flatten(),
@@ -49,7 +65,7 @@ def create_head(
         nn.Linear(HIDDEN, classes),
     ]
     if bn_final:
-        # A slow average: the scale of the scores should not follow single batches.
+        # A small momentum: the scale of the scores should not follow single batches.
         layers.append(nn.BatchNorm1d(classes, momentum=0.01))
     for layer in layers:
         if isinstance(layer, nn.Linear):
@@ -60,5 +76,5 @@ def create_head(
 
 def _two(ps: Sequence[float]) -> tuple[float, float]:
     if len(ps) != 2:
-        raise TrainingError(f"the head has two layers that drop out; {len(ps)} probabilities arrived for them: {ps}.")
+        raise TrainingError(f"ps must be one or two probabilities, as the head has two dropout layers; {ps} arrived.")
     return float(ps[0]), float(ps[1])

@@ -1,13 +1,13 @@
-"""Heat maps: which places of a picture speak for a class, at any layer of any network.
+"""Heat maps: which parts of a picture raise the score of a class, at any layer of any network.
 
 A layer's activations are A [B, K, h, w] and g = ∂score/∂A the gradients of the score of one class, before softmax:
 
 - "activations": mean over k of A_k; needs no class. The lesson's average activations.
 - "cam": Σ_k w_k A_k with the weights of the linear layer that follows an average pooling (Zhou et al. 2016).
-- "gradcam": ReLU(Σ_k ḡ_k A_k), ḡ the mean of g over the places (Selvaraju et al. 2017).
-- "gradcam++": as Grad-CAM, weighted by Σ α ReLU(g) with α = 1 / (2 + g Σ A), sums over the places
-  (Chattopadhay et al. 2018, Eq. 19, for exp of the score). It takes A ≥ 0, as behind a ReLU.
-- "layercam": ReLU(Σ_k ReLU(g_k) A_k), place by place; the one for early layers (Jiang et al. 2021).
+- "gradcam": ReLU(Σ_k ḡ_k A_k), ḡ the mean of g over the positions (Selvaraju et al. 2017).
+- "gradcam++": as Grad-CAM, weighted by Σ α ReLU(g) with α = 1 / (2 + g Σ A), sums over the positions
+  (Chattopadhay et al. 2018, Eq. 19, for exp of the score). It needs A ≥ 0, as after a ReLU.
+- "layercam": ReLU(Σ_k ReLU(g_k) A_k) at each position; suited to early layers (Jiang et al. 2021).
 """
 
 from __future__ import annotations
@@ -46,14 +46,21 @@ COLOURS = "magma"
 
 @dataclass(frozen=True, eq=False)
 class HeatMap:
-    """The heat map of one picture; draw it with `show`.
+    """The heat map of one picture; made by `heatmap`, drawn by `show`.
 
     Attributes:
-        data: [h, w], a number a place of the layer; unscaled, on the CPU.
-        picture: [3, H, W] in 0–1, what it is drawn over.
-        cat: the class whose score it explains, as its position among the model's outputs.
-        label: the class in a person's terms, where the data know it.
-        method: how it was worked out.
+        data: [h, w], a number for each position of the layer; unscaled, on the CPU.
+        picture: [3, H, W] in 0–1, the picture that the map is drawn over.
+        cat: the class whose score the map explains, as its position among the model's outputs.
+        label: the class's name; None if it is not known.
+        method: how the map was computed.
+
+    Example:
+        >>> found = HeatMap(torch.tensor([[0.0, 1.0]]), torch.zeros(3, 2, 4), 0, "cat", "gradcam")
+        >>> found.resized()[0].tolist()
+        [0.0, 0.25, 0.75, 1.0]
+        >>> found
+        HeatMap 1 × 2 of cat by gradcam
     """
 
     data: Tensor
@@ -63,19 +70,23 @@ class HeatMap:
     method: str
 
     def resized(self) -> Tensor:
-        """The map in the picture's size [H, W], between places bilinear."""
+        """The map in the picture's size [H, W], interpolated bilinearly."""
         size = tuple(self.picture.shape[-2:])
         return F.interpolate(self.data[None, None], size, mode="bilinear", align_corners=False)[0, 0]
 
     def drawn(self, *, alpha: float = ALPHA) -> Tensor:
-        """The picture with the map over it, [3, H, W] in 0–1: black where the map is least, bright where it is most."""
+        """The picture with the map over it, [3, H, W] in 0–1; the map is dark where it is smallest.
+
+        Args:
+            alpha: the weight of the map, 0–1.
+        """
         heat = self.resized()
         least, most = self.data.min(), self.data.max()
         heat = ((heat - least) / (most - least).clamp_min(torch.finfo(heat.dtype).tiny)).clamp(0, 1)
         return (1 - alpha) * self.picture + alpha * coloured(heat[None])[0]
 
     def show(self, ax: Axes | None = None, *, alpha: float = ALPHA) -> Axes:
-        """Draw the picture with the map over it, on a figure of its own unless axes are given."""
+        """Draw the picture with the map over it, in a new figure unless axes are given; returns the axes."""
         if ax is None:
             from matplotlib import pyplot as plt
 
@@ -87,12 +98,12 @@ class HeatMap:
 
     def __repr__(self) -> str:
         h, w = self.data.shape
-        about = self.label if self.label is not None else self.cat
-        return f"HeatMap {h} × {w} of {about} by {self.method}"
+        explained = self.label if self.label is not None else self.cat
+        return f"HeatMap {h} × {w} of {explained} by {self.method}"
 
 
 def coloured(maps: Tensor) -> Tensor:
-    """Maps [n, h, w] in 0–1 in the colours of heat [n, 3, h, w], from black to nearly white."""
+    """Maps [n, h, w] in 0–1 as colours [n, 3, h, w], from black to nearly white."""
     from matplotlib import colormaps
 
     colours: Any = colormaps[COLOURS](maps.numpy())
@@ -107,23 +118,31 @@ def heatmap(
     layer: nn.Module | str | None = None,
     method: str = "gradcam",
 ) -> HeatMap:
-    """Which places of one picture speak for a class.
+    """Which parts of one picture raise the score of a class.
 
-    Leaves the model as it was: its parameters, their gradients, its training flags.
+    The model is not changed: neither its parameters, nor their gradients, nor its training flags.
 
     Args:
-        learn: a learner, or any model that puts out a score a class [B, classes].
-        image: a learner's picture, such as `open_image(file)`; for a bare model the tensor [3, H, W] that it takes.
-        cat: the class: its position, its name, or what `learn.predict` and a dataset give; the most probable unless
-            given.
-        layer: the layer to look at, or its name such as "0.layer3"; unless given `learn.model[0]`, the body, and of
-            a bare model the last layer that keeps places, for which the model runs once more.
+        learn: a learner, or any model that outputs a score for each class, [B, classes].
+        image: a picture that the learner takes, such as `open_image(file)`; for a bare model its input [3, H, W].
+        cat: the class: its position, its name, or the label of `learn.predict` or a dataset; the most probable class
+            unless given.
+        layer: the layer to explain, or its name such as "0.layer3"; unless given, the body `learn.model[0]`, and of a
+            bare model the last layer whose output has spatial positions, for which the model runs once more.
         method: "activations", "cam", "gradcam", "gradcam++" or "layercam"; see the top of this module.
 
+    Returns:
+        The heat map, with `data` [h, w] of the layer's height and width.
+
     Raises:
-        DataError: there is no such class, or the picture is none.
-        LayerError: there is no such method, the layer did not run or keeps no places, or "cam" was asked of a
-            network that has more than a pooling and a linear layer behind the layer.
+        DataError: there is no such class, or the picture cannot be used.
+        LayerError: there is no such method; the layer does not run or its output has no spatial positions; or for
+            "cam", there is more than a pooling and one linear layer after the layer.
+
+    Example:
+        >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+        >>> heatmap(net, torch.rand(3, 8, 8), cat=1, layer="0").data.shape
+        torch.Size([6, 6])
     """
     model, inputs, picture, names = model_inputs(learn, image)
     if layer is None and not isinstance(learn, nn.Module) and isinstance(model, nn.Sequential):
@@ -141,30 +160,43 @@ def heatmaps(
     layer: nn.Module | str | None = None,
     method: str = "gradcam",
 ) -> tuple[Tensor, list[int]]:
-    """The heat maps of a batch of pictures [B, 3, H, W] in one pass: maps [B, h, w] on the CPU, and their classes.
+    """The heat maps of a batch of pictures, in one pass.
 
     Args:
-        cats: a class a picture, as its position; the most probable unless given.
+        model: outputs a score for each class, [B, classes].
+        batch: pictures as the model takes them, [B, 3, H, W].
+        cats: for each picture the position of a class; the most probable class unless given.
+        layer, method: as in `heatmap`.
 
-    The rest, and what it raises, as for `heatmap`.
+    Returns:
+        The maps [B, h, w] on the CPU, and the positions of their classes.
+
+    Raises:
+        DataError, LayerError: as `heatmap`.
+
+    Example:
+        >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+        >>> maps, cats = heatmaps(net, torch.rand(5, 3, 8, 8), [0, 1, 0, 1, 0], layer=net[0])
+        >>> maps.shape, cats
+        (torch.Size([5, 6, 6]), [0, 1, 0, 1, 0])
     """
     if method not in METHODS:
         raise LayerError(f"method must be one of {', '.join(METHODS)}; {method!r} arrived.")
     check_pictures(batch)
-    # Inference mode cannot be left from inside by turning gradients on; and what was made in it needs a copy.
+    # Enabling gradients does not end inference mode, and tensors made in inference mode must be copied.
     with torch.inference_mode(False), evaluating(model), torch.no_grad():
         if batch.is_inference():
             batch = batch.clone()
         batch = to_device_of(model, batch)
         where = last_spatial_layer(model, batch) if layer is None else find_layer(model, layer)
-        look = _Look(model, where, batch)
-        chosen = _chosen(look.outputs, cats)
-        maps = METHODS[method](look, chosen)
+        forward = _ForwardPass(model, where, batch)
+        chosen = _chosen(forward.outputs, cats)
+        maps = METHODS[method](forward, chosen)
     return maps.float().cpu(), chosen
 
 
-class _Look:
-    """One run of a model, with the graph from one layer on and no sooner: all that the maps need."""
+class _ForwardPass:
+    """One run of a model whose autograd graph begins at one layer, which is all that the maps need."""
 
     def __init__(self, model: nn.Module, layer: nn.Module, batch: Tensor) -> None:
         self.size = (int(batch.shape[-2]), int(batch.shape[-1]))
@@ -180,7 +212,7 @@ class _Look:
                 handle.remove()
         if self._start is None:
             raise LayerError(
-                f"the layer {self.name} did not run when the model did; choose one that it uses: "
+                f"the layer {self.name} was not used when the model ran; choose another one: "
                 "learn.summary() lists them."
             )
 
@@ -192,12 +224,12 @@ class _Look:
         ):
             given = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
             raise LayerError(
-                f"a heat map needs a layer that keeps places, with an output [B, channels, h, w] such as that of a "
-                f"convolution; {self.name} gives {given}. Choose an earlier one: learn.summary() lists the shapes."
+                f"a heat map needs a layer whose output has spatial positions, [B, channels, h, w], as that of a "
+                f"convolution; that of {self.name} is {given}. Choose an earlier one: learn.summary() lists the shapes."
             )
         self._start = output.detach().requires_grad_()
-        torch.set_grad_enabled(True)  # until the no_grad around the whole run ends
-        # The clone lets the next module work in place, as most ReLUs do.
+        torch.set_grad_enabled(True)  # until the surrounding no_grad ends
+        # The clone allows the next module to work in place, as most ReLUs do.
         return self._start.clone()
 
     def _note(self, module: nn.Module, _inputs: Any, _output: Any) -> None:
@@ -213,7 +245,7 @@ class _Look:
         return found.float()
 
     def gradients(self, cats: list[int]) -> Tensor:
-        """Of each picture's score for its class, at the activations: [B, K, h, w]."""
+        """The gradients of each picture's score for its class with respect to the activations, [B, K, h, w]."""
         assert self._start is not None
         found = None
         if self.outputs.requires_grad:
@@ -221,47 +253,47 @@ class _Look:
             (found,) = torch.autograd.grad(score, self._start, allow_unused=True)
         maps = None if found is None else as_feature_maps(found, self.size)
         if maps is None:
-            raise LayerError(f"the scores do not depend on {self.name}; choose a layer on the way to them.")
+            raise LayerError(f"the scores do not depend on {self.name}; choose a layer that they are computed from.")
         if self._start.ndim == 3 and not maps.any():
             raise LayerError(
-                f"the scores do not depend on the patches that {self.name} puts out, only on its class token; "
+                f"the scores do not depend on the patch tokens of {self.name}, only on its class token; "
                 "choose an earlier layer, such as the norm at the start of the last block."
             )
         return maps.float()
 
 
-def _activations(look: _Look, _cats: list[int]) -> Tensor:
-    return look.activations.mean(1)
+def _activations(forward: _ForwardPass, _cats: list[int]) -> Tensor:
+    return forward.activations.mean(1)
 
 
-def _cam(look: _Look, cats: list[int]) -> Tensor:
-    activations, linear = look.activations, look.linear
-    if linear is None or not _pooled_and_linear(activations, linear, look.outputs.detach().float()):
+def _cam(forward: _ForwardPass, cats: list[int]) -> Tensor:
+    activations, linear = forward.activations, forward.linear
+    if linear is None or not _pooled_and_linear(activations, linear, forward.outputs.detach().float()):
         raise LayerError(
-            f"cam needs nothing but an average pooling and one linear layer behind {look.name}; this model "
-            'works its scores out otherwise. Use method="gradcam", which is the same there and fits any model.'
+            f"cam needs exactly an average pooling and one linear layer after {forward.name}; this model computes "
+            'its scores in another way. Use method="gradcam", which fits any model.'
         )
     return torch.einsum("bk,bkhw->bhw", linear.weight.detach().float()[cats], activations)
 
 
-def _gradcam(look: _Look, cats: list[int]) -> Tensor:
-    weights = look.gradients(cats).mean((2, 3))
-    return torch.einsum("bk,bkhw->bhw", weights, look.activations).relu()
+def _gradcam(forward: _ForwardPass, cats: list[int]) -> Tensor:
+    weights = forward.gradients(cats).mean((2, 3))
+    return torch.einsum("bk,bkhw->bhw", weights, forward.activations).relu()
 
 
-def _gradcam_plus_plus(look: _Look, cats: list[int]) -> Tensor:
-    gradients, activations = look.gradients(cats), look.activations
+def _gradcam_plus_plus(forward: _ForwardPass, cats: list[int]) -> Tensor:
+    gradients, activations = forward.gradients(cats), forward.activations
     below = 2 + gradients * activations.sum((2, 3), keepdim=True)
     alpha = torch.where(below == 0, 0, 1 / below)
     weights = (alpha * gradients.relu()).sum((2, 3))
     return torch.einsum("bk,bkhw->bhw", weights, activations).relu()
 
 
-def _layercam(look: _Look, cats: list[int]) -> Tensor:
-    return (look.gradients(cats).relu() * look.activations).sum(1).relu()
+def _layercam(forward: _ForwardPass, cats: list[int]) -> Tensor:
+    return (forward.gradients(cats).relu() * forward.activations).sum(1).relu()
 
 
-METHODS: dict[str, Callable[[_Look, list[int]], Tensor]] = {
+METHODS: dict[str, Callable[[_ForwardPass, list[int]], Tensor]] = {
     "activations": _activations,
     "cam": _cam,
     "gradcam": _gradcam,
@@ -271,8 +303,10 @@ METHODS: dict[str, Callable[[_Look, list[int]], Tensor]] = {
 
 
 def _pooled_and_linear(activations: Tensor, linear: nn.Linear, scores: Tensor) -> bool:
-    """Whether the scores are the linear layer of the activations' averages. Their numbers tell, whatever modules or
-    functions a network is written with."""
+    """Whether the scores are the linear layer of the activations' averages.
+
+    The numbers are compared, so it does not matter which modules or functions the network uses.
+    """
     if (linear.in_features, linear.out_features) != (activations.shape[1], scores.shape[1]):
         return False
     bias = None if linear.bias is None else linear.bias.detach().float()
@@ -283,7 +317,7 @@ def _pooled_and_linear(activations: Tensor, linear: nn.Linear, scores: Tensor) -
 def _scores(outputs: Any) -> Tensor:
     if not isinstance(outputs, Tensor) or outputs.ndim != 2:
         given = list(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
-        raise DataError(f"a heat map explains the scores [B, classes] of a classifier; this model gives {given}.")
+        raise DataError(f"a heat map explains the scores [B, classes] of a classifier; this model outputs {given}.")
     return outputs
 
 
@@ -293,7 +327,7 @@ def _chosen(outputs: Tensor, cats: Sequence[int] | None) -> list[int]:
         return outputs.detach().argmax(1).tolist()
     n, c = outputs.shape
     if len(cats) != n:
-        raise DataError(f"cats must have one class a picture; {len(cats)} for {n} pictures arrived.")
+        raise DataError(f"cats must have one class for each picture; {len(cats)} for {n} pictures arrived.")
     for cat in cats:
         if not 0 <= cat < c:
             raise DataError(f"a class must be a position from 0 to {c - 1}; {cat} arrived.")
@@ -309,5 +343,5 @@ def _position(cat: Any, names: Sequence[Any] | None) -> int:
     try:
         return operator.index(cat)
     except TypeError as error:
-        known = "none: give its position" if names is None else ", ".join(map(str, names[:10]))
-        raise DataError(f"cat must be a class; {cat!r} is none. The names known here: {known}.") from error
+        known = "give its position" if names is None else "the classes are " + ", ".join(map(str, names[:10]))
+        raise DataError(f"cat must be a class; {cat!r} is not: {known}.") from error

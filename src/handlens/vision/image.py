@@ -1,4 +1,4 @@
-"""A picture, and what can lie on one: a mask, points, boxes. Opened from files of nearly any kind."""
+"""Pictures, opened from files of nearly any format, and the targets that can lie on them: masks, points, boxes."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from handlens.errors import DataError
 from handlens.io.pictures import FORMATS, LARGEST, is_heic, orientation_of, to_rgb, upright
+from handlens.io.problems import reason_of
 from handlens.vision import jpeg
 from handlens.vision.plot import show_image
 
@@ -27,19 +28,26 @@ _TOO_LARGE = f"is too large: more than {LARGEST // 1_000_000} megapixels; shrink
 
 
 class Image:
-    """A colour picture; it holds a tensor, 8-bit pixels, or both, and makes the other when it is asked for.
+    """A colour picture; it holds a float tensor, 8-bit pixels, or both, and computes the other one when it is used.
 
     Args:
-        data: float tensor [3, H, W], 0 is black and 1 the brightest. Values outside are clipped in `pixels`.
+        data: float tensor [3, H, W], from 0 (black) to 1. Values outside are clipped in `pixels`.
 
     Raises:
-        DataError: `data` has another shape or kind.
+        DataError: `data` has another shape or dtype.
+
+    Example:
+        >>> image = Image(torch.ones(3, 2, 4) * 0.5)
+        >>> image.size
+        (2, 4)
+        >>> image.pixels[0, 0].tolist()
+        [128, 128, 128]
     """
 
     def __init__(self, data: Tensor) -> None:
         if not (isinstance(data, Tensor) and data.is_floating_point() and data.ndim == 3 and data.shape[0] == 3):
             raise DataError(
-                f"an Image is made from a float tensor [3, H, W] with values from 0 to 1; {_described(data)} arrived. "
+                f"an Image needs a float tensor [3, H, W] with values from 0 to 1; {_described(data)} arrived. "
                 "For 8-bit pixels [H, W, 3] use Image.from_pixels."
             )
         if 0 in data.shape:
@@ -49,7 +57,7 @@ class Image:
 
     @classmethod
     def from_pixels(cls, pixels: Pixels) -> Self:
-        """A picture of 8-bit pixels, uint8 [H, W, 3], which are not copied."""
+        """A picture of 8-bit pixels, uint8 [H, W, 3], which are not copied; raises DataError for other arrays."""
         if not (isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8 and pixels.ndim == 3):
             raise DataError(f"pixels must be a uint8 array [H, W, 3]; {_described(pixels)} arrived.")
         if pixels.shape[2] != 3 or 0 in pixels.shape:
@@ -72,7 +80,7 @@ class Image:
 
     @property
     def pixels(self) -> Pixels:
-        """Uint8 [H, W, 3], rounded to the nearest of 256 levels."""
+        """Uint8 [H, W, 3], rounded to the nearest of the 256 levels."""
         if self._pixels is None:
             assert self._data is not None
             levels = (self._data.detach().nan_to_num() * 255).round_().clamp_(0, 255)
@@ -90,7 +98,12 @@ class Image:
     def show(
         self, ax: Axes | None = None, *, y: Any = None, figsize: tuple[float, float] = (3, 3), title: str | None = None
     ) -> None:
-        """Draw the picture, with `y` on it: a mask, points or boxes over it, anything else as its title."""
+        """Draw the picture with its label `y`: a mask, points or boxes on top, anything else as the title.
+
+        Args:
+            ax: where to draw; a new figure of `figsize` inches unless given.
+            title: the title instead of `y`.
+        """
         on_top = isinstance(y, (ImageSegment, ImagePoints, ImageBBox))
         if title is None and y is not None and not on_top:
             title = str(y)
@@ -103,14 +116,26 @@ class Image:
 
 
 class ImageSegment:
-    """A class for each pixel of a picture: uint8 [H, W]; follows it through geometry by nearest neighbours."""
+    """A mask: a class for each pixel of a picture; it is transformed with the picture, by nearest neighbours.
+
+    Args:
+        data: whole numbers 0 to 255, [H, W] or [1, H, W].
+
+    Raises:
+        DataError: `data` has another shape, or other values.
+
+    Example:
+        >>> mask = ImageSegment(np.array([[0, 1], [2, 1]]))
+        >>> mask.data.shape, mask.pixels.dtype
+        (torch.Size([1, 2, 2]), dtype('uint8'))
+    """
 
     def __init__(self, data: Tensor | Pixels) -> None:
         classes = data.cpu().numpy() if isinstance(data, Tensor) else np.asarray(data)
         if classes.ndim == 3 and classes.shape[0] == 1:
             classes = classes[0]
         if classes.ndim != 2 or 0 in classes.shape or classes.dtype.kind not in "iub":
-            raise DataError(f"a mask must be whole numbers [H, W] or [1, H, W]; {_described(data)} arrived.")
+            raise DataError(f"a mask must hold whole numbers, [H, W] or [1, H, W]; {_described(data)} arrived.")
         if classes.min() < 0 or classes.max() > 255:
             raise DataError(f"a mask's classes must be 0 to 255; {classes.min()} to {classes.max()} arrived.")
         self.pixels: Pixels = np.ascontiguousarray(classes, np.uint8)
@@ -126,7 +151,7 @@ class ImageSegment:
         return self.pixels.shape[0], self.pixels.shape[1]
 
     def draw(self, axes: Axes) -> None:
-        """Draw the mask half transparent over what is there; class 0 is left clear."""
+        """Draw the mask half transparent on the axes; class 0 is not drawn."""
         axes.imshow(np.ma.masked_equal(self.pixels, 0), alpha=0.5, cmap="tab20", interpolation="nearest")
 
     def __repr__(self) -> str:
@@ -134,12 +159,20 @@ class ImageSegment:
 
 
 class ImagePoints:
-    """Points on a picture; they follow it through geometry, also to places outside the frame.
+    """Points on a picture; they are transformed with the picture, and may move outside of its frame.
 
     Args:
         data: [N, 2], each (y, x) in pixels from the top left corner of the picture: the centre of the first pixel is
             (0.5, 0.5).
-        size: height and width of the picture they lie on.
+        size: height and width of the picture in pixels.
+
+    Raises:
+        DataError: `data` has another shape, or holds values that are not finite.
+
+    Example:
+        >>> points = ImagePoints(np.array([[1.0, 2.0], [9.0, 2.0]]), size=(4, 6))
+        >>> points.inside.tolist()
+        [True, False]
     """
 
     def __init__(self, data: Tensor | NDArray[Any], size: tuple[int, int]) -> None:
@@ -148,7 +181,7 @@ class ImagePoints:
 
     @property
     def inside(self) -> Tensor:
-        """Bool [N]: which of them lie within the frame."""
+        """Which points lie within the frame, bool [N]."""
         return ((self.data >= 0) & (self.data <= torch.tensor(self.size, dtype=torch.float32))).all(dim=1)
 
     def draw(self, axes: Axes) -> None:
@@ -161,20 +194,29 @@ class ImagePoints:
 
 
 class ImageBBox:
-    """Boxes on a picture; through geometry each becomes the smallest upright box around its four moved corners.
+    """Boxes on a picture; a transformed box is the smallest upright box around its four transformed corners.
 
-    A box is cut at the frame; one of which nothing is left inside is dropped, with its label.
+    A box is cut off at the frame; a box that lies outside of the frame is dropped, with its label.
 
     Args:
         data: [N, 4], each (top, left, bottom, right) in pixels from the top left corner of the picture.
-        size: height and width of the picture they lie on.
-        labels: one for each box, or None.
+        size: height and width of the picture in pixels.
+        labels: one for each box; no labels unless given.
+
+    Raises:
+        DataError: `data` has another shape, holds values that are not finite, or a bottom above its top.
+
+    Example:
+        >>> ImageBBox(np.array([[10, 20, 30, 60]]), size=(100, 100), labels=["car"])
+        ImageBBox 1 on 100×100
     """
 
     def __init__(self, data: Tensor | NDArray[Any], size: tuple[int, int], *, labels: list[Any] | None = None) -> None:
         self.data = _rows(data, 4, "boxes", "(top, left, bottom, right)")
         if (self.data[:, 2:] < self.data[:, :2]).any():
-            raise DataError("a box is (top, left, bottom, right); one arrived whose bottom or right comes first.")
+            raise DataError(
+                "a box must be (top, left, bottom, right); the bottom or right of one comes before its top or left."
+            )
         if labels is not None and len(labels) != len(self.data):
             raise DataError(f"each box must have a label; {len(self.data)} boxes and {len(labels)} labels.")
         self.size = size
@@ -213,16 +255,22 @@ def _described(value: Any) -> str:
 def open_image(path: Path | str, *, at_least: tuple[int, int] | None = None) -> Image:
     """Read a picture from a file as a person sees it: upright by its EXIF orientation, in RGB.
 
-    The first frame of an animation; transparency over white; CMYK, palette and 16-bit pictures in 8-bit RGB.
+    Of an animation the first frame is read; transparency becomes white; CMYK, palette and 16-bit pictures become 8-bit
+    RGB.
 
     Args:
         path: the file.
-        at_least: height and width that the picture, as it stands upright, must keep. A larger JPEG may then be
-            decoded at 1/2, 1/4 or 1/8 of its size, for the price of the small picture.
+        at_least: the smallest height and width in pixels, of the upright picture, that are enough. A larger JPEG may
+            then be decoded at 1/2, 1/4 or 1/8 of its size, which is faster.
 
     Raises:
-        DataError: names the file and says why it cannot be read: gone, empty, damaged, truncated, no picture, too
-            large.
+        DataError: names the file and says why it cannot be read: missing, empty, damaged, truncated, not a picture, or
+            too large.
+
+    Example:
+        >>> Pillow.new("RGB", (6, 4), "red").save("red.png")
+        >>> open_image("red.png")
+        Image 4×6
     """
     if at_least is not None and min(at_least) < 1:
         raise DataError(f"at_least must be a height and width of 1 or more; {at_least} arrived.")
@@ -239,9 +287,9 @@ def open_image(path: Path | str, *, at_least: tuple[int, int] | None = None) -> 
 
 
 def _decoded_jpeg(path: Path, at_least: tuple[int, int] | None) -> Pixels | None:
-    """An ordinary JPEG that must be decoded whole; None for all others, which Pillow reads, or knows why not."""
+    """The pixels of an ordinary JPEG that must be decoded at full size; None for other files, which Pillow reads."""
     if not path.is_file():
-        raise DataError(f"{path} is {'not a file' if path.exists() else 'not there'}; a picture file was asked for.")
+        raise DataError(f"{path} is {'not a file' if path.exists() else 'not there'}; a picture file is required.")
     with path.open("rb") as file:
         head = file.read(len(jpeg.MAGIC))
         if head != jpeg.MAGIC:
@@ -250,7 +298,7 @@ def _decoded_jpeg(path: Path, at_least: tuple[int, int] | None) -> Pixels | None
     size = jpeg.size_of(data)
     if size is None or size[0] * size[1] > LARGEST:
         return None
-    # Half the size might do, whichever way up it is: Pillow decodes at reduced scale.
+    # Half the size may be enough, whatever the orientation: then Pillow decodes at reduced scale.
     if at_least is not None and min(size) // 2 >= min(at_least) and max(size) // 2 >= max(at_least):
         return None
     try:
@@ -264,14 +312,19 @@ def _decoded(path: Path, at_least: tuple[int, int] | None) -> Pixels:
         if picture.width * picture.height > LARGEST:
             raise DataError(f"{path} {_TOO_LARGE}.")
         if picture.format not in ("JPEG", "MPO"):
-            # Looking for EXIF decodes a PNG, and an error of that is not one of the EXIF; only a JPEG has to wait.
+            # Reading the EXIF decodes a PNG, and an error then is not one of the EXIF. Only a JPEG is decoded later.
             picture.load()
         orientation = orientation_of(picture)
         if at_least is not None:
-            height, width = at_least if orientation < 5 else at_least[::-1]  # from 5 on it lies on its side
+            height, width = at_least if orientation < 5 else at_least[::-1]  # from 5 on the picture is stored sideways
             picture.draft(picture.mode, (width, height))
-        picture.load()  # only then does Pillow know whether the pixels are its own, or must be copied
+        picture.load()  # only afterwards does Pillow know whether the pixels must be copied
         return np.array(upright(to_rgb(picture), orientation))
+
+
+def why_unreadable(path: Path | str, error: DataError) -> str:
+    """Why `open_image` could not read a file, as a clause without the file's name and a full stop."""
+    return str(error).removeprefix(f"{path} ").removesuffix(".")
 
 
 def _why_not(path: Path, error: Exception) -> str:
@@ -288,8 +341,8 @@ def _why_not(path: Path, error: Exception) -> str:
         with path.open("rb") as file:
             head = file.read(12)
         if is_heic(head):
-            return "is a HEIC picture, which is not read here; export it as JPEG"
+            return "is a HEIC picture, which is not supported; export it as JPEG"
         if head.startswith((jpeg.MAGIC, b"\x89PNG\r\n\x1a\n", b"GIF8")):
             return "is damaged: it cannot be decoded; get it again or leave it out"
-        return "is not a picture in a format that is read here; convert it to JPEG or PNG, or leave it out"
-    return f"is damaged: it cannot be decoded ({error}); get it again or leave it out"
+        return "is not a picture of a supported format; convert it to JPEG or PNG, or leave it out"
+    return f"is damaged: it cannot be decoded ({reason_of(error)}); get it again or leave it out"

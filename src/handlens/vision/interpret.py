@@ -1,4 +1,4 @@
-"""Interpretation of pictures: the largest losses, each with its heat map."""
+"""Interpretation of pictures: the largest losses, each drawn with its heat map."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 class Interpretation(interpret.Interpretation):
-    """What a model makes of labelled pictures; made by `Interpretation.from_learner(learn)`."""
+    """Predictions, losses and confusions of labelled pictures; made by `Interpretation.from_learner(learn)`.
+
+    See `handlens.core.interpret.Interpretation`; only the drawing of pictures is added here.
+    """
 
     def plot_top_losses(
         self,
@@ -29,8 +32,13 @@ class Interpretation(interpret.Interpretation):
         """Draw the k pictures with the largest losses: predicted / actual / loss / probability of the actual class.
 
         Args:
-            heatmap: draw over each what spoke for the predicted class; see `handlens.vision.heatmap`.
+            k: how many pictures.
+            heatmap: draw the heat map of the predicted class over each picture; see `handlens.vision.heatmap`.
             layer, method: as there.
+            figsize: width and height of the figure in inches.
+
+        Returns:
+            The figure.
         """
         from matplotlib import pyplot as plt
 

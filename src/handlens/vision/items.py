@@ -1,4 +1,4 @@
-"""ImageItemList: pictures found in a folder or listed in a table, before anything is done to them."""
+"""ImageItemList: pictures found in a folder or listed in a table, to be split, labelled and transformed."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from handlens.core.items import FEW, ItemList, SplitItems
 from handlens.errors import DataError, TableError
+from handlens.io.problems import reason_of
 from handlens.io.tables import csv_columns, read_csv
 from handlens.vision.data import ImageDataBunch, LabelledImages
 from handlens.vision.dataset import ImageDataset
@@ -25,18 +26,29 @@ IMAGE_EXTENSIONS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".avif"),
     *(".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".pnm", ".ico"),
 )
-"""The endings of picture files, in lower case; files are found whatever the case of theirs."""
+"""The endings of picture files, in lower case; the case of a file's ending does not matter."""
 
 
 class ImageItemList(ItemList):
-    """Pictures, by their files' paths.
+    """Pictures, by the paths of their files.
 
     Files that cannot be read as pictures are left out when the list is made: a warning names them, and `left_out`
-    holds all of them with the reason. So training does not end hours later because of one.
+    holds all of them with the reasons. So training does not fail hours later because of one file.
 
     Attributes:
         items: the paths.
         left_out: (path, reason) of each file that is not used.
+
+    Example:
+        >>> from PIL import Image as Pillow
+        >>> for name in ("red_1", "red_2", "blue_1"):
+        ...     Pillow.new("RGB", (12, 8), name.split("_")[0]).save(f"{name}.png")
+        >>> items = ImageItemList.from_folder(".")
+        >>> len(items)
+        3
+        >>> labelled = items.split_none().label_from_re(r"([a-z]+)_")
+        >>> labelled.train.y.classes
+        ['blue', 'red']
     """
 
     bunch_class = ImageDataBunch
@@ -56,7 +68,7 @@ class ImageItemList(ItemList):
             extensions: the endings of files that are pictures, such as (".jpg", ".png"), in any case.
 
         Raises:
-            DataError: there is no such folder, or no picture in it that can be read.
+            DataError: there is no such folder, or it holds no picture that can be read.
         """
         root = Path(path)
         if not root.is_dir():
@@ -65,11 +77,8 @@ class ImageItemList(ItemList):
         endings = tuple(f".{ending.lower().lstrip('.')}" for ending in endings)
         found, others = _found(root, endings, recurse)
         if not found:
-            raise DataError(
-                f"{root} holds no pictures, only {others} other files" + ("" if recurse else " (recurse=False)")
-                if others
-                else f"{root} holds no pictures; the folder is empty"
-            )
+            inside = f"only {others} other files" if others else "the folder is empty"
+            raise DataError(f"{root} holds no pictures; {inside}{'' if recurse else ' (recurse=False)'}.")
         return cls._readable(found, path=root)
 
     @classmethod
@@ -82,17 +91,17 @@ class ImageItemList(ItemList):
         folder: Path | str | None = None,
         suffix: str = "",
     ) -> Self:
-        """The pictures that a table names, a row each, which `label_from_df` can label by its other columns.
+        """The pictures that a table names, one in each row; `label_from_df` can label them by its other columns.
 
         Args:
-            df: left as it is.
-            path: the folder that the names start from; models and exports are saved below it.
+            df: the table; it is not changed.
+            path: the folder that the names are relative to; models and exports are saved below it.
             cols: the column of names, or its position.
-            folder: the folder below `path` that the pictures lie in.
-            suffix: what the names lack, such as ".jpg".
+            folder: the folder below `path` that holds the pictures.
+            suffix: added to each name, such as ".jpg".
 
         Raises:
-            DataError: the column is not there, a name is missing or there twice, or a file is missing.
+            DataError: the column is missing, a name is missing or occurs twice, or a file is missing.
         """
         root = Path(path)
         names = _names(df, cols)
@@ -101,7 +110,7 @@ class ImageItemList(ItemList):
         missing = [file for file in paths if not file.is_file()]
         if missing:
             raise DataError(
-                f"each row must name a file; {len(missing)} of {len(paths)} are not there: {_first(missing)}. "
+                f"each row must name a file; {len(missing)} of {len(paths)} do not exist: {_first(missing)}. "
                 "Check path, folder= and suffix=, or drop these rows."
             )
         return cls._readable(paths, path=root, frame=df)
@@ -130,7 +139,7 @@ class ImageItemList(ItemList):
 
     @classmethod
     def _readable(cls, paths: list[Path], *, path: Path, frame: pd.DataFrame | None = None) -> Self:
-        """The list of those files that are pictures; a warning names the others."""
+        """The list of the files that can be read as pictures; a warning names the others."""
         left_out = verify_images(paths)
         bad = {file for file, _ in left_out}
         if left_out:
@@ -157,7 +166,10 @@ class ImageItemList(ItemList):
     def split_by_folder(self, train: str = "train", valid: str = "valid") -> SplitItems:
         """Train on the pictures in one folder below the path and hold out those in another.
 
-        Pictures in neither are left out, and a warning says how many. Raises DataError if a folder has none.
+        Other pictures are left out, and a warning says how many.
+
+        Raises:
+            DataError: one of the folders has no pictures.
         """
         tops = [_below(self.path, file).parts[0] for file in self.items]
         parts = [self.subset(np.flatnonzero([top == name for top in tops])) for name in (train, valid)]
@@ -165,31 +177,33 @@ class ImageItemList(ItemList):
             if not len(part):
                 there = ", ".join(sorted({top for top in tops if top not in (train, valid)})[:FEW]) or "nothing else"
                 raise DataError(
-                    f"the folder {name!r} below {self.path} must hold pictures; it has none, and beside it are "
+                    f"the folder {name!r} below {self.path} must hold pictures; it has no pictures, and beside it are "
                     f"{there}: name the folders, split_by_folder(train=…, valid=…)."
                 )
         rest = Counter(top for top in tops if top not in (train, valid))
         if rest:
             named = ", ".join(f"{top} ({count})" for top, count in rest.most_common(FEW))
             warnings.warn(
-                f"{rest.total()} pictures lie neither in {train} nor in {valid} and are left out: {named}", stacklevel=2
+                f"{rest.total()} pictures are neither in {train} nor in {valid} and are left out: {named}", stacklevel=2
             )
         return SplitItems(*parts)
 
     def split_by_fname_file(self, file: Path | str) -> SplitItems:
-        """Hold out the pictures that a text file names, one a line, by their paths below the path or their names.
+        """Hold out the pictures that a text file names, one in each line, by path (below the list's path) or by name.
 
         Args:
-            file: its path, or its path below the list's.
+            file: the text file, by its path or its path below the list's path.
 
         Raises:
-            DataError: there is no such file, or a line names no picture, or a mere name that several have.
+            DataError: there is no such file, or a line names no picture or several pictures.
         """
         source = self.path / file
         try:
             lines = source.read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"file must be a text file of picture names; {source} cannot be read: {error}.") from error
+            raise DataError(
+                f"file must be a text file of picture names; {source} cannot be read: {reason_of(error)}."
+            ) from error
         by_name: dict[str, list[int]] = {}
         for i, item in enumerate(self.items):
             for name in {_below(self.path, item).as_posix(), item.name}:
@@ -198,7 +212,7 @@ class ImageItemList(ItemList):
         unclear = [name for name in named if len(by_name.get(name, ())) != 1]
         if unclear:
             raise DataError(
-                f"each line must name one picture; {len(unclear)} of {len(named)} name none or several: "
+                f"each line must name one picture; {len(unclear)} of {len(named)} name no picture or several: "
                 f"{_first(unclear)}. Give paths below {self.path}."
             )
         return self.split_by_idx([by_name[name][0] for name in named])
@@ -224,13 +238,13 @@ def _column_name(df: pd.DataFrame, cols: int | str) -> Any:
             raise DataError(f"cols must be the position of a column; there are {len(df.columns)}, {cols} arrived.")
         return df.columns[cols]
     if [name == cols for name in df.columns].count(True) != 1:
-        raise DataError(f"cols must be the column of names; {cols!r} is not, or not once, one of {list(df.columns)}.")
+        raise DataError(f"cols must be the column of names; {cols!r} is not exactly one of {list(df.columns)}.")
     return cols
 
 
 def _names(df: pd.DataFrame, cols: int | str) -> list[str]:
     if not len(df):
-        raise DataError("a table of pictures needs rows; this one has none: check how it was read or filtered.")
+        raise DataError("a table of pictures needs rows; this one is empty: check how it was read or filtered.")
     name = _column_name(df, cols)
     column = df[name]
     empty = np.flatnonzero(column.isna().to_numpy() | (column.astype(str).str.strip() == "").to_numpy(bool))
@@ -243,8 +257,8 @@ def _names(df: pd.DataFrame, cols: int | str) -> list[str]:
     twice = [value for value, count in Counter(names).items() if count > 1]
     if twice:
         raise DataError(
-            f"each picture must have one row; {len(twice)} have several in {name!r}: {_first(twice)}. A copy in both "
-            "parts of a split would flatter the model: join their labels in one row (label_delim=), or "
+            f"each picture must have one row; {len(twice)} have several in {name!r}: {_first(twice)}. With a copy in "
+            "both parts of a split the model would seem too good: join their labels in one row (label_delim=), or "
             f"df = df.drop_duplicates({name!r})."
         )
     return names

@@ -1,4 +1,4 @@
-"""JPEG files decoded by torchvision: the very pixels that Pillow gives, in half the time."""
+"""JPEG files decoded by torchvision: the same pixels as from Pillow, in half the time."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ MAGIC = b"\xff\xd8\xff"
 """What a JPEG file begins with."""
 
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-"""The markers of a frame, which holds the size; the three between are tables."""
+"""The markers of a frame header, which holds the size; the three left out are tables."""
 
 _GREY_OR_COLOUR = (1, 3)
 
 
 def size_of(data: bytes) -> tuple[int, int] | None:
-    """Height and width as stored, from the header; None for one that is damaged, or not grey or three colours."""
+    """Height and width as stored, from the header; None if it is damaged, or not of one or three channels."""
     at = 2
     while at + 10 <= len(data):
         if data[at] != 0xFF:
             return None
         marker = data[at + 1]
-        if marker == 0xFF:  # a filler
+        if marker == 0xFF:  # a fill byte
             at += 1
         elif marker in _FRAMES:
             height, width = int.from_bytes(data[at + 5 : at + 7]), int.from_bytes(data[at + 7 : at + 9])
@@ -35,10 +35,10 @@ def size_of(data: bytes) -> tuple[int, int] | None:
 
 def decoded(data: bytes) -> NDArray[np.uint8]:
     """Uint8 [H, W, 3], upright by the EXIF orientation; RuntimeError for a file that cannot be decoded."""
-    # torch warns of memory that it could write to but must not, so it gets a copy.
+    # torch warns about read-only memory, so it gets a copy.
     stored = torch.frombuffer(bytearray(data), dtype=torch.uint8)
     try:
-        # torchvision's function around this operator only adds a warning that both will go one day.
+        # torchvision's own function only adds a warning that the operator will be removed.
         picture = torch.ops.image.decode_jpeg(stored, ImageReadMode.RGB.value, True)
     except AttributeError as error:
         raise RuntimeError("this torchvision decodes no pictures") from error

@@ -1,11 +1,11 @@
-"""Convolution laid bare: a kernel applied by hand, as a product with a sparse matrix, and drawn.
+"""Convolution step by step: a kernel applied to a picture, as a product with a sparse matrix, and drawn.
 
-A convolution lays a small kernel over each place of a picture, multiplies what lies under it number by number, and
-adds up. `apply_kernel` does just that. `as_matrix` writes the same as one matrix that the flattened picture is
-multiplied by: most of its entries are always zero, and the rest are the kernel's few weights over and over. Both agree
+A convolution puts a small kernel at each position of a picture, multiplies the pixels under it by its weights, and adds
+up the products. `apply_kernel` does exactly that. `as_matrix` writes the same as one matrix that the flattened picture
+is multiplied by: most of its entries are always zero, and the others are the kernel's few weights, repeated. Both agree
 with `torch.nn.functional.conv2d`.
 
-A kernel [kh, kw] works on each channel by itself; a kernel [out, channels, kh, kw] adds the channels up, once for each
+A kernel [kh, kw] works on each channel separately; a kernel [out, channels, kh, kw] adds up the channels, once for each
 of its `out` results, as in a network.
 """
 
@@ -32,8 +32,8 @@ KERNELS: dict[str, Tensor] = {
     "sharpen": torch.tensor([[0.0, -1, 0], [-1, 5, -1], [0, -1, 0]]),
     "emboss": torch.tensor([[-2.0, -1, 0], [-1, 1, 1], [0, 1, 2]]),
 }
-"""Kernels to try, by name. An edge is bright where the side it is named for is brighter than the other side; the
-bottom-right edge is the lesson's."""
+"""Kernels to try, by name. The result of an edge kernel is large where the side in its name is brighter than the other
+side; the bottom-right edge is the lesson's."""
 
 PADDING_MODES = ("zeros", "reflection")
 
@@ -41,17 +41,24 @@ PADDING_MODES = ("zeros", "reflection")
 def apply_kernel(
     picture: Image | Tensor, kernel: Tensor, *, stride: int = 1, padding: int = 0, padding_mode: str = "zeros"
 ) -> Tensor:
-    """A kernel laid over each place of a picture: multiply, add up. Gives float [channels or out, h, w].
+    """Apply a kernel at each position of a picture: multiply and add up.
 
     Args:
         picture: an Image, or a float tensor [channels, H, W] or [H, W] (one channel).
-        kernel: [kh, kw], for each channel by itself, or [out, channels, kh, kw].
-        stride: the step from one place to the next, in pixels: 2 halves the size.
-        padding: rows and columns added at each edge, so that the kernel can lie on the outermost pixels.
+        kernel: [kh, kw], for each channel separately, or [out, channels, kh, kw].
+        stride: the step from one position to the next in pixels; 2 halves the size.
+        padding: rows and columns added at each edge, so that the kernel can be centred on the outermost pixels.
         padding_mode: what is added: "zeros", or "reflection", the picture mirrored at its outermost pixels.
 
+    Returns:
+        Float [channels or out, h, w], with the size of `output_size`.
+
     Raises:
-        DataError: the shapes do not go together, or the kernel is larger than the padded picture.
+        DataError: the shapes do not fit each other, or the kernel is larger than the padded picture.
+
+    Example:
+        >>> apply_kernel(torch.arange(1.0, 10).view(3, 3), torch.tensor([[1.0, 2], [3, 4]])).tolist()
+        [[[37.0, 47.0], [67.0, 77.0]]]
     """
     pixels = _pixels(picture)
     _check_kernel(kernel, pixels.shape[0])
@@ -61,7 +68,7 @@ def apply_kernel(
     result = pixels.new_zeros((kernel.shape[0] if kernel.ndim == 4 else pixels.shape[0]), rows, columns)
     for i in range(kernel.shape[-2]):
         for j in range(kernel.shape[-1]):
-            # What lies under the kernel's weight at (i, j), for all its positions at once.
+            # The pixels under the kernel's weight (i, j), at all positions of the kernel at once.
             under = padded[:, i : i + stride * rows : stride, j : j + stride * columns : stride]
             under = under[:, :rows, :columns]
             if kernel.ndim == 4:
@@ -83,7 +90,7 @@ def output_size(
         raise DataError(f"padding_mode must be one of {', '.join(PADDING_MODES)}; {padding_mode!r} arrived.")
     if padding_mode == "reflection" and padding >= min(size):
         raise DataError(
-            f"a picture of {size[0]} × {size[1]} can be mirrored {min(size) - 1} pixels far; padding {padding} arrived."
+            f"padding must be at most {min(size) - 1} to mirror a picture of {size[0]} × {size[1]}; {padding} arrived."
         )
     room = [side + 2 * padding - kernel.shape[axis] for side, axis in zip(size, (-2, -1), strict=True)]
     if min(room) < 0:
@@ -96,12 +103,12 @@ def output_size(
 
 @dataclass(frozen=True, eq=False)
 class ConvolutionMatrix:
-    """A convolution as a matrix; see `as_matrix`.
+    """A convolution as a matrix; made by `as_matrix`.
 
     Attributes:
-        matrix: sparse [out·h·w, channels·H·W], a row a number of the result, a column a pixel.
-        entries: int64 [3, n], for each use of a weight its row, its column, and the weight's position in the flattened
-            kernel. Uses of the same weight are tied: they change together.
+        matrix: sparse [out·h·w, channels·H·W], one row for each number of the result and one column for each pixel.
+        entries: int64 [3, n]: for each use of a weight its row, its column, and the position of the weight in the
+            flattened kernel. Uses of the same weight are tied: they change together.
         kernel: [kh, kw] or [out, channels, kh, kw].
         size: rows and columns of the picture.
         result_size: rows and columns of the result.
@@ -127,10 +134,15 @@ class ConvolutionMatrix:
         return torch.sparse.mm(matrix, pixels.flatten(1).T).T.reshape(-1, *self.result_size)
 
     def show(self, *, figsize: tuple[float, float] | None = None) -> Figure:
-        """Draw the kernel, and beside it the matrix: each weight has a colour, the same wherever it is used.
+        """Draw the kernel, and beside it the matrix: each weight has one colour wherever it is used.
 
-        An entry in which reflection brings several weights together has the mean of their colours. Raises DataError
-        if the matrix is too large to be looked at.
+        Where reflection adds up several weights in one entry, it has the mean of their colours.
+
+        Args:
+            figsize: width and height of the figure in inches.
+
+        Raises:
+            DataError: the matrix is too large to draw.
         """
         from matplotlib import pyplot as plt
 
@@ -163,16 +175,23 @@ class ConvolutionMatrix:
 def as_matrix(
     kernel: Tensor, size: tuple[int, int], *, stride: int = 1, padding: int = 0, padding_mode: str = "zeros"
 ) -> ConvolutionMatrix:
-    """The convolution of pictures of a size [H, W] as a sparse matrix whose weights are tied.
+    """The convolution of pictures of one size [H, W] as a sparse matrix whose weights are tied.
 
-    The arguments and errors are those of `apply_kernel`. With reflection, a pixel near an edge can lie under several
-    weights at once; their sum is its entry.
+    The arguments and errors are those of `apply_kernel`. With reflection, several weights can lie on one pixel near an
+    edge; its entry is their sum.
+
+    Example:
+        >>> matrix = as_matrix(torch.tensor([[1.0, 2], [3, 4]]), (3, 3))
+        >>> matrix.matrix.to_dense()[0].tolist()
+        [1.0, 2.0, 0.0, 3.0, 4.0, 0.0, 0.0, 0.0, 0.0]
+        >>> matrix(torch.arange(1.0, 10).view(3, 3)).tolist()
+        [[[37.0, 47.0], [67.0, 77.0]]]
     """
     _check_kernel(kernel, None)
     rows, columns = output_size(size, kernel, stride=stride, padding=padding, padding_mode=padding_mode)
     out, channels = kernel.shape[:2] if kernel.ndim == 4 else (1, 1)
     kh, kw = kernel.shape[-2:]
-    # For each result (o, y, x) and each weight (c, i, j): which pixel of the picture is it multiplied by?
+    # For each result (o, y, x) and each weight (c, i, j), the pixel that it is multiplied by.
     o, y, x, c, i, j = torch.meshgrid(*(torch.arange(n) for n in (out, rows, columns, channels, kh, kw)), indexing="ij")
     down, inside_down = _source(y * stride + i - padding, size[0], padding_mode)
     across, inside_across = _source(x * stride + j - padding, size[1], padding_mode)
@@ -195,10 +214,25 @@ def show_positions(
     padding_mode: str = "zeros",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw where a kernel is laid on a small picture: its pixels numbered, the padding around them, each position.
+    """Draw the positions of a kernel on a small picture, with numbered pixels and the padding around them.
 
-    A ring marks the middle of each position; the first is outlined, and the next ones to its right and below. A cell of
-    the padding shows 0, or the number of the pixel that it mirrors.
+    A ring marks the centre of each position; the first position and the next ones to the right and below are outlined.
+    A cell of the padding shows 0, or the number of the pixel that it mirrors.
+
+    Args:
+        kernel, stride, padding, padding_mode: as in `apply_kernel`.
+        size: rows and columns of the picture.
+        ax: where to draw; a new figure unless given.
+
+    Returns:
+        The axes.
+
+    Raises:
+        DataError: as `apply_kernel`, or the picture is too large to draw.
+
+    Example:
+        >>> show_positions(KERNELS["blur"], (6, 6), stride=2, padding=1).get_title()
+        'stride 2, padding 1: 6 × 6 → 3 × 3'
     """
     from matplotlib import pyplot as plt
     from matplotlib.patches import Rectangle
@@ -228,7 +262,7 @@ def show_positions(
     ax.scatter(middles[:, 1], middles[:, 0], s=130, facecolors="none", edgecolors="tab:red", zorder=3)
     for place, (row, column) in enumerate(((0, 0), (0, 1), (1, 0))):
         if row < rows and column < columns:
-            shift = 0.06 * place  # so that none hides another's outline
+            shift = 0.06 * place  # so that the outlines do not hide each other
             corner = (column * stride + shift, row * stride + shift)
             colour = ("tab:red", "tab:blue", "tab:green")[place]
             ax.add_patch(Rectangle(corner, kw, kh, fill=False, edgecolor=colour, linewidth=2, zorder=2))
@@ -250,18 +284,18 @@ def _pixels(picture: Image | Tensor) -> Tensor:
 
 
 def _check_kernel(kernel: Tensor, channels: int | None) -> None:
-    """Whether a kernel is one, and fits pictures of so many channels where that is known."""
+    """Raise DataError unless `kernel` is a kernel, and fits pictures with these channels if they are known."""
     if kernel.ndim not in (2, 4) or not kernel.numel():
         raise DataError(f"a kernel must be [kh, kw] or [out, channels, kh, kw]; {list(kernel.shape)} arrived.")
     if channels is not None and kernel.ndim == 4 and kernel.shape[1] != channels:
         raise DataError(
-            f"the kernel must have the picture's channels; it has {kernel.shape[1]}, the picture {channels}: "
-            f"kernel[None, None].expand(1, {channels}, -1, -1) repeats one of [kh, kw]."
+            f"the kernel must have the picture's channels; it has {kernel.shape[1]}, the picture {channels}. "
+            f"kernel[None, None].expand(1, {channels}, -1, -1) repeats a kernel [kh, kw]."
         )
 
 
 def _source(positions: Tensor, side: int, padding_mode: str) -> tuple[Tensor, Tensor]:
-    """For positions along a side, some beyond its ends, the pixel that is there, and whether there is one."""
+    """For positions along a side, some beyond its ends, the pixel at each position, and whether there is one."""
     if padding_mode == "zeros":
         return positions.clamp(0, side - 1), (positions >= 0) & (positions < side)
     mirrored = positions.abs()
@@ -277,7 +311,7 @@ def _padded(pixels: Tensor, padding: int, padding_mode: str) -> Tensor:
 
 
 def _colours(n: int) -> Tensor:
-    """So many colours [n, 3] to tell apart, light enough for black numbers on them."""
+    """n different colours [n, 3], light enough for black numbers on them."""
     from matplotlib import colormaps
 
     wheel = torch.tensor(colormaps["hsv"]([k / n for k in range(n)]), dtype=torch.float32)[:, :3]
@@ -285,7 +319,7 @@ def _colours(n: int) -> Tensor:
 
 
 def _write(ax: Axes, numbers: Tensor, *, where: Tensor | None = None) -> None:
-    """The numbers in their cells."""
+    """Write the numbers into their cells."""
     for row in range(numbers.shape[0]):
         for column in range(numbers.shape[1]):
             if where is None or where[row, column]:

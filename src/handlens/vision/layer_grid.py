@@ -1,4 +1,4 @@
-"""What a layer has learned to look for, and what it sees in a picture: its filters and activations as a grid."""
+"""A layer's filters, and its activations for a picture, as a grid of small pictures."""
 
 from __future__ import annotations
 
@@ -31,8 +31,19 @@ MOST = 64
 def filters(layer: nn.Module) -> Tensor:
     """A convolution's weights as pictures in 0–1, where 0.5 is a weight of 0.
 
-    Those of three input channels are colours [filters, 3, kh, kw], each with its largest weight at 0 or 1. Of any other
-    layer they are grey [filters·channels, 1, kh, kw], a filter's channels one after the other, on the filter's scale.
+    Args:
+        layer: a 2-D convolution.
+
+    Returns:
+        With three input channels, colours [filters, 3, kh, kw]; otherwise grey [filters·channels, 1, kh, kw], the
+        channels of a filter one after the other. Each filter is scaled so that its largest weight is at 0 or 1.
+
+    Raises:
+        LayerError: `layer` is not a 2-D convolution.
+
+    Example:
+        >>> filters(nn.Conv2d(3, 8, 5)).shape, filters(nn.Conv2d(4, 8, 5)).shape
+        (torch.Size([8, 3, 5, 5]), torch.Size([32, 1, 5, 5]))
     """
     weight = getattr(layer, "weight", None)
     if not isinstance(weight, Tensor) or weight.ndim != 4:
@@ -43,10 +54,13 @@ def filters(layer: nn.Module) -> Tensor:
 
 
 def activations(learn: Learner | nn.Module, image: Any, layer: nn.Module | str) -> Tensor:
-    """What a layer puts out for one picture, [channels, h, w], on the CPU; leaves the model as it was.
+    """A layer's output for one picture, [channels, h, w], on the CPU; the model is not changed.
 
-    The arguments are those of `handlens.vision.heatmap`. Raises LayerError if the layer is no part of the model, does
-    not run, or keeps no places.
+    Args:
+        learn, image, layer: as in `handlens.vision.heatmap`.
+
+    Raises:
+        LayerError: the layer is not a part of the model, does not run, or its output has no spatial positions.
     """
     model, inputs, _, _ = model_inputs(learn, image)
     check_pictures(inputs)
@@ -59,16 +73,16 @@ def activations(learn: Learner | nn.Module, image: Any, layer: nn.Module | str) 
     if found is None:
         what = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
         raise LayerError(
-            f"a grid needs a layer that keeps places; {layer_name(model, where)} gives {what}. Choose an earlier one: "
+            f"a grid needs a layer whose output has spatial positions; that of {layer_name(model, where)} is {what}. "
             "learn.summary() lists the shapes."
         )
     return found[0].float().cpu()
 
 
 def tiled(pictures: Tensor, columns: int | None = None) -> Tensor:
-    """Pictures [n, channels, h, w] side by side in rows with a pixel of 1 between them: [channels, H, W].
+    """Pictures [n, channels, h, w] in a grid [channels, H, W], with a line of ones between them.
 
-    As many columns as make it about square unless given.
+    The grid is about square unless `columns` is given.
     """
     n, channels, h, w = pictures.shape
     columns = columns or min(n, max(1, round((n * h / w) ** 0.5)))
@@ -81,16 +95,42 @@ def tiled(pictures: Tensor, columns: int | None = None) -> Tensor:
 
 
 def show_filters(layer: nn.Module, *, most: int = MOST, ax: Axes | None = None) -> Axes:
-    """Draw the first filters of a convolution; see `filters`."""
+    """Draw the first filters of a convolution; see `filters`.
+
+    Args:
+        layer: a 2-D convolution.
+        most: the largest number of filters.
+        ax: where to draw; a new figure unless given.
+
+    Returns:
+        The axes.
+
+    Example:
+        >>> show_filters(nn.Conv2d(3, 8, 5), most=4).images[0].get_array().shape  # 2 × 2 filters of 5 × 5
+        (11, 11, 3)
+    """
     return _draw(tiled(_first(filters(layer), most).expand(-1, 3, -1, -1)), ax)
 
 
 def show_activations(
     learn: Learner | nn.Module, image: Any, layer: nn.Module | str, *, most: int = MOST, ax: Axes | None = None
 ) -> Axes:
-    """Draw what the first channels of a layer see in a picture, dark where least and bright where most.
+    """Draw the activations of a layer's first channels for a picture, dark where smallest and bright where largest.
 
-    Each channel has its own scale; one that is the same everywhere, as if it saw nothing, is dark.
+    Each channel has its own scale; a constant channel is dark.
+
+    Args:
+        learn, image, layer: as in `handlens.vision.heatmap`.
+        most: the largest number of channels.
+        ax: where to draw; a new figure unless given.
+
+    Returns:
+        The axes.
+
+    Example:
+        >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
+        >>> show_activations(net, torch.rand(3, 8, 8), "1").images[0].get_array().shape  # 2 × 2 maps of 6 × 6
+        (13, 13, 3)
     """
     found = _first(activations(learn, image, layer), most)
     least, greatest = found.amin((1, 2), keepdim=True), found.amax((1, 2), keepdim=True)

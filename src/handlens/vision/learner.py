@@ -1,4 +1,4 @@
-"""create_cnn: a learner for pictures, with a pretrained body and a new head, that can be exported and loaded."""
+"""create_cnn: a learner for pictures, with a pretrained body and a new head, which can be exported and loaded."""
 
 from __future__ import annotations
 
@@ -15,38 +15,43 @@ from handlens.core.artifact import load_artifact, save_artifact
 from handlens.core.learner import Learner
 from handlens.core.predictions import photo_predictions_frame
 from handlens.errors import ArtifactError, BackboneError, DataError, DownloadError, TrainingError, WeightsError
+from handlens.io.problems import reason_of
 from handlens.vision.backbones import TORCHVISION, Network, library_of, load_network
 from handlens.vision.body import RESCALES, create_body
 from handlens.vision.data import ImageDataBunch
 from handlens.vision.folded_norms import folded_norms, unfold_norms
 from handlens.vision.head import create_head
+from handlens.vision.image import why_unreadable
 
 KIND = "vision-learner"
 Predictions = tuple[Tensor, Tensor]
 Arch = str | Callable[..., nn.Module]
 
 AT_ONCE = 64
-"""Pictures that are read and predicted together."""
+"""How many pictures are read and predicted together."""
 
 ENOUGH = 256
-"""Pictures that statistics of folded norms are taken from."""
+"""How many pictures the statistics of folded norms are computed from."""
 
 
 class VisionLearner(Learner):
-    """A learner for pictures, whose model is a body and a head: `learn.model[0]` and `learn.model[1]`.
+    """A learner for pictures; made by `create_cnn`, or by `load_learner` of a saved one.
 
-    `predict(picture)` takes a file's path, an Image, or the picture's numbers [3, H, W] in 0–1.
+    The model is a body, `learn.model[0]`, and a head, `learn.model[1]`. `predict(picture)` takes a file's path, an
+    Image, or a tensor [3, H, W] in 0–1.
 
     Args:
-        made_as: what the model is made again from: `name`, `library`, `ps`, `bn_final`.
-        options: as in Learner.
+        data: pictures in batches.
+        model: a body and a head.
+        made_as: the arguments that create the model: `name`, `library`, `ps`, `bn_final`.
+        options: as in `Learner`.
     """
 
     data: ImageDataBunch
     model: nn.Sequential
 
     def __init__(self, data: ImageDataBunch, model: nn.Sequential, *, made_as: dict[str, Any], **options: Any) -> None:
-        # What convolutions work on fastest, on CPUs as on GPUs; the numbers are the same.
+        # The memory format in which convolutions are fastest, on CPUs and GPUs; the results are the same.
         super().__init__(data, model.to(memory_format=torch.channels_last), **options)
         self.made_as = made_as
 
@@ -55,13 +60,25 @@ class VisionLearner(Learner):
         return self.made_as
 
     def TTA(self, ds_type: str = "valid", *, n: int = 4, beta: float = 0.4, seed: int | None = None) -> Predictions:
-        """Predictions as `get_preds` gives them, averaged over n passes over pictures transformed as in training.
+        """Test-time augmentation: predictions averaged over n passes with pictures transformed as in training.
 
-        The pictures as they are count `beta`, the mean of the n passes 1 − beta. Only classes and numbers that do not
-        change with the transforms gain from it.
+        It improves only predictions of classes and numbers that the transforms do not change.
+
+        Args:
+            ds_type: "train", "valid" or "test".
+            n: how many passes.
+            beta: the weight of the predictions for pictures that are transformed as in validation, 0–1; the mean of the
+                n passes has the weight 1 − beta.
+            seed: makes the transforms repeatable.
+
+        Returns:
+            Predictions and targets, as `get_preds` returns them.
+
+        Raises:
+            TrainingError: `n` or `beta` is out of range.
         """
         if n < 1 or not 0 <= beta <= 1:
-            raise TrainingError(f"TTA takes n of 1 or more and a beta from 0 to 1; n={n} and beta={beta} arrived.")
+            raise TrainingError(f"n must be 1 or more and beta from 0 to 1; n={n} and beta={beta} arrived.")
         with torch.random.fork_rng(enabled=seed is not None):
             if seed is not None:
                 torch.manual_seed(seed)
@@ -101,14 +118,14 @@ class VisionLearner(Learner):
         )
 
     def _input(self, file: Path | str) -> Tensor | str:
-        """A picture as a batch of one, or why there is none."""
+        """A picture as a batch of one, or why it cannot be read."""
         try:
             return self.data.one_item(file)[0]
         except DataError as error:
-            return str(error).removeprefix(f"{file} ")
+            return why_unreadable(file, error)
 
     def _predictions(self, found: Sequence[Tensor | str]) -> list[Tensor | None]:
-        """A prediction for each input there is; pictures of one size go through the model together."""
+        """A prediction for each picture that could be read; pictures of one size go through the model together."""
         rows: list[Tensor | None] = [None] * len(found)
         by_shape: dict[torch.Size, list[int]] = {}
         for i, one in enumerate(found):
@@ -121,21 +138,29 @@ class VisionLearner(Learner):
         return rows
 
     def export(self, name: str = "learner") -> Path:
-        """Write all it takes to predict pictures: model, how pictures are made ready, and labels.
+        """Write all that is needed to predict pictures: model, preprocessing and labels; `load_learner` reads it.
 
-        It is a folder of safetensors and JSON below the learner's path, with a model card, README.md, whose metrics
-        are measured on the validation data and whose answers stay when it is exported again; `load_learner` reads it.
-        Raises TrainingError if the model is not the one that `create_cnn` made: one of one's own cannot be made again
-        from numbers alone.
+        The model card, README.md, has metrics that are measured on the validation data; the answers that people wrote
+        into it stay when the model is exported again.
+
+        Args:
+            name: the folder's name.
+
+        Returns:
+            The folder, below the learner's path, of safetensors, JSON and the card.
+
+        Raises:
+            TrainingError: parts of the model were replaced: only a model of `create_cnn` can be created again from
+                numbers alone.
         """
         with torch.random.fork_rng():
             same = repr(_make(_again(self.made_as), self.data.c, self.made_as)[0]) == repr(self.model)
         if not same:
             raise TrainingError(
-                "export writes a model as create_cnn makes it; parts of this one were replaced: use learn.save(name), "
+                "export needs a model as create_cnn makes it; parts of this one were replaced: use learn.save(name), "
                 "and learn.load(name) on a learner that is made the same way."
             )
-        from handlens.audit.model_card import ModelCard  # the audit looks at learners, so it is no part of this module
+        from handlens.audit.model_card import ModelCard  # the audit reads learners, so it is imported late
 
         folder = self.path / name
         config = {"data": self.data.state(), "model": self.made_as}
@@ -158,28 +183,39 @@ def create_cnn(
     seed: int | None = None,
     **options: Any,
 ) -> VisionLearner:
-    """A learner with a convolutional network that was trained on other pictures, and a new head for these.
+    """A learner with a pretrained convolutional network, the body, and a new head.
+
+    The layer groups are the two parts of the body, see `create_body`, and the head. A pretrained body is frozen, except
+    for its batch norms; `learn.unfreeze()` trains all of it.
 
     Args:
         data: made by `ImageItemList.…databunch()`.
         arch: a classifier of torchvision, such as `models.resnet34`, or the name of one in timm.
         ps: dropout of the head, see `create_head`.
         bn_final: a batch norm of the scores at the end.
-        pretrained: start with the library's weights, from its cache or downloaded; False starts with random ones.
+        pretrained: start with the library's weights, from its cache or downloaded; False starts with random weights.
         weights: a file of weights to start with instead, .safetensors or .pth; only the classifier may be missing.
-        seed: makes the head's first weights, and random ones, repeatable without touching torch's random numbers.
-        options: as in Learner: metrics, wd, loss_func, precision, callbacks, ….
-
-    The layer groups are the body in two parts, see `create_body`, and the head. A body that has learned is frozen,
-    except for its batch norms: `learn.unfreeze()` lets all of it learn.
+        seed: makes the head's initial weights, and random weights, repeatable, without changing the state of torch's
+            random numbers.
+        options: as in `Learner`: metrics, wd, loss_func, precision, callbacks, ….
 
     Raises:
-        BackboneError: no network has the name, or it has no map to pool.
-        DownloadError: its weights are not on this machine and cannot be had, which takes no more than 10 seconds.
+        BackboneError: no network has the name, or it does not output a feature map.
+        DownloadError: its weights are not on this machine and cannot be downloaded, which is known after 10 seconds.
         WeightsError: the weights file is damaged or of another network.
+
+    Example:
+        >>> from PIL import Image as Pillow
+        >>> from handlens.vision.items import ImageItemList
+        >>> for i in range(8):
+        ...     Pillow.new("RGB", (32, 32), ("red", "blue")[i % 2]).save(f"{('red', 'blue')[i % 2]}_{i}.png")
+        >>> items = ImageItemList.from_folder(".").split_by_idx([0, 1]).label_from_re(r"([a-z]+)_")
+        >>> learn = create_cnn(items.databunch(bs=4), "mobilenetv2_035", pretrained=False, seed=0)
+        >>> learn.predict_files(["red_0.png", "missing.png"])["reason"].tolist()
+        ['', 'is not there; a picture file is required']
     """
     if weights is not None and not pretrained:
-        raise WeightsError("weights=… and pretrained=False were both given; give one of them.")
+        raise WeightsError("weights=… and pretrained=False exclude each other; both arrived: give one of them.")
     name, library = _named(arch)
     with torch.random.fork_rng(enabled=seed is not None):
         if seed is not None:
@@ -205,7 +241,7 @@ def load_vision_learner(folder: Path | str) -> VisionLearner:
             model, groups = _make(_again(made_as), data.c, made_as)
         model.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, RuntimeError, BackboneError, TrainingError) as error:
-        raise ArtifactError(f"{folder} is damaged or not a saved learner: {error}.") from error
+        raise ArtifactError(f"{folder} is damaged or not a saved learner: {reason_of(error)}.") from error
     learn = VisionLearner(data, model, made_as=made_as, layer_groups=groups)
     learn.model.eval()
     return learn
@@ -227,12 +263,15 @@ def _named(arch: Arch) -> tuple[str, str]:
 
 def _load(name: str, library: str, weights: Path | None, *, random: bool) -> Network:
     if library == TORCHVISION and name in RESCALES:
-        raise BackboneError(f"{name} of torchvision changes its inputs before its first layer; give another network.")
+        raise BackboneError(
+            f"create_cnn cannot use {name} of torchvision, which changes its inputs before its first layer: give "
+            "another network."
+        )
     try:
         return load_network(name, library, weights=weights, random=random)
     except DownloadError as error:
         raise DownloadError(
-            f"{error}. Two ways on: give a file of the weights, weights=FILE, or start with random ones, "
+            f"{reason_of(error)}. Give a file of the weights, weights=FILE, or start with random ones, "
             "pretrained=False."
         ) from error
 

@@ -1,4 +1,4 @@
-"""Batches of pictures, read and transformed by worker processes."""
+"""PictureLoader: batches of pictures, read and transformed by worker processes."""
 
 from __future__ import annotations
 
@@ -16,28 +16,34 @@ from torch import Tensor
 from handlens.core.items import FEW, Labelled
 from handlens.core.loaders import Batch, batch_sizes
 from handlens.errors import DataError
+from handlens.io.problems import reason_of
 from handlens.vision.dataset import ImageDataset, transformed
 from handlens.vision.image import Pixels
 from handlens.vision.normalization import ChannelStats, normalised
 
 
 class PictureLoader:
-    """Batches of pictures: read and transformed by worker processes as bytes, and made numbers on the device.
+    """Batches of pictures: worker processes read and transform 8-bit pixels, which become numbers on the device.
 
-    Inputs are float32 [B, 3, H, W], normalised by `stats`, channels last in memory. Each picture has random numbers
-    of its own, drawn in this process from torch's (`torch.manual_seed`), so that batches do not depend on the number
+    Inputs are float32 [B, 3, H, W], normalised by `stats`, channels last in memory. Each picture gets its own seed,
+    drawn in this process from torch's random numbers (`torch.manual_seed`), so that batches do not depend on the number
     of workers.
 
-    A picture that can no longer be read does not end an epoch: a warning names it, once. In training another of its
-    batch stands in for it; in order, where rows must keep their places, an empty picture does.
+    A picture that can no longer be read does not end an epoch: a warning names it, once. In training, another picture
+    of the batch is used instead; in order, where rows must keep their positions, a grey picture.
 
     Args:
         dataset: pictures `x` with labels `y`.
-        bs: pictures a batch; see `batch_sizes` for the last.
-        shuffle: a new order in each epoch.
-        augmented: new random numbers for the transforms in each epoch; otherwise the same in each.
-        num_workers: processes that read pictures; 0 reads in this one.
-        stats: by which batches are normalised; without, they are 0–1.
+        bs: pictures in a batch; see `batch_sizes` for the last one.
+        device: where batches are put.
+        shuffle: a new random order in each epoch.
+        augmented: new random numbers for the transforms in each epoch; otherwise the same in each epoch.
+        num_workers: processes that read pictures; 0 reads in this process.
+        stats: the statistics by which batches are normalised; unless given, they are 0–1.
+
+    Raises:
+        DataError: `bs` or `num_workers` is not a whole number in its range; or, in an epoch, no picture of a batch can
+            be read, or the pictures of a batch differ in size.
     """
 
     def __init__(
@@ -73,7 +79,7 @@ class PictureLoader:
         return self.like(self.dataset)
 
     def here(self) -> PictureLoader:
-        """The same batches, read in this process: for one or two of them."""
+        """The same batches, read in this process, for one or two of them."""
         same = copy.copy(self)
         same.num_workers, same._loader = 0, None
         return same
@@ -93,7 +99,7 @@ class PictureLoader:
         targets = self.dataset.y.data
         for batch in self._batches():
             if batch.pixels is None:
-                self._loader = None  # ends the workers now, not when the error is forgotten
+                self._loader = None  # ends the workers now, and not when the error is garbage-collected
                 raise DataError(batch.error)
             self._tell(batch.faults)
             inputs = normalised(batch.pixels.to(self.device, non_blocking=True), self.stats)
@@ -103,7 +109,7 @@ class PictureLoader:
         if self._loader is None:
             self._loader = self._make_loader()
         with warnings.catch_warnings():
-            # Forking beside torch's idle threads is what its loader has always done; the workers use none of them.
+            # torch's loader has always forked beside torch's idle threads; the workers do not use these threads.
             warnings.filterwarnings("ignore", message=".*multi-threaded, use of fork", category=DeprecationWarning)
             batches = iter(self._loader)
         yield from batches
@@ -112,9 +118,9 @@ class PictureLoader:
         from torch.utils.data import DataLoader
 
         return DataLoader(
-            _Reader(self.dataset.x, keep_rows=not self.shuffle),  # type: ignore[arg-type]  # it has all that is used
+            _Reader(self.dataset.x, keep_rows=not self.shuffle),  # type: ignore[arg-type]  # it has all methods that are used
             sampler=_Draws(self.sizes, shuffle=self.shuffle, augmented=self.augmented),
-            batch_size=None,  # what is drawn at once is a batch already
+            batch_size=None,  # the sampler draws whole batches
             num_workers=self.num_workers,
             collate_fn=_as_is,
             persistent_workers=self.num_workers > 0,
@@ -122,7 +128,7 @@ class PictureLoader:
             worker_init_fn=_one_thread if self.num_workers else None,
             # A script without `if __name__ == "__main__"` can only have workers that are forked.
             multiprocessing_context="fork" if self.num_workers and sys.platform == "linux" else None,
-            # Its own random numbers, so that drawing a seed for the workers leaves torch's alone.
+            # Its own generator, so that the seeds of the workers do not change torch's random numbers.
             generator=torch.Generator(),
         )
 
@@ -130,14 +136,14 @@ class PictureLoader:
         for fault in faults:
             if fault not in self._named:
                 self._named.add(fault)
-                instead = "another one" if self.shuffle else "an empty picture"
-                warnings.warn(f"a picture can no longer be read, and {instead} stands in for it: {fault}", stacklevel=3)
+                instead = "another one" if self.shuffle else "a grey picture"
+                warnings.warn(f"a picture can no longer be read, and {instead} is used instead: {fault}", stacklevel=3)
 
 
 def default_workers(n: int) -> int:
-    """How many processes read n pictures: none for few, and where processes cannot be forked; else one a core, to 8.
+    """How many processes read n pictures: 0 for fewer than 256 or without fork, otherwise one for each core, up to 8.
 
-    A process that is not forked starts by importing all of torch again, and needs a script that allows for it.
+    A process that is not forked starts by importing torch again, and needs a script that is written for that.
     """
     if sys.platform != "linux" or n < 256:
         return 0
@@ -145,9 +151,9 @@ def default_workers(n: int) -> int:
 
 
 class _Batch(NamedTuple):
-    """What a worker hands over: uint8 [B, H, W, 3], the rows of their labels, and what could not be read.
+    """What a worker sends: pixels uint8 [B, H, W, 3], the rows of their labels, and which files could not be read.
 
-    Errors are told in words, since torch wraps those that a worker raises in its own.
+    An error is sent as text, because torch wraps exceptions of a worker in its own.
     """
 
     pixels: Tensor | None
@@ -157,7 +163,7 @@ class _Batch(NamedTuple):
 
 
 class _Reader:
-    """Reads the pictures of a batch where it runs: in a worker, or in the main process."""
+    """Reads the pictures of a batch, in a worker or in the main process."""
 
     def __init__(self, pictures: ImageDataset, *, keep_rows: bool) -> None:
         self.pictures = pictures
@@ -185,7 +191,7 @@ class _Reader:
         try:
             picture = self.pictures.opened(position)
         except DataError as error:
-            faults.append(str(error))
+            faults.append(reason_of(error))
             return None
         return transformed(picture, self.pictures.augment, torch.Generator().manual_seed(seed)).pixels
 
@@ -197,14 +203,14 @@ class _Reader:
                     for i, p in ((rows[0], read[0]), (row, pixels))
                 )
                 raise DataError(
-                    f"the pictures of a batch must have one size; they have several: {first}, {other}. "
+                    f"the pictures of a batch must have one size; these have several: {first}, {other}. "
                     "Give a size: .transform(tfms, size=224)."
                 )
         return torch.from_numpy(np.stack(read))
 
 
 class _Draws:
-    """The positions of each batch's pictures, each with the seed of its random numbers."""
+    """Samples batches: for each picture its position and its seed."""
 
     def __init__(self, sizes: list[int], *, shuffle: bool, augmented: bool) -> None:
         self.sizes = sizes

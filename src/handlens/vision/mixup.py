@@ -1,4 +1,4 @@
-"""Mixup: training on pairs of pictures, shone through each other, with both labels in the same shares."""
+"""Mixup: training on weighted averages of two pictures and of their labels."""
 
 from __future__ import annotations
 
@@ -19,9 +19,22 @@ class Mixup(Callback):
 
         learn.fit_one_cycle(5, 1e-3, callbacks=[Mixup(0.4)])
 
-    x ← λx + (1 − λ)x', y ← λy + (1 − λ)y', with a λ for each picture from the distribution Beta(α, α), folded to
-    0.5–1 so that each picture stays the larger part of its mixture. Labels become probabilities, which the loss must
-    take; the losses of this library do. The training loss that is shown is that of the mixtures.
+    x ← λx + (1 − λ)x', y ← λy + (1 − λ)y', with a λ for each picture from the distribution Beta(α, α), or 1 − λ if that
+    is larger, so that each picture is the larger part of its mixture. Labels become probabilities, which the loss must
+    accept; the losses of this library do. The training loss that is shown is that of the mixtures.
+
+    Args:
+        alpha: α, above 0.
+
+    Raises:
+        TrainingError: `alpha` is not above 0.
+
+    Example:
+        >>> from types import SimpleNamespace as Namespace
+        >>> run = Namespace(inputs=torch.rand(4, 3, 8, 8), targets=torch.tensor([0, 1, 1, 0]))
+        >>> Mixup(0.4).before_batch(Namespace(run=run, data=Namespace(c=2)))
+        >>> run.targets.shape, bool(torch.allclose(run.targets.sum(1), torch.ones(4)))
+        (torch.Size([4, 2]), True)
     """
 
     def __init__(self, alpha: float = 0.4) -> None:

@@ -1,4 +1,4 @@
-"""Statistics of colours, and pictures normalised by them."""
+"""Normalisation of pictures by the mean and standard deviation of their channels."""
 
 from __future__ import annotations
 
@@ -14,10 +14,17 @@ imagenet_stats = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 class ChannelStats:
-    """Mean and standard deviation of a channel, 0–1, by which batches are normalised.
+    """Mean and standard deviation of red, green and blue, 0–1, by which batches are normalised.
+
+    Args:
+        mean, std: three numbers each.
 
     Raises:
-        DataError: they are not three numbers each, or a deviation is not above 0.
+        DataError: they are not three numbers each, or a standard deviation is not above 0.
+
+    Example:
+        >>> ChannelStats(*imagenet_stats)
+        mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225]
     """
 
     def __init__(self, mean: Iterable[float], std: Iterable[float]) -> None:
@@ -34,13 +41,18 @@ class ChannelStats:
 
 
 def normalised(pixels: Tensor, stats: ChannelStats | None) -> Tensor:
-    """Pixels uint8 [B, H, W, 3] as float32 [B, 3, H, W], channels last in memory, 0–1 or normalised."""
+    """Pixels uint8 [B, H, W, 3] as float32 [B, 3, H, W], channels last in memory; 0–1 if there are no stats.
+
+    Example:
+        >>> normalised(torch.full((1, 1, 1, 3), 255, dtype=torch.uint8), None).flatten().tolist()
+        [1.0, 1.0, 1.0]
+    """
     b, h, w, _ = pixels.shape
     numbers = pixels.reshape(b, h, w * 3).float()
     if stats is None:
         numbers.div_(255)
     else:
-        # A whole line at once: rows of three numbers would be too short for the processor to take many together.
+        # A whole row at once: vectors of three numbers would be too short for the processor's vector instructions.
         scale = (1 / (255 * stats.std)).float().repeat(w).to(numbers.device)
         shift = (-stats.mean / stats.std).float().repeat(w).to(numbers.device)
         numbers.mul_(scale).add_(shift)

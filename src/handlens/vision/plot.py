@@ -1,4 +1,4 @@
-"""Drawing pictures with matplotlib: one, or a grid of them."""
+"""Drawing pictures with matplotlib: show_image draws one, plot_multi a grid of plots."""
 
 from __future__ import annotations
 
@@ -33,12 +33,24 @@ def show_image(
     cmap: str = "binary",
     alpha: float | None = None,
 ) -> Axes:
-    """Draw a picture, without axes; gives what it was drawn on.
+    """Draw a picture, without axes.
 
     Args:
-        image: an Image; or a tensor or array [3, H, W] with values 0–1, [1, H, W] or [H, W] with any values, whose
-            least and greatest get the two ends of `cmap`.
-        ax: where to draw; None makes a new figure of `figsize` inches.
+        image: an Image; or a tensor or array [3, H, W] with values 0–1, or [1, H, W] or [H, W] with any values, whose
+            smallest and largest get the two ends of `cmap`.
+        ax: where to draw; a new figure unless given.
+        figsize: width and height of the new figure in inches.
+        title, cmap, alpha: as in matplotlib.
+
+    Returns:
+        The axes.
+
+    Raises:
+        DataError: `image` has another shape.
+
+    Example:
+        >>> show_image(np.eye(3), title="three").get_title()
+        'three'
     """
     from matplotlib import pyplot as plt
 
@@ -53,7 +65,7 @@ def show_image(
         if shown.ndim not in (2, 3):
             raise DataError(
                 f"a picture to draw must be [3, H, W], [1, H, W] or [H, W]; {list(shown.shape)} arrived. "
-                "Of a batch draw one: show_image(batch[0])."
+                "Draw one picture of a batch: show_image(batch[0])."
             )
     if ax is None:
         _, ax = plt.subplots(figsize=figsize)
@@ -67,7 +79,21 @@ def show_image(
 def plot_multi(
     func: Callable[[int, int, Axes], Any], r: int = 1, c: int = 1, figsize: tuple[float, float] = (12, 6)
 ) -> Figure:
-    """Make a grid of r × c plots and call `func(row, column, axes)` for each; gives the figure."""
+    """Make a grid of r × c plots and call `func(row, column, axes)` for each.
+
+    Args:
+        func: draws one plot.
+        r, c: the numbers of rows and columns.
+        figsize: width and height of the figure in inches.
+
+    Returns:
+        The figure.
+
+    Example:
+        >>> figure = plot_multi(lambda row, column, ax: show_image(np.eye(column + 2), ax=ax), 1, 3)
+        >>> len(figure.axes)
+        3
+    """
     from matplotlib import pyplot as plt
 
     if r < 1 or c < 1:

@@ -1,4 +1,4 @@
-"""Which files can be read as pictures, found out without decoding most of them."""
+"""verify_images: which files can be read as pictures, without decoding most of them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,29 @@ from PIL import Image as Pillow
 
 from handlens.errors import DataError
 from handlens.io.pictures import FORMATS, LARGEST
-from handlens.vision.image import open_image
+from handlens.vision.image import open_image, why_unreadable
 
 _TAIL = 64
 _THREADS = 8  # they mostly wait for the disk
 
 
 def verify_images(paths: Sequence[Path]) -> list[tuple[Path, str]]:
-    """The files that cannot be read as pictures, each with what is wrong with it, in their order.
+    """The files that cannot be read as pictures, in their order.
 
-    Looks at a file's header and at whether its end is there. Only what is unusual in either is decoded: damage in
-    the middle of a JPEG shows when it is read, and seldom then.
+    Only a file's header and its end are checked; a file is decoded if one of them is unusual. Damage in the middle of a
+    file is therefore not found here.
+
+    Args:
+        paths: the files.
+
+    Returns:
+        (path, reason) of each file that cannot be read; the reason is a clause such as "is empty (0 bytes)".
+
+    Example:
+        >>> Path("notes.png").write_text("not a picture")
+        13
+        >>> [path.name for path, reason in verify_images([Path("notes.png")])]
+        ['notes.png']
     """
     with ThreadPoolExecutor(_THREADS) as threads:
         found = threads.map(_fault, paths, chunksize=64)
@@ -33,7 +45,7 @@ def _fault(path: Path) -> str:
     try:
         open_image(path, at_least=(1, 1))
     except DataError as error:
-        return str(error).removeprefix(f"{path} ")
+        return why_unreadable(path, error)
     return ""
 
 

@@ -239,7 +239,7 @@ def test_contrast_is_drawn_evenly_in_logarithms() -> None:
 REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: rotate(math.nan), "degrees must be finite; nan"),
     (lambda: rotate((0, math.inf)), "degrees must be finite"),
-    (lambda: rotate((10, -10)), r"degrees must be \(low, high\), the lower end first; \(10, -10\)"),
+    (lambda: rotate((10, -10)), r"degrees must be \(low, high\), the smaller number first; \(10, -10\)"),
     (lambda: rotate((1, 2, 3)), r"degrees must be a number or a range \(low, high\); \(1, 2, 3\)"),
     (lambda: rotate("ten"), "degrees must be a number or a range"),  # type: ignore[arg-type]
     (lambda: rotate(10, p=1.5), "p of rotate must be a probability from 0 to 1; 1.5"),
@@ -263,9 +263,9 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: Augment([], size=0), "size must be 1 pixel or more each way; 0"),
     (lambda: Augment([], padding_mode="wrap"), "padding_mode must be one of zeros, border, reflection; 'wrap'"),
     (lambda: Augment([], resize_method="fit"), "resize_method must be one of crop, squish; 'fit'"),
-    (lambda: Augment(get_transforms()), "get_transforms\\(\\) gives two lists"),  # type: ignore[arg-type]
-    (lambda: Augment([rotate]), "are called first"),  # type: ignore[list-item]
-    (lambda: Augment([])(torch.zeros(3, 4, 4)), "one picture must be an Image; Tensor"),  # type: ignore[arg-type]
+    (lambda: Augment(get_transforms()), "get_transforms\\(\\) returns two lists"),  # type: ignore[arg-type]
+    (lambda: Augment([rotate]), "must be called"),  # type: ignore[list-item]
+    (lambda: Augment([])(torch.zeros(3, 4, 4)), "image must be an Image; Tensor"),  # type: ignore[arg-type]
     (lambda: Augment([])(noise(4, 4), "a label"), "a target must be an ImageSegment"),
     (lambda: Augment([]).batch(torch.zeros(3, 4, 4)), r"a float tensor \[B, 3, H, W\].* \[3, 4, 4\] arrived"),
     (lambda: Augment([]).batch(torch.zeros(1, 3, 4, 4, dtype=torch.uint8)), "uint8"),

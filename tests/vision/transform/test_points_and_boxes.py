@@ -104,5 +104,5 @@ def test_masks_keep_their_classes() -> None:
 
 def test_a_target_of_another_size_is_refused() -> None:
     image, _ = marked(0, 0)
-    with pytest.raises(DataError, match="must lie on its picture; ImageSegment 3×4 does not fit Image 40×56"):
+    with pytest.raises(DataError, match="must have the size of its picture; ImageSegment 3×4 does not fit Image 40×56"):
         Augment([])(image, ImageSegment(np.zeros((3, 4), np.uint8)))

@@ -1,4 +1,4 @@
-"""Data augmentation: geometry composed into one map and resampled once, lighting in logits."""
+"""Data augmentation: geometric transforms composed into one map and resampled once, lighting in logits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transforms at work: on one picture with what lies on it, or on a batch."""
+"""Augment: applies transforms to one picture with its targets, or to a batch."""
 
 from __future__ import annotations
 
@@ -20,19 +20,34 @@ RESIZE_METHODS = ("crop", "squish")
 
 
 class Augment:
-    """Transforms of a list one after another, composed so that each picture is resampled only once.
+    """Applies a list of transforms, composed so that each picture is resampled only once.
 
     Args:
-        tfms: the transforms, in the order in which they are done.
-        size: pixels of the result, a whole number for a square or (height, width); None keeps the picture's own.
+        tfms: the transforms, in the order in which they are applied.
+        size: the size of the result in pixels, a whole number for a square or (height, width); that of the picture
+            unless given.
         padding_mode: what is seen outside a picture: "zeros" (black), "border" (its outermost pixels) or
             "reflection".
-        resize_method: "crop" scales a picture, keeping its shape, until it covers `size`, and crops the rest last: in
-            the middle, or where a `crop_pad` without a size among the transforms says. "squish" stretches it.
+        resize_method: "crop" scales a picture, keeping its aspect ratio, until it covers `size`, and crops the rest at
+            the end: in the middle, or where a `crop_pad` without a size among the transforms says. "squish" stretches
+            it.
 
-    One picture is computed in 8 bits, a batch in its own floats. From the same random numbers both make the same, up
-    to 2 of 256 levels before lighting, which magnifies the difference by the slope of its curve. Between pixels, see
+    One picture is computed in 8 bits, a batch in its own dtype. With the same random numbers the results are equal up
+    to 2 of 256 levels before lighting, which magnifies the difference by the slope of its curve. For interpolation see
     `handlens.vision.transform.sampling`.
+
+    Raises:
+        DataError: an argument is of another kind.
+
+    Example:
+        >>> from handlens.vision.transform import flip_lr
+        >>> flip = Augment([flip_lr(p=1)])
+        >>> import numpy as np
+        >>> image = Image.from_pixels(np.arange(6, dtype=np.uint8).reshape(1, 2, 3))
+        >>> flip(image).pixels.tolist()
+        [[[3, 4, 5], [0, 1, 2]]]
+        >>> Augment([], size=(4, 6)).batch(torch.rand(2, 3, 8, 8)).shape
+        torch.Size([2, 3, 4, 6])
     """
 
     def __init__(
@@ -46,8 +61,8 @@ class Augment:
         for tfm in tfms:
             if not isinstance(tfm, Transform):
                 raise DataError(
-                    f"tfms must be a list of transforms; {tfm!r} is in it. get_transforms() gives two lists: for "
-                    "training and for validation; rotate and its like are called first: rotate((-10, 10))."
+                    f"tfms must be a list of transforms; {tfm!r} is in it. get_transforms() returns two lists, for "
+                    "training and for validation; functions such as rotate must be called: rotate((-10, 10))."
                 )
         if resize_method not in RESIZE_METHODS:
             raise DataError(f"resize_method must be one of {', '.join(RESIZE_METHODS)}; {resize_method!r} arrived.")
@@ -57,27 +72,39 @@ class Augment:
         self.resize_method = resize_method
 
     def __call__(self, image: Image, *targets: Any, generator: Generator | None = None) -> Any:
-        """A transformed picture; with targets, a tuple of it and them.
+        """Transform one picture, and its targets with it.
 
         Args:
             image: the picture.
-            targets: masks, points and boxes that lie on it and follow it.
-            generator: where random numbers come from; None is torch's own, which torch.manual_seed seeds.
+            targets: masks, points and boxes of the picture.
+            generator: the random number generator; unless given, torch's own, which torch.manual_seed seeds.
+
+        Returns:
+            The transformed picture; with targets, a tuple of the picture and the targets.
+
+        Raises:
+            DataError: `image` is not an Image, or a target is of another kind or does not fit the picture.
         """
         if not isinstance(image, Image):
-            raise DataError(f"one picture must be an Image; {type(image).__name__} arrived. batch() takes tensors.")
-        plan, size = self.plan(image.size, self._chances(1, generator)[0])
+            raise DataError(f"image must be an Image; {type(image).__name__} arrived. batch() takes tensors.")
+        plan, size = self.plan(image.size, self._uniform(1, generator)[0])
         result = Image.from_pixels(pixels.resampled(image.pixels, plan, size))
         if not targets:
             return result
-        return (result, *(_followed(target, image, plan, size) for target in targets))
+        return (result, *(_transformed_target(target, image, plan, size) for target in targets))
 
     def batch(self, pictures: Tensor, generator: Generator | None = None) -> Tensor:
-        """Transformed pictures [B, 3, H, W], each by its own random numbers, on the device they are on.
+        """Transform a batch of pictures, each with its own random numbers, on the device that they are on.
 
         Args:
-            pictures: float [B, 3, H, W] with values from 0 to 1; gradients flow back to them.
-            generator: of the CPU, where random numbers come from; None is torch's own, which torch.manual_seed seeds.
+            pictures: float [B, 3, H, W] with values from 0 to 1; the result is differentiable with respect to them.
+            generator: a random number generator of the CPU; unless given, torch's own, which torch.manual_seed seeds.
+
+        Returns:
+            [B, 3, height, width] in the dtype of `pictures`.
+
+        Raises:
+            DataError: `pictures` has another shape or dtype, or the results differ in size.
         """
         if not (pictures.is_floating_point() and pictures.ndim == 4 and pictures.shape[1] == 3):
             raise DataError(
@@ -85,18 +112,20 @@ class Augment:
                 f"{pictures.dtype} {list(pictures.shape)} arrived."
             )
         if 0 in pictures.shape:
-            raise DataError(f"a batch must hold at least one picture of one pixel; {list(pictures.shape)} arrived.")
+            raise DataError(
+                f"a batch must hold at least one picture of at least one pixel; {list(pictures.shape)} arrived."
+            )
         source = (pictures.shape[2], pictures.shape[3])
-        planned = [self.plan(source, chances) for chances in self._chances(len(pictures), generator)]
+        planned = [self.plan(source, uniform) for uniform in self._uniform(len(pictures), generator)]
         sizes = {size for _, size in planned}
         if len(sizes) > 1:
             raise DataError(
-                f"pictures of a batch must get one size; here they get {sorted(sizes)}. Give Augment a size."
+                f"the pictures of a batch must get one size; these get {sorted(sizes)}. Give Augment a size."
             )
         return tensors.resampled(pictures, [plan for plan, _ in planned], sizes.pop())
 
-    def plan(self, source: tuple[int, int], chances: Sequence[float]) -> tuple[Plan, tuple[int, int]]:
-        """What happens to a picture of this size for these random numbers, and the size of the result."""
+    def plan(self, source: tuple[int, int], uniform: Sequence[float]) -> tuple[Plan, tuple[int, int]]:
+        """The plan for a picture of this size with these random numbers, and the size of the result."""
         height, width = float(source[0]), float(source[1])
         if self.size is not None:
             if self.resize_method == "squish":
@@ -107,13 +136,13 @@ class Augment:
         plan = Plan((height, width), self.padding_mode)
         at = 0
         for tfm in self.tfms:
-            tfm.apply(plan, chances[at : at + tfm.draws])
+            tfm.apply(plan, uniform[at : at + tfm.draws])
             at += tfm.draws
         if self.size is not None:
             plan.crop(self.size, *plan.window)
         return plan, (round(plan.frame[0]), round(plan.frame[1]))
 
-    def _chances(self, count: int, generator: Generator | None) -> list[list[float]]:
+    def _uniform(self, count: int, generator: Generator | None) -> list[list[float]]:
         draws = sum(tfm.draws for tfm in self.tfms)
         drawn: list[list[float]] = torch.rand(count, draws, dtype=torch.float64, generator=generator).tolist()
         return drawn
@@ -125,14 +154,11 @@ class Augment:
         )
 
 
-def _followed(target: Any, image: Image, plan: Plan, size: tuple[int, int]) -> Any:
+def _transformed_target(target: Any, image: Image, plan: Plan, size: tuple[int, int]) -> Any:
     if not isinstance(target, (ImageSegment, ImagePoints, ImageBBox)):
-        raise DataError(
-            "a target must be an ImageSegment, ImagePoints or ImageBBox, which follow their picture; "
-            f"{type(target).__name__} arrived."
-        )
+        raise DataError(f"a target must be an ImageSegment, ImagePoints or ImageBBox; {type(target).__name__} arrived.")
     if tuple(target.size) != image.size:
-        raise DataError(f"a target must lie on its picture; {target!r} does not fit {image!r}.")
+        raise DataError(f"a target must have the size of its picture; {target!r} does not fit {image!r}.")
     if isinstance(target, ImageSegment):
         return ImageSegment(pixels.resampled_mask(target.pixels, plan, size))
     if isinstance(target, ImagePoints):

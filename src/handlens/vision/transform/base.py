@@ -1,4 +1,4 @@
-"""A transform: what it is called, the numbers it draws, how likely it is, and what it adds to a picture's plan."""
+"""Transform: its name, its parameters, its probability, and what it adds to a picture's plan."""
 
 from __future__ import annotations
 
@@ -15,13 +15,21 @@ from handlens.vision.transform.plan import Plan
 
 @dataclass(frozen=True)
 class Transform:
-    """One transform with its ranges, such as `rotate((-10, 10), p=0.75)` makes it.
+    """One transform with the ranges of its parameters, such as `rotate((-10, 10), p=0.75)` makes it.
 
     Attributes:
-        name: of the function that makes it.
-        act: adds to a plan what the transform does: `act(plan, **numbers)`.
-        parameters: where its numbers come from, by name.
-        p: how likely it is to be done, 0 to 1.
+        name: the name of the function that makes it.
+        act: adds the transform to a plan: `act(plan, **numbers)`.
+        parameters: the range of each parameter, by name.
+        p: the probability that it is applied, 0 to 1.
+
+    Raises:
+        DataError: `p` is not a probability.
+
+    Example:
+        >>> from handlens.vision.transform import rotate
+        >>> rotate((-10, 10), p=0.75)
+        rotate(degrees=(-10, 10), p=0.75)
     """
 
     name: str
@@ -35,18 +43,18 @@ class Transform:
 
     @cached_property
     def draws(self) -> int:
-        """How many random numbers a picture takes, the same whether the transform is then done or not."""
-        return 1 + sum(span.count for span in self.parameters.values())
+        """How many random numbers each picture needs, the same whether the transform is applied or not."""
+        return 1 + sum(values.count for values in self.parameters.values())
 
-    def apply(self, plan: Plan, chances: Sequence[float]) -> None:
-        """Add to the plan what the transform does with these `draws` even chances in [0, 1)."""
-        if chances[0] >= self.p:
+    def apply(self, plan: Plan, uniform: Sequence[float]) -> None:
+        """Add the transform to the plan, with `draws` uniform random numbers in [0, 1)."""
+        if uniform[0] >= self.p:
             return
         numbers: dict[str, Any] = {}
         at = 1
-        for name, span in self.parameters.items():
-            numbers[name] = span.at(chances[at : at + span.count])
-            at += span.count
+        for name, values in self.parameters.items():
+            numbers[name] = values.at(uniform[at : at + values.count])
+            at += values.count
         self.act(plan, **numbers)
 
     def __repr__(self) -> str:
@@ -59,9 +67,9 @@ class Transform:
 
 
 SEED = ParameterRange(0, 2**31 - 1, distribution="integers")
-"""For transforms that draw a number for each pixel: the seed of these."""
+"""The seed of transforms that draw a number for each pixel."""
 
 
 def logit(share: float) -> float:
-    """How much light must be added to medium grey to make it `share`."""
+    """The logit of a share: what must be added to the logit of medium grey, 0, to get this share."""
     return math.log(share / (1 - share))

@@ -11,6 +11,10 @@ def brightness(change: Range = (0.4, 0.6), *, p: float = 1.0) -> Transform:
     """Make pictures darker or lighter: medium grey becomes `change`, between 0 (black) and 1 (white).
 
     Black stays black and white stays white, however strong the change: logit(pixel) + logit(change).
+
+    Example:
+        >>> brightness((0.2, 0.8), p=0.5)
+        brightness(change=(0.2, 0.8), p=0.5)
     """
     return Transform(
         "brightness", _act, {"change": parameter_range("change", change, least=0, most=1, open_ends=True)}, p

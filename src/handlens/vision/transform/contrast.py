@@ -8,7 +8,12 @@ from handlens.vision.transform.plan import Plan
 
 
 def contrast(scale: Range = (0.8, 1.25), *, p: float = 1.0) -> Transform:
-    """Pull dark and light apart (`scale` above 1) or together (below 1), around medium grey: scale · logit(pixel)."""
+    """Increase (`scale` above 1) or decrease the contrast around medium grey: scale · logit(pixel).
+
+    Example:
+        >>> contrast(1.5)
+        contrast(scale=1.5, p=1)
+    """
     numbers = parameter_range("scale", scale, least=0, open_ends=True, distribution="log-uniform")
     return Transform("contrast", _act, {"scale": numbers}, p)
 

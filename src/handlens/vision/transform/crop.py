@@ -12,10 +12,14 @@ from handlens.vision.transform.sizes import whole_size
 
 
 def crop(size: int | tuple[int, int], *, row_pct: Range = 0.5, col_pct: Range = 0.5, p: float = 1.0) -> Transform:
-    """Cut out `size` pixels (a square, or height and width).
+    """Crop pictures to `size` pixels (a square, or height and width).
 
-    `row_pct` and `col_pct` say where: 0 at the top or left, 0.5 in the middle, 1 at the bottom or right. A picture
-    that is smaller is a DataError; `crop_pad` pads it.
+    `row_pct` and `col_pct` say where: 0 at the top or left, 0.5 in the middle, 1 at the bottom or right. Applying it to
+    a smaller picture raises DataError; `crop_pad` pads such a picture.
+
+    Example:
+        >>> crop(64, row_pct=(0, 1))
+        crop(row_pct=(0, 1), col_pct=0.5, p=1)
     """
     return Transform("crop", partial(_act, size=whole_size("size", size)), position_ranges(row_pct, col_pct), p)
 

@@ -13,10 +13,14 @@ from handlens.vision.transform.sizes import whole_size
 def crop_pad(
     size: int | tuple[int, int] | None = None, *, row_pct: Range = 0.5, col_pct: Range = 0.5, p: float = 1.0
 ) -> Transform:
-    """Cut out `size` pixels (a square, or height and width), and pad where the picture is smaller.
+    """Crop pictures to `size` pixels (a square, or height and width), and pad smaller ones.
 
     `row_pct` and `col_pct` say where: 0 at the top or left, 0.5 in the middle, 1 at the bottom or right. Without a
-    size it says where the crop lies that Augment does last.
+    size it sets the position of the crop that `Augment` does at the end.
+
+    Example:
+        >>> crop_pad(row_pct=(0, 1), col_pct=(0, 1))
+        crop_pad(row_pct=(0, 1), col_pct=(0, 1), p=1)
     """
     checked = None if size is None else whole_size("size", size)
     return Transform("crop_pad", partial(_act, size=checked), position_ranges(row_pct, col_pct), p)

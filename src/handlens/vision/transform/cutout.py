@@ -12,9 +12,13 @@ from handlens.vision.transform.plan import Plan
 def cutout(n_holes: Range = 1, length: Range = 40, *, p: float = 1.0) -> Transform:
     """Cover pictures with `n_holes` black squares of `length` pixels a side, at random places.
 
-    A square's centre lies in the picture; what lies outside is cut off. It acts on the finished result, after
-    lighting, whatever its place in the list; masks, points and boxes stay (DeVries and Taylor 2017,
+    The centre of a square is in the picture; parts outside are cut off. It acts on the finished result, after lighting,
+    whatever its position in the list; masks, points and boxes are not changed (DeVries and Taylor 2017,
     https://arxiv.org/abs/1708.04552).
+
+    Example:
+        >>> cutout((1, 3), length=20)
+        cutout(n_holes=(1, 3), length=20, p=1)
     """
     parameters = {
         "n_holes": parameter_range("n_holes", n_holes, least=0, distribution="integers"),
@@ -25,5 +29,5 @@ def cutout(n_holes: Range = 1, length: Range = 40, *, p: float = 1.0) -> Transfo
 
 
 def _act(plan: Plan, n_holes: float, length: float, seed: float) -> None:
-    chance = random.Random(int(seed))
-    plan.holes.extend((chance.random(), chance.random(), int(length)) for _ in range(int(n_holes)))
+    generator = random.Random(int(seed))
+    plan.holes.extend((generator.random(), generator.random(), int(length)) for _ in range(int(n_holes)))

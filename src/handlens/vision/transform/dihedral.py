@@ -13,8 +13,12 @@ from handlens.vision.transform.plan import Plan
 def dihedral(k: Range = (0, 7), *, p: float = 1.0) -> Transform:
     """Flip pictures in one of eight ways, as for pictures taken from above.
 
-    `k` is a sum: 1 flips left to right, 2 top to bottom, and 4 then swaps rows and columns, which turns a picture
-    that is wide into one that is high.
+    `k` is a sum: 1 flips left to right, 2 flips top to bottom, and 4 then swaps rows and columns, which exchanges
+    height and width.
+
+    Example:
+        >>> dihedral()
+        dihedral(k=(0, 7), p=1)
     """
     return Transform("dihedral", _act, {"k": parameter_range("k", k, least=0, most=7, distribution="integers")}, p)
 

@@ -9,7 +9,12 @@ from handlens.vision.transform.plan import Plan
 
 
 def flip_lr(*, p: float = 0.5) -> Transform:
-    """Flip pictures left to right."""
+    """Flip pictures left to right.
+
+    Example:
+        >>> flip_lr()
+        flip_lr(p=0.5)
+    """
     return Transform("flip_lr", _act, {}, p)
 
 

@@ -8,10 +8,14 @@ from handlens.vision.transform.plan import Plan
 
 
 def jitter(magnitude: Range = (0.0, 0.02), *, p: float = 1.0) -> Transform:
-    """Fetch each pixel of the result from a random place nearby, up to `magnitude` halves of the frame away.
+    """Read each pixel of the result from a random position nearby, up to `magnitude` times half the frame away.
 
-    It acts on the finished result, whatever its place in the list. Masks are jittered like their picture; points and
-    boxes stay.
+    It acts on the finished result, whatever its position in the list. Masks are jittered with their picture; points and
+    boxes are not changed.
+
+    Example:
+        >>> jitter(0.02)
+        jitter(magnitude=0.02, p=1)
     """
     return Transform("jitter", _act, {"magnitude": parameter_range("magnitude", magnitude, least=0), "seed": SEED}, p)
 

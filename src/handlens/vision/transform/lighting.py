@@ -1,4 +1,4 @@
-"""The lighting curve, for 8-bit pixels as a table and for tensors as it stands."""
+"""The lighting curve, as a lookup table for 8-bit pixels and as a function of tensors."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 EDGE = 1 / 512
-"""Black and white are infinitely far in logits: they count as this far from 0 and 1.
+"""The logits of black and white are infinite, so pixels are clipped to this distance from 0 and 1.
 
-It is just under half a step of 8 bits, so that a pixel that is left as it is keeps its level.
+It is just below half a step of 8 bits, so that an unchanged pixel keeps its level.
 """
 
 _LEVELS = np.clip(np.arange(256) / 255, EDGE, 1 - EDGE)

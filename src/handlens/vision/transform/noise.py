@@ -1,4 +1,4 @@
-"""Random numbers for each pixel, the same for a seed wherever they are used."""
+"""Random numbers for each pixel, the same for one seed on every device."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import torch
 from torch import Tensor
 
 
-def even(seed: int, *shape: int) -> Tensor:
-    """Float32 in [0, 1), drawn on the CPU."""
+def uniform(seed: int, *shape: int) -> Tensor:
+    """Uniform float32 in [0, 1), drawn on the CPU."""
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
 
 
 def displacement(jitter: list[tuple[float, int]], height: int, width: int) -> Tensor:
-    """How far from its own place each pixel is fetched: [H, W, (x, y)] in normalized coordinates."""
+    """The displacement of each pixel, [H, W, (x, y)] in normalized coordinates."""
     total = torch.zeros(height, width, 2)
     for amount, seed in jitter:
-        total += amount * (2 * even(seed, height, width, 2) - 1)
+        total += amount * (2 * uniform(seed, height, width, 2) - 1)
     return total
 
 

@@ -12,8 +12,12 @@ from handlens.vision.transform.plan import Plan, check_padding
 def pad(padding: int, *, mode: str | None = None) -> Transform:
     """Add `padding` pixels on each side.
 
-    `mode` is zeros, border or reflection; None leaves the choice to Augment. As a picture is resampled once, it holds
-    for all that is seen outside the picture.
+    `mode` is "zeros", "border" or "reflection"; unless given, that of `Augment`. Because a picture is resampled only
+    once, it applies to everything that is seen outside of the picture.
+
+    Example:
+        >>> pad(8, mode="border")
+        pad(p=1)
     """
     if not isinstance(padding, int) or padding < 0:
         raise DataError(f"padding must be a whole number of pixels, 0 or more; {padding!r} arrived.")

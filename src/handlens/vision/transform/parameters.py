@@ -1,4 +1,4 @@
-"""The numbers of a transform: each fixed, or drawn anew for every picture from a range."""
+"""The parameters of a transform: each fixed, or drawn from a range for each picture."""
 
 from __future__ import annotations
 
@@ -9,19 +9,26 @@ from dataclasses import dataclass
 from handlens.errors import DataError
 
 Range = float | tuple[float, ...]
-"""A number; or (low, high): a number between the two, drawn for each picture. Where a transform takes several numbers
-each is drawn by itself, or a tuple gives them all."""
+"""A number; or (low, high), from which a number is drawn for each picture. If a transform takes several numbers, each
+is drawn separately, or a tuple gives all of them."""
 
 
 @dataclass(frozen=True)
 class ParameterRange:
-    """Where a transform's number comes from; `low` equal to `high` is that number and needs no chance.
+    """The range that a parameter of a transform is drawn from; with `low` equal to `high` it is that number.
 
     Attributes:
-        count: how many numbers are drawn; more than one is given to the transform as a tuple.
-        spread: "even" over the range, "log" (as likely between 1/2 and 1 as between 1 and 2), or "whole" numbers,
-            both ends included.
-        fixed: all `count` numbers, where they were given.
+        low, high: the ends of the range.
+        count: how many numbers are drawn; several are given to the transform as a tuple.
+        distribution: "uniform"; "log-uniform" (as likely between 1/2 and 1 as between 1 and 2); or "integers", both
+            ends included.
+        fixed: all `count` numbers, if they were given.
+
+    Example:
+        >>> ParameterRange(0.5, 2.0, distribution="log-uniform").at([0.5])
+        1.0
+        >>> ParameterRange(0, 3, distribution="integers").at([0.99])
+        3.0
     """
 
     low: float
@@ -30,20 +37,20 @@ class ParameterRange:
     distribution: str = "uniform"
     fixed: tuple[float, ...] = ()
 
-    def at(self, chances: Sequence[float]) -> float | tuple[float, ...]:
-        """The numbers for `count` even chances in [0, 1)."""
+    def at(self, uniform: Sequence[float]) -> float | tuple[float, ...]:
+        """The numbers for `count` uniform random numbers in [0, 1)."""
         if self.fixed:
             return self.fixed
         if self.count == 1:
-            return self._one(chances[0])
-        return tuple(self._one(chance) for chance in chances)
+            return self._one(uniform[0])
+        return tuple(self._one(u) for u in uniform)
 
-    def _one(self, chance: float) -> float:
+    def _one(self, u: float) -> float:
         if self.distribution == "log-uniform":
-            return self.low * (self.high / self.low) ** chance
+            return self.low * (self.high / self.low) ** u
         if self.distribution == "integers":
-            return float(self.low + math.floor(chance * (self.high - self.low + 1)))
-        return self.low + chance * (self.high - self.low)
+            return float(self.low + math.floor(u * (self.high - self.low + 1)))
+        return self.low + u * (self.high - self.low)
 
 
 def parameter_range(
@@ -56,15 +63,16 @@ def parameter_range(
     count: int = 1,
     distribution: str = "uniform",
 ) -> ParameterRange:
-    """A checked range.
+    """A range, checked.
 
     Args:
-        name: what the numbers are called, for the error.
-        given: as the caller wrote it.
-        least, most: the numbers must lie between them; `open_ends` leaves the two themselves out.
+        name: the parameter's name, for errors.
+        given: what the caller gave.
+        least, most: the bounds of the numbers; with `open_ends` the bounds themselves are excluded.
+        count, distribution: as in `ParameterRange`.
 
     Raises:
-        DataError: not a number or two, NaN, the wrong way around, or out of bounds.
+        DataError: `given` is not one or two numbers, is NaN, has its ends in the wrong order, or is out of bounds.
     """
     try:
         ends = tuple(float(end) for end in given) if isinstance(given, Sequence) else (float(given),) * 2
@@ -78,7 +86,7 @@ def parameter_range(
         raise DataError(f"{name} must be finite; {given!r} arrived.")
     low, high = (min(ends), max(ends)) if fixed else ends
     if low > high:
-        raise DataError(f"{name} must be (low, high), the lower end first; {given!r} arrived.")
+        raise DataError(f"{name} must be (low, high), the smaller number first; {given!r} arrived.")
     inside = least < low and high < most if open_ends else least <= low and high <= most
     if not inside:
         if math.isfinite(least) and math.isfinite(most):
@@ -93,7 +101,7 @@ def parameter_range(
 
 
 def position_ranges(row_pct: Range, col_pct: Range) -> dict[str, ParameterRange]:
-    """Where in a picture a part of it lies: 0 at the top or left, 1 at the bottom or right. Raises as `span` does."""
+    """The position of a part of a picture: 0 at the top or left, 1 at the bottom or right."""
     return {
         "row_pct": parameter_range("row_pct", row_pct, least=0, most=1),
         "col_pct": parameter_range("col_pct", col_pct, least=0, most=1),

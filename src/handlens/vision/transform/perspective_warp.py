@@ -9,10 +9,14 @@ from handlens.vision.transform.plan import Plan
 
 
 def perspective_warp(magnitude: Range = (-0.2, 0.2), *, p: float = 1.0) -> Transform:
-    """Move each of the four corners by itself, across and down, by `magnitude` halves of the frame; above 0 outward.
+    """Move each of the four corners separately, horizontally and vertically, by `magnitude` times half the frame.
 
-    Eight numbers are drawn, or given as a tuple: (x, y) of the corners top left, top right, bottom left, bottom
-    right. Each is less than 0.5, so that the corners keep their order.
+    Above 0 it moves outward. Eight numbers are drawn, or given as a tuple: (x, y) of the corners top left, top right,
+    bottom left, bottom right. Each is between -0.5 and 0.5, so that the corners keep their order.
+
+    Example:
+        >>> perspective_warp((-0.1, 0.1))
+        perspective_warp(magnitude=(-0.1, 0.1), p=1)
     """
     numbers = parameter_range("magnitude", magnitude, least=-0.5, most=0.5, open_ends=True, count=8)
     return Transform("perspective_warp", _act, {"magnitude": numbers}, p)

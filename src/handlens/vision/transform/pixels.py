@@ -1,4 +1,4 @@
-"""One picture of 8-bit pixels through its plan, on the CPU."""
+"""Transforms of one picture of 8-bit pixels, on the CPU with OpenCV."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from handlens.vision.transform import lighting, noise
 from handlens.vision.transform.plan import Matrix, Plan
 from handlens.vision.transform.sampling import HORIZON, Sampling, sampling
 
-# Pictures are small and many: whoever has several cores gives each a picture of its own, in worker processes. A
-# thread pool of OpenCV's would take the workers' cores from each other, and does not survive their forking.
+# Pictures are small and many, so several cores are used by worker processes, each with its own pictures. A thread pool
+# of OpenCV would make the workers compete for the cores, and does not survive forking.
 cv2.setNumThreads(0)
 
 Pixels = NDArray[Any]
-"""Uint8; OpenCV's functions do not say so."""
+"""Uint8; the types of OpenCV's functions do not say so."""
 
 _BORDERS = {"zeros": cv2.BORDER_CONSTANT, "border": cv2.BORDER_REPLICATE, "reflection": cv2.BORDER_REFLECT}
 _LONGEST = 32_766
-"""Pixels of the longest side that OpenCV resamples."""
+"""The longest side, in pixels, that OpenCV can resample."""
 
 _BESIDE = 2
-"""Pixels around those a result is read from that interpolation and sharpening look at as well."""
+"""How many pixels around those that are read are used by interpolation and sharpening."""
 
 
 def resampled(pixels: Pixels, plan: Plan, size: tuple[int, int]) -> Pixels:
@@ -36,7 +36,7 @@ def resampled(pixels: Pixels, plan: Plan, size: tuple[int, int]) -> Pixels:
     if plan.curve is not None:
         result = cv2.LUT(result, lighting.table(plan.curve))
     for channel, most, seed in plan.noise:
-        result[..., channel] = np.rint(255 * most * noise.even(seed, *size).numpy())
+        result[..., channel] = np.rint(255 * most * noise.uniform(seed, *size).numpy())
     for rows, columns in noise.holes(plan.holes, *size):
         result[rows, columns] = 0
     return result
@@ -66,8 +66,8 @@ def _warped(pixels: Pixels, plan: Plan, size: tuple[int, int]) -> Pixels:
 def _perspective(pixels: Pixels, read: Sampling, size: tuple[int, int], border: int) -> Pixels:
     """Resample the part of the picture that is seen.
 
-    OpenCV is three times as fast where no pixel lies outside and there are four channels, so the part is framed with
-    what is seen outside it, and given a fourth.
+    OpenCV is three times as fast if no pixel lies outside of the picture and there are four channels, so the part gets
+    a border of what is seen outside, and a fourth channel.
     """
     height, width = pixels.shape[:2]
     left, top, right, bottom = _seen(read.matrix, size)
@@ -83,7 +83,9 @@ def _perspective(pixels: Pixels, read: Sampling, size: tuple[int, int], border: 
     inside = part[above : inner[0], before : inner[1]]
     cv2.cvtColor(taken, cv2.COLOR_RGB2RGBA, dst=inside)
     if before or after or above or below:
-        cv2.copyMakeBorder(inside, above, below, before, after, border, dst=part)  # in place: only what is around
+        cv2.copyMakeBorder(
+            inside, above, below, before, after, border, dst=part
+        )  # in place: only the border is written
     matrix = read.matrix.copy()
     matrix[0] -= (columns.start - before) * matrix[2]
     matrix[1] -= (rows.start - above) * matrix[2]
@@ -91,9 +93,9 @@ def _perspective(pixels: Pixels, read: Sampling, size: tuple[int, int], border: 
 
 
 def _framed(low: int, high: int, length: int) -> tuple[slice, int, int]:
-    """The part of a picture's side to take for pixels low … high, and how many to add before and after it.
+    """The part of a picture's side to take for pixels low … high, and how many pixels to add before and after it.
 
-    What is added mirrors, or repeats, pixels inside: these must be in the part too, with those beside them.
+    The added pixels mirror or repeat pixels inside, which must therefore be in the part too, with their neighbours.
     """
     before, after = max(-low, 0), max(high - length, 0)
     start, stop = max(low, 0), min(high, length)

@@ -1,8 +1,8 @@
-"""What is to be done to one picture: one coordinate map, one lighting curve a channel, and what covers it.
+"""Plan: what is done to one picture, as one coordinate map, one lighting curve, and what is drawn over it.
 
 Coordinates are normalized: x from -1, the left *edge* of a picture, to 1, its right edge; y likewise from top to
 bottom. The centre of pixel j of W is (2j + 1)/W - 1. A map leads from a place in the result to the place in the
-original that is seen there, so transforms done one after another multiply from the left to the right.
+original that is seen there, so the maps of successive transforms are multiplied from left to right.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _IDENTITY = np.eye(3)
 
 
 def check_padding(mode: str) -> str:
-    """The mode, or DataError if there is none of that name."""
+    """The mode; raises DataError if there is no mode of that name."""
     if mode not in PADDING:
         raise DataError(f"padding_mode must be one of {', '.join(PADDING)}; {mode!r} arrived.")
     return mode
@@ -34,17 +34,17 @@ def check_padding(mode: str) -> str:
 
 @dataclass
 class Plan:
-    """What transforms do to a picture; each adds to it, and in the end the picture is resampled once.
+    """What transforms do to a picture; each adds its part, and at the end the picture is resampled once.
 
     Attributes:
-        frame: height and width of the result so far, in pixels; not whole where a picture is scaled to be cut.
-        padding_mode: what is seen outside the picture.
+        frame: height and width of the result so far, in pixels; fractional while a picture is scaled to be cropped.
+        padding_mode: what is seen outside of the picture, one of PADDING.
         matrix: the homography [3, 3] from the result's normalized coordinates to the original's.
         jitter: (amount, seed) of each random displacement, the amount in normalized coordinates.
         curve: (a, b) of logit(result) = a · logit(pixel) + b; None leaves pixels as they are.
         noise: (channel, most, seed) of each channel that is replaced by noise.
         holes: (row, column, side) of each black square: shares of the frame for its centre, pixels for its side.
-        window: (row, column) shares of where the last crop lies: 0 top or left, 1 bottom or right.
+        window: (row, column) position of the last crop: 0 top or left, 1 bottom or right.
     """
 
     frame: Size
@@ -61,12 +61,12 @@ class Plan:
         self.matrix = product(self.matrix, lookup)
 
     def light(self, scale: float, shift: float) -> None:
-        """Light the picture: logit → scale · logit + shift."""
+        """Change the lighting: logit → scale · logit + shift."""
         a, b = self.curve or (1.0, 0.0)
         self.curve = (scale * a, scale * b + shift)
 
     def crop(self, size: Size, row: float, column: float) -> None:
-        """Cut a window of `size` out of the frame, or put the frame inside a larger one; shares say where."""
+        """Crop the frame to `size`, or put it inside a larger one; `row` and `column` (0–1) say where."""
         (height, width), (rows, columns) = self.frame, size
         if (height, width) == (rows, columns):
             return
@@ -91,7 +91,7 @@ class Plan:
 
 
 def _offset(length: float, kept: float, share: float) -> float:
-    """Where a window begins: on a whole pixel where pixels are kept as they are."""
+    """Where a window begins: on a whole pixel if pixels are copied unchanged."""
     room = length - kept
     if room > 0 and float(length).is_integer() and float(kept).is_integer():
         return min(float(int((room + 1) * share)), room)

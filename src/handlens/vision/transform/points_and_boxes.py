@@ -1,4 +1,4 @@
-"""Where points and boxes go that lie on a picture."""
+"""Points and boxes, transformed with their picture."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from handlens.vision.transform.plan import Plan
 
 
 def moved_points(points: ImagePoints, plan: Plan, size: tuple[int, int]) -> ImagePoints:
-    """The points where what they mark is in the result."""
+    """The points, where what they mark is in the result."""
     return ImagePoints(torch.from_numpy(_moved(points.data.numpy(), points.size, plan, size)), size)
 
 
 def moved_boxes(boxes: ImageBBox, plan: Plan, size: tuple[int, int]) -> ImageBBox:
-    """The smallest upright boxes around the moved corners, cut at the frame, without those that lie outside."""
+    """The smallest upright boxes around the moved corners, cut off at the frame, without boxes outside of it."""
     given = boxes.data.numpy()
     corners = given[:, [0, 1, 0, 3, 2, 1, 2, 3]].reshape(-1, 2)
     moved = _moved(corners, boxes.size, plan, size).reshape(-1, 4, 2)

@@ -1,4 +1,4 @@
-"""The set of transforms that suits most photos."""
+"""get_transforms: the transforms that suit most photos."""
 
 from __future__ import annotations
 
@@ -29,20 +29,31 @@ def get_transforms(
     p_lighting: float = 0.75,
     xtra_tfms: Sequence[Transform] | None = None,
 ) -> tuple[Transforms, Transforms]:
-    """Make the transforms for training pictures, and those for all others, which are only cropped in the middle.
-
-    Args:
-        do_flip: flip pictures left to right, every second on average.
-        flip_vert: flip and turn them in all eight ways instead, as for pictures taken from above.
-        max_rotate: turn them up to so many degrees either way.
-        max_zoom: enlarge them up to so many times, anywhere in the picture.
-        max_lighting: darken or lighten them, and change their contrast, up to this share; below 1.
-        max_warp: change their perspective up to so much; below 0.5.
-        p_affine: how likely each of rotation, zoom and warp is.
-        p_lighting: how likely each of brightness and contrast is.
-        xtra_tfms: more transforms for training, after these.
+    """The transforms for training pictures, and those for all others, which are only cropped in the middle.
 
     A maximum of 0 (1 for `max_zoom`) leaves its transform out.
+
+    Args:
+        do_flip: flip pictures left to right with a probability of 0.5.
+        flip_vert: flip and turn them in all eight ways instead, as for pictures taken from above.
+        max_rotate: the largest rotation in either direction, in degrees.
+        max_zoom: the largest factor of enlargement, anywhere in the picture.
+        max_lighting: the largest change of brightness and contrast, from 0 to below 1.
+        max_warp: the largest change of perspective, from 0 to below 0.5, see `symmetric_warp`.
+        p_affine: the probability of each of rotation, zoom and warp.
+        p_lighting: the probability of each of brightness and contrast.
+        xtra_tfms: more transforms for training, after these.
+
+    Returns:
+        Two lists of transforms, for training and for all other pictures.
+
+    Raises:
+        DataError: a maximum is out of range.
+
+    Example:
+        >>> train, valid = get_transforms(max_warp=0, max_lighting=0)
+        >>> [tfm.name for tfm in train], [tfm.name for tfm in valid]
+        (['crop_pad', 'flip_lr', 'rotate', 'zoom'], ['crop_pad'])
     """
     for name, value, least in (("max_rotate", max_rotate, 0), ("max_zoom", max_zoom, 1), ("max_warp", max_warp, 0)):
         if not value >= least:

@@ -8,7 +8,12 @@ from handlens.vision.transform.sizes import whole_size
 
 
 def resize(size: int | tuple[int, int]) -> Transform:
-    """Make the picture `size` pixels (a square, or height and width), stretching it where its shape is another."""
+    """Resize pictures to `size` pixels (a square, or height and width), without keeping the aspect ratio.
+
+    Example:
+        >>> resize((48, 64))
+        resize(p=1)
+    """
     return Transform("resize", _Resize(whole_size("size", size)))
 
 

@@ -1,4 +1,4 @@
-"""Noise in place of a colour."""
+"""rgb_randomize: noise in place of one channel."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from handlens.vision.transform.plan import Plan
 
 
 def rgb_randomize(channel: Range = (0, 2), thresh: Range = (0.0, 0.3), *, p: float = 1.0) -> Transform:
-    """Replace one channel (0 red, 1 green, 2 blue) by noise that is even between 0 and `thresh`, at most 1.
+    """Replace one channel (0 red, 1 green, 2 blue) by uniform noise between 0 and `thresh`, at most 1.
 
-    It acts on the finished result, after lighting, whatever its place in the list.
+    It acts on the finished result, after lighting, whatever its position in the list.
+
+    Example:
+        >>> rgb_randomize(channel=0)
+        rgb_randomize(channel=0, thresh=(0, 0.3), p=1)
     """
     parameters = {
         "channel": parameter_range("channel", channel, least=0, most=2, distribution="integers"),

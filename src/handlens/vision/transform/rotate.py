@@ -12,11 +12,16 @@ from handlens.vision.transform.plan import Plan
 
 
 def rotate(degrees: Range = (-10.0, 10.0), *, p: float = 1.0) -> Transform:
-    """Turn pictures about their centre; positive degrees turn counter-clockwise, as seen."""
+    """Rotate pictures about their centre; positive degrees rotate counter-clockwise.
+
+    Example:
+        >>> rotate((-10, 10), p=0.75)
+        rotate(degrees=(-10, 10), p=0.75)
+    """
     return Transform("rotate", _act, {"degrees": parameter_range("degrees", degrees)}, p)
 
 
 def _act(plan: Plan, degrees: float) -> None:
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    height, width = plan.frame  # of unlike sides a unit of x and one of y are not equally long
+    height, width = plan.frame  # if height and width differ, the units of x and y have different lengths
     plan.move(np.array([[cos, -sin * height / width, 0.0], [sin * width / height, cos, 0.0], [0.0, 0.0, 1.0]]))

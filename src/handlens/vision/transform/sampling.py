@@ -1,11 +1,11 @@
-"""How a picture is read through its map: what is averaged before, and how much is sharpened before or after.
+"""How a picture is resampled through its map: what is averaged first, and how much is sharpened before or after.
 
 Values between pixels are interpolated linearly. On average over all places between pixels that damps a wave of
 frequency ω by 1 - ω²/12, so each direction is filtered with (-1/12, 7/6, -1/12), which raises it by as much: linear
 quasi-interpolation (Condat, Blu and Unser 2005, "Beyond interpolation: optimal reconstruction by
-quasi-interpolation"). It comes out as crisp as cubic interpolation for less than half the time. Where the result is
-coarser than the picture the filter works on the result, and is weaker by as much: a wave is that much longer there. A
-map that only exchanges pixels needs no filter and gives them exactly.
+quasi-interpolation"). The result is as sharp as with cubic interpolation, in less than half the time. Where the result
+is coarser than the picture, the filter works on the result and is weaker by the same factor, because a wave is longer
+there by that factor. A map that only permutes pixels needs no filter and copies them exactly.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ import numpy as np
 from handlens.vision.transform.plan import Matrix
 
 HORIZON = 1e-3
-"""Where a perspective leaves the front of the camera, depths are held at this: there is nothing to be seen."""
+"""The smallest depth: what a perspective puts behind the camera cannot be seen."""
 
 SHARPENING = 1 / 12
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How one picture is read.
+    """How one picture is resampled.
 
     Attributes:
-        rows, columns: the picture is averaged over blocks of so many first; then fine patterns that the result cannot
-            show do not turn into coarse ones.
+        rows, columns: the size of the blocks over which the picture is averaged first, so that fine patterns do not
+            become coarse ones (aliasing).
         matrix: the map from pixel centres of the result to those of the averaged picture, both counted from 0.
-        before, after: how much the averaged picture, and the result, is sharpened: (-s, 1 + 2s, -s) each way.
+        before, after: how much the averaged picture, and the result, is sharpened: (-s, 1 + 2s, -s) in each direction.
         in_front: whether the whole result lies in front of the camera.
     """
 
@@ -44,11 +44,11 @@ class Sampling:
 
 
 def sampling(matrix: Matrix, source: tuple[int, int], size: tuple[int, int]) -> Sampling:
-    """How to read a picture of size `source` for a result of another, by a map between pixels (Plan.between_pixels)."""
+    """How to resample a picture of size `source` to `size`, with a map between pixels (Plan.between_pixels)."""
     (a, b, c), (d, e, f), (g, h, i) = matrix.tolist()
     last_x, last_y = size[1] - 1, size[0] - 1
     in_front = min(i, i + g * last_x, i + h * last_y, i + g * last_x + h * last_y) > HORIZON
-    # How far a step in the middle of the result leads in the picture.
+    # The step in the picture that belongs to one pixel in the middle of the result.
     x, y = last_x / 2, last_y / 2
     depth = max(g * x + h * y + i, HORIZON)
     at_x, at_y = (a * x + b * y + c) / depth, (d * x + e * y + f) / depth
@@ -69,7 +69,7 @@ def sampling(matrix: Matrix, source: tuple[int, int], size: tuple[int, int]) -> 
 
 
 def _exchanges_pixels(matrix: Matrix) -> bool:
-    """Whether an affine map leads from pixel centres to pixel centres, and from each to its neighbours."""
+    """Whether an affine map leads from pixel centres to pixel centres, and neighbours stay neighbours."""
     whole = np.rint(matrix[:2])
     if np.abs(matrix[:2] - whole).max() > 1e-6:
         return False

@@ -1,4 +1,4 @@
-"""Sizes as they are given: a whole number for a square, or height and width."""
+"""Sizes: a whole number for a square, or height and width."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from handlens.errors import DataError
 
 
 def whole_size(name: str, given: int | tuple[int, int]) -> tuple[int, int]:
-    """Height and width; DataError unless they are whole and 1 or more."""
+    """Height and width in pixels; raises DataError unless they are whole numbers of 1 or more."""
     try:
         height, width = (given, given) if isinstance(given, int) else given
         height, width = operator.index(height), operator.index(width)

@@ -9,10 +9,14 @@ from handlens.vision.transform.plan import Plan
 
 
 def skew(direction: Range = (0, 7), magnitude: Range = (0.0, 0.2), *, p: float = 1.0) -> Transform:
-    """Move one corner of pictures outward by `magnitude` halves of the frame, across or down.
+    """Move one corner of pictures outward by `magnitude` times half the frame, horizontally or vertically.
 
-    `direction` 0 to 3 moves the corner top left, top right, bottom left, bottom right across; 4 to 7 the same down.
-    `magnitude` is above -1; below 0 it moves the corner inward.
+    `direction` 0 to 3 moves the corner top left, top right, bottom left or bottom right horizontally; 4 to 7 moves them
+    vertically. `magnitude` is above -1; below 0 it moves the corner inward.
+
+    Example:
+        >>> skew(0, 0.2)
+        skew(direction=0, magnitude=0.2, p=1)
     """
     parameters = {
         "direction": parameter_range("direction", direction, least=0, most=7, distribution="integers"),

@@ -10,10 +10,14 @@ from handlens.vision.transform.plan import Plan
 
 
 def squish(scale: Range = (0.9, 1.1), *, row_pct: Range = 0.5, col_pct: Range = 0.5, p: float = 1.0) -> Transform:
-    """Stretch pictures in one direction: to 1/`scale` of their width if it is below 1, else to `scale` of their height.
+    """Stretch pictures in one direction: horizontally by 1/`scale` if it is below 1, otherwise vertically by `scale`.
 
     `row_pct` and `col_pct` say which part is then in the frame: 0 the top or left, 0.5 the middle, 1 the bottom or
     right.
+
+    Example:
+        >>> squish((0.8, 1.25))
+        squish(scale=(0.8, 1.25), row_pct=0.5, col_pct=0.5, p=1)
     """
     parameters = {
         "scale": parameter_range("scale", scale, least=0, open_ends=True),

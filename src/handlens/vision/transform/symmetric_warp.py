@@ -1,4 +1,4 @@
-"""Perspective, as if the camera had been moved up, down or aside."""
+"""Perspective, as if the camera were moved up, down or sideways."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from handlens.vision.transform.plan import Plan
 
 
 def symmetric_warp(magnitude: Range = (-0.2, 0.2), *, p: float = 1.0) -> Transform:
-    """Lengthen or shorten each side of pictures evenly at its two ends, as a camera elsewhere would see them.
+    """Lengthen or shorten each side of pictures equally at its two ends, as seen from another camera position.
 
-    Four numbers are drawn, or given as a tuple: for the top, bottom, left and right side, in shares of its length;
-    above 0 lengthens. Each is less than 0.5, so that the corners keep their order.
+    Four numbers are drawn, or given as a tuple: for the top, bottom, left and right side, as shares of its length;
+    above 0 lengthens. Each is between -0.5 and 0.5, so that the corners keep their order.
+
+    Example:
+        >>> symmetric_warp((-0.2, 0.2), p=0.75)
+        symmetric_warp(magnitude=(-0.2, 0.2), p=0.75)
     """
     numbers = parameter_range("magnitude", magnitude, least=-0.5, most=0.5, open_ends=True, count=4)
     return Transform("symmetric_warp", _act, {"magnitude": numbers}, p)

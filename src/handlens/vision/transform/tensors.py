@@ -1,4 +1,4 @@
-"""Batches of pictures as tensors through their plans: on any device, and differentiable in the pictures."""
+"""Transforms of a batch of pictures as a tensor: on any device, and differentiable with respect to the pictures."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from handlens.vision.transform.sampling import HORIZON, Sampling, sampling
 
 
 def resampled(pictures: Tensor, plans: list[Plan], size: tuple[int, int]) -> Tensor:
-    """The finished pictures [B, 3, *size], in the kind of numbers that arrived."""
-    # Half precision would place pixels wrongly: coordinates need more digits than colours.
+    """The finished pictures [B, 3, *size], in the dtype of `pictures`."""
+    # Half precision would misplace pixels: coordinates need more digits than colours.
     exact = pictures.float() if pictures.dtype in (torch.float16, torch.bfloat16) else pictures
     return _covered(_lit(_warped(exact, plans, size), plans), plans, size).to(pictures.dtype)
 
@@ -54,7 +54,7 @@ def _sharpened(pictures: Tensor, amounts: list[float]) -> Tensor:
 
 
 def _grid(pictures: Tensor, reads: list[Sampling], plans: list[Plan], size: tuple[int, int]) -> Tensor:
-    """Where each pixel of the results is fetched, in grid_sample's coordinates: [B, H, W, (x, y)]."""
+    """The place in the picture of each pixel of the results, in grid_sample's coordinates: [B, H, W, (x, y)]."""
     height, width = size
     like: dict[str, Any] = {"dtype": pictures.dtype, "device": pictures.device}
     x, y = torch.meshgrid(torch.arange(width, **like), torch.arange(height, **like), indexing="xy")
@@ -84,7 +84,7 @@ def _covered(pictures: Tensor, plans: list[Plan], size: tuple[int, int]) -> Tens
     pictures = pictures.clone()
     for picture, plan in zip(pictures, plans, strict=True):
         for channel, most, seed in plan.noise:
-            picture[channel] = (most * noise.even(seed, *size)).to(picture)
+            picture[channel] = (most * noise.uniform(seed, *size)).to(picture)
         for rows, columns in noise.holes(plan.holes, *size):
             picture[:, rows, columns] = 0
     return pictures

@@ -9,9 +9,13 @@ from handlens.vision.transform.plan import Plan
 
 
 def tilt(direction: Range = (0, 3), magnitude: Range = (0.0, 0.2), *, p: float = 1.0) -> Transform:
-    """Lengthen one side of pictures evenly at its two ends, in shares of its length; a `magnitude` below 0 shortens it.
+    """Lengthen one side of pictures equally at its two ends, as a share of its length; below 0 shortens it.
 
     `direction` 0 is the left side, 1 the right, 2 the top, 3 the bottom; `magnitude` is above -1.
+
+    Example:
+        >>> tilt(2, (0, 0.2))
+        tilt(direction=2, magnitude=(0, 0.2), p=1)
     """
     parameters = {
         "direction": parameter_range("direction", direction, least=0, most=3, distribution="integers"),

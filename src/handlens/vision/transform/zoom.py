@@ -14,6 +14,10 @@ def zoom(scale: Range = (1.0, 1.1), *, row_pct: Range = 0.5, col_pct: Range = 0.
 
     `row_pct` and `col_pct` say which part is then in the frame: 0 the top or left, 0.5 the middle, 1 the bottom or
     right.
+
+    Example:
+        >>> zoom((1, 1.5))
+        zoom(scale=(1, 1.5), row_pct=0.5, col_pct=0.5, p=1)
     """
     parameters = {
         "scale": parameter_range("scale", scale, least=0, open_ends=True),
