@@ -126,7 +126,7 @@ def _annotation(value: Any) -> str:
         return str(value)
     if isinstance(value, type):
         return value.__name__
-    raise TypeError(f"{value!r} is no text: its module needs `from __future__ import annotations`")
+    raise TypeError(f"{value!r} is not text: its module needs `from __future__ import annotations`")
 
 
 def _default(value: Any) -> str:

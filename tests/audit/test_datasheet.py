@@ -340,7 +340,7 @@ def test_what_people_write_elsewhere_becomes_notes() -> None:
     sheet.answer("uses.never", "Hiring.")
     text = sheet.to_markdown()
     text = text.replace("## Uses\n", "## Uses\n\nWe talked about this at length.\n\n## A heading of ours\n")
-    text = text.replace("<!-- computed -->\n", "<!-- computed -->\nthis is written anew\n")
+    text = text.replace("<!-- computed -->\n", "<!-- computed -->\nthis is written again\n")
     back = Datasheet.from_markdown(text)
     assert back.answers == {"uses.never": "Hiring.", "notes": "We talked about this at length.\n\n## A heading of ours"}
     assert Datasheet.from_markdown(back.to_markdown()).answers == back.answers

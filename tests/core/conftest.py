@@ -1,4 +1,4 @@
-"""A small learning problem that is no table: vectors as items, one at a time or in memory."""
+"""A small learning problem without a table: vectors as items, one at a time or in memory."""
 
 from __future__ import annotations
 

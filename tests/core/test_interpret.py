@@ -45,7 +45,7 @@ def test_the_most_confused_come_first() -> None:
     found = Interpretation.from_learner(learner(scores, CategoryList(["a", "b", "b", "c", "b"])))
     assert found.most_confused() == [Confusion("b", "c", 2), Confusion("a", "b", 1), Confusion("b", "a", 1)]
     assert found.most_confused(2) == [Confusion("b", "c", 2)]
-    assert found.most_confused(0) == found.most_confused(1)  # what never happened is no confusion
+    assert found.most_confused(0) == found.most_confused(1)  # classes that were never confused are left out
 
 
 def test_losses_by_hand() -> None:

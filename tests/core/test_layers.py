@@ -1,4 +1,4 @@
-"""Dropout: what is put out by hand, the share and the places of the zeros."""
+"""Dropout: outputs computed by hand, the share and the places of the zeros."""
 
 from __future__ import annotations
 

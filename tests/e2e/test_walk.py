@@ -142,7 +142,7 @@ def test_the_twelve_steps(studio, page: Page, hand, shoot: Callable[[Page, str],
     map_of.wait_still()
     shoot(page, "08-separate")
 
-    # 9 Train: accuracy with its interval, classes, confusion, and the plain word on flattery.
+    # 9 Train: accuracy with its interval, classes, confusion, and the warning that it is optimistic.
     page.keyboard.press("t")
     model = page.get_by_role("region", name="Model")
     expect(model).to_contain_text(re.compile(r"\d+(\.\d+)? ?% right"))

@@ -1,4 +1,4 @@
-"""Tables from files: what a CSV's columns hold, rows of another width, and files that are none."""
+"""Tables from files: what a CSV's columns hold, rows of another width, and files that are not tables."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ class TestShape:
 
     @given(st.lists(PARTS, max_size=12))
     @example(['"a\n', 'b"', ",c"])  # a text over two lines
-    @example(['5" pipe', ",", "x"])  # a quote inside a field is no quote
+    @example(['5" pipe', ",", "x"])  # a quote inside a field is an ordinary character
     @example(['"a,""b"', ",c"])
     def test_both_ways_agree(self, parts: list[str]) -> None:
         with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""Pictures as batches: transformed anew, normalised exactly, repeatable, the same whoever reads them."""
+"""Pictures as batches: transformed each time, normalised exactly, repeatable, with worker processes and without."""
 
 from __future__ import annotations
 

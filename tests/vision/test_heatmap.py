@@ -245,7 +245,7 @@ def test_the_layer_looked_at_unless_one_is_named(batch: Tensor) -> None:
 
 
 class Wrapped(nn.Module):
-    """A model that changes what another puts out."""
+    """A model that changes the output of another."""
 
     def __init__(self, change: Any) -> None:
         super().__init__()

@@ -92,7 +92,7 @@ def test_an_unfolded_network_computes_the_same_and_can_be_trained() -> None:
     net, x = folded(), torch.randn(16, 3, 9, 9) * 3 + 1
     before = net.eval()(x)
     training = net.train()(x)
-    assert (training - before).abs().max() > 0.1, "so it was no use to train"
+    assert (training - before).abs().max() > 0.1, "training must change the weights"
     net.load_state_dict(folded().state_dict())
     assert unfold_norms(net, [x[:8], x[8:]]) == 2
     assert net.training, "left in the mode it was in"

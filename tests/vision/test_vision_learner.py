@@ -326,7 +326,7 @@ def test_numbers_are_predicted_as_a_column(data: Any, pictures: Path) -> None:
     assert table["predicted"].dtype == float
 
 
-# Weights that cannot be had, and names that are none
+# Weights that cannot be downloaded, and names of no network
 
 
 @pytest.fixture
