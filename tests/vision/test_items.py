@@ -1,4 +1,4 @@
-"""Pictures found in folders and listed in tables, split and labelled; and files that are not pictures, left out by name."""
+"""Pictures found in folders and listed in tables, split and labelled; other files are left out by name."""
 
 from __future__ import annotations
 
