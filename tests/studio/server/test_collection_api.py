@@ -358,7 +358,7 @@ def test_the_description_of_the_api_is_whole(client: TestClient) -> None:
     api = client.get("/api/openapi.json").json()
     assert api["paths"]["/api/collections/{c}/labels/assign"]["post"]["summary"]
     schemas = api["components"]["schemas"]
-    assert {"State", "Labels", "Report", "Predictions", "Photos", "Error"} <= set(schemas)
+    assert {"CollectionState", "LabelsState", "Report", "PhotoPredictions", "PhotoList", "Error"} <= set(schemas)
     assert json.dumps(api).count("http://") == 0
     for path, calls in api["paths"].items():
         assert path.startswith("/api/")

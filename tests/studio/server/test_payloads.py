@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from handlens.errors import CollectionError
 from handlens.studio.collection import Collection
 from handlens.studio.progress import Progress
-from handlens.studio.server.payloads import finite, packed, readable, selected, state
+from handlens.studio.server.encoding import finite, packed, readable, selected
+from handlens.studio.server.payloads import state
 
 
 def test_a_selection_is_a_bitmask_with_the_least_bit_first() -> None:

@@ -15,11 +15,11 @@ from handlens import __version__
 from handlens.serving.api_page import add_api_page
 from handlens.serving.guard import Guard
 from handlens.serving.problems import explain_errors
-from handlens.studio.server import schemas
 from handlens.studio.server.collection_plans import NoSuchCollection
-from handlens.studio.server.deps import ServerState
+from handlens.studio.server.dependencies import ServerState
 from handlens.studio.server.registry import CollectionRegistry
 from handlens.studio.server.routes import auditing, export, home, labelling, learning, pictures, preparing
+from handlens.studio.server.schemas.base import Error
 from handlens.studio.server.temporary_folders import TemporaryFolders
 from handlens.studio.server.uploads import NoSuchUpload
 from handlens.studio.server.webpage import Page
@@ -65,7 +65,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
-        responses={"4XX": {"model": schemas.Error}, "5XX": {"model": schemas.Error}},
+        responses={"4XX": {"model": Error}, "5XX": {"model": Error}},
         # Newer FastAPIs report to OpenTelemetry where that is set up; nothing leaves this server.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )

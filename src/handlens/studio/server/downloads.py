@@ -1,4 +1,4 @@
-"""Files a person takes away, made while they are sent or in a scratch folder."""
+"""Files to download, made while they are sent or in a temporary folder."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from handlens.studio.collection import Collection
 
 
-class _Window(io.RawIOBase):
-    """A file that forgets what was drained.
+class _SendBuffer(io.RawIOBase):
+    """A file in memory whose beginning can be taken out and sent while its end is still written.
 
-    zipfile goes back to the head of an entry once it knows its checksum, and no further; so a zip can
-    be sent entry by entry without the trailing descriptors that some programs refuse.
+    zipfile goes back to the header of the current entry when it knows its checksum, and not further back. So a zip can
+    be sent entry by entry, without data descriptors after each entry, which some programs refuse.
     """
 
     def __init__(self) -> None:
@@ -44,13 +44,14 @@ class _Window(io.RawIOBase):
         if whence == io.SEEK_SET:
             offset -= self._start
             if offset < 0:
-                raise io.UnsupportedOperation("what was sent cannot be changed")
+                raise io.UnsupportedOperation("bytes that were sent already cannot be changed.")
         return self._start + self._held.seek(offset, whence)
 
     def write(self, data: object) -> int:
         return self._held.write(data)  # type: ignore[arg-type]
 
     def drain(self) -> bytes:
+        """Take out what was written since the last call."""
         data = self._held.getvalue()
         self._start += len(data)
         self._held = io.BytesIO()
@@ -58,18 +59,18 @@ class _Window(io.RawIOBase):
 
 
 def zip_of(files: list[tuple[Path, str]]) -> Iterator[bytes]:
-    """A zip of files, stored and not compressed, in pieces of one file each: (file, name in the zip)."""
-    window = _Window()
-    with zipfile.ZipFile(window, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
+    """A zip of files (file, name in the zip), not compressed, yielded in pieces of one file each."""
+    buffer = _SendBuffer()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
         for file, name in files:
             archive.write(file, name)
-            yield window.drain()
-    yield window.drain()
+            yield buffer.drain()
+    yield buffer.drain()
 
 
 @contextmanager
 def removed_on_failure(folder: Path) -> Iterator[None]:
-    """Remove a scratch folder when what was to be put into it could not be made."""
+    """Remove a folder if the block fails."""
     try:
         yield
     except BaseException:
@@ -80,9 +81,14 @@ def removed_on_failure(folder: Path) -> Iterator[None]:
 def sent_file(
     id: str, name: str, write: Callable[[Path], None], temporary: TemporaryFolders, *, kind: str
 ) -> FileResponse:
-    """A text file that `write` makes in a scratch folder, which is removed once the file is sent.
+    """The response that sends a text file, which is removed afterwards.
 
-    The person gets it under the collection's id and its own name.
+    Args:
+        id: the collection's id, which begins the name under which the file is saved.
+        name: the file's own name.
+        write: writes the file to a path.
+        temporary: where it is written.
+        kind: its media type.
     """
     folder = temporary.new("export")
     with removed_on_failure(folder):
@@ -96,7 +102,11 @@ def sent_file(
 
 
 def labelled_files(collection: Collection) -> list[tuple[Path, str]]:
-    """Each labelled photo with its place in the zip of folders by label; CollectionError if one is gone."""
+    """Each labelled photo with its path in the zip of folders by label.
+
+    Raises:
+        CollectionError: no photo has a label, or a labelled photo no longer exists.
+    """
     from handlens.studio.exports import folder_names
 
     labels = collection.labels
@@ -108,17 +118,17 @@ def labelled_files(collection: Collection) -> list[tuple[Path, str]]:
     ]
     if not files:
         raise CollectionError("no photo has a label yet, so the zip would be empty. Label some photos first.")
-    gone = [file.name for file, _ in files if not file.is_file()]
-    if gone:
+    missing = [file.name for file, _ in files if not file.is_file()]
+    if missing:
         raise CollectionError(
-            f"{len(gone):,} labelled photos are no longer in {collection.images}, such as {gone[0]}. "
+            f"{len(missing):,} labelled photos are no longer in {collection.images}, such as {missing[0]}. "
             "Bring them back first."
         )
     return files
 
 
 def zipped_model(collection: Collection, temporary: TemporaryFolders) -> tuple[Path, list[tuple[Path, str]]]:
-    """A folder to remove afterwards, and the files of the saved model with their places in a zip."""
+    """Save the model; returns a folder to remove afterwards, and the model's files with their paths in a zip."""
     folder = temporary.new("model")
     model = folder / "model"
     with removed_on_failure(folder):

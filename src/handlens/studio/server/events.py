@@ -10,23 +10,27 @@ from anyio import to_thread
 from pydantic import BaseModel, TypeAdapter
 
 from handlens.studio.server import payloads
-from handlens.studio.server.schemas_events import Event, LabelsEvent, StateEvent
+from handlens.studio.server.schemas.events import Event, LabelsEvent, StateEvent
 
 if TYPE_CHECKING:
     from handlens.studio.collection import Collection
 
 TICK = 2.0
-"""Seconds after which a quiet stream looks whether its tab is gone, or another process changed the labels."""
+"""Seconds after which a stream without events checks whether its tab is closed, and whether another process changed the
+labels."""
 
 PAUSE = 0.15
-"""Seconds between two rounds of events: what happens meanwhile is sent once."""
+"""Seconds between two batches of events: what changes several times in between is sent once."""
 
 _EVENTS: TypeAdapter[BaseModel] = TypeAdapter(Event)
-_QUIET_TICKS = 7  # ticks of silence before a comment is sent, so that proxies keep the line
+_QUIET_TICKS = 7  # ticks without events before a comment is sent, so that proxies keep the connection
 
 
 class Feed:
-    """All the streams of one server; closing it ends them, so that the server can stop."""
+    """The event streams of one server. All methods but `stream` are to be called in the server's event loop.
+
+    The server cannot stop while a stream is open, so it closes the feed first.
+    """
 
     def __init__(self) -> None:
         self._streams: dict[asyncio.Event, str] = {}
@@ -39,13 +43,13 @@ class Feed:
         return len(self._streams)
 
     def close(self) -> None:
-        """End all streams; to be called in the server's event loop."""
+        """End all streams, also those that would start later."""
         self._closed = True
         for id in set(self._streams.values()):
             self.end(id)
 
     def end(self, id: str) -> None:
-        """End the streams of one collection; to be called in the server's event loop."""
+        """End the streams of one collection."""
         ending = {wake for wake, of in self._streams.items() if of == id}
         self._ending |= ending
         for wake in ending:
@@ -54,7 +58,16 @@ class Feed:
     async def stream(
         self, id: str, collection: Collection, *, gone: Callable[[], Awaitable[bool]]
     ) -> AsyncIterator[bytes]:
-        """The events of a collection for one tab, until `gone()`: the state and labels at once, then every change."""
+        """The events of a collection for one tab: first the state and the labels, then every change.
+
+        Args:
+            id: the collection's id.
+            collection: the open collection.
+            gone: whether the tab is closed, which ends the stream.
+
+        Yields:
+            server-sent events, each with a JSON object as data; see `handlens.studio.server.schemas.events`.
+        """
         loop = asyncio.get_running_loop()
         wake = asyncio.Event()
         pending: dict[tuple[Any, ...], dict[str, Any]] = {("state",): {}, ("labels",): {}}
@@ -100,7 +113,7 @@ class Feed:
 
 
 def _message(id: str, collection: Collection, kind: str, payload: dict[str, Any]) -> tuple[bytes, int | None]:
-    """One event as bytes, and the version of the labels in it if it has them."""
+    """One event as bytes, and the version of its labels if it has labels."""
     if kind == "state":
         return _bytes(StateEvent(state=payloads.state(id, collection))), None
     if kind == "labels":

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from handlens.studio.collection import Collection
 from handlens.studio.server.collection_plans import CollectionPlan, CollectionPlans, no_such_collection
-from handlens.studio.server.schemas import CollectionSummary
+from handlens.studio.server.schemas.home import CollectionSummary
 from handlens.studio.server.summaries import Summaries
 from handlens.studio.server.temporary_folders import TemporaryFolders
 

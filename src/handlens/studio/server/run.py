@@ -1,4 +1,4 @@
-"""Running Studio: the address for the person, and a clean end."""
+"""Running Studio: print its address, serve, and stop cleanly."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn that tells when it answers, and ends the event streams first when it stops."""
+    """A uvicorn server that calls `ready` when it accepts requests, and ends the event streams before it stops."""
 
     def __init__(self, config: uvicorn.Config, app: FastAPI, ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -46,10 +46,18 @@ def serve(
     browser: bool = True,
     begin: Callable[[FastAPI], str] | None = None,
 ) -> None:
-    """Serve Studio until SIGINT or SIGTERM, printing its address.
+    """Serve Studio until SIGINT or SIGTERM, and print its address.
 
-    `begin(app)` runs before the first request and names the path to open. Any address but this
-    machine's own gets a token. Raises AddressError and StorageError.
+    Args:
+        home: Studio's own folder.
+        host: the address to listen on; any other than this machine's own requires a token.
+        port: the port; the first free one from 8600 on unless given.
+        browser: whether to open the page in a browser.
+        begin: called with the app before the first request; returns the path to open.
+
+    Raises:
+        AddressError: the address or port cannot be listened on.
+        StorageError: the folder cannot be written.
     """
     from handlens.studio.server.app import create_app
 
@@ -76,12 +84,12 @@ def serve(
             app, log_level="warning", access_log=False, server_header=False, ws="none", timeout_graceful_shutdown=5
         )
         server = _Server(config, app, ready)
-        # uvicorn ends by raising the signal again; stopping when asked to is no failure here.
+        # uvicorn raises the signal again when it has stopped; to stop on a signal is not a failure here.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
         server.run(sockets=[bound])
         if not app.state.server.finished:
-            # Labels are on disk; what is still computed in other threads is a cache, made anew the next time.
+            # Labels are on disk; what other threads still compute is a cache, and is computed again the next time.
             os._exit(0)
     finally:
         bound.close()

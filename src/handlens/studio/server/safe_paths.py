@@ -1,4 +1,4 @@
-"""Names of uploaded files, which may say anything, as places inside one folder."""
+"""Names of uploaded files, which cannot be trusted, as paths inside one folder."""
 
 from __future__ import annotations
 
@@ -7,13 +7,21 @@ from pathlib import PurePosixPath
 
 from handlens.errors import UploadError
 
-LONGEST_PART = 255  # bytes; what common file systems hold
+LONGEST_PART = 255  # bytes; the limit of common file systems
 LONGEST = 1024
 DEEPEST = 32
 
 
 def safe_path(name: str) -> PurePosixPath:
-    """The relative place that `name` means, "\\\\" read as "/"; UploadError if it would lie anywhere else."""
+    """The name as a relative path inside a folder; a backslash counts as a slash.
+
+    Raises:
+        UploadError: the path would be outside the folder, or is empty, too long or not text.
+
+    Example:
+        >>> str(safe_path("holiday\\\\beach.jpg"))
+        'holiday/beach.jpg'
+    """
     shown = name.encode("utf-8", "replace").decode("utf-8")[:200]
     text = name.replace("\\", "/")
     if text.startswith("/"):
@@ -40,5 +48,5 @@ def safe_path(name: str) -> PurePosixPath:
 
 
 def is_hidden(path: PurePosixPath) -> bool:
-    """Whether a file is one that systems add for themselves, and scanning a folder ignores."""
+    """Whether a file is hidden or one that macOS adds to zips; scanning a folder ignores these too."""
     return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)

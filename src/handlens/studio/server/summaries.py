@@ -12,7 +12,7 @@ from typing import Any
 
 from handlens.studio.collection import Collection
 from handlens.studio.manifest import MANIFEST
-from handlens.studio.server.schemas import CollectionSummary
+from handlens.studio.server.schemas.home import CollectionSummary
 
 RECORD = "studio.json"
 INTERVAL = 1.0

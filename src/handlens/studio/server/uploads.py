@@ -1,4 +1,4 @@
-"""Photos and zips on their way in: streamed to disk, kept apart until a collection is made of them."""
+"""Uploads: photos and zips are streamed to a temporary folder, until a collection is made of them."""
 
 from __future__ import annotations
 
@@ -18,18 +18,25 @@ from handlens.studio.server.temporary_folders import TemporaryFolders
 from handlens.studio.server.zips import TooLarge, Unpacked, ZipLimits, reporting_full_disk, unpack
 
 IDLE = 6 * 3600.0
-"""Seconds after which an upload that nobody goes on with is removed."""
+"""Seconds after which an upload that gets no more files is removed."""
 
 _BUFFER = 2**20
 
 
 class NoSuchUpload(UploadError):
-    """An upload that was never started, was used already, or lay idle too long."""
+    """The upload was never started, was used or cancelled already, or got no files for too long."""
 
 
 @dataclass(frozen=True)
 class UploadLimits:
-    """Bytes of one photo and of one zip, and bytes of the disk to leave free."""
+    """What an upload may take.
+
+    Attributes:
+        photo: bytes of one photo.
+        zip: bytes of one zip.
+        reserve: bytes of the disk to leave free.
+        unpacked: what one zip may unpack to.
+    """
 
     photo: int = 2 * 2**30
     zip: int = 50 * 2**30
@@ -45,7 +52,26 @@ class _Upload:
 
 
 class Uploads:
-    """The uploads that are under way, each with a folder of its own in `temporary`."""
+    """The uploads of one server, each in a temporary folder of its own.
+
+    Args:
+        temporary: where these folders are made.
+        limits: what an upload may take.
+
+    Example:
+        >>> import asyncio
+        >>> async def body():
+        ...     yield b"first half, "
+        ...     yield b"second half"
+        >>> temporary = TemporaryFolders(Path("scratch"))
+        >>> uploads = Uploads(temporary)
+        >>> id = uploads.start()
+        >>> asyncio.run(uploads.photo(id, "holiday/beach.jpg", body(), length=None))
+        'holiday/beach.jpg'
+        >>> (uploads.take(id) / "holiday/beach.jpg").read_bytes()
+        b'first half, second half'
+        >>> temporary.close()
+    """
 
     def __init__(self, temporary: TemporaryFolders, *, limits: UploadLimits | None = None) -> None:
         self.limits = limits or UploadLimits()
@@ -55,7 +81,7 @@ class Uploads:
         self._numbers = itertools.count()
 
     def start(self) -> str:
-        """The id of a new upload; forgets those that lay idle."""
+        """Start an upload and return its id; uploads that got no files for too long are removed."""
         now = time.monotonic()
         with self._lock:
             idle = [id for id, upload in self._uploads.items() if not upload.busy and now - upload.used > IDLE]
@@ -73,28 +99,39 @@ class Uploads:
         shutil.rmtree(self._take(id), ignore_errors=True)
 
     def take(self, id: str) -> Path:
-        """Hand over the folder of an upload's photos, which is the caller's from then on."""
+        """End an upload and return the folder of its photos, which belongs to the caller from now on."""
         return self._take(id) / "photos"
 
     async def photo(self, id: str, path: str, body: AsyncIterator[bytes], *, length: int | None) -> str:
-        """Keep one photo under a relative path; returns the path as it was kept.
+        """Store one photo. If it fails, or the connection is closed midway, nothing is stored.
 
-        A second one of the same path replaces the first. Raises UploadError for a path that leads
-        elsewhere, TooLarge, StorageError for a full disk; then, or if the sender goes away, nothing is kept.
+        Args:
+            id: the upload.
+            path: the photo's path in its folder; a photo that has this path already is replaced.
+            body: the file.
+            length: how many bytes were announced, if known.
+
+        Returns:
+            The path under which it is stored.
+
+        Raises:
+            UploadError: there is no such upload, or the path is not allowed.
+            TooLarge: the photo has more bytes than `limits.photo`.
+            StorageError: the disk is full.
         """
         place = safe_path(path)
         if is_hidden(place):
-            raise UploadError(f"hidden files are not kept; “{path[:200]}” arrived.")
+            raise UploadError(f"hidden files are not stored; “{path[:200]}” arrived.")
         upload = self._use(id)
         try:
             partial = await self._receive(upload, body, length=length, limit=self.limits.photo)
-            await to_thread.run_sync(_settle, partial, upload.folder / "photos" / place)
+            await to_thread.run_sync(_move_to, partial, upload.folder / "photos" / place)
         finally:
-            self._leave(upload)
+            self._release(upload)
         return str(place)
 
     async def zip(self, id: str, body: AsyncIterator[bytes], *, length: int | None) -> Unpacked:
-        """Keep the photos of a zip; raises like `photo`, and whatever `unpack` does."""
+        """Store the photos of a zip; raises the errors of `photo` and of `unpack`."""
         upload = self._use(id)
         try:
             partial = await self._receive(upload, body, length=length, limit=self.limits.zip)
@@ -107,11 +144,11 @@ class Uploads:
 
             return await to_thread.run_sync(unpacked)
         finally:
-            self._leave(upload)
+            self._release(upload)
 
     async def _receive(self, upload: _Upload, body: AsyncIterator[bytes], *, length: int | None, limit: int) -> Path:
-        """Stream a body to a file of its own, removed again unless all of it came."""
-        self._check_room(length or 0, limit)
+        """Stream a body to a file, which is removed if not all of it arrives."""
+        self._check_space(length or 0, limit)
         partial = upload.folder / f"{next(self._numbers)}.part"
         received, buffer = 0, bytearray()
         try:
@@ -124,14 +161,14 @@ class Uploads:
                     if len(buffer) >= _BUFFER:
                         await to_thread.run_sync(file.write, bytes(buffer))
                         buffer.clear()
-                        self._check_room(0, limit)
+                        self._check_space(0, limit)
                 await to_thread.run_sync(file.write, bytes(buffer))
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
         return partial
 
-    def _check_room(self, length: int, limit: int) -> None:
+    def _check_space(self, length: int, limit: int) -> None:
         if length > limit:
             raise TooLarge(f"a file must be at most {limit / 1e6:,.0f} MB; this one has {length / 1e6:,.0f} MB.")
         free = shutil.disk_usage(self._temporary.folder).free
@@ -146,7 +183,7 @@ class Uploads:
             upload.busy += 1
             return upload
 
-    def _leave(self, upload: _Upload) -> None:
+    def _release(self, upload: _Upload) -> None:
         with self._lock:
             upload.busy -= 1
             upload.used = time.monotonic()
@@ -162,8 +199,8 @@ class Uploads:
             return upload.folder
 
 
-def _settle(partial: Path, target: Path) -> None:
-    """Move a whole file to its place."""
+def _move_to(partial: Path, target: Path) -> None:
+    """Move a complete file to its place."""
     try:
         with reporting_full_disk("the photo"):
             target.parent.mkdir(parents=True, exist_ok=True)

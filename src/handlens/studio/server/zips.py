@@ -1,4 +1,4 @@
-"""Opening zips that nobody vouches for: everything is checked before the first byte is written."""
+"""Unpacking zips that cannot be trusted: everything is checked before the first byte is written."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from errno import EDQUOT, ENOSPC
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from handlens.errors import StorageError, UploadError
+from handlens.io.problems import is_disk_full
 from handlens.studio.server.safe_paths import is_hidden, safe_path
 
 CHUNK = 2**20
@@ -30,12 +30,20 @@ _KINDS = (0, stat.S_IFREG, stat.S_IFDIR)
 
 
 class TooLarge(UploadError):
-    """More than the server takes in."""
+    """An upload, or what its zip unpacks to, is larger than the server accepts."""
 
 
 @dataclass(frozen=True)
 class ZipLimits:
-    """What a zip may unpack to: bytes, files, times its own size (above `small` bytes), and room to leave on disk."""
+    """What a zip may unpack to.
+
+    Attributes:
+        total: bytes.
+        count: files.
+        ratio: times its own size; not checked if it unpacks to at most `small` bytes.
+        small: bytes.
+        reserve: bytes of the disk to leave free.
+    """
 
     total: int = 100 * 2**30
     count: int = 200_000
@@ -46,7 +54,12 @@ class ZipLimits:
 
 @dataclass
 class Unpacked:
-    """What came out of a zip: how many files, and those that did not come with the reason."""
+    """The result of unpacking a zip.
+
+    Attributes:
+        count: how many files were written.
+        left_out: the path of each file that was not written, with the reason.
+    """
 
     count: int = 0
     left_out: list[tuple[str, str]] = field(default_factory=list)
@@ -54,22 +67,30 @@ class Unpacked:
 
 @contextmanager
 def reporting_full_disk(what: str) -> Iterator[None]:
-    """Turn the system's words for a full disk into a StorageError."""
+    """Raise a StorageError if the disk is full; all other errors pass."""
     try:
         yield
     except OSError as error:
-        if error.errno in (ENOSPC, EDQUOT):
+        if is_disk_full(error):
             raise StorageError(f"the disk is full, so {what} could not be kept. Make room, then try again.") from error
         raise
 
 
 def unpack(archive: Path, folder: Path, *, limits: ZipLimits | None = None) -> Unpacked:
-    """Unpack a zip into `folder`, which may have files already; none of them is replaced.
+    """Unpack a zip into a folder. After an error, nothing of the zip is left there.
 
-    Damaged entries, those of unusual compression and doubles are left out with their reason. Raises
-    UploadError for what no honest zip has — names that lead out of the folder, links, encryption,
-    entries that overlap — and TooLarge for a bomb, before anything is written; StorageError when
-    the disk is full. After an error nothing of the zip is left in the folder.
+    Entries that are damaged, are compressed in an unusual way, or have the name of a file that exists are left out.
+
+    Args:
+        archive: the zip.
+        folder: where to; files that are there already are never replaced.
+        limits: what it may unpack to.
+
+    Raises:
+        UploadError: it is not a zip, is encrypted, or has links, overlapping entries or names that lead out of the
+            folder. Nothing was written.
+        TooLarge: it exceeds the limits.
+        StorageError: the disk is full.
     """
     limits = limits or ZipLimits()
     _check_directory(archive, limits)
@@ -111,13 +132,13 @@ def _check_directory(archive: Path, limits: ZipLimits) -> None:
             if len(record) < 56 or record[:4] != _ENDED_64:
                 raise UploadError("this is not a zip that can be opened: its table of contents is damaged.")
             count, length = struct.unpack_from("<QQ", record, 32)
-    # 46 bytes and a name each; 2 kB is far above any honest average.
+    # Each entry has 46 bytes and a name; an average of 2 kB is far more than any real zip has.
     if count > limits.count or length > limits.count * 2048:
         raise TooLarge(f"a zip must have at most {limits.count:,} files; this one says {count:,}.")
 
 
 def _checked(opened: zipfile.ZipFile, size: int, limits: ZipLimits) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
-    """The entries that are files, with the place each goes to; raises before anything is written."""
+    """The entries that are files, each with its path in the folder; raises before anything is written."""
     infos = opened.infolist()
     if len(infos) > limits.count:
         raise TooLarge(f"a zip must have at most {limits.count:,} files; this one has {len(infos):,}.")
@@ -147,18 +168,18 @@ def _checked(opened: zipfile.ZipFile, size: int, limits: ZipLimits) -> list[tupl
 
 
 def _check_overlaps(infos: list[zipfile.ZipInfo], size: int) -> None:
-    """Refuse entries that share their bytes, which lets a small zip hold any number of large files."""
+    """Refuse entries that share bytes: so a small zip could hold any number of large files."""
     end = 0
     for info in sorted(infos, key=lambda info: info.header_offset):
         if info.header_offset < end:
             raise UploadError("the zip's entries overlap each other, as in a zip made to fill a disk.")
         end = info.header_offset + 30 + info.compress_size
     if end > size:
-        raise UploadError("the zip has been cut off: it says to be longer than it is.")
+        raise UploadError("the zip is incomplete: it declares more bytes than it has. Send it again.")
 
 
 def _name(info: zipfile.ZipInfo) -> str:
-    """An entry's name in its own script; zips from before Unicode, and macOS, leave to be found which that is."""
+    """An entry's name; zips of older programs and of macOS do not say how it is encoded, so it is found out here."""
     if info.flag_bits & _UTF8:
         return info.orig_filename
     raw = info.orig_filename.encode("cp437", "replace")
@@ -208,7 +229,7 @@ def _write_all(
 
 
 def _copy(opened: zipfile.ZipFile, info: zipfile.ZipInfo, out: BinaryIO, left: int) -> int:
-    """Copy one entry, counting what really comes out, whatever the zip declared."""
+    """Copy one entry, and count the bytes that it really unpacks to, whatever the zip declares."""
     done = 0
     with opened.open(info) as source:
         while chunk := source.read(CHUNK):

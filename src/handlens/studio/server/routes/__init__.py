@@ -1,1 +1,1 @@
-"""The HTTP API, a thin layer over `Collection`: a module a group of calls."""
+"""The HTTP API, a thin layer over `Collection`: one module for each group of calls."""

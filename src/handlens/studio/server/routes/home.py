@@ -1,4 +1,4 @@
-"""The home screen: what collections there are, uploads, and making a new collection."""
+"""The home screen: the list of collections, uploads, and making a new collection."""
 
 from __future__ import annotations
 
@@ -9,82 +9,90 @@ from fastapi import APIRouter, Query, Request
 
 from handlens import __version__
 from handlens.errors import UploadError
-from handlens.studio.server import schemas
 from handlens.studio.server.collection_plans import CollectionRequest
-from handlens.studio.server.deps import State
+from handlens.studio.server.dependencies import Server
+from handlens.studio.server.schemas.base import FILE_BODY, LeftOutFile
+from handlens.studio.server.schemas.home import (
+    BackboneSummary,
+    BuiltinSummary,
+    FromBuiltin,
+    FromPath,
+    NewCollection,
+    NewCollectionId,
+    PhotoReceived,
+    StudioInfo,
+    UploadStarted,
+    ZipReceived,
+)
 
 router = APIRouter(prefix="/api", tags=["home"])
 
 
 @router.get("/studio")
-def studio(state: State) -> schemas.StudioInfo:
+def studio(server: Server) -> StudioInfo:
     """The collections, the built-in ones, and the networks suggested for new ones."""
     from handlens.studio.builtin import BUILTIN
     from handlens.studio.features import SUGGESTED, cached
 
-    return schemas.StudioInfo(
+    return StudioInfo(
         version=__version__,
-        collections=state.registry.summaries(),
-        builtin=[
-            schemas.BuiltinSummary(name=b.name, title=b.title, description=b.description, count=b.count)
-            for b in BUILTIN
-        ],
+        collections=server.registry.summaries(),
+        builtin=[BuiltinSummary(name=b.name, title=b.title, description=b.description, count=b.count) for b in BUILTIN],
         backbones=[
-            schemas.BackboneSummary(name=s.name, title=s.title, megabytes=s.megabytes, cached=cached(s.name))
-            for s in SUGGESTED
+            BackboneSummary(name=s.name, title=s.title, megabytes=s.megabytes, cached=cached(s.name)) for s in SUGGESTED
         ],
     )
 
 
 @router.post("/collections", status_code=201)
-def new_collection(wanted: schemas.NewCollection, state: State) -> schemas.CollectionId:
-    """Make a collection and start preparing it; a folder that has one already is reopened."""
+def new_collection(wanted: NewCollection, server: Server) -> NewCollectionId:
+    """Make a collection and start preparing it; if the folder has a collection already, that one is opened."""
     request = CollectionRequest(name=wanted.name, backbones=tuple(wanted.backbones), own_features=wanted.own_features)
-    source, plans = wanted.source, state.registry.plans
-    if isinstance(source, schemas.FromPath):
+    source, plans = wanted.source, server.registry.plans
+    if isinstance(source, FromPath):
         plan = plans.of_folder(Path(source.path), request)
-    elif isinstance(source, schemas.FromBuiltin):
+    elif isinstance(source, FromBuiltin):
         plan = plans.of_builtin(source.name, request)
     else:
-        plan = plans.of_upload(state.uploads.take(source.upload), request)
-    state.registry.open(plan)
-    return schemas.CollectionId(id=plan.id)
+        plan = plans.of_upload(server.uploads.take(source.upload), request)
+    server.registry.open(plan)
+    return NewCollectionId(id=plan.id)
 
 
 @router.post("/uploads", status_code=201)
-def start_upload(state: State) -> schemas.UploadStarted:
-    """Begin an upload: photos and zips are sent to it one by one, then a collection is made of it."""
-    return schemas.UploadStarted(upload=state.uploads.start())
+def start_upload(server: Server) -> UploadStarted:
+    """Start an upload: photos and zips are sent to it one by one, then a collection is made of it."""
+    return UploadStarted(upload=server.uploads.start())
 
 
 @router.delete("/uploads/{upload}", status_code=204)
-def discard_upload(upload: str, state: State) -> None:
-    """Give an upload up and remove its files."""
-    state.uploads.discard(upload)
+def discard_upload(upload: str, server: Server) -> None:
+    """Cancel an upload and remove its files."""
+    server.uploads.discard(upload)
 
 
-@router.put("/uploads/{upload}/photo", openapi_extra=schemas.FILE_BODY)
+@router.put("/uploads/{upload}/photo", openapi_extra=FILE_BODY)
 async def upload_photo(
     upload: str,
-    path: Annotated[str, Query(description="where the photo lay in its folder, such as holiday/beach.jpg")],
+    path: Annotated[str, Query(description="the photo's path in its folder, such as holiday/beach.jpg")],
     request: Request,
-    state: State,
-) -> schemas.PhotoReceived:
+    server: Server,
+) -> PhotoReceived:
     """Send one photo: the body is the file itself."""
-    kept = await state.uploads.photo(upload, path, request.stream(), length=_length(request))
-    return schemas.PhotoReceived(path=kept)
+    stored = await server.uploads.photo(upload, path, request.stream(), length=_length(request))
+    return PhotoReceived(path=stored)
 
 
-@router.put("/uploads/{upload}/zip", openapi_extra=schemas.FILE_BODY)
-async def upload_zip(upload: str, request: Request, state: State) -> schemas.ZipReceived:
+@router.put("/uploads/{upload}/zip", openapi_extra=FILE_BODY)
+async def upload_zip(upload: str, request: Request, server: Server) -> ZipReceived:
     """Send a zip of photos, in folders or not: the body is the file itself."""
-    unpacked = await state.uploads.zip(upload, request.stream(), length=_length(request))
-    left_out = [schemas.LeftOutFile(path=path, reason=reason) for path, reason in unpacked.left_out]
-    return schemas.ZipReceived(count=unpacked.count, left_out=left_out)
+    unpacked = await server.uploads.zip(upload, request.stream(), length=_length(request))
+    left_out = [LeftOutFile(path=path, reason=reason) for path, reason in unpacked.left_out]
+    return ZipReceived(count=unpacked.count, left_out=left_out)
 
 
 def _length(request: Request) -> int | None:
     length = request.headers.get("content-length")
     if length is not None and not length.isdecimal():
-        raise UploadError("Content-Length must be a number of bytes.")
+        raise UploadError(f"Content-Length must be a number of bytes; “{length[:100]}” arrived.")
     return None if length is None else int(length)

@@ -1,65 +1,67 @@
-"""Labels: giving, taking off, renaming, merging, deleting, and undoing any of it."""
+"""Labels: assign, remove, rename, merge, delete, undo and redo."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter
 
-from handlens.studio.server import payloads, schemas
-from handlens.studio.server.deps import Opened
+from handlens.studio.server import payloads
+from handlens.studio.server.dependencies import OpenCollection
+from handlens.studio.server.encoding import selected
+from handlens.studio.server.schemas.labels import Assign, Delete, LabelsState, Merge, Remove, Rename
 
 router = APIRouter(prefix="/api/collections/{c}", tags=["labels"])
 
 
 @router.get("/labels")
-def labels(opened: Opened) -> schemas.Labels:
+def labels(collection: OpenCollection) -> LabelsState:
     """All labels, and what undo and redo would do."""
-    return payloads.labels(opened)
+    return payloads.labels(collection)
 
 
 @router.post("/labels/assign")
-def assign(wanted: schemas.Assign, opened: Opened) -> schemas.Labels:
-    """Give photos a label; it is on disk when this answers."""
-    opened.label(payloads.selected(wanted.selection, len(opened.paths)), wanted.name)
-    return payloads.labels(opened)
+def assign(wanted: Assign, collection: OpenCollection) -> LabelsState:
+    """Give photos a label; it is on disk before the response is sent."""
+    collection.label(selected(wanted.selection, len(collection.paths)), wanted.name)
+    return payloads.labels(collection)
 
 
 @router.post("/labels/remove")
-def remove(wanted: schemas.Remove, opened: Opened) -> schemas.Labels:
-    """Take the labels off photos."""
-    opened.unlabel(payloads.selected(wanted.selection, len(opened.paths)))
-    return payloads.labels(opened)
+def remove(wanted: Remove, collection: OpenCollection) -> LabelsState:
+    """Remove the labels of photos."""
+    collection.unlabel(selected(wanted.selection, len(collection.paths)))
+    return payloads.labels(collection)
 
 
 @router.post("/labels/rename")
-def rename(wanted: schemas.Rename, opened: Opened) -> schemas.Labels:
+def rename(wanted: Rename, collection: OpenCollection) -> LabelsState:
     """Give a label another name."""
-    opened.rename(wanted.name, wanted.to)
-    return payloads.labels(opened)
+    collection.rename(wanted.name, wanted.to)
+    return payloads.labels(collection)
 
 
 @router.post("/labels/merge")
-def merge(wanted: schemas.Merge, opened: Opened) -> schemas.Labels:
+def merge(wanted: Merge, collection: OpenCollection) -> LabelsState:
     """Give all photos of some labels one label."""
-    opened.merge(wanted.names, wanted.into)
-    return payloads.labels(opened)
+    collection.merge(wanted.names, wanted.into)
+    return payloads.labels(collection)
 
 
 @router.post("/labels/delete")
-def delete(wanted: schemas.Delete, opened: Opened) -> schemas.Labels:
+def delete(wanted: Delete, collection: OpenCollection) -> LabelsState:
     """Delete a label."""
-    opened.delete(wanted.name)
-    return payloads.labels(opened)
+    collection.delete(wanted.name)
+    return payloads.labels(collection)
 
 
 @router.post("/undo")
-def undo(opened: Opened) -> schemas.Labels:
-    """Take the latest change back, if there is one."""
-    opened.undo()
-    return payloads.labels(opened)
+def undo(collection: OpenCollection) -> LabelsState:
+    """Undo the latest change, if there is one."""
+    collection.undo()
+    return payloads.labels(collection)
 
 
 @router.post("/redo")
-def redo(opened: Opened) -> schemas.Labels:
-    """Bring back what undo took, if there is something."""
-    opened.redo()
-    return payloads.labels(opened)
+def redo(collection: OpenCollection) -> LabelsState:
+    """Redo what was undone last, if there is something."""
+    collection.redo()
+    return payloads.labels(collection)

@@ -1,4 +1,4 @@
-"""The photos and where they lie: thumbnails, sheets of tiles, and maps."""
+"""The photos and their positions: thumbnails, sheets of thumbnails, and maps."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from handlens.errors import CollectionError
-from handlens.studio.server import payloads, schemas
-from handlens.studio.server.deps import Opened
+from handlens.studio.server import payloads
+from handlens.studio.server.dependencies import OpenCollection
+from handlens.studio.server.schemas.collection import PhotoList
 
 router = APIRouter(prefix="/api/collections/{c}", tags=["photos"])
 
 PhotoId = Annotated[int, Path(ge=0, description="the photo's position in `paths`")]
-# The same address gives the same picture while the collection stands; an hour bounds the case that it is made anew.
+# An address gives the same picture as long as the collection exists; an hour, since it may be deleted and made again.
 CACHED = {"Cache-Control": "private, max-age=3600"}
 
 
@@ -32,48 +33,58 @@ class Floats(Response):
 
 
 @router.get("/photos")
-def photos(opened: Opened) -> schemas.Photos:
-    """The paths, the order of preparing, the shapes, and the files that are not used."""
-    return payloads.photos(opened)
+def photos(collection: OpenCollection) -> PhotoList:
+    """The paths, the order in which photos are prepared, the aspect ratios, and the files that are left out."""
+    return payloads.photos(collection)
 
 
 @router.get("/photos/{id}/thumb", response_class=Jpeg)
-def thumb(id: PhotoId, opened: Opened) -> Jpeg:
+def thumb(id: PhotoId, collection: OpenCollection) -> Jpeg:
     """A photo within 256×256."""
-    check_photo(id, opened)
-    return Jpeg(opened.parts.photos.thumbnail(id), headers=CACHED)
+    check_photo(id, collection)
+    return Jpeg(collection.parts.photos.thumbnail(id), headers=CACHED)
 
 
 @router.get("/photos/{id}/view", response_class=Jpeg)
-def view(id: PhotoId, opened: Opened) -> Jpeg:
+def view(id: PhotoId, collection: OpenCollection) -> Jpeg:
     """A photo within 1600×1600."""
-    check_photo(id, opened)
-    return Jpeg(opened.parts.photos.view(id), headers=CACHED)
+    check_photo(id, collection)
+    return Jpeg(collection.parts.photos.view(id), headers=CACHED)
 
 
 @router.get("/sheets/{k}", response_class=Jpeg)
 def sheet(
-    k: Annotated[int, Path(ge=0, description="rows k·256 on, in the order of preparing")],
-    opened: Opened,
-    _n: Annotated[int, Query(alias="n", ge=0, description="rows known; only tells a growing last sheet apart")] = 0,
+    k: Annotated[
+        int, Path(ge=0, description="the sheet: photos k·256 and following, in the order in which they are prepared")
+    ],
+    collection: OpenCollection,
+    _n: Annotated[
+        int,
+        Query(
+            alias="n",
+            ge=0,
+            description="photos known; not used, but gives a sheet that has grown an address of its own in caches",
+        ),
+    ] = 0,
 ) -> Jpeg:
     """16×16 tiles of 64 px as one picture of 1024×1024, row by row."""
     try:
-        return Jpeg(opened.parts.photos.sheet(k), headers=CACHED)
+        return Jpeg(collection.parts.photos.sheet(k), headers=CACHED)
     except CollectionError as error:
         raise HTTPException(404, str(error)) from error
 
 
 @router.get("/map", response_class=Floats)
 def map_of(
-    opened: Opened,
+    collection: OpenCollection,
     layer: Annotated[str, Query(max_length=300)],
     projection: Annotated[str, Query(max_length=100)],
 ) -> Floats:
-    """Where each photo lies: float32 [N, 2] by id, NaN where not prepared yet."""
-    return Floats(opened.map(layer, projection).astype("<f4").tobytes())
+    """The position of each photo: float32 [N, 2] by id, NaN if it is not prepared yet."""
+    return Floats(collection.map(layer, projection).astype("<f4").tobytes())
 
 
-def check_photo(id: int, opened: Opened) -> None:
-    if id >= len(opened.paths):
-        raise HTTPException(404, f"There is no photo {id}; the last one is {len(opened.paths) - 1}.")
+def check_photo(id: int, collection: OpenCollection) -> None:
+    """Answer 404 unless there is a photo with this id."""
+    if id >= len(collection.paths):
+        raise HTTPException(404, f"There is no photo {id}; the last one is {len(collection.paths) - 1}.")

@@ -1,4 +1,4 @@
-"""One collection: its state, preparing it, its events, and where the page was left."""
+"""One collection: its state, preparing it, its events, and the state in which the page was left."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from handlens.studio.server import payloads, schemas
-from handlens.studio.server.deps import CollectionId, Opened, State, collection
-from handlens.studio.server.schemas_events import Event
+from handlens.studio.server import payloads
+from handlens.studio.server.dependencies import CollectionId, OpenCollection, Server, open_collection
+from handlens.studio.server.schemas.collection import CollectionState, NewSource
+from handlens.studio.server.schemas.events import Event
 
 router = APIRouter(prefix="/api/collections/{c}", tags=["collection"])
 
@@ -21,43 +22,43 @@ VIEW_DEPTH = 8
 
 
 @router.get("")
-def state(c: CollectionId, opened: Opened) -> schemas.State:
-    """Everything about a collection but its photos and labels."""
-    return payloads.state(c, opened)
+def state(c: CollectionId, collection: OpenCollection) -> CollectionState:
+    """Everything about a collection except its photos and labels."""
+    return payloads.state(c, collection)
 
 
 @router.delete("", status_code=204)
-async def forget(c: CollectionId, state: State) -> None:
-    """Delete the collection with its labels and its model; photos in a folder of the person's own stay untouched."""
-    state.feed.end(c)
-    await run_in_threadpool(state.registry.forget, c)
+async def forget(c: CollectionId, server: Server) -> None:
+    """Delete the collection with its labels and models; photos in a folder of the user's own are not touched."""
+    server.feed.end(c)
+    await run_in_threadpool(server.registry.forget, c)
 
 
 @router.post("/prepare")
-def prepare(c: CollectionId, opened: Opened) -> schemas.State:
-    """Start preparing, or go on where it was stopped."""
-    opened.start_preparing()
-    return payloads.state(c, opened)
+def prepare(c: CollectionId, collection: OpenCollection) -> CollectionState:
+    """Start preparing, or continue where it was stopped."""
+    collection.start_preparing()
+    return payloads.state(c, collection)
 
 
 @router.delete("/prepare")
-def cancel(c: CollectionId, opened: Opened) -> schemas.State:
-    """Stop preparing after the photo at hand; what was done stays."""
-    opened.cancel_preparing()
-    return payloads.state(c, opened)
+def cancel(c: CollectionId, collection: OpenCollection) -> CollectionState:
+    """Stop preparing after the current photo; what was done stays."""
+    collection.cancel_preparing()
+    return payloads.state(c, collection)
 
 
 @router.post("/sources")
-def add_source(c: CollectionId, wanted: schemas.NewSource, opened: Opened) -> schemas.State:
+def add_source(c: CollectionId, wanted: NewSource, collection: OpenCollection) -> CollectionState:
     """Add a network, or features learned on these photos (null), and prepare it."""
-    opened.add_features(wanted.backbone)
-    opened.start_preparing()
-    return payloads.state(c, opened)
+    collection.add_features(wanted.backbone)
+    collection.start_preparing()
+    return payloads.state(c, collection)
 
 
 @router.put("/view", status_code=204)
-def keep_view(view: dict[str, Any], opened: Opened) -> None:
-    """Remember where the page is: any JSON object of at most 16 kB."""
+def keep_view(view: dict[str, Any], collection: OpenCollection) -> None:
+    """Keep the state of the page, to restore it later: any JSON object of at most 16 kB."""
     try:
         text = json.dumps(view, allow_nan=False)
     except ValueError:
@@ -66,7 +67,7 @@ def keep_view(view: dict[str, Any], opened: Opened) -> None:
         raise HTTPException(413, f"A view must be at most {VIEW_LIMIT} bytes; {len(text)} arrived.")
     if _depth(view) > VIEW_DEPTH:
         raise HTTPException(422, f"A view must be at most {VIEW_DEPTH} levels deep.")
-    opened.parts.settings.view = view
+    collection.parts.settings.view = view
 
 
 def _depth(value: object) -> int:
@@ -81,10 +82,10 @@ class EventStream(StreamingResponse):
 
 
 @router.get("/events", response_class=EventStream, responses={200: {"model": Event}})
-async def events(c: CollectionId, request: Request, state: State) -> EventStream:
-    """A stream of what changes: kinds state, labels, maps, projection and predictions."""
-    opened = await run_in_threadpool(collection, c, request)
+async def events(c: CollectionId, request: Request, server: Server) -> EventStream:
+    """A stream of what changes, as server-sent events."""
+    collection = await run_in_threadpool(open_collection, c, request)
     return EventStream(
-        state.feed.stream(c, opened, gone=request.is_disconnected),
+        server.feed.stream(c, collection, gone=request.is_disconnected),
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )

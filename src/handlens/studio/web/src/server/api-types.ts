@@ -35,7 +35,7 @@ export interface paths {
         put?: never;
         /**
          * New Collection
-         * @description Make a collection and start preparing it; a folder that has one already is reopened.
+         * @description Make a collection and start preparing it; if the folder has a collection already, that one is opened.
          */
         post: operations["new_collection_api_collections_post"];
         delete?: never;
@@ -55,7 +55,7 @@ export interface paths {
         put?: never;
         /**
          * Start Upload
-         * @description Begin an upload: photos and zips are sent to it one by one, then a collection is made of it.
+         * @description Start an upload: photos and zips are sent to it one by one, then a collection is made of it.
          */
         post: operations["start_upload_api_uploads_post"];
         delete?: never;
@@ -76,7 +76,7 @@ export interface paths {
         post?: never;
         /**
          * Discard Upload
-         * @description Give an upload up and remove its files.
+         * @description Cancel an upload and remove its files.
          */
         delete: operations["discard_upload_api_uploads__upload__delete"];
         options?: never;
@@ -133,14 +133,14 @@ export interface paths {
         };
         /**
          * State
-         * @description Everything about a collection but its photos and labels.
+         * @description Everything about a collection except its photos and labels.
          */
         get: operations["state_api_collections__c__get"];
         put?: never;
         post?: never;
         /**
          * Forget
-         * @description Delete the collection with its labels and its model; photos in a folder of the person's own stay untouched.
+         * @description Delete the collection with its labels and models; photos in a folder of the user's own are not touched.
          */
         delete: operations["forget_api_collections__c__delete"];
         options?: never;
@@ -159,12 +159,12 @@ export interface paths {
         put?: never;
         /**
          * Prepare
-         * @description Start preparing, or go on where it was stopped.
+         * @description Start preparing, or continue where it was stopped.
          */
         post: operations["prepare_api_collections__c__prepare_post"];
         /**
          * Cancel
-         * @description Stop preparing after the photo at hand; what was done stays.
+         * @description Stop preparing after the current photo; what was done stays.
          */
         delete: operations["cancel_api_collections__c__prepare_delete"];
         options?: never;
@@ -202,7 +202,7 @@ export interface paths {
         get?: never;
         /**
          * Keep View
-         * @description Remember where the page is: any JSON object of at most 16 kB.
+         * @description Keep the state of the page, to restore it later: any JSON object of at most 16 kB.
          */
         put: operations["keep_view_api_collections__c__view_put"];
         post?: never;
@@ -221,7 +221,7 @@ export interface paths {
         };
         /**
          * Events
-         * @description A stream of what changes: kinds state, labels, maps, projection and predictions.
+         * @description A stream of what changes, as server-sent events.
          */
         get: operations["events_api_collections__c__events_get"];
         put?: never;
@@ -241,7 +241,7 @@ export interface paths {
         };
         /**
          * Photos
-         * @description The paths, the order of preparing, the shapes, and the files that are not used.
+         * @description The paths, the order in which photos are prepared, the aspect ratios, and the files that are left out.
          */
         get: operations["photos_api_collections__c__photos_get"];
         put?: never;
@@ -321,7 +321,7 @@ export interface paths {
         };
         /**
          * Map Of
-         * @description Where each photo lies: float32 [N, 2] by id, NaN where not prepared yet.
+         * @description The position of each photo: float32 [N, 2] by id, NaN if it is not prepared yet.
          */
         get: operations["map_of_api_collections__c__map_get"];
         put?: never;
@@ -363,7 +363,7 @@ export interface paths {
         put?: never;
         /**
          * Assign
-         * @description Give photos a label; it is on disk when this answers.
+         * @description Give photos a label; it is on disk before the response is sent.
          */
         post: operations["assign_api_collections__c__labels_assign_post"];
         delete?: never;
@@ -383,7 +383,7 @@ export interface paths {
         put?: never;
         /**
          * Remove
-         * @description Take the labels off photos.
+         * @description Remove the labels of photos.
          */
         post: operations["remove_api_collections__c__labels_remove_post"];
         delete?: never;
@@ -463,7 +463,7 @@ export interface paths {
         put?: never;
         /**
          * Undo
-         * @description Take the latest change back, if there is one.
+         * @description Undo the latest change, if there is one.
          */
         post: operations["undo_api_collections__c__undo_post"];
         delete?: never;
@@ -483,7 +483,7 @@ export interface paths {
         put?: never;
         /**
          * Redo
-         * @description Bring back what undo took, if there is something.
+         * @description Redo what was undone last, if there is something.
          */
         post: operations["redo_api_collections__c__redo_post"];
         delete?: never;
@@ -608,7 +608,7 @@ export interface paths {
         post: operations["fine_tune_api_collections__c__fine_tune_post"];
         /**
          * Cancel Fine Tuning
-         * @description Stop fine-tuning after the batch at hand; the model in use stays the one from before.
+         * @description Stop fine-tuning after the current batch; the model in use does not change.
          */
         delete: operations["cancel_fine_tuning_api_collections__c__fine_tune_delete"];
         options?: never;
@@ -645,7 +645,7 @@ export interface paths {
         };
         /**
          * Heat Map
-         * @description Which places of a photo speak for a label, to the model in use.
+         * @description Which places of a photo count in favour of a label, by the model in use.
          */
         get: operations["heat_map_api_collections__c__photos__id__heatmap_get"];
         put?: never;
@@ -665,7 +665,7 @@ export interface paths {
         };
         /**
          * Predictions
-         * @description The model's word on each photo; 404 before the first training.
+         * @description What the model in use predicts for each photo; 404 before the first training.
          */
         get: operations["predictions_api_collections__c__predictions_get"];
         put?: never;
@@ -685,12 +685,12 @@ export interface paths {
         };
         /**
          * Attributes
-         * @description The attached CSV, null without one.
+         * @description The attached CSV, null if there is none.
          */
         get: operations["attributes_api_collections__c__attributes_get"];
         /**
          * Attach
-         * @description Attach a CSV, the body, in place of an earlier one.
+         * @description Attach a CSV, which is the body; it replaces an earlier one.
          */
         put: operations["attach_api_collections__c__attributes_put"];
         post?: never;
@@ -733,7 +733,7 @@ export interface paths {
         };
         /**
          * Datasheet
-         * @description The questions of the datasheet and what was answered so far.
+         * @description The questions of the datasheet with the answers so far.
          */
         get: operations["datasheet_api_collections__c__datasheet_get"];
         put?: never;
@@ -753,7 +753,7 @@ export interface paths {
         };
         /**
          * Facts
-         * @description What is worked out from the photos' files: tables of text. Reads every file.
+         * @description What is computed from the photos' files: tables of text. Reads every file.
          */
         get: operations["facts_api_collections__c__datasheet_facts_get"];
         put?: never;
@@ -774,7 +774,7 @@ export interface paths {
         get?: never;
         /**
          * Answer
-         * @description Answer a question; it is on disk when this answers. An empty text takes the answer back.
+         * @description Answer a question; it is on disk before the response is sent. An empty text removes the answer.
          */
         put: operations["answer_api_collections__c__datasheet__key__put"];
         post?: never;
@@ -795,7 +795,7 @@ export interface paths {
         put?: never;
         /**
          * Review
-         * @description The cases that wait for a person: contested ones first, then the least sure.
+         * @description The cases that wait for a person's decision: contested ones first, then the least certain.
          */
         post: operations["review_api_collections__c__review_post"];
         delete?: never;
@@ -835,7 +835,7 @@ export interface paths {
         put?: never;
         /**
          * Confirm
-         * @description The prediction stands, and becomes the photo's label.
+         * @description Confirm the prediction, which becomes the photo's label.
          */
         post: operations["confirm_api_collections__c__review__case__confirm_post"];
         delete?: never;
@@ -855,7 +855,7 @@ export interface paths {
         put?: never;
         /**
          * Overrule
-         * @description The prediction is wrong: another label becomes the photo's.
+         * @description Decide that the prediction is wrong: another label becomes the photo's.
          */
         post: operations["overrule_api_collections__c__review__case__overrule_post"];
         delete?: never;
@@ -875,7 +875,7 @@ export interface paths {
         put?: never;
         /**
          * Take Back
-         * @description The case waits again.
+         * @description Undo a decision: the case waits again.
          */
         post: operations["take_back_api_collections__c__review__case__take_back_post"];
         delete?: never;
@@ -895,7 +895,7 @@ export interface paths {
         put?: never;
         /**
          * Contest
-         * @description Send a photo to the queue with a note, whatever the model is sure of.
+         * @description Send a photo to the queue with a note, however certain the model is.
          */
         post: operations["contest_api_collections__c__contest_post"];
         delete?: never;
@@ -933,7 +933,7 @@ export interface paths {
         };
         /**
          * Review Log
-         * @description Every entry of the review's log, each with the hash of the one before.
+         * @description Every event of the review's log, each with the hash of the one before.
          */
         get: operations["review_log_api_collections__c__export_review_log_csv_get"];
         put?: never;
@@ -973,7 +973,7 @@ export interface paths {
         };
         /**
          * Predictions
-         * @description Each photo: path, label, predicted, probability, and a column of probabilities a class.
+         * @description A row for each photo: path, label, predicted, probability, one probability for each class, and reason.
          */
         get: operations["predictions_api_collections__c__export_predictions_csv_get"];
         put?: never;
@@ -1030,7 +1030,7 @@ export interface components {
     schemas: {
         /**
          * Answer
-         * @description What a person answers; empty takes it back.
+         * @description An answer; an empty text removes it.
          */
         Answer: {
             /** Text */
@@ -1038,7 +1038,7 @@ export interface components {
         };
         /**
          * Assign
-         * @description Give the photos a label, which is made if it is new.
+         * @description Give the photos a label, which is created if it is new.
          */
         Assign: {
             /**
@@ -1054,7 +1054,7 @@ export interface components {
         };
         /**
          * Attributes
-         * @description An attached CSV; of what did not match, the first lines and photos are listed.
+         * @description An attached CSV; of the lines and photos that did not match, the first ones are listed.
          */
         Attributes: {
             /** Name */
@@ -1079,7 +1079,7 @@ export interface components {
             /** Unmatched */
             unmatched: number;
             /** Unmatched Lines */
-            unmatched_lines: components["schemas"]["Unmatched"][];
+            unmatched_lines: components["schemas"]["UnmatchedLine"][];
             /**
              * Without
              * @description photos without a row
@@ -1090,7 +1090,7 @@ export interface components {
         };
         /**
          * BackboneSummary
-         * @description A pretrained network the page suggests.
+         * @description A pretrained network that the page suggests.
          */
         BackboneSummary: {
             /** Name */
@@ -1101,14 +1101,6 @@ export interface components {
             megabytes: number;
             /** Cached */
             cached: boolean;
-        };
-        /**
-         * Below
-         * @description Predictions with less than this probability wait for a person.
-         */
-        Below: {
-            /** Below */
-            below: number;
         };
         /**
          * BuiltinSummary
@@ -1125,39 +1117,8 @@ export interface components {
             count: number;
         };
         /**
-         * Case
-         * @description A prediction before a person; `why` are the reasons that it is here.
-         */
-        Case: {
-            /** Id */
-            id: number;
-            /** Photo */
-            photo: number;
-            /** Predicted */
-            predicted: string;
-            /** Probabilities */
-            probabilities: {
-                [key: string]: number;
-            };
-            /** Why */
-            why: string[];
-            /** Contested */
-            contested: boolean;
-            /**
-             * Status
-             * @enum {string}
-             */
-            status: "waiting" | "confirmed" | "overruled";
-            /** Label */
-            label: string | null;
-            /** By */
-            by: string | null;
-            /** Reason */
-            reason: string | null;
-        };
-        /**
          * ClassReport
-         * @description One class of a training report; `recall` is null where nothing was tested.
+         * @description One class of a report; `recall` is null if no photo of it was tested.
          */
         ClassReport: {
             /** Name */
@@ -1172,12 +1133,53 @@ export interface components {
             thin: boolean;
         };
         /**
-         * CollectionId
-         * @description The collection that was made, or reopened where the folder had one.
+         * CollectionState
+         * @description Everything about a collection except its photos and labels.
          */
-        CollectionId: {
+        CollectionState: {
             /** Id */
             id: string;
+            /** Name */
+            name: string;
+            /** Images */
+            images: string;
+            /** Count */
+            count: number;
+            /** Left Out */
+            left_out: number;
+            preparation: components["schemas"]["PreparationState"];
+            /** Sources */
+            sources: components["schemas"]["SourceState"][];
+            /** Layers */
+            layers: components["schemas"]["LayerInfo"][];
+            /** Projections */
+            projections: components["schemas"]["ProjectionInfo"][];
+            /** Separating */
+            separating: string[] | null;
+            /** Notices */
+            notices: components["schemas"]["Notice"][];
+            /** View */
+            view: {
+                [key: string]: unknown;
+            } | null;
+            /** Maps Version */
+            maps_version: number;
+            /** Labels Version */
+            labels_version: number;
+            report: components["schemas"]["Report"] | null;
+            /**
+             * Model
+             * @description the model in use, which the report is of
+             */
+            model: ("quick" | "fine-tuned") | null;
+            /** Models */
+            models: components["schemas"]["ModelInfo"][];
+            /**
+             * Networks
+             * @description the sources that fine-tuning can start from
+             */
+            networks: string[];
+            fine_tuning: components["schemas"]["FineTuningState"];
         };
         /**
          * CollectionSummary
@@ -1206,18 +1208,18 @@ export interface components {
             opened_at: string | null;
             /**
              * Copied
-             * @description the photos are copies that Studio made, and go when it is deleted
+             * @description whether the photos are copies that Studio made, which are deleted with the collection
              */
             copied: boolean;
         };
         /**
          * Confirmed
-         * @description The prediction stands; where it was contested, a reason is owed.
+         * @description The prediction is right; if it was contested, a reason is required.
          */
         Confirmed: {
             /**
              * By
-             * @description who says so; kept in the log
+             * @description who decides; kept in the log
              */
             by: string;
             /**
@@ -1227,10 +1229,10 @@ export interface components {
             reason: string;
         };
         /**
-         * Confusion
+         * ConfusionTable
          * @description True classes (rows) against predicted ones (columns).
          */
-        Confusion: {
+        ConfusionTable: {
             /** Names */
             names: string[];
             /** Counts */
@@ -1238,28 +1240,50 @@ export interface components {
         };
         /**
          * Contest
-         * @description A photo that somebody wants a person to look at.
+         * @description A photo that somebody wants to be reviewed.
          */
         Contest: {
             /** Photo */
             photo: number;
             /**
              * By
-             * @description who says so; kept in the log
+             * @description who decides; kept in the log
              */
             by: string;
             /** Why */
             why: string;
         };
         /**
-         * Datasheet
+         * DatasheetForm
          * @description The datasheet's form.
          */
-        Datasheet: {
+        DatasheetForm: {
             /** Sections */
-            sections: components["schemas"]["Section"][];
+            sections: components["schemas"]["DatasheetSection"][];
             /** Notes */
             notes: string;
+        };
+        /**
+         * DatasheetQuestion
+         * @description A question of the datasheet with its answer, an empty text if there is none.
+         */
+        DatasheetQuestion: {
+            /** Key */
+            key: string;
+            /** Question */
+            question: string;
+            /** Answer */
+            answer: string;
+        };
+        /**
+         * DatasheetSection
+         * @description A section of the datasheet.
+         */
+        DatasheetSection: {
+            /** Title */
+            title: string;
+            /** Questions */
+            questions: components["schemas"]["DatasheetQuestion"][];
         };
         /**
          * Delete
@@ -1273,8 +1297,23 @@ export interface components {
             name: string;
         };
         /**
+         * DistanceRequest
+         * @description Photos, and where distances are measured: on a projection of a layer, or without one in the layer's features.
+         */
+        DistanceRequest: {
+            /**
+             * Selection
+             * @description base64 of a bitmask over the ids: bit i % 8 (least significant first) of byte i // 8 is photo i
+             */
+            selection: string;
+            /** Layer */
+            layer: string;
+            /** Projection */
+            projection?: string | null;
+        };
+        /**
          * Error
-         * @description Every failed request: one sentence for the person.
+         * @description The body of every failed request: a sentence for the user.
          */
         Error: {
             /** Error */
@@ -1282,7 +1321,7 @@ export interface components {
         };
         /**
          * FactTable
-         * @description A table of what was worked out, as text.
+         * @description A table of computed facts, as text.
          */
         FactTable: {
             /** Heading */
@@ -1292,7 +1331,7 @@ export interface components {
         };
         /**
          * FineTune
-         * @description Fine-tune a network, the collection's first unless named, for so many minutes at most.
+         * @description Fine-tune a network, the collection's first one unless given, for at most so many minutes.
          */
         FineTune: {
             /** Backbone */
@@ -1306,10 +1345,10 @@ export interface components {
             epochs?: number | null;
         };
         /**
-         * FineTuning
-         * @description How far fine-tuning is; `share` (0–1) and `seconds_left` are of training, or of predicting the photos.
+         * FineTuningState
+         * @description How far fine-tuning is; `share` (0–1) and `seconds_left` are those of training, or of predicting the photos.
          */
-        FineTuning: {
+        FineTuningState: {
             /** Running */
             running: boolean;
             /**
@@ -1378,7 +1417,7 @@ export interface components {
         };
         /**
          * Group
-         * @description One group's accuracy, with its 95 % interval; null where it is undefined.
+         * @description The accuracy of one group with its 95 % interval; null if undefined.
          */
         Group: {
             /** By */
@@ -1403,10 +1442,10 @@ export interface components {
             undefined: string;
         };
         /**
-         * HeatMap
-         * @description Which places of a photo speak for a label: a PNG to lay over it, black where nothing does; null if none does.
+         * HeatMapPicture
+         * @description Which places of a photo count in favour of a label: a PNG to lay over it, black elsewhere; null if none do.
          */
-        HeatMap: {
+        HeatMapPicture: {
             /** Label */
             label: string;
             /** Method */
@@ -1435,7 +1474,7 @@ export interface components {
         };
         /**
          * LabelledNeighbour
-         * @description A labelled photo and how far it is.
+         * @description A labelled photo and its distance.
          */
         LabelledNeighbour: {
             /** Photo */
@@ -1446,10 +1485,22 @@ export interface components {
             distance: number;
         };
         /**
-         * Labels
-         * @description All labels of one moment; `codes` are positions in `names` by id, −1 for none.
+         * LabelsEvent
+         * @description Labels changed, in this tab, another one or another process.
          */
-        Labels: {
+        LabelsEvent: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "labels";
+            labels: components["schemas"]["LabelsState"];
+        };
+        /**
+         * LabelsState
+         * @description All labels at one moment; `codes` are positions in `names` by photo id, −1 for photos without a label.
+         */
+        LabelsState: {
             /** Version */
             version: number;
             /** Names */
@@ -1465,20 +1516,8 @@ export interface components {
             redo: string | null;
         };
         /**
-         * LabelsEvent
-         * @description Labels changed, in this tab, another one or another process.
-         */
-        LabelsEvent: {
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            kind: "labels";
-            labels: components["schemas"]["Labels"];
-        };
-        /**
          * LayerInfo
-         * @description A layer the map can show.
+         * @description A layer that the map can show.
          */
         LayerInfo: {
             /** Id */
@@ -1497,7 +1536,7 @@ export interface components {
         };
         /**
          * LeftOutFile
-         * @description A file that is not used, and why.
+         * @description A file that is not used, and the reason.
          */
         LeftOutFile: {
             /** Path */
@@ -1537,10 +1576,10 @@ export interface components {
             into: string;
         };
         /**
-         * Model
-         * @description A model that can be used, with what its report says of it.
+         * ModelInfo
+         * @description A model that can be used, with its accuracy from its report.
          */
-        Model: {
+        ModelInfo: {
             /**
              * Kind
              * @enum {string}
@@ -1554,21 +1593,6 @@ export interface components {
             labels_version: number;
         };
         /**
-         * Near
-         * @description Photos, and the map in which distances are meant; without a projection the layer's features alone.
-         */
-        Near: {
-            /**
-             * Selection
-             * @description base64 of a bitmask over the ids: bit i % 8 (least significant first) of byte i // 8 is photo i
-             */
-            selection: string;
-            /** Layer */
-            layer: string;
-            /** Projection */
-            projection?: string | null;
-        };
-        /**
          * NewCollection
          * @description How to make a collection; preparing starts at once.
          */
@@ -1579,16 +1603,24 @@ export interface components {
             source: components["schemas"]["FromPath"] | components["schemas"]["FromUpload"] | components["schemas"]["FromBuiltin"];
             /**
              * Backbones
-             * @description pretrained networks; none means features learned on these photos
+             * @description pretrained networks; an empty list means features learned on these photos
              * @default []
              */
             backbones: string[];
             /**
              * Own Features
-             * @description features learned on these photos beside the networks'
+             * @description also learn features on these photos, beside those of the networks
              * @default false
              */
             own_features: boolean;
+        };
+        /**
+         * NewCollectionId
+         * @description The collection that was made, or opened if the folder had one already.
+         */
+        NewCollectionId: {
+            /** Id */
+            id: string;
         };
         /**
          * NewSource
@@ -1600,7 +1632,7 @@ export interface components {
         };
         /**
          * Notice
-         * @description A sentence the page shows until it is put away.
+         * @description A sentence that the page shows until the user dismisses it.
          */
         Notice: {
             /** Id */
@@ -1610,7 +1642,7 @@ export interface components {
         };
         /**
          * Overruled
-         * @description The prediction is wrong.
+         * @description The prediction is wrong, and this is the right label.
          */
         Overruled: {
             /**
@@ -1620,25 +1652,17 @@ export interface components {
             label: string;
             /**
              * By
-             * @description who says so; kept in the log
+             * @description who decides; kept in the log
              */
             by: string;
             /** Reason */
             reason: string;
         };
         /**
-         * PhotoReceived
-         * @description The path the photo was kept under.
+         * PhotoList
+         * @description The photos by id; `order` lists ids in the order of preparing; `aspect` is width / height, 0 if not known.
          */
-        PhotoReceived: {
-            /** Path */
-            path: string;
-        };
-        /**
-         * Photos
-         * @description The photos by id; `order[row]` is an id, in the order of preparing; aspect is width over height, 0 unknown.
-         */
-        Photos: {
+        PhotoList: {
             /** Paths */
             paths: string[];
             /**
@@ -1657,13 +1681,13 @@ export interface components {
             left_out: components["schemas"]["LeftOutFile"][];
         };
         /**
-         * Predictions
-         * @description The model's word on each photo by id; code −1 where there is none.
+         * PhotoPredictions
+         * @description The predictions by photo id: `codes` are positions in `names`, −1 if there is no prediction.
          */
-        Predictions: {
+        PhotoPredictions: {
             /**
              * Version
-             * @description names the model; another one has another version
+             * @description identifies the model; every model has its own
              */
             version: string;
             /** Names */
@@ -1680,6 +1704,14 @@ export interface components {
             probability: string;
         };
         /**
+         * PhotoReceived
+         * @description The path under which the photo was stored.
+         */
+        PhotoReceived: {
+            /** Path */
+            path: string;
+        };
+        /**
          * PredictionsEvent
          * @description The predictions changed; fetch them again.
          */
@@ -1691,15 +1723,15 @@ export interface components {
             kind: "predictions";
             /**
              * Version
-             * @description names the model that made them
+             * @description identifies the model that made them
              */
             version: string;
         };
         /**
-         * Preparation
-         * @description How far preparing has come.
+         * PreparationState
+         * @description How far preparing is.
          */
-        Preparation: {
+        PreparationState: {
             /** Running */
             running: boolean;
             /**
@@ -1747,25 +1779,13 @@ export interface components {
         };
         /**
          * ProjectionInfo
-         * @description A projection, the same for each layer.
+         * @description A projection; every layer has the same ones.
          */
         ProjectionInfo: {
             /** Id */
             id: string;
             /** Title */
             title: string;
-        };
-        /**
-         * Question
-         * @description A question of the datasheet with its answer, empty if there is none.
-         */
-        Question: {
-            /** Key */
-            key: string;
-            /** Question */
-            question: string;
-            /** Answer */
-            answer: string;
         };
         /**
          * Ranked
@@ -1785,7 +1805,7 @@ export interface components {
         };
         /**
          * Remove
-         * @description Take the labels off the photos.
+         * @description Remove the labels of the photos.
          */
         Remove: {
             /**
@@ -1812,7 +1832,7 @@ export interface components {
         };
         /**
          * Report
-         * @description What a training run gave; `low` and `high` bound the accuracy with 95 % confidence.
+         * @description The report of a model; `low` and `high` are the 95 % interval of the accuracy.
          */
         Report: {
             /** Accuracy */
@@ -1831,7 +1851,7 @@ export interface components {
             layers: string[];
             /** Per Class */
             per_class: components["schemas"]["ClassReport"][];
-            confusion: components["schemas"]["Confusion"];
+            confusion: components["schemas"]["ConfusionTable"];
             /** Warnings */
             warnings: string[];
             /** Labels Version */
@@ -1845,36 +1865,47 @@ export interface components {
             network: string | null;
         };
         /**
-         * Scores
-         * @description How well each layer and each map separates the labels, 0–1, null where it cannot be said.
+         * ReviewCase
+         * @description A prediction in the review queue; `why` are the reasons for which it is there.
          */
-        Scores: {
-            /** Labels Version */
-            labels_version: number;
-            /** Layers */
-            layers: {
-                [key: string]: number | null;
+        ReviewCase: {
+            /** Id */
+            id: number;
+            /** Photo */
+            photo: number;
+            /** Predicted */
+            predicted: string;
+            /** Probabilities */
+            probabilities: {
+                [key: string]: number;
             };
-            /** Maps */
-            maps: {
-                [key: string]: {
-                    [key: string]: number | null;
-                };
-            };
+            /** Why */
+            why: string[];
+            /** Contested */
+            contested: boolean;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "waiting" | "confirmed" | "overruled";
+            /** Label */
+            label: string | null;
+            /** By */
+            by: string | null;
+            /** Reason */
+            reason: string | null;
         };
         /**
-         * Section
-         * @description A section of the datasheet.
+         * ReviewThreshold
+         * @description Predictions with a lower probability than this wait for a person's decision.
          */
-        Section: {
-            /** Title */
-            title: string;
-            /** Questions */
-            questions: components["schemas"]["Question"][];
+        ReviewThreshold: {
+            /** Below */
+            below: number;
         };
         /**
          * Separate
-         * @description Labels to pull apart.
+         * @description Labels to separate.
          */
         Separate: {
             /** Names */
@@ -1893,8 +1924,26 @@ export interface components {
             score: number | null;
         };
         /**
+         * SeparationScores
+         * @description How well each layer and each map separates the labels, 0–1, null if not known.
+         */
+        SeparationScores: {
+            /** Labels Version */
+            labels_version: number;
+            /** Layers */
+            layers: {
+                [key: string]: number | null;
+            };
+            /** Maps */
+            maps: {
+                [key: string]: {
+                    [key: string]: number | null;
+                };
+            };
+        };
+        /**
          * SourceState
-         * @description A network, or learning on these photos, that layers come from.
+         * @description A source of features: a network, or features learned on these photos.
          */
         SourceState: {
             /** Name */
@@ -1910,70 +1959,6 @@ export interface components {
             message: string | null;
         };
         /**
-         * Split
-         * @description The report by groups: overall first, then level by level; `sentences` name the worst groups.
-         */
-        Split: {
-            /** Groups */
-            groups: components["schemas"]["Group"][];
-            /** Sentences */
-            sentences: string[];
-            /**
-             * Small
-             * @description photos below which a group is small
-             */
-            small: number;
-        };
-        /**
-         * State
-         * @description Everything about a collection but its photos and labels.
-         */
-        State: {
-            /** Id */
-            id: string;
-            /** Name */
-            name: string;
-            /** Images */
-            images: string;
-            /** Count */
-            count: number;
-            /** Left Out */
-            left_out: number;
-            preparation: components["schemas"]["Preparation"];
-            /** Sources */
-            sources: components["schemas"]["SourceState"][];
-            /** Layers */
-            layers: components["schemas"]["LayerInfo"][];
-            /** Projections */
-            projections: components["schemas"]["ProjectionInfo"][];
-            /** Separating */
-            separating: string[] | null;
-            /** Notices */
-            notices: components["schemas"]["Notice"][];
-            /** View */
-            view: {
-                [key: string]: unknown;
-            } | null;
-            /** Maps Version */
-            maps_version: number;
-            /** Labels Version */
-            labels_version: number;
-            report: components["schemas"]["Report"] | null;
-            /**
-             * Model
-             * @description the model in use, which the report is of
-             */
-            model: ("quick" | "fine-tuned") | null;
-            /** Models */
-            models: components["schemas"]["Model"][];
-            /**
-             * Networks
-             * @description the sources that fine-tuning can start from
-             */
-            networks: string[];
-            fine_tuning: components["schemas"]["FineTuning"];
-        };
-        /**
          * StateEvent
          * @description The state of the collection changed.
          */
@@ -1983,7 +1968,7 @@ export interface components {
              * @enum {string}
              */
             kind: "state";
-            state: components["schemas"]["State"];
+            state: components["schemas"]["CollectionState"];
         };
         /**
          * StudioInfo
@@ -2000,21 +1985,36 @@ export interface components {
             backbones: components["schemas"]["BackboneSummary"][];
         };
         /**
+         * SubgroupReport
+         * @description The report by groups: overall first, then level by level; `sentences` name the worst groups.
+         */
+        SubgroupReport: {
+            /** Groups */
+            groups: components["schemas"]["Group"][];
+            /** Sentences */
+            sentences: string[];
+            /**
+             * Small
+             * @description photos below which a group is small
+             */
+            small: number;
+        };
+        /**
          * TakenBack
          * @description A decision is undone.
          */
         TakenBack: {
             /**
              * By
-             * @description who says so; kept in the log
+             * @description who decides; kept in the log
              */
             by: string;
         };
         /**
-         * Unmatched
-         * @description A line of the CSV that was not used, and why.
+         * UnmatchedLine
+         * @description A line of the CSV that was not used, and the reason.
          */
-        Unmatched: {
+        UnmatchedLine: {
             /** Line */
             line: number;
             /** Value */
@@ -2024,7 +2024,7 @@ export interface components {
         };
         /**
          * UploadStarted
-         * @description The id that further files of this upload are sent to.
+         * @description The id of an upload, to which its files are sent.
          */
         UploadStarted: {
             /** Upload */
@@ -2043,7 +2043,7 @@ export interface components {
         };
         /**
          * ZipReceived
-         * @description How many files came out of the zip, and which did not.
+         * @description How many files were unpacked, and which were not.
          */
         ZipReceived: {
             /** Count */
@@ -2117,7 +2117,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["CollectionId"];
+                    "application/json": components["schemas"]["NewCollectionId"];
                 };
             };
             /** @description Client Error */
@@ -2219,7 +2219,7 @@ export interface operations {
     upload_photo_api_uploads__upload__photo_put: {
         parameters: {
             query: {
-                /** @description where the photo lay in its folder, such as holiday/beach.jpg */
+                /** @description the photo's path in its folder, such as holiday/beach.jpg */
                 path: string;
             };
             header?: never;
@@ -2325,7 +2325,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["State"];
+                    "application/json": components["schemas"]["CollectionState"];
                 };
             };
             /** @description Client Error */
@@ -2405,7 +2405,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["State"];
+                    "application/json": components["schemas"]["CollectionState"];
                 };
             };
             /** @description Client Error */
@@ -2446,7 +2446,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["State"];
+                    "application/json": components["schemas"]["CollectionState"];
                 };
             };
             /** @description Client Error */
@@ -2491,7 +2491,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["State"];
+                    "application/json": components["schemas"]["CollectionState"];
                 };
             };
             /** @description Client Error */
@@ -2618,7 +2618,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Photos"];
+                    "application/json": components["schemas"]["PhotoList"];
                 };
             };
             /** @description Client Error */
@@ -2730,12 +2730,12 @@ export interface operations {
     sheet_api_collections__c__sheets__k__get: {
         parameters: {
             query?: {
-                /** @description rows known; only tells a growing last sheet apart */
+                /** @description photos known; not used, but gives a sheet that has grown an address of its own in caches */
                 n?: number;
             };
             header?: never;
             path: {
-                /** @description rows k·256 on, in the order of preparing */
+                /** @description the sheet: photos k·256 and following, in the order in which they are prepared */
                 k: number;
                 /** @description the id of a collection */
                 c: string;
@@ -2835,7 +2835,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Labels"];
+                    "application/json": components["schemas"]["LabelsState"];
                 };
             };
             /** @description Client Error */
@@ -2880,7 +2880,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Labels"];
+                    "application/json": components["schemas"]["LabelsState"];
                 };
             };
             /** @description Client Error */
@@ -2925,7 +2925,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Labels"];
+                    "application/json": components["schemas"]["LabelsState"];
                 };
             };
             /** @description Client Error */
@@ -2970,7 +2970,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Labels"];
+                    "application/json": components["schemas"]["LabelsState"];
                 };
             };
             /** @description Client Error */
@@ -3015,7 +3015,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Labels"];
+                    "application/json": components["schemas"]["LabelsState"];
                 };
             };
             /** @description Client Error */
@@ -3060,7 +3060,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Labels"];
+                    "application/json": components["schemas"]["LabelsState"];
                 };
             };
             /** @description Client Error */
@@ -3101,7 +3101,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Labels"];
+                    "application/json": components["schemas"]["LabelsState"];
                 };
             };
             /** @description Client Error */
@@ -3142,7 +3142,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Labels"];
+                    "application/json": components["schemas"]["LabelsState"];
                 };
             };
             /** @description Client Error */
@@ -3177,7 +3177,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Near"];
+                "application/json": components["schemas"]["DistanceRequest"];
             };
         };
         responses: {
@@ -3222,7 +3222,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Near"];
+                "application/json": components["schemas"]["DistanceRequest"];
             };
         };
         responses: {
@@ -3318,7 +3318,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Scores"];
+                    "application/json": components["schemas"]["SeparationScores"];
                 };
             };
             /** @description Client Error */
@@ -3404,7 +3404,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["State"];
+                    "application/json": components["schemas"]["CollectionState"];
                 };
             };
             /** @description Client Error */
@@ -3445,7 +3445,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["State"];
+                    "application/json": components["schemas"]["CollectionState"];
                 };
             };
             /** @description Client Error */
@@ -3490,7 +3490,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["State"];
+                    "application/json": components["schemas"]["CollectionState"];
                 };
             };
             /** @description Client Error */
@@ -3516,9 +3516,9 @@ export interface operations {
     heat_map_api_collections__c__photos__id__heatmap_get: {
         parameters: {
             query?: {
-                /** @description its prediction unless given */
+                /** @description the photo's prediction unless given */
                 label?: string | null;
-                /** @description only tells models apart */
+                /** @description of the model; not used, but gives its heat maps addresses of their own in caches */
                 version?: string | null;
             };
             header?: never;
@@ -3538,7 +3538,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HeatMap"];
+                    "application/json": components["schemas"]["HeatMapPicture"];
                 };
             };
             /** @description Client Error */
@@ -3579,7 +3579,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Predictions"];
+                    "application/json": components["schemas"]["PhotoPredictions"];
                 };
             };
             /** @description Client Error */
@@ -3751,7 +3751,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Split"];
+                    "application/json": components["schemas"]["SubgroupReport"];
                 };
             };
             /** @description Client Error */
@@ -3792,7 +3792,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Datasheet"];
+                    "application/json": components["schemas"]["DatasheetForm"];
                 };
             };
             /** @description Client Error */
@@ -3912,7 +3912,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Below"];
+                "application/json": components["schemas"]["ReviewThreshold"];
             };
         };
         responses: {
@@ -3922,7 +3922,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Case"][];
+                    "application/json": components["schemas"]["ReviewCase"][];
                 };
             };
             /** @description Client Error */
@@ -4012,7 +4012,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Case"];
+                    "application/json": components["schemas"]["ReviewCase"];
                 };
             };
             /** @description Client Error */
@@ -4059,7 +4059,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Case"];
+                    "application/json": components["schemas"]["ReviewCase"];
                 };
             };
             /** @description Client Error */
@@ -4106,7 +4106,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Case"];
+                    "application/json": components["schemas"]["ReviewCase"];
                 };
             };
             /** @description Client Error */
@@ -4151,7 +4151,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Case"];
+                    "application/json": components["schemas"]["ReviewCase"];
                 };
             };
             /** @description Client Error */

@@ -11,17 +11,17 @@ export type Backbone = Schemas['BackboneSummary']
 export type StudioInfo = Schemas['StudioInfo']
 export type NewCollection = Schemas['NewCollection']
 
-export type CollectionState = Schemas['State']
-export type Preparation = Schemas['Preparation']
+export type CollectionState = Schemas['CollectionState']
+export type Preparation = Schemas['PreparationState']
 export type Source = Schemas['SourceState']
 export type Layer = Schemas['LayerInfo']
 export type Projection = Schemas['ProjectionInfo']
 export type Report = Schemas['Report']
-export type ModelKind = Schemas['Model']['kind']
-export type FineTuning = Schemas['FineTuning']
+export type ModelKind = Schemas['ModelInfo']['kind']
+export type FineTuning = Schemas['FineTuningState']
 
 export type Photos = Decoded<
-  Schemas['Photos'],
+  Schemas['PhotoList'],
   {
     /** order[row] = id */
     order: Int32Array
@@ -31,32 +31,32 @@ export type Photos = Decoded<
 >
 export type LabelCount = Schemas['LabelCount']
 export type Labels = Decoded<
-  Schemas['Labels'],
+  Schemas['LabelsState'],
   {
     /** by id: index into names, -1 for none */
     codes: Int16Array
   }
 >
 export type Ranked = Decoded<Schemas['Ranked'], { ids: Int32Array; distances: Float32Array }>
-export type Predictions = Decoded<Schemas['Predictions'], { codes: Int16Array; probability: Float32Array }>
-export type Scores = Schemas['Scores']
+export type Predictions = Decoded<Schemas['PhotoPredictions'], { codes: Int16Array; probability: Float32Array }>
+export type Scores = Schemas['SeparationScores']
 /** Which places of a photo speak for a label. */
-export type HeatMap = Schemas['HeatMap']
+export type HeatMap = Schemas['HeatMapPicture']
 
 export type Attributes = Schemas['Attributes']
 /** One group's accuracy with its interval; null where it is undefined. */
 export type Group = Schemas['Group']
-export type Split = Schemas['Split']
-export type Datasheet = Schemas['Datasheet']
-export type DatasheetSection = Schemas['Section']
+export type Split = Schemas['SubgroupReport']
+export type Datasheet = Schemas['DatasheetForm']
+export type DatasheetSection = Schemas['DatasheetSection']
 export type FactTable = Schemas['FactTable']
 /** A prediction before a person. */
-export type Case = Schemas['Case']
+export type Case = Schemas['ReviewCase']
 export type LabelledNeighbour = Schemas['LabelledNeighbour']
 
 /** As the server sends them, arrays still in base64. */
 export interface Raw {
-  Labels: Schemas['Labels']
+  Labels: Schemas['LabelsState']
   Ranked: Schemas['Ranked']
   Event: Schemas[Extract<keyof Schemas, `${string}Event`>]
 }

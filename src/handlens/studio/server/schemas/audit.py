@@ -1,4 +1,4 @@
-"""What the calls about auditing take and give."""
+"""Schemas of the attached CSV, the datasheet and the review queue."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from handlens.studio.server.schemas import Body, LabelText
+from handlens.studio.server.schemas.base import LabelText, RequestBody
 
-Person = Annotated[str, Field(max_length=200, description="who says so; kept in the log")]
+Person = Annotated[str, Field(max_length=200, description="who decides; kept in the log")]
 CaseStatus = Literal["waiting", "confirmed", "overruled"]
 Note = Annotated[str, Field(max_length=5_000)]
 
 
-class Unmatched(BaseModel):
-    """A line of the CSV that was not used, and why."""
+class UnmatchedLine(BaseModel):
+    """A line of the CSV that was not used, and the reason."""
 
     line: int
     value: str
@@ -22,7 +22,7 @@ class Unmatched(BaseModel):
 
 
 class Attributes(BaseModel):
-    """An attached CSV; of what did not match, the first lines and photos are listed."""
+    """An attached CSV; of the lines and photos that did not match, the first ones are listed."""
 
     name: str
     column: str = Field(description="the column that names the photos")
@@ -30,13 +30,13 @@ class Attributes(BaseModel):
     rows: int
     matched: int = Field(description="photos with a row")
     unmatched: int
-    unmatched_lines: list[Unmatched]
+    unmatched_lines: list[UnmatchedLine]
     without: int = Field(description="photos without a row")
     without_paths: list[str]
 
 
 class Group(BaseModel):
-    """One group's accuracy, with its 95 % interval; null where it is undefined."""
+    """The accuracy of one group with its 95 % interval; null if undefined."""
 
     by: str
     group: str
@@ -50,7 +50,7 @@ class Group(BaseModel):
     undefined: str
 
 
-class Split(BaseModel):
+class SubgroupReport(BaseModel):
     """The report by groups: overall first, then level by level; `sentences` name the worst groups."""
 
     groups: list[Group]
@@ -58,49 +58,49 @@ class Split(BaseModel):
     small: int = Field(description="photos below which a group is small")
 
 
-class Question(BaseModel):
-    """A question of the datasheet with its answer, empty if there is none."""
+class DatasheetQuestion(BaseModel):
+    """A question of the datasheet with its answer, an empty text if there is none."""
 
     key: str
     question: str
     answer: str
 
 
-class Section(BaseModel):
+class DatasheetSection(BaseModel):
     """A section of the datasheet."""
 
     title: str
-    questions: list[Question]
+    questions: list[DatasheetQuestion]
 
 
-class Datasheet(BaseModel):
+class DatasheetForm(BaseModel):
     """The datasheet's form."""
 
-    sections: list[Section]
+    sections: list[DatasheetSection]
     notes: str
 
 
 class FactTable(BaseModel):
-    """A table of what was worked out, as text."""
+    """A table of computed facts, as text."""
 
     heading: list[str]
     rows: list[list[str]]
 
 
-class Answer(Body):
-    """What a person answers; empty takes it back."""
+class Answer(RequestBody):
+    """An answer; an empty text removes it."""
 
     text: Annotated[str, Field(max_length=100_000)]
 
 
-class Below(Body):
-    """Predictions with less than this probability wait for a person."""
+class ReviewThreshold(RequestBody):
+    """Predictions with a lower probability than this wait for a person's decision."""
 
     below: Annotated[float, Field(ge=0, le=1)]
 
 
-class Case(BaseModel):
-    """A prediction before a person; `why` are the reasons that it is here."""
+class ReviewCase(BaseModel):
+    """A prediction in the review queue; `why` are the reasons for which it is there."""
 
     id: int
     photo: int
@@ -115,36 +115,36 @@ class Case(BaseModel):
 
 
 class LabelledNeighbour(BaseModel):
-    """A labelled photo and how far it is."""
+    """A labelled photo and its distance."""
 
     photo: int
     label: str
     distance: float
 
 
-class Confirmed(Body):
-    """The prediction stands; where it was contested, a reason is owed."""
+class Confirmed(RequestBody):
+    """The prediction is right; if it was contested, a reason is required."""
 
     by: Person
     reason: Note = ""
 
 
-class Overruled(Body):
-    """The prediction is wrong."""
+class Overruled(RequestBody):
+    """The prediction is wrong, and this is the right label."""
 
     label: LabelText
     by: Person
     reason: Note
 
 
-class TakenBack(Body):
+class TakenBack(RequestBody):
     """A decision is undone."""
 
     by: Person
 
 
-class Contest(Body):
-    """A photo that somebody wants a person to look at."""
+class Contest(RequestBody):
+    """A photo that somebody wants to be reviewed."""
 
     photo: Annotated[int, Field(ge=0)]
     by: Person

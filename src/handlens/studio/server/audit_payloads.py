@@ -1,27 +1,39 @@
-"""A collection's audit in the words of the HTTP API."""
+"""What the HTTP API sends of a collection's attached CSV, its datasheet and its review queue."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from handlens.studio.server import schemas_audit
-from handlens.studio.server.payloads import finite, readable
+from handlens.studio.server.encoding import finite, readable
+from handlens.studio.server.schemas.audit import (
+    Attributes,
+    CaseStatus,
+    DatasheetForm,
+    DatasheetQuestion,
+    DatasheetSection,
+    FactTable,
+    Group,
+    LabelledNeighbour,
+    ReviewCase,
+    SubgroupReport,
+    UnmatchedLine,
+)
 
 if TYPE_CHECKING:
     from handlens.audit import Case
     from handlens.studio.collection import Collection
 
 LISTED = 100
-"""Lines and photos without a match that are listed."""
+"""How many of the lines and photos without a match are listed."""
 
 
-def attributes(collection: Collection) -> schemas_audit.Attributes | None:
-    """The attached CSV, None without one."""
+def attributes(collection: Collection) -> Attributes | None:
+    """The attached CSV, None if there is none."""
     found = collection.attached
     if found is None:
         return None
     lines = found.unmatched.head(LISTED).to_numpy().tolist()
-    return schemas_audit.Attributes(
+    return Attributes(
         name=found.name,
         column=found.column,
         columns=found.columns,
@@ -29,21 +41,21 @@ def attributes(collection: Collection) -> schemas_audit.Attributes | None:
         matched=found.matched,
         unmatched=len(found.unmatched),
         unmatched_lines=[
-            schemas_audit.Unmatched(line=line, value=readable(value), reason=reason) for line, value, reason in lines
+            UnmatchedLine(line=line, value=readable(value), reason=reason) for line, value, reason in lines
         ],
         without=len(found.without),
         without_paths=[readable(collection.paths[id]) for id in found.without[:LISTED].tolist()],
     )
 
 
-def split(collection: Collection, columns: list[str]) -> schemas_audit.Split:
+def split(collection: Collection, columns: list[str]) -> SubgroupReport:
     """The report by columns of the CSV."""
     from handlens.audit.report.formatting import rows_of
     from handlens.audit.report.text import subgroups_sentences
 
     found = collection.subgroups(columns)
     groups = [
-        schemas_audit.Group(
+        Group(
             by=row.by,
             group=readable(str(row.group)),
             n=row.n,
@@ -57,33 +69,33 @@ def split(collection: Collection, columns: list[str]) -> schemas_audit.Split:
         )
         for row in rows_of(found.frame)
     ]
-    return schemas_audit.Split(groups=groups, sentences=subgroups_sentences(found), small=found.small)
+    return SubgroupReport(groups=groups, sentences=subgroups_sentences(found), small=found.small)
 
 
-def datasheet(collection: Collection) -> schemas_audit.Datasheet:
+def datasheet(collection: Collection) -> DatasheetForm:
     """The questions with their answers."""
     from handlens.audit import Datasheet
 
     answers = collection.parts.checks.answers
     sections = [
-        schemas_audit.Section(
+        DatasheetSection(
             title=title,
             questions=[
-                schemas_audit.Question(key=key, question=question, answer=answers.get(key, ""))
+                DatasheetQuestion(key=key, question=question, answer=answers.get(key, ""))
                 for key, question in questions.items()
             ],
         )
         for title, questions in Datasheet.sections.items()
     ]
-    return schemas_audit.Datasheet(sections=sections, notes=answers.get("notes", ""))
+    return DatasheetForm(sections=sections, notes=answers.get("notes", ""))
 
 
-def facts(collection: Collection) -> list[schemas_audit.FactTable]:
+def facts(collection: Collection) -> list[FactTable]:
     """The computed part of the datasheet."""
     from handlens.audit.report.datasheet_tables import facts_as_tables
 
     return [
-        schemas_audit.FactTable(heading=heading, rows=[[_cell(value) for value in row] for row in rows])
+        FactTable(heading=heading, rows=[[_cell(value) for value in row] for row in rows])
         for heading, rows in facts_as_tables(collection.datasheet().facts)
     ]
 
@@ -92,28 +104,28 @@ def _cell(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else readable(str(value))
 
 
-def case(collection: Collection, case: Case) -> schemas_audit.Case:
+def case(collection: Collection, case: Case) -> ReviewCase:
     """A case with its photo's id."""
-    return schemas_audit.Case(
+    return ReviewCase(
         id=case.id,
         photo=collection.review.photo(case),
         predicted=str(case.predicted),
         probabilities=case.probabilities,
         why=case.why,
         contested=case.contested,
-        status=cast(schemas_audit.CaseStatus, case.status),
+        status=cast(CaseStatus, case.status),
         label=None if case.label is None else str(case.label),
         by=case.by,
         reason=case.reason,
     )
 
 
-def nearest(collection: Collection, id: int) -> list[schemas_audit.LabelledNeighbour]:
+def nearest(collection: Collection, id: int) -> list[LabelledNeighbour]:
     """The labelled photos most like that of a case."""
     review = collection.review
     found = review.nearest(review.photo(review.queue.case(id)))
     ids = {path: photo for photo, path in enumerate(collection.paths)}
     return [
-        schemas_audit.LabelledNeighbour(photo=ids[reference], label=label, distance=distance)
+        LabelledNeighbour(photo=ids[reference], label=label, distance=distance)
         for reference, label, distance in found.to_numpy().tolist()
     ]

@@ -1,4 +1,4 @@
-"""What the event stream of a collection sends, one JSON object an event."""
+"""Schemas of the event stream of a collection: one JSON object for each event."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from handlens.studio.server import schemas
+from handlens.studio.server.schemas.collection import CollectionState
+from handlens.studio.server.schemas.labels import LabelsState
 
 
 class StateEvent(BaseModel):
     """The state of the collection changed."""
 
     kind: Literal["state"] = "state"
-    state: schemas.State
+    state: CollectionState
 
 
 class LabelsEvent(BaseModel):
     """Labels changed, in this tab, another one or another process."""
 
     kind: Literal["labels"] = "labels"
-    labels: schemas.Labels
+    labels: LabelsState
 
 
 class MapsEvent(BaseModel):
@@ -45,7 +46,7 @@ class PredictionsEvent(BaseModel):
     """The predictions changed; fetch them again."""
 
     kind: Literal["predictions"] = "predictions"
-    version: str = Field(description="names the model that made them")
+    version: str = Field(description="identifies the model that made them")
 
 
 Event = Annotated[

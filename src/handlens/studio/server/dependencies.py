@@ -1,4 +1,4 @@
-"""What the routes are given: the server's state, and the collection that an address names."""
+"""What FastAPI passes to the routes: the server's long-lived objects, and the collection that an address names."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ CollectionId = Annotated[str, Path(max_length=100, description="the id of a coll
 class ServerState:
     """The long-lived objects of one server.
 
-    Attributes:
+    Args:
         temporary: temporary folders.
         registry: the collections.
-        uploads: uploads that are not finished.
-        feed: the streams of events.
-        finished: after the end, whether nothing was still being computed.
+
+    Attributes:
+        uploads: uploads that no collection was made of yet.
+        feed: the event streams.
+        finished: after the server has stopped, whether nothing was still being computed.
     """
 
     def __init__(self, temporary: TemporaryFolders, registry: CollectionRegistry) -> None:
@@ -34,15 +36,15 @@ class ServerState:
 
 
 def server_state(request: Request) -> ServerState:
-    """The server's state."""
+    """The server's long-lived objects."""
     found: ServerState = request.app.state.server
     return found
 
 
-def collection(c: CollectionId, request: Request) -> Collection:
-    """The collection of the address, opened if it is not open."""
+def open_collection(c: CollectionId, request: Request) -> Collection:
+    """The collection that the address names, opened if it is not open."""
     return server_state(request).registry.get(c)
 
 
-State = Annotated[ServerState, Depends(server_state)]
-Opened = Annotated[Collection, Depends(collection)]
+Server = Annotated[ServerState, Depends(server_state)]
+OpenCollection = Annotated[Collection, Depends(open_collection)]

@@ -1,0 +1,68 @@
+"""How arrays, selections, numbers and file names are written in JSON."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handlens.errors import CollectionError
+
+
+def packed(values: Any, dtype: str) -> str:
+    """An array as base64 of its little-endian bytes.
+
+    Args:
+        values: numbers of any shape.
+        dtype: of NumPy, such as "<i4".
+
+    Example:
+        >>> packed([1, -1], "<i2")
+        'AQD//w=='
+    """
+    return base64.b64encode(np.ascontiguousarray(values, dtype=dtype).tobytes()).decode("ascii")
+
+
+def selected(selection: str, count: int) -> NDArray[np.int64]:
+    """The ids in a selection.
+
+    Args:
+        selection: base64 of a bitmask: bit i % 8, least significant first, of byte i // 8 is photo i.
+        count: how many photos there are.
+
+    Returns:
+        int64 [n], ascending.
+
+    Raises:
+        CollectionError: it is not a selection of `count` photos.
+
+    Example:
+        >>> selected("BQI=", 10)
+        array([0, 2, 9])
+    """
+    try:
+        data = base64.b64decode(selection, validate=True)
+    except (binascii.Error, ValueError):
+        raise CollectionError("selection must be base64 of a bitmask; what arrived is not base64.") from None
+    if len(data) != (count + 7) // 8:
+        raise CollectionError(
+            f"selection must be a bitmask of {(count + 7) // 8} bytes for {count} photos; {len(data)} arrived."
+        )
+    bits = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")
+    if bits[count:].any():
+        raise CollectionError(f"selection must be a bitmask of {count} photos; a bit beyond the {count} is set.")
+    return np.flatnonzero(bits[:count])
+
+
+def finite(value: float | None) -> float | None:
+    """The number, or None for NaN and infinity, which JSON does not have."""
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def readable(text: str) -> str:
+    """A file's name as text that UTF-8 can hold: bytes that are not valid text become question marks."""
+    return text.encode("utf-8", "replace").decode("utf-8")

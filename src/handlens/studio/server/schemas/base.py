@@ -1,0 +1,50 @@
+"""What several schemas share. Arrays are base64 of little-endian bytes; a selection is a base64 bitmask."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Int16s = Annotated[str, Field(description="base64 of little-endian int16")]
+Int32s = Annotated[str, Field(description="base64 of little-endian int32")]
+Float32s = Annotated[str, Field(description="base64 of little-endian float32")]
+Selection = Annotated[
+    str,
+    Field(
+        max_length=4_000_000,
+        description="base64 of a bitmask over the ids: bit i % 8 (least significant first) of byte i // 8 is photo i",
+    ),
+]
+LabelText = Annotated[str, Field(max_length=1000, description="the name of a label")]
+LabelTexts = Annotated[list[LabelText], Field(max_length=10_000)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+ModelKind = Literal["quick", "fine-tuned"]
+
+
+FILE_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+"""For routes that read the request as a stream, which FastAPI cannot see: the body is the file itself."""
+
+
+class RequestBody(BaseModel):
+    """A request body: an unknown field is an error and not ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Error(BaseModel):
+    """The body of every failed request: a sentence for the user."""
+
+    error: str
+
+
+class LeftOutFile(BaseModel):
+    """A file that is not used, and the reason."""
+
+    path: str
+    reason: str

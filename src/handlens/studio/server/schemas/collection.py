@@ -1,0 +1,96 @@
+"""Schemas of one collection: its state, its sources and layers, and its photos."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from handlens.studio.server.schemas.base import Float32s, Int32s, LeftOutFile, ModelKind, Name, RequestBody
+from handlens.studio.server.schemas.models import FineTuningState, ModelInfo, Report
+
+
+class PreparationState(BaseModel):
+    """How far preparing is."""
+
+    running: bool
+    phase: Literal["idle", "reading", "fitting", "features", "predicting", "done", "cancelled", "failed"]
+    done: int
+    total: int
+    rate: float | None = Field(description="photos a second")
+    seconds_left: float | None
+    error: str | None
+    current_sources: list[str] = Field(description="names of the sources whose features are being computed")
+
+
+class SourceState(BaseModel):
+    """A source of features: a network, or features learned on these photos."""
+
+    name: str
+    title: str
+    state: Literal["ready", "preparing", "waiting", "failed"]
+    message: str | None
+
+
+class LayerInfo(BaseModel):
+    """A layer that the map can show."""
+
+    id: str
+    source: str
+    stage: str
+    pooling: Literal["what", "where"]
+    title: str
+
+
+class ProjectionInfo(BaseModel):
+    """A projection; every layer has the same ones."""
+
+    id: str
+    title: str
+
+
+class Notice(BaseModel):
+    """A sentence that the page shows until the user dismisses it."""
+
+    id: str
+    text: str
+
+
+class CollectionState(BaseModel):
+    """Everything about a collection except its photos and labels."""
+
+    id: str
+    name: str
+    images: str
+    count: int
+    left_out: int
+    preparation: PreparationState
+    sources: list[SourceState]
+    layers: list[LayerInfo]
+    projections: list[ProjectionInfo]
+    separating: list[str] | None
+    notices: list[Notice]
+    view: dict[str, Any] | None
+    maps_version: int
+    labels_version: int
+    report: Report | None
+    model: ModelKind | None = Field(description="the model in use, which the report is of")
+    models: list[ModelInfo]
+    networks: list[str] = Field(description="the sources that fine-tuning can start from")
+    fine_tuning: FineTuningState
+
+
+class NewSource(RequestBody):
+    """A network by its name in timm or torchvision; null for features learned on these photos."""
+
+    backbone: Name | None
+
+
+class PhotoList(BaseModel):
+    """The photos by id; `order` lists ids in the order of preparing; `aspect` is width / height, 0 if not known."""
+
+    paths: list[str]
+    order: Int32s
+    aspect: Float32s
+    prepared: int
+    left_out: list[LeftOutFile]

@@ -1,0 +1,110 @@
+"""Schemas of the home screen: the collections, uploads, and what a new collection is made of."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from handlens.studio.server.schemas.base import LeftOutFile, Name, RequestBody
+
+
+class CollectionSummary(BaseModel):
+    """One collection on the home screen."""
+
+    id: str
+    name: str
+    images: str = Field(description="the folder with the photos")
+    count: int
+    labelled: int
+    prepared: int
+    opened_at: str | None = Field(description="ISO 8601, UTC")
+    copied: bool = Field(
+        description="whether the photos are copies that Studio made, which are deleted with the collection"
+    )
+
+
+class BuiltinSummary(BaseModel):
+    """A collection that comes with Studio."""
+
+    name: str
+    title: str
+    description: str
+    count: int
+
+
+class BackboneSummary(BaseModel):
+    """A pretrained network that the page suggests."""
+
+    name: str
+    title: str
+    megabytes: float
+    cached: bool
+
+
+class StudioInfo(BaseModel):
+    """What the home screen shows."""
+
+    version: str
+    collections: list[CollectionSummary]
+    builtin: list[BuiltinSummary]
+    backbones: list[BackboneSummary]
+
+
+class UploadStarted(BaseModel):
+    """The id of an upload, to which its files are sent."""
+
+    upload: str
+
+
+class PhotoReceived(BaseModel):
+    """The path under which the photo was stored."""
+
+    path: str
+
+
+class ZipReceived(BaseModel):
+    """How many files were unpacked, and which were not."""
+
+    count: int
+    left_out: list[LeftOutFile]
+
+
+class FromPath(RequestBody):
+    """A folder on the machine that runs Studio; its photos stay where they are."""
+
+    kind: Literal["path"]
+    path: Annotated[str, Field(min_length=1, max_length=4096)]
+
+
+class FromUpload(RequestBody):
+    """The files of a finished upload."""
+
+    kind: Literal["upload"]
+    upload: str
+
+
+class FromBuiltin(RequestBody):
+    """A collection that comes with Studio."""
+
+    kind: Literal["builtin"]
+    name: str
+
+
+class NewCollection(RequestBody):
+    """How to make a collection; preparing starts at once."""
+
+    name: Name | None = None
+    source: Annotated[FromPath | FromUpload | FromBuiltin, Field(discriminator="kind")]
+    backbones: Annotated[list[Name], Field(max_length=20)] = Field(
+        default=[], description="pretrained networks; an empty list means features learned on these photos"
+    )
+    own_features: bool = Field(
+        default=False, description="also learn features on these photos, beside those of the networks"
+    )
+
+
+class NewCollectionId(BaseModel):
+    """The collection that was made, or opened if the folder had one already."""
+
+    id: str

@@ -1,0 +1,58 @@
+"""Schemas of labels and of what changes them."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+from handlens.studio.server.schemas.base import Int16s, LabelText, LabelTexts, RequestBody, Selection
+
+
+class LabelCount(BaseModel):
+    """A label with its count and the number of its colour."""
+
+    name: str
+    count: int
+    colour: int
+
+
+class LabelsState(BaseModel):
+    """All labels at one moment; `codes` are positions in `names` by photo id, −1 for photos without a label."""
+
+    version: int
+    names: list[LabelCount]
+    codes: Int16s
+    undo: str | None
+    redo: str | None
+
+
+class Assign(RequestBody):
+    """Give the photos a label, which is created if it is new."""
+
+    selection: Selection
+    name: LabelText
+
+
+class Remove(RequestBody):
+    """Remove the labels of the photos."""
+
+    selection: Selection
+
+
+class Rename(RequestBody):
+    """Give a label another name."""
+
+    name: LabelText
+    to: LabelText
+
+
+class Merge(RequestBody):
+    """Give all photos of some labels the label `into`."""
+
+    names: LabelTexts
+    into: LabelText
+
+
+class Delete(RequestBody):
+    """Delete a label; its photos become unlabelled."""
+
+    name: LabelText

@@ -1,0 +1,44 @@
+"""Schemas of finding similar photos and of separating labels on a map."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+from handlens.studio.server.schemas.base import Float32s, Int32s, LabelTexts, RequestBody, Selection
+
+
+class DistanceRequest(RequestBody):
+    """Photos, and where distances are measured: on a projection of a layer, or without one in the layer's features."""
+
+    selection: Selection
+    layer: str
+    projection: str | None = None
+
+
+class Ranked(BaseModel):
+    """Photos in order, each with its distance."""
+
+    ids: Int32s
+    distances: Float32s
+
+
+class Separate(RequestBody):
+    """Labels to separate."""
+
+    names: LabelTexts
+
+
+class Separated(BaseModel):
+    """The map that separates them best; `score` is the layer's cross-validated accuracy on all labels, if known."""
+
+    layer: str
+    projection: str
+    score: float | None
+
+
+class SeparationScores(BaseModel):
+    """How well each layer and each map separates the labels, 0–1, null if not known."""
+
+    labels_version: int
+    layers: dict[str, float | None]
+    maps: dict[str, dict[str, float | None]]
