@@ -22,7 +22,7 @@ from handlens.studio import Collection
 from handlens.studio.features import SOURCES, SourceKind
 from handlens.studio.features.extractor import check_batch, layers_of
 from handlens.studio.server.app import create_app
-from handlens.studio.server.deps import CollectionId, Opened, State
+from handlens.studio.server.dependencies import CollectionId, OpenCollection, Server
 from handlens.studio.server.downloads import sent_file
 from handlens.studio.server.routes import export
 from handlens.vision.image import Image
@@ -147,8 +147,11 @@ def with_counts(monkeypatch) -> None:
     monkeypatch.setattr(export.router, "routes", [*export.router.routes])
 
     @export.router.get("/counts.csv", response_class=FileResponse)
-    def counts(c: CollectionId, opened: Opened, state: State) -> FileResponse:
-        return sent_file(c, "counts.csv", lambda path: export_counts(opened, path), state.temporary, kind="text/csv")
+    def counts(c: CollectionId, collection: OpenCollection, server: Server) -> FileResponse:
+        def write(path: Path) -> None:
+            export_counts(collection, path)
+
+        return sent_file(c, "counts.csv", write, server.temporary, kind="text/csv")
 
 
 def test_an_exporter_is_a_function_and_a_route(with_counts, monkeypatch, photos, tmp_path):
