@@ -10,7 +10,7 @@ import pandas as pd
 
 from handlens.audit.picture_facts import find_pictures, picture_facts
 from handlens.audit.table_facts import Facts, table_facts
-from handlens.core.description import DataDescription, Describes
+from handlens.core.description import DataDescription, description_of
 from handlens.errors import AuditError
 from handlens.io.tables import read_table
 
@@ -59,8 +59,7 @@ def describe_data(data: Any) -> DataDescription:
         return _joined({_stem(path): path for path in paths}, len(paths))
     if isinstance(data, Mapping) and data:
         return _joined({str(name): part for name, part in data.items()}, len(data))
-    describes = isinstance(data, Describes) and not isinstance(data, type)
-    described = data.describe() if describes else None
+    described = description_of(data)
     if isinstance(described, DataDescription):
         return described
     raise AuditError(

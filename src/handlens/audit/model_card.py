@@ -14,7 +14,7 @@ from handlens.audit.datasheet import Datasheet
 from handlens.audit.intervals import bootstrap, wilson
 from handlens.audit.questionnaire import Document, Questionnaire, read, write
 from handlens.audit.questions import MODEL_CARD
-from handlens.core.description import Describes, HeldOutMetric, ModelDescription
+from handlens.core.description import HeldOutMetric, ModelDescription, description_of
 from handlens.errors import ArtifactError, AuditError
 from handlens.io.files import atomic_write
 from handlens.io.problems import reason_of
@@ -118,7 +118,7 @@ class ModelCard(Questionnaire):
         Raises:
             AuditError: naming the argument that is wrong.
         """
-        described = learn.describe() if isinstance(learn, Describes) and not isinstance(learn, type) else None
+        described = description_of(learn)
         if not isinstance(described, ModelDescription):
             raise AuditError(f"learn must be a Learner; {type(learn).__name__} arrived.")
         return cls(

@@ -114,3 +114,16 @@ class Describes(Protocol):
     def describe(self) -> DataDescription | ModelDescription:
         """What they are."""
         ...
+
+
+def description_of(thing: object) -> DataDescription | ModelDescription | None:
+    """What an object says about itself; None if it does not describe itself in this way.
+
+    Example:
+        >>> description_of(3) is None
+        True
+    """
+    if isinstance(thing, type) or not isinstance(thing, Describes):
+        return None
+    found: object = thing.describe()  # data frames have a method of this name too, which gives something else
+    return found if isinstance(found, (DataDescription, ModelDescription)) else None
