@@ -14,6 +14,8 @@ import pandas as pd
 
 from handlens.errors import DataError
 
+__all__ = ["DataDescription", "Describes", "HeldOutMetric", "ModelDescription", "PictureFile", "picture_files"]
+
 
 class PictureFile(NamedTuple):
     """A picture of a dataset: its file, what it is called in the dataset, and its label if it has one."""
