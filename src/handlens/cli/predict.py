@@ -1,4 +1,4 @@
-"""`handlens predict`: what a saved model says of photos or of the rows of a table."""
+"""`handlens predict`: predictions of a saved model for photos or for the rows of a table."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ if TYPE_CHECKING:
 
 @app.command()
 def predict(
-    model: Annotated[Path, typer.Argument(help="A model's folder: taken away from Studio, or of learn.export().")],
+    model: Annotated[Path, typer.Argument(help="The folder of a saved model, from Studio or learn.export().")],
     items: Annotated[
-        Path, typer.Argument(help="A folder of photos; for a table's model a file of rows, .csv, .csv.gz or .parquet.")
+        Path,
+        typer.Argument(help="A folder of photos; for a table's model a file of rows, .csv, .csv.gz or .parquet."),
     ],
     out: Annotated[Path, typer.Option("--out", help="The CSV file to write.")],
     keep: Annotated[
         list[str] | None,
-        typer.Option("--keep", help="A column of the rows to write beside the predictions, such as their key; again."),
+        typer.Option("--keep", help="A column of the rows to write beside the predictions; can be repeated."),
     ] = None,
 ) -> None:
     """Predict each photo of a folder, or each row of a table, and write the predictions as CSV."""
@@ -39,7 +40,7 @@ def predict(
         if not isinstance(learn, PhotoModel):
             _rows(learn, items, out, keep or [])
         elif keep:
-            raise DataError(f"--keep names columns of a table's rows; {model} is a model for photos, which have none.")
+            raise DataError(f"--keep names columns of a table; {model} is a model for photos, which have no columns.")
         else:
             _photos(learn, items, out)
     except HandlensError as error:
@@ -62,7 +63,7 @@ def _photos(model: PhotoModel, photos: Path, out: Path) -> None:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[int, int], None]]:
-    """A bar of photos on the terminal, moved by calling what this gives with how many are done and there."""
+    """A progress bar of photos on the terminal; call the result with the numbers of photos done and in all."""
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
@@ -80,14 +81,14 @@ def _rows(learn: TabularLearner, rows: Path, out: Path, keep: list[str]) -> None
     from handlens.io.tables import read_table
     from handlens.tabular.frames import check_columns
 
-    # What is only kept is read as text, so that a key such as 007 stays one.
+    # Columns that are only kept are read as text, so that a key such as 007 does not change.
     levels = {name: pd.Index([], dtype="str") for name in keep} | _levels(learn)
     given = read_table(rows, levels=levels)
     check_columns(given, keep, "--keep")
     table = learn.predict_frame(given)
     both = [name for name in keep if name in table.columns]
     if both:
-        raise TableError(f"--keep must name other columns than the predictions; {both} are predicted: leave them out.")
+        raise TableError(f"--keep must not name columns of the predictions; {both} are predicted: leave them out.")
     table = pd.concat([given[keep], table], axis=1)
     with atomic_write(out) as partial:
         table.to_csv(partial, index=False)
@@ -95,7 +96,7 @@ def _rows(learn: TabularLearner, rows: Path, out: Path, keep: list[str]) -> None
 
 
 def _levels(learn: TabularLearner) -> dict[str, pd.Index]:
-    """What the columns that the model looks at hold: its levels, or numbers."""
+    """The values of the model's columns: its levels, or numbers."""
     import pandas as pd
 
     encoder = learn.data.encoder
