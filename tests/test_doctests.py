@@ -103,7 +103,8 @@ class Box:
             for example in test.examples:
                 assert lines[test.lineno + example.lineno].strip() == f">>> {example.source.strip()}"
 
-    def test_a_wrong_example_fails_and_both_values_are_named(self, tmp_path):
+    def test_a_wrong_example_fails_and_both_values_are_named(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("NO_COLOR", "1")  # Python 3.13 and later colour the differences
         file = tmp_path / "box.py"
         file.write_text(self.SOURCE_TEXT, encoding="utf-8")
         (wrong,) = [test for test in examples(file, "box") if test.name == "box.Box"]
