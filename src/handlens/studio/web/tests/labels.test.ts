@@ -2,10 +2,12 @@ import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { CollectionApi } from '../src/server/api'
 import { ApiError } from '../src/server/http'
 import type { CollectionState, Labels } from '../src/server/types'
-import { collection, labels, picked, saving, selected, setApi } from '../src/state/collection'
-import { assign, guessed, takeLabels, toSeparate, undo } from '../src/state/labels'
+import { replaceCollection, setApi } from '../src/state/collection'
+import { assign, guessed, labels, openLabels, pick, picked, saving, takeLabels, undo } from '../src/state/labels'
 import { maskOf } from '../src/state/masks'
-import { messages } from '../src/state/messages'
+import { dismiss, messages } from '../src/state/messages'
+import { replaceSelection, selected } from '../src/state/selection'
+import { toSeparate } from '../src/state/separation'
 
 const named = (version: number, codes: number[], ...names: string[]): Labels => ({
   version,
@@ -19,11 +21,10 @@ let api: CollectionApi
 beforeEach(() => {
   api = new CollectionApi('c')
   setApi(api)
-  collection.value = { count: 4 } as CollectionState
-  labels.value = named(1, [0, -1, -1, -1], 'front')
-  selected.value = maskOf([0, 1], 4)
-  picked.value = new Set()
-  messages.value = []
+  replaceCollection({ count: 4 } as CollectionState)
+  openLabels(named(1, [0, -1, -1, -1], 'front'))
+  replaceSelection(maskOf([0, 1], 4))
+  for (const { id } of messages.value) dismiss(id)
 })
 
 describe('guessed', () => {
@@ -94,12 +95,13 @@ describe('undo', () => {
 
 describe('takeLabels', () => {
   it('never goes back to older labels', () => {
-    labels.value = named(5, [0], 'front')
+    openLabels(named(5, [0], 'front'))
     takeLabels(named(4, [-1]))
     expect(labels.value.version).toBe(5)
   })
   it('forgets picks of labels that are gone', () => {
-    picked.value = new Set(['front', 'rear'])
+    pick('front')
+    pick('rear')
     takeLabels(named(6, [0], 'front'))
     expect([...picked.value]).toEqual(['front'])
   })
@@ -107,17 +109,18 @@ describe('takeLabels', () => {
 
 describe('toSeparate', () => {
   it('is what is ticked, in the order of the list', () => {
-    labels.value = named(1, [0, 1, 2], 'a', 'b', 'c')
-    picked.value = new Set(['c', 'a'])
+    openLabels(named(1, [0, 1, 2], 'a', 'b', 'c'))
+    pick('c')
+    pick('a')
     expect(toSeparate()).toEqual(['a', 'c'])
   })
   it('is both labels when there are but two', () => {
-    labels.value = named(1, [0, 1], 'a', 'b')
+    openLabels(named(1, [0, 1], 'a', 'b'))
     expect(toSeparate()).toEqual(['a', 'b'])
   })
   it('is nothing when it is not clear which', () => {
-    labels.value = named(1, [0, 1, 2], 'a', 'b', 'c')
-    picked.value = new Set(['c'])
+    openLabels(named(1, [0, 1, 2], 'a', 'b', 'c'))
+    pick('c')
     expect(toSeparate()).toEqual([])
   })
 })

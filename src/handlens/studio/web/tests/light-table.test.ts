@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { columnsOf } from '../src/components/light-table-columns'
 import type { CollectionState, Layer } from '../src/server/types'
-import { collection, layers, titleOf } from '../src/state/collection'
+import { collection, layers, replaceCollection, titleOf } from '../src/state/collection'
 
 const layer = (source: string, stage: string, pooling: Layer['pooling']): Layer => ({
   id: `${source}/${stage}/${pooling}`,
@@ -15,13 +15,13 @@ const NET = [layer('net', '0', 'what'), layer('net', '0', 'where'), layer('net',
 const OWN = [layer('patches', 'fine', 'what'), layer('patches', 'fine', 'where')]
 
 beforeEach(() => {
-  collection.value = {
+  replaceCollection({
     layers: [...NET, ...OWN],
     sources: [
       { name: 'net', title: 'Net', state: 'ready', message: null },
       { name: 'patches', title: 'learned on these photos', state: 'ready', message: null },
     ],
-  } as unknown as CollectionState
+  } as unknown as CollectionState)
 })
 
 describe('the light table', () => {
@@ -51,7 +51,7 @@ describe('the title of a layer', () => {
     expect(titleOf(OWN[0]!)).toBe('learned on these photos · fine · what')
   })
   it('leaves out the source where there is but one', () => {
-    collection.value = { ...collection.value!, layers: OWN }
+    replaceCollection({ ...collection.value!, layers: OWN })
     expect(titleOf(OWN[0]!)).toBe('fine · what')
   })
 })

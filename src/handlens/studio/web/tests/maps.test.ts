@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { CollectionApi } from '../src/server/api'
 import type { CollectionState } from '../src/server/types'
-import { collection, layer, projection, setApi } from '../src/state/collection'
+import { replaceCollection, setApi, updateCollection } from '../src/state/collection'
 import { goTo, mapPending, positions, progressed, working } from '../src/state/maps'
+import { lookAt } from '../src/state/view'
 
 let answer: ((xy: Float32Array) => void) | undefined
 beforeEach(() => {
@@ -10,9 +11,8 @@ beforeEach(() => {
   answer = undefined
   api.map = () => new Promise((done) => (answer = done))
   setApi(api)
-  collection.value = { count: 1, maps_version: 1, layers: [], projections: [] } as unknown as CollectionState
-  layer.value = ''
-  projection.value = ''
+  replaceCollection({ count: 1, maps_version: 1, layers: [], projections: [] } as unknown as CollectionState)
+  lookAt('', '')
 })
 
 describe('a map asked for', () => {
@@ -23,7 +23,7 @@ describe('a map asked for', () => {
     answer!(new Float32Array([0.5, 0.25]))
     await vi.waitUntil(() => !mapPending.value)
     expect([...positions.value!]).toEqual([0.5, 0.25])
-    collection.value = { ...collection.value!, maps_version: 2 }
+    updateCollection({ maps_version: 2 })
     expect(mapPending.value).toBe(true)
   })
   it('is no longer being worked on once it is there, whatever the server still says', async () => {

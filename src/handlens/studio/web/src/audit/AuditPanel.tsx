@@ -1,7 +1,7 @@
 // In the panel of the model: the ways to check it and its data.
 
 import type { JSX } from 'preact'
-import { dialog } from '../state/dialogs'
+import { openDialog } from '../state/dialogs'
 
 const DIALOGS = [
   { kind: 'split', name: 'Split by…', tip: 'Whom the model fails: its accuracy by camera, site, skin tone, …' },
@@ -14,7 +14,7 @@ export function AuditPanel(): JSX.Element {
     <div class="audit" role="group" aria-label="Check">
       <h3>Check</h3>
       {DIALOGS.map(({ kind, name, tip }) => (
-        <button type="button" key={kind} class="button wide" data-tip={tip} onClick={() => (dialog.value = { kind })}>
+        <button type="button" key={kind} class="button wide" data-tip={tip} onClick={() => openDialog({ kind })}>
           {name}
         </button>
       ))}

@@ -8,11 +8,13 @@ import { LookedAt } from '../components/HeatMap'
 import { Icon } from '../components/icons'
 import { Swatch } from '../components/LabelPanel'
 import type { Case, LabelledNeighbour } from '../server/types'
-import { api, labels, nameOf, predictions } from '../state/collection'
+import { api, nameOf } from '../state/collection'
 import { closeDialog } from '../state/dialogs'
+import { labels } from '../state/labels'
 import { sentenceOf } from '../state/messages'
+import { predictions } from '../state/model'
 import { number, percent } from '../text/format'
-import { person } from './person'
+import { person, setPerson } from './person'
 import {
   at,
   begin,
@@ -26,6 +28,7 @@ import {
   deciding,
   go,
   reset,
+  setBelow,
   takeBack,
   wouldWait,
 } from './queue'
@@ -54,7 +57,7 @@ export function Name({ label }: { label: string }): JSX.Element {
         maxLength={200}
         autocomplete="name"
         value={person.value}
-        onInput={(event) => (person.value = event.currentTarget.value)}
+        onInput={(event) => setPerson(event.currentTarget.value)}
       />
     </label>
   )
@@ -90,7 +93,7 @@ function Start(): JSX.Element {
           step="0.01"
           value={below.value}
           aria-valuetext={percent(below.value)}
-          onInput={(event) => (below.value = Number(event.currentTarget.value))}
+          onInput={(event) => setBelow(Number(event.currentTarget.value))}
         />
         <span class="hint">
           {number(n)} unlabelled {n === 1 ? 'photo' : 'photos'} now, beside what was contested

@@ -4,8 +4,9 @@ import type { JSX } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { Dialog } from '../components/dialogs/Dialog'
 import type { Attributes, Group, Split } from '../server/types'
-import { api, report, reportIsOld } from '../state/collection'
+import { api } from '../state/collection'
 import { sentenceOf } from '../state/messages'
+import { report, reportIsOld } from '../state/model'
 import { number, percent, photos as photosText, plural } from '../text/format'
 
 const MOST = 3 // columns that are crossed

@@ -1,6 +1,7 @@
 // Who decides: a name for the log, remembered by this browser.
 
-import { effect, signal } from '@preact/signals'
+import { effect } from '@preact/signals'
+import { owned } from '../state/owned'
 
 const KEY = 'handlens-reviewer'
 
@@ -12,7 +13,7 @@ function remembered(): string {
   }
 }
 
-export const person = signal(remembered())
+export const [person, setPerson] = owned(remembered())
 
 effect(() => {
   const name = person.value

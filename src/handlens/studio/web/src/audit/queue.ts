@@ -1,19 +1,25 @@
 // The review queue: one case at a time, from the first that waits to the last.
 
-import { computed, signal } from '@preact/signals'
+import { computed } from '@preact/signals'
 import type { Case } from '../server/types'
-import { api, labels, predictions } from '../state/collection'
+import { api } from '../state/collection'
+import { labels } from '../state/labels'
 import { announce, attempt } from '../state/messages'
+import { predictions } from '../state/model'
+import { owned } from '../state/owned'
 import { percent } from '../text/format'
 import { person } from './person'
 
 /** Predictions with less than this probability wait. */
-export const below = signal(0.8)
-/** The cases of this sitting; null before it began. */
-export const cases = signal<Case[] | null>(null)
-export const at = signal(0)
-export const beginning = signal(false)
-export const deciding = signal(false)
+export const [below, setBelow] = owned(0.8)
+/** The cases of this session; null before it began. */
+const [cases, setCases] = owned<Case[] | null>(null)
+/** The index of the case on the screen; the number of cases after the last one. */
+const [at, setAt] = owned(0)
+const [beginning, setBeginning] = owned(false)
+const [deciding, setDeciding] = owned(false)
+
+export { at, beginning, cases, deciding }
 
 export const current = computed(() => cases.value?.[at.value] ?? null)
 export const decidedCount = computed(() => cases.value?.filter((c) => c.status !== 'waiting').length ?? 0)
@@ -32,19 +38,19 @@ export const wouldWait = computed(() => {
 export const confidenceOf = (of: Case): number => Math.max(...Object.values(of.probabilities))
 
 export function reset(): void {
-  cases.value = null
-  at.value = 0
+  setCases(null)
+  setAt(0)
 }
 
 export function begin(): Promise<boolean> {
   return attempt(async () => {
-    beginning.value = true
+    setBeginning(true)
     try {
-      cases.value = await api.reviewCases(below.value)
-      at.value = 0
+      setCases(await api.reviewCases(below.value))
+      setAt(0)
       tell()
     } finally {
-      beginning.value = false
+      setBeginning(false)
     }
   }, 'Could not open the queue: ')
 }
@@ -52,7 +58,7 @@ export function begin(): Promise<boolean> {
 export function go(step: number): void {
   const to = at.value + step
   if (!cases.value || to < 0 || to > cases.value.length) return
-  at.value = to
+  setAt(to)
   tell()
 }
 
@@ -73,7 +79,7 @@ export function decide(label: string, reason: string): Promise<boolean> {
       label === now.predicted ? await api.confirm(now.id, by, reason) : await api.overrule(now.id, label, by, reason),
     )
     const after = cases.value!.findIndex((c, i) => i > at.value && c.status === 'waiting')
-    at.value = after >= 0 ? after : cases.value!.length
+    setAt(after >= 0 ? after : cases.value!.length)
     tell()
   })
 }
@@ -89,15 +95,15 @@ export function takeBack(): Promise<boolean> {
 
 function run(work: () => Promise<void>): Promise<boolean> {
   return attempt(async () => {
-    deciding.value = true
+    setDeciding(true)
     try {
       await work()
     } finally {
-      deciding.value = false
+      setDeciding(false)
     }
   }, 'Not decided: ')
 }
 
 const replace = (by: Case): void => {
-  cases.value = cases.value!.map((c) => (c.id === by.id ? by : c))
+  setCases(cases.value!.map((c) => (c.id === by.id ? by : c)))
 }

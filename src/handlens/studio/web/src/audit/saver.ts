@@ -1,24 +1,31 @@
 // Saves what is typed a moment after it was: the latest text of each key, one at a time, again after a failure.
 
-import { signal } from '@preact/signals'
+import type { ReadonlySignal } from '@preact/signals'
 import { sentenceOf } from '../state/messages'
+import { owned } from '../state/owned'
 
 const WAIT = 500
 const AGAIN = 3000
 
 export class Saver {
   /** Why the latest attempt failed; null while all is well. */
-  readonly error = signal<string | null>(null)
-  readonly unsaved = signal(0)
+  readonly error: ReadonlySignal<string | null>
+  /** How many texts are not saved yet. */
+  readonly unsaved: ReadonlySignal<number>
+  private setError: (to: string | null) => void
+  private setUnsaved: (to: number) => void
   private texts = new Map<string, string>()
   private timer: ReturnType<typeof setTimeout> | null = null
   private running = false
 
-  constructor(private put: (key: string, text: string) => Promise<void>) {}
+  constructor(private put: (key: string, text: string) => Promise<void>) {
+    ;[this.error, this.setError] = owned<string | null>(null)
+    ;[this.unsaved, this.setUnsaved] = owned(0)
+  }
 
   typed(key: string, text: string): void {
     this.texts.set(key, text)
-    this.unsaved.value = this.texts.size
+    this.setUnsaved(this.texts.size)
     this.later(WAIT)
   }
 
@@ -33,11 +40,11 @@ export class Saver {
         await this.put(...next)
         // Unless it was typed on meanwhile.
         if (this.texts.get(next[0]) === next[1]) this.texts.delete(next[0])
-        this.unsaved.value = this.texts.size
-        this.error.value = null
+        this.setUnsaved(this.texts.size)
+        this.setError(null)
       }
     } catch (error) {
-      this.error.value = sentenceOf(error)
+      this.setError(sentenceOf(error))
       this.later(AGAIN)
     } finally {
       this.running = false

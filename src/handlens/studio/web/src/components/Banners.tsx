@@ -4,8 +4,7 @@
 import { signal } from '@preact/signals'
 import type { JSX } from 'preact'
 import type { Preparation, Source } from '../server/types'
-import { api, collection, connected, count } from '../state/collection'
-import { attempt } from '../state/messages'
+import { cancelPreparing, collection, connected, count, prepare } from '../state/collection'
 import { duration, number, photos as photosText } from '../text/format'
 import { doing } from '../text/preparing'
 import { Icon } from './icons'
@@ -43,9 +42,6 @@ export function Banners(): JSX.Element {
   )
 }
 
-const resume = (): void => void attempt(async () => void (collection.value = await api.prepare()))
-const cancel = (): void => void attempt(async () => void (collection.value = await api.cancel()))
-
 function Preparing({ of, sources }: { of: Preparation; sources: Source[] }): JSX.Element | null {
   if (of.running) {
     const { what, counts } = doing(of, sources)
@@ -64,7 +60,7 @@ function Preparing({ of, sources }: { of: Preparation; sources: Source[] }): JSX
             </>
           )}
         </span>
-        <button type="button" class="button small" onClick={cancel}>
+        <button type="button" class="button small" onClick={() => void cancelPreparing()}>
           Cancel
         </button>
       </div>
@@ -84,7 +80,7 @@ function Preparing({ of, sources }: { of: Preparation; sources: Source[] }): JSX
               ? 'Preparing stopped before the first photos were ready.'
               : `Preparing stopped at ${number(of.done)} of ${photosText(of.total)}. What is done is kept.`}
       </span>
-      <button type="button" class="button small" onClick={resume}>
+      <button type="button" class="button small" onClick={() => void prepare()}>
         {failed ? 'Try again' : of.phase === 'idle' ? 'Start' : 'Resume'}
       </button>
     </div>

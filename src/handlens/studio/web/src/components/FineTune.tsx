@@ -3,9 +3,10 @@
 import { signal } from '@preact/signals'
 import type { JSX } from 'preact'
 import type { FineTuning, ModelKind } from '../server/types'
-import { collection, fineTuning, labels } from '../state/collection'
-import { dialog } from '../state/dialogs'
-import { cancelFineTuning, fineTune, useModel } from '../state/labels'
+import { collection } from '../state/collection'
+import { openDialog } from '../state/dialogs'
+import { labels } from '../state/labels'
+import { cancelFineTuning, fineTune, fineTuning, useModel } from '../state/model'
 import { duration, percent } from '../text/format'
 
 const MINUTES = [2, 5, 10, 20]
@@ -45,7 +46,7 @@ function NoNetwork(): JSX.Element {
         Fine-tuning teaches a pretrained network your labels, and this collection has none that is ready. Add one: some
         are on this machine already or a small download.
       </p>
-      <button type="button" class="button" onClick={() => (dialog.value = { kind: 'sources' })}>
+      <button type="button" class="button" onClick={() => openDialog({ kind: 'sources' })}>
         Add a network…
       </button>
     </>

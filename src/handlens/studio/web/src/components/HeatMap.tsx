@@ -1,14 +1,15 @@
 // What a model looked at: a heat map over a photo, for any of its labels.
 
-import { signal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import type { HeatMap } from '../server/types'
-import { api, nameOf, predictions } from '../state/collection'
+import { api, nameOf } from '../state/collection'
 import { sentenceOf } from '../state/messages'
+import { predictions } from '../state/model'
+import { owned } from '../state/owned'
 
 /** Whether maps are shown: kept from photo to photo, while one looks through several. */
-const shown = signal(false)
+const [shown, setShown] = owned(false)
 
 type Found = { map: HeatMap; url: string | null } | { error: string }
 
@@ -52,8 +53,7 @@ export function LookedAt({ id }: { id: number }): JSX.Element {
       {said && (
         <div class="looking" role="group" aria-label="What it looked at">
           <label>
-            <input type="checkbox" checked={shown.value} onChange={() => (shown.value = !shown.value)} /> What it looked
-            at
+            <input type="checkbox" checked={shown.value} onChange={() => setShown(!shown.value)} /> What it looked at
           </label>
           {shown.value && (
             <label>

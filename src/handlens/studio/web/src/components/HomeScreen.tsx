@@ -3,8 +3,8 @@
 import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
 import type { CollectionSummary } from '../server/types'
-import { dialog } from '../state/dialogs'
-import { failed, info, load } from '../state/home'
+import { openDialog } from '../state/dialogs'
+import { failed, info, loadHome } from '../state/home'
 import { isDark, toggleTheme } from '../state/theme'
 import { number, photos as photosText, when } from '../text/format'
 import { IconButton } from './Button'
@@ -14,7 +14,7 @@ import { NewCollection } from './new-collection/NewCollection'
 import { Tooltip } from './Tooltip'
 
 export function HomeScreen(): JSX.Element {
-  useEffect(() => void load(), [])
+  useEffect(() => void loadHome(), [])
   const now = info.value
   return (
     <div class="home">
@@ -32,7 +32,7 @@ export function HomeScreen(): JSX.Element {
         {failed.value !== null ? (
           <div class="card" role="alert">
             <p>{failed.value}</p>
-            <button type="button" class="button filled" onClick={() => void load()}>
+            <button type="button" class="button filled" onClick={() => void loadHome()}>
               Try again
             </button>
           </div>
@@ -100,7 +100,7 @@ function Card({ of }: { of: CollectionSummary }): JSX.Element {
         icon="bin"
         name={`Forget ${of.name}`}
         class="small"
-        onClick={() => (dialog.value = { kind: 'forget', what: of })}
+        onClick={() => openDialog({ kind: 'forget', what: of })}
       />
     </li>
   )

@@ -6,20 +6,12 @@ import { useEffect, useRef } from 'preact/hooks'
 import { colourOf, inkOn } from '../colour/palette'
 import { PATTERNS, patternOf } from '../map'
 import type { LabelCount } from '../server/types'
-import {
-  collection,
-  count,
-  ENOUGH,
-  labelledCount,
-  labels,
-  picked,
-  projections,
-  saving,
-  selectedCount,
-  separating,
-} from '../state/collection'
-import { dialog } from '../state/dialogs'
-import { assign, pick, selectLabel, toSeparate } from '../state/labels'
+import { collection, count, projections } from '../state/collection'
+import { openDialog } from '../state/dialogs'
+import { assign, ENOUGH, labelledCount, labels, pick, picked, saving } from '../state/labels'
+import { selectLabel } from '../state/selecting'
+import { selectedCount } from '../state/selection'
+import { separating, toSeparate } from '../state/separation'
 import { theme } from '../state/theme'
 import { number, photos as photosText } from '../text/format'
 import { CommandButton } from './Button'
@@ -179,10 +171,10 @@ function LabelRow({ label, index }: { label: LabelCount; index: number }): JSX.E
           <button type="button" role="menuitem" onClick={choose(() => selectLabel(name))}>
             Select its photos
           </button>
-          <button type="button" role="menuitem" onClick={choose(() => (dialog.value = { kind: 'rename', name }))}>
+          <button type="button" role="menuitem" onClick={choose(() => openDialog({ kind: 'rename', name }))}>
             Rename…
           </button>
-          <button type="button" role="menuitem" onClick={choose(() => (dialog.value = { kind: 'delete', name }))}>
+          <button type="button" role="menuitem" onClick={choose(() => openDialog({ kind: 'delete', name }))}>
             Delete…
           </button>
         </div>
@@ -222,7 +214,7 @@ function Picked(): JSX.Element {
         </small>
       </CommandButton>
       {ticked.length >= 2 && (
-        <button type="button" class="button" onClick={() => (dialog.value = { kind: 'merge', names: ticked })}>
+        <button type="button" class="button" onClick={() => openDialog({ kind: 'merge', names: ticked })}>
           Merge {ticked.length} labels…
         </button>
       )}

@@ -6,21 +6,13 @@ import type { JSX } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import { colourOf } from '../colour/palette'
 import type { Layer } from '../server/types'
-import {
-  collection,
-  currentLayer,
-  labels,
-  layer,
-  layers,
-  projection,
-  projections,
-  scores,
-  table,
-  titleOf,
-} from '../state/collection'
-import { goTo, keyOf, type Mini, minis, working } from '../state/maps'
-import { isNarrow, sheet } from '../state/screen'
+import { collection, layers, projections, titleOf } from '../state/collection'
+import { labels } from '../state/labels'
+import { goTo, keyOf, type MapSample, miniMaps, working } from '../state/maps'
+import { isNarrow, setSheet } from '../state/screen'
+import { scores } from '../state/separation'
 import { type Theme, theme } from '../state/theme'
+import { currentLayer, layer, projection, setTable, table } from '../state/view'
 import { headed, percent } from '../text/format'
 import { IconButton } from './Button'
 import { type Column, columnsOf } from './light-table-columns'
@@ -44,9 +36,9 @@ export function LightTable(): JSX.Element {
               icon="wide"
               name={table.value === 'wide' ? 'Narrow the light table' : 'Widen the light table'}
               on={table.value === 'wide'}
-              onClick={() => (table.value = table.value === 'wide' ? 'shown' : 'wide')}
+              onClick={() => setTable(table.value === 'wide' ? 'shown' : 'wide')}
             />
-            <IconButton icon="left" name="Hide the light table" onClick={() => (table.value = 'hidden')} />
+            <IconButton icon="left" name="Hide the light table" onClick={() => setTable('hidden')} />
           </>
         )}
       </header>
@@ -157,7 +149,7 @@ interface CellProps {
 
 function Cell({ of, p, pTitle, best }: CellProps): JSX.Element {
   const key = keyOf(of.id, p)
-  const mini = minis.value.get(key)
+  const mini = miniMaps.value.get(key)
   const current = of.id === layer.value && p === projection.value
   const score = scores.value?.maps[of.id]?.[p] ?? null
   const share = working.value.get(key)
@@ -171,7 +163,7 @@ function Cell({ of, p, pTitle, best }: CellProps): JSX.Element {
         data-tip={`${titleOf(of)} · ${pTitle}`}
         onClick={() => {
           goTo(of.id, p)
-          if (isNarrow.value) sheet.value = 'map'
+          if (isNarrow.value) setSheet('map')
         }}
       >
         {mini && mini !== 'failed' ? (
@@ -187,7 +179,7 @@ function Cell({ of, p, pTitle, best }: CellProps): JSX.Element {
 
 const SIDE = 112 // canvas pixels, shown at less
 
-function MiniMap({ mini }: { mini: Mini }): JSX.Element {
+function MiniMap({ mini }: { mini: MapSample }): JSX.Element {
   const canvas = useRef<HTMLCanvasElement>(null)
   const { codes, names } = labels.value
   const on = theme.value
@@ -205,7 +197,7 @@ function MiniMap({ mini }: { mini: Mini }): JSX.Element {
   return <canvas ref={canvas} width={SIDE} height={SIDE} aria-hidden="true" />
 }
 
-function draw(canvas: HTMLCanvasElement, mini: Mini, codes: Int16Array, colours: number[], on: Theme): void {
+function draw(canvas: HTMLCanvasElement, mini: MapSample, codes: Int16Array, colours: number[], on: Theme): void {
   const context = canvas.getContext('2d')
   if (!context) return
   context.clearRect(0, 0, SIDE, SIDE)

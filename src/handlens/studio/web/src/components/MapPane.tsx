@@ -5,37 +5,29 @@ import type { JSX } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import { rgbOf } from '../colour/palette'
 import { MapView } from '../map'
+import { api, collection, count, nameOf, photos, prepared, shortTitleOf, titleOf } from '../state/collection'
+import { openDialog } from '../state/dialogs'
+import { labelOf, labels } from '../state/labels'
+import { setMapView } from '../state/map-view'
+import { anyPlaced, keyOf, loadMap, mapError, mapLoading, mapPending, positions, working } from '../state/maps'
+import { alpha, predictions } from '../state/model'
+import { review } from '../state/review'
+import { isNarrow } from '../state/screen'
+import { select, selectIds } from '../state/selecting'
+import { selected, selectedCount } from '../state/selection'
+import { isDark, theme } from '../state/theme'
 import {
-  alpha,
-  api,
   camera,
-  collection,
-  count,
   currentLayer,
   currentProjection,
   hovered,
-  labelOf,
-  labels,
   layer,
-  nameOf,
-  photos,
-  predictions,
-  prepared,
   projection,
-  selected,
-  selectedCount,
-  shortTitleOf,
+  setCamera,
+  setHovered,
   shownMask,
-  titleOf,
   tool,
-} from '../state/collection'
-import { dialog } from '../state/dialogs'
-import { select, selectIds } from '../state/labels'
-import { mapView } from '../state/map-view'
-import { anyPlaced, keyOf, loadMap, mapError, mapLoading, mapPending, positions, working } from '../state/maps'
-import { review } from '../state/review'
-import { isNarrow } from '../state/screen'
-import { isDark, theme } from '../state/theme'
+} from '../state/view'
 import { number, percent } from '../text/format'
 import { CommandButton } from './Button'
 
@@ -83,13 +75,13 @@ function connect(host: HTMLElement): () => void {
     {
       select,
       pick: (id, mode) => selectIds([id], mode),
-      hover: (id) => (hovered.value = id),
-      open: (id) => (dialog.value = { kind: 'photo', id }),
-      camera: (to) => (camera.value = to),
+      hover: (id) => setHovered(id),
+      open: (id) => openDialog({ kind: 'photo', id }),
+      camera: (to) => setCamera(to),
       moving: (on) => (moving.value = on),
     },
   )
-  mapView.value = view
+  setMapView(view)
   // Reachable from its element for whoever looks at the page from outside, such as a test.
   Object.assign(host, { map: view })
   let placed = false
@@ -121,7 +113,7 @@ function connect(host: HTMLElement): () => void {
   ]
   return () => {
     for (const stop of stops) stop()
-    mapView.value = null
+    setMapView(null)
     moving.value = false
     view.destroy()
   }
@@ -175,7 +167,7 @@ function Middle(): JSX.Element | null {
       <div class="middle">
         <p>There are no photos Studio can use in this folder.</p>
         {state.left_out > 0 && (
-          <button type="button" class="button filled" onClick={() => (dialog.value = { kind: 'left-out' })}>
+          <button type="button" class="button filled" onClick={() => openDialog({ kind: 'left-out' })}>
             See the {number(state.left_out)} files left out, with reasons
           </button>
         )}

@@ -3,18 +3,10 @@
 import type { JSX } from 'preact'
 import { AuditPanel } from '../audit/AuditPanel'
 import type { Report } from '../server/types'
-import {
-  collection,
-  count,
-  ENOUGH,
-  fadedCount,
-  labels,
-  opacity,
-  predictions,
-  report,
-  reportIsOld,
-  training,
-} from '../state/collection'
+import { collection, count } from '../state/collection'
+import { ENOUGH, labels } from '../state/labels'
+import { fadedCount, predictions, report, reportIsOld, training } from '../state/model'
+import { opacity, setOpacity } from '../state/view'
 import { number, percent, photos as photosText } from '../text/format'
 import { CommandButton } from './Button'
 import { FineTune, InUse } from './FineTune'
@@ -190,7 +182,7 @@ function Opacity(): JSX.Element {
             aria-label="How sure"
             aria-valuetext={percent(threshold)}
             onInput={(event) => {
-              opacity.value = { on: true, threshold: Number(event.currentTarget.value) }
+              setOpacity({ on: true, threshold: Number(event.currentTarget.value) })
             }}
           />
           <span class="hint">

@@ -5,9 +5,9 @@ import { signal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import { colourOf } from '../colour/palette'
-import { api, labelOf, labels, nameOf, selected, selectedCount } from '../state/collection'
-import { dialog } from '../state/dialogs'
-import { assign } from '../state/labels'
+import { api, nameOf } from '../state/collection'
+import { openDialog } from '../state/dialogs'
+import { assign, labelOf, labels } from '../state/labels'
 import {
   closeReview,
   foundCount,
@@ -16,13 +16,15 @@ import {
   nearest,
   type Order,
   review,
+  setGridSize,
   showNearest,
   sorting,
   sortReview,
   thrownOut,
   toggleKept,
 } from '../state/review'
-import { isNarrow, sheet } from '../state/screen'
+import { isNarrow, setSheet } from '../state/screen'
+import { selected, selectedCount } from '../state/selection'
 import { theme } from '../state/theme'
 import { number, photos as photosText } from '../text/format'
 import { IconButton } from './Button'
@@ -79,7 +81,7 @@ export function ReviewDrawer(): JSX.Element | null {
               step="8"
               value={gridSize.value}
               aria-label="Size of photos"
-              onInput={(event) => (gridSize.value = Number(event.currentTarget.value))}
+              onInput={(event) => setGridSize(Number(event.currentTarget.value))}
             />
           </label>
           <button type="button" class="button" onClick={() => keepAll(thrownOut.value > 0)}>
@@ -125,7 +127,7 @@ function Grid({ ids, from }: { ids: number[]; from: ReadonlySet<number> }): JSX.
     box.current!.scrollTop = 0
     // Opening the grid brings the keys to it, but a search from a field leaves the field alone.
     if (!(document.activeElement instanceof HTMLInputElement)) box.current!.focus({ preventScroll: true })
-    if (isNarrow.value) sheet.value = 'map'
+    if (isNarrow.value) setSheet('map')
   }, [ids])
   useEffect(() => {
     const element = box.current!
@@ -169,7 +171,7 @@ function Grid({ ids, from }: { ids: number[]; from: ReadonlySet<number> }): JSX.
     const id = ids[active.value]
     if (event.key in moves) moveTo(moves[event.key]!)
     else if (event.key === ' ' && id !== undefined) toggleKept(id)
-    else if (event.key === 'Enter' && id !== undefined) dialog.value = { kind: 'photo', id }
+    else if (event.key === 'Enter' && id !== undefined) openDialog({ kind: 'photo', id })
     else return
     event.preventDefault()
   }

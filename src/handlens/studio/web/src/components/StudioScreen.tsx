@@ -3,9 +3,11 @@
 import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
 import { listenToKeys } from '../keyboard/keys'
-import { collection, fatal, labelledCount, table } from '../state/collection'
-import { isNarrow, type Sheet, sheet } from '../state/screen'
+import { collection, fatal } from '../state/collection'
+import { labelledCount } from '../state/labels'
+import { isNarrow, type Sheet, setSheet, sheet } from '../state/screen'
 import { open } from '../state/sync'
+import { setTable, table } from '../state/view'
 import { number } from '../text/format'
 import { Banners } from './Banners'
 import { IconButton } from './Button'
@@ -49,7 +51,7 @@ function Wide(): JSX.Element {
       <Banners />
       {hidden ? (
         <aside class="side left folded">
-          <IconButton icon="right" name="Show the light table" onClick={() => (table.value = 'shown')} />
+          <IconButton icon="right" name="Show the light table" onClick={() => setTable('shown')} />
         </aside>
       ) : (
         <aside class="side left">
@@ -109,7 +111,7 @@ function Narrow(): JSX.Element {
             aria-label={tab.name}
             aria-pressed={now === tab.sheet}
             onClick={() => {
-              sheet.value = now === tab.sheet ? 'map' : tab.sheet
+              setSheet(now === tab.sheet ? 'map' : tab.sheet)
             }}
           >
             <Icon name={tab.icon} />

@@ -2,10 +2,13 @@
 // screen the second half moves to the sheet "More".
 
 import type { JSX } from 'preact'
-import { collection, count, labels, searching, shown } from '../state/collection'
-import { type Dialog, dialog } from '../state/dialogs'
+import { collection, count } from '../state/collection'
+import { type Dialog, openDialog } from '../state/dialogs'
+import { labels } from '../state/labels'
+import { searching } from '../state/review'
 import { isNarrow } from '../state/screen'
 import { isDark, toggleTheme } from '../state/theme'
+import { setShown, shown } from '../state/view'
 import { number, photos as photosText } from '../text/format'
 import { CommandButton, IconButton } from './Button'
 import { Icon } from './icons'
@@ -47,7 +50,7 @@ function ShowHowMany(): JSX.Element {
         value={value}
         onChange={(event) => {
           const chosen = event.currentTarget.value
-          shown.value = chosen === 'all' ? 'all' : Number(chosen)
+          setShown(chosen === 'all' ? 'all' : Number(chosen))
         }}
       >
         {choices.map((k) => (
@@ -61,7 +64,7 @@ function ShowHowMany(): JSX.Element {
   )
 }
 
-const show = (what: Dialog) => () => void (dialog.value = what)
+const show = (what: Dialog) => () => void openDialog(what)
 
 /** What is not needed all the time; with words on the sheet of a narrow screen. */
 export function More(): JSX.Element {

@@ -6,7 +6,7 @@ import { IconButton } from '../components/Button'
 import { Icon } from '../components/icons'
 import { Messages } from '../components/Messages'
 import { Tooltip } from '../components/Tooltip'
-import { info, load as loadShelf } from '../state/home'
+import { info, loadHome } from '../state/home'
 import { isDark, toggleTheme } from '../state/theme'
 import { number } from '../text/format'
 import { CHANNELS } from './address'
@@ -28,6 +28,11 @@ import {
   photo,
   picture,
   preset,
+  setChannels,
+  setPadding,
+  setShades,
+  setStride,
+  setWhite,
   shades,
   stepPhoto,
   stride,
@@ -39,7 +44,7 @@ export function KernelScreen(): JSX.Element {
   useEffect(() => {
     document.title = 'Kernel – handlens Studio'
     void load()
-    void loadShelf()
+    void loadHome()
     return keepAddress()
   }, [])
   return (
@@ -164,27 +169,27 @@ function Choices(): JSX.Element {
         ))}
         {!preset.value && <option value="own">Your own</option>}
       </Choice>
-      <Choice name="Channels" value={channels.value} onChange={(to) => (channels.value = to as Channels)}>
+      <Choice name="Channels" value={channels.value} onChange={(to) => setChannels(to as Channels)}>
         {CHANNELS.map((of) => (
           <option key={of} value={of}>
             {CHANNEL_NAMES[of]}
           </option>
         ))}
       </Choice>
-      <Choice name="Stride" value={String(stride.value)} onChange={(to) => (stride.value = to === '2' ? 2 : 1)}>
+      <Choice name="Stride" value={String(stride.value)} onChange={(to) => setStride(to === '2' ? 2 : 1)}>
         <option value="1">1</option>
         <option value="2">2</option>
       </Choice>
-      <Choice name="Padding" value={padding.value} onChange={(to) => (padding.value = to as Padding)}>
+      <Choice name="Padding" value={padding.value} onChange={(to) => setPadding(to as Padding)}>
         <option value="none">None</option>
         <option value="zeros">Zeros</option>
         <option value="reflection">Reflection</option>
       </Choice>
-      <Choice name="Pixel values" value={String(white.value)} onChange={(to) => (white.value = to === '1' ? 1 : 255)}>
+      <Choice name="Pixel values" value={String(white.value)} onChange={(to) => setWhite(to === '1' ? 1 : 255)}>
         <option value="255">0 to 255</option>
         <option value="1">0 to 1</option>
       </Choice>
-      <Choice name="Output shown" value={shades.value} onChange={(to) => (shades.value = to as Shades)}>
+      <Choice name="Output shown" value={shades.value} onChange={(to) => setShades(to as Shades)}>
         <option value="rescaled">Rescaled</option>
         <option value="clipped">Clipped</option>
       </Choice>

@@ -1,8 +1,9 @@
 // What the page "Kernel" knows, and what changes it. Whatever can be computed is.
 
-import { computed, effect, signal } from '@preact/signals'
+import { computed, effect } from '@preact/signals'
 import { CollectionApi } from '../server/api'
 import { announce, sentenceOf } from '../state/messages'
+import { owned } from '../state/owned'
 import { number } from '../text/format'
 import { type Place, readAddress, writeAddress } from './address'
 import {
@@ -22,30 +23,32 @@ import { scene } from './scene'
 const first = readAddress(location.search)
 
 // What the person has chosen
-export const collection = signal(first.collection)
-export const photo = signal(first.photo)
+const [collection, setCollection] = owned(first.collection)
+const [photo, setPhoto] = owned(first.photo)
 /** As they are written. */
-export const numbers = signal<readonly string[]>(first.kernel)
-export const channels = signal(first.channels)
-export const stride = signal(first.stride)
-export const padding = signal(first.padding)
+const [numbers, setNumbers] = owned<readonly string[]>(first.kernel)
+export const [channels, setChannels] = owned(first.channels)
+export const [stride, setStride] = owned(first.stride)
+export const [padding, setPadding] = owned(first.padding)
 /** The pixel asked for as the middle of the window. */
-const wanted = signal<Place | null>(first.at)
-export const shades = signal<Shades>('rescaled')
+const [wanted, setWanted] = owned<Place | null>(first.at)
+export const [shades, setShades] = owned<Shades>('rescaled')
 /** The number that a white pixel is said to have. */
-export const white = signal<White>(255)
+export const [white, setWhite] = owned<White>(255)
 
 // The picture
-export const picture = signal<Picture | null>(null)
-export const loading = signal(true)
+const [picture, setPicture] = owned<Picture | null>(null)
+const [loading, setLoading] = owned(true)
 /** The picture could not be loaded: why. */
-export const failed = signal<string | null>(null)
+const [failed, setFailed] = owned<string | null>(null)
 /** The names of the collection's photos. */
-export const names = signal<readonly string[]>([])
+const [names, setNames] = owned<readonly string[]>([])
+
+export { collection, failed, loading, names, numbers, photo, picture }
 
 // Computed from these
 /** The value of each number, the last one that could be read while another is being typed. */
-export const kernel = signal<readonly number[]>(first.kernel.map((text) => valueOf(text)!))
+const [kernel, setKernel] = owned<readonly number[]>(first.kernel.map((text) => valueOf(text)!))
 export const preset = computed(() => PRESETS.find((p) => p.numbers.join() === numbers.value.join()) ?? null)
 const plane = computed(() => picture.value && planeOf(picture.value, channels.value))
 /** What the window moves over as it is shown: the picture in colour, or the one plane in greys. */
@@ -81,21 +84,21 @@ export const sum = computed(() => sumOf(products.value))
 export const written = (value: number): string => textOf(value, white.value)
 
 export function setNumber(at: number, text: string): void {
-  numbers.value = numbers.value.with(at, text)
+  setNumbers(numbers.value.with(at, text))
   const value = valueOf(text)
-  if (value !== null) kernel.value = kernel.value.with(at, value)
+  if (value !== null) setKernel(kernel.value.with(at, value))
 }
 
 export function usePreset(id: string): void {
   const found = PRESETS.find((p) => p.id === id)
   if (!found) return
-  numbers.value = found.numbers
-  kernel.value = found.numbers.map((text) => valueOf(text)!)
+  setNumbers(found.numbers)
+  setKernel(found.numbers.map((text) => valueOf(text)!))
 }
 
 /** Puts the middle of the window on a pixel, or as near to it as it goes. */
 export function moveTo(to: Place): void {
-  wanted.value = to
+  setWanted(to)
 }
 
 /** Puts the window where it gives this output. */
@@ -113,10 +116,10 @@ export function step(dx: number, dy: number): void {
 }
 
 export function choose(of: string | null, at = 0): void {
-  if (of !== collection.value) names.value = []
-  collection.value = of
-  photo.value = at
-  wanted.value = null
+  if (of !== collection.value) setNames([])
+  setCollection(of)
+  setPhoto(at)
+  setWanted(null)
   void load()
 }
 
@@ -130,15 +133,15 @@ let latest = 0
 
 export async function load(): Promise<void> {
   const mine = ++latest
-  failed.value = null
-  loading.value = true
+  setFailed(null)
+  setLoading(true)
   try {
     const found = await fetchPicture(collection.value, photo.value)
-    if (mine === latest) picture.value = found
+    if (mine === latest) setPicture(found)
   } catch (error) {
-    if (mine === latest) failed.value = sentenceOf(error)
+    if (mine === latest) setFailed(sentenceOf(error))
   }
-  if (mine === latest) loading.value = false
+  if (mine === latest) setLoading(false)
 }
 
 async function fetchPicture(of: string | null, at: number): Promise<Picture> {
@@ -146,7 +149,7 @@ async function fetchPicture(of: string | null, at: number): Promise<Picture> {
   const api = new CollectionApi(of)
   if (names.value.length === 0) {
     const { paths } = await api.photos()
-    if (of === collection.value) names.value = paths
+    if (of === collection.value) setNames(paths)
   }
   return decode(await api.smallPicture(at), names.value[at] ?? `photo ${number(at + 1)}`)
 }

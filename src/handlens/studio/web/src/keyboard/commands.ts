@@ -1,23 +1,17 @@
 // Everything the person can do by a key, each with its name and its key, in one table: the buttons
 // take their names and tooltips from here, the keyboard its bindings, the list of keys its lines.
 
-import { labels, predictions, searching, selectedCount, separating, tool, training } from '../state/collection'
-import { closeDialog, dialog } from '../state/dialogs'
-import {
-  clearSelection,
-  redo,
-  selectShown,
-  separate,
-  toggleOpacity,
-  toSeparate,
-  train,
-  undo,
-  unlabel,
-} from '../state/labels'
+import { closeDialog, dialog, openDialog } from '../state/dialogs'
+import { labels, redo, undo, unlabel } from '../state/labels'
 import { mapView } from '../state/map-view'
 import { anyPlaced, stepLayer, stepProjection } from '../state/maps'
-import { closeReview, findSimilar, openReview, review } from '../state/review'
-import { isNarrow, sheet } from '../state/screen'
+import { predictions, toggleOpacity, train, training } from '../state/model'
+import { closeReview, findSimilar, openReview, review, searching } from '../state/review'
+import { isNarrow, setSheet, sheet } from '../state/screen'
+import { clearSelection, selectShown } from '../state/selecting'
+import { selectedCount } from '../state/selection'
+import { separate, separating, toSeparate } from '../state/separation'
+import { setTool } from '../state/view'
 
 export interface Command {
   name: string
@@ -38,9 +32,9 @@ export const COMMANDS = {
   zoomIn: { name: 'Zoom in', keys: ['+', '='], group: 'Look', run: () => mapView.value?.zoomBy(1.4) },
   zoomOut: { name: 'Zoom out', keys: ['-'], group: 'Look', run: () => mapView.value?.zoomBy(1 / 1.4) },
   fit: { name: 'Show the whole map', keys: ['0'], group: 'Look', run: () => mapView.value?.fit() },
-  pan: { name: 'Move the map', keys: ['v'], group: 'Look', run: () => void (tool.value = 'pan') },
-  lasso: { name: 'Lasso', keys: ['l'], group: 'Select', run: () => void (tool.value = 'lasso') },
-  box: { name: 'Box', keys: ['b'], group: 'Select', run: () => void (tool.value = 'box') },
+  pan: { name: 'Move the map', keys: ['v'], group: 'Look', run: () => setTool('pan') },
+  lasso: { name: 'Lasso', keys: ['l'], group: 'Select', run: () => setTool('lasso') },
+  box: { name: 'Box', keys: ['b'], group: 'Select', run: () => setTool('box') },
   all: { name: 'Select all shown', keys: ['Ctrl+a'], group: 'Select', run: selectShown, can: () => anyPlaced.value },
   clear: { name: 'Clear selection', keys: ['Escape'], group: 'Select', run: escape, can: selecting },
   review: { name: 'Review', keys: ['r'], group: 'Select', run: toggleReview, can: selecting },
@@ -88,7 +82,7 @@ export const COMMANDS = {
     run: toggleOpacity,
     can: () => predictions.value !== null,
   },
-  keys: { name: 'Keys', keys: ['?'], group: 'Page', run: () => void (dialog.value = { kind: 'keys' }) },
+  keys: { name: 'Keys', keys: ['?'], group: 'Page', run: () => openDialog({ kind: 'keys' }) },
 } satisfies Record<string, Command>
 
 export type CommandId = keyof typeof COMMANDS
@@ -96,7 +90,7 @@ export type CommandId = keyof typeof COMMANDS
 /** Escape undoes the nearest thing: a dialog, a sheet, the review, the selection. */
 function escape(): void {
   if (dialog.value) closeDialog()
-  else if (isNarrow.value && sheet.value !== 'map') sheet.value = 'map'
+  else if (isNarrow.value && sheet.value !== 'map') setSheet('map')
   else if (review.value) closeReview()
   else clearSelection()
 }
@@ -109,7 +103,7 @@ function toggleReview(): void {
 function newLabel(): void {
   const focus = (): void => document.querySelector<HTMLInputElement>('#new-label')?.focus()
   if (isNarrow.value && sheet.value !== 'labels') {
-    sheet.value = 'labels'
+    setSheet('labels')
     setTimeout(focus) // once the sheet is drawn
   } else {
     focus() // at once, so that the next letter typed is the first of the name

@@ -1,8 +1,7 @@
 // The keyboard: from a key press to what it does.
 
-import { labels } from '../state/collection'
 import { dialog } from '../state/dialogs'
-import { assign } from '../state/labels'
+import { assign, labels } from '../state/labels'
 import { COMMANDS, type Command } from './commands'
 import { pressed } from './key-names'
 

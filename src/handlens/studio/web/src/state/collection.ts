@@ -1,21 +1,10 @@
-// What the labelling screen knows. Signals only: whatever changes them is in actions.ts,
-// maps.ts, review.ts and live.ts.
+// The collection on the screen as the server last described it, and its photos.
 
-import { computed, signal } from '@preact/signals'
+import { computed } from '@preact/signals'
 import { CollectionApi } from '../server/api'
-import type {
-  Camera,
-  CollectionState,
-  Labels,
-  Layer,
-  Photos,
-  Predictions,
-  Projection,
-  Report,
-  Scores,
-  Shown,
-} from '../server/types'
-import { countOf, sample } from './masks'
+import type { CollectionState, Layer, Photos, Projection, Report } from '../server/types'
+import { attempt } from './messages'
+import { owned } from './owned'
 
 /** Set once, when the labelling screen opens. */
 export let api: CollectionApi
@@ -23,38 +12,14 @@ export const setApi = (to: CollectionApi): void => {
   api = to
 }
 
-// From the server
-export const collection = signal<CollectionState | null>(null)
-export const photos = signal<Photos | null>(null)
-export const labels = signal<Labels>({ version: -1, names: [], codes: new Int16Array(0), undo: null, redo: null })
-export const scores = signal<Scores | null>(null)
-export const report = signal<Report | null>(null)
-export const predictions = signal<Predictions | null>(null)
-/** The collection could not be opened: why. */
-export const fatal = signal<string | null>(null)
-export const connected = signal(true)
+const [collection, setCollection] = owned<CollectionState | null>(null)
+const [photos, setPhotos] = owned<Photos | null>(null)
 
-// Where the person is
-export const layer = signal('')
-export const projection = signal('')
-export const shown = signal<Shown>(500)
-export const camera = signal<Camera | null>(null)
-export const tool = signal<'pan' | 'lasso' | 'box'>('pan')
-export const opacity = signal({ on: false, threshold: 0.9 })
-export const table = signal<'shown' | 'hidden' | 'wide'>('shown')
-export const selected = signal<Uint8Array>(new Uint8Array(0))
-/** The labels picked for separating, merging or deleting. */
-export const picked = signal<ReadonlySet<string>>(new Set())
-export const hovered = signal(-1)
+export { collection, photos }
+/** Why the collection could not be opened, or is no longer there; null while all is well. */
+export const [fatal, setFatal] = owned<string | null>(null)
+export const [connected, setConnected] = owned(true)
 
-// Work under way
-export const saving = signal<'saved' | 'saving' | 'unsaved'>('saved')
-export const training = signal(false)
-export const fineTuning = computed(() => collection.value?.fine_tuning.running ?? false)
-export const separating = signal(false)
-export const searching = signal(false)
-
-// Derived
 export const count = computed(() => collection.value?.count ?? 0)
 export const prepared = computed(() => photos.value?.prepared ?? 0)
 /** In the order of the light table, which the keys follow: all that say *what*, first to last, then all *where*. */
@@ -63,28 +28,31 @@ export const layers = computed<Layer[]>(() => {
   return [...all.filter((l) => l.pooling === 'what'), ...all.filter((l) => l.pooling === 'where')]
 })
 export const projections = computed<Projection[]>(() => collection.value?.projections ?? [])
-export const selectedCount = computed(() => countOf(selected.value))
-export const labelledCount = computed(() => labels.value.names.reduce((n, l) => n + l.count, 0))
-export const currentLayer = computed(() => layers.value.find((l) => l.id === layer.value))
-export const currentProjection = computed(() => projections.value.find((p) => p.id === projection.value))
-export const shownMask = computed(() =>
-  photos.value ? sample(photos.value.order, shown.value, count.value) : new Uint8Array(0),
-)
-/** Labels have changed since the model was trained. */
-export const reportIsOld = computed(() => report.value !== null && report.value.labels_version !== labels.value.version)
 
-/** Opacity by id: what the model is surer of than the threshold is faded. Null: nothing is. */
-export const alpha = computed<Float32Array | null>(() => {
-  const { on, threshold } = opacity.value
-  const said = predictions.value
-  if (!on || !said) return null
-  return Float32Array.from(said.probability, (p) => (p >= threshold ? FADED : 1))
-})
-export const FADED = 0.12
-export const fadedCount = computed(() => alpha.value?.reduce((n, a) => n + (a < 1 ? 1 : 0), 0) ?? 0)
+export const replaceCollection = setCollection
+export const replacePhotos = setPhotos
 
-/** Labelled photos from which a label no longer counts as thin, as in the training report. */
-export const ENOUGH = 10
+/** Changes the given fields, as an event or an answer reports them before the whole state arrives. */
+export function updateCollection(fields: { maps_version: number } | { report: Report }): void {
+  if (collection.value) setCollection({ ...collection.value, ...fields })
+}
+
+export async function loadPhotos(): Promise<void> {
+  setPhotos(await api.photos())
+}
+
+/** More photos are prepared; the count never goes down. */
+export function updatePrepared(n: number): void {
+  if (photos.value && n > photos.value.prepared) setPhotos({ ...photos.value, prepared: n })
+}
+
+export const prepare = (): Promise<boolean> => attempt(async () => setCollection(await api.prepare()))
+
+export const cancelPreparing = (): Promise<boolean> => attempt(async () => setCollection(await api.cancel()))
+
+/** Adds a pretrained network by its name, or features learned on these photos (null). */
+export const addSource = (backbone: string | null): Promise<boolean> =>
+  attempt(async () => setCollection(await api.addSource(backbone)), 'Could not add it: ')
 
 /** Networks number their stages from 0, people from 1. */
 export const stageOf = (of: Layer): string => (/^\d+$/.test(of.stage) ? String(Number(of.stage) + 1) : of.stage)
@@ -100,5 +68,4 @@ export function titleOf(of: Layer): string {
   return several ? `${source} · ${shortTitleOf(of)}` : shortTitleOf(of)
 }
 
-export const labelOf = (id: number): string | null => labels.value.names[labels.value.codes[id] ?? -1]?.name ?? null
 export const nameOf = (id: number): string => photos.value?.paths[id] ?? `photo ${id}`

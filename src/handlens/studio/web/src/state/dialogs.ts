@@ -1,7 +1,7 @@
 // Which dialog is open: one at a time.
 
-import { signal } from '@preact/signals'
 import type { CollectionSummary } from '../server/types'
+import { owned } from './owned'
 
 export type Dialog =
   | { kind: 'help' }
@@ -19,8 +19,10 @@ export type Dialog =
   | { kind: 'queue' }
   | { kind: 'contest'; id: number }
 
-export const dialog = signal<Dialog | null>(null)
+const [dialog, setDialog] = owned<Dialog | null>(null)
 
-export const closeDialog = (): void => {
-  dialog.value = null
-}
+export { dialog }
+
+export const openDialog = (which: Dialog): void => setDialog(which)
+
+export const closeDialog = (): void => setDialog(null)

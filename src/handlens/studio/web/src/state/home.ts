@@ -1,20 +1,22 @@
-// The collections there are, as the first page lists them.
+// What the first page shows: the collections on this machine, the built-in ones, the networks to suggest.
 
-import { signal } from '@preact/signals'
 import { home } from '../server/api'
 import type { CollectionSummary, StudioInfo } from '../server/types'
 import { attempt, say, sentenceOf } from './messages'
+import { owned } from './owned'
 
-export const info = signal<StudioInfo | null>(null)
-/** They could not be listed: why. */
-export const failed = signal<string | null>(null)
+const [info, setInfo] = owned<StudioInfo | null>(null)
+/** Why the collections could not be listed; null while all is well. */
+const [failed, setFailed] = owned<string | null>(null)
 
-export async function load(): Promise<void> {
-  failed.value = null
+export { failed, info }
+
+export async function loadHome(): Promise<void> {
+  setFailed(null)
   try {
-    info.value = await home.studio()
+    setInfo(await home.studio())
   } catch (error) {
-    failed.value = sentenceOf(error)
+    setFailed(sentenceOf(error))
   }
 }
 
@@ -22,5 +24,5 @@ export const forget = ({ id, name }: CollectionSummary): Promise<boolean> =>
   attempt(async () => {
     await home.forget(id)
     say(`${name} is forgotten.`)
-    await load()
+    await loadHome()
   }, `Could not forget ${name}: `)

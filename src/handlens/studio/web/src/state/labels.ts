@@ -1,68 +1,49 @@
-// What the person does to labels and the model. Each change is shown at once and called saved only
-// when the server has said so; a change that failed is taken back, and can be tried again.
+// The labels and what changes them. A change is shown at once and called saved only when the server
+// has said so; a change that failed is taken back, and can be tried again.
 
-import type { CollectionState, Labels, ModelKind, Report } from '../server/types'
-import { percent, photos as photosText, plural } from '../text/format'
-import {
-  api,
-  collection,
-  count,
-  labels,
-  opacity,
-  picked,
-  predictions,
-  report,
-  saving,
-  selected,
-  selectedCount,
-  separating,
-  shownMask,
-  titleOf,
-  training,
-} from './collection'
-import { goTo, loadMap, positions, separated } from './maps'
-import { combine, idsOf, maskOf, type SelectMode } from './masks'
+import { computed } from '@preact/signals'
+import type { Labels } from '../server/types'
+import { photos as photosText } from '../text/format'
+import { api } from './collection'
+import { idsOf } from './masks'
 import { announce, attempt, say } from './messages'
-import { closeReview, review, selectionReplaced } from './review'
+import { owned } from './owned'
+import { closeReview } from './review'
+import { emptySelection, selected, selectedCount } from './selection'
 
-export function select(mask: Uint8Array, mode: SelectMode): void {
-  selected.value = combine(selected.value, mask, mode)
-  selectionReplaced()
-  announce(`${photosText(selectedCount.value)} selected`)
-}
+/** Labelled photos from which a label no longer counts as thin, as in the training report. */
+export const ENOUGH = 10
 
-/** Selects what the map shows, in view or not: a start for whoever has no mouse, to be thinned out in the review. */
-export function selectShown(): void {
-  const xy = positions.value
-  if (xy)
-    select(
-      shownMask.value.map((on, id) => (on && !Number.isNaN(xy[2 * id]!) ? 1 : 0)),
-      'replace',
-    )
-}
+const [labels, setLabels] = owned<Labels>({ version: -1, names: [], codes: new Int16Array(0), undo: null, redo: null })
+/** The labels picked for separating, merging or deleting. */
+const [picked, setPicked] = owned<ReadonlySet<string>>(new Set())
+const [saving, setSaving] = owned<'saved' | 'saving' | 'unsaved'>('saved')
 
-export function clearSelection(): void {
-  if (selectedCount.value === 0) return
-  selected.value = new Uint8Array(count.value)
-  selectionReplaced()
-  announce('Nothing selected')
-}
+export { labels, picked, saving }
 
-export function selectLabel(name: string): void {
-  const code = labels.value.names.findIndex((l) => l.name === name)
-  select(
-    Uint8Array.from(labels.value.codes, (c) => (c === code ? 1 : 0)),
-    'replace',
-  )
+export const labelledCount = computed(() => labels.value.names.reduce((n, l) => n + l.count, 0))
+
+export const labelOf = (id: number): string | null => labels.value.names[labels.value.codes[id] ?? -1]?.name ?? null
+
+/** The labels of a collection that was just opened. */
+export function openLabels(first: Labels): void {
+  setLabels(first)
+  setPicked(new Set())
 }
 
 /** Takes the server's labels unless newer ones are known (another tab's event may overtake an answer). */
 export function takeLabels(next: Labels): void {
   if (next.version < labels.value.version) return
-  labels.value = next
+  setLabels(next)
   const names = new Set(next.names.map((l) => l.name))
   const left = [...picked.value].filter((name) => names.has(name))
-  if (left.length !== picked.value.size) picked.value = new Set(left)
+  if (left.length !== picked.value.size) setPicked(new Set(left))
+}
+
+export function pick(name: string): void {
+  const next = new Set(picked.value)
+  if (!next.delete(name)) next.add(name)
+  setPicked(next)
 }
 
 let inFlight = 0
@@ -71,22 +52,22 @@ let queue: Promise<unknown> = Promise.resolve()
 
 async function change(guess: Labels | null, send: () => Promise<Labels>, said: string): Promise<boolean> {
   const before = labels.value
-  if (guess) labels.value = guess
+  if (guess) setLabels(guess)
   inFlight++
-  saving.value = 'saving'
+  setSaving('saving')
   const went = await attempt(async () => {
     try {
       const answer = queue.then(async () => takeLabels(await send()))
       queue = answer.catch(() => undefined)
       await answer
     } catch (error) {
-      if (labels.value === guess) labels.value = before
+      if (labels.value === guess) setLabels(before)
       throw error
     }
-    saving.value = 'saved'
+    setSaving('saved')
   }, 'Not saved: ')
   inFlight--
-  saving.value = !went ? 'unsaved' : inFlight > 0 ? 'saving' : 'saved'
+  setSaving(!went ? 'unsaved' : inFlight > 0 ? 'saving' : 'saved')
   if (went) announce(`${said}. Saved.`)
   return went
 }
@@ -111,6 +92,7 @@ export function guessed(now: Labels, mask: Uint8Array, name: string | null): Lab
   return { ...now, names, codes }
 }
 
+/** Labels the selected photos. */
 export async function assign(name: string): Promise<boolean> {
   const clean = name.trim()
   if (!clean) return false
@@ -119,31 +101,25 @@ export async function assign(name: string): Promise<boolean> {
     return false
   }
   const mask = selected.value
-  const n = selectedCount.value
-  const went = await change(
-    guessed(labels.value, mask, clean),
-    () => api.assign(mask, clean),
-    `${photosText(n)} labelled ${clean}`,
-  )
+  const said = `${photosText(selectedCount.value)} labelled ${clean}`
+  const went = await change(guessed(labels.value, mask, clean), () => api.assign(mask, clean), said)
   // Done with these: what was thrown out is no longer selected, so the next group starts clean.
   if (went && selected.value === mask) {
-    if (review.value) closeReview()
-    selected.value = new Uint8Array(count.value)
+    closeReview()
+    emptySelection()
   }
   return went
 }
 
+/** Removes the labels of the selected photos. */
 export async function unlabel(): Promise<void> {
   if (selectedCount.value === 0) {
     say('Select some photos first, then remove their labels.')
     return
   }
   const mask = selected.value
-  await change(
-    guessed(labels.value, mask, null),
-    () => api.remove(mask),
-    `Label removed from ${photosText(selectedCount.value)}`,
-  )
+  const said = `Label removed from ${photosText(selectedCount.value)}`
+  await change(guessed(labels.value, mask, null), () => api.remove(mask), said)
 }
 
 export const rename = (name: string, to: string): Promise<boolean> =>
@@ -165,93 +141,3 @@ export async function redo(): Promise<void> {
   const what = labels.value.redo
   if (what !== null) await change(null, () => api.redo(), `Redone: ${what}`)
 }
-
-export function pick(name: string): void {
-  const next = new Set(picked.value)
-  if (!next.delete(name)) next.add(name)
-  picked.value = next
-}
-
-/** The labels to separate: the ones ticked, or all when exactly two exist. */
-export function toSeparate(): string[] {
-  const all = labels.value.names.map((l) => l.name)
-  if (picked.value.size >= 2) return all.filter((name) => picked.value.has(name))
-  return all.length === 2 ? all : []
-}
-
-export async function separate(): Promise<void> {
-  const names = toSeparate()
-  if (names.length < 2) return void say('Tick two or more labels first, then separate them.')
-  await attempt(async () => {
-    separating.value = true
-    try {
-      const best = await api.separate(names)
-      separated()
-      collection.value = await api.state()
-      const found = collection.value.layers.find((l) => l.id === best.layer)
-      const at = found ? titleOf(found) : best.layer
-      goTo(best.layer, best.projection)
-      await loadMap()
-      const well = best.score === null ? '' : ` That layer tells labels apart in ${percent(best.score)} of photos.`
-      say(`${names.join(' and ')} are farthest apart in ${at}.${well}`)
-    } finally {
-      separating.value = false
-    }
-  }, 'Could not separate: ')
-}
-
-export async function train(): Promise<void> {
-  if (training.value) return
-  await attempt(async () => {
-    training.value = true
-    announce('Training')
-    try {
-      const made = await api.train()
-      report.value = made
-      predictions.value = await api.predictions()
-      announce(`Trained on ${plural(made.n_labelled, 'labelled photo')}: ${accuracyText(made)}`)
-    } finally {
-      training.value = false
-    }
-  }, 'Could not train: ')
-}
-
-export async function fineTune(backbone: string, minutes: number): Promise<boolean> {
-  return attempt(async () => {
-    collection.value = await api.fineTune(backbone, minutes)
-    announce(`Fine-tuning ${backbone}`)
-  }, 'Could not fine-tune: ')
-}
-
-export const cancelFineTuning = (): Promise<boolean> =>
-  attempt(async () => void (collection.value = await api.cancelFineTuning()))
-
-/** Says how it ended: the person has been doing something else meanwhile. */
-export function fineTuned(state: CollectionState): void {
-  const { phase, error, network } = state.fine_tuning
-  if (phase === 'done') say(`${network} is fine-tuned: ${accuracyText(state.report)}. It is now the model in use.`)
-  else if (phase === 'cancelled') say('Fine-tuning was cancelled. The model in use is the one from before.')
-  else if (phase === 'failed')
-    say(`Fine-tuning failed: ${error ?? 'no reason is known.'} The model in use is the one from before.`)
-}
-
-const accuracyText = (made: Report | null): string =>
-  made?.accuracy == null ? 'not enough labels for an estimate' : `${percent(made.accuracy)} right`
-
-export async function useModel(kind: ModelKind): Promise<void> {
-  await attempt(async () => {
-    const state = await api.useModel(kind)
-    collection.value = state
-    report.value = state.report
-    predictions.value = await api.predictions()
-    announce(`The ${kind} model is in use: ${accuracyText(state.report)}`)
-  }, 'Could not change the model: ')
-}
-
-export function toggleOpacity(): void {
-  if (!predictions.value) return void say('Train a model first: then photos it is sure of can be faded.')
-  opacity.value = { ...opacity.value, on: !opacity.value.on }
-  announce(opacity.value.on ? 'Photos predicted confidently are faded' : 'All photos at full opacity')
-}
-
-export const selectIds = (ids: Iterable<number>, mode: SelectMode): void => select(maskOf(ids, count.value), mode)

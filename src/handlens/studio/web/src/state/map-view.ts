@@ -1,6 +1,6 @@
 // The map on the screen, for whoever has to move it.
 
-import { signal } from '@preact/signals'
 import type { MapView } from '../map'
+import { owned } from './owned'
 
-export const mapView = signal<MapView | null>(null)
+export const [mapView, setMapView] = owned<MapView | null>(null)

@@ -1,20 +1,23 @@
 // The maps: where each photo lies in a layer and projection. The current one is kept whole, and for
 // the light table a sample of each, fetched one after another so that the current one never waits.
 
-import { computed, signal } from '@preact/signals'
-import { api, collection, labels, layer, layers, photos, projection, projections, titleOf } from './collection'
+import { computed } from '@preact/signals'
+import { api, collection, layers, photos, projections, titleOf } from './collection'
+import { labels } from './labels'
 import { announce, sentenceOf } from './messages'
+import { owned } from './owned'
+import { layer, lookAt, projection } from './view'
 
 /** The current map, [N, 2] by id; null until it has come. */
-export const positions = signal<Float32Array | null>(null)
+const [positions, setPositions] = owned<Float32Array | null>(null)
 /** Whether any photo has its place yet: before the first map is fitted, all are NaN. */
 export const anyPlaced = computed(() => positions.value?.some((v) => !Number.isNaN(v)) ?? false)
-export const mapError = signal<string | null>(null)
-export const mapLoading = signal(false)
+const [mapError, setMapError] = owned<string | null>(null)
+const [mapLoading, setMapLoading] = owned(false)
 /** Which map `positions` is, and of which state of the server. */
-const arrived = signal('')
+const [arrived, setArrived] = owned('')
 /** The server has told of photos that the page has not fetched yet. */
-export const photosPending = signal(false)
+export const [photosPending, setPhotosPending] = owned(false)
 /** A map has been asked for, or the one on the screen is about to be replaced, or to get more photos. */
 export const mapPending = computed(
   () =>
@@ -23,20 +26,22 @@ export const mapPending = computed(
     (photosPending.value || mapLoading.value || arrived.value !== identity(layer.value, projection.value)),
 )
 /** How far the server is with a slow projection that has not arrived yet, by "layer projection". */
-export const working = signal<ReadonlyMap<string, number>>(new Map())
+const [working, setWorking] = owned<ReadonlyMap<string, number>>(new Map())
 
-/** The server's word on a slow projection; the last one may come after the map itself. */
+/** Takes the server's report on a slow projection; the last one may come after the map itself. */
 export function progressed(l: string, p: string, share: number): void {
-  if (whole.get(keyOf(l, p))?.stamp !== stampOf(p)) working.value = new Map(working.value).set(keyOf(l, p), share)
+  if (whole.get(keyOf(l, p))?.stamp !== stampOf(p)) setWorking(new Map(working.value).set(keyOf(l, p), share))
 }
 
-/** A mini-map: photos drawn in the light table and where. */
-export interface Mini {
+/** A sample of a map for the light table: which photos it draws, and where. */
+export interface MapSample {
   ids: Int32Array
   xy: Float32Array
   stamp: string
 }
-export const minis = signal<ReadonlyMap<string, Mini | 'failed'>>(new Map())
+const [miniMaps, setMiniMaps] = owned<ReadonlyMap<string, MapSample | 'failed'>>(new Map())
+
+export { mapError, mapLoading, miniMaps, positions, working }
 
 const MINI_PHOTOS = 1500
 /** Computed only when somebody goes there: it takes the server seconds, which everything else would wait for. */
@@ -55,11 +60,9 @@ function stampOf(p: string): string {
 
 const identity = (l: string, p: string): string => `${keyOf(l, p)} ${stampOf(p)}`
 
-const separations = signal(0)
+const [separations, setSeparations] = owned(0)
 /** A new separating projection was made: the old one's maps are out of date. */
-export const separated = (): void => {
-  separations.value++
-}
+export const separated = (): void => setSeparations(separations.value + 1)
 
 // The last few whole maps, so that stepping back and forth is instant.
 const whole = new Map<string, { stamp: string; xy: Float32Array }>()
@@ -69,14 +72,14 @@ function keep(key: string, stamp: string, xy: Float32Array): void {
   whole.delete(key)
   whole.set(key, { stamp, xy })
   if (whole.size > KEEP) whole.delete(whole.keys().next().value!)
-  if (working.value.has(key)) working.value = new Map([...working.value].filter(([other]) => other !== key))
+  if (working.value.has(key)) setWorking(new Map([...working.value].filter(([other]) => other !== key)))
   const ids = photos.value?.order.slice(0, MINI_PHOTOS) ?? new Int32Array(0)
   const small = new Float32Array(ids.length * 2)
   ids.forEach((id, i) => {
     small[2 * i] = xy[2 * id]!
     small[2 * i + 1] = xy[2 * id + 1]!
   })
-  minis.value = new Map(minis.value).set(key, { ids, xy: small, stamp })
+  setMiniMaps(new Map(miniMaps.value).set(key, { ids, xy: small, stamp }))
 }
 
 let asked = 0
@@ -88,28 +91,28 @@ export async function loadMap(): Promise<void> {
   const key = keyOf(l, p)
   const stamp = stampOf(p)
   const known = whole.get(key)
-  mapError.value = null
-  if (known) positions.value = known.xy
+  setMapError(null)
+  if (known) setPositions(known.xy)
   if (known?.stamp === stamp) {
-    arrived.value = `${key} ${stamp}`
-    mapLoading.value = false
+    setArrived(`${key} ${stamp}`)
+    setMapLoading(false)
     return
   }
-  mapLoading.value = true
+  setMapLoading(true)
   try {
     const xy = await api.map(l, p)
     keep(key, stamp, xy)
     if (turn === asked) {
-      positions.value = xy
-      arrived.value = `${key} ${stamp}`
+      setPositions(xy)
+      setArrived(`${key} ${stamp}`)
     }
   } catch (error) {
     if (turn !== asked) return
-    if (!known) mapError.value = sentenceOf(error)
+    if (!known) setMapError(sentenceOf(error))
     // The older map stays; the next change of labels or photos asks again.
-    else arrived.value = `${key} ${stamp}`
+    else setArrived(`${key} ${stamp}`)
   } finally {
-    if (turn === asked) mapLoading.value = false
+    if (turn === asked) setMapLoading(false)
   }
 }
 
@@ -128,7 +131,7 @@ export async function fillTable(): Promise<void> {
         keep(keyOf(l, p), stamp, await api.map(l, p))
       } catch {
         // Not possible (yet), e.g. a projection by labels when there are none: the cell stays empty.
-        minis.value = new Map(minis.value).set(keyOf(l, p), 'failed')
+        setMiniMaps(new Map(miniMaps.value).set(keyOf(l, p), 'failed'))
         failedAt.set(keyOf(l, p), stamp)
       }
     }
@@ -145,7 +148,7 @@ function nextMini(): [string, string] | null {
     const stamp = stampOf(p)
     for (const l of layers.value) {
       const key = keyOf(l.id, p)
-      const have = minis.value.get(key)
+      const have = miniMaps.value.get(key)
       if (have === 'failed' ? failedAt.get(key) !== stamp : have?.stamp !== stamp) return [l.id, p]
     }
   }
@@ -154,8 +157,7 @@ function nextMini(): [string, string] | null {
 
 export function goTo(l: string, p: string): void {
   if (l === layer.value && p === projection.value) return
-  layer.value = l
-  projection.value = p
+  lookAt(l, p)
   const at = layers.value.find((known) => known.id === l)
   const by = projections.value.find((known) => known.id === p)
   announce(`${at ? titleOf(at) : l}, ${by?.title ?? p}`)

@@ -1,13 +1,13 @@
 // What the page says: a polite live region for progress, and messages that stay until read.
 
-import { signal } from '@preact/signals'
+import { owned } from './owned'
 
 /** The sentence in the live region; read aloud by screen readers when it changes. */
-export const spoken = signal('')
+const [spoken, setSpoken] = owned('')
 
 export function announce(sentence: string): void {
   // A repeated sentence is read again only if the text differs: a trailing no-break space does that.
-  spoken.value = spoken.value === sentence ? `${sentence}\u00a0` : sentence
+  setSpoken(spoken.value === sentence ? `${sentence}\u00a0` : sentence)
 }
 
 export interface Message {
@@ -17,18 +17,21 @@ export interface Message {
   retry?: () => void
 }
 
-export const messages = signal<Message[]>([])
+const [messages, setMessages] = owned<readonly Message[]>([])
+
+export { messages, spoken }
+
 let next = 1
 
 export function dismiss(id: number): void {
-  messages.value = messages.value.filter((m) => m.id !== id)
+  setMessages(messages.value.filter((m) => m.id !== id))
 }
 
 export function say(text: string, kind: Message['kind'] = 'note', retry?: () => void): number {
   const id = next++
   // The same sentence twice is one message.
   const others = messages.value.filter((m) => m.text !== text)
-  messages.value = [...others.slice(-3), { id, text, kind, retry }]
+  setMessages([...others.slice(-3), { id, text, kind, retry }])
   if (kind === 'note') {
     announce(text)
     setTimeout(() => dismiss(id), 6000)

@@ -1,11 +1,14 @@
 // The review grid: which photos it shows, in which order. A photo in the grid is kept or thrown out;
 // kept means no more and no less than selected.
 
-import { computed, signal } from '@preact/signals'
+import { computed } from '@preact/signals'
 import { photos as photosText } from '../text/format'
-import { api, count, layer, projection, searching, selected, selectedCount } from './collection'
+import { api, count } from './collection'
 import { idsOf, maskOf, turned } from './masks'
 import { announce, attempt, say } from './messages'
+import { owned } from './owned'
+import { replaceSelection, selected, selectedCount } from './selection'
+import { layer, projection } from './view'
 
 export type Order = 'as-is' | 'odd-first'
 
@@ -18,14 +21,18 @@ export interface Review {
   order: Order
 }
 
-export const review = signal<Review | null>(null)
+const [review, setReview] = owned<Review | null>(null)
 /** side of a photo in the grid, pixels */
-export const gridSize = signal(112)
+export const [gridSize, setGridSize] = owned(112)
 /** how many of the nearest photos a similar search shows */
-export const nearest = signal(48)
+const [nearest, setNearest] = owned(48)
 
-/** The order wished for is being asked of the server. */
-export const sorting = signal(false)
+/** The server is being asked for another order. */
+const [sorting, setSorting] = owned(false)
+/** The server is being asked for similar photos. */
+const [searching, setSearching] = owned(false)
+
+export { nearest, review, searching, sorting }
 
 let found: number[] = []
 
@@ -36,29 +43,27 @@ export function openReview(): void {
     say('Select some photos first: draw around them with the lasso (L).')
     return
   }
-  review.value = { kind: 'selection', ids: idsOf(selected.value), from: new Set(), order: 'as-is' }
+  setReview({ kind: 'selection', ids: idsOf(selected.value), from: new Set(), order: 'as-is' })
   announce(`Review: ${photosText(selectedCount.value)}`)
 }
 
-export const closeReview = (): void => {
-  review.value = null
-}
+export const closeReview = (): void => setReview(null)
 
 /** The selection was changed elsewhere: the grid shows the new one. */
-export function selectionReplaced(): void {
+export function reviewNewSelection(): void {
   if (!review.value) return
   if (selectedCount.value === 0) return closeReview()
-  review.value = { kind: 'selection', ids: idsOf(selected.value), from: new Set(), order: 'as-is' }
+  setReview({ kind: 'selection', ids: idsOf(selected.value), from: new Set(), order: 'as-is' })
 }
 
 export function toggleKept(id: number): void {
   const kept = !selected.value[id]
-  selected.value = turned(selected.value, [id], kept)
+  replaceSelection(turned(selected.value, [id], kept))
   announce(kept ? 'kept' : 'thrown out')
 }
 
 export function keepAll(on: boolean): void {
-  if (review.value) selected.value = turned(selected.value, review.value.ids, on)
+  if (review.value) replaceSelection(turned(selected.value, review.value.ids, on))
 }
 
 export function sortReview(order: Order): Promise<boolean> {
@@ -66,19 +71,19 @@ export function sortReview(order: Order): Promise<boolean> {
     const open = review.value
     if (!open) return
     if (order === 'as-is') {
-      review.value = {
+      setReview({
         ...open,
         order,
         ids: open.kind === 'selection' ? [...open.ids].sort((a, b) => a - b) : asFound(open),
-      }
+      })
       return
     }
-    sorting.value = true
+    setSorting(true)
     try {
       const ranked = await api.spread(maskOf(open.ids, count.value), layer.value, projection.value)
-      if (review.value === open) review.value = { ...open, order, ids: Array.from(ranked.ids) }
+      if (review.value === open) setReview({ ...open, order, ids: Array.from(ranked.ids) })
     } finally {
-      sorting.value = false
+      setSorting(false)
     }
   }, 'Could not sort: ')
 }
@@ -94,7 +99,7 @@ export function findSimilar(): Promise<boolean> {
     return Promise.resolve(false)
   }
   return attempt(async () => {
-    searching.value = true
+    setSearching(true)
     try {
       const examples = idsOf(selected.value)
       const ranked = await api.similar(selected.value, layer.value, projection.value)
@@ -102,20 +107,20 @@ export function findSimilar(): Promise<boolean> {
       showNearest(nearest.value, examples)
       announce(`The ${Math.min(nearest.value, found.length)} most similar photos`)
     } finally {
-      searching.value = false
+      setSearching(false)
     }
   }, 'Could not search: ')
 }
 
 /** Shows `k` of the photos found; what was thrown out stays out, what is new comes in kept. */
 export function showNearest(k: number, examples = [...(review.value?.from ?? [])]): void {
-  nearest.value = k
+  setNearest(k)
   const before = new Set(review.value?.kind === 'similar' ? review.value.ids : [])
   const ids = [...examples, ...found.slice(0, k)]
   const mask = maskOf(ids, count.value)
   for (const id of before) if (mask[id] && !selected.value[id]) mask[id] = 0
-  selected.value = mask
-  review.value = { kind: 'similar', ids, from: new Set(examples), order: 'as-is' }
+  replaceSelection(mask)
+  setReview({ kind: 'similar', ids, from: new Set(examples), order: 'as-is' })
 }
 
 export const foundCount = (): number => found.length

@@ -1,10 +1,13 @@
 // Wide screens show all panels side by side; narrow ones (a phone) show one sheet at a time.
 
-import { signal } from '@preact/signals'
+import { owned } from './owned'
 
 const query = matchMedia('(max-width: 760px)')
-export const isNarrow = signal(query.matches)
-query.addEventListener('change', () => (isNarrow.value = query.matches))
+const [isNarrow, setIsNarrow] = owned(query.matches)
+
+export { isNarrow }
+
+query.addEventListener('change', () => setIsNarrow(query.matches))
 
 export type Sheet = 'map' | 'layers' | 'labels' | 'more'
-export const sheet = signal<Sheet>('map')
+export const [sheet, setSheet] = owned<Sheet>('map')

@@ -1,0 +1,53 @@
+// All keys and gestures.
+
+import type { JSX } from 'preact'
+import { COMMANDS, type Command } from '../../keyboard/commands'
+import { keyText } from '../../keyboard/key-names'
+import { Dialog } from './Dialog'
+
+const GROUPS = ['Look', 'Select', 'Label', 'Model', 'Page'] as const
+/** Keys and gestures that belong to a place and not to a button. */
+const ELSEWHERE: { group: (typeof GROUPS)[number]; keys: string; name: string }[] = [
+  { group: 'Look', keys: 'scroll', name: 'Zoom at the pointer' },
+  { group: 'Look', keys: 'double click', name: 'See the photo large' },
+  { group: 'Select', keys: 'Shift + draw', name: 'Add to the selection' },
+  { group: 'Select', keys: 'Alt + draw', name: 'Take from the selection' },
+  { group: 'Select', keys: 'arrows, Space', name: 'In the review: move, throw out or take back' },
+  { group: 'Select', keys: 'Enter', name: 'In the review: see the photo large' },
+  { group: 'Label', keys: '1 – 9', name: 'Label the selection' },
+  { group: 'Model', keys: 'Enter, 1 – 9', name: 'In the review queue: confirm, choose another label' },
+]
+
+export function Keys(): JSX.Element {
+  return (
+    <Dialog title="Keys" class="wide">
+      <div class="keys">
+        {GROUPS.map((group) => (
+          <section key={group}>
+            <h3>{group}</h3>
+            <dl>
+              {Object.values<Command>(COMMANDS)
+                .filter((c) => c.group === group)
+                .map((c) => (
+                  <div key={c.name}>
+                    <dt>
+                      <kbd>{keyText(c.keys[0]!)}</kbd>
+                    </dt>
+                    <dd>{c.name}</dd>
+                  </div>
+                ))}
+              {ELSEWHERE.filter((k) => k.group === group).map((k) => (
+                <div key={k.name}>
+                  <dt>
+                    <kbd>{k.keys}</kbd>
+                  </dt>
+                  <dd>{k.name}</dd>
+                </div>
+              ))}
+            </dl>
+          </section>
+        ))}
+      </div>
+    </Dialog>
+  )
+}

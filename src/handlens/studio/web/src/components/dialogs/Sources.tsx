@@ -1,0 +1,63 @@
+// What the photos are compared by: the sources in use, and those that can be added.
+
+import type { JSX } from 'preact'
+import { useEffect } from 'preact/hooks'
+import { addSource, collection } from '../../state/collection'
+import { failed, info, loadHome } from '../../state/home'
+import { headed, number } from '../../text/format'
+import { Dialog } from './Dialog'
+
+const STATES = { ready: 'in use', preparing: 'preparing', waiting: 'waiting', failed: 'failed' } as const
+
+export function Sources(): JSX.Element {
+  const state = collection.value!
+  useEffect(() => void loadHome(), [])
+  const backbones = info.value?.backbones ?? null
+  const have = new Set(state.sources.map((s) => s.name))
+  const add = (name: string | null) => void addSource(name)
+  return (
+    <Dialog title="Sources">
+      <p>What the photos are compared by. The layers of all sources stand side by side in the light table.</p>
+      <ul class="sources">
+        {state.sources.map((s) => (
+          <li key={s.name}>
+            <b>{headed(s.title)}</b>
+            <span class={`state ${s.state}`}>{STATES[s.state]}</span>
+            {s.state === 'failed' && (
+              <button type="button" class="button small" onClick={() => add(s.name === 'patches' ? null : s.name)}>
+                Try again
+              </button>
+            )}
+            {s.message && <small>{headed(s.message)}</small>}
+          </li>
+        ))}
+      </ul>
+      <h3>Add</h3>
+      <ul class="sources">
+        {!have.has('patches') && (
+          <li>
+            <b>Learned on these photos</b>
+            <span class="state">no download</span>
+            <button type="button" class="button" onClick={() => add(null)}>
+              Add
+            </button>
+          </li>
+        )}
+        {backbones === null && <li class="hint">{failed.value ?? 'Asking which networks there are…'}</li>}
+        {backbones
+          ?.filter((b) => !have.has(b.name))
+          .map((b) => (
+            <li key={b.name}>
+              <b>{b.title}</b>
+              <span class="state">
+                {b.cached ? 'on this machine' : `${number(Math.round(b.megabytes))} MB download`}
+              </span>
+              <button type="button" class="button" aria-label={`Add ${b.title}`} onClick={() => add(b.name)}>
+                Add
+              </button>
+            </li>
+          ))}
+      </ul>
+    </Dialog>
+  )
+}

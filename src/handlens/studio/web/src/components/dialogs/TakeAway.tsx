@@ -1,0 +1,75 @@
+// The files to download: labels, predictions, photos in folders, the model, and the audit.
+
+import type { ComponentChildren, JSX } from 'preact'
+import type { ExportedFile } from '../../server/api'
+import { api, collection } from '../../state/collection'
+import { labelledCount } from '../../state/labels'
+import { predictions, reportIsOld } from '../../state/model'
+import { photos as photosText } from '../../text/format'
+import { Icon } from '../icons'
+import { Dialog } from './Dialog'
+
+export function TakeAway(): JSX.Element {
+  const labelled = labelledCount.value
+  const trained = predictions.value !== null
+  const several = collection.value!.models.length > 1
+  const noLabels = labelled > 0 ? null : 'Label some photos first.'
+  const noModel = trained ? null : 'Train a model first.'
+  return (
+    <Dialog title="Take away">
+      {reportIsOld.value && (
+        <p class="note">Labels have changed since the model was trained; its predictions do not know the new ones.</p>
+      )}
+      <ul class="take">
+        <Take file="labels.csv" name="Labels" missing={noLabels}>
+          CSV: each of {photosText(labelled)} with its label.
+        </Take>
+        <Take file="predictions.csv" name="Predictions" missing={noModel}>
+          CSV: each photo, its label if it has one, what the model predicts, and how sure it is of each label.
+        </Take>
+        <Take file="folders.zip" name="Photos in folders" missing={noLabels}>
+          Zip: the labelled photos, one folder for each label.
+        </Take>
+        <Take file="model.zip" name="Model" missing={noModel}>
+          {several && `The ${collection.value!.model} one, which is in use. `}
+          Unzip it, then: <code>handlens predict MODEL/ PHOTOS/ --out predictions.csv</code>
+        </Take>
+        <Take file="DATASHEET.md" name="Datasheet" missing={null}>
+          Markdown: what these photos are, as far as it is filled in.
+        </Take>
+        <Take file="review-log.csv" name="Review log" missing={null}>
+          CSV: every decision of the review queue, who made it and why.
+        </Take>
+      </ul>
+    </Dialog>
+  )
+}
+
+interface TakeProps {
+  file: ExportedFile
+  name: string
+  missing: string | null
+  children: ComponentChildren
+}
+
+function Take({ file, name, missing, children }: TakeProps): JSX.Element {
+  return (
+    <li>
+      <div>
+        <b>{name}</b>
+        <p>{missing ?? children}</p>
+      </div>
+      <a
+        class="button filled"
+        // Without an address a link cannot be followed: the reason stands beside it.
+        href={missing ? undefined : api.file(file)}
+        download={missing ? undefined : ''}
+        role="link"
+        aria-disabled={missing !== null}
+        aria-label={`Download ${name.toLowerCase()}`}
+      >
+        <Icon name="take" /> Download
+      </a>
+    </li>
+  )
+}

@@ -1,0 +1,90 @@
+// The model in use: its report and predictions, training and fine-tuning, and fading what it is sure of.
+
+import { computed } from '@preact/signals'
+import type { CollectionState, ModelKind, Predictions, Report } from '../server/types'
+import { percent, plural } from '../text/format'
+import { api, collection, replaceCollection, updateCollection } from './collection'
+import { labels } from './labels'
+import { announce, attempt, say } from './messages'
+import { owned } from './owned'
+import { opacity, setOpacity } from './view'
+
+const [predictions, setPredictions] = owned<Predictions | null>(null)
+const [training, setTraining] = owned(false)
+
+export { predictions, training }
+
+export const report = computed(() => collection.value?.report ?? null)
+/** Labels have changed since the model was trained. */
+export const reportIsOld = computed(() => report.value !== null && report.value.labels_version !== labels.value.version)
+export const fineTuning = computed(() => collection.value?.fine_tuning.running ?? false)
+
+const FADED = 0.12
+/** Opacity by id: what the model is surer of than the threshold is faded. Null: nothing is. */
+export const alpha = computed<Float32Array | null>(() => {
+  const { on, threshold } = opacity.value
+  const said = predictions.value
+  if (!on || !said) return null
+  return Float32Array.from(said.probability, (p) => (p >= threshold ? FADED : 1))
+})
+export const fadedCount = computed(() => alpha.value?.reduce((n, a) => n + (a < 1 ? 1 : 0), 0) ?? 0)
+
+export function toggleOpacity(): void {
+  if (!predictions.value) {
+    say('Train a model first: then photos it is sure of can be faded.')
+    return
+  }
+  setOpacity({ ...opacity.value, on: !opacity.value.on })
+  announce(opacity.value.on ? 'Photos predicted confidently are faded' : 'All photos at full opacity')
+}
+
+export async function loadPredictions(): Promise<void> {
+  setPredictions(await api.predictions())
+}
+
+export async function train(): Promise<void> {
+  if (training.value) return
+  await attempt(async () => {
+    setTraining(true)
+    announce('Training')
+    try {
+      const trained = await api.train()
+      updateCollection({ report: trained })
+      await loadPredictions()
+      announce(`Trained on ${plural(trained.n_labelled, 'labelled photo')}: ${accuracyText(trained)}`)
+    } finally {
+      setTraining(false)
+    }
+  }, 'Could not train: ')
+}
+
+export async function fineTune(backbone: string, minutes: number): Promise<boolean> {
+  return attempt(async () => {
+    replaceCollection(await api.fineTune(backbone, minutes))
+    announce(`Fine-tuning ${backbone}`)
+  }, 'Could not fine-tune: ')
+}
+
+export const cancelFineTuning = (): Promise<boolean> =>
+  attempt(async () => replaceCollection(await api.cancelFineTuning()))
+
+/** Says how fine-tuning ended: the person has been doing something else meanwhile. */
+export function sayFineTuned(state: CollectionState): void {
+  const { phase, error, network } = state.fine_tuning
+  const before = 'The model in use is the one from before.'
+  if (phase === 'done') say(`${network} is fine-tuned: ${accuracyText(state.report)}. It is now the model in use.`)
+  else if (phase === 'cancelled') say(`Fine-tuning was cancelled. ${before}`)
+  else if (phase === 'failed') say(`Fine-tuning failed: ${error ?? 'no reason is known.'} ${before}`)
+}
+
+const accuracyText = (of: Report | null): string =>
+  of?.accuracy == null ? 'not enough labels for an estimate' : `${percent(of.accuracy)} right`
+
+export async function useModel(kind: ModelKind): Promise<void> {
+  await attempt(async () => {
+    const state = await api.useModel(kind)
+    replaceCollection(state)
+    await loadPredictions()
+    announce(`The ${kind} model is in use: ${accuracyText(state.report)}`)
+  }, 'Could not change the model: ')
+}

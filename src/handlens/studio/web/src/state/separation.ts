@@ -1,0 +1,52 @@
+// How well each map tells the labels apart, and the search for the one that does it best.
+
+import type { Scores } from '../server/types'
+import { percent } from '../text/format'
+import { api, layers, replaceCollection, titleOf } from './collection'
+import { labels, picked } from './labels'
+import { goTo, loadMap, separated } from './maps'
+import { attempt, say } from './messages'
+import { owned } from './owned'
+
+const [scores, setScores] = owned<Scores | null>(null)
+const [separating, setSeparating] = owned(false)
+
+export { scores, separating }
+
+/** Asks for the scores of the labels as they are now. */
+export async function loadScores(): Promise<void> {
+  if (labels.value.names.filter((l) => l.count > 1).length < 2) return setScores(null)
+  // A score is a help, not a step: without it the light table only lacks its numbers.
+  await api.scores().then(setScores, () => undefined)
+}
+
+/** The labels to separate: the ones picked, or all when exactly two exist. */
+export function toSeparate(): string[] {
+  const all = labels.value.names.map((l) => l.name)
+  if (picked.value.size >= 2) return all.filter((name) => picked.value.has(name))
+  return all.length === 2 ? all : []
+}
+
+export async function separate(): Promise<void> {
+  const names = toSeparate()
+  if (names.length < 2) {
+    say('Pick two or more labels first, then separate them.')
+    return
+  }
+  await attempt(async () => {
+    setSeparating(true)
+    try {
+      const best = await api.separate(names)
+      separated()
+      replaceCollection(await api.state())
+      const found = layers.value.find((l) => l.id === best.layer)
+      const at = found ? titleOf(found) : best.layer
+      goTo(best.layer, best.projection)
+      await loadMap()
+      const well = best.score === null ? '' : ` That layer tells labels apart in ${percent(best.score)} of photos.`
+      say(`${names.join(' and ')} are farthest apart in ${at}.${well}`)
+    } finally {
+      setSeparating(false)
+    }
+  }, 'Could not separate: ')
+}

@@ -1,0 +1,65 @@
+// What the person looks at: layer and projection, how many photos, the camera, the tool. The server
+// saves most of it (see sync.ts), so that a collection reopens as it was left.
+
+import { computed } from '@preact/signals'
+import type { Camera, Shown, View } from '../server/types'
+import { collection, count, layers, photos, projections } from './collection'
+import { sample } from './masks'
+import { owned } from './owned'
+
+const [layer, setLayer] = owned('')
+const [projection, setProjection] = owned('')
+
+export { layer, projection }
+export const [shown, setShown] = owned<Shown>(500)
+export const [camera, setCamera] = owned<Camera | null>(null)
+export const [tool, setTool] = owned<'pan' | 'lasso' | 'box'>('pan')
+/** Whether photos that the model predicts with at least this probability are faded. */
+export const [opacity, setOpacity] = owned({ on: false, threshold: 0.9 })
+/** The light table. */
+export const [table, setTable] = owned<'shown' | 'hidden' | 'wide'>('shown')
+/** The photo under the pointer, -1 for none. */
+export const [hovered, setHovered] = owned(-1)
+
+export const currentLayer = computed(() => layers.value.find((l) => l.id === layer.value))
+export const currentProjection = computed(() => projections.value.find((p) => p.id === projection.value))
+/** Which photos are on the map, one 0/1 byte by id. */
+export const shownMask = computed(() =>
+  photos.value ? sample(photos.value.order, shown.value, count.value) : new Uint8Array(0),
+)
+
+export function lookAt(l: string, p: string): void {
+  setLayer(l)
+  setProjection(p)
+}
+
+/** Where the current layer or projection does not exist (any more), takes one that does; says whether it had to. */
+export function lookAtWhatExists(): boolean {
+  const [l, p] = [layer.value, projection.value]
+  if (!layers.value.some((known) => known.id === l)) {
+    // The middle layers answer most questions: the first see texture, the last only kinds of things.
+    const all = collection.value?.layers ?? []
+    setLayer(all[Math.floor(all.length / 2)]?.id ?? '')
+  }
+  // The maps by label come and go with the labels.
+  if (!projections.value.some((known) => known.id === p)) setProjection(projections.value[0]?.id ?? '')
+  return layer.value !== l || projection.value !== p
+}
+
+export function restoreView(view: View): void {
+  if (view.layer) setLayer(view.layer)
+  if (view.projection) setProjection(view.projection)
+  if (view.shown) setShown(view.shown)
+  if (view.camera) setCamera(view.camera)
+  if (view.opacity) setOpacity(view.opacity)
+  if (view.table) setTable(view.table)
+}
+
+export const currentView = (): View => ({
+  layer: layer.value,
+  projection: projection.value,
+  shown: shown.value,
+  opacity: opacity.value,
+  table: table.value,
+  ...(camera.value ? { camera: camera.value } : {}),
+})
