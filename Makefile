@@ -23,6 +23,7 @@ test: chromium lint types page-test unit browser
 lint: $(VENV)/dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/python hatch_build.py npm run lint
 
 types: $(VENV)/dev
 	$(BIN)/mypy

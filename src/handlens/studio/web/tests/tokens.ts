@@ -1,7 +1,7 @@
 // The colours of the page, read from its style sheet.
 
 import { rgb } from '../src/colour/contrast'
-import { type Theme } from '../src/state/theme'
+import type { Theme } from '../src/state/theme'
 import css from '../src/styles/base.css?raw'
 
 /** Every colour token of a theme as bytes: those of the dark page, which the light page replaces. */

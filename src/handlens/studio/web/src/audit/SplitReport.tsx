@@ -205,6 +205,7 @@ function Result({ by, given }: { by: string[]; given: Attributes }): JSX.Element
           <li key={text}>{headed(text)}.</li>
         ))}
       </ul>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
       <div class="table-scroll tall" tabIndex={0} role="region" aria-label="Right by group">
         <table class="groups">
           <thead>

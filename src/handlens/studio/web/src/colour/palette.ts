@@ -4,7 +4,7 @@
 // darker ones of about the same hues. Beyond ten the colours come round again with another pattern of the
 // frame (map/frames.ts).
 
-import { type Theme } from '../state/theme'
+import type { Theme } from '../state/theme'
 import { contrast, rgb } from './contrast'
 
 export const COLOURS: Record<Theme, readonly string[]> = {

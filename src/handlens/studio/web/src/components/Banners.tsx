@@ -69,6 +69,7 @@ function Preparing({ of, sources }: { of: Preparation; sources: Source[] }): JSX
   if (of.phase === 'done') return null
   const failed = of.phase === 'failed'
   return (
+    // biome-ignore lint/a11y/useAriaPropsSupportedByRole: both roles can be named
     <div class={`banner ${failed ? 'warn' : ''}`} role={failed ? 'alert' : 'group'} aria-label="Preparing">
       {failed && <Icon name="warn" />}
       <span>

@@ -194,6 +194,7 @@ function MiniMap({ mini }: { mini: MapSample }): JSX.Element {
       ),
     [mini, labels.value, on],
   )
+  // biome-ignore lint/a11y/noAriaHiddenOnFocusable: a canvas without tabIndex takes no focus; the button around it is named
   return <canvas ref={canvas} width={SIDE} height={SIDE} aria-hidden="true" />
 }
 
@@ -209,7 +210,10 @@ function draw(canvas: HTMLCanvasElement, mini: MapSample, codes: Int16Array, col
   }
   context.fillStyle = on === 'dark' ? 'rgba(200,206,214,.45)' : 'rgba(60,66,74,.5)'
   const labelled: number[] = []
-  mini.ids.forEach((id, i) => ((codes[id] ?? -1) >= 0 ? labelled.push(i) : dot(i, 1)))
+  for (const [i, id] of mini.ids.entries()) {
+    if ((codes[id] ?? -1) >= 0) labelled.push(i)
+    else dot(i, 1)
+  }
   // Labelled photos on top, larger: there are few, and they are what the eye looks for.
   for (const i of labelled) {
     context.fillStyle = colourOf(colours[codes[mini.ids[i]!]!]!, on)

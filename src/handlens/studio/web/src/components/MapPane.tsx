@@ -94,7 +94,7 @@ function connect(host: HTMLElement): () => void {
       const { codes, names } = labels.value
       const marks = Int16Array.from(codes, (code) => names[code]?.colour ?? -1)
       const rgb = new Uint8Array(codes.length * 3)
-      marks.forEach((mark, id) => mark >= 0 && rgb.set(rgbOf(mark, theme.value), id * 3))
+      for (const [id, mark] of marks.entries()) if (mark >= 0) rgb.set(rgbOf(mark, theme.value), id * 3)
       view.setColours(rgb, marks)
     }),
     effect(() => view.setSelected(selected.value)),

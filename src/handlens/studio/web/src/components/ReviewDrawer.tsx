@@ -183,6 +183,8 @@ function Grid({ ids, from }: { ids: number[]; from: ReadonlySet<number> }): JSX.
     const code = labels.value.codes[id] ?? -1
     const label = labelOf(id)
     photos.push(
+      // biome-ignore lint/a11y/useFocusableInteractive: the list has the focus and names the active option
+      // biome-ignore lint/a11y/useKeyWithClickEvents: the list handles the keys
       <div
         key={id}
         id={`review-${id}`}

@@ -97,6 +97,7 @@ function Movable({ of, name, onPlace, width = 1, children }: MovableProps): JSX.
     <div
       class="movable"
       role="application"
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: role="application" handles keys itself
       tabIndex={0}
       aria-label={name}
       style={{ width: `${width * 100}%` }}

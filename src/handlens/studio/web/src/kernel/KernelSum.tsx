@@ -6,7 +6,7 @@ import { IconButton } from '../components/Button'
 import { SIDE } from './convolve'
 import { Pixels } from './Pixels'
 import { around, type Channels, inkOn, shadeOf } from './picture'
-import { valueOf } from './presets'
+import { parseNumber } from './presets'
 import {
   channels,
   middle,
@@ -35,7 +35,7 @@ const SHOWN: Record<Channels, string> = {
 const CLOSE = 9
 
 export function AtWindow(): JSX.Element {
-  const wrong = numbers.value.findIndex((text) => valueOf(text) === null)
+  const wrong = numbers.value.findIndex((text) => parseNumber(text) === null)
   return (
     <section class="at-window" aria-label="At the window">
       <Close />
@@ -147,7 +147,7 @@ function Kernel(): JSX.Element {
             maxLength={12}
             value={text}
             aria-label={`Row ${Math.floor(i / SIDE) + 1}, column ${(i % SIDE) + 1}`}
-            aria-invalid={valueOf(text) === null}
+            aria-invalid={parseNumber(text) === null}
             onFocus={(event) => event.currentTarget.select()}
             onInput={(event) => setNumber(i, event.currentTarget.value)}
           />

@@ -2,7 +2,7 @@
 
 import type { Padding, Stride } from './convolve'
 import type { Channels } from './picture'
-import { PRESETS, valueOf } from './presets'
+import { PRESETS, parseNumber } from './presets'
 
 export interface Place {
   x: number
@@ -37,7 +37,7 @@ export function readAddress(search: string): Address {
   return {
     collection: query.get('collection') || null,
     photo: whole(query.get('photo')) ?? 0,
-    kernel: kernel.length === 9 && kernel.every((text) => valueOf(text) !== null) ? kernel : PRESETS[0]!.numbers,
+    kernel: kernel.length === 9 && kernel.every((text) => parseNumber(text) !== null) ? kernel : PRESETS[0]!.numbers,
     channels: oneOf('channels', CHANNELS),
     stride: query.get('stride') === '2' ? 2 : 1,
     padding: oneOf('padding', PADDINGS),

@@ -1,13 +1,13 @@
 import { describe, expect, it, test } from 'vitest'
 import { sum } from './convolve'
-import { PRESETS, valueOf } from './presets'
+import { PRESETS, parseNumber } from './presets'
 
-const values = (id: string): number[] => PRESETS.find((p) => p.id === id)!.numbers.map((n) => valueOf(n)!)
+const values = (id: string): number[] => PRESETS.find((p) => p.id === id)!.numbers.map((n) => parseNumber(n)!)
 
 test('each kernel has nine numbers, each a name of its own', () => {
   for (const { numbers } of PRESETS) {
     expect(numbers).toHaveLength(9)
-    expect(numbers.map(valueOf)).not.toContain(null)
+    expect(numbers.map(parseNumber)).not.toContain(null)
   }
   expect(new Set(PRESETS.map((p) => p.id)).size).toBe(PRESETS.length)
   expect(new Set(PRESETS.map((p) => p.numbers.join())).size).toBe(PRESETS.length)
@@ -15,7 +15,7 @@ test('each kernel has nine numbers, each a name of its own', () => {
 
 test('the bottom right edge is [[0, −5/3, 1], [−5/3, −5/3, 1], [1, 1, 1]] / 6', () => {
   const expected = [0, -5 / 3, 1, -5 / 3, -5 / 3, 1, 1, 1, 1].map((k) => k / 6)
-  values('bottom-right-edge').forEach((k, i) => expect(k).toBeCloseTo(expected[i]!, 15))
+  for (const [i, k] of values('bottom-right-edge').entries()) expect(k).toBeCloseTo(expected[i]!, 15)
 })
 
 test('kernels for edges give nothing on a plain ground, the others keep its tone', () => {
@@ -33,9 +33,9 @@ describe('a number of a kernel', () => {
     ['-5/18', -5 / 18],
     ['1000', 1000],
     ['-0', 0],
-  ])('%j is %d', (text, value) => expect(valueOf(text)).toBe(value))
+  ])('%j is %d', (text, value) => expect(parseNumber(text)).toBe(value))
   it.each(['', '-', '.', 'one', '1/0', '0/0', '1e3', '1001', '1/2/3', '--1', '0x10', 'Infinity'])(
     '%j is none',
-    (text) => expect(valueOf(text)).toBeNull(),
+    (text) => expect(parseNumber(text)).toBeNull(),
   )
 })

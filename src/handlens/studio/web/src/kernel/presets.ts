@@ -26,7 +26,7 @@ export const PRESETS: readonly Preset[] = [
 const MOST = 1000
 
 /** The value of a number such as −0.5 or a fraction such as −5/18; null where it is neither. */
-export function valueOf(text: string): number | null {
+export function parseNumber(text: string): number | null {
   const match = /^([+−-]?)(\d*\.?\d+|\d+\.)(?:\/(\d*\.?\d+))?$/.exec(text.replace(/\s+/g, ''))
   if (!match) return null
   const size = Number(match[2]) / Number(match[3] ?? 1)

@@ -79,7 +79,7 @@ export function scene(): Picture {
     for (let p = 0; p < POINTS * POINTS; p++) {
       const x = (i % WIDTH) + ((p % POINTS) + 0.5) / POINTS
       const y = Math.floor(i / WIDTH) + (Math.floor(p / POINTS) + 0.5) / POINTS
-      colourAt(x, y).forEach((value, channel) => (mean[channel]! += value / POINTS ** 2))
+      for (const [channel, value] of colourAt(x, y).entries()) mean[channel]! += value / POINTS ** 2
     }
     rgba.set([...mean, 255], 4 * i)
   }

@@ -17,7 +17,7 @@ import {
   windowAt,
 } from './convolve'
 import { decode, type Picture, planeOf, rangeOf, type Shades, shaded, textOf, type White } from './picture'
-import { PRESETS, valueOf } from './presets'
+import { PRESETS, parseNumber } from './presets'
 import { scene } from './scene'
 
 const first = readAddress(location.search)
@@ -48,7 +48,7 @@ export { collection, failed, loading, names, numbers, photo, picture }
 
 // Computed from these
 /** The value of each number, the last one that could be read while another is being typed. */
-const [kernel, setKernel] = owned<readonly number[]>(first.kernel.map((text) => valueOf(text)!))
+const [kernel, setKernel] = owned<readonly number[]>(first.kernel.map((text) => parseNumber(text)!))
 export const preset = computed(() => PRESETS.find((p) => p.numbers.join() === numbers.value.join()) ?? null)
 const plane = computed(() => picture.value && planeOf(picture.value, channels.value))
 /** What the window moves over as it is shown: the picture in colour, or the one plane in greys. */
@@ -85,7 +85,7 @@ export const written = (value: number): string => textOf(value, white.value)
 
 export function setNumber(at: number, text: string): void {
   setNumbers(numbers.value.with(at, text))
-  const value = valueOf(text)
+  const value = parseNumber(text)
   if (value !== null) setKernel(kernel.value.with(at, value))
 }
 
@@ -93,7 +93,7 @@ export function usePreset(id: string): void {
   const found = PRESETS.find((p) => p.id === id)
   if (!found) return
   setNumbers(found.numbers)
-  setKernel(found.numbers.map((text) => valueOf(text)!))
+  setKernel(found.numbers.map((text) => parseNumber(text)!))
 }
 
 /** Puts the middle of the window on a pixel, or as near to it as it goes. */
@@ -161,7 +161,7 @@ export function keepAddress(): () => void {
     const query = writeAddress({
       collection: collection.value,
       photo: photo.value,
-      kernel: numbers.value.map((text, i) => (valueOf(text) === null ? String(kernel.value[i]) : text)),
+      kernel: numbers.value.map((text, i) => (parseNumber(text) === null ? String(kernel.value[i]) : text)),
       channels: channels.value,
       stride: stride.value,
       padding: padding.value,

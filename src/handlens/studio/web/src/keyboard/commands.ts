@@ -36,7 +36,7 @@ export const COMMANDS = {
   lasso: { name: 'Lasso', keys: ['l'], group: 'Select', run: () => setTool('lasso') },
   box: { name: 'Box', keys: ['b'], group: 'Select', run: () => setTool('box') },
   all: { name: 'Select all shown', keys: ['Ctrl+a'], group: 'Select', run: selectShown, can: () => anyPlaced.value },
-  clear: { name: 'Clear selection', keys: ['Escape'], group: 'Select', run: escape, can: selecting },
+  clear: { name: 'Clear selection', keys: ['Escape'], group: 'Select', run: closeNearest, can: selecting },
   review: { name: 'Review', keys: ['r'], group: 'Select', run: toggleReview, can: selecting },
   similar: {
     name: 'Find similar',
@@ -88,7 +88,7 @@ export const COMMANDS = {
 export type CommandId = keyof typeof COMMANDS
 
 /** Escape undoes the nearest thing: a dialog, a sheet, the review, the selection. */
-function escape(): void {
+function closeNearest(): void {
   if (dialog.value) closeDialog()
   else if (isNarrow.value && sheet.value !== 'map') setSheet('map')
   else if (review.value) closeReview()

@@ -73,7 +73,7 @@ export function soundCamera(camera: Camera, otherwise: Camera): Camera {
 /** The camera a share `t` (0 to 1) of the way between two: zoom moves geometrically. */
 export function between(from: Camera, to: Camera, t: number): Camera {
   if (t >= 1) return to
-  const zoom = from.zoom * Math.pow(to.zoom / from.zoom, t)
+  const zoom = from.zoom * (to.zoom / from.zoom) ** t
   // Following the zoom keeps the path straight on the screen; without a change of zoom it is linear.
   const change = 1 / to.zoom - 1 / from.zoom
   const s = Math.abs(change) * from.zoom < 1e-4 ? t : (1 / zoom - 1 / from.zoom) / change

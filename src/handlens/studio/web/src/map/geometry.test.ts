@@ -38,7 +38,10 @@ test('what a lasso goes round twice is enclosed', () => {
 
 test('a point against the half-planes of random triangles', () => {
   let seed = 1
-  const random = () => (seed = (seed * 16807) % 2147483647) / 2147483647
+  const random = () => {
+    seed = (seed * 16807) % 2147483647
+    return seed / 2147483647
+  }
   for (let round = 0; round < 500; round++) {
     const [ax, ay, bx, by, cx, cy, x, y] = Array.from({ length: 8 }, random) as [
       number,

@@ -4,7 +4,7 @@ export const GLIDE_MS = 600
 export function ease(t: number): number {
   if (t <= 0) return 0
   if (t >= 1) return 1
-  return t < 0.5 ? 4 * t * t * t : 1 - Math.pow(-2 * t + 2, 3) / 2
+  return t < 0.5 ? 4 * t * t * t : 1 - (-2 * t + 2) ** 3 / 2
 }
 
 /** Where the photos are a share `t` of the way; a photo with no old place stands at its new one. Shapes [N, 2]. */

@@ -19,7 +19,10 @@ test('slow frames in motion lower the resolution step by step, a pause does not'
   const pace = new Pace()
   let now = 0
   const frames = (n: number, each: number) => {
-    for (let i = 0; i < n; i++) pace.frame((now += each))
+    for (let i = 0; i < n; i++) {
+      now += each
+      pace.frame(now)
+    }
   }
   frames(20, 16)
   expect(pace.share).toBe(1)

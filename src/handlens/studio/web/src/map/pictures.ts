@@ -49,7 +49,7 @@ export class Pictures {
     private readonly arrived: () => void,
   ) {
     this.rowOf = new Int32Array(photos.count).fill(-1)
-    photos.order.forEach((id, row) => (this.rowOf[id] = row))
+    for (const [row, id] of photos.order.entries()) this.rowOf[id] = row
     this.held = new Uint16Array(Math.ceil(photos.count / TILES_PER_SHEET))
     this.got = new Uint16Array(this.held.length)
     this.slots = new Slots(closeSlots(layout))
@@ -138,7 +138,10 @@ export class Pictures {
   }
 
   private arrive(arrival: Arrival, signal: AbortSignal): void {
-    if (signal.aborted) return arrival.picture.close()
+    if (signal.aborted) {
+      arrival.picture.close()
+      return
+    }
     this.arrivals.push(arrival)
     this.arrived()
   }

@@ -1,7 +1,7 @@
 // The collection on the screen as the server last described it, and its photos.
 
 import { computed } from '@preact/signals'
-import { CollectionApi } from '../server/api'
+import type { CollectionApi } from '../server/api'
 import type { CollectionState, Layer, Photos, Projection, Report } from '../server/types'
 import { attempt } from './messages'
 import { owned } from './owned'

@@ -52,8 +52,11 @@ export const closeReview = (): void => setReview(null)
 /** The selection was changed elsewhere: the grid shows the new one. */
 export function reviewNewSelection(): void {
   if (!review.value) return
-  if (selectedCount.value === 0) return closeReview()
-  setReview({ kind: 'selection', ids: idsOf(selected.value), from: new Set(), order: 'as-is' })
+  setReview(
+    selectedCount.value === 0
+      ? null
+      : { kind: 'selection', ids: idsOf(selected.value), from: new Set(), order: 'as-is' },
+  )
 }
 
 export function toggleKept(id: number): void {

@@ -34,7 +34,7 @@ export function when(time: string | null, now = Date.now()): string {
   const seconds = (now - then) / 1000
   if (seconds < 90) return 'just now'
   if (seconds < 3600) return `${Math.round(seconds / 60)} minutes ago`
-  if (seconds < 86400) return plural(Math.round(seconds / 3600), 'hour') + ' ago'
-  if (seconds < 86400 * 30) return plural(Math.round(seconds / 86400), 'day') + ' ago'
+  if (seconds < 86400) return `${plural(Math.round(seconds / 3600), 'hour')} ago`
+  if (seconds < 86400 * 30) return `${plural(Math.round(seconds / 86400), 'day')} ago`
   return new Date(then).toLocaleDateString('en', { dateStyle: 'medium' })
 }

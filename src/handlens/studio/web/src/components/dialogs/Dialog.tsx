@@ -21,6 +21,7 @@ export function Dialog({ title, class: more, children }: DialogProps): JSX.Eleme
     return () => dialog.close()
   }, [])
   return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes it too
     <dialog
       ref={box}
       class={`dialog ${more ?? ''}`}

@@ -15,6 +15,7 @@ export function LeftOut(): JSX.Element {
           : `${number(files.length)} ${files.length === 1 ? 'file was' : 'files were'} not used, each for its reason. The files themselves are untouched.`}
       </p>
       {files.length > 0 && (
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
         <div class="table-scroll tall" tabIndex={0} role="region" aria-label="Files left out">
           <table class="list">
             <thead>

@@ -64,6 +64,7 @@ function Take({ file, name, missing, children }: TakeProps): JSX.Element {
         // Without an address a link cannot be followed: the reason stands beside it.
         href={missing ? undefined : api.file(file)}
         download={missing ? undefined : ''}
+        // biome-ignore lint/a11y/noRedundantRoles: without an address, <a> is not a link for assistive technology
         role="link"
         aria-disabled={missing !== null}
         aria-label={`Download ${name.toLowerCase()}`}

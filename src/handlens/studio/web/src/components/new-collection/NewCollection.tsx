@@ -195,6 +195,7 @@ function FromFiles(): JSX.Element {
   }
   const bytes = files.value.reduce((sum, { file }) => sum + file.size, 0)
   return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: for dropping with a mouse; the buttons inside do the same
     <div
       class={`drop ${dragging.value ? 'over' : ''}`}
       onDragOver={(event) => {
