@@ -106,7 +106,7 @@ def test_the_report_is_split_by_a_csv(trained: Page, watch, shoot, tmp_path: Pat
     dialog.get_by_label("site").check()
     expect(table.get_by_role("rowheader", name="camera × site")).to_be_visible()
     dialog.get_by_text("Rows that could not be used").click()
-    expect(dialog).to_contain_text("Line 40: nobody.png no photo is called so")
+    expect(dialog).to_contain_text("Line 40: nobody.png no photo has this name")
     shoot(page, "split")
     page.keyboard.press("Escape")
 

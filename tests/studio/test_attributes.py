@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from handlens.errors import AuditError, CollectionError, TrainingError
-from handlens.studio.attributes import Attached, attached
+from handlens.studio.attributes import Attached, match_csv
 from handlens.studio.collection import Collection
 
 PATHS = ["a/1.jpg", "a/2.jpg", "b/1.jpg", "café.png"]
 
 
 def read(text: str, paths: list[str] = PATHS) -> Attached:
-    return attached(text.encode(), "cameras.csv", paths)
+    return match_csv(text.encode(), "cameras.csv", paths)
 
 
 def test_rows_are_matched_by_path() -> None:
@@ -52,8 +52,8 @@ def test_rows_that_are_not_used_are_told_with_their_reasons() -> None:
     found = read("file,site\n2.jpg,x\n1.jpg,x\n3.jpg,x\na/2.jpg,y\n,z\n")
     assert found.matched == 1
     assert found.unmatched.to_numpy().tolist() == [
-        [3, "1.jpg", "2 photos are called so"],
-        [4, "3.jpg", "no photo is called so"],
+        [3, "1.jpg", "2 photos have this name"],
+        [4, "3.jpg", "no photo has this name"],
         [5, "a/2.jpg", "names the same photo as line 2"],
         [6, "", "names no photo"],
     ]
@@ -66,7 +66,7 @@ def test_semicolons_tabs_marks_and_other_encodings_are_read() -> None:
         assert found.columns == ["site", "n"]
     text = "file,site\ncafé.png,x\n"
     for data in (codecs.BOM_UTF8 + text.encode(), text.encode("utf-16")):
-        assert attached(data, "c.csv", PATHS).table["site"].dropna().to_dict() == {3: "x"}
+        assert match_csv(data, "c.csv", PATHS).table["site"].dropna().to_dict() == {3: "x"}
 
 
 def test_numbers_are_numbers_and_codes_with_a_zero_in_front_stay_names() -> None:
@@ -91,12 +91,12 @@ def test_numbers_are_numbers_and_codes_with_a_zero_in_front_stay_names() -> None
 )
 def test_a_csv_that_will_not_do_gets_a_sentence(data: bytes, says: str) -> None:
     with pytest.raises(CollectionError, match=says):
-        attached(data, "c.csv", PATHS)
+        match_csv(data, "c.csv", PATHS)
 
 
 def test_a_collection_without_photos_has_none_to_name() -> None:
     with pytest.raises(CollectionError, match="must name photos"):
-        attached(b"file,site\nx,y\n", "c.csv", [])
+        match_csv(b"file,site\nx,y\n", "c.csv", [])
 
 
 # --- a collection's own ----------------------------------------------------------------------------

@@ -15,7 +15,8 @@ from PIL import Image
 
 from handlens.errors import CollectionError, PhotoError
 from handlens.studio import pictures
-from handlens.studio.pictures import LeftOut, open_photo, scan, square, thumbnail, tile
+from handlens.studio.pictures import open_photo, square, thumbnail, tile
+from handlens.studio.scanning import LeftOut, scan
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 

@@ -1,4 +1,4 @@
-"""What a CSV says of each photo (camera, site, skin tone, …): which row belongs to which photo, and which to none."""
+"""Attributes of photos (camera, site, skin tone, …) from a CSV, whose rows are matched with the photos."""
 
 from __future__ import annotations
 
@@ -16,16 +16,21 @@ from numpy.typing import NDArray
 from handlens.errors import CollectionError, TableError
 from handlens.io.tables import TextRows, read_text_rows
 
-_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")  # 007 is a name
+_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")  # 007 stays text
 
 
 @dataclass(frozen=True)
 class Attached:
-    """A CSV beside the photos of a collection.
+    """A CSV with attributes of the photos of a collection.
 
-    `name` is the file's, `column` the one that names the photos; `table` holds the other columns by id,
-    missing where a photo has no row. `rows` were in the file and `matched` photos have one; `unmatched` has a
-    row for each line that was not used (line, value, reason); `without` are the ids of photos that have no row.
+    Attributes:
+        name: of the file.
+        column: the column that names the photos.
+        rows: how many rows are in the file.
+        matched: how many photos have a row.
+        unmatched: DataFrame with columns line, value and reason: a row for each line that was not used.
+        without: int64, the ids of photos that have no row.
+        table: the other columns, a row for each photo by id; missing where a photo has no row.
     """
 
     name: str
@@ -42,11 +47,26 @@ class Attached:
         return list(self.table.columns)
 
 
-def attached(data: bytes, name: str, paths: Sequence[str]) -> Attached:
-    """Read a CSV (UTF-8; comma, semicolon or tab) and match its rows with the photos at `paths`.
+def match_csv(data: bytes, name: str, paths: Sequence[str]) -> Attached:
+    """Read a CSV and match its rows with photos.
 
-    The column that names most photos is taken to name them, by path, by the end of a path, or by name with or without
-    its ending. Raises CollectionError, with a sentence for the person, for a file that is none of this.
+    The column that names most photos is used to name them: by path, by the end of a path, or by file name with or
+    without its extension.
+
+    Args:
+        data: the file, in UTF-8, with commas, semicolons or tabs.
+        name: what it is called.
+        paths: the photos' paths by id.
+
+    Raises:
+        CollectionError: it is not such a file, or none of its columns names photos.
+
+    Example:
+        >>> found = match_csv(b"file,camera\\nb,old\\nc.jpg,new\\n", "cameras.csv", ["a.jpg", "x/b.jpg"])
+        >>> found.column, found.columns, found.matched
+        ('file', ['camera'], 1)
+        >>> found.unmatched.values.tolist()
+        [[3, 'c.jpg', 'no photo has this name']]
     """
     heading, lines = _read(data, name)
     index = _Index(paths)
@@ -100,7 +120,7 @@ def _read(data: bytes, name: str) -> TextRows:
 
 
 class _Index:
-    """Finds photos by what a CSV may call them."""
+    """Finds photos by the names that a CSV may give them."""
 
     def __init__(self, paths: Sequence[str]) -> None:
         self._whole = {_plain(path): id for id, path in enumerate(paths)}
@@ -112,18 +132,18 @@ class _Index:
                 self._stems[str(PurePosixPath(end).with_suffix(""))].append(id)
 
     def find(self, value: str) -> tuple[int, str]:
-        """The photo's id and "", or −1 and why there is none."""
+        """The photo's id and "", or −1 and the reason why there is no such photo."""
         wanted = _plain(value)
         if not wanted:
             return -1, "names no photo"
-        # The whole path, then the path below whatever folder the photos once lay in.
+        # First the whole path, then the path without the first folders, in which the photos may have been.
         for end in _ends(wanted):
             if end in self._whole and (end == wanted or "/" in end):
                 return self._whole[end], ""
         several = self._ends.get(wanted) or self._stems.get(wanted) or self._ends.get(wanted.rpartition("/")[2]) or []
         if len(several) > 1:
-            return -1, f"{len(several)} photos are called so"
-        return (several[0], "") if several else (-1, "no photo is called so")
+            return -1, f"{len(several)} photos have this name"
+        return (several[0], "") if several else (-1, "no photo has this name")
 
 
 def _plain(path: str) -> str:
@@ -137,7 +157,7 @@ def _ends(path: str) -> Iterable[str]:
 
 
 def _column(cells: list[str], rows: NDArray[np.int64]) -> pd.Series:
-    """A column by id, as numbers where every value is one."""
+    """A column by id; numbers if every value is a number."""
     by_id = [cells[row] if row >= 0 and cells[row] else None for row in rows]
     given = [cell for cell in by_id if cell is not None]
     if given and all(_NUMBER.fullmatch(cell) for cell in given):

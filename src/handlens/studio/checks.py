@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from handlens.errors import CollectionError, TrainingError
 from handlens.io.files import atomic_write
 from handlens.io.problems import reason_of
-from handlens.studio.attributes import Attached, attached
+from handlens.studio.attributes import Attached, match_csv
 from handlens.studio.models.model import NO_MODEL
 from handlens.studio.models.registry import Models
 from handlens.studio.photos import Photos
@@ -42,7 +42,7 @@ class Checks:
             data = file.read_bytes()
         except OSError as error:
             raise CollectionError(f"csv must be a file that can be read: {file}: {reason_of(error)}.") from error
-        found = attached(data, name or file.name, self._photos.paths)
+        found = match_csv(data, name or file.name, self._photos.paths)
         with self._lock:
             with atomic_write(self._file) as partial:
                 partial.write_bytes(data)
@@ -65,7 +65,7 @@ class Checks:
                 return None
             key = (name, self._file.stat().st_mtime_ns, len(self._photos))
             if self._attached is None or self._attached[0] != key:
-                self._attached = (key, attached(self._file.read_bytes(), name, self._photos.paths))
+                self._attached = (key, match_csv(self._file.read_bytes(), name, self._photos.paths))
             return self._attached[1]
 
     def subgroups(self, columns: str | Sequence[str], *, metrics: Sequence[str]) -> Subgroups:

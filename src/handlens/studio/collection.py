@@ -31,10 +31,10 @@ from handlens.studio.models.model import ModelKind
 from handlens.studio.models.quick_training import QuickTraining
 from handlens.studio.models.registry import Models
 from handlens.studio.photos import Photos
-from handlens.studio.pictures import LeftOut
 from handlens.studio.preparing import Preparing
 from handlens.studio.progress import FineTuningProgress, Progress
 from handlens.studio.register import Register
+from handlens.studio.scanning import LeftOut
 from handlens.studio.separating import Scores, Separating
 from handlens.studio.separation import Floats
 from handlens.studio.settings import Settings

@@ -26,13 +26,18 @@ _MISSING = "left out.csv"
 
 
 def write_csv(table: pd.DataFrame, path: Path | str) -> None:
-    """Write a table as UTF-8 CSV, whole or not at all; probabilities with 6 digits."""
+    """Write a table as CSV in UTF-8, complete or not at all; numbers have 6 decimals."""
     with atomic_write(path) as partial:
         table.to_csv(partial, index=False, float_format="%.6f")
 
 
 def folder_names(labels: list[str]) -> dict[str, str]:
-    """A distinct folder name, valid on every system, for each label."""
+    """A folder name for each label: all differ, and each is valid on every system.
+
+    Example:
+        >>> folder_names(["left/right", "left?right", "con"])
+        {'left/right': 'left_right', 'left?right': 'left_right 2', 'con': '_con'}
+    """
     taken = {_MISSING}
     names: dict[str, str] = {}
     for label in labels:
@@ -50,9 +55,17 @@ def folder_names(labels: list[str]) -> dict[str, str]:
 def write_folders(images: Path, paths: list[str], labels: pd.Series[str], path: Path | str) -> None:
     """Write a zip with each labelled photo, unchanged, in a folder named after its label.
 
-    Photos keep their folders below the label's, so two of the same name never meet. Those that are
-    gone or cannot be read are listed with their labels in “left out.csv” inside the zip. StorageError
-    if the disk refuses.
+    Photos keep their own folders below that of the label, so two photos with the same name do not collide. Photos that
+    no longer exist or cannot be read are listed with their labels in “left out.csv” inside the zip.
+
+    Args:
+        images: the folder of the photos.
+        paths: their paths by id.
+        labels: their labels by id, missing where a photo has none.
+        path: the zip to write.
+
+    Raises:
+        StorageError: the disk refuses.
     """
     names = folder_names(list(dict.fromkeys(labels.dropna())))
     missing: list[tuple[str, str, str]] = []
@@ -74,7 +87,7 @@ def write_folders(images: Path, paths: list[str], labels: pd.Series[str], path: 
 
 
 def model_card(name: str, report: TrainingReport) -> ModelCard:
-    """The card of a model trained in Studio: what it was trained on, how, and how good its report says it is."""
+    """The model card of a model trained in Studio: its data, how it was trained, and its accuracy from its report."""
     from handlens.audit.model_card import MeasuredMetric, ModelCard
 
     labels = {f"photos labelled {label}": int(n) for label, n in report.per_class["count"].items()}
@@ -85,7 +98,7 @@ def model_card(name: str, report: TrainingReport) -> ModelCard:
         else {
             "model": "linear discriminants of layers’ features",
             "layers": ", ".join(report.layers),
-            "tested on": "each labelled photo, by a model that had not seen it",
+            "tested on": "each labelled photo, by a model that was not trained on it",
         }
     )
     tested = int(report.confusion.to_numpy().sum())

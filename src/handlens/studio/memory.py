@@ -1,4 +1,4 @@
-"""Memory that was freed, given back to the system."""
+"""Memory that is free, returned to the system."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import ctypes
 
 
 def release_memory() -> None:
-    """Return the memory that the allocator holds for later, where it is glibc's; elsewhere nothing happens.
+    """Return free memory that the allocator of glibc keeps for later; on other systems nothing happens.
 
-    Networks leave hundreds of megabytes of it behind, and a server keeps running long after them.
+    After a network has run, this can be hundreds of megabytes, and a server keeps running.
     """
     try:
         ctypes.CDLL(None).malloc_trim(0)

@@ -1,4 +1,4 @@
-"""A trained model as one folder that predicts photos anywhere, without Studio."""
+"""The quick model, saved as one folder, which predicts photos without Studio."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from handlens.core.saved import PhotoModel
 from handlens.core.threads import one_blas_thread
 from handlens.errors import ArtifactError, PhotoError
 from handlens.studio.features import Extractor, rebuild
-from handlens.studio.pictures import LeftOut, natural_order, read_squares, scan
+from handlens.studio.pictures import read_squares
+from handlens.studio.scanning import LeftOut, natural_order, scan
 from handlens.studio.separation import Floats
 
 if TYPE_CHECKING:
@@ -34,7 +35,34 @@ BATCH = 32
 
 @dataclass
 class Predictor:
-    """Extractors and, for each layer used, weights [D, C] over its raw features; the scores add up."""
+    """A linear model on the features of some layers.
+
+    The scores of a photo are the bias plus, for each layer, its features times the layer's weights; its probabilities
+    are the softmax of scores / temperature.
+
+    Attributes:
+        classes: the C labels, in the order of the scores.
+        extractors: compute the features.
+        weights: for each layer that is used, by its id, float32 [D, C] for its raw features.
+        bias: float32 [C].
+        temperature: above 0.
+        left_out: after `predict`, the files that have no prediction.
+
+    Example:
+        >>> from PIL import Image
+        >>> from handlens.studio.features.extractor import layers_of
+        >>> class Colour:  # an extractor whose features are the mean red, green and blue
+        ...     name, size, layers = "colour", 4, layers_of("colour", [("0", 3)])
+        ...     def __call__(self, batch):
+        ...         mean = batch.float().mean((1, 2)) / 255
+        ...         return [mean, mean.repeat_interleave(9, 1)]
+        >>> weights = {"colour/0/what": np.array([[2, 0], [0, 0], [0, 0]], np.float32)}
+        >>> predictor = Predictor(["red", "other"], [Colour()], weights, np.array([0, 1], np.float32), temperature=0.5)
+        >>> Image.new("RGB", (9, 9), "red").save("red.png")
+        >>> table = predictor.predict_files(["red.png"])  # scores 2 and 1, divided by the temperature 4 and 2
+        >>> table["predicted"][0], round(float(table["probability"][0]), 3)
+        ('red', 0.881)
+    """
 
     classes: list[str]
     extractors: list[Extractor]
@@ -44,7 +72,7 @@ class Predictor:
     left_out: list[LeftOut] = field(default_factory=list)
 
     def predict(self, photos: Path | str, *, progress: Callable[[int, int], None] | None = None) -> pd.DataFrame:
-        """Predictions for every file below a folder, as `predict_folder`; `left_out` lists those without one."""
+        """The predictions of `predict_folder`; `left_out` then lists the files that have none."""
         table = predict_folder(self, photos, progress=progress)
         unread = table[table[REASON] != ""]
         self.left_out = [LeftOut(path, why) for path, why in zip(unread[PATH], unread[REASON], strict=True)]
@@ -53,10 +81,10 @@ class Predictor:
     def predict_files(
         self, files: Sequence[Path | str], *, progress: Callable[[int, int], None] | None = None
     ) -> pd.DataFrame:
-        """Predictions for photos by their paths, a row for each file, in their order.
+        """Predictions for photos, a row for each file, in their order.
 
         Args:
-            files: paths; one that cannot be read gets a row without a prediction, which says why.
+            files: paths; a file that cannot be read gets a row without a prediction, with the reason.
             progress: called as `progress(done, total)` after each batch.
 
         Returns:
@@ -83,7 +111,7 @@ class Predictor:
         return scores
 
     def save(self, folder: Path | str) -> None:
-        """Write the model as one folder (safetensors + JSON), whole or not at all."""
+        """Write the model as one folder (safetensors and JSON), complete or not at all."""
         tensors = {"bias": torch.from_numpy(self.bias)}
         for layer, weights in self.weights.items():
             tensors[f"layer.{layer}"] = torch.from_numpy(weights)
@@ -128,7 +156,11 @@ def predict_folder(
 
 
 def load_predictor(folder: Path | str) -> Predictor:
-    """What `load_learner` does for a quick model that `Collection.export_model` wrote."""
+    """Load a quick model that `Collection.export_model` wrote; `load_learner` loads any saved model.
+
+    Raises:
+        ArtifactError: the folder is not such a model, is damaged, or comes from a newer version.
+    """
     config, tensors = load_artifact(folder, KIND)
     try:
         extractors = []
@@ -143,14 +175,14 @@ def load_predictor(folder: Path | str) -> Predictor:
         dims = {layer.id: layer.dim for e in extractors for layer in e.layers}
         fits = all(w.shape == (dims.get(layer), len(classes)) for layer, w in weights.items())
         if not fits or bias.shape != (len(classes),) or not temperature > 0:
-            raise ArtifactError(f"{folder} is damaged: its weights do not fit its layers and classes")
+            raise ArtifactError(f"{folder} is damaged: its weights do not fit its layers and classes.")
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ArtifactError(f"{folder} is damaged or not a photo classifier: {error}") from error
+        raise ArtifactError(f"{folder} is damaged or not a photo classifier: {error}.") from error
     return Predictor(classes, extractors, weights, bias, temperature)
 
 
 def _batches(files: Sequence[Path | str], sizes: list[int]) -> Iterator[tuple[list[str], list[Tensor]]]:
-    """Batches of files: for each file why it cannot be read (empty if it can), and those that can be read.
+    """Batches of files: for each file the reason why it cannot be read ("" if it can), and the photos that can be read.
 
     They are uint8 tensors [B, S, S, 3] for each size, decoded ahead in two threads.
     """

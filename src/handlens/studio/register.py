@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handlens.io.sqlite import open_database, storage_errors, transaction
-from handlens.studio.pictures import LeftOut, scan
+from handlens.studio.scanning import LeftOut, scan
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS photos (

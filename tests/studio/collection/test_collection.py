@@ -11,8 +11,8 @@ from PIL import Image
 
 from handlens.errors import CollectionError, TrainingError
 from handlens.studio.collection import Collection
-from handlens.studio.pictures import LeftOut
 from handlens.studio.projections import LABELS
+from handlens.studio.scanning import LeftOut
 
 CIRCLES, SQUARES = np.arange(20), np.arange(20, 40)
 WHERE = "patches/coarse/where"

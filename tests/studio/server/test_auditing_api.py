@@ -33,7 +33,7 @@ def test_a_csv_is_attached_and_removed(client: TestClient, shapes: str) -> None:
     assert found == client.get(f"{shapes}/attributes").json()
     assert (found["name"], found["column"], found["columns"]) == ("cameras.csv", "photo", ["camera"])
     assert (found["rows"], found["matched"], found["unmatched"], found["without"]) == (31, 30, 1, 10)
-    assert found["unmatched_lines"] == [{"line": 32, "value": "nobody.png", "reason": "no photo is called so"}]
+    assert found["unmatched_lines"] == [{"line": 32, "value": "nobody.png", "reason": "no photo has this name"}]
     assert "circles/15.png" in found["without_paths"]
     assert client.delete(f"{shapes}/attributes").status_code == 204
     assert client.get(f"{shapes}/attributes").json() is None

@@ -1,0 +1,174 @@
+"""Finding the photos in a folder, and the files that cannot be used, each with its reason."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from collections import defaultdict
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from handlens.errors import CollectionError, PhotoError
+from handlens.io.problems import reason_of
+from handlens.studio.pictures import open_picture
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A file that is not used.
+
+    Attributes:
+        path: relative to the folder, with `/` on every system; bytes that are not text are replaced.
+        reason: why, as a clause without a full stop.
+    """
+
+    path: str
+    reason: str
+
+
+def scan(folder: Path, *, known: Container[str] = (), copies: bool = False) -> tuple[list[str], list[LeftOut]]:
+    """Find the pictures in a folder and its subfolders by their headers; nothing is decoded or changed.
+
+    Hidden files and folders (a leading dot) are ignored. Links to files inside the folder are used; links to folders
+    are not followed.
+
+    Args:
+        folder: the folder.
+        known: paths that are preferred among files with the same bytes; otherwise the first by name is used.
+        copies: use all files with the same bytes.
+
+    Returns:
+        the paths that can be used, relative to the folder and in natural order ("2.jpg" before "10.jpg"), and all
+        other files in the same order.
+
+    Raises:
+        CollectionError: `folder` is not a folder that can be read.
+
+    Example:
+        >>> from PIL import Image
+        >>> Image.new("L", (8, 8)).save("2.png")
+        >>> Image.new("L", (8, 8), 255).save("10.png")
+        >>> _ = Path("notes.txt").write_text("not a photo")
+        >>> scan(Path("."))
+        (['2.png', '10.png'], [LeftOut(path='notes.txt', reason='not a picture')])
+    """
+    root = Path(os.path.realpath(folder))
+    if not root.is_dir():
+        raise CollectionError(f"{folder} must be a folder of photos; there is no such folder.")
+    left_out: list[LeftOut] = []
+    found: list[tuple[str, bool, int]] = []
+    for path, reason in _files(root):
+        if reason is None:
+            reason, is_link, size = _check_file(root, path)
+            if reason is None:
+                found.append((path, is_link, size))
+                continue
+        left_out.append(LeftOut(_printable(path), reason))
+    found.sort(key=lambda file: natural_order(file[0]))
+    if copies:
+        paths = [path for path, _, _ in found]
+    else:
+        paths, same = _without_copies(root, found, known)
+        left_out.extend(same)
+    left_out.sort(key=lambda file: natural_order(file.path))
+    return paths, left_out
+
+
+def _files(root: Path) -> Iterator[tuple[str, str | None]]:
+    """Every visible file below root: its path relative to it, and the reason if it cannot be used whatever is in it."""
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        try:
+            with os.scandir(root / folder) as listing:
+                entries = list(listing)
+        except OSError as error:
+            if not folder:
+                raise CollectionError(f"{root} cannot be read: {reason_of(error)}.") from error
+            yield folder, f"the folder cannot be opened: {reason_of(error)}"
+            continue
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            path = f"{folder}/{entry.name}" if folder else entry.name
+            if _printable(path) != path:
+                yield path, "its name is not valid Unicode; rename it to use it"
+            elif entry.is_dir(follow_symlinks=False):
+                folders.append(path)
+            else:
+                yield path, None
+
+
+def _check_file(root: Path, path: str) -> tuple[str | None, bool, int]:
+    """The reason not to use a file (None: use it), whether it is a link, and its size in bytes."""
+    full = root / path
+    try:
+        is_link = full.is_symlink()
+        if is_link:
+            try:
+                target = full.resolve(strict=True)
+            except FileNotFoundError:
+                return "a link to a file that does not exist", True, 0
+            except (OSError, RuntimeError):
+                return "a link that leads back to itself", True, 0
+            if not target.is_relative_to(root):
+                return "a link to outside the folder", True, 0
+            if target.is_dir():
+                return "a link to a folder", True, 0
+        status = full.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return "not a file with content (a device, pipe or socket)", is_link, 0
+        if status.st_size == 0:
+            return "empty (0 bytes)", is_link, 0
+        with open_picture(full):
+            pass
+    except PhotoError as error:
+        return str(error), False, 0
+    except OSError as error:
+        return f"cannot be opened: {reason_of(error)}", False, 0
+    return None, is_link, status.st_size
+
+
+def _without_copies(
+    root: Path, found: list[tuple[str, bool, int]], known: Container[str]
+) -> tuple[list[str], list[LeftOut]]:
+    by_size: dict[int, list[tuple[str, bool]]] = defaultdict(list)
+    for path, is_link, size in found:
+        by_size[size].append((path, is_link))
+    left_out: dict[str, str] = {}
+    for same_size in by_size.values():
+        if len(same_size) == 1:
+            continue
+        first: dict[bytes, str] = {}
+        # A file that was used before stays in use; a file comes before links to it.
+        for path, _ in sorted(same_size, key=lambda file: (file[0] not in known, file[1])):
+            try:
+                with (root / path).open("rb") as file:
+                    content = hashlib.file_digest(file, "blake2b").digest()
+            except OSError as error:
+                left_out[path] = f"cannot be opened: {reason_of(error)}"
+                continue
+            if content in first:
+                left_out[path] = f"the same file as {first[content]}"
+            else:
+                first[content] = path
+    paths = [path for path, _, _ in found if path not in left_out]
+    return paths, [LeftOut(path, reason) for path, reason in left_out.items()]
+
+
+def natural_order(path: str) -> tuple[tuple[tuple[str | int, ...], ...], str]:
+    """A sort key by folder, then by name with numbers as numbers."""
+    parts = path.split("/")
+    key = tuple(
+        tuple(int(piece) if i % 2 else piece.casefold() for i, piece in enumerate(re.split(r"(\d+)", part)))
+        for part in parts
+    )
+    return key, path
+
+
+def _printable(name: str) -> str:
+    """The name with bytes that are not valid text replaced, so that it can be stored and sent."""
+    return os.fsencode(name).decode("utf-8", "replace")
