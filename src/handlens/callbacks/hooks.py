@@ -119,6 +119,13 @@ def hook_output(module: nn.Module, grad: bool = False) -> Hook:
     """Store what a module puts out, or with grad=True the gradients that come back to its outputs.
 
     Gives a context manager; read its `stored`. The gradients reach frozen modules too.
+
+    Example:
+        >>> model = nn.Sequential(nn.Flatten(), nn.Linear(2, 1))
+        >>> with hook_output(model[0]) as hook:
+        ...     _ = model(torch.tensor([[[1.0, 2.0]]]))
+        >>> hook.stored.tolist()
+        [[1.0, 2.0]]
     """
     return Hook(module, grad=grad)
 

@@ -65,7 +65,12 @@ class Monitor(Callback):
 
 
 class EarlyStopping(Monitor):
-    """Stop when a value has not become better for more than `patience` epochs in a row."""
+    """Stop when a value has not become better for more than `patience` epochs in a row.
+
+    Example:
+        >>> EarlyStopping("valid_loss", min_delta=0.001, patience=2).patience
+        2
+    """
 
     def __init__(self, monitor: str = "valid_loss", *, min_delta: float = 0.0, patience: int = 0) -> None:
         super().__init__(monitor, min_delta=min_delta)

@@ -13,7 +13,12 @@ from handlens.errors import HandlensError
 
 
 def whole(value: Any, what: str, error: type[HandlensError]) -> int:
-    """`value`, an integer of any kind, as an int of 1 or more; raises `error` for anything else, booleans too."""
+    """`value`, an integer of any kind, as an int of 1 or more; raises `error` for anything else, booleans too.
+
+    Example:
+        >>> whole(np.int64(3), "bs", HandlensError)
+        3
+    """
     try:
         number = 0 if isinstance(value, bool) else operator.index(value)
     except TypeError:

@@ -31,6 +31,12 @@ class ItemList:
         items: anything with a length that a list of positions can index: a numpy array.
         path: the folder that models and exports of this data are saved below.
         frame: a table with a row for each item, to label or split by its columns; None if there is no table.
+
+    Example:
+        >>> split = ItemList([3.0, 1.0, 2.0, 5.0]).split_by_idx([3])
+        >>> labelled = split.label_from_func(lambda item: "large" if item > 2 else "small")
+        >>> labelled.train.y.classes, len(labelled.train), len(labelled.valid)
+        (['large', 'small'], 3, 1)
     """
 
     bunch_class: type[DataBunch] = DataBunch

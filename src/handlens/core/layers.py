@@ -15,6 +15,12 @@ class Dropout(nn.Dropout):
 
     On a CPU the places of the zeros are drawn instead of one random number an element: with p = 0.01 that is a
     hundredth of the work. Their distribution is the same; outside of training it is the identity.
+
+    Example:
+        >>> _ = torch.manual_seed(0)
+        >>> dropped = Dropout(0.5)(torch.ones(1000))
+        >>> dropped.unique().tolist()
+        [0.0, 2.0]
     """
 
     def forward(self, x: Tensor) -> Tensor:

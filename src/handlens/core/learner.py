@@ -51,6 +51,25 @@ class Learner:
         precision: "fp32", or "bf16" for automatic mixed precision.
         callbacks: take part in every fit.
         path: the folder for models/ and exports; the data's unless given.
+
+    Example:
+        >>> from handlens.core.bunch import DataBunch
+        >>> from handlens.core.labels import FloatList
+        >>> from handlens.core.loaders import TensorLoader
+        >>> class Data:
+        ...     y = FloatList([float(2 * i) for i in range(8)])
+        >>> def loader(rows, shuffle=False):
+        ...     x = torch.arange(8.0)[:, None][rows]
+        ...     return TensorLoader(Data, (x,), Data.y.data[rows], bs=4, device=torch.device("cpu"), shuffle=shuffle)
+        >>> data = DataBunch(loader(slice(0, 6), shuffle=True), loader(slice(6, 8)), device="cpu")
+        >>> learn = Learner(data, nn.Linear(1, 1))
+        >>> learn.fit_one_cycle(2, 0.1, seed=0)  # doctest: +ELLIPSIS
+        epoch  train_loss  valid_loss  time
+        1      ...
+        2      ...
+        Total time: ...
+        >>> [name for name in learn.recorder.row]
+        ['train_loss', 'valid_loss']
     """
 
     def __init__(

@@ -39,6 +39,10 @@ def batch_sizes(n: int, bs: int) -> list[int]:
     """Sizes of the batches of n rows: `bs` each and the rest in a last one; a rest of one row joins the one before.
 
     Batch norm cannot train on a single row, and leaving that row out would be silent.
+
+    Example:
+        >>> batch_sizes(10, 4), batch_sizes(9, 4)
+        ([4, 4, 2], [4, 5])
     """
     sizes = [bs] * (n // bs) + ([n % bs] if n % bs else [])
     if len(sizes) > 1 and sizes[-1] == 1 and bs > 1:
@@ -59,6 +63,11 @@ class TensorLoader:
 
     Raises:
         DataError: `bs` is not 1 or more.
+
+    Example:
+        >>> loader = TensorLoader(None, (torch.arange(5.0),), torch.arange(5), bs=2, device=torch.device("cpu"))
+        >>> [(inputs[0].tolist(), targets.tolist()) for inputs, targets in loader]
+        [([0.0, 1.0], [0, 1]), ([2.0, 3.0, 4.0], [2, 3, 4])]
     """
 
     def __init__(

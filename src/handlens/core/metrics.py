@@ -46,7 +46,15 @@ HIGHER_IS_BETTER = "higher_is_better"
 
 
 def higher_is_better(metric: Metric) -> Metric:
-    """Mark a metric of which more is better; without the mark less is."""
+    """Mark a metric of which more is better; without the mark less is.
+
+    Example:
+        >>> @higher_is_better
+        ... def share_above(preds, targets):
+        ...     return float((preds > targets).float().mean())
+        >>> more_is_better(share_above), more_is_better(rmse)
+        (True, False)
+    """
     setattr(metric, HIGHER_IS_BETTER, True)
     return metric
 
@@ -77,6 +85,11 @@ def exp_rmspe(preds: Tensor, targets: Tensor) -> float:
     """The root mean squared percentage error of predicted logarithms: √ mean(((y − ŷ) / y)²), y = exp(target).
 
     Raises DataError for targets that cannot be logarithms, being beyond ±700.
+
+    Example:
+        >>> import torch
+        >>> round(exp_rmspe(torch.tensor([110.0, 90.0]).log(), torch.tensor([100.0, 100.0]).log()), 6)
+        0.1
     """
     p, y = _numbers(preds, targets)
     if (np.abs(y) > 700).any():
@@ -107,18 +120,36 @@ def rmspe_scale(preds: Tensor, targets: Tensor) -> float:
 
 
 def mse(preds: Tensor, targets: Tensor) -> float:
-    """The mean squared error."""
+    """The mean squared error.
+
+    Example:
+        >>> import torch
+        >>> mse(torch.tensor([1.0, 5.0]), torch.tensor([1.0, 3.0]))
+        2.0
+    """
     p, y = _numbers(preds, targets)
     return float(np.mean((p - y) ** 2))
 
 
 def rmse(preds: Tensor, targets: Tensor) -> float:
-    """The root of the mean squared error."""
+    """The root of the mean squared error.
+
+    Example:
+        >>> import torch
+        >>> rmse(torch.tensor([1.0, 5.0]), torch.tensor([1.0, 1.0])) == 8**0.5
+        True
+    """
     return float(np.sqrt(mse(preds, targets)))
 
 
 def mae(preds: Tensor, targets: Tensor) -> float:
-    """The mean absolute error."""
+    """The mean absolute error.
+
+    Example:
+        >>> import torch
+        >>> mae(torch.tensor([1.0, 5.0]), torch.tensor([1.0, 3.0]))
+        1.0
+    """
     p, y = _numbers(preds, targets)
     return float(np.mean(np.abs(p - y)))
 
@@ -134,13 +165,25 @@ def r2(preds: Tensor, targets: Tensor) -> float:
 
 @higher_is_better
 def accuracy(preds: Tensor, targets: Tensor) -> float:
-    """The share of items whose most probable class is the right one."""
+    """The share of items whose most probable class is the right one.
+
+    Example:
+        >>> import torch
+        >>> accuracy(torch.tensor([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]]), torch.tensor([0, 1, 1, 1]))
+        0.75
+    """
     p, y = _classes(preds, targets)
     return float((p.argmax(1) == y).mean()) if labelled(targets) else math.nan
 
 
 def error_rate(preds: Tensor, targets: Tensor) -> float:
-    """The share of items whose most probable class is a wrong one: 1 − accuracy."""
+    """The share of items whose most probable class is a wrong one: 1 − accuracy.
+
+    Example:
+        >>> import torch
+        >>> error_rate(torch.tensor([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]]), torch.tensor([0, 1, 1, 1]))
+        0.25
+    """
     return 1 - accuracy(preds, targets)
 
 

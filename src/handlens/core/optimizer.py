@@ -35,6 +35,17 @@ class Optimizer:
 
     Raises:
         TrainingError: no parameter is trainable, or `wd` is below 0.
+
+    Example:
+        >>> model = nn.Linear(2, 1, bias=False)
+        >>> _ = nn.init.constant_(model.weight, 1.0)
+        >>> sgd = partial(torch.optim.SGD, momentum=0.9, lr=0.0)
+        >>> optimizer = Optimizer([model], opt_func=sgd, wd=0.0)
+        >>> model(torch.ones(1, 2)).sum().backward()
+        >>> optimizer.set([0.25], momentum=0.9)
+        >>> optimizer.step()
+        >>> model.weight.tolist()
+        [[0.75, 0.75]]
     """
 
     def __init__(self, layer_groups: Sequence[nn.Module], *, opt_func: MakeOptimizer = AdamW, wd: float = 0.01) -> None:
@@ -116,6 +127,12 @@ def freeze(layer_groups: Sequence[nn.Module], n: int) -> None:
     """Let only the layer groups from position n on be trained (−1: the last), and norm layers everywhere.
 
     Frozen norm layers would go on changing their running statistics while their weights could not follow.
+
+    Example:
+        >>> groups = [nn.Linear(1, 1), nn.Linear(1, 1)]
+        >>> freeze(groups, -1)
+        >>> [group.weight.requires_grad for group in groups]
+        [False, True]
     """
     first = n if n >= 0 else len(layer_groups) + n
     if not 0 <= first < len(layer_groups):

@@ -20,6 +20,19 @@ class Preprocessor(ABC, Generic[Items]):
     A preprocessor of your own has two methods: `fit` returns what was learned as a dict that JSON can hold
     exactly (it is saved with the model), and `apply` changes items in place by `self.fitted`, that dict. Fitting
     again starts again; replaying never changes `fitted`.
+
+    Example:
+        >>> class Centre(Preprocessor):
+        ...     def fit(self, items):
+        ...         return {"mean": sum(items) / len(items)}
+        ...
+        ...     def apply(self, items):
+        ...         items[:] = [item - self.fitted["mean"] for item in items]
+        >>> centre, train, other = Centre(), [1.0, 3.0], [10.0]
+        >>> centre(train)
+        >>> centre(other, test=True)
+        >>> train, other
+        ([-1.0, 1.0], [8.0])
     """
 
     def __init__(self) -> None:

@@ -28,6 +28,16 @@ class Recorder:
         columns: the numbers of a row: train_loss (smoothed), valid_loss, and the metrics by name.
         rows: a dict of these numbers for each epoch.
         suggestion: the learning rate that `lr_find` suggested, if it was the latest run.
+
+    Example:
+        >>> from handlens.core.schedule import constant, group_rates
+        >>> recorder = Recorder(["train_loss", "valid_loss"])
+        >>> recorder.start(constant(2, group_rates(0.1, 1)), torch.device("cpu"))
+        >>> for loss in (2.0, 1.0):
+        ...     recorder.step(torch.tensor(loss))
+        >>> recorder.epoch({"train_loss": 1.5, "valid_loss": 1.75})
+        >>> recorder.losses.tolist(), recorder.row["valid_loss"]
+        ([2.0, 1.0], 1.75)
     """
 
     def __init__(self, columns: Sequence[str]) -> None:

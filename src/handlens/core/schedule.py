@@ -21,7 +21,13 @@ SMOOTHING = 0.98
 
 @dataclass(frozen=True)
 class Schedule:
-    """What each step of a run uses: rates [T, G] of G layer groups, and momenta [T] (Adam's β₁)."""
+    """What each step of a run uses: rates [T, G] of G layer groups, and momenta [T] (Adam's β₁).
+
+    Example:
+        >>> schedule = constant(2, group_rates([1e-4, 1e-3], 2))
+        >>> len(schedule), schedule.rates.shape, schedule.momenta.tolist()
+        (2, (2, 2), [0.9, 0.9])
+    """
 
     rates: Floats
     momenta: Floats
@@ -37,6 +43,12 @@ def group_rates(lr: Rates, n_groups: int) -> Floats:
     b and the others b / 10, as in the lesson. A list gives each group its own.
 
     Raises TrainingError for rates that are not positive, and for a list of another length.
+
+    Example:
+        >>> group_rates(slice(1e-5, 1e-3), 3).round(6).tolist()
+        [1e-05, 0.0001, 0.001]
+        >>> group_rates(slice(1e-3), 3).tolist()
+        [0.0001, 0.0001, 0.001]
     """
     if isinstance(lr, slice):
         ends = [end for end in (lr.start, lr.stop) if end is not None]
@@ -68,7 +80,12 @@ def cosine(start: float | Floats, end: float | Floats, share: Floats) -> Floats:
 
 
 def constant(steps: int, rates: Floats) -> Schedule:
-    """The same rates [G] at every step."""
+    """The same rates [G] at every step.
+
+    Example:
+        >>> constant(3, group_rates(0.01, 1)).rates[:, 0].tolist()
+        [0.01, 0.01, 0.01]
+    """
     return Schedule(np.tile(rates, (steps, 1)), np.full(steps, 0.9))
 
 
@@ -89,6 +106,13 @@ def one_cycle(
     Args:
         steps: T, one or more.
         max_rates: the largest rate of each layer group, [G].
+
+    Example:
+        >>> schedule = one_cycle(10, group_rates(0.1, 1))
+        >>> schedule.rates[[0, 3, 9], 0].round(7).tolist()
+        [0.004, 0.1, 4e-07]
+        >>> schedule.momenta[[0, 3, 9]].round(2).tolist()
+        [0.95, 0.85, 0.95]
     """
     if not 0 <= pct_start <= 1:
         raise TrainingError(f"pct_start must be a share of the run, from 0 to 1; {pct_start} arrived.")
@@ -108,7 +132,12 @@ def one_cycle(
 
 
 def exponential(steps: int, start: Floats, end: Floats) -> Schedule:
-    """Rates [G] that grow from start to end by the same factor at each step, for finding a learning rate."""
+    """Rates [G] that grow from start to end by the same factor at each step, for finding a learning rate.
+
+    Example:
+        >>> exponential(3, group_rates(0.01, 1), group_rates(1.0, 1)).rates[:, 0].round(6).tolist()
+        [0.01, 0.1, 1.0]
+    """
     share = np.linspace(0, 1, steps)[:, None]
     return Schedule(start * (end / start) ** share, np.full(steps, 0.9))
 
@@ -137,7 +166,14 @@ def suggest_rate(rates: Floats, losses: Floats) -> float:
 
 
 def smooth(losses: Floats, beta: float = SMOOTHING) -> Floats:
-    """The running average of losses [T], weights falling by β a step, corrected for its start at zero."""
+    """The running average of losses [T], weights falling by β a step, corrected for its start at zero.
+
+    Example:
+        >>> smooth(np.array([1.0, 1.0, 1.0])).round(6).tolist()
+        [1.0, 1.0, 1.0]
+        >>> smooth(np.array([0.0, 3.0]), beta=0.5).tolist()
+        [0.0, 2.0]
+    """
     average, smoothed = 0.0, np.empty(len(losses))
     for i, loss in enumerate(losses.tolist()):
         average = beta * average + (1 - beta) * loss

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import time
 import urllib.error
@@ -16,6 +17,8 @@ from urllib.parse import urlsplit
 from handlens.errors import DownloadError
 from handlens.io.files import replace
 from handlens.io.problems import is_disk_full, reporting_disk_errors
+
+_log = logging.getLogger(__name__)
 
 STALL = 8.0
 """Seconds without a byte after which a connection is given up."""
@@ -74,6 +77,7 @@ def download(
                 failures, best = (failures + 1, best) if _size(part) <= best else (1, _size(part))
                 if failures >= attempts or not _may_pass(error):
                     raise DownloadError(f"{_why(url, part, error)} {advice}".strip()) from error
+                _log.info("%s is tried again: %s", url, error)
                 time.sleep(min(0.2 * 2**failures, 5))
         if sha256_start:
             with part.open("rb") as arrived:

@@ -8,6 +8,7 @@ never takes the place of another, not even of an empty one; and a folder cannot 
 from __future__ import annotations
 
 import glob
+import logging
 import os
 import secrets
 import shutil
@@ -18,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from handlens.io.problems import reporting_disk_errors
+
+_log = logging.getLogger(__name__)
 
 _RETRIES = 8
 """Times that Windows is asked again for a rename, the first after 10 ms, each later one after twice as long."""
@@ -31,6 +34,12 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
 
     Raises:
         StorageError: the disk refused; what was at `path` before stays.
+
+    Example:
+        >>> with atomic_write("table.csv") as partial:
+        ...     _ = partial.write_text("a,b")
+        >>> Path("table.csv").read_text()
+        'a,b'
     """
     target = Path(path)
     partial = target.with_name(f".{secrets.token_hex(8)}.tmp{''.join(target.suffixes)}")  # pandas compresses by them
@@ -54,6 +63,12 @@ def atomic_folder(path: Path | str) -> Iterator[Path]:
 
     Raises:
         StorageError: the disk refused; what was at `path` before stays.
+
+    Example:
+        >>> with atomic_folder("model") as folder:
+        ...     _ = (folder / "model.json").write_text("{}")
+        >>> sorted(path.name for path in Path("model").iterdir())
+        ['model.json']
     """
     target = Path(path).absolute()
     with reporting_disk_errors(target, "What was there before is unchanged."):
@@ -97,9 +112,10 @@ def replace(source: Path, target: Path) -> None:
         try:
             os.replace(source, target)
             return
-        except PermissionError:
+        except PermissionError as error:
             if sys.platform != "win32":
                 raise
+            _log.debug("%s cannot be renamed yet: %s", source, error)
             time.sleep(0.01 * 2**attempt)
     os.replace(source, target)
 
@@ -152,7 +168,7 @@ def _flush_names(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
-    except OSError:  # some network file systems cannot
-        pass
+    except OSError as error:  # some network file systems cannot
+        _log.debug("%s cannot be flushed to disk: %s", folder, error)
     finally:
         os.close(descriptor)

@@ -21,6 +21,11 @@ def process_lock(file: Path, *, busy: HandlensError | None = None) -> Iterator[N
 
     Raises:
         StorageError: the file cannot be made or locked.
+
+    Example:
+        >>> with process_lock(Path("work.lock")):
+        ...     print("only this process is here")
+        only this process is here
     """
     import filelock
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from errno import EDQUOT, ENOSPC
@@ -10,13 +9,14 @@ from errno import EDQUOT, ENOSPC
 from handlens.errors import StorageError
 
 _FULL_ON_WINDOWS = (39, 112)  # ERROR_HANDLE_DISK_FULL, ERROR_DISK_FULL
+_FULL_IN_SQLITE = 13
 _OPEN_ON_WINDOWS = (32, 33)  # ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION
 
 
 def is_disk_full(error: BaseException) -> bool:
     """Whether an error of the system, of SQLite or of a library that wraps them says that there is no room left."""
-    if isinstance(error, sqlite3.Error):
-        return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    if getattr(error, "sqlite_errorcode", None) == _FULL_IN_SQLITE:
+        return True
     return getattr(error, "errno", None) in (ENOSPC, EDQUOT) or getattr(error, "winerror", None) in _FULL_ON_WINDOWS
 
 

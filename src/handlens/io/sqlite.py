@@ -29,7 +29,16 @@ def open_database(path: Path, schema: str) -> sqlite3.Connection:
 
 @contextmanager
 def transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """Hold the file's write lock; all that the block writes is on disk when it ends, or none if it fails."""
+    """Hold the file's write lock; all that the block writes is on disk when it ends, or none if it fails.
+
+    Example:
+        >>> db = open_database(Path("notes.sqlite"), "CREATE TABLE IF NOT EXISTS notes (text)")
+        >>> with transaction(db):
+        ...     _ = db.execute("INSERT INTO notes VALUES ('kept')")
+        >>> db.execute("SELECT text FROM notes").fetchall()
+        [('kept',)]
+        >>> db.close()
+    """
     db.execute("BEGIN IMMEDIATE")
     try:
         yield

@@ -61,6 +61,12 @@ def read_csv(file: Path | str, *, levels: Mapping[str, pd.Index] | None = None) 
     """The rows of a CSV file, whatever it is called; arguments and errors as `read_table`.
 
     It may be compressed, with the ending .gz, .bz2 or .xz.
+
+    Example:
+        >>> _ = Path("prices.csv").write_text("key,price\\n007,1.5\\n")
+        >>> read_csv("prices.csv", levels={"key": pd.Index([], dtype="str")})
+           key  price
+        0  007    1.5
     """
     path = Path(file)
     with reading(path):
@@ -95,6 +101,10 @@ def read_text_rows(data: bytes, name: str) -> TextRows:
 
     Raises:
         TableError: it is not such text, has no row below its line of names, has rows of other widths, or a name twice.
+
+    Example:
+        >>> read_text_rows(b"photo;camera\\na.jpg;Leica\\n", "list.csv")
+        TextRows(columns=['photo', 'camera'], rows=[(2, ['a.jpg', 'Leica'])])
     """
     try:
         text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")

@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 from handlens.errors import DownloadError, HandlensError, PhotoError, StorageError, TrainingError
 from handlens.io.problems import is_disk_full, reason_of
 
-_log = logging.getLogger("uvicorn.error")
+_log = logging.getLogger(__name__)
 
 # The first that fits; all other errors raised on purpose are the request's fault.
 _STATUS: list[tuple[type[HandlensError], int]] = [

@@ -23,7 +23,13 @@ _TWO = "['no', 'yes']"
 
 
 class Category(NamedTuple):
-    """One class: its name, and its code as `int(category)`."""
+    """One class: its name, and its code as `int(category)`.
+
+    Example:
+        >>> label = CategoryList(["cat", "dog"]).decode(torch.tensor([1]))[0]
+        >>> str(label), int(label)
+        ('dog', 1)
+    """
 
     name: Any
     code: int
@@ -48,6 +54,13 @@ class CategoryList(LabelList):
 
     Raises:
         DataError: a label is missing, or is not one of the classes of the training items.
+
+    Example:
+        >>> y = CategoryList(["dog", "cat", "dog"])
+        >>> y.classes, y.data.tolist(), y.c
+        (['cat', 'dog'], [1, 0, 1], 2)
+        >>> y.decode(y.decide(torch.tensor([[0.8, 0.2]])))
+        [Category cat]
     """
 
     def __init__(self, values: Any, *, classes: Sequence[Any] | None = None) -> None:
@@ -131,6 +144,13 @@ class MultiCategoryList(LabelList):
     Raises:
         DataError: a column holds anything else, or with `label_delim`, a label is missing or none of the classes of
             the training items.
+
+    Example:
+        >>> y = MultiCategoryList(["haze forest", "clear", "clear forest"], label_delim=" ")
+        >>> y.classes
+        ['clear', 'forest', 'haze']
+        >>> y.data.tolist()
+        [[0.0, 1.0, 1.0], [1.0, 0.0, 0.0], [1.0, 1.0, 0.0]]
     """
 
     def __init__(self, values: Any, *, label_delim: str | None = None, classes: Sequence[str] | None = None) -> None:

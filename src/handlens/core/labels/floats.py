@@ -31,6 +31,12 @@ class FloatList(LabelList):
     Raises:
         DataError: a number is missing or infinite, or not above 0 with `log`; a value is not a number, but text or a
             timestamp; or `scale` is not a finite number above 0.
+
+    Example:
+        >>> import torch
+        >>> y = FloatList([1.0, 1.0], log=True)
+        >>> y.data.tolist(), y.decode(torch.tensor([0.0]))
+        ([0.0, 0.0], [1.0])
     """
 
     def __init__(self, values: Any, *, log: bool = False, scale: float = 1.0) -> None:
