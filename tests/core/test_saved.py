@@ -16,7 +16,7 @@ import handlens.tabular
 import handlens.vision
 from handlens.core.artifact import save_artifact
 from handlens.core.saved import PhotoModel, TableModel, load_learner
-from handlens.errors import ArtifactError, CollectionError
+from handlens.errors import ArtifactError, CollectionError, DataError
 from handlens.studio.predictor import Predictor, load_predictor, predict_folder
 from handlens.tabular import Categorify, TabularLearner, TabularList, tabular_learner
 from handlens.vision import ImageItemList, VisionLearner, create_cnn
@@ -101,6 +101,9 @@ def test_models_of_photos_give_the_same_table(kind: type, tmp_path: Path, monkey
     assert isinstance(model, PhotoModel)
     assert not isinstance(model, TableModel)
     root = photos(tmp_path / "photos")
+
+    with pytest.raises(DataError, match="own_procs is for models of tables"):
+        load_learner(folder, own_procs=[Categorify])
 
     files = [root / "notes.txt", root / "2.png", root / "gone.png"]
     seen: list[tuple[int, int]] = []

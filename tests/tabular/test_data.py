@@ -281,7 +281,7 @@ def test_round_trip_of_the_export(tmp_path: Path) -> None:
 
 
 class Double(TabularProc):
-    """A preprocessor of one's own."""
+    """A preprocessor that is not part of the library."""
 
     def fit(self, df: pd.DataFrame) -> dict[str, Any]:
         return {"by": 2 * len(df) / len(df)}

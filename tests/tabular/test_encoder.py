@@ -103,7 +103,7 @@ def test_categorical_columns_need_levels(procs: Any) -> None:
 
 
 class Doubled(TabularProc):
-    """One of one's own, which knows nothing of single rows."""
+    """A preprocessor of the user that handles frames only."""
 
     def fit(self, df: pd.DataFrame) -> dict[str, Any]:
         return {}

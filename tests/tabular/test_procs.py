@@ -167,7 +167,7 @@ class TestNormalize:
 
 
 class Clip(TabularProc):
-    """The example of one's own in the documentation of TabularProc."""
+    """A preprocessor as in the documentation of TabularProc."""
 
     def fit(self, df: pd.DataFrame) -> dict[str, Any]:
         return {name: float(df[name].quantile(0.5)) for name in self.cont_names}

@@ -82,7 +82,7 @@ def test_batches_of_plain_pictures(make: MakeData) -> None:
     assert [number % 2 for number in red] == targets.tolist()
 
 
-def test_the_order_of_training_is_drawn_anew_and_repeats_with_the_seed(make: MakeData) -> None:
+def test_training_has_a_new_order_each_epoch_that_repeats_with_the_seed(make: MakeData) -> None:
     data = make()
     torch.manual_seed(3)
     first, second = (epoch(data.train_dl)[0] for _ in range(2))
@@ -139,7 +139,7 @@ def test_validating_in_between_does_not_change_what_training_draws(striped: Make
     assert torch.equal(epoch(data.train_dl)[0], expected)
 
 
-def test_a_dataset_transforms_anew_each_time(striped: MakeData) -> None:
+def test_a_dataset_transforms_each_time(striped: MakeData) -> None:
     data = striped()
     torch.manual_seed(0)
     first, second = (data.train_ds[3][0].pixels for _ in range(2))

@@ -105,7 +105,7 @@ def photo_predictions_frame(
         - `probability of NAME` for each class;
         - `reason`: why there is no prediction; empty where there is one.
 
-        Predictions are missing where there are none.
+        Without a prediction these columns hold missing values.
 
     Raises:
         DataError: two columns would have the same name, see `check_prediction_columns`.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -10,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 import pandas as pd
 
 from handlens.core.artifact import artifact_kind
-from handlens.errors import ArtifactError
+from handlens.errors import ArtifactError, DataError
 
 # By name, because what opens a model is in rooms after this one: it is imported when a model of its kind is opened.
 _LOADERS = {
@@ -65,6 +66,15 @@ def load_learner(folder: Path | str, *, own_procs: Iterable[Any] = ()) -> Any:
     Raises:
         ArtifactError: it is not a saved model, is damaged, is from a newer version, or holds something that predicts
             nothing by itself, such as weights.
+        DataError: `own_procs` is given for a model that is not one of tables.
+
+    Example:
+        >>> from handlens.tabular import Categorify, TabularList, tabular_learner
+        >>> df = pd.DataFrame({"shop": ["a", "b"] * 8, "sales": [1.0, 2.0] * 8})
+        >>> items = TabularList.from_df(df, cat_names=["shop"], procs=[Categorify]).split_by_idx(range(4))
+        >>> folder = tabular_learner(items.label_from_df("sales").databunch(bs=4), layers=[8]).export("model")
+        >>> load_learner(folder).predict_frame(df.head(3)).shape
+        (3, 1)
     """
     kind = artifact_kind(folder)
     if kind not in _LOADERS:
@@ -75,4 +85,8 @@ def load_learner(folder: Path | str, *, own_procs: Iterable[Any] = ()) -> Any:
         )
     module, name = _LOADERS[kind].split(":")
     load = getattr(importlib.import_module(module), name)
-    return load(folder, own_procs=own_procs) if kind == "tabular-learner" else load(folder)
+    if not own_procs:
+        return load(folder)
+    if "own_procs" not in inspect.signature(load).parameters:
+        raise DataError(f"own_procs is for models of tables; {folder} holds a saved {kind}: leave own_procs out.")
+    return load(folder, own_procs=own_procs)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from handlens.core.artifact import DESCRIPTION, load_artifact, save_artifact
+from handlens.core.predictions import probability_columns
 from handlens.studio.layers import Layers
 from handlens.studio.models.model import ModelKind
 from handlens.studio.models.quick import small_picture
@@ -128,6 +129,6 @@ class FineTunedModel:
             there = [i for i, file in enumerate(chunk) if file is not None]
             if there:
                 table = learner.predict_files([chunk[i] for i in there])  # type: ignore[misc]
-                block[there] = table[[f"probability of {name}" for name in self.classes]].to_numpy(np.float32)
+                block[there] = table[probability_columns(self.classes)].to_numpy(np.float32)
             self._rows.append(block)
         step(len(files), len(files))
