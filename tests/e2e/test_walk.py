@@ -146,7 +146,7 @@ def test_the_twelve_steps(studio, page: Page, hand, shoot: Callable[[Page, str],
     page.keyboard.press("t")
     model = page.get_by_role("region", name="Model")
     expect(model).to_contain_text(re.compile(r"\d+(\.\d+)? ?% right"))
-    expect(model).to_contain_text("flatter")
+    expect(model).to_contain_text("too optimistic")
     model.get_by_text("Which is taken for which").click()
     expect(model.get_by_role("table").last).to_contain_text("one kind")
     shoot(page, "09-trained")

@@ -1,4 +1,4 @@
-"""Hooks: keep what a module puts out, or the gradient that comes back to it, while the model runs.
+"""Hooks: keep the output of a module, or the gradient that comes back to it, while the model runs.
 
     with hook_output(model[0]) as hook:
         model(x)
@@ -51,7 +51,7 @@ class Hook:
         if all(gradient is None for gradient in self._gradients):
             raise LayerError(
                 f"nothing is stored: no gradient came back to the {kind}. Run the model with gradients on (not under "
-                "torch.no_grad) and call backward() on what it puts out, inside the with block."
+                "torch.no_grad) and call backward() on its output, inside the with block."
             )
         return tuple(self._gradients)
 
@@ -116,7 +116,7 @@ class Hooks:
 
 
 def hook_output(module: nn.Module, grad: bool = False) -> Hook:
-    """Store what a module puts out, or with grad=True the gradients that come back to its outputs.
+    """Store the output of a module, or with grad=True the gradients that come back to its outputs.
 
     Gives a context manager; read its `stored`. The gradients reach frozen modules too.
 
@@ -131,7 +131,7 @@ def hook_output(module: nn.Module, grad: bool = False) -> Hook:
 
 
 def hook_outputs(modules: Iterable[nn.Module], grad: bool = False) -> Hooks:
-    """Store what each of several modules puts out, or the gradients; see `hook_output`."""
+    """Store the outputs of several modules, or the gradients; see `hook_output`."""
     return Hooks(modules, grad=grad)
 
 

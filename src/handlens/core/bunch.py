@@ -82,7 +82,7 @@ class DataBunch:
 
     @property
     def c(self) -> int:
-        """How many numbers a model has to put out for an item."""
+        """How many numbers a model has to give for an item."""
         return self.y.c
 
     @property

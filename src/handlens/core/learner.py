@@ -41,7 +41,7 @@ class Learner:
 
     Args:
         data: the data; may be replaced later, `learn.data = data`.
-        model: takes a batch's inputs and puts out [B, data.c] numbers; it is moved to the data's device.
+        model: takes a batch's inputs and returns [B, data.c] numbers; it is moved to the data's device.
         loss_func: (outputs, targets) → mean over the batch; that of the labels unless given.
         metrics: one metric or several, worked out over the whole validation set after each epoch.
         layer_groups: parts of the model, first to last, that can be frozen and have rates of their own; the model
@@ -320,12 +320,12 @@ class Learner:
         return Prediction(y.decode(y.decide(values))[0], values[0].clone())  # which, unlike them, may be changed
 
     def forward(self, inputs: Any) -> Any:
-        """What the model puts out for a batch's inputs, in the learner's precision and the model's present mode."""
+        """The model's output for a batch's inputs, in the learner's precision and the model's present mode."""
         with self.autocast():
             return apply_model(self.model, inputs)
 
     def outputs(self, inputs: Any) -> Tensor:
-        """What the model puts out for a batch's inputs [B, …] in prediction, without gradients: [B, data.c]."""
+        """The model's output for a batch's inputs [B, …] in prediction, without gradients: [B, data.c]."""
         with self._evaluating(), torch.inference_mode():
             return self.forward(inputs)
 
@@ -381,7 +381,7 @@ class Learner:
     def export_onnx(self, name: str = "learner.onnx") -> Path:
         """Write the network as an ONNX file below the learner's path, checked to compute the same as here.
 
-        It takes batches of any size of what `data.one_batch()` gives, preprocessed, and puts out the raw outputs
+        It takes batches of any size of what `data.one_batch()` gives, preprocessed, and returns the raw outputs
         [B, data.c]: scores of classes before softmax, or numbers on the scale that the model is trained on. Its
         metadata say under "handlens", as JSON, how inputs are made and outputs are read.
 

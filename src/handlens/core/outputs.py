@@ -1,4 +1,4 @@
-"""What a model puts out: over a whole loader, and for one item."""
+"""The outputs of a model: over a whole loader, and for one item."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Prediction(NamedTuple):
 
 
 class Outputs(NamedTuple):
-    """What a model puts out for N items [N, …], their targets [N, …], both on the CPU, and the mean loss over them."""
+    """The outputs of a model for N items [N, …], their targets [N, …], both on the CPU, and the mean loss over them."""
 
     outputs: Tensor
     targets: Tensor
@@ -61,7 +61,7 @@ def run_over(dl: Loader, forward: Callable[[Any], Tensor], loss_func: Loss) -> O
 
 
 def apply_model(model: nn.Module, inputs: Any) -> Any:
-    """What the model puts out for a batch's inputs: a tensor, or a tuple of its arguments."""
+    """The model's output for a batch's inputs: a tensor, or a tuple of its arguments."""
     return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
 
 

@@ -1,4 +1,4 @@
-"""A table of a model's layers with what each puts out, from one batch that is run through it."""
+"""A table of a model's layers with their outputs, from one batch that is run through it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def summarize(model: nn.Module, run: Callable[[], Any]) -> Summary:
         def hook(module: nn.Module, _inputs: Any, output: Any) -> None:
             place = started[module].pop()
             if isinstance(output, tuple) and output:
-                output = output[0]  # attention and recurrent layers put out more
+                output = output[0]  # attention and recurrent layers have more outputs
             if isinstance(output, Tensor):
                 own = list(module.parameters(recurse=False))
                 trainable = any(p.requires_grad for p in own)

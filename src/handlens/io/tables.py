@@ -166,7 +166,7 @@ def _read_csv(path: Path, levels: Mapping[str, pd.Index]) -> pd.DataFrame:
         # In one piece: a column's type must not depend on where a large file happens to be cut.
         low_memory=False,
     )
-    if len(table) != len(lines):  # to pandas, a line of nothing but spaces is no row, whatever the columns
+    if len(table) != len(lines):  # pandas skips lines of nothing but spaces, whatever the columns
         raise TableError(
             f"{path} cannot be read as a table: it has {len(lines)} rows, but only {len(table)} can be told from blank "
             'lines. Put quotes around fields of nothing but spaces: "  ".'

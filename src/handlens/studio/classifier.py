@@ -37,9 +37,9 @@ TAKING_PART = 800
 _CHOOSING = 200  # labelled photos that the choice of layers looks at
 _ESTIMATING = 1500  # labelled photos that the accuracy is estimated on
 
-FLATTERY = (
+HAND_PICKED = (
     "The labels were picked by hand, not at random: the easy photos tend to be picked first, "
-    "so this estimate flatters. Expect less on the photos that are still unlabelled."
+    "so this estimate is too optimistic. Expect less on the photos that are still unlabelled."
 )
 
 
@@ -159,8 +159,8 @@ def cross_validate(
 ) -> tuple[NDArray[np.int64], Floats]:
     """Cross-validated scores of the whole recipe: labelled rows [m] and their scores [m, C].
 
-    Layers are ranked anew inside each fold and the held-out photos take no part in self-training,
-    so that neither flatters. A class absent from a fold's training photos scores −inf there.
+    Layers are ranked again inside each fold, and the held-out photos take no part in self-training:
+    otherwise the scores would be too optimistic. A class absent from a fold's training photos scores −inf there.
     """
     labelled = np.flatnonzero(codes >= 0)
     rows = labelled[stratified_sample(codes[labelled], _ESTIMATING, seed=seed)]

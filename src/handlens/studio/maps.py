@@ -49,7 +49,7 @@ class _Fit:
 class LayerMaps:
     """The maps of one layer. `read` gives its features [rows, D] in preparing order, NaN rows for unreadable photos.
 
-    `fitted_rows` says how many rows the fits should rest on now: they are made anew when it changes.
+    `fitted_rows` says how many rows to fit on now; when it changes, everything is fitted again.
     """
 
     def __init__(
@@ -140,7 +140,7 @@ class LayerMaps:
 
     @property
     def has_neighbours(self) -> bool:
-        """Whether the neighbour embedding is at hand without computing it."""
+        """Whether the neighbour embedding is there without computing it."""
         return self._stored_embedding(self._fitted_rows()) is not None
 
     def _neighbours(self, fit: _Fit, report: Callable[[int, int], bool] | None) -> Floats:
@@ -163,7 +163,7 @@ class LayerMaps:
                     xy = np.asarray(stored["xy"], np.float32)
                 self._embedding = (len(xy), xy)
             except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
-                return None  # a damaged cache is computed anew
+                return None  # a damaged cache is computed again
         if self._embedding is not None and self._embedding[0] == rows and rows:
             return self._embedding[1]
         return None

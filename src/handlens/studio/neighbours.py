@@ -17,7 +17,7 @@ from handlens.studio.separation import Floats
 class Layerwise:
     """Squared distances in one layer's standardised features x [n, D], whose raw rows stay where they are.
 
-    `read` gives the rows at hand; rows may be added between two questions, not changed.
+    `read` gives the rows that there are now; between two calls rows may be added, not changed.
 
     ‖(x − c)·s‖² is opened up into ‖x·s‖² − 2 x·(c·s²) + ‖c·s‖²: the first term is computed once,
     the second is one pass over the raw features.

@@ -164,7 +164,7 @@ def neighbour_embedding(
 
     def step(iteration: int, _error: float, _embedding: object) -> bool:
         nonlocal stopped, done, latest
-        # Counted anew after the early exaggeration.
+        # The count starts again after the early exaggeration.
         done += iteration - latest if iteration > latest else iteration
         latest = iteration
         stopped = stopped or bool(report and report(done, _STEPS))
@@ -184,7 +184,7 @@ def neighbour_embedding(
     )
     placed = np.asarray(model.fit(z[chosen].astype(np.float64)), np.float32)
     if stopped:
-        raise Cancelled("the neighbour embedding was cancelled")
+        raise Cancelled("the neighbour embedding was cancelled.")
     if len(chosen) == n:
         return placed
     out = np.empty((n, 2), np.float32)

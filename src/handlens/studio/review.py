@@ -91,7 +91,7 @@ class Review:
             return [case for case in self.queue.waiting if case.reference in shown and case.reference in self._ids]
 
     def contest(self, photo: int, *, by: str, why: str) -> Case:
-        """Send a photo to the queue with a note, whatever the model predicts and whoever decided before.
+        """Send a photo to the queue with a note, whatever the model predicts, also if it was decided before.
 
         Raises TrainingError before training; AuditError, naming the argument, where `by` or `why` is missing.
         """

@@ -68,7 +68,7 @@ class TrainingData:
 
     def warnings(self, codes: NDArray[np.integer], per_class: pd.DataFrame) -> list[str]:
         """Sentences for the person about a model that was trained on these labels."""
-        warnings = [learning.FLATTERY]
+        warnings = [learning.HAND_PICKED]
         thin = [name for name, is_thin in per_class["thin"].items() if is_thin]
         if thin:
             warnings.append(f"Fewer than {learning.ENOUGH} photos: {', '.join(map(str, thin))}. Label more of these.")

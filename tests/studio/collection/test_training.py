@@ -26,7 +26,7 @@ def test_training_and_predictions(collection, label_some):
     assert report.interval[0] <= report.accuracy <= report.interval[1]
     assert report.confusion.to_numpy().sum() == 12
     assert report.per_class["thin"].all()
-    assert any("flatters" in warning for warning in report.warnings)
+    assert any("too optimistic" in warning for warning in report.warnings)
     assert any("circle, square" in warning for warning in report.warnings)
     assert 1 <= len(report.layers) <= 3
     table = collection.predictions()

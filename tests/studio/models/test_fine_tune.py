@@ -77,7 +77,7 @@ def test_what_follows_from_fine_tuning(folder, tmp_path):
         assert report.accuracy == pytest.approx(np.trace(report.confusion.to_numpy()) / tested)
         assert report.per_class["count"].tolist() == [6, 6]
         assert any("Only 3 photos were held out" in text for text in report.warnings)
-        assert any("flatters" in text for text in report.warnings)
+        assert any("too optimistic" in text for text in report.warnings)
         assert collection.model == "fine-tuned"
         table = collection.predictions()
         assert len(table) == 40

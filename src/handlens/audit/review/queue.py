@@ -148,7 +148,7 @@ class ReviewQueue:
         explanation: Any = None,
         nearest: Nearest = (),
     ) -> Case:
-        """Queue a prediction because somebody contests it, however confident it is and whoever decided it before.
+        """Queue a prediction because somebody contests it, however confident it is, also if it was decided before.
 
         Args:
             reference: which input it is about.

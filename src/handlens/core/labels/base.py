@@ -22,7 +22,7 @@ class LabelList(ABC):
     Attributes:
         names: what each target is called: the columns they came from, or "label".
         data: the encoded labels, a tensor with a row for each item.
-        c: how many numbers a model has to put out for an item.
+        c: how many numbers a model has to give for an item.
         classes: the classes in the order of their codes; None where labels are numbers.
         loss_func: the loss that fits these labels: (outputs [B, c], targets [B] or [B, c]) → mean over the batch.
     """

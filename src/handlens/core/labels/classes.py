@@ -45,7 +45,7 @@ class Category(NamedTuple):
 
 
 class CategoryList(LabelList):
-    """Each item has one class; a model puts out a score for each class and is trained with cross-entropy.
+    """Each item has one class; a model gives a score for each class and is trained with cross-entropy.
 
     Args:
         values: text, whole numbers or booleans, one for each item, none missing.
@@ -131,7 +131,7 @@ class CategoryList(LabelList):
 
 
 class MultiCategoryList(LabelList):
-    """Each item has any number of classes; a model puts out a score a class, trained with binary cross-entropy.
+    """Each item has any number of classes; a model gives a score for each class, trained with binary cross-entropy.
 
     Args:
         values: a column a class, True or False (or 1 and 0) where an item has it; with `label_delim`, one column of

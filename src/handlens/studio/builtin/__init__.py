@@ -69,4 +69,4 @@ def truth(name: str, seed: int = 0) -> list[str]:
 
 def _check_name(name: str) -> None:
     if name not in _WRITERS:
-        raise CollectionError(f"a built-in collection must be one of {', '.join(_WRITERS)}; got {name!r}")
+        raise CollectionError(f"a built-in collection must be one of {', '.join(_WRITERS)}; got {name!r}.")

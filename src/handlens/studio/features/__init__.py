@@ -68,7 +68,7 @@ def rebuild(config: dict[str, Any], tensors: dict[str, Tensor]) -> Extractor:
     """
     kind = config.get("kind")
     if kind not in SOURCES:
-        raise ArtifactError(f"features must be of the kind {' or '.join(map(repr, SOURCES))}; got {kind!r}")
+        raise ArtifactError(f"features must be of the kind {' or '.join(map(repr, SOURCES))}; got {kind!r}.")
     return SOURCES[kind].rebuild(config, tensors)
 
 

@@ -100,7 +100,7 @@ class BackboneExtractor:
 def load_backbone(name: str, *, weights: Path | None, random: bool) -> BackboneExtractor:
     """A network by its timm or else torchvision name; see `handlens.studio.features.backbone_extractor`."""
     if random and weights is not None:
-        raise WeightsError("random weights and a weights file were both asked for; give one of them")
+        raise WeightsError("random weights and a weights file were both given. Give one of them.")
     found = load_network(name, weights=weights, random=random)
     return BackboneExtractor(name, found.library, found.net, size=found.size, mean=found.mean, std=found.std)
 

@@ -116,7 +116,7 @@ def fit_patches(pictures: NDArray[np.uint8], *, seed: int) -> PatchExtractor:
     with torch.inference_mode():
         planes = _planes(batch)
         found = {stage: _learn(F.avg_pool2d(planes, by), random) for stage, by in SCALES.items()}
-    # Outside inference mode, so that they are plain tensors for whoever keeps them.
+    # Outside inference mode, so that they are ordinary tensors for the caller.
     return PatchExtractor({stage: Vocabulary(*(part.clone() for part in parts)) for stage, parts in found.items()})
 
 

@@ -47,7 +47,7 @@ def stages_by_hooks(
             chosen[-1] = (module, call, side)
         # Larger than the one before: a branch that still has to shrink, inside the block of the next stage.
     if not chosen:
-        raise BackboneError(f"{name} has no layers that keep where things are; choose another network")
+        raise BackboneError(f"{name} has no layers that keep where things are. Choose another network.")
     wanted = [(module, call) for module, call, _ in chosen]
 
     def run(batch: Tensor) -> list[Tensor]:

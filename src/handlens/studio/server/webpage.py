@@ -43,7 +43,7 @@ class Page(StaticFiles):
 
     def __init__(self, folder: Path = FOLDER) -> None:
         super().__init__(directory=folder, check_dir=False)
-        self.config_checked = True  # a folder that is missing is no error: see get_response
+        self.config_checked = True  # a missing folder is not an error: see get_response
 
     def get_path(self, scope: Scope) -> str:
         """The file that an address stands for."""
