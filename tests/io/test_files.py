@@ -9,7 +9,7 @@ import pytest
 
 from handlens.errors import StorageError
 from handlens.io import files
-from handlens.io.files import atomic_folder, atomic_write, interrupted_folder, replace, restore_folder
+from handlens.io.files import atomic_folder, atomic_write, interrupted_folder, rename, restore_folder
 
 
 def write(path: Path, text: str) -> None:
@@ -115,7 +115,7 @@ class TestRename:
         (tmp_path / "a").write_text("text")
         waited = refuse(monkeypatch, 1, platform)
         with pytest.raises(PermissionError):
-            replace(tmp_path / "a", tmp_path / "b")
+            rename(tmp_path / "a", tmp_path / "b")
         assert waited == []
 
 

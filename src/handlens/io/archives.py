@@ -11,7 +11,7 @@ import zlib
 from pathlib import Path
 
 from handlens.errors import DownloadError
-from handlens.io.files import atomic_folder, replace
+from handlens.io.files import atomic_folder, rename
 
 _CHUNK = 1 << 18
 
@@ -62,9 +62,9 @@ def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
 def _lift(folder: Path) -> None:
     """Move what is in a folder one level up, and remove the folder."""
     inner = folder.with_name(secrets.token_hex(8))  # it may hold something of its own name
-    replace(folder, inner)
+    rename(folder, inner)
     for path in list(inner.iterdir()):
-        replace(path, inner.parent / path.name)
+        rename(path, inner.parent / path.name)
     inner.rmdir()
 
 

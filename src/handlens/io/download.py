@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from handlens.errors import DownloadError
-from handlens.io.files import replace
+from handlens.io.files import rename
 from handlens.io.problems import is_disk_full, reporting_disk_errors
 
 _log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ def download(
                     f"what {url} sent is not the file that was asked for: its SHA-256 should be {sha256_start}; it is "
                     f"{found}. It was removed."
                 )
-        replace(part, file)
+        rename(part, file)
         _forget(part)
 
 

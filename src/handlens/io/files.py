@@ -48,7 +48,7 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
         try:
             yield partial
             _flush_file(partial)
-            replace(partial, target)
+            rename(partial, target)
             _flush_names(target.parent)
         finally:
             partial.unlink(missing_ok=True)
@@ -99,10 +99,10 @@ def restore_folder(path: Path | str) -> None:
     before = interrupted_folder(path)
     if before is not None:
         with reporting_disk_errors(path, f"What belongs there is {before}: rename it."):
-            replace(before, Path(path).absolute())
+            rename(before, Path(path).absolute())
 
 
-def replace(source: Path, target: Path) -> None:
+def rename(source: Path, target: Path) -> None:
     """Rename a file or folder, over a file that is there; on Windows, wait up to 2.5 s for who has it open.
 
     Raises:
@@ -113,7 +113,7 @@ def replace(source: Path, target: Path) -> None:
             os.replace(source, target)
             return
         except PermissionError as error:
-            if sys.platform != "win32":
+            if sys.platform != "win32" or target.is_dir():  # a folder does not go away by itself
                 raise
             _log.debug("%s cannot be renamed yet: %s", source, error)
             time.sleep(0.01 * 2**attempt)
@@ -124,14 +124,14 @@ def _swap(staging: Path, target: Path) -> None:
     if target.is_dir() and not any(target.iterdir()):
         target.rmdir()
     if not target.exists():
-        replace(staging, target)
+        rename(staging, target)
         return
     aside = _beside(target, "old")
-    replace(target, aside)
+    rename(target, aside)
     try:
-        replace(staging, target)
+        rename(staging, target)
     except OSError:
-        replace(aside, target)
+        rename(aside, target)
         raise
     shutil.rmtree(aside, ignore_errors=True)
 

@@ -14,6 +14,7 @@ import pandas as pd
 
 from handlens.core.description import DataDescription, picture_files
 from handlens.errors import CollectionError, StorageError
+from handlens.io.files import rename
 from handlens.io.problems import reason_of
 from handlens.studio.attributes import Attached
 from handlens.studio.checks import Checks
@@ -179,7 +180,7 @@ class Collection:
             settings = Settings(target / DATABASE)
             settings.requested_sources = sources
             settings.close()
-            partial.replace(target / MANIFEST)  # last, so that a folder with it is complete
+            rename(partial, target / MANIFEST)  # last, so that a folder with it is complete
         except OSError as error:
             raise StorageError(f"{target} cannot be written: {reason_of(error)}.") from error
         return cls(target)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from handlens.errors import CollectionError
+from handlens.io.files import rename
 from handlens.studio.collection import Collection
 from handlens.studio.manifest import MANIFEST
 from handlens.studio.server.temporary_folders import TemporaryFolders
@@ -177,7 +178,7 @@ class CollectionPlans:
         shutil.rmtree(folder, ignore_errors=True)  # left by a process that was killed while it made the collection
         with reporting_full_disk("the collection"):
             folder.mkdir(parents=True)
-            photos.replace(folder / "photos")
+            rename(photos, folder / "photos")
         shutil.rmtree(photos.parent, ignore_errors=True)
 
 

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 
+from handlens.io.files import rename
 from handlens.studio.collection import Collection
 from handlens.studio.server.collection_plans import CollectionPlan, CollectionPlans, no_such_collection
 from handlens.studio.server.schemas.home import CollectionSummary
@@ -103,7 +104,7 @@ class CollectionRegistry:
                 raise no_such_collection(id)
             # Moved away at once and as a whole; if the process is killed now, temporary folders are removed later.
             removed = self._temporary.new("forgotten")
-            (self._folder / id).replace(removed / id)
+            rename(self._folder / id, removed / id)
             shutil.rmtree(removed, ignore_errors=True)
         finally:
             with self._lock:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from handlens.io.files import rename
 from handlens.studio.collection import Collection
 from handlens.studio.manifest import MANIFEST
 from handlens.studio.server.schemas.home import CollectionSummary
@@ -50,7 +51,7 @@ class Summaries:
         partial = file.with_name(f".{RECORD}.{threading.get_ident()}.tmp")
         with suppress(OSError):
             partial.write_text(json.dumps(record), encoding="utf-8")
-            partial.replace(file)
+            rename(partial, file)
         with suppress(OSError):
             partial.unlink()
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from anyio import to_thread
 
 from handlens.errors import StorageError, UploadError
+from handlens.io.files import rename
 from handlens.studio.server.safe_paths import is_hidden, safe_path
 from handlens.studio.server.temporary_folders import TemporaryFolders
 from handlens.studio.server.zips import TooLarge, Unpacked, ZipLimits, reporting_full_disk, unpack
@@ -204,7 +205,7 @@ def _move_to(partial: Path, target: Path) -> None:
     try:
         with reporting_full_disk("the photo"):
             target.parent.mkdir(parents=True, exist_ok=True)
-            partial.replace(target)
+            rename(partial, target)
     except (FileExistsError, NotADirectoryError, IsADirectoryError):
         partial.unlink(missing_ok=True)
         raise UploadError(f"“{target.name}” cannot be both a file and a folder in one upload.") from None
