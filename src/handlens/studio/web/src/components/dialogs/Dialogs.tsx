@@ -5,7 +5,7 @@ import { Contest } from '../../audit/Contest'
 import { DatasheetForm } from '../../audit/DatasheetForm'
 import { ReviewQueue } from '../../audit/ReviewQueue'
 import { SplitReport } from '../../audit/SplitReport'
-import { dialog } from '../../state/dialogs'
+import { type Dialog, dialog } from '../../state/dialogs'
 import { Forget } from './Forget'
 import { Help } from './Help'
 import { Keys } from './Keys'
@@ -15,38 +15,28 @@ import { Photo } from './Photo'
 import { Sources } from './Sources'
 import { TakeAway } from './TakeAway'
 
+type Content = { [Kind in Dialog['kind']]: (open: Extract<Dialog, { kind: Kind }>) => JSX.Element }
+
+/** What each kind of dialog shows. To add a dialog: its kind in state/dialogs.ts, and an entry here. */
+export const DIALOGS: Content = {
+  help: () => <Help />,
+  keys: () => <Keys />,
+  'left-out': () => <LeftOut />,
+  sources: () => <Sources />,
+  'take-away': () => <TakeAway />,
+  rename: ({ name }) => <Rename name={name} />,
+  merge: ({ names }) => <Merge names={names} />,
+  delete: ({ name }) => <Delete name={name} />,
+  photo: ({ id }) => <Photo id={id} />,
+  forget: ({ what }) => <Forget what={what} />,
+  split: () => <SplitReport />,
+  datasheet: () => <DatasheetForm />,
+  queue: () => <ReviewQueue />,
+  contest: ({ id }) => <Contest id={id} />,
+}
+
 export function Dialogs(): JSX.Element | null {
   const open = dialog.value
-  switch (open?.kind) {
-    case 'help':
-      return <Help />
-    case 'keys':
-      return <Keys />
-    case 'left-out':
-      return <LeftOut />
-    case 'sources':
-      return <Sources />
-    case 'take-away':
-      return <TakeAway />
-    case 'rename':
-      return <Rename name={open.name} />
-    case 'merge':
-      return <Merge names={open.names} />
-    case 'delete':
-      return <Delete name={open.name} />
-    case 'photo':
-      return <Photo id={open.id} />
-    case 'forget':
-      return <Forget what={open.what} />
-    case 'split':
-      return <SplitReport />
-    case 'datasheet':
-      return <DatasheetForm />
-    case 'queue':
-      return <ReviewQueue />
-    case 'contest':
-      return <Contest id={open.id} />
-    default:
-      return null
-  }
+  // TypeScript checks that DIALOGS has every kind; it cannot see that the kind found belongs to this very dialog.
+  return open && (DIALOGS[open.kind] as (open: Dialog) => JSX.Element)(open)
 }
