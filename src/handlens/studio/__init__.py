@@ -3,7 +3,7 @@
 from handlens.studio.classifier import TrainingReport
 from handlens.studio.collection import Collection
 from handlens.studio.labels import LabelInfo
-from handlens.studio.progress import Progress
+from handlens.studio.progress import FineTuningProgress, Progress
 from handlens.studio.scanning import LeftOut
 
-__all__ = ["Collection", "LabelInfo", "LeftOut", "Progress", "TrainingReport"]
+__all__ = ["Collection", "FineTuningProgress", "LabelInfo", "LeftOut", "Progress", "TrainingReport"]
