@@ -378,7 +378,7 @@ def test_names_and_things_that_are_no_network(make: MakeLearner) -> None:
         make(models.detection.fasterrcnn_resnet50_fpn)
     with pytest.raises(BackboneError, match=r"arch must be"):
         make(nn.Identity())
-    with pytest.raises(BackboneError, match="googlenet of torchvision changes its inputs"):
+    with pytest.raises(BackboneError, match="cannot use googlenet of torchvision, which changes its inputs"):
         make(models.googlenet)
 
 

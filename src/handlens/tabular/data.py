@@ -304,6 +304,13 @@ class TabularList(ItemList):
     """The rows of a table, with the columns to learn from and the preprocessors; made by `TabularList.from_df`.
 
     It is split, then labelled, then put into batches, see `handlens.core.items`.
+
+    Example:
+        >>> df = pd.DataFrame({"distance": [1.5, 0.2, 3.0, 0.7], "sales": [10.0, 20.0, 5.0, 15.0]})
+        >>> items = TabularList.from_df(df, cont_names=["distance"])
+        >>> data = items.split_by_idx([0]).label_from_df("sales").databunch(bs=3)
+        >>> len(data.train_ds), len(data.valid_ds)
+        (3, 1)
     """
 
     bunch_class = TabularDataBunch

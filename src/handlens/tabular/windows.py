@@ -261,7 +261,7 @@ def _numbers(df: pd.DataFrame, name: str, what: str) -> NDArray[np.float64]:
         raise TableError(
             f"column {name!r} must hold numbers or booleans; it holds {df[name].dtype} values such as "
             f"{str(df[name].dropna().iloc[0] if odd is None else odd)[:40]!r}. Make numbers of it, "
-            f"df[{name!r}] = pd.to_numeric(df[{name!r}]), or booleans, such as df[{name!r}] == …"
+            f"df[{name!r}] = pd.to_numeric(df[{name!r}]), or booleans with a comparison, such as df[{name!r}] > 0."
         ) from error
 
 

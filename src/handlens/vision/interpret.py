@@ -18,6 +18,17 @@ class Interpretation(interpret.Interpretation):
     """Predictions, losses and confusions of labelled pictures; made by `Interpretation.from_learner(learn)`.
 
     See `handlens.core.interpret.Interpretation`; only the drawing of pictures is added here.
+
+    Example:
+        >>> from PIL import Image as Pillow
+        >>> from handlens.vision import ImageItemList, create_cnn
+        >>> for i in range(8):
+        ...     Pillow.new("RGB", (32, 32), ("red", "blue")[i % 2]).save(f"{('red', 'blue')[i % 2]}_{i}.png")
+        >>> items = ImageItemList.from_folder(".").split_by_idx([0, 1]).label_from_re(r"([a-z]+)_")
+        >>> learn = create_cnn(items.databunch(bs=4), "mobilenetv2_035", pretrained=False, seed=0)
+        >>> figure = Interpretation.from_learner(learn).plot_top_losses(2, heatmap=False)
+        >>> len(figure.axes)
+        2
     """
 
     def plot_top_losses(

@@ -45,6 +45,16 @@ class VisionLearner(Learner):
         model: a body and a head.
         made_as: the arguments that create the model: `name`, `library`, `ps`, `bn_final`.
         options: as in `Learner`.
+
+    Example:
+        >>> from PIL import Image as Pillow
+        >>> from handlens.vision.items import ImageItemList
+        >>> for i in range(8):
+        ...     Pillow.new("RGB", (32, 32), ("red", "blue")[i % 2]).save(f"{('red', 'blue')[i % 2]}_{i}.png")
+        >>> items = ImageItemList.from_folder(".").split_by_idx([0, 1]).label_from_re(r"([a-z]+)_")
+        >>> learn = create_cnn(items.databunch(bs=4), "mobilenetv2_035", pretrained=False, seed=0)
+        >>> learn.predict("red_0.png").values.shape
+        torch.Size([2])
     """
 
     data: ImageDataBunch
