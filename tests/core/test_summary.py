@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from handlens.core.summary import Layer, Summary, summarize
+from handlens.core.summary import LayerSummary, Summary, summarize
 
 
 def of(model: nn.Module, x: Tensor) -> Summary:
@@ -27,7 +27,7 @@ def test_the_lesson_s_network() -> None:
         ("BatchNorm2d", [64, 88, 88], 128),
         ("ReLU", [64, 88, 88], 0),
     ]
-    assert summary.layers[-1] == Layer("fc", "Linear", [1, 1000], 513_000, True)
+    assert summary.layers[-1] == LayerSummary("fc", "Linear", [1, 1000], 513_000, True)
     assert [row.shape for row in summary.layers if row.name == "layer4.2.bn2"] == [[1, 512, 11, 11]]
     assert summary.total == sum(row.parameters for row in summary.layers) == 21_797_672
     assert "[1, 64, 176, 176]  9,408 " in str(summary)
@@ -46,9 +46,9 @@ def test_a_layer_with_parts_and_parameters_of_its_own_comes_before_its_parts() -
     model[0].requires_grad_(False)
     summary = of(model, torch.zeros(2, 3, 5, 5))
     assert summary.layers == [
-        Layer("0", "Conv2d", [2, 4, 3, 3], 108, False),
-        Layer("1", "Norm", [2, 4, 3, 3], 8, True),
-        Layer("1.act", "ReLU", [2, 4, 3, 3], 0, False),
+        LayerSummary("0", "Conv2d", [2, 4, 3, 3], 108, False),
+        LayerSummary("1", "Norm", [2, 4, 3, 3], 8, True),
+        LayerSummary("1.act", "ReLU", [2, 4, 3, 3], 0, False),
     ]
     assert (summary.total, summary.trainable) == (116, 8)
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())

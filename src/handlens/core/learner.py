@@ -178,7 +178,7 @@ class Learner:
             seed: makes the order of the rows and dropout repeatable (`torch.manual_seed`).
 
         Each fit starts with a new optimizer. After an error or an interruption (Ctrl-C, a notebook's stop button)
-        the model keeps what it has learned so far and the learner can be used as ever.
+        the model keeps what it has learned so far, and the learner can be used as before.
 
         Raises:
             TrainingError: the loss is no longer a number, or the arguments or data do not allow training.
@@ -199,8 +199,18 @@ class Learner:
     ) -> float:
         """Train for up to `num_it` batches with a growing learning rate, and suggest one; the model stays as it is.
 
-        Stops when the smoothed loss is four times its lowest. `learn.recorder.plot()` shows the losses. Returns the
-        suggested rate (of the last layer group), see `suggest_rate`.
+        Stops when the smoothed loss is four times its lowest. `learn.recorder.plot()` shows the losses.
+
+        Args:
+            start_lr, end_lr: the learning rates of the first and of the last batch, as `max_lr` in `fit_one_cycle`.
+            num_it: how many batches at most.
+            wd, seed: as in `fit_one_cycle`.
+
+        Returns:
+            The suggested learning rate, of the last layer group; see `suggest_rate`.
+
+        Raises:
+            TrainingError: the loss never falls, or the arguments or data do not allow training.
         """
         num_it = whole(num_it, "num_it, the number of batches,", TrainingError)
         n = len(self.layer_groups)
@@ -295,7 +305,11 @@ class Learner:
     def validate(self, dl: Loader | None = None) -> list[float]:
         """The loss and each metric over the whole of the validation data, or of another loader's.
 
-        They are nan for items without labels. Raises DataError if nothing was held out, or the loader is empty.
+        Returns:
+            The loss, then a number for each of `metrics`; the metrics are nan for items without labels.
+
+        Raises:
+            DataError: nothing was held out, or the loader is empty.
         """
         outputs, targets, loss = self.run_over(self.data.valid_dl if dl is None else dl)
         predictions = self.data.y.activate(outputs)
@@ -305,9 +319,12 @@ class Learner:
     def get_preds(self, ds_type: str = "valid", *, dl: Loader | None = None) -> tuple[Tensor, Tensor]:
         """Predictions and targets of "train", "valid" or "test" data, or of another loader's, in the items' order.
 
-        Predictions are probabilities [N, classes], or numbers [N] or [N, targets] on the scale that the model is
-        trained on; `learn.data.y.decode` makes them readable. Both are on the CPU. Raises DataError if
-        there are no items.
+        Returns:
+            Predictions and targets, both on the CPU. Predictions are probabilities [N, classes], or numbers [N] or
+            [N, targets] on the scale that the model is trained on; `learn.data.y.decode` makes them readable.
+
+        Raises:
+            DataError: there are no items.
         """
         outputs, targets, _ = self.run_over(self.data.dl(ds_type).in_order() if dl is None else dl)
         return self.data.y.activate(outputs), targets
@@ -373,7 +390,9 @@ class Learner:
     def load(self, name: str) -> Self:
         """Load what `save(name)` wrote, and return the learner; no code from the files is run.
 
-        Raises ArtifactError if it is not that or is damaged, and WeightsError if it is of another model.
+        Raises:
+            ArtifactError: it is not that, or is damaged.
+            WeightsError: the weights are of another model.
         """
         load_weights(self.model, self.model_path(name))
         return self
@@ -385,8 +404,9 @@ class Learner:
         [B, data.c]: scores of classes before softmax, or numbers on the scale that the model is trained on. Its
         metadata say under "handlens", as JSON, how inputs are made and outputs are read.
 
-        Raises ExportError if ONNX's packages are missing, the model cannot be written or the outputs differ, and
-        DataError if there are no items to compare the outputs on.
+        Raises:
+            ExportError: ONNX's packages are missing, the model cannot be written, or the outputs differ.
+            DataError: there are no items to compare the outputs on.
         """
         from handlens.core.onnx import export_onnx
 
@@ -394,10 +414,10 @@ class Learner:
         if not parts:
             raise DataError("an ONNX file is checked on items, and these data have none; set learn.data, or add_test.")
         inputs, _ = next(iter(parts[0]))
-        export_onnx(self.model, inputs, self.path / name, self._about())
+        export_onnx(self.model, inputs, self.path / name, self._onnx_metadata())
         return self.path / name
 
-    def _about(self) -> dict[str, Any]:
+    def _onnx_metadata(self) -> dict[str, Any]:
         """How predictions are read, as plain JSON."""
         return {"labels": self.data.y.state()}
 

@@ -23,14 +23,14 @@ TOLERANCE = 1e-4
 
 
 def export_onnx(
-    model: nn.Module, inputs: Tensor | tuple[Tensor, ...], file: Path | str, about: Mapping[str, Any]
+    model: nn.Module, inputs: Tensor | tuple[Tensor, ...], file: Path | str, metadata: Mapping[str, Any]
 ) -> float:
     """Write a model in eval mode as an ONNX file that takes batches of any size, and check that it computes the same.
 
     Args:
         model: its inputs are named as the arguments of its `forward`, its output "output".
         inputs: a batch of real inputs; the file is run on them, on every second of them, and on one alone.
-        about: plain JSON, kept in the file's metadata under "handlens".
+        metadata: plain JSON, kept in the file's metadata under "handlens".
 
     Returns:
         the largest difference between both outputs.
@@ -56,7 +56,7 @@ def export_onnx(
             model.cpu().eval()
             _write(model, batch, names, partial)
             proto = onnx.load(partial)
-            onnx.helper.set_model_props(proto, {"handlens": json.dumps({"version": __version__, **about})})
+            onnx.helper.set_model_props(proto, {"handlens": json.dumps({"version": __version__, **metadata})})
             onnx.checker.check_model(proto)
             onnx.save(proto, partial)
             # From memory, because Windows does not rename a file that is open.

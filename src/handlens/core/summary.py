@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 
-class Layer(NamedTuple):
+class LayerSummary(NamedTuple):
     """One layer as it was used; `shape` is that of its output, the batch first."""
 
     name: str
@@ -21,7 +21,7 @@ class Layer(NamedTuple):
 class Summary:
     """The layers of a model in the order in which they are used; shown as a table."""
 
-    def __init__(self, layers: list[Layer], total: int, trainable: int) -> None:
+    def __init__(self, layers: list[LayerSummary], total: int, trainable: int) -> None:
         self.layers = layers
         self.total = total
         self.trainable = trainable
@@ -48,7 +48,7 @@ class Summary:
 def summarize(model: nn.Module, run: Callable[[], Any]) -> Summary:
     """The layers that are used while `run` runs the model once, in the order in which they start; leaves the model as
     it was. A layer is a module without parts, or with parameters of its own beside those of its parts."""
-    rows: list[Layer | None] = []
+    rows: list[LayerSummary | None] = []
     started: dict[nn.Module, list[int]] = {}
 
     def start(module: nn.Module, _inputs: Any) -> None:
@@ -63,7 +63,7 @@ def summarize(model: nn.Module, run: Callable[[], Any]) -> Summary:
             if isinstance(output, Tensor):
                 own = list(module.parameters(recurse=False))
                 trainable = any(p.requires_grad for p in own)
-                rows[place] = Layer(name, type(module).__name__, list(output.shape), _count(own), trainable)
+                rows[place] = LayerSummary(name, type(module).__name__, list(output.shape), _count(own), trainable)
 
         return hook
 

@@ -42,7 +42,7 @@ class Run:
     complete: bool = False  # whether it came to its end, or a callback ended it in good order
 
 
-class Trained(Protocol):
+class Trainee(Protocol):
     """What the loops need of a learner; its data may be replaced from one epoch to the next."""
 
     model: nn.Module
@@ -57,7 +57,7 @@ class Trained(Protocol):
     def autocast(self) -> AbstractContextManager[Any]: ...
 
 
-def fit(learn: Trained, events: Events, validate: Callable[[], dict[str, float]]) -> None:
+def fit(learn: Trainee, events: Events, validate: Callable[[], dict[str, float]]) -> None:
     """Train for all epochs of `learn.run`; validate, record and print each."""
     run, progress = learn.run, ProgressTable(learn.recorder.columns, learn.run.epochs)
     try:
@@ -79,7 +79,7 @@ def fit(learn: Trained, events: Events, validate: Callable[[], dict[str, float]]
         events.call("after_fit")
 
 
-def find_rate(learn: Trained, events: Events) -> None:
+def find_rate(learn: Trainee, events: Events) -> None:
     """Train on batches alone, without validation, until a callback stops it: `StopWhenWorse` is one."""
     try:
         events.call("before_fit")
@@ -91,7 +91,7 @@ def find_rate(learn: Trained, events: Events) -> None:
         events.call("after_fit")
 
 
-def train_epoch(learn: Trained, events: Events, progress: ProgressTable | None = None) -> None:
+def train_epoch(learn: Trainee, events: Events, progress: ProgressTable | None = None) -> None:
     """Train on every batch of the training data once."""
     run, model, loss_func, optimizer = learn.run, learn.model, learn.loss_func, learn.optimizer
     rates, momenta = run.schedule.rates.tolist(), run.schedule.momenta.tolist()
@@ -138,7 +138,7 @@ class StopWhenWorse(Callback):
         self._average = 0.0
         self._lowest = math.inf
 
-    def after_step(self, learn: Trained) -> None:
+    def after_step(self, learn: Trainee) -> None:
         step, loss = learn.run.step, float(learn.run.loss.detach())
         self._average = SMOOTHING * self._average + (1 - SMOOTHING) * loss
         smoothed = self._average / (1 - SMOOTHING**step)

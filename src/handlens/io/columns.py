@@ -16,7 +16,7 @@ from handlens.errors import TableError
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
 
 
-class Column:
+class CsvColumn:
     """A column of a CSV as pandas read it, to be made what it is known to hold."""
 
     def __init__(self, column: pd.Series, lines: array[int], path: Path) -> None:

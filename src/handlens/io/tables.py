@@ -21,7 +21,7 @@ import pyarrow
 from numpy.typing import NDArray
 
 from handlens.errors import TableError
-from handlens.io.columns import Column
+from handlens.io.columns import CsvColumn
 from handlens.io.problems import reason_of
 
 _SEPARATORS = ",;\t"
@@ -172,7 +172,7 @@ def _read_csv(path: Path, levels: Mapping[str, pd.Index]) -> pd.DataFrame:
             'lines. Put quotes around fields of nothing but spaces: "  ".'
         )
     for name, index in levels.items():
-        column = Column(table[name], lines, path)
+        column = CsvColumn(table[name], lines, path)
         if index.dtype == "object":
             table[name] = column.mixed(index)
         elif index.dtype.kind == "M":

@@ -151,7 +151,7 @@ class TabularLearner(Learner):
     def _members(self) -> list[TabularModel]:
         return list(self.model) if isinstance(self.model, Ensemble) else [self.model]  # type: ignore[arg-type]
 
-    def _about(self) -> dict[str, Any]:
+    def _onnx_metadata(self) -> dict[str, Any]:
         return self.data.state()
 
 

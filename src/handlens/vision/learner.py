@@ -178,7 +178,7 @@ class VisionLearner(Learner):
         save_artifact(folder, KIND, config, self.model.state_dict(), card=card)
         return folder
 
-    def _about(self) -> dict[str, Any]:
+    def _onnx_metadata(self) -> dict[str, Any]:
         return self.data.state()
 
 
