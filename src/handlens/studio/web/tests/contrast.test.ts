@@ -3,22 +3,22 @@ import { contrast, type Rgb, rgb } from '../src/colour/contrast'
 import { COLOURS } from '../src/colour/palette'
 import { pageColours } from './tokens'
 
-const GROUNDS = ['page', 'panel', 'raised', 'hover']
+const BACKGROUNDS = ['page', 'panel', 'raised', 'hover']
 
 /** What is written on what. */
 const TEXT: [string, string[]][] = [
-  ['text', GROUNDS],
-  ['soft', GROUNDS],
-  ['accent', GROUNDS],
-  ['bad', GROUNDS],
-  ['warn', [...GROUNDS, 'warn-page']],
+  ['text', BACKGROUNDS],
+  ['soft', BACKGROUNDS],
+  ['accent', BACKGROUNDS],
+  ['bad', BACKGROUNDS],
+  ['warn', [...BACKGROUNDS, 'warn-page']],
   ['text', ['warn-page']],
   ['on-accent', ['accent']],
 ]
 /** What is drawn on what, and has to be seen to use the page. */
 const DRAWN: [string, string[]][] = [
-  ['accent', GROUNDS], // the focus, the current map, progress
-  ['edge', GROUNDS], // the edges of fields
+  ['accent', BACKGROUNDS], // the focus, the current map, progress
+  ['edge', BACKGROUNDS], // the edges of fields
 ]
 
 /** `color-mix(in srgb, a share, b)` */

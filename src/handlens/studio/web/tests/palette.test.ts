@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { contrast, type Rgb, rgb } from '../src/colour/contrast'
 import { COLOURS, colourOf, inkOn, rgbOf } from '../src/colour/palette'
-import { GROUNDS, INKS } from '../src/map/grounds'
+import { BACKGROUNDS, RING_COLOURS } from '../src/map/background'
 import { pageColours } from './tokens'
 
 const THEMES = ['dark', 'light'] as const
@@ -21,7 +21,7 @@ describe.each(THEMES)('the palette of the %s page', (theme) => {
   })
   it.each(COLOURS[theme].map((hex, i) => [hex, i] as const))('%s stands out on everything it is drawn on', (hex, i) => {
     const page = pageColours(theme)
-    const map = GROUNDS[theme].map((v) => 255 * v) as unknown as Rgb
+    const map = BACKGROUNDS[theme].map((v) => 255 * v) as unknown as Rgb
     for (const ground of [map, page.page!, page.panel!, page.raised!]) {
       expect(contrast(rgb(hex), ground)).toBeGreaterThanOrEqual(3)
     }
@@ -40,7 +40,10 @@ describe.each(THEMES)('the palette of the %s page', (theme) => {
   })
   it('rings the selection in what stands out on the map', () => {
     expect(
-      contrast(INKS[theme].map((v) => 255 * v) as unknown as Rgb, GROUNDS[theme].map((v) => 255 * v) as unknown as Rgb),
+      contrast(
+        RING_COLOURS[theme].map((v) => 255 * v) as unknown as Rgb,
+        BACKGROUNDS[theme].map((v) => 255 * v) as unknown as Rgb,
+      ),
     ).toBeGreaterThan(7)
   })
 })

@@ -6,8 +6,8 @@ import { Dialog } from '../components/dialogs/Dialog'
 import { api, nameOf } from '../state/collection'
 import { closeDialog } from '../state/dialogs'
 import { attempt, say } from '../state/messages'
+import { PersonField } from './PersonField'
 import { person } from './person'
-import { Name } from './ReviewQueue'
 
 export function Contest({ id }: { id: number }): JSX.Element {
   const why = useRef<HTMLTextAreaElement>(null)
@@ -32,7 +32,7 @@ export function Contest({ id }: { id: number }): JSX.Element {
           What is wrong with the prediction?
           <textarea ref={why} rows={3} maxLength={5000} required autofocus />
         </label>
-        <Name label="Who says so, for the log" />
+        <PersonField label="Who says so, for the log" />
         <div class="row">
           <button type="button" class="button" onClick={closeDialog}>
             Cancel

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { PATTERNS, patternOf } from './frames'
+import { AdaptiveResolution, SHARES } from './adaptive-resolution'
 import { modeOf, wheelFactor } from './gestures'
-import { along, ease } from './glide'
-import { Pace, SHARES } from './pace'
+import { PATTERNS, patternOf } from './label-frames'
+import { ease, interpolated } from './transition'
 
 test('easing goes from 0 to 1, through one half in the middle, and stops there', () => {
   expect([ease(-1), ease(0), ease(0.25), ease(0.5), ease(0.75), ease(1), ease(9)]).toEqual([
@@ -11,12 +11,12 @@ test('easing goes from 0 to 1, through one half in the middle, and stops there',
 })
 
 test('photos glide; one without an old place stands at its new one, one without a new place goes', () => {
-  const now = along(new Float32Array([0, 0, NaN, NaN, 1, 1]), new Float32Array([4, 8, 5, 6, NaN, NaN]), 0.25)
+  const now = interpolated(new Float32Array([0, 0, NaN, NaN, 1, 1]), new Float32Array([4, 8, 5, 6, NaN, NaN]), 0.25)
   expect([...now]).toEqual([1, 2, 5, 6, NaN, NaN])
 })
 
 test('slow frames in motion lower the resolution step by step, a pause does not', () => {
-  const pace = new Pace()
+  const pace = new AdaptiveResolution()
   let now = 0
   const frames = (n: number, each: number) => {
     for (let i = 0; i < n; i++) {
@@ -35,7 +35,7 @@ test('slow frames in motion lower the resolution step by step, a pause does not'
 })
 
 test('a long run of fast frames raises the resolution again', () => {
-  const pace = new Pace(true)
+  const pace = new AdaptiveResolution(true)
   expect(pace.share).toBe(SHARES[2])
   for (let now = 0; now < 60 * 16; now += 16) pace.frame(now)
   expect(pace.share).toBe(SHARES[2])

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { drawOrder } from './order'
-import { COLOUR_OFFSET, LOOK_OFFSET, type Pictured, QUAD, Quads, STRIDE, TILE_OFFSET } from './quads'
+import { drawOrder } from './draw-order'
+import { COLOUR_OFFSET, LOOK_OFFSET, QUAD, type QuadInput, Quads, STRIDE, TILE_OFFSET } from './quads'
 import { APPEARING, FRAMED, HIDDEN, HOVERED, SELECTED } from './shaders'
 
-const photos: Pictured = {
+const photos: QuadInput = {
   order: Int32Array.from([1, 0, 2]),
   positions: new Float32Array([0, 0, 1, 2, 9, 9]),
   from: new Float32Array([0, 0, 0.5, 1, NaN, NaN]),

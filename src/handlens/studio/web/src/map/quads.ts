@@ -1,8 +1,8 @@
-import { patternOf } from './frames'
+import type { DrawOrder, DrawOrderInput } from './draw-order'
 import { drawnAspect } from './geometry'
-import type { Place } from './layout'
-import type { DrawOrder, Standing } from './order'
+import { patternOf } from './label-frames'
 import { APPEARING, FRAMED, HIDDEN, HOVERED, SELECTED } from './shaders'
+import type { Place } from './texture-layout'
 
 /**
  * Bytes of one vertex: from, to (2 floats each), aspect (float), tile (4 × uint16), colour (4 bytes), look (4 bytes).
@@ -14,7 +14,7 @@ export const TILE_OFFSET = 20
 export const COLOUR_OFFSET = 28
 export const LOOK_OFFSET = 32
 
-export interface Pictured extends Standing {
+export interface QuadInput extends DrawOrderInput {
   /** [N, 2]: where each photo glides from */
   from: Float32Array
   aspect: Float32Array
@@ -81,7 +81,7 @@ export class Quads {
     return { indices: indices.subarray(0, 6 * quads), counts }
   }
 
-  pack(order: DrawOrder, what: Pictured): void {
+  pack(order: DrawOrder, what: QuadInput): void {
     this.opaque = order.opaque.length + 1
     this.faded = order.faded.length
     const size = this.count * QUAD
@@ -99,7 +99,7 @@ export class Quads {
   }
 
   /** Puts a photo, -1 for none, into the first slot, where it is drawn larger and above all. */
-  hover(id: number, what: Pictured): void {
+  hover(id: number, what: QuadInput): void {
     if (id < 0) {
       this.bytes[LOOK_OFFSET + 1] = HIDDEN
       this.repeat(0)
@@ -113,13 +113,13 @@ export class Quads {
   }
 
   /** Rewrites where a photo's picture stands; gives its slot, -1 when it is not drawn. */
-  replace(id: number, what: Pictured): number {
+  replace(id: number, what: QuadInput): number {
     const slot = this.slotOf[id]!
     if (slot >= 0) this.writePlace(slot, what.place(id))
     return slot
   }
 
-  private write(slot: number, id: number, what: Pictured): void {
+  private write(slot: number, id: number, what: QuadInput): void {
     this.slotOf[id] = slot
     const byte = slot * QUAD
     const word = byte / 4

@@ -1,6 +1,6 @@
-import { blankPlace, CLOSE_SIDE, type Layout, LEVELS, layoutFor, type Place, SHEET_SIDE } from './layout'
 import { COLOUR_OFFSET, LOOK_OFFSET, QUAD, type Quads, STRIDE, TILE_OFFSET } from './quads'
 import { FRAME, PICTURE } from './shaders'
+import { blankPlace, CLOSE_SIDE, type Layout, LEVELS, layoutFor, type Place, SHEET_SIDE } from './texture-layout'
 
 const UNIFORMS = [
   't',
@@ -12,8 +12,8 @@ const UNIFORMS = [
   'depth',
   'keep',
   'atlas',
-  'ground',
-  'ink',
+  'background',
+  'ring',
   'dash',
 ] as const
 type Uniform = (typeof UNIFORMS)[number]
@@ -54,8 +54,8 @@ export interface Scene {
   keep: number
   /** the next frame follows at once */
   moving: boolean
-  ground: Rgb
-  ink: Rgb
+  background: Rgb
+  ringColour: Rgb
 }
 
 /** The colour-plane part of the map: one texture array, one buffer of quads, one draw call (two when photos are faded). */
@@ -165,7 +165,7 @@ export class Renderer {
   draw(scene: Scene, quads: Quads): void {
     const { gl } = this
     gl.viewport(0, 0, gl.canvas.width, gl.canvas.height)
-    gl.clearColor(...scene.ground, 1)
+    gl.clearColor(...scene.background, 1)
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT)
 
     const reach = (pixels: number) => (pixels / 2 + MOST_STRETCH * scene.hoveredSide + MARGIN) / scene.scale
@@ -225,9 +225,9 @@ export class Renderer {
     gl.uniform2f(uniforms.side, scene.side, scene.hoveredSide)
     gl.uniform2f(uniforms.depth, ...depth)
     gl.uniform1f(uniforms.keep, scene.keep)
-    gl.uniform3f(uniforms.ground, ...scene.ground)
+    gl.uniform3f(uniforms.background, ...scene.background)
     gl.uniform3f(uniforms.widths, scene.hairline, scene.frame, scene.ring)
-    gl.uniform3f(uniforms.ink, ...scene.ink)
+    gl.uniform3f(uniforms.ring, ...scene.ringColour)
     gl.uniform1f(uniforms.dash, Math.max(3, scene.side * 0.12))
     gl.uniform1i(uniforms.atlas, 0)
   }

@@ -16,7 +16,7 @@ layout(location = 3) in uvec4 a_tile;   // x, y, layer, side in texels
 layout(location = 4) in vec4 a_colour;
 layout(location = 5) in uvec3 a_look;   // opacity, bits, pattern of the frame
 
-uniform float u_t;          // share of the glide
+uniform float u_t;          // share of the transition
 uniform vec2 u_centre;      // of the view, map units
 uniform float u_scale;      // device pixels per map unit
 uniform vec2 u_clip;        // clip units per device pixel
@@ -49,7 +49,7 @@ vec4 place(vec2 pixel, float behind) {
 
 /**
  * The pictures. `EXACT` takes the nearest texel, which is cheaper without a GPU; `FADED` has an opacity by photo; `DIMMED` draws them
- * nearer to the ground.
+ * nearer to the background.
  */
 export const PICTURE = {
   vertex: `${PLACING}
@@ -82,7 +82,7 @@ void main() {
 precision mediump float;
 precision highp int;
 uniform mediump sampler2DArray u_atlas;
-uniform vec3 u_ground;      // colour of the page behind
+uniform vec3 u_background;      // colour of the page behind
 uniform float u_keep;       // how much of its own colour a photo keeps
 in highp vec2 v_texel;
 flat in highp ivec2 v_tile;
@@ -100,7 +100,7 @@ void main() {
   vec3 rgb = textureLod(u_atlas, vec3(v_texel, v_tile.x), float(v_tile.y)).rgb;
 #endif
 #ifdef DIMMED
-  rgb = mix(u_ground, rgb, u_keep);
+  rgb = mix(u_background, rgb, u_keep);
 #endif
   colour = vec4(rgb, v_opacity);
 }`,
@@ -111,7 +111,7 @@ export const FRAME = {
   vertex: `${PLACING}
 uniform vec3 u_widths;      // hairline, label frame, selection ring; device pixels
 uniform float u_keep;
-uniform vec3 u_ground;
+uniform vec3 u_background;
 #ifndef PLAIN
 out highp vec2 v_pixel;
 flat out highp vec4 v_half; // half width and height of the picture; width of its frame, with and without ring
@@ -129,7 +129,7 @@ void main() {
   gl_Position = place(pixel, 0.5);
   float kept = framed ? (has(${SELECTED}u | ${HOVERED}u) ? 1.0 : 0.4 + 0.6 * u_keep) : 0.0;
 #ifdef PLAIN
-  v_colour = vec4(mix(u_ground, a_colour.rgb, kept), 1.0);
+  v_colour = vec4(mix(u_background, a_colour.rgb, kept), 1.0);
 #else
   v_pixel = pixel;
   v_half = vec4(picture, frame, whole);
@@ -139,8 +139,8 @@ void main() {
 }`,
   fragment: `#version 300 es
 precision highp float;
-uniform highp vec3 u_ground;
-uniform vec3 u_ink;         // colour that stands out most from the ground
+uniform highp vec3 u_background;
+uniform vec3 u_ring;         // colour that stands out most from the background
 uniform float u_dash;       // length of a dash in a frame's pattern, device pixels
 #ifndef PLAIN
 in vec2 v_pixel;
@@ -160,14 +160,14 @@ void main() {
   float dashed = float(v_look.x == 1.0) * step(0.5, fract(along / (2.0 * u_dash) + 0.25));
   float dotted = float(v_look.x == 2.0) * step(0.5, fract(along / u_dash + 0.25));
   float doubled = float(v_look.x == 3.0) * step(abs(edge / v_half.z - 0.5), 0.2);
-  vec3 frame = mix(v_colour.rgb, u_ink, dotted);
-  frame = mix(u_ground, frame, v_look.y * (1.0 - max(dashed, doubled)));
+  vec3 frame = mix(v_colour.rgb, u_ring, dotted);
+  frame = mix(u_background, frame, v_look.y * (1.0 - max(dashed, doubled)));
   // The ring stands off from the frame by a thin gap.
   float width = v_half.w - v_half.z;
   float gap = step(0.01, width) * step(v_half.z, edge);
   float ring = gap * step(v_half.z + 0.3 * width, edge);
   // Within the picture there is no frame: only photos seen through show the difference.
-  colour = vec4(mix(mix(frame, u_ground, gap), u_ink, ring), edge > 0.0 ? v_colour.a : 0.0);
+  colour = vec4(mix(mix(frame, u_background, gap), u_ring, ring), edge > 0.0 ? v_colour.a : 0.0);
 #endif
 }`,
 }

@@ -1,6 +1,6 @@
 // Photos dropped on the page or chosen: a zip, single files, or a folder with what is in it.
 
-export interface Chosen {
+export interface ChosenFile {
   /** path relative to what was dropped, with / */
   path: string
   file: File
@@ -9,7 +9,7 @@ export interface Chosen {
 export const isZip = (file: File): boolean => /\.zip$/i.test(file.name) || file.type === 'application/zip'
 
 /** The name for a collection of these files: the folder's or the zip's. */
-export function nameFor(chosen: Chosen[]): string {
+export function nameFor(chosen: ChosenFile[]): string {
   const first = chosen[0]
   if (!first) return ''
   const folder = first.path.includes('/') ? first.path.split('/')[0]! : ''
@@ -17,24 +17,24 @@ export function nameFor(chosen: Chosen[]): string {
   return chosen.length === 1 ? first.file.name.replace(/\.[^.]+$/, '') : ''
 }
 
-export function fromInput(input: HTMLInputElement): Chosen[] {
+export function fromInput(input: HTMLInputElement): ChosenFile[] {
   return Array.from(input.files ?? [], (file) => ({ path: file.webkitRelativePath || file.name, file }))
 }
 
 /** Hidden files (.DS_Store and the like) are not photos. */
-export const visible = (chosen: Chosen[]): Chosen[] =>
+export const visible = (chosen: ChosenFile[]): ChosenFile[] =>
   chosen.filter(({ path }) => !path.split('/').some((part) => part.startsWith('.')))
 
 /** Everything in what was dropped, folders walked through. */
-export async function fromDrop(items: DataTransferItemList): Promise<Chosen[]> {
+export async function fromDrop(items: DataTransferItemList): Promise<ChosenFile[]> {
   // The entries must be taken before the first await: the list is emptied when the event is over.
   const entries = Array.from(items, (item) => item.webkitGetAsEntry()).filter((entry) => entry !== null)
-  const found: Chosen[] = []
+  const found: ChosenFile[] = []
   for (const entry of entries) await walk(entry, '', found)
   return found
 }
 
-async function walk(entry: FileSystemEntry, under: string, found: Chosen[]): Promise<void> {
+async function walk(entry: FileSystemEntry, under: string, found: ChosenFile[]): Promise<void> {
   const path = under + entry.name
   if (entry.isFile) {
     const file = await new Promise<File>((done, failed) => (entry as FileSystemFileEntry).file(done, failed))
@@ -51,7 +51,7 @@ async function walk(entry: FileSystemEntry, under: string, found: Chosen[]): Pro
 }
 
 /** Runs `work` on all, a few at a time; stops at the first failure. */
-export async function few<T>(all: T[], atOnce: number, work: (one: T) => Promise<unknown>): Promise<void> {
+export async function inParallel<T>(all: T[], atOnce: number, work: (one: T) => Promise<unknown>): Promise<void> {
   let next = 0
   const lane = async (): Promise<void> => {
     while (next < all.length) await work(all[next++]!)

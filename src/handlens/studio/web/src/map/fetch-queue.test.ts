@@ -1,12 +1,12 @@
 import { expect, test, vi } from 'vitest'
-import { Queue } from './fetching'
+import { FetchQueue } from './fetch-queue'
 
 const settle = () => new Promise<void>((done) => setTimeout(done))
 
 test('runs no more at once than allowed, first come first', async () => {
   const ends: (() => void)[] = []
   const begun: number[] = []
-  const queue = new Queue<number>(2, (key) => {
+  const queue = new FetchQueue<number>(2, (key) => {
     begun.push(key)
     return new Promise((end) => ends.push(end))
   })
@@ -20,7 +20,7 @@ test('runs no more at once than allowed, first come first', async () => {
 test('what is wanted now replaces what has not begun', async () => {
   const ends: (() => void)[] = []
   const begun: number[] = []
-  const queue = new Queue<number>(1, (key) => {
+  const queue = new FetchQueue<number>(1, (key) => {
     begun.push(key)
     return new Promise((end) => ends.push(end))
   })
@@ -35,7 +35,7 @@ test('what is wanted now replaces what has not begun', async () => {
 test('a failed job is tried again, but not for ever', async () => {
   vi.useFakeTimers()
   let tries = 0
-  const queue = new Queue<number>(1, () => {
+  const queue = new FetchQueue<number>(1, () => {
     tries++
     return Promise.reject(new Error('no'))
   }, [10, 20])
@@ -49,7 +49,7 @@ test('a failed job is tried again, but not for ever', async () => {
 test('after stop nothing begins', async () => {
   const begun: number[] = []
   let end = () => {}
-  const queue = new Queue<number>(1, (key, signal) => {
+  const queue = new FetchQueue<number>(1, (key, signal) => {
     begun.push(key)
     expect(signal.aborted).toBe(false)
     return new Promise((done) => (end = done))

@@ -11,7 +11,7 @@ export async function fetchPicture(url: string, signal: AbortSignal, side?: numb
 }
 
 /** Runs jobs a few at a time; a failed one is tried again later, up to four times. */
-export class Queue<Key> {
+export class FetchQueue<Key> {
   private waiting: { key: Key; attempt: number }[] = []
   private readonly running = new Set<Key>()
   private readonly resting = new Map<Key, ReturnType<typeof setTimeout>>()

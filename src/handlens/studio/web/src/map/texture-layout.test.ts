@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { blankPlace, closePlace, closeSlots, layoutFor, sheetPlace, tilePlace } from './layout'
+import { blankPlace, closePlace, closeSlots, layoutFor, sheetPlace, tilePlace } from './texture-layout'
 
 test('5,000 photos take 20 sheets at full size', () => {
   const layout = layoutFor(5000, 2048)

@@ -1,5 +1,5 @@
 /** What decides which photos are drawn, and which lie on top. */
-export interface Standing {
+export interface DrawOrderInput {
   /** id at each row of the prepare order */
   order: Int32Array
   /** [N, 2], NaN where a photo has no place */
@@ -20,7 +20,7 @@ export interface DrawOrder {
 }
 
 /** The order of drawing: selected photos on top, never faded, then labelled ones, then the rest; faded ones below in the same order. */
-export function drawOrder(standing: Standing): DrawOrder {
+export function drawOrder(standing: DrawOrderInput): DrawOrder {
   const { order, positions, shown, selected, marks, alpha } = standing
   const tiers: number[][] = [[], [], []]
   const fadedTiers: number[][] = [[], [], []]

@@ -1,5 +1,5 @@
 /** A fixed number of slots for photos; the least recently wanted photo gives up its slot. */
-export class Slots {
+export class LruSlots {
   private readonly slotOf = new Map<number, number>() // oldest first: a Map keeps the order of insertion
   private readonly free: number[] = []
 

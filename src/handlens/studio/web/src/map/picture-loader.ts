@@ -1,4 +1,5 @@
-import { fetchPicture, Queue } from './fetching'
+import { FetchQueue, fetchPicture } from './fetch-queue'
+import { LruSlots } from './lru-slots'
 import {
   blankPlace,
   CLOSE_SIDE,
@@ -10,8 +11,7 @@ import {
   sheetPlace,
   TILES_PER_SHEET,
   tilePlace,
-} from './layout'
-import { Slots } from './slots'
+} from './texture-layout'
 import type { MapPhotos, MapUrls } from './types'
 
 /** A picture that has arrived and waits for the next frame to be put into the texture array. */
@@ -28,18 +28,18 @@ const SHEETS_AT_ONCE = 3
 const CLOSE_AT_ONCE = 6
 
 /** Loads sheets as they become ready and close-ups as they are wanted, and knows where each photo's picture stands. */
-export class Pictures {
+export class PictureLoader {
   private prepared = 0
   private readonly rowOf: Int32Array
   /** tiles of each sheet that stand in the texture array */
   private readonly held: Uint16Array
   /** and those that have arrived, put there or not */
   private readonly got: Uint16Array
-  private readonly slots: Slots
+  private readonly slots: LruSlots
   private readonly closeUp = new Set<number>()
   private arrivals: Arrival[] = []
-  private readonly sheets: Queue<number>
-  private readonly close: Queue<number>
+  private readonly sheets: FetchQueue<number>
+  private readonly close: FetchQueue<number>
 
   constructor(
     private readonly photos: MapPhotos,
@@ -52,9 +52,9 @@ export class Pictures {
     for (const [row, id] of photos.order.entries()) this.rowOf[id] = row
     this.held = new Uint16Array(Math.ceil(photos.count / TILES_PER_SHEET))
     this.got = new Uint16Array(this.held.length)
-    this.slots = new Slots(closeSlots(layout))
-    this.sheets = new Queue(SHEETS_AT_ONCE, (k, signal) => this.loadSheet(k, signal))
-    this.close = new Queue(CLOSE_AT_ONCE, (id, signal) => this.loadClose(id, signal))
+    this.slots = new LruSlots(closeSlots(layout))
+    this.sheets = new FetchQueue(SHEETS_AT_ONCE, (k, signal) => this.loadSheet(k, signal))
+    this.close = new FetchQueue(CLOSE_AT_ONCE, (id, signal) => this.loadClose(id, signal))
   }
 
   setPrepared(rows: number): void {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { Slots } from './slots'
+import { LruSlots } from './lru-slots'
 
 test('slots are handed out in turn, and the least recently wanted photo gives up its own', () => {
-  const slots = new Slots(2)
+  const slots = new LruSlots(2)
   expect(slots.take(10)).toEqual({ slot: 0, evicted: -1 })
   expect(slots.take(11)).toEqual({ slot: 1, evicted: -1 })
   slots.touch(10)
@@ -12,7 +12,7 @@ test('slots are handed out in turn, and the least recently wanted photo gives up
 })
 
 test('taking again keeps the slot and counts as wanted', () => {
-  const slots = new Slots(2)
+  const slots = new LruSlots(2)
   slots.take(1)
   slots.take(2)
   expect(slots.take(1)).toEqual({ slot: 0, evicted: -1 })

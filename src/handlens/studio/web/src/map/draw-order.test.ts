@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { drawOrder, type Standing, topmostAt } from './order'
+import { type DrawOrderInput, drawOrder, topmostAt } from './draw-order'
 
-const standing = (changes: Partial<Standing> = {}): Standing => ({
+const standing = (changes: Partial<DrawOrderInput> = {}): DrawOrderInput => ({
   order: Int32Array.from([3, 1, 0, 2]),
   positions: new Float32Array(8),
   shown: new Uint8Array(4).fill(1),
@@ -10,7 +10,7 @@ const standing = (changes: Partial<Standing> = {}): Standing => ({
   alpha: null,
   ...changes,
 })
-const lists = (s: Standing) => {
+const lists = (s: DrawOrderInput) => {
   const { opaque, selected, faded } = drawOrder(s)
   return [[...opaque], selected, [...faded]]
 }

@@ -13,7 +13,7 @@ const SOFTWARE_LEVEL = 2
 const REST_MS = 400
 
 /** Chooses the resolution of frames in motion from how long the last ones took. */
-export class Pace {
+export class AdaptiveResolution {
   private last = -Infinity
   private slow = 0
   private fast = 0

@@ -1,4 +1,4 @@
-export const GLIDE_MS = 600
+export const TRANSITION_MS = 600
 
 /** Slow start, slow end: 0 to 1 over 0 to 1, clamped. */
 export function ease(t: number): number {
@@ -8,7 +8,7 @@ export function ease(t: number): number {
 }
 
 /** Where the photos are a share `t` of the way; a photo with no old place stands at its new one. Shapes [N, 2]. */
-export function along(from: Float32Array, to: Float32Array, t: number): Float32Array {
+export function interpolated(from: Float32Array, to: Float32Array, t: number): Float32Array {
   const now = new Float32Array(to.length)
   for (let i = 0; i < to.length; i++) {
     const start = from[i]!
@@ -18,6 +18,6 @@ export function along(from: Float32Array, to: Float32Array, t: number): Float32A
   return now
 }
 
-export function prefersStillness(): boolean {
+export function prefersReducedMotion(): boolean {
   return typeof matchMedia === 'function' && matchMedia('(prefers-reduced-motion: reduce)').matches
 }

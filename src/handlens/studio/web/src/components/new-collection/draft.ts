@@ -1,0 +1,104 @@
+// What is filled in for a new collection, and making it: uploading files where there are any.
+
+import { computed } from '@preact/signals'
+import { home } from '../../server/api'
+import type { NewCollection } from '../../server/types'
+import { sentenceOf } from '../../state/messages'
+import { owned } from '../../state/owned'
+import { type ChosenFile, inParallel, isZip, nameFor, visible } from './uploads'
+
+/** Where the photos come from. */
+export type From = 'path' | 'files' | 'builtin'
+
+const [from, setFrom] = owned<From>('path')
+export const [path, setPath] = owned('')
+const [files, setFiles] = owned<ChosenFile[]>([])
+export const [builtin, setBuiltin] = owned('')
+export const [name, setName] = owned('')
+export const [own, setOwn] = owned(true)
+const [chosenNets, setChosenNets] = owned<ReadonlySet<string>>(new Set())
+const [working, setWorking] = owned<{ text: string; done: number; total: number } | null>(null)
+const [failed, setFailed] = owned<string | null>(null)
+
+export { chosenNets, failed, files, from, working }
+
+export function chooseFrom(which: From): void {
+  setFrom(which)
+  setFailed(null)
+}
+
+export function chooseFiles(chosen: ChosenFile[]): void {
+  setFiles(visible(chosen))
+  setFailed(null)
+}
+
+export function chooseNet(net: string, on: boolean): void {
+  const next = new Set(chosenNets.value)
+  if (on) next.add(net)
+  else next.delete(net)
+  setChosenNets(next)
+}
+
+/** Chooses these networks and no others. */
+export const chooseNets = (nets: string[]): void => setChosenNets(new Set(nets))
+
+/** What is still missing before it can be made; null when nothing is. */
+export const missing = computed<string | null>(() => {
+  if (from.value === 'path' && !path.value.trim()) return 'Say which folder.'
+  if (from.value === 'files' && files.value.length === 0) return 'Drop or choose photos.'
+  if (from.value === 'builtin' && !builtin.value) return 'Choose one of the built-in collections.'
+  if (!own.value && chosenNets.value.size === 0) return 'Choose what to compare the photos by.'
+  return null
+})
+
+async function upload(): Promise<NewCollection['source']> {
+  const id = await home.startUpload()
+  const zips = files.value.filter((f) => isZip(f.file))
+  const single = files.value.filter((f) => !isZip(f.file))
+  const total = files.value.length
+  let done = 0
+  const step = (): void => {
+    setWorking({ text: 'Copying', done, total })
+  }
+  step()
+  for (const zip of zips) {
+    await home.uploadZip(id, zip.file)
+    done++
+    step()
+  }
+  await inParallel(single, 4, async (one) => {
+    await home.uploadPhoto(id, one.path, one.file)
+    done++
+    step()
+  })
+  return { kind: 'upload', upload: id }
+}
+
+export async function create(): Promise<void> {
+  if (missing.value !== null) {
+    setFailed(missing.value)
+    return
+  }
+  setFailed(null)
+  setWorking({ text: 'Looking through the photos', done: 0, total: 0 })
+  try {
+    const source: NewCollection['source'] =
+      from.value === 'path'
+        ? { kind: 'path', path: path.value.trim() }
+        : from.value === 'builtin'
+          ? { kind: 'builtin', name: builtin.value }
+          : await upload()
+    setWorking({ text: 'Looking through the photos', done: 0, total: 0 })
+    const called = name.value.trim() || (from.value === 'files' ? nameFor(files.value) : '')
+    const { id } = await home.create({
+      ...(called ? { name: called } : {}),
+      source,
+      backbones: [...chosenNets.value],
+      own_features: own.value,
+    })
+    location.href = `/c/${encodeURIComponent(id)}`
+  } catch (error) {
+    setFailed(sentenceOf(error))
+    setWorking(null)
+  }
+}
