@@ -95,7 +95,7 @@ def test_the_report_is_split_by_a_csv(trained: Page, watch, shoot, tmp_path: Pat
     good = cameras(tmp_path)
     dialog.get_by_label("CSV file").set_input_files(good)
     expect(dialog).to_contain_text(
-        "38 photos have a row, found by “photo”. 1 row could not be used. 2 photos have none."
+        "38 photos have a row, found by “photo”. 1 row could not be used. 2 photos have no row."
     )
     table = dialog.get_by_role("region", name="Right by group")
     expect(table.get_by_role("rowheader", name=re.compile("^old"))).to_be_visible()
@@ -176,9 +176,9 @@ def test_a_person_decides_by_keys_and_the_log_is_taken_away(trained: Page, hand,
     expect(alike.get_by_role("img")).to_have_count(6)
     shoot(page, "queue")
 
-    # The contested one: a reason is owed, and then it is overruled by a new label.
+    # The contested one requires a reason, and then it is overruled by a new label.
     page.keyboard.press("Enter")
-    expect(case.get_by_role("alert")).to_contain_text("owed a reason")
+    expect(case.get_by_role("alert")).to_contain_text("Give a reason")
     case.get_by_label("Another label").fill("ring")
     case.get_by_label("Reason").fill("it is hollow")
     page.keyboard.press("Enter")

@@ -94,7 +94,7 @@ def test_fine_tuning_beside_labelling(studio, page: Page, new_page: Callable[...
     # Begun by its button; labelling goes on; a second one is refused; cancelled, the quick model stays.
     model.get_by_role("button", name="Fine-tune…").click()
     form = model.get_by_role("group", name="Fine-tune", exact=True)
-    form.get_by_label("At most so many minutes").select_option("10 minutes")
+    form.get_by_label("Time limit in minutes").select_option("10 minutes")
     shoot(page, "02-choices")
     form.get_by_role("button", name="Start").click()
     running = model.get_by_role("group", name="Fine-tuning")

@@ -22,17 +22,17 @@ export function Contest({ id }: { id: number }): JSX.Element {
           void attempt(async () => {
             await api.contest(id, person.value, text)
             closeDialog()
-            say('It waits in the review queue.')
+            say('The photo waits in the review queue.')
           }, 'Not sent: ')
         }}
       >
         <img src={api.thumb(id)} alt="" />
-        <p>Whatever the model is sure of, a person looks at this photo and gives a reason for what is decided.</p>
+        <p>A person looks at this photo, however sure the model is, and decides with a reason.</p>
         <label class="field">
           What is wrong with the prediction?
           <textarea ref={why} rows={3} maxLength={5000} required autofocus />
         </label>
-        <PersonField label="Who says so, for the log" />
+        <PersonField label="Your name, for the log" />
         <div class="row">
           <button type="button" class="button" onClick={closeDialog}>
             Cancel

@@ -1,4 +1,4 @@
-// The datasheet as a form: what was counted stands there, the rest is asked and saved as it is typed.
+// The datasheet as a form: computed facts are shown, the questions are answered in fields that save by themselves.
 
 import { signal } from '@preact/signals'
 import type { JSX } from 'preact'
@@ -11,7 +11,7 @@ import { sentenceOf } from '../state/messages'
 import { number, plural } from '../text/format'
 import { Saver } from './saver'
 
-/** What is typed, by the question's key; what is not saved yet outlives the dialog. */
+/** The answers by the question's key. Unsaved ones are kept when the dialog closes. */
 const answers = signal<Record<string, string>>({})
 const saver = new Saver((key, text) => api.answer(key, text))
 
@@ -43,8 +43,8 @@ export function DatasheetForm(): JSX.Element {
   return (
     <Dialog title="Datasheet" class="wide datasheet-dialog">
       <p>
-        What these photos are, for whoever works with them after you. What can be counted is filled in; the rest only
-        people know.
+        What these photos are, for the people who work with them after you. What can be computed is filled in; the rest
+        only people know.
       </p>
       {sheet === null ? (
         <p class="hint" role="status">

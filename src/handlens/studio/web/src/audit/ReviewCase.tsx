@@ -64,9 +64,13 @@ export function ReviewCase({ of }: { of: Case }): JSX.Element {
               event.preventDefault()
               const label = chosen.value.trim()
               const why = reason.current!.value.trim()
-              if (!label) return setMissing('Say which label is right.')
+              if (!label) return setMissing('Choose the right label.')
               if (!why && (label !== of.predicted || of.contested)) {
-                setMissing(of.contested ? 'Whoever contested it is owed a reason.' : 'Say why the prediction is wrong.')
+                setMissing(
+                  of.contested
+                    ? 'Give a reason: somebody contested this prediction.'
+                    : 'Give a reason: why is the prediction wrong?',
+                )
                 return reason.current!.focus()
               }
               void decide(label, why)

@@ -1,4 +1,4 @@
-// The accuracy report split by a column of an attached CSV: who is it that the model fails?
+// The accuracy report split by columns of an attached CSV, to find the groups that the model fails.
 
 import type { JSX } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
@@ -9,7 +9,7 @@ import { sentenceOf } from '../state/messages'
 import { report, reportIsOld } from '../state/model'
 import { number, percent, photos as photosText, plural } from '../text/format'
 
-const MOST = 3 // columns that are crossed
+const MOST = 3 // columns that can be combined
 
 export function SplitReport(): JSX.Element {
   const [given, setGiven] = useState<Attributes | null | undefined>(undefined)
@@ -105,7 +105,7 @@ function Matched({ given }: { given: Attributes }): JSX.Element {
       <p>
         <b>{given.name}</b>: {photosText(given.matched)} {given.matched === 1 ? 'has' : 'have'} a row, found by “
         {given.column}”. {given.unmatched > 0 && `${plural(given.unmatched, 'row')} could not be used. `}
-        {given.without > 0 && `${photosText(given.without)} ${given.without === 1 ? 'has' : 'have'} none.`}
+        {given.without > 0 && `${photosText(given.without)} ${given.without === 1 ? 'has' : 'have'} no row.`}
       </p>
       {given.unmatched > 0 && (
         <details>

@@ -9,7 +9,7 @@ function remembered(): string {
   try {
     return localStorage.getItem(KEY) ?? ''
   } catch {
-    return '' // a browser that keeps nothing
+    return '' // this browser stores nothing
   }
 }
 
@@ -20,6 +20,6 @@ effect(() => {
   try {
     localStorage.setItem(KEY, name)
   } catch {
-    // It is asked again next time.
+    // The name is asked for again next time.
   }
 })

@@ -1,4 +1,4 @@
-// The review queue: one case at a time, from the first that waits to the last.
+// The review queue: one case at a time, from the first waiting one to the last.
 
 import { computed } from '@preact/signals'
 import type { Case } from '../server/types'
@@ -24,7 +24,7 @@ export { at, beginning, cases, deciding }
 export const current = computed(() => cases.value?.[at.value] ?? null)
 export const decidedCount = computed(() => cases.value?.filter((c) => c.status !== 'waiting').length ?? 0)
 
-/** Unlabelled photos that would wait, by what the page knows. */
+/** How many unlabelled photos would wait, counted from the predictions that the page has. */
 export const wouldWait = computed(() => {
   const said = predictions.value
   if (!said) return 0
@@ -69,7 +69,7 @@ function tell(): void {
   else announce(cases.value?.length ? 'That was the last one' : 'Nothing waits')
 }
 
-/** The prediction stands, or another label is right; the next one that waits follows. */
+/** Confirms the prediction or overrules it with another label, then goes to the next waiting case. */
 export function decide(label: string, reason: string): Promise<boolean> {
   const now = current.value
   if (!now || deciding.value) return Promise.resolve(false)
@@ -89,7 +89,7 @@ export function takeBack(): Promise<boolean> {
   if (!now || deciding.value) return Promise.resolve(false)
   return run(async () => {
     replace(await api.takeBack(now.id, person.value))
-    announce('It waits again')
+    announce('The photo waits again')
   })
 }
 

@@ -1,4 +1,4 @@
-// Saves what is typed a moment after it was: the latest text of each key, one at a time, again after a failure.
+// Saves texts a moment after they are typed: the latest text of each key, one at a time, with retries.
 
 import type { ReadonlySignal } from '@preact/signals'
 import { sentenceOf } from '../state/messages'
@@ -29,7 +29,7 @@ export class Saver {
     this.later(WAIT)
   }
 
-  /** Saves now what is still to be saved. */
+  /** Saves all unsaved texts now. */
   async flush(): Promise<void> {
     if (this.timer) clearTimeout(this.timer)
     this.timer = null
@@ -38,7 +38,7 @@ export class Saver {
     try {
       for (let next = this.first(); next; next = this.first()) {
         await this.put(...next)
-        // Unless it was typed on meanwhile.
+        // Unless more was typed in the meantime.
         if (this.texts.get(next[0]) === next[1]) this.texts.delete(next[0])
         this.setUnsaved(this.texts.size)
         this.setError(null)
@@ -51,7 +51,7 @@ export class Saver {
     }
   }
 
-  /** What is not saved yet, for when the page is going away. */
+  /** The texts that are not saved yet, for when the page is closed. */
   left(): [string, string][] {
     return [...this.texts]
   }

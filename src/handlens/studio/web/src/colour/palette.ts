@@ -1,8 +1,8 @@
-// Ten colours for labels that stay apart under the common colour-vision deficiencies, and from the ground
+// Ten colours for labels that differ under the common colour-vision deficiencies, and from the background
 // they are drawn on. On the dark page they are those of Petroff 2021 ("Accessible Color Sequences for Data
 // Visualization", arXiv:2107.02270; red and purple a little lighter, the two greys last); on the light page
-// darker ones of about the same hues. Beyond ten the colours come round again with another pattern of the
-// frame (map/frames.ts).
+// darker ones of about the same hues. Beyond ten the colours repeat with another pattern of the
+// frame (map/label-frames.ts).
 
 import type { Theme } from '../state/theme'
 import { contrast, rgb } from './contrast'

@@ -1,5 +1,4 @@
-// Preparation: how far it is, how fast, how long still; cancel and resume. And the notices that
-// must not be missed: offline, what went wrong, what is used instead.
+// Banners above the map: lost connection, notices of the server, and the progress of preparing the photos.
 
 import { signal } from '@preact/signals'
 import type { JSX } from 'preact'

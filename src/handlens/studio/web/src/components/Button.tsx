@@ -1,4 +1,4 @@
-// A button of the table of commands: its name, its key and whether it can be used come from there.
+// Buttons. A command's button takes its name, its key and whether it can be used from the table of commands.
 
 import type { ComponentChildren, JSX } from 'preact'
 import { COMMANDS, type Command, type CommandId } from '../keyboard/commands'

@@ -1,4 +1,4 @@
-// Fine-tuning: how long it may take, how far it is, and which of the two models is in use.
+// Fine-tuning: its time limit, its progress, and the choice between the two models.
 
 import { signal } from '@preact/signals'
 import type { JSX } from 'preact'
@@ -15,7 +15,7 @@ const open = signal(false)
 const minutes = signal(5)
 const network = signal('')
 
-/** The second way to train: minutes instead of a moment. */
+/** The form that starts fine-tuning, or its progress. */
 export function FineTune(): JSX.Element {
   const state = collection.value!
   if (state.fine_tuning.running) return <Running of={state.fine_tuning} />
@@ -43,8 +43,8 @@ function NoNetwork(): JSX.Element {
   return (
     <>
       <p class="hint">
-        Fine-tuning teaches a pretrained network your labels, and this collection has none that is ready. Add one: some
-        are on this machine already or a small download.
+        Fine-tuning teaches a pretrained network your labels, and this collection has no network that is ready. Add one:
+        some are on this machine already or a small download.
       </p>
       <button type="button" class="button" onClick={() => openDialog({ kind: 'sources' })}>
         Add a network…
@@ -81,7 +81,7 @@ function Choices({ networks }: { networks: string[] }): JSX.Element {
       <label>
         At most{' '}
         <select
-          aria-label="At most so many minutes"
+          aria-label="Time limit in minutes"
           value={String(minutes.value)}
           onChange={(event) => (minutes.value = Number(event.currentTarget.value))}
         >
@@ -100,7 +100,7 @@ function Choices({ networks }: { networks: string[] }): JSX.Element {
   )
 }
 
-/** What fine-tuning is at, in words. */
+/** The current step of fine-tuning, as text. */
 export function fineTuningStep(of: FineTuning): string {
   if (of.phase === 'predicting') return 'Predicting all photos'
   if (of.phase === 'head') return 'Learning your labels'
@@ -146,7 +146,7 @@ function Running({ of }: { of: FineTuning }): JSX.Element {
 
 const NAMES: Record<ModelKind, string> = { quick: 'Quick', 'fine-tuned': 'Fine-tuned' }
 
-/** Where there are both models: which one speaks, and how to let the other. */
+/** The choice of the model in use, where there are both. */
 export function InUse(): JSX.Element | null {
   const { models, model } = collection.value!
   if (!models.some((m) => m.kind === 'fine-tuned')) return null

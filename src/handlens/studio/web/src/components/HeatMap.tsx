@@ -8,12 +8,12 @@ import { sentenceOf } from '../state/messages'
 import { predictions } from '../state/model'
 import { owned } from '../state/owned'
 
-/** Whether maps are shown: kept from photo to photo, while one looks through several. */
+/** Whether heat maps are shown; it stays on while the person looks through several photos. */
 const [shown, setShown] = owned(false)
 
 type Found = { map: HeatMap; url: string | null } | { error: string }
 
-/** A photo, with the places that speak for a label where that is asked for. */
+/** A photo, and over it the heat map of a label if the person asks for one. */
 export function LookedAt({ id }: { id: number }): JSX.Element {
   const said = predictions.value
   const predicted = said?.names[said.codes[id] ?? -1]
@@ -69,7 +69,7 @@ export function LookedAt({ id }: { id: number }): JSX.Element {
           )}
           {wanted && (
             <span class="hint" role="status">
-              {words(found)}
+              {status(found)}
             </span>
           )}
         </div>
@@ -78,7 +78,7 @@ export function LookedAt({ id }: { id: number }): JSX.Element {
   )
 }
 
-function words(found: Found | null): string {
+function status(found: Found | null): string {
   if (!found) return 'Looking…'
   if ('error' in found) return found.error
   if (!found.url) return `Nothing in this photo speaks for ${found.map.label}.`

@@ -92,7 +92,7 @@ export function NewLabel({ id = 'new-label', name = 'New label' }: { id?: string
   )
 }
 
-/** The label's colour, with its key on it; framed beyond ten as on the map, by the pattern. */
+/** The label's colour with its key on it; beyond ten colours a frame with a pattern, as on the map. */
 export function Swatch({ colour, text }: { colour: number; text: string }): JSX.Element {
   const pattern = patternOf(colour)
   const style =

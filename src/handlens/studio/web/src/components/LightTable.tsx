@@ -1,5 +1,5 @@
 // The light table: a mini-map for every layer and projection, coloured by label, the current one
-// framed, each with how well it separates the labels. All of them are in view at once: columns are
+// framed, each with how well it separates the labels. All of them are visible at once: columns are
 // the stages of each source, first to last; a projection has two rows, for *what* and for *where*.
 
 import type { JSX } from 'preact'
@@ -112,7 +112,7 @@ export function LightTable(): JSX.Element {
   )
 }
 
-/** Side by side, more columns than this are too narrow for a stage's name: they are numbered. */
+/** With more columns than this, a column is too narrow for the name of its stage and shows its number. */
 const NAMED = 5
 const POOLINGS = ['what', 'where'] as const
 
@@ -177,7 +177,7 @@ function Cell({ of, p, pTitle, best }: CellProps): JSX.Element {
   )
 }
 
-const SIDE = 112 // canvas pixels, shown at less
+const SIDE = 112 // canvas pixels; shown smaller
 
 function MiniMap({ mini }: { mini: MapSample }): JSX.Element {
   const canvas = useRef<HTMLCanvasElement>(null)
@@ -214,7 +214,7 @@ function draw(canvas: HTMLCanvasElement, mini: MapSample, codes: Int16Array, col
     if ((codes[id] ?? -1) >= 0) labelled.push(i)
     else dot(i, 1)
   }
-  // Labelled photos on top, larger: there are few, and they are what the eye looks for.
+  // Labelled photos are drawn last and larger: they are few, and people look for them.
   for (const i of labelled) {
     context.fillStyle = colourOf(colours[codes[mini.ids[i]!]!]!, on)
     dot(i, 2.5)

@@ -1,4 +1,4 @@
-// The map with what floats over it: where we are, tools, zoom, the selection, progress and errors.
+// The map, and over it: layer and projection, tools, the selection, progress and errors.
 
 import { effect, signal } from '@preact/signals'
 import type { JSX } from 'preact'
@@ -65,7 +65,7 @@ export function MapPane(): JSX.Element {
   )
 }
 
-/** Creates the map and keeps it in step with the signals. */
+/** Creates the map and updates it whenever a signal changes. */
 function connect(host: HTMLElement): () => void {
   const found = photos.value!
   const view = new MapView(
@@ -82,7 +82,7 @@ function connect(host: HTMLElement): () => void {
     },
   )
   setMapView(view)
-  // Reachable from its element for whoever looks at the page from outside, such as a test.
+  // Tests in a browser reach the map through its element.
   Object.assign(host, { map: view })
   let placed = false
   const stops = [
@@ -139,7 +139,7 @@ function Where(): JSX.Element {
   )
 }
 
-/** What stands in the middle while there is no map to see. */
+/** Shown in the middle while there is no map to see. */
 function Middle(): JSX.Element | null {
   const share = working.value.get(keyOf(layer.value, projection.value))
   if (mapError.value !== null) {

@@ -1,4 +1,4 @@
-// Messages in a corner, and the live region that says for the ear what happens.
+// Messages in a corner, and the live region that tells screen readers what happens.
 
 import type { JSX } from 'preact'
 import { dismiss, messages, spoken } from '../state/messages'

@@ -1,4 +1,4 @@
-// The model: train it, see how right it is and where it errs, and fade what it is sure of.
+// The model: training, its accuracy and errors, and fading the photos that it is sure of.
 
 import type { JSX } from 'preact'
 import { AuditPanel } from '../audit/AuditPanel'

@@ -1,5 +1,5 @@
 // The review grid at the bottom: a group of photos side by side, so that the odd one catches the eye.
-// Click, or arrow keys and Space, throw a photo out or take it back. Only rows in sight are drawn.
+// A click, or arrow keys and Space, throws a photo out or takes it back. Only visible rows are rendered.
 
 import { signal } from '@preact/signals'
 import type { JSX } from 'preact'
@@ -115,7 +115,7 @@ export function ReviewDrawer(): JSX.Element | null {
   )
 }
 
-/** The photo the arrow keys are on, its place in the grid. */
+/** The index in the grid of the photo that the arrow keys are on. */
 const active = signal(0)
 const scrollTop = signal(0)
 const room = signal({ width: 800, height: 300 })
@@ -125,7 +125,7 @@ function Grid({ ids, from }: { ids: number[]; from: ReadonlySet<number> }): JSX.
   useEffect(() => {
     active.value = 0
     box.current!.scrollTop = 0
-    // Opening the grid brings the keys to it, but a search from a field leaves the field alone.
+    // Opening the grid gives it the focus, unless the person is typing in a field.
     if (!(document.activeElement instanceof HTMLInputElement)) box.current!.focus({ preventScroll: true })
     if (isNarrow.value) setSheet('map')
   }, [ids])

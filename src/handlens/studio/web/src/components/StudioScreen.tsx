@@ -1,4 +1,4 @@
-// The labelling screen: one screen, nothing navigates away.
+// The labelling screen. Everything is on this one screen.
 
 import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'

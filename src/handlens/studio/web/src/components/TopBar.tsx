@@ -66,10 +66,10 @@ function ShowHowMany(): JSX.Element {
 
 const show = (what: Dialog) => () => void openDialog(what)
 
-/** What is not needed all the time; with words on the sheet of a narrow screen. */
+/** Controls that are not needed all the time; on the sheet of a narrow screen they have text. */
 export function More(): JSX.Element {
-  const words = isNarrow.value
-  const text = (name: string): string | undefined => (words ? name : undefined)
+  const withText = isNarrow.value
+  const text = (name: string): string | undefined => (withText ? name : undefined)
   const out = collection.value!.left_out
   return (
     <>
@@ -79,7 +79,7 @@ export function More(): JSX.Element {
         <IconButton
           icon="excluded"
           name={`Left out: ${number(out)}`}
-          text={words ? `Left out: ${number(out)}` : number(out)}
+          text={withText ? `Left out: ${number(out)}` : number(out)}
           onClick={show({ kind: 'left-out' })}
         />
       )}

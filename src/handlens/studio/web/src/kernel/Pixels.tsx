@@ -1,4 +1,4 @@
-// Pixels as they are: a canvas as large as its numbers, made larger by the style sheet.
+// An array of pixels as a canvas with one pixel each; the style sheet enlarges it.
 
 import type { JSX } from 'preact'
 import { useLayoutEffect, useRef } from 'preact/hooks'
@@ -7,7 +7,7 @@ interface PixelsProps {
   width: number
   height: number
   rgba: Uint8ClampedArray<ArrayBuffer>
-  /** what they show, for those who do not see them */
+  /** what the pixels show, for screen readers */
   name: string
 }
 

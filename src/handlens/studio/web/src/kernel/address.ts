@@ -1,4 +1,4 @@
-// What of this page is in its address, so that it can be kept or handed on. What is as at first is left out.
+// The part of the page's state that is in its address, so that it can be saved or shared. Defaults are left out.
 
 import type { Padding, Stride } from './convolve'
 import type { Channels } from './picture'
@@ -27,7 +27,7 @@ export const PADDINGS: readonly Padding[] = ['none', 'zeros', 'reflection']
 
 const whole = (text: string | null): number | null => (text !== null && /^\d{1,9}$/.test(text) ? Number(text) : null)
 
-/** Reads `?collection=…&photo=…`; what makes no sense is as at first. */
+/** Reads `?collection=…&photo=…`; invalid values become the defaults. */
 export function readAddress(search: string): Address {
   const query = new URLSearchParams(search)
   const kernel = (query.get('kernel') ?? '').split(',')
@@ -45,7 +45,7 @@ export function readAddress(search: string): Address {
   }
 }
 
-/** The same as a query: empty where all is as at first. */
+/** The same as a query: empty if everything has its default. */
 export function writeAddress({ collection, photo, kernel, channels, stride, padding, at }: Address): string {
   const parts = [
     collection !== null && `collection=${encodeURIComponent(collection)}&photo=${photo}`,

@@ -1,4 +1,4 @@
-// Kernels to begin with, their numbers as they are written.
+// Kernels to start from, with their numbers as text.
 
 export interface Preset {
   id: string

@@ -1,4 +1,4 @@
-// What the page "Kernel" knows, and what changes it. Whatever can be computed is.
+// The state of the page "Kernel" and the actions that change it. All that can be computed from other state is.
 
 import { computed, effect } from '@preact/signals'
 import { CollectionApi } from '../server/api'
@@ -25,7 +25,7 @@ const first = readAddress(location.search)
 // What the person has chosen
 const [collection, setCollection] = owned(first.collection)
 const [photo, setPhoto] = owned(first.photo)
-/** As they are written. */
+/** The numbers of the kernel, as text. */
 const [numbers, setNumbers] = owned<readonly string[]>(first.kernel)
 export const [channels, setChannels] = owned(first.channels)
 export const [stride, setStride] = owned(first.stride)
@@ -33,7 +33,7 @@ export const [padding, setPadding] = owned(first.padding)
 /** The pixel asked for as the middle of the window. */
 const [wanted, setWanted] = owned<Place | null>(first.at)
 export const [shades, setShades] = owned<Shades>('rescaled')
-/** The number that a white pixel is said to have. */
+/** The number shown for a white pixel. */
 export const [white, setWhite] = owned<White>(255)
 
 // The picture
@@ -47,7 +47,7 @@ const [names, setNames] = owned<readonly string[]>([])
 export { collection, failed, loading, names, numbers, photo, picture }
 
 // Computed from these
-/** The value of each number, the last one that could be read while another is being typed. */
+/** The value of each number; while a number is being typed, the last valid one. */
 const [kernel, setKernel] = owned<readonly number[]>(first.kernel.map((text) => parseNumber(text)!))
 export const preset = computed(() => PRESETS.find((p) => p.numbers.join() === numbers.value.join()) ?? null)
 const plane = computed(() => picture.value && planeOf(picture.value, channels.value))
@@ -154,7 +154,7 @@ async function fetchPicture(of: string | null, at: number): Promise<Picture> {
   return decode(await api.smallPicture(at), names.value[at] ?? `photo ${number(at + 1)}`)
 }
 
-/** Keeps the address in step, a moment after the last change: browsers allow few changes a second. */
+/** Updates the page's address a moment after the last change: browsers allow few changes a second. */
 export function keepAddress(): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined
   const stop = effect(() => {

@@ -1,5 +1,5 @@
-// Everything the person can do by a key, each with its name and its key, in one table: the buttons
-// take their names and tooltips from here, the keyboard its bindings, the list of keys its lines.
+// The table of commands: everything that can be done with a key. Buttons take names and tooltips from here,
+// the keyboard its bindings, and the dialog "Keys" its lines.
 
 import { closeDialog, dialog, openDialog } from '../state/dialogs'
 import { labels, redo, undo, unlabel } from '../state/labels'
@@ -87,7 +87,7 @@ export const COMMANDS = {
 
 export type CommandId = keyof typeof COMMANDS
 
-/** Escape undoes the nearest thing: a dialog, a sheet, the review, the selection. */
+/** Escape closes the topmost of: a dialog, a sheet, the review, the selection. */
 function closeNearest(): void {
   if (dialog.value) closeDialog()
   else if (isNarrow.value && sheet.value !== 'map') setSheet('map')

@@ -1,4 +1,4 @@
-// The keyboard: from a key press to what it does.
+// Listens to the keyboard and runs the command of the key that was pressed.
 
 import { dialog } from '../state/dialogs'
 import { assign, labels } from '../state/labels'
@@ -9,7 +9,7 @@ export function commandFor(key: string): Command | null {
   return Object.values<Command>(COMMANDS).find((command) => command.keys.includes(key)) ?? null
 }
 
-/** Keys typed into a field belong to the field. */
+/** Whether the target is a field, which gets the keys typed into it. */
 function isField(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false
   if (target instanceof HTMLInputElement) return target.type !== 'checkbox' && target.type !== 'radio'

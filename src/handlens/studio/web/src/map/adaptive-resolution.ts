@@ -1,13 +1,13 @@
 /** Shares of the full resolution at which frames in motion may be drawn. */
 export const SHARES = [1, 0.8, 0.62, 0.5] as const
 
-/** Frames slower than this, in ms, call for fewer pixels; faster than the other allow more. */
+/** Frames slower than the first, in ms, lower the resolution; frames faster than the second raise it. */
 const SLOW_MS = 29
 const FAST_MS = 19
-/** Frames looked at before a decision; more of them before going back up, so that it does not waver. */
+/** Frames before a decision; more before raising the resolution, so that it does not go up and down. */
 const FRAMES_DOWN = 4
 const FRAMES_UP = 60
-/** Without a GPU motion begins here. */
+/** The level to start from without a GPU. */
 const SOFTWARE_LEVEL = 2
 /** A longer pause is rest, not slowness. */
 const REST_MS = 400
@@ -17,7 +17,7 @@ export class AdaptiveResolution {
   private last = -Infinity
   private slow = 0
   private fast = 0
-  /** doubled with each step down, so that a resolution found too high is tried again ever more rarely */
+  /** doubled with each step down, so that a resolution that was too high is tried again less and less often */
   private patience = FRAMES_UP
   private level: number
 

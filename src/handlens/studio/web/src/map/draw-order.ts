@@ -15,7 +15,7 @@ export interface DrawOrder {
   opaque: Int32Array
   /** how many of them are selected */
   selected: number
-  /** ids of photos seen through, which lie below all opaque ones, lowest first */
+  /** ids of transparent photos, which lie below all opaque ones, lowest first */
   faded: Int32Array
 }
 

@@ -33,7 +33,7 @@ export class FetchQueue<Key> {
     this.next()
   }
 
-  /** Replaces all that has not begun with `keys`, first wanted first. */
+  /** Replaces all jobs that have not started by `keys`, the most wanted first. */
   want(keys: Key[]): void {
     this.waiting = keys
       .filter((key) => !this.running.has(key) && !this.resting.has(key))

@@ -1,10 +1,10 @@
-/** Colours told apart by eye; labels beyond them take the colours again with another pattern of the frame. */
+/** Number of colours that people can tell apart; further labels repeat them with another pattern of the frame. */
 export const COLOURS = 10
 
 /** Patterns of the frame, by their CSS `border-style`, so that a legend can draw them alike. */
 export const PATTERNS = ['solid', 'dashed', 'dotted', 'double'] as const
 
-/** Index into PATTERNS for a label's colour index; the patterns come round again after the fortieth label. */
+/** Index into PATTERNS for a label's colour index; the patterns repeat after the fortieth label. */
 export function patternOf(mark: number): number {
   return mark < 0 ? 0 : Math.floor(mark / COLOURS) % PATTERNS.length
 }

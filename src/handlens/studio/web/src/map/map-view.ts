@@ -26,13 +26,13 @@ const FIT_MARGIN = 48
 const HOVERED_AT_LEAST = 96
 /** Pictures put on the GPU in one frame, in motion and at rest. */
 const PICTURES_A_FRAME = { moving: 2, still: 8 }
-/** Without a GPU frames in motion are drawn more cheaply; this long after the last one follows a fine one. */
+/** Without a GPU, frames in motion have less detail; a detailed one follows this long after the last of them. */
 const SETTLE_MS = 120
 
 /**
  * The map of thumbnails: drawn on the GPU, zoomed and panned, with photos picked, lassoed and boxed.
  *
- * It fills `host` and draws only when something changed. Where there is no WebGL2 it says so in `host`, and the rest does nothing.
+ * It fills `host` and draws only when something changed. Without WebGL2 a notice in `host` says so, and nothing else happens.
  */
 export class MapView {
   private readonly surface: Surface
@@ -236,7 +236,7 @@ export class MapView {
 
   // --- the GPU ---
 
-  /** Makes all that lives on the GPU, at the start and after a lost context. */
+  /** Makes everything that is kept on the GPU, at the start and after a lost context. */
   private begin(): boolean {
     if (!this.surface.gl) return false
     try {
@@ -271,7 +271,7 @@ export class MapView {
 
   // --- when to draw ---
 
-  /** The photos or their looks changed: the quads are packed again before the next frame. */
+  /** The photos or how they look changed: the quads are packed again before the next frame. */
   private change(): void {
     this.stale = true
     this.draw()
@@ -340,7 +340,7 @@ export class MapView {
     )
     if (this.stroke.drawing) this.stroke.draw(this.motion.now, this.view)
     if (t < 1 || this.motion.flying || pictures.waiting) this.draw()
-    // The last frame of a movement may find it over already: its end is still to be told.
+    // The last frame of a movement may find it over already: its end still has to be reported.
     if (this.moving || this.reportedMoving) this.settle()
   }
 

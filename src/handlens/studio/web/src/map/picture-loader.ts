@@ -73,7 +73,7 @@ export class PictureLoader {
     return tilePlace(this.layout, row) ?? blankPlace(this.layout)
   }
 
-  /** Asks for the close-ups of these photos, first wanted first; no more than there is room for. */
+  /** Asks for the close-ups of these photos, the most wanted first; no more than fit. */
   wantClose(ids: number[]): void {
     const wanted = ids.slice(0, this.slots.size).filter((id) => this.rowOf[id]! < this.prepared)
     // Touched last to first: the first wanted is the last to lose its place.

@@ -8,14 +8,14 @@ import type { Place } from './texture-layout'
  * Bytes of one vertex: from, to (2 floats each), aspect (float), tile (4 × uint16), colour (4 bytes), look (4 bytes).
  */
 export const STRIDE = 36
-/** Four corners alike: instanced drawing would spare them, but drivers without a GPU draw each instance by itself, many times slower. */
+/** The four corners repeat the data. Instanced drawing would avoid that, but without a GPU it is many times slower. */
 export const QUAD = 4 * STRIDE
 export const TILE_OFFSET = 20
 export const COLOUR_OFFSET = 28
 export const LOOK_OFFSET = 32
 
 export interface QuadInput extends DrawOrderInput {
-  /** [N, 2]: where each photo glides from */
+  /** [N, 2]: where each photo moves from */
   from: Float32Array
   aspect: Float32Array
   /** [N, 3], 0 to 255 */

@@ -58,10 +58,10 @@ export interface Scene {
   ringColour: Rgb
 }
 
-/** The colour-plane part of the map: one texture array, one buffer of quads, one draw call (two when photos are faded). */
+/** Draws the map with WebGL2: one texture array, one buffer of quads, few draw calls. */
 export class Renderer {
   readonly layout: Layout
-  /** Whether the pictures are drawn by the processor, where each pixel counts. */
+  /** Whether the CPU draws the pictures, so that each pixel costs time. */
   readonly software: boolean
   private readonly programs = new Map<string, Program>()
   private readonly vertexBuffer: WebGLBuffer
@@ -108,7 +108,7 @@ export class Renderer {
   /**
    * Puts a sheet (1024 px) or a close-up (256 px) with its mipmaps at a place in the texture array.
    *
-   * The levels are made in a texture of its own and copied: making them in the array would redo all of its layers.
+   * The mipmaps are made in a separate texture and copied: generating them in the array would redo all of its layers.
    */
   put(picture: ImageBitmap, place: Place, kind: 'sheet' | 'close'): void {
     const { gl } = this

@@ -1,8 +1,8 @@
-/** What happens to the graphics card's side of the map. */
+/** What happens to the WebGL2 context. */
 export interface SurfaceEvents {
-  /** The card took the context away; all that lived on it is gone. */
+  /** The context is lost, with everything that was made in it. */
   lost(): void
-  /** The context is back and everything has to be made again. */
+  /** The context is restored, and everything has to be made again. */
   restored(): void
 }
 
@@ -46,7 +46,7 @@ export class Surface {
     this.canvas.addEventListener(
       'webglcontextlost',
       (event) => {
-        event.preventDefault() // or else it is never restored
+        event.preventDefault() // otherwise it is never restored
         on.lost()
         this.say('The graphics card took the map away; it comes back as soon as the card allows.')
       },

@@ -10,7 +10,7 @@ const CLOSE_PER_ROW = SHEET_SIDE / CLOSE_SIDE
 export const CLOSE_PER_LAYER = CLOSE_PER_ROW * CLOSE_PER_ROW
 const CLOSE_LAYERS = 8
 
-/** Beyond this many layers of sheets, tiles are kept at half their side (or a quarter), to spare video memory. */
+/** Beyond this many layers of sheets, tiles are kept at half their side (or a quarter), to save video memory. */
 const MOST_SHEET_LAYERS = 100
 
 /** Mipmap levels of the texture array. */

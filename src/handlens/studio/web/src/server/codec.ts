@@ -9,7 +9,7 @@ export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
 
 export function textOf(bytes: Uint8Array): string {
   let binary = ''
-  // In slices: String.fromCharCode takes its bytes as arguments, and engines limit how many.
+  // In pieces: String.fromCharCode takes its bytes as arguments, and engines limit how many.
   for (let i = 0; i < bytes.length; i += 8192) {
     binary += String.fromCharCode(...bytes.subarray(i, i + 8192))
   }

@@ -46,7 +46,7 @@ export async function call<M extends Method, P extends PathOf<M>>(
   return (await answer(response)) as AnswerTo<paths[P][M]>
 }
 
-/** For when the page is going away: the browser finishes the request without it. */
+/** For when the page is being closed: the browser completes the request without the page. */
 export function callOnLeaving<M extends Method, P extends PathOf<M>>(
   method: M,
   path: P,

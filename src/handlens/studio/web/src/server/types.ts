@@ -40,7 +40,7 @@ export type Labels = Decoded<
 export type Ranked = Decoded<Schemas['Ranked'], { ids: Int32Array; distances: Float32Array }>
 export type Predictions = Decoded<Schemas['PhotoPredictions'], { codes: Int16Array; probability: Float32Array }>
 export type Scores = Schemas['SeparationScores']
-/** Which places of a photo speak for a label. */
+/** The places of a photo that made the model predict a label. */
 export type HeatMap = Schemas['HeatMapPicture']
 
 export type Attributes = Schemas['Attributes']
@@ -50,7 +50,7 @@ export type Split = Schemas['SubgroupReport']
 export type Datasheet = Schemas['DatasheetForm']
 export type DatasheetSection = Schemas['DatasheetSection']
 export type FactTable = Schemas['FactTable']
-/** A prediction before a person. */
+/** A prediction that a person reviews. */
 export type Case = Schemas['ReviewCase']
 export type LabelledNeighbour = Schemas['LabelledNeighbour']
 
@@ -61,7 +61,7 @@ export interface Raw {
   Event: Schemas[Extract<keyof Schemas, `${string}Event`>]
 }
 
-/** What the event stream says. */
+/** One event of the event stream. */
 export type ServerEvent = Exclude<Raw['Event'], { kind: 'labels' }> | { kind: 'labels'; labels: Labels }
 
 // The server keeps a view as it is, without knowing what is in it: these are the page's own.

@@ -1,4 +1,4 @@
-// The map on the screen, for whoever has to move it.
+// The map on the screen, for commands that move it.
 
 import type { MapView } from '../map'
 import { owned } from './owned'

@@ -8,13 +8,13 @@ import { announce, sentenceOf } from './messages'
 import { owned } from './owned'
 import { layer, lookAt, projection } from './view'
 
-/** The current map, [N, 2] by id; null until it has come. */
+/** The current map, [N, 2] by id; null until it has been fetched. */
 const [positions, setPositions] = owned<Float32Array | null>(null)
 /** Whether any photo has its place yet: before the first map is fitted, all are NaN. */
 export const anyPlaced = computed(() => positions.value?.some((v) => !Number.isNaN(v)) ?? false)
 const [mapError, setMapError] = owned<string | null>(null)
 const [mapLoading, setMapLoading] = owned(false)
-/** Which map `positions` is, and of which state of the server. */
+/** Identifies the map in `positions` and its version on the server. */
 const [arrived, setArrived] = owned('')
 /** The server has told of photos that the page has not fetched yet. */
 export const [photosPending, setPhotosPending] = owned(false)
@@ -44,7 +44,7 @@ const [miniMaps, setMiniMaps] = owned<ReadonlyMap<string, MapSample | 'failed'>>
 export { mapError, mapLoading, miniMaps, positions, working }
 
 const MINI_PHOTOS = 1500
-/** Computed only when somebody goes there: it takes the server seconds, which everything else would wait for. */
+/** Computed only when the person goes there: it takes the server seconds, and other requests would have to wait. */
 const SLOW = 'neighbours'
 
 export const keyOf = (l: string, p: string): string => `${l} ${p}`

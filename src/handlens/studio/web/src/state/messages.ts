@@ -1,4 +1,4 @@
-// What the page says: a polite live region for progress, and messages that stay until read.
+// What the page tells the person: progress in a polite live region, and messages that stay until they are read.
 
 import { owned } from './owned'
 

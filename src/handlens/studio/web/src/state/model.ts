@@ -20,7 +20,7 @@ export const reportIsOld = computed(() => report.value !== null && report.value.
 export const fineTuning = computed(() => collection.value?.fine_tuning.running ?? false)
 
 const FADED = 0.12
-/** Opacity by id: what the model is surer of than the threshold is faded. Null: nothing is. */
+/** Opacity by id: photos predicted with at least the threshold are faded. Null: no photo is faded. */
 export const alpha = computed<Float32Array | null>(() => {
   const { on, threshold } = opacity.value
   const said = predictions.value
@@ -68,7 +68,7 @@ export async function fineTune(backbone: string, minutes: number): Promise<boole
 export const cancelFineTuning = (): Promise<boolean> =>
   attempt(async () => replaceCollection(await api.cancelFineTuning()))
 
-/** Says how fine-tuning ended: the person has been doing something else meanwhile. */
+/** Shows a message on how fine-tuning ended, since the person may be doing something else. */
 export function sayFineTuned(state: CollectionState): void {
   const { phase, error, network } = state.fine_tuning
   const before = 'The model in use is the one from before.'

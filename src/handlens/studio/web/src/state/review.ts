@@ -1,5 +1,5 @@
 // The review grid: which photos it shows, in which order. A photo in the grid is kept or thrown out;
-// kept means no more and no less than selected.
+// kept means selected.
 
 import { computed } from '@preact/signals'
 import { photos as photosText } from '../text/format'

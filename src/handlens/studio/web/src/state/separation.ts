@@ -16,7 +16,7 @@ export { scores, separating }
 /** Asks for the scores of the labels as they are now. */
 export async function loadScores(): Promise<void> {
   if (labels.value.names.filter((l) => l.count > 1).length < 2) return setScores(null)
-  // A score is a help, not a step: without it the light table only lacks its numbers.
+  // Scores are optional: without them the light table only lacks its numbers.
   await api.scores().then(setScores, () => undefined)
 }
 

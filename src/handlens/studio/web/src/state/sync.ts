@@ -1,5 +1,5 @@
-// Opens a collection and keeps the page in step with the server: an event stream, joined again
-// after a break, and what the person looks at saved a moment after it changes.
+// Opens a collection and keeps the page in step with the server: it listens to the event stream, reconnects
+// after a break, and saves what the person looks at a moment after it changes.
 
 import { effect } from '@preact/signals'
 import { CollectionApi, decodeEvent } from '../server/api'
@@ -46,7 +46,7 @@ export async function open(id: string): Promise<void> {
   if (report.value) void attempt(loadPredictions)
 }
 
-/** Takes the server's account of the collection, and fetches what it says has changed. */
+/** Takes the server's state of the collection, and fetches what has changed. */
 function takeState(state: CollectionState): void {
   const before = collection.value
   replaceCollection(state)
@@ -83,18 +83,18 @@ export function throttled(work: () => Promise<void>, wait: number): () => void {
 /** Fetches the map again, and before it the list of photos if that has changed too: a map lies over its photos. */
 const mapsChanged = throttled(async () => {
   if (photosPending.value) {
-    const told = timesTold
+    const before = announcements
     await attempt(loadPhotos)
-    // Told of more meanwhile, it runs again.
-    if (told === timesTold) setPhotosPending(false)
+    // If more was announced in the meantime, this runs again.
+    if (before === announcements) setPhotosPending(false)
   }
   await loadMap()
   void fillTable()
 }, 1500)
 
-let timesTold = 0
+let announcements = 0
 function photosChanged(): void {
-  timesTold++
+  announcements++
   setPhotosPending(true)
   mapsChanged()
 }
@@ -187,7 +187,7 @@ function keepView(): void {
     clearTimeout(timer)
     if (text === saved) return
     timer = setTimeout(() => {
-      // Losing one's place is no reason to interrupt: the next change saves it again.
+      // A view that is not saved is no reason to interrupt the person: the next change saves it again.
       api.saveView(currentView()).then(
         () => {
           saved = text

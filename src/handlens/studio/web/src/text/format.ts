@@ -8,11 +8,11 @@ export const plural = (n: number, one: string, many = `${one}s`): string => `${n
 
 export const photos = (n: number): string => plural(n, 'photo')
 
-/** A source's title at the head of a line: a network's name is written as it is. */
+/** A source's title at the start of a line, with a capital letter; a network's name stays as it is. */
 export const headed = (title: string): string =>
   title.includes(' ') ? title.charAt(0).toUpperCase() + title.slice(1) : title
 
-/** 0.864 → "86 %"; 1 is only said of all. */
+/** 0.864 → "86 %"; 100 % is only used for exactly 1. */
 export function percent(share: number): string {
   const rounded = Math.round(share * 100)
   if (rounded === 100 && share < 1) return '99 %'

@@ -1,9 +1,9 @@
-// Preparing in words.
+// The progress of preparing, as text.
 
 import type { Preparation, Source } from '../server/types'
 import { photos as photosText } from './format'
 
-/** What preparing is at, in words, and whether it counts photos meanwhile. */
+/** The current step of preparing as text, and whether it counts photos. */
 export function doing(of: Preparation, sources: Source[]): { what: string; counts: boolean } {
   const titles = (some: Source[]): string => some.map((s) => s.title).join(' and ')
   const current = sources.filter((s) => of.current_sources.includes(s.name))

@@ -14,7 +14,7 @@ interface DialogProps {
 export function Dialog({ title, class: more, children }: DialogProps): JSX.Element {
   const box = useRef<HTMLDialogElement>(null)
   const id = useId()
-  // Before the next key can arrive.
+  // A layout effect, so that the dialog has the focus before the next key press.
   useLayoutEffect(() => {
     const dialog = box.current!
     dialog.showModal()
@@ -31,7 +31,7 @@ export function Dialog({ title, class: more, children }: DialogProps): JSX.Eleme
         closeDialog()
       }}
       onClick={(event) => {
-        // A click on the dialog element itself is one on its backdrop.
+        // A click on the dialog element itself is a click on its backdrop.
         if (event.target === box.current) closeDialog()
       }}
     >

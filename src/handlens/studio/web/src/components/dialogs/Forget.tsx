@@ -11,8 +11,8 @@ export function Forget({ what }: { what: CollectionSummary }): JSX.Element {
   return (
     <Ask title={`Forget ${what.name}?`} action="Forget" run={() => forget(what)}>
       <p>
-        {n > 0 ? `The labels of ${photosText(n)}, its maps and its model` : 'Its maps'} are deleted from this machine;
-        nothing brings them back.
+        {n > 0 ? `The labels of ${photosText(n)}, its maps and its model` : 'Its maps'} are deleted from this machine.
+        This cannot be undone.
       </p>
       <p>
         {what.copied ? (

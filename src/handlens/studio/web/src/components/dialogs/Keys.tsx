@@ -6,7 +6,7 @@ import { keyText } from '../../keyboard/key-names'
 import { Dialog } from './Dialog'
 
 const GROUPS = ['Look', 'Select', 'Label', 'Model', 'Page'] as const
-/** Keys and gestures that belong to a place and not to a button. */
+/** Keys and gestures that no button has. */
 const ELSEWHERE: { group: (typeof GROUPS)[number]; keys: string; name: string }[] = [
   { group: 'Look', keys: 'scroll', name: 'Zoom at the pointer' },
   { group: 'Look', keys: 'double click', name: 'See the photo large' },

@@ -43,7 +43,7 @@ export function Sources(): JSX.Element {
             </button>
           </li>
         )}
-        {backbones === null && <li class="hint">{failed.value ?? 'Asking which networks there are…'}</li>}
+        {backbones === null && <li class="hint">{failed.value ?? 'Loading the list of networks…'}</li>}
         {backbones
           ?.filter((b) => !have.has(b.name))
           .map((b) => (

@@ -61,7 +61,7 @@ function Take({ file, name, missing, children }: TakeProps): JSX.Element {
       </div>
       <a
         class="button filled"
-        // Without an address a link cannot be followed: the reason stands beside it.
+        // Without an address the link cannot be followed; the text beside it says why.
         href={missing ? undefined : api.file(file)}
         download={missing ? undefined : ''}
         // biome-ignore lint/a11y/noRedundantRoles: without an address, <a> is not a link for assistive technology

@@ -54,7 +54,7 @@ export const STEPS: readonly { title: string; lines: [string, string] }[] = [
     title: 'Separate',
     lines: [
       'Tick two or more labels and press Separate (S) to look along the direction that tells them apart best.',
-      'All layers are tried; the map glides to the winner, where unlabelled photos fall beside their likely label.',
+      'All layers are tried; the map moves to the best one, where unlabelled photos lie beside their likely label.',
     ],
   },
   {

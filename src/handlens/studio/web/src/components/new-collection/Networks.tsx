@@ -18,7 +18,9 @@ export function Networks({ all }: { all: Backbone[] }): JSX.Element {
         />
         <span>
           <b>A pretrained network</b> <span class="tag">suggested for photographs</span>
-          <small>Has seen a million photos, and so knows more about shapes and things. More can be added later.</small>
+          <small>
+            Trained on a million photos, so it recognises shapes and objects better. More can be added later.
+          </small>
         </span>
       </label>
       {on && (

@@ -43,7 +43,7 @@ export function NewCollection({ info }: { info: StudioInfo }): JSX.Element {
       </fieldset>
       <label class="line">
         <span>
-          Name <small>(may stay empty)</small>
+          Name <small>(optional)</small>
         </span>
         <input
           type="text"

@@ -71,7 +71,7 @@ export function FromFiles(): JSX.Element {
         <Pick text="Choose a folder" folder />
         <Pick text="Choose files or a zip" />
       </p>
-      <small>They are copied to this machine’s Studio, and nowhere else.</small>
+      <small>They are copied to Studio on this machine, and nowhere else.</small>
     </div>
   )
 }
@@ -84,7 +84,7 @@ function Pick({ text, folder }: { text: string; folder?: boolean }): JSX.Element
         type="file"
         class="visually-hidden"
         multiple
-        // Preact sets unknown names as attributes, which is how a folder is asked for.
+        // This attribute makes the browser ask for a folder.
         {...(folder ? { webkitdirectory: true } : { accept: 'image/*,.zip' })}
         onChange={(event) => chooseFiles(fromInput(event.currentTarget))}
       />

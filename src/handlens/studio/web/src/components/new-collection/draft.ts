@@ -1,4 +1,4 @@
-// What is filled in for a new collection, and making it: uploading files where there are any.
+// The form for a new collection as it is filled in, and creating the collection, with the upload of files if needed.
 
 import { computed } from '@preact/signals'
 import { home } from '../../server/api'
@@ -42,9 +42,9 @@ export function chooseNet(net: string, on: boolean): void {
 /** Chooses these networks and no others. */
 export const chooseNets = (nets: string[]): void => setChosenNets(new Set(nets))
 
-/** What is still missing before it can be made; null when nothing is. */
+/** What is missing before the collection can be created; null when nothing is missing. */
 export const missing = computed<string | null>(() => {
-  if (from.value === 'path' && !path.value.trim()) return 'Say which folder.'
+  if (from.value === 'path' && !path.value.trim()) return 'Enter a folder.'
   if (from.value === 'files' && files.value.length === 0) return 'Drop or choose photos.'
   if (from.value === 'builtin' && !builtin.value) return 'Choose one of the built-in collections.'
   if (!own.value && chosenNets.value.size === 0) return 'Choose what to compare the photos by.'

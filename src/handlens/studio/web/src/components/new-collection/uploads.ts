@@ -1,4 +1,4 @@
-// Photos dropped on the page or chosen: a zip, single files, or a folder with what is in it.
+// Photos that were dropped on the page or chosen: a zip, single files, or a whole folder.
 
 export interface ChosenFile {
   /** path relative to what was dropped, with / */
@@ -25,7 +25,7 @@ export function fromInput(input: HTMLInputElement): ChosenFile[] {
 export const visible = (chosen: ChosenFile[]): ChosenFile[] =>
   chosen.filter(({ path }) => !path.split('/').some((part) => part.startsWith('.')))
 
-/** Everything in what was dropped, folders walked through. */
+/** All files that were dropped, with those inside dropped folders. */
 export async function fromDrop(items: DataTransferItemList): Promise<ChosenFile[]> {
   // The entries must be taken before the first await: the list is emptied when the event is over.
   const entries = Array.from(items, (item) => item.webkitGetAsEntry()).filter((entry) => entry !== null)
@@ -43,7 +43,7 @@ async function walk(entry: FileSystemEntry, under: string, found: ChosenFile[]):
   }
   const reader = (entry as FileSystemDirectoryEntry).createReader()
   for (;;) {
-    // A reader gives at most a hundred entries at a time, and none at the end.
+    // A reader returns at most a hundred entries at a time, and an empty list at the end.
     const some = await new Promise<FileSystemEntry[]>((done, failed) => reader.readEntries(done, failed))
     if (some.length === 0) return
     for (const one of some) await walk(one, `${path}/`, found)
