@@ -272,9 +272,10 @@ def _shops(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 def _mondays(year: NDArray[np.int32], week: NDArray[np.int32]) -> NDArray[np.datetime64]:
     """The Monday of each ISO week: week 1 is the one that holds the 4th of January."""
-    fourth = (year - 1970).astype("datetime64[Y]").astype("datetime64[D]") + 3
-    weekday = (fourth.astype(np.int64) + 3) % 7  # the first day of 1970 was a Thursday
-    return (fourth - weekday + 7 * (week.astype(np.int64) - 1)).astype("datetime64[us]")
+    # Counted in days since 1970, whose first day was a Thursday.
+    fourth = (year - 1970).astype("datetime64[Y]").astype("datetime64[D]").astype(np.int64) + 3
+    monday = fourth - (fourth + 3) % 7 + 7 * (week.astype(np.int64) - 1)
+    return monday.astype("datetime64[D]").astype("datetime64[us]")
 
 
 def _days(tables: dict[str, pd.DataFrame], rows: dict[str, pd.DataFrame]) -> pd.DataFrame:
