@@ -35,7 +35,7 @@ describe('a number of a kernel', () => {
     ['-0', 0],
   ])('%j is %d', (text, value) => expect(parseNumber(text)).toBe(value))
   it.each(['', '-', '.', 'one', '1/0', '0/0', '1e3', '1001', '1/2/3', '--1', '0x10', 'Infinity'])(
-    '%j is none',
+    '%j is not a number',
     (text) => expect(parseNumber(text)).toBeNull(),
   )
 })

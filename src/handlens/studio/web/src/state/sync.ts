@@ -164,7 +164,7 @@ async function listenAgain(wait: number): Promise<void> {
   try {
     await api.state()
   } catch (error) {
-    // The collection itself is gone, forgotten in another tab: waiting for it is no use.
+    // The collection itself is gone, forgotten in another tab: waiting for it is useless.
     if (error instanceof ApiError && error.status === 404) return setFatal(error.message)
   }
   setTimeout(() => listen(Math.min(wait * 2, 15_000)), wait)
@@ -187,7 +187,7 @@ function keepView(): void {
     clearTimeout(timer)
     if (text === saved) return
     timer = setTimeout(() => {
-      // A view that is not saved is no reason to interrupt the person: the next change saves it again.
+      // The person is not interrupted because a view is not saved: the next change saves it again.
       api.saveView(currentView()).then(
         () => {
           saved = text
