@@ -10,7 +10,7 @@ import numpy as np
 
 from handlens.errors import CollectionError
 from handlens.studio.features.extractor import Layer
-from handlens.studio.maps import LayerMaps
+from handlens.studio.layer_maps import LayerMaps
 from handlens.studio.photos import Photos
 from handlens.studio.settings import RequestedSource, Settings
 from handlens.studio.sources import LEARNED, Source
