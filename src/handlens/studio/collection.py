@@ -25,7 +25,7 @@ from handlens.studio.labels import Labels
 from handlens.studio.layers import Layers
 from handlens.studio.listeners import Listeners
 from handlens.studio.manifest import MANIFEST, Manifest, new_manifest, read_manifest
-from handlens.studio.mapping import Maps
+from handlens.studio.maps import Maps
 from handlens.studio.models.fine_tuner import FineTuner
 from handlens.studio.models.held_out import HeldOut
 from handlens.studio.models.model import ModelKind

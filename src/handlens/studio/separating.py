@@ -14,7 +14,7 @@ from handlens.studio.features.extractor import Layer
 from handlens.studio.labels import Labels
 from handlens.studio.layers import Layers
 from handlens.studio.listeners import Listeners
-from handlens.studio.mapping import Maps
+from handlens.studio.maps import Maps
 from handlens.studio.projections import LABELS, NEIGHBOURS, SEPARATE, neighbour_agreement
 from handlens.studio.separation import cross_validated_logits, folds
 from handlens.studio.settings import Settings

@@ -12,7 +12,7 @@ from handlens.errors import CollectionError
 from handlens.studio.features.extractor import Layer
 from handlens.studio.labels import Labels
 from handlens.studio.layers import Layers
-from handlens.studio.mapping import Maps
+from handlens.studio.maps import Maps
 from handlens.studio.neighbours import in_plane
 from handlens.studio.photos import Photos
 from handlens.studio.separation import Floats
