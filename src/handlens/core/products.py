@@ -27,5 +27,10 @@ def product(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
         >>> product(np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]]))
         array([[11.]])
     """
-    with np.errstate(divide="ignore", over="ignore", invalid="ignore", under="ignore"):
+    with ignored_flags():
         return np.asarray(a @ b)
+
+
+def ignored_flags() -> np.errstate:
+    """A context in which NumPy does not warn of floating-point errors: for products that another library computes."""
+    return np.errstate(divide="ignore", over="ignore", invalid="ignore", under="ignore")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from handlens.core.products import product
+from handlens.core.products import ignored_flags, product
 from handlens.core.threads import embedding_threads, one_blas_thread
 from handlens.errors import Cancelled
 from handlens.studio.separation import Floats, fit_discriminant, folds
@@ -182,7 +182,8 @@ def neighbour_embedding(
         callbacks=step,
         callbacks_every_iters=25,
     )
-    placed = np.asarray(model.fit(z[chosen].astype(np.float64)), np.float32)
+    with ignored_flags():
+        placed = np.asarray(model.fit(z[chosen].astype(np.float64)), np.float32)
     if stopped:
         raise Cancelled("the neighbour embedding was cancelled.")
     if len(chosen) == n:
