@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from handlens.studio.neighbours import Layerwise, in_plane
+from handlens.studio.neighbours import LayerDistances, distances_on_map
 from handlens.studio.projections import Scaling
 
 
@@ -18,7 +18,7 @@ def test_by_hand():
     x = np.array([[0, 0], [2, 2], [4, 0]], np.float32)
     scaling = Scaling(np.zeros(2, np.float32), np.array([1, 0.5], np.float32))
     # Standardised (0, 0), (2, 1), (4, 0); centre of the first and third (2, 0).
-    found = Layerwise(lambda: x, scaling).from_centre_of(np.array([0, 2]))
+    found = LayerDistances(lambda: x, scaling).from_centre_of(np.array([0, 2]))
     assert found == pytest.approx([4 / 2, 1 / 2, 4 / 2])
 
 
@@ -27,11 +27,11 @@ def test_against_the_formula(x):
     z = scaling.apply(x).astype(np.float64)
     for rows in ([3], [1, 5, 9], list(range(50))):
         expected = ((z - z[rows].mean(0)) ** 2).mean(1)
-        assert Layerwise(lambda: x, scaling).from_centre_of(np.array(rows)) == pytest.approx(expected, abs=1e-4)
+        assert LayerDistances(lambda: x, scaling).from_centre_of(np.array(rows)) == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_photo_is_at_no_distance_from_itself(x):
-    assert Layerwise(lambda: x, Scaling.of(x)).from_centre_of(np.array([4]))[4] == pytest.approx(0, abs=1e-4)
+    assert LayerDistances(lambda: x, Scaling.of(x)).from_centre_of(np.array([4]))[4] == pytest.approx(0, abs=1e-4)
 
 
 def test_more_rows_than_a_block():
@@ -39,30 +39,30 @@ def test_more_rows_than_a_block():
     scaling = Scaling.of(x)
     z = scaling.apply(x)
     expected = ((z - z[4999]) ** 2).mean(1)
-    assert Layerwise(lambda: x, scaling).from_centre_of(np.array([4999])) == pytest.approx(expected, abs=1e-4)
+    assert LayerDistances(lambda: x, scaling).from_centre_of(np.array([4999])) == pytest.approx(expected, abs=1e-4)
 
 
 def test_unreadable_rows_have_no_distance(x):
     scaling = Scaling.of(x)
     x[7] = np.nan
-    found = Layerwise(lambda: x, scaling).from_centre_of(np.array([0]))
+    found = LayerDistances(lambda: x, scaling).from_centre_of(np.array([0]))
     assert np.flatnonzero(np.isnan(found)).tolist() == [7]
 
 
 def test_rows_may_be_added_between_two_questions(x):
     scaling, count = Scaling.of(x), 20
-    finder = Layerwise(lambda: x[:count], scaling)
+    finder = LayerDistances(lambda: x[:count], scaling)
     assert len(finder.from_centre_of(np.array([3]))) == 20
     count = 50
     assert finder.from_centre_of(np.array([3])) == pytest.approx(
-        Layerwise(lambda: x, scaling).from_centre_of(np.array([3]))
+        LayerDistances(lambda: x, scaling).from_centre_of(np.array([3]))
     )
 
 
-def test_in_plane_by_hand():
+def test_distances_on_a_map_by_hand():
     xy = np.array([[0, 0], [2, 0], [4, 0], [np.nan, np.nan]], np.float32)
     # Mean (2, 0), mean squared spread 8/3; centre of the first two (1, 0).
-    found = in_plane(xy, np.array([0, 1]))
+    found = distances_on_map(xy, np.array([0, 1]))
     assert found[:3] == pytest.approx(np.array([1, 1, 9]) * 3 / 8)
     assert np.isnan(found[3])
     assert found.dtype == np.float32

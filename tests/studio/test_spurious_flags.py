@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from handlens.studio.classifier import sum_scores, train_classifier
-from handlens.studio.neighbours import Layerwise
+from handlens.studio.neighbours import LayerDistances
 from handlens.studio.projections import (
     Scaling,
     leading_directions,
@@ -62,7 +62,7 @@ def test_the_flags_would_be_seen(x: np.ndarray) -> None:
         lambda x: separated_map(x, np.arange(20), CODES[:20], Scaling.of(x), x, seed=0),
         lambda x: separated_map(x, np.arange(20), np.arange(20) % 2, Scaling.of(x), x, seed=0),
         lambda x: neighbour_embedding(x, Scaling.of(x), seed=0),
-        lambda x: Layerwise(lambda: x, Scaling.of(x)).from_centre_of(np.array([1, 2])),
+        lambda x: LayerDistances(lambda: x, Scaling.of(x)).from_centre_of(np.array([1, 2])),
         lambda x: train_classifier({"x": x}, np.where(np.arange(40) < 20, CODES, -1), seed=0).scores,
         lambda x: sum_scores({"x": fit_discriminant(x, CODES)}, {"x": x}),
     ],

@@ -1,4 +1,4 @@
-"""From a handful of labels to a classifier over the layers' features, and an estimate of how right it is."""
+"""From a few labels to a classifier over the features of several layers, and an estimate of its accuracy."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from handlens.studio.separation import (
 )
 
 ENOUGH = 10
-"""Labelled photos a class from which a class no longer counts as thin."""
+"""A class with fewer labelled photos than this is thin."""
 
 LAYERS = 3
-"""Layers whose scores are added up."""
+"""The scores of so many layers, the best ones, are added."""
 
 ROUNDS = (0.2, 0.4, 0.6, 0.8)
-"""Shares of the photos predicted as a class that join in, round by round."""
+"""Self-training: the share of the photos predicted as a class that is used for training, in each round."""
 
 TAKING_PART = 800
-"""Photos, labelled and not, up to which unlabelled ones take part in training."""
+"""Unlabelled photos are used for training until there are so many photos, labelled ones included."""
 
-_CHOOSING = 200  # labelled photos that the choice of layers looks at
-_ESTIMATING = 1500  # labelled photos that the accuracy is estimated on
+_CHOOSING = 200  # layers are chosen by the scores of at most about so many labelled photos
+_ESTIMATING = 1500  # the accuracy is estimated on at most about so many labelled photos
 
 HAND_PICKED = (
     "The labels were picked by hand, not at random: the easy photos tend to be picked first, "
@@ -45,13 +45,21 @@ HAND_PICKED = (
 
 @dataclass(frozen=True)
 class TrainingReport:
-    """What a training run gave.
+    """How accurate a model is, estimated when it was trained.
 
-    `accuracy` is the cross-validated share of labelled photos predicted rightly (0–1), `interval`
-    its 95 % Wilson interval; `per_class` has a row a class (count, correct, recall, thin);
-    `confusion` counts true classes (rows) against predicted ones (columns); `layers` are the layers
-    the model looks at; `warnings` are sentences for the person. `network` is the one that was fine-tuned,
-    None for a model over layers' features; a fine-tuned one is tested on photos held out, once.
+    Attributes:
+        accuracy: the share of labelled photos that are predicted correctly (0–1): by cross-validation for the quick
+            model, on photos that were held out once for a fine-tuned one.
+        interval: the 95 % Wilson interval of the accuracy.
+        per_class: a row for each class, with the columns `count`, `correct`, `recall` and `thin`.
+        confusion: counts of photos by true class (rows) and predicted class (columns).
+        n_labelled: labelled photos that the model was trained and tested on.
+        n_photos: photos of the collection that can be read.
+        layers: ids of the layers that the quick model uses; empty for a fine-tuned one.
+        labels_version: the version of the labels that it was trained on.
+        seconds: how long training took.
+        warnings: sentences for the user.
+        network: the network that was fine-tuned, None for the quick model.
     """
 
     accuracy: float
@@ -69,14 +77,21 @@ class TrainingReport:
 
 @dataclass(frozen=True)
 class Classifier:
-    """A sum of the discriminants of a few layers; `temperature` turns its scores into probabilities."""
+    """The sum of the discriminants of a few layers; softmax of the scores over `temperature` gives probabilities."""
 
     discriminants: dict[str, Discriminant]
     temperature: float
 
 
 def check_labels(counts: dict[str, int]) -> None:
-    """Raise TrainingError, saying what is missing, unless two labels have two photos each."""
+    """Check that there are two labels, and two photos for each label that has any.
+
+    Args:
+        counts: labelled photos by the name of the label.
+
+    Raises:
+        TrainingError: there are fewer; the message says what is missing.
+    """
     used = {name: count for name, count in counts.items() if count}
     if len(used) < 2:
         have = f"only “{next(iter(used))}”" if used else "no labelled photo"
@@ -93,7 +108,7 @@ def check_labels(counts: dict[str, int]) -> None:
 
 @one_blas_thread()
 def rank_layers(features: dict[str, Floats], codes: Codes, *, seed: int) -> list[str]:
-    """The layers by how well each tells the labelled rows (codes ≥ 0) apart under cross-validation, best first."""
+    """The names of the layers, those first that separate the labelled rows (codes ≥ 0) best in cross-validation."""
     labelled = np.flatnonzero(codes >= 0)
     rows = labelled[stratified_sample(codes[labelled], _CHOOSING, seed=seed)]
     picked = np.unique(codes[rows], return_inverse=True)[1]
@@ -105,7 +120,7 @@ def rank_layers(features: dict[str, Floats], codes: Codes, *, seed: int) -> list
 
 
 def layer_quality(scores: Floats, codes: Codes) -> tuple[float, float]:
-    """Balanced accuracy of the scores, and to break ties how sure they are of the right class."""
+    """Balanced accuracy of scores [n, C], and to break ties the mean probability that they give the right class."""
     finite = np.where(np.isfinite(scores), scores, -1e6).astype(np.float32)
     sure = softmax(finite / max(float(np.abs(finite[np.isfinite(scores)]).mean()), 1e-6), axis=1)
     return round(balanced_accuracy(scores, codes), 6), float(sure[np.arange(len(codes)), codes].mean())
@@ -115,12 +130,17 @@ def layer_quality(scores: Floats, codes: Codes) -> tuple[float, float]:
 def fit_layers(
     features: dict[str, Floats], codes: Codes, *, seed: int, rounds: Sequence[float] = ROUNDS
 ) -> dict[str, Discriminant]:
-    """Discriminants of the three best layers, whose scores add up.
+    """Fit the discriminants of the three best layers, whose scores are added.
 
-    `features` are standardised, [n, D] a layer; `codes` [n] are classes 0…C−1, or −1 for photos
-    without a label. These take part by self-training: in each of the `rounds` the given share of
-    the photos predicted as a class, those it is surest of, joins the labelled ones (Scudder 1965;
-    the share of each class, so that an easy class does not crowd out a hard one).
+    Photos without a label are used by self-training (Scudder 1965): in each round, the given share of the photos
+    predicted as a class, those with the largest margins, are trained on as if they had that label. It is a share of
+    each class, so that an easy class does not crowd out a difficult one.
+
+    Args:
+        features: standardised features [n, D] for each layer.
+        codes: classes [n], 0…C−1, or −1 for photos without a label.
+        seed: makes the choice of layers repeatable.
+        rounds: shares (0–1), one for each round; none for no self-training.
     """
     layers = rank_layers(features, codes, seed=seed)[:LAYERS]
 
@@ -135,7 +155,7 @@ def fit_layers(
 
 
 def _joined(scores: Floats, codes: Codes, share: float) -> NDArray[np.int64]:
-    """The codes, and for unlabelled rows the class predicted where it is among the surest `share` of its class."""
+    """The codes, and the predicted class for unlabelled rows: of each class, the `share` with the largest margins."""
     predicted = scores.argmax(1)
     two = np.partition(scores, -2, axis=1)[:, -2:]
     sure = two[:, 1] - two[:, 0]
@@ -149,7 +169,7 @@ def _joined(scores: Floats, codes: Codes, share: float) -> NDArray[np.int64]:
 
 @one_blas_thread()
 def sum_scores(fitted: dict[str, Discriminant], features: dict[str, Floats]) -> Floats:
-    """The added scores [n, C] of the layers."""
+    """The sum [n, C] of the scores of the layers."""
     return np.asarray(sum(d.logits(features[layer]) for layer, d in fitted.items()), np.float32)
 
 
@@ -157,10 +177,17 @@ def sum_scores(fitted: dict[str, Discriminant], features: dict[str, Floats]) -> 
 def cross_validate(
     features: dict[str, Floats], codes: Codes, *, seed: int, rounds: Sequence[float] = ROUNDS
 ) -> tuple[NDArray[np.int64], Floats]:
-    """Cross-validated scores of the whole recipe: labelled rows [m] and their scores [m, C].
+    """Cross-validated scores of the whole procedure: choosing layers, self-training, fitting.
 
-    Layers are ranked again inside each fold, and the held-out photos take no part in self-training:
-    otherwise the scores would be too optimistic. A class absent from a fold's training photos scores −inf there.
+    Layers are chosen again in each fold, and held-out photos are not used for self-training: otherwise the estimate
+    would be optimistic.
+
+    Args:
+        features, codes, seed, rounds: as in `fit_layers`.
+
+    Returns:
+        the labelled rows that were held out in turn [m], and their scores [m, C]; −inf for a class that no training
+        photo of the fold has.
     """
     labelled = np.flatnonzero(codes >= 0)
     rows = labelled[stratified_sample(codes[labelled], _ESTIMATING, seed=seed)]
@@ -178,7 +205,7 @@ def cross_validate(
 
 @dataclass(frozen=True)
 class Trained:
-    """A fitted classifier with the evidence for it: cross-validated scores [m, C] of the labelled rows [m]."""
+    """A fitted classifier, and the cross-validated scores [m, C] of the labelled rows [m]."""
 
     classifier: Classifier
     rows: NDArray[np.int64]
@@ -187,9 +214,19 @@ class Trained:
 
 @one_blas_thread()
 def train_classifier(features: dict[str, Floats], codes: Codes, *, seed: int) -> Trained:
-    """Train with and without the unlabelled photos and keep what cross-validates better.
+    """Train with and without the unlabelled photos, and keep what is more accurate in cross-validation.
 
-    `features` are standardised, [n, D] a layer; codes [n] are 0…C−1, or −1 without a label.
+    Args:
+        features, codes, seed: as in `fit_layers`.
+
+    Example:
+        >>> codes = np.array([0, 0, 0, 1, 1, 1, -1, -1])
+        >>> x = np.array([[0, 1], [1, 0], [1, 1], [8, 9], [9, 8], [9, 9], [0, 0], [8, 8]], np.float32)
+        >>> trained = train_classifier({"a layer": x}, codes, seed=0)
+        >>> trained.rows.tolist(), trained.scores.argmax(1).tolist()
+        ([0, 1, 2, 3, 4, 5], [0, 0, 0, 1, 1, 1])
+        >>> sum_scores(trained.classifier.discriminants, {"a layer": x}).argmax(1)[-2:].tolist()
+        [0, 1]
     """
     rows, scores = cross_validate(features, codes, seed=seed, rounds=())
     rounds: Sequence[float] = ()
@@ -202,7 +239,7 @@ def train_classifier(features: dict[str, Floats], codes: Codes, *, seed: int) ->
 
 
 def stratified_sample(codes: Codes, most: int, *, seed: int) -> NDArray[np.int64]:
-    """At most about `most` rows, at random, each class kept in proportion and with at least 2 where it has them."""
+    """At most about `most` random rows, each class in proportion to its size, and at least two where it has two."""
     if len(codes) <= most:
         return np.arange(len(codes))
     generator = np.random.default_rng(seed)
@@ -214,7 +251,7 @@ def stratified_sample(codes: Codes, most: int, *, seed: int) -> NDArray[np.int64
 
 
 def fit_temperature(scores: Floats, codes: Codes) -> float:
-    """The divisor of the scores under which the cross-validated log loss is least (Guo et al. 2017)."""
+    """The divisor of the cross-validated scores [m, C] for which their log loss is least (Guo et al. 2017)."""
     finite = np.where(np.isfinite(scores), scores, -1e6).astype(np.float64)
     candidates = np.geomspace(0.05, 50, 61) * max(float(np.abs(finite[np.isfinite(scores)]).mean()), 1e-9)
     rows = np.arange(len(codes))
@@ -223,7 +260,7 @@ def fit_temperature(scores: Floats, codes: Codes) -> float:
         z = finite / t
         z = z - z.max(1, keepdims=True)
         log_p = z[rows, codes] - np.log(np.exp(z).sum(1))
-        # A class never seen in a fold would lose without bound; it says nothing about the temperature.
+        # A class that no training photo of the fold has would make the loss infinite for every temperature.
         losses.append(-np.maximum(log_p, -20).mean())
     return float(candidates[int(np.argmin(losses))])
 
@@ -231,7 +268,13 @@ def fit_temperature(scores: Floats, codes: Codes) -> float:
 def report_tables(
     names: list[str], counts: list[int], truth: Codes, predicted: Codes
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The per-class and confusion tables from true and predicted codes of the same rows."""
+    """The tables `per_class` and `confusion` of a TrainingReport.
+
+    Args:
+        names: the classes.
+        counts: labelled photos of each class.
+        truth, predicted: classes [m] of the photos that were tested.
+    """
     c = len(names)
     confusion = np.zeros((c, c), np.int64)
     np.add.at(confusion, (truth, predicted), 1)

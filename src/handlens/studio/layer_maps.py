@@ -1,4 +1,4 @@
-"""The maps of a collection: each layer's features projected, fitted once enough photos are prepared."""
+"""The maps of a layer: its features, projected to the plane."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handlens.io.files import atomic_write
-from handlens.studio.neighbours import Layerwise
+from handlens.studio.neighbours import LayerDistances
 from handlens.studio.projections import (
     LABELS,
     NEIGHBOURS,
@@ -31,9 +31,9 @@ from handlens.studio.projections import (
 from handlens.studio.separation import Floats
 
 _COMPONENTS = 6
-_FITTED_ON = 3000  # of more photos, components are fitted on so many; their order is random already
-_SAMPLED = 2000  # photos that the widest direction and the alignment of separating axes are taken from
-_fitting = threading.Lock()  # the page asks for every layer at once: one fit after the other uses the cores as well
+_FITTED_ON = 3000  # principal components are fitted on the first so many rows, whose order is random
+_SAMPLED = 2000  # separating axes: rows for the direction of greatest variance and for the rotation of folds
+_fitting = threading.Lock()  # the page requests every layer at once, and each fit copies its rows: one after the other
 
 
 @dataclass
@@ -43,13 +43,18 @@ class _Fit:
     rows: int
     scaling: Scaling
     components: Linear
-    distances: Layerwise
+    distances: LayerDistances
 
 
 class LayerMaps:
-    """The maps of one layer. `read` gives its features [rows, D] in preparing order, NaN rows for unreadable photos.
+    """The maps of one layer, computed when they are requested; methods may be called from several threads.
 
-    `fitted_rows` says how many rows to fit on now; when it changes, everything is fitted again.
+    Args:
+        read: gives the features [rows, D] that there are now, in the order of preparing; NaN for unreadable photos.
+        fitted_rows: gives how many rows to fit on now; fits are repeated when it changes.
+        cache: the folder for the neighbour embedding.
+        name: the id of the layer, which names the file there.
+        seed: makes the maps repeatable.
     """
 
     def __init__(
@@ -66,7 +71,7 @@ class LayerMaps:
         self._separated: dict[str, tuple[object, Floats]] = {}
 
     def fit(self) -> _Fit:
-        """Scaling, components and distances on the rows that count now."""
+        """Scaling, components and distances, fitted on as many rows as `fitted_rows` gives now."""
         with self._lock:
             rows = self._fitted_rows()
             if self._fit is None or self._fit.rows != rows:
@@ -81,10 +86,10 @@ class LayerMaps:
         components = principal_components(usable[:_FITTED_ON], scaling, k=_COMPONENTS, seed=self._seed)
         if self._fit is not None and len(usable):
             components = align(components, self._fit.components, np.asarray(usable[:500]))
-        return _Fit(rows, scaling, components, Layerwise(self._read, scaling))
+        return _Fit(rows, scaling, components, LayerDistances(self._read, scaling))
 
     def good(self) -> NDArray[np.bool_]:
-        """Which of the rows prepared have features, bool [rows]; the others could not be read."""
+        """Which rows have features, bool [rows]; the photos of the others could not be read."""
         with self._lock:
             x = self._read()
             self._good = np.concatenate([self._good, np.isfinite(x[len(self._good) :, 0])])[: len(x)]
@@ -98,10 +103,16 @@ class LayerMaps:
         version: object = None,
         report: Callable[[int, int], bool] | None = None,
     ) -> Floats:
-        """The map [rows prepared, 2] in preparing order.
+        """The map of a projection, float32 [rows, 2] in the order of preparing; 99 % of the places lie within −1…1.
 
-        For the separating projections `codes` holds each row's class or −1, and `version` tells when
-        an earlier result still holds.
+        Args:
+            projection: a key of `TITLES` in `handlens.studio.projections`.
+            codes: for the separating projections, the class of each row, or −1.
+            version: changes when the codes do; the same version gives the same map again.
+            report: called with the progress of a neighbour embedding, see `neighbour_embedding`.
+
+        Raises:
+            Cancelled: `report` returned True.
         """
         fit = self.fit()
         if not fit.rows:
@@ -121,26 +132,26 @@ class LayerMaps:
             classes = np.searchsorted(present, codes[marked])
             with _fitting:
                 xy = separated_map(x, marked, classes, fit.scaling, sample, seed=self._seed)
-            # Each axis in its own spread: with two labels the one that separates them may be a hundredth of the other.
+            # Each axis by its own deviation: with two labels, the separating one may be a hundredth of the other.
             xy = xy / np.maximum(np.nanstd(xy, axis=0), 1e-12)
             known = ((fit.rows, len(x), version), frame(xy))
             self._separated[projection] = known
         return known[1]
 
     def forget(self) -> None:
-        """Drop what was computed, on disk too: the features are about to be others."""
+        """Drop all that was computed, also on disk, because the features will change."""
         with self._lock, self._embedding_lock:
             self._fit, self._embedding, self._good = None, None, np.zeros(0, bool)
             self._separated.clear()
             self._embedding_file.unlink(missing_ok=True)
 
     def raw(self) -> Floats:
-        """The features [rows prepared, D] as they are on disk."""
+        """The features [rows, D] as they are on disk."""
         return self._read()
 
     @property
     def has_neighbours(self) -> bool:
-        """Whether the neighbour embedding is there without computing it."""
+        """Whether the neighbour embedding has been computed."""
         return self._stored_embedding(self._fitted_rows()) is not None
 
     def _neighbours(self, fit: _Fit, report: Callable[[int, int], bool] | None) -> Floats:

@@ -1,4 +1,4 @@
-"""Find similar: exact distances from a group of photos to all others."""
+"""Exact distances from a group of photos to all others, for finding similar ones."""
 
 from __future__ import annotations
 
@@ -14,13 +14,21 @@ from handlens.studio.projections import Scaling
 from handlens.studio.separation import Floats
 
 
-class Layerwise:
-    """Squared distances in one layer's standardised features x [n, D], whose raw rows stay where they are.
+class LayerDistances:
+    """Squared distances between photos in the standardised features of one layer; the raw features are not copied.
 
-    `read` gives the rows that there are now; between two calls rows may be added, not changed.
+    ‖(x − c)·s‖² = ‖x·s‖² − 2 x·(c·s²) + ‖c·s‖²: the first term is computed once, the second one takes one pass over
+    the raw features.
 
-    ‖(x − c)·s‖² is opened up into ‖x·s‖² − 2 x·(c·s²) + ‖c·s‖²: the first term is computed once,
-    the second is one pass over the raw features.
+    Args:
+        read: gives the raw features [n, D] that there are now; rows may be added between two calls, not changed.
+        scaling: the standardisation of the features.
+
+    Example:
+        >>> x = np.array([[0, 0], [2, 2], [4, 0]], np.float32)
+        >>> distances = LayerDistances(lambda: x, Scaling.of(x))
+        >>> distances.from_centre_of(np.array([0])).round(2).tolist()
+        [0.0, 3.0, 3.0]
     """
 
     def __init__(self, read: Callable[[], Floats], scaling: Scaling) -> None:
@@ -37,7 +45,7 @@ class Layerwise:
 
     @one_blas_thread()
     def from_centre_of(self, rows: NDArray[np.int64]) -> Floats:
-        """Mean squared distance per column from the centre of `rows` to every row, float32 [n]; NaN stays NaN."""
+        """Squared distances of every row from the centre of `rows`, over D: float32 [n], NaN for rows with NaN."""
         x = self._read()
         centre = self.scaling.apply(np.asarray(x[rows])).mean(0)
         weights = centre * self.scaling.inverse
@@ -46,8 +54,8 @@ class Layerwise:
         return np.asarray(squared / max(1, len(centre)), np.float32)
 
 
-def in_plane(xy: Floats, rows: NDArray[np.int64]) -> Floats:
-    """Squared distance on a map [n, 2] from the centre of `rows`, over the map's mean squared spread; NaN stays NaN."""
+def distances_on_map(xy: Floats, rows: NDArray[np.int64]) -> Floats:
+    """Squared distances on a map [n, 2] from the centre of `rows`, over the map's variance; NaN stays NaN."""
     spread = float(np.nanmean(((xy - np.nanmean(xy, 0)) ** 2).sum(1)))
     squared = ((xy - np.nanmean(xy[rows], 0)) ** 2).sum(1)
     return np.asarray(squared / max(spread, 1e-12), np.float32)

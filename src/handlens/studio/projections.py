@@ -1,4 +1,4 @@
-"""From a layer's many numbers to two a photo: principal components, neighbour embedding, separating axes."""
+"""From the features of a layer to a place on a plane: principal components, neighbour embedding, separating axes."""
 
 from __future__ import annotations
 
@@ -26,20 +26,27 @@ TITLES = {
     SEPARATE: "Chosen labels apart",
 }
 
-_EMBEDDED = 50  # components that the neighbour embedding starts from
-_EMBED_FROM = 3000  # more photos than this are placed among a random sample of so many
+_EMBEDDED = 50  # principal components that are embedded
+_EMBED_FROM = 3000  # of more photos, a random sample of so many is embedded
 _STEPS = 500
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """Mean and inverse deviation of each column [D]; constant columns get 0 and so vanish."""
+    """Standardisation of columns: their means [D] and inverse standard deviations [D], 0 for constant columns.
+
+    Example:
+        >>> scaling = Scaling.of(np.array([[1, 5], [3, 5]], np.float32))
+        >>> scaling.apply(np.array([[4, 6]], np.float32)).tolist()
+        [[2.0, 0.0]]
+    """
 
     mean: Floats
     inverse: Floats
 
     @classmethod
     def of(cls, x: Floats) -> Scaling:
+        """The scaling after which the columns of x [n, D] have mean 0 and standard deviation 1."""
         mean = x.mean(0, dtype=np.float64)
         # In slices: a centred float64 copy of a large layer would be the largest thing in memory.
         slices = (x[start : start + 1024] - mean for start in range(0, len(x), 1024))
@@ -49,19 +56,25 @@ class Scaling:
         return cls(mean.astype(np.float32), inverse.astype(np.float32))
 
     def apply(self, x: Floats) -> Floats:
+        """The standardised rows [n, D]."""
         return (x - self.mean) * self.inverse
 
 
 @dataclass(frozen=True)
 class Linear:
-    """A projection z = (x − mean) · weights of raw features, weights [D, k]."""
+    """A projection of raw features x [n, D]: z = (x − mean) · weights, with mean [D] and weights [D, k].
+
+    Example:
+        >>> Linear(np.array([1, 1], np.float32), np.array([[2], [0]], np.float32))(np.eye(2, dtype=np.float32)).tolist()
+        [[0.0], [-2.0]]
+    """
 
     mean: Floats
     weights: Floats
 
     @one_blas_thread()
     def __call__(self, x: Floats) -> Floats:
-        # One product over the stored features and a constant, instead of a centred copy of them.
+        # One product with the features as they are stored, less a constant, instead of a centred copy of them.
         return np.asarray(product(x, self.weights) - product(self.mean, self.weights))
 
 
@@ -69,8 +82,8 @@ class Linear:
 def principal_components(x: Floats, scaling: Scaling, *, k: int, seed: int) -> Linear:
     """The k leading principal components of standardised x [n, D], as a projection of raw features.
 
-    Signs are fixed (largest loading positive), so the same photos give the same picture. Fewer
-    photos or columns than k give components of zeros.
+    The largest loading of each component is positive, so that the same photos give the same map. If x has too few
+    rows or columns for k components, the rest are zeros.
     """
     z = scaling.apply(x)
     found = min(k, min(z.shape) - 1)
@@ -86,7 +99,7 @@ def principal_components(x: Floats, scaling: Scaling, *, k: int, seed: int) -> L
 def leading_directions(z: Floats, k: int, *, seed: int) -> Floats:
     """The k leading right singular vectors [k, D] of z [n, D], by randomised subspace iteration.
 
-    Halko, Martinsson & Tropp 2011, algorithms 4.4 and 5.1, with ten directions to spare.
+    Halko, Martinsson & Tropp 2011, algorithms 4.4 and 5.1, oversampled by ten directions.
     """
     spare = min(k + 10, *z.shape)
     basis = np.random.default_rng(seed).standard_normal((z.shape[1], spare), np.float32)
@@ -98,16 +111,17 @@ def leading_directions(z: Floats, k: int, *, seed: int) -> Floats:
 
 @one_blas_thread()
 def align(new: Linear, old: Linear, x: Floats) -> Linear:
-    """`new` with the signs that agree best with `old` on x, so that a map does not flip when it is refined."""
+    """`new` with the signs for which it agrees best with `old` on x: a map must not flip when it is refined."""
     same = (new(x) * old(x)).sum(0)
     return Linear(new.mean, new.weights * np.where(same < 0, -1, 1).astype(np.float32))
 
 
 @one_blas_thread()
 def separating_axes(x: Floats, codes: NDArray[np.integer], scaling: Scaling, everything: Floats) -> Linear:
-    """The plane in which the labelled rows x [n, D] with codes [n] lie furthest apart, shrinkage LDA.
+    """The plane on which the labelled rows x [n, D] with classes `codes` [n] lie furthest apart, by shrinkage LDA.
 
-    Two labels give one axis; the second is the widest direction of all photos at right angles to it.
+    Two classes give one axis; the second one is the direction at a right angle to it in which the rows of
+    `everything` [N, D] vary most.
     """
     axes = fit_discriminant(scaling.apply(x), codes).axes()
     if axes.shape[1] == 1:
@@ -121,11 +135,22 @@ def separating_axes(x: Floats, codes: NDArray[np.integer], scaling: Scaling, eve
 def separated_map(
     x: Floats, marked: NDArray[np.int64], codes: NDArray[np.integer], scaling: Scaling, sample: Floats, *, seed: int
 ) -> Floats:
-    """Places all rows x [n, D] in the plane that pulls the labelled rows `marked` with `codes` apart; [n, 2].
+    """Places of all rows on the plane on which the labelled ones lie furthest apart.
 
-    With few labels in many dimensions the plane pulls the very rows it is fitted on together more than
-    others of their kind. So each labelled row is placed by a plane fitted without it (five-fold), turned
-    to agree with the whole one on `sample` (orthogonal Procrustes; Schönemann 1966).
+    With few labels in many dimensions, such a plane separates the rows that it was fitted on much more than other
+    rows of the same classes. So each labelled row is placed by a plane that was fitted without it (five folds), and
+    rotated to agree with the plane of all rows on `sample` (orthogonal Procrustes; Schönemann 1966).
+
+    Args:
+        x: raw features [n, D].
+        marked: the labelled rows [m].
+        codes: their classes [m], 0…C−1.
+        scaling: the standardisation of x.
+        sample: some rows [k, D] of x.
+        seed: makes the folds repeatable.
+
+    Returns:
+        places [n, 2], not yet scaled; see `frame`.
     """
     known = np.asarray(x[marked])
     plane = separating_axes(known, codes, scaling, sample)
@@ -134,7 +159,7 @@ def separated_map(
     for k in np.unique(fold):
         rest, out = fold != k, fold == k
         if len(np.unique(codes[rest])) < len(np.unique(codes)):
-            continue  # its only photo is out: nothing else says where this label would lie
+            continue  # a class has no other row: its only one keeps the place by the plane fitted with it
         other = separating_axes(known[rest], codes[rest], scaling, sample)
         there, here = other(sample), plane(sample)
         left, _, right = np.linalg.svd(product((there - there.mean(0)).T, here - here.mean(0)))
@@ -146,10 +171,21 @@ def separated_map(
 def neighbour_embedding(
     x: Floats, scaling: Scaling, *, seed: int, report: Callable[[int, int], bool] | None = None
 ) -> Floats:
-    """Places photos [n, 2] so that those alike lie together (t-SNE; van der Maaten & Hinton 2008, openTSNE).
+    """Places of photos, similar ones near each other, by t-SNE (van der Maaten & Hinton 2008; openTSNE).
 
-    Of more than 3,000 photos a random sample is embedded and the others put among their nearest five.
-    `report(done, total)` is called along the way; returning True stops with Cancelled.
+    Of more than 3,000 photos a random sample is embedded; each other photo is placed at the mean of its five nearest.
+
+    Args:
+        x: raw features [n, D].
+        scaling: the standardisation of x.
+        seed: makes the sample and the embedding repeatable.
+        report: called as `report(done, total)` with the number of steps; if it returns True, the work is cancelled.
+
+    Returns:
+        places [n, 2], not yet scaled; see `frame`.
+
+    Raises:
+        Cancelled: `report` returned True.
     """
     from openTSNE import TSNE
 
@@ -164,7 +200,7 @@ def neighbour_embedding(
 
     def step(iteration: int, _error: float, _embedding: object) -> bool:
         nonlocal stopped, done, latest
-        # The count starts again after the early exaggeration.
+        # openTSNE counts from 0 again after the early exaggeration.
         done += iteration - latest if iteration > latest else iteration
         latest = iteration
         stopped = stopped or bool(report and report(done, _STEPS))
@@ -206,7 +242,7 @@ def _nearest(x: Floats, among: Floats, k: int) -> NDArray[np.int64]:
 
 
 def frame(xy: Floats) -> Floats:
-    """Coordinates moved and scaled alike in both directions so that 99 % lie within −1 … 1; NaN stays."""
+    """Places [n, 2] moved, and scaled equally in both directions, so that 99 % lie within −1…1; NaN stays NaN."""
     known = xy[np.isfinite(xy).all(1)]
     if not len(known):
         return xy.astype(np.float32)
@@ -217,9 +253,15 @@ def frame(xy: Floats) -> Floats:
 
 
 def neighbour_agreement(xy: Floats, codes: NDArray[np.integer], *, k: int = 5) -> float:
-    """How well a map [n, 2] separates labels: mean over labels of the share whose k nearest mostly agree (0–1).
+    """How well a map separates classes: the share of photos whose class is the most frequent of the k nearest others.
 
-    Each photo is left out of its own vote.
+    Args:
+        xy: places [n, 2].
+        codes: classes [n], 0…C−1.
+        k: how many neighbours vote.
+
+    Returns:
+        the mean over the classes of that share, 0–1.
     """
     n = len(xy)
     k = min(k, n - 1)

@@ -22,8 +22,19 @@ CV_FOLDS = 5
 class Discriminant:
     """A fitted linear discriminant with equal priors.
 
-    `weights` is float32 [D, C] and `bias` [C]: `x @ weights + bias` are the class log-odds up to a
-    constant; `means` is [C, D] and `shrinkage` the weight given to the spherical covariance.
+    Attributes:
+        weights: float32 [D, C]; `x @ weights + bias` are the log probabilities of the classes up to a constant.
+        bias: float32 [C].
+        means: the means of the classes, float32 [C, D].
+        shrinkage: the weight of the spherical covariance, 0–1.
+
+    Example:
+        >>> x = np.array([[0, 1], [0, -1], [4, 1], [4, -1]], np.float32)
+        >>> discriminant = fit_discriminant(x, np.array([0, 0, 1, 1]))
+        >>> discriminant.logits(np.array([[1, 9], [3, 9]], np.float32)).argmax(1).tolist()
+        [0, 1]
+        >>> np.abs(discriminant.axes()).round(3).tolist()
+        [[1.0], [0.0]]
     """
 
     weights: Floats
@@ -33,18 +44,18 @@ class Discriminant:
 
     @one_blas_thread()
     def logits(self, x: Floats) -> Floats:
-        """Class scores [N, C] of the rows of x [N, D]."""
+        """Scores [N, C] of the classes for the rows of x [N, D]."""
         return np.asarray(product(x, self.weights) + self.bias, np.float32)
 
     @one_blas_thread()
     def axes(self) -> Floats:
-        """Orthonormal directions [D, k ≤ 2] that separate the classes most, largest first.
+        """Orthonormal directions [D, k] that separate the classes most, k = min(2, C − 1), the best one first.
 
-        The discriminant weights span Σ⁻¹ of the class means; the axes are the leading directions of
-        the between-class scatter seen through it (Fisher 1936; Hastie, Tibshirani & Friedman §4.3.3).
+        They are the leading eigenvectors of the between-class scatter in the metric of Σ⁻¹, which the weights span
+        (Fisher 1936; Hastie, Tibshirani & Friedman, The Elements of Statistical Learning, §4.3.3).
         """
         centred = self.means - self.means.mean(0)
-        # Between-class scatter in the metric of Σ⁻¹ is a C×C matrix: small whatever D is.
+        # In the metric of Σ⁻¹ the between-class scatter is a C×C matrix, small for any D.
         between = product(centred, self.weights - self.weights.mean(1, keepdims=True))
         values, vectors = np.linalg.eigh((between + between.T) / 2)
         leading = np.argsort(values)[::-1][: min(2, len(self.means) - 1)]
@@ -56,11 +67,18 @@ class Discriminant:
 
 @one_blas_thread()
 def fit_discriminant(x: Floats, codes: Codes) -> Discriminant:
-    """Fit shrinkage LDA with equal priors on x [n, D] with class codes 0…C-1 [n].
+    """Fit linear discriminant analysis with shrinkage and equal priors.
 
-    The pooled within-class covariance is shrunk towards a sphere by the Ledoit–Wolf amount (2004),
-    computed and inverted on the smaller of the two sides, n×n or D×D, so a handful of labels in
-    thousands of dimensions costs milliseconds. Raises TrainingError with fewer than two classes.
+    The pooled within-class covariance is shrunk towards a sphere as far as Ledoit & Wolf (2004) recommend. It is
+    computed and inverted as an n×n or a D×D matrix, whichever is smaller, so that a few labels in thousands of
+    dimensions take milliseconds.
+
+    Args:
+        x: features [n, D].
+        codes: classes [n], 0…C−1.
+
+    Raises:
+        TrainingError: there are fewer than two classes, or a class without a row.
     """
     codes = np.asarray(codes)
     n_classes = int(codes.max(initial=-1)) + 1
@@ -79,13 +97,13 @@ def fit_discriminant(x: Floats, codes: Codes) -> Discriminant:
 
 
 def _solve(residuals: Floats, targets: Floats) -> tuple[Floats, float]:
-    """Σ⁻¹ targetsᵀ for the Ledoit–Wolf covariance Σ of the residuals [n, D]; also its shrinkage."""
+    """Σ⁻¹ · targetsᵀ [D, C], where Σ is the Ledoit–Wolf covariance of the residuals [n, D]; and the shrinkage."""
     n, d = residuals.shape
     dual = n < d
     small = (product(residuals, residuals.T) if dual else product(residuals.T, residuals)).astype(np.float64)
     norms = np.einsum("nd,nd->n", residuals, residuals, dtype=np.float64)
     scale = norms.sum() / (n * d)  # μ, the mean variance
-    if scale <= 0:  # each class is a single point: only the spherical part is left
+    if scale <= 0:  # each class is a single point: the covariance is zero
         return targets.T.astype(np.float32), 1.0
     frobenius = (small**2).sum() / n**2  # ‖S‖²
     distance = frobenius - d * scale**2  # ‖S − μI‖²
@@ -108,7 +126,7 @@ def _solve(residuals: Floats, targets: Floats) -> tuple[Floats, float]:
 
 
 def folds(codes: Codes, *, seed: int = 0, n_folds: int = CV_FOLDS) -> NDArray[np.int64]:
-    """A fold number for each row, each class dealt out evenly over the folds, shuffled by `seed`."""
+    """A fold, 0…n_folds−1, for each row: random by `seed`, with the rows of each class spread evenly over the folds."""
     generator = np.random.default_rng(seed)
     fold = np.empty(len(codes), np.int64)
     start = 0
@@ -121,9 +139,9 @@ def folds(codes: Codes, *, seed: int = 0, n_folds: int = CV_FOLDS) -> NDArray[np
 
 @one_blas_thread()
 def cross_validated_logits(x: Floats, codes: Codes, fold: NDArray[np.int64]) -> Floats:
-    """Scores [n, C] for each row from the discriminant fitted on the other folds.
+    """Scores [n, C] of each row by the discriminant that was fitted on the other folds.
 
-    A class that a fold leaves without a single photo cannot be predicted there: its score is −inf.
+    The score of a class that has no row in the other folds is −inf.
     """
     n_classes = int(codes.max()) + 1
     scores = np.full((len(codes), n_classes), -np.inf, np.float32)
@@ -138,6 +156,6 @@ def cross_validated_logits(x: Floats, codes: Codes, fold: NDArray[np.int64]) -> 
 
 
 def balanced_accuracy(scores: Floats, codes: Codes) -> float:
-    """Mean over the classes of the share of rows whose own class scores highest (0 to 1)."""
+    """The share of rows whose own class has the highest score, averaged over the classes (0–1)."""
     right = scores.argmax(1) == codes
     return float(np.mean([right[codes == c].mean() for c in np.unique(codes)]))

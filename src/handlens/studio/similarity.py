@@ -13,7 +13,7 @@ from handlens.studio.features.extractor import Layer
 from handlens.studio.labels import Labels
 from handlens.studio.layers import Layers
 from handlens.studio.maps import Maps
-from handlens.studio.neighbours import in_plane
+from handlens.studio.neighbours import distances_on_map
 from handlens.studio.photos import Photos
 from handlens.studio.separation import Floats
 
@@ -69,7 +69,7 @@ class Similarity:
             placed = self._maps.rows(found, projection)[: len(xy)]
             xy[: len(placed)] = placed
             if np.isfinite(xy[rows]).any():
-                near = in_plane(xy, rows)
+                near = distances_on_map(xy, rows)
                 # Photos prepared after an embedding was computed have no position in it: for these the layer decides.
                 squared = np.where(np.isfinite(near), (squared + near) / 2, squared).astype(np.float32)
         return np.asarray(np.sqrt(self._photos.by_id(squared[:, None], missing=np.nan)[:, 0]), np.float32)

@@ -73,4 +73,4 @@ def check_batch(batch: Tensor, size: int) -> None:
     import torch
 
     if batch.dtype != torch.uint8 or batch.ndim != 4 or tuple(batch.shape[1:]) != (size, size, 3):
-        raise ValueError(f"pictures must be uint8 [B, {size}, {size}, 3]; got {batch.dtype} {list(batch.shape)}")
+        raise ValueError(f"pictures must be uint8 [B, {size}, {size}, 3]; got {batch.dtype} {list(batch.shape)}.")

@@ -107,7 +107,7 @@ def rebuild_patches(config: dict[str, Any], tensors: dict[str, Tensor]) -> Patch
 def fit_patches(pictures: NDArray[np.uint8], *, seed: int) -> PatchExtractor:
     """Learn the vocabularies from uint8 pictures [n, 96, 96, 3], n ≥ 1; of more than 500, a random 500."""
     if pictures.ndim != 4 or pictures.shape[0] < 1:
-        raise ValueError(f"patches are learned on pictures [n, {SIZE}, {SIZE}, 3], n ≥ 1; got {pictures.shape}")
+        raise ValueError(f"patches are learned on pictures [n, {SIZE}, {SIZE}, 3], n ≥ 1; got {pictures.shape}.")
     random = torch.Generator().manual_seed(seed)
     if len(pictures) > PICTURES:
         pictures = pictures[np.sort(torch.randperm(len(pictures), generator=random)[:PICTURES].numpy())]
