@@ -164,7 +164,7 @@ def test_a_pth_file_of_tensors_is_read(small_weights: Path, tmp_path: Path) -> N
 
 
 def test_random_weights_and_a_file_contradict_each_other(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="give one of them"):
+    with pytest.raises(WeightsError, match="Give one of them"):
         backbone_extractor(SMALL, weights=tmp_path / "w.safetensors", random=True)
 
 
@@ -173,7 +173,7 @@ def test_random_weights_and_a_file_contradict_each_other(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("name", ["mobilenetv2_10", "hf-hub:timm/resnet18", "../resnet18", ""])
 def test_unknown_names(name: str) -> None:
-    with pytest.raises(BackboneError, match="must have the name of one in timm or torchvision"):
+    with pytest.raises(BackboneError, match="there must be a network of that name in timm or torchvision"):
         backbone_extractor(name, random=True)
 
 
