@@ -155,7 +155,7 @@ def test_a_person_decides_by_keys_and_the_log_is_taken_away(trained: Page, hand,
     page.get_by_role("button", name="Contest…").click()
     contest = page.get_by_role("dialog", name=re.compile("^Contest"))
     contest.get_by_label("What is wrong").fill("That is my ring.")
-    contest.get_by_label("Who says so").fill("Bob")
+    contest.get_by_label("Your name").fill("Bob")
     shoot(page, "contest")
     contest.get_by_role("button", name="Send to the queue").click()
     expect(contest).to_have_count(0)
