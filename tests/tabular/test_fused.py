@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from handlens.core.layers import Dropout
+from handlens.core.dropout import Dropout
 from handlens.core.optimizer import Optimizer
 from handlens.tabular.fused import FusedTraining
 from handlens.tabular.model import TabularModel

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.modules.module import _has_any_global_hook
 
-from handlens.core.layers import Dropout, bernoulli_places
+from handlens.core.dropout import Dropout, bernoulli_positions
 from handlens.tabular.embeddings import Embeddings
 
 
@@ -207,7 +207,7 @@ def _through_linear(linear: nn.Linear, x: Tensor, grad: Tensor) -> Tensor:
 def _drop_(x: Tensor, drop: Dropout) -> Tensor | None:
     if drop.p == 0:
         return None
-    places = bernoulli_places(x.numel(), drop.p)
+    places = bernoulli_positions(x.numel(), drop.p)
     _undrop_(x, drop, places)
     return places
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from handlens.core.checks import listed, whole
-from handlens.core.layers import Dropout
+from handlens.core.dropout import Dropout
 from handlens.errors import TrainingError
 from handlens.tabular.embeddings import Embeddings
 from handlens.tabular.fused import FusedTraining

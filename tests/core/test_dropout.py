@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from handlens.core.layers import Dropout, bernoulli_places
+from handlens.core.dropout import Dropout, bernoulli_positions
 
 
 @pytest.mark.parametrize("p", [0.001, 0.04, 0.5, 0.9])
@@ -47,7 +47,7 @@ def test_it_is_printed_as_dropout() -> None:
 def test_places_are_distinct_ascending_and_in_range(n: int, p: float) -> None:
     torch.manual_seed(0)
     for _ in range(20):
-        places = bernoulli_places(n, p).tolist()
+        places = bernoulli_positions(n, p).tolist()
         assert places == sorted(set(places))
         assert all(0 <= place < n for place in places)
 
@@ -56,7 +56,7 @@ def test_every_place_is_as_likely() -> None:
     torch.manual_seed(0)
     counts = torch.zeros(20)
     for _ in range(4000):
-        counts[bernoulli_places(20, 0.3)] += 1
+        counts[bernoulli_positions(20, 0.3)] += 1
     # 4,000 trials a place: a standard deviation of .0072
     assert (counts / 4000).tolist() == pytest.approx([0.3] * 20, abs=0.036)
 
@@ -69,7 +69,7 @@ def test_more_places_are_drawn_where_the_first_draw_falls_short(monkeypatch: pyt
         return self.fill_(1)  # gaps of one: as many places as were drawn
 
     monkeypatch.setattr(torch.Tensor, "geometric_", short)
-    assert bernoulli_places(100, 0.01).tolist() == list(range(100))
+    assert bernoulli_positions(100, 0.01).tolist() == list(range(100))
     assert len(drawn) > 1
 
 
