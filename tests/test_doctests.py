@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import doctest
 import importlib
+import inspect
 import random
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pytest
+
+from handlens.errors import HandlensError
 
 SOURCE = Path(__file__).resolve().parents[1] / "src"
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.REPORT_NDIFF
@@ -72,6 +75,19 @@ def test_the_example_prints_what_it_says(module, test, tmp_path, monkeypatch):
         sys.modules["matplotlib.pyplot"].close("all")
     assert outcome.attempted > 0
     assert outcome.failed == 0, "".join(report)
+
+
+FACES = ("handlens.audit", "handlens.callbacks.hooks", "handlens.studio", "handlens.tabular", "handlens.vision")
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_each_public_class_has_an_example(face):
+    module = importlib.import_module(face)
+    classes = [thing for name in module.__all__ if inspect.isclass(thing := getattr(module, name))]
+    own = {thing for thing in classes if thing.__module__.startswith("handlens.")}
+    own -= {thing for thing in own if issubclass(thing, HandlensError)}
+    assert len(own) > 0
+    assert sorted(thing.__qualname__ for thing in own if ">>> " not in (thing.__doc__ or "")) == []
 
 
 class TestFindingExamples:

@@ -80,6 +80,17 @@ def test_what_is_found(line, phrases):
     assert sorted(phrase for _, phrase, _ in findings(line)) == sorted(phrases)
 
 
+def test_no_two_classes_have_one_name():
+    places: dict[str, list[str]] = {}
+    for file in files():
+        if file.suffix == ".py" and file.is_relative_to(ROOT / "src"):
+            for node in ast.parse(file.read_text(encoding="utf-8")).body:
+                if isinstance(node, ast.ClassDef):
+                    places.setdefault(node.name, []).append(str(file.relative_to(ROOT)))
+    assert len(places) > 100
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
 ERRORS = {name for name, value in vars(errors).items() if inspect.isclass(value)} - {
     "PhotoError",  # a reason in a list, such as “not a picture”
 }
@@ -110,6 +121,17 @@ def test_every_error_message_ends_with_a_full_stop():
         if not end.rstrip().endswith((".", ".”", "…", "?"))
     ]
     assert found == [], "\n".join(["", *found])
+
+
+def test_another_errors_full_stop_is_removed_inside_a_sentence():
+    found = [
+        f"{file.relative_to(ROOT)}:{number}: {line.strip()}: write {{reason_of(error)}}"
+        for file in files()
+        if file.suffix == ".py" and file.is_relative_to(ROOT / "src")
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+        if re.search(r"\{error\}[.)]", line)
+    ]
+    assert found == []
 
 
 def test_messages_are_found_in_code():

@@ -13,7 +13,7 @@ from handlens.studio.progress import ended_by
     [
         (Cancelled(), {"phase": "cancelled"}),
         (StorageError("no room."), {"phase": "failed", "error": "no room."}),
-        (ValueError("odd"), {"phase": "failed", "error": "preparing stopped unexpectedly: odd"}),
+        (ValueError("odd"), {"phase": "failed", "error": "preparing stopped unexpectedly: odd."}),
         (KeyboardInterrupt(), {"phase": "failed"}),
     ],
 )

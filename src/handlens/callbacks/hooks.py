@@ -21,7 +21,22 @@ __all__ = ["Hook", "Hooks", "hook_output", "hook_outputs"]
 
 
 class Hook:
-    """Keeps what passes through one module, of its latest run; see `hook_output`."""
+    """Keeps the output of one module, or the gradient that comes back to it, from its latest run.
+
+    Args:
+        module: of the model that will run.
+        grad: keep gradients instead of the output.
+
+    Raises:
+        LayerError: `module` is not a module.
+
+    Example:
+        >>> model = nn.Sequential(nn.Flatten(), nn.ReLU())
+        >>> with Hook(model[0]) as hook:
+        ...     _ = model(torch.ones(1, 2, 3))
+        >>> hook.stored.shape
+        torch.Size([1, 6])
+    """
 
     def __init__(self, module: nn.Module, *, grad: bool = False) -> None:
         if not isinstance(module, nn.Module):
@@ -78,7 +93,22 @@ class Hook:
 
 
 class Hooks:
-    """Several hooks as one; `stored` is a list in the order of the modules. See `hook_outputs`."""
+    """Several hooks as one, in the order of the modules.
+
+    Args:
+        modules: of the model that will run.
+        grad: keep gradients instead of outputs.
+
+    Raises:
+        LayerError: one of `modules` is not a module.
+
+    Example:
+        >>> model = nn.Sequential(nn.Flatten(), nn.Linear(6, 2))
+        >>> with Hooks(model) as hooks:
+        ...     _ = model(torch.ones(1, 2, 3))
+        >>> [output.shape[1] for output in hooks.stored]
+        [6, 2]
+    """
 
     def __init__(self, modules: Iterable[nn.Module], *, grad: bool = False) -> None:
         self.hooks: list[Hook] = []

@@ -36,6 +36,16 @@ class Monitor(Callback):
     Args:
         monitor: "valid_loss", "train_loss" or the name of a metric.
         min_delta: how much better a value must be to count as better.
+
+    Raises:
+        TrainingError: (when training starts) the training table has no column `monitor`.
+
+    Example:
+        >>> class PrintBest(Monitor):
+        ...     def after_fit(self, learn):
+        ...         print(f"the best epoch was {self.best_epoch(learn) + 1}")
+        >>> PrintBest("train_loss", min_delta=0.01).monitor
+        'train_loss'
     """
 
     def __init__(self, monitor: str = "valid_loss", *, min_delta: float = 0.0) -> None:
@@ -54,7 +64,7 @@ class Monitor(Callback):
     def best_epoch(self, learn: Learner) -> int:
         """The position of the best epoch so far, −1 if there is none; nan is never best.
 
-        Asked of the records each time, so that a resumed run knows it too.
+        It is looked up in the records each time, so that a resumed run knows it too.
         """
         best, at = math.inf, -1
         for i, row in enumerate(learn.recorder.rows):
@@ -66,6 +76,10 @@ class Monitor(Callback):
 
 class EarlyStopping(Monitor):
     """Stop when a value has not become better for more than `patience` epochs in a row.
+
+    Args:
+        monitor, min_delta: see `Monitor`.
+        patience: epochs without improvement that are allowed, 0 or more.
 
     Example:
         >>> EarlyStopping("valid_loss", min_delta=0.001, patience=2).patience
@@ -84,7 +98,27 @@ class EarlyStopping(Monitor):
 
 
 class SaveBest(Monitor):
-    """Save the model under `name` whenever a value has become better, and go back to the best one at the end."""
+    """Save the model whenever a value has become better, and load the best one at the end.
+
+    Args:
+        monitor, min_delta: see `Monitor`.
+        name: the model is saved as models/`name` below the learner's path, as by `learn.save(name)`.
+
+    Example:
+        >>> import pandas as pd
+        >>> from pathlib import Path
+        >>> from handlens.tabular import TabularList, tabular_learner
+        >>> df = pd.DataFrame({"x": [0.0, 1, 2, 3, 4, 5], "y": [0.0, 2, 4, 6, 8, 10]})
+        >>> labelled = TabularList.from_df(df, cont_names=["x"]).split_by_idx([4, 5]).label_from_df("y")
+        >>> learn = tabular_learner(labelled.databunch(bs=2), layers=[4], seed=0)
+        >>> learn.fit(2, 0.1, callbacks=[SaveBest(name="lowest")])
+        epoch  train_loss  valid_loss  time
+        1      ...
+        2      ...
+        Total time: ...
+        >>> sorted(path.name for path in Path("models").iterdir())
+        ['lowest']
+    """
 
     def __init__(self, monitor: str = "valid_loss", *, min_delta: float = 0.0, name: str = "best") -> None:
         super().__init__(monitor, min_delta=min_delta)
@@ -111,7 +145,18 @@ class SaveBest(Monitor):
 
 
 class GradientClipping(Callback):
-    """Shorten the gradient of all parameters together to a length of at most `max_norm` (Pascanu et al. 2013)."""
+    """Scale the gradient down where its norm over all parameters is above `max_norm` (Pascanu et al. 2013).
+
+    Args:
+        max_norm: the largest Euclidean norm of all gradients together, above 0.
+
+    Raises:
+        TrainingError: `max_norm` is not above 0.
+
+    Example:
+        >>> GradientClipping(0.5).max_norm
+        0.5
+    """
 
     def __init__(self, max_norm: float) -> None:
         if not max_norm > 0:
@@ -129,6 +174,16 @@ class PreciseBatchNorm(Callback):
     rows a batch they are off by some percent. Here they become the average over `rows` training rows, in batches as
     in training (“precise” statistics, Wu & Johnson 2021, arXiv 2105.07576), with the
     present weights. Training itself is the same as without.
+
+    Args:
+        rows: how many training rows to average over, 1 or more; all of them if there are fewer.
+
+    Raises:
+        TrainingError: `rows` is not a whole number, 1 or more.
+
+    Example:
+        >>> PreciseBatchNorm(rows=10_000).rows
+        10000
     """
 
     def __init__(self, rows: int = 32_768) -> None:

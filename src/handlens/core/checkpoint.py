@@ -15,6 +15,7 @@ from handlens.core.artifact import load_artifact, part_of, save_artifact
 from handlens.core.callbacks import Callback
 from handlens.errors import ArtifactError, TrainingError
 from handlens.io.files import restore_folder
+from handlens.io.problems import reason_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,9 +34,30 @@ class Checkpoint(Callback):
     on the same machine: parameters, optimizer, schedule, records and random numbers are restored. A run that ends
     removes its checkpoint. It is the folder models/`name` below the learner's path.
 
+    Args:
+        name: of the folder that holds the checkpoint.
+
     Raises:
-        TrainingError: the checkpoint there is of another run: other epochs, rates, batches, targets, seed,
-            model, dropout, loss, optimizer or metrics.
+        TrainingError: (when training starts) the checkpoint there is of another run: other epochs, rates, batches,
+            targets, seed, model, dropout, loss, optimizer or metrics.
+
+    Example:
+        >>> import pandas as pd
+        >>> from handlens.tabular import TabularList, tabular_learner
+        >>> df = pd.DataFrame({"x": [0.0, 1, 2, 3, 4, 5], "y": [0.0, 2, 4, 6, 8, 10]})
+        >>> labelled = TabularList.from_df(df, cont_names=["x"]).split_by_idx([4, 5]).label_from_df("y")
+        >>> learn = tabular_learner(labelled.databunch(bs=2), layers=[4], seed=0)
+        >>> class Interrupt(Callback):
+        ...     def before_epoch(self, learn):
+        ...         if learn.run.epoch == 1:
+        ...             raise RuntimeError("the power failed")
+        >>> learn.fit(2, 0.1, seed=0, callbacks=[Checkpoint("run"), Interrupt()])
+        Traceback (most recent call last):
+        RuntimeError: the power failed
+        >>> learn.fit(2, 0.1, seed=0, callbacks=[Checkpoint("run")])
+        continuing after epoch 1 of 2, from ...run
+        epoch  train_loss  valid_loss  time
+        2      ...
     """
 
     order = 1  # after other callbacks, which may save something of the epoch that a resumed run needs
@@ -70,7 +92,7 @@ class Checkpoint(Callback):
             run.epoch, run.step = int(config["epoch"]), int(config["step"])
             _restore_random(config["python_random"], tensors, learn.data.device)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise ArtifactError(f"{folder} is damaged ({error}); remove it to start again.") from error
+            raise ArtifactError(f"{folder} is damaged ({reason_of(error)}); remove it to start again.") from error
 
     def after_epoch(self, learn: Learner) -> None:
         run = learn.run

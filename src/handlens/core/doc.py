@@ -1,4 +1,4 @@
-"""doc(x): what something is, how it is called, and where to read on."""
+"""doc(x): what something does, how to call it, and where its source is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ from typing import Any
 
 
 def doc(x: Any) -> None:
-    """Print the signature and the documentation of a function, class or object, and where its source is."""
+    """Print the signature and the documentation of a function, class or module, and where its source is.
+
+    Args:
+        x: a function, class or module; of any other object its class is described.
+
+    Example:
+        >>> doc(len)
+        builtins.len(obj, /)
+        ...
+    """
     subject = x if inspect.isroutine(x) or inspect.isclass(x) or inspect.ismodule(x) else type(x)
     print(_heading(subject))
     text = inspect.getdoc(subject)
@@ -25,7 +34,7 @@ def _heading(subject: Any) -> str:
     name = f"{module}.{subject.__qualname__}" if module else subject.__qualname__
     try:
         parameters = inspect.signature(subject).parameters.values()
-    except (TypeError, ValueError):  # some built-in functions have none
+    except (TypeError, ValueError):  # some built-in functions have no signature
         return f"{name}(…)"
     shown = [p.replace(annotation=inspect.Parameter.empty) for p in parameters]
     return f"{name}{inspect.Signature(shown)}"

@@ -40,7 +40,14 @@ EPOCH_EVENTS = frozenset(("before_fit", "before_epoch", "before_validate", "afte
 
 
 class StopTraining(Exception):
-    """Raised by a callback to end the run early and in good order; the current epoch is not validated."""
+    """A callback raises it to end the run early without an error; the current epoch is not validated.
+
+    Example:
+        >>> class StopAt(Callback):
+        ...     def after_step(self, learn):
+        ...         if learn.run.step == 100:
+        ...             raise StopTraining
+    """
 
 
 class Callback:

@@ -23,7 +23,7 @@ __all__ = ["Confusion", "Interpretation"]
 
 
 class Confusion(NamedTuple):
-    """A class, what it was taken for, and how often."""
+    """How many items of the class `actual` were predicted to be of the class `predicted`."""
 
     actual: Any
     predicted: Any
@@ -39,6 +39,16 @@ class Interpretation:
         preds: predictions as `learn.get_preds` gives them.
         targets: the encoded labels.
         losses: [N], the loss of each item by itself.
+
+    Example:
+        >>> import pandas as pd
+        >>> from handlens.tabular import TabularList, tabular_learner
+        >>> df = pd.DataFrame({"x": [0.0, 1, 2, 3, 4, 5], "y": ["low"] * 3 + ["high"] * 3})
+        >>> labelled = TabularList.from_df(df, cont_names=["x"]).split_by_idx([2, 3]).label_from_df("y")
+        >>> learn = tabular_learner(labelled.databunch(bs=2), layers=[4], seed=0)
+        >>> found = Interpretation.from_learner(learn)
+        >>> found.confusion_matrix().shape, found.losses.shape
+        ((2, 2), torch.Size([2]))
     """
 
     def __init__(self, learn: Learner, dataset: Any, outputs: Tensor, targets: Tensor) -> None:

@@ -60,6 +60,12 @@ class TrainingReport:
         seconds: how long training took.
         warnings: sentences for the user.
         network: the network that was fine-tuned, None for the quick model.
+
+    Example:
+        >>> per_class, confusion = report_tables(["cat", "dog"], [2, 1], np.array([0, 0, 1]), np.array([0, 1, 1]))
+        >>> report = TrainingReport(2 / 3, (0.21, 0.94), per_class, confusion, 3, 10, ["patches/fine/where"], 5, 0.1)
+        >>> report.confusion.loc["cat"].tolist()
+        [1, 1]
     """
 
     accuracy: float

@@ -39,7 +39,18 @@ CREATE TABLE IF NOT EXISTS changes (
 
 @dataclass(frozen=True)
 class LabelInfo:
-    """A label as the page shows it: its name, the number of its photos, and the number of its colour."""
+    """A label as the page shows it.
+
+    Attributes:
+        name: of the label.
+        count: how many photos have it.
+        colour: the number of its colour, which it keeps when it is renamed; the page has ten colours and repeats them
+            with other patterns of the frame.
+
+    Example:
+        >>> LabelInfo("front", count=12, colour=0).name
+        'front'
+    """
 
     name: str
     count: int

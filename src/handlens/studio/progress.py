@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from handlens.errors import Cancelled, HandlensError
+from handlens.io.problems import reason_of
 
 PreparingPhase = Literal["idle", "reading", "fitting", "features", "predicting", "done", "cancelled", "failed"]
 TuningPhase = Literal["idle", "loading", "head", "whole", "predicting", "done", "cancelled", "failed"]
@@ -15,7 +16,18 @@ TuningPhase = Literal["idle", "loading", "head", "whole", "predicting", "done", 
 class Progress:
     """How far preparing is.
 
-    `done` of `total` photos, at `rate` photos a second; `seconds_left` is None while unknown.
+    Attributes:
+        running: whether it is under way.
+        phase: what it does now, or how it ended.
+        done, total: photos; `rate` is photos a second.
+        seconds_left: None while unknown.
+        error: why it failed, a full sentence; None if it did not.
+        source: the name of the source whose features are computed, None in other phases.
+
+    Example:
+        >>> progress = Progress(running=True, phase="features", done=50, total=200, rate=25.0, seconds_left=6.0)
+        >>> progress.done / progress.total
+        0.25
     """
 
     running: bool = False
@@ -32,9 +44,20 @@ class Progress:
 class FineTuningProgress:
     """How far fine-tuning is.
 
-    `share` is 0–1 of the current phase (training as a whole, or predicting) and `seconds_left` the time to its end,
-    None while unknown; `loss` is the running training loss, `accuracy` (0–1) that on the held-out photos after the
-    latest epoch.
+    Attributes:
+        running: whether it is under way.
+        phase: what it does now, or how it ended; "head" and "whole" are the two phases of training.
+        network: the title of the network that is trained.
+        epoch, epochs: the current epoch, counted from 1, and how many there will be.
+        share: how much is done, 0–1, of training (both phases together) or of predicting.
+        seconds_left: until the end of training or of predicting; None while unknown.
+        loss: the running mean of the training loss.
+        accuracy: on the held-out photos after the latest epoch, 0–1.
+        error: why it failed, a full sentence; None if it did not.
+
+    Example:
+        >>> FineTuningProgress(running=True, phase="head", epoch=1, epochs=10, share=0.05).accuracy is None
+        True
     """
 
     running: bool = False
@@ -56,5 +79,5 @@ def ended_by(error: BaseException, work: str) -> dict[str, Any]:
     if isinstance(error, HandlensError):
         return {"phase": "failed", "error": str(error)}
     if isinstance(error, Exception):
-        return {"phase": "failed", "error": f"{work} stopped unexpectedly: {error}"}
+        return {"phase": "failed", "error": f"{work} stopped unexpectedly: {reason_of(error)}."}
     return {"phase": "failed"}  # the program itself is ending

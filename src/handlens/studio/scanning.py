@@ -23,6 +23,10 @@ class LeftOut:
     Attributes:
         path: relative to the folder, with `/` on every system; bytes that are not text are replaced.
         reason: why, as a clause without a full stop.
+
+    Example:
+        >>> LeftOut("notes.txt", "not a picture").reason
+        'not a picture'
     """
 
     path: str

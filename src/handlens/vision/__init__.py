@@ -36,7 +36,7 @@ from handlens.vision.datasets import URLs, untar_data
 from handlens.vision.gallery import gallery
 from handlens.vision.heatmap import HeatMap, heatmap, heatmaps
 from handlens.vision.image import Image, ImageBBox, ImagePoints, ImageSegment, open_image
-from handlens.vision.interpret import Interpretation
+from handlens.vision.interpret import ImageInterpretation
 from handlens.vision.items import ImageItemList
 from handlens.vision.kernels import KERNELS, apply_kernel, as_matrix, show_positions
 from handlens.vision.label_smoothing import LabelSmoothing
@@ -86,6 +86,7 @@ __all__ = [
     "Image",
     "ImageBBox",
     "ImageDataBunch",
+    "ImageInterpretation",
     "ImageItemList",
     "ImagePoints",
     "ImageSegment",
@@ -154,6 +155,9 @@ __all__ = [
     "untar_data",
     "zoom",
 ]
+
+Interpretation = ImageInterpretation
+"""A shorter name for the same class, which the docs use."""
 
 
 def __getattr__(name: str) -> Any:

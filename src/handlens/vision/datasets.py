@@ -18,7 +18,12 @@ _HEAD = 1 << 20
 
 
 class URLs:
-    """Addresses of well-known data sets, most of them fast.ai's: `untar_data(URLs.PETS)`."""
+    """Addresses of well-known data sets, most of them fast.ai's: `untar_data(URLs.PETS)`.
+
+    Example:
+        >>> URLs.MNIST_TINY
+        'https://s3.amazonaws.com/fast-ai-sample/mnist_tiny.tgz'
+    """
 
     _S3 = "https://s3.amazonaws.com/fast-ai-"
 

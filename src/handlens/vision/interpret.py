@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from handlens.core import interpret
+from handlens.core.interpret import Interpretation
 from handlens.core.labels import CategoryList
 from handlens.vision.heatmap import heatmap as heatmap_of
 
@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class Interpretation(interpret.Interpretation):
-    """Predictions, losses and confusions of labelled pictures; made by `Interpretation.from_learner(learn)`.
+class ImageInterpretation(Interpretation):
+    """What a model predicts for labelled pictures, each drawn with its heat map; made by `from_learner`.
 
-    See `handlens.core.interpret.Interpretation`; only the drawing of pictures is added here.
+    `handlens.vision.Interpretation` is the same class. Everything but the drawing is that of
+    `handlens.core.interpret.Interpretation`.
 
     Example:
         >>> from PIL import Image as Pillow
@@ -26,7 +27,7 @@ class Interpretation(interpret.Interpretation):
         ...     Pillow.new("RGB", (32, 32), ("red", "blue")[i % 2]).save(f"{('red', 'blue')[i % 2]}_{i}.png")
         >>> items = ImageItemList.from_folder(".").split_by_idx([0, 1]).label_from_re(r"([a-z]+)_")
         >>> learn = create_cnn(items.databunch(bs=4), "mobilenetv2_035", pretrained=False, seed=0)
-        >>> figure = Interpretation.from_learner(learn).plot_top_losses(2, heatmap=False)
+        >>> figure = ImageInterpretation.from_learner(learn).plot_top_losses(2, heatmap=False)
         >>> len(figure.axes)
         2
     """
