@@ -113,7 +113,7 @@ def lacking(table: str, column: str, value: Any) -> Callable[[Tables], None]:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda tables: tables.pop("weather"), r"there is no weather\.csv: needed are train, test, store"),
+        (lambda tables: tables.pop("weather"), r"there is no weather\.csv. The seven are train, test, store"),
         (lambda tables: tables.update(store=tables["store"].iloc[:0]), r"store\.csv must have at least one row"),
         (without("train", "Sales"), r"train\.csv must have the columns.*missing: \['Sales'\]"),
         (without("weather", "CloudCover"), r"weather\.csv must have the columns.*missing: \['CloudCover'\]"),
@@ -129,7 +129,10 @@ def lacking(table: str, column: str, value: Any) -> Callable[[Tables], None]:
         (changed("train", "Promo", None), r"train\.csv: Promo must have a value in each row; 1 are missing"),
         (changed("train", "StateHoliday", None), r"train\.csv: StateHoliday must have a value in each row; 1 are"),
         (changed("test", "Date", None), r"test\.csv: Date must have a value in each row"),
-        (changed("test", "Date", "01.09.2015"), "test: Date must be days such as 2015-07-31"),
+        (
+            changed("test", "Date", "01.09.2015"),
+            "test: Date must be days such as 2015-07-31; '01.09.2015' arrived, in 1 rows",
+        ),
         (changed("weather", "Date", "x"), "weather: Date must be days"),
         (changed("googletrend", "week", "x"), "googletrend: the first day of week must be days"),
         (changed("googletrend", "week", "2014-12-22 - x"), "googletrend must have one row for each file and Year"),

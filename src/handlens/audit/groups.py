@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from handlens.audit.columns import as_array, check_length, column
 from handlens.errors import AuditError
+from handlens.io.problems import reason_of
 
 MOST_VALUES = 1_000
 """Distinct values that an attribute may have: more are not groups but names or identifiers of rows."""
@@ -159,7 +160,9 @@ def _values(values: pd.Series, name: str) -> tuple[Codes, list[str]]:
         try:
             raw, found = pd.factorize(values)
         except TypeError as error:
-            raise AuditError(f"groups[{name!r}] must hold single values, such as text or numbers: {error}.") from error
+            raise AuditError(
+                f"groups[{name!r}] must hold single values, such as text or numbers: {reason_of(error)}."
+            ) from error
         kinds = list(found)
     if len(kinds) > MOST_VALUES:
         raise AuditError(

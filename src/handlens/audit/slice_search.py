@@ -15,6 +15,7 @@ from scipy import special
 from handlens.audit.groups import DISTINCT, MISSING, Codes, ranges
 from handlens.audit.intervals import Floats
 from handlens.errors import AuditError
+from handlens.io.problems import reason_of
 
 _RARE = 0  # the code of all values that too few rows have for a slice
 
@@ -48,7 +49,7 @@ def make_attribute(name: str, values: pd.Series, *, bins: int, size: int) -> Sli
             raw, kinds = pd.factorize(values)
         except TypeError as error:
             raise AuditError(
-                f"features[{name!r}] must hold single values, such as text or numbers: {error}."
+                f"features[{name!r}] must hold single values, such as text or numbers: {reason_of(error)}."
             ) from error
         codes, labels = np.asarray(raw, np.int64), [str(kind) for kind in kinds]
     codes = np.where(codes < 0, len(labels), codes)

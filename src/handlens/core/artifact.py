@@ -65,7 +65,7 @@ def save_artifact(
     try:
         text = json.dumps(description, indent=1, allow_nan=False, ensure_ascii=False)
     except (TypeError, ValueError) as error:
-        raise ArtifactError(f"the config of a saved model must be plain JSON: {error}.") from error
+        raise ArtifactError(f"the config of a saved model must be plain JSON: {reason_of(error)}.") from error
     with atomic_folder(target) as staging:
         try:
             save_file(plain, staging / TENSORS)
@@ -95,7 +95,9 @@ def load_artifact(folder: Path | str, kind: str) -> tuple[dict[str, Any], dict[s
     try:
         tensors = load(path.read_bytes())
     except (SafetensorError, OSError, ValueError, KeyError) as error:  # KeyError: of a type that torch has not
-        raise ArtifactError(f"{source} is damaged: {TENSORS} cannot be read ({error}); save it again.") from error
+        raise ArtifactError(
+            f"{source} is damaged: {TENSORS} cannot be read ({reason_of(error)}); save it again."
+        ) from error
     expected: dict[str, Any] = description["tensors"]
     if set(tensors) != set(expected):
         odd = ", ".join(sorted(set(tensors) ^ set(expected))[:5])
@@ -149,7 +151,7 @@ def _read_description(source: Path) -> dict[str, Any]:
             raise ArtifactError(f"{source} is not a saved model: its {DESCRIPTION} is unreasonably large.")
         description = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise ArtifactError(f"{source} is damaged: {DESCRIPTION} cannot be read ({error}).") from error
+        raise ArtifactError(f"{source} is damaged: {DESCRIPTION} cannot be read ({reason_of(error)}).") from error
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise ArtifactError(f"{source} is not a saved model: its {DESCRIPTION} is not of the format {FORMAT}.")
     version = description.get("format_version")

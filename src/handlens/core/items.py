@@ -19,6 +19,7 @@ from handlens.core.description import DataDescription, picture_files
 from handlens.core.labels import LabelList, MultiCategoryList, label_class_for
 from handlens.core.predictions import check_prediction_columns
 from handlens.errors import DataError
+from handlens.io.problems import reason_of
 
 FEW = 5
 """How many of the items that something is wrong with an error names."""
@@ -175,8 +176,8 @@ class SplitItems:
             inspect.signature(make).bind(train_labels, **options)
         except TypeError as error:
             raise DataError(
-                f"the options must be those of {make.__name__}, which these labels are made with: {error}. Leave it "
-                "out, or say what the labels are, such as label_cls=FloatList."
+                f"the options must be those of {make.__name__}, which these labels are made with: {reason_of(error)}. "
+                "Leave it out, or say what the labels are, such as label_cls=FloatList."
             ) from error
         train_y = _of_part("training", make, train_labels, **options)
         check_prediction_columns(train_y)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from handlens import __version__
 from handlens.errors import ExportError
 from handlens.io.files import atomic_write
+from handlens.io.problems import reason_of
 
 TOLERANCE = 1e-4
 """The largest difference between both outputs that passes, as a share of the largest output."""
@@ -45,7 +46,7 @@ def export_onnx(
         import onnxscript  # noqa: F401  # torch's exporter needs it
     except ImportError as error:
         raise ExportError(
-            f"ONNX needs packages that are not installed ({error}): pip install 'handlens[onnx]'."
+            f"ONNX needs packages that are not installed ({reason_of(error)}): pip install 'handlens[onnx]'."
         ) from error
     batch = tuple(part.cpu() for part in (inputs if isinstance(inputs, tuple) else (inputs,)))
     names = list(inspect.signature(model.forward).parameters)[: len(batch)]

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from typing import Any, Generic, TypeVar
 
 from handlens.errors import ArtifactError, NotFittedError
+from handlens.io.problems import reason_of
 
 Items = TypeVar("Items")
 
@@ -77,7 +78,7 @@ class Preprocessor(ABC, Generic[Items]):
         try:
             plain = json.loads(json.dumps(state, allow_nan=False))
         except (TypeError, ValueError) as error:
-            raise ArtifactError(f"{name}.fit must return {_PLAIN}: {error}.") from error
+            raise ArtifactError(f"{name}.fit must return {_PLAIN}: {reason_of(error)}.") from error
         # What JSON would bring back changed (a tuple, a key that is a number) must not wait for that to be found.
         if not isinstance(state, dict) or plain != state:
             raise ArtifactError(f"{name}.fit must return {_PLAIN}; JSON would not bring back what arrived unchanged.")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from handlens.errors import DownloadError
 from handlens.io.files import atomic_folder, rename
+from handlens.io.problems import reason_of
 
 _CHUNK = 1 << 18
 
@@ -35,12 +36,12 @@ def unpack_tar(archive: Path, target: Path) -> None:
                 while tar.fileobj is not None and tar.fileobj.read(_CHUNK):
                     pass
         except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
-            raise _damaged(archive, error) from error
+            raise _damaged(archive, _first_line(error)) from error
         except OSError as error:
             # gzip and bz2 report what is wrong in the archive as the system reports what is wrong with the disk.
             if error.errno is not None:
                 raise
-            raise _damaged(archive, error) from error
+            raise _damaged(archive, _first_line(error)) from error
         found = list(folder.iterdir())
         if not found:
             raise _damaged(archive, "it holds no files")
@@ -83,6 +84,11 @@ def _refuse_odd(archive: Path, member: tarfile.TarInfo) -> None:
     )
 
 
-def _damaged(archive: Path, error: object) -> DownloadError:
+def _first_line(error: BaseException) -> str:
+    """What is wrong; tarfile lists in further lines what each kind of compression says."""
+    return reason_of(error).splitlines()[0].rstrip(":")
+
+
+def _damaged(archive: Path, reason: str) -> DownloadError:
     archive.unlink(missing_ok=True)
-    return DownloadError(f"{archive} is damaged and was removed ({error}). Download it again.")
+    return DownloadError(f"{archive} is damaged and was removed ({reason}). Download it again.")

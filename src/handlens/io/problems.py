@@ -21,7 +21,7 @@ def is_disk_full(error: BaseException) -> bool:
 
 
 def reason_of(error: BaseException) -> str:
-    """Why the system refused, as a clause without a full stop.
+    """Why something failed, as a clause without a full stop, for a sentence that goes on.
 
     Example:
         >>> reason_of(OSError(28, "No space left on device"))

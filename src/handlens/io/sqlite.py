@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from handlens.errors import StorageError
+from handlens.io.problems import reason_of
 
 
 def open_database(path: Path, schema: str) -> sqlite3.Connection:
@@ -61,5 +62,6 @@ def storage_errors(what: str) -> Iterator[None]:
         yield
     except sqlite3.DatabaseError as error:
         raise StorageError(
-            f"{what} ({error}). Nothing that was saved before is lost; make room or check the disk, then try again."
+            f"{what} ({reason_of(error)}). Nothing that was saved before is lost; make room or check the disk, "
+            "then try again."
         ) from error

@@ -118,7 +118,7 @@ def read_text_rows(data: bytes, name: str) -> TextRows:
     try:
         rows = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if any(map(str.strip, cells))]
     except csv.Error as error:
-        raise TableError(f"line {reader.line_num} of {name} cannot be read as CSV: {error}.") from error
+        raise TableError(f"line {reader.line_num} of {name} cannot be read as CSV: {reason_of(error)}.") from error
     if len(rows) < 2:
         raise TableError(f"{name} must have a heading and at least one row below it; {len(rows)} lines arrived.")
     columns = [cell or f"column {i}" for i, cell in enumerate(rows[0][1], 1)]

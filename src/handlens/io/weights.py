@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from handlens.errors import DownloadError, WeightsError
 from handlens.io.download import STALL, download, is_offline
 from handlens.io.locks import process_lock
+from handlens.io.problems import reason_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -95,7 +96,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
-        raise WeightsError(f"{path} must be a safetensors file; it cannot be read as one ({error}).") from error
+        raise WeightsError(
+            f"{path} must be a safetensors file; it cannot be read as one ({reason_of(error)})."
+        ) from error
 
 
 def _read_torch(path: Path) -> dict[str, Tensor]:

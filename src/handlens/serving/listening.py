@@ -7,6 +7,7 @@ import socket
 import sys
 
 from handlens.errors import HandlensError
+from handlens.io.problems import reason_of
 
 DEFAULT_PORT = 8600
 _TRIED = 100
@@ -22,7 +23,9 @@ def listen(host: str, port: int | None) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except OSError as error:
-        raise AddressError(f"--host must be an address of this machine; “{host}” is not known ({error}).") from error
+        raise AddressError(
+            f"--host must be an address of this machine; “{host}” is not known ({reason_of(error)})."
+        ) from error
     last: OSError | None = None
     for candidate in range(DEFAULT_PORT, DEFAULT_PORT + _TRIED) if port is None else [port]:
         bound = socket.socket(family, socket.SOCK_STREAM)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from handlens.errors import CollectionError
+from handlens.io.problems import reason_of
 
 FORMAT = "handlens-collection"
 FORMAT_VERSION = 1
@@ -55,7 +56,7 @@ def read_manifest(folder: Path) -> Manifest:
             f"{folder} is not a collection: it has no collection.json. Create one with Collection.create."
         ) from None
     except (OSError, ValueError) as error:
-        raise CollectionError(f"{file} cannot be read ({error}).") from error
+        raise CollectionError(f"{file} cannot be read ({reason_of(error)}).") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise CollectionError(f"{file} does not describe a handlens collection.")
     if not isinstance(content.get("version"), int) or content["version"] > FORMAT_VERSION:

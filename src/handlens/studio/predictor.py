@@ -19,6 +19,7 @@ from handlens.core.products import product
 from handlens.core.saved import PhotoModel
 from handlens.core.threads import one_blas_thread
 from handlens.errors import ArtifactError, PhotoError
+from handlens.io.problems import reason_of
 from handlens.studio.features import Extractor, rebuild
 from handlens.studio.pictures import read_squares
 from handlens.studio.scanning import LeftOut, natural_order, scan
@@ -177,7 +178,7 @@ def load_predictor(folder: Path | str) -> Predictor:
         if not fits or bias.shape != (len(classes),) or not temperature > 0:
             raise ArtifactError(f"{folder} is damaged: its weights do not fit its layers and classes.")
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ArtifactError(f"{folder} is damaged or not a photo classifier: {error}.") from error
+        raise ArtifactError(f"{folder} is damaged or not a photo classifier: {reason_of(error)}.") from error
     return Predictor(classes, extractors, weights, bias, temperature)
 
 

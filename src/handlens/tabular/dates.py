@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from handlens.errors import TableError
+from handlens.io.problems import reason_of
 from handlens.tabular.frames import check_columns, is_missing, put_columns
 
 # The lesson's names, and those of pandas.
@@ -105,7 +106,7 @@ def distinct_dates(column: pd.Series, name: str) -> tuple[NDArray[np.intp], pd.D
         if odd is not None:
             raise _no_date(name, odd) from error
         raise TableError(
-            f"column {name!r} must hold dates of one time zone, or all without: {error}. "
+            f"column {name!r} must hold dates of one time zone, or all without ({reason_of(error)}). "
             f"Convert it: df[{name!r}] = pd.to_datetime(df[{name!r}], utc=True)."
         ) from error
 

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from handlens.errors import ArtifactError, TableError
+from handlens.io.problems import reason_of
 from handlens.tabular.frames import LARGEST, is_missing
 
 _KINDS = ("numbers", "timestamps", "timestamps with a time zone", "text")
@@ -67,7 +68,9 @@ class Levels:
         try:
             "".join(level for level in found if isinstance(level, str)).encode()
         except UnicodeEncodeError as error:
-            raise TableError(f"categorical column {name!r} must hold Unicode text to be saved: {error}.") from error
+            raise TableError(
+                f"categorical column {name!r} must hold Unicode text to be saved: {reason_of(error)}."
+            ) from error
         return cls(_index(found, dtype), name)
 
     def __len__(self) -> int:
@@ -208,7 +211,7 @@ def _factorize(column: pd.Series, name: str) -> tuple[NDArray[np.intp], list[Any
         places, uniques = pd.factorize(column)
     except (TypeError, NotImplementedError) as error:  # lists and other unhashable values, also of Arrow
         raise TableError(
-            f"categorical column {name!r} must hold text, numbers, booleans or timestamps ({error}). "
+            f"categorical column {name!r} must hold text, numbers, booleans or timestamps ({reason_of(error)}). "
             f"Convert it: df[{name!r}] = df[{name!r}].astype(str)."
         ) from error
     return places, _values(uniques)

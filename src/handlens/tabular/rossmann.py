@@ -22,18 +22,21 @@ _EVENTS = ("SchoolHoliday", "StateHoliday", "Promo")
 _WEEK = 7  # the lesson's windows
 _YEAR = 364  # 52 weeks in days, so that weekdays match
 _MOST_MONTHS, _MOST_WEEKS = 24, 25  # longer durations of competition or promotion are set to these
-_LONG_AGO = 1900  # the lesson's year for "never"
-_PLAUSIBLE = 1990  # an opening before this year is a typing error and counts as never
+_NEVER = 1900  # the lesson's year for "never"
+_FIRST_PLAUSIBLE = 1990  # an opening before this year is a typing error and counts as never
 
 
 @dataclass(frozen=True)
 class _Table:
-    """What a raw table must have: the text and number columns to keep, and the key columns that identify a row."""
+    """The columns of a raw table that are kept; other columns are ignored.
+
+    Those of `key` identify a row, and like those of `full` and `full_text` they may have no missing values.
+    """
 
     key: tuple[str, ...]
     text: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
-    full: tuple[str, ...] = ()  # numbers without missing values; keys have none either
+    full: tuple[str, ...] = ()  # numbers
     full_text: tuple[str, ...] = ()
 
     @property
@@ -137,7 +140,7 @@ def add_history(df: pd.DataFrame, *, gap: int = 48) -> list[str]:
             48 for the competition's test rows.
 
     Returns:
-        The names of the columns that were added.
+        The names of the columns that were added; a column without any value is not.
 
     Raises:
         TableError: Store, Date, DayOfWeek, Promo or Sales is missing or holds values that cannot be used; or `gap` is
@@ -150,11 +153,12 @@ def add_history(df: pd.DataFrame, *, gap: int = 48) -> list[str]:
         raise TableError(
             "Sales must be above 0, or missing where they are to be predicted: drop the days without sales."
         )
-    rows = df[["Store", "Date", "DayOfWeek", "Promo"]].assign(stand=np.log(sales))
-    rows["stand"] -= rows.groupby("Date")["stand"].transform("mean")
+    rows = df[["Store", "Date", "DayOfWeek", "Promo"]].assign(relative=np.log(sales))
+    rows["relative"] -= rows.groupby("Date")["relative"].transform("mean")
 
-    def mean(days: int, *alike: str, away: int = gap) -> pd.Series:
-        return backward_mean(rows, "stand", group=["Store", *alike], date="Date", days=days, gap=away)
+    def mean(days: int, *same: str, gap: int = gap) -> pd.Series:
+        """Of a shop's `days` days that end `gap` days ago, among those with the row's values of the columns `same`."""
+        return backward_mean(rows, "relative", group=["Store", *same], date="Date", days=days, gap=gap)
 
     columns = {
         "Past28": mean(28),
@@ -162,9 +166,9 @@ def add_history(df: pd.DataFrame, *, gap: int = 48) -> list[str]:
         "Past364": mean(364),
         "PastWeekday": mean(182, "DayOfWeek"),
         "PastPromo": mean(91, "Promo"),
-        "PastYear": mean(21, away=max(gap, _YEAR - 10)),
+        "PastYear": mean(21, gap=max(gap, _YEAR - 10)),
     }
-    columns["PastChange"] = columns["Past91"] - mean(91, away=gap + _YEAR)
+    columns["PastChange"] = columns["Past91"] - mean(91, gap=gap + _YEAR)
     known = {name: column for name, column in columns.items() if column.notna().any()}
     put_columns(df, {name: column.to_numpy() for name, column in known.items()})
     return list(known)
@@ -175,8 +179,8 @@ def _read(folder: Path, name: str, wanted: _Table) -> pd.DataFrame:
     path = next((p for p in (folder / f"{name}.csv", folder / f"{name}.csv.gz") if p.is_file()), None)
     if path is None:
         raise TableError(
-            f"{folder} must hold the seven Rossmann tables as .csv or .csv.gz; there is no {name}.csv: "
-            f"needed are {', '.join(_TABLES)}."
+            f"{folder} must hold the seven Rossmann tables as .csv or .csv.gz; there is no {name}.csv. "
+            f"The seven are {', '.join(_TABLES)}."
         )
     text = pd.Index([], dtype="str")
     table = read_csv(path, levels=dict.fromkeys((*wanted.text, *wanted.full_text), text))
@@ -218,10 +222,14 @@ def _check_range(table: pd.DataFrame, column: str, least: int, most: int, name: 
 
 
 def _read_dates(days: pd.Series, what: str) -> pd.Series:
-    try:
-        return pd.to_datetime(days, format="%Y-%m-%d")
-    except ValueError as error:
-        raise TableError(f"{what} must be days such as 2015-07-31 ({error}): correct or remove those rows.") from error
+    read = pd.to_datetime(days, format="%Y-%m-%d", errors="coerce")
+    odd = days[read.isna()]
+    if len(odd):
+        raise TableError(
+            f"{what} must be days such as 2015-07-31; {odd.iloc[0]!r} arrived, in {len(odd)} rows: "
+            "correct or remove those rows."
+        )
+    return read
 
 
 def _check_known(used: pd.Series, known: pd.Series, what: str, where: str) -> None:
@@ -257,9 +265,9 @@ def _shops(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     shops = shops.merge(tables["store_states"], on="Store", how="left")
     _check_known(shops["State"], tables["state_names"]["State"], "State of store_states", "state_names")
     for column, never, most in (
-        ("CompetitionOpenSinceYear", _LONG_AGO, 2261),
+        ("CompetitionOpenSinceYear", _NEVER, 2261),
         ("CompetitionOpenSinceMonth", 1, 12),
-        ("Promo2SinceYear", _LONG_AGO, 2261),
+        ("Promo2SinceYear", _NEVER, 2261),
         ("Promo2SinceWeek", 1, 53),
     ):
         _check_range(shops, column, never, most, "store")
@@ -315,7 +323,7 @@ def _add_durations(joined: pd.DataFrame) -> None:
     ):
         joined[since] = joined.pop(since)  # moved to the end of the columns
         days = (joined["Date"] - joined[since]).dt.days.clip(lower=0)
-        days = days.where(joined[since].dt.year >= _PLAUSIBLE, 0)
+        days = days.where(joined[since].dt.year >= _FIRST_PLAUSIBLE, 0)
         suffix = "Open" if what == "Competition" else ""
         joined[f"{what}Days{suffix}"] = days
         joined[f"{what}{unit}{suffix}"] = (days // length).clip(upper=most)

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from handlens.errors import TableError
+from handlens.io.problems import reason_of
 from handlens.tabular.dates import check_column, distinct_dates
 from handlens.tabular.frames import check_columns, check_names, is_missing, numbers
 
@@ -231,7 +232,7 @@ def _groups(df: pd.DataFrame, names: list[str]) -> NDArray[np.intp]:
             found, uniques = pd.factorize(df[name])
         except TypeError as error:  # lists and other unhashable values
             raise TableError(
-                f"group column {name!r} must hold text, numbers, booleans or dates ({error}). "
+                f"group column {name!r} must hold text, numbers, booleans or dates ({reason_of(error)}). "
                 f"Convert it: df[{name!r}] = df[{name!r}].astype(str)."
             ) from error
         _refuse_missing(found < 0, name)

@@ -14,6 +14,7 @@ import pandas as pd
 from handlens.audit.columns import plain
 from handlens.audit.review.case import Label
 from handlens.errors import AuditError
+from handlens.io.problems import reason_of
 
 Nearest = Sequence[Mapping[str, Any]] | pd.DataFrame
 
@@ -82,7 +83,7 @@ def _json_value(value: Any, name: str) -> Any:
         written.encode()
         return json.loads(written)
     except (TypeError, ValueError, RecursionError) as error:
-        raise AuditError(f"{name} must be a path, a frame or values that JSON can hold: {error}.") from error
+        raise AuditError(f"{name} must be a path, a frame or values that JSON can hold: {reason_of(error)}.") from error
 
 
 def _json_default(value: object) -> object:

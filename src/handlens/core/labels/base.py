@@ -12,6 +12,7 @@ import pandas as pd
 from torch import Tensor
 
 from handlens.errors import DataError
+from handlens.io.problems import reason_of
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -133,7 +134,9 @@ def as_table(values: Any) -> pd.DataFrame:
     try:
         table = pd.DataFrame(values) if len(values) else pd.DataFrame({"label": []}, dtype=float)
     except UnicodeEncodeError as error:
-        raise DataError(f"labels must be Unicode text to be saved: {error}. Correct or leave out these.") from error
+        raise DataError(
+            f"labels must be Unicode text to be saved: {reason_of(error)}. Correct or leave out these."
+        ) from error
     table.columns = pd.Index(["label"] if table.shape[1] == 1 else [f"label_{i}" for i in range(table.shape[1])])
     return table
 

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from handlens.core.checks import listed
 from handlens.core.labels.base import LabelList, as_table, refuse_missing, saved_list, saved_names
 from handlens.errors import DataError
+from handlens.io.problems import reason_of
 
 NO_CLASS = -100
 """The code of an item without a class, which cross-entropy leaves out."""
@@ -266,7 +267,7 @@ def _checked_classes(classes: list[Any], name: str) -> list[Any]:
         "".join(value for value in plain if isinstance(value, str)).encode()
     except UnicodeEncodeError as error:
         raise DataError(
-            f"the classes of {name!r} must be Unicode text to be saved: {error}. Correct or drop these rows."
+            f"the classes of {name!r} must be Unicode text to be saved: {reason_of(error)}. Correct or drop these rows."
         ) from error
     return plain
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from handlens.errors import CollectionError
 from handlens.io.files import rename
+from handlens.io.problems import reason_of
 from handlens.studio.collection import Collection
 from handlens.studio.manifest import MANIFEST
 from handlens.studio.server.temporary_folders import TemporaryFolders
@@ -106,7 +107,9 @@ class CollectionPlans:
             if not folder.is_dir():
                 raise CollectionError(f"{folder} must be a folder of photos, and there is no such folder.")
         except (OSError, ValueError, RuntimeError) as error:
-            raise CollectionError(f"{photos} must be a folder of photos; it cannot be opened ({error}).") from error
+            raise CollectionError(
+                f"{photos} must be a folder of photos; it cannot be opened ({reason_of(error)})."
+            ) from error
         if folder == self.home or self.home.resolve() in folder.parents:
             raise CollectionError(f"{folder} is where Studio keeps its own files. Choose another folder.")
         id = _id_of(folder.name, str(folder))

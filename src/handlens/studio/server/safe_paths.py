@@ -7,13 +7,19 @@ from pathlib import PurePosixPath
 
 from handlens.errors import UploadError
 
-LONGEST_PART = 255  # bytes; the limit of common file systems
-LONGEST = 1024
-DEEPEST = 32
+LONGEST_PART = 255  # bytes of one folder's or file's name; the limit of common file systems
+LONGEST = 1024  # bytes of the whole path
+DEEPEST = 32  # parts: folders and the file
 
 
 def safe_path(name: str) -> PurePosixPath:
-    """The name as a relative path inside a folder; a backslash counts as a slash.
+    """Check the name that a browser or a zip gives, and make it a relative path; a backslash counts as a slash.
+
+    Args:
+        name: such as "holiday/beach.jpg".
+
+    Returns:
+        The path, which is inside any folder that it is joined to.
 
     Raises:
         UploadError: the path would be outside the folder, or is empty, too long or not text.
@@ -27,7 +33,7 @@ def safe_path(name: str) -> PurePosixPath:
     if text.startswith("/"):
         raise UploadError(f"file names must be relative; “{shown}” is absolute.")
     if re.match(r"[A-Za-z]:", text):
-        raise UploadError(f"file names must be relative; “{shown}” starts with a drive.")
+        raise UploadError(f"file names must be relative; “{shown}” starts with the letter of a drive.")
     if any(ord(c) < 32 or ord(c) == 127 for c in text):
         raise UploadError(f"file names must be text; {shown!r} has control characters.")
     try:
@@ -41,7 +47,7 @@ def safe_path(name: str) -> PurePosixPath:
         raise UploadError("a file name is needed; an empty one arrived.")
     if size > LONGEST or len(parts) > DEEPEST or any(len(part.encode("utf-8")) > LONGEST_PART for part in parts):
         raise UploadError(
-            f"file names must be at most {LONGEST_PART} bytes a part, {LONGEST} bytes and {DEEPEST} folders; "
+            f"a file name may have at most {LONGEST} bytes, {LONGEST_PART} in each part, and {DEEPEST} parts; "
             f"“{shown}” is longer."
         )
     return PurePosixPath(*parts)

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from handlens.errors import StorageError, UploadError
-from handlens.io.problems import is_disk_full
+from handlens.io.problems import is_disk_full, reason_of
 from handlens.studio.server.safe_paths import is_hidden, safe_path
 
 CHUNK = 2**20
@@ -97,7 +97,7 @@ def unpack(archive: Path, folder: Path, *, limits: ZipLimits | None = None) -> U
     try:
         opened = zipfile.ZipFile(archive)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
-        raise UploadError(f"this is not a zip that can be opened ({error}).") from error
+        raise UploadError(f"this is not a zip that can be opened ({reason_of(error)}).") from error
     with opened:
         entries = _checked(opened, archive.stat().st_size, limits)
         declared = sum(info.file_size for info, _ in entries)
@@ -224,7 +224,7 @@ def _write_all(
         except (zipfile.BadZipFile, zlib.error, EOFError, struct.error, NotImplementedError, RuntimeError) as error:
             with contextlib.suppress(OSError):
                 target.unlink()
-            result.left_out.append((str(path), f"is damaged inside the zip ({error})"))
+            result.left_out.append((str(path), f"is damaged inside the zip ({reason_of(error)})"))
     return result
 
 
