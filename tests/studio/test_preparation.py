@@ -83,7 +83,9 @@ class Run:
 def run(tmp_path, drawn, monkeypatch):
     monkeypatch.setattr("handlens.studio.preparation.BATCH", 4)
     monkeypatch.setattr("handlens.studio.preparation.FIRST", 10)
-    return Run(tmp_path, drawn)
+    made = Run(tmp_path, drawn)
+    yield made
+    made.settings.close()
 
 
 def test_all_rows_are_right_and_reported_in_order(run):
