@@ -1,5 +1,7 @@
 """A metric is one definition: added to the registry, it is in frames, sentences, HTML and plots."""
 
+import pickle
+
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -86,6 +88,23 @@ def test_a_function_of_numbers_may_be_the_only_metric():
 
     audit = subgroups([1, 2, 3, 4], [1.5, 2.0, 2.0, 4.0], list("aabb"), metrics=[largest], draws=100)
     assert audit.frame["value"].tolist() == [1.0, 0.5, 1.0]
+
+
+@pytest.mark.parametrize("found", [None, np.array([0.5, 0.6]), [0.5]])
+def test_a_function_must_return_a_number(found):
+    def wrong(y_true, y_pred):
+        return found
+
+    with pytest.raises(AuditError, match="metric 'wrong' must return a number"):
+        subgroups(TRUE, PRED, GROUP, metrics=[wrong], draws=100)
+
+
+@pytest.mark.parametrize(("truth", "predicted", "score"), [(TRUE, PRED, SCORE), (SCORE, SCORE, None)])
+def test_results_can_be_pickled(truth, predicted, score):
+    audit = subgroups(truth, predicted, GROUP, score=score, draws=100)
+    copy = pickle.loads(pickle.dumps(audit))  # noqa: S301 — our own
+    assert copy.frame.equals(audit.frame)
+    assert (repr(copy), list(copy.metrics)) == (repr(audit), list(audit.metrics))
 
 
 def test_every_definition_is_complete():

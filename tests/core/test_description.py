@@ -77,7 +77,7 @@ def test_a_learner_describes_its_data_recipe_and_metrics():
 
 
 def test_what_does_not_describe_itself():
-    for thing in (3, DF, DF["x"], torch.zeros(2), DataDescription, TabularList):
+    for thing in (3, DF, DF["x"], DF[[]], torch.zeros(2), DataDescription, TabularList):
         assert description_of(thing) is None
     assert isinstance(description_of(rows()), DataDescription)
     data = rows().split_none().label_from_df("y").databunch(bs=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Literal
 
 import numpy as np
@@ -60,12 +61,35 @@ class Metric:
 NO_POSITIVE, NO_NEGATIVE, NO_PREDICTED_POSITIVE = "no positive rows", "no negative rows", "no rows predicted positive"
 
 
+# Functions with names, not lambdas, so that results can be pickled.
+
+_correct = attrgetter("correct")
+_positive = attrgetter("positive")
+_predicted_positive = attrgetter("predicted_positive")
+
+
 def _not_correct(rows: Any) -> Any:
     return ~rows.correct
 
 
+def _negative(rows: Any) -> Any:
+    return ~rows.positive
+
+
+def _predicted_negative(rows: Any) -> Any:
+    return ~rows.predicted_positive
+
+
 def _error(rows: Any) -> Floats:
     return np.asarray(rows.predicted - rows.actual, np.float64)
+
+
+def _absolute_error(rows: Any) -> Floats:
+    return np.abs(_error(rows))
+
+
+def _squared_error(rows: Any) -> Floats:
+    return _error(rows) ** 2
 
 
 def _squared_percentage_error(rows: Any) -> Floats:
@@ -91,7 +115,7 @@ METRICS: dict[str, Metric] = {
             better="higher",
             unit="%",
             complement_of="error",
-            estimator=Rate(lambda rows: rows.correct),
+            estimator=Rate(_correct),
         ),
         Metric(
             name="tpr",
@@ -99,7 +123,7 @@ METRICS: dict[str, Metric] = {
             needs="positive",
             better="higher",
             unit="%",
-            estimator=Rate(lambda rows: rows.predicted_positive, lambda rows: rows.positive, NO_POSITIVE),
+            estimator=Rate(_predicted_positive, _positive, NO_POSITIVE),
         ),
         Metric(
             name="fpr",
@@ -107,7 +131,7 @@ METRICS: dict[str, Metric] = {
             needs="positive",
             better="lower",
             unit="%",
-            estimator=Rate(lambda rows: rows.predicted_positive, lambda rows: ~rows.positive, NO_NEGATIVE),
+            estimator=Rate(_predicted_positive, _negative, NO_NEGATIVE),
         ),
         Metric(
             name="fnr",
@@ -116,7 +140,7 @@ METRICS: dict[str, Metric] = {
             better="lower",
             unit="%",
             complement_of="tpr",
-            estimator=Rate(lambda rows: ~rows.predicted_positive, lambda rows: rows.positive, NO_POSITIVE),
+            estimator=Rate(_predicted_negative, _positive, NO_POSITIVE),
         ),
         Metric(
             name="precision",
@@ -124,7 +148,7 @@ METRICS: dict[str, Metric] = {
             needs="positive",
             better="higher",
             unit="%",
-            estimator=Rate(lambda rows: rows.positive, lambda rows: rows.predicted_positive, NO_PREDICTED_POSITIVE),
+            estimator=Rate(_positive, _predicted_positive, NO_PREDICTED_POSITIVE),
         ),
         Metric(
             name="selection_rate",
@@ -132,7 +156,7 @@ METRICS: dict[str, Metric] = {
             needs="positive",
             better="higher",
             unit="%",
-            estimator=Rate(lambda rows: rows.predicted_positive),
+            estimator=Rate(_predicted_positive),
         ),
         Metric(
             name="auc",
@@ -164,14 +188,14 @@ METRICS: dict[str, Metric] = {
             title="mean absolute error",
             needs="numbers",
             better="lower",
-            estimator=Mean(lambda rows: np.abs(_error(rows))),
+            estimator=Mean(_absolute_error),
         ),
         Metric(
             name="rmse",
             title="RMSE",
             needs="numbers",
             better="lower",
-            estimator=Mean(lambda rows: _error(rows) ** 2, root=True),
+            estimator=Mean(_squared_error, root=True),
         ),
         Metric(
             name="rmspe",

@@ -42,7 +42,11 @@ class UserFunction:
     function: Callable[..., float]
 
     def measure(self, data: GroupedRows) -> list[LevelEstimate]:
-        """See `Estimator`. Raises AuditError if the function is undefined for all rows together."""
+        """See `Estimator`.
+
+        Raises:
+            AuditError: the function is undefined for all rows together, or returns something else than a number.
+        """
         y_true, y_pred, rng = data.y_true.to_numpy(), data.y_pred.to_numpy(), data.rng()
 
         def of(rows: NDArray[np.bool_]) -> _Value:
@@ -73,17 +77,24 @@ class UserFunction:
 
         def resampled(rows: NDArray[np.intp]) -> float:
             try:
-                return float(self.function(y_true[rows], y_pred[rows]))
+                return self._call(y_true[rows], y_pred[rows])
             except (ValueError, ZeroDivisionError):
                 return math.nan
 
         try:
-            value = float(self.function(y_true, y_pred))
+            value = self._call(y_true, y_pred)
         except (ValueError, ZeroDivisionError) as error:
             return _Value(n, undefined=str(error) or type(error).__name__)
         if not math.isfinite(value):
             return _Value(n, undefined="the function gave no number")
         return _Value(n, value, *bootstrap(resampled, n, level=data.ci, draws=data.draws, rng=rng))
+
+    def _call(self, y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
+        found = self.function(y_true, y_pred)
+        try:
+            return float(found)
+        except TypeError:
+            raise AuditError(f"metric {self.name!r} must return a number; {found!r:.40} arrived.") from None
 
 
 def _estimate(values: list[_Value]) -> Estimate:

@@ -125,7 +125,8 @@ def description_of(thing: object) -> DataDescription | ModelDescription | None:
         >>> description_of(3) is None
         True
     """
-    if isinstance(thing, type) or not isinstance(thing, Describes):
+    # The method of pandas' objects that is called so summarizes their numbers.
+    if isinstance(thing, (type, pd.DataFrame, pd.Series)) or not isinstance(thing, Describes):
         return None
-    found: object = thing.describe()  # data frames have a method of this name too, which gives something else
+    found: object = thing.describe()
     return found if isinstance(found, (DataDescription, ModelDescription)) else None
