@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,16 @@ class TestAtomicWrite:
             f"{tmp_path / 'a.csv'} could not be written: the disk is full. Nothing was overwritten."
         )
 
+    @pytest.mark.parametrize("name", ["folder", ".", ""])
+    def test_a_folder_is_not_a_place_for_a_file(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "folder").mkdir()
+        with pytest.raises(StorageError, match="is a folder; name a file"):
+            write(Path(name), "text")
+        assert names(tmp_path) == ["folder"]
+
     def test_it_is_flushed_before_it_takes_its_place(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         steps: list[str] = []
         flush, rename = os.fsync, os.replace
@@ -137,6 +148,15 @@ class TestAtomicFolder:
         assert names(tmp_path) == ["model"]
         assert names(tmp_path / "model") == ["b"]
 
+    @pytest.mark.parametrize("kind", ["file", "link"])
+    def test_it_takes_the_place_of_a_file_or_a_link(self, tmp_path: Path, kind: str) -> None:
+        fill(tmp_path / "other", a="1")
+        model = tmp_path / "model"
+        model.write_text("text") if kind == "file" else model.symlink_to(tmp_path / "other")
+        fill(model, b="2")
+        assert names(tmp_path) == ["model", "other"]
+        assert (names(model), names(tmp_path / "other")) == (["b"], ["a"])
+
     def test_with_many_files(self, tmp_path: Path) -> None:
         fill(tmp_path / "model", **{f"file{n}": str(n) for n in range(100)})
         assert len(names(tmp_path / "model")) == 100
@@ -175,6 +195,16 @@ class TestAtomicFolder:
         assert interrupted_folder(tmp_path / "mod[1]") is None
         restore_folder(tmp_path / "mod[1]")
         (tmp_path / ".mod[1].0123456789abcdef.old").mkdir()
+        (tmp_path / ".mod[1].b.0123456789abcdef.old").mkdir()
         assert interrupted_folder(tmp_path / "mod[1]") == tmp_path / ".mod[1].0123456789abcdef.old"
         restore_folder(tmp_path / "mod[1]")
-        assert names(tmp_path) == ["mod[1]"]
+        assert names(tmp_path) == [".mod[1].b.0123456789abcdef.old", "mod[1]"]
+
+    @pytest.mark.parametrize("clean", [restore_folder, lambda path: fill(path, a="1")])
+    def test_what_a_killed_call_left_of_the_folder_before_is_not_put_back_later(
+        self, tmp_path: Path, clean: Callable[[Path], None]
+    ) -> None:
+        fill(tmp_path / "model", a="1")
+        (tmp_path / ".model.0123456789abcdef.old").mkdir()
+        clean(tmp_path / "model")
+        assert names(tmp_path) == ["model"]

@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.client import HTTPException
+from http.client import HTTPException, IncompleteRead
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -55,10 +55,11 @@ def download(
         progress: told of each part that arrives.
 
     Raises:
-        DownloadError: offline by choice (HF_HUB_OFFLINE), no network, refused, silent for `STALL` seconds, or not the
-            file that the hash says.
+        DownloadError: not an address with http or https, offline by choice (HF_HUB_OFFLINE), no network, refused,
+            silent for `STALL` seconds, or not the file that the hash says.
         StorageError: the disk refused.
     """
+    check_address(url)
     if is_offline():
         raise DownloadError(
             f"{url} is not on this machine, and HF_HUB_OFFLINE forbids downloading it. {advice}".strip()
@@ -90,6 +91,17 @@ def download(
                 )
         rename(part, file)
         _forget(part)
+
+
+def check_address(url: str) -> None:
+    """Raise DownloadError unless this is an address with http or https: urllib would read local files too."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.netloc)
+    except ValueError:  # of brackets that do not match
+        usable = False
+    if not usable:
+        raise DownloadError(f"url must be an address that starts with http:// or https://; {url!r} arrived.")
 
 
 def is_offline() -> bool:
@@ -134,11 +146,11 @@ def _go_on(url: str, part: Path, progress: Report) -> None:
         # Only a strong tag says that bytes are the same; without one a broken download starts again.
         tag = answer.headers.get("ETag", "")
         tag_file.write_text("" if tag.startswith("W/") else tag, encoding="utf-8")
-        length = answer.headers.get("Content-Length")
-        total = None if length is None else int(length) + (have if resumed else 0)
         done = have if resumed else 0
+        total = None if answer.length is None else done + answer.length
         with part.open("ab" if resumed else "wb") as file:
-            while chunk := answer.read(_CHUNK):
+            # Not `read`, which waits for a whole chunk and forgets what came of it when the connection is given up.
+            while chunk := answer.read1(_CHUNK):
                 file.write(chunk)
                 done += len(chunk)
                 progress(done, total)
@@ -186,8 +198,11 @@ def _why(url: str, part: Path, error: Exception) -> str:
         reason = f"there is no connection to {urlsplit(url).netloc} ({error.reason})"
     elif isinstance(error, TimeoutError):
         reason = f"nothing arrived for {STALL:.0f} seconds"
+    elif isinstance(error, IncompleteRead):
+        reason = "the connection ended before the file did"
     else:
         reason = str(error) or type(error).__name__
+    reason = " ".join(reason.split())  # what a server sent may have lines
     resumes = _size(part) and _size(_tag_of(part))
     kept = f" The {_size(part) / 1e6:,.1f} MB that arrived are kept: call again to go on." if resumes else ""
     return f"{url} could not be downloaded: {reason}.{kept}"

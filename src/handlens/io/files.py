@@ -15,9 +15,10 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from handlens.errors import StorageError
 from handlens.io.problems import reporting_disk_errors
 
 _log = logging.getLogger(__name__)
@@ -42,6 +43,8 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
         'a,b'
     """
     target = Path(path)
+    if target.is_dir():
+        raise StorageError(f"{target} is a folder; name a file. Nothing was overwritten.")
     partial = target.with_name(f".{secrets.token_hex(8)}.tmp{''.join(target.suffixes)}")  # pandas compresses by them
     with reporting_disk_errors(target, "Nothing was overwritten."):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +59,7 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path | str) -> Iterator[Path]:
-    """An empty folder beside `path` that takes its place, and that of a folder there, when the block ends well.
+    """An empty folder beside `path` that takes its place, and that of what is there, when the block ends well.
 
     Folders cannot be swapped in one step: a process that is killed between the two leaves what was at `path` under
     another name beside it, which `interrupted_folder` finds and `restore_folder` puts back.
@@ -87,19 +90,23 @@ def atomic_folder(path: Path | str) -> Iterator[Path]:
 def interrupted_folder(path: Path | str) -> Path | None:
     """What was at `path` before `atomic_folder` was killed while replacing it; None if it was not."""
     target = Path(path).absolute()
-    return None if target.exists() else next(target.parent.glob(f".{glob.escape(target.name)}.*.old"), None)
+    return None if target.exists() else next(_set_aside(target), None)
 
 
 def restore_folder(path: Path | str) -> None:
     """Put back what `interrupted_folder` finds; only for the one process that writes there.
 
+    If the new folder is in place already, what is left of the one before it is removed.
+
     Raises:
         StorageError: the disk refused.
     """
-    before = interrupted_folder(path)
+    target = Path(path).absolute()
+    before = interrupted_folder(target)
     if before is not None:
         with reporting_disk_errors(path, f"What belongs there is {before}: rename it."):
-            rename(before, Path(path).absolute())
+            rename(before, target)
+    _remove_set_aside(target)
 
 
 def rename(source: Path, target: Path) -> None:
@@ -133,7 +140,21 @@ def _swap(staging: Path, target: Path) -> None:
     except OSError:
         rename(aside, target)
         raise
-    shutil.rmtree(aside, ignore_errors=True)
+    _remove_set_aside(target)
+
+
+def _set_aside(target: Path) -> Iterator[Path]:
+    """What was at `target` and is not yet removed, by this call or by one that was killed."""
+    return target.parent.glob(f".{glob.escape(target.name)}.{'[0-9a-f]' * 16}.old")  # not that of model.b for model
+
+
+def _remove_set_aside(target: Path) -> None:
+    for aside in _set_aside(target):
+        if aside.is_dir() and not aside.is_symlink():
+            shutil.rmtree(aside, ignore_errors=True)
+        else:  # a file, or a link, whose target stays
+            with suppress(OSError):
+                aside.unlink()
 
 
 def _beside(target: Path, ending: str) -> Path:

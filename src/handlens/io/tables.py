@@ -54,7 +54,7 @@ def read_table(file: Path | str, *, levels: Mapping[str, pd.Index] | None = None
             return _read_csv(path, levels or {})
         if name.endswith(".parquet"):
             return pd.read_parquet(path)
-    raise TableError(f"a table must be a .csv, .csv.gz or .parquet file; {path.name} arrived.")
+    raise TableError(f"a table must be a .csv, .csv.gz or .parquet file; {path.name or path} arrived.")
 
 
 def read_csv(file: Path | str, *, levels: Mapping[str, pd.Index] | None = None) -> pd.DataFrame:

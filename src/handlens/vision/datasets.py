@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from handlens.errors import DownloadError
 from handlens.io.archives import unpack_tar
-from handlens.io.download import download, progress_bar
+from handlens.io.download import check_address, download, progress_bar
 from handlens.io.home import home_folder
 from handlens.io.locks import process_lock
 from handlens.io.problems import reporting_disk_errors
@@ -123,10 +123,8 @@ def untar_data(url: str, *, folder: Path | str | None = None, sha256: str | None
 
 
 def _archive_name(url: str) -> str:
-    parts = urlsplit(url)
-    name = unquote(parts.path.rsplit("/", 1)[-1])
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise DownloadError(f"url must be an address that starts with http:// or https://; {url!r} arrived.")
+    check_address(url)
+    name = unquote(urlsplit(url).path.rsplit("/", 1)[-1])
     if not re.fullmatch(r"\w[\w.-]*\.(tgz|tar|tar\.(gz|bz2|xz))", name):
         raise DownloadError(f"url must be the address of a tar archive, such as …/pets.tgz; {url!r} arrived.")
     return name

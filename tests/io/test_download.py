@@ -1,0 +1,33 @@
+"""What is downloaded from servers that are slow or wrong; more is in test_weights and in tests/vision/test_datasets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from handlens.errors import DownloadError
+from handlens.io import download
+
+if TYPE_CHECKING:
+    from tests.conftest import Hub
+
+
+@pytest.mark.parametrize(
+    "url", ["", "a.pth", "file:///etc/passwd", "ftp://host/a.pth", "data:,a", "http://", "http://[::1/a.pth"]
+)
+def test_only_web_addresses_are_downloaded(tmp_path: Path, url: str) -> None:
+    with pytest.raises(DownloadError, match="an address that starts with http"):
+        download.download(url, tmp_path / "a.pth")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_of_a_server_that_stalls_the_last_bytes_are_kept_too(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "STALL", 0.5)
+    hub.mode, hub.content = "stall", bytes(100_000)  # less than is read at a time
+    with pytest.raises(DownloadError, match="that arrived are kept"):
+        download.download(f"{hub.address}/a.pth", tmp_path / "a.pth", attempts=1)
+    assert (tmp_path / ".a.pth.part").stat().st_size == 50_000
