@@ -160,7 +160,7 @@ def test_predict_keeps_the_columns_asked_for(table_model: Path, tmp_path: Path) 
     rows, out = tmp_path / "rows.csv", tmp_path / "p.csv"
     pd.DataFrame({"id": [7, 5], "x": ["b", "a"], "y": [1.0, 2.0]}).to_csv(rows, index=False)
     given = ("predict", str(table_model), str(rows), "--out", str(out))
-    assert said(*given, "--keep", "id", "--keep", "x")[0] == 0
+    assert said(*given, "--keep", "id", "--keep", "x", "--keep", "id")[0] == 0
     found = pd.read_csv(out)
     assert found.columns.tolist() == ["id", "x", "y"]
     assert found["id"].tolist() == [7, 5]

@@ -143,6 +143,33 @@ def test_stopping_keeps_no_event_from_the_others(make_learner: MakeLearner) -> N
     assert learn.recorder.rows[2]["valid_loss"] == 0.998
 
 
+def test_stopping_at_the_end_stops_nothing(make_learner: MakeLearner) -> None:
+    class Stop(Callback):
+        def after_fit(self, learn: Learner) -> None:
+            raise StopTraining
+
+    diary = Diary()
+    learn = make_learner()
+    learn.fit(1, callbacks=[Stop(), diary])
+    assert (learn.run.complete, diary.events[-1]) == (True, "after_fit")
+
+
+@pytest.mark.parametrize(("batches", "steps"), [(4, 8), (2, 6), (8, 8)])  # of an epoch with 4, then one with others
+def test_data_replaced_during_a_fit(make_learner: MakeLearner, batches: int, steps: int) -> None:
+    class Replace(Callback):
+        def before_epoch(self, learn: Learner) -> None:
+            if learn.run.epoch == 1:
+                learn.data = make_learner(n=8 * batches).data
+
+    learn = make_learner(n=32)
+    if batches > 4:
+        with pytest.raises(TrainingError, match=r"the schedule is made for 8 batches, and learn\.data was replaced"):
+            learn.fit(2, callbacks=[Replace()])
+    else:
+        learn.fit(2, callbacks=[Replace()])
+    assert learn.run.step == steps
+
+
 def test_the_best_model_of_an_earlier_run_is_not_gone_back_to(make_learner: MakeLearner) -> None:
     make_learner(n=16).fit(1, callbacks=[SaveBest()])
     learn = make_learner(n=16)

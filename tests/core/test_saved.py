@@ -140,13 +140,21 @@ def test_models_of_photos_give_the_same_table(kind: type, tmp_path: Path, monkey
     [
         ("weights", r"a saved weights, which predicts nothing by itself: learn\.load\(name\) reads it"),
         ("tabular-data", "load_data"),
-        ("something else", "this version of handlens does not know it"),
+        ("feature-extractor", "which predicts nothing by itself: a collection reads it"),
+        ("something else", "a saved something else, which this version of handlens does not know"),
     ],
 )
 def test_what_predicts_nothing_by_itself(kind: str, message: str, tmp_path: Path) -> None:
     save_artifact(tmp_path / "saved", kind, {}, {})
     with pytest.raises(ArtifactError, match=message):
         load_learner(tmp_path / "saved")
+
+
+@pytest.mark.parametrize(("name", "advice"), [("model.zip", "unpack the zip"), ("model.bin", "give the folder")])
+def test_a_file_is_not_a_saved_model(name: str, advice: str, tmp_path: Path) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(ArtifactError, match=f"it is a file, and a saved model is a folder; {advice}"):
+        load_learner(tmp_path / name)
 
 
 def test_every_loader_is_where_the_registry_says() -> None:

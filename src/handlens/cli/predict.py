@@ -38,7 +38,7 @@ def predict(
 
         learn = load_learner(model)
         if not isinstance(learn, PhotoModel):
-            _rows(learn, items, out, keep or [])
+            _rows(learn, items, out, list(dict.fromkeys(keep or [])))  # each column once
         elif keep:
             raise DataError(f"--keep names columns of a table; {model} is a model for photos, which have no columns.")
         else:

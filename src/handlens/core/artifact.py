@@ -140,6 +140,9 @@ def artifact_kind(folder: Path | str) -> str:
 
 def _read_description(source: Path) -> dict[str, Any]:
     path = source / DESCRIPTION
+    if source.is_file():
+        unpack = "unpack the zip" if source.suffix.lower() == ".zip" else "give the folder"
+        raise ArtifactError(f"{source} is not a saved model: it is a file, and a saved model is a folder; {unpack}.")
     if not path.is_file() or path.is_symlink():
         before = interrupted_folder(source)
         hint = (

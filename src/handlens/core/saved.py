@@ -21,6 +21,7 @@ _LOADERS = {
 }
 
 _READ_OTHERWISE = {
+    "feature-extractor": "a collection reads it, when it prepares more photos",
     "tabular-data": "load_data(folder) reads it",
     "weights": "learn.load(name) reads it, into a learner that is made the same way",
     "training-checkpoint": "fit with Checkpoint(name) goes on from it",
@@ -78,10 +79,11 @@ def load_learner(folder: Path | str, *, own_procs: Iterable[Any] = ()) -> Any:
     """
     kind = artifact_kind(folder)
     if kind not in _LOADERS:
-        hint = _READ_OTHERWISE.get(kind, "this version of handlens does not know it")
+        why = "which this version of handlens does not know"
+        if kind in _READ_OTHERWISE:
+            why = f"which predicts nothing by itself: {_READ_OTHERWISE[kind]}"
         raise ArtifactError(
-            f"{folder} holds a saved {kind}, which predicts nothing by itself: {hint}. load_learner opens models of "
-            f"the kinds {', '.join(_LOADERS)}."
+            f"{folder} holds a saved {kind}, {why}. load_learner opens models of the kinds {', '.join(_LOADERS)}."
         )
     module, name = _LOADERS[kind].split(":")
     load = getattr(importlib.import_module(module), name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -76,7 +76,8 @@ def fit(learn: Trainee, events: Events, validate: Callable[[], dict[str, float]]
         run.complete = True
     finally:
         progress.close()
-        events.call("after_fit")
+        with suppress(StopTraining):  # there is nothing left to stop
+            events.call_all("after_fit")
 
 
 def find_rate(learn: Trainee, events: Events) -> None:
@@ -88,17 +89,23 @@ def find_rate(learn: Trainee, events: Events) -> None:
     except StopTraining:
         pass
     finally:
-        events.call("after_fit")
+        with suppress(StopTraining):
+            events.call_all("after_fit")
 
 
 def train_epoch(learn: Trainee, events: Events, progress: ProgressTable | None = None) -> None:
     """Train on every batch of the training data once."""
     run, model, loss_func, optimizer = learn.run, learn.model, learn.loss_func, learn.optimizer
     rates, momenta = run.schedule.rates.tolist(), run.schedule.momenta.tolist()
-    total = len(learn.data.train_dl)
     model.train()
     events.call("before_epoch")
+    total = len(learn.data.train_dl)
     for done, (run.inputs, run.targets) in enumerate(learn.data.train_dl, 1):
+        if run.step == len(rates):
+            raise TrainingError(
+                f"the schedule is made for {len(rates)} batches, and learn.data was replaced by data with more of "
+                "them. Replace it by data with as many batches, or between two fits."
+            )
         events.call("before_batch")
         optimizer.set(rates[run.step], momenta[run.step])
         with learn.autocast():
