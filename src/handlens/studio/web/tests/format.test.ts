@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { duration, percent, photos, when } from '../src/text/format'
 
 describe('format', () => {
-  it('says 100 % only of all', () => {
+  it('says 100 % only if it is exactly that', () => {
     expect(percent(1)).toBe('100 %')
     expect(percent(0.999)).toBe('99 %')
     expect(percent(0.864)).toBe('86 %')

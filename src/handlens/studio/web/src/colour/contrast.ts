@@ -1,5 +1,6 @@
 // Contrast as WCAG 2 defines it.
 
+/** Red, green and blue, 0 to 255. */
 export type Rgb = readonly [number, number, number]
 
 export function rgb(hex: string): [number, number, number] {

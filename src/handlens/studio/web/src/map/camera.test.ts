@@ -6,10 +6,10 @@ import {
   MIN_ZOOM,
   panned,
   pixelsPerUnit,
-  soundCamera,
   thumbnailSide,
   toMap,
   toScreen,
+  validCamera,
   zoomedAt,
 } from './camera'
 
@@ -80,5 +80,5 @@ test('a flight begins and ends where it should, and keeps a point both cameras s
 })
 
 test('a camera from elsewhere is made sound', () => {
-  expect(soundCamera({ x: NaN, y: 2, zoom: 0 }, home)).toEqual({ x: 0, y: 2, zoom: MIN_ZOOM })
+  expect(validCamera({ x: NaN, y: 2, zoom: 0 }, home)).toEqual({ x: 0, y: 2, zoom: MIN_ZOOM })
 })

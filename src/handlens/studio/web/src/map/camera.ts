@@ -2,12 +2,15 @@ import type { Bounds, Camera, Viewport } from './types'
 
 export const MIN_ZOOM = 0.2
 export const MAX_ZOOM = 1000
+/** A few photos close together are shown with some of their surroundings. */
+const MAX_ZOOM_TO_FIT = 4
 
 /** Share of the shorter side that the square [-1, 1]² takes at zoom 1. */
 const FILL = 0.92
 
-/** Thumbnails at zoom 1 cover about this many times the map's square, so that they overlap where photos crowd. */
+/** At zoom 1 the areas of all thumbnails add up to this many times the map's square. */
 const COVERAGE = 1.8
+/** Sides of thumbnails, in CSS pixels. */
 const SMALLEST_SIDE = 5
 const LARGEST_SIDE_AT_FIT = 88
 const LARGEST_SIDE = 288
@@ -16,7 +19,7 @@ export function clamp(value: number, low: number, high: number): number {
   return Math.min(high, Math.max(low, value))
 }
 
-/** CSS pixels per map unit. */
+/** CSS pixels per unit of the map. */
 export function pixelsPerUnit(camera: Camera, view: Viewport): number {
   return (camera.zoom * FILL * Math.max(1, Math.min(view.width, view.height))) / 2
 }
@@ -52,25 +55,25 @@ export function fitted(bounds: Bounds, view: Viewport, margin: number): Camera {
   const unit = pixelsPerUnit({ x: 0, y: 0, zoom: 1 }, view)
   const width = Math.max(bounds.right - bounds.left, 1e-6)
   const height = Math.max(bounds.top - bounds.bottom, 1e-6)
-  const room = Math.min(Math.max(view.width - 2 * margin, 1) / width, Math.max(view.height - 2 * margin, 1) / height)
+  const scale = Math.min(Math.max(view.width - 2 * margin, 1) / width, Math.max(view.height - 2 * margin, 1) / height)
   return {
     x: (bounds.left + bounds.right) / 2,
     y: (bounds.bottom + bounds.top) / 2,
-    zoom: clamp(room / unit, MIN_ZOOM, 4),
+    zoom: clamp(scale / unit, MIN_ZOOM, MAX_ZOOM_TO_FIT),
   }
 }
 
-/** A camera with finite values and a zoom within limits; values that are not numbers fall back to `otherwise`. */
-export function soundCamera(camera: Camera, otherwise: Camera): Camera {
-  const sound = (value: number, fallback: number) => (Number.isFinite(value) ? value : fallback)
+/** The camera with its zoom within limits, and the values of `fallback` in place of those that are not finite. */
+export function validCamera(camera: Camera, fallback: Camera): Camera {
+  const finite = (value: number, otherwise: number) => (Number.isFinite(value) ? value : otherwise)
   return {
-    x: sound(camera.x, otherwise.x),
-    y: sound(camera.y, otherwise.y),
-    zoom: clamp(sound(camera.zoom, otherwise.zoom), MIN_ZOOM, MAX_ZOOM),
+    x: finite(camera.x, fallback.x),
+    y: finite(camera.y, fallback.y),
+    zoom: clamp(finite(camera.zoom, fallback.zoom), MIN_ZOOM, MAX_ZOOM),
   }
 }
 
-/** The camera a share `t` (0 to 1) of the way between two: zoom moves geometrically. */
+/** The camera on the way between two, at the share `t` (0 to 1) of it; the zoom changes geometrically. */
 export function between(from: Camera, to: Camera, t: number): Camera {
   if (t >= 1) return to
   const zoom = from.zoom * (to.zoom / from.zoom) ** t
@@ -83,7 +86,7 @@ export function between(from: Camera, to: Camera, t: number): Camera {
 /**
  * Side in CSS pixels of a square thumbnail when `count` photos are shown.
  *
- * It grows with the square root of the zoom, so that zooming in takes the photos apart.
+ * It grows with the square root of the zoom, more slowly than distances, so that zooming in separates the photos.
  */
 export function thumbnailSide(count: number, zoom: number, view: Viewport): number {
   const shorter = Math.max(1, Math.min(view.width, view.height)) * FILL

@@ -1,8 +1,9 @@
 /** A longer time without a frame is rest, not slowness: counting starts again after it. */
 const PAUSE_MS = 500
+/** Frames that the rate is averaged over. */
 const FRAMES = 90
 
-/** Counts the frames of the last run of frames. */
+/** Frames per second, over the latest frames without a pause. */
 export class FrameRate {
   private times: number[] = []
 

@@ -1,6 +1,6 @@
 import { AdaptiveResolution } from './adaptive-resolution'
 import { BACKGROUNDS, RING_COLOURS } from './background'
-import { fitted, panned, pixelsPerUnit, soundCamera, thumbnailSide, toMap, toScreen, zoomedAt } from './camera'
+import { fitted, panned, pixelsPerUnit, thumbnailSide, toMap, toScreen, validCamera, zoomedAt } from './camera'
 import { CameraMotion } from './camera-motion'
 import { type DrawOrder, drawOrder, topmostAt } from './draw-order'
 import { FrameRate } from './frame-rate'
@@ -194,7 +194,7 @@ export class MapView {
   }
 
   set camera(camera: Camera) {
-    this.motion.jump(soundCamera(camera, this.motion.now))
+    this.motion.jump(validCamera(camera, this.motion.now))
     this.moved(false)
   }
 

@@ -34,7 +34,8 @@ interface Program {
   uniforms: Record<Uniform, WebGLUniformLocation | null>
 }
 
-export type Rgb = readonly [number, number, number]
+/** Red, green and blue, 0 to 1. */
+export type GlColour = readonly [number, number, number]
 
 /** All that a frame depends on besides the quads; lengths in device pixels. */
 export interface Scene {
@@ -54,8 +55,8 @@ export interface Scene {
   keep: number
   /** the next frame follows at once */
   moving: boolean
-  background: Rgb
-  ringColour: Rgb
+  background: GlColour
+  ringColour: GlColour
 }
 
 /** Draws the map with WebGL2: one texture array, one buffer of quads, few draw calls. */

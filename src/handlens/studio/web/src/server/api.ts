@@ -1,4 +1,4 @@
-// Every call of the page to the server; arrays are decoded, selections packed.
+// Every call of the page to the server. Arrays in answers are decoded, and selections of photos sent as bitmasks.
 
 import { float32s, int16s, int32s, packMask } from './codec'
 import { address, call, callOnLeaving, type PathOf } from './http'
@@ -45,7 +45,7 @@ export type ExportedFile = NameIn<PathOf<'get'>>
 
 /** The calls about one collection. */
 export class CollectionApi {
-  /** the parameter that every path has */
+  /** the parameter that every path has: the id of the collection */
   private readonly c: { c: string }
 
   constructor(readonly id: string) {
@@ -109,7 +109,9 @@ export class CollectionApi {
     return { ...raw, codes: int16s(raw.codes), probability: float32s(raw.probability) }
   }
 
+  /** What the person looks at, so that the page opens there the next time. */
   saveView = (view: View) => call('put', '/api/collections/{c}/view', this.c, { ...view })
+  /** The same while the page is being closed, when no answer can be awaited. */
   saveViewOnLeaving = (view: View) => callOnLeaving('put', '/api/collections/{c}/view', this.c, { ...view })
 
   attributes = () => call('get', '/api/collections/{c}/attributes', this.c)
@@ -125,6 +127,7 @@ export class CollectionApi {
   answerOnLeaving = (key: string, text: string) =>
     callOnLeaving('put', '/api/collections/{c}/datasheet/{key}', { ...this.c, key }, { text })
 
+  /** The queue, with a case for each prediction whose probability is under `below` (0 to 1). */
   reviewCases = (below: number) => call('post', '/api/collections/{c}/review', this.c, { below })
   nearestLabelled = (id: number) => call('get', '/api/collections/{c}/review/{case}/nearest', this.case(id))
   confirm = (id: number, by: string, reason: string) =>
@@ -136,7 +139,9 @@ export class CollectionApi {
   contest = (photo: number, by: string, why: string) =>
     call('post', '/api/collections/{c}/contest', this.c, { photo, by, why })
 
+  /** The address of the stream of events. */
   events = () => address('/api/collections/{c}/events', this.c)
+  /** The address of thumbnail sheet `k`, once `n` photos are on it: it changes while photos are being prepared. */
   sheet = (k: number, n: number) => address('/api/collections/{c}/sheets/{k}', { ...this.c, k, n })
   thumb = (id: number) => address('/api/collections/{c}/photos/{id}/thumb', { ...this.c, id })
   picture = (id: number) => address('/api/collections/{c}/photos/{id}/view', { ...this.c, id })

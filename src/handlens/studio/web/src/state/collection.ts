@@ -6,7 +6,7 @@ import type { CollectionState, Layer, Photos, Projection, Report } from '../serv
 import { attempt } from './messages'
 import { owned } from './owned'
 
-/** Set once, when the labelling screen opens. */
+/** The calls about the collection on the screen; set once, when the labelling screen opens. */
 export let api: CollectionApi
 export const setApi = (to: CollectionApi): void => {
   api = to
@@ -18,11 +18,16 @@ const [photos, setPhotos] = owned<Photos | null>(null)
 export { collection, photos }
 /** Why the collection could not be opened, or is no longer there; null while all is well. */
 export const [fatal, setFatal] = owned<string | null>(null)
+/** Whether the server's events arrive. */
 export const [connected, setConnected] = owned(true)
 
+/** All photos, and those whose features are ready. */
 export const count = computed(() => collection.value?.count ?? 0)
 export const prepared = computed(() => photos.value?.prepared ?? 0)
-/** In the order of the light table, which the keys follow: all that say *what*, first to last, then all *where*. */
+/**
+ * The layers in the order of the light table and of the keys that step through them: those pooled as *what*, from the
+ * first stage to the last, then those pooled as *where*.
+ */
 export const layers = computed<Layer[]>(() => {
   const all = collection.value?.layers ?? []
   return [...all.filter((l) => l.pooling === 'what'), ...all.filter((l) => l.pooling === 'where')]
@@ -32,7 +37,7 @@ export const projections = computed<Projection[]>(() => collection.value?.projec
 export const replaceCollection = setCollection
 export const replacePhotos = setPhotos
 
-/** Changes the given fields, as an event or an answer reports them before the whole state arrives. */
+/** Replaces the given fields, which an event or an answer reports before the whole state arrives. */
 export function updateCollection(fields: { maps_version: number } | { report: Report }): void {
   if (collection.value) setCollection({ ...collection.value, ...fields })
 }

@@ -1,6 +1,6 @@
 // A selection is a mask by id (0 or 1), so that it means the same in every layer and projection.
 
-export type SelectMode = 'replace' | 'add' | 'remove'
+import type { SelectMode } from '../map/types'
 
 /** The selection after `picked` replaces it, is added to it, or is taken from it. */
 export function combine(current: Uint8Array, picked: Uint8Array, mode: SelectMode): Uint8Array {

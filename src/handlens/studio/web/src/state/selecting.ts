@@ -1,10 +1,11 @@
 // The ways to select photos. An open review grid shows the new selection at once.
 
+import type { SelectMode } from '../map/types'
 import { photos as photosText } from '../text/format'
 import { count } from './collection'
 import { labels } from './labels'
 import { positions } from './maps'
-import { combine, maskOf, type SelectMode } from './masks'
+import { combine, maskOf } from './masks'
 import { announce } from './messages'
 import { reviewNewSelection } from './review'
 import { emptySelection, replaceSelection, selected, selectedCount } from './selection'
