@@ -1,7 +1,8 @@
-"""The area under the ROC curve of each group and of the rest, with intervals from the rows' placements.
+"""The area under the ROC curve (AUC) of each group and of its rest, the rows outside the group, with intervals.
 
-A placement is the share of the rows of the other class that a row is ranked correctly against; their variance gives
-that of the area (DeLong, DeLong & Clarke-Pearson 1988).
+A pair is a positive and a negative row; it is ranked correctly if the positive row has the higher score, and counts
+half if both are the same. The placement of a row is the share of its pairs that are ranked correctly. The variance of
+the placements gives that of the AUC (DeLong, DeLong & Clarke-Pearson 1988).
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from handlens.audit.intervals import Floats, normal, wilson
 from handlens.audit.outcomes import Booleans
 from handlens.core.products import product
 
-STEPS = 2048
-"""Bins of scores that the variance of the rest is computed with; the area itself is exact."""
+BINS = 2048
+"""Bins of scores from which the variance of the rest's AUC is computed; the AUC itself is exact."""
 
 FEW = 5
-"""Rows of the rarer class at which the expected variance has the same weight as the measured one."""
+"""Rows of the rarer class at which the variance of Hanley & McNeil has the same weight as that of DeLong."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class AreaUnderCurve:
     """How often a positive row has a higher score than a negative one; ties count half. Its test compares intervals.
 
     Args:
-        if_no_positive, if_no_negative: why the area is undefined in a group without such rows.
+        if_no_positive, if_no_negative: the reason that is shown where a group has no such rows, so that its AUC is
+            undefined.
     """
 
     if_no_positive: str
@@ -39,13 +41,13 @@ class AreaUnderCurve:
     def measure(self, data: GroupedRows) -> list[LevelEstimate]:
         """See `Estimator`."""
         outcomes: Any = data.outcomes
-        areas = RocAreas(outcomes.score, outcomes.positive, data.ci)
+        auc = GroupedAuc(outcomes.score, outcomes.positive, data.ci)
         found = []
         for level in data.levels:
             codes, n_groups = level.of_cell[data.grouping.cells], len(level.labels)
             positives = np.bincount(codes, outcomes.positive, n_groups)
             undefined = [self.if_no_positive if n == 0 else self.if_no_negative for n in positives]
-            found.append(LevelEstimate(*areas.of_groups(codes, n_groups), undefined))
+            found.append(LevelEstimate(*auc.of_groups(codes, n_groups), undefined))
         return found
 
     def p_values(self, data: GroupedRows, measured: list[LevelEstimate]) -> list[Floats]:
@@ -53,8 +55,8 @@ class AreaUnderCurve:
         return significance.of_intervals([m.groups for m in measured[1:]], [m.rest for m in measured[1:]], data.ci)
 
 
-class RocAreas:
-    """The areas under the ROC curve of groups of rows.
+class GroupedAuc:
+    """The AUC of groups of rows, computed from one sorting of all rows.
 
     Args:
         score: of each row, [N].
@@ -74,25 +76,32 @@ class RocAreas:
         counts = np.bincount(self.rank)
         ends = np.cumsum(counts)
         middle = ends - counts / 2
-        self.step = np.minimum(self.rank, STEPS - 1)
-        if len(counts) > STEPS:
-            self.step = (middle * (STEPS / len(score))).astype(np.int64)[self.rank]
+        self.bin = np.minimum(self.rank, BINS - 1)  # of each row in order: one for each rank, if there are few
+        if len(counts) > BINS:
+            self.bin = (middle * (BINS / len(score))).astype(np.int64)[self.rank]
 
     def of_groups(self, codes: Codes, n_groups: int) -> tuple[Estimate, Estimate]:
-        """The area within each group, and within all rows outside it; `codes` is the group of each row, [N]."""
+        """The AUC within each group, and within all rows outside it.
+
+        Args:
+            codes: the group of each row, [N].
+            n_groups: how many groups there are, G.
+
+        Returns:
+            Two estimates of [G] values: of the groups, and of the rest of each.
+        """
         codes = codes[self.order]
-        whole = np.zeros(len(codes), np.int64)
-        of_all, wins_all, _ = self._wins(whole, 1)
+        one_group = np.zeros(len(codes), np.int64)
+        all_counts, all_wins, _ = self._wins(one_group, 1)
         counts, wins, variance = self._wins(codes, n_groups)
-        own = self._estimate(counts, wins, variance)
+        of_groups = self._estimate(counts, wins, variance)
         # The pairs of the rest are all pairs except those with their positive or their negative row in the group.
-        above = self._wins_over_all(codes, n_groups)
-        rest_counts = of_all - counts
-        rest_wins = wins_all - above + wins
-        return own, self._estimate(rest_counts, rest_wins, self._rest_variance(codes, n_groups))
+        rest_counts = all_counts - counts
+        rest_wins = all_wins - self._wins_over_all(codes, n_groups) + wins
+        return of_groups, self._estimate(rest_counts, rest_wins, self._rest_variance(codes, n_groups))
 
     def _wins(self, codes: Codes, n_groups: int) -> tuple[Floats, Floats, Floats]:
-        """Of each group: positives and negatives [G, 2], pairs ranked correctly [G], the variance of its area [G]."""
+        """Of each group: positives and negatives [G, 2], pairs ranked correctly [G], the variance of its AUC [G]."""
         small = codes.astype(np.min_scalar_type(n_groups))
         by = np.argsort(small, kind="stable")  # by group, and within it by score
         group, rank, truth = codes[by], self.rank[by], self.truth[by]
@@ -120,7 +129,10 @@ class RocAreas:
         return counts, np.asarray(wins[:, 0], np.float64), variance
 
     def _wins_over_all(self, codes: Codes, n_groups: int) -> Floats:
-        """Pairs of all rows that are ranked correctly and have a row in the group, counted twice if both rows are."""
+        """For each group [G]: the correctly ranked pairs of all rows of which one row is in the group.
+
+        A pair with both rows in the group is counted twice.
+        """
         counts = np.bincount(self.rank)
         positive = np.bincount(self.rank, self.truth)
         negative = counts - positive
@@ -130,11 +142,11 @@ class RocAreas:
         return np.asarray(np.bincount(codes, placed, n_groups), np.float64)
 
     def _rest_variance(self, codes: Codes, n_groups: int) -> Floats:
-        """The variance of the area within all rows outside each group, from a histogram of the scores."""
+        """The variance of the AUC within all rows outside each group [G], from a histogram of the scores."""
         found = np.empty(n_groups)
-        key = 2 * self.step + self.truth
-        whole = np.bincount(key, minlength=2 * STEPS).reshape(STEPS, 2).astype(np.float64)
-        table = np.bincount(codes * (2 * STEPS) + key, minlength=n_groups * 2 * STEPS).reshape(n_groups, STEPS, 2)
+        key = 2 * self.bin + self.truth
+        whole = np.bincount(key, minlength=2 * BINS).reshape(BINS, 2).astype(np.float64)
+        table = np.bincount(codes * (2 * BINS) + key, minlength=n_groups * 2 * BINS).reshape(n_groups, BINS, 2)
         for g in range(n_groups):
             negative, positive = (whole - table[g]).T
             m, n = positive.sum(), negative.sum()
@@ -143,14 +155,14 @@ class RocAreas:
                 continue
             below = (np.cumsum(negative) - negative / 2) / n
             over = (m - np.cumsum(positive) + positive / 2) / m
-            area = product(below, positive) / m
-            of_positives = product((below - area) ** 2, positive) / (m - 1) / m
-            of_negatives = product((over - area) ** 2, negative) / (n - 1) / n
+            auc = product(below, positive) / m
+            of_positives = product((below - auc) ** 2, positive) / (m - 1) / m
+            of_negatives = product((over - auc) ** 2, negative) / (n - 1) / n
             found[g] = of_positives + of_negatives
         return found
 
     def _estimate(self, counts: Floats, wins: Floats, variance: Floats) -> Estimate:
-        """Wilson's interval of a rate that has the area's value and variance.
+        """The AUC with Wilson's interval of a rate that has the same value and variance.
 
         The variance is DeLong's (1988), shrunk towards that of Hanley & McNeil (1982) where positive or negative rows
         are few: by itself DeLong's is 0 where all pairs are ranked correctly, and too small for few rows.

@@ -21,7 +21,9 @@ from handlens.io.sqlite import open_database, storage_errors, transaction
 
 Ids = NDArray[np.int64]
 
-MAX_NAME = 100
+MAX_NAME = 100  # characters
+
+_REFUSED = "the file of the labels could not be read or written"
 
 # Invisible characters that Persian, Indian scripts and composed emoji need.
 _JOINERS = {"\u200c", "\u200d", *map(chr, range(0xE0020, 0xE0080))}
@@ -57,9 +59,6 @@ class LabelInfo:
     colour: int
 
 
-_REFUSED = "the file of the labels could not be read or written"
-
-
 class LabelState(NamedTuple):
     """All labels at one moment: the version, the labels in the order of their creation, and each photo's code.
 
@@ -72,20 +71,20 @@ class LabelState(NamedTuple):
 
     @property
     def names(self) -> list[str]:
-        """The names of the labels, which `codes` counts through."""
+        """The names of the labels, by code."""
         return [info.name for info in self.table]
 
 
 @dataclass
 class _Change:
-    """One step of the log, with what it takes to apply it and to undo it."""
+    """One step of the log, with all that is needed to apply it and to undo it."""
 
     text: str
-    before: list[tuple[int, str]]  # (key, name) of every label that exists
-    after: list[tuple[int, str]]
-    ids: Ids
-    old: NDArray[np.int32]  # the key that each of `ids` had, −1 for none
-    new: NDArray[np.int32]
+    before: list[tuple[int, str]]  # (key, name) of every label before it
+    after: list[tuple[int, str]]  # and after it
+    ids: Ids  # the photos whose label changes
+    old: NDArray[np.int32]  # key of the label of each of `ids` before it, −1 without a label
+    new: NDArray[np.int32]  # and after it
 
     def pack(self) -> bytes:
         body = {
@@ -122,8 +121,8 @@ class Labels:
         changed: called with the new version after each method that changes labels.
 
     Raises:
-        CollectionError: (all methods that change labels) a label or photo does not exist, or a name cannot be one.
-        StorageError: (all methods) the disk refuses.
+        CollectionError: (methods that change labels) there is no such label or photo, or a name is not a valid one.
+        StorageError: (all methods) the file cannot be read or written.
 
     Example:
         >>> labels = Labels(Path("labels.sqlite"), 4)
@@ -138,13 +137,13 @@ class Labels:
     def __init__(self, path: Path, n: int, *, changed: Callable[[int], None] = lambda _version: None) -> None:
         self._lock = threading.RLock()
         self._n = n
-        self._tell_changed = changed
-        self._seq = 0
+        self._on_change = changed
+        self._seq = 0  # the last change that was read
         self._next_key = 0
-        self._labels: list[tuple[int, str]] = []
-        self._keys = np.full(n, -1, np.int32)
-        self._done: list[_Change] = []
-        self._undone: list[_Change] = []
+        self._labels: list[tuple[int, str]] = []  # (key, name), in the order of their creation
+        self._keys = np.full(n, -1, np.int32)  # of each photo's label, −1 without one
+        self._done: list[_Change] = []  # undo takes back the last of these
+        self._undone: list[_Change] = []  # redo makes the last of these again
         with storage_errors(_REFUSED):
             self._db = open_database(path, _SCHEMA)
             try:
@@ -161,7 +160,7 @@ class Labels:
 
     @property
     def state(self) -> LabelState:
-        """Version, labels and codes at one moment, whatever other threads and processes do."""
+        """Version, labels and codes of one moment, also while other threads and processes change labels."""
         with self._synced():
             return LabelState(self._seq, self._table(), self._codes())
 
@@ -179,7 +178,7 @@ class Labels:
 
     @property
     def codes(self) -> NDArray[np.int32]:
-        """Each photo's position of its label in `names`, −1 without a label; int32 [N]."""
+        """For each photo the position of its label in `names`, −1 without a label; int32 [N]."""
         with self._synced():
             return self._codes()
 
@@ -191,20 +190,20 @@ class Labels:
 
     @property
     def series(self) -> pd.Series[str]:
-        """Each photo's label by id, missing where it has none."""
+        """The label of each photo by its id; a missing value without a label."""
         state = self.state
         values = pd.Categorical.from_codes(state.codes, pd.Index(state.names, dtype="str"))
         return pd.Series(values, name="label", index=pd.RangeIndex(len(values), name="id")).astype("str")
 
     @property
     def undo_text(self) -> str | None:
-        """The change that `undo` would take back, None when there is nothing to undo."""
+        """The change that `undo` would take back, in words; None when there is nothing to undo."""
         with self._synced():
             return self._done[-1].text if self._done else None
 
     @property
     def redo_text(self) -> str | None:
-        """The change that `redo` would make again, None when there is nothing to redo."""
+        """The change that `redo` would make again, in words; None when there is nothing to redo."""
         with self._synced():
             return self._undone[-1].text if self._undone else None
 
@@ -243,7 +242,7 @@ class Labels:
         with self._writing():
             keys = {self._known(name) for name in names}
             if not keys:
-                raise CollectionError("pick at least one label to merge; none arrived.")
+                raise CollectionError("names must have at least one label to merge; none arrived.")
             target, labels = self._key(into), list(self._labels)
             if target is None:
                 target = self._next_key
@@ -295,16 +294,20 @@ class Labels:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """Hold the file's write lock, so that a change is based on the newest state of all processes; then tell."""
+        """Hold the file's write lock, so that a change is based on the newest state of all processes.
+
+        Afterwards `changed` is called with the new version.
+        """
         with self._lock, storage_errors(_REFUSED):
             with transaction(self._db):
                 self._catch_up()
                 yield
             self._catch_up()
             version = self._seq
-        self._tell_changed(version)
+        self._on_change(version)
 
     def _catch_up(self) -> None:
+        """Apply the changes in the file that this object has not read yet."""
         rows = self._db.execute("SELECT seq, kind, text, body FROM changes WHERE seq > ? ORDER BY seq", (self._seq,))
         for seq, kind, text, body in rows.fetchall():
             if kind == "change":
@@ -364,7 +367,7 @@ class Labels:
 
 
 def check_name(name: str) -> str:
-    """The label name as it is kept.
+    """Check the name of a label, and return it as it is kept.
 
     Runs of white space become one space, white space at the ends is removed, and the text is normalised (Unicode NFC),
     so that no two labels look the same.
@@ -379,8 +382,8 @@ def check_name(name: str) -> str:
     if not isinstance(name, str):
         raise CollectionError(f"a label must be text; {type(name).__name__} arrived.")
     name = unicodedata.normalize("NFC", " ".join(name.split()))
-    seen = "".join(character for character in name if character not in _JOINERS)
-    if not seen or len(name) > MAX_NAME or not seen.isprintable():
+    visible = "".join(character for character in name if character not in _JOINERS)
+    if not visible or len(name) > MAX_NAME or not visible.isprintable():
         raise CollectionError(
             f"a label must have 1 to {MAX_NAME} printable characters; {len(name)} arrived. Choose another name."
         )

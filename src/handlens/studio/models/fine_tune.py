@@ -36,22 +36,23 @@ if TYPE_CHECKING:
     from handlens.core.learner import Learner
 
 SIZES = (224, 192, 160, 128)
-"""Sides in pixels that photos may be squeezed to: not more than they have, and not more than there is time for."""
+"""Sides of the square, in pixels, that photos are resized to: the largest that they have and that there is time for."""
 
 ENOUGH_EPOCHS = 8
-"""Epochs that there should be time for: photos are squeezed to as many pixels as allow that."""
+"""Epochs that there should be time for; photos are resized to the largest side that leaves time for as many."""
 
 HEAD_SHARE = 0.2
 """Share of the time in which the new head is trained alone, on a frozen body."""
 
 HEAD_RATE = 3e-3
 BODY_RATES = slice(1e-3, 5e-3)
-"""Largest learning rates: of the head alone, then from the first layers to the head. Few labels make few steps,
-and these need larger rates than long training does."""
+"""Largest learning rates: of the head alone, then of the whole network, from its first layers to its head. Few labels
+give few steps, which need larger rates than long training does."""
 
 MOST_EPOCHS = (8, 30)
 MOST_STEPS = (80, 300)
-"""Epochs and steps after which the head alone, and then the whole network, improve little."""
+"""Epochs and steps after which (the head alone, the whole network) improves little: each trains for the longer of the
+two at most."""
 
 FEW_TESTED = 30
 """Number of held-out photos below which the estimate is called rough."""
@@ -59,15 +60,23 @@ FEW_TESTED = 30
 CANCELLED = "fine-tuning was cancelled; the model in use did not change."
 
 _ENLARGED = 1.1  # how much larger photos may become than they are
-_HELD = 256 * 2**20  # bytes of decoded photos kept between epochs
-_TOLD_EVERY = 0.2  # seconds
+_CACHE_BYTES = 256 * 2**20  # decoded photos that are kept between epochs
+_REPORT_EVERY = 0.2  # seconds
 
 
 @dataclass(frozen=True)
 class Job:
-    """What to train on: photos [n], by id and file, with their class codes 0…C−1 [n], and how long it may take.
+    """What to fine-tune on, and how long it may take.
 
-    `classes` and `colours` are those of the labels at their version `labels_version`.
+    Attributes:
+        source: the source whose network is copied and trained.
+        ids, files: of the labelled photos, [n].
+        codes: the class of each photo, a position in `classes`, [n].
+        classes, colours: names and colours of the labels.
+        labels_version: the version of the labels that these are.
+        seconds: the time limit.
+        epochs: of the whole network; None for as many as there is time for.
+        seed: of everything random.
     """
 
     source: Source
@@ -84,7 +93,12 @@ class Job:
 
 @dataclass(frozen=True)
 class Tuned:
-    """A trained learner, and the true and predicted class codes [m] of the photos that were held out."""
+    """A fine-tuned model, and how it did on the photos that were held out.
+
+    Attributes:
+        learner: with the trained network.
+        truth, predicted: the true and the predicted class of each photo that was held out, [m].
+    """
 
     learner: VisionLearner
     truth: NDArray[np.int64]
@@ -102,24 +116,28 @@ def check_limits(minutes: float, epochs: int | None) -> None:
 def fine_tune(job: Job, *, changed: Callable[[FineTuningProgress], None], cancel: Event) -> Tuned:
     """Train a copy of the source's network on four fifths of the photos, and test it on the last fifth.
 
-    First the new head is trained on a frozen body (its norms are not frozen); then the whole network, the first layers
-    at smaller rates. Photos are squeezed to a square, as for Studio's features, so that nothing is cut off; they are
-    rotated, enlarged, warped and lit at random, and never flipped: a label may be the direction something faces.
+    First the new head is trained on a frozen body (its batch norms are not frozen); then the whole network, the first
+    layers at smaller rates. Photos are resized to a square without cropping, as for Studio's features. Rotation, zoom,
+    perspective, brightness and contrast change at random; photos are never flipped, because a label may be the
+    direction that something faces.
 
     Args:
         job: the photos, their classes and the limits.
-        changed: called with the progress at every step.
-        cancel: setting it raises Cancelled.
+        changed: called with the progress, about every 0.2 seconds and after each epoch.
+        cancel: when it is set, the next step raises Cancelled.
+
+    Returns:
+        The model, calibrated on the held-out photos.
 
     Raises:
         Cancelled: `cancel` was set.
-        BackboneError: the network has no map of features at its end, as most transformers.
+        BackboneError: the last features of the network are not a map [B, channels, H, W], as of most transformers.
     """
     deadline = time.monotonic() + job.seconds
-    watch = _Watch(
+    monitoring = _Monitoring(
         FineTuningProgress(running=True, phase="loading", network=job.source.title), changed, cancel, deadline
     )
-    watch.tell()
+    monitoring.report()
     held = folds(job.codes, seed=job.seed) == 0
     config, _ = load_artifact(job.source.folder / "extractor", EXTRACTOR_KIND)
     labelled = _labelled(job, held)
@@ -134,9 +152,9 @@ def fine_tune(job: Job, *, changed: Callable[[FineTuningProgress], None], cancel
         seed=job.seed,
         precision="bf16" if half_precision(device()) else "fp32",
     )
-    watch.check()
+    monitoring.raise_if_cancelled()
     learn.unfreeze()
-    whole = _seconds_an_epoch(learn)
+    whole = _seconds_per_epoch(learn)
     if job.epochs is None:
         left = deadline - time.monotonic()
         fitting = [side for side in sides if whole * (side / sides[0]) ** 2 * ENOUGH_EPOCHS <= left]
@@ -144,27 +162,33 @@ def fine_tune(job: Job, *, changed: Callable[[FineTuningProgress], None], cancel
         if side != sides[0]:
             learn.data = _data(labelled, side, stats, len(job.codes))
             whole *= (side / sides[0]) ** 2
-    watch.check()
+    monitoring.raise_if_cancelled()
     learn.freeze()
-    head = _seconds_an_epoch(learn)
+    head = _seconds_per_epoch(learn)
     epochs = _planned(deadline - time.monotonic(), head, whole, len(learn.data.train_dl), job.epochs)
-    watch.plan(epochs, (head, whole))
-    watch.tell(phase="head")
-    learn.fit_one_cycle(epochs[0], HEAD_RATE, callbacks=[watch], seed=job.seed)
+    monitoring.plan(epochs, (head, whole))
+    monitoring.report(phase="head")
+    learn.fit_one_cycle(epochs[0], HEAD_RATE, callbacks=[monitoring], seed=job.seed)
     if time.monotonic() < deadline:
         learn.unfreeze()
-        watch.tell(phase="whole")
-        learn.fit_one_cycle(epochs[1], BODY_RATES, callbacks=[watch], seed=job.seed + 1)
+        monitoring.report(phase="whole")
+        learn.fit_one_cycle(epochs[1], BODY_RATES, callbacks=[monitoring], seed=job.seed + 1)
     # Tested in the precision in which the saved model will be used.
     learn.precision = "fp32"
     probabilities, truth = learn.get_preds()
-    watch.check()
+    monitoring.raise_if_cancelled()
     calibrate(learn, probabilities.numpy(), truth.numpy())
     return Tuned(learn, truth.numpy(), probabilities.numpy().argmax(1))
 
 
 def tuned_report(job: Job, tuned: Tuned, *, n_photos: int, seconds: float) -> TrainingReport:
-    """The report of a fine-tuned model, on the held-out photos."""
+    """The report of a fine-tuned model, on the held-out photos.
+
+    Args:
+        job, tuned: what was trained on, and what `fine_tune` returned.
+        n_photos: photos of the collection that can be read.
+        seconds: how long fine-tuning took.
+    """
     right, tested = int((tuned.truth == tuned.predicted).sum()), len(tuned.truth)
     counts = np.bincount(job.codes, minlength=len(job.classes)).tolist()
     per_class, confusion = report_tables(job.classes, counts, tuned.truth, tuned.predicted)
@@ -185,10 +209,13 @@ def tuned_report(job: Job, tuned: Tuned, *, n_photos: int, seconds: float) -> Tr
     )
 
 
-def reporting(
+def prediction_progress(
     changed: Callable[[FineTuningProgress], None], now: FineTuningProgress, cancel: Event
 ) -> Callable[[int, int], None]:
-    """A function of (done, total) that reports how many photos are predicted, and raises Cancelled if asked to."""
+    """A function of (done, total) photos that calls `changed` with `now` brought up to date.
+
+    It raises Cancelled once `cancel` is set.
+    """
     began: list[float] = []
 
     def step(done: int, total: int) -> None:
@@ -203,7 +230,15 @@ def reporting(
 
 
 def calibrate(learn: VisionLearner, probabilities: NDArray[np.floating], truth: Codes) -> None:
-    """Calibrate the model on held-out probabilities [m, C] by dividing its last layer (Guo et al. 2017)."""
+    """Divide the scores of the model by the temperature that calibrates it (Guo et al. 2017); changes its last layer.
+
+    The temperature is at least 1, so that no model becomes surer than it was.
+
+    Args:
+        learn: the model.
+        probabilities: what it predicts for photos that it was not trained on, [m, C].
+        truth: their true classes, [m].
+    """
     import torch
 
     scores = np.log(np.maximum(probabilities, 1e-30)).astype(np.float32)
@@ -220,7 +255,7 @@ def _labelled(job: Job, held: NDArray[np.bool_]) -> LabelledImages:
     names = [job.classes[code] for code in job.codes]
 
     def part(rows: NDArray[np.intp]) -> Labelled:
-        return Labelled(_Kept(files[rows]), CategoryList([names[i] for i in rows], classes=job.classes))
+        return Labelled(_CachedDataset(files[rows]), CategoryList([names[i] for i in rows], classes=job.classes))
 
     return LabelledImages(part(np.flatnonzero(~held)), part(np.flatnonzero(held)), ImageItemList(files))
 
@@ -228,7 +263,7 @@ def _labelled(job: Job, held: NDArray[np.bool_]) -> LabelledImages:
 def _data(labelled: LabelledImages, side: int, stats: tuple[Any, Any], count: int) -> ImageDataBunch:
     tfms = get_transforms(do_flip=False)
     bs = 32 if count >= 200 else 16 if count >= 40 else 8  # few photos need steps, not smooth gradients
-    # No processes: forking one that serves pages and holds a database open is not safe.
+    # num_workers=0: forking a process that serves pages and holds a database open is not safe.
     data: ImageDataBunch = labelled.transform(tfms, size=side, resize_method="squish").databunch(
         bs=bs, num_workers=0, device=device()
     )
@@ -236,21 +271,21 @@ def _data(labelled: LabelledImages, side: int, stats: tuple[Any, Any], count: in
 
 
 def _natural_side(files: Sequence[Path]) -> float:
-    """The side of a square with as many pixels as photos have, the median of some of them."""
+    """The side, in pixels, of a square with as many pixels as a photo has: the median of about 50 of them."""
     from PIL import Image as PillowImage
 
     sides = []
     for file in files[:: max(1, len(files) // 50)]:
         try:
-            with PillowImage.open(file) as picture:  # reads the head of the file alone
+            with PillowImage.open(file) as picture:  # reads only the header of the file
                 sides.append(math.sqrt(picture.width * picture.height))
         except (OSError, ValueError, PillowImage.DecompressionBombError):
             continue  # the loader reports it
     return float(np.median(sides)) if sides else SIZES[-1]
 
 
-def _seconds_an_epoch(learn: VisionLearner) -> float:
-    """How long an epoch takes: two batches forward and backward, of which the second is timed; nothing is learned."""
+def _seconds_per_epoch(learn: VisionLearner) -> float:
+    """How long an epoch takes, from the second of two batches, forward and backward; the weights do not change."""
     learn.model.train()
     for _ in range(2):
         started = time.monotonic()
@@ -260,82 +295,92 @@ def _seconds_an_epoch(learn: VisionLearner) -> float:
         loss.backward()
         learn.model.zero_grad()
         seconds = time.monotonic() - started
-    # Held-out photos are a quarter as many, and only go forward.
+    # And a tenth for validation: a quarter as many photos, forward only.
     return seconds * len(learn.data.train_dl) * 1.1
 
 
 def _planned(seconds: float, head: float, whole: float, steps: int, wanted: int | None) -> tuple[int, int]:
-    """How many epochs the head alone and the whole network get, by how long an epoch of each takes."""
+    """How many epochs to train (the head alone, the whole network).
+
+    Args:
+        seconds: the time that is left.
+        head, whole: seconds that an epoch of each takes.
+        steps: batches in an epoch.
+        wanted: epochs of the whole network that were asked for; None for as many as there is time for.
+    """
 
     def most(i: int) -> int:
         return max(MOST_EPOCHS[i], math.ceil(MOST_STEPS[i] / steps))
 
     if wanted is not None:
         return max(1, min(most(0), wanted // 4)), wanted
-    first = max(1, min(most(0), int(HEAD_SHARE * seconds / head)))
-    return first, max(1, min(most(1), int(0.95 * (seconds - first * head) / whole)))
+    of_head = max(1, min(most(0), int(HEAD_SHARE * seconds / head)))
+    return of_head, max(1, min(most(1), int(0.95 * (seconds - of_head * head) / whole)))
 
 
-class _Kept(ImageDataset):
-    """Pictures that stay in memory once they are decoded, up to a limit."""
+class _CachedDataset(ImageDataset):
+    """Pictures that stay in memory once they are decoded, up to `_CACHE_BYTES`."""
 
     def __init__(self, paths: NDArray[Any], augment: Any = None) -> None:
         super().__init__(paths, augment)
-        self._kept: dict[int, Image] = {}
+        self._cache: dict[int, Image] = {}
         self._bytes = 0
 
     def opened(self, position: int) -> Image:
-        image = self._kept.get(position)
+        image = self._cache.get(position)
         if image is None:
             image = super().opened(position)
-            if self._bytes + image.pixels.nbytes <= _HELD:
-                self._kept[position] = image
+            if self._bytes + image.pixels.nbytes <= _CACHE_BYTES:
+                self._cache[position] = image
                 self._bytes += image.pixels.nbytes
         return image
 
     def augmented(self, augment: Any) -> ImageDataset:
-        return _Kept(self.items, augment)
+        return _CachedDataset(self.items, augment)
 
 
 @dataclass
-class _Watch(Callback):
-    """Reports how far a run is, and ends it at the deadline or when it is cancelled."""
+class _Monitoring(Callback):
+    """Reports how far training is, and ends it at the deadline or when it is cancelled.
+
+    Pairs are of the two phases, (the head alone, the whole network); times are those of time.monotonic().
+    """
 
     now: FineTuningProgress
     changed: Callable[[FineTuningProgress], None]
     cancel: Event
     deadline: float
-    _seconds: tuple[float, float] = (1.0, 1.0)
+    _seconds: tuple[float, float] = (1.0, 1.0)  # for one epoch
     _epochs: tuple[int, int] = (1, 1)
     _began: float = field(default_factory=time.monotonic)
-    _told: float = 0.0
+    _reported: float = 0.0
 
     def plan(self, epochs: tuple[int, int], seconds: tuple[float, float]) -> None:
         self._epochs, self._seconds, self._began = epochs, seconds, time.monotonic()
         self.now = replace(self.now, epochs=sum(epochs))
 
-    def check(self) -> None:
+    def raise_if_cancelled(self) -> None:
         if self.cancel.is_set():
             raise Cancelled(CANCELLED)
 
-    def tell(self, **news: Any) -> None:
-        self._told = time.monotonic()
-        self.now = replace(self.now, **news)
+    def report(self, **fields: Any) -> None:
+        self._reported = time.monotonic()
+        self.now = replace(self.now, **fields)
         self.changed(self.now)
 
     def after_step(self, learn: Learner) -> None:
-        self.check()
+        self.raise_if_cancelled()
         if time.monotonic() >= self.deadline:
             raise StopTraining
-        if time.monotonic() - self._told >= _TOLD_EVERY:
-            self.tell(**self._progress(learn), loss=float(learn.recorder.smoothed[-1]))
+        if time.monotonic() - self._reported >= _REPORT_EVERY:
+            self.report(**self._progress(learn), loss=float(learn.recorder.smoothed[-1]))
 
     def after_epoch(self, learn: Learner) -> None:
         row = learn.recorder.row
-        self.tell(**self._progress(learn), loss=row["train_loss"], accuracy=row["accuracy"])
+        self.report(**self._progress(learn), loss=row["train_loss"], accuracy=row["accuracy"])
 
     def _progress(self, learn: Learner) -> dict[str, Any]:
-        """The share done, weighted by the time that epochs of either phase take."""
+        """Share, seconds left and epoch. The share counts epochs of each phase by the time that they take."""
         run, steps = learn.run, len(learn.data.train_dl)
         whole = self.now.phase == "whole"
         total = sum(n * seconds for n, seconds in zip(self._epochs, self._seconds, strict=True))

@@ -157,7 +157,9 @@ class FineTuner:
             assert isinstance(draft, FineTunedModel)
             model = draft
             model.save(tuned.learner)
-            model.predict_new_photos(fine_tune.reporting(changed, self.progress, cancel), learner=tuned.learner)
+            model.predict_new_photos(
+                fine_tune.prediction_progress(changed, self.progress, cancel), learner=tuned.learner
+            )
             report = fine_tune.tuned_report(
                 job, tuned, n_photos=int(self._photos.usable.sum()), seconds=time.monotonic() - started
             )

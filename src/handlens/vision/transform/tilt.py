@@ -9,9 +9,15 @@ from handlens.vision.transform.plan import Plan
 
 
 def tilt(direction: Range = (0, 3), magnitude: Range = (0.0, 0.2), *, p: float = 1.0) -> Transform:
-    """Lengthen one side of pictures equally at its two ends, as a share of its length; below 0 shortens it.
+    """Lengthen one side of pictures at both of its ends, as if they were tilted towards the viewer there.
 
-    `direction` 0 is the left side, 1 the right, 2 the top, 3 the bottom; `magnitude` is above -1.
+    Args:
+        direction: the side: 0 left, 1 right, 2 top, 3 bottom; from a range, one of them at random.
+        magnitude: how much longer the side becomes, as a share of its length; below 0 it becomes shorter. Above -1.
+        p: the probability that a picture is changed.
+
+    Raises:
+        DataError: `direction` or `magnitude` is out of range.
 
     Example:
         >>> tilt(2, (0, 0.2))
