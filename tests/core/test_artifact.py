@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -93,6 +94,18 @@ def test_missing_and_foreign_folders(tmp_path: Path) -> None:
     (tmp_path / "model.json").write_text('{"format": "other"}')
     with pytest.raises(ArtifactError, match="not of the format"):
         load_artifact(tmp_path, "toy")
+
+
+@pytest.mark.parametrize(("look", "error"), [("is_file", ArtifactError), ("iterdir", StorageError)])
+def test_places_that_cannot_be_looked_at(
+    saved: Path, monkeypatch: pytest.MonkeyPatch, look: str, error: type[Exception]
+) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, look, refuse)
+    with pytest.raises(error, match=r"Permission denied\."):
+        load_artifact(saved, "toy") if look == "is_file" else save_artifact(saved, "toy", {}, {})
 
 
 def test_another_kind(saved: Path) -> None:

@@ -200,6 +200,12 @@ class TestAtomicFolder:
         restore_folder(tmp_path / "mod[1]")
         assert names(tmp_path) == [".mod[1].b.0123456789abcdef.old", "mod[1]"]
 
+    def test_half_of_a_new_one_that_a_killed_call_left_is_removed(self, tmp_path: Path) -> None:
+        for name in ("model", ".model.0123456789abcdef.tmp", ".model.b.0123456789abcdef.tmp"):
+            (tmp_path / name).mkdir()
+        restore_folder(tmp_path / "model")
+        assert names(tmp_path) == [".model.b.0123456789abcdef.tmp", "model"]
+
     @pytest.mark.parametrize("clean", [restore_folder, lambda path: fill(path, a="1")])
     def test_what_a_killed_call_left_of_the_folder_before_is_not_put_back_later(
         self, tmp_path: Path, clean: Callable[[Path], None]

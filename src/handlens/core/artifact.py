@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from handlens import __version__
 from handlens.errors import ArtifactError, WeightsError
 from handlens.io.files import atomic_folder, interrupted_folder
-from handlens.io.problems import reason_of, storage_error
+from handlens.io.problems import reason_of, reporting_disk_errors, storage_error
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -51,7 +51,8 @@ def save_artifact(
     from safetensors.torch import save_file
 
     target = Path(folder).absolute()
-    _check_replaceable(target, {DESCRIPTION, TENSORS} | ({CARD} if card is not None else set()))
+    with reporting_disk_errors(target):
+        _check_replaceable(target, {DESCRIPTION, TENSORS} | ({CARD} if card is not None else set()))
     # Copies, because safetensors refuses tensors that share memory or have strides.
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     description = {
@@ -140,20 +141,15 @@ def artifact_kind(folder: Path | str) -> str:
 
 def _read_description(source: Path) -> dict[str, Any]:
     path = source / DESCRIPTION
-    if source.is_file():
-        unpack = "unpack the zip" if source.suffix.lower() == ".zip" else "give the folder"
-        raise ArtifactError(f"{source} is not a saved model: it is a file, and a saved model is a folder; {unpack}.")
-    if not path.is_file() or path.is_symlink():
-        before = interrupted_folder(source)
-        hint = (
-            f" The model that was there before a replacement was interrupted is {before}: rename it." if before else ""
-        )
-        raise ArtifactError(f"{source} is not a saved model: it has no {DESCRIPTION}.{hint}")
     try:
+        if not path.is_file() or path.is_symlink():
+            raise _nothing_saved(source)
         if path.stat().st_size > _LARGEST_DESCRIPTION:
             raise ArtifactError(f"{source} is not a saved model: its {DESCRIPTION} is unreasonably large.")
         description = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise ArtifactError(f"{source} cannot be read: {reason_of(error)}.") from error
+    except (ValueError, RecursionError) as error:
         raise ArtifactError(f"{source} is damaged: {DESCRIPTION} cannot be read ({reason_of(error)}).") from error
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise ArtifactError(f"{source} is not a saved model: its {DESCRIPTION} is not of the format {FORMAT}.")
@@ -169,6 +165,15 @@ def _read_description(source: Path) -> dict[str, Any]:
         if not isinstance(description.get(key), expected):
             raise ArtifactError(f"{source} is damaged: {DESCRIPTION} has no proper '{key}'.")
     return description
+
+
+def _nothing_saved(source: Path) -> ArtifactError:
+    if source.is_file():
+        advice = "unpack the zip" if source.suffix.lower() == ".zip" else "give the folder"
+        return ArtifactError(f"{source} is not a saved model: it is a file, and a saved model is a folder; {advice}.")
+    before = interrupted_folder(source)
+    hint = f" The model that was there before a replacement was interrupted is {before}: rename it." if before else ""
+    return ArtifactError(f"{source} is not a saved model: it has no {DESCRIPTION}.{hint}")
 
 
 def _describe(tensor: Tensor) -> dict[str, Any]:

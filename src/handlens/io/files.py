@@ -90,13 +90,13 @@ def atomic_folder(path: Path | str) -> Iterator[Path]:
 def interrupted_folder(path: Path | str) -> Path | None:
     """What was at `path` before `atomic_folder` was killed while replacing it; None if it was not."""
     target = Path(path).absolute()
-    return None if target.exists() else next(_set_aside(target), None)
+    return None if target.exists() else next(_left_over(target, "old"), None)
 
 
 def restore_folder(path: Path | str) -> None:
     """Put back what `interrupted_folder` finds; only for the one process that writes there.
 
-    If the new folder is in place already, what is left of the one before it is removed.
+    What killed calls left beside it is removed: half of a new folder, or of the one before it.
 
     Raises:
         StorageError: the disk refused.
@@ -106,7 +106,8 @@ def restore_folder(path: Path | str) -> None:
     if before is not None:
         with reporting_disk_errors(path, f"What belongs there is {before}: rename it."):
             rename(before, target)
-    _remove_set_aside(target)
+    _remove_left_over(target, "old")
+    _remove_left_over(target, "tmp")
 
 
 def rename(source: Path, target: Path) -> None:
@@ -140,16 +141,16 @@ def _swap(staging: Path, target: Path) -> None:
     except OSError:
         rename(aside, target)
         raise
-    _remove_set_aside(target)
+    _remove_left_over(target, "old")
 
 
-def _set_aside(target: Path) -> Iterator[Path]:
-    """What was at `target` and is not yet removed, by this call or by one that was killed."""
-    return target.parent.glob(f".{glob.escape(target.name)}.{'[0-9a-f]' * 16}.old")  # not that of model.b for model
+def _left_over(target: Path, ending: str) -> Iterator[Path]:
+    """What `_beside` named for a target, in this call or in one that was killed."""
+    return target.parent.glob(f".{glob.escape(target.name)}.{'[0-9a-f]' * 16}.{ending}")  # for model not model.b's
 
 
-def _remove_set_aside(target: Path) -> None:
-    for aside in _set_aside(target):
+def _remove_left_over(target: Path, ending: str) -> None:
+    for aside in _left_over(target, ending):
         if aside.is_dir() and not aside.is_symlink():
             shutil.rmtree(aside, ignore_errors=True)
         else:  # a file, or a link, whose target stays
