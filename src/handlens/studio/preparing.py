@@ -61,6 +61,9 @@ class Preparing:
         if all(source.state == "failed" for source in sources):
             for source in sources:  # there is nothing else to work with: try again
                 source.state, source.message = "waiting", None
+        for source in sources:
+            if source.state == "ready" and source.prepared < len(self._photos):  # the cache was deleted meanwhile
+                source.reload()
         ended: dict[str, Any]
         with only_one(self._cache):
             run = Preparation(self._photos, changed=changed, cancel=cancel)

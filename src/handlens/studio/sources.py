@@ -92,6 +92,11 @@ class Source:
         except (OSError, ValueError, TypeError):
             self.layers = []
 
+    def reload(self) -> None:
+        """Take the state that the disk has, after somebody deleted files of the cache; what is gone is made again."""
+        self.state, self.extractor = "waiting", None
+        self.read_layers()
+
     def adopt(self, extractor: Extractor) -> None:
         """Take a new extractor and keep it on disk, so that photos added later get the same features."""
         from handlens.core.artifact import save_artifact

@@ -64,6 +64,8 @@ class QuickModel:
     @one_blas_thread()
     def probabilities(self) -> Floats:
         config, tensors = self._saved
+        if not {layer.id for layer in self._layers.all}.issuperset(config["layers"]):
+            return np.empty((0, len(config["classes"])), np.float32)  # the cache was deleted
         scores: Floats | None = None
         for layer in config["layers"]:
             x = self._layers.maps_of(self._layers.get(layer)).raw()
