@@ -97,3 +97,30 @@ def test_closed_settings_and_a_missing_folder(tmp_path):
         _ = settings.view
     with pytest.raises(StorageError, match="unable to open"):
         Settings(tmp_path / "none" / "c.sqlite")
+
+
+@pytest.mark.parametrize("text", ["not json", "5", "[[1]]", '[{"backbone": 3}]', '{"a": 1}', '["a"]', "[1.5]"])
+def test_a_damaged_value_counts_as_missing(settings, tmp_path, caplog, text):
+    keys = ["sources", "refused", "separating", "in use", "attached", "datasheet notes", "review 7: label before"]
+    with closing(sqlite3.connect(tmp_path / "c.sqlite")) as db:
+        db.executemany("INSERT INTO keep VALUES (?, ?)", [(key, text) for key in keys])
+        db.commit()
+    assert settings.requested_sources == [{"backbone": None, "weights": None}]
+    assert settings.unreadable == {}
+    assert settings.separating == []
+    assert settings.model_in_use is None
+    assert settings.attached_name is None
+    assert settings.answer("notes") == ""
+    assert settings.label_before_review(7) is None
+    assert f"The setting “sources” of the collection is damaged, so it is ignored: {text}." in caplog.messages
+
+
+def test_a_damaged_view_and_damaged_models_count_as_missing(settings, tmp_path):
+    with closing(sqlite3.connect(tmp_path / "c.sqlite")) as db:
+        keys = ["view", "report", "fine-tuned", "held out quick"]
+        db.executemany("INSERT INTO keep VALUES (?, ?)", [(key, "[1]") for key in keys])
+        db.commit()
+    assert settings.view is None
+    assert settings.model_record("quick") is None
+    assert settings.model_record("fine-tuned") is None
+    assert settings.held_out("quick") is None

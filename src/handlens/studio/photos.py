@@ -36,7 +36,7 @@ class Photos:
     def __init__(self, register: Register, thumbnails: ThumbnailCache, settings: Settings) -> None:
         self.register, self.thumbnails = register, thumbnails
         self._settings = settings
-        self._unreadable = settings.unreadable
+        self._unreadable = {photo: why for photo, why in settings.unreadable.items() if photo < len(register)}
         self._aspects: Floats = np.empty(0, np.float32)
 
     def __len__(self) -> int:

@@ -6,13 +6,18 @@ Values are small JSON documents by key. The keys are part of the file format, so
 from __future__ import annotations
 
 import json
+import logging
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from handlens.io.sqlite import open_database, storage_errors, transaction
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS keep (name TEXT PRIMARY KEY, value TEXT NOT NULL);"
+
+_log = logging.getLogger(__name__)
 
 RequestedSource = dict[str, str | None]
 """A source of features that was asked for: its "backbone" (None for learned features) and file of "weights"."""
@@ -21,7 +26,8 @@ RequestedSource = dict[str, str | None]
 class Settings:
     """Settings and results of a collection; each assignment is on disk before it returns.
 
-    Other processes may read and write the same file. All accessors raise StorageError when the disk refuses.
+    Other processes may read and write the same file. A value that is damaged, because somebody edited the file, counts
+    as missing, with a line in the log. All accessors raise StorageError when the disk refuses.
 
     Args:
         database: the collection's SQLite file; created if it does not exist.
@@ -36,6 +42,7 @@ class Settings:
 
     def __init__(self, database: Path) -> None:
         self._lock = threading.Lock()
+        self._damaged: set[str] = set()  # keys that the log names already
         with storage_errors(f"the settings in {database} could not be opened"):
             self._db = open_database(database, _SCHEMA)
 
@@ -48,8 +55,7 @@ class Settings:
     @property
     def view(self) -> dict[str, Any] | None:
         """The state in which the page was left, any JSON object; None at first."""
-        found = self._get("view")
-        return found if isinstance(found, dict) else None
+        return self._get("view", _is_object)
 
     @view.setter
     def view(self, view: dict[str, Any]) -> None:
@@ -60,8 +66,7 @@ class Settings:
     @property
     def requested_sources(self) -> list[RequestedSource]:
         """The sources of features that were asked for, in order; learned features unless something else was."""
-        found = self._get("sources")
-        return found if isinstance(found, list) else [{"backbone": None, "weights": None}]
+        return self._get("sources", _are_sources) or [{"backbone": None, "weights": None}]
 
     @requested_sources.setter
     def requested_sources(self, sources: list[RequestedSource]) -> None:
@@ -70,8 +75,7 @@ class Settings:
     @property
     def unreadable(self) -> dict[int, str]:
         """Photos that could not be read when they were prepared, by id, with the reason."""
-        found = self._get("refused")
-        return {int(id): reason for id, reason in found.items()} if isinstance(found, dict) else {}
+        return {int(id): reason for id, reason in (self._get("refused", _are_reasons) or {}).items()}
 
     @unreadable.setter
     def unreadable(self, reasons: dict[int, str]) -> None:
@@ -80,8 +84,7 @@ class Settings:
     @property
     def separating(self) -> list[int]:
         """The labels that the projection "separate" pulls apart, by the numbers of their colours."""
-        found = self._get("separating")
-        return found if isinstance(found, list) else []
+        return self._get("separating", _are_numbers) or []
 
     @separating.setter
     def separating(self, colours: list[int]) -> None:
@@ -92,8 +95,7 @@ class Settings:
     @property
     def model_in_use(self) -> str | None:
         """The kind of the model in use; None before the first training."""
-        found = self._get("in use")
-        return found if isinstance(found, str) else None
+        return self._get("in use", _is_text)
 
     @model_in_use.setter
     def model_in_use(self, kind: str) -> None:
@@ -101,12 +103,11 @@ class Settings:
 
     def model_record(self, kind: str) -> dict[str, Any] | None:
         """What was kept of the model of a kind when it was trained, None if there is no such model."""
-        found = self._get(_RECORDS.get(kind, kind))
-        return found if isinstance(found, dict) else None
+        return self._get(_RECORDS.get(kind, kind), _is_object)
 
-    def held_out(self, kind: str) -> Any:
-        """The predictions of held-out photos that were kept with the model of a kind."""
-        return self._get(f"held out {kind}")
+    def held_out(self, kind: str) -> dict[str, Any] | None:
+        """The predictions of held-out photos that were kept with the model of a kind, None if they were not."""
+        return self._get(f"held out {kind}", _is_object)
 
     def replace_model(self, kind: str, record: dict[str, Any], held_out: dict[str, Any]) -> None:
         """Replace the model of a kind: record, held-out predictions and use in one transaction, all or nothing."""
@@ -117,8 +118,7 @@ class Settings:
     @property
     def attached_name(self) -> str | None:
         """The name of the attached CSV, None without one."""
-        found = self._get("attached")
-        return found if isinstance(found, str) else None
+        return self._get("attached", _is_text)
 
     @attached_name.setter
     def attached_name(self, name: str | None) -> None:
@@ -126,8 +126,7 @@ class Settings:
 
     def answer(self, question: str) -> str:
         """The answer to a question of the datasheet, "" without one."""
-        found = self._get(f"datasheet {question}")
-        return found if isinstance(found, str) else ""
+        return self._get(f"datasheet {question}", _is_text) or ""
 
     def set_answer(self, question: str, text: str) -> None:
         """Keep the answer to a question of the datasheet."""
@@ -135,8 +134,7 @@ class Settings:
 
     def label_before_review(self, case: int) -> str | None:
         """The label that the photo of a decided case had before, "" for none; None if the case is not settled."""
-        found = self._get(f"review {case}: label before")
-        return found if isinstance(found, str) else None
+        return self._get(f"review {case}: label before", _is_text)
 
     def set_label_before_review(self, case: int, label: str | None) -> None:
         """Keep the label that a photo had before its case was decided; None when the case waits again."""
@@ -149,11 +147,44 @@ class Settings:
         with self._lock, storage_errors("the collection's settings could not be written"), transaction(self._db):
             self._db.executemany("INSERT OR REPLACE INTO keep VALUES (?, ?)", rows)
 
-    def _get(self, key: str) -> Any:
+    def _get(self, key: str, fits: Callable[[Any], bool]) -> Any:
+        """The value of a key; None if there is none, or if it is damaged."""
         with self._lock, storage_errors("the collection's settings could not be read"):
             row = self._db.execute("SELECT value FROM keep WHERE name = ?", (key,)).fetchone()
-        return None if row is None else json.loads(row[0])
+        if row is None:
+            return None
+        with suppress(TypeError, ValueError):
+            value = json.loads(row[0])
+            if value is None or fits(value):
+                return value
+        if key not in self._damaged:
+            self._damaged.add(key)
+            _log.warning("The setting “%s” of the collection is damaged, so it is ignored: %.100s.", key, row[0])
+        return None
 
 
 _RECORDS = {"quick": "report"}
 """Keys of model records that differ from the kind of the model."""
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _are_numbers(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(number, int) for number in value)
+
+
+def _are_reasons(value: Any) -> bool:
+    return isinstance(value, dict) and all(id.isdecimal() and _is_text(reason) for id, reason in value.items())
+
+
+def _are_sources(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(source, dict) and all(isinstance(source.get(k, 0), str | None) for k in ("backbone", "weights"))
+        for source in value
+    )

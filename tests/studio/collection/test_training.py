@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from handlens.errors import TrainingError
+from handlens.errors import StorageError, TrainingError
 from handlens.studio.collection import Collection
 from handlens.studio.exports import model_card
 from handlens.studio.models.quick import QuickModel
@@ -86,6 +88,113 @@ def test_a_model_and_its_report_are_replaced_in_one_step(folder, label_some, mon
         assert set(collection.held_out.truth) == set(names)
         collection.train()
         assert len(list((folder / "quick").iterdir())) == 1  # nothing of the interrupted run is left
+
+
+def test_training_at_once_in_two_open_collections(folder, label_some):
+    """As from two processes: each time there is a model, and it is complete."""
+    with Collection.open(folder) as one, Collection.open(folder) as other, ThreadPoolExecutor(4) as pool:
+        label_some(one)
+        one.train()
+        busy = [pool.submit(c.train) for _ in range(4) for c in (one, other)]
+        while not all(run.done() for run in busy):
+            for collection in (one, other):
+                assert collection.model == "quick"
+                assert len(collection.predictions()) == 40
+        for run in busy:
+            run.result()
+        assert one.parts.models.version == other.parts.models.version
+        assert one.held_out is not None
+        assert len(list((folder / "quick").iterdir())) == 1
+
+
+def test_training_that_fails_leaves_nothing(folder, label_some, monkeypatch):
+    with Collection.open(folder) as collection:
+        label_some(collection)
+        before = collection.train()
+        monkeypatch.setattr(Settings, "replace_model", lambda *_: (_ for _ in ()).throw(StorageError("disk full.")))
+        with pytest.raises(StorageError, match="disk full"):
+            collection.train()
+        assert collection.report.seconds == before.seconds
+        assert len(list((folder / "quick").iterdir())) == 1
+
+
+def test_an_error_after_a_model_was_replaced_keeps_it(folder, label_some):
+    with Collection.open(folder) as collection:
+        label_some(collection)
+
+        def broken(kind, _payload):
+            if kind == "predictions":
+                raise RuntimeError
+
+        collection.parts.listeners.subscribe(broken)
+        with pytest.raises(RuntimeError):
+            collection.train()
+        assert len(collection.predictions()) == 40
+
+
+DAMAGE = [
+    *({name: None} for name in ("names", "colours", "accuracy", "interval", "per_class", "confusion", "seconds")),
+    *({"names": ["circle"]}, {"colours": [0]}, {"confusion": [[1]]}, {"interval": [0.5]}, {"per_class": "x"}),
+    *({"id": "../cache"}, {"layers": 3}, {"warnings": None}, {"labels_version": "x"}),
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGE, ids=str)
+def test_a_model_whose_record_is_damaged_counts_as_missing(folder, label_some, caplog, damage):
+    with Collection.open(folder) as collection:
+        label_some(collection)
+        collection.train()
+        settings = collection.parts.settings
+        settings.replace_model("quick", settings.model_record("quick") | damage, settings.held_out("quick"))
+        assert collection.model is None
+        assert collection.models == {}
+        with pytest.raises(TrainingError, match="no model yet"):
+            collection.predictions()
+        assert len(caplog.messages) == 1  # it is said once
+        assert "The quick model cannot be used: the record of the model is damaged" in caplog.text
+        collection.train()
+        assert len(collection.predictions()) == 40
+
+
+HELD_OUT_DAMAGE = [{"ids": None}, {"ids": [99] * 12}, {"truth": [0]}, {"predicted": [7] * 12}]
+
+
+@pytest.mark.parametrize("damage", HELD_OUT_DAMAGE, ids=str)
+def test_damaged_held_out_predictions_count_as_missing(collection, label_some, damage):
+    label_some(collection)
+    collection.train()
+    settings = collection.parts.settings
+    settings.replace_model("quick", settings.model_record("quick"), settings.held_out("quick") | damage)
+    assert collection.held_out is None
+    assert collection.report is not None
+
+
+def test_a_field_of_a_later_version_is_ignored(collection, label_some):
+    label_some(collection)
+    report = collection.train()
+    settings = collection.parts.settings
+    settings.replace_model("quick", settings.model_record("quick") | {"later": 1}, settings.held_out("quick"))
+    assert collection.report.accuracy == report.accuracy
+
+
+@pytest.mark.parametrize("opened", [False, True])
+def test_without_the_cache_no_photo_is_predicted_until_it_is_prepared_again(folder, label_some, quick, opened):
+    with Collection.open(folder) as collection:
+        label_some(collection)
+        collection.train()
+        before = collection.predictions()
+        if opened:
+            shutil.rmtree(folder / "cache")
+            assert set(collection.predictions()["reason"]) == {"not prepared yet"}
+            collection.prepare()
+            pd.testing.assert_frame_equal(collection.predictions(), before)
+            collection.train()
+    if not opened:
+        shutil.rmtree(folder / "cache")
+        with Collection.open(folder) as collection:
+            assert set(collection.predictions()["reason"]) == {"not prepared yet"}
+            collection.prepare()
+            pd.testing.assert_frame_equal(collection.predictions(), before)
 
 
 def test_a_model_from_before_models_had_ids_is_replaced(folder, label_some):

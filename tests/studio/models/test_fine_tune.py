@@ -181,6 +181,8 @@ def test_one_at_a_time(collection):
             collection.label([19], "circle")  # labelling goes on
             with pytest.raises(TrainingError, match="already") as caught:
                 collection.start_fine_tuning()
+            with Collection.open(collection.folder) as other, pytest.raises(TrainingError, match="already"):
+                other.fine_tune(epochs=1)  # as another process would
             refused.append(caught)
 
     report = collection.fine_tune(epochs=1, progress=watch)

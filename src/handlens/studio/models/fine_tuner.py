@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +51,6 @@ class FineTuner:
     ) -> None:
         self._photos, self._layers, self._labels, self._data = photos, layers, labels, data
         self._models, self._listeners, self._seed = models, listeners, seed
-        self._running = threading.Lock()  # held while a network is fine-tuned
         self._cancel = threading.Event()
         self._thread: threading.Thread | None = None
         self.progress = FineTuningProgress()
@@ -72,14 +72,14 @@ class FineTuner:
     ) -> TrainingReport:
         """Fine-tune in this thread; see `Collection.fine_tune`."""
         job = self.job(backbone, minutes, epochs)
-        self._start()
-        return self._run(job, progress, self._cancel if cancel is None else cancel)
+        running = self._start()
+        return self._run(job, running, progress, self._cancel if cancel is None else cancel)
 
     def start(self, *, backbone: str | None, minutes: float, epochs: int | None) -> None:
         """Fine-tune in the background; what is wrong with the request is raised, later errors are in `progress`."""
         job = self.job(backbone, minutes, epochs)
-        self._start()
-        self._thread = threading.Thread(target=self._run_quietly, args=(job,), name="handlens-fine-tune", daemon=True)
+        args = (job, self._start())
+        self._thread = threading.Thread(target=self._run_quietly, args=args, name="handlens-fine-tune", daemon=True)
         self._thread.start()
 
     def cancel(self) -> None:
@@ -121,20 +121,24 @@ class FineTuner:
             seed=self._seed,
         )
 
-    def _start(self) -> None:
-        """From here on no other run may begin."""
-        if not self._running.acquire(blocking=False):
-            raise TrainingError("a network is being fine-tuned already. Wait for it, or cancel it first.")
+    def _start(self) -> ExitStack:
+        """From here on no other run may begin, also in other processes, until what this returns is closed."""
+        busy = TrainingError("a network is being fine-tuned already. Wait for it, or cancel it first.")
+        running = ExitStack()
+        running.enter_context(self._models.lock("fine-tuned", busy=busy))
         self._cancel.clear()
+        return running
 
-    def _run_quietly(self, job: Job) -> None:
-        try:
-            self._run(job, None, self._cancel)
-        except HandlensError:
-            return  # it is in `progress`
+    def _run_quietly(self, job: Job, running: ExitStack) -> None:
+        with suppress(HandlensError):  # they are in `progress`
+            self._run(job, running, None, self._cancel)
 
     def _run(
-        self, job: Job, progress: Callable[[FineTuningProgress], None] | None, cancel: threading.Event
+        self,
+        job: Job,
+        running: ExitStack,
+        progress: Callable[[FineTuningProgress], None] | None,
+        cancel: threading.Event,
     ) -> TrainingReport:
         """Run a job; the new model is in use only when everything is done."""
         from handlens.studio.models import fine_tune
@@ -147,36 +151,31 @@ class FineTuner:
                 progress(now)
             self._listeners.tell("state")
 
-        model: FineTunedModel | None = None
         ended: dict[str, Any] = {"phase": "failed"}
         try:
             tuned = fine_tune.fine_tune(job, changed=changed, cancel=cancel)
             id = new_id()
             # Predictions need a place before the report is known, which says how long all of this took.
-            draft = self._models.new("fine-tuned", ModelRecord(id, job.classes, job.colours, {}))
-            assert isinstance(draft, FineTunedModel)
-            model = draft
-            model.save(tuned.learner)
-            model.predict_new_photos(
-                fine_tune.prediction_progress(changed, self.progress, cancel), learner=tuned.learner
-            )
-            report = fine_tune.tuned_report(
-                job, tuned, n_photos=int(self._photos.usable.sum()), seconds=time.monotonic() - started
-            )
-            warnings = self._data.warnings(self._labels.codes, report.per_class)
-            report = replace(report, warnings=[*warnings, *report.warnings])
-            model.record = ModelRecord.of(report, job.classes, job.colours, id=id)
-            self._models.replace(model, _held_out(job), tuned.truth, tuned.predicted)
+            with self._models.draft(FineTunedModel, ModelRecord(id, job.classes, job.colours, {})) as model:
+                model.save(tuned.learner)
+                model.predict_new_photos(
+                    fine_tune.prediction_progress(changed, self.progress, cancel), learner=tuned.learner
+                )
+                report = fine_tune.tuned_report(
+                    job, tuned, n_photos=int(self._photos.usable.sum()), seconds=time.monotonic() - started
+                )
+                warnings = self._data.warnings(self._labels.codes, report.per_class)
+                report = replace(report, warnings=[*warnings, *report.warnings])
+                model.record = ModelRecord.of(report, job.classes, job.colours, id=id)
+                self._models.replace(model, _held_out(job), tuned.truth, tuned.predicted)
             ended = {"phase": "done", "share": 1.0, "seconds_left": 0.0}
             return report
         except BaseException as error:
             ended = ended_by(error, "fine-tuning")
-            if model is not None:
-                model.remove()
             raise
         finally:
             release_memory()
-            self._running.release()
+            running.close()
             changed(replace(self.progress, running=False, **ended))
 
 

@@ -29,9 +29,19 @@ def held_out_to_json(
     return {"of": record.run} | {name: np.asarray(values).tolist() for name, values in columns.items()}
 
 
-def held_out_from_json(kept: object, record: ModelRecord, classes: list[str]) -> HeldOut | None:
-    """What `held_out_to_json` gave, with the class names `classes`; None if it belongs to another training run."""
-    if not isinstance(kept, dict) or kept.get("of") != record.run:
+def held_out_from_json(
+    kept: dict[str, Any] | None, record: ModelRecord, classes: list[str], *, photos: int
+) -> HeldOut | None:
+    """What `held_out_to_json` gave, with the class names `classes`.
+
+    None if it is damaged, belongs to another training run, or is about other ids than those of the first `photos`.
+    """
+    if kept is None or kept.get("of") != record.run:
         return None
-    truth, predicted = ([classes[code] for code in kept[name]] for name in ("truth", "predicted"))
-    return HeldOut(np.array(kept["ids"], np.int64), truth, predicted)
+    try:
+        ids = np.array(kept["ids"], np.int64)
+        truth, predicted = ([classes[code] for code in kept[name]] for name in ("truth", "predicted"))
+    except (KeyError, TypeError, ValueError, IndexError):
+        return None
+    fits = ids.shape == (len(truth),) == (len(predicted),) and np.all((ids >= 0) & (ids < photos))
+    return HeldOut(ids, truth, predicted) if fits else None

@@ -10,6 +10,8 @@ from handlens.studio.models.record import ModelRecord
 from handlens.studio.separation import Floats
 
 if TYPE_CHECKING:
+    from handlens.studio.layers import Layers
+    from handlens.studio.photos import Photos
     from handlens.vision.heatmap import HeatMap
 
 ModelKind = Literal["quick", "fine-tuned"]
@@ -29,6 +31,9 @@ class Model(Protocol):
     kind: ClassVar[ModelKind]
     remedy: ClassVar[str]
     record: ModelRecord
+
+    def __init__(self, record: ModelRecord, folder: Path, photos: Photos, layers: Layers) -> None:
+        """The model of a record in the collection in `folder`."""
 
     @property
     def exists(self) -> bool:

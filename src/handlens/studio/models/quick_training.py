@@ -56,10 +56,9 @@ class QuickTraining:
             warnings=self._data.warnings(state.codes, per_class),
         )
         record = ModelRecord.of(report, names, [state.table[c].colour for c in used])
-        model = self._models.new("quick", record)
-        assert isinstance(model, QuickModel)
-        self._save(model, trained.classifier, names)
-        self._models.replace(model, ids[trained.rows], truth, predicted)
+        with self._models.lock("quick"), self._models.draft(QuickModel, record) as model:
+            self._save(model, trained.classifier, names)
+            self._models.replace(model, ids[trained.rows], truth, predicted)
         return report
 
     def _save(self, model: QuickModel, classifier: learning.Classifier, names: list[str]) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from handlens.errors import ArtifactError
 from handlens.studio.classifier import TrainingReport
 
-_TABLES = ("per_class", "confusion")
+_ID = re.compile("[0-9a-f]*")  # it is part of the names of files
 
 
 @dataclass(frozen=True)
@@ -41,10 +44,21 @@ class ModelRecord:
 
     @classmethod
     def from_json(cls, kept: dict[str, Any]) -> ModelRecord:
-        """The record that `to_json` gave, of this or an earlier version."""
+        """The record that `to_json` gave, of this or an earlier version.
+
+        Raises:
+            ArtifactError: a field is missing or is not what it should be.
+        """
         fields = {key: value for key, value in kept.items() if key not in ("id", "names", "colours")}
-        names = [str(name) for name in kept["names"]]
-        return cls(str(kept.get("id") or ""), names, list(kept["colours"]), fields)
+        try:
+            id, names = str(kept.get("id") or ""), [str(name) for name in kept["names"]]
+            record = cls(id, names, [int(colour) for colour in kept["colours"]], fields)
+            record.training_report(names)
+            if len(record.colours) != len(names) or not _ID.fullmatch(id):
+                raise ValueError(f"id {id}, {len(names)} names and {len(record.colours)} colours")
+        except (KeyError, TypeError, ValueError) as error:
+            raise ArtifactError(f"the record of the model is damaged: {error}. Train again.") from error
+        return record
 
     def to_json(self) -> dict[str, Any]:
         """The record as plain JSON."""
@@ -52,12 +66,23 @@ class ModelRecord:
 
     def training_report(self, classes: list[str]) -> TrainingReport:
         """The report, with the class names `classes`."""
-        names = pd.Index(classes, name="label")
-        per_class = pd.DataFrame(self.report["per_class"], index=names)
-        confusion = pd.DataFrame(self.report["confusion"], index=names, columns=pd.Index(classes, name="predicted"))
-        low, high = self.report["interval"]
-        rest = {key: value for key, value in self.report.items() if key not in (*_TABLES, "interval")}
-        return TrainingReport(per_class=per_class, confusion=confusion, interval=(low, high), **rest)
+        kept, names = self.report, pd.Index(classes, name="label")
+        confusion = np.array(kept["confusion"], np.int64)
+        low, high = kept["interval"]
+        network = kept.get("network")
+        return TrainingReport(
+            accuracy=float(kept["accuracy"]),
+            interval=(float(low), float(high)),
+            per_class=pd.DataFrame(kept["per_class"], index=names)[["count", "correct", "recall", "thin"]],
+            confusion=pd.DataFrame(confusion, index=names, columns=pd.Index(classes, name="predicted")),
+            n_labelled=int(kept["n_labelled"]),
+            n_photos=int(kept["n_photos"]),
+            layers=[str(layer) for layer in kept["layers"]],
+            labels_version=int(kept["labels_version"]),
+            seconds=float(kept["seconds"]),
+            warnings=[str(warning) for warning in kept["warnings"]],
+            network=None if network is None else str(network),
+        )
 
     @property
     def run(self) -> list[float]:

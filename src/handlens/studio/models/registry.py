@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from handlens.errors import ArtifactError, CollectionError, TrainingError
+from handlens.errors import ArtifactError, CollectionError, HandlensError, TrainingError
+from handlens.io.locks import process_lock
 from handlens.studio.classifier import TrainingReport
 from handlens.studio.labels import Labels
 from handlens.studio.layers import Layers
@@ -29,13 +33,15 @@ from handlens.studio.settings import Settings
 if TYPE_CHECKING:
     from handlens.vision.heatmap import HeatMap
 
-KINDS: dict[ModelKind, Callable[[ModelRecord, Path, Photos, Layers], Model]] = {
-    "quick": QuickModel,
-    "fine-tuned": FineTunedModel,
-}
-"""How the model of each kind is opened; a new kind of model needs one more entry."""
+KINDS: dict[ModelKind, type[Model]] = {"quick": QuickModel, "fine-tuned": FineTunedModel}
+"""The class of each kind of model; a new kind needs one more entry."""
 
 _HEATMAPS = 200  # heat maps that are kept
+
+_log = logging.getLogger(__name__)
+
+M = TypeVar("M", bound=Model)
+T = TypeVar("T")
 
 
 class Models:
@@ -54,28 +60,24 @@ class Models:
         self._photos, self._layers, self._labels = photos, layers, labels
         self._settings, self._listeners, self._folder = settings, listeners, folder
         self._lock = threading.RLock()
-        self._opened: dict[ModelKind, Model] = {}
+        self._opened: dict[ModelKind, tuple[str, Model | None]] = {}  # the record as JSON, and its model
         self._probabilities: tuple[tuple[str, int], list[str], Floats] | None = None
         self._looking = threading.Lock()  # held while a heat map is computed
         self._heatmaps: OrderedDict[tuple[str, int, str], HeatMap] = OrderedDict()
 
     # --- which there are -----------------------------------------------------------------------
 
-    def new(self, kind: ModelKind, record: ModelRecord) -> Model:
-        """A model of this kind that is still to be written."""
-        return KINDS[kind](record, self._folder, self._photos, self._layers)
-
     def get(self, kind: ModelKind) -> Model | None:
-        """The model of a kind, None if there is no such model on disk."""
+        """The model of a kind, None if there is no such model on disk, or if its record is damaged."""
         kept = self._settings.model_record(kind)
-        if kept is None:
-            return None
-        record = ModelRecord.from_json(kept)
-        with self._lock:
-            model = self._opened.get(kind)
-            if model is None or model.record != record:
-                model = self._opened[kind] = self.new(kind, record)
-        return model if model.exists else None
+        while kept is not None:
+            model = self._open(kind, kept)
+            if model is not None and model.exists:
+                return model
+            before, kept = kept, self._settings.model_record(kind)
+            if kept == before:  # otherwise another process has just replaced the model
+                return None
+        return None
 
     @property
     def all(self) -> dict[ModelKind, Model]:
@@ -100,10 +102,33 @@ class Models:
         if kind not in KINDS:
             raise CollectionError(f"a model is one of {', '.join(KINDS)}; “{kind}” arrived.")
         if self.get(kind) is None:
-            remedy = self.new(kind, ModelRecord("", [], [], {})).remedy
-            raise TrainingError(f"there is no {kind} model yet. {remedy}")
+            raise TrainingError(f"there is no {kind} model yet. {KINDS[kind].remedy}")
         self._settings.model_in_use = kind
         self._tell()
+
+    def lock(self, kind: ModelKind, *, busy: HandlensError | None = None) -> AbstractContextManager[None]:
+        """Hold the right to write the model of a kind, which one process and thread may do at a time.
+
+        Args:
+            kind: of the model.
+            busy: raised at once if another holds it. Without it, the call waits.
+        """
+        return process_lock(self._folder / "cache" / f"{kind}.lock", busy=busy)
+
+    @contextmanager
+    def draft(self, kind: type[M], record: ModelRecord) -> Iterator[M]:
+        """A model of this kind to be written and given to `replace`; without that, it is deleted when the block ends.
+
+        Whoever writes it holds the `lock` of its kind.
+        """
+        model = kind(record, self._folder, self._photos, self._layers)
+        try:
+            yield model
+        finally:
+            opened = self._opened.get(model.kind)
+            in_place = opened[1] if opened else None
+            if in_place is None or in_place.record.id != model.record.id:
+                model.remove()
 
     def replace(
         self, model: Model, ids: Sequence[int] | NDArray[np.integer], truth: NDArray[Any], predicted: NDArray[Any]
@@ -118,10 +143,10 @@ class Models:
             ids: the photos that it was tested on, [m].
             truth, predicted: their class codes, [m].
         """
-        held_out = held_out_to_json(model.record, ids, truth, predicted)
-        self._settings.replace_model(model.kind, model.record.to_json(), held_out)
+        held_out, record = held_out_to_json(model.record, ids, truth, predicted), model.record.to_json()
         with self._lock:
-            self._opened[model.kind] = model
+            self._settings.replace_model(model.kind, record, held_out)
+            self._opened[model.kind] = (json.dumps(record), model)
         model.remove_others()
         self._tell()
 
@@ -145,7 +170,8 @@ class Models:
         if model is None:
             return None
         classes = self._current_names(model.record.names, model.record)
-        return held_out_from_json(self._settings.held_out(model.kind), model.record, classes)
+        kept = self._settings.held_out(model.kind)
+        return held_out_from_json(kept, model.record, classes, photos=len(self._photos))
 
     def probabilities(self) -> tuple[list[str], Floats]:
         """The classes and each photo's probability of each, float32 [N, C] by id, NaN where not predicted.
@@ -153,13 +179,7 @@ class Models:
         Raises:
             TrainingError: there is no model yet.
         """
-        model = self._required()
-        key = (model.version, model.predicted)
-        cached = self._probabilities
-        if cached is None or cached[0] != key:
-            cached = (key, model.classes, self._photos.by_id(model.probabilities(), missing=np.nan))
-            self._probabilities = cached
-        return self._current_names(cached[1], model.record), cached[2]
+        return self._with_model(self._probabilities_of)
 
     def predictions(self) -> pd.DataFrame:
         """The prediction of each photo; see `Collection.predictions`."""
@@ -177,23 +197,7 @@ class Models:
     def heatmap(self, photo: int, label: str | None = None) -> HeatMap:
         """Which places of a photo count in favour of a label; see `Collection.heatmap`."""
         self._photos.check(photo)
-        model = self._required()
-        names, p = self.probabilities()
-        if label is None:
-            if not np.isfinite(p[photo]).all():
-                path = self._photos.paths[photo]
-                raise CollectionError(f"{path} has no prediction yet. Wait a moment, or choose a label.")
-            label = names[int(p[photo].argmax())]
-        elif label not in names:
-            raise CollectionError(f"label must be one that the model knows: {', '.join(names)}; “{label}” arrived.")
-        key = (model.version, photo, label)
-        with self._looking:
-            if key not in self._heatmaps:
-                self._heatmaps[key] = model.heatmap(photo, names.index(label), label)
-            self._heatmaps.move_to_end(key)
-            if len(self._heatmaps) > _HEATMAPS:
-                self._heatmaps.popitem(last=False)
-            return self._heatmaps[key]
+        return self._with_model(lambda model: self._heatmap_of(model, photo, label))
 
     def predict_new_photos(self, step: Callable[[int, int], None]) -> None:
         """Predict prepared photos that models have not predicted yet; `step(done, total)` may raise to stop.
@@ -217,17 +221,66 @@ class Models:
         """Write the model in use with its model card; see `Collection.export_model`."""
         from handlens.studio.exports import model_card
 
-        model = self._required()
-        card = model_card(name, self._report(model)).for_export(path)
-        model.export(path, self._current_names(model.classes, model.record), card=card)
+        def export(model: Model) -> None:
+            card = model_card(name, self._report(model)).for_export(path)
+            model.export(path, self._current_names(model.classes, model.record), card=card)
+
+        self._with_model(export)
 
     # --- inside --------------------------------------------------------------------------------
 
-    def _required(self) -> Model:
-        model = self.in_use
-        if model is None:
-            raise TrainingError(NO_MODEL)
-        return model
+    def _open(self, kind: ModelKind, kept: dict[str, Any]) -> Model | None:
+        """The model of a record, whether or not it is on disk; None if the record is damaged."""
+        text = json.dumps(kept)
+        with self._lock:
+            opened = self._opened.get(kind)
+            if opened is None or opened[0] != text:
+                model: Model | None = None
+                try:
+                    record = ModelRecord.from_json(kept)
+                    model = KINDS[kind](record, self._folder, self._photos, self._layers)
+                except ArtifactError as error:
+                    _log.warning("The %s model cannot be used: %s", kind, error)
+                opened = self._opened[kind] = (text, model)
+            return opened[1]
+
+    def _with_model(self, use: Callable[[Model], T]) -> T:
+        """What `use` gives for the model in use; again, if another process replaced it before its files were read."""
+        while True:
+            model = self.in_use
+            if model is None:
+                raise TrainingError(NO_MODEL)
+            try:
+                return use(model)
+            except ArtifactError:
+                if self.version == model.version:
+                    raise
+
+    def _probabilities_of(self, model: Model) -> tuple[list[str], Floats]:
+        key = (model.version, model.predicted)
+        cached = self._probabilities
+        if cached is None or cached[0] != key:
+            cached = (key, model.classes, self._photos.by_id(model.probabilities(), missing=np.nan))
+            self._probabilities = cached
+        return self._current_names(cached[1], model.record), cached[2]
+
+    def _heatmap_of(self, model: Model, photo: int, label: str | None) -> HeatMap:
+        names, p = self._probabilities_of(model)
+        if label is None:
+            if not np.isfinite(p[photo]).all():
+                path = self._photos.paths[photo]
+                raise CollectionError(f"{path} has no prediction yet. Wait a moment, or choose a label.")
+            label = names[int(p[photo].argmax())]
+        elif label not in names:
+            raise CollectionError(f"label must be one that the model knows: {', '.join(names)}; “{label}” arrived.")
+        key = (model.version, photo, label)
+        with self._looking:
+            if key not in self._heatmaps:
+                self._heatmaps[key] = model.heatmap(photo, names.index(label), label)
+            self._heatmaps.move_to_end(key)
+            if len(self._heatmaps) > _HEATMAPS:
+                self._heatmaps.popitem(last=False)
+            return self._heatmaps[key]
 
     def _report(self, model: Model) -> TrainingReport:
         return model.record.training_report(self._current_names(model.record.names, model.record))

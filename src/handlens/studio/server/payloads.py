@@ -185,12 +185,13 @@ def training(report: TrainingReport) -> Report:
 
 def predictions(collection: Collection) -> PhotoPredictions:
     """What the model in use predicts for each photo."""
+    version = collection.parts.models.version  # first: if a new model comes now, the page asks again
     names, p = collection.parts.models.probabilities()
     known = np.isfinite(p).all(1)
     best = np.where(known, np.nan_to_num(p).argmax(1), -1)
     sure = np.where(known, np.nan_to_num(p).max(1), 0)
     return PhotoPredictions(
-        version=collection.parts.models.version,
+        version=version,
         names=[str(name) for name in names],
         codes=packed(best, "<i2"),
         probability=packed(sure, "<f4"),

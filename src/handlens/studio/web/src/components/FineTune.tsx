@@ -149,7 +149,7 @@ const NAMES: Record<ModelKind, string> = { quick: 'Quick', 'fine-tuned': 'Fine-t
 /** The choice of the model in use, where there are both. */
 export function InUse(): JSX.Element | null {
   const { models, model } = collection.value!
-  if (!models.some((m) => m.kind === 'fine-tuned')) return null
+  if (!models.some((m) => m.network !== null)) return null
   return (
     <fieldset class="in-use">
       <legend>Model in use</legend>
