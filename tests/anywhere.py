@@ -2,7 +2,7 @@
 
 Processors round differently, because BLAS, ATen and oneDNN each pick kernels by what a processor has. A processor that
 has much can run what was made for one that has less, so one machine stands for many. A test that passes with some
-kernels only depends on rounding, or on luck: mend the test, or what it tests.
+kernels only depends on rounding, or on luck: correct the test, or what it tests.
 
     python tests/anywhere.py [options of pytest]
 """

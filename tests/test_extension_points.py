@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from fastapi.responses import FileResponse
@@ -17,6 +18,8 @@ from torch import Tensor
 from handlens.audit import subgroups
 from handlens.audit.estimators import Rate
 from handlens.audit.metrics import METRICS, Metric
+from handlens.core.callbacks import EarlyStopping
+from handlens.core.metrics import higher_is_better
 from handlens.io.files import atomic_write
 from handlens.studio import Collection
 from handlens.studio.features import SOURCES, SourceKind
@@ -25,6 +28,7 @@ from handlens.studio.server.app import create_app
 from handlens.studio.server.dependencies import CollectionId, OpenCollection, Server
 from handlens.studio.server.downloads import sent_file
 from handlens.studio.server.routes import export
+from handlens.tabular import TabularList, tabular_learner
 from handlens.vision.image import Image
 from handlens.vision.transform import Augment, Transform
 from handlens.vision.transform.parameters import Range, parameter_range
@@ -52,6 +56,23 @@ def test_a_metric_of_audits_is_one_entry_of_metrics(monkeypatch):
     assert found["a"] == 1 / 3
     assert found["b"] == 3 / 4
     assert "false discovery rate by group: worst for b, 75.0 %" in str(audit)
+
+
+def within_a_tenth(predictions: Tensor, targets: Tensor) -> float:
+    """The share of predictions that are at most 10 % off."""
+    return float(((predictions - targets).abs() <= 0.1 * targets.abs()).float().mean())
+
+
+def test_a_metric_of_learners_is_a_function():
+    df = pd.DataFrame({"x": [0.0, 1, 2, 3, 4, 5], "y": [1.0, 1, 1, 1, 2, 2]})
+    data = TabularList.from_df(df, cont_names=["x"]).split_by_idx([3, 4]).label_from_df("y").databunch(bs=2)
+    learn = tabular_learner(data, layers=[2], metrics=higher_is_better(within_a_tenth), seed=0)
+
+    learn.fit(1, 0.1, callbacks=[EarlyStopping("within_a_tenth")])
+
+    predictions, targets = learn.get_preds()
+    assert learn.recorder.row["within_a_tenth"] == within_a_tenth(predictions, targets)
+    assert within_a_tenth(torch.tensor([1.0, 2.3]), torch.tensor([1.1, 2.0])) == 0.5
 
 
 def shift(share: Range = 0.5, *, p: float = 1.0) -> Transform:

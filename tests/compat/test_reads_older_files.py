@@ -1,7 +1,7 @@
 """What older versions left on disk is read by this one: files in data/, which write_fixtures.py wrote back then.
 
 A test here that fails says that people's collections or models would no longer open, or would say something else.
-Mend the code, not the files. Predictions may differ by what processors round differently.
+Correct the code, not the files. Predictions may differ by what processors round differently.
 """
 
 from __future__ import annotations

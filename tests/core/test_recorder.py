@@ -1,4 +1,4 @@
-"""The recorder's pictures show what was recorded."""
+"""The recorder's plots show what was recorded."""
 
 from __future__ import annotations
 

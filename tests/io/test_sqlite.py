@@ -1,4 +1,4 @@
-"""SQLite files in which what was acknowledged survives a power cut."""
+"""SQLite files: a change whose call has returned survives a power cut."""
 
 from __future__ import annotations
 

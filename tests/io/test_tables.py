@@ -118,7 +118,7 @@ def test_values_of_another_kind_are_named(tmp_path: Path, content: str, levels: 
         ("k,x,z\r\n1,1,1\r\n\r\n9\r\n", "line 4 has 1"),
         ('k,x,z\n"a\nb",1,1\n"a,b",1\n', "line 4 has 2"),
         ("k,x\n1,1\n  \n", "line 3 has 1"),
-        ("k\na\n  \nb\n", "has 3 rows, but only 2 can be told from blank lines"),
+        ("k\na\n  \nb\n", "has 3 rows, but only 2 can be told apart from blank lines"),
         ("k,x,k\n1,2,3\n", r"must have distinct names; there more than once: \['k'\]"),
         ("", "must begin with a line of column names; it is empty"),
         ("\n\n", "must begin with a line of column names; it is empty"),

@@ -1,4 +1,4 @@
-"""Attached CSVs: which row belongs to which photo, what is told of the rest, and how reports are split by them."""
+"""Attached CSVs: which row belongs to which photo, what is said about the rest, and how reports are split by them."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from handlens.studio.thumbnails import ThumbnailCache
 
 
 class Means:
-    """Features that can be told by hand: the mean colour, and thirds of it; `size` as one likes."""
+    """Features that can be computed by hand: the mean colour, and thirds of it; `size` as one likes."""
 
     def __init__(self, name: str, size: int) -> None:
         self.name, self.size = name, size

@@ -1,4 +1,4 @@
-"""What a collection remembers beside its labels."""
+"""What a collection remembers besides its labels."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ def frames(draw: st.DrawFn, least: int) -> pd.DataFrame:
         if least and name in CONT_COLUMNS:
             drawn[0] = 1  # what has no value at all cannot be filled
         if least and name == "object":
-            drawn[:2] = ["text", 1]  # a kind of value that no level is of is an error, told elsewhere
+            drawn[:2] = ["text", 1]  # a value of another kind than the levels is an error, which another test covers
         columns[name] = pd.Series(drawn, dtype=dtype)
     return pd.DataFrame(columns)
 
@@ -190,7 +190,7 @@ def test_each_row_alone_is_as_in_its_frame(train: pd.DataFrame, test: pd.DataFra
     fitted = encoder.state()
     before = test.copy()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # missing only in the test rows, told elsewhere
+        warnings.simplefilter("ignore", UserWarning)  # missing only in the test rows, which another test covers
         codes, floats = encoder.encode(test)
         assert codes.shape == (len(test), len(encoder.cat_names))
         assert floats.shape == (len(test), len(encoder.cont_names))

@@ -170,7 +170,7 @@ def _scores(score: pd.Series, chosen: list[Metric]) -> Floats:
 
 
 def _positive(classes: list[Any], given: Any) -> Any:
-    """The class that is given, or the second one of two; None if neither tells."""
+    """The class that is given, or the second one of two; None if it is not given and there are not two."""
     are_binary = all(isinstance(each, (int, float, np.number)) and each in (0, 1) for each in classes)
     if given is not None:
         if are_binary and given in (0, 1):

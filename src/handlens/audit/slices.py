@@ -77,7 +77,7 @@ def weakest_slices(
 
     Args:
         features: a frame or dict of columns to make slices from, values or numbers, [N]; they need not be inputs of
-            the model. Values that fewer than `min_size` rows have make no slices, so identifiers do no harm.
+            the model. Values that fewer than `min_size` rows have make no slices, so identifiers can be given too.
         errors: how wrong the model is on each row, [N]: True or False, or a loss; more is worse.
         max_attributes: the most conditions of a slice, from 1 to 3.
         min_size: the fewest rows of a slice; 0.5 % of all rows, but not less than 30, unless given.

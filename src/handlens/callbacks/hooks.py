@@ -4,7 +4,7 @@
         model(x)
     hook.stored                             # the output of model[0]
 
-Leaving the block takes the hook off the module, after an exception too; what was stored stays.
+Leaving the block removes the hook from the module, also after an exception; what was stored stays.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Hook:
         return tuple(self._gradients)
 
     def remove(self) -> None:
-        """Take the hook off the module; what was stored stays."""
+        """Remove the hook from the module; what was stored stays."""
         self._handle.remove()
 
     def __enter__(self) -> Self:

@@ -105,7 +105,7 @@ class DataBunch:
         return next(iter(self.train_dl))
 
     def one_item(self, item: Any) -> Batch:
-        """One item as a batch of one: (inputs, targets), where the target stands for none."""
+        """One item as a batch of one: (inputs, targets), where the target is only a placeholder."""
         inputs = item if isinstance(item, Tensor) else item.data
         return inputs[None].to(self.device), self.y.blank(1).data.to(self.device)
 

@@ -77,7 +77,7 @@ def metric_name(metric: Metric) -> str:
 
 
 def labelled(targets: Tensor) -> bool:
-    """Whether encoded labels are there, or stand for none, as `LabelList.blank` makes them."""
+    """Whether these are encoded labels, not the placeholders that `LabelList.blank` makes."""
     return not bool((targets.isnan() if targets.is_floating_point() else targets == NO_CLASS).any())
 
 

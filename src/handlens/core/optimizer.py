@@ -26,7 +26,7 @@ class Optimizer:
 
     The parameters of a group become views of one tensor, and their gradients views of another, so that a step is one
     call a group instead of one a parameter: at small batches that is most of what a step costs. Names and shapes stay,
-    and so does the arithmetic, for optimizers that treat every number alike (Adam, SGD and their kin).
+    and so does the arithmetic, for optimizers that treat every number alike (Adam, SGD and similar ones).
 
     Args:
         layer_groups: modules; a parameter belongs to the first group that has it.

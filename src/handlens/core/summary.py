@@ -47,7 +47,7 @@ class Summary:
 
 def summarize(model: nn.Module, run: Callable[[], Any]) -> Summary:
     """The layers that are used while `run` runs the model once, in the order in which they start; leaves the model as
-    it was. A layer is a module without parts, or with parameters of its own beside those of its parts."""
+    it was. A layer is a module without parts, or with parameters of its own besides those of its parts."""
     rows: list[LayerSummary | None] = []
     started: dict[nn.Module, list[int]] = {}
 

@@ -29,7 +29,7 @@ _changed: list[tuple[Any, int]] = []  # libraries with fewer threads because of 
 def one_blas_thread() -> Iterator[None]:
     """Let NumPy and SciPy multiply and solve in the calling thread alone; use it with `with`, or as a decorator.
 
-    The threads of OpenBLAS wait for their next share of work by spinning. Beside other work, and between products that
+    The threads of OpenBLAS wait for their next share of work by spinning. Next to other work, and between products that
     take less than a millisecond each, they wait most of the time: training a model on 2,250 photos takes
     80 times the CPU time.
 

@@ -21,8 +21,8 @@ from handlens.core.recorder import Recorder
 from handlens.core.schedule import SMOOTHING, Schedule
 from handlens.errors import TrainingError
 
-LOOK_EVERY = 50
-"""Steps between two looks at the loss, each of which waits for the device."""
+CHECK_EVERY = 50
+"""Steps between two checks that the loss is finite; each check waits for the device."""
 
 
 @dataclass
@@ -119,7 +119,7 @@ def train_epoch(learn: Trainee, events: Events, progress: ProgressTable | None =
         learn.recorder.step(run.loss.detach())
         run.step += 1
         events.call("after_step")
-        if done % LOOK_EVERY == 0 or done == total:
+        if done % CHECK_EVERY == 0 or done == total:
             loss = _finite_loss(run)
             if progress:
                 progress.batch(run.epoch, done, total, loss)

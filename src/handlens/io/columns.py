@@ -82,7 +82,7 @@ def _moment(text: str) -> pd.Timestamp | None:
 
 
 def _readings(text: str) -> Iterator[Any]:
-    """What a text can stand for beside itself."""
+    """What a text can stand for besides itself."""
     if text in ("True", "False"):
         yield text == "True"
     if (moment := _moment(text)) is not None:

@@ -52,7 +52,7 @@ def download(
         attempts: how often a broken download is taken up again; see `ATTEMPTS`.
         sha256_start: the first digits, or all, of the SHA-256 that the file must have, in hexadecimal.
         advice: what to do without a network, for the error.
-        progress: told of each part that arrives.
+        progress: called for each part that arrives.
 
     Raises:
         DownloadError: not an address with http or https, offline by choice (HF_HUB_OFFLINE), no network, refused,

@@ -168,8 +168,8 @@ def _read_csv(path: Path, levels: Mapping[str, pd.Index]) -> pd.DataFrame:
     )
     if len(table) != len(lines):  # pandas skips lines of nothing but spaces, whatever the columns
         raise TableError(
-            f"{path} cannot be read as a table: it has {len(lines)} rows, but only {len(table)} can be told from blank "
-            'lines. Put quotes around fields of nothing but spaces: "  ".'
+            f"{path} cannot be read as a table: it has {len(lines)} rows, but only {len(table)} can be told apart "
+            'from blank lines. Put quotes around fields of nothing but spaces: "  ".'
         )
     for name, index in levels.items():
         column = CsvColumn(table[name], lines, path)

@@ -47,7 +47,7 @@ class About(BaseModel):
     library_version: str
     inputs: list[Column]
     targets: list[str]
-    classes: list[Value] | None = Field(None, description="what is told apart; none where numbers are predicted")
+    classes: list[Value] | None = Field(None, description="the classes; empty where numbers are predicted")
 
 
 class Predictions(BaseModel):
@@ -102,7 +102,7 @@ def create_app(model: Path | str, *, token: str | None = None, hosts: Iterable[s
         """A prediction for each row; columns that the model does not use are ignored."""
         given = [row.model_dump(by_alias=True) for row in rows.rows]  # type: ignore[attr-defined]
         found = learn.predict_frame(pd.DataFrame(given))
-        # As objects, or a whole number beside probabilities would become a float.
+        # As objects, because a whole number in a column with probabilities would become a float.
         values = found.astype(object).to_numpy().tolist()
         return Predictions(predictions=[dict(zip(found.columns, row, strict=True)) for row in values])
 

@@ -1,4 +1,4 @@
-"""Who is told of changes in a collection."""
+"""The functions that are called when something in a collection changes."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class Maps:
     Args:
         photos, layers, labels: of the collection.
         settings: where the labels to separate are kept.
-        listeners: told how far a slow projection is.
+        listeners: called with the progress of a slow projection.
     """
 
     def __init__(

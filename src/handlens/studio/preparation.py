@@ -191,7 +191,7 @@ class Preparation:
                 block[good] = found[i]
             rows.append(block)
 
-    def telling(self, phase: PreparingPhase) -> Callable[[int, int], None]:
+    def reporter(self, phase: PreparingPhase) -> Callable[[int, int], None]:
         """A function of (done, total) that reports the progress of a phase, and raises Cancelled when asked to."""
         started, first = time.monotonic(), -1
 

@@ -24,7 +24,7 @@ class Preparing:
 
     Args:
         photos, layers, models: of the collection.
-        listeners: told of progress and of new maps.
+        listeners: called with the progress, and when there are new maps.
         cache: the folder of thumbnails and features.
         seed: of the features that are learned.
 
@@ -175,7 +175,7 @@ class Preparing:
     def _predict(self, run: Preparation) -> None:
         """Update the predictions of models that keep them, as after photos were added or the cache was deleted."""
         try:
-            self._models.predict_new_photos(run.telling("predicting"))
+            self._models.predict_new_photos(run.reporter("predicting"))
         except ArtifactError as error:
             self._notice(str(error))
 

@@ -1,4 +1,4 @@
-"""What a collection remembers beside its labels: one typed accessor for each thing, in the collection's SQLite file.
+"""What a collection remembers besides its labels: one typed accessor for each thing, in the collection's SQLite file.
 
 Values are small JSON documents by key. The keys are part of the file format, so they stay as they are.
 """

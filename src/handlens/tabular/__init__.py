@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 # Idle threads sleep at once (see handlens/__init__.py), and waking them takes as long as one training step of a small
 # batch. Spinning for a short time first, a thirtieth of OpenMP's default, makes training twice as fast at 64 rows a
-# batch. The variable must be set before torch is loaded, and only for this process: Studio, which works beside other
+# batch. The variable must be set before torch is loaded, and only for this process: Studio, which works next to other
 # programs, would be five times slower with it.
 if "torch" not in sys.modules and "GOMP_SPINCOUNT" not in os.environ:
     os.environ["GOMP_SPINCOUNT"] = "10000"

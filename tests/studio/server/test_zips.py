@@ -30,7 +30,7 @@ def make(path: Path, files: dict[str, bytes], compression: int = zipfile.ZIP_STO
         for name, data in files.items():
             info = zipfile.ZipInfo(name)
             info.compress_type = compression
-            info.filename = name  # as it is, also where ZipInfo would mend it
+            info.filename = name  # as it is, also where ZipInfo would correct it
             archive.writestr(info, data)
     return path
 

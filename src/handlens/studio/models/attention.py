@@ -1,4 +1,4 @@
-"""Where in a photo the quick model finds what speaks for a class: its score taken apart, place by place.
+"""Where in a photo the quick model finds evidence for a class: its score is split into the parts that each place adds.
 
 The quick model's score of a class is a sum over layers of weights times pooled features, and a pooled feature is the
 average of a map over cells: so the score is a sum over places too, with nothing left over. What each place adds,
@@ -50,7 +50,7 @@ def against_others(weights: Floats, column: int) -> Floats:
 
 
 def heat(parts: Sequence[Part]) -> Floats:
-    """What speaks for the class, on the finest of the layers' grids: the parts added, and nothing below 0."""
+    """The evidence for the class, on the finest of the layers' grids: the sum over the layers, at least 0."""
     import torch
     from torch.nn import functional as F
 

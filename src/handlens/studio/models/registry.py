@@ -50,7 +50,7 @@ class Models:
     Args:
         photos, layers, labels: of the collection.
         settings: where the models' records are kept.
-        listeners: told of new predictions.
+        listeners: called when there are new predictions.
         folder: the collection's folder.
     """
 

@@ -35,7 +35,7 @@ class CollectionRequest:
         name: what it is called; the name of its folder of photos unless given.
         backbones: pretrained networks; without any, features are learned on its own photos.
         weights: a safetensors file for each network, the first for the first.
-        own_features: whether to learn features on its own photos beside the networks.
+        own_features: whether to learn features on its own photos as well, not only by networks.
         seed: of all random choices.
     """
 

@@ -1,4 +1,4 @@
-"""What the home screen says of each collection, kept in a small file beside it so that no collection is opened."""
+"""What the home screen says of each collection, kept in a small file next to it, so that none must be opened."""
 
 from __future__ import annotations
 

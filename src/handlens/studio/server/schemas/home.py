@@ -100,7 +100,7 @@ class NewCollection(RequestBody):
         default=[], description="pretrained networks; an empty list means features learned on these photos"
     )
     own_features: bool = Field(
-        default=False, description="also learn features on these photos, beside those of the networks"
+        default=False, description="also learn features on these photos, in addition to those of the networks"
     )
 
 

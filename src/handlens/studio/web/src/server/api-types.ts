@@ -1609,7 +1609,7 @@ export interface components {
             backbones: string[];
             /**
              * Own Features
-             * @description also learn features on these photos, beside those of the networks
+             * @description also learn features on these photos, in addition to those of the networks
              * @default false
              */
             own_features: boolean;
