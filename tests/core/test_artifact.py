@@ -198,3 +198,10 @@ def test_a_saved_model_is_as_open_as_any_folder(tmp_path: Path) -> None:
     save_artifact(tmp_path / "model", "test", {}, {})
     (tmp_path / "folder").mkdir()
     assert (tmp_path / "model").stat().st_mode == (tmp_path / "folder").stat().st_mode
+
+
+def test_a_folder_that_is_missing_differs_from_one_without_a_model(tmp_path):
+    with pytest.raises(ArtifactError, match=r"lost is not a saved model: there is no such folder\.$"):
+        load_artifact(tmp_path / "lost", "tabular-learner")
+    with pytest.raises(ArtifactError, match=r"is not a saved model: it has no model\.json\.$"):
+        load_artifact(tmp_path, "tabular-learner")

@@ -367,3 +367,9 @@ class Histories(RuleBasedStateMachine):
 
 TestHistories = Histories.TestCase
 TestHistories.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+
+
+@pytest.mark.parametrize(("name", "arrived"), [("\u200b", r"'\\u200b' arrived"), ("x" * 101, "101 characters arrived")])
+def test_a_name_that_is_refused_is_shown_or_counted(name, arrived):
+    with pytest.raises(CollectionError, match=arrived):
+        check_name(name)

@@ -181,7 +181,7 @@ def test_what_is_no_date_is_named_and_the_frame_left_alone(values: list[Any], me
 
 
 def test_missing_and_repeated_columns() -> None:
-    with pytest.raises(TableError, match=r"field must be columns of the frame; missing: \['Date'\]"):
+    with pytest.raises(TableError, match=r"field must be a column of the frame; 'Date' is not\. The columns are: "):
         add_datepart(pd.DataFrame({"date": ["2015-07-31"]}), "Date")
     with pytest.raises(TableError, match=r"more than once: \['Date'\]"):
         add_datepart(pd.DataFrame([["2015-07-31"] * 2], columns=["Date", "Date"]), "Date")

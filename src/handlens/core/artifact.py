@@ -173,7 +173,8 @@ def _nothing_saved(source: Path) -> ArtifactError:
         return ArtifactError(f"{source} is not a saved model: it is a file, and a saved model is a folder; {advice}.")
     before = interrupted_folder(source)
     hint = f" The model that was there before a replacement was interrupted is {before}: rename it." if before else ""
-    return ArtifactError(f"{source} is not a saved model: it has no {DESCRIPTION}.{hint}")
+    why = f"it has no {DESCRIPTION}" if source.is_dir() else "there is no such folder"
+    return ArtifactError(f"{source} is not a saved model: {why}.{hint}")
 
 
 def _describe(tensor: Tensor) -> dict[str, Any]:

@@ -384,8 +384,9 @@ def check_name(name: str) -> str:
     name = unicodedata.normalize("NFC", " ".join(name.split()))
     visible = "".join(character for character in name if character not in _JOINERS)
     if not visible or len(name) > MAX_NAME or not visible.isprintable():
+        arrived = f"{len(name)} characters" if len(name) > MAX_NAME else ascii(name)
         raise CollectionError(
-            f"a label must have 1 to {MAX_NAME} printable characters; {len(name)} arrived. Choose another name."
+            f"a label must have 1 to {MAX_NAME} printable characters; {arrived} arrived. Choose another name."
         )
     return name
 

@@ -78,6 +78,10 @@ def check_column(df: pd.DataFrame, name: object, what: str) -> None:
             f"{what} must be the name of one column, as text; {name!r} arrived. If names are not text, rename the "
             "columns first: df.columns = df.columns.astype(str)."
         )
+    check_columns(df, [], what)
+    if name not in df.columns:
+        shown = ", ".join(map(str, df.columns[:10]))
+        raise TableError(f"{what} must be a column of the frame; {name!r} is not. The columns are: {shown}.")
     check_columns(df, [name], what)
 
 

@@ -128,7 +128,7 @@ def _check_dropouts(ps: Dropouts, n: int) -> list[float]:
 def _check_probabilities(drops: Sequence[float]) -> None:
     odd = [p for p in drops if not 0 <= p <= 1]
     if odd:
-        raise TrainingError(f"dropouts must be probabilities, from 0 to 1; {odd[0]} arrived.")
+        raise TrainingError(f"ps and emb_drop must be probabilities, from 0 to 1; {odd[0]} arrived.")
 
 
 def _check_range(y_range: Sequence[float] | Tensor | None) -> tuple[float, float] | None:

@@ -274,8 +274,9 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: Augment([dihedral()]).batch(torch.zeros(9, 3, 4, 6)), "must get one size"),
     (lambda: get_transforms(max_zoom=0.5), "max_zoom must be 1 or more; 0.5"),
     (lambda: get_transforms(max_rotate=math.nan), "max_rotate must be 0 or more; nan"),
-    (lambda: get_transforms(max_lighting=1), "max_lighting must be 0 or more and below 1"),
-    (lambda: get_transforms(max_warp=0.7), "magnitude must be between -0.5 and 0.5"),
+    (lambda: get_transforms(max_lighting=1), "max_lighting must be below 1; 1 arrived"),
+    (lambda: get_transforms(max_warp=0.7), "max_warp must be below 0.5; 0.7 arrived"),
+    (lambda: get_transforms(p_affine=2), "p_affine must be a probability from 0 to 1; 2 arrived"),
 ]
 
 

@@ -48,18 +48,25 @@ def get_transforms(
         Two lists of transforms, for training and for all other pictures.
 
     Raises:
-        DataError: a maximum is out of range.
+        DataError: a maximum or a probability is out of range.
 
     Example:
         >>> train, valid = get_transforms(max_warp=0, max_lighting=0)
         >>> [tfm.name for tfm in train], [tfm.name for tfm in valid]
         (['crop_pad', 'flip_lr', 'rotate', 'zoom'], ['crop_pad'])
     """
-    for name, value, least in (("max_rotate", max_rotate, 0), ("max_zoom", max_zoom, 1), ("max_warp", max_warp, 0)):
+    for name, value, least in (
+        *(("max_rotate", max_rotate, 0), ("max_zoom", max_zoom, 1)),
+        *(("max_warp", max_warp, 0), ("max_lighting", max_lighting, 0)),
+    ):
         if not value >= least:
             raise DataError(f"{name} must be {least} or more; {value!r} arrived.")
-    if not 0 <= max_lighting < 1:
-        raise DataError(f"max_lighting must be 0 or more and below 1; {max_lighting!r} arrived.")
+    for name, value, limit in (("max_lighting", max_lighting, 1), ("max_warp", max_warp, 0.5)):
+        if not value < limit:
+            raise DataError(f"{name} must be below {limit}; {value!r} arrived.")
+    for name, value in (("p_affine", p_affine), ("p_lighting", p_lighting)):
+        if not 0 <= value <= 1:
+            raise DataError(f"{name} must be a probability from 0 to 1; {value!r} arrived.")
     anywhere = {"row_pct": (0.0, 1.0), "col_pct": (0.0, 1.0)}
     train = [crop_pad(**anywhere)]  # type: ignore[arg-type]
     if do_flip:
