@@ -101,6 +101,17 @@ def test_photos_of_every_kind_of_label(y: LabelList, columns: list[str], row: li
     assert table.iloc[1, 1:-1].isna().all()
 
 
+def test_what_a_column_holds_does_not_depend_on_whether_there_are_predictions() -> None:
+    y = CategoryList([], classes=["cat", "dog"])
+    read = torch.tensor([[0.25, 0.75]])
+    types = [
+        photo_predictions_frame(["1.png"] * len(p), y, p).dtypes.to_dict() for p in (read, read * torch.nan, read[:0])
+    ]
+    assert types[0]["predicted"] == "str"
+    assert types[0] == types[1] == types[2]
+    assert predictions_frame(y, read).dtypes.equals(predictions_frame(y, read[:0]).dtypes)
+
+
 @pytest.mark.parametrize(
     ("labels", "label_cls", "message"),
     [

@@ -132,8 +132,9 @@ def photo_predictions_frame(
     if isinstance(y, CategoryList):
         table.insert(1, PROBABILITY, found.amax(1).numpy() if len(found) else np.empty(0, np.float32))
     table = with_missing_rows(table, range(len(paths)))
-    table.insert(0, PATH, [str(path) for path in paths])
-    return table.assign(**{REASON: list(reasons) if reasons is not None else [""] * len(paths)})
+    table.insert(0, PATH, pd.Series([str(path) for path in paths], table.index, dtype="str"))
+    why = list(reasons) if reasons is not None else [""] * len(paths)
+    return table.assign(**{REASON: pd.Series(why, table.index, dtype="str")})
 
 
 def with_missing_rows(table: pd.DataFrame, index: Sequence[int]) -> pd.DataFrame:
@@ -158,7 +159,12 @@ def class_predictions_frame(
 
 
 def _frame(y: LabelList, predictions: Tensor, names: Sequence[str], index: pd.Index | None) -> pd.DataFrame:
+    from handlens.core.labels import CategoryList
+
     columns = dict(zip(names, y.by_target(y.decide(predictions)).values(), strict=True))
     if y.classes:
         columns |= dict(zip(probability_columns(y.classes), predictions.numpy().T, strict=True))
-    return pd.DataFrame(columns, index=index)
+    table = pd.DataFrame(columns, index=index)
+    if isinstance(y, CategoryList) and all(isinstance(name, str) for name in y.classes or []):
+        table = table.astype({names[0]: "str"})  # which columns hold does not depend on whether there are rows
+    return table

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import softmax
+from scipy.special import log_softmax, softmax
 
 from handlens.core.threads import one_blas_thread
 from handlens.errors import TrainingError
@@ -263,9 +263,7 @@ def fit_temperature(scores: Floats, codes: Codes) -> float:
     rows = np.arange(len(codes))
     losses = []
     for t in candidates:
-        z = finite / t
-        z = z - z.max(1, keepdims=True)
-        log_p = z[rows, codes] - np.log(np.exp(z).sum(1))
+        log_p = log_softmax(finite / t, axis=1)[rows, codes]
         # A class that no training photo of the fold has would make the loss infinite for every temperature.
         losses.append(-np.maximum(log_p, -20).mean())
     return float(candidates[int(np.argmin(losses))])
