@@ -40,14 +40,14 @@ class Column(BaseModel):
     )
 
 
-class About(BaseModel):
+class ServedModel(BaseModel):
     """The model that is served."""
 
     name: str
     library_version: str
     inputs: list[Column]
     targets: list[str]
-    classes: list[Value] | None = Field(None, description="the classes; empty where numbers are predicted")
+    classes: list[Value] | None = Field(None, description="the classes; null where numbers are predicted")
 
 
 class Predictions(BaseModel):
@@ -65,9 +65,17 @@ class Problem(BaseModel):
 
 
 def create_app(model: Path | str, *, token: str | None = None, hosts: Iterable[str]) -> FastAPI:
-    """A server of the learner that `learn.export()` wrote to the folder `model`, as an ASGI app.
+    """Make the server of one saved model, as an ASGI app.
 
-    `hosts` and `token` are as in Guard. Raises ArtifactError as `load_learner` does, and for a model of photos.
+    Args:
+        model: the folder that `learn.export()` of a learner of tables wrote.
+        token, hosts: see `Guard`.
+
+    Returns:
+        The app, with the routes /api/model and /api/predict.
+
+    Raises:
+        ArtifactError: `load_learner` cannot open the model, or it is one for photos.
     """
     learn = load_learner(model)
     if not isinstance(learn, TabularLearner):
@@ -76,8 +84,8 @@ def create_app(model: Path | str, *, token: str | None = None, hosts: Iterable[s
             "`handlens predict` or load_learner(folder).predict_files(files)."
         )
     name = Path(model).resolve().name
-    about = _about(name, learn)
-    asked = _asked(learn)
+    description = _describe(name, learn)
+    Rows = _request_schema(learn)
     app = FastAPI(
         title=f"handlens model {name}",
         version=__version__,
@@ -93,12 +101,12 @@ def create_app(model: Path | str, *, token: str | None = None, hosts: Iterable[s
     explain_errors(app)
 
     @app.get("/api/model", tags=["model"])
-    def served() -> About:
+    def served() -> ServedModel:
         """The model's inputs, targets and classes."""
-        return about
+        return description
 
     @app.post("/api/predict", tags=["model"])
-    def predict(rows: asked) -> Predictions:  # type: ignore[valid-type]  # made for this model's columns
+    def predict(rows: Rows) -> Predictions:  # type: ignore[valid-type]  # made for this model's columns
         """A prediction for each row; columns that the model does not use are ignored."""
         given = [row.model_dump(by_alias=True) for row in rows.rows]  # type: ignore[attr-defined]
         found = learn.predict_frame(pd.DataFrame(given))
@@ -115,10 +123,11 @@ def create_app(model: Path | str, *, token: str | None = None, hosts: Iterable[s
     return app
 
 
-def _about(name: str, learn: TabularLearner) -> About:
+def _describe(name: str, learn: TabularLearner) -> ServedModel:
+    """What GET /api/model answers."""
     encoder = learn.data.encoder
     columns = [_column(column, encoder) for column in encoder.inputs]
-    return About(
+    return ServedModel(
         name=name, library_version=__version__, inputs=columns, targets=learn.data.y.names, classes=learn.data.classes
     )
 
@@ -130,7 +139,7 @@ def _column(name: str, encoder: Encoder) -> Column:
     return Column(name=name, kind="categorical", levels=levels)
 
 
-def _asked(learn: TabularLearner) -> type[BaseModel]:
+def _request_schema(learn: TabularLearner) -> type[BaseModel]:
     """What a request must hold: rows with a value for each column, of the type that it had in training."""
     encoder = learn.data.encoder
     fields: dict[str, Any] = {}
