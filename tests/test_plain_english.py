@@ -109,7 +109,7 @@ def messages(code: str) -> Iterator[tuple[int, str]]:
                 yield node.lineno, str(end.value)
             elif isinstance(end, ast.FormattedValue):
                 name = ast.unparse(end.value)
-                yield node.lineno, "…" if name in SENTENCES else f"{{{name}}}"
+                yield node.lineno, "…" if name.split(".")[-1] in SENTENCES else f"{{{name}}}"
 
 
 def test_every_error_message_ends_with_a_full_stop():

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from handlens.errors import ArtifactError
+from handlens.io.problems import reason_of
 from handlens.studio.classifier import TrainingReport
 
 _ID = re.compile("[0-9a-f]*")  # it is part of the names of files
@@ -57,7 +58,7 @@ class ModelRecord:
             if len(record.colours) != len(names) or not _ID.fullmatch(id):
                 raise ValueError(f"id {id}, {len(names)} names and {len(record.colours)} colours")
         except (KeyError, TypeError, ValueError) as error:
-            raise ArtifactError(f"the record of the model is damaged: {error}. Train again.") from error
+            raise ArtifactError(f"the record of the model is damaged: {reason_of(error)}. Train again.") from error
         return record
 
     def to_json(self) -> dict[str, Any]:

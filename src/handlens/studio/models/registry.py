@@ -119,7 +119,7 @@ class Models:
     def draft(self, kind: type[M], record: ModelRecord) -> Iterator[M]:
         """A model of this kind to be written and given to `replace`; without that, it is deleted when the block ends.
 
-        Whoever writes it holds the `lock` of its kind.
+        The caller must hold the `lock` of its kind.
         """
         model = kind(record, self._folder, self._photos, self._layers)
         try:
