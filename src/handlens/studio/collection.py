@@ -236,7 +236,11 @@ class Collection:
         return self.parts.layers.sources
 
     def add_features(self, backbone: str | None, weights: Path | str | None = None) -> None:
-        """Add the layers of a network (None: of features learned on the photos); `prepare` computes them.
+        """Add the layers of another source; `prepare` computes them.
+
+        Args:
+            backbone: the name of a network; None for features learned on the photos.
+            weights: a safetensors file of the network; without it they are taken from the cache or downloaded.
 
         Raises:
             CollectionError: the file of weights does not exist, or the network is being prepared with other weights.
@@ -297,6 +301,10 @@ class Collection:
     def map(self, layer: str | Layer, projection: str) -> Floats:
         """The position of each photo on a map; the neighbour embedding takes seconds the first time.
 
+        Args:
+            layer: one of `layers`, or its id.
+            projection: one of `projections(layer)`.
+
         Returns:
             float32 [N, 2] by id; 99 % are within −1…1, NaN for photos that are not prepared or cannot be read.
 
@@ -326,7 +334,16 @@ class Collection:
         return self.parts.similarity.similar(ids, layer=layer, projection=projection, k=k)
 
     def spread(self, ids: Ids, *, layer: str | Layer, projection: str | None = None) -> pd.DataFrame:
-        """The photos `ids` by their distance from their own centre, the farthest first: columns id, path, distance."""
+        """Sort photos by their distance from their common centre, the farthest first.
+
+        Args:
+            ids: positions of the photos in `paths`.
+            layer: one of `layers`, or its id, in whose features distances are measured.
+            projection: as in `similar`.
+
+        Returns:
+            A frame with the columns id, path and distance.
+        """
         return self.parts.similarity.spread(ids, layer=layer, projection=projection)
 
     def separate(self, names: Sequence[str]) -> tuple[str, str]:
@@ -361,19 +378,43 @@ class Collection:
         return self.parts.labels.names
 
     def label(self, ids: Ids, name: str) -> None:
-        """Give the photos the label `name`, which is created if it is new; it is on disk when this returns."""
+        """Give photos a label; it is on disk when this returns.
+
+        Args:
+            ids: positions of the photos in `paths`.
+            name: the label, 1 to 100 printable characters; it is created if it is new.
+
+        Raises:
+            CollectionError: there is no such photo, or `name` is not a valid name.
+        """
         self.parts.labels.assign(ids, name)
 
     def unlabel(self, ids: Ids) -> None:
-        """Remove the labels of the photos."""
+        """Remove the labels of photos, given by their positions in `paths`."""
         self.parts.labels.remove(ids)
 
     def rename(self, name: str, to: str) -> None:
-        """Rename a label; a name in use is refused."""
+        """Rename a label.
+
+        Args:
+            name: the label.
+            to: its new name, which no other label has.
+
+        Raises:
+            CollectionError: there is no such label, or `to` is not a valid name or is in use: `merge` joins labels.
+        """
         self.parts.labels.rename(name, to)
 
     def merge(self, names: Sequence[str], into: str) -> None:
-        """Give the photos of all `names` the label `into`."""
+        """Join labels into one.
+
+        Args:
+            names: labels, which no longer exist afterwards, except `into` itself.
+            into: the label that all their photos get; it is created if it is new.
+
+        Raises:
+            CollectionError: one of `names` is not a label, or `into` is not a valid name.
+        """
         self.parts.labels.merge(names, into)
 
     def delete(self, name: str) -> None:
