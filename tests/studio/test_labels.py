@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import zlib
 from contextlib import closing
 from pathlib import Path
 
@@ -241,6 +242,17 @@ def test_a_file_that_is_no_database(tmp_path):
     path.write_bytes(b"not a database at all" * 100)
     with pytest.raises(StorageError, match="not a database"):
         Labels(path, 3)
+
+
+@pytest.mark.parametrize("body", [b"xx", zlib.compress(b"{}"), zlib.compress(b"[1"), zlib.compress(b"[]")])
+def test_a_damaged_change_says_so(tmp_path, body):
+    with closing(Labels(tmp_path / "c.sqlite", 4)) as log:
+        log.assign([1], "front")
+    with closing(sqlite3.connect(tmp_path / "c.sqlite")) as db:
+        db.execute("UPDATE changes SET body = ?", (body,))
+        db.commit()
+    with pytest.raises(StorageError, match="the label log is damaged: “label 1 photo “front”” cannot be read"):
+        Labels(tmp_path / "c.sqlite", 4)
 
 
 def test_a_closed_log_says_so(tmp_path):

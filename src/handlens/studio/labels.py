@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from handlens.errors import CollectionError
+from handlens.errors import CollectionError, StorageError
+from handlens.io.problems import reason_of
 from handlens.io.sqlite import open_database, storage_errors, transaction
 
 Ids = NDArray[np.int64]
@@ -98,15 +99,21 @@ class _Change:
 
     @classmethod
     def unpack(cls, text: str, packed: bytes) -> _Change:
-        body = json.loads(zlib.decompress(packed))
-        return cls(
-            text,
-            [(key, name) for key, name in body["before"]],
-            [(key, name) for key, name in body["after"]],
-            np.array(body["ids"], np.int64),
-            np.array(body["old"], np.int32),
-            np.array(body["new"], np.int32),
-        )
+        try:
+            body = json.loads(zlib.decompress(packed))
+            return cls(
+                text,
+                [(key, name) for key, name in body["before"]],
+                [(key, name) for key, name in body["after"]],
+                np.array(body["ids"], np.int64),
+                np.array(body["old"], np.int32),
+                np.array(body["new"], np.int32),
+            )
+        except (zlib.error, KeyError, TypeError, ValueError) as error:
+            raise StorageError(
+                f"the label log is damaged: “{text}” cannot be read ({reason_of(error)}). Restore "
+                "collection.sqlite from a backup."
+            ) from error
 
 
 class Labels:
