@@ -112,3 +112,15 @@ def test_every_definition_is_complete():
     for metric in METRICS.values():
         assert metric.complement_of is None or metric.complement_of in METRICS
         assert not (metric.better == "zero" and metric.has_ratio)
+
+
+def test_a_partial_function_is_named_after_what_it_calls():
+    from functools import partial
+
+    def off_by(y_true, y_pred, tolerance):
+        return float((np.abs(y_true - y_pred) > tolerance).mean())
+
+    found = subgroups(
+        np.array([1.0, 2.0]), np.array([1.0, 4.0]), np.array(["a", "b"]), metrics=[partial(off_by, tolerance=1)]
+    )
+    assert list(found.metrics) == ["off_by"]

@@ -51,7 +51,7 @@ def test_a_file_can_be_read_by_whom_the_person_lets(tmp_path):
 def test_what_cannot_be_written_says_so(tmp_path):
     (tmp_path / "taken").mkdir()
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="could not be written"):
+    with pytest.raises(StorageError, match="name a file"):
         write_csv(pd.DataFrame({"a": [1]}), tmp_path / "taken")
     with pytest.raises(StorageError, match="could not be written"):
         write_csv(pd.DataFrame({"a": [1]}), tmp_path / "file" / "out.csv")

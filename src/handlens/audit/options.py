@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,6 +61,11 @@ def choose_metrics(
     return Choice(chosen or [m for m in METRICS.values() if m.needs == "numbers"], numeric, None)
 
 
+def _name_of(metric: Any) -> Any:
+    """The name of a function, or of what a partial one calls; a text stays as it is."""
+    return _name_of(metric.func) if isinstance(metric, partial) else getattr(metric, "__name__", metric)
+
+
 def named_metrics(metrics: Any) -> list[Metric]:
     """The metrics that are named or given as functions; none if it is left to the rows (`metrics` is None)."""
     if metrics is None:
@@ -69,7 +75,7 @@ def named_metrics(metrics: Any) -> list[Metric]:
     if isinstance(metrics, Mapping):
         pairs: Iterable[tuple[Any, Any]] = metrics.items()
     else:
-        pairs = [(getattr(each, "__name__", each), each) for each in metrics]
+        pairs = [(_name_of(each), each) for each in metrics]
     found: dict[str, Metric] = {}
     for name, each in pairs:
         if name in found:

@@ -86,21 +86,11 @@ def write_folders(images: Path, paths: list[str], labels: pd.Series[str], path: 
             archive.writestr(_MISSING, text.getvalue())
 
 
-def model_card(name: str, report: TrainingReport) -> ModelCard:
-    """The model card of a model trained in Studio: its data, how it was trained, and its accuracy from its report."""
+def model_card(name: str, report: TrainingReport, recipe: dict[str, str]) -> ModelCard:
+    """The model card of a model trained in Studio: its data, how it was made (`recipe`), and its report's accuracy."""
     from handlens.audit.model_card import MeasuredMetric, ModelCard
 
     labels = {f"photos labelled {label}": int(n) for label, n in report.per_class["count"].items()}
-    fine_tuned = report.network is not None
-    recipe = (
-        {"model": f"{report.network}, fine-tuned", "tested on": "photos held out from training"}
-        if fine_tuned
-        else {
-            "model": "linear discriminants of layers’ features",
-            "layers": ", ".join(report.layers),
-            "tested on": "each labelled photo, by a model that was not trained on it",
-        }
-    )
     tested = int(report.confusion.to_numpy().sum())
     return ModelCard(
         name,

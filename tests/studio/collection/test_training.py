@@ -239,7 +239,7 @@ def test_the_model_has_a_card_that_keeps_its_answers(collection, tmp_path, label
     report = collection.train()
     collection.export_model(tmp_path / "model")
     file = tmp_path / "model" / "README.md"
-    card = model_card("shapes", report)
+    card = model_card("shapes", report, {})
     card.answer(card.unanswered[0], "For counting only.")
     card.save(file)
     collection.export_model(tmp_path / "model")

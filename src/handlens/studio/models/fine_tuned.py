@@ -64,6 +64,13 @@ class FineTunedModel:
     def predicted(self) -> int:
         return self._rows.count
 
+    @property
+    def recipe(self) -> dict[str, str]:
+        return {
+            "model": f"{self.record.report['network']}, fine-tuned",
+            "tested on": "photos held out from training",
+        }
+
     def probabilities(self) -> Floats:
         return np.asarray(self._rows.read(), np.float32)
 

@@ -51,6 +51,10 @@ class Model(Protocol):
     def predicted(self) -> int:
         """The number of photos, in the preparing order, that `probabilities` has rows for."""
 
+    @property
+    def recipe(self) -> dict[str, str]:
+        """How it was made and tested, for its model card."""
+
     def probabilities(self) -> Floats:
         """The probability of each class, float32 [rows, C] in the preparing order, NaN for unreadable photos."""
 

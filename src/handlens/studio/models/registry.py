@@ -222,7 +222,7 @@ class Models:
         from handlens.studio.exports import model_card
 
         def export(model: Model) -> None:
-            card = model_card(name, self._report(model)).for_export(path)
+            card = model_card(name, self._report(model), model.recipe).for_export(path)
             model.export(path, self._current_names(model.classes, model.record), card=card)
 
         self._with_model(export)
