@@ -118,7 +118,7 @@ def prepare(bench: Photos) -> None:
     import torch
 
     from handlens.studio.features import backbone_extractor
-    from handlens.studio.preparation import BATCH
+    from handlens.studio.preparation_run import BATCH
 
     extractor = backbone_extractor(NETWORK, weights=bench.weights)
     count = len(list(bench.photos.glob("*.jpg")))

@@ -33,7 +33,7 @@ PATHS = [
     "tests/studio/test_neighbours.py",
     "tests/studio/test_predictor.py",
     "tests/studio/test_projections.py",
-    "tests/studio/test_separation.py",
+    "tests/studio/test_discriminant.py",
     "tests/studio/test_spurious_flags.py",
     "tests/tabular",
     "tests/vision",

@@ -28,7 +28,7 @@ import torch
 torch.set_num_threads(1)
 from handlens.studio.features import patches
 patches._SAMPLES, patches._ROUNDS, patches.CENTRES = 2000, 3, 24
-import handlens.studio.preparation as prepare
+import handlens.studio.preparation_run as prepare
 """
 
 
@@ -142,7 +142,7 @@ def test_cancelled_and_resumed_as_if_never(prepared_folder, drawn, tmp_path, qui
 
     from handlens.errors import Cancelled
 
-    monkeypatch.setattr("handlens.studio.preparation.BATCH", 8)
+    monkeypatch.setattr("handlens.studio.preparation_run.BATCH", 8)
     with Collection.create(tmp_path / "c", images=drawn) as collection, Collection.open(prepared_folder) as whole:
         cancel = threading.Event()
         cancel.set()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from handlens.studio.classifier import sum_scores, train_classifier
+from handlens.studio.discriminant import cross_validated_logits, fit_discriminant, folds
 from handlens.studio.neighbours import LayerDistances
 from handlens.studio.projections import (
     Scaling,
@@ -16,7 +17,6 @@ from handlens.studio.projections import (
     principal_components,
     separated_map,
 )
-from handlens.studio.separation import cross_validated_logits, fit_discriminant, folds
 
 
 class Flagged(np.ndarray):

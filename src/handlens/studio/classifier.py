@@ -12,7 +12,7 @@ from scipy.special import log_softmax, softmax
 
 from handlens.core.threads import one_blas_thread
 from handlens.errors import TrainingError
-from handlens.studio.separation import (
+from handlens.studio.discriminant import (
     Codes,
     Discriminant,
     Floats,

@@ -19,6 +19,7 @@ from handlens.io.problems import reason_of
 from handlens.studio.attributes import Attached
 from handlens.studio.checks import Checks
 from handlens.studio.classifier import TrainingReport
+from handlens.studio.discriminant import Floats
 from handlens.studio.exports import write_csv, write_folders
 from handlens.studio.features.extractor import Layer
 from handlens.studio.labels import Labels
@@ -37,7 +38,6 @@ from handlens.studio.progress import FineTuningProgress, Progress
 from handlens.studio.register import Register
 from handlens.studio.scanning import LeftOut
 from handlens.studio.separating import Scores, Separating
-from handlens.studio.separation import Floats
 from handlens.studio.settings import Settings
 from handlens.studio.similarity import Ids, Similarity
 from handlens.studio.sources import Source, requested_sources

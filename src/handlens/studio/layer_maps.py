@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handlens.io.files import atomic_write
+from handlens.studio.discriminant import Floats
 from handlens.studio.neighbours import LayerDistances
 from handlens.studio.projections import (
     LABELS,
@@ -28,7 +29,6 @@ from handlens.studio.projections import (
     principal_components,
     separated_map,
 )
-from handlens.studio.separation import Floats
 
 _COMPONENTS = 6
 _FITTED_ON = 3000  # principal components are fitted on the first so many rows, whose order is random

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handlens.errors import CollectionError, TrainingError
+from handlens.studio.discriminant import Floats
 from handlens.studio.features.extractor import Layer
 from handlens.studio.labels import Labels
 from handlens.studio.layers import Layers
 from handlens.studio.listeners import Listeners
 from handlens.studio.photos import Photos
 from handlens.studio.projections import LABELS, NEIGHBOURS, PCA, SEPARATE
-from handlens.studio.separation import Floats
 from handlens.studio.settings import Settings
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from handlens.core.products import product
 from handlens.core.threads import one_blas_thread
+from handlens.studio.discriminant import Floats
 from handlens.studio.projections import Scaling
-from handlens.studio.separation import Floats
 
 
 class LayerDistances:

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from handlens.errors import CollectionError
+from handlens.studio.discriminant import Floats
 from handlens.studio.pictures import open_photo, thumbnail
 from handlens.studio.register import Register
 from handlens.studio.scanning import LeftOut
-from handlens.studio.separation import Floats
 from handlens.studio.settings import Settings
 from handlens.studio.thumbnails import THUMBNAIL, TILE, ThumbnailCache
 

@@ -20,10 +20,10 @@ from handlens.core.saved import PhotoModel
 from handlens.core.threads import one_blas_thread
 from handlens.errors import ArtifactError, PhotoError
 from handlens.io.problems import reason_of
+from handlens.studio.discriminant import Floats
 from handlens.studio.features import Extractor, rebuild
 from handlens.studio.pictures import read_squares
 from handlens.studio.scanning import LeftOut, natural_order, scan
-from handlens.studio.separation import Floats
 
 if TYPE_CHECKING:
     from torch import Tensor

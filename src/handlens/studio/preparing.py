@@ -14,7 +14,7 @@ from handlens.studio.listeners import Listeners
 from handlens.studio.memory import release_memory
 from handlens.studio.models.registry import Models
 from handlens.studio.photos import Photos
-from handlens.studio.preparation import Preparation, only_one
+from handlens.studio.preparation_run import Preparation, only_one
 from handlens.studio.progress import Progress, ended_by
 from handlens.studio.sources import Source
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from handlens.core.products import ignored_flags, product
 from handlens.core.threads import embedding_threads, one_blas_thread
 from handlens.errors import Cancelled
-from handlens.studio.separation import Floats, fit_discriminant, folds
+from handlens.studio.discriminant import Floats, fit_discriminant, folds
 
 PCA = {"pca-1-2": (0, 1), "pca-3-4": (2, 3), "pca-5-6": (4, 5)}
 NEIGHBOURS = "neighbours"

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from handlens.errors import CollectionError, TrainingError
 from handlens.studio import classifier as learning
+from handlens.studio.discriminant import cross_validated_logits, folds
 from handlens.studio.features.extractor import Layer
 from handlens.studio.labels import Labels
 from handlens.studio.layers import Layers
 from handlens.studio.listeners import Listeners
 from handlens.studio.maps import Maps
 from handlens.studio.projections import LABELS, NEIGHBOURS, SEPARATE, neighbour_agreement
-from handlens.studio.separation import cross_validated_logits, folds
 from handlens.studio.settings import Settings
 from handlens.studio.training_data import TrainingData
 

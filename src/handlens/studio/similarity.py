@@ -9,13 +9,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from handlens.errors import CollectionError
+from handlens.studio.discriminant import Floats
 from handlens.studio.features.extractor import Layer
 from handlens.studio.labels import Labels
 from handlens.studio.layers import Layers
 from handlens.studio.maps import Maps
 from handlens.studio.neighbours import distances_on_map
 from handlens.studio.photos import Photos
-from handlens.studio.separation import Floats
 
 Ids = Sequence[int] | NDArray[np.integer]
 

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from handlens.errors import TrainingError
 from handlens.studio import classifier as learning
+from handlens.studio.discriminant import Floats
 from handlens.studio.layers import Layers
 from handlens.studio.photos import Photos
-from handlens.studio.separation import Floats
 
 
 class TrainingData:

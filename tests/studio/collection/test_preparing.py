@@ -103,7 +103,7 @@ def test_features_added_later_stand_beside_the_others(collection, monkeypatch, d
 
 
 def test_photos_count_as_soon_as_they_are_prepared(quick, drawn, tmp_path, monkeypatch, label_some):
-    monkeypatch.setattr("handlens.studio.preparation.BATCH", 4)
+    monkeypatch.setattr("handlens.studio.preparation_run.BATCH", 4)
     for module in ("preparation", "layers", "preparing"):
         monkeypatch.setattr(f"handlens.studio.{module}.FIRST", 12)
     stop = threading.Event()

@@ -15,8 +15,8 @@ import numpy as np
 
 from handlens.core.products import product
 from handlens.core.threads import one_blas_thread
+from handlens.studio.discriminant import Floats
 from handlens.studio.features.extractor import CELLS, Pooling
-from handlens.studio.separation import Floats
 
 
 @dataclass(frozen=True)

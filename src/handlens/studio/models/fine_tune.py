@@ -21,9 +21,9 @@ from handlens.core.labels import CategoryList
 from handlens.core.metrics import accuracy
 from handlens.errors import Cancelled, TrainingError
 from handlens.studio.classifier import TrainingReport, fit_temperature, report_tables
+from handlens.studio.discriminant import Codes, folds
 from handlens.studio.features.precision import device, half_precision
 from handlens.studio.progress import FineTuningProgress
-from handlens.studio.separation import Codes, folds
 from handlens.studio.sources import EXTRACTOR_KIND, Source
 from handlens.vision.data import ImageDataBunch, LabelledImages
 from handlens.vision.dataset import ImageDataset

@@ -15,13 +15,13 @@ import numpy as np
 
 from handlens.core.artifact import DESCRIPTION, load_artifact, save_artifact
 from handlens.core.predictions import probability_columns
+from handlens.studio.discriminant import Floats
 from handlens.studio.layers import Layers
 from handlens.studio.models.model import ModelKind
 from handlens.studio.models.quick import small_picture
 from handlens.studio.models.record import ModelRecord
 from handlens.studio.photos import Photos
 from handlens.studio.row_file import RowFile
-from handlens.studio.separation import Floats
 
 if TYPE_CHECKING:
     from handlens.vision.heatmap import HeatMap

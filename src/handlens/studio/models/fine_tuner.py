@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from handlens.errors import HandlensError, TrainingError
 from handlens.studio.classifier import TrainingReport
+from handlens.studio.discriminant import folds
 from handlens.studio.features import SOURCES
 from handlens.studio.labels import Labels
 from handlens.studio.layers import Layers
@@ -24,7 +25,6 @@ from handlens.studio.models.record import ModelRecord, new_id
 from handlens.studio.models.registry import Models
 from handlens.studio.photos import Photos
 from handlens.studio.progress import FineTuningProgress, ended_by
-from handlens.studio.separation import folds
 from handlens.studio.training_data import TrainingData
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
+from handlens.studio.discriminant import Floats
 from handlens.studio.models.record import ModelRecord
-from handlens.studio.separation import Floats
 
 if TYPE_CHECKING:
     from handlens.studio.layers import Layers

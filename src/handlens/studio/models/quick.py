@@ -16,12 +16,12 @@ from scipy.special import softmax
 
 from handlens.core.products import product
 from handlens.core.threads import one_blas_thread
+from handlens.studio.discriminant import Floats
 from handlens.studio.layers import Layers
 from handlens.studio.models.attention import Part, against_others, heat
 from handlens.studio.models.model import ModelKind
 from handlens.studio.models.record import ModelRecord
 from handlens.studio.photos import Photos
-from handlens.studio.separation import Floats
 
 if TYPE_CHECKING:
     from torch import Tensor

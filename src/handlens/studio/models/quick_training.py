@@ -10,13 +10,13 @@ from handlens.audit.intervals import wilson
 from handlens.core.products import product
 from handlens.studio import classifier as learning
 from handlens.studio.classifier import TrainingReport
+from handlens.studio.discriminant import Floats
 from handlens.studio.labels import Labels
 from handlens.studio.layers import Layers
 from handlens.studio.models.quick import QuickModel
 from handlens.studio.models.record import ModelRecord
 from handlens.studio.models.registry import Models
 from handlens.studio.photos import Photos
-from handlens.studio.separation import Floats
 from handlens.studio.training_data import TrainingData
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from handlens.errors import ArtifactError, CollectionError, HandlensError, TrainingError
 from handlens.io.locks import process_lock
 from handlens.studio.classifier import TrainingReport
+from handlens.studio.discriminant import Floats
 from handlens.studio.labels import Labels
 from handlens.studio.layers import Layers
 from handlens.studio.listeners import Listeners
@@ -27,7 +28,6 @@ from handlens.studio.models.model import NO_MODEL, Model, ModelKind
 from handlens.studio.models.quick import QuickModel
 from handlens.studio.models.record import ModelRecord
 from handlens.studio.photos import Photos
-from handlens.studio.separation import Floats
 from handlens.studio.settings import Settings
 
 if TYPE_CHECKING:

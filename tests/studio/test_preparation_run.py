@@ -14,7 +14,7 @@ from handlens.errors import Cancelled, CollectionError
 from handlens.studio.collection import Collection
 from handlens.studio.features.extractor import layers_of
 from handlens.studio.photos import Photos
-from handlens.studio.preparation import Preparation, decode, only_one
+from handlens.studio.preparation_run import Preparation, decode, only_one
 from handlens.studio.register import Register
 from handlens.studio.settings import Settings
 from handlens.studio.sources import Source
@@ -81,8 +81,8 @@ class Run:
 
 @pytest.fixture
 def run(tmp_path, drawn, monkeypatch):
-    monkeypatch.setattr("handlens.studio.preparation.BATCH", 4)
-    monkeypatch.setattr("handlens.studio.preparation.FIRST", 10)
+    monkeypatch.setattr("handlens.studio.preparation_run.BATCH", 4)
+    monkeypatch.setattr("handlens.studio.preparation_run.FIRST", 10)
     made = Run(tmp_path, drawn)
     yield made
     made.settings.close()
@@ -173,7 +173,7 @@ def test_broken_photos_are_blank_and_refused(run, tmp_path, drawn):
 
 
 def test_what_was_learned_on_is_not_read_twice(run, monkeypatch):
-    import handlens.studio.preparation as module
+    import handlens.studio.preparation_run as module
 
     read: list[Path] = []
 

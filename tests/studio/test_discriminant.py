@@ -9,7 +9,7 @@ from sklearn.covariance import ledoit_wolf_shrinkage
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from handlens.errors import TrainingError
-from handlens.studio.separation import (
+from handlens.studio.discriminant import (
     Discriminant,
     _solve,
     balanced_accuracy,
