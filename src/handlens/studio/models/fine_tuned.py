@@ -40,6 +40,8 @@ class FineTunedModel:
     """
 
     kind: ClassVar[ModelKind] = "fine-tuned"
+    title: ClassVar[str] = "Fine-tuned"
+    method: ClassVar[str] = "a fifth of the labelled photos, held out"
     remedy: ClassVar[str] = "Fine-tune first."
 
     def __init__(self, record: ModelRecord, folder: Path, photos: Photos, layers: Layers) -> None:  # noqa: ARG002

@@ -24,11 +24,15 @@ class Model(Protocol):
 
     Attributes:
         kind: which of the models it is.
+        title: the kind, as people see it.
+        method: how its accuracy is estimated.
         remedy: what a person does to get such a model, as a sentence: "Train first."
         record: its classes and report.
     """
 
     kind: ClassVar[ModelKind]
+    title: ClassVar[str]
+    method: ClassVar[str]
     remedy: ClassVar[str]
     record: ModelRecord
 

@@ -36,6 +36,8 @@ class QuickModel:
     """
 
     kind: ClassVar[ModelKind] = "quick"
+    title: ClassVar[str] = "Quick"
+    method: ClassVar[str] = "5-fold cross-validation on the labelled photos"
     remedy: ClassVar[str] = "Train first."
 
     def __init__(self, record: ModelRecord, folder: Path, photos: Photos, layers: Layers) -> None:

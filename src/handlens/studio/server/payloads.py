@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from handlens.studio.models.registry import KINDS
 from handlens.studio.projections import TITLES
 from handlens.studio.server.encoding import finite, packed, readable
 from handlens.studio.server.schemas.base import LeftOutFile
@@ -36,10 +37,8 @@ from handlens.studio.server.schemas.models import (
 if TYPE_CHECKING:
     from handlens.studio.classifier import TrainingReport
     from handlens.studio.collection import Collection
+    from handlens.studio.models.model import ModelKind
     from handlens.vision.heatmap import HeatMap
-
-METHOD = "5-fold cross-validation on the labelled photos"
-HELD_OUT = "a fifth of the labelled photos, held out"
 
 
 def state(id: str, collection: Collection) -> CollectionState:
@@ -64,11 +63,15 @@ def state(id: str, collection: Collection) -> CollectionState:
         view=parts.settings.view,
         maps_version=parts.layers.version,
         labels_version=parts.labels.version,
-        report=None if report is None else training(report),
+        report=None if report is None or model is None else training(model, report),
         model=model,
         models=[
             ModelInfo(
-                kind=kind, network=made.network, accuracy=finite(made.accuracy), labels_version=made.labels_version
+                kind=kind,
+                title=KINDS[kind].title,
+                network=made.network,
+                accuracy=finite(made.accuracy),
+                labels_version=made.labels_version,
             )
             for kind, made in models.items()
         ],
@@ -152,8 +155,8 @@ def labels(collection: Collection) -> LabelsState:
     )
 
 
-def training(report: TrainingReport) -> Report:
-    """A training report."""
+def training(kind: ModelKind, report: TrainingReport) -> Report:
+    """The report of a model of this kind."""
     low, high = report.interval
     names = [str(name) for name in report.per_class.index]
     columns = {column: report.per_class[column].tolist() for column in ("count", "correct", "recall", "thin")}
@@ -163,7 +166,7 @@ def training(report: TrainingReport) -> Report:
         high=finite(high),
         n_labelled=report.n_labelled,
         n_photos=report.n_photos,
-        method=METHOD if report.network is None else HELD_OUT,
+        method=KINDS[kind].method,
         layers=list(report.layers),
         per_class=[
             ClassReport(

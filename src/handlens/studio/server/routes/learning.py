@@ -60,7 +60,7 @@ def scores(collection: OpenCollection) -> SeparationScores:
 @router.post("/train")
 def train(collection: OpenCollection) -> Report:
     """Train on the labels; the estimate of accuracy is cross-validated."""
-    return payloads.training(collection.train())
+    return payloads.training("quick", collection.train())
 
 
 @router.post("/fine-tune", status_code=202)

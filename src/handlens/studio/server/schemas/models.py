@@ -63,6 +63,7 @@ class ModelInfo(BaseModel):
     """A model that can be used, with its accuracy from its report."""
 
     kind: ModelKind
+    title: str
     network: str | None
     accuracy: float | None
     labels_version: int

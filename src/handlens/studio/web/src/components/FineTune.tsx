@@ -2,7 +2,7 @@
 
 import { signal } from '@preact/signals'
 import type { JSX } from 'preact'
-import type { FineTuning, ModelKind } from '../server/types'
+import type { FineTuning } from '../server/types'
 import { collection } from '../state/collection'
 import { openDialog } from '../state/dialogs'
 import { labels } from '../state/labels'
@@ -144,8 +144,6 @@ function Running({ of }: { of: FineTuning }): JSX.Element {
   )
 }
 
-const NAMES: Record<ModelKind, string> = { quick: 'Quick', 'fine-tuned': 'Fine-tuned' }
-
 /** The choice of the model in use, where there are both. */
 export function InUse(): JSX.Element | null {
   const { models, model } = collection.value!
@@ -153,11 +151,11 @@ export function InUse(): JSX.Element | null {
   return (
     <fieldset class="in-use">
       <legend>Model in use</legend>
-      {models.map(({ kind, network: of, accuracy }) => (
+      {models.map(({ kind, title, network: of, accuracy }) => (
         <label key={kind}>
           <input type="radio" name="model" checked={kind === model} onChange={() => void useModel(kind)} />
           <span>
-            {NAMES[kind]}
+            {title}
             {of !== null && <small> {of}</small>}
           </span>
           <b>{accuracy === null ? '–' : percent(accuracy)}</b>

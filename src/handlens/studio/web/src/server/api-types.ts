@@ -1585,6 +1585,8 @@ export interface components {
              * @enum {string}
              */
             kind: "quick" | "fine-tuned";
+            /** Title */
+            title: string;
             /** Network */
             network: string | null;
             /** Accuracy */
