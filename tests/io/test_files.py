@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -95,6 +96,54 @@ class TestAtomicWrite:
         monkeypatch.setattr(os, "replace", lambda *paths: (steps.append("rename"), rename(*paths)))
         write(tmp_path / "a.csv", "text")
         assert steps == ["flush", "rename", "flush"]
+
+    def test_through_a_link_the_file_that_it_points_to_is_written(self, tmp_path: Path) -> None:
+        (tmp_path / "real").mkdir()
+        (tmp_path / "linked").mkdir()
+        (tmp_path / "real" / "table").write_text("old")
+        link = tmp_path / "linked" / "a.csv.gz"
+        link.symlink_to(Path("..", "real", "table"))
+        with atomic_write(link) as partial:
+            partial.write_text("new")
+        assert link.readlink() == Path("..", "real", "table")
+        assert link.read_text() == (tmp_path / "real" / "table").read_text() == "new"
+        assert names(tmp_path / "real") == ["table"]
+        assert names(tmp_path / "linked") == ["a.csv.gz"]
+        assert partial.suffixes[-2:] == [".csv", ".gz"]  # of the name that was given, by which pandas compresses
+
+    def test_through_a_link_to_nothing_the_file_is_made(self, tmp_path: Path) -> None:
+        (tmp_path / "a.csv").symlink_to(Path("elsewhere", "table.csv"))
+        write(tmp_path / "a.csv", "text")
+        assert (tmp_path / "a.csv").is_symlink()
+        assert (tmp_path / "elsewhere" / "table.csv").read_text() == "text"
+
+    def test_an_error_names_the_link_that_was_given(self, tmp_path: Path) -> None:
+        (tmp_path / "table.csv").write_text("old")
+        (tmp_path / "a.csv").symlink_to("table.csv")
+        with pytest.raises(StorageError, match=r"a\.csv could not be written: the disk is full"):
+            write_half(tmp_path / "a.csv", OSError(errno.ENOSPC, "No space left on device"))
+        assert (tmp_path / "a.csv").read_text() == "old"
+        assert names(tmp_path) == ["a.csv", "table.csv"]
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no mode bits")
+    @pytest.mark.parametrize("mode", [0o600, 0o640, 0o664, 0o755, 0o444])
+    def test_a_file_that_is_replaced_keeps_its_permissions(self, tmp_path: Path, mode: int) -> None:
+        write(tmp_path / "a.csv", "old")
+        (tmp_path / "a.csv").chmod(mode)
+        (tmp_path / "link.csv").symlink_to("a.csv")
+        for name in ("a.csv", "link.csv"):
+            write(tmp_path / name, name)
+            assert (tmp_path / "a.csv").read_text() == name
+            assert stat.S_IMODE((tmp_path / "a.csv").stat().st_mode) == mode
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no mode bits")
+    def test_the_umask_decides_the_permissions_of_a_new_file(self, tmp_path: Path) -> None:
+        before = os.umask(0o027)
+        try:
+            write(tmp_path / "a.csv", "text")
+        finally:
+            os.umask(before)
+        assert stat.S_IMODE((tmp_path / "a.csv").stat().st_mode) == 0o640
 
     def test_on_windows_folders_are_not_flushed(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys, "platform", "win32")

@@ -33,6 +33,9 @@ _FEW = 64
 def atomic_write(path: Path | str) -> Iterator[Path]:
     """A temporary file beside `path` that takes its place when the block ends without an error.
 
+    Where `path` is a symbolic link, the file that it points to is written, and the link stays. A file that is replaced
+    keeps its permissions, except on Windows.
+
     Raises:
         StorageError: the disk refused; what was at `path` before stays.
 
@@ -42,15 +45,17 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
         >>> Path("table.csv").read_text()
         'a,b'
     """
-    target = Path(path)
-    if target.is_dir():
-        raise StorageError(f"{target} is a folder; name a file. Nothing was overwritten.")
-    partial = target.with_name(f".{secrets.token_hex(8)}.tmp{''.join(target.suffixes)}")  # pandas compresses by them
-    with reporting_disk_errors(target, "Nothing was overwritten."):
+    named = Path(path)
+    if named.is_dir():
+        raise StorageError(f"{named} is a folder; name a file. Nothing was overwritten.")
+    target = Path(os.path.realpath(named)) if named.is_symlink() else named
+    partial = target.with_name(f".{secrets.token_hex(8)}.tmp{''.join(named.suffixes)}")  # pandas compresses by them
+    with reporting_disk_errors(named, "Nothing was overwritten."):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield partial
             _flush_file(partial)
+            _keep_permissions(target, partial)
             rename(partial, target)
             _flush_names(target.parent)
         finally:
@@ -126,6 +131,14 @@ def rename(source: Path, target: Path) -> None:
             _log.debug("%s cannot be renamed yet: %s", source, error)
             time.sleep(0.01 * 2**attempt)
     os.replace(source, target)
+
+
+def _keep_permissions(target: Path, partial: Path) -> None:
+    """Give a new file the mode bits of the one that it is about to replace."""
+    if sys.platform == "win32":  # where there is only a read-only bit, and a file that has it cannot be replaced
+        return
+    with suppress(FileNotFoundError):  # nothing is replaced
+        shutil.copymode(target, partial)
 
 
 def _swap(staging: Path, target: Path) -> None:
