@@ -84,7 +84,15 @@ def labelled(targets: Tensor) -> bool:
 def exp_rmspe(preds: Tensor, targets: Tensor) -> float:
     """The root mean squared percentage error of predicted logarithms: √ mean(((y − ŷ) / y)²), y = exp(target).
 
-    Raises DataError for targets that cannot be logarithms, being beyond ±700.
+    Args:
+        preds: the predicted logarithms, [N] or [N, targets].
+        targets: the logarithms of the right numbers, in the same shape.
+
+    Returns:
+        The error as a share: 0.1 is 10 %; less is better.
+
+    Raises:
+        DataError: there is not one prediction for each target, or targets are beyond ±700, so not logarithms.
 
     Example:
         >>> import torch
@@ -109,7 +117,15 @@ def rmspe_scale(preds: Tensor, targets: Tensor) -> float:
     on and are not reported, an inner holdout. The mean is divided out because by how much all predictions of six weeks
     are too high says little of the next six.
 
-    Raises DataError if there are no rows, or as `exp_rmspe`.
+    Args:
+        preds: the predicted logarithms, [N] or [N, targets].
+        targets: the logarithms of the right numbers, in the same shape.
+
+    Returns:
+        The factor for the predictions themselves, not for their logarithms.
+
+    Raises:
+        DataError: there are no rows, or as `exp_rmspe`.
     """
     p, y = _numbers(preds, targets)
     if not len(y):
@@ -120,7 +136,14 @@ def rmspe_scale(preds: Tensor, targets: Tensor) -> float:
 
 
 def mse(preds: Tensor, targets: Tensor) -> float:
-    """The mean squared error.
+    """The mean squared error, in the square of the targets' unit.
+
+    Args:
+        preds: the predicted numbers, [N] or [N, targets].
+        targets: the right numbers, in the same shape.
+
+    Raises:
+        DataError: there is not one prediction for each target.
 
     Example:
         >>> import torch
@@ -132,7 +155,14 @@ def mse(preds: Tensor, targets: Tensor) -> float:
 
 
 def rmse(preds: Tensor, targets: Tensor) -> float:
-    """The root of the mean squared error.
+    """The root of the mean squared error, in the targets' unit.
+
+    Args:
+        preds: the predicted numbers, [N] or [N, targets].
+        targets: the right numbers, in the same shape.
+
+    Raises:
+        DataError: there is not one prediction for each target.
 
     Example:
         >>> import torch
@@ -143,7 +173,14 @@ def rmse(preds: Tensor, targets: Tensor) -> float:
 
 
 def mae(preds: Tensor, targets: Tensor) -> float:
-    """The mean absolute error.
+    """The mean absolute error, in the targets' unit.
+
+    Args:
+        preds: the predicted numbers, [N] or [N, targets].
+        targets: the right numbers, in the same shape.
+
+    Raises:
+        DataError: there is not one prediction for each target.
 
     Example:
         >>> import torch
@@ -156,7 +193,18 @@ def mae(preds: Tensor, targets: Tensor) -> float:
 
 @higher_is_better
 def r2(preds: Tensor, targets: Tensor) -> float:
-    """The coefficient of determination: 1 is perfect, 0 as good as the mean; several targets are averaged."""
+    """The coefficient of determination: 1 is perfect, 0 as good as the mean; several targets are averaged.
+
+    Args:
+        preds: the predicted numbers, [N] or [N, targets].
+        targets: the right numbers, in the same shape.
+
+    Returns:
+        At most 1; nan for fewer than two items, or items without labels.
+
+    Raises:
+        DataError: there is not one prediction for each target.
+    """
     from sklearn.metrics import r2_score
 
     p, y = _numbers(preds, targets)
@@ -166,6 +214,16 @@ def r2(preds: Tensor, targets: Tensor) -> float:
 @higher_is_better
 def accuracy(preds: Tensor, targets: Tensor) -> float:
     """The share of items whose most probable class is the right one.
+
+    Args:
+        preds: the probability of each class, [N, classes].
+        targets: the code of the right class, int64 [N].
+
+    Returns:
+        From 0 to 1; nan if an item has no label.
+
+    Raises:
+        DataError: the shapes are not these, or the targets are not codes.
 
     Example:
         >>> import torch
@@ -178,6 +236,16 @@ def accuracy(preds: Tensor, targets: Tensor) -> float:
 
 def error_rate(preds: Tensor, targets: Tensor) -> float:
     """The share of items whose most probable class is a wrong one: 1 − accuracy.
+
+    Args:
+        preds: the probability of each class, [N, classes].
+        targets: the code of the right class, int64 [N].
+
+    Returns:
+        From 0 to 1; nan if an item has no label.
+
+    Raises:
+        DataError: the shapes are not these, or the targets are not codes.
 
     Example:
         >>> import torch
@@ -193,7 +261,18 @@ SHARES_OF_ITEMS: tuple[Metric, ...] = (accuracy, error_rate)
 
 @higher_is_better
 def accuracy_multi(preds: Tensor, targets: Tensor) -> float:
-    """For items with any number of classes: the share of (item, class) pairs that are right, at probability 0.5."""
+    """For items with any number of classes: the share of (item, class) pairs that are right, at probability 0.5.
+
+    Args:
+        preds: the probability of each class, [N, classes].
+        targets: 1 where an item has the class, 0 elsewhere, in the same shape.
+
+    Returns:
+        From 0 to 1; nan if an item has no labels.
+
+    Raises:
+        DataError: there is not one prediction for each target.
+    """
     p, y = _numbers(preds, targets)
     return float(((p >= 0.5) == (y >= 0.5)).mean()) if labelled(targets) else math.nan
 
@@ -209,7 +288,18 @@ def _second_or_mean(score: Callable[..., Any], preds: Tensor, targets: Tensor) -
 
 @higher_is_better
 def f1(preds: Tensor, targets: Tensor) -> float:
-    """The harmonic mean of precision and recall: of the second of two classes; averaged over more than two."""
+    """The harmonic mean of precision and recall: of the second of two classes; averaged over more than two.
+
+    Args:
+        preds: the probability of each class, [N, classes].
+        targets: the code of the right class, int64 [N].
+
+    Returns:
+        From 0 to 1; nan where it is undefined or an item has no label.
+
+    Raises:
+        DataError: the shapes are not these, or the targets are not codes.
+    """
     from sklearn.metrics import f1_score
 
     return _second_or_mean(f1_score, preds, targets)
@@ -217,7 +307,18 @@ def f1(preds: Tensor, targets: Tensor) -> float:
 
 @higher_is_better
 def precision(preds: Tensor, targets: Tensor) -> float:
-    """The share of items predicted as a class that are of it: the second of two classes; averaged over more."""
+    """The share of items predicted as a class that are of it: the second of two classes; averaged over more.
+
+    Args:
+        preds: the probability of each class, [N, classes].
+        targets: the code of the right class, int64 [N].
+
+    Returns:
+        From 0 to 1; nan where it is undefined or an item has no label.
+
+    Raises:
+        DataError: the shapes are not these, or the targets are not codes.
+    """
     from sklearn.metrics import precision_score
 
     return _second_or_mean(precision_score, preds, targets)
@@ -225,7 +326,18 @@ def precision(preds: Tensor, targets: Tensor) -> float:
 
 @higher_is_better
 def recall(preds: Tensor, targets: Tensor) -> float:
-    """The share of items of a class that are predicted as it: the second of two classes; averaged over more."""
+    """The share of items of a class that are predicted as it: the second of two classes; averaged over more.
+
+    Args:
+        preds: the probability of each class, [N, classes].
+        targets: the code of the right class, int64 [N].
+
+    Returns:
+        From 0 to 1; nan where it is undefined or an item has no label.
+
+    Raises:
+        DataError: the shapes are not these, or the targets are not codes.
+    """
     from sklearn.metrics import recall_score
 
     return _second_or_mean(recall_score, preds, targets)
@@ -235,7 +347,15 @@ def recall(preds: Tensor, targets: Tensor) -> float:
 def roc_auc(preds: Tensor, targets: Tensor) -> float:
     """The area under the ROC curve: of the second of two classes; each against the rest, averaged, for more.
 
-    It is nan unless every class is among the targets.
+    Args:
+        preds: the probability of each class, [N, classes].
+        targets: the code of the right class, int64 [N].
+
+    Returns:
+        From 0 to 1, where 0.5 is chance; nan unless every class is among the targets, and if an item has no label.
+
+    Raises:
+        DataError: the shapes are not these, or the targets are not codes.
     """
     from sklearn.metrics import roc_auc_score
 

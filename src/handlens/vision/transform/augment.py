@@ -125,7 +125,18 @@ class Augment:
         return tensors.resampled(pictures, [plan for plan, _ in planned], sizes.pop())
 
     def plan(self, source: tuple[int, int], uniform: Sequence[float]) -> tuple[Plan, tuple[int, int]]:
-        """The plan for a picture of this size with these random numbers, and the size of the result."""
+        """The plan for a picture with given random numbers.
+
+        Args:
+            source: height and width of the picture in pixels.
+            uniform: uniform random numbers in [0, 1), one after the other for the transforms: `draws` for each.
+
+        Returns:
+            The plan, and (height, width) of the result in pixels.
+
+        Raises:
+            DataError: a `crop` needs a larger picture.
+        """
         height, width = float(source[0]), float(source[1])
         if self.size is not None:
             if self.resize_method == "squish":

@@ -47,7 +47,13 @@ class Transform:
         return 1 + sum(values.count for values in self.parameters.values())
 
     def apply(self, plan: Plan, uniform: Sequence[float]) -> None:
-        """Add the transform to the plan, with `draws` uniform random numbers in [0, 1)."""
+        """Add the transform to a plan, or leave the plan as it is, as the random numbers say.
+
+        Args:
+            plan: what is done to a picture so far; it is changed.
+            uniform: `draws` random numbers, uniform in [0, 1): the first decides whether the transform is applied, the
+                others give the parameters.
+        """
         if uniform[0] >= self.p:
             return
         numbers: dict[str, Any] = {}

@@ -12,6 +12,13 @@ def brightness(change: Range = (0.4, 0.6), *, p: float = 1.0) -> Transform:
 
     Black stays black and white stays white, however strong the change: logit(pixel) + logit(change).
 
+    Args:
+        change: a number between 0 and 1, or a range (low, high) that it is drawn from; 0.5 changes nothing.
+        p: the probability that a picture is changed.
+
+    Raises:
+        DataError: `change` or `p` is out of range.
+
     Example:
         >>> brightness((0.2, 0.8), p=0.5)
         brightness(change=(0.2, 0.8), p=0.5)

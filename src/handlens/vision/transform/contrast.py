@@ -10,6 +10,13 @@ from handlens.vision.transform.plan import Plan
 def contrast(scale: Range = (0.8, 1.25), *, p: float = 1.0) -> Transform:
     """Increase (`scale` above 1) or decrease the contrast around medium grey: scale · logit(pixel).
 
+    Args:
+        scale: the factor, above 0, or a range (low, high); as likely between 1/2 and 1 as between 1 and 2.
+        p: the probability that a picture is changed.
+
+    Raises:
+        DataError: `scale` or `p` is out of range.
+
     Example:
         >>> contrast(1.5)
         contrast(scale=1.5, p=1)

@@ -12,10 +12,17 @@ from handlens.vision.transform.sizes import whole_size
 
 
 def crop(size: int | tuple[int, int], *, row_pct: Range = 0.5, col_pct: Range = 0.5, p: float = 1.0) -> Transform:
-    """Crop pictures to `size` pixels (a square, or height and width).
+    """Crop pictures to `size` pixels.
 
-    `row_pct` and `col_pct` say where: 0 at the top or left, 0.5 in the middle, 1 at the bottom or right. Applying it to
-    a smaller picture raises DataError; `crop_pad` pads such a picture.
+    Args:
+        size: the size in pixels, a whole number for a square or (height, width).
+        row_pct, col_pct: where: 0 at the top or left, 0.5 in the middle, 1 at the bottom or right; each a number or a
+            range.
+        p: the probability that a picture is changed.
+
+    Raises:
+        DataError: an argument is out of range; or, when it is applied, a picture is smaller than `size`;
+            `crop_pad` pads such a picture.
 
     Example:
         >>> crop(64, row_pct=(0, 1))

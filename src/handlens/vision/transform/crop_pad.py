@@ -13,10 +13,17 @@ from handlens.vision.transform.sizes import whole_size
 def crop_pad(
     size: int | tuple[int, int] | None = None, *, row_pct: Range = 0.5, col_pct: Range = 0.5, p: float = 1.0
 ) -> Transform:
-    """Crop pictures to `size` pixels (a square, or height and width), and pad smaller ones.
+    """Crop pictures to `size` pixels, and pad smaller ones.
 
-    `row_pct` and `col_pct` say where: 0 at the top or left, 0.5 in the middle, 1 at the bottom or right. Without a
-    size it sets the position of the crop that `Augment` does at the end.
+    Args:
+        size: the size in pixels, a whole number for a square or (height, width); without it, only the position
+            of the crop that `Augment` does at the end is set.
+        row_pct, col_pct: where: 0 at the top or left, 0.5 in the middle, 1 at the bottom or right; each a number or a
+            range.
+        p: the probability that a picture is changed.
+
+    Raises:
+        DataError: an argument is out of range.
 
     Example:
         >>> crop_pad(row_pct=(0, 1), col_pct=(0, 1))

@@ -16,6 +16,14 @@ def cutout(n_holes: Range = 1, length: Range = 40, *, p: float = 1.0) -> Transfo
     whatever its position in the list; masks, points and boxes are not changed (DeVries and Taylor 2017,
     https://arxiv.org/abs/1708.04552).
 
+    Args:
+        n_holes: how many squares, a whole number of 0 or more, or a range (low, high), both ends included.
+        length: the side of the squares in pixels, a whole number of 1 or more, or a range.
+        p: the probability that a picture is changed.
+
+    Raises:
+        DataError: an argument is out of range.
+
     Example:
         >>> cutout((1, 3), length=20)
         cutout(n_holes=(1, 3), length=20, p=1)

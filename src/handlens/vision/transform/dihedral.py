@@ -13,8 +13,13 @@ from handlens.vision.transform.plan import Plan
 def dihedral(k: Range = (0, 7), *, p: float = 1.0) -> Transform:
     """Flip pictures in one of eight ways, as for pictures taken from above.
 
-    `k` is a sum: 1 flips left to right, 2 flips top to bottom, and 4 then swaps rows and columns, which exchanges
-    height and width.
+    Args:
+        k: which way, 0 to 7, or a range (low, high), both ends included. It is a sum: 1 flips left to right, 2 flips
+            top to bottom, and 4 then swaps rows and columns, which exchanges height and width.
+        p: the probability that a picture is changed.
+
+    Raises:
+        DataError: `k` or `p` is out of range.
 
     Example:
         >>> dihedral()

@@ -11,6 +11,12 @@ from handlens.vision.transform.plan import Plan
 def flip_lr(*, p: float = 0.5) -> Transform:
     """Flip pictures left to right.
 
+    Args:
+        p: the probability that a picture is flipped.
+
+    Raises:
+        DataError: `p` is not from 0 to 1.
+
     Example:
         >>> flip_lr()
         flip_lr(p=0.5)

@@ -13,6 +13,13 @@ def jitter(magnitude: Range = (0.0, 0.02), *, p: float = 1.0) -> Transform:
     It acts on the finished result, whatever its position in the list. Masks are jittered with their picture; points and
     boxes are not changed.
 
+    Args:
+        magnitude: the largest distance as a share of half the frame, 0 or more, or a range (low, high).
+        p: the probability that a picture is changed.
+
+    Raises:
+        DataError: `magnitude` or `p` is out of range.
+
     Example:
         >>> jitter(0.02)
         jitter(magnitude=0.02, p=1)

@@ -12,8 +12,13 @@ from handlens.vision.transform.plan import Plan, check_padding
 def pad(padding: int, *, mode: str | None = None) -> Transform:
     """Add `padding` pixels on each side.
 
-    `mode` is "zeros", "border" or "reflection"; unless given, that of `Augment`. Because a picture is resampled only
-    once, it applies to everything that is seen outside of the picture.
+    Args:
+        padding: how many pixels are added on each side, 0 or more.
+        mode: what is seen there: "zeros" (black), "border" (the outermost pixels) or "reflection"; that of `Augment`
+            unless given. Because a picture is resampled only once, it applies to everything outside of the picture.
+
+    Raises:
+        DataError: `padding` is not a whole number of 0 or more, or there is no such mode.
 
     Example:
         >>> pad(8, mode="border")

@@ -11,8 +11,14 @@ from handlens.vision.transform.plan import Plan
 def perspective_warp(magnitude: Range = (-0.2, 0.2), *, p: float = 1.0) -> Transform:
     """Move each of the four corners separately, horizontally and vertically, by `magnitude` times half the frame.
 
-    Above 0 it moves outward. Eight numbers are drawn, or given as a tuple: (x, y) of the corners top left, top right,
-    bottom left, bottom right. Each is between -0.5 and 0.5, so that the corners keep their order.
+    Args:
+        magnitude: a range (low, high) from which eight numbers are drawn; or the eight: (x, y) of the corners top left,
+            top right, bottom left, bottom right. Above 0 moves outward. Each is between -0.5 and 0.5, so that the
+            corners keep their order.
+        p: the probability that a picture is changed.
+
+    Raises:
+        DataError: `magnitude` or `p` is out of range.
 
     Example:
         >>> perspective_warp((-0.1, 0.1))

@@ -8,7 +8,13 @@ from handlens.vision.transform.sizes import whole_size
 
 
 def resize(size: int | tuple[int, int]) -> Transform:
-    """Resize pictures to `size` pixels (a square, or height and width), without keeping the aspect ratio.
+    """Resize pictures without keeping their aspect ratio.
+
+    Args:
+        size: the size in pixels, a whole number for a square or (height, width).
+
+    Raises:
+        DataError: `size` is not of this kind.
 
     Example:
         >>> resize((48, 64))

@@ -8,9 +8,17 @@ from handlens.vision.transform.plan import Plan
 
 
 def rgb_randomize(channel: Range = (0, 2), thresh: Range = (0.0, 0.3), *, p: float = 1.0) -> Transform:
-    """Replace one channel (0 red, 1 green, 2 blue) by uniform noise between 0 and `thresh`, at most 1.
+    """Replace one channel by uniform noise between 0 and `thresh`.
 
     It acts on the finished result, after lighting, whatever its position in the list.
+
+    Args:
+        channel: 0 red, 1 green, 2 blue; or a range (low, high), both ends included.
+        thresh: the largest value of the noise, 0 to 1 (white), or a range.
+        p: the probability that a picture is changed.
+
+    Raises:
+        DataError: an argument is out of range.
 
     Example:
         >>> rgb_randomize(channel=0)

@@ -14,6 +14,13 @@ from handlens.vision.transform.plan import Plan
 def rotate(degrees: Range = (-10.0, 10.0), *, p: float = 1.0) -> Transform:
     """Rotate pictures about their centre; positive degrees rotate counter-clockwise.
 
+    Args:
+        degrees: the angle, or a range (low, high) that it is drawn from.
+        p: the probability that a picture is changed.
+
+    Raises:
+        DataError: `degrees` is not a finite number or range, or `p` is out of range.
+
     Example:
         >>> rotate((-10, 10), p=0.75)
         rotate(degrees=(-10, 10), p=0.75)

@@ -11,8 +11,14 @@ from handlens.vision.transform.plan import Plan
 def skew(direction: Range = (0, 7), magnitude: Range = (0.0, 0.2), *, p: float = 1.0) -> Transform:
     """Move one corner of pictures outward by `magnitude` times half the frame, horizontally or vertically.
 
-    `direction` 0 to 3 moves the corner top left, top right, bottom left or bottom right horizontally; 4 to 7 moves them
-    vertically. `magnitude` is above -1; below 0 it moves the corner inward.
+    Args:
+        direction: 0 to 3 moves the corner top left, top right, bottom left or bottom right horizontally; 4 to 7 moves
+            them vertically; from a range (low, high), one of them at random.
+        magnitude: how far, as a share of half the frame, or a range; above -1, below 0 moves the corner inward.
+        p: the probability that a picture is changed.
+
+    Raises:
+        DataError: an argument is out of range.
 
     Example:
         >>> skew(0, 0.2)

@@ -12,8 +12,14 @@ from handlens.vision.transform.plan import Plan
 def squish(scale: Range = (0.9, 1.1), *, row_pct: Range = 0.5, col_pct: Range = 0.5, p: float = 1.0) -> Transform:
     """Stretch pictures in one direction: horizontally by 1/`scale` if it is below 1, otherwise vertically by `scale`.
 
-    `row_pct` and `col_pct` say which part is then in the frame: 0 the top or left, 0.5 the middle, 1 the bottom or
-    right.
+    Args:
+        scale: above 0, or a range (low, high) that it is drawn from; 1 changes nothing.
+        row_pct, col_pct: which part is then in the frame: 0 the top or left, 0.5 the middle, 1 the bottom or right;
+            each a number or a range.
+        p: the probability that a picture is changed.
+
+    Raises:
+        DataError: an argument is out of range.
 
     Example:
         >>> squish((0.8, 1.25))

@@ -11,8 +11,14 @@ from handlens.vision.transform.plan import Plan
 def symmetric_warp(magnitude: Range = (-0.2, 0.2), *, p: float = 1.0) -> Transform:
     """Lengthen or shorten each side of pictures equally at its two ends, as seen from another camera position.
 
-    Four numbers are drawn, or given as a tuple: for the top, bottom, left and right side, as shares of its length;
-    above 0 lengthens. Each is between -0.5 and 0.5, so that the corners keep their order.
+    Args:
+        magnitude: a range (low, high) from which four numbers are drawn; or the four: for the top, bottom, left and
+            right side, as shares of its length. Above 0 lengthens. Each is between -0.5 and 0.5, so that the corners
+            keep their order.
+        p: the probability that a picture is changed.
+
+    Raises:
+        DataError: `magnitude` or `p` is out of range.
 
     Example:
         >>> symmetric_warp((-0.2, 0.2), p=0.75)

@@ -12,8 +12,14 @@ from handlens.vision.transform.plan import Plan
 def zoom(scale: Range = (1.0, 1.1), *, row_pct: Range = 0.5, col_pct: Range = 0.5, p: float = 1.0) -> Transform:
     """Enlarge (`scale` above 1) or shrink pictures within their frame.
 
-    `row_pct` and `col_pct` say which part is then in the frame: 0 the top or left, 0.5 the middle, 1 the bottom or
-    right.
+    Args:
+        scale: the factor, above 0, or a range (low, high) that it is drawn from.
+        row_pct, col_pct: which part is then in the frame: 0 the top or left, 0.5 the middle, 1 the bottom or right;
+            each a number or a range.
+        p: the probability that a picture is changed.
+
+    Raises:
+        DataError: an argument is out of range.
 
     Example:
         >>> zoom((1, 1.5))
