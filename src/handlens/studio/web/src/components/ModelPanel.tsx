@@ -27,7 +27,7 @@ export function ModelPanel(): JSX.Element {
       >
         {training.value
           ? 'Training…'
-          : collection.value?.models.some((m) => m.kind === 'quick')
+          : collection.value?.models.some((m) => m.network === null)
             ? 'Train again'
             : 'Train'}
       </CommandButton>
