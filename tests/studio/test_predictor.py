@@ -9,12 +9,24 @@ import numpy as np
 import pytest
 import torch
 
+from handlens.audit import ModelCard
 from handlens.core.artifact import load_artifact, save_artifact
+from handlens.core.saved import load_learner
 from handlens.errors import ArtifactError, CollectionError
 from handlens.studio.collection import Collection
 from handlens.studio.features import rebuild
 from handlens.studio.features.extractor import layers_of
 from handlens.studio.predictor import KIND, Predictor, load_predictor
+
+
+class MeanColour:
+    """An extractor whose features are the mean red, green and blue."""
+
+    name, size, layers = "colour", 4, layers_of("colour", [("0", 3)])
+
+    def __call__(self, batch):
+        mean = batch.float().mean((1, 2)) / 255
+        return [mean, mean.repeat_interleave(9, 1)]
 
 
 @pytest.fixture(scope="module")
@@ -75,18 +87,11 @@ def test_predicting_a_folder_with_broken_files(model, tmp_path):
 
 
 def test_scores_by_hand(monkeypatch, tmp_path):
-    class Colour:
-        name, size, layers = "colour", 4, layers_of("colour", [("0", 3)])
-
-        def __call__(self, batch):
-            mean = batch.float().mean((1, 2)) / 255
-            return [mean, mean.repeat_interleave(9, 1)]
-
     from PIL import Image
 
     Image.new("RGB", (9, 9), (255, 0, 0)).save(tmp_path / "red.png")
     weights = {"colour/0/what": np.array([[2, 0], [0, 0], [0, 0]], np.float32)}
-    predictor = Predictor(["red", "other"], [Colour()], weights, np.array([0, 1], np.float32), 0.5)
+    predictor = Predictor(["red", "other"], [MeanColour()], weights, np.array([0, 1], np.float32), 0.5)
     found = predictor.predict(tmp_path)
     # Scores 2 and 1, divided by the temperature 4 and 2: a difference of 2.
     assert found["probability of red"][0] == pytest.approx(1 / (1 + np.exp(-2)))
@@ -164,3 +169,28 @@ def test_an_extractor_comes_back_bit_for_bit(model):
     pictures = torch.randint(0, 256, (2, 96, 96, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     one, two = (rebuild(config["sources"][0]["config"], own)(pictures) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
+
+
+def test_it_describes_itself():
+    weights = {"colour/0/what": np.zeros((3, 2), np.float32), "colour/0/where": np.zeros((27, 2), np.float32)}
+    described = Predictor(["red", "other"], [MeanColour()], weights, np.zeros(2, np.float32), 0.5).describe()
+    assert described.task == "image-classification"
+    assert described.data == {"classes": "red, other"}
+    assert described.recipe == {
+        "model": "linear, on the features of layers",
+        "sources of features": "colour (4×4 pixels)",
+        "layers": "colour/0/what (3 features), colour/0/where (27 features)",
+        "parameters of the linear model": 62,  # (3 + 27) × 2 + 2
+        "temperature": "0.5",
+    }
+    assert (described.held_out, list(described.metrics)) == (0, [])
+
+
+def test_an_exported_model_gets_a_model_card(model):
+    folder, _, _ = model
+    card = ModelCard.from_learner(load_learner(folder), name="shapes")
+    assert card.front_matter["pipeline_tag"] == "image-classification"
+    assert "| classes | circle, square |" in card.computed
+    assert "| sources of features | patches (" in card.computed
+    assert "| layers | patches/" in card.computed
+    assert "_Not measured: " in card.computed

@@ -14,6 +14,7 @@ import torch
 from scipy.special import softmax
 
 from handlens.core.artifact import load_artifact, save_artifact
+from handlens.core.description import ModelDescription
 from handlens.core.predictions import PATH, REASON, class_predictions_frame, with_missing_rows
 from handlens.core.products import product
 from handlens.core.saved import PhotoModel
@@ -110,6 +111,25 @@ class Predictor:
                     with one_blas_thread():
                         scores += product(x.numpy(), self.weights[layer.id])
         return scores
+
+    def describe(self) -> ModelDescription:
+        """What this model is, for a model card: its classes, and how its scores are computed.
+
+        It has no metrics: the collection that it comes from knows which photos have labels, the saved model does not.
+        """
+        dims = {layer.id: layer.dim for e in self.extractors for layer in e.layers}
+        return ModelDescription(
+            name="photo classifier",
+            task="image-classification",
+            data={"classes": ", ".join(self.classes)},
+            recipe={
+                "model": "linear, on the features of layers",
+                "sources of features": ", ".join(f"{e.name} ({e.size}×{e.size} pixels)" for e in self.extractors),
+                "layers": ", ".join(f"{layer} ({dims[layer]} features)" for layer in self.weights),
+                "parameters of the linear model": self.bias.size + sum(w.size for w in self.weights.values()),
+                "temperature": f"{self.temperature:.3g}",
+            },
+        )
 
     def save(self, folder: Path | str) -> None:
         """Write the model as one folder (safetensors and JSON), complete or not at all."""
