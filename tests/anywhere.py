@@ -100,10 +100,10 @@ class Setting:
 
 
 def settings() -> Iterator[Setting]:
-    for kernels in [(None, None), *KERNELS]:
+    yield Setting(None, None, None)
+    for kernels in KERNELS:
         for threads in (1, 2):
             yield Setting(*kernels, threads)
-    yield Setting(None, None, None)
 
 
 def run(setting: Setting, options: list[str]) -> tuple[dict[str, int], float, list[str]]:

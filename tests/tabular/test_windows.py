@@ -163,8 +163,8 @@ def test_several_columns_say_a_group_together() -> None:
         ({"days": 1, "group": []}, "group must name at least one column"),
         ({"days": 1, "group": ["shop", "shop"]}, r"named more than once: \['shop'\]"),
         ({"days": 1, "group": ["shop", "town"]}, r"group must be columns.*missing: \['town'\]"),
-        ({"days": 1, "date": "Day"}, r"date must be columns.*missing: \['Day'\]"),
-        ({"days": 1, "column": "Sold"}, r"column must be columns.*missing: \['Sold'\]"),
+        ({"days": 1, "date": "Day"}, "date must be a column of the frame; 'Day' is not"),
+        ({"days": 1, "column": "Sold"}, "column must be a column of the frame; 'Sold' is not"),
         ({"days": 1, "column": "shop"}, "'shop' must hold numbers"),
     ],
 )
@@ -225,7 +225,7 @@ def test_what_cannot_be_used_is_named(function: Callable[..., pd.Series], change
 
 
 def test_columns_and_windows_that_are_not_there() -> None:
-    with pytest.raises(TableError, match=r"event must be columns.*missing: \['promo'\]"):
+    with pytest.raises(TableError, match="event must be a column of the frame; 'promo' is not"):
         days_since(SHOPS, "promo", **BY)
     with pytest.raises(TableError, match=r"column must be columns.*missing: \['promo'\]"):
         backward_sum(SHOPS, "promo", **BY, rows=2)
