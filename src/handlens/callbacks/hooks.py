@@ -146,9 +146,17 @@ class Hooks:
 
 
 def hook_output(module: nn.Module, grad: bool = False) -> Hook:
-    """Store the output of a module, or with grad=True the gradients that come back to its outputs.
+    """Store the output of a module, or the gradients that come back to its outputs.
 
-    Gives a context manager; read its `stored`. The gradients reach frozen modules too.
+    Args:
+        module: of the model that will run.
+        grad: keep gradients instead of the output; they reach frozen modules too.
+
+    Returns:
+        A context manager, to run the model in; read its `stored`.
+
+    Raises:
+        LayerError: `module` is not a module.
 
     Example:
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(2, 1))
@@ -161,7 +169,25 @@ def hook_output(module: nn.Module, grad: bool = False) -> Hook:
 
 
 def hook_outputs(modules: Iterable[nn.Module], grad: bool = False) -> Hooks:
-    """Store the outputs of several modules, or the gradients; see `hook_output`."""
+    """Store the outputs of several modules, or the gradients that come back to them.
+
+    Args:
+        modules: of the model that will run.
+        grad: keep gradients instead of the outputs; they reach frozen modules too.
+
+    Returns:
+        A context manager, to run the model in; its `stored` is a list, in the order of `modules`.
+
+    Raises:
+        LayerError: one of `modules` is not a module.
+
+    Example:
+        >>> model = nn.Sequential(nn.Flatten(), nn.Linear(6, 2))
+        >>> with hook_outputs(model) as hooks:
+        ...     _ = model(torch.ones(1, 2, 3))
+        >>> [output.shape[1] for output in hooks.stored]
+        [6, 2]
+    """
     return Hooks(modules, grad=grad)
 
 

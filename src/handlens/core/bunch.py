@@ -54,7 +54,16 @@ class DataBunch:
         device: torch.device | str | None = None,
         num_workers: int = 0,
     ) -> Self:
-        """From labelled datasets whose items are made one at a time, `bs` of them a batch (validation too)."""
+        """From labelled datasets whose items are made one at a time.
+
+        Args:
+            train: the training items, taken in a new random order each epoch; `train[i]` is (input, target).
+            valid: the validation items, in their order; may be empty.
+            path: the folder that models and exports are saved below.
+            bs: how many items a batch has, in validation too.
+            device: where the batches are; `defaults.device`, the GPU if there is one, unless given.
+            num_workers: how many processes read items; 0 reads them in this process.
+        """
         where = torch.device(device or defaults.device)
         loaders = (
             ItemLoader(part, bs=bs, device=where, shuffle=part is train, num_workers=num_workers)
@@ -91,7 +100,14 @@ class DataBunch:
         return self.y.classes
 
     def dl(self, part: str) -> Loader:
-        """The loader of "train", "valid" or "test"; raises DataError if there is none."""
+        """The loader of a part.
+
+        Args:
+            part: "train", "valid" or "test".
+
+        Raises:
+            DataError: the data have no such part.
+        """
         loader = {"train": self.train_dl, "valid": self.valid_dl, "test": self.test_dl}.get(part)
         if loader is None:
             has = "train, valid" + ("" if self.test_dl is None else ", test")
@@ -99,7 +115,11 @@ class DataBunch:
         return loader
 
     def one_batch(self) -> Batch:
-        """The first batch of a training epoch: (inputs, targets)."""
+        """The first batch of a training epoch: (inputs, targets).
+
+        Raises:
+            DataError: there are no training items.
+        """
         if not len(self.train_dl):
             raise DataError("a batch needs training items; these data have none, only what it takes to predict.")
         return next(iter(self.train_dl))

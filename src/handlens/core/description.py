@@ -26,7 +26,12 @@ class PictureFile(NamedTuple):
 
     @classmethod
     def below(cls, folder: Path, path: Path | str, label: Any = None) -> PictureFile:
-        """A picture called by its path below `folder`; a path that is not absolute is taken from there.
+        """A picture called by its path below a folder.
+
+        Args:
+            folder: the folder of the dataset.
+            path: the picture's file; a path that is not absolute is taken from `folder`.
+            label: its label; None or nan if it has no label.
 
         Example:
             >>> PictureFile.below(Path("photos"), "cats/1.jpg", label="cat").name
@@ -61,6 +66,11 @@ class DataDescription:
 
 def picture_files(items: Iterable[Any], folder: Path, labels: Sequence[Any] | None = None) -> list[PictureFile]:
     """The pictures of a dataset, from its items and their labels.
+
+    Args:
+        items: the paths of N pictures.
+        folder: the folder of the dataset; a picture is called by its path below it.
+        labels: the N labels, if they have any.
 
     Raises:
         DataError: an item is not a file's path.

@@ -23,7 +23,18 @@ __all__ = ["Confusion", "Interpretation"]
 
 
 class Confusion(NamedTuple):
-    """How many items of the class `actual` were predicted to be of the class `predicted`."""
+    """How many items of one class were predicted to be of another; made by `Interpretation.most_confused`.
+
+    Attributes:
+        actual: the class of the items, as their labels name it.
+        predicted: the class that was predicted.
+        times: how many items, 1 or more.
+
+    Example:
+        >>> pair = Confusion("cat", "dog", 3)
+        >>> f"{pair.actual} taken for {pair.predicted}: {pair.times} times"
+        'cat taken for dog: 3 times'
+    """
 
     actual: Any
     predicted: Any
@@ -32,6 +43,15 @@ class Confusion(NamedTuple):
 
 class Interpretation:
     """What a model predicts for labelled data, item by item; made by `from_learner`.
+
+    Args:
+        learn: the learner.
+        dataset: N items.
+        outputs: the model's raw outputs for them, [N, learn.data.c].
+        targets: their encoded labels, [N] or [N, targets].
+
+    Raises:
+        DataError: no item has a label.
 
     Attributes:
         learn: the learner.
@@ -65,7 +85,15 @@ class Interpretation:
 
     @classmethod
     def from_learner(cls, learn: Learner, ds_type: str = "valid") -> Self:
-        """Run the learner's model over its "valid" or "train" data; raises DataError if they have no labelled items."""
+        """Run a learner's model over its data.
+
+        Args:
+            learn: the learner.
+            ds_type: which of its data: "valid" or "train".
+
+        Raises:
+            DataError: these data have no labelled items.
+        """
         dl = learn.data.dl(ds_type).in_order()
         outputs, targets, _ = learn.run_over(dl)
         return cls(learn, dl.dataset, outputs, targets)
@@ -76,7 +104,14 @@ class Interpretation:
         return self.learn.data.y.decide(self.preds)
 
     def top_losses(self, k: int | None = None) -> tuple[Tensor, Tensor]:
-        """The k largest losses (all unless given), largest first, and the positions of their items in `dataset`."""
+        """The largest losses, largest first.
+
+        Args:
+            k: how many at most; all unless given.
+
+        Returns:
+            The losses [k], and the positions [k] of their items in `dataset`.
+        """
         k = len(self.losses) if k is None else min(k, len(self.losses))
         top = self.losses.topk(k)
         return top.values, top.indices
@@ -84,7 +119,8 @@ class Interpretation:
     def confusion_matrix(self) -> NDArray[np.int64]:
         """How often each class (row) was taken for each (column), [classes, classes].
 
-        Raises DataError if items have not one class each.
+        Raises:
+            DataError: items do not have exactly one class each.
         """
         c = len(self._classes())
         pairs = self.targets * c + self.predicted
@@ -100,7 +136,18 @@ class Interpretation:
         return sorted(found, key=lambda pair: -pair.times)
 
     def plot_confusion_matrix(self, *, normalize: bool = False, ax: Axes | None = None) -> Axes:
-        """Draw the confusion matrix; with `normalize` as shares of each actual class."""
+        """Draw the confusion matrix.
+
+        Args:
+            normalize: write shares of each actual class, 0 to 1, instead of counts.
+            ax: where to draw; a new figure unless given.
+
+        Returns:
+            The axes.
+
+        Raises:
+            DataError: items do not have exactly one class each.
+        """
         from matplotlib import pyplot as plt
 
         classes, matrix = self._classes(), self.confusion_matrix()
@@ -128,7 +175,9 @@ class Interpretation:
             groups: a row an item, in the order of `dataset`; this and the options are those of
                 `handlens.audit.subgroups`. Of two classes the second is the positive one.
 
-        Raises DataError if items have several classes or several numbers each, and AuditError as `subgroups` does.
+        Raises:
+            DataError: items have several classes or several numbers each.
+            AuditError: as `handlens.audit.subgroups`.
         """
         from handlens.audit import subgroups
 

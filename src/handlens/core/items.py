@@ -87,9 +87,13 @@ class ItemList:
         return self
 
     def split_by_idx(self, valid_idx: Iterable[int]) -> SplitItems:
-        """Hold out the items at these positions (0 is the first) for validation.
+        """Hold out the items at these positions for validation.
 
-        Raises DataError for positions that are out of range or not whole numbers, and if all items are held out.
+        Args:
+            valid_idx: positions from 0; their order does not matter.
+
+        Raises:
+            DataError: there are no items, all would be held out, or a position is out of range or not a whole number.
         """
         if not len(self):
             raise DataError("there are no items to split and to train on: check what they were made from.")
@@ -103,7 +107,15 @@ class ItemList:
         return SplitItems(self.subset(np.flatnonzero(training)), self.subset(valid))
 
     def random_split_by_pct(self, valid_pct: float = 0.2, *, seed: int | None = None) -> SplitItems:
-        """Hold out a random share (0–1) of the items; the same seed holds out the same ones."""
+        """Hold out a random share of the items for validation.
+
+        Args:
+            valid_pct: the share, between 0 and 1; the number of items is rounded down.
+            seed: the same seed holds out the same items; chosen at random unless given.
+
+        Raises:
+            DataError: `valid_pct` is out of range, or less than one item would be held out.
+        """
         if not 0 < valid_pct < 1:
             raise DataError(f"valid_pct must be a share between 0 and 1; {valid_pct} arrived.")
         held_out = int(valid_pct * len(self))
@@ -116,7 +128,14 @@ class ItemList:
         return self.split_by_idx(np.sort(shuffled[:held_out]))
 
     def split_by_col(self, col: str) -> SplitItems:
-        """Hold out the items whose value is true in a column of the frame that holds booleans (or 0 and 1)."""
+        """Hold out the items whose value is true in a column of the frame.
+
+        Args:
+            col: the name of a column of booleans, or of 0 and 1.
+
+        Raises:
+            DataError: there is no such column, it holds other values, or all items would be held out.
+        """
         flags = _column(self, col)
         if flags.isna().any() or not flags.isin([True, False]).all():
             raise DataError(

@@ -148,9 +148,17 @@ class Learner:
         callbacks: Sequence[Callback] = (),
         seed: int | None = None,
     ) -> None:
-        """Train for so many epochs at a constant learning rate and momentum 0.9 (Adam's β₁).
+        """Train at a constant learning rate and momentum 0.9 (Adam's β₁); prints the losses of each epoch.
 
-        Arguments as in `fit_one_cycle`.
+        Args:
+            epochs: how many times the training items are gone through, 1 or more.
+            lr: the learning rate; `slice(a, b)` gives layer groups rates of their own, see `group_rates`.
+            wd: weight decay, for this fit and those that follow; that of the fit before unless given.
+            callbacks: take part in this fit, after those of the learner.
+            seed: makes the order of the rows and dropout repeatable (`torch.manual_seed`).
+
+        Raises:
+            TrainingError: the loss is no longer a number, or the arguments or data do not allow training.
         """
         epochs = _whole_epochs(epochs)
         rates = group_rates(lr, len(self.layer_groups))
@@ -168,12 +176,15 @@ class Learner:
         callbacks: Sequence[Callback] = (),
         seed: int | None = None,
     ) -> None:
-        """Train for so many epochs by the 1cycle policy; prints the losses and metrics of each epoch.
+        """Train by the 1cycle policy; prints the losses and metrics of each epoch.
 
         Args:
+            epochs: how many times the training items are gone through, 1 or more.
             max_lr: the largest learning rate; `slice(a, b)` gives layer groups rates of their own, see `group_rates`.
             wd: weight decay, for this fit and those that follow; that of the fit before unless given.
-            pct_start, div_factor, moms: as in `one_cycle`.
+            pct_start: the share of the steps, 0 to 1, in which the rate rises to `max_lr`; in the rest it falls.
+            div_factor: the first rate is `max_lr` divided by it, 1 or more.
+            moms: the momentum at the first and last step, and at the largest rate; each from 0 to below 1.
             callbacks: take part in this fit, after those of the learner.
             seed: makes the order of the rows and dropout repeatable (`torch.manual_seed`).
 
@@ -303,7 +314,10 @@ class Learner:
     # Predictions
 
     def validate(self, dl: Loader | None = None) -> list[float]:
-        """The loss and each metric over the whole of the validation data, or of another loader's.
+        """The loss and each metric over a whole dataset.
+
+        Args:
+            dl: a loader of labelled items; that of the validation data unless given.
 
         Returns:
             The loss, then a number for each of `metrics`; the metrics are nan for items without labels.
@@ -317,20 +331,31 @@ class Learner:
         return [loss, *(float(metric(predictions, targets)) if known else math.nan for metric in self.metrics)]
 
     def get_preds(self, ds_type: str = "valid", *, dl: Loader | None = None) -> tuple[Tensor, Tensor]:
-        """Predictions and targets of "train", "valid" or "test" data, or of another loader's, in the items' order.
+        """Predictions and targets of a whole dataset, in the order of its items.
+
+        Args:
+            ds_type: the part of the data: "train", "valid" or "test".
+            dl: a loader, such as `data.loader(items)` gives; used in place of `ds_type`.
 
         Returns:
             Predictions and targets, both on the CPU. Predictions are probabilities [N, classes], or numbers [N] or
             [N, targets] on the scale that the model is trained on; `learn.data.y.decode` makes them readable.
 
         Raises:
-            DataError: there are no items.
+            DataError: there are no items, or the data have no such part.
         """
         outputs, targets, _ = self.run_over(self.data.dl(ds_type).in_order() if dl is None else dl)
         return self.data.y.activate(outputs), targets
 
     def predict(self, item: Any) -> Prediction:
-        """The label of one item in readable form, and the probabilities or numbers behind it."""
+        """Predict one item.
+
+        Args:
+            item: an item of a dataset, or what `data.one_item` takes: a row of a table, a picture or its path.
+
+        Returns:
+            The label in readable form, and the probabilities [classes] or the number behind it.
+        """
         inputs, _ = self.data.one_item(item)
         y = self.data.y
         values = y.activate(self.outputs(inputs).float().cpu())

@@ -59,9 +59,17 @@ class Preprocessor(ABC, Generic[Items]):
         return self._fitted
 
     def __call__(self, items: Items, *, test: bool = False) -> None:
-        """Fit on `items` and change them in place; with `test=True` only replay what was fitted before.
+        """Fit on items and change them in place, or only replay what was fitted before.
 
-        Raises NotFittedError for `test=True` before any fit. A fit that fails leaves the earlier one as it was.
+        A fit that fails leaves the earlier one as it was.
+
+        Args:
+            items: the training items to fit on; others with `test`. They are changed in place.
+            test: only replay.
+
+        Raises:
+            NotFittedError: `test=True` before any fit.
+            ArtifactError: `fit` returned something that is not plain JSON.
         """
         if not test:
             self.restore(self.fit(items))
@@ -73,7 +81,11 @@ class Preprocessor(ABC, Generic[Items]):
         return copy.deepcopy(self.fitted)
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take up a state as `state()` gave it; raises ArtifactError if it is not plain JSON."""
+        """Take up a state as `state()` gave it.
+
+        Raises:
+            ArtifactError: it is not plain JSON.
+        """
         name = type(self).__name__
         try:
             plain = json.loads(json.dumps(state, allow_nan=False))

@@ -42,7 +42,15 @@ def group_rates(lr: Rates, n_groups: int) -> Floats:
     A number serves all groups. `slice(a, b)` spreads from a to b by equal factors; `slice(b)` gives the last group
     b and the others b / 10, as in the lesson. A list gives each group its own.
 
-    Raises TrainingError for rates that are not positive, and for a list of another length.
+    Args:
+        lr: a number, a slice, or a list of `n_groups` numbers; all finite and above 0.
+        n_groups: G, how many layer groups the model has.
+
+    Returns:
+        [G].
+
+    Raises:
+        TrainingError: `lr` is of another kind, a rate is not above 0, or a list has another length.
 
     Example:
         >>> group_rates(slice(1e-5, 1e-3), 3).round(6).tolist()
@@ -106,6 +114,15 @@ def one_cycle(
     Args:
         steps: T, one or more.
         max_rates: the largest rate of each layer group, [G].
+        pct_start: the share of the steps in which the rates rise, 0 to 1.
+        div_factor: 1 or more.
+        moms: the highest and the lowest momentum, each from 0 to below 1.
+
+    Returns:
+        Rates [T, G] and momenta [T].
+
+    Raises:
+        TrainingError: an argument is out of range.
 
     Example:
         >>> schedule = one_cycle(10, group_rates(0.1, 1))
@@ -151,7 +168,9 @@ def suggest_rate(rates: Floats, losses: Floats) -> float:
 
     The slope of the loss over the logarithm of the rate is that of a line through 21 steps. The first tenth of the
     steps, where the model leaves its first weights whatever the rate, and those after the lowest loss do not count.
-    Raises TrainingError where the loss never falls.
+
+    Raises:
+        TrainingError: the loss never falls.
     """
     places = np.arange(-10, 11)
     first = len(losses) // 10

@@ -478,7 +478,17 @@ class Collection:
     def start_fine_tuning(
         self, *, backbone: str | None = None, minutes: float = 5.0, epochs: int | None = None
     ) -> None:
-        """Run `fine_tune` in the background; a wrong request raises, later errors are in `fine_tuning`."""
+        """Run `fine_tune` in the background; errors that come up later are in `fine_tuning`.
+
+        Args:
+            backbone: one of `networks`; the first unless given.
+            minutes: how long training may take; predicting the photos comes on top.
+            epochs: how often the whole network sees the photos at most; as often as is of use unless given.
+
+        Raises:
+            TrainingError: an argument is out of range, there is no such network, there are too few labels, or a
+                network is being fine-tuned already.
+        """
         self.parts.fine_tuner.start(backbone=backbone, minutes=minutes, epochs=epochs)
 
     def cancel_fine_tuning(self) -> None:
@@ -557,6 +567,9 @@ class Collection:
             csv: the file.
             name: what it is called; its own name unless given.
 
+        Returns:
+            Its columns, matched with the photos.
+
         Raises:
             CollectionError: it cannot be read, or names no photo.
             StorageError: the disk refuses.
@@ -624,7 +637,11 @@ class Collection:
         return sheet
 
     def answer(self, key: str, text: str) -> None:
-        """Answer a question of the datasheet; it is on disk when this returns. An empty text removes the answer.
+        """Answer a question of the datasheet; it is on disk when this returns.
+
+        Args:
+            key: of one of `datasheet().questions`, or "notes".
+            text: the answer; an empty text removes the answer that there is.
 
         Raises:
             AuditError: there is no such question.

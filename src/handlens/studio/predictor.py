@@ -74,7 +74,18 @@ class Predictor:
     left_out: list[LeftOut] = field(default_factory=list)
 
     def predict(self, photos: Path | str, *, progress: Callable[[int, int], None] | None = None) -> pd.DataFrame:
-        """The predictions of `predict_folder`; `left_out` then lists the files that have none."""
+        """Predict every photo below a folder; `left_out` then lists the files that have no prediction.
+
+        Args:
+            photos: the folder.
+            progress: called as `progress(done, total)` after each batch.
+
+        Returns:
+            The table of `predict_folder`: a row for each file, in natural order.
+
+        Raises:
+            CollectionError: `photos` is not a folder that can be read.
+        """
         table = predict_folder(self, photos, progress=progress)
         unread = table[table[REASON] != ""]
         self.left_out = [LeftOut(path, why) for path, why in zip(unread[PATH], unread[REASON], strict=True)]

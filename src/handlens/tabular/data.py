@@ -120,7 +120,18 @@ class TabularDataBunch(DataBunch):
         bs: int = 64,
         device: torch.device | str | None = None,
     ) -> Self:
-        """From labelled rows; training takes them in a new random order each epoch."""
+        """From labelled rows.
+
+        Args:
+            train: the training rows, taken in a new random order each epoch.
+            valid: the validation rows, in their order; may be empty.
+            path: the folder that models and exports are saved below.
+            bs: how many rows a training batch has, 1 or more; validation may take more at once.
+            device: where the batches are; `defaults.device`, the GPU if there is one, unless given.
+
+        Raises:
+            DataError: `bs` is not a whole number of 1 or more.
+        """
         where = torch.device(device or defaults.device)
         bs = whole(bs, "bs", DataError)
         return cls(
@@ -262,7 +273,16 @@ class TabularDataBunch(DataBunch):
     def from_state(
         cls, state: dict[str, Any], *, path: Path | str, own_procs: Iterable[type[TabularProc]] = ()
     ) -> Self:
-        """Data without rows, from a `state()`; raises ArtifactError if the state is damaged."""
+        """Data without rows, which encode new rows as the training rows were.
+
+        Args:
+            state: what `state()` of the data gave.
+            path: the folder that exports are saved below.
+            own_procs: the classes of preprocessors that are not part of this library.
+
+        Raises:
+            ArtifactError: the state is damaged.
+        """
         try:
             encoder = Encoder.from_state(state["encoder"], own_procs=own_procs)
             labels = labels_from_state(state["labels"])

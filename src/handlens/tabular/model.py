@@ -93,6 +93,15 @@ class TabularModel(nn.Module):
         return self
 
     def forward(self, codes: Tensor, numbers: Tensor) -> Tensor:
+        """The outputs for a batch of rows.
+
+        Args:
+            codes: the codes of the categorical columns, int64 [B, C].
+            numbers: the continuous columns, normalised, float32 [B, N].
+
+        Returns:
+            float32 [B, out_sz].
+        """
         if self._fused is not None and self._fused.ready(codes, numbers):
             x = self._fused(codes, numbers)
         else:

@@ -67,7 +67,11 @@ class TabularProc(Preprocessor[pd.DataFrame]):
 
     @classmethod
     def from_state(cls, cat_names: Iterable[str], cont_names: Iterable[str], state: dict[str, Any]) -> Self:
-        """The fitted step, from the names it was made with and its `state()`.
+        """The fitted step, as it was saved.
+
+        Args:
+            cat_names, cont_names: the names it was made with.
+            state: what its `state()` gave.
 
         Raises:
             ArtifactError: the state is damaged, or is not of this class and these columns.
@@ -77,7 +81,16 @@ class TabularProc(Preprocessor[pd.DataFrame]):
         return proc
 
     def __call__(self, df: pd.DataFrame, *, test: bool = False) -> None:
-        """Fit on `df` and change it in place; with `test=True` only apply what was fitted before."""
+        """Fit on a frame and change it in place, or only apply what was fitted before.
+
+        Args:
+            df: the training rows to fit on; others with `test`. They are changed in place.
+            test: only apply.
+
+        Raises:
+            TableError: a column is missing or occurs twice, there is no row to fit on, or values cannot be used.
+            NotFittedError: `test=True` before any fit.
+        """
         for names, what in ((self.cat_names, "cat_names"), (self.cont_names, "cont_names")):
             check_columns(df, [name for name in names if name not in self.added], what)
         if not test and not len(df):

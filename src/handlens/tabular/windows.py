@@ -52,7 +52,16 @@ def days_since(df: pd.DataFrame, event: str, *, group: str | Sequence[str], date
 def days_until(df: pd.DataFrame, event: str, *, group: str | Sequence[str], date: str) -> pd.Series:
     """Calendar days until the next row of the same group with the event, 0 on its day; NaN after the last.
 
-    Arguments, result and errors are those of `days_since`.
+    Args:
+        df: the frame; it is not changed.
+        event: a column of booleans or numbers; the event is where it is not 0.
+        group, date: the columns of the group and of the date; see `add_datepart` for what dates may be.
+
+    Returns:
+        float64 [N], in days, named as the event.
+
+    Raises:
+        TableError: a column is missing, has missing values, or holds values that cannot be used.
 
     Example:
         >>> df = pd.DataFrame({"shop": 1, "day": ["2015-07-28", "2015-07-29", "2015-07-31"], "promo": [0, 1, 0]})
@@ -95,7 +104,18 @@ def backward_sum(df: pd.DataFrame, column: str, *, group: str | Sequence[str], d
 def forward_sum(df: pd.DataFrame, column: str, *, group: str | Sequence[str], date: str, rows: int) -> pd.Series:
     """The sum of a column over a row and the rows after it in its group, at most `rows` rows in all.
 
-    Arguments, result and errors are those of `backward_sum`.
+    Args:
+        df: the frame; it is not changed. Rows of one group and date are in the frame's order.
+        column: numbers or booleans.
+        group, date: the columns of the group and of the date.
+        rows: how many rows a window holds, 1 or more.
+
+    Returns:
+        int64 for integers and booleans, float64 otherwise, [N], named as the column.
+
+    Raises:
+        TableError: a column is missing, has missing values, or holds values that cannot be used; or `rows` is less
+            than 1.
 
     Example:
         >>> df = pd.DataFrame({"shop": 1, "day": ["2015-07-28", "2015-07-29", "2015-07-30"], "n": [1, 2, 4]})

@@ -142,7 +142,11 @@ class ImageDataBunch(DataBunch):
         return ChannelStats(mean.tolist(), std.clamp_min(1 / 255).tolist())
 
     def one_batch(self) -> Batch:
-        """The first batch of a training epoch, (inputs, targets), read in this process."""
+        """The first batch of a training epoch, read in this process: (inputs [B, 3, H, W], targets).
+
+        Raises:
+            DataError: there are no training pictures.
+        """
         if not len(self.train_dl):
             raise DataError("a batch needs training pictures, and these data have none: they can only predict.")
         return next(iter(self.train_dl.here()))
@@ -190,7 +194,12 @@ class ImageDataBunch(DataBunch):
         return self.train_dl.like(Labelled(dataset.x.augmented(self.train_ds.x.augment), dataset.y), augmented=True)
 
     def show_batch(self, rows: int = 3, *, figsize: tuple[float, float] | None = None) -> None:
-        """Draw rows × rows random training pictures with their labels, as the model gets them."""
+        """Draw random training pictures with their labels, as the model gets them.
+
+        Args:
+            rows: the number of rows, and of columns.
+            figsize: width and height of the figure in inches; 3 for each picture unless given.
+        """
         from matplotlib import pyplot as plt
 
         n = len(self.train_ds)
@@ -217,7 +226,15 @@ class ImageDataBunch(DataBunch):
 
     @classmethod
     def from_state(cls, state: dict[str, Any], *, path: Path | str = ".") -> Self:
-        """Data without pictures, from a `state()`; raises ArtifactError if the state is damaged."""
+        """Data without pictures, which can only predict.
+
+        Args:
+            state: what `state()` of the data gave.
+            path: the folder that exports are saved below.
+
+        Raises:
+            ArtifactError: the state is damaged.
+        """
         try:
             transform, stats = state["transform"], state["stats"]
             augment = None if transform is None else Augment(get_transforms()[1], **transform)

@@ -86,7 +86,15 @@ class HeatMap:
         return (1 - alpha) * self.picture + alpha * coloured(heat[None])[0]
 
     def show(self, ax: Axes | None = None, *, alpha: float = ALPHA) -> Axes:
-        """Draw the picture with the map over it, in a new figure unless axes are given; returns the axes."""
+        """Draw the picture with the map over it.
+
+        Args:
+            ax: where to draw; a new figure unless given.
+            alpha: the weight of the map, 0–1.
+
+        Returns:
+            The axes.
+        """
         if ax is None:
             from matplotlib import pyplot as plt
 

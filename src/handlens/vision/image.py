@@ -57,7 +57,14 @@ class Image:
 
     @classmethod
     def from_pixels(cls, pixels: Pixels) -> Self:
-        """A picture of 8-bit pixels, uint8 [H, W, 3], which are not copied; raises DataError for other arrays."""
+        """A picture of 8-bit pixels.
+
+        Args:
+            pixels: uint8 [H, W, 3], red, green and blue; they are not copied.
+
+        Raises:
+            DataError: the array has another type or shape.
+        """
         if not (isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8 and pixels.ndim == 3):
             raise DataError(f"pixels must be a uint8 array [H, W, 3]; {_described(pixels)} arrived.")
         if pixels.shape[2] != 3 or 0 in pixels.shape:

@@ -125,7 +125,18 @@ class ImageItemList(ItemList):
         folder: Path | str | None = None,
         suffix: str = "",
     ) -> Self:
-        """The pictures that a CSV file below `path` names; arguments and errors as in `from_df`."""
+        """The pictures that a CSV file names, one in each row.
+
+        Args:
+            path: the folder that the names are relative to; models and exports are saved below it.
+            csv_name: the file, below `path`.
+            cols: the column of names, or its position.
+            folder: the folder below `path` that holds the pictures.
+            suffix: added to each name, such as ".jpg".
+
+        Raises:
+            DataError: the CSV or the column is missing, a name is missing or occurs twice, or a picture is missing.
+        """
         file = Path(path) / csv_name
         if not file.is_file():
             raise DataError(f"csv_name must be a file below path; there is no file {file.absolute()}.")
@@ -167,6 +178,9 @@ class ImageItemList(ItemList):
         """Train on the pictures in one folder below the path and hold out those in another.
 
         Other pictures are left out, and a warning says how many.
+
+        Args:
+            train, valid: the names of the two folders.
 
         Raises:
             DataError: one of the folders has no pictures.

@@ -175,10 +175,21 @@ class ConvolutionMatrix:
 def as_matrix(
     kernel: Tensor, size: tuple[int, int], *, stride: int = 1, padding: int = 0, padding_mode: str = "zeros"
 ) -> ConvolutionMatrix:
-    """The convolution of pictures of one size [H, W] as a sparse matrix whose weights are tied.
+    """The convolution of pictures of one size as a sparse matrix whose weights are tied.
 
-    The arguments and errors are those of `apply_kernel`. With reflection, several weights can lie on one pixel near an
-    edge; its entry is their sum.
+    Args:
+        kernel: [kh, kw] for pictures of one channel, or [out, channels, kh, kw].
+        size: H and W, the rows and columns of the pictures.
+        stride: the step from one position to the next in pixels; 2 halves the size.
+        padding: rows and columns added at each edge.
+        padding_mode: what is added: "zeros", or "reflection", the picture mirrored at its outermost pixels. With
+            reflection, several weights can lie on one pixel near an edge; its entry is their sum.
+
+    Returns:
+        A matrix [out · h · w, channels · H · W], to be called with a picture; h and w are those of `output_size`.
+
+    Raises:
+        DataError: the kernel has another shape or is larger than the padded picture, or an argument is out of range.
 
     Example:
         >>> matrix = as_matrix(torch.tensor([[1.0, 2], [3, 4]]), (3, 3))

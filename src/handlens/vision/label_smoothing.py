@@ -35,6 +35,15 @@ class LabelSmoothing:
         self.eps = eps
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The mean loss of a batch.
+
+        Args:
+            outputs: the scores before softmax, [B, C].
+            targets: the classes as codes, int64 [B].
+
+        Returns:
+            A tensor of one number.
+        """
         return F.cross_entropy(outputs, targets, label_smoothing=self.eps)
 
     def __repr__(self) -> str:

@@ -89,6 +89,9 @@ def plot_multi(
     Returns:
         The figure.
 
+    Raises:
+        DataError: `r` or `c` is less than 1.
+
     Example:
         >>> figure = plot_multi(lambda row, column, ax: show_image(np.eye(column + 2), ax=ax), 1, 3)
         >>> len(figure.axes)

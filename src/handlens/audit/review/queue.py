@@ -239,6 +239,14 @@ class ReviewQueue:
     def undo(self, id: int, *, by: str, reason: str = "") -> Case:
         """Undo a decision: the case waits again, and the log keeps both events.
 
+        Args:
+            id: the case's number.
+            by: who undoes it.
+            reason: why; may be empty.
+
+        Returns:
+            The case as it is now.
+
         Raises:
             AuditError: there is no such case, it is not decided, or `by` is missing.
         """

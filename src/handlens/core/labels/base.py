@@ -26,6 +26,14 @@ class LabelList(ABC):
         c: how many numbers a model has to give for an item.
         classes: the classes in the order of their codes; None where labels are numbers.
         loss_func: the loss that fits these labels: (outputs [B, c], targets [B] or [B, c]) → mean over the batch.
+
+    Example:
+        >>> from handlens.core.labels import CategoryList
+        >>> labels = CategoryList(["dog", "cat", "dog"])
+        >>> isinstance(labels, LabelList), labels.classes, labels.data.tolist()
+        (True, ['cat', 'dog'], [1, 0, 1])
+        >>> labels.new(["cat"]).data.tolist()
+        [0]
     """
 
     names: list[str]
@@ -36,10 +44,25 @@ class LabelList(ABC):
 
     @abstractmethod
     def __init__(self, values: Any, **options: Any) -> None:
-        """From the labels of the training items."""
+        """Learn the encoding from the labels of the training items.
+
+        Args:
+            values: N labels: a list, array, Series, or a frame with a column for each target.
+            options: those of the class.
+
+        Raises:
+            DataError: a label is missing or cannot be used.
+        """
 
     def new(self, values: Any) -> Self:
-        """Labels of other items, encoded as these are."""
+        """Labels of other items, encoded as these are.
+
+        Args:
+            values: a list, array or Series, or a frame that has the columns `names`.
+
+        Raises:
+            DataError: a column or a label is missing, or a label cannot be encoded in this way.
+        """
         table = as_table(values)
         if isinstance(values, pd.DataFrame):
             places = {str(name): place for place, name in enumerate(values.columns)}

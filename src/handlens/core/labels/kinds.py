@@ -17,7 +17,10 @@ _KINDS: dict[str, type[LabelList]] = {kind.__name__: kind for kind in (CategoryL
 def label_class_for(values: Any) -> type[LabelList]:
     """The class of labels that values are taken for: floats are numbers to predict, the rest classes.
 
-    Several columns are FloatList if all hold floats, and MultiCategoryList if all hold booleans; DataError otherwise.
+    Several columns are FloatList if all hold floats, and MultiCategoryList if all hold booleans.
+
+    Raises:
+        DataError: several columns are neither all floats nor all booleans.
     """
     table = as_table(values)
     kinds = {"f" if _is_float(table[name]) else table[name].dtype.kind for name in table.columns}
@@ -40,7 +43,11 @@ def _is_float(column: pd.Series) -> bool:
 
 
 def labels_from_state(state: dict[str, Any]) -> LabelList:
-    """An empty list that encodes as the one whose `state()` this is; raises ArtifactError if it is not such a state."""
+    """An empty list that encodes as the one whose `state()` this is.
+
+    Raises:
+        ArtifactError: it is not such a state.
+    """
     try:
         labels = object.__new__(_KINDS[state["kind"]])
         labels.restore(state)

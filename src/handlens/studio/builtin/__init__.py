@@ -14,7 +14,17 @@ __all__ = ["BUILTIN", "Builtin", "truth", "write_builtin"]
 
 @dataclass(frozen=True)
 class Builtin:
-    """A built-in collection: its name, what the page says of it, how many pictures it has."""
+    """A built-in collection.
+
+    Attributes:
+        name: as `write_builtin` takes it.
+        title, description: what the page says of it.
+        count: how many pictures it has.
+
+    Example:
+        >>> [(one.name, one.count) for one in BUILTIN if one.name == "digits"]
+        [('digits', 1797)]
+    """
 
     name: str
     title: str
@@ -42,12 +52,15 @@ _TRUTHS: dict[str, Callable[[int], list[str]]] = {"vehicles": vehicles.truth, "d
 
 
 def write_builtin(name: str, folder: Path, seed: int = 0) -> list[str]:
-    """Write a built-in collection's pictures into a folder, which is made if need be.
+    """Write a built-in collection's pictures into a folder.
 
-    The same seed writes the same pictures; neither their names nor their order tell the class.
+    Args:
+        name: one of those in `BUILTIN`.
+        folder: where to write; it is made if it does not exist.
+        seed: the same seed writes the same pictures; neither their names nor their order tell the class.
 
     Returns:
-        the file names, in order.
+        The file names, in order.
 
     Raises:
         CollectionError: there is no built-in collection of that name.
@@ -59,6 +72,9 @@ def write_builtin(name: str, folder: Path, seed: int = 0) -> list[str]:
 
 def truth(name: str, seed: int = 0) -> list[str]:
     """Give the right label of each picture of `write_builtin`, in the order of the names, for tests.
+
+    Args:
+        name, seed: as they were given to `write_builtin`.
 
     Raises:
         CollectionError: there is no built-in collection of that name.

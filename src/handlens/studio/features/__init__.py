@@ -34,22 +34,30 @@ __all__ = [
 
 
 def patches_extractor(pictures: NDArray[np.uint8], *, seed: int) -> Extractor:
-    """Features learned on the person's own photos, uint8 [n, 96, 96, 3]; of more, a random 500."""
+    """Features learned on the person's own photos.
+
+    Args:
+        pictures: uint8 [n, 96, 96, 3]; of more than 500, a random 500 are used.
+        seed: of the random choices.
+    """
     from handlens.studio.features.patches import fit_patches
 
     return fit_patches(pictures, seed=seed)
 
 
 def backbone_extractor(name: str, *, weights: Path | None = None, random: bool = False) -> Extractor:
-    """Features from every stage of a network, by its timm or else its torchvision name; or of a kind in `SOURCES`.
+    """Features from every stage of a network.
 
-    The weights come from the file `weights`, else from the hub's cache, else they are downloaded. They are
-    random only when `random` is True.
+    Args:
+        name: the network's timm or else its torchvision name; or a kind in `SOURCES` that needs no weights.
+        weights: a safetensors file; unless given, they are taken from the hub's cache or downloaded.
+        random: leave the weights random, in place of `weights`.
 
     Raises:
         BackboneError: no network has that name, or it has no layers that keep where things are.
-        DownloadError: the weights could not be had; raised within 10 s of the last byte that arrived.
-        WeightsError: the weights are not a weights file or do not fit the network.
+        DownloadError: the weights could not be downloaded; raised within 10 s of the last byte that arrived.
+        WeightsError: the weights are not a weights file or do not fit the network; or both `weights` and `random` are
+            given.
     """
     kind = SOURCES.get(name)
     if kind is not None and kind.make is not None:
@@ -60,7 +68,11 @@ def backbone_extractor(name: str, *, weights: Path | None = None, random: bool =
 
 
 def rebuild(config: dict[str, Any], tensors: dict[str, Tensor]) -> Extractor:
-    """The extractor whose `config()` and `tensors()` these are; asks nothing of the network.
+    """The extractor whose `config()` and `tensors()` were saved; nothing is downloaded.
+
+    Args:
+        config: plain JSON.
+        tensors: the numbers, by name.
 
     Raises:
         ArtifactError: they are not of an extractor that this version knows.

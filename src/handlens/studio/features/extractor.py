@@ -20,8 +20,18 @@ _POOLINGS: tuple[tuple[Pooling, int], ...] = (("what", 1), ("where", CELLS * CEL
 class Layer:
     """One layer of features that a map can be drawn of.
 
-    `pooling` is "what" (the average over the whole picture, [channels]) or "where" (averages over a 3×3 grid,
-    [channels × 9], all cells of a channel together, row by row).
+    Attributes:
+        id: "source/stage/pooling", as in `Collection.map("patches/fine/where", …)`.
+        source: the network's name, or "patches".
+        stage: the name of the network's stage.
+        pooling: "what" (the average over the whole picture, [channels]) or "where" (averages over a 3×3 grid,
+            [channels × 9], all cells of a channel together, row by row).
+        dim: how many features it has for a photo: channels, or channels × 9.
+
+    Example:
+        >>> what, where = layers_of("resnet18", [("layer1", 64)])
+        >>> what.id, what.dim, where.dim
+        ('resnet18/layer1/what', 64, 576)
     """
 
     id: str
