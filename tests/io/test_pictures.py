@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import subprocess
 import sys
+import zlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from handlens.io.pictures import LARGEST, is_heic, orientation_of, to_rgb, upright
+from handlens.errors import DataError, PhotoError
+from handlens.io.pictures import LARGEST, is_heic, orientation_of, picture_fault, to_rgb, upright
 
 # As a person sees it:  1 2 3
 #                       4 5 6
@@ -90,3 +95,87 @@ def test_neither_torch_nor_a_lower_limit_of_pillows() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.split() == ["False", str(LARGEST)]
+
+
+def encoded(kind: str) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(buffer, kind)
+    return buffer.getvalue()
+
+
+def huge() -> bytes:
+    """The head of a PNG that says that it has one row of pixels too many."""
+    data = bytearray(encoded("PNG"))
+    data[16:24] = (20_000).to_bytes(4, "big") + (10_001).to_bytes(4, "big")
+    data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+    return bytes(data)
+
+
+DAMAGED = "a damaged picture: it cannot be decoded"
+TRUNCATED = "truncated: the end of the file is missing"
+FAULTS = {
+    "empty.jpg": (b"", "empty (0 bytes)"),
+    "notes.jpg": (b"no picture, but some words", "not a picture"),
+    "phone.heic": (b"\0\0\0\x18ftypheic\0\0\0\0", "a HEIC picture, which is not supported; export it as JPEG"),
+    "head.png": (b"\x89PNG\r\n\x1a\nnonsense", DAMAGED),
+    "head.jpg": (b"\xff\xd8\xff\xe0 no picture", DAMAGED),
+    "half.jpg": (encoded("JPEG")[:-400], TRUNCATED),
+    "half.png": (encoded("PNG")[:-4000], TRUNCATED),
+    "half.webp": (encoded("WEBP")[:-400], DAMAGED),
+    "huge.png": (huge(), "too large, more than 200 megapixels"),
+}
+
+
+def reasons_of_both(path: Path) -> tuple[str, str]:
+    """Why Studio and why a model of pictures cannot read a file."""
+    from handlens.studio.pictures import open_photo
+    from handlens.vision.image import open_image, why_unreadable
+
+    with pytest.raises(PhotoError) as by_studio:
+        open_photo(path, at_least=64)
+    with pytest.raises(DataError) as by_vision:
+        open_image(path)
+    reason = why_unreadable(path, by_vision.value)
+    assert str(by_vision.value) == f"{path} cannot be read as a picture: {reason}. Replace the file or leave it out."
+    return str(by_studio.value), reason
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")  # as in a program that does not raise it
+@pytest.mark.parametrize("name", FAULTS)
+def test_why_a_file_cannot_be_read_is_said_alike_by_studio_and_vision(tmp_path: Path, name: str) -> None:
+    content, reason = FAULTS[name]
+    (tmp_path / name).write_bytes(content)
+    assert reasons_of_both(tmp_path / name) == (reason, reason)
+
+
+def test_no_file_and_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert reasons_of_both(tmp_path / "none.jpg") == ("there is no such file",) * 2
+    assert reasons_of_both(tmp_path) == ("not a file",) * 2
+    assert reasons_of_both(tmp_path / "zero\0byte.jpg") == ("the file cannot be opened: embedded null byte",) * 2
+    monkeypatch.setattr(Path, "open", refused)
+    (tmp_path / "locked.jpg").touch()
+    assert picture_fault(tmp_path / "locked.jpg", refusal()) == "the file cannot be opened: Permission denied"
+
+
+def refusal() -> PermissionError:
+    return PermissionError(errno.EACCES, "Permission denied")
+
+
+def refused(path: Path, mode: str) -> None:
+    raise refusal()
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(errno.EIO, "Input/output error"), "the file cannot be read: Input/output error"),
+        (OSError(errno.EINVAL, "Invalid argument"), DAMAGED),  # a damaged file points to before its beginning
+        (OSError("broken data stream when reading image file"), DAMAGED),
+        (OSError("image file is truncated (3 bytes not processed)"), TRUNCATED),
+        (MemoryError(), "too large for the memory of this machine"),
+        (Image.DecompressionBombWarning(), "too large, more than 200 megapixels"),
+    ],
+)
+def test_what_was_raised_decides_for_a_file_that_begins_well(tmp_path: Path, error: Exception, reason: str) -> None:
+    (tmp_path / "a.png").write_bytes(encoded("PNG"))
+    assert picture_fault(tmp_path / "a.png", error) == reason

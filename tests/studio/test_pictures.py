@@ -262,7 +262,7 @@ def test_truncated_and_damaged(tmp_path: Path) -> None:
 
 
 def test_gone_and_not_a_file(tmp_path: Path) -> None:
-    with pytest.raises(PhotoError, match="the file is gone"):
+    with pytest.raises(PhotoError, match="there is no such file"):
         open_photo(tmp_path / "none.jpg", at_least=64)
     with pytest.raises(PhotoError, match="not a file"):
         open_photo(tmp_path, at_least=64)

@@ -167,7 +167,7 @@ def test_damaged_files_are_named(tmp_path: Path, content: bytes, says: str) -> N
 
 
 def test_no_file_and_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"gone\.jpg is not there"):
+    with pytest.raises(DataError, match=r"gone\.jpg cannot be read as a picture: there is no such file\."):
         open_image(tmp_path / "gone.jpg")
     with pytest.raises(DataError, match="not a file"):
         open_image(str(tmp_path))
@@ -185,7 +185,7 @@ def test_a_picture_that_would_fill_the_memory(tmp_path: Path) -> None:
             data[16:24] = (60_000).to_bytes(4) * 2
             data[29:33] = zlib.crc32(data[12:29]).to_bytes(4)
         (tmp_path / name).write_bytes(data)
-        with pytest.raises(DataError, match=f"{name} is too large: more than 200 megapixels"):
+        with pytest.raises(DataError, match=f"{name} cannot be .*: too large, more than 200 megapixels"):
             open_image(tmp_path / name)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import stat
 import threading
 from contextlib import nullcontext
 from pathlib import Path
@@ -13,8 +12,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from handlens.errors import PhotoError
-from handlens.io.pictures import FORMATS, LARGEST, is_heic, orientation_of, to_rgb, upright
-from handlens.io.problems import reason_of
+from handlens.io.pictures import (
+    FORMATS,
+    check_is_file,
+    check_size,
+    orientation_of,
+    picture_fault,
+    to_rgb,
+    upright,
+)
 
 _LARGE = 40_000_000
 # A decoded picture takes 4 bytes a pixel, and conversions copy it: large ones are decoded one after the other.
@@ -28,45 +34,16 @@ def open_picture(path: Path) -> Image.Image:
         PhotoError: it is not a picture of a format that is read here, cannot be opened, or is too large.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise PhotoError("not a file")
+        check_is_file(path)
         image = Image.open(path, formats=FORMATS)
-    except FileNotFoundError as error:
-        raise PhotoError("the file is gone") from error
-    except PermissionError as error:
-        raise PhotoError("cannot be opened: permission denied") from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise PhotoError(_too_large()) from error
-    except PhotoError:
-        raise
     except Exception as error:  # Pillow raises nearly any type on a malformed file
-        raise PhotoError(_why_not_a_picture(path)) from error
-    if image.width * image.height > LARGEST:
-        image.close()
-        raise PhotoError(_too_large(image.size))
-    return image
-
-
-def _too_large(size: tuple[int, int] | None = None) -> str:
-    what = f"too large: {size[0]}×{size[1]} pixels" if size else "too large"
-    return f"{what}, more than {LARGEST // 1_000_000} megapixels"
-
-
-def _why_not_a_picture(path: Path) -> str:
+        raise PhotoError(picture_fault(path, error)) from error
     try:
-        with path.open("rb") as file:
-            head = file.read(12)
-    except OSError as error:
-        return f"cannot be opened: {reason_of(error)}"
-    if not head:
-        return "empty (0 bytes)"
-    if is_heic(head):
-        return "a HEIC picture, which is not supported; export it as JPEG"
-    if head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*")) or (
-        head.startswith(b"RIFF") and head[8:12] == b"WEBP"
-    ):
-        return "a damaged picture: it cannot be decoded"
-    return "not a picture"
+        check_size(image)
+    except Image.DecompressionBombError as error:
+        image.close()
+        raise PhotoError(picture_fault(path, error)) from error
+    return image
 
 
 def open_photo(path: Path, *, at_least: int) -> Image.Image:
@@ -98,19 +75,9 @@ def open_photo(path: Path, *, at_least: int) -> Image.Image:
                 image.load()
                 orientation = orientation_of(image)
                 picture = to_rgb(_reduced(image, at_least))
-            except PhotoError:
-                raise
-            except Exception as error:  # Pillow raises nearly any type on a malformed file
-                raise PhotoError(_why_not_decoded(error)) from error
+            except Exception as error:
+                raise PhotoError(picture_fault(path, error)) from error
     return upright(picture, orientation)
-
-
-def _why_not_decoded(error: Exception) -> str:
-    if isinstance(error, MemoryError):
-        return "too large for the memory of this machine"
-    if "truncated" in str(error).lower():
-        return "truncated: the end of the file is missing"
-    return "a damaged picture: it cannot be decoded"
 
 
 def _reduced(image: Image.Image, at_least: int) -> Image.Image:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from handlens.errors import CollectionError, PhotoError
+from handlens.io.pictures import picture_fault
 from handlens.io.problems import reason_of
 from handlens.studio.pictures import open_picture
 
@@ -132,7 +133,7 @@ def _check_file(root: Path, path: str) -> tuple[str | None, bool, int]:
     except PhotoError as error:
         return str(error), False, 0
     except OSError as error:
-        return f"cannot be opened: {reason_of(error)}", False, 0
+        return picture_fault(full, error), False, 0
     return None, is_link, status.st_size
 
 
@@ -153,7 +154,7 @@ def _without_copies(
                 with (root / path).open("rb") as file:
                     content = hashlib.file_digest(file, "blake2b").digest()
             except OSError as error:
-                left_out[path] = f"cannot be opened: {reason_of(error)}"
+                left_out[path] = picture_fault(root / path, error)
                 continue
             if content in first:
                 left_out[path] = f"the same file as {first[content]}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,12 +9,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image as Pillow
-from PIL import UnidentifiedImageError
 from torch import Tensor
 
 from handlens.errors import DataError
-from handlens.io.pictures import FORMATS, LARGEST, is_heic, orientation_of, to_rgb, upright
-from handlens.io.problems import reason_of
+from handlens.io.pictures import (
+    FORMATS,
+    LARGEST,
+    check_is_file,
+    check_size,
+    orientation_of,
+    picture_fault,
+    to_rgb,
+    upright,
+)
 from handlens.vision import jpeg
 from handlens.vision.plot import show_image
 
@@ -24,7 +30,9 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.uint8]
 
-_TOO_LARGE = f"is too large: more than {LARGEST // 1_000_000} megapixels; shrink it or leave it out"
+# Around the reason in the error of a file that cannot be read.
+_BEFORE_REASON = "cannot be read as a picture: "
+_AFTER_REASON = ". Replace the file or leave it out"
 
 
 class Image:
@@ -283,20 +291,15 @@ def open_image(path: Path | str, *, at_least: tuple[int, int] | None = None) -> 
         raise DataError(f"at_least must be a height and width of 1 or more; {at_least} arrived.")
     path = Path(path)
     try:
+        check_is_file(path)
         pixels = _decoded_jpeg(path, at_least)
         return Image.from_pixels(_decoded(path, at_least) if pixels is None else pixels)
-    except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning) as error:
-        raise DataError(f"{path} {_TOO_LARGE}.") from error
-    except DataError:
-        raise
     except Exception as error:  # Pillow raises nearly any type on a malformed file
-        raise DataError(f"{path} {_why_not(path, error)}.") from error
+        raise DataError(f"{path} {_BEFORE_REASON}{picture_fault(path, error)}{_AFTER_REASON}.") from error
 
 
 def _decoded_jpeg(path: Path, at_least: tuple[int, int] | None) -> Pixels | None:
     """The pixels of an ordinary JPEG that must be decoded at full size; None for other files, which Pillow reads."""
-    if not path.is_file():
-        raise DataError(f"{path} is {'not a file' if path.exists() else 'not there'}; a picture file is required.")
     with path.open("rb") as file:
         head = file.read(len(jpeg.MAGIC))
         if head != jpeg.MAGIC:
@@ -316,8 +319,7 @@ def _decoded_jpeg(path: Path, at_least: tuple[int, int] | None) -> Pixels | None
 
 def _decoded(path: Path, at_least: tuple[int, int] | None) -> Pixels:
     with Pillow.open(path, formats=FORMATS) as picture:
-        if picture.width * picture.height > LARGEST:
-            raise DataError(f"{path} {_TOO_LARGE}.")
+        check_size(picture)
         if picture.format not in ("JPEG", "MPO"):
             # Reading the EXIF decodes a PNG, and an error then is not one of the EXIF. Only a JPEG is decoded later.
             picture.load()
@@ -331,25 +333,4 @@ def _decoded(path: Path, at_least: tuple[int, int] | None) -> Pixels:
 
 def why_unreadable(path: Path | str, error: DataError) -> str:
     """Why `open_image` could not read a file, as a clause without the file's name and a full stop."""
-    return str(error).removeprefix(f"{path} ").removesuffix(".")
-
-
-def _why_not(path: Path, error: Exception) -> str:
-    """The end of a sentence that begins with the file's name."""
-    if isinstance(error, PermissionError):
-        return "cannot be opened: permission denied"
-    if isinstance(error, MemoryError):
-        return "is too large for the memory of this machine"
-    if os.path.getsize(path) == 0:
-        return "is empty (0 bytes); leave it out"
-    if "truncated" in str(error).lower():
-        return "is truncated: the end of the file is missing; get it again or leave it out"
-    if isinstance(error, UnidentifiedImageError):
-        with path.open("rb") as file:
-            head = file.read(12)
-        if is_heic(head):
-            return "is a HEIC picture, which is not supported; export it as JPEG"
-        if head.startswith((jpeg.MAGIC, b"\x89PNG\r\n\x1a\n", b"GIF8")):
-            return "is damaged: it cannot be decoded; get it again or leave it out"
-        return "is not a picture of a supported format; convert it to JPEG or PNG, or leave it out"
-    return f"is damaged: it cannot be decoded ({reason_of(error)}); get it again or leave it out"
+    return str(error).removesuffix(".").removesuffix(_AFTER_REASON).removeprefix(f"{Path(path)} {_BEFORE_REASON}")

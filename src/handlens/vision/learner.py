@@ -222,7 +222,7 @@ def create_cnn(
         >>> items = ImageItemList.from_folder(".").split_by_idx([0, 1]).label_from_re(r"([a-z]+)_")
         >>> learn = create_cnn(items.databunch(bs=4), "mobilenetv2_035", pretrained=False, seed=0)
         >>> learn.predict_files(["red_0.png", "missing.png"])["reason"].tolist()
-        ['', 'is not there; a picture file is required']
+        ['', 'there is no such file']
     """
     if weights is not None and not pretrained:
         raise WeightsError("weights=… and pretrained=False exclude each other; both arrived: give one of them.")

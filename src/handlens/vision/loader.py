@@ -16,9 +16,8 @@ from torch import Tensor
 from handlens.core.items import FEW, Labelled
 from handlens.core.loaders import Batch, batch_sizes
 from handlens.errors import DataError
-from handlens.io.problems import reason_of
 from handlens.vision.dataset import ImageDataset, transformed
-from handlens.vision.image import Pixels
+from handlens.vision.image import Pixels, why_unreadable
 from handlens.vision.normalization import ChannelStats, normalised
 
 
@@ -191,7 +190,8 @@ class _Reader:
         try:
             picture = self.pictures.opened(position)
         except DataError as error:
-            faults.append(reason_of(error))
+            item = self.pictures.items[position]
+            faults.append(f"{item} ({why_unreadable(item, error)})")
             return None
         return transformed(picture, self.pictures.augment, torch.Generator().manual_seed(seed)).pixels
 

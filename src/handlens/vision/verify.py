@@ -26,7 +26,7 @@ def verify_images(paths: Sequence[Path]) -> list[tuple[Path, str]]:
         paths: the files.
 
     Returns:
-        (path, reason) of each file that cannot be read; the reason is a clause such as "is empty (0 bytes)".
+        (path, reason) of each file that cannot be read; the reason is a clause such as "empty (0 bytes)".
 
     Example:
         >>> Path("notes.png").write_text("not a picture")
