@@ -21,6 +21,8 @@ def comparison(metric: Metric, level: Level, sizes: Floats, measured: LevelEstim
     """The rows of `Subgroups.frame` for a metric at a level.
 
     Args:
+        metric: the metric.
+        level: an attribute or intersection, with its groups.
         sizes: the rows of each group, [groups].
         measured: the metric at this level.
         small: groups of fewer rows than this are marked as small.

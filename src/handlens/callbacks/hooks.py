@@ -52,8 +52,10 @@ class Hook:
     def stored(self) -> Any:
         """A copy of the module's output, detached; with grad=True the gradients of its outputs, as a tuple.
 
-        An output that the gradient did not reach has None in the tuple. Raises LayerError if the module did not run
-        while it was hooked, or no gradient came back.
+        An output that the gradient did not reach has None in the tuple.
+
+        Raises:
+            LayerError: the module did not run while it was hooked, or no gradient came back.
         """
         kind = type(self.module).__name__
         if not self._ran:
@@ -121,7 +123,11 @@ class Hooks:
 
     @property
     def stored(self) -> list[Any]:
-        """What each hook stored; raises LayerError if one of them has nothing."""
+        """What each hook stored, in the order of the modules.
+
+        Raises:
+            LayerError: one of them has nothing.
+        """
         return [hook.stored for hook in self.hooks]
 
     def remove(self) -> None:

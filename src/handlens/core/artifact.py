@@ -78,7 +78,14 @@ def save_artifact(
 
 
 def load_artifact(folder: Path | str, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Read a saved model of this `kind`: its config and tensors, every byte checked; runs no code from it.
+    """Read a saved model, every byte checked; runs no code from it.
+
+    Args:
+        folder: what `save_artifact` wrote.
+        kind: the kind of model that it must be.
+
+    Returns:
+        Its config, plain JSON, and its tensors by name, on the CPU.
 
     Raises:
         ArtifactError: it is not a saved model, another kind, damaged, or from a newer version.

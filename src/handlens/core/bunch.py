@@ -24,6 +24,14 @@ class DataBunch:
         modality: what the items are, as the Hugging Face hub's names of tasks begin: "tabular", "image"; "" otherwise.
         path: the folder that models and exports are saved below.
         device: where the batches are.
+
+    Example:
+        >>> from handlens.core.items import Labelled
+        >>> from handlens.core.labels import FloatList
+        >>> items = Labelled(torch.eye(4), FloatList([1.0, 2.0, 3.0, 4.0]))
+        >>> inputs, targets = DataBunch.create(items, items, bs=2, device="cpu").one_batch()
+        >>> inputs.shape, targets.shape
+        (torch.Size([2, 4]), torch.Size([2]))
     """
 
     modality = ""

@@ -18,7 +18,17 @@ __all__ = ["DataDescription", "Describes", "HeldOutMetric", "ModelDescription", 
 
 
 class PictureFile(NamedTuple):
-    """A picture of a dataset: its file, what it is called in the dataset, and its label if it has one."""
+    """A picture of a dataset.
+
+    Attributes:
+        path: its file.
+        name: what it is called in the dataset.
+        label: its label; None if it has no label.
+
+    Example:
+        >>> PictureFile(Path("photos/cats/1.jpg"), "cats/1.jpg", "cat").label
+        'cat'
+    """
 
     path: Path
     name: str
@@ -91,6 +101,11 @@ class HeldOutMetric:
         name: what it is called.
         of: takes the positions of some held-out items, [n], or a slice, and returns the metric for these.
         is_share: whether it is the share of the items for which something holds, so that its interval is Wilson's.
+
+    Example:
+        >>> right = [True, True, False, True]
+        >>> HeldOutMetric("accuracy", lambda rows: sum(right[rows]) / len(right[rows]), is_share=True).of(slice(0, 4))
+        0.75
     """
 
     name: str
@@ -109,6 +124,11 @@ class ModelDescription:
         recipe: how it was made and trained, by the name of each fact.
         held_out: how many items its metrics can be computed on.
         metrics: its metrics on these items; empty if there are no such items.
+
+    Example:
+        >>> facts, recipe = {"pictures": 200}, {"epochs": 5}
+        >>> ModelDescription(name="species", task="image-classification", data=facts, recipe=recipe).held_out
+        0
     """
 
     name: str
@@ -121,7 +141,15 @@ class ModelDescription:
 
 @runtime_checkable
 class Describes(Protocol):
-    """Data and learners, whose `describe()` gives a DataDescription or a ModelDescription."""
+    """Data and learners, whose `describe()` gives a DataDescription or a ModelDescription.
+
+    Example:
+        >>> class Photos:
+        ...     def describe(self):
+        ...         return DataDescription(parts={"data": []}, name="photos")
+        >>> isinstance(Photos(), Describes)
+        True
+    """
 
     def describe(self) -> DataDescription | ModelDescription:
         """What they are."""

@@ -172,8 +172,8 @@ class Interpretation:
         """Every metric for each group of the items, with intervals: who does the model fail?
 
         Args:
-            groups: a row an item, in the order of `dataset`; this and the options are those of
-                `handlens.audit.subgroups`. Of two classes the second is the positive one.
+            groups: a row an item, in the order of `dataset`, as in `handlens.audit.subgroups`.
+            options: those of `handlens.audit.subgroups`. Of two classes the second is the positive one.
 
         Raises:
             DataError: items have several classes or several numbers each.

@@ -28,6 +28,14 @@ FEW = 5
 class ItemList:
     """Items before anything is done to them, in order.
 
+    Args:
+        items: N items.
+        path: the folder that models and exports of this data are saved below.
+        frame: a table of N rows, to label or split by its columns.
+
+    Raises:
+        DataError: the frame has another number of rows.
+
     Attributes:
         items: anything with a length that a list of positions can index: a numpy array.
         path: the folder that models and exports of this data are saved below.
@@ -153,7 +161,18 @@ class SplitItems:
     """Training and validation items, ready to be labelled.
 
     Each `label_from_…` leaves this as it is and returns labelled items; options that it does not know itself, such
-    as `log=True`, go to the label class. Raises DataError where labels are missing or of no use.
+    as `log=True`, go to the label class.
+
+    Attributes:
+        train, valid: the items of each part.
+
+    Raises:
+        DataError: (when labelling) labels are missing or cannot be used.
+
+    Example:
+        >>> split = ItemList(["cats/1.jpg", "dogs/2.jpg", "cats/3.jpg"]).split_by_idx([2])
+        >>> split.label_from_folder().train.y.classes
+        ['cats', 'dogs']
     """
 
     def __init__(self, train: ItemList, valid: ItemList) -> None:
@@ -171,6 +190,17 @@ class SplitItems:
         Unless `label_cls` says otherwise floats are numbers to predict (FloatList), and whole numbers, text and
         booleans are classes (CategoryList). With `label_delim=` the column's text names any number of classes, that
         stand between them (MultiCategoryList).
+
+        Args:
+            cols: the name of a column, or a list of names.
+            label_cls: the class of the labels, such as FloatList.
+            options: those of the label class, such as `log=True`.
+
+        Returns:
+            Labelled items, with `databunch()`.
+
+        Raises:
+            DataError: a column is missing, labels are missing or cannot be used, or an option is unknown.
         """
         if label_cls is None and "label_delim" in options:
             label_cls = MultiCategoryList
@@ -186,7 +216,19 @@ class SplitItems:
     def label_from_lists(
         self, train_labels: Any, valid_labels: Any, *, label_cls: type[LabelList] | None = None, **options: Any
     ) -> Any:
-        """Label with a list (or Series, or array) for each of the two parts, in the order of their items."""
+        """Label with lists of labels.
+
+        Args:
+            train_labels, valid_labels: a list, Series, array or frame for each part, in the order of its items.
+            label_cls: the class of the labels; by the values unless given, see `label_from_df`.
+            options: those of the label class, such as `log=True`.
+
+        Returns:
+            Labelled items, with `databunch()`.
+
+        Raises:
+            DataError: an item has no label, labels cannot be used, or an option is unknown.
+        """
         for items, labels, part in ((self.train, train_labels, "training"), (self.valid, valid_labels, "validation")):
             if len(items) != len(labels):
                 raise DataError(f"each {part} item must have a label; {len(items)} items and {len(labels)} labels.")
@@ -208,12 +250,37 @@ class SplitItems:
     def label_from_func(
         self, func: Callable[[Any], Any], *, label_cls: type[LabelList] | None = None, **options: Any
     ) -> Any:
-        """Label each item with what `func` returns for it."""
+        """Label each item with what a function returns for it.
+
+        Args:
+            func: item → label.
+            label_cls: the class of the labels; by the values unless given, see `label_from_df`.
+            options: those of the label class, such as `log=True`.
+
+        Returns:
+            Labelled items, with `databunch()`.
+
+        Raises:
+            DataError: as `label_from_lists`.
+        """
         train, valid = ([func(item) for item in part.items] for part in (self.train, self.valid))
         return self.label_from_lists(train, valid, label_cls=label_cls, **options)
 
     def label_from_re(self, pattern: str, *, label_cls: type[LabelList] | None = None, **options: Any) -> Any:
-        """Label each item with the first group of a regular expression that is found in it, a path written with /."""
+        """Label each item with a part of its text.
+
+        Args:
+            pattern: a regular expression with a group, which is the label, such as r"(.+)_"; it is searched
+                for in each item, a path written with /.
+            label_cls: the class of the labels; by the values unless given, see `label_from_df`.
+            options: those of the label class, such as `log=True`.
+
+        Returns:
+            Labelled items, with `databunch()`.
+
+        Raises:
+            DataError: the pattern has no group or is not found in each item; or as `label_from_lists`.
+        """
         wanted = re.compile(pattern)
         if not wanted.groups:
             raise DataError(f"the pattern {pattern!r} must have a group, (…), that holds the label; it has none.")
@@ -235,12 +302,32 @@ class SplitItems:
         return self.label_from_lists(train, valid, label_cls=label_cls, **options)
 
     def label_from_folder(self, *, label_cls: type[LabelList] | None = None, **options: Any) -> Any:
-        """Label each item, a path, with the name of its folder."""
+        """Label each item, a path, with the name of its folder.
+
+        Args:
+            label_cls: the class of the labels; by the values unless given, see `label_from_df`.
+            options: those of the label class, such as `log=True`.
+
+        Returns:
+            Labelled items, with `databunch()`.
+        """
         return self.label_from_func(lambda item: Path(item).parent.name, label_cls=label_cls, **options)
 
 
 class Labelled:
-    """A dataset: items `x` and their labels `y`; `dataset[i]` is the pair of both."""
+    """A dataset: items and their labels; `dataset[i]` is the pair of both.
+
+    Attributes:
+        x: N items.
+        y: their labels.
+
+    Example:
+        >>> from handlens.core.labels import CategoryList
+        >>> dataset = Labelled(["1.jpg", "2.jpg"], CategoryList(["cat", "dog"]))
+        >>> x, y = dataset[1]
+        >>> x, y.name
+        ('2.jpg', 'dog')
+    """
 
     def __init__(self, x: Any, y: LabelList) -> None:
         self.x = x
@@ -264,7 +351,17 @@ class Labelled:
 
 
 class LabelledItems:
-    """Labelled training and validation items: one step from a DataBunch."""
+    """Labelled training and validation items, to be put into batches.
+
+    Attributes:
+        train, valid: the datasets.
+        source: the training items as they were before labelling.
+
+    Example:
+        >>> labelled = ItemList([3.0, 1.0, 2.0]).split_by_idx([2]).label_from_lists(["a", "b"], ["a"])
+        >>> len(labelled.train), len(labelled.valid)
+        (2, 1)
+    """
 
     def __init__(self, train: Labelled, valid: Labelled, source: ItemList) -> None:
         self.train = train
@@ -275,7 +372,15 @@ class LabelledItems:
         return f"{type(self).__name__}: train {self.train!r}; valid {self.valid!r}"
 
     def databunch(self, bs: int = 64, **options: Any) -> Any:
-        """Batches of `bs` items for training; the options are those of the kind of data's own DataBunch."""
+        """Put the items into batches.
+
+        Args:
+            bs: how many items a training batch has.
+            options: those of `create` of the DataBunch of this kind of data, such as `device`.
+
+        Returns:
+            A DataBunch of this kind of data, such as a TabularDataBunch.
+        """
         return self.source.bunch_class.create(self.train, self.valid, path=self.source.path, bs=bs, **options)
 
 
@@ -295,7 +400,11 @@ def _of_part(part: str, make: Callable[..., LabelList], labels: Any, **options: 
 
 
 def positions_of(valid_idx: Iterable[int], n: int) -> NDArray[np.intp]:
-    """Distinct positions of some of n items, in order; raises DataError for what cannot be."""
+    """Distinct positions of some of n items, in order.
+
+    Raises:
+        DataError: `valid_idx` holds something else than whole numbers from 0 to n − 1.
+    """
     array = isinstance(valid_idx, (np.ndarray, pd.Series))
     rows = np.asarray(valid_idx if array else listed(valid_idx, "valid_idx", "range(100)", DataError))
     if rows.size == 0:

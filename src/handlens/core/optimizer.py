@@ -128,6 +128,13 @@ def freeze(layer_groups: Sequence[nn.Module], n: int) -> None:
 
     Frozen norm layers would go on changing their running statistics while their weights could not follow.
 
+    Args:
+        layer_groups: parts of the model, first to last.
+        n: a position from 0; below 0 it is counted from the end.
+
+    Raises:
+        TrainingError: there is no layer group at this position.
+
     Example:
         >>> groups = [nn.Linear(1, 1), nn.Linear(1, 1)]
         >>> freeze(groups, -1)

@@ -16,7 +16,14 @@ from handlens.errors import DataError
 class Prediction(NamedTuple):
     """The prediction for one item: a readable label, and the numbers behind it.
 
-    `values` are probabilities [classes], or numbers [targets] on the scale that the model is trained on.
+    Attributes:
+        label: the class, the classes or the number, as the labels of the data give it.
+        values: probabilities [classes], or numbers [targets] on the scale that the model is trained on.
+
+    Example:
+        >>> prediction = Prediction("cat", torch.tensor([0.75, 0.25]))
+        >>> f"{prediction.label}, {float(prediction.values.max()):.0%}"
+        'cat, 75%'
     """
 
     label: Any

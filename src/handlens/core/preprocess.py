@@ -49,7 +49,11 @@ class Preprocessor(ABC, Generic[Items]):
 
     @property
     def fitted(self) -> dict[str, Any]:
-        """What `fit` returned; raises NotFittedError before that."""
+        """What `fit` returned.
+
+        Raises:
+            NotFittedError: there was no fit yet.
+        """
         if self._fitted is None:
             name = type(self).__name__
             raise NotFittedError(
@@ -77,7 +81,11 @@ class Preprocessor(ABC, Generic[Items]):
         self.apply(items)
 
     def state(self) -> dict[str, Any]:
-        """A copy of what was fitted, plain JSON; raises NotFittedError before any fit."""
+        """A copy of what was fitted, plain JSON.
+
+        Raises:
+            NotFittedError: there was no fit yet.
+        """
         return copy.deepcopy(self.fitted)
 
     def restore(self, state: dict[str, Any]) -> None:

@@ -116,9 +116,14 @@ class Recorder:
         self._steps = len(losses)
 
     def plot(self, *, skip_start: int = 10, skip_end: int = 5, ax: Axes | None = None) -> None:
-        """The smoothed loss over the learning rate, as `lr_find` leaves it, with its suggestion as a point.
+        """Draw the smoothed loss over the learning rate, as `lr_find` leaves it, with its suggestion as a point.
 
-        Leaves out so many steps at either end, unless hardly any would be left.
+        Args:
+            skip_start, skip_end: how many steps are left out at either end, unless fewer than 5 would be left.
+            ax: where to draw; a new figure unless given.
+
+        Raises:
+            TrainingError: nothing is recorded yet.
         """
         self._check()
         ax = ax or _axes()
@@ -134,9 +139,14 @@ class Recorder:
         ax.set(xscale="log", xlabel="learning rate", ylabel="loss")
 
     def plot_losses(self, last: int | None = None, *, ax: Axes | None = None) -> None:
-        """The smoothed training loss of each batch, and the validation loss at the end of each epoch.
+        """Draw the smoothed training loss of each batch, and the validation loss at the end of each epoch.
 
-        Shows the `last` so many batches; all of them if it is None or below 1.
+        Args:
+            last: how many of the last batches are shown; all of them if it is None or below 1.
+            ax: where to draw; a new figure unless given.
+
+        Raises:
+            TrainingError: nothing is recorded yet.
         """
         self._check()
         ax = ax or _axes()
@@ -151,7 +161,11 @@ class Recorder:
         ax.legend()
 
     def plot_lr(self, *, ax: Axes | None = None) -> None:
-        """The learning rate of each batch, a line a layer group, and the momentum on an axis of its own."""
+        """Draw the learning rate of each batch, a line a layer group, and the momentum on an axis of its own.
+
+        Raises:
+            TrainingError: nothing is recorded yet.
+        """
         self._check()
         ax = ax or _axes()
         ax.plot(np.arange(1, self._steps + 1), self.rates)
@@ -161,7 +175,11 @@ class Recorder:
         other.set_ylabel("momentum")
 
     def plot_metrics(self, *, ax: Axes | None = None) -> None:
-        """Each metric after each epoch."""
+        """Draw each metric after each epoch.
+
+        Raises:
+            TrainingError: nothing is recorded yet, or there are no metrics.
+        """
         self._check()
         names = [name for name in self.columns if name not in ("train_loss", "valid_loss")]
         if not names or not self.rows:

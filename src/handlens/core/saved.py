@@ -44,9 +44,14 @@ class PhotoModel(Protocol):
     def predict_files(
         self, files: Sequence[Path | str], *, progress: Callable[[int, int], None] | None = None
     ) -> pd.DataFrame:
-        """A row for each file; columns as in `handlens.core.predictions.photo_predictions_frame`.
+        """Predict photos.
 
-        `progress(done, total)` is called after each batch.
+        Args:
+            files: paths; a file that cannot be read gets a row without a prediction.
+            progress: called as `progress(done, total)` after each batch.
+
+        Returns:
+            A row for each file; columns as in `handlens.core.predictions.photo_predictions_frame`.
         """
         ...
 

@@ -21,7 +21,11 @@ SMOOTHING = 0.98
 
 @dataclass(frozen=True)
 class Schedule:
-    """What each step of a run uses: rates [T, G] of G layer groups, and momenta [T] (Adam's β₁).
+    """What each of the T steps of a run uses.
+
+    Attributes:
+        rates: the learning rates of G layer groups, [T, G].
+        momenta: the momentum (Adam's β₁), [T].
 
     Example:
         >>> schedule = constant(2, group_rates([1e-4, 1e-3], 2))
@@ -88,7 +92,11 @@ def cosine(start: float | Floats, end: float | Floats, share: Floats) -> Floats:
 
 
 def constant(steps: int, rates: Floats) -> Schedule:
-    """The same rates [G] at every step.
+    """The same rates at every step, with a momentum of 0.9.
+
+    Args:
+        steps: T, one or more.
+        rates: the rate of each layer group, [G].
 
     Example:
         >>> constant(3, group_rates(0.01, 1)).rates[:, 0].tolist()
@@ -149,7 +157,11 @@ def one_cycle(
 
 
 def exponential(steps: int, start: Floats, end: Floats) -> Schedule:
-    """Rates [G] that grow from start to end by the same factor at each step, for finding a learning rate.
+    """Rates that grow by the same factor at each step, for finding a learning rate.
+
+    Args:
+        steps: T, one or more.
+        start, end: the first and the last rate of each layer group, [G].
 
     Example:
         >>> exponential(3, group_rates(0.01, 1), group_rates(1.0, 1)).rates[:, 0].round(6).tolist()
@@ -185,7 +197,14 @@ def suggest_rate(rates: Floats, losses: Floats) -> float:
 
 
 def smooth(losses: Floats, beta: float = SMOOTHING) -> Floats:
-    """The running average of losses [T], weights falling by β a step, corrected for its start at zero.
+    """The running average of losses, corrected for its start at zero.
+
+    Args:
+        losses: [T].
+        beta: β, from 0 to below 1: the factor by which the weight of a loss falls with each step.
+
+    Returns:
+        [T].
 
     Example:
         >>> smooth(np.array([1.0, 1.0, 1.0])).round(6).tolist()

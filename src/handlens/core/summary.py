@@ -9,7 +9,15 @@ from torch import Tensor, nn
 
 
 class LayerSummary(NamedTuple):
-    """One layer as it was used; `shape` is that of its output, the batch first."""
+    """One layer as it was used.
+
+    Attributes:
+        name: as in `model.named_modules()`.
+        kind: the name of its class.
+        shape: the shape of its output, the batch first.
+        parameters: how many parameters it has, without those of its parts.
+        trainable: whether any of them is trained.
+    """
 
     name: str
     kind: str
@@ -19,7 +27,20 @@ class LayerSummary(NamedTuple):
 
 
 class Summary:
-    """The layers of a model in the order in which they are used; shown as a table."""
+    """The layers of a model in the order in which they are used; shown as a table.
+
+    Attributes:
+        layers: the layers.
+        total: how many parameters the model has.
+        trainable: how many of them are trained.
+
+    Example:
+        >>> import torch
+        >>> model = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+        >>> summary = summarize(model, lambda: model(torch.zeros(4, 2)))
+        >>> summary.total, [layer.shape for layer in summary.layers]
+        (9, [[4, 3], [4, 3]])
+    """
 
     def __init__(self, layers: list[LayerSummary], total: int, trainable: int) -> None:
         self.layers = layers

@@ -58,9 +58,14 @@ def read_table(file: Path | str, *, levels: Mapping[str, pd.Index] | None = None
 
 
 def read_csv(file: Path | str, *, levels: Mapping[str, pd.Index] | None = None) -> pd.DataFrame:
-    """The rows of a CSV file, whatever it is called; arguments and errors as `read_table`.
+    """The rows of a CSV file, whatever it is called.
 
-    It may be compressed, with the ending .gz, .bz2 or .xz.
+    Args:
+        file: as in `read_table`; it may be compressed, with the ending .gz, .bz2 or .xz.
+        levels: what columns hold, as in `read_table`.
+
+    Raises:
+        TableError: as `read_table`.
 
     Example:
         >>> _ = Path("prices.csv").write_text("key,price\\n007,1.5\\n")
@@ -74,7 +79,11 @@ def read_csv(file: Path | str, *, levels: Mapping[str, pd.Index] | None = None) 
 
 
 def csv_columns(file: Path | str) -> list[str]:
-    """The names of a CSV's columns; raises TableError as `read_csv`."""
+    """The names of a CSV's columns.
+
+    Raises:
+        TableError: the file is not a CSV, cannot be read, or is empty.
+    """
     path = Path(file)
     with reading(path), _opened(path) as opened:
         for line in opened:

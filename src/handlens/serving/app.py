@@ -195,9 +195,16 @@ _Any = Annotated[Value, _whole]
 
 
 def serve(model: Path | str, *, host: str = "127.0.0.1", port: int | None = None) -> None:
-    """Serve a saved model until Ctrl+C, printing its address; any address but this machine's own gets a token.
+    """Serve a saved model until Ctrl+C, printing its address.
 
-    Raises AddressError, and ArtifactError as `load_learner` does.
+    Args:
+        model: the folder of the saved model.
+        host: the address to listen at; any but this machine's own gets a token, which each request must have.
+        port: the port; unless given, the first free one from `DEFAULT_PORT` on.
+
+    Raises:
+        AddressError: the address or the port cannot be used.
+        ArtifactError: as `load_learner`.
     """
     token = None if host in LOCAL else secrets.token_urlsafe(24)
     bound = listen(host, port)

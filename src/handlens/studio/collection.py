@@ -666,7 +666,11 @@ class Collection:
     def export_model(self, path: Path | str) -> None:
         """Write the model in use, with its model card, as a folder that `handlens predict` uses without Studio.
 
-        A card that is there already keeps the answers that people gave. Raises TrainingError before training.
+        A card that is there already keeps the answers that people gave.
+
+        Raises:
+            TrainingError: there is no model yet.
+            StorageError: the folder cannot be written.
         """
         self.parts.models.export(Path(path), name=self.name)
 

@@ -71,8 +71,14 @@ class Review:
     def waiting(self, *, below: float = 0.8) -> list[Case]:
         """The cases that wait: contested ones first, then unlabelled photos predicted with less than `below`.
 
-        Predictions are those of the model in use; the least sure come first. Raises TrainingError before training,
-        and CollectionError unless `below` is a probability.
+        Predictions are those of the model in use; the least sure come first.
+
+        Args:
+            below: a probability, 0–1.
+
+        Raises:
+            TrainingError: there is no model yet.
+            CollectionError: `below` is not a probability.
         """
         _check_probability(below)
         names, p = self._models.probabilities()
@@ -93,7 +99,15 @@ class Review:
     def contest(self, photo: int, *, by: str, why: str) -> Case:
         """Send a photo to the queue with a note, whatever the model predicts, also if it was decided before.
 
-        Raises TrainingError before training; AuditError, naming the argument, where `by` or `why` is missing.
+        Args:
+            photo: its position in the collection's `paths`.
+            by: who contests the prediction.
+            why: the note.
+
+        Raises:
+            TrainingError: there is no model yet.
+            CollectionError: there is no such photo, or it has no prediction yet.
+            AuditError: `by` or `why` is missing.
         """
         names, p = self._models.probabilities()
         path = self._path(photo)
@@ -106,19 +120,33 @@ class Review:
             return case
 
     def confirm(self, id: int, *, by: str, reason: str = "") -> Case:
-        """Confirm the prediction, which becomes the photo's label; a contested case needs a reason.
+        """Confirm the prediction, which becomes the photo's label.
 
-        Raises AuditError as `handlens.audit.ReviewQueue.confirm`; CollectionError if the photo is gone.
+        Args:
+            id: the number of the case.
+            by: who decides.
+            reason: why; required if the case is contested.
+
+        Raises:
+            AuditError: as `handlens.audit.ReviewQueue.confirm`.
+            CollectionError: the photo is gone.
         """
         with self._lock:
             self._show(id)
             return self._settle(self.queue.confirm(id, by=by, reason=reason))
 
     def overrule(self, id: int, label: str, *, by: str, reason: str) -> Case:
-        """Replace the wrong prediction by `label`, which may be new, for a reason; it becomes the photo's label.
+        """Replace a wrong prediction.
 
-        Raises AuditError as `handlens.audit.ReviewQueue.overrule`; CollectionError if the photo is gone or the label
-        cannot be one.
+        Args:
+            id: the number of the case.
+            label: the right label, which becomes the photo's; it may be new.
+            by: who decides.
+            reason: why.
+
+        Raises:
+            AuditError: as `handlens.audit.ReviewQueue.overrule`.
+            CollectionError: the photo is gone, or `label` is not a valid name.
         """
         name = check_name(label)
         with self._lock:
@@ -128,7 +156,14 @@ class Review:
     def take_back(self, id: int, *, by: str, reason: str = "") -> Case:
         """Undo a decision: the case waits again and the photo gets its earlier label, if any; the log keeps both.
 
-        Raises AuditError if the case is not decided, CollectionError if the photo is gone.
+        Args:
+            id: the number of the case.
+            by: who undoes the decision.
+            reason: why; may be empty.
+
+        Raises:
+            AuditError: the case is not decided, or `by` is missing.
+            CollectionError: the photo is gone.
         """
         with self._lock:
             case = self.queue.case(id)
@@ -143,7 +178,15 @@ class Review:
             return waiting
 
     def nearest(self, photo: int, *, k: int = NEAREST) -> pd.DataFrame:
-        """The labelled photos most like this one in a layer that the model looks at: reference, label, distance."""
+        """The labelled photos most like one photo, in a layer that the model looks at.
+
+        Args:
+            photo: its position in the collection's `paths`.
+            k: how many at most.
+
+        Returns:
+            DataFrame with columns reference, label and distance, the nearest first.
+        """
         self._path(photo)
         report = self._models.report
         layers = [layer.id for layer in self._layers.all]

@@ -24,7 +24,13 @@ _SCORED = 300  # labelled photos that the scores of the maps are computed on
 
 
 class Scores(TypedDict):
-    """How well each layer, and each map by layer and projection, separates the labels: 0–1, None where unknown."""
+    """How well layers and maps separate the labels, 0–1; None where unknown.
+
+    Attributes:
+        labels_version: the version of the labels that the scores are for.
+        layers: the score of each layer, by its id.
+        maps: the score of each map that was computed, by layer and projection.
+    """
 
     labels_version: int
     layers: dict[str, float | None]

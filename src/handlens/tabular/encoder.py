@@ -160,7 +160,11 @@ class Encoder:
 
     @classmethod
     def from_state(cls, state: dict[str, Any], *, own_procs: Iterable[type[TabularProc]] = ()) -> Encoder:
-        """The encoder with a `state()`; `own_procs` holds the classes that are not part of this library.
+        """The encoder that was saved.
+
+        Args:
+            state: what its `state()` gave.
+            own_procs: the classes of preprocessors that are not part of this library.
 
         Raises:
             ArtifactError: the state is damaged, or names a class that was not given.

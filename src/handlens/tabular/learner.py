@@ -200,7 +200,15 @@ def tabular_learner(
 
 
 def load_tabular_learner(folder: Path | str, *, own_procs: Iterable[type[TabularProc]] = ()) -> TabularLearner:
-    """What `load_learner` does for a model of a table, which `TabularLearner.export` wrote."""
+    """What `load_learner` does for a model of a table.
+
+    Args:
+        folder: what `TabularLearner.export` wrote.
+        own_procs: the classes of preprocessors that are not part of this library.
+
+    Raises:
+        ArtifactError: it is damaged, of another kind, or from a newer version.
+    """
     config, tensors = load_artifact(folder, KIND)
     try:
         data = TabularDataBunch.from_state(config["data"], path=Path(folder).parent, own_procs=own_procs)

@@ -141,7 +141,11 @@ class Categorify(TabularProc):
 
     @property
     def levels(self) -> dict[str, Levels]:
-        """The levels of each categorical column; raises NotFittedError before a fit."""
+        """The levels of each categorical column.
+
+        Raises:
+            NotFittedError: there was no fit yet.
+        """
         _ = self.fitted
         return self._levels
 

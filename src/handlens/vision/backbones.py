@@ -17,7 +17,15 @@ TIMM, TORCHVISION = "timm", "torchvision"
 
 @dataclass
 class Network:
-    """A network and its inputs: pictures of `size` × `size` pixels, normalised by `mean` and `std`."""
+    """A network and its inputs.
+
+    Attributes:
+        name: the library's name of it.
+        library: "timm" or "torchvision".
+        net: the network.
+        size: height and width of the pictures that it takes, in pixels.
+        mean, std: of each channel, by which the pictures are normalised, on a scale of 0–1.
+    """
 
     name: str
     library: str

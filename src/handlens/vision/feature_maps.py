@@ -41,7 +41,15 @@ def model_inputs(learn: Learner | nn.Module, image: Any) -> ModelInputs:
 
 
 def find_layer(model: nn.Module, layer: nn.Module | str) -> nn.Module:
-    """A layer, given itself or by its name such as "0.layer3"; raises LayerError if it is not a part of the model."""
+    """Find a layer of a model.
+
+    Args:
+        model: the model.
+        layer: the layer itself, or its name, such as "0.layer3".
+
+    Raises:
+        LayerError: it is not a part of the model.
+    """
     if isinstance(layer, nn.Module):
         if not any(module is layer for module in model.modules()):
             raise LayerError(f"layer must be a part of the model; the {type(layer).__name__} that arrived is not.")

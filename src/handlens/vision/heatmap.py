@@ -75,10 +75,13 @@ class HeatMap:
         return F.interpolate(self.data[None, None], size, mode="bilinear", align_corners=False)[0, 0]
 
     def drawn(self, *, alpha: float = ALPHA) -> Tensor:
-        """The picture with the map over it, [3, H, W] in 0–1; the map is dark where it is smallest.
+        """The picture with the map over it; the map is dark where it is smallest.
 
         Args:
             alpha: the weight of the map, 0–1.
+
+        Returns:
+            [3, H, W] in 0–1.
         """
         heat = self.resized()
         least, most = self.data.min(), self.data.max()

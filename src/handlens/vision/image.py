@@ -113,11 +113,13 @@ class Image:
     def show(
         self, ax: Axes | None = None, *, y: Any = None, figsize: tuple[float, float] = (3, 3), title: str | None = None
     ) -> None:
-        """Draw the picture with its label `y`: a mask, points or boxes on top, anything else as the title.
+        """Draw the picture with its label.
 
         Args:
-            ax: where to draw; a new figure of `figsize` inches unless given.
-            title: the title instead of `y`.
+            ax: where to draw; a new figure unless given.
+            y: the label: a mask, points or boxes are drawn on top, anything else is the title.
+            figsize: width and height of a new figure in inches.
+            title: the title, in place of `y`.
         """
         on_top = isinstance(y, (ImageSegment, ImagePoints, ImageBBox))
         if title is None and y is not None and not on_top:

@@ -81,7 +81,15 @@ def apply_kernel(
 def output_size(
     size: tuple[int, int], kernel: Tensor, *, stride: int = 1, padding: int = 0, padding_mode: str = "zeros"
 ) -> tuple[int, int]:
-    """Rows and columns of a convolution's result: ⌊(side + 2·padding − kernel) / stride⌋ + 1 each."""
+    """Rows and columns of a convolution's result: ⌊(side + 2·padding − kernel) / stride⌋ + 1 each.
+
+    Args:
+        size: rows and columns of the picture.
+        kernel, stride, padding, padding_mode: as in `apply_kernel`.
+
+    Raises:
+        DataError: an argument is out of range, or the kernel is larger than the padded picture.
+    """
     if stride < 1:
         raise DataError(f"stride must be 1 or more; {stride} arrived.")
     if padding < 0:
@@ -112,6 +120,11 @@ class ConvolutionMatrix:
         kernel: [kh, kw] or [out, channels, kh, kw].
         size: rows and columns of the picture.
         result_size: rows and columns of the result.
+
+    Example:
+        >>> matrix = as_matrix(torch.tensor([[1.0, 1.0]]), (2, 3))
+        >>> matrix.matrix.shape, matrix.result_size
+        (torch.Size([4, 6]), (2, 2))
     """
 
     matrix: Tensor
@@ -121,7 +134,17 @@ class ConvolutionMatrix:
     result_size: tuple[int, int]
 
     def __call__(self, picture: Image | Tensor) -> Tensor:
-        """The picture convolved: the matrix times the flattened picture, [channels or out, h, w]."""
+        """The picture convolved: the matrix times the flattened picture.
+
+        Args:
+            picture: an Image, or a float tensor [channels, H, W] or [H, W] (one channel), of `size`.
+
+        Returns:
+            [channels or out, h, w].
+
+        Raises:
+            DataError: the picture has another size or number of channels.
+        """
         pixels = _pixels(picture)
         _check_kernel(self.kernel, pixels.shape[0])
         if pixels.shape[1:] != self.size:

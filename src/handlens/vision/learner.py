@@ -242,7 +242,14 @@ def create_cnn(
 
 
 def load_vision_learner(folder: Path | str) -> VisionLearner:
-    """What `load_learner` does for a model of pictures, which `VisionLearner.export` wrote."""
+    """What `load_learner` does for a model of pictures.
+
+    Args:
+        folder: what `VisionLearner.export` wrote.
+
+    Raises:
+        ArtifactError: it is damaged, of another kind, or from a newer version.
+    """
     config, tensors = load_artifact(folder, KIND)
     try:
         data = ImageDataBunch.from_state(config["data"], path=Path(folder).parent)

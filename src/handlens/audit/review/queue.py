@@ -192,7 +192,11 @@ class ReviewQueue:
         return sorted(waiting, key=lambda case: (not case.contested, case.confidence or 0.0, case.id))
 
     def case(self, id: int) -> Case:
-        """One case as it is now; raises AuditError if there is no case with this number."""
+        """One case as it is now.
+
+        Raises:
+            AuditError: there is no case with this number.
+        """
         with self._reading():
             return self._cases.get(id)
 

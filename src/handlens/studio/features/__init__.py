@@ -113,6 +113,10 @@ class SourceKind(NamedTuple):
     Attributes:
         rebuild: gives the extractor whose `config()` and `tensors()` were saved.
         make: gives a new extractor, for a kind that needs neither photos nor weights; None for other kinds.
+
+    Example:
+        >>> SOURCES["patches"].make is None
+        True
     """
 
     rebuild: Callable[[dict[str, Any], dict[str, Tensor]], Extractor]

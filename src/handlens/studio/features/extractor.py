@@ -42,7 +42,18 @@ class Layer:
 
 
 class Extractor(Protocol):
-    """Turns uint8 pictures [B, size, size, 3] into float32 [B, layer.dim] for each of `layers`, in order."""
+    """Turns uint8 pictures [B, size, size, 3] into float32 [B, layer.dim] for each of `layers`, in order.
+
+    Example:
+        >>> import numpy as np
+        >>> import torch
+        >>> from handlens.studio.features import patches_extractor
+        >>> pictures = np.random.default_rng(0).integers(0, 256, (2, 96, 96, 3), np.uint8)
+        >>> extractor = patches_extractor(pictures, seed=0)
+        >>> features = extractor(torch.from_numpy(pictures))
+        >>> [x.shape[1] for x in features] == [layer.dim for layer in extractor.layers]
+        True
+    """
 
     @property
     def name(self) -> str:

@@ -6,7 +6,17 @@ from typing import NamedTuple
 
 
 class Suggested(NamedTuple):
-    """A network by its timm name, what it is good for, and its weights' size in megabytes (10⁶ bytes)."""
+    """A network that the page suggests.
+
+    Attributes:
+        name: its timm name.
+        title: its name for people, and what it is good for.
+        megabytes: the size of its weights, in 10⁶ bytes.
+
+    Example:
+        >>> min(SUGGESTED, key=lambda network: network.megabytes).name
+        'mobilenetv2_100'
+    """
 
     name: str
     title: str

@@ -14,7 +14,13 @@ from handlens.studio.models.record import ModelRecord
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Photos by id, int64 [m], with the labels that they had, [m], and the predicted ones, [m]."""
+    """What a model predicted of m labelled photos that it had not seen.
+
+    Attributes:
+        ids: the photos, int64 [m].
+        truth: their labels when the model was trained.
+        predicted: the labels that were predicted.
+    """
 
     ids: NDArray[np.int64]
     truth: list[str]
