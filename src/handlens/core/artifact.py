@@ -117,12 +117,24 @@ def load_artifact(folder: Path | str, kind: str) -> tuple[dict[str, Any], dict[s
 
 
 def save_weights(model: nn.Module, folder: Path | str) -> None:
-    """Write a model's parameters and running statistics as a folder; errors as `save_artifact`."""
+    """Write a model's parameters and running statistics.
+
+    Args:
+        model: the model.
+        folder: where to write; earlier weights there are replaced.
+
+    Raises:
+        ArtifactError, StorageError: as `save_artifact`.
+    """
     save_artifact(folder, WEIGHTS, {"model": type(model).__name__}, model.state_dict())
 
 
 def load_weights(model: nn.Module, folder: Path | str) -> None:
-    """Put what `save_weights` wrote into a model.
+    """Put saved parameters and running statistics into a model.
+
+    Args:
+        model: a model of the same layers as the one that was saved.
+        folder: what `save_weights` wrote.
 
     Raises:
         ArtifactError: as `load_artifact`.

@@ -18,6 +18,11 @@ from handlens.errors import DataError
 class DataBunch:
     """Loaders of batches for training, validation and (added later) test, with what they have in common.
 
+    Args:
+        train_dl, valid_dl, test_dl: loaders; the validation loader may be empty.
+        path: the folder that models and exports are saved below.
+        device: where the batches are; `defaults.device`, the GPU if there is one, unless given.
+
     Attributes:
         train_dl, valid_dl, test_dl: loaders; `test_dl` is None until there is one. The validation loader is empty
             where nothing was held out.

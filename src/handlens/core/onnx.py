@@ -31,10 +31,11 @@ def export_onnx(
     Args:
         model: its inputs are named as the arguments of its `forward`, its output "output".
         inputs: a batch of real inputs; the file is run on them, on every second of them, and on one alone.
+        file: the file to write.
         metadata: plain JSON, kept in the file's metadata under "handlens".
 
     Returns:
-        the largest difference between both outputs.
+        The largest difference between both outputs.
 
     Raises:
         ExportError: ONNX's packages are missing, the model cannot be written as ONNX, or the outputs differ.

@@ -67,8 +67,14 @@ class Summary:
 
 
 def summarize(model: nn.Module, run: Callable[[], Any]) -> Summary:
-    """The layers that are used while `run` runs the model once, in the order in which they start; leaves the model as
-    it was. A layer is a module without parts, or with parameters of its own besides those of its parts."""
+    """Run a model once and note the layers that are used, in the order in which they start; the model stays as it was.
+
+    A layer is a module without parts, or with parameters of its own besides those of its parts.
+
+    Args:
+        model: the model.
+        run: runs it once.
+    """
     rows: list[LayerSummary | None] = []
     started: dict[nn.Module, list[int]] = {}
 

@@ -27,7 +27,19 @@ CHECK_EVERY = 50
 
 @dataclass
 class Run:
-    """The state of a training run, as callbacks see it; epochs and steps count from 0 over the whole run."""
+    """The state of a training run, as callbacks see it, `learn.run`.
+
+    Attributes:
+        epochs: how many epochs the run has.
+        schedule: the rates and momenta of each step.
+        wd: weight decay.
+        seed: the seed of the run, if it was given.
+        epoch, step: the current ones, counted from 0 over the whole run.
+        inputs, targets: the current batch, on the device; a callback may replace them.
+        outputs: the model's outputs for it.
+        loss: the mean loss over it.
+        complete: whether the run came to its end, or a callback ended it early without an error.
+    """
 
     epochs: int
     schedule: Schedule
@@ -39,7 +51,7 @@ class Run:
     targets: Any = None
     outputs: Any = None
     loss: Any = None
-    complete: bool = False  # whether it came to its end, or a callback ended it in good order
+    complete: bool = False
 
 
 class Trainee(Protocol):

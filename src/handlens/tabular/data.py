@@ -60,7 +60,15 @@ class Rows:
 
     @classmethod
     def encode(cls, encoder: Encoder, df: pd.DataFrame) -> Rows:
-        """The rows of a frame, which is not changed; raises TableError as `Encoder.encode` does."""
+        """The rows of a frame.
+
+        Args:
+            encoder: the fitted preprocessors.
+            df: N rows; the frame is not changed.
+
+        Raises:
+            TableError: as `Encoder.encode`.
+        """
         codes, numbers = encoder.encode(df)
         return cls(encoder, torch.from_numpy(codes), torch.from_numpy(numbers))
 

@@ -52,6 +52,10 @@ class Levels:
     def of(cls, column: pd.Series, name: str) -> Levels:
         """The levels of a column, sorted; a categorical column keeps its own order, without unused categories.
 
+        Args:
+            column: the values of the training rows.
+            name: the column's name, for errors.
+
         Raises:
             TableError: it holds values that cannot be levels, such as lists or infinity.
         """
@@ -128,7 +132,15 @@ class Levels:
 
     @classmethod
     def from_state(cls, state: dict[str, Any], name: str) -> Levels:
-        """The levels with a `state()`; raises ArtifactError if the state is damaged."""
+        """The levels that were saved.
+
+        Args:
+            state: what `state()` gave.
+            name: the column's name, for errors.
+
+        Raises:
+            ArtifactError: the state is damaged.
+        """
         try:
             levels = cls(_decode(state["dtype"], state["values"]), name)
             distinct = len(levels._code) == len(levels.index)

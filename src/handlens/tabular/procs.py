@@ -121,6 +121,12 @@ class Categorify(TabularProc):
 
     The fitted state is {"levels": {column: levels}}.
 
+    Args:
+        cat_names, cont_names: the categorical and the continuous columns.
+
+    Raises:
+        TableError: as `TabularProc`; and, when it is fitted, a column holds values that cannot be levels.
+
     Example:
         >>> train, later = pd.DataFrame({"c": ["b", "a"]}), pd.DataFrame({"c": ["a", "new", None]})
         >>> categorify = Categorify(["c"], [])
@@ -170,6 +176,13 @@ class FillMissing(TabularProc):
     to filled rows again changes nothing.
 
     The fitted state is {"medians": {column: number}, "missing": [columns that had missing values]}.
+
+    Args:
+        cat_names, cont_names: the categorical and the continuous columns.
+
+    Raises:
+        TableError: as `TabularProc`; and, when it is fitted, a column has no value at all, or the name of a column to
+            add is in use.
 
     Example:
         >>> df = pd.DataFrame({"x": [1.0, None, 5.0]})
@@ -253,6 +266,12 @@ class Normalize(TabularProc):
     The columns become float64.
 
     The fitted state is {"means": {column: number}, "stds": {column: number, 0 where constant}}.
+
+    Args:
+        cat_names, cont_names: the categorical and the continuous columns.
+
+    Raises:
+        TableError: as `TabularProc`; and, when it is fitted, a column has no value at all.
 
     Example:
         >>> df = pd.DataFrame({"x": [1.0, 1.0, 3.0, 3.0]})

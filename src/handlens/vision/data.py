@@ -26,7 +26,18 @@ Tfms = Sequence[Any]
 
 
 class LabelledImages(LabelledItems):
-    """Labelled training and validation pictures, to be transformed and put into batches."""
+    """Labelled training and validation pictures, to be transformed and put into batches.
+
+    Example:
+        >>> from PIL import Image as Pillow
+        >>> from handlens.vision.items import ImageItemList
+        >>> for name in ("red_0.png", "red_1.png", "blue_2.png", "blue_3.png"):
+        ...     Pillow.new("RGB", (12, 8), name.split("_")[0]).save(name)
+        >>> labelled = ImageItemList.from_folder(".").split_by_idx([0]).label_from_re(r"([a-z]+)_")
+        >>> picture, label = labelled.transform(get_transforms(), size=(4, 6)).valid[0]
+        >>> picture.size, label.name
+        ((4, 6), 'blue')
+    """
 
     def transform(
         self,

@@ -27,7 +27,12 @@ class ModelInputs(NamedTuple):
 
 
 def model_inputs(learn: Learner | nn.Module, image: Any) -> ModelInputs:
-    """A learner's model and a picture prepared by its data; or a bare model and the tensor that it takes.
+    """A model, with a picture as its input and for display.
+
+    Args:
+        learn: a learner, or a bare model.
+        image: a picture as `data.one_item` of the learner takes it; for a bare model the tensor that it takes,
+            [3, H, W] or [1, 3, H, W].
 
     Raises:
         DataError: the picture cannot be used, or the learner's data are not pictures.
@@ -76,6 +81,10 @@ def last_spatial_layer(model: nn.Module, batch: Tensor) -> nn.Module:
     """The last layer whose output has spatial positions (h·w > 1); of nested layers the outermost.
 
     The model is run once to find it.
+
+    Args:
+        model: the model.
+        batch: its input, [B, 3, H, W].
 
     Raises:
         LayerError: no layer's output has spatial positions.

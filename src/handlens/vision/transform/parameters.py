@@ -68,7 +68,8 @@ def parameter_range(
     Args:
         name: the parameter's name, for errors.
         given: what the caller gave.
-        least, most: the bounds of the numbers; with `open_ends` the bounds themselves are excluded.
+        least, most: the bounds of the numbers.
+        open_ends: exclude the bounds themselves.
         count, distribution: as in `ParameterRange`.
 
     Raises:
