@@ -227,7 +227,7 @@ def test_what_cannot_be_used_is_named(function: Callable[..., pd.Series], change
 def test_columns_and_windows_that_are_not_there() -> None:
     with pytest.raises(TableError, match="event must be a column of the frame; 'promo' is not"):
         days_since(SHOPS, "promo", **BY)
-    with pytest.raises(TableError, match=r"column must be columns.*missing: \['promo'\]"):
+    with pytest.raises(TableError, match="column must be a column of the frame; 'promo' is not"):
         backward_sum(SHOPS, "promo", **BY, rows=2)
     with pytest.raises(TableError, match=r"group must be columns.*missing: \['store'\]"):
         days_until(SHOPS, "sale", group="store", date="day")
