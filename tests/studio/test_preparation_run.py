@@ -165,7 +165,7 @@ def test_broken_photos_are_blank_and_refused(run, tmp_path, drawn):
     row = int(run.photos.rows[3])
     assert set(run.settings.unreadable) == {3, 25}
     assert "truncated" in run.settings.unreadable[3]
-    assert "gone" in run.settings.unreadable[25]
+    assert run.settings.unreadable[25] == "there is no such file"
     assert np.isnan(np.asarray(source.rows[0].read())[row]).all()
     assert (np.asarray(run.photos.thumbnails.tiles.read())[row] == 0).all()
     assert np.asarray(run.photos.thumbnails.aspects.read())[row] == 0

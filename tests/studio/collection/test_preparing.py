@@ -104,7 +104,7 @@ def test_features_added_later_stand_beside_the_others(collection, monkeypatch, d
 
 def test_photos_count_as_soon_as_they_are_prepared(quick, drawn, tmp_path, monkeypatch, label_some):
     monkeypatch.setattr("handlens.studio.preparation_run.BATCH", 4)
-    for module in ("preparation", "layers", "preparing"):
+    for module in ("preparation_run", "layers", "preparing"):
         monkeypatch.setattr(f"handlens.studio.{module}.FIRST", 12)
     stop = threading.Event()
     with Collection.create(tmp_path / "c", images=drawn) as collection:
