@@ -3,7 +3,7 @@
 
 import { signal } from '@preact/signals'
 import type { JSX } from 'preact'
-import { useEffect, useRef } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 import { colourOf } from '../colour/palette'
 import { api, nameOf } from '../state/collection'
 import { openDialog } from '../state/dialogs'
@@ -122,7 +122,8 @@ const room = signal({ width: 800, height: 300 })
 
 function Grid({ ids, from }: { ids: number[]; from: ReadonlySet<number> }): JSX.Element {
   const box = useRef<HTMLDivElement>(null)
-  useEffect(() => {
+  // Before the grid is painted: a later reset would undo what keys did in the meantime.
+  useLayoutEffect(() => {
     active.value = 0
     box.current!.scrollTop = 0
     // Opening the grid gives it the focus, unless the person is typing in a field.
