@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
+from collections import Counter
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from handlens.errors import CollectionError, StorageError
 from handlens.studio.labels import MAX_NAME, Labels, check_name
+from handlens.studio.origins import CALL, Certificate, Origin
 
 
 @pytest.fixture
@@ -273,8 +276,29 @@ NAMES = st.sampled_from(["a", "b", "c", "δ", "五"])
 IDS = st.lists(st.integers(0, N - 1), min_size=1, max_size=N)
 
 
+ORIGINS = st.sampled_from(
+    [CALL, Origin("lasso", "by hand"), Origin("finish", "certified", Certificate(0.05, 0.95, checked=30))]
+)
+
+
+class Snapshot(NamedTuple):
+    """All that changes and undo restores."""
+
+    names: tuple[str, ...]
+    labels: dict[int, tuple[str, int]]  # name and number of the change that gave it, by photo
+    keys: dict[int, str | None]  # what became of the label of each key: its name now, None once deleted
+
+    def renamed(self, new: dict[str, str]) -> Snapshot:
+        """The snapshot with other names for labels; labels of one name are merged."""
+        return Snapshot(
+            tuple(dict.fromkeys(new.get(n, n) for n in self.names)),
+            {i: (new.get(n, n), number) for i, (n, number) in self.labels.items()},
+            {key: None if n is None else new.get(n, n) for key, n in self.keys.items()},
+        )
+
+
 class Histories(RuleBasedStateMachine):
-    """Random changes through two logs on one file, against (order of names, label by photo) and two stacks."""
+    """Random changes through two logs on one file, against a list of snapshots."""
 
     @initialize()
     def start(self):
@@ -283,9 +307,12 @@ class Histories(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.path = Path(self.folder.name) / "labels.sqlite"
         self.logs = [Labels(self.path, N), Labels(self.path, N)]
-        self.now: tuple[tuple[str, ...], dict[int, str]] = ((), {})
-        self.done: list = []
-        self.undone: list = []
+        self.now = Snapshot((), {}, {})
+        self.done: list[Snapshot] = []
+        self.undone: list[Snapshot] = []
+        self.version = 0
+        self.origins: dict[int, Origin] = {}
+        self.all_keys: set[int] = set()
 
     def teardown(self):
         if hasattr(self, "logs"):
@@ -294,57 +321,80 @@ class Histories(RuleBasedStateMachine):
                 pass
             assert self.logs[1].names == []
             assert (self.logs[1].codes == -1).all()
+            assert self.logs[1].state.origins.by_change == {}
             for log in self.logs:
                 log.close()
             self.folder.cleanup()
 
-    def become(self, names, labels):
-        new = (tuple(names), labels)
-        if new != self.now:
+    def become(self, new: Snapshot) -> None:
+        if (new.names, new.labels) != (self.now.names, self.now.labels):
             self.done.append(self.now)
             self.undone.clear()
-            self.now = new
+            self.version += 1
+            # A label that is new gets a key that no label had before.
+            keys = {self.logs[0].key_of(name): name for name in new.names}
+            assert not (keys.keys() - self.now.keys.keys()) & self.all_keys
+            self.all_keys |= keys.keys()
+            self.now = new._replace(keys=new.keys | keys)
 
-    @rule(which=st.integers(0, 1), ids=IDS, name=NAMES)
-    def assign(self, which, ids, name):
-        names, labels = self.now
-        self.logs[which].assign(ids, name)
-        self.become(names if name in names else (*names, name), {**labels, **dict.fromkeys(ids, name)})
+    def give(self, groups: dict[str, list[int]], origin: Origin) -> None:
+        names, labels = self.now.names, dict(self.now.labels)
+        number = self.version + 1
+        for name, ids in groups.items():
+            names = names if name in names else (*names, name)
+            labels |= {i: (name, number) for i in ids if i not in labels or labels[i][0] != name}
+        self.become(self.now._replace(names=names, labels=labels))
+        self.origins[number] = origin
+
+    @rule(which=st.integers(0, 1), ids=IDS, name=NAMES, origin=ORIGINS)
+    def assign(self, which, ids, name, origin):
+        self.logs[which].assign(ids, name, origin=origin)
+        self.give({name: ids}, origin)
+
+    @rule(which=st.integers(0, 1), labels=st.dictionaries(st.integers(0, N - 1), NAMES, min_size=1), origin=ORIGINS)
+    def assign_many(self, which, labels, origin):
+        groups = {name: [i for i, n in labels.items() if n == name] for name in dict.fromkeys(labels.values())}
+        self.logs[which].assign_many([(ids, name) for name, ids in groups.items()], origin=origin, text="many")
+        self.give(groups, origin)
 
     @rule(which=st.integers(0, 1), ids=IDS)
     def remove(self, which, ids):
-        names, labels = self.now
         self.logs[which].remove(np.array(ids))
-        self.become(names, {i: n for i, n in labels.items() if i not in ids})
+        self.become(self.now._replace(labels={i: n for i, n in self.now.labels.items() if i not in ids}))
 
-    @precondition(lambda self: self.now[0])
+    @precondition(lambda self: self.now.names)
     @rule(which=st.integers(0, 1), data=st.data(), to=NAMES)
     def rename(self, which, data, to):
-        names, labels = self.now
-        name = data.draw(st.sampled_from(names))
-        if to in names and to != name:
+        name = data.draw(st.sampled_from(self.now.names))
+        if to in self.now.names and to != name:
             with pytest.raises(CollectionError):
                 self.logs[which].rename(name, to)
             return
         self.logs[which].rename(name, to)
-        self.become([to if n == name else n for n in names], {i: to if n == name else n for i, n in labels.items()})
+        self.become(self.now.renamed({name: to}))
 
-    @precondition(lambda self: self.now[0])
+    @precondition(lambda self: self.now.names)
     @rule(which=st.integers(0, 1), data=st.data(), into=NAMES)
     def merge(self, which, data, into):
-        names, labels = self.now
+        names = self.now.names
         merged = data.draw(st.lists(st.sampled_from(names), min_size=1, unique=True))
         self.logs[which].merge(merged, into)
-        after = [n for n in (names if into in names else (*names, into)) if n == into or n not in merged]
-        self.become(after, {i: into if n in merged else n for i, n in labels.items()})
+        after = tuple(n for n in (names if into in names else (*names, into)) if n == into or n not in merged)
+        self.become(self.now.renamed(dict.fromkeys(merged, into))._replace(names=after))
 
-    @precondition(lambda self: self.now[0])
+    @precondition(lambda self: self.now.names)
     @rule(which=st.integers(0, 1), data=st.data())
     def delete(self, which, data):
-        names, labels = self.now
+        names, labels, keys = self.now
         name = data.draw(st.sampled_from(names))
         self.logs[which].delete(name)
-        self.become([n for n in names if n != name], {i: n for i, n in labels.items() if n != name})
+        self.become(
+            Snapshot(
+                tuple(n for n in names if n != name),
+                {i: label for i, label in labels.items() if label[0] != name},
+                {key: None if n == name else n for key, n in keys.items()},
+            )
+        )
 
     @rule(which=st.integers(0, 1))
     def undo(self, which):
@@ -352,6 +402,7 @@ class Histories(RuleBasedStateMachine):
         if self.done:
             self.undone.append(self.now)
             self.now = self.done.pop()
+            self.version += 1
 
     @rule(which=st.integers(0, 1))
     def redo(self, which):
@@ -359,6 +410,7 @@ class Histories(RuleBasedStateMachine):
         if self.undone:
             self.done.append(self.now)
             self.now = self.undone.pop()
+            self.version += 1
 
     @rule(which=st.integers(0, 1))
     def reopen(self, which):
@@ -368,13 +420,23 @@ class Histories(RuleBasedStateMachine):
     @invariant()
     def both_agree_with_the_model(self):
         for log in getattr(self, "logs", []):
-            names, labels = self.now
+            names, labels, keys = self.now
             assert tuple(log.names) == names
-            assert as_dict(log) == labels
-            assert {i.name: i.count for i in log.table} == {n: list(labels.values()).count(n) for n in names}
+            assert as_dict(log) == {i: name for i, (name, _) in labels.items()}
+            counts = Counter(name for name, _ in labels.values())
+            assert {i.name: i.count for i in log.table} == {n: counts[n] for n in names}
             assert len({i.colour for i in log.table}) == len(names)
             assert (log.undo_text is None) == (not self.done)
             assert (log.redo_text is None) == (not self.undone)
+
+            changes, by_change = log.state.origins
+            assert changes.tolist() == [labels[i][1] if i in labels else 0 for i in range(N)]
+            numbers = {number for _, number in labels.values()}
+            assert {n: change.origin for n, change in by_change.items()} == {n: self.origins[n] for n in numbers}
+            for key in self.all_keys:
+                name = keys.get(key)
+                assert log.code_of_key(key) == (-1 if name is None else names.index(name))
+            assert log.version == self.version
 
 
 TestHistories = Histories.TestCase

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import unicodedata
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,11 +15,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from handlens.errors import CollectionError, StorageError
-from handlens.io.problems import reason_of
+from handlens.errors import CollectionError
 from handlens.io.sqlite import open_database, storage_errors, transaction
-
-Ids = NDArray[np.int64]
+from handlens.studio.label_changes import Change, Ids, Keys, LabelledPhotos, damaged
+from handlens.studio.origins import CALL, LabelOrigins, Origin
 
 MAX_NAME = 100  # characters
 
@@ -61,7 +59,7 @@ class LabelInfo:
 
 
 class LabelState(NamedTuple):
-    """All labels at one moment: the version, the labels in the order of their creation, and each photo's code.
+    """All labels at one moment: the version, the labels in the order of their creation, each photo's code and origin.
 
     A code is the position of the photo's label in `table`, −1 for a photo without a label.
     """
@@ -69,51 +67,12 @@ class LabelState(NamedTuple):
     version: int
     table: list[LabelInfo]
     codes: NDArray[np.int32]
+    origins: LabelOrigins
 
     @property
     def names(self) -> list[str]:
         """The names of the labels, by code."""
         return [info.name for info in self.table]
-
-
-@dataclass
-class _Change:
-    """One step of the log, with all that is needed to apply it and to undo it."""
-
-    text: str
-    before: list[tuple[int, str]]  # (key, name) of every label before it
-    after: list[tuple[int, str]]  # and after it
-    ids: Ids  # the photos whose label changes
-    old: NDArray[np.int32]  # key of the label of each of `ids` before it, −1 without a label
-    new: NDArray[np.int32]  # and after it
-
-    def pack(self) -> bytes:
-        body = {
-            "before": self.before,
-            "after": self.after,
-            "ids": self.ids.tolist(),
-            "old": self.old.tolist(),
-            "new": self.new.tolist(),
-        }
-        return zlib.compress(json.dumps(body, ensure_ascii=False).encode(), 1)
-
-    @classmethod
-    def unpack(cls, text: str, packed: bytes) -> _Change:
-        try:
-            body = json.loads(zlib.decompress(packed))
-            return cls(
-                text,
-                [(key, name) for key, name in body["before"]],
-                [(key, name) for key, name in body["after"]],
-                np.array(body["ids"], np.int64),
-                np.array(body["old"], np.int32),
-                np.array(body["new"], np.int32),
-            )
-        except (zlib.error, KeyError, TypeError, ValueError) as error:
-            raise StorageError(
-                f"the label log is damaged: “{text}” cannot be read ({reason_of(error)}). Restore "
-                "collection.sqlite from a backup."
-            ) from error
 
 
 class Labels:
@@ -146,11 +105,7 @@ class Labels:
         self._n = n
         self._on_change = changed
         self._seq = 0  # the last change that was read
-        self._next_key = 0
-        self._labels: list[tuple[int, str]] = []  # (key, name), in the order of their creation
-        self._keys = np.full(n, -1, np.int32)  # of each photo's label, −1 without one
-        self._done: list[_Change] = []  # undo takes back the last of these
-        self._undone: list[_Change] = []  # redo makes the last of these again
+        self._photos = LabelledPhotos(n)
         with storage_errors(_REFUSED):
             self._db = open_database(path, _SCHEMA)
             try:
@@ -167,9 +122,9 @@ class Labels:
 
     @property
     def state(self) -> LabelState:
-        """Version, labels and codes of one moment, also while other threads and processes change labels."""
+        """Version, labels, codes and origins of one moment, also while other threads and processes change labels."""
         with self._synced():
-            return LabelState(self._seq, self._table(), self._codes())
+            return LabelState(self._seq, self._table(), self._photos.codes, self._photos.origins)
 
     @property
     def version(self) -> int:
@@ -181,13 +136,13 @@ class Labels:
     def names(self) -> list[str]:
         """The labels in the order of their creation."""
         with self._synced():
-            return [name for _, name in self._labels]
+            return [name for _, name in self._photos.labels]
 
     @property
     def codes(self) -> NDArray[np.int32]:
         """For each photo the position of its label in `names`, −1 without a label; int32 [N]."""
         with self._synced():
-            return self._codes()
+            return self._photos.codes
 
     @property
     def table(self) -> list[LabelInfo]:
@@ -206,32 +161,61 @@ class Labels:
     def undo_text(self) -> str | None:
         """The change that `undo` would take back, in words; None when there is nothing to undo."""
         with self._synced():
-            return self._done[-1].text if self._done else None
+            change = self._photos.undoable
+            return change.text if change else None
 
     @property
     def redo_text(self) -> str | None:
         """The change that `redo` would make again, in words; None when there is nothing to redo."""
         with self._synced():
-            return self._undone[-1].text if self._undone else None
+            change = self._photos.redoable
+            return change.text if change else None
+
+    def key_of(self, name: str) -> int:
+        """The key of the label `name`: a number that it keeps when it is renamed, and that no later label gets."""
+        with self._synced():
+            return self._known(name)
+
+    def code_of_key(self, key: int) -> int:
+        """The position in `names` of the label with a key, or of the one it was merged into; −1 once deleted."""
+        with self._synced():
+            current = self._photos.current_key(key)
+            return next((code for code, (k, _) in enumerate(self._photos.labels) if k == current), -1)
 
     # --- changing ------------------------------------------------------------------------------
 
-    def assign(self, ids: Sequence[int] | NDArray[np.integer], name: str) -> None:
-        """Give the photos `ids` the label `name`, which is created if it is new."""
+    def assign(self, ids: Sequence[int] | NDArray[np.integer], name: str, *, origin: Origin = CALL) -> None:
+        """Give the photos `ids` the label `name`, which is created if it is new.
+
+        Photos that have it already keep the origin of their label.
+        """
         name = check_name(name)
         wanted = self._check_ids(ids)
-        with self._writing():
-            key, labels = self._key(name), list(self._labels)
-            if key is None:
-                key = self._next_key
-                labels.append((key, name))
-            self._change(f"label {_photos(len(wanted))} “{name}”", labels, wanted, key)
+        self._assign([(wanted, name)], origin, f"label {_photos(len(wanted))} “{name}”")
+
+    def assign_many(
+        self, groups: Sequence[tuple[Sequence[int] | NDArray[np.integer], str]], *, origin: Origin, text: str
+    ) -> None:
+        """Give photos of several labels their labels in one change, which one `undo` takes back.
+
+        Args:
+            groups: photos and their label, for each label; no photo twice.
+            origin: of all these labels.
+            text: the change in words.
+        """
+        checked = [(self._check_ids(ids), check_name(name)) for ids, name in groups]
+        if not checked:
+            raise CollectionError("groups must have photos of at least one label; none arrived.")
+        photos, times = np.unique(np.concatenate([ids for ids, _ in checked]), return_counts=True)
+        if times.max() > 1:
+            raise CollectionError(f"each photo must be in one group; photo {photos[times.argmax()]} is in several.")
+        self._assign(checked, origin, text)
 
     def remove(self, ids: Sequence[int] | NDArray[np.integer]) -> None:
         """Remove the labels of the photos `ids`."""
         wanted = self._check_ids(ids)
         with self._writing():
-            self._change(f"take the label off {_photos(len(wanted))}", list(self._labels), wanted, -1)
+            self._change(f"take the label off {_photos(len(wanted))}", self._photos.labels, wanted, -1)
 
     def rename(self, name: str, to: str) -> None:
         """Rename the label `name` to `to`; a name in use is refused (merge instead)."""
@@ -240,57 +224,56 @@ class Labels:
             key = self._known(name)
             if to != name and self._key(to) is not None:
                 raise CollectionError(f"the label “{to}” exists already. Merge “{name}” into it instead.")
-            labels = [(k, to if k == key else n) for k, n in self._labels]
+            labels = [(k, to if k == key else n) for k, n in self._photos.labels]
             self._change(f"rename “{name}” to “{to}”", labels, np.empty(0, np.int64), -1)
 
     def merge(self, names: Sequence[str], into: str) -> None:
-        """Give the photos of all `names` the label `into` and delete the labels that are left empty."""
+        """Give the photos of all `names` the label `into` and delete the labels that are left empty.
+
+        The photos keep the origins of their labels.
+        """
         into = check_name(into)
         with self._writing():
             keys = {self._known(name) for name in names}
             if not keys:
                 raise CollectionError("names must have at least one label to merge; none arrived.")
-            target, labels = self._key(into), list(self._labels)
+            target, labels = self._key(into), list(self._photos.labels)
             if target is None:
-                target = self._next_key
+                target = self._photos.next_key
                 labels.append((target, into))
             labels = [(k, n) for k, n in labels if k == target or k not in keys]
-            moved = np.flatnonzero(np.isin(self._keys, list(keys - {target})))
-            self._change(f"merge {', '.join(f'“{n}”' for n in names)} into “{into}”", labels, moved, target)
+            moved = np.flatnonzero(np.isin(self._photos.keys, list(keys - {target})))
+            text = f"merge {', '.join(f'“{n}”' for n in names)} into “{into}”"
+            self._change(text, labels, moved, target, into=target)
 
     def delete(self, name: str) -> None:
         """Delete the label `name`; its photos become unlabelled."""
         with self._writing():
             key = self._known(name)
-            labels = [(k, n) for k, n in self._labels if k != key]
-            self._change(f"delete the label “{name}”", labels, np.flatnonzero(self._keys == key), -1)
+            labels = [(k, n) for k, n in self._photos.labels if k != key]
+            photos = np.flatnonzero(self._photos.keys == key)
+            self._change(f"delete the label “{name}”", labels, photos, -1)
 
     def undo(self) -> bool:
         """Take back the latest change, also one made before a restart; False when there is nothing to undo."""
         with self._writing():
-            found = bool(self._done)
-            if found:
-                self._write("undo", self._done[-1].text, b"")
-        return found
+            change = self._photos.undoable
+            if change:
+                self._write("undo", change.text, b"")
+        return change is not None
 
     def redo(self) -> bool:
         """Make the change again that undo took back last; False when there is nothing to redo."""
         with self._writing():
-            found = bool(self._undone)
-            if found:
-                self._write("redo", self._undone[-1].text, b"")
-        return found
+            change = self._photos.redoable
+            if change:
+                self._write("redo", change.text, b"")
+        return change is not None
 
     # --- inside --------------------------------------------------------------------------------
 
     def _table(self) -> list[LabelInfo]:
-        return [LabelInfo(name, int((self._keys == key).sum()), key) for key, name in self._labels]
-
-    def _codes(self) -> NDArray[np.int32]:
-        codes = np.full(self._next_key + 1, -1, np.int32)
-        for code, (key, _) in enumerate(self._labels):
-            codes[key] = code
-        return codes[self._keys]  # key −1 picks the last, spare entry, which is −1
+        return [LabelInfo(name, int((self._photos.keys == key).sum()), key) for key, name in self._photos.labels]
 
     @contextmanager
     def _synced(self) -> Iterator[None]:
@@ -315,48 +298,56 @@ class Labels:
 
     def _catch_up(self) -> None:
         """Apply the changes in the file that this object has not read yet."""
-        rows = self._db.execute("SELECT seq, kind, text, body FROM changes WHERE seq > ? ORDER BY seq", (self._seq,))
-        for seq, kind, text, body in rows.fetchall():
+        query = "SELECT seq, at, kind, text, body FROM changes WHERE seq > ? ORDER BY seq"
+        for seq, at, kind, text, body in self._db.execute(query, (self._seq,)).fetchall():
             if kind == "change":
-                change = _Change.unpack(text, body)
-                self._apply(change.after, change.ids, change.new)
-                self._done.append(change)
-                self._undone.clear()
+                self._photos.apply(seq, Change.unpack(text, body), _time(text, at))
             elif kind == "undo":
-                change = self._done.pop()
-                self._apply(change.before, change.ids, change.old)
-                self._undone.append(change)
+                self._photos.undo()
             else:
-                change = self._undone.pop()
-                self._apply(change.after, change.ids, change.new)
-                self._done.append(change)
+                self._photos.redo()
             self._seq = seq
 
-    def _apply(self, labels: list[tuple[int, str]], ids: Ids, keys: NDArray[np.int32]) -> None:
-        self._labels = labels
-        self._next_key = max([self._next_key, *(key + 1 for key, _ in labels)])
-        inside = ids < self._n
-        self._keys[ids[inside]] = keys[inside]
+    def _assign(self, groups: list[tuple[Ids, str]], origin: Origin, text: str) -> None:
+        with self._writing():
+            labels, ids, keys = list(self._photos.labels), [], []
+            for photos, name in groups:
+                key = next((k for k, known in labels if known == name), None)
+                if key is None:
+                    key = max([self._photos.next_key, *(k + 1 for k, _ in labels)])
+                    labels.append((key, name))
+                ids.append(photos)
+                keys.append(np.full(len(photos), key, np.int32))
+            self._change(text, labels, np.concatenate(ids), np.concatenate(keys), origin=origin)
 
-    def _change(self, text: str, labels: list[tuple[int, str]], ids: Ids, key: int) -> None:
-        old = self._keys[ids]
-        moved = old != key
-        if labels == self._labels and not moved.any():
-            return
-        ids, old = ids[moved], old[moved]
-        change = _Change(text, self._labels, labels, ids, old, np.full(len(ids), key, np.int32))
-        self._write("change", text, change.pack())
+    def _change(
+        self,
+        text: str,
+        labels: list[tuple[int, str]],
+        ids: Ids,
+        keys: Keys | int,
+        *,
+        origin: Origin | None = None,
+        into: int | None = None,
+    ) -> None:
+        """Write the change after which there are these `labels` and photos `ids` have `keys`, unless they do now."""
+        old, new = self._photos.keys[ids], np.broadcast_to(np.asarray(keys, np.int32), ids.shape)
+        moved = old != new
+        if labels != self._photos.labels or moved.any():
+            before = self._photos.labels
+            change = Change(text, before, labels, ids[moved], old[moved], new[moved], origin, into)
+            self._write("change", text, change.pack())
 
     def _write(self, kind: str, text: str, body: bytes) -> None:
         self._db.execute("INSERT INTO changes (kind, text, body) VALUES (?, ?, ?)", (kind, text, body))
 
     def _key(self, name: str) -> int | None:
-        return next((key for key, known in self._labels if known == name), None)
+        return next((key for key, known in self._photos.labels if known == name), None)
 
     def _known(self, name: str) -> int:
         key = self._key(name)
         if key is None:
-            have = ", ".join(f"“{n}”" for _, n in self._labels) or "none yet"
+            have = ", ".join(f"“{n}”" for _, n in self._photos.labels) or "none yet"
             raise CollectionError(f"no label is called “{name}”. The labels are: {have}.")
         return key
 
@@ -396,6 +387,13 @@ def check_name(name: str) -> str:
             f"a label must have 1 to {MAX_NAME} printable characters; {arrived} arrived. Choose another name."
         )
     return name
+
+
+def _time(text: str, at: str) -> datetime:
+    try:
+        return datetime.strptime(at, "%Y-%m-%dT%H:%M:%S.%f%z")
+    except (TypeError, ValueError) as error:
+        raise damaged(text, f"it was made at {at!r}, which is not a time") from error
 
 
 def _photos(n: int) -> str:

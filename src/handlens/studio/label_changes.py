@@ -1,0 +1,190 @@
+"""Changes of labels as the label log keeps them, and the labels that a sequence of them leads to."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handlens.errors import CollectionError, StorageError
+from handlens.io.problems import reason_of
+from handlens.studio.origins import UNKNOWN, LabelChange, LabelOrigins, Origin
+
+Ids = NDArray[np.int64]
+Keys = NDArray[np.int32]
+
+
+@dataclass
+class Change:
+    """One step of the log, with all that is needed to apply it and to undo it.
+
+    A label has a key that never changes, so that renaming it changes no photo's entry.
+    """
+
+    text: str
+    before: list[tuple[int, str]]  # (key, name) of every label before it
+    after: list[tuple[int, str]]  # and after it
+    ids: Ids  # the photos whose label changes
+    old: Keys  # key of the label of each of `ids` before it, −1 without a label
+    new: Keys  # and after it
+    origin: Origin | None = None  # of the labels that it gives; without one, photos keep the origins that they have
+    into: int | None = None  # the key of the label that others were merged into
+
+    def pack(self) -> bytes:
+        """The change as compressed JSON, without its text."""
+        body: dict[str, Any] = {
+            "before": self.before,
+            "after": self.after,
+            "ids": self.ids.tolist(),
+            "old": self.old.tolist(),
+            "new": self.new.tolist(),
+        }
+        if self.origin is not None:
+            body["origin"] = self.origin.as_json()
+        if self.into is not None:
+            body["into"] = self.into
+        return zlib.compress(json.dumps(body, ensure_ascii=False).encode(), 1)
+
+    @classmethod
+    def unpack(cls, text: str, packed: bytes) -> Change:
+        """Read what `pack` made, also in versions without origins; StorageError if it is damaged."""
+        try:
+            body = json.loads(zlib.decompress(packed))
+            ids, old, new = np.array(body["ids"], np.int64), *(np.array(body[k], np.int32) for k in ("old", "new"))
+            if not ids.shape == old.shape == new.shape == (ids.size,):
+                raise ValueError("its lists of photos and labels do not have the same length")
+            return cls(
+                text,
+                [(key, name) for key, name in body["before"]],
+                [(key, name) for key, name in body["after"]],
+                ids,
+                old,
+                new,
+                *_origin_and_target(text, body, new),
+            )
+        except (zlib.error, KeyError, TypeError, ValueError, CollectionError) as error:
+            raise damaged(text, reason_of(error)) from error
+
+
+def damaged(text: str, why: str) -> StorageError:
+    """The error of a step in the file that cannot be read."""
+    return StorageError(
+        f"the label log is damaged: “{text}” cannot be read ({why}). Restore collection.sqlite from a backup."
+    )
+
+
+class LabelledPhotos:
+    """The labels of `n` photos and their origins, after a sequence of changes that were applied, undone and redone.
+
+    Attributes:
+        labels: key and name of each label, in the order of their creation.
+        keys: int32 [n], the key of each photo's label, −1 without one.
+        next_key: the key of the next label that is created.
+    """
+
+    def __init__(self, n: int) -> None:
+        self.labels: list[tuple[int, str]] = []
+        self.keys: Keys = np.full(n, -1, np.int32)
+        self.next_key = 0
+        self._given = np.zeros(n, np.int64)  # the number of the change that gave each photo its label, 0 without one
+        self._changes: dict[int, LabelChange] = {}  # all that ever gave a label, by number
+        self._done: list[_Made] = []  # undo takes back the last of these
+        self._undone: list[_Made] = []  # redo makes the last of these again
+
+    @property
+    def codes(self) -> Keys:
+        """For each photo the position of its label in `labels`, −1 without a label."""
+        codes = np.full(self.next_key + 1, -1, np.int32)
+        for code, (key, _) in enumerate(self.labels):
+            codes[key] = code
+        return codes[self.keys]  # key −1 picks the last, spare entry, which is −1
+
+    @property
+    def origins(self) -> LabelOrigins:
+        """Where the label of each photo comes from."""
+        numbers = np.flatnonzero(np.bincount(self._given, minlength=1)).tolist()
+        return LabelOrigins(self._given.copy(), {number: self._changes[number] for number in numbers if number})
+
+    @property
+    def undoable(self) -> Change | None:
+        """The change that `undo` takes back."""
+        return self._done[-1].change if self._done else None
+
+    @property
+    def redoable(self) -> Change | None:
+        """The change that `redo` makes again."""
+        return self._undone[-1].change if self._undone else None
+
+    def apply(self, number: int, change: Change, at: datetime) -> None:
+        """Make a change, which is number `number` of the log and was made at `at`."""
+        inside = change.ids < len(self.keys)  # another process may know more photos
+        ids = change.ids[inside]
+        self._make(_Made(number, change, ids, inside, self._given[ids]))
+        if change.origin is not None:
+            self._changes[number] = LabelChange(change.origin, at)
+        self._undone.clear()
+
+    def undo(self) -> None:
+        """Take back the last change."""
+        made = self._done.pop()
+        self._become(made.change.before)
+        self.keys[made.ids] = made.change.old[made.inside]
+        self._given[made.ids] = made.given
+        self._undone.append(made)
+
+    def redo(self) -> None:
+        """Make the change again that was taken back last."""
+        self._make(self._undone.pop())
+
+    def current_key(self, key: int) -> int:
+        """The key of the label that a label was merged into; `key` itself if it was not merged."""
+        for made in self._done:
+            change = made.change
+            if change.into is not None and _is_among(key, change.before) and not _is_among(key, change.after):
+                key = change.into
+        return key
+
+    def _make(self, made: _Made) -> None:
+        change = made.change
+        self._become(change.after)
+        self.keys[made.ids] = change.new[made.inside]
+        if change.origin is not None:
+            self._given[made.ids] = made.number
+        self._given[made.ids[self.keys[made.ids] < 0]] = 0
+        self._done.append(made)
+
+    def _become(self, labels: list[tuple[int, str]]) -> None:
+        self.labels = labels
+        self.next_key = max([self.next_key, *(key + 1 for key, _ in labels)])
+
+
+class _Made(NamedTuple):
+    """A change that was made, with the origins that its photos had before."""
+
+    number: int
+    change: Change
+    ids: Ids  # its photos that are known here
+    inside: NDArray[np.bool_]  # which of all its photos these are
+    given: Ids  # the numbers of the changes that had given these their labels
+
+
+def _is_among(key: int, labels: list[tuple[int, str]]) -> bool:
+    return any(k == key for k, _ in labels)
+
+
+def _origin_and_target(text: str, body: dict[str, Any], new: Keys) -> tuple[Origin | None, int | None]:
+    """The `origin` of a change and what it merges `into`; versions without origins wrote neither."""
+    if "origin" in body:
+        return Origin.from_json(body["origin"]), None
+    if "into" in body:
+        if type(body["into"]) is not int:
+            raise TypeError(f"the merged label is {body['into']!r}, not a key")
+        return None, body["into"]
+    if text.startswith("merge "):
+        return None, int(new[0]) if new.size else None
+    return UNKNOWN if (new >= 0).any() else None, None

@@ -1,0 +1,125 @@
+"""Where labels come from: the action that gave them, whether a person gave them, and when."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handlens.errors import CollectionError
+
+Kind = Literal["by hand", "suggested", "checked", "certified", "imported"]
+"""Who gave a label: a person; a person who confirmed a prediction; a person who answered a spot check, with the
+prediction hidden; the model, with a bound on its errors; or a file."""
+
+Gesture = Literal["lasso", "box", "click", "similar", "review", "check", "import", "finish", "call", "unknown"]
+"""The action that gave a label; “call” is one from Python, “unknown” one of a version that did not keep it."""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What is known about labels that the model gave: with `confidence`, at most the share `error` of them is wrong.
+
+    Attributes:
+        error: the largest share of all labels of the collection that may be wrong, 0–1.
+        confidence: the probability with which that holds, between 0 and 1.
+        checked: the number of photos that people had checked.
+    """
+
+    error: float
+    confidence: float
+    checked: int
+
+    def __post_init__(self) -> None:
+        if not (_is_number(self.error) and 0 <= self.error <= 1):
+            raise CollectionError(f"a certificate's error must be a share from 0 to 1; {self.error!r} arrived.")
+        if not (_is_number(self.confidence) and 0 < self.confidence < 1):
+            raise CollectionError(
+                f"a certificate's confidence must be a probability between 0 and 1; {self.confidence!r} arrived."
+            )
+        if isinstance(self.checked, bool) or not isinstance(self.checked, int) or self.checked < 0:
+            raise CollectionError(
+                f"a certificate's checked must be a whole number of photos, 0 or more; {self.checked!r} arrived."
+            )
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the labels of one change come from.
+
+    Attributes:
+        gesture: the action that gave them.
+        kind: who gave them.
+        certificate: the bound on their errors; of certified labels, and only of these.
+
+    Example:
+        >>> Origin("lasso", "by hand").kind
+        'by hand'
+        >>> Origin("finish", "certified", Certificate(error=0.05, confidence=0.95, checked=200)).certificate.error
+        0.05
+    """
+
+    gesture: Gesture
+    kind: Kind
+    certificate: Certificate | None = None
+
+    def __post_init__(self) -> None:
+        for name, value, choices in (
+            ("gesture", self.gesture, get_args(Gesture)),
+            ("kind", self.kind, get_args(Kind)),
+        ):
+            if value not in choices:
+                raise CollectionError(f"an origin's {name} must be one of {', '.join(choices)}; {value!r} arrived.")
+        if isinstance(self.certificate, Certificate) != (self.kind == "certified"):
+            raise CollectionError(
+                "certified labels must have a certificate, and others must not; "
+                f"{self.kind!r} arrived with {self.certificate!r}."
+            )
+
+    def as_json(self) -> dict[str, Any]:
+        """The origin as the label log keeps it."""
+        body: dict[str, Any] = {"gesture": self.gesture, "kind": self.kind}
+        if self.certificate:
+            body["certificate"] = asdict(self.certificate)
+        return body
+
+    @classmethod
+    def from_json(cls, body: dict[str, Any]) -> Origin:
+        """Read what `as_json` made; KeyError, TypeError or CollectionError if it is damaged."""
+        certificate = Certificate(**body["certificate"]) if "certificate" in body else None
+        return cls(body["gesture"], body["kind"], certificate)
+
+
+CALL = Origin("call", "by hand")
+"""A call of `Collection.label`."""
+
+UNKNOWN = Origin("unknown", "by hand")
+"""A label of a version that did not keep origins."""
+
+
+class LabelChange(NamedTuple):
+    """One change that gave labels: where they come from, and when it was made (UTC)."""
+
+    origin: Origin
+    at: datetime
+
+
+class LabelOrigins(NamedTuple):
+    """Where the label of each photo comes from.
+
+    Photos that were labelled by one change resemble each other, so they are held out together.
+
+    Attributes:
+        changes: int64 [N], the number of the change that gave each photo its label, 0 without a label.
+        by_change: what is known of each change in `changes`.
+    """
+
+    changes: NDArray[np.int64]
+    by_change: dict[int, LabelChange]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
