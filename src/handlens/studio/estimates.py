@@ -1,0 +1,257 @@
+"""How accurate a model is on the photos that are still unlabelled, from photos that were drawn at random and checked.
+
+All functions are pure: arrays in, numbers out. The photos are a fixed finite set, so the only thing that is random is
+which of them were drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
+
+from handlens.audit.intervals import normal, wilson
+from handlens.errors import DataError
+
+Booleans = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+ENOUGH_FOR_SLOPE = 20
+"""With fewer checked photos the confidences are not used: their slope would be noise."""
+
+STEEPEST_SLOPE = 1.5
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A share (0–1), or a difference of shares (−1 to 1), and its 95 % interval.
+
+    Example:
+        >>> Estimate(0.9, 0.8, 0.95).high
+        0.95
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+def estimate_accuracy(right: ArrayLike, confidence: ArrayLike, others: ArrayLike) -> Estimate | None:
+    """The accuracy on the photos that were not checked, from those that were.
+
+    The checked photos must be drawn at random, without replacement, from all photos without a label. The estimate is
+    about the rest, since checked photos have a label afterwards.
+
+    The mean of the checked photos is corrected by how much surer the model is of all photos than of the checked ones,
+    times a slope b (the regression estimator: Cochran, Sampling Techniques, 3rd ed. 1977, §7.1–7.4; with a model's
+    predictions: PPI++, Angelopoulos et al. 2023, arXiv 2311.01453). The interval is Wilson's with an effective number
+    of checked photos: more than n where confidences explain a part of the errors, and more where a large part of all
+    photos was checked.
+
+    For how often the model is right when it predicts one label, give only the photos that are predicted as it.
+
+    Args:
+        right: whether the prediction is right, for the checked photos, bool [n].
+        confidence: the model's probability (0–1) of its prediction, for the checked photos, [n].
+        others: the same for the photos that were not checked, [m].
+
+    Returns:
+        the share of the m photos that are predicted correctly; None if no photo was checked, or no other is left.
+
+    Raises:
+        DataError: the arrays do not fit each other, or a confidence is not between 0 and 1.
+
+    Example:
+        >>> estimate = estimate_accuracy([True] * 8 + [False] * 2, [0.9] * 10, [0.9] * 990)
+        >>> round(estimate.value, 3), round(estimate.low, 3), round(estimate.high, 3)
+        (0.8, 0.489, 0.944)
+    """
+    y, sure, rest = _checked(right, confidence, others)
+    n, m = len(y), len(rest)
+    if not n or not m:
+        return None
+    b = _slope(y, sure)
+    left_over = y - b * sure
+    mean = left_over.mean() + b * np.concatenate([sure, rest]).mean()
+    explained = min(1.0, _ratio(left_over.var() * n / max(n - 2, 1), y.var() * n / max(n - 1, 1)))
+    return _of_the_rest(float(mean), n / explained, right=float(y.sum()), n=n, m=m)
+
+
+def _checked(right: ArrayLike, confidence: ArrayLike, others: ArrayLike) -> tuple[Floats, Floats, Floats]:
+    """The arrays as float64, after checks."""
+    y, sure, rest = np.asarray(right), np.asarray(confidence, np.float64), np.asarray(others, np.float64)
+    if y.ndim != 1 or sure.shape != y.shape or rest.ndim != 1:
+        raise DataError(
+            f"right and confidence must be two lists of one length, and others a list; shapes {y.shape}, {sure.shape} "
+            f"and {rest.shape} arrived."
+        )
+    if y.size and y.dtype != np.bool_:
+        raise DataError(f"right must hold True and False; {y.dtype} arrived. Compare predictions with answers.")
+    for name, values in (("confidence", sure), ("others", rest)):
+        wrong = ~((values >= 0) & (values <= 1))
+        if wrong.any():
+            raise DataError(f"{name} must hold probabilities from 0 to 1; {values[wrong][0]} arrived.")
+    return y.astype(np.float64), sure, rest
+
+
+def _slope(y: Floats, sure: Floats) -> float:
+    """The least-squares slope of y on the confidences, within 0 and the steepest."""
+    spread = sure - sure.mean()
+    square = float((spread * spread).sum())
+    if len(y) < ENOUGH_FOR_SLOPE or square < 1e-12 * len(y):
+        return 0.0
+    return float(np.clip((spread * y).sum() / square, 0.0, STEEPEST_SLOPE))
+
+
+def _ratio(part: float, whole: float) -> float:
+    """Part over whole; 1 where the whole is 0."""
+    return part / whole if whole > 0 else 1.0
+
+
+def _of_the_rest(mean: float, effective: float, *, right: float, n: int, m: int) -> Estimate:
+    """From a mean over all n + m photos, and how many checked photos it is worth, to the share of the m others."""
+    total = n + m
+    mean = min(max(mean, right / total), (right + m) / total)
+    effective *= total / m
+    low, high = (float(end) for end in wilson(mean * effective, effective))
+    value, low, high = (min(max((total * share - right) / m, 0.0), 1.0) for share in (mean, low, high))
+    return Estimate(value, min(low, value), max(high, value))
+
+
+def estimate_difference(right_a: ArrayLike, right_b: ArrayLike, population: int) -> Estimate | None:
+    """How much more accurate model a is than model b on the photos that were not checked; both saw the same check.
+
+    The interval is Tango's score interval for paired shares (Statistics in Medicine 17, 1998, 891–908), which holds for
+    few photos and for few that only one model gets right (Fagerland, Lydersen & Laake, Statistics in Medicine 33, 2014,
+    2850–2875). Counts are scaled by 1 / (1 − n/N) for the finite population.
+
+    Args:
+        right_a, right_b: whether the prediction of each model is right, for the same checked photos, bool [n].
+        population: the number N of photos from which the checked ones were drawn, them included.
+
+    Returns:
+        accuracy of a minus accuracy of b, −1 to 1; None if no photo was checked, or no other is left.
+
+    Raises:
+        DataError: the arrays do not fit each other, or are longer than the population.
+
+    Example:
+        >>> a, b = [True] * 18 + [False] * 2, [True] * 13 + [False] * 7
+        >>> difference = estimate_difference(a, b, population=1000)
+        >>> round(difference.value, 3), round(difference.low, 3), round(difference.high, 3)
+        (0.25, 0.048, 0.471)
+    """
+    a, b = np.asarray(right_a), np.asarray(right_b)
+    if a.ndim != 1 or a.shape != b.shape or (a.size and not a.dtype == b.dtype == np.bool_):
+        raise DataError(
+            f"right_a and right_b must be two lists of one length with True and False; {a.dtype} {a.shape} and "
+            f"{b.dtype} {b.shape} arrived. Compare both models on the same checked photos."
+        )
+    n, m = len(a), population - len(a)
+    if m < 0:
+        raise DataError(f"population must be at least the number of checked photos; {population} arrived for {n}.")
+    if not n or not m:
+        return None
+    gained, lost = int((a & ~b).sum()), int((b & ~a).sum())
+    scale = population / m
+    ends = tango(gained * scale, lost * scale, n * scale)
+    shares = (gained - lost) / n, *ends
+    value, low, high = (min(max((population * share - (gained - lost)) / m, -1.0), 1.0) for share in shares)
+    return Estimate(value, low, high)
+
+
+def tango(gained: float, lost: float, n: float) -> tuple[float, float]:
+    """Tango's 95 % score interval of (gained − lost) / n for paired shares.
+
+    It holds each difference δ for which |gained − lost − nδ| ≤ z √(n (2q + δ(1 − δ))), where q is the likeliest share
+    of the lost ones given δ (Tango 1998, equations 10 to 14).
+
+    Args:
+        gained, lost: photos that only the first, and only the second model gets right; counts may be fractions.
+        n: the number of photos.
+
+    Example:
+        >>> [round(end, 3) for end in tango(1, 7, 21)]
+        [-0.517, -0.026]
+    """
+    z2 = normal(0.95) ** 2
+    middle = (gained - lost) / n
+
+    def outside(delta: float) -> float:
+        b = -gained - lost + (2 * n - gained + lost) * delta
+        c = -lost * delta * (1 - delta)
+        q = (np.sqrt(max(b * b - 8 * n * c, 0.0)) - b) / (4 * n)
+        return float((gained - lost - n * delta) ** 2 - z2 * n * max(2 * q + delta * (1 - delta), 0.0))
+
+    return _root(outside, -1.0, middle), _root(outside, 1.0, middle)
+
+
+def _root(function: Callable[[float], float], end: float, middle: float) -> float:
+    """Where a function that is negative in the middle, and positive at the end, is zero."""
+    return end if abs(middle - end) < 1e-12 else float(brentq(function, end, middle, xtol=1e-12))
+
+
+def expected_calibration_error(confidence: ArrayLike, right: ArrayLike, bins: int = 10) -> float:
+    """How far confidences are from the share that is right: the mean distance over bins of equal width.
+
+    Each bin counts by how many photos are in it (Guo et al. 2017, On Calibration of Modern Neural Networks, eq. 3).
+    From few photos it is too high, since the share that is right in a bin is uncertain.
+
+    Args:
+        confidence: the model's probability (0–1) of its prediction, [n].
+        right: whether the prediction is right, bool [n].
+        bins: the number of bins.
+
+    Returns:
+        the error, 0–1; nan without photos.
+
+    Raises:
+        DataError: the arrays do not fit each other, a confidence is not between 0 and 1, or there is no bin.
+
+    Example:
+        >>> round(expected_calibration_error([0.95, 0.95, 0.55, 0.55], [True, True, True, False]), 3)
+        0.05
+    """
+    y, sure, _ = _checked(right, confidence, [])
+    if bins < 1:
+        raise DataError(f"bins must be at least 1; {bins} arrived.")
+    if not len(y):
+        return float("nan")
+    bin_of = np.minimum((sure * bins).astype(np.int64), bins - 1)
+    return float(np.abs(np.bincount(bin_of, sure - y)).sum() / len(y))
+
+
+def guess_accuracy(whole_gestures: tuple[int, int], ordinary_folds: tuple[int, int]) -> tuple[float, float] | None:
+    """A guess between which numbers the accuracy is, from labels that people chose, without any check.
+
+    Photos of one gesture resemble each other. With whole gestures held out, the test is harder than the photos that are
+    left; with ordinary folds, near twins are in training and the test is easier.
+
+    Args:
+        whole_gestures: photos predicted correctly and photos tested, with whole gestures held out.
+        ordinary_folds: the same in ordinary cross-validation.
+
+    Returns:
+        the lower of the low ends and the higher of the high ends of both Wilson intervals (0–1); None if one of the two
+        was not tested.
+
+    Raises:
+        DataError: more are correct than were tested, or a count is negative.
+
+    Example:
+        >>> [round(end, 2) for end in guess_accuracy((37, 100), (89, 100))]
+        [0.28, 0.94]
+    """
+    ends = []
+    for name, (correct, tested) in (("whole_gestures", whole_gestures), ("ordinary_folds", ordinary_folds)):
+        if not 0 <= correct <= tested:
+            raise DataError(
+                f"{name} must be photos predicted correctly and photos tested; {correct}, {tested} arrived."
+            )
+        if not tested:
+            return None
+        ends.append([float(end) for end in wilson(correct, tested)])
+    return min(low for low, _ in ends), max(high for _, high in ends)

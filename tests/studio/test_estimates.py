@@ -1,0 +1,167 @@
+"""Estimates from checked photos: by hand, against independent computations, by enumeration and simulation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from handlens.errors import DataError
+from handlens.studio.estimates import (
+    Estimate,
+    estimate_accuracy,
+    estimate_difference,
+    expected_calibration_error,
+    guess_accuracy,
+    tango,
+)
+
+
+def test_without_confidences_it_is_wilsons_interval():
+    # Of many photos: Wilson's interval of 8 out of 10, (0.490, 0.943).
+    found = estimate_accuracy([True] * 8 + [False] * 2, np.full(10, 0.7), np.full(10_000_000, 0.7))
+    assert (found.value, found.low, found.high) == pytest.approx((0.8, 0.4902, 0.9433), abs=1e-4)
+
+
+def test_half_of_the_photos_checked_by_hand():
+    # 10 of 20 checked, 8 right. All 20 are worth 10 / (1 − 1/2) = 20 checks: Wilson of 16 out of 20 is
+    # (0.58398, 0.91933), which are 11.680 and 18.387 of 20 photos. 8 are known: 3.680 and 10.387 of the other 10.
+    found = estimate_accuracy([True] * 8 + [False] * 2, np.full(10, 0.7), np.full(10, 0.7))
+    assert (found.value, found.low, found.high) == pytest.approx((0.8, 0.3680, 1.0), abs=1e-4)
+
+
+def test_the_regression_by_hand():
+    # 20 checked of 40: ten with confidence 1, all right, and ten with confidence 0.5, 5 right; b = 0.5 / 0.5 = 1.
+    # All others have confidence 1: the mean over all 40 is 0.75 + 1 · (0.875 − 0.75) = 0.875, 35 of them. 15 of the
+    # checked are right, so all 20 others are.
+    right = [True] * 10 + [True, False] * 5
+    sure = [1.0] * 10 + [0.5] * 10
+    found = estimate_accuracy(right, sure, np.ones(20))
+    assert (found.value, found.high) == pytest.approx((1, 1))
+    # Their sums of squares: Σ (y − ȳ)² = 3.75, and around the line 2.5: the 20 are worth
+    # 20 / ((2.5 / 18) / (3.75 / 19)) = 28.42 checks, twice as many in a population of 40.
+    z2 = 1.959964**2
+    n = 2 * 20 * (3.75 / 19) / (2.5 / 18)
+    low = (0.875 + z2 / 2 / n - np.sqrt(z2 * (0.875 * 0.125 / n + z2 / 4 / n**2))) / (1 + z2 / n)
+    assert found.low == pytest.approx((40 * low - 15) / 20, abs=1e-6)
+
+
+def test_few_checks_or_equal_confidences_are_not_corrected():
+    few = estimate_accuracy([True] * 5 + [False] * 5, [0.9] * 5 + [0.5] * 5, np.full(90, 0.9))
+    assert few.value == pytest.approx(0.5)
+    equal = estimate_accuracy([True] * 30 + [False] * 30, np.full(60, 0.6), np.full(90, 0.9))
+    assert equal.value == pytest.approx(0.5)
+
+
+def test_all_right_and_all_wrong():
+    ones, sure = np.ones(30, bool), np.linspace(0.3, 1, 30)
+    right, wrong = (estimate_accuracy(answers, sure, np.full(970, 0.9)) for answers in (ones, ~ones))
+    assert (right.value, right.high, wrong.value, wrong.low) == (1, 1, 0, 0)
+    assert right.low == pytest.approx(1 - wrong.high)
+    assert 0.8 < right.low < 0.95
+
+
+def test_nothing_checked_and_nothing_left():
+    assert estimate_accuracy([], [], [0.5]) is None
+    assert estimate_accuracy([True], [0.5], []) is None
+    assert estimate_difference([], [], 5) is None
+    assert estimate_difference([True], [False], 1) is None
+
+
+@pytest.mark.parametrize(
+    ("right", "confidence", "others"),
+    [
+        ([True], [0.5, 0.6], [0.5]),
+        ([[True]], [[0.5]], [0.5]),
+        ([1, 0], [0.5, 0.6], [0.5]),
+        ([True], [1.5], [0.5]),
+        ([True], [np.nan], [0.5]),
+        ([True], [0.5], [-0.1]),
+        ([True], [0.5], [[0.5]]),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(right, confidence, others):
+    with pytest.raises(DataError):
+        estimate_accuracy(right, confidence, others)
+
+
+def coverage(truth, sure, n, *, runs=400, seed=0):
+    """The share of random checks whose interval holds the accuracy on the rest, and their mean width."""
+    random = np.random.default_rng(seed)
+    held, widths = 0, []
+    for _ in range(runs):
+        order = random.permutation(len(truth))
+        drawn, rest = order[:n], order[n:]
+        found = estimate_accuracy(truth[drawn], sure[drawn], sure[rest])
+        held += found.low <= truth[rest].mean() <= found.high
+        widths.append(found.high - found.low)
+    return held / runs, np.mean(widths)
+
+
+@pytest.mark.parametrize("n", [30, 100, 400])
+@pytest.mark.parametrize("hard", [0.2, 0.6])
+def test_the_interval_holds_the_accuracy_on_the_rest(n, hard):
+    random = np.random.default_rng(1)
+    sure = 1 - hard * random.beta(1, 2, 1000)
+    truth = random.random(1000) < sure
+    share, width = coverage(truth, sure, n)
+    # Wilson holds 93 % or more here; of 400 runs, less two standard errors.
+    assert share > 0.905
+    useless, plain = coverage(truth, np.full(1000, 0.5), n)
+    assert useless > 0.905
+    assert width < 1.02 * plain
+
+
+def test_published_example_of_tango():
+    # Fagerland et al. 2014, table 5, airway hyper-responsiveness before and after transplantation (Bentur et al. 2009).
+    assert tango(1, 7, 21) == pytest.approx((-0.517, -0.026), abs=5e-4)
+
+
+def test_difference_of_equal_models():
+    found = estimate_difference([True] * 20, [True] * 20, 10**9)
+    z2 = 1.959964**2
+    assert (found.value, found.low, found.high) == pytest.approx((0, -z2 / (20 + z2), z2 / (20 + z2)))
+
+
+def test_difference_changes_its_sign_with_the_order():
+    a, b = [True] * 18 + [False] * 2, [True] * 13 + [False] * 6 + [True]
+    one, other = estimate_difference(a, b, 60), estimate_difference(b, a, 60)
+    assert (one.value, one.low, one.high) == pytest.approx((-other.value, -other.high, -other.low))
+
+
+def test_one_model_right_and_the_other_wrong_everywhere():
+    found = estimate_difference([True] * 10, [False] * 10, 10**9)
+    assert (found.value, found.high) == pytest.approx((1, 1))
+    assert 0.5 < found.low < 1
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "population"), [([True], [True, False], 9), ([1], [0], 9), ([True], [True], 0), ([[True]], [[True]], 9)]
+)
+def test_checks_that_cannot_be_compared_are_refused(a, b, population):
+    with pytest.raises(DataError):
+        estimate_difference(a, b, population)
+
+
+def test_calibration_error_by_hand():
+    # 0.05 and 0.15 share no bin: |0.05 − 0| · 1/4 + |0.15 − 1| · 1/4 + |0.95 − 1| · 2/4.
+    found = expected_calibration_error([0.05, 0.15, 0.9, 1.0], [False, True, True, True])
+    assert found == pytest.approx(0.05 / 4 + 0.85 / 4 + 0.05 * 2 / 4)
+    assert expected_calibration_error([0.05, 0.15], [False, True], bins=1) == pytest.approx(0.4)
+    assert np.isnan(expected_calibration_error([], []))
+    with pytest.raises(DataError):
+        expected_calibration_error([0.5], [True], bins=0)
+
+
+def test_guess_from_labels_that_people_chose():
+    low, high = guess_accuracy((37, 100), (89, 100))
+    assert (low, high) == pytest.approx((0.2818, 0.9375), abs=1e-4)
+    assert guess_accuracy((89, 100), (37, 100)) == (low, high)
+    assert guess_accuracy((0, 0), (89, 100)) is None
+    assert guess_accuracy((37, 100), (0, 0)) is None
+    with pytest.raises(DataError):
+        guess_accuracy((5, 4), (1, 1))
+
+
+def test_an_estimate_cannot_be_changed():
+    with pytest.raises(AttributeError):
+        Estimate(0.5, 0.4, 0.6).value = 1
