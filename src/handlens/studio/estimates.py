@@ -190,8 +190,9 @@ def tango(gained: float, lost: float, n: float) -> tuple[float, float]:
 
 
 def _root(function: Callable[[float], float], end: float, middle: float) -> float:
-    """Where a function that is negative in the middle, and positive at the end, is zero."""
-    return end if abs(middle - end) < 1e-12 else float(brentq(function, end, middle, xtol=1e-12))
+    """Where a function that is negative next to the middle, and positive at the end, is zero."""
+    near = middle + 1e-9 * (end - middle)  # in the middle itself it can be zero, where both models agree everywhere
+    return end if abs(middle - end) < 1e-12 else float(brentq(function, end, near, xtol=1e-12))
 
 
 def expected_calibration_error(confidence: ArrayLike, right: ArrayLike, bins: int = 10) -> float:
