@@ -57,6 +57,8 @@ def test_without_the_network_wished_for_learned_features_are_used(
     page.get_by_role("textbox", name="Folder").fill(str(folder))
     page.get_by_label("Learned on these photos, no download").uncheck()
     page.get_by_role("checkbox", name="A pretrained network").check()
+    page.get_by_role("checkbox", name="MobileNetV2: small and quick").check()
+    page.get_by_role("checkbox", name="EfficientNet-Lite0").uncheck()
     page.get_by_role("button", name="Create collection").click()
     page.wait_for_url(re.compile(r"/c/"))
     expect(page.get_by_text("features learned on these photos are in use instead")).to_be_visible()

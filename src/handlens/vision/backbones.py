@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from handlens.errors import BackboneError, WeightsError
 from handlens.io import weights as files
+from handlens.io.packaged_weights import PACKAGED, packaged_file, read_packaged
 
 TIMM, TORCHVISION = "timm", "torchvision"
 
@@ -41,13 +42,15 @@ def load_network(name: str, library: str | None = None, *, weights: Path | None,
     Args:
         name: a name of timm or torchvision.
         library: "timm" or "torchvision"; the first of the two that knows the name unless given.
-        weights: a weights file; unless given, the library's pretrained weights, from its cache or downloaded.
+        weights: a weights file; unless given, the library's pretrained weights: installed with handlens, from the
+            library's cache, or downloaded.
         random: keep the random initial weights of the library.
 
     Raises:
         BackboneError: no network has the name.
         DownloadError: the pretrained weights are not on this machine and could not be downloaded.
-        WeightsError: the weights do not fit or are damaged, or the library has no weights for this network.
+        WeightsError: the weights do not fit, are damaged or should be installed and are not, or the library has no
+            weights for this network.
     """
     load = _load_timm if (library or library_of(name)) == TIMM else _load_torchvision
     return load(name, weights, random)
@@ -84,6 +87,8 @@ def library_of(name: str) -> str:
 
 def cached_weights(name: str) -> Path | None:
     """The file of a network's pretrained weights if it is on this machine, otherwise None."""
+    if name in PACKAGED:
+        return packaged_file(name)
     if library_of(name) == TIMM:
         import timm
 
@@ -136,16 +141,19 @@ def _load_timm(name: str, weights: Path | None, random: bool) -> Network:
     import timm
 
     manifest = timm.get_pretrained_cfg(name)
+    classifier = manifest.classifier if manifest is not None else None
+    loose = (classifier,) if isinstance(classifier, str) else tuple(classifier or ())
+    net = new_network(name, TIMM)
     if weights is None and not random:
-        if manifest is None or not manifest.hf_hub_id:
+        if name in PACKAGED:
+            load_exactly(net, _packaged(name, net, loose), name, f"the installed {PACKAGED[name].package}", loose=loose)
+        elif manifest is None or not manifest.hf_hub_id:
             raise WeightsError(
                 f"timm has no pretrained weights for {name}; give a weights file, or ask for random weights."
             )
-        weights = files.from_hub(manifest.hf_hub_id)
-    net = new_network(name, TIMM)
+        else:
+            weights = files.from_hub(manifest.hf_hub_id)
     if weights is not None:
-        classifier = manifest.classifier if manifest is not None else None
-        loose = (classifier,) if isinstance(classifier, str) else tuple(classifier or ())
         found = files.read_weights(weights)
         try:
             load_exactly(net, found, name, str(weights), loose=loose)
@@ -153,6 +161,15 @@ def _load_timm(name: str, weights: Path | None, random: bool) -> Network:
             net = _converted(name, found, loose, error)
     cfg: Any = net.pretrained_cfg
     return Network(name, TIMM, net, size=cfg["input_size"][-1], mean=tuple(cfg["mean"]), std=tuple(cfg["std"]))
+
+
+def _packaged(name: str, net: nn.Module, loose: tuple[str, ...]) -> dict[str, Tensor]:
+    """The packaged weights under timm's names: the tensors are in the network's order, the classifier's last."""
+    names = [*net.state_dict(), *(f"{part}.{kind}" for part in loose for kind in ("weight", "bias"))]
+    found = read_packaged(name)
+    if len(found) != len(names):
+        raise WeightsError(f"the weights of {name} must be {len(names)} tensors; {len(found)} arrived. Update timm.")
+    return dict(zip(names, found, strict=True))
 
 
 def _converted(name: str, found: dict[str, Tensor], loose: tuple[str, ...], misfit: WeightsError) -> nn.Module:

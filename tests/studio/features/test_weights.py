@@ -34,6 +34,7 @@ def test_weights_are_downloaded_once_and_then_cached(hub: Hub, shared_data: Path
 def test_importing_features_is_cheap() -> None:
     code = (
         "import sys, handlens.studio.features as f; f.cached('mobilenetv2_100'); "
+        "assert f.cached('tf_efficientnet_lite0'); "
         "print([m for m in ('torch', 'timm', 'torchvision') if m in sys.modules])"
     )
     # Of this package alone: what else handlens.studio imports is not the matter here.
@@ -45,3 +46,10 @@ def test_importing_features_is_cheap() -> None:
         [sys.executable, "-c", stub + code], capture_output=True, text=True, env=environment, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_efficientnet_lite0_comes_with_handlens(hub: Hub) -> None:
+    assert cached("tf_efficientnet_lite0")
+    extractor = backbone_extractor("tf_efficientnet_lite0")
+    assert [layer.dim for layer in extractor.layers if layer.pooling == "what"] == [16, 24, 40, 112, 320]
+    assert hub.asked == 0

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 import handlens
 from handlens.errors import CollectionError
+from handlens.io.packaged_weights import PACKAGED
 from handlens.studio import builtin
 from handlens.studio.collection import Collection
 from handlens.studio.preparing import Preparing
@@ -53,6 +54,15 @@ def test_a_new_home_is_empty_and_says_what_there_is(client: TestClient) -> None:
     assert all(b["title"] and b["description"] and b["count"] > 0 for b in studio["builtin"])
     assert "mobilenetv2_100" in {b["name"] for b in studio["backbones"]}
     assert all(b["megabytes"] > 0 for b in studio["backbones"])
+    assert next(b["cached"] for b in studio["backbones"] if b["name"] == "tf_efficientnet_lite0")
+
+
+def test_a_network_whose_package_is_not_installed_is_not_suggested(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "tf_efficientnet_lite0"
+    monkeypatch.setitem(PACKAGED, name, PACKAGED[name]._replace(package="not-installed"))
+    assert name not in {b["name"] for b in client.get("/api/studio").json()["backbones"]}
 
 
 def test_a_folder_becomes_a_collection_and_prepares_at_once(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from handlens.errors import ArtifactError
+from handlens.io.packaged_weights import PACKAGED, packaged_file
 from handlens.studio.features.extractor import Extractor, Layer
 from handlens.studio.features.suggested import REPOSITORIES, SUGGESTED, Suggested
 
@@ -50,14 +51,15 @@ def backbone_extractor(name: str, *, weights: Path | None = None, random: bool =
 
     Args:
         name: the network's timm or else its torchvision name; or a kind in `SOURCES` that needs no weights.
-        weights: a safetensors file; unless given, they are taken from the hub's cache or downloaded.
+        weights: a safetensors file; unless given, those that are installed with handlens, or else of the hub's cache,
+            or downloaded.
         random: leave the weights random, in place of `weights`.
 
     Raises:
         BackboneError: no network has that name, or it has no layers that keep where things are.
         DownloadError: the weights could not be downloaded; raised within 10 s of the last byte that arrived.
-        WeightsError: the weights are not a weights file or do not fit the network; or both `weights` and `random` are
-            given.
+        WeightsError: the weights are not a weights file, are damaged or do not fit the network; or both `weights` and
+            `random` are given.
     """
     kind = SOURCES.get(name)
     if kind is not None and kind.make is not None:
@@ -86,6 +88,8 @@ def rebuild(config: dict[str, Any], tensors: dict[str, Tensor]) -> Extractor:
 
 def cached(name: str) -> bool:
     """Whether the weights of a network are on this machine already; asks nothing of the network."""
+    if name in PACKAGED:
+        return packaged_file(name) is not None
     if name in REPOSITORIES:
         from handlens.io.weights import cached_in_hub
 

@@ -24,6 +24,7 @@ class Suggested(NamedTuple):
 
 
 SUGGESTED = [
+    Suggested("tf_efficientnet_lite0", "EfficientNet-Lite0: comes with handlens", 19),
     Suggested("mobilenetv2_100", "MobileNetV2: small and quick", 14),
     Suggested("mobilenetv3_large_100", "MobileNetV3: quick, a little sharper", 22),
     Suggested("efficientnet_b0", "EfficientNet-B0: small and accurate", 21),
@@ -40,4 +41,4 @@ REPOSITORIES = {
     "convnextv2_nano": "timm/convnextv2_nano.fcmae_ft_in22k_in1k",
     "vit_small_patch16_224": "timm/vit_small_patch16_224.augreg_in21k_ft_in1k",
 }
-"""Where the hub keeps them; here so that asking what is cached need not import timm."""
+"""Where the hub keeps those that do not come with handlens; so that asking what is cached need not import timm."""

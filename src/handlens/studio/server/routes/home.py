@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 
 from handlens import __version__
 from handlens.errors import UploadError
+from handlens.io.packaged_weights import PACKAGED
 from handlens.studio.server.collection_plans import CollectionRequest
 from handlens.studio.server.dependencies import Server
 from handlens.studio.server.schemas.base import FILE_BODY, LeftOutFile
@@ -34,12 +35,15 @@ def studio(server: Server) -> StudioInfo:
     from handlens.studio.builtin import BUILTIN
     from handlens.studio.features import SUGGESTED, cached
 
+    on_machine = {network.name: cached(network.name) for network in SUGGESTED}
     return StudioInfo(
         version=__version__,
         collections=server.registry.summaries(),
         builtin=[BuiltinSummary(name=b.name, title=b.title, description=b.description, count=b.count) for b in BUILTIN],
         backbones=[
-            BackboneSummary(name=s.name, title=s.title, megabytes=s.megabytes, cached=cached(s.name)) for s in SUGGESTED
+            BackboneSummary(name=s.name, title=s.title, megabytes=s.megabytes, cached=on_machine[s.name])
+            for s in SUGGESTED
+            if on_machine[s.name] or s.name not in PACKAGED  # what should be installed and is not cannot be downloaded
         ],
     )
 
