@@ -129,9 +129,10 @@ def test_difference_changes_its_sign_with_the_order():
 
 
 def test_one_model_right_and_the_other_wrong_everywhere():
+    # With 10 gained and 0 lost the likeliest q is (1 − δ) / 2, so n (1 − δ)² = z² (1 − δ²): δ = (n − z²) / (n + z²).
     found = estimate_difference([True] * 10, [False] * 10, 10**9)
-    assert (found.value, found.high) == pytest.approx((1, 1))
-    assert 0.5 < found.low < 1
+    z2 = 1.959964**2
+    assert (found.value, found.low, found.high) == pytest.approx((1, (10 - z2) / (10 + z2), 1))
 
 
 @pytest.mark.parametrize(

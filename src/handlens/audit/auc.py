@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from handlens.audit import significance
-from handlens.audit.estimates import Estimate, GroupedRows, LevelEstimate
+from handlens.audit.estimates import GroupEstimates, GroupedRows, LevelEstimate
 from handlens.audit.groups import Codes
 from handlens.audit.intervals import Floats, normal, wilson
 from handlens.audit.outcomes import Booleans
@@ -80,7 +80,7 @@ class GroupedAuc:
         if len(counts) > BINS:
             self.bin = (middle * (BINS / len(score))).astype(np.int64)[self.rank]
 
-    def of_groups(self, codes: Codes, n_groups: int) -> tuple[Estimate, Estimate]:
+    def of_groups(self, codes: Codes, n_groups: int) -> tuple[GroupEstimates, GroupEstimates]:
         """The AUC within each group, and within all rows outside it.
 
         Args:
@@ -161,7 +161,7 @@ class GroupedAuc:
             found[g] = of_positives + of_negatives
         return found
 
-    def _estimate(self, counts: Floats, wins: Floats, variance: Floats) -> Estimate:
+    def _estimate(self, counts: Floats, wins: Floats, variance: Floats) -> GroupEstimates:
         """The AUC with Wilson's interval of a rate that has the same value and variance.
 
         The variance is DeLong's (1988), shrunk towards that of Hanley & McNeil (1982) where positive or negative rows
@@ -181,4 +181,4 @@ class GroupedAuc:
                 fewest > 0, np.exp(weight * np.log(measured) + (1 - weight) * np.log(expected)), np.nan
             )
         low, high = wilson(value * effective, effective, self.ci)
-        return Estimate(fewest, value, low, high)
+        return GroupEstimates(fewest, value, low, high)

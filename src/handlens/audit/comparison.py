@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from handlens.audit.estimates import Estimate, LevelEstimate
+from handlens.audit.estimates import GroupEstimates, LevelEstimate
 from handlens.audit.groups import Level
 from handlens.audit.intervals import Floats, difference_interval, ratio_interval
 from handlens.audit.metrics import Metric
@@ -30,11 +30,11 @@ def comparison(metric: Metric, level: Level, sizes: Floats, measured: LevelEstim
     own = measured.groups
     n_groups = len(level.labels)
     is_small = own.count < small
-    nobody = Estimate(*(np.full(n_groups, np.nan) for _ in range(4)))
+    nobody = GroupEstimates(*(np.full(n_groups, np.nan) for _ in range(4)))
     best, worst = _best_and_worst(metric, own.value, is_small) if level.names else (None, None)
     best_group = nobody
     if best is not None:
-        best_group = Estimate(*(np.full(n_groups, x[best]) for x in (own.count, own.value, own.low, own.high)))
+        best_group = GroupEstimates(*(np.full(n_groups, x[best]) for x in (own.count, own.value, own.low, own.high)))
     columns: dict[str, Any] = {
         "by": level.by or OVERALL,
         "group": level.labels,
@@ -54,7 +54,9 @@ def comparison(metric: Metric, level: Level, sizes: Floats, measured: LevelEstim
     return pd.DataFrame(columns)
 
 
-def _differences(metric: Metric, own: Estimate, other: Estimate, name: str, *, itself: int | None) -> dict[str, Floats]:
+def _differences(
+    metric: Metric, own: GroupEstimates, other: GroupEstimates, name: str, *, itself: int | None
+) -> dict[str, Floats]:
     """The differences and ratios of groups to others, with their intervals; `itself` is the group that is the other."""
     ours, theirs = (own.low, own.high), (other.low, other.high)
     difference = own.value - other.value

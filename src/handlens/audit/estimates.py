@@ -47,7 +47,7 @@ class GroupedRows:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class GroupEstimates:
     """A metric for each of G groups, [G] each; nan where it is undefined.
 
     Attributes:
@@ -72,8 +72,8 @@ class LevelEstimate:
         undefined: for each group, the reason to give if its value is undefined.
     """
 
-    groups: Estimate
-    rest: Estimate
+    groups: GroupEstimates
+    rest: GroupEstimates
     undefined: list[str]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from handlens.audit import significance
-from handlens.audit.estimates import Estimate, GroupedRows, LevelEstimate
+from handlens.audit.estimates import GroupEstimates, GroupedRows, LevelEstimate
 from handlens.audit.groups import Codes
 from handlens.audit.intervals import Floats, mean_interval, wilson
 from handlens.audit.outcomes import Booleans
@@ -45,7 +45,7 @@ class SumEstimator(ABC):
         """The sums over the rows of each cell, [n_cells, …]."""
 
     @abstractmethod
-    def estimate(self, sums: Sums, ci: float) -> Estimate:
+    def estimate(self, sums: Sums, ci: float) -> GroupEstimates:
         """The metric of each group, from the sums over its rows."""
 
     @abstractmethod
@@ -91,13 +91,13 @@ class Rate(SumEstimator):
         both = np.bincount(cells * 4 + 2 * among + (hit & among), minlength=4 * n_cells).reshape(n_cells, 4)
         return Sums(np.stack([both[:, 3], both[:, 2] + both[:, 3]], 1).astype(np.float64))
 
-    def estimate(self, sums: Sums, ci: float) -> Estimate:
+    def estimate(self, sums: Sums, ci: float) -> GroupEstimates:
         """From sums [groups, 2]."""
         hits, count = sums.table.T
         with np.errstate(invalid="ignore"):
             value = np.where(count > 0, hits / count, np.nan)
         low, high = wilson(hits, count, ci)
-        return Estimate(count, value, low, high)
+        return GroupEstimates(count, value, low, high)
 
     def undefined(self, table: Floats) -> list[str]:
         """See `SumEstimator`."""
@@ -138,7 +138,7 @@ class Mean(SumEstimator):
         powers = [np.bincount(cells, x**power, n_cells) for power in range(4)]
         return Sums(np.stack([*powers, np.bincount(cells, bad, n_cells)], 1), around)
 
-    def estimate(self, sums: Sums, ci: float) -> Estimate:
+    def estimate(self, sums: Sums, ci: float) -> GroupEstimates:
         """From sums [groups, 5]."""
         n = sums.table[:, 0]
         mean, low, high = _mean(sums, ci)
@@ -147,7 +147,7 @@ class Mean(SumEstimator):
         elif not self.signed:
             low = np.maximum(low, 0)
         unknown = (n == 0) | (sums.table[:, 4] > 0)
-        return Estimate(n, *(np.where(unknown, np.nan, x) for x in (mean, low, high)))
+        return GroupEstimates(n, *(np.where(unknown, np.nan, x) for x in (mean, low, high)))
 
     def undefined(self, table: Floats) -> list[str]:
         """See `SumEstimator`."""
@@ -174,7 +174,7 @@ class Calibration(SumEstimator):
         positive = [np.bincount(cells, weights, n_cells) for weights in (outcomes.positive, outcomes.positive * x)]
         return Sums(np.stack([*powers, *positive], 1), around)
 
-    def estimate(self, sums: Sums, ci: float) -> Estimate:
+    def estimate(self, sums: Sums, ci: float) -> GroupEstimates:
         """From sums [groups, 6]."""
         n, x, squares, _, hits, of_hits = sums.table.T
         mean, low, high = _mean(sums, ci)
@@ -189,7 +189,7 @@ class Calibration(SumEstimator):
             np.sqrt(np.maximum(a**2 + b**2 - 2 * correlation * a * b, 0))
             for a, b in ((mean - low, rate_high - rate), (high - mean, rate - rate_low))
         )
-        return Estimate(n, value, value - below, value + above)
+        return GroupEstimates(n, value, value - below, value + above)
 
     def p_values(self, data: GroupedRows, measured: list[LevelEstimate]) -> list[Floats]:  # noqa: ARG002
         """See `Estimator`."""

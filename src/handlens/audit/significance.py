@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from scipy import special
 
-from handlens.audit.estimates import Estimate
+from handlens.audit.estimates import GroupEstimates
 from handlens.audit.groups import Codes, Level
 from handlens.audit.intervals import Floats, difference_interval, normal
 
@@ -57,7 +57,7 @@ def of_means(
     return _corrected(differences(cells), np.array(largest), sizes)
 
 
-def of_intervals(own: Sequence[Estimate], rest: Sequence[Estimate], ci: float) -> list[Floats]:
+def of_intervals(own: Sequence[GroupEstimates], rest: Sequence[GroupEstimates], ci: float) -> list[Floats]:
     """The corrected p-values of each level's groups, from the confidence intervals of differences to the rest."""
     raw = []
     for a, b in zip(own, rest, strict=True):

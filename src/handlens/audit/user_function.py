@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handlens.audit import significance
-from handlens.audit.estimates import Estimate, GroupedRows, LevelEstimate
+from handlens.audit.estimates import GroupEstimates, GroupedRows, LevelEstimate
 from handlens.audit.intervals import Floats, bootstrap
 from handlens.errors import AuditError
 
@@ -97,6 +97,6 @@ class UserFunction:
             raise AuditError(f"metric {self.name!r} must return a number; {found!r:.40} arrived.") from None
 
 
-def _estimate(values: list[_Value]) -> Estimate:
+def _estimate(values: list[_Value]) -> GroupEstimates:
     columns = np.array([each[:4] for each in values], np.float64).reshape(-1, 4).T
-    return Estimate(*columns)
+    return GroupEstimates(*columns)
