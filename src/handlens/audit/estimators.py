@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from handlens.audit import significance
-from handlens.audit.estimates import GroupEstimates, GroupedRows, LevelEstimate
+from handlens.audit.estimates import GroupedRows, GroupEstimates, LevelEstimate
 from handlens.audit.groups import Codes
 from handlens.audit.intervals import Floats, mean_interval, wilson
 from handlens.audit.outcomes import Booleans

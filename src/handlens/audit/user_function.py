@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handlens.audit import significance
-from handlens.audit.estimates import GroupEstimates, GroupedRows, LevelEstimate
+from handlens.audit.estimates import GroupedRows, GroupEstimates, LevelEstimate
 from handlens.audit.intervals import Floats, bootstrap
 from handlens.errors import AuditError
 
