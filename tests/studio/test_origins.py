@@ -158,6 +158,19 @@ def test_a_state_stays_as_it_was(log):
     assert list(state.origins.by_change) == [1]
 
 
+def test_the_origin_before(log):
+    log.assign([0, 1], "a", origin=LASSO)
+    log.assign([1, 2], "b", origin=CLICK)
+    log.merge(["a"], "b")
+    assert [log.origin_before(photo) for photo in range(4)] == [None, LASSO, None, None]
+    log.remove([1])
+    assert log.origin_before(1) is None
+    log.undo()
+    log.undo()
+    log.undo()
+    assert log.origin_before(1) is None
+
+
 # --- several labels in one change -----------------------------------------------------------------
 
 

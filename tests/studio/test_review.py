@@ -13,6 +13,7 @@ import pytest
 from handlens.audit import Datasheet
 from handlens.errors import AuditError, CollectionError, TrainingError
 from handlens.studio.collection import Collection
+from handlens.studio.origins import Certificate, Origin
 
 
 @pytest.fixture
@@ -115,6 +116,29 @@ def test_taking_back_leaves_a_label_that_was_changed_since(trained: Collection) 
     trained.label([photo], "by hand")
     trained.review.take_back(case.id, by="ann")
     assert trained.labels[photo] == "by hand"
+
+
+def origin_of(collection: Collection, photo: int) -> Origin:
+    changes, by_change = collection.parts.labels.state.origins
+    return by_change[int(changes[photo])].origin
+
+
+def test_decisions_are_the_origins_of_their_labels(trained: Collection) -> None:
+    first, second, *_ = trained.review.waiting(below=1.0)
+    trained.review.confirm(first.id, by="ann")
+    trained.review.overrule(second.id, "neither", by="ann", reason="its edge is round")
+    assert origin_of(trained, trained.review.photo(first)) == Origin("review", "suggested")
+    assert origin_of(trained, trained.review.photo(second)) == Origin("review", "by hand")
+
+
+def test_a_label_that_comes_back_has_the_origin_that_it_had(trained: Collection) -> None:
+    finish = Origin("finish", "certified", Certificate(error=0.05, confidence=0.95, checked=30))
+    trained.parts.labels.assign([7], "circle", origin=finish)
+    case = trained.review.contest(7, by="bob", why="that is my ring")
+    trained.review.overrule(case.id, "ring", by="ann", reason="it is hollow")
+    trained.review.take_back(case.id, by="ann")
+    assert trained.labels[7] == "circle"
+    assert origin_of(trained, 7) == finish
 
 
 def test_a_decision_whose_label_was_lost_gets_it_when_the_queue_is_opened(trained: Collection) -> None:

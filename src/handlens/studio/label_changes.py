@@ -141,6 +141,14 @@ class LabelledPhotos:
         """Make the change again that was taken back last."""
         self._make(self._undone.pop())
 
+    def origin_before(self, photo: int) -> Origin | None:
+        """Where the label came from that a photo had before its present one; None if it had none or has none now."""
+        for made in reversed(self._done):
+            if made.number == self._given[photo]:
+                before = int(made.given[made.ids == photo][0])
+                return self._changes[before].origin if before else None
+        return None
+
     def current_key(self, key: int) -> int:
         """The key of the label that a label was merged into; `key` itself if it was not merged."""
         for made in self._done:

@@ -171,6 +171,11 @@ class Labels:
             change = self._photos.redoable
             return change.text if change else None
 
+    def origin_before(self, photo: int) -> Origin | None:
+        """Where the label came from that a photo had before its present one; None if it had none or has none now."""
+        with self._synced():
+            return self._photos.origin_before(photo)
+
     def key_of(self, name: str) -> int:
         """The key of the label `name`: a number that it keeps when it is renamed, and that no later label gets."""
         with self._synced():

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from handlens.audit.review import WAITING, Case, ReviewQueue
+from handlens.audit.review import CONFIRMED, WAITING, Case, ReviewQueue
 from handlens.errors import CollectionError
 from handlens.studio.labels import Labels, check_name
 from handlens.studio.layers import Layers
 from handlens.studio.models.registry import Models
+from handlens.studio.origins import UNKNOWN, Origin
 from handlens.studio.photos import Photos
 from handlens.studio.settings import Settings
 from handlens.studio.similarity import Similarity
@@ -171,7 +172,8 @@ class Review:
             waiting = self.queue.undo(id, by=by, reason=reason)
             if self._label(photo) == case.label:  # and nobody changed it since
                 if before:
-                    self._labels.assign([photo], before)
+                    origin = self._labels.origin_before(photo) or UNKNOWN
+                    self._labels.assign([photo], before, origin=origin)
                 else:
                     self._labels.remove([photo])
             self._settings.set_label_before_review(case.id, None)
@@ -212,7 +214,8 @@ class Review:
     def _settle(self, case: Case) -> Case:
         photo = self.photo(case)
         before = self._label(photo) or ""
-        self._labels.assign([photo], str(case.label))
+        origin = Origin("review", "suggested" if case.status == CONFIRMED else "by hand")
+        self._labels.assign([photo], str(case.label), origin=origin)
         self._settings.set_label_before_review(case.id, before)
         return case
 

@@ -18,6 +18,8 @@ from typer.testing import CliRunner
 from handlens.cli import app as cli
 from handlens.errors import StorageError
 from handlens.studio.collection import Collection
+from handlens.studio.labels import Labels
+from handlens.studio.origins import CALL, Origin
 
 Pack = Callable[..., str]
 Unpack = Callable[[str, str], np.ndarray]
@@ -145,6 +147,18 @@ def test_labels_are_given_and_taken(
     assert set(unpacked(found["codes"], "<i2").tolist()) == {-1}
 
 
+def test_a_label_knows_how_its_photos_were_selected(
+    post: Callable[..., dict], home: Path, shapes: str, selection: Pack
+) -> None:
+    post("labels/assign", {"selection": selection([1, 3]), "name": "round", "gesture": "lasso"})
+    post("labels/assign", {"selection": selection([30]), "name": "angular"})
+    with Collection.open(home / "collections" / shapes.rpartition("/")[2]) as opened:
+        changes, by_change = opened.parts.labels.state.origins
+    origins = [by_change[change].origin if change else None for change in changes.tolist()]
+    assert origins[1] == origins[3] == Origin("lasso", "by hand")
+    assert origins[30] == CALL
+
+
 def test_what_makes_no_sense_changes_no_label(
     post: Callable[..., dict], client: TestClient, shapes: str, selection: Pack
 ) -> None:
@@ -159,6 +173,8 @@ def test_what_makes_no_sense_changes_no_label(
         ("labels/assign", {"selection": good, "name": "a" * 1001}, 422),
         ("labels/assign", {"selection": good}, 422),
         ("labels/assign", {"selection": good, "name": "a", "force": True}, 422),
+        ("labels/assign", {"selection": good, "name": "a", "gesture": "finish"}, 422),
+        ("labels/assign", {"selection": good, "name": "a", "gesture": None}, 422),
         ("labels/assign", {"selection": [1], "name": "a"}, 422),
         ("labels/rename", {"name": "none", "to": "b"}, 400),
         ("labels/merge", {"names": ["none"], "into": "b"}, 400),
@@ -184,13 +200,17 @@ def test_labels_given_at_the_same_time_are_all_kept(client: TestClient, shapes: 
 def test_a_full_disk_is_507_and_says_so(
     client: TestClient, shapes: str, selection: Pack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(self: Collection, ids: object, name: str) -> None:
+    def full(self: Labels, ids: object, name: str, *, origin: Origin) -> None:
         raise StorageError("the label could not be written. Make room.")
 
-    monkeypatch.setattr(Collection, "label", full)
+    monkeypatch.setattr(Labels, "assign", full)
     answer = client.post(f"{shapes}/labels/assign", json={"selection": selection([1]), "name": "a"})
     assert (answer.status_code, answer.json()) == (507, {"error": "The label could not be written. Make room."})
-    monkeypatch.setattr(Collection, "label", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+
+    def full_too(self: Labels, ids: object, name: str, *, origin: Origin) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Labels, "assign", full_too)
     answer = client.post(f"{shapes}/labels/assign", json={"selection": selection([1]), "name": "a"})
     assert answer.status_code == 507
 

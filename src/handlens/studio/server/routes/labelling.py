@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from handlens.studio.origins import Origin
 from handlens.studio.server import payloads
 from handlens.studio.server.dependencies import OpenCollection
 from handlens.studio.server.encoding import selected
@@ -21,7 +22,8 @@ def labels(collection: OpenCollection) -> LabelsState:
 @router.post("/labels/assign")
 def assign(wanted: Assign, collection: OpenCollection) -> LabelsState:
     """Give photos a label; it is on disk before the response is sent."""
-    collection.label(selected(wanted.selection, len(collection.paths)), wanted.name)
+    ids = selected(wanted.selection, len(collection.paths))
+    collection.parts.labels.assign(ids, wanted.name, origin=Origin(wanted.gesture, "by hand"))
     return payloads.labels(collection)
 
 

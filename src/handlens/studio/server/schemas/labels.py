@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
+from typing import Literal
+
+from pydantic import BaseModel, Field
 
 from handlens.studio.server.schemas.base import Int16s, LabelText, LabelTexts, RequestBody, Selection
 
@@ -30,6 +32,9 @@ class Assign(RequestBody):
 
     selection: Selection
     name: LabelText
+    gesture: Literal["lasso", "box", "click", "similar", "review", "call"] = Field(
+        default="call", description="how the photos were selected"
+    )
 
 
 class Remove(RequestBody):

@@ -13,7 +13,7 @@ import { anyPlaced, keyOf, loadMap, mapError, mapLoading, mapPending, positions,
 import { alpha, predictions } from '../state/model'
 import { review } from '../state/review'
 import { isNarrow } from '../state/screen'
-import { select, selectIds } from '../state/selecting'
+import { clearSelection, select, selectPhoto } from '../state/selecting'
 import { selected, selectedCount } from '../state/selection'
 import { isDark, theme } from '../state/theme'
 import {
@@ -74,7 +74,8 @@ function connect(host: HTMLElement): () => void {
     { sheet: (k, n) => api.sheet(k, n), thumb: (id) => api.thumb(id) },
     {
       select,
-      pick: (id, mode) => selectIds([id], mode),
+      clear: clearSelection,
+      pick: selectPhoto,
       hover: (id) => setHovered(id),
       open: (id) => openDialog({ kind: 'photo', id }),
       camera: (to) => setCamera(to),

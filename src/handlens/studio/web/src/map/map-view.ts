@@ -445,15 +445,15 @@ export class MapView {
         this.stroke.draw(this.motion.now, this.view)
       },
       strokeEnd: () => {
-        const { polygon, mode } = this.stroke.end()
-        this.events.select(drawnWithin(polygon, this.drawn, this.input.positions, this.photos.count), mode)
+        const { polygon, mode, kind } = this.stroke.end()
+        this.events.select(drawnWithin(polygon, this.drawn, this.input.positions, this.photos.count), mode, kind)
       },
       strokeCancel: () => this.stroke.cancel(),
       click: (x, y, mode) => {
         const id = this.photoAt(x, y)
         if (id >= 0) this.events.pick(id, mode)
         // With the selecting tools, a click beside the photos selects none.
-        else if (mode === 'replace' && this.tool !== 'pan') this.events.select(new Uint8Array(this.photos.count), mode)
+        else if (mode === 'replace' && this.tool !== 'pan') this.events.clear()
       },
       doubleClick: (x, y) => {
         const id = this.photoAt(x, y)

@@ -44,12 +44,12 @@ export class Stroke {
     this.points.push(...point)
   }
 
-  /** The polygon drawn, in map coordinates; what was drawn is wiped. */
-  end(): { polygon: number[]; mode: SelectMode } {
+  /** The polygon drawn, in map coordinates, and how; what was drawn is wiped. */
+  end(): { polygon: number[]; mode: SelectMode; kind: 'lasso' | 'box' } {
     const { points } = this
     const polygon = this.kind === 'lasso' || points.length < 4 ? points : this.corners()
     this.cancel()
-    return { polygon, mode: this.mode }
+    return { polygon, mode: this.mode, kind: this.kind }
   }
 
   cancel(): void {

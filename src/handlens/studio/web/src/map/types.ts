@@ -18,7 +18,9 @@ export type Tool = 'pan' | 'lasso' | 'box'
 /** What the person did on the map. */
 export interface MapEvents {
   /** A lasso or box was closed; `mask` has one 0/1 byte a photo, 1 for the shown photos enclosed. */
-  select(mask: Uint8Array, mode: SelectMode): void
+  select(mask: Uint8Array, mode: SelectMode, by: 'lasso' | 'box'): void
+  /** The person clicked beside the photos. */
+  clear(): void
   /** The topmost photo was clicked. */
   pick(id: number, mode: SelectMode): void
   /** The photo under the cursor changed; -1 for none. */

@@ -1051,6 +1051,13 @@ export interface components {
              * @description the name of a label
              */
             name: string;
+            /**
+             * Gesture
+             * @description how the photos were selected
+             * @default call
+             * @enum {string}
+             */
+            gesture: "lasso" | "box" | "click" | "similar" | "review" | "call";
         };
         /**
          * Attributes

@@ -4,6 +4,7 @@ import { float32s, int16s, int32s, packMask } from './codec'
 import { address, call, callOnLeaving, type PathOf } from './http'
 import type {
   CollectionState,
+  Gesture,
   HeatMap,
   Labels,
   ModelKind,
@@ -70,8 +71,10 @@ export class CollectionApi {
   }
 
   labels = async () => decodeLabels(await call('get', '/api/collections/{c}/labels', this.c))
-  assign = async (mask: Uint8Array, name: string) =>
-    decodeLabels(await call('post', '/api/collections/{c}/labels/assign', this.c, { selection: packMask(mask), name }))
+  assign = async (mask: Uint8Array, name: string, gesture: Gesture) =>
+    decodeLabels(
+      await call('post', '/api/collections/{c}/labels/assign', this.c, { selection: packMask(mask), name, gesture }),
+    )
   remove = async (mask: Uint8Array) =>
     decodeLabels(await call('post', '/api/collections/{c}/labels/remove', this.c, { selection: packMask(mask) }))
   rename = async (name: string, to: string) =>

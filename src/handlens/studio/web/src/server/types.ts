@@ -29,6 +29,8 @@ export type Photos = Decoded<
     aspect: Float32Array
   }
 >
+/** How photos that get a label were selected. */
+export type Gesture = Schemas['Assign']['gesture']
 export type LabelCount = Schemas['LabelCount']
 export type Labels = Decoded<
   Schemas['LabelsState'],

@@ -9,7 +9,7 @@ import { idsOf } from './masks'
 import { announce, attempt, say } from './messages'
 import { owned } from './owned'
 import { closeReview } from './review'
-import { emptySelection, selected, selectedCount } from './selection'
+import { emptySelection, gesture, selected, selectedCount } from './selection'
 
 /** Labelled photos from which a label no longer counts as thin, as in the training report. */
 export const ENOUGH = 10
@@ -101,8 +101,9 @@ export async function assign(name: string): Promise<boolean> {
     return false
   }
   const mask = selected.value
+  const by = gesture.value
   const said = `${photosText(selectedCount.value)} labelled ${clean}`
-  const went = await change(guessed(labels.value, mask, clean), () => api.assign(mask, clean), said)
+  const went = await change(guessed(labels.value, mask, clean), () => api.assign(mask, clean, by), said)
   // Done with these: what was thrown out is no longer selected, so the next group starts clean.
   if (went && selected.value === mask) {
     closeReview()

@@ -61,12 +61,12 @@ export function reviewNewSelection(): void {
 
 export function toggleKept(id: number): void {
   const kept = !selected.value[id]
-  replaceSelection(turned(selected.value, [id], kept))
+  replaceSelection(turned(selected.value, [id], kept), kept ? 'review' : undefined)
   announce(kept ? 'kept' : 'thrown out')
 }
 
 export function keepAll(on: boolean): void {
-  if (review.value) replaceSelection(turned(selected.value, review.value.ids, on))
+  if (review.value) replaceSelection(turned(selected.value, review.value.ids, on), on ? 'review' : undefined)
 }
 
 export function sortReview(order: Order): Promise<boolean> {
@@ -122,7 +122,7 @@ export function showNearest(k: number, examples = [...(review.value?.from ?? [])
   const ids = [...examples, ...found.slice(0, k)]
   const mask = maskOf(ids, count.value)
   for (const id of before) if (mask[id] && !selected.value[id]) mask[id] = 0
-  replaceSelection(mask)
+  replaceSelection(mask, 'similar')
   setReview({ kind: 'similar', ids, from: new Set(examples), order: 'as-is' })
 }
 

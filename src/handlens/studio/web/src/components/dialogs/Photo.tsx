@@ -6,7 +6,7 @@ import { api, count, nameOf } from '../../state/collection'
 import { openDialog } from '../../state/dialogs'
 import { labelOf } from '../../state/labels'
 import { predictions } from '../../state/model'
-import { selectIds } from '../../state/selecting'
+import { selectPhoto } from '../../state/selecting'
 import { selected } from '../../state/selection'
 import { number, percent } from '../../text/format'
 import { LookedAt } from '../HeatMap'
@@ -40,7 +40,7 @@ export function Photo({ id }: { id: number }): JSX.Element {
               Contest…
             </button>
           )}
-          <button type="button" class="button" onClick={() => selectIds([id], isSelected ? 'remove' : 'add')}>
+          <button type="button" class="button" onClick={() => selectPhoto(id, isSelected ? 'remove' : 'add')}>
             {isSelected ? 'Take from the selection' : 'Add to the selection'}
           </button>
         </span>
