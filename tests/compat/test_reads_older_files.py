@@ -106,6 +106,18 @@ def test_labels_and_their_history(old: tuple[Collection, dict[str, Any]]) -> Non
     assert labels_of(collection) == said["labels"]
 
 
+def test_labels_whose_origins_were_not_kept(old: tuple[Collection, dict[str, Any]]) -> None:
+    collection, _ = old
+    origins = collection.origins.dropna(subset="label")
+    assert len(origins) == collection.labels.notna().sum() > 0
+    assert set(origins["gesture"]) == {"unknown"}
+    assert set(origins["kind"]) == {"by hand"}
+    assert origins["at"].notna().all()
+    photo = int(np.flatnonzero(collection.labels.isna())[0])
+    collection.label([photo], "ring")
+    assert collection.origins["gesture"][photo] == "call"
+
+
 def test_the_view_and_what_was_separated(old: tuple[Collection, dict[str, Any]]) -> None:
     collection, said = old
     assert collection.parts.settings.view == said["view"]

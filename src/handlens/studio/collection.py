@@ -20,7 +20,7 @@ from handlens.studio.attributes import Attached
 from handlens.studio.checks import Checks
 from handlens.studio.classifier import TrainingReport
 from handlens.studio.discriminant import Floats
-from handlens.studio.exports import write_csv, write_folders
+from handlens.studio.exports import labels_table, write_csv, write_folders
 from handlens.studio.features.extractor import Layer
 from handlens.studio.labels import Labels
 from handlens.studio.layers import Layers
@@ -373,6 +373,29 @@ class Collection:
         return self.parts.labels.series
 
     @property
+    def origins(self) -> pd.DataFrame:
+        """Where each photo's label comes from, a row for each photo, by id, with missing values where it has no label.
+
+        Returns:
+            DataFrame with columns path, label, gesture (how the photos were selected, such as lasso), kind (by hand,
+            suggested, checked, certified or imported), at (when, in UTC), and for certified labels error (the largest
+            share of all labels that may be wrong, 0–1) and confidence (that of this bound, 0–1).
+
+        Example:
+            >>> from handlens.studio.builtin import write_builtin
+            >>> names = write_builtin("digits", Path("digits"))
+            >>> with Collection.create("my-digits", images="digits") as collection:
+            ...     collection.label([0, 10], "zero")
+            ...     collection.origins.loc[10, ["label", "gesture", "kind"]].tolist()
+            ['zero', 'call', 'by hand']
+        """
+        state = self.parts.labels.state
+        table = state.origins.frame
+        table.insert(0, "path", self.paths)
+        table.insert(1, "label", state.series)
+        return table
+
+    @property
     def label_names(self) -> list[str]:
         """The labels in the order of their creation."""
         return self.parts.labels.names
@@ -651,9 +674,8 @@ class Collection:
     # --- taking away ---------------------------------------------------------------------------
 
     def export_labels(self, path: Path | str) -> None:
-        """Write the labelled photos as CSV: path, label."""
-        table = pd.DataFrame({"path": self.paths, "label": self.labels.to_numpy()})
-        write_csv(table.dropna(subset="label"), path)
+        """Write the labelled photos as CSV: path, label, and the columns of `origins`."""
+        write_csv(labels_table(self.origins), path)
 
     def export_predictions(self, path: Path | str) -> None:
         """Write `predictions()` as CSV."""

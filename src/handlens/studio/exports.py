@@ -31,6 +31,14 @@ def write_csv(table: pd.DataFrame, path: Path | str) -> None:
         table.to_csv(partial, index=False, float_format="%.6f")
 
 
+def labels_table(origins: pd.DataFrame) -> pd.DataFrame:
+    """The table that labels.csv holds, from `Collection.origins`: labelled photos alone, times as text (ISO 8601)."""
+    names = {"kind": "origin", "gesture": "gesture", "at": "labelled_at", "error": "error_at_most"}
+    table = origins.dropna(subset="label").rename(columns=names)
+    table["labelled_at"] = [f"{at:%Y-%m-%dT%H:%M:%S}Z" for at in table["labelled_at"]]
+    return table[["path", "label", *names.values(), "confidence"]]
+
+
 def folder_names(labels: list[str]) -> dict[str, str]:
     """A folder name for each label: all differ, and each is valid on every system.
 

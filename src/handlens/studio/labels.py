@@ -74,6 +74,12 @@ class LabelState(NamedTuple):
         """The names of the labels, by code."""
         return [info.name for info in self.table]
 
+    @property
+    def series(self) -> pd.Series[str]:
+        """The label of each photo by its id; a missing value without a label."""
+        values = pd.Categorical.from_codes(self.codes, pd.Index(self.names, dtype="str"))
+        return pd.Series(values, name="label", index=pd.RangeIndex(len(values), name="id")).astype("str")
+
 
 class Labels:
     """The labels of `n` photos, kept in a SQLite file; every change is on disk before its method returns.
@@ -153,9 +159,7 @@ class Labels:
     @property
     def series(self) -> pd.Series[str]:
         """The label of each photo by its id; a missing value without a label."""
-        state = self.state
-        values = pd.Categorical.from_codes(state.codes, pd.Index(state.names, dtype="str"))
-        return pd.Series(values, name="label", index=pd.RangeIndex(len(values), name="id")).astype("str")
+        return self.state.series
 
     @property
     def undo_text(self) -> str | None:

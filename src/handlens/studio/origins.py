@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from handlens.errors import CollectionError
@@ -119,6 +120,22 @@ class LabelOrigins(NamedTuple):
 
     changes: NDArray[np.int64]
     by_change: dict[int, LabelChange]
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """Gesture, kind, time (UTC) and certificate of each label by photo id; missing values without a label."""
+        numbers, changes = list(self.by_change), self.by_change.values()
+        certificates = [change.origin.certificate for change in changes]
+        by_change = pd.DataFrame(
+            {
+                "gesture": pd.Series([change.origin.gesture for change in changes], numbers, "str"),
+                "kind": pd.Series([change.origin.kind for change in changes], numbers, "str"),
+                "at": pd.Series([change.at for change in changes], numbers, "datetime64[us, UTC]"),
+                "error": pd.Series([c.error if c else np.nan for c in certificates], numbers, float),
+                "confidence": pd.Series([c.confidence if c else np.nan for c in certificates], numbers, float),
+            }
+        )
+        return by_change.reindex(self.changes).set_index(pd.RangeIndex(len(self.changes), name="id"))
 
 
 def _is_number(value: object) -> bool:

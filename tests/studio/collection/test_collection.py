@@ -187,7 +187,7 @@ def test_no_photos(tmp_path):
         with pytest.raises(TrainingError):
             collection.train()
         collection.export_labels(tmp_path / "labels.csv")
-    assert (tmp_path / "labels.csv").read_text() == "path,label\n"
+    assert (tmp_path / "labels.csv").read_text() == ("path,label,origin,gesture,labelled_at,error_at_most,confidence\n")
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])

@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import zipfile
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from handlens.studio.exports import folder_names
+from handlens.studio.origins import Certificate, Origin
+from handlens.vision import ImageItemList
 
 
 def test_exports_come_back(collection, tmp_path):
@@ -46,3 +49,41 @@ def test_exports_come_back(collection, tmp_path):
         for i in ids
     }
     assert not any(part in ("..", "con") for name in found for part in name.split("/"))
+
+
+def label_three(collection):
+    collection.parts.labels.assign([0], "circle", origin=Origin("lasso", "by hand"))
+    bound = Certificate(error=0.05, confidence=0.95, checked=30)
+    collection.parts.labels.assign([1, 2], "square", origin=Origin("finish", "certified", bound))
+
+
+def test_labels_are_taken_away_with_their_origins(collection, tmp_path):
+    label_three(collection)
+    collection.export_labels(tmp_path / "labels.csv")
+    lines = (tmp_path / "labels.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "path,label,origin,gesture,labelled_at,error_at_most,confidence"
+    times = [f"{at:%Y-%m-%dT%H:%M:%S}Z" for at in collection.origins["at"].dropna()]
+    assert lines[1:] == [
+        f"{collection.paths[0]},circle,by hand,lasso,{times[0]},,",
+        f"{collection.paths[1]},square,certified,finish,{times[1]},0.050000,0.950000",
+        f"{collection.paths[2]},square,certified,finish,{times[2]},0.050000,0.950000",
+    ]
+    back = pd.read_csv(tmp_path / "labels.csv", parse_dates=["labelled_at"])
+    assert (abs(back["labelled_at"] - collection.origins["at"].dropna()) < pd.Timedelta(seconds=1)).all()
+
+
+@pytest.mark.parametrize("columns", [["path", "label"], slice(None)], ids=["without origins", "with origins"])
+def test_labels_with_and_without_origins_are_read(collection, tmp_path, columns):
+    label_three(collection)
+    collection.export_labels(tmp_path / "all.csv")
+    table = pd.read_csv(tmp_path / "all.csv")
+    table.loc[:, columns].to_csv(tmp_path / "labels.csv", index=False)
+    items = ImageItemList.from_csv(collection.images, str(tmp_path / "labels.csv"))
+    assert [item.relative_to(collection.images).as_posix() for item in items.items] == collection.paths[:3]
+    assert items.frame["label"].tolist() == ["circle", "square", "square"]
+    assert items.split_by_idx([1]).label_from_df("label").train.y.classes == ["circle", "square"]
+    attached = collection.attach(tmp_path / "labels.csv")
+    assert (attached.column, attached.matched) == ("path", 3)
+    assert attached.table["label"].dropna().tolist() == ["circle", "square", "square"]
+    if "confidence" in attached.table:
+        np.testing.assert_array_equal(attached.table["confidence"][:3], [np.nan, 0.95, 0.95])

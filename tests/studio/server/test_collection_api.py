@@ -19,7 +19,7 @@ from handlens.cli import app as cli
 from handlens.errors import StorageError
 from handlens.studio.collection import Collection
 from handlens.studio.labels import Labels
-from handlens.studio.origins import CALL, Origin
+from handlens.studio.origins import Origin
 
 Pack = Callable[..., str]
 Unpack = Callable[[str, str], np.ndarray]
@@ -153,10 +153,9 @@ def test_a_label_knows_how_its_photos_were_selected(
     post("labels/assign", {"selection": selection([1, 3]), "name": "round", "gesture": "lasso"})
     post("labels/assign", {"selection": selection([30]), "name": "angular"})
     with Collection.open(home / "collections" / shapes.rpartition("/")[2]) as opened:
-        changes, by_change = opened.parts.labels.state.origins
-    origins = [by_change[change].origin if change else None for change in changes.tolist()]
-    assert origins[1] == origins[3] == Origin("lasso", "by hand")
-    assert origins[30] == CALL
+        origins = opened.origins
+    assert origins["gesture"].dropna().to_dict() == {1: "lasso", 3: "lasso", 30: "call"}
+    assert set(origins["kind"].dropna()) == {"by hand"}
 
 
 def test_what_makes_no_sense_changes_no_label(
@@ -298,7 +297,10 @@ def test_what_is_taken_away(
     assert labels.headers["content-disposition"].startswith("attachment")
     rows = list(csv.DictReader(io.StringIO(labels.text)))
     assert len(rows) == 12
-    assert rows[0] == {"path": "circles/0.png", "label": "round"}
+    assert list(rows[0]) == ["path", "label", "origin", "gesture", "labelled_at", "error_at_most", "confidence"]
+    assert rows[0]["labelled_at"].endswith("Z")
+    given = {"path": "circles/0.png", "label": "round", "origin": "by hand", "gesture": "call"}
+    assert rows[0] == {**given, "labelled_at": rows[0]["labelled_at"], "error_at_most": "", "confidence": ""}
 
     for name in ("predictions.csv", "model.zip"):
         early = client.get(f"{shapes}/export/{name}")

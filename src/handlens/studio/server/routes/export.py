@@ -20,7 +20,7 @@ _ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}
 
 @router.get("/labels.csv", response_class=FileResponse, responses=_CSV)
 def labels(c: CollectionId, collection: OpenCollection, server: Server) -> FileResponse:
-    """The labelled photos: path, label."""
+    """The labelled photos: path, label, origin, gesture, labelled_at, error_at_most, confidence."""
     return sent_file(c, "labels.csv", collection.export_labels, server.temporary, kind="text/csv")
 
 

@@ -953,7 +953,7 @@ export interface paths {
         };
         /**
          * Labels
-         * @description The labelled photos: path, label.
+         * @description The labelled photos: path, label, origin, gesture, labelled_at, error_at_most, confidence.
          */
         get: operations["labels_api_collections__c__export_labels_csv_get"];
         put?: never;

@@ -22,7 +22,7 @@ export function TakeAway(): JSX.Element {
       )}
       <ul class="take">
         <Take file="labels.csv" name="Labels" missing={noLabels}>
-          CSV: each of {photosText(labelled)} with its label.
+          CSV: each of {photosText(labelled)} with its label, how it was given and when.
         </Take>
         <Take file="predictions.csv" name="Predictions" missing={noModel}>
           CSV: each photo, its label if it has one, what the model predicts, and how sure it is of each label.
