@@ -18,7 +18,7 @@ from handlens.serving.problems import explain_errors
 from handlens.studio.server.collection_plans import NoSuchCollection
 from handlens.studio.server.dependencies import ServerState
 from handlens.studio.server.registry import CollectionRegistry
-from handlens.studio.server.routes import auditing, export, home, labelling, learning, pictures, preparing
+from handlens.studio.server.routes import auditing, checking, export, home, labelling, learning, pictures, preparing
 from handlens.studio.server.schemas.base import Error
 from handlens.studio.server.temporary_folders import TemporaryFolders
 from handlens.studio.server.uploads import NoSuchUpload

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from handlens.studio.server.schemas.base import Float32s, Int32s, LeftOutFile, ModelKind, Name, RequestBody
+from handlens.studio.server.schemas.checking import Comparison, SpotCheckState
 from handlens.studio.server.schemas.models import FineTuningState, ModelInfo, Report
 
 
@@ -76,6 +77,9 @@ class CollectionState(BaseModel):
     report: Report | None
     model: ModelKind | None = Field(description="the model in use, which the report is of")
     models: list[ModelInfo]
+    comparison: Comparison | None = Field(description="of the two models on the same checked photos; null without")
+    spot_check: SpotCheckState
+    finished: int = Field(description="photos that carry a label given by finishing")
     networks: list[str] = Field(description="the sources that fine-tuning can start from")
     fine_tuning: FineTuningState
 

@@ -10,13 +10,19 @@ from handlens.studio.server.schemas.base import Float32s, Int16s, ModelKind, Nam
 
 
 class ClassReport(BaseModel):
-    """One class of a report; `recall` is null if no photo of it was tested."""
+    """One class of a report: of the checked photos, how many the model `said` to be it, and how many of these are right.
+
+    `precision` is the share of these with its 95 % interval, null if none was checked.
+    """
 
     name: str
     count: int
-    correct: int
-    recall: float | None
     thin: bool
+    said: int
+    right: int
+    precision: float | None
+    low: float | None
+    high: float | None
 
 
 class ConfusionTable(BaseModel):
@@ -26,18 +32,30 @@ class ConfusionTable(BaseModel):
     counts: list[list[int]]
 
 
-class Report(BaseModel):
-    """The report of a model; `low` and `high` are the 95 % interval of the accuracy."""
+class Guess(BaseModel):
+    """A low and a high guess of the accuracy where nothing is checked yet."""
 
-    accuracy: float | None
+    low: float
+    high: float
+
+
+class Report(BaseModel):
+    """The report of a model; `accuracy`, with its 95 % interval, is null until enough photos are checked."""
+
+    kind: ModelKind
+    accuracy: float | None = Field(description="on the photos that nobody has labelled yet, from the spot check")
     low: float | None
     high: float | None
+    guess: Guess | None
+    reason: str = Field(description="why there is no accuracy, as a sentence; empty if there is one")
+    checked: int = Field(description="answers of the spot check that count")
+    unlabelled: int = Field(description="photos that the accuracy is about")
     n_labelled: int
     n_photos: int
-    method: str
     layers: list[str]
     per_class: list[ClassReport]
     confusion: ConfusionTable
+    calibration_error: float | None = Field(description="expected calibration error on the checked photos, 0–1")
     warnings: list[str]
     labels_version: int
     seconds: float
@@ -60,7 +78,7 @@ class FineTuningState(BaseModel):
 
 
 class ModelInfo(BaseModel):
-    """A model that can be used, with its accuracy from its report."""
+    """A model that can be used, with its checked accuracy; null until enough photos are checked."""
 
     kind: ModelKind
     title: str

@@ -1,0 +1,109 @@
+"""What a person is told of a model: how accurate it is, as far as that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from handlens.studio.estimates import precision
+
+ENOUGH = 10
+"""A class with fewer labelled photos than this is thin."""
+
+AT_LEAST = 10
+"""Checked photos from which an accuracy is shown; fewer only if there are no more."""
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class TrainingReport:
+    """How accurate a model is, from photos that were drawn at random and labelled blind (`draw_spot_check`).
+
+    Attributes:
+        accuracy: the share (0–1) of the photos that nobody has labelled yet that the model predicts correctly,
+            estimated from the spot check; None until enough photos are checked.
+        interval: its 95 % interval; None as the accuracy.
+        guess: without a check, a low and a high guess of the accuracy: from holding out whole gestures, and from
+            holding out single photos. None if some label comes from one gesture only, and once there is a check.
+        reason: why there is no accuracy, as a sentence; "" if there is one.
+        checked: answers of the spot check that count.
+        unlabelled: photos that the accuracy is about.
+        per_class: a row for each class, with the columns `count` (labelled photos), `thin` (few of them), and of the
+            checked photos `said` (predicted as the class), `right` (of these), `precision` with its interval `low` to
+            `high`; missing where none was checked.
+        confusion: counts of photos by true class (rows) and predicted class (columns): checked ones and labelled ones,
+            each predicted by a model that had not seen it nor others of its gesture.
+        calibration_error: how far probabilities are from the share that is right, expected calibration error (0–1)
+            over the checked photos; None before a check.
+        n_labelled: labelled photos that the model learned from.
+        n_photos: photos of the collection that can be read.
+        layers: ids of the layers that the quick model uses; empty for a fine-tuned one.
+        labels_version: the version of the labels that it was trained on.
+        seconds: how long training took.
+        warnings: sentences for the user.
+        network: the network that was fine-tuned, None for the quick model.
+    """
+
+    accuracy: float | None
+    interval: Interval | None
+    guess: Interval | None
+    reason: str
+    checked: int
+    unlabelled: int
+    per_class: pd.DataFrame
+    confusion: pd.DataFrame
+    calibration_error: float | None
+    n_labelled: int
+    n_photos: int
+    layers: list[str]
+    labels_version: int
+    seconds: float
+    warnings: list[str] = field(default_factory=list)
+    network: str | None = None
+
+
+def per_class_table(
+    names: Sequence[str], counts: Sequence[int], truth: NDArray[np.integer], predicted: NDArray[np.integer]
+) -> pd.DataFrame:
+    """The table `per_class` of a report.
+
+    Args:
+        names: the classes.
+        counts: labelled photos of each.
+        truth: classes [m] of the checked photos, negative for none of these.
+        predicted: the classes [m] that were predicted for them.
+
+    Example:
+        >>> table = per_class_table(["cat", "dog"], [12, 4], np.array([0, 1, -1]), np.array([0, 0, 0]))
+        >>> table[["count", "thin", "said", "right"]].to_numpy().tolist()
+        [[12, False, 3, 1], [4, True, 0, 0]]
+    """
+    rows = []
+    for code, (name, count) in enumerate(zip(names, counts, strict=True)):
+        said = predicted == code
+        right = int((truth[said] == code).sum())
+        found = precision(right, int(said.sum()))
+        value, low, high = (np.nan,) * 3 if found is None else (found.value, found.low, found.high)
+        rows.append((name, count, count < ENOUGH, int(said.sum()), right, value, low, high))
+    columns = ["label", "count", "thin", "said", "right", "precision", "low", "high"]
+    return pd.DataFrame(rows, columns=columns).set_index("label")
+
+
+def confusion_table(names: Sequence[str], truth: NDArray[np.integer], predicted: NDArray[np.integer]) -> pd.DataFrame:
+    """Counts of photos by true class (rows) and predicted class (columns); those of none of the classes are not counted.
+
+    Example:
+        >>> confusion_table(["cat", "dog"], np.array([0, 0, 1, -1]), np.array([0, 1, 1, 0])).to_numpy().tolist()
+        [[1, 1], [0, 1]]
+    """
+    counts = np.zeros((len(names), len(names)), np.int64)
+    known = truth >= 0
+    np.add.at(counts, (truth[known], predicted[known]), 1)
+    return pd.DataFrame(
+        counts, index=pd.Index(names, name="label"), columns=pd.Index(names, name="predicted")
+    )
