@@ -18,10 +18,12 @@ from handlens.io.files import rename
 from handlens.io.problems import reason_of
 from handlens.studio.attributes import Attached
 from handlens.studio.checks import Checks
-from handlens.studio.classifier import TrainingReport
 from handlens.studio.discriminant import Floats
-from handlens.studio.exports import labels_table, write_csv, write_folders
+from handlens.studio.evaluation import Comparison, Evaluation
+from handlens.studio.exports import labels_table, model_card, write_csv, write_folders
 from handlens.studio.features.extractor import Layer
+from handlens.studio.finishing import Finished, Finishing
+from handlens.studio.history import History, Point
 from handlens.studio.labels import Labels
 from handlens.studio.layers import Layers
 from handlens.studio.listeners import Listeners
@@ -36,10 +38,12 @@ from handlens.studio.photos import Photos
 from handlens.studio.preparing import Preparing
 from handlens.studio.progress import FineTuningProgress, Progress
 from handlens.studio.register import Register
+from handlens.studio.report import TrainingReport
 from handlens.studio.scanning import LeftOut
 from handlens.studio.separating import Scores, Separating
 from handlens.studio.settings import Settings
 from handlens.studio.similarity import Ids, Similarity
+from handlens.studio.spot_check import Check, SpotCheck
 from handlens.studio.sources import Source, requested_sources
 from handlens.studio.thumbnails import ThumbnailCache
 from handlens.studio.training_data import TrainingData
@@ -64,7 +68,11 @@ class Parts:
     maps: Maps
     similarity: Similarity
     separating: Separating
+    spot_check: SpotCheck
     models: Models
+    evaluation: Evaluation
+    finishing: Finishing
+    history: History
     quick_training: QuickTraining
     fine_tuner: FineTuner
     preparing: Preparing
@@ -81,7 +89,9 @@ class Parts:
         layers = Layers(photos, settings, cache=cache, seed=seed)
         maps = Maps(photos, layers, labels, settings, listeners)
         data = TrainingData(photos, layers, seed=seed)
-        models = Models(photos, layers, labels, settings, listeners, folder=folder)
+        spot_check = SpotCheck(database, photos, labels, seed=seed, changed=lambda: listeners.tell("check"))
+        models = Models(photos, layers, labels, spot_check, settings, listeners, folder=folder)
+        evaluation = Evaluation(photos, labels, models, spot_check)
         return cls(
             listeners=listeners,
             settings=settings,
@@ -91,11 +101,15 @@ class Parts:
             maps=maps,
             similarity=Similarity(photos, layers, labels, maps),
             separating=Separating(layers, maps, labels, data, settings, listeners, seed=seed),
+            spot_check=spot_check,
             models=models,
-            quick_training=QuickTraining(photos, layers, labels, data, models, seed=seed),
-            fine_tuner=FineTuner(photos, layers, labels, data, models, listeners, seed=seed),
+            evaluation=evaluation,
+            finishing=Finishing(photos, labels, models, spot_check, evaluation),
+            history=History(database),
+            quick_training=QuickTraining(photos, layers, labels, spot_check, data, models, seed=seed),
+            fine_tuner=FineTuner(photos, layers, labels, spot_check, data, models, listeners, seed=seed),
             preparing=Preparing(photos, layers, models, listeners, cache=cache, seed=seed),
-            checks=Checks(photos, models, settings, folder=folder, seed=seed),
+            checks=Checks(photos, models, evaluation, settings, folder=folder, seed=seed),
         )
 
 
@@ -204,8 +218,8 @@ class Collection:
         fine_tuner.join(30)
         if self._review:
             self._review.close()
-        self.parts.labels.close()
-        self.parts.settings.close()
+        for part in (self.parts.history, self.parts.spot_check, self.parts.labels, self.parts.settings):
+            part.close()
 
     def __enter__(self) -> Collection:
         return self
@@ -455,12 +469,18 @@ class Collection:
     # --- models --------------------------------------------------------------------------------
 
     def train(self) -> TrainingReport:
-        """Train the quick model on the labels, estimate its accuracy by cross-validation, and use it from now on.
+        """Train the quick model on the labels, and use it unless the model in use is better on the same checked photos.
+
+        Labels that `finish` gave are not learned from.
+
+        Returns:
+            The report on it. It has no accuracy until photos are checked: `draw_spot_check`.
 
         Raises:
             TrainingError: there are fewer than two labels with two photos each; the message says what is missing.
         """
-        return self.parts.quick_training.train()
+        self.parts.quick_training.train()
+        return self._trained("quick")
 
     @property
     def networks(self) -> list[str]:
@@ -476,10 +496,10 @@ class Collection:
         progress: Callable[[FineTuningProgress], None] | None = None,
         cancel: threading.Event | None = None,
     ) -> TrainingReport:
-        """Train a copy of a pretrained network of this collection on the labels, and use it from now on.
+        """Train a copy of a pretrained network of this collection on the labels, and predict all photos with it.
 
-        Four fifths of the labelled photos are learned from; the report is on the fifth that was held out. Then all
-        photos are predicted. Labels and the quick model stay as they are; `use_model("quick")` goes back to it.
+        It is used from now on unless the model in use is better on the same photos, which neither had seen. Labels and
+        the quick model stay as they are; `use_model` changes the model in use.
 
         Args:
             backbone: one of `networks`; the first unless given.
@@ -494,9 +514,8 @@ class Collection:
             TrainingError: there is no network, there are too few labels, or a network is being fine-tuned already.
             BackboneError: the network has no map of features at its end, as most transformers.
         """
-        return self.parts.fine_tuner.run(
-            backbone=backbone, minutes=minutes, epochs=epochs, progress=progress, cancel=cancel
-        )
+        self.parts.fine_tuner.run(backbone=backbone, minutes=minutes, epochs=epochs, progress=progress, cancel=cancel)
+        return self._trained("fine-tuned")
 
     def start_fine_tuning(
         self, *, backbone: str | None = None, minutes: float = 5.0, epochs: int | None = None
@@ -526,11 +545,14 @@ class Collection:
     @property
     def models(self) -> dict[ModelKind, TrainingReport]:
         """The report of each model that there is: at most one "quick" and one "fine-tuned"."""
-        return self.parts.models.reports
+        return self.parts.evaluation.reports
 
     @property
     def model(self) -> ModelKind | None:
-        """The model in use: the one trained last, unless `use_model` said otherwise; None before training."""
+        """The model in use; None before training.
+
+        It is the one that was trained last, unless it was worse than the one in use, or `use_model` said otherwise.
+        """
         found = self.parts.models.in_use
         return None if found is None else found.kind
 
@@ -546,12 +568,40 @@ class Collection:
     @property
     def report(self) -> TrainingReport | None:
         """The report of the model in use, None before the first training."""
-        return self.parts.models.report
+        model = self.parts.models.in_use
+        return None if model is None else self.parts.evaluation.report(model)
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """The two models on the same checked photos; None unless there are two and enough photos are checked."""
+        return self.parts.evaluation.compare()
+
+    @property
+    def history(self) -> list[Point]:
+        """The models that were trained, the earliest first, with what was known of their accuracy."""
+        return self.parts.history.points
 
     @property
     def held_out(self) -> HeldOut | None:
         """What the model in use predicted of labelled photos that it had not seen; None if that was not kept."""
-        return self.parts.models.held_out
+        model = self.parts.models.in_use
+        return None if model is None else self.parts.models.held_out(model)
+
+    def confused(self, label: str, predicted: str) -> Ids:
+        """The photos of one cell of `report.confusion`.
+
+        Args:
+            label: what the photos are.
+            predicted: what the model in use predicted, not having seen them.
+
+        Returns:
+            Their ids, int64 [n].
+
+        Raises:
+            TrainingError: there is no model yet.
+            CollectionError: the model does not know a label.
+        """
+        return self.parts.evaluation.confused(label, predicted)
 
     def predictions(self) -> pd.DataFrame:
         """The prediction of each photo by the model in use, a row for each photo, by id.
@@ -578,6 +628,74 @@ class Collection:
             PhotoError, DataError: the photo cannot be read.
         """
         return self.parts.models.heatmap(photo, label)
+
+    # --- the spot check, and finishing ---------------------------------------------------------
+
+    def draw_spot_check(self, n: int = 30) -> Ids:
+        """Photos to check: drawn at random, without replacement, among those that no person has labelled yet.
+
+        A person labels them without seeing what the model predicts, which tells how often it is right; see
+        `TrainingReport.accuracy`. The draw is kept: photos that wait for an answer come first the next time.
+
+        Args:
+            n: how many; fewer if there are no more.
+
+        Returns:
+            Their ids, in the order in which they are to be answered, int64 [n].
+
+        Raises:
+            CollectionError: `n` is not a number from 1 to 10,000, or a person has labelled or checked every photo.
+        """
+        return self.parts.spot_check.draw(n)
+
+    def answer_spot_check(self, id: int, name: str | None = None, *, unsure: bool = False) -> None:
+        """Say what a drawn photo shows; the answer is on disk when this returns, and the latest one counts.
+
+        A photo that waits before others in its draw is to be answered before them: later answers do not count until
+        it is, so that a check is not made of the easiest photos.
+
+        Args:
+            id: of a photo that `draw_spot_check` gave.
+            name: the label, which the photo gets; created if it is new. None if none of the labels fits.
+            unsure: the person cannot tell; the photo is then not counted as right or wrong.
+
+        Raises:
+            CollectionError: the photo was not drawn, is gone or has changed since, or `name` is not a valid name.
+        """
+        self.parts.spot_check.answer(id, name, unsure=unsure)
+        self._record_history()
+
+    @property
+    def spot_check(self) -> Check:
+        """The draws so far, what waits, and what was answered."""
+        return self.parts.spot_check.now()
+
+    def plan_finish(self, *, error: float = 0.05, confidence: float = 0.95) -> Finished:
+        """What `finish` would do; nothing changes.
+
+        Args, Raises: as for `finish`.
+        """
+        return self.parts.finishing.plan(error=error, confidence=confidence)
+
+    def finish(self, *, error: float = 0.05, confidence: float = 0.95) -> Finished:
+        """Label the rest by the model in use, as far as the spot check can certify it.
+
+        With probability `confidence`, at most the share `error` of all labels in the collection is wrong afterwards,
+        labels by persons counted as right (probably approximately correct labels: arXiv 2506.10908). Photos of which
+        the model is less sure are left. Labels of an earlier `finish` are replaced; `undo` takes all of it back.
+
+        Args:
+            error: share of all labels that may be wrong, between 0 and 1.
+            confidence: with which that holds, between 0 and 1.
+
+        Returns:
+            What was labelled, what is left, and how many more checks would label more.
+
+        Raises:
+            CollectionError: an argument is not between 0 and 1.
+            TrainingError: there is no model yet, or too few photos are checked; the message says how many are needed.
+        """
+        return self.parts.finishing.finish(error=error, confidence=confidence)
 
     # --- checking ------------------------------------------------------------------------------
 
@@ -611,8 +729,8 @@ class Collection:
     def subgroups(self, columns: str | Sequence[str], *, metrics: Sequence[str] = ("accuracy",)) -> Subgroups:
         """The accuracy of the model in use by columns of the attached CSV, and by their intersections.
 
-        Only labelled photos count, each predicted by a model that had not seen it, as in `report`. Photos without a
-        value are a group of their own, "missing".
+        Only checked photos count if enough are checked, else labelled ones, which were picked by eye and flatter; each
+        is predicted by a model that had not seen it. Photos without a value are a group of their own, "missing".
 
         Args:
             columns: one or several columns of the attached CSV.
@@ -694,7 +812,14 @@ class Collection:
             TrainingError: there is no model yet.
             StorageError: the folder cannot be written.
         """
-        self.parts.models.export(Path(path), name=self.name)
+        models, evaluation = self.parts.models, self.parts.evaluation
+
+        def export(model: Model) -> None:
+            report = evaluation.report(model)
+            card = model_card(self.name, report, model.recipe, finished=self.parts.finishing.certificate)
+            models.export(model, Path(path), card=card.for_export(Path(path)))
+
+        models.with_model(export)
 
     def export_datasheet(self, path: Path | str) -> None:
         """Write `datasheet()` as Markdown, which `handlens audit check` reads."""
@@ -703,6 +828,24 @@ class Collection:
     def export_review(self, path: Path | str) -> None:
         """Write the log of the review, every entry, as .csv or .jsonl."""
         self.review.export(path)
+
+    # --- inside --------------------------------------------------------------------------------
+
+    def _trained(self, kind: ModelKind) -> TrainingReport:
+        """Keep a model that was just trained in the history; the report on it."""
+        model = self.parts.models.get(kind)
+        if model is None:  # the folder was deleted in the meantime
+            raise TrainingError(NO_MODEL)
+        report = self.parts.evaluation.report(model)
+        drawn = int((self.parts.spot_check.now().drawn & (self.parts.labels.codes >= 0)).sum())
+        self.parts.history.record(model.version, kind, report, drawn=drawn)
+        return report
+
+    def _record_history(self) -> None:
+        """Bring the point of the model in use up to date."""
+        model = self.parts.models.in_use
+        if model is not None:
+            self.parts.history.update(model.version, self.parts.evaluation.report(model))
 
 
 def _other_files(target: Path, photos: Path) -> bool:

@@ -109,9 +109,10 @@ class Settings:
         """The predictions of held-out photos that were kept with the model of a kind, None if they were not."""
         return self._get(f"held out {kind}", _is_object)
 
-    def replace_model(self, kind: str, record: dict[str, Any], held_out: dict[str, Any]) -> None:
-        """Replace the model of a kind: record, held-out predictions and use in one transaction, all or nothing."""
-        self._put({_RECORDS.get(kind, kind): record, f"held out {kind}": held_out, "in use": kind})
+    def replace_model(self, kind: str, record: dict[str, Any], held_out: dict[str, Any], *, use: bool) -> None:
+        """Replace the model of a kind, its held-out predictions and, if wanted, the use, all in one transaction."""
+        in_use = {"in use": kind} if use else {}
+        self._put({_RECORDS.get(kind, kind): record, f"held out {kind}": held_out} | in_use)
 
     # --- checks and review ---------------------------------------------------------------------
 

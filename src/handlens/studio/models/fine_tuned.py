@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 AT_ONCE = 64
 """Photos that are predicted between two checks whether to stop."""
 
+TINY = 1e-12
+"""The least probability whose logarithm is taken."""
+
 _predicting = threading.Lock()  # held while a fine-tuned model predicts photos
 
 
@@ -41,7 +44,6 @@ class FineTunedModel:
 
     kind: ClassVar[ModelKind] = "fine-tuned"
     title: ClassVar[str] = "Fine-tuned"
-    method: ClassVar[str] = "a fifth of the labelled photos, held out"
     remedy: ClassVar[str] = "Fine-tune first."
 
     def __init__(self, record: ModelRecord, folder: Path, photos: Photos, layers: Layers) -> None:  # noqa: ARG002
@@ -69,12 +71,11 @@ class FineTunedModel:
     @property
     def recipe(self) -> dict[str, str]:
         return {
-            "model": f"{self.record.report['network']}, fine-tuned",
-            "tested on": "photos held out from training",
+            "model": f"{self.record.training.network}, fine-tuned",
         }
 
-    def probabilities(self) -> Floats:
-        return np.asarray(self._rows.read(), np.float32)
+    def scores(self) -> Floats:
+        return np.asarray(np.log(np.maximum(self._rows.read(), TINY)), np.float32)
 
     def predict_new_photos(self, step: Callable[[int, int], None], *, learner: VisionLearner | None = None) -> None:
         """Predict prepared photos that have no row yet, with the model in memory if `learner` is given."""
@@ -93,10 +94,14 @@ class FineTunedModel:
         # Photos are squeezed to a square as a whole, so the map fits the photo in its own shape just as well.
         return replace(found, picture=small_picture(self._photos, photo), label=label)
 
-    def export(self, target: Path, classes: list[str], *, card: str) -> None:
+    def export(self, target: Path, classes: list[str], *, temperature: float, card: str) -> None:
         from handlens.vision.learner import KIND
 
         config, tensors = load_artifact(self.folder, KIND)
+        # The last layer is linear, so dividing it divides the scores.
+        last = [name for name, tensor in tensors.items() if name.endswith(".weight") and tensor.ndim == 2][-1]
+        for name in (last, last.removesuffix("weight") + "bias"):
+            tensors[name] = tensors[name] / temperature
         labels = config["data"]["labels"] | {"classes": classes}
         save_artifact(target, KIND, config | {"data": config["data"] | {"labels": labels}}, tensors, card=card)
 

@@ -1,4 +1,4 @@
-"""What a model predicted of labelled photos that it had not seen: its accuracy is estimated on these."""
+"""What a model said of labelled photos that it had not seen."""
 
 from __future__ import annotations
 
@@ -9,7 +9,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from handlens.studio.discriminant import Floats
 from handlens.studio.models.record import ModelRecord
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What a model, or one like it that was trained without them, said of m labelled photos.
+
+    Attributes:
+        ids: the photos, int64 [m].
+        truth: their class codes when the model was trained, int64 [m].
+        scores: the log probability of each class, up to a constant, float32 [m, C].
+        checked: which of them were drawn for a spot check, bool [m].
+    """
+
+    ids: NDArray[np.int64]
+    truth: NDArray[np.int64]
+    scores: Floats
+    checked: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -20,23 +38,36 @@ class HeldOut:
         ids: the photos, int64 [m].
         truth: their labels when the model was trained.
         predicted: the labels that were predicted.
+        scores: the log probability of each class, up to a constant, float32 [m, C]; NaN from versions that did not
+            keep them.
+        checked: which of the photos were drawn for a spot check, bool [m].
     """
 
     ids: NDArray[np.int64]
     truth: list[str]
     predicted: list[str]
+    scores: Floats
+    checked: NDArray[np.bool_]
 
 
-def held_out_to_json(
-    record: ModelRecord, ids: Sequence[int] | NDArray[np.integer], truth: Any, predicted: Any
-) -> dict[str, Any]:
-    """Class codes [m] of the photos `ids` as plain JSON, marked as belonging to a model's training run."""
-    columns = {"ids": ids, "truth": truth, "predicted": predicted}
-    return {"of": record.run} | {name: np.asarray(values).tolist() for name, values in columns.items()}
+def held_out_to_json(record: ModelRecord, tested: Tested) -> dict[str, Any]:
+    """What a model said of labelled photos as plain JSON, marked as belonging to the model's training run."""
+    return {
+        "of": record.run,
+        "ids": tested.ids.tolist(),
+        "truth": tested.truth.tolist(),
+        "predicted": tested.scores.argmax(1).tolist(),
+        "scores": np.nan_to_num(tested.scores.astype(np.float64), neginf=LOWEST).round(4).tolist(),
+        "checked": tested.checked.tolist(),
+    }
+
+
+LOWEST = -1e4
+"""The score that is kept of a class that a model did not know."""
 
 
 def held_out_from_json(
-    kept: dict[str, Any] | None, record: ModelRecord, classes: list[str], *, photos: int
+    kept: dict[str, Any] | None, record: ModelRecord, classes: Sequence[str], *, photos: int
 ) -> HeldOut | None:
     """What `held_out_to_json` gave, with the class names `classes`.
 
@@ -47,7 +78,10 @@ def held_out_from_json(
     try:
         ids = np.array(kept["ids"], np.int64)
         truth, predicted = ([classes[code] for code in kept[name]] for name in ("truth", "predicted"))
+        unknown = np.full((len(ids), len(classes)), np.nan)
+        scores = np.array(kept.get("scores", unknown), np.float32).reshape(unknown.shape)
+        checked = np.array(kept.get("checked", [False] * len(ids)), bool)
     except (KeyError, TypeError, ValueError, IndexError):
         return None
-    fits = ids.shape == (len(truth),) == (len(predicted),) and np.all((ids >= 0) & (ids < photos))
-    return HeldOut(ids, truth, predicted) if fits else None
+    fits = ids.shape == (len(truth),) == (len(predicted),) == checked.shape and np.all((ids >= 0) & (ids < photos))
+    return HeldOut(ids, truth, predicted, scores, checked) if fits else None

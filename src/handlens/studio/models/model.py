@@ -25,14 +25,12 @@ class Model(Protocol):
     Attributes:
         kind: which of the models it is.
         title: the kind, as people see it.
-        method: how its accuracy is estimated.
         remedy: what a person does to get such a model, as a sentence: "Train first."
         record: its classes and report.
     """
 
     kind: ClassVar[ModelKind]
     title: ClassVar[str]
-    method: ClassVar[str]
     remedy: ClassVar[str]
     record: ModelRecord
 
@@ -53,14 +51,18 @@ class Model(Protocol):
 
     @property
     def predicted(self) -> int:
-        """The number of photos, in the preparing order, that `probabilities` has rows for."""
+        """The number of photos, in the preparing order, that `scores` has rows for."""
 
     @property
     def recipe(self) -> dict[str, str]:
         """How it was made and tested, for its model card."""
 
-    def probabilities(self) -> Floats:
-        """The probability of each class, float32 [rows, C] in the preparing order, NaN for unreadable photos."""
+    def scores(self) -> Floats:
+        """The log probability of each class up to a constant, as it was when the model was trained.
+
+        Returns:
+            float32 [rows, C] in the preparing order, NaN for photos that cannot be read.
+        """
 
     def predict_new_photos(self, step: Callable[[int, int], None]) -> None:
         """Predict prepared photos that have no row yet; `step(done, total)` is called often and may raise to stop."""
@@ -68,8 +70,11 @@ class Model(Protocol):
     def heatmap(self, photo: int, code: int, label: str) -> HeatMap:
         """Which places of a photo count in favour of the class at position `code`, shown as `label`."""
 
-    def export(self, target: Path, classes: list[str], *, card: str) -> None:
-        """Write the model to a folder of its own, with the class names `classes` and its model card."""
+    def export(self, target: Path, classes: list[str], *, temperature: float, card: str) -> None:
+        """Write the model to a folder of its own, with the class names `classes` and its model card.
+
+        The probabilities of what is written are the softmax of `scores` / `temperature`.
+        """
 
     def remove(self) -> None:
         """Delete the model from disk, as far as the disk allows."""

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from PIL import Image
-from scipy.special import softmax
 
 from handlens.core.products import product
 from handlens.core.threads import one_blas_thread
@@ -37,7 +36,6 @@ class QuickModel:
 
     kind: ClassVar[ModelKind] = "quick"
     title: ClassVar[str] = "Quick"
-    method: ClassVar[str] = "5-fold cross-validation on the labelled photos"
     remedy: ClassVar[str] = "Train first."
 
     def __init__(self, record: ModelRecord, folder: Path, photos: Photos, layers: Layers) -> None:
@@ -53,7 +51,7 @@ class QuickModel:
     def version(self) -> str:
         if self.record.id:
             return f"quick-{self.record.id}"
-        return f"quick-{self.record.report['labels_version']}-{self.record.report['seconds']}"
+        return f"quick-{self.record.training.labels_version}-{self.record.training.seconds}"
 
     @property
     def classes(self) -> list[str]:
@@ -67,12 +65,11 @@ class QuickModel:
     def recipe(self) -> dict[str, str]:
         return {
             "model": "linear discriminants of layers’ features",
-            "layers": ", ".join(self.record.report["layers"]),
-            "tested on": "each labelled photo, by a model that was not trained on it",
+            "layers": ", ".join(self.record.training.layers),
         }
 
     @one_blas_thread()
-    def probabilities(self) -> Floats:
+    def scores(self) -> Floats:
         config, tensors = self._saved
         if not {layer.id for layer in self._layers.all}.issuperset(config["layers"]):
             return np.empty((0, len(config["classes"])), np.float32)  # the cache was deleted
@@ -82,10 +79,10 @@ class QuickModel:
             part = product(x, tensors[f"layer.{layer}"].numpy())
             scores = part if scores is None else scores[: len(part)] + part[: len(scores)]
         assert scores is not None
-        return np.asarray(softmax((scores + tensors["bias"].numpy()) / config["temperature"], axis=1), np.float32)
+        return np.asarray((scores + tensors["bias"].numpy()) / config["temperature"], np.float32)
 
     def predict_new_photos(self, step: Callable[[int, int], None]) -> None:
-        """Nothing to do: probabilities are computed from the features when they are asked for."""
+        """Nothing to do: scores are computed from the features when they are asked for."""
 
     def heatmap(self, photo: int, code: int, label: str) -> HeatMap:
         """The score of the class taken apart place by place, exactly; see `handlens.studio.models.attention`."""
@@ -107,12 +104,13 @@ class QuickModel:
         picture = small_picture(self._photos, photo)
         return HeatMap(torch.from_numpy(heat(parts)), picture, code, label, "score by place")
 
-    def export(self, target: Path, classes: list[str], *, card: str) -> None:
+    def export(self, target: Path, classes: list[str], *, temperature: float, card: str) -> None:
         from handlens.core.artifact import save_artifact
         from handlens.studio.predictor import KIND
 
         config, tensors = self._saved
-        save_artifact(target, KIND, config | {"classes": classes}, tensors, card=card)
+        calibrated = {"classes": classes, "temperature": config["temperature"] * temperature}
+        save_artifact(target, KIND, config | calibrated, tensors, card=card)
 
     def remove(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,47 +1,84 @@
-"""What a collection's settings keep of a trained model: its id, its classes and its report, as plain JSON."""
+"""What a collection's settings keep of a trained model: its id, its classes and how it was trained, as plain JSON."""
 
 from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
-
-import numpy as np
-import pandas as pd
 
 from handlens.errors import ArtifactError
 from handlens.io.problems import reason_of
-from handlens.studio.classifier import TrainingReport
 
 _ID = re.compile("[0-9a-f]*")  # it is part of the names of files
+
+Tally = tuple[int, int]
+"""Photos that were predicted correctly, and photos that were tested."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a model was trained, and how it did on labelled photos that were held out.
+
+    Attributes:
+        counts: labelled photos of each class that it learned from.
+        n_photos: photos of the collection that could be read.
+        layers: ids of the layers that it uses; empty for a fine-tuned one.
+        labels_version: the version of the labels.
+        seconds: how long it took.
+        whole_gestures: labelled photos that were predicted correctly, and tested, with whole gestures held out.
+        single_photos: the same with photos held out without regard to gestures.
+        one_gesture: the classes whose photos come from one gesture only, by their positions.
+        warnings: sentences for the person.
+        network: the network that was fine-tuned, None for the quick model.
+    """
+
+    counts: list[int] = field(default_factory=list)
+    n_photos: int = 0
+    layers: list[str] = field(default_factory=list)
+    labels_version: int = 0
+    seconds: float = 0.0
+    whole_gestures: Tally = (0, 0)
+    single_photos: Tally = (0, 0)
+    one_gesture: list[int] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    network: str | None = None
+
+    @classmethod
+    def from_json(cls, kept: dict[str, Any]) -> Training:
+        """The training that `asdict` gave, of this or an earlier version; KeyError, TypeError, ValueError if damaged."""
+        counts = kept["counts"] if "counts" in kept else kept["per_class"]["count"]
+        network = kept.get("network")
+        return cls(
+            counts=[int(count) for count in counts],
+            n_photos=int(kept["n_photos"]),
+            layers=[str(layer) for layer in kept["layers"]],
+            labels_version=int(kept["labels_version"]),
+            seconds=float(kept["seconds"]),
+            whole_gestures=_tally(kept.get("whole_gestures", (0, 0))),
+            single_photos=_tally(kept.get("single_photos", (0, 0))),
+            one_gesture=[int(code) for code in kept.get("one_gesture", [])],
+            warnings=[str(warning) for warning in kept["warnings"]] if "counts" in kept else [],
+            network=None if network is None else str(network),
+        )
 
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """A trained model's id, classes and report.
+    """A trained model's id and classes, and how it was trained.
 
     Attributes:
         id: part of the names of the model's files, so that two models never mix; "" for a quick model that was
             trained before models had ids.
         names: the classes, as they were called when it was trained.
-        colours: the number of each class's colour, which its label keeps when it is renamed.
-        report: the report's fields as JSON.
+        colours: the number of each class's colour, the key of its label, which it keeps when it is renamed.
+        training: how it was trained.
     """
 
     id: str
     names: list[str]
     colours: list[int]
-    report: dict[str, Any]
-
-    @classmethod
-    def of(cls, report: TrainingReport, names: list[str], colours: list[int], *, id: str | None = None) -> ModelRecord:
-        """The record of a model that was just trained, with a new id unless one is given."""
-        fields = asdict(replace(report, per_class=pd.DataFrame(), confusion=pd.DataFrame())) | {
-            "per_class": report.per_class.to_dict("list"),
-            "confusion": report.confusion.to_numpy().tolist(),
-        }
-        return cls(id or new_id(), names, colours, fields)
+    training: Training
 
     @classmethod
     def from_json(cls, kept: dict[str, Any]) -> ModelRecord:
@@ -50,12 +87,10 @@ class ModelRecord:
         Raises:
             ArtifactError: a field is missing or is not what it should be.
         """
-        fields = {key: value for key, value in kept.items() if key not in ("id", "names", "colours")}
         try:
             id, names = str(kept.get("id") or ""), [str(name) for name in kept["names"]]
-            record = cls(id, names, [int(colour) for colour in kept["colours"]], fields)
-            record.training_report(names)
-            if len(record.colours) != len(names) or not _ID.fullmatch(id):
+            record = cls(id, names, [int(colour) for colour in kept["colours"]], Training.from_json(kept))
+            if not len(record.colours) == len(names) == len(record.training.counts) or not _ID.fullmatch(id):
                 raise ValueError(f"id {id}, {len(names)} names and {len(record.colours)} colours")
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"the record of the model is damaged: {reason_of(error)}. Train again.") from error
@@ -63,34 +98,21 @@ class ModelRecord:
 
     def to_json(self) -> dict[str, Any]:
         """The record as plain JSON."""
-        return self.report | {"id": self.id, "names": self.names, "colours": self.colours}
-
-    def training_report(self, classes: list[str]) -> TrainingReport:
-        """The report, with the class names `classes`."""
-        kept, names = self.report, pd.Index(classes, name="label")
-        confusion = np.array(kept["confusion"], np.int64)
-        low, high = kept["interval"]
-        network = kept.get("network")
-        return TrainingReport(
-            accuracy=float(kept["accuracy"]),
-            interval=(float(low), float(high)),
-            per_class=pd.DataFrame(kept["per_class"], index=names)[["count", "correct", "recall", "thin"]],
-            confusion=pd.DataFrame(confusion, index=names, columns=pd.Index(classes, name="predicted")),
-            n_labelled=int(kept["n_labelled"]),
-            n_photos=int(kept["n_photos"]),
-            layers=[str(layer) for layer in kept["layers"]],
-            labels_version=int(kept["labels_version"]),
-            seconds=float(kept["seconds"]),
-            warnings=[str(warning) for warning in kept["warnings"]],
-            network=None if network is None else str(network),
-        )
+        return asdict(self.training) | {"id": self.id, "names": self.names, "colours": self.colours}
 
     @property
     def run(self) -> list[float]:
         """Tells one training run from another."""
-        return [self.report["labels_version"], self.report["seconds"]]
+        return [self.training.labels_version, self.training.seconds]
 
 
 def new_id() -> str:
     """An id that no other model has."""
     return secrets.token_hex(8)
+
+
+def _tally(kept: Any) -> Tally:
+    right, tested = (int(number) for number in kept)
+    if not 0 <= right <= tested:
+        raise ValueError(f"{right} of {tested} are right")
+    return right, tested

@@ -6,7 +6,7 @@ import json
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,21 +14,23 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from handlens.errors import ArtifactError, CollectionError, HandlensError, TrainingError
 from handlens.io.locks import process_lock
-from handlens.studio.classifier import TrainingReport
+from handlens.studio.calibration import fit_temperature
 from handlens.studio.discriminant import Floats
 from handlens.studio.labels import Labels
 from handlens.studio.layers import Layers
 from handlens.studio.listeners import Listeners
 from handlens.studio.models.fine_tuned import FineTunedModel
-from handlens.studio.models.held_out import HeldOut, held_out_from_json, held_out_to_json
+from handlens.studio.models.held_out import HeldOut, Tested, held_out_from_json, held_out_to_json
 from handlens.studio.models.model import NO_MODEL, Model, ModelKind
 from handlens.studio.models.quick import QuickModel
 from handlens.studio.models.record import ModelRecord
 from handlens.studio.photos import Photos
 from handlens.studio.settings import Settings
+from handlens.studio.spot_check import SpotCheck
 
 if TYPE_CHECKING:
     from handlens.vision.heatmap import HeatMap
@@ -49,19 +51,28 @@ class Models:
 
     Args:
         photos, layers, labels: of the collection.
+        spot_check: whose answers calibrate the probabilities.
         settings: where the models' records are kept.
         listeners: called when there are new predictions.
         folder: the collection's folder.
     """
 
     def __init__(
-        self, photos: Photos, layers: Layers, labels: Labels, settings: Settings, listeners: Listeners, *, folder: Path
+        self,
+        photos: Photos,
+        layers: Layers,
+        labels: Labels,
+        spot_check: SpotCheck,
+        settings: Settings,
+        listeners: Listeners,
+        *,
+        folder: Path,
     ) -> None:
-        self._photos, self._layers, self._labels = photos, layers, labels
+        self._photos, self._layers, self._labels, self._spot_check = photos, layers, labels, spot_check
         self._settings, self._listeners, self._folder = settings, listeners, folder
         self._lock = threading.RLock()
         self._opened: dict[ModelKind, tuple[str, Model | None]] = {}  # the record as JSON, and its model
-        self._probabilities: tuple[tuple[str, int], list[str], Floats] | None = None
+        self._scores: dict[ModelKind, tuple[tuple[str, int], Floats]] = {}
         self._looking = threading.Lock()  # held while a heat map is computed
         self._heatmaps: OrderedDict[tuple[str, int, str], HeatMap] = OrderedDict()
 
@@ -87,7 +98,7 @@ class Models:
 
     @property
     def in_use(self) -> Model | None:
-        """The model in use: the one trained last unless `use` said otherwise; None before training."""
+        """The model in use, None before training; see `Collection.model`."""
         found, wanted = self.all, self._settings.model_in_use
         return next((model for kind, model in found.items() if kind == wanted), next(iter(found.values()), None))
 
@@ -130,48 +141,74 @@ class Models:
             if in_place is None or in_place.record.id != model.record.id:
                 model.remove()
 
-    def replace(
-        self, model: Model, ids: Sequence[int] | NDArray[np.integer], truth: NDArray[Any], predicted: NDArray[Any]
-    ) -> None:
-        """Put a model that was just written in the place of the earlier one of its kind, and use it.
+    def replace(self, model: Model, tested: Tested, *, use: bool) -> None:
+        """Put a model that was just written in the place of the earlier one of its kind.
 
         Record, held-out predictions and use change in one transaction: whenever the process is killed, a model and its
         report belong together.
 
         Args:
             model: it is on disk already.
-            ids: the photos that it was tested on, [m].
-            truth, predicted: their class codes, [m].
+            tested: what it said of labelled photos that it had not seen.
+            use: use it from now on; if not, the model in use stays in use.
         """
-        held_out, record = held_out_to_json(model.record, ids, truth, predicted), model.record.to_json()
+        held_out, record = held_out_to_json(model.record, tested), model.record.to_json()
         with self._lock:
-            self._settings.replace_model(model.kind, record, held_out)
+            self._settings.replace_model(model.kind, record, held_out, use=use)
             self._opened[model.kind] = (json.dumps(record), model)
         model.remove_others()
         self._tell()
 
     # --- what they say -------------------------------------------------------------------------
 
-    @property
-    def reports(self) -> dict[ModelKind, TrainingReport]:
-        """The report of each model that there is."""
-        return {kind: self._report(model) for kind, model in self.all.items()}
+    def classes(self, model: Model) -> list[str]:
+        """A model's classes as their labels are called now."""
+        return self._current_names(model.record.names, model.record)
 
-    @property
-    def report(self) -> TrainingReport | None:
-        """The report of the model in use, None before training."""
-        model = self.in_use
-        return None if model is None else self._report(model)
+    def codes(self, model: Model) -> NDArray[np.int64]:
+        """For each class of a model the position of its label in `LabelState.table`, −1 if it was deleted; int64 [C]."""
+        return np.array([self._labels.code_of_key(key) for key in model.record.colours], np.int64)
 
-    @property
-    def held_out(self) -> HeldOut | None:
-        """What the model in use predicted of labelled photos that it had not seen; None if that was not kept."""
-        model = self.in_use
-        if model is None:
-            return None
-        classes = self._current_names(model.record.names, model.record)
+    def held_out(self, model: Model) -> HeldOut | None:
+        """What a model said of labelled photos that it had not seen; None if that was not kept."""
         kept = self._settings.held_out(model.kind)
-        return held_out_from_json(kept, model.record, classes, photos=len(self._photos))
+        return held_out_from_json(kept, model.record, self.classes(model), photos=len(self._photos))
+
+    def scores(self, model: Model) -> Floats:
+        """The log probability of each class up to a constant, as when the model was trained; float32 [N, C] by id.
+
+        NaN for photos that it has not predicted.
+        """
+        key = (model.version, model.predicted)
+        cached = self._scores.get(model.kind)
+        if cached is None or cached[0] != key:
+            cached = self._scores[model.kind] = (key, self._photos.by_id(model.scores(), missing=np.nan))
+        return cached[1]
+
+    def blind_scores(self, model: Model, ids: NDArray[np.integer]) -> Floats:
+        """The scores of photos by a model that had not seen their labels; float32 [m, C]."""
+        scores = self.scores(model)[ids]
+        tested = self.held_out(model)
+        if tested is not None:
+            place = np.full(len(self._photos), -1, np.int64)
+            place[tested.ids] = np.arange(len(tested.ids))
+            seen = place[ids] >= 0
+            scores[seen] = tested.scores[place[ids][seen]]
+        return scores
+
+    def temperature(self, model: Model) -> float:
+        """What a model's scores are divided by, so that probabilities are as the spot check found them; 1 without one."""
+        check = self._spot_check.now()
+        ids = np.concatenate([np.empty(0, np.int64), *(r.ids for r in check.rounds)])
+        scores = self.blind_scores(model, ids)
+        known = np.isfinite(scores).all(1)
+        if not known.any():
+            return 1.0
+        truth = np.concatenate([r.codes for r in check.rounds])[known]
+        classes = self.codes(model)
+        # −1 for a photo of none of the classes
+        target = np.array([next(iter(np.flatnonzero(classes == code)), -1) if code >= 0 else -1 for code in truth])
+        return fit_temperature(scores[known], target, prior=1.0)
 
     def probabilities(self) -> tuple[list[str], Floats]:
         """The classes and each photo's probability of each, float32 [N, C] by id, NaN where not predicted.
@@ -179,7 +216,7 @@ class Models:
         Raises:
             TrainingError: there is no model yet.
         """
-        return self._with_model(self._probabilities_of)
+        return self.with_model(self._probabilities_of)
 
     def predictions(self) -> pd.DataFrame:
         """The prediction of each photo; see `Collection.predictions`."""
@@ -197,7 +234,7 @@ class Models:
     def heatmap(self, photo: int, label: str | None = None) -> HeatMap:
         """Which places of a photo count in favour of a label; see `Collection.heatmap`."""
         self._photos.check(photo)
-        return self._with_model(lambda model: self._heatmap_of(model, photo, label))
+        return self.with_model(lambda model: self._heatmap_of(model, photo, label))
 
     def predict_new_photos(self, step: Callable[[int, int], None]) -> None:
         """Predict prepared photos that models have not predicted yet; `step(done, total)` may raise to stop.
@@ -217,15 +254,9 @@ class Models:
             if model.predicted != before:
                 self._listeners.tell("predictions", version=self.version)
 
-    def export(self, path: Path, *, name: str) -> None:
-        """Write the model in use with its model card; see `Collection.export_model`."""
-        from handlens.studio.exports import model_card
-
-        def export(model: Model) -> None:
-            card = model_card(name, self._report(model), model.recipe).for_export(path)
-            model.export(path, self._current_names(model.classes, model.record), card=card)
-
-        self._with_model(export)
+    def export(self, model: Model, path: Path, *, card: str) -> None:
+        """Write a model with its model card, calibrated as it is now."""
+        model.export(path, self.classes(model), temperature=self.temperature(model), card=card)
 
     # --- inside --------------------------------------------------------------------------------
 
@@ -244,7 +275,7 @@ class Models:
                 opened = self._opened[kind] = (text, model)
             return opened[1]
 
-    def _with_model(self, use: Callable[[Model], T]) -> T:
+    def with_model(self, use: Callable[[Model], T]) -> T:
         """What `use` gives for the model in use; again, if another process replaced it before its files were read."""
         while True:
             model = self.in_use
@@ -257,12 +288,8 @@ class Models:
                     raise
 
     def _probabilities_of(self, model: Model) -> tuple[list[str], Floats]:
-        key = (model.version, model.predicted)
-        cached = self._probabilities
-        if cached is None or cached[0] != key:
-            cached = (key, model.classes, self._photos.by_id(model.probabilities(), missing=np.nan))
-            self._probabilities = cached
-        return self._current_names(cached[1], model.record), cached[2]
+        p = softmax(self.scores(model) / np.float32(self.temperature(model)), axis=1)
+        return self.classes(model), np.asarray(p, np.float32)
 
     def _heatmap_of(self, model: Model, photo: int, label: str | None) -> HeatMap:
         names, p = self._probabilities_of(model)
@@ -281,9 +308,6 @@ class Models:
             if len(self._heatmaps) > _HEATMAPS:
                 self._heatmaps.popitem(last=False)
             return self._heatmaps[key]
-
-    def _report(self, model: Model) -> TrainingReport:
-        return model.record.training_report(self._current_names(model.record.names, model.record))
 
     def _current_names(self, classes: list[str], record: ModelRecord) -> list[str]:
         """A model's classes as their labels are called now; these are known by the numbers of their colours."""

@@ -1,0 +1,153 @@
+"""How the accuracy changed from one trained model to the next."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from handlens.io.sqlite import open_database, storage_errors, transaction
+from handlens.studio.models.model import ModelKind
+from handlens.studio.report import Interval, TrainingReport
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS history (
+    seq        INTEGER PRIMARY KEY,             -- the order of training
+    version    TEXT NOT NULL UNIQUE,            -- of the model
+    at         TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ')),
+    kind       TEXT NOT NULL,
+    n_labelled INTEGER NOT NULL,
+    drawn      INTEGER NOT NULL,                -- of the labelled photos, those that were drawn at random
+    accuracy   REAL, low REAL, high REAL,       -- from the spot check
+    guess_low  REAL, guess_high REAL,           -- without one
+    checked    INTEGER NOT NULL
+);
+"""
+
+_REFUSED = "the history of the models could not be read or written"
+
+
+@dataclass(frozen=True)
+class Point:
+    """A model that was trained, as it was known while it was in use.
+
+    Attributes:
+        at: when it was trained (UTC, ISO 8601).
+        kind: of the model.
+        n_labelled: labelled photos that it learned from.
+        drawn: of these, the photos that were drawn at random for a spot check.
+        accuracy, interval: from the spot check, None without one.
+        guess: low and high guess without a check; None if there is not even a guess.
+        checked: answers that the accuracy rests on.
+    """
+
+    at: str
+    kind: ModelKind
+    n_labelled: int
+    drawn: int
+    accuracy: float | None
+    interval: Interval | None
+    guess: Interval | None
+    checked: int
+
+
+class History:
+    """The models that were trained, in the collection's SQLite file.
+
+    Args:
+        database: the file.
+
+    Example:
+        >>> history = History(Path("collection.sqlite"))
+        >>> history.points
+        []
+        >>> history.close()
+    """
+
+    def __init__(self, database: Path) -> None:
+        self._lock = threading.Lock()
+        with storage_errors(_REFUSED):
+            self._db = open_database(database, _SCHEMA)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def record(self, version: str, kind: ModelKind, report: TrainingReport, *, drawn: int) -> None:
+        """Keep what is known of a model now; a model that has a point keeps its place.
+
+        Args:
+            version: of the model.
+            kind: of the model.
+            report: on the model.
+            drawn: number of photos drawn at random among those that it learned from.
+        """
+        low, high = report.interval or (None, None)
+        guess_low, guess_high = report.guess or (None, None)
+        known = (report.accuracy, low, high, guess_low, guess_high, report.checked)
+        with self._lock, storage_errors(_REFUSED), transaction(self._db):
+            self._db.execute(
+                "INSERT OR IGNORE INTO history (version, kind, n_labelled, drawn, checked) VALUES (?, ?, ?, ?, 0)",
+                (version, kind, report.n_labelled, drawn),
+            )
+            self._db.execute(
+                "UPDATE history SET accuracy = ?, low = ?, high = ?, guess_low = ?, guess_high = ?, checked = ? "
+                "WHERE version = ?",
+                (*known, version),
+            )
+
+    @property
+    def points(self) -> list[Point]:
+        """The models in the order of training."""
+        with self._lock, storage_errors(_REFUSED):
+            rows = self._db.execute(
+                "SELECT at, kind, n_labelled, drawn, accuracy, low, high, guess_low, guess_high, checked FROM history "
+                "ORDER BY seq"
+            ).fetchall()
+        return [
+            Point(at, cast(ModelKind, kind), n, drawn, accuracy, _interval(low, high), _interval(*guess), checked)
+            for at, kind, n, drawn, accuracy, low, high, *guess, checked in rows
+        ]
+
+
+def why_it_moved(points: list[Point]) -> list[str]:
+    """For each point a sentence on why its accuracy differs from the one before it; "" where that is not known.
+
+    Example:
+        >>> first = Point("2026-01-01T10:00:00Z", "quick", 92, 0, 0.48, (0.31, 0.65), None, 30)
+        >>> then = Point("2026-01-01T11:00:00Z", "quick", 152, 30, 0.70, (0.58, 0.80), None, 60)
+        >>> why_it_moved([first, then])[1]
+        'From 48 % to 70 % with 60 more labels, 30 of them of photos drawn at random. Chance could explain the change.'
+    """
+    sentences = []
+    before: Point | None = None
+    for point in points:
+        sentences.append("" if before is None else _sentence(before, point))
+        if point.accuracy is not None:
+            before = point
+    return sentences
+
+
+def _sentence(before: Point, point: Point) -> str:
+    if point.accuracy is None or point.interval is None or before.accuracy is None or before.interval is None:
+        return ""
+    from_, to = f"{100 * before.accuracy:.0f} %", f"{100 * point.accuracy:.0f} %"
+    moved = f"From {from_} to {to}" if from_ != to else f"{to} as before"
+    labels, drawn = point.n_labelled - before.n_labelled, point.drawn - before.drawn
+    why = []
+    if point.kind != before.kind:
+        why.append("another kind of model")
+    if labels > 0:
+        random = f", {min(drawn, labels)} of them of photos drawn at random" if drawn > 0 else ""
+        why.append(f"{labels:,} more labels{random}")
+    elif labels < 0:
+        why.append(f"{-labels:,} fewer labels")
+    sentence = f"{moved} with {' and '.join(why)}." if why else f"{moved}; labels were changed." 
+    if before.interval[0] <= point.interval[1] and point.interval[0] <= before.interval[1] and from_ != to:
+        sentence += " Chance could explain the change."
+    return sentence
+
+
+def _interval(low: float | None, high: float | None) -> Interval | None:
+    return None if low is None or high is None else (low, high)
