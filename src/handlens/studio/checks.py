@@ -11,6 +11,7 @@ from handlens.errors import CollectionError, TrainingError
 from handlens.io.files import atomic_write
 from handlens.io.problems import reason_of
 from handlens.studio.attributes import Attached, match_csv
+from handlens.studio.evaluation import Evaluation
 from handlens.studio.models.model import NO_MODEL
 from handlens.studio.models.registry import Models
 from handlens.studio.photos import Photos
@@ -24,13 +25,23 @@ class Checks:
     """The attached CSV, the report by its columns, and the datasheet's answers.
 
     Args:
-        photos, models, settings: of the collection.
+        photos, models, evaluation, settings: of the collection.
         folder: the collection's folder, where the CSV is kept as attributes.csv.
         seed: of the permutation tests.
     """
 
-    def __init__(self, photos: Photos, models: Models, settings: Settings, *, folder: Path, seed: int) -> None:
-        self._photos, self._models, self._settings, self._seed = photos, models, settings, seed
+    def __init__(
+        self,
+        photos: Photos,
+        models: Models,
+        evaluation: Evaluation,
+        settings: Settings,
+        *,
+        folder: Path,
+        seed: int,
+    ) -> None:
+        self._photos, self._models, self._evaluation = photos, models, evaluation
+        self._settings, self._seed = settings, seed
         self._file = folder / "attributes.csv"
         self._lock = threading.RLock()
         self._attached: tuple[object, Attached] | None = None
@@ -72,7 +83,7 @@ class Checks:
         """The accuracy of the model in use by columns of the attached CSV; see `Collection.subgroups`."""
         from handlens.audit import subgroups
 
-        given, found = self.attached, self._models.held_out
+        given, model = self.attached, self._models.in_use
         if given is None:
             raise CollectionError("no CSV is attached to this collection. Attach one: “Split by” in the page.")
         wanted = [columns] if isinstance(columns, str) else list(columns)
@@ -81,12 +92,14 @@ class Checks:
             raise CollectionError(
                 f"columns must be among {', '.join(given.columns)}; {', '.join(map(str, unknown)) or 'none'} arrived."
             )
-        if self._models.in_use is None:
+        if model is None:
             raise TrainingError(NO_MODEL)
+        found = self._evaluation.blind_predictions(model)
         if found is None:
             raise TrainingError("how the model did on each photo was not kept yet when it was trained. Train again.")
-        groups = given.table[wanted].iloc[found.ids].reset_index(drop=True)
-        return subgroups(found.truth, found.predicted, groups, metrics=metrics, seed=self._seed)
+        truth, predicted, ids = found
+        groups = given.table[wanted].iloc[ids].reset_index(drop=True)
+        return subgroups(truth, predicted, groups, metrics=metrics, seed=self._seed)
 
     @property
     def answers(self) -> dict[str, str]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import log_softmax, softmax
 
@@ -22,9 +21,6 @@ from handlens.studio.discriminant import (
     folds,
 )
 
-ENOUGH = 10
-"""A class with fewer labelled photos than this is thin."""
-
 LAYERS = 3
 """The scores of so many layers, the best ones, are added."""
 
@@ -36,50 +32,6 @@ TAKING_PART = 800
 
 _CHOOSING = 200  # layers are chosen by the scores of at most about so many labelled photos
 _ESTIMATING = 1500  # the accuracy is estimated on at most about so many labelled photos
-
-HAND_PICKED = (
-    "The labels were picked by hand, not at random: the easy photos tend to be picked first, "
-    "so this estimate is too optimistic. Expect less on the photos that are still unlabelled."
-)
-
-
-@dataclass(frozen=True)
-class TrainingReport:
-    """How accurate a model is, estimated when it was trained.
-
-    Attributes:
-        accuracy: the share of labelled photos that are predicted correctly (0–1): by cross-validation for the quick
-            model, on photos that were held out once for a fine-tuned one.
-        interval: the 95 % Wilson interval of the accuracy.
-        per_class: a row for each class, with the columns `count`, `correct`, `recall` and `thin`.
-        confusion: counts of photos by true class (rows) and predicted class (columns).
-        n_labelled: labelled photos that the model was trained and tested on.
-        n_photos: photos of the collection that can be read.
-        layers: ids of the layers that the quick model uses; empty for a fine-tuned one.
-        labels_version: the version of the labels that it was trained on.
-        seconds: how long training took.
-        warnings: sentences for the user.
-        network: the network that was fine-tuned, None for the quick model.
-
-    Example:
-        >>> per_class, confusion = report_tables(["cat", "dog"], [2, 1], np.array([0, 0, 1]), np.array([0, 1, 1]))
-        >>> report = TrainingReport(2 / 3, (0.21, 0.94), per_class, confusion, 3, 10, ["patches/fine/where"], 5, 0.1)
-        >>> report.confusion.loc["cat"].tolist()
-        [1, 1]
-    """
-
-    accuracy: float
-    interval: tuple[float, float]
-    per_class: pd.DataFrame
-    confusion: pd.DataFrame
-    n_labelled: int
-    n_photos: int
-    layers: list[str]
-    labels_version: int
-    seconds: float
-    warnings: list[str] = field(default_factory=list)
-    network: str | None = None
-
 
 @dataclass(frozen=True)
 class Classifier:
@@ -181,8 +133,14 @@ def sum_scores(fitted: dict[str, Discriminant], features: dict[str, Floats]) -> 
 
 @one_blas_thread()
 def cross_validate(
-    features: dict[str, Floats], codes: Codes, *, seed: int, rounds: Sequence[float] = ROUNDS
-) -> tuple[NDArray[np.int64], Floats]:
+    features: dict[str, Floats],
+    codes: Codes,
+    rows: NDArray[np.int64],
+    fold: NDArray[np.int64],
+    *,
+    seed: int,
+    rounds: Sequence[float] = ROUNDS,
+) -> Floats:
     """Cross-validated scores of the whole procedure: choosing layers, self-training, fitting.
 
     Layers are chosen again in each fold, and held-out photos are not used for self-training: otherwise the estimate
@@ -190,58 +148,94 @@ def cross_validate(
 
     Args:
         features, codes, seed, rounds: as in `fit_layers`.
+        rows: labelled rows that are held out in turn [m].
+        fold: the fold of each [m].
 
     Returns:
-        the labelled rows that were held out in turn [m], and their scores [m, C]; −inf for a class that no training
-        photo of the fold has.
+        scores [m, C]; −inf for a class that no training photo of the fold has.
     """
-    labelled = np.flatnonzero(codes >= 0)
-    rows = labelled[stratified_sample(codes[labelled], _ESTIMATING, seed=seed)]
-    fold = folds(codes[rows], seed=seed)
-    pool = np.flatnonzero(codes < 0)
     scores = np.full((len(rows), int(codes.max()) + 1), -np.inf, np.float32)
     for k in np.unique(fold):
-        train, test = np.concatenate([rows[fold != k], pool]), rows[fold == k]
-        present = np.unique(codes[rows[fold != k]])
+        test = rows[fold == k]
+        train = np.setdiff1d(np.arange(len(codes)), test)
+        present = np.unique(codes[train][codes[train] >= 0])
+        if len(present) < 2:
+            continue
         inner = np.where(codes[train] >= 0, np.searchsorted(present, codes[train]), -1)
         fitted = fit_layers({name: x[train] for name, x in features.items()}, inner, seed=seed + 1, rounds=rounds)
         scores[np.ix_(fold == k, present)] = sum_scores(fitted, {name: features[name][test] for name in fitted})
-    return rows, scores
+    return scores
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A fitted classifier, and the cross-validated scores [m, C] of the labelled rows [m]."""
+    """A fitted classifier, and how it did on labelled rows that were held out.
+
+    Attributes:
+        classifier: fitted on all labelled rows.
+        rows, scores: labelled rows [m] that were held out by whole gestures, and their scores [m, C].
+        checked_rows, checked_scores: the checked rows [k], held out in folds, and their scores [k, C].
+        whole_gestures: of the rows, how many were predicted correctly, and how many tested, by whole gestures.
+        single_photos: the same in folds of single rows.
+        one_gesture: classes that have one gesture only.
+    """
 
     classifier: Classifier
     rows: NDArray[np.int64]
     scores: Floats
+    checked_rows: NDArray[np.int64]
+    checked_scores: Floats
+    whole_gestures: tuple[int, int]
+    single_photos: tuple[int, int]
+    one_gesture: list[int]
 
 
 @one_blas_thread()
-def train_classifier(features: dict[str, Floats], codes: Codes, *, seed: int) -> Trained:
+def train_classifier(
+    features: dict[str, Floats],
+    codes: Codes,
+    *,
+    gestures: NDArray[np.integer],
+    checked: NDArray[np.bool_],
+    seed: int,
+) -> Trained:
     """Train with and without the unlabelled photos, and keep what is more accurate in cross-validation.
 
     Args:
         features, codes, seed: as in `fit_layers`.
+        gestures: which rows were labelled together [n].
+        checked: rows that were drawn for a spot check [n].
 
     Example:
         >>> codes = np.array([0, 0, 0, 1, 1, 1, -1, -1])
         >>> x = np.array([[0, 1], [1, 0], [1, 1], [8, 9], [9, 8], [9, 9], [0, 0], [8, 8]], np.float32)
-        >>> trained = train_classifier({"a layer": x}, codes, seed=0)
+        >>> one_by_one, unchecked = np.arange(8), np.zeros(8, bool)
+        >>> trained = train_classifier({"a layer": x}, codes, gestures=one_by_one, checked=unchecked, seed=0)
         >>> trained.rows.tolist(), trained.scores.argmax(1).tolist()
         ([0, 1, 2, 3, 4, 5], [0, 0, 0, 1, 1, 1])
         >>> sum_scores(trained.classifier.discriminants, {"a layer": x}).argmax(1)[-2:].tolist()
         [0, 1]
     """
-    rows, scores = cross_validate(features, codes, seed=seed, rounds=())
-    rounds: Sequence[float] = ()
-    if (codes < 0).any():
-        _, joined = cross_validate(features, codes, seed=seed)
-        if (joined.argmax(1) == codes[rows]).sum() >= (scores.argmax(1) == codes[rows]).sum():
-            scores, rounds = joined, ROUNDS
-    fitted = fit_layers(features, codes, seed=seed, rounds=rounds)
-    return Trained(Classifier(fitted, fit_temperature(scores, codes[rows])), rows, scores)
+    labelled = np.flatnonzero((codes >= 0) & ~checked)
+    rows = labelled[stratified_sample(codes[labelled], _ESTIMATING, seed=seed)] if len(labelled) else labelled
+    ordinary = folds(codes[rows], seed=seed)
+    whole = np.unique(gestures[rows], return_inverse=True)[1] % 5
+    fitted = fit_layers(features, codes, seed=seed)
+    single = cross_validate(features, codes, rows, ordinary, seed=seed)
+    grouped = cross_validate(features, codes, rows, whole, seed=seed)
+    checks = np.flatnonzero((codes >= 0) & checked)
+    checked_scores = cross_validate(features, codes, checks, np.arange(len(checks)) % 5, seed=seed)
+    one = [int(c) for c in np.unique(codes[codes >= 0]) if len(np.unique(gestures[rows][codes[rows] == c])) < 2]
+    return Trained(
+        Classifier(fitted, fit_temperature(single, codes[rows])),
+        rows,
+        grouped,
+        checks,
+        checked_scores,
+        (int((grouped.argmax(1) == codes[rows]).sum()), len(rows)),
+        (int((single.argmax(1) == codes[rows]).sum()), len(rows)),
+        one,
+    )
 
 
 def stratified_sample(codes: Codes, most: int, *, seed: int) -> NDArray[np.int64]:
@@ -267,30 +261,3 @@ def fit_temperature(scores: Floats, codes: Codes) -> float:
         # A class that no training photo of the fold has would make the loss infinite for every temperature.
         losses.append(-np.maximum(log_p, -20).mean())
     return float(candidates[int(np.argmin(losses))])
-
-
-def report_tables(
-    names: list[str], counts: list[int], truth: Codes, predicted: Codes
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The tables `per_class` and `confusion` of a TrainingReport.
-
-    Args:
-        names: the classes.
-        counts: labelled photos of each class.
-        truth, predicted: classes [m] of the photos that were tested.
-    """
-    c = len(names)
-    confusion = np.zeros((c, c), np.int64)
-    np.add.at(confusion, (truth, predicted), 1)
-    tested = confusion.sum(1)
-    per_class = pd.DataFrame(
-        {
-            "count": counts,
-            "correct": np.diag(confusion),
-            "recall": np.divide(np.diag(confusion), tested, out=np.full(c, np.nan), where=tested > 0),
-            "thin": [count < ENOUGH for count in counts],
-        },
-        index=pd.Index(names, name="label"),
-    )
-    index = pd.Index(names, name="label")
-    return per_class, pd.DataFrame(confusion, index=index, columns=pd.Index(names, name="predicted"))

@@ -105,7 +105,7 @@ class Parts:
             models=models,
             evaluation=evaluation,
             finishing=Finishing(photos, labels, models, spot_check, evaluation),
-            history=History(database),
+            history=History(database, models, evaluation),
             quick_training=QuickTraining(photos, layers, labels, spot_check, data, models, seed=seed),
             fine_tuner=FineTuner(photos, layers, labels, spot_check, data, models, listeners, seed=seed),
             preparing=Preparing(photos, layers, models, listeners, cache=cache, seed=seed),
@@ -479,8 +479,9 @@ class Collection:
         Raises:
             TrainingError: there are fewer than two labels with two photos each; the message says what is missing.
         """
-        self.parts.quick_training.train()
-        return self._trained("quick")
+        self.parts.history.update()  # what is known of the model that is replaced
+        trained = self.parts.quick_training.train()
+        return self.parts.evaluation.report(trained)
 
     @property
     def networks(self) -> list[str]:
@@ -514,8 +515,11 @@ class Collection:
             TrainingError: there is no network, there are too few labels, or a network is being fine-tuned already.
             BackboneError: the network has no map of features at its end, as most transformers.
         """
-        self.parts.fine_tuner.run(backbone=backbone, minutes=minutes, epochs=epochs, progress=progress, cancel=cancel)
-        return self._trained("fine-tuned")
+        self.parts.history.update()
+        trained = self.parts.fine_tuner.run(
+            backbone=backbone, minutes=minutes, epochs=epochs, progress=progress, cancel=cancel
+        )
+        return self.parts.evaluation.report(trained)
 
     def start_fine_tuning(
         self, *, backbone: str | None = None, minutes: float = 5.0, epochs: int | None = None
@@ -531,6 +535,7 @@ class Collection:
             TrainingError: an argument is out of range, there is no such network, there are too few labels, or a
                 network is being fine-tuned already.
         """
+        self.parts.history.update()
         self.parts.fine_tuner.start(backbone=backbone, minutes=minutes, epochs=epochs)
 
     def cancel_fine_tuning(self) -> None:
@@ -663,7 +668,6 @@ class Collection:
             CollectionError: the photo was not drawn, is gone or has changed since, or `name` is not a valid name.
         """
         self.parts.spot_check.answer(id, name, unsure=unsure)
-        self._record_history()
 
     @property
     def spot_check(self) -> Check:
@@ -812,11 +816,11 @@ class Collection:
             TrainingError: there is no model yet.
             StorageError: the folder cannot be written.
         """
-        models, evaluation = self.parts.models, self.parts.evaluation
+        models, evaluation, certificate = self.parts.models, self.parts.evaluation, self.parts.finishing.certificate
 
         def export(model: Model) -> None:
             report = evaluation.report(model)
-            card = model_card(self.name, report, model.recipe, finished=self.parts.finishing.certificate)
+            card = model_card(self.name, report, model.recipe, certificate=certificate)
             models.export(model, Path(path), card=card.for_export(Path(path)))
 
         models.with_model(export)
@@ -828,24 +832,6 @@ class Collection:
     def export_review(self, path: Path | str) -> None:
         """Write the log of the review, every entry, as .csv or .jsonl."""
         self.review.export(path)
-
-    # --- inside --------------------------------------------------------------------------------
-
-    def _trained(self, kind: ModelKind) -> TrainingReport:
-        """Keep a model that was just trained in the history; the report on it."""
-        model = self.parts.models.get(kind)
-        if model is None:  # the folder was deleted in the meantime
-            raise TrainingError(NO_MODEL)
-        report = self.parts.evaluation.report(model)
-        drawn = int((self.parts.spot_check.now().drawn & (self.parts.labels.codes >= 0)).sum())
-        self.parts.history.record(model.version, kind, report, drawn=drawn)
-        return report
-
-    def _record_history(self) -> None:
-        """Bring the point of the model in use up to date."""
-        model = self.parts.models.in_use
-        if model is not None:
-            self.parts.history.update(model.version, self.parts.evaluation.report(model))
 
 
 def _other_files(target: Path, photos: Path) -> bool:

@@ -28,6 +28,12 @@ from handlens.studio.spot_check import Check, SpotCheck
 
 Ids = NDArray[np.int64]
 
+ENOUGH_CHECKED = 30
+"""Checked photos from which a report by subgroups is about these, and not about the labelled ones."""
+
+NONE = "none of the labels"
+"""The truth of a photo that shows none of the labels."""
+
 
 @dataclass(frozen=True)
 class Checked:
@@ -146,6 +152,20 @@ class Evaluation:
                 raise CollectionError(f"the model knows the labels {', '.join(names)}; “{name}” arrived.")
         truth, said, ids = self._tested(model, self.checked(model, self._spot_check.now()))
         return ids[(truth == names.index(label)) & (said == names.index(predicted))]
+
+    def blind_predictions(self, model: Model) -> tuple[list[str], list[str], Ids] | None:
+        """Truth, prediction and id of photos that a model had not seen: checked ones if there are enough, else labelled.
+
+        None if neither are known.
+        """
+        check = self._spot_check.now()
+        found = self.checked(model, check)
+        if len(found.ids) >= ENOUGH_CHECKED:
+            names = [*check.labels.names, NONE]  # −1 picks the last
+            classes = self._models.classes(model)
+            return [names[code] for code in found.truth], [classes[code] for code in found.predicted], found.ids
+        held_out = self._models.held_out(model)
+        return None if held_out is None else (held_out.truth, held_out.predicted, held_out.ids)
 
     def compare(self) -> Comparison | None:
         """The two models on the same checked photos; None unless there are two and enough photos are checked."""

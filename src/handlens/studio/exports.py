@@ -16,7 +16,8 @@ from handlens.io.problems import reason_of
 
 if TYPE_CHECKING:
     from handlens.audit import ModelCard
-    from handlens.studio.classifier import TrainingReport
+    from handlens.studio.origins import Certificate
+    from handlens.studio.report import TrainingReport
 
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{p}{i}" for p in ("com", "lpt") for i in range(1, 10))}
@@ -94,16 +95,31 @@ def write_folders(images: Path, paths: list[str], labels: pd.Series[str], path: 
             archive.writestr(_MISSING, text.getvalue())
 
 
-def model_card(name: str, report: TrainingReport, recipe: dict[str, str]) -> ModelCard:
-    """The model card of a model trained in Studio: its data, how it was made (`recipe`), and its report's accuracy."""
+def model_card(
+    name: str, report: TrainingReport, recipe: dict[str, str], *, certificate: Certificate | None
+) -> ModelCard:
+    """The model card of a model trained in Studio.
+
+    Args:
+        name: of the collection.
+        report: on the model; without a check it has no accuracy, and the card says why.
+        recipe: how the model was made.
+        certificate: of the labels that `finish` gave, None without such labels.
+    """
     from handlens.audit.model_card import MeasuredMetric, ModelCard
 
     labels = {f"photos labelled {label}": int(n) for label, n in report.per_class["count"].items()}
-    tested = int(report.confusion.to_numpy().sum())
+    cautions = {f"caution {i}": text for i, text in enumerate(filter(None, [report.reason, *report.warnings]), 1)}
+    metrics = []
+    if report.accuracy is not None and report.interval is not None:
+        cautions = {"tested on": "photos drawn at random and labelled without seeing the prediction"} | cautions
+        metrics.append(MeasuredMetric("accuracy", report.accuracy, *report.interval, report.checked))
+    if certificate:
+        cautions["labels given by the model"] = certificate.sentence
     return ModelCard(
         name,
         task="image-classification",
         data={"photos": report.n_photos, "labelled": report.n_labelled, **labels},
-        recipe=recipe | {f"caution {i}": text for i, text in enumerate(report.warnings, 1)},
-        metrics=[MeasuredMetric("accuracy", report.accuracy, *report.interval, tested)],
+        recipe=recipe | cautions,
+        metrics=metrics,
     )

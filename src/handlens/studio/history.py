@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import cast
 
 from handlens.io.sqlite import open_database, storage_errors, transaction
+from handlens.studio.evaluation import Evaluation
 from handlens.studio.models.model import ModelKind
-from handlens.studio.report import Interval, TrainingReport
+from handlens.studio.models.registry import Models
+from handlens.studio.report import Interval
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS history (
@@ -57,15 +59,11 @@ class History:
 
     Args:
         database: the file.
-
-    Example:
-        >>> history = History(Path("collection.sqlite"))
-        >>> history.points
-        []
-        >>> history.close()
+        models, evaluation: of the collection.
     """
 
-    def __init__(self, database: Path) -> None:
+    def __init__(self, database: Path, models: Models, evaluation: Evaluation) -> None:
+        self._models, self._evaluation = models, evaluation
         self._lock = threading.Lock()
         with storage_errors(_REFUSED):
             self._db = open_database(database, _SCHEMA)
@@ -74,32 +72,28 @@ class History:
         """Close the file."""
         self._db.close()
 
-    def record(self, version: str, kind: ModelKind, report: TrainingReport, *, drawn: int) -> None:
-        """Keep what is known of a model now; a model that has a point keeps its place.
-
-        Args:
-            version: of the model.
-            kind: of the model.
-            report: on the model.
-            drawn: number of photos drawn at random among those that it learned from.
-        """
-        low, high = report.interval or (None, None)
-        guess_low, guess_high = report.guess or (None, None)
-        known = (report.accuracy, low, high, guess_low, guess_high, report.checked)
-        with self._lock, storage_errors(_REFUSED), transaction(self._db):
-            self._db.execute(
-                "INSERT OR IGNORE INTO history (version, kind, n_labelled, drawn, checked) VALUES (?, ?, ?, ?, 0)",
-                (version, kind, report.n_labelled, drawn),
-            )
-            self._db.execute(
-                "UPDATE history SET accuracy = ?, low = ?, high = ?, guess_low = ?, guess_high = ?, checked = ? "
-                "WHERE version = ?",
-                (*known, version),
-            )
+    def update(self) -> None:
+        """Keep what is known now of the models that there are; a model that has a point keeps its place."""
+        for model in self._models.all.values():
+            report = self._evaluation.report(model)
+            low, high = report.interval or (None, None)
+            guess_low, guess_high = report.guess or (None, None)
+            known = (report.accuracy, low, high, guess_low, guess_high, report.checked)
+            with self._lock, storage_errors(_REFUSED), transaction(self._db):
+                self._db.execute(
+                    "INSERT OR IGNORE INTO history (version, kind, n_labelled, drawn, checked) VALUES (?, ?, ?, ?, 0)",
+                    (model.version, model.kind, report.n_labelled, model.record.training.drawn),
+                )
+                self._db.execute(
+                    "UPDATE history SET accuracy = ?, low = ?, high = ?, guess_low = ?, guess_high = ?, checked = ? "
+                    "WHERE version = ?",
+                    (*known, model.version),
+                )
 
     @property
     def points(self) -> list[Point]:
-        """The models in the order of training."""
+        """The models in the order of training, with what is known now."""
+        self.update()
         with self._lock, storage_errors(_REFUSED):
             rows = self._db.execute(
                 "SELECT at, kind, n_labelled, drawn, accuracy, low, high, guess_low, guess_high, checked FROM history "

@@ -203,16 +203,16 @@ class Labels:
         self._assign([(wanted, name)], origin, f"label {_photos(len(wanted))} “{name}”")
 
     def assign_many(
-        self, groups: Sequence[tuple[Sequence[int] | NDArray[np.integer], str]], *, origin: Origin, text: str
+        self, groups: Sequence[tuple[Sequence[int] | NDArray[np.integer], str | None]], *, origin: Origin, text: str
     ) -> None:
         """Give photos of several labels their labels in one change, which one `undo` takes back.
 
         Args:
-            groups: photos and their label, for each label; no photo twice.
+            groups: photos and their label, for each label; None takes the label off. No photo twice.
             origin: of all these labels.
             text: the change in words.
         """
-        checked = [(self._check_ids(ids), check_name(name)) for ids, name in groups]
+        checked = [(self._check_ids(ids), None if name is None else check_name(name)) for ids, name in groups]
         if not checked:
             raise CollectionError("groups must have photos of at least one label; none arrived.")
         photos, times = np.unique(np.concatenate([ids for ids, _ in checked]), return_counts=True)

@@ -34,6 +34,14 @@ class Certificate:
     confidence: float
     checked: int
 
+    @property
+    def sentence(self) -> str:
+        """What it says, as a sentence."""
+        return (
+            f"At most {100 * self.error:g} % of all labels in the collection are wrong, with {100 * self.confidence:g} % "
+            f"confidence, from {self.checked:,} checked photos; labels by persons count as right."
+        )
+
     def __post_init__(self) -> None:
         if not (_is_number(self.error) and 0 <= self.error <= 1):
             raise CollectionError(f"a certificate's error must be a share from 0 to 1; {self.error!r} arrived.")
@@ -97,6 +105,9 @@ class Origin:
 CALL = Origin("call", "by hand")
 """A call of `Collection.label`."""
 
+CHECKED = Origin("check", "checked")
+"""A person's answer in a spot check."""
+
 UNKNOWN = Origin("unknown", "by hand")
 """A label of a version that did not keep origins."""
 
@@ -136,6 +147,12 @@ class LabelOrigins(NamedTuple):
             }
         )
         return by_change.reindex(self.changes).set_index(pd.RangeIndex(len(self.changes), name="id"))
+
+
+def certified(origins: LabelOrigins) -> NDArray[np.bool_]:
+    """Which photos have a label that the model gave, with a certificate; bool [N]."""
+    changes = [seq for seq, change in origins.by_change.items() if change.origin.kind == "certified"]
+    return np.isin(origins.changes, changes)
 
 
 def _is_number(value: object) -> bool:

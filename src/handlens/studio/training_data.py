@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from handlens.errors import TrainingError
@@ -11,6 +10,7 @@ from handlens.studio import classifier as learning
 from handlens.studio.discriminant import Floats
 from handlens.studio.layers import Layers
 from handlens.studio.photos import Photos
+from handlens.studio.report import ENOUGH
 
 
 class TrainingData:
@@ -20,7 +20,12 @@ class TrainingData:
         self._photos, self._layers, self._seed = photos, layers, seed
 
     def labelled(
-        self, codes: NDArray[np.integer], *, most: int | None = None, unlabelled: int = 0
+        self,
+        codes: NDArray[np.integer],
+        *,
+        most: int | None = None,
+        unlabelled: int = 0,
+        never: NDArray[np.bool_] | None = None,
     ) -> tuple[dict[str, Floats], NDArray[np.int64], NDArray[np.int64]]:
         """Standardised features of each fitted layer, class codes, and ids, of the labelled photos.
 
@@ -28,6 +33,7 @@ class TrainingData:
             codes: each photo's label, −1 without one; [N].
             most: take about so many labelled photos at most.
             unlabelled: add photos without a label, with the code −1, up to so many photos in all.
+            never: photos that are not to be added so, bool [N].
 
         Returns:
             features [n, D] by layer id, class codes 0…C−1 or −1 [n], and ids [n].
@@ -46,7 +52,7 @@ class TrainingData:
             ids = ids[learning.stratified_sample(codes[ids], most, seed=self._seed)]
         classes = np.unique(codes[ids], return_inverse=True)[1]
         # The preparing order is random: its first unlabelled photos are a random sample of them.
-        others = np.flatnonzero((codes < 0) & known)
+        others = np.flatnonzero((codes < 0) & known & (True if never is None else ~never))
         others = others[np.argsort(self._photos.rows[others])][: max(0, unlabelled - len(ids))]
         ids = np.concatenate([ids, others])
         classes = np.concatenate([classes, np.full(len(others), -1, np.int64)])
@@ -66,15 +72,10 @@ class TrainingData:
                 ) from error
             raise TrainingError(f"some labelled photos cannot be read, and without them {error}") from error
 
-    def warnings(self, codes: NDArray[np.integer], per_class: pd.DataFrame) -> list[str]:
-        """Sentences for the person about a model that was trained on these labels."""
-        warnings = [learning.HAND_PICKED]
-        thin = [name for name, is_thin in per_class["thin"].items() if is_thin]
-        if thin:
-            warnings.append(f"Fewer than {learning.ENOUGH} photos: {', '.join(map(str, thin))}. Label more of these.")
-        if not (self._photos.usable & (codes < 0)).any():
-            warnings.append("Every photo has a label already, so there is nothing left for the model to predict.")
-        return warnings
+    def warnings(self, names: list[str], counts: list[int]) -> list[str]:
+        """Sentences for the person about a model that was trained on so many photos of each label."""
+        thin = [name for name, count in zip(names, counts, strict=True) if count < ENOUGH]
+        return [f"Fewer than {ENOUGH} photos: {', '.join(thin)}. Label more of these."] if thin else []
 
 
 def _counts(codes: NDArray[np.integer], names: list[str]) -> dict[str, int]:

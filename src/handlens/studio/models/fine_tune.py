@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -13,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from handlens.audit.intervals import wilson
 from handlens.core.artifact import TENSORS, load_artifact
 from handlens.core.callbacks import Callback, StopTraining
 from handlens.core.items import Labelled
 from handlens.core.labels import CategoryList
 from handlens.core.metrics import accuracy
 from handlens.errors import Cancelled, TrainingError
-from handlens.studio.classifier import TrainingReport, fit_temperature, report_tables
-from handlens.studio.discriminant import Codes, folds
+from handlens.studio.calibration import fit_temperature
+from handlens.studio.discriminant import Codes, Floats, folds
 from handlens.studio.features.precision import device, half_precision
+from handlens.studio.models.fine_tuned import TINY
 from handlens.studio.progress import FineTuningProgress
 from handlens.studio.sources import EXTRACTOR_KIND, Source
 from handlens.vision.data import ImageDataBunch, LabelledImages
@@ -54,9 +55,6 @@ MOST_STEPS = (80, 300)
 """Epochs and steps after which (the head alone, the whole network) improves little: each trains for the longer of the
 two at most."""
 
-FEW_TESTED = 30
-"""Number of held-out photos below which the estimate is called rough."""
-
 CANCELLED = "fine-tuning was cancelled; the model in use did not change."
 
 _ENLARGED = 1.1  # how much larger photos may become than they are
@@ -72,6 +70,7 @@ class Job:
         source: the source whose network is copied and trained.
         ids, files: of the labelled photos, [n].
         codes: the class of each photo, a position in `classes`, [n].
+        drawn: which of them were drawn for a spot check, bool [n]; these are not learned from.
         classes, colours: names and colours of the labels.
         labels_version: the version of the labels that these are.
         seconds: the time limit.
@@ -83,6 +82,7 @@ class Job:
     ids: NDArray[np.int64]
     files: Sequence[Path]
     codes: Codes
+    drawn: NDArray[np.bool_]
     classes: list[str]
     colours: list[int]
     labels_version: int
@@ -90,19 +90,26 @@ class Job:
     epochs: int | None
     seed: int
 
+    @cached_property
+    def held_out(self) -> NDArray[np.bool_]:
+        """Which photos are not learned from: those that were drawn, and a fifth of the others; bool [n]."""
+        held = self.drawn.copy()
+        others = np.flatnonzero(~self.drawn)
+        held[others[folds(self.codes[others], seed=self.seed) == 0]] = True
+        return held
+
 
 @dataclass(frozen=True)
 class Tuned:
-    """A fine-tuned model, and how it did on the photos that were held out.
+    """A fine-tuned model, and what it says of the photos that were held out.
 
     Attributes:
         learner: with the trained network.
-        truth, predicted: the true and the predicted class of each photo that was held out, [m].
+        scores: the log probability of each class for each photo that was held out, float32 [m, C].
     """
 
     learner: VisionLearner
-    truth: NDArray[np.int64]
-    predicted: NDArray[np.int64]
+    scores: Floats
 
 
 def check_limits(minutes: float, epochs: int | None) -> None:
@@ -138,7 +145,7 @@ def fine_tune(job: Job, *, changed: Callable[[FineTuningProgress], None], cancel
         FineTuningProgress(running=True, phase="loading", network=job.source.title), changed, cancel, deadline
     )
     monitoring.report()
-    held = folds(job.codes, seed=job.seed) == 0
+    held = job.held_out
     config, _ = load_artifact(job.source.folder / "extractor", EXTRACTOR_KIND)
     labelled = _labelled(job, held)
     most = _ENLARGED * _natural_side(job.files)
@@ -177,36 +184,9 @@ def fine_tune(job: Job, *, changed: Callable[[FineTuningProgress], None], cancel
     learn.precision = "fp32"
     probabilities, truth = learn.get_preds()
     monitoring.raise_if_cancelled()
-    calibrate(learn, probabilities.numpy(), truth.numpy())
-    return Tuned(learn, truth.numpy(), probabilities.numpy().argmax(1))
-
-
-def tuned_report(job: Job, tuned: Tuned, *, n_photos: int, seconds: float) -> TrainingReport:
-    """The report of a fine-tuned model, on the held-out photos.
-
-    Args:
-        job, tuned: what was trained on, and what `fine_tune` returned.
-        n_photos: photos of the collection that can be read.
-        seconds: how long fine-tuning took.
-    """
-    right, tested = int((tuned.truth == tuned.predicted).sum()), len(tuned.truth)
-    counts = np.bincount(job.codes, minlength=len(job.classes)).tolist()
-    per_class, confusion = report_tables(job.classes, counts, tuned.truth, tuned.predicted)
-    few = f"Only {tested} photos were held out to test it, so the estimate is rough. Label more for a closer one."
-    low, high = wilson(right, tested)
-    return TrainingReport(
-        accuracy=right / tested,
-        interval=(float(low), float(high)),
-        per_class=per_class,
-        confusion=confusion,
-        n_labelled=len(job.codes),
-        n_photos=n_photos,
-        layers=[],
-        labels_version=job.labels_version,
-        seconds=seconds,
-        warnings=[few] if tested < FEW_TESTED else [],
-        network=job.source.title,
-    )
+    drawn = job.drawn[held]  # these tell how accurate the model is, so they choose nothing
+    temperature = calibrate(learn, probabilities.numpy()[~drawn], truth.numpy()[~drawn])
+    return Tuned(learn, np.log(np.maximum(probabilities.numpy(), TINY)).astype(np.float32) / np.float32(temperature))
 
 
 def prediction_progress(
@@ -229,7 +209,7 @@ def prediction_progress(
     return step
 
 
-def calibrate(learn: VisionLearner, probabilities: NDArray[np.floating], truth: Codes) -> None:
+def calibrate(learn: VisionLearner, probabilities: NDArray[np.floating], truth: Codes) -> float:
     """Divide the scores of the model by the temperature that calibrates it (Guo et al. 2017); changes its last layer.
 
     The temperature is at least 1, so that no model becomes surer than it was.
@@ -238,6 +218,9 @@ def calibrate(learn: VisionLearner, probabilities: NDArray[np.floating], truth: 
         learn: the model.
         probabilities: what it predicts for photos that it was not trained on, [m, C].
         truth: their true classes, [m].
+
+    Returns:
+        the temperature.
     """
     import torch
 
@@ -247,6 +230,7 @@ def calibrate(learn: VisionLearner, probabilities: NDArray[np.floating], truth: 
     with torch.no_grad():
         last.weight.div_(temperature)
         last.bias.div_(temperature)
+    return temperature
 
 
 def _labelled(job: Job, held: NDArray[np.bool_]) -> LabelledImages:

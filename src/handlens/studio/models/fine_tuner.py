@@ -10,21 +10,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from handlens.errors import HandlensError, TrainingError
-from handlens.studio.classifier import TrainingReport
-from handlens.studio.discriminant import folds
 from handlens.studio.features import SOURCES
 from handlens.studio.labels import Labels
 from handlens.studio.layers import Layers
 from handlens.studio.listeners import Listeners
 from handlens.studio.memory import release_memory
 from handlens.studio.models.fine_tuned import FineTunedModel
-from handlens.studio.models.record import ModelRecord, new_id
+from handlens.studio.models.held_out import Tested
+from handlens.studio.models.record import ModelRecord, Training, new_id
 from handlens.studio.models.registry import Models
+from handlens.studio.origins import certified
 from handlens.studio.photos import Photos
 from handlens.studio.progress import FineTuningProgress, ended_by
+from handlens.studio.spot_check import SpotCheck
 from handlens.studio.training_data import TrainingData
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class FineTuner:
         photos: Photos,
         layers: Layers,
         labels: Labels,
+        spot_check: SpotCheck,
         data: TrainingData,
         models: Models,
         listeners: Listeners,
@@ -50,7 +51,7 @@ class FineTuner:
         seed: int,
     ) -> None:
         self._photos, self._layers, self._labels, self._data = photos, layers, labels, data
-        self._models, self._listeners, self._seed = models, listeners, seed
+        self._spot_check, self._models, self._listeners, self._seed = spot_check, models, listeners, seed
         self._cancel = threading.Event()
         self._thread: threading.Thread | None = None
         self.progress = FineTuningProgress()
@@ -69,7 +70,7 @@ class FineTuner:
         epochs: int | None,
         progress: Callable[[FineTuningProgress], None] | None,
         cancel: threading.Event | None,
-    ) -> TrainingReport:
+    ) -> FineTunedModel:
         """Fine-tune in this thread; see `Collection.fine_tune`."""
         job = self.job(backbone, minutes, epochs)
         running = self._start()
@@ -104,15 +105,21 @@ class FineTuner:
             )
         if backbone is not None and backbone not in networks:
             raise TrainingError(f"backbone must be one of {', '.join(networks)}; “{backbone}” arrived.")
-        state = self._labels.state
-        ids = np.flatnonzero((state.codes >= 0) & self._photos.usable)
-        self._data.check(state.codes, state.names, ids)
-        used, codes = np.unique(state.codes[ids], return_inverse=True)
+        check = self._spot_check.now()
+        state = check.labels
+        by_person = np.where(certified(state.origins), -1, state.codes)
+        ids = np.flatnonzero((by_person >= 0) & self._photos.usable)
+        learned_from = ids[~check.drawn[ids]]
+        self._data.check(by_person, state.names, learned_from)
+        ids = ids[np.isin(by_person[ids], by_person[learned_from])]
+        used, codes = np.unique(by_person[ids], return_inverse=True)
+        drawn = check.drawn[ids]
         return Job(
             source=next(s for s in self._layers.sources if s.name == (backbone or networks[0])),
             ids=ids,
             files=[self._photos.file(int(i)) for i in ids],
             codes=codes,
+            drawn=drawn,
             classes=[state.names[c] for c in used],
             colours=[state.table[c].colour for c in used],
             labels_version=state.version,
@@ -139,7 +146,7 @@ class FineTuner:
         running: ExitStack,
         progress: Callable[[FineTuningProgress], None] | None,
         cancel: threading.Event,
-    ) -> TrainingReport:
+    ) -> FineTunedModel:
         """Run a job; the new model is in use only when everything is done."""
         from handlens.studio.models import fine_tune
 
@@ -156,20 +163,17 @@ class FineTuner:
             tuned = fine_tune.fine_tune(job, changed=changed, cancel=cancel)
             id = new_id()
             # Predictions need a place before the report is known, which says how long all of this took.
-            with self._models.draft(FineTunedModel, ModelRecord(id, job.classes, job.colours, {})) as model:
+            with self._models.draft(FineTunedModel, ModelRecord(id, job.classes, job.colours, Training())) as model:
                 model.save(tuned.learner)
                 model.predict_new_photos(
                     fine_tune.prediction_progress(changed, self.progress, cancel), learner=tuned.learner
                 )
-                report = fine_tune.tuned_report(
-                    job, tuned, n_photos=int(self._photos.usable.sum()), seconds=time.monotonic() - started
-                )
-                warnings = self._data.warnings(self._labels.codes, report.per_class)
-                report = replace(report, warnings=[*warnings, *report.warnings])
-                model.record = ModelRecord.of(report, job.classes, job.colours, id=id)
-                self._models.replace(model, _held_out(job), tuned.truth, tuned.predicted)
+                model.record = ModelRecord(id, job.classes, job.colours, self._training(job, time.monotonic() - started))
+                held = job.held_out
+                tested = Tested(job.ids[held], job.codes[held], tuned.scores, job.drawn[held])
+                self._models.replace(model, tested, use=not self._models.is_worse(model, tested))
             ended = {"phase": "done", "share": 1.0, "seconds_left": 0.0}
-            return report
+            return model
         except BaseException as error:
             ended = ended_by(error, "fine-tuning")
             raise
@@ -178,7 +182,14 @@ class FineTuner:
             running.close()
             changed(replace(self.progress, running=False, **ended))
 
-
-def _held_out(job: Job) -> NDArray[np.int64]:
-    """The ids of the photos that fine-tuning holds out, in its order."""
-    return np.asarray(job.ids, np.int64)[folds(job.codes, seed=job.seed) == 0]
+    def _training(self, job: Job, seconds: float) -> Training:
+        """How a job was trained."""
+        counts = np.bincount(job.codes[~job.held_out], minlength=len(job.classes)).tolist()
+        return Training(
+            counts=counts,
+            n_photos=int(self._photos.usable.sum()),
+            labels_version=job.labels_version,
+            seconds=seconds,
+            warnings=self._data.warnings(job.classes, counts),
+            network=job.source.title,
+        )

@@ -6,17 +6,18 @@ import time
 
 import numpy as np
 
-from handlens.audit.intervals import wilson
 from handlens.core.products import product
 from handlens.studio import classifier as learning
-from handlens.studio.classifier import TrainingReport
 from handlens.studio.discriminant import Floats
 from handlens.studio.labels import Labels
 from handlens.studio.layers import Layers
+from handlens.studio.models.held_out import Tested
 from handlens.studio.models.quick import QuickModel
-from handlens.studio.models.record import ModelRecord
+from handlens.studio.models.record import ModelRecord, Training, new_id
 from handlens.studio.models.registry import Models
+from handlens.studio.origins import certified
 from handlens.studio.photos import Photos
+from handlens.studio.spot_check import SpotCheck
 from handlens.studio.training_data import TrainingData
 
 
@@ -24,42 +25,57 @@ class QuickTraining:
     """Trains the quick model on the features of every layer."""
 
     def __init__(
-        self, photos: Photos, layers: Layers, labels: Labels, data: TrainingData, models: Models, *, seed: int
+        self,
+        photos: Photos,
+        layers: Layers,
+        labels: Labels,
+        spot_check: SpotCheck,
+        data: TrainingData,
+        models: Models,
+        *,
+        seed: int,
     ) -> None:
-        self._photos, self._layers, self._labels, self._data = photos, layers, labels, data
-        self._models, self._seed = models, seed
+        self._photos, self._layers, self._labels, self._spot_check = photos, layers, labels, spot_check
+        self._data, self._models, self._seed = data, models, seed
 
-    def train(self) -> TrainingReport:
-        """Train on the labels, estimate the accuracy by cross-validation, and use the model; see `Collection.train`."""
+    def train(self) -> QuickModel:
+        """Train on the labels, those that `finish` gave left out, and use the model unless that in use is better."""
         started = time.monotonic()
-        state = self._labels.state
-        features, classes, ids = self._data.labelled(state.codes, unlabelled=learning.TAKING_PART)
-        self._data.check(state.codes, state.names, ids[classes >= 0])
-        used = np.unique(state.codes[ids[classes >= 0]])
+        check = self._spot_check.now()
+        state, drawn = check.labels, check.drawn
+        by_person = np.where(certified(state.origins), -1, state.codes)
+        features, classes, ids = self._data.labelled(
+            by_person, unlabelled=learning.TAKING_PART, never=drawn & (by_person < 0)
+        )
+        learned_from = ids[classes >= 0]
+        self._data.check(by_person, state.names, learned_from)
+        used = np.unique(by_person[learned_from])
         names = [state.names[c] for c in used]
+        gestures = state.origins.changes[ids]
+        trained = learning.train_classifier(
+            features, classes, gestures=gestures, checked=drawn[ids], seed=self._seed
+        )
         counts = np.bincount(classes[classes >= 0], minlength=len(used)).tolist()
-        trained = learning.train_classifier(features, classes, seed=self._seed)
-        truth, predicted = classes[trained.rows], trained.scores.argmax(1)
-        right = int((truth == predicted).sum())
-        per_class, confusion = learning.report_tables(names, counts, truth, predicted)
-        low, high = wilson(right, len(truth))
-        report = TrainingReport(
-            accuracy=right / len(truth),
-            interval=(float(low), float(high)),
-            per_class=per_class,
-            confusion=confusion,
-            n_labelled=sum(counts),
+        training = Training(
+            counts=counts,
+            drawn=int(drawn[learned_from].sum()),
             n_photos=int(self._photos.usable.sum()),
             layers=list(trained.classifier.discriminants),
             labels_version=state.version,
             seconds=time.monotonic() - started,
-            warnings=self._data.warnings(state.codes, per_class),
+            whole_gestures=trained.whole_gestures,
+            single_photos=trained.single_photos,
+            one_gesture=trained.one_gesture,
+            warnings=self._data.warnings(names, counts),
         )
-        record = ModelRecord.of(report, names, [state.table[c].colour for c in used])
+        record = ModelRecord(new_id(), names, [state.table[c].colour for c in used], training)
+        rows = np.concatenate([trained.rows, trained.checked_rows])
+        scores = np.concatenate([trained.scores, trained.checked_scores]) / trained.classifier.temperature
+        tested = Tested(ids[rows], classes[rows], scores, drawn[ids[rows]])
         with self._models.lock("quick"), self._models.draft(QuickModel, record) as model:
             self._save(model, trained.classifier, names)
-            self._models.replace(model, ids[trained.rows], truth, predicted)
-        return report
+            self._models.replace(model, tested, use=not self._models.is_worse(model, tested))
+        return model
 
     def _save(self, model: QuickModel, classifier: learning.Classifier, names: list[str]) -> None:
         from handlens.studio.predictor import Predictor

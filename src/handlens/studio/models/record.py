@@ -22,6 +22,7 @@ class Training:
 
     Attributes:
         counts: labelled photos of each class that it learned from.
+        drawn: number of those that were drawn at random for a spot check.
         n_photos: photos of the collection that could be read.
         layers: ids of the layers that it uses; empty for a fine-tuned one.
         labels_version: the version of the labels.
@@ -34,6 +35,7 @@ class Training:
     """
 
     counts: list[int] = field(default_factory=list)
+    drawn: int = 0
     n_photos: int = 0
     layers: list[str] = field(default_factory=list)
     labels_version: int = 0
@@ -51,6 +53,7 @@ class Training:
         network = kept.get("network")
         return cls(
             counts=[int(count) for count in counts],
+            drawn=int(kept.get("drawn", 0)),
             n_photos=int(kept["n_photos"]),
             layers=[str(layer) for layer in kept["layers"]],
             labels_version=int(kept["labels_version"]),

@@ -196,6 +196,27 @@ class Models:
             scores[seen] = tested.scores[place[ids][seen]]
         return scores
 
+    def is_worse(self, new: Model, tested: Tested) -> bool:
+        """Whether the model in use, if it is of another kind, was right more often on the photos that both are tested on.
+
+        Args:
+            new: a model that was just trained, on disk.
+            tested: what it said of labelled photos that it had not seen.
+        """
+        other = self.in_use
+        if other is None or other.kind == new.kind:
+            return False
+        theirs = self.held_out(other)
+        if theirs is None or np.isnan(theirs.scores).any():
+            return False
+        keys = np.array(new.record.colours)[tested.truth]
+        both, mine, its = np.intersect1d(tested.ids, theirs.ids, return_indices=True)
+        if not len(both):
+            return False
+        said = np.array(new.record.colours)[tested.scores.argmax(1)][mine]
+        its_said = np.array(other.record.colours)[theirs.scores.argmax(1)][its]
+        return bool((its_said == keys[mine]).sum() > (said == keys[mine]).sum())
+
     def temperature(self, model: Model) -> float:
         """What a model's scores are divided by, so that probabilities are as the spot check found them; 1 without one."""
         check = self._spot_check.now()

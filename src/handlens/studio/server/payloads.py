@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from handlens.studio.history import why_it_moved
 from handlens.studio.models.registry import KINDS
 from handlens.studio.projections import TITLES
 from handlens.studio.server.encoding import finite, packed, readable
@@ -23,11 +24,13 @@ from handlens.studio.server.schemas.collection import (
     ProjectionInfo,
     SourceState,
 )
+from handlens.studio.server.schemas.checking import Comparison, FinishPlan, HistoryPoint, SpotCheckState
 from handlens.studio.server.schemas.labels import LabelCount, LabelsState
 from handlens.studio.server.schemas.models import (
     ClassReport,
     ConfusionTable,
     FineTuningState,
+    Guess,
     HeatMapPicture,
     ModelInfo,
     PhotoPredictions,
@@ -35,9 +38,10 @@ from handlens.studio.server.schemas.models import (
 )
 
 if TYPE_CHECKING:
-    from handlens.studio.classifier import TrainingReport
     from handlens.studio.collection import Collection
+    from handlens.studio.finishing import Finished
     from handlens.studio.models.model import ModelKind
+    from handlens.studio.report import TrainingReport
     from handlens.vision.heatmap import HeatMap
 
 
@@ -75,6 +79,9 @@ def state(id: str, collection: Collection) -> CollectionState:
             )
             for kind, made in models.items()
         ],
+        comparison=_comparison(collection),
+        spot_check=spot_check(collection),
+        finished=parts.finishing.count,
         networks=collection.networks,
         fine_tuning=_fine_tuning(collection),
     )
@@ -157,32 +164,98 @@ def labels(collection: Collection) -> LabelsState:
 
 def training(kind: ModelKind, report: TrainingReport) -> Report:
     """The report of a model of this kind."""
-    low, high = report.interval
-    names = [str(name) for name in report.per_class.index]
-    columns = {column: report.per_class[column].tolist() for column in ("count", "correct", "recall", "thin")}
+    low, high = report.interval or (None, None)
+    classes = report.per_class.reset_index().to_dict("records")
     return Report(
+        kind=kind,
         accuracy=finite(report.accuracy),
         low=finite(low),
         high=finite(high),
+        guess=None if report.guess is None else Guess(low=report.guess[0], high=report.guess[1]),
+        reason=report.reason,
+        checked=report.checked,
+        unlabelled=report.unlabelled,
         n_labelled=report.n_labelled,
         n_photos=report.n_photos,
-        method=KINDS[kind].method,
         layers=list(report.layers),
         per_class=[
             ClassReport(
-                name=name,
-                count=int(columns["count"][i]),
-                correct=int(columns["correct"][i]),
-                recall=finite(columns["recall"][i]),
-                thin=bool(columns["thin"][i]),
+                name=str(row["label"]),
+                **{name: int(row[name]) for name in ("count", "said", "right")},
+                thin=bool(row["thin"]),
+                **{name: finite(row[name]) for name in ("precision", "low", "high")},
             )
-            for i, name in enumerate(names)
+            for row in classes
         ],
-        confusion=ConfusionTable(names=names, counts=report.confusion.to_numpy().tolist()),
+        confusion=ConfusionTable(
+            names=[str(name) for name in report.confusion.index], counts=report.confusion.to_numpy().tolist()
+        ),
+        calibration_error=finite(report.calibration_error),
         warnings=list(report.warnings),
         labels_version=report.labels_version,
         seconds=report.seconds,
         network=report.network,
+    )
+
+
+def spot_check(collection: Collection) -> SpotCheckState:
+    """What waits, and what was answered."""
+    now = collection.spot_check
+    return SpotCheckState(
+        waiting=now.waiting,
+        answered=now.answered,
+        unsure=now.unsure,
+        none_of_these=now.none_of_these,
+        gone=now.gone,
+        left=int(now.open.sum()),
+    )
+
+
+def finish(found: Finished) -> FinishPlan:
+    """What finishing labels, or would label."""
+    return FinishPlan(
+        labels=len(found.ids),
+        left=found.left,
+        bound=finite(found.bound),
+        sure_from=finite(found.sure_from),
+        checked=found.checked,
+        more_checks=found.more_checks,
+        sentence=found.sentence,
+    )
+
+
+def history(collection: Collection) -> list[HistoryPoint]:
+    """The models that were trained, with their accuracy."""
+    points = collection.history
+    return [
+        HistoryPoint(
+            at=point.at,
+            kind=point.kind,
+            n_labelled=point.n_labelled,
+            accuracy=point.accuracy,
+            low=point.interval and point.interval[0],
+            high=point.interval and point.interval[1],
+            guess_low=point.guess and point.guess[0],
+            guess_high=point.guess and point.guess[1],
+            checked=point.checked,
+            sentence=why,
+        )
+        for point, why in zip(points, why_it_moved(points), strict=True)
+    ]
+
+
+def _comparison(collection: Collection) -> Comparison | None:
+    found = collection.comparison
+    if found is None:
+        return None
+    return Comparison(
+        better=found.better,
+        other=found.other,
+        difference=found.difference.value,
+        low=found.difference.low,
+        high=found.difference.high,
+        n=found.n,
+        sentence=found.sentence,
     )
 
 

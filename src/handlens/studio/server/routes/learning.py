@@ -59,7 +59,7 @@ def scores(collection: OpenCollection) -> SeparationScores:
 
 @router.post("/train")
 def train(collection: OpenCollection) -> Report:
-    """Train on the labels; the estimate of accuracy is cross-validated."""
+    """Train on the labels; how accurate the model is, the spot check tells."""
     return payloads.training("quick", collection.train())
 
 

@@ -1,0 +1,144 @@
+"""Finishing: the model labels the rest, as far as the spot check certifies how many of all labels are wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from handlens.errors import CollectionError, TrainingError
+from handlens.studio.evaluation import Evaluation
+from handlens.studio.labels import Labels
+from handlens.studio.models.model import NO_MODEL, Model
+from handlens.studio.models.registry import Models
+from handlens.studio.origins import Certificate, Origin, certified
+from handlens.studio.pac_labels import choose_threshold, fewest_checks
+from handlens.studio.photos import Photos
+from handlens.studio.spot_check import Check, SpotCheck
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What `finish` labelled, or would label.
+
+    Attributes:
+        ids: the photos that get the label that the model predicts, int64 [n].
+        names: their labels.
+        left: number of photos that are left for the person.
+        bound: at most this share of all labels is wrong, with `confidence`; None if nothing is labelled.
+        sure_from: the least probability of a prediction that becomes a label; None if nothing is labelled.
+        checked: answers of the spot check that this rests on.
+        more_checks: how many more checks are expected to label more; None if no number is.
+        error, confidence: what was asked for.
+    """
+
+    ids: NDArray[np.int64]
+    names: list[str]
+    left: int
+    bound: float | None
+    sure_from: float | None
+    checked: int
+    more_checks: int | None
+    error: float
+    confidence: float
+
+    @property
+    def sentence(self) -> str:
+        """What it means, as a sentence."""
+        rest = f"{self.left:,} photos are left for you" if self.left else "no photo is left"
+        more = f" {self.more_checks:,} more checks are expected to label more." if self.more_checks and self.left else ""
+        if not len(self.ids):
+            why = more or " The model is wrong too often: label more photos, and train again."
+            return f"No photo can be labelled with at most {100 * self.error:g} % of all labels wrong.{why}"
+        return (
+            f"{len(self.ids):,} photos get the label that the model predicts, and {rest}: with "
+            f"{100 * self.confidence:g} % confidence at most {100 * self.error:g} % of all labels are wrong.{more}"
+        )
+
+
+class Finishing:
+    """Labels the rest, with a certificate; see `Collection.finish`."""
+
+    def __init__(
+        self, photos: Photos, labels: Labels, models: Models, spot_check: SpotCheck, evaluation: Evaluation
+    ) -> None:
+        self._photos, self._labels, self._models = photos, labels, models
+        self._spot_check, self._evaluation = spot_check, evaluation
+
+    @property
+    def count(self) -> int:
+        """Number of photos that have a label that `finish` gave."""
+        return int(certified(self._labels.state.origins).sum())
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """The certificate of the labels that `finish` gave last; None if there are none now."""
+        origins = self._labels.state.origins
+        changes = origins.changes[certified(origins)]
+        return origins.by_change[int(changes.max())].origin.certificate if len(changes) else None
+
+    def plan(self, *, error: float, confidence: float) -> Finished:
+        """What `finish` would do."""
+        return self._plan(error, confidence)[0]
+
+    def finish(self, *, error: float, confidence: float) -> Finished:
+        """Label the photos of the plan in one change, which `undo` takes back."""
+        plan, check = self._plan(error, confidence)
+        origins, codes = check.labels.origins, check.labels.codes
+        # Labels of an earlier finish that do not fit the plan now are taken off in the same change.
+        withdrawn = np.setdiff1d(np.flatnonzero(certified(origins) & (codes >= 0)), plan.ids)
+        groups: list[tuple[NDArray[np.int64], str | None]] = [(withdrawn, None)] if len(withdrawn) else []
+        names = np.array(plan.names, object)
+        groups += [(plan.ids[names == name], name) for name in dict.fromkeys(plan.names)]
+        if groups:
+            origin = Origin("finish", "certified", Certificate(error, confidence, plan.checked))
+            text = f"finish: label {len(plan.ids):,} photos as predicted"
+            self._labels.assign_many(groups, origin=origin, text=text)
+        return plan
+
+    def _plan(self, error: float, confidence: float) -> tuple[Finished, Check]:
+        for name, value in (("error", error), ("confidence", confidence)):
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
+                raise CollectionError(f"{name} must be between 0 and 1; {value!r} arrived.")
+        return self._models.with_model(lambda model: self._plan_with(model, error, confidence))
+
+    def _plan_with(self, model: Model, error: float, confidence: float) -> tuple[Finished, Check]:
+        check = self._spot_check.now()
+        found = self._evaluation.checked(model, check)
+        total = int(self._photos.usable.sum())
+        open = np.flatnonzero(check.open)
+        scores = self._models.scores(model)[open]
+        codes = self._models.codes(model)
+        # Not predicted yet, or predicted as a label that was deleted since.
+        known = np.isfinite(scores).all(1) & (codes[np.nan_to_num(scores).argmax(1)] >= 0)
+        open, scores = open[known], scores[known]
+        if not len(open):
+            raise TrainingError("every photo is labelled or checked by a person, so there is nothing left to label.")
+        p = softmax(scores.astype(np.float64) / self._models.temperature(model), axis=1)
+        population = max((int(r.population.sum()) for r in check.rounds), default=0)
+        needed = fewest_checks(population or len(open), total, error=error, confidence=confidence)
+        if len(found.ids) < needed:
+            raise TrainingError(
+                f"at least {needed:,} random photos must be checked before labels can be certified with at most "
+                f"{100 * error:g} % wrong; {len(found.ids):,} are. Check {needed - len(found.ids):,} more."
+            )
+        chosen = choose_threshold(
+            found.right, found.confidence, p.max(1), population=population, total=total, error=error,
+            confidence=confidence,
+        )
+        labelled = p.max(1) >= chosen.threshold
+        by_person = (check.labels.codes >= 0) & ~certified(check.labels.origins)
+        finished = Finished(
+            ids=open[labelled],
+            names=[check.labels.names[code] for code in codes[p[labelled].argmax(1)]],
+            left=int((self._photos.usable & ~by_person).sum()) - int(labelled.sum()),
+            bound=chosen.bound,
+            sure_from=chosen.threshold if labelled.any() else None,
+            checked=len(found.ids),
+            more_checks=chosen.more_checks,
+            error=float(error),
+            confidence=float(confidence),
+        )
+        return finished, check
