@@ -7,15 +7,14 @@ import pytest
 
 from handlens.errors import TrainingError
 from handlens.studio import classifier as learning
+from handlens.studio.calibration import fit_temperature
 from handlens.studio.classifier import (
     _joined,
     check_labels,
     cross_validate,
     fit_layers,
-    fit_temperature,
     layer_quality,
     rank_layers,
-    report_tables,
     stratified_sample,
     sum_scores,
     train_classifier,
@@ -146,13 +145,3 @@ def test_temperature_matches_how_often_the_scores_are_right():
     scores = np.tile(np.array([[1, -1]], np.float32), (400, 1))
     codes = (np.arange(400) % 4 == 0).astype(np.int64)
     assert fit_temperature(scores, codes) == pytest.approx(2 / np.log(3), rel=0.1)
-
-
-def test_report_tables_by_hand():
-    per_class, confusion = report_tables(["a", "b", "c"], [12, 4, 2], np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]))
-    assert confusion.to_numpy().tolist() == [[1, 1, 0], [0, 2, 0], [0, 0, 0]]
-    assert per_class["count"].tolist() == [12, 4, 2]
-    assert per_class["correct"].tolist() == [1, 2, 0]
-    assert per_class["recall"].tolist()[:2] == [0.5, 1.0]
-    assert np.isnan(per_class["recall"]["c"])
-    assert per_class["thin"].tolist() == [False, True, True]

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 
 from handlens.core.threads import one_blas_thread
 from handlens.errors import TrainingError
+from handlens.studio.calibration import fit_temperature
 from handlens.studio.discriminant import (
     Codes,
     Discriminant,
@@ -32,6 +33,7 @@ TAKING_PART = 800
 
 _CHOOSING = 200  # layers are chosen by the scores of at most about so many labelled photos
 _ESTIMATING = 1500  # the accuracy is estimated on at most about so many labelled photos
+
 
 @dataclass(frozen=True)
 class Classifier:
@@ -248,16 +250,3 @@ def stratified_sample(codes: Codes, most: int, *, seed: int) -> NDArray[np.int64
         members = generator.permutation(np.flatnonzero(codes == code))
         keep.append(members[: max(2, round(len(members) * most / len(codes)))])
     return np.sort(np.concatenate(keep))
-
-
-def fit_temperature(scores: Floats, codes: Codes) -> float:
-    """The divisor of the cross-validated scores [m, C] for which their log loss is least (Guo et al. 2017)."""
-    finite = np.where(np.isfinite(scores), scores, -1e6).astype(np.float64)
-    candidates = np.geomspace(0.05, 50, 61) * max(float(np.abs(finite[np.isfinite(scores)]).mean()), 1e-9)
-    rows = np.arange(len(codes))
-    losses = []
-    for t in candidates:
-        log_p = log_softmax(finite / t, axis=1)[rows, codes]
-        # A class that no training photo of the fold has would make the loss infinite for every temperature.
-        losses.append(-np.maximum(log_p, -20).mean())
-    return float(candidates[int(np.argmin(losses))])

@@ -19,7 +19,7 @@ from handlens.io.problems import reason_of
 from handlens.studio.attributes import Attached
 from handlens.studio.checks import Checks
 from handlens.studio.discriminant import Floats
-from handlens.studio.evaluation import Comparison, Evaluation
+from handlens.studio.evaluation import Evaluation, PairedComparison
 from handlens.studio.exports import labels_table, model_card, write_csv, write_folders
 from handlens.studio.features.extractor import Layer
 from handlens.studio.finishing import Finished, Finishing
@@ -31,7 +31,7 @@ from handlens.studio.manifest import MANIFEST, Manifest, new_manifest, read_mani
 from handlens.studio.maps import Maps
 from handlens.studio.models.fine_tuner import FineTuner
 from handlens.studio.models.held_out import HeldOut
-from handlens.studio.models.model import ModelKind
+from handlens.studio.models.model import Model, ModelKind
 from handlens.studio.models.quick_training import QuickTraining
 from handlens.studio.models.registry import Models
 from handlens.studio.photos import Photos
@@ -43,8 +43,8 @@ from handlens.studio.scanning import LeftOut
 from handlens.studio.separating import Scores, Separating
 from handlens.studio.settings import Settings
 from handlens.studio.similarity import Ids, Similarity
-from handlens.studio.spot_check import Check, SpotCheck
 from handlens.studio.sources import Source, requested_sources
+from handlens.studio.spot_check import Check, SpotCheck
 from handlens.studio.thumbnails import ThumbnailCache
 from handlens.studio.training_data import TrainingData
 
@@ -577,7 +577,7 @@ class Collection:
         return None if model is None else self.parts.evaluation.report(model)
 
     @property
-    def comparison(self) -> Comparison | None:
+    def comparison(self) -> PairedComparison | None:
         """The two models on the same checked photos; None unless there are two and enough photos are checked."""
         return self.parts.evaluation.compare()
 
@@ -733,8 +733,9 @@ class Collection:
     def subgroups(self, columns: str | Sequence[str], *, metrics: Sequence[str] = ("accuracy",)) -> Subgroups:
         """The accuracy of the model in use by columns of the attached CSV, and by their intersections.
 
-        Only checked photos count if enough are checked, else labelled ones, which were picked by eye and flatter; each
-        is predicted by a model that had not seen it. Photos without a value are a group of their own, "missing".
+        Only checked photos count if 30 or more are checked. With fewer, labelled ones do, which were picked by eye, so
+        that it may be too high. Each is predicted by a model that had not seen it. Photos without a value are a group
+        of their own, "missing".
 
         Args:
             columns: one or several columns of the attached CSV.

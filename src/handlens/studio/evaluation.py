@@ -12,9 +12,8 @@ from handlens.errors import CollectionError, TrainingError
 from handlens.studio.calibration import fit_temperature
 from handlens.studio.discriminant import Floats
 from handlens.studio.estimates import (
-    CheckedRound,
     Estimate,
-    estimate_accuracy_of_rounds,
+    estimate_accuracy,
     estimate_difference,
     expected_calibration_error,
     guess_accuracy,
@@ -27,6 +26,9 @@ from handlens.studio.report import AT_LEAST, TrainingReport, confusion_table, pe
 from handlens.studio.spot_check import Check, SpotCheck
 
 Ids = NDArray[np.int64]
+
+CHANGED = 0.1
+"""A draw counts while at most this share of the photos that it was drawn from is labelled otherwise since."""
 
 ENOUGH_CHECKED = 30
 """Checked photos from which a report by subgroups is about these, and not about the labelled ones."""
@@ -59,7 +61,7 @@ class Checked:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PairedComparison:
     """Two models on the same checked photos.
 
     Attributes:
@@ -77,10 +79,12 @@ class Comparison:
     def sentence(self) -> str:
         """What it means, as a sentence."""
         names = f"{KINDS[self.better].title.lower()} model", f"{KINDS[self.other].title.lower()} one"
-        points = f"{100 * self.difference.value:.0f} points"
+        points = f"{100 * self.difference.value:.0f} points (of 100)"
         if self.difference.value == 0:
             return f"On the same {self.n} checked photos both models are right equally often."
-        more = f"On the same {self.n} checked photos the {names[0]} is right more often than the {names[1]}, by {points}"
+        more = (
+            f"On the same {self.n} checked photos the {names[0]} is right more often than the {names[1]}, by {points}"
+        )
         low, high = (f"{100 * end:.0f}" for end in (self.difference.low, self.difference.high))
         if self.difference.low <= 0:
             return f"{more}; chance could explain that (between {low} and {high})."
@@ -116,7 +120,7 @@ class Evaluation:
             reason="" if estimate is not None else self._reason(model, check, len(found.ids), names, unlabelled),
             checked=len(found.ids),
             unlabelled=unlabelled,
-            per_class=per_class_table(names, training.counts, self._classes(model, found.truth), found.predicted),
+            per_class=per_class_table(names, training.counts, found.predicted, found.right),
             confusion=confusion_table(names, truth, predicted),
             calibration_error=None if estimate is None else _calibration_error(found),
             n_labelled=sum(training.counts),
@@ -154,7 +158,7 @@ class Evaluation:
         return ids[(truth == names.index(label)) & (said == names.index(predicted))]
 
     def blind_predictions(self, model: Model) -> tuple[list[str], list[str], Ids] | None:
-        """Truth, prediction and id of photos that a model had not seen: checked ones if there are enough, else labelled.
+        """Truth, prediction and id of photos that a model had not seen: checked ones if there are enough, or labelled.
 
         None if neither are known.
         """
@@ -167,7 +171,7 @@ class Evaluation:
         held_out = self._models.held_out(model)
         return None if held_out is None else (held_out.truth, held_out.predicted, held_out.ids)
 
-    def compare(self) -> Comparison | None:
+    def compare(self) -> PairedComparison | None:
         """The two models on the same checked photos; None unless there are two and enough photos are checked."""
         models = list(self._models.all.values())
         check = self._spot_check.now()
@@ -182,7 +186,9 @@ class Evaluation:
         first, second = (0, 1) if right_a.sum() >= right_b.sum() else (1, 0)
         rights = right_a, right_b
         difference = estimate_difference(rights[first], rights[second], population=int(check.open.sum()) + len(both))
-        return Comparison(models[first].kind, models[second].kind, difference, len(both))
+        if difference is None:
+            return None
+        return PairedComparison(models[first].kind, models[second].kind, difference, len(both))
 
     # --- inside ----------------------------------------------------------------------------------
 
@@ -192,16 +198,13 @@ class Evaluation:
         scores = scores[np.isfinite(scores).all(1)]
         others = softmax(scores.astype(np.float64) / self._models.temperature(model), axis=1).max(1, initial=0)
         by_hand = (check.labels.codes >= 0) & ~check.open & ~check.drawn
-        rounds = [
-            CheckedRound(
-                right=found.right[found.rounds == i],
-                confidence=found.confidence[found.rounds == i],
-                population=int(r.population.sum()),
-                labelled_since=int((r.population & by_hand).sum()),
-            )
-            for i, r in enumerate(check.rounds)
+        fresh = [
+            i for i, r in enumerate(check.rounds) if (r.population & by_hand).sum() <= CHANGED * r.population.sum()
         ]
-        return estimate_accuracy_of_rounds(rounds, others, at_least=AT_LEAST)
+        counts = np.isin(found.rounds, fresh)
+        if counts.sum() < min(AT_LEAST, counts.sum() + len(others)):
+            return None
+        return estimate_accuracy(found.right[counts], found.confidence[counts], others)
 
     def _reason(self, model: Model, check: Check, counted: int, names: list[str], unlabelled: int) -> str:
         """Why there is no accuracy."""

@@ -11,7 +11,7 @@ from scipy.special import softmax
 from handlens.errors import CollectionError, TrainingError
 from handlens.studio.evaluation import Evaluation
 from handlens.studio.labels import Labels
-from handlens.studio.models.model import NO_MODEL, Model
+from handlens.studio.models.model import Model
 from handlens.studio.models.registry import Models
 from handlens.studio.origins import Certificate, Origin, certified
 from handlens.studio.pac_labels import choose_threshold, fewest_checks
@@ -48,7 +48,9 @@ class Finished:
     def sentence(self) -> str:
         """What it means, as a sentence."""
         rest = f"{self.left:,} photos are left for you" if self.left else "no photo is left"
-        more = f" {self.more_checks:,} more checks are expected to label more." if self.more_checks and self.left else ""
+        more = (
+            f" {self.more_checks:,} more checks are expected to label more." if self.more_checks and self.left else ""
+        )
         if not len(self.ids):
             why = more or " The model is wrong too often: label more photos, and train again."
             return f"No photo can be labelled with at most {100 * self.error:g} % of all labels wrong.{why}"
@@ -118,15 +120,20 @@ class Finishing:
             raise TrainingError("every photo is labelled or checked by a person, so there is nothing left to label.")
         p = softmax(scores.astype(np.float64) / self._models.temperature(model), axis=1)
         population = max((int(r.population.sum()) for r in check.rounds), default=0)
-        needed = fewest_checks(population or len(open), total, error=error, confidence=confidence)
+        needed = fewest_checks(population or len(open), total, error=error, sure=confidence)
         if len(found.ids) < needed:
             raise TrainingError(
                 f"at least {needed:,} random photos must be checked before labels can be certified with at most "
                 f"{100 * error:g} % wrong; {len(found.ids):,} are. Check {needed - len(found.ids):,} more."
             )
         chosen = choose_threshold(
-            found.right, found.confidence, p.max(1), population=population, total=total, error=error,
-            confidence=confidence,
+            found.right,
+            found.confidence,
+            p.max(1),
+            population=population,
+            total=total,
+            error=error,
+            sure=confidence,
         )
         labelled = p.max(1) >= chosen.threshold
         by_person = (check.labels.codes >= 0) & ~certified(check.labels.origins)

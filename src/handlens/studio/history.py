@@ -137,7 +137,7 @@ def _sentence(before: Point, point: Point) -> str:
         why.append(f"{labels:,} more labels{random}")
     elif labels < 0:
         why.append(f"{-labels:,} fewer labels")
-    sentence = f"{moved} with {' and '.join(why)}." if why else f"{moved}; labels were changed." 
+    sentence = f"{moved} with {' and '.join(why)}." if why else f"{moved}; labels were changed."
     if before.interval[0] <= point.interval[1] and point.interval[0] <= before.interval[1] and from_ != to:
         sentence += " Chance could explain the change."
     return sentence

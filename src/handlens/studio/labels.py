@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from handlens.errors import CollectionError
 from handlens.io.sqlite import open_database, storage_errors, transaction
 from handlens.studio.label_changes import Change, Ids, Keys, LabelledPhotos, damaged
-from handlens.studio.origins import CALL, LabelOrigins, Origin
+from handlens.studio.origins import CALL, LabelOrigins, Origin, certified
 
 MAX_NAME = 100  # characters
 
@@ -317,12 +317,12 @@ class Labels:
                 self._photos.redo()
             self._seq = seq
 
-    def _assign(self, groups: list[tuple[Ids, str]], origin: Origin, text: str) -> None:
+    def _assign(self, groups: Sequence[tuple[Ids, str | None]], origin: Origin, text: str) -> None:
         with self._writing():
             labels, ids, keys = list(self._photos.labels), [], []
             for photos, name in groups:
-                key = next((k for k, known in labels if known == name), None)
-                if key is None:
+                key = next((k for k, known in [(-1, None), *labels] if known == name), None)
+                if name is not None and key is None:
                     key = max([self._photos.next_key, *(k + 1 for k, _ in labels)])
                     labels.append((key, name))
                 ids.append(photos)
@@ -342,6 +342,8 @@ class Labels:
         """Write the change after which there are these `labels` and photos `ids` have `keys`, unless they do now."""
         old, new = self._photos.keys[ids], np.broadcast_to(np.asarray(keys, np.int32), ids.shape)
         moved = old != new
+        if origin is not None and origin.kind != "certified":
+            moved |= (new >= 0) & certified(self._photos.origins)[ids]  # a person confirms what the model labelled
         if labels != self._photos.labels or moved.any():
             before = self._photos.labels
             change = Change(text, before, labels, ids[moved], old[moved], new[moved], origin, into)

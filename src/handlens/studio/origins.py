@@ -38,8 +38,8 @@ class Certificate:
     def sentence(self) -> str:
         """What it says, as a sentence."""
         return (
-            f"At most {100 * self.error:g} % of all labels in the collection are wrong, with {100 * self.confidence:g} % "
-            f"confidence, from {self.checked:,} checked photos; labels by persons count as right."
+            f"With {100 * self.confidence:g} % confidence at most {100 * self.error:g} % of all labels in the "
+            f"collection are wrong, from {self.checked:,} checked photos; labels by persons count as right."
         )
 
     def __post_init__(self) -> None:

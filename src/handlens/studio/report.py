@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from handlens.studio.estimates import precision
+from handlens.audit.intervals import wilson
 
 ENOUGH = 10
 """A class with fewer labelled photos than this is thin."""
@@ -68,34 +68,34 @@ class TrainingReport:
 
 
 def per_class_table(
-    names: Sequence[str], counts: Sequence[int], truth: NDArray[np.integer], predicted: NDArray[np.integer]
+    names: Sequence[str], counts: Sequence[int], predicted: NDArray[np.integer], right: NDArray[np.bool_]
 ) -> pd.DataFrame:
     """The table `per_class` of a report.
 
     Args:
         names: the classes.
         counts: labelled photos of each.
-        truth: classes [m] of the checked photos, negative for none of these.
-        predicted: the classes [m] that were predicted for them.
+        predicted: the classes that were predicted of the checked photos, int [m].
+        right: whether these are right, bool [m].
 
     Example:
-        >>> table = per_class_table(["cat", "dog"], [12, 4], np.array([0, 1, -1]), np.array([0, 0, 0]))
+        >>> table = per_class_table(["cat", "dog"], [12, 4], np.array([0, 0, 0]), np.array([True, False, False]))
         >>> table[["count", "thin", "said", "right"]].to_numpy().tolist()
         [[12, False, 3, 1], [4, True, 0, 0]]
     """
     rows = []
     for code, (name, count) in enumerate(zip(names, counts, strict=True)):
-        said = predicted == code
-        right = int((truth[said] == code).sum())
-        found = precision(right, int(said.sum()))
-        value, low, high = (np.nan,) * 3 if found is None else (found.value, found.low, found.high)
-        rows.append((name, count, count < ENOUGH, int(said.sum()), right, value, low, high))
+        said = int((predicted == code).sum())
+        correct = int(right[predicted == code].sum())
+        low, high = wilson(correct, said) if said else (np.nan, np.nan)
+        precision = correct / said if said else np.nan
+        rows.append((name, count, count < ENOUGH, said, correct, precision, float(low), float(high)))
     columns = ["label", "count", "thin", "said", "right", "precision", "low", "high"]
     return pd.DataFrame(rows, columns=columns).set_index("label")
 
 
 def confusion_table(names: Sequence[str], truth: NDArray[np.integer], predicted: NDArray[np.integer]) -> pd.DataFrame:
-    """Counts of photos by true class (rows) and predicted class (columns); those of none of the classes are not counted.
+    """Counts of photos by true class (rows) and predicted class (columns); without those of none of the classes.
 
     Example:
         >>> confusion_table(["cat", "dog"], np.array([0, 0, 1, -1]), np.array([0, 1, 1, 0])).to_numpy().tolist()
@@ -104,6 +104,4 @@ def confusion_table(names: Sequence[str], truth: NDArray[np.integer], predicted:
     counts = np.zeros((len(names), len(names)), np.int64)
     known = truth >= 0
     np.add.at(counts, (truth[known], predicted[known]), 1)
-    return pd.DataFrame(
-        counts, index=pd.Index(names, name="label"), columns=pd.Index(names, name="predicted")
-    )
+    return pd.DataFrame(counts, index=pd.Index(names, name="label"), columns=pd.Index(names, name="predicted"))

@@ -190,9 +190,9 @@ class Review:
             DataFrame with columns reference, label and distance, the nearest first.
         """
         self._path(photo)
-        report = self._models.report
+        model = self._models.in_use
         layers = [layer.id for layer in self._layers.all]
-        used = [layer for layer in (report.layers if report else []) if layer in layers]
+        used = [layer for layer in (model.record.training.layers if model else []) if layer in layers]
         found = self._similarity.similar([photo], layer=(used or layers[-1:])[0])
         labels = self._labels.series.to_numpy()[found["id"]]
         table = pd.DataFrame({"reference": found["path"], "label": labels, "distance": found["distance"]})

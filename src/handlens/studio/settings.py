@@ -111,8 +111,8 @@ class Settings:
 
     def replace_model(self, kind: str, record: dict[str, Any], held_out: dict[str, Any], *, use: bool) -> None:
         """Replace the model of a kind, its held-out predictions and, if wanted, the use, all in one transaction."""
-        in_use = {"in use": kind} if use else {}
-        self._put({_RECORDS.get(kind, kind): record, f"held out {kind}": held_out} | in_use)
+        values: dict[str, object] = {_RECORDS.get(kind, kind): record, f"held out {kind}": held_out}
+        self._put(values | ({"in use": kind} if use else {}))
 
     # --- checks and review ---------------------------------------------------------------------
 

@@ -170,8 +170,12 @@ class SpotCheck:
         with self._lock, storage_errors(_REFUSED):
             draws = self._db.execute("SELECT round, photo, stamp FROM spot_check_draws ORDER BY seq").fetchall()
             rounds = self._db.execute("SELECT round, population FROM spot_check_rounds ORDER BY round").fetchall()
-            answers = {photo: (answer, key) for photo, answer, key in self._db.execute(
-                "SELECT photo, answer, label FROM spot_check_answers ORDER BY seq")}
+            answers = {
+                photo: (answer, key)
+                for photo, answer, key in self._db.execute(
+                    "SELECT photo, answer, label FROM spot_check_answers ORDER BY seq"
+                )
+            }
         state = self._labels.state
         n = len(self._photos)
         drawn = np.zeros(n, bool)
@@ -188,7 +192,7 @@ class SpotCheck:
         usable = self._photos.usable
         return Check(
             rounds=[
-                _round(number, population, [p for r, p, _ in draws if r == number and p not in gone], given, n)
+                _round(population, [p for r, p, _ in draws if r == number and p not in gone], given, n)
                 for number, population in rounds
             ],
             drawn=drawn,
@@ -238,7 +242,7 @@ class SpotCheck:
         return code if code >= 0 and now >= 0 else _WAITING
 
 
-def _round(number: int, population: bytes, drawn: list[int], given: dict[int, int], n: int) -> Round:
+def _round(population: bytes, drawn: list[int], given: dict[int, int], n: int) -> Round:
     """A draw with the answers that count: a later one does not count before all earlier ones are given.
 
     Otherwise the check could be made of the photos that were easiest to answer.

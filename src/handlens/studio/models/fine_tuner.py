@@ -168,9 +168,11 @@ class FineTuner:
                 model.predict_new_photos(
                     fine_tune.prediction_progress(changed, self.progress, cancel), learner=tuned.learner
                 )
-                model.record = ModelRecord(id, job.classes, job.colours, self._training(job, time.monotonic() - started))
+                model.record = ModelRecord(
+                    id, job.classes, job.colours, self._training(job, time.monotonic() - started)
+                )
                 held = job.held_out
-                tested = Tested(job.ids[held], job.codes[held], tuned.scores, job.drawn[held])
+                tested = Tested(job.ids[held], np.asarray(job.codes[held], np.int64), tuned.scores, job.drawn[held])
                 self._models.replace(model, tested, use=not self._models.is_worse(model, tested))
             ended = {"phase": "done", "share": 1.0, "seconds_left": 0.0}
             return model

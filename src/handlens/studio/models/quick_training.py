@@ -52,9 +52,7 @@ class QuickTraining:
         used = np.unique(by_person[learned_from])
         names = [state.names[c] for c in used]
         gestures = state.origins.changes[ids]
-        trained = learning.train_classifier(
-            features, classes, gestures=gestures, checked=drawn[ids], seed=self._seed
-        )
+        trained = learning.train_classifier(features, classes, gestures=gestures, checked=drawn[ids], seed=self._seed)
         counts = np.bincount(classes[classes >= 0], minlength=len(used)).tolist()
         training = Training(
             counts=counts,
@@ -71,7 +69,7 @@ class QuickTraining:
         record = ModelRecord(new_id(), names, [state.table[c].colour for c in used], training)
         rows = np.concatenate([trained.rows, trained.checked_rows])
         scores = np.concatenate([trained.scores, trained.checked_scores]) / trained.classifier.temperature
-        tested = Tested(ids[rows], classes[rows], scores, drawn[ids[rows]])
+        tested = Tested(ids[rows], classes[rows], scores.astype(np.float32), drawn[ids[rows]])
         with self._models.lock("quick"), self._models.draft(QuickModel, record) as model:
             self._save(model, trained.classifier, names)
             self._models.replace(model, tested, use=not self._models.is_worse(model, tested))

@@ -48,7 +48,11 @@ class Training:
 
     @classmethod
     def from_json(cls, kept: dict[str, Any]) -> Training:
-        """The training that `asdict` gave, of this or an earlier version; KeyError, TypeError, ValueError if damaged."""
+        """The training that `asdict` gave, of this or an earlier version.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is damaged.
+        """
         counts = kept["counts"] if "counts" in kept else kept["per_class"]["count"]
         network = kept.get("network")
         return cls(

@@ -166,7 +166,7 @@ class Models:
         return self._current_names(model.record.names, model.record)
 
     def codes(self, model: Model) -> NDArray[np.int64]:
-        """For each class of a model the position of its label in `LabelState.table`, −1 if it was deleted; int64 [C]."""
+        """For each class the position of its label in `LabelState.table`, −1 if that was deleted; int64 [C]."""
         return np.array([self._labels.code_of_key(key) for key in model.record.colours], np.int64)
 
     def held_out(self, model: Model) -> HeldOut | None:
@@ -197,7 +197,7 @@ class Models:
         return scores
 
     def is_worse(self, new: Model, tested: Tested) -> bool:
-        """Whether the model in use, if it is of another kind, was right more often on the photos that both are tested on.
+        """Whether a model in use of another kind was right more often on the photos that both are tested on.
 
         Args:
             new: a model that was just trained, on disk.
@@ -218,7 +218,7 @@ class Models:
         return bool((its_said == keys[mine]).sum() > (said == keys[mine]).sum())
 
     def temperature(self, model: Model) -> float:
-        """What a model's scores are divided by, so that probabilities are as the spot check found them; 1 without one."""
+        """What a model's scores are divided by to be calibrated on the spot check; 1 without one."""
         check = self._spot_check.now()
         ids = np.concatenate([np.empty(0, np.int64), *(r.ids for r in check.rounds)])
         scores = self.blind_scores(model, ids)

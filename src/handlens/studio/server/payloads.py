@@ -15,6 +15,7 @@ from handlens.studio.models.registry import KINDS
 from handlens.studio.projections import TITLES
 from handlens.studio.server.encoding import finite, packed, readable
 from handlens.studio.server.schemas.base import LeftOutFile
+from handlens.studio.server.schemas.checking import Comparison, FinishPlan, HistoryPoint, SpotCheckState
 from handlens.studio.server.schemas.collection import (
     CollectionState,
     LayerInfo,
@@ -24,7 +25,6 @@ from handlens.studio.server.schemas.collection import (
     ProjectionInfo,
     SourceState,
 )
-from handlens.studio.server.schemas.checking import Comparison, FinishPlan, HistoryPoint, SpotCheckState
 from handlens.studio.server.schemas.labels import LabelCount, LabelsState
 from handlens.studio.server.schemas.models import (
     ClassReport,
@@ -181,9 +181,13 @@ def training(kind: ModelKind, report: TrainingReport) -> Report:
         per_class=[
             ClassReport(
                 name=str(row["label"]),
-                **{name: int(row[name]) for name in ("count", "said", "right")},
+                count=int(row["count"]),
                 thin=bool(row["thin"]),
-                **{name: finite(row[name]) for name in ("precision", "low", "high")},
+                said=int(row["said"]),
+                right=int(row["right"]),
+                precision=finite(row["precision"]),
+                low=finite(row["low"]),
+                high=finite(row["high"]),
             )
             for row in classes
         ],

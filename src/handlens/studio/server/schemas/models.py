@@ -10,7 +10,7 @@ from handlens.studio.server.schemas.base import Float32s, Int16s, ModelKind, Nam
 
 
 class ClassReport(BaseModel):
-    """One class of a report: of the checked photos, how many the model `said` to be it, and how many of these are right.
+    """One class of a report: how many checked photos the model `said` to be it, and how many of these are right.
 
     `precision` is the share of these with its 95 % interval, null if none was checked.
     """
