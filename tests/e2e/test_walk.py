@@ -167,7 +167,8 @@ def test_the_twelve_steps(studio, page: Page, hand, shoot: Callable[[Page, str],
     assert list(rows[0]) == ["path", "label", "predicted", "probability", *of_classes, "reason"]
     labelled = read_csv(files["labels"])
     assert len(labelled) == few - 2 + len(second.ids) + len(third.ids) + len(fourth.ids)
-    assert {row["label"] for row in labelled} == {"one kind", "other kind", "last kind"}
+    gestures = {("one kind", "lasso"), ("other kind", "box"), ("last kind", "box")}
+    assert {(row["label"], row["gesture"]) for row in labelled} == gestures
     with zipfile.ZipFile(io.BytesIO(files["photos in folders"])) as folders:
         assert len(folders.namelist()) == len(labelled)
     with zipfile.ZipFile(io.BytesIO(files["model"])) as model_zip:

@@ -258,6 +258,17 @@ def test_a_damaged_change_says_so(tmp_path, body):
         Labels(tmp_path / "c.sqlite", 4)
 
 
+@pytest.mark.parametrize("kind", ["undo", "redo"])
+def test_a_step_without_the_change_that_it_is_about_says_so(tmp_path, kind):
+    with closing(Labels(tmp_path / "c.sqlite", 4)) as log:
+        log.assign([1], "front")
+    with closing(sqlite3.connect(tmp_path / "c.sqlite")) as db:
+        db.execute("UPDATE changes SET kind = ?", (kind,))
+        db.commit()
+    with pytest.raises(StorageError, match=rf"the label log is damaged: .* \(there is nothing to {kind}\)"):
+        Labels(tmp_path / "c.sqlite", 4)
+
+
 def test_a_closed_log_says_so(tmp_path):
     log = Labels(tmp_path / "labels.sqlite", 3)
     log.close()

@@ -311,10 +311,12 @@ class Labels:
         for seq, at, kind, text, body in self._db.execute(query, (self._seq,)).fetchall():
             if kind == "change":
                 self._photos.apply(seq, Change.unpack(text, body), _time(text, at))
-            elif kind == "undo":
+            elif kind == "undo" and self._photos.undoable:
                 self._photos.undo()
-            else:
+            elif kind == "redo" and self._photos.redoable:
                 self._photos.redo()
+            else:
+                raise damaged(text, f"there is nothing to {kind}")
             self._seq = seq
 
     def _assign(self, groups: Sequence[tuple[Ids, str | None]], origin: Origin, text: str) -> None:
