@@ -89,7 +89,13 @@ class Parts:
         layers = Layers(photos, settings, cache=cache, seed=seed)
         maps = Maps(photos, layers, labels, settings, listeners)
         data = TrainingData(photos, layers, seed=seed)
-        spot_check = SpotCheck(database, photos, labels, seed=seed, changed=lambda: listeners.tell("check"))
+
+        def checked(waiting: int) -> None:
+            listeners.tell("state")
+            if not waiting:  # from here on the probabilities are calibrated on the answers
+                listeners.tell("predictions", version=models.version)
+
+        spot_check = SpotCheck(database, photos, labels, seed=seed, changed=checked)
         models = Models(photos, layers, labels, spot_check, settings, listeners, folder=folder)
         evaluation = Evaluation(photos, labels, models, spot_check)
         return cls(

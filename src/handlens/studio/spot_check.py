@@ -107,11 +107,17 @@ class SpotCheck:
         database: the collection's SQLite file.
         photos, labels: of the collection.
         seed: of the random order of each draw.
-        changed: called after each draw and each answer.
+        changed: called after each draw and each answer with the number of photos that wait.
     """
 
     def __init__(
-        self, database: Path, photos: Photos, labels: Labels, *, seed: int, changed: Callable[[], None] = lambda: None
+        self,
+        database: Path,
+        photos: Photos,
+        labels: Labels,
+        *,
+        seed: int,
+        changed: Callable[[int], None] = lambda _waiting: None,
     ) -> None:
         self._photos, self._labels, self._seed, self._changed = photos, labels, seed, changed
         self._lock = threading.RLock()
@@ -135,7 +141,7 @@ class SpotCheck:
                     raise CollectionError(_nothing_to_check(now))
                 if len(waiting) < n and len(open):
                     waiting += self._draw(now, open, n - len(waiting))
-            self._changed()
+            self._changed(len(self.now().waiting))
             return np.array(waiting, np.int64)
 
     def answer(self, photo: int, name: str | None, *, unsure: bool) -> None:
@@ -163,7 +169,7 @@ class SpotCheck:
                 self._db.execute(
                     "INSERT INTO spot_check_answers (photo, answer, label) VALUES (?, ?, ?)", (int(photo), answer, key)
                 )
-        self._changed()
+        self._changed(len(self.now().waiting))
 
     def now(self) -> Check:
         """What is known from all checks so far."""
