@@ -10,6 +10,7 @@ import './styles/panels.css'
 import './styles/review.css'
 import './styles/dialogs.css'
 import './styles/audit.css'
+import './styles/check.css'
 import './styles/kernel.css'
 import './state/theme'
 

@@ -66,7 +66,7 @@ describe('assign', () => {
     expect(labels.value).toBe(before)
     expect(saving.value).toBe('unsaved')
     expect(messages.value[0]!.text).toBe('Not saved: The disk is full.')
-    expect(messages.value[0]!.retry).toBeTypeOf('function')
+    expect(messages.value[0]!.actions.map((a) => a.name)).toEqual(['Try again'])
     expect([...selected.value]).toEqual([1, 1, 0, 0])
   })
 })

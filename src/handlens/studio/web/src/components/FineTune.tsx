@@ -132,7 +132,7 @@ function Running({ of }: { of: FineTuning }): JSX.Element {
             <dd>{of.loss === null ? '–' : of.loss.toFixed(2)}</dd>
           </div>
           <div>
-            <dt>Right</dt>
+            <dt data-tip="Of your labels that are held out; no estimate for the other photos">Held out</dt>
             <dd>{of.accuracy === null ? '–' : percent(of.accuracy)}</dd>
           </div>
         </dl>
@@ -146,7 +146,7 @@ function Running({ of }: { of: FineTuning }): JSX.Element {
 
 /** The choice of the model in use, where there are both. */
 export function InUse(): JSX.Element | null {
-  const { models, model } = collection.value!
+  const { models, model, comparison } = collection.value!
   if (!models.some((m) => m.network !== null)) return null
   return (
     <fieldset class="in-use">
@@ -158,9 +158,10 @@ export function InUse(): JSX.Element | null {
             {title}
             {of !== null && <small> {of}</small>}
           </span>
-          <b>{accuracy === null ? '–' : percent(accuracy)}</b>
+          <b>{accuracy === null ? <small>not checked</small> : percent(accuracy)}</b>
         </label>
       ))}
+      {comparison && <p class="hint">{comparison.sentence}</p>}
     </fieldset>
   )
 }

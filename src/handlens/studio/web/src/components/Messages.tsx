@@ -11,22 +11,23 @@ export function Messages(): JSX.Element {
         {spoken.value}
       </div>
       <div class="messages">
-        {messages.value.map(({ id, text, kind, retry }) => (
+        {messages.value.map(({ id, text, kind, actions }) => (
           <div key={id} class={`message ${kind}`} role={kind === 'error' ? 'alert' : undefined}>
             {kind === 'error' && <Icon name="warn" />}
             <span>{text}</span>
-            {retry && (
+            {actions.map(({ name, run }) => (
               <button
                 type="button"
+                key={name}
                 class="button small"
                 onClick={() => {
                   dismiss(id)
-                  retry()
+                  run()
                 }}
               >
-                Try again
+                {name}
               </button>
-            )}
+            ))}
             <button type="button" class="button square small" aria-label="Dismiss" onClick={() => dismiss(id)}>
               <Icon name="close" size={16} />
             </button>

@@ -1,17 +1,21 @@
-// The model: training, its accuracy and errors, and fading the photos that it is sure of.
+// The model: the next step, its accuracy and errors, and fading the photos that it is sure of.
 
 import type { JSX } from 'preact'
 import { AuditPanel } from '../audit/AuditPanel'
 import type { Report } from '../server/types'
-import { collection, count } from '../state/collection'
-import { ENOUGH, labels } from '../state/labels'
-import { fadedCount, predictions, report, reportIsOld, training } from '../state/model'
+import { count } from '../state/collection'
+import { ENOUGH } from '../state/labels'
+import { fadedCount, predictions, report, reportIsOld } from '../state/model'
+import { canTrain } from '../state/next-step'
 import { opacity, setOpacity } from '../state/view'
-import { number, percent, photos as photosText } from '../text/format'
+import { between } from '../text/accuracy'
+import { number, percent, photos as photosText, plural } from '../text/format'
 import { CommandButton } from './Button'
+import { Confusion } from './Confusion'
 import { FineTune, InUse } from './FineTune'
-
-const labelsEnough = (): boolean => labels.value.names.filter((l) => l.count >= 2).length >= 2
+import { Headline } from './Headline'
+import { History } from './History'
+import { NextSteps } from './NextSteps'
 
 export function ModelPanel(): JSX.Element {
   const made = report.value
@@ -20,20 +24,13 @@ export function ModelPanel(): JSX.Element {
       <header>
         <h2>Model</h2>
       </header>
-      <CommandButton
-        command="train"
-        class={`wide ${labelsEnough() && (reportIsOld.value || !made) ? 'filled' : ''}`}
-        busy={training.value}
-      >
-        {training.value
-          ? 'Training…'
-          : collection.value?.models.some((m) => m.network === null)
-            ? 'Train again'
-            : 'Train'}
-      </CommandButton>
-      <FineTune />
+      <NextSteps />
+      {made ? <Headline of={made} /> : <NotYet />}
+      {made && reportIsOld.value && <p class="hint">Labels have changed since: train again to use them.</p>}
       <InUse />
-      {made ? <Made report={made} /> : <NotYet />}
+      {made && <Made report={made} />}
+      <History />
+      <FineTune />
       <Opacity />
       <AuditPanel />
     </section>
@@ -43,7 +40,7 @@ export function ModelPanel(): JSX.Element {
 function NotYet(): JSX.Element {
   return (
     <p class="hint">
-      {!labelsEnough()
+      {!canTrain.value
         ? 'Needs at least two labels with a few photos each.'
         : `A handful of each label is a start; with fewer than ${ENOUGH} it stays thin.`}
     </p>
@@ -53,39 +50,18 @@ function NotYet(): JSX.Element {
 function Made({ report: made }: { report: Report }): JSX.Element {
   return (
     <div class="report">
-      {made.accuracy === null ? (
-        <p>Too few labels for an estimate: label a few more of each and train again.</p>
-      ) : (
-        <p class="accuracy">
-          <b>{percent(made.accuracy)}</b> right
-          {made.low !== null && made.high !== null && (
-            <span>
-              between {percent(made.low)} and {percent(made.high)}
-            </span>
-          )}
-        </p>
-      )}
-      {made.accuracy !== null && (
-        <Interval low={made.low ?? made.accuracy} high={made.high ?? made.accuracy} at={made.accuracy} />
-      )}
-      <p class="hint">
-        {made.network === null
-          ? `Estimated on your ${photosText(made.n_labelled)}, each predicted by a model that had not seen it.`
-          : `Estimated on ${photosText(tested(made))} of your ${number(made.n_labelled)}, held out from training.`}
-      </p>
-      {reportIsOld.value && <p class="note">Labels have changed since: train again to use them.</p>}
       {made.warnings.map((text) => (
         <p class="note" key={text}>
           {text}
         </p>
       ))}
       <table class="per-class">
-        <caption class="visually-hidden">Right by label</caption>
+        <caption class="visually-hidden">By label</caption>
         <thead>
           <tr>
             <th scope="col">Label</th>
             <th scope="col">Photos</th>
-            <th scope="col">Right</th>
+            <th scope="col">Right when it says so</th>
           </tr>
         </thead>
         <tbody>
@@ -95,7 +71,15 @@ function Made({ report: made }: { report: Report }): JSX.Element {
               <td>
                 {number(c.count)} {c.thin && <small class="thin">thin</small>}
               </td>
-              <td>{c.recall === null ? '–' : percent(c.recall)}</td>
+              <td data-tip={c.precision === null ? 'None checked' : `${number(c.right)} of ${number(c.said)} checked`}>
+                {c.precision === null || c.low === null || c.high === null ? (
+                  '–'
+                ) : (
+                  <>
+                    {percent(c.precision)} <small>{between(c.low, c.high)}</small>
+                  </>
+                )}
+              </td>
             </tr>
           ))}
         </tbody>
@@ -104,64 +88,25 @@ function Made({ report: made }: { report: Report }): JSX.Element {
         <summary>Which is taken for which</summary>
         <Confusion report={made} />
       </details>
+      <details>
+        <summary>Details</summary>
+        <p class="hint">
+          Learned from {photosText(made.n_labelled)}
+          {made.layers.length > 0 && ` in ${plural(made.layers.length, 'layer')}`}, in {made.seconds.toFixed(1)} s.{' '}
+          {made.calibration_error === null
+            ? 'Whether its probabilities are right is not checked yet.'
+            : `On the checked photos, its probabilities are off by ${percent(made.calibration_error)} on average (expected calibration error).`}
+        </p>
+      </details>
     </div>
   )
 }
 
-const tested = (made: Report): number => made.confusion.counts.flat().reduce((a, b) => a + b, 0)
-
-function Interval({ low, high, at }: { low: number; high: number; at: number }): JSX.Element {
-  return (
-    <div class="interval" aria-hidden="true">
-      <i style={{ left: `${low * 100}%`, width: `${(high - low) * 100}%` }} />
-      <b style={{ left: `${at * 100}%` }} />
-    </div>
-  )
-}
-
-function Confusion({ report: made }: { report: Report }): JSX.Element {
-  const { names, counts } = made.confusion
-  return (
-    <div class="table-scroll">
-      <table class="confusion">
-        <caption>Rows: your label. Columns: predicted.</caption>
-        <thead>
-          <tr>
-            <td />
-            {names.map((name) => (
-              <th scope="col" key={name}>
-                <span>{name}</span>
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {names.map((name, i) => {
-            const row = counts[i] ?? []
-            const all = Math.max(
-              1,
-              row.reduce((a, b) => a + b, 0),
-            )
-            return (
-              <tr key={name}>
-                <th scope="row">{name}</th>
-                {names.map((other, j) => (
-                  <td
-                    key={other}
-                    class={`${i === j ? 'right' : 'wrong'} ${row[j] ? '' : 'none'}`}
-                    style={{ '--share': String((row[j] ?? 0) / all) }}
-                  >
-                    {row[j] ?? 0}
-                  </td>
-                ))}
-              </tr>
-            )
-          })}
-        </tbody>
-      </table>
-    </div>
-  )
-}
+/** What “predicted with at least 90 %” is worth. */
+const sureText = (made: Report | null): string =>
+  made?.calibration_error == null
+    ? 'How often such predictions are right is not checked yet.'
+    : `The probabilities are calibrated on ${plural(made.checked, 'checked photo')}.`
 
 function Opacity(): JSX.Element {
   const { on, threshold } = opacity.value
@@ -186,7 +131,8 @@ function Opacity(): JSX.Element {
             }}
           />
           <span class="hint">
-            {on ? `${number(fadedCount.value)} of ${number(count.value)} faded` : 'Off: all photos at full opacity'}
+            {on ? `${number(fadedCount.value)} of ${number(count.value)} faded` : 'Off: all photos at full opacity'}.{' '}
+            {sureText(report.value)}
           </span>
         </label>
       )}

@@ -5,7 +5,8 @@ import { closeDialog, dialog, openDialog } from '../state/dialogs'
 import { labels, redo, undo, unlabel } from '../state/labels'
 import { mapView } from '../state/map-view'
 import { anyPlaced, stepLayer, stepProjection } from '../state/maps'
-import { predictions, toggleOpacity, train, training } from '../state/model'
+import { predictions, report, toggleOpacity, train, training } from '../state/model'
+import { waitingCount } from '../state/next-step'
 import { closeReview, findSimilar, openReview, review, searching } from '../state/review'
 import { isNarrow, setSheet, sheet } from '../state/screen'
 import { clearSelection, selectShown } from '../state/selecting'
@@ -75,6 +76,13 @@ export const COMMANDS = {
     can: () => toSeparate().length >= 2 && !separating.value,
   },
   train: { name: 'Train', keys: ['t'], group: 'Model', run: () => void train(), can: () => !training.value },
+  check: {
+    name: 'Spot check',
+    keys: ['c'],
+    group: 'Model',
+    run: () => openDialog({ kind: 'check' }),
+    can: () => report.value !== null || waitingCount.value > 0,
+  },
   opacity: {
     name: 'Vary opacity',
     keys: ['o'],

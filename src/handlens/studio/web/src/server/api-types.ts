@@ -676,6 +676,114 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/collections/{c}/spot-check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Spot Check
+         * @description The photos that wait for an answer, and what was answered so far.
+         */
+        get: operations["spot_check_api_collections__c__spot_check_get"];
+        put?: never;
+        /**
+         * Draw Spot Check
+         * @description Draw photos at random, unless enough wait already.
+         */
+        post: operations["draw_spot_check_api_collections__c__spot_check_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/collections/{c}/spot-check/answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Answer Spot Check
+         * @description Keep what a person sees on a drawn photo; a label becomes the photo's label.
+         */
+        post: operations["answer_spot_check_api_collections__c__spot_check_answer_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/collections/{c}/finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Plan Finish
+         * @description What finishing would label.
+         */
+        get: operations["plan_finish_api_collections__c__finish_get"];
+        put?: never;
+        /**
+         * Finish
+         * @description Label the rest as far as that can be certified; undo takes it back.
+         */
+        post: operations["finish_api_collections__c__finish_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/collections/{c}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * History
+         * @description The models that were trained, the earliest first, with their checked accuracy.
+         */
+        get: operations["history_api_collections__c__history_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/collections/{c}/confused": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Confused
+         * @description The photos of one cell of the report's confusion table.
+         */
+        get: operations["confused_api_collections__c__confused_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/collections/{c}/attributes": {
         parameters: {
             query?: never;
@@ -1125,19 +1233,27 @@ export interface components {
         };
         /**
          * ClassReport
-         * @description One class of a report; `recall` is null if no photo of it was tested.
+         * @description One class of a report: of the checked photos, how many the model `said` to be it, and how many of these are right.
+         *
+         *     `precision` is the share of these with its 95 % interval, null if none was checked.
          */
         ClassReport: {
             /** Name */
             name: string;
             /** Count */
             count: number;
-            /** Correct */
-            correct: number;
-            /** Recall */
-            recall: number | null;
             /** Thin */
             thin: boolean;
+            /** Said */
+            said: number;
+            /** Right */
+            right: number;
+            /** Precision */
+            precision: number | null;
+            /** Low */
+            low: number | null;
+            /** High */
+            high: number | null;
         };
         /**
          * CollectionState
@@ -1181,6 +1297,14 @@ export interface components {
             model: ("quick" | "fine-tuned") | null;
             /** Models */
             models: components["schemas"]["ModelInfo"][];
+            /** @description of the two models on the same checked photos; null without */
+            comparison: components["schemas"]["Comparison"] | null;
+            spot_check: components["schemas"]["SpotCheckState"];
+            /**
+             * Finished
+             * @description photos that carry a label given by finishing
+             */
+            finished: number;
             /**
              * Networks
              * @description the sources that fine-tuning can start from
@@ -1218,6 +1342,32 @@ export interface components {
              * @description whether the photos are copies that Studio made, which are deleted with the collection
              */
             copied: boolean;
+        };
+        /**
+         * Comparison
+         * @description Two models on the same checked photos: by how much `better` is more accurate than `other`, with its interval.
+         */
+        Comparison: {
+            /**
+             * Better
+             * @enum {string}
+             */
+            better: "quick" | "fine-tuned";
+            /**
+             * Other
+             * @enum {string}
+             */
+            other: "quick" | "fine-tuned";
+            /** Difference */
+            difference: number;
+            /** Low */
+            low: number;
+            /** High */
+            high: number;
+            /** N */
+            n: number;
+            /** Sentence */
+            sentence: string;
         };
         /**
          * Confirmed
@@ -1319,6 +1469,17 @@ export interface components {
             projection?: string | null;
         };
         /**
+         * DrawSpotCheck
+         * @description Draw so many photos at random; those that wait for an answer already come first.
+         */
+        DrawSpotCheck: {
+            /**
+             * N
+             * @default 30
+             */
+            n: number;
+        };
+        /**
          * Error
          * @description The body of every failed request: a sentence for the user.
          */
@@ -1382,6 +1543,60 @@ export interface components {
             accuracy: number | null;
             /** Error */
             error: string | null;
+        };
+        /**
+         * Finish
+         * @description Label the rest so that at most the share `error` of all labels is wrong, with this confidence.
+         */
+        Finish: {
+            /**
+             * Error
+             * @default 0.05
+             */
+            error: number;
+            /**
+             * Confidence
+             * @default 0.95
+             */
+            confidence: number;
+        };
+        /**
+         * FinishPlan
+         * @description What finishing labels, or would label.
+         */
+        FinishPlan: {
+            /**
+             * Labels
+             * @description photos that are labelled automatically
+             */
+            labels: number;
+            /**
+             * Left
+             * @description photos that are left for the person
+             */
+            left: number;
+            /**
+             * Bound
+             * @description at most this share of all labels is wrong, with that confidence
+             */
+            bound: number | null;
+            /**
+             * Sure From
+             * @description predictions with at least this probability become labels
+             */
+            sure_from: number | null;
+            /**
+             * Checked
+             * @description answers of the spot check that this rests on
+             */
+            checked: number;
+            /**
+             * More Checks
+             * @description checks more that are expected to label more; null if none would
+             */
+            more_checks: number | null;
+            /** Sentence */
+            sentence: string;
         };
         /**
          * FromBuiltin
@@ -1449,6 +1664,16 @@ export interface components {
             undefined: string;
         };
         /**
+         * Guess
+         * @description A low and a high guess of the accuracy where nothing is checked yet.
+         */
+        Guess: {
+            /** Low */
+            low: number;
+            /** High */
+            high: number;
+        };
+        /**
          * HeatMapPicture
          * @description Which places of a photo count in favour of a label: a PNG to lay over it, black elsewhere; null if none do.
          */
@@ -1466,6 +1691,41 @@ export interface components {
              * @description base64
              */
             png: string | null;
+        };
+        /**
+         * HistoryPoint
+         * @description One trained model: the labels that it learned from, and its checked accuracy, or the guess without a check.
+         */
+        HistoryPoint: {
+            /**
+             * At
+             * @description when it was trained, UTC, ISO 8601
+             */
+            at: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "quick" | "fine-tuned";
+            /** N Labelled */
+            n_labelled: number;
+            /** Accuracy */
+            accuracy: number | null;
+            /** Low */
+            low: number | null;
+            /** High */
+            high: number | null;
+            /** Guess Low */
+            guess_low: number | null;
+            /** Guess High */
+            guess_high: number | null;
+            /** Checked */
+            checked: number;
+            /**
+             * Sentence
+             * @description why the accuracy moved, as far as that is known; empty for the first
+             */
+            sentence: string;
         };
         /**
          * LabelCount
@@ -1584,7 +1844,7 @@ export interface components {
         };
         /**
          * ModelInfo
-         * @description A model that can be used, with its accuracy from its report.
+         * @description A model that can be used, with its checked accuracy; null until enough photos are checked.
          */
         ModelInfo: {
             /**
@@ -1666,6 +1926,17 @@ export interface components {
             by: string;
             /** Reason */
             reason: string;
+        };
+        /**
+         * PhotoIds
+         * @description Photos by id.
+         */
+        PhotoIds: {
+            /**
+             * Ids
+             * @description base64 of little-endian int32
+             */
+            ids: string;
         };
         /**
          * PhotoList
@@ -1841,26 +2112,53 @@ export interface components {
         };
         /**
          * Report
-         * @description The report of a model; `low` and `high` are the 95 % interval of the accuracy.
+         * @description The report of a model; `accuracy`, with its 95 % interval, is null until enough photos are checked.
          */
         Report: {
-            /** Accuracy */
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "quick" | "fine-tuned";
+            /**
+             * Accuracy
+             * @description on the photos that nobody has labelled yet, from the spot check
+             */
             accuracy: number | null;
             /** Low */
             low: number | null;
             /** High */
             high: number | null;
+            guess: components["schemas"]["Guess"] | null;
+            /**
+             * Reason
+             * @description why there is no accuracy, as a sentence; empty if there is one
+             */
+            reason: string;
+            /**
+             * Checked
+             * @description answers of the spot check that count
+             */
+            checked: number;
+            /**
+             * Unlabelled
+             * @description photos that the accuracy is about
+             */
+            unlabelled: number;
             /** N Labelled */
             n_labelled: number;
             /** N Photos */
             n_photos: number;
-            /** Method */
-            method: string;
             /** Layers */
             layers: string[];
             /** Per Class */
             per_class: components["schemas"]["ClassReport"][];
             confusion: components["schemas"]["ConfusionTable"];
+            /**
+             * Calibration Error
+             * @description expected calibration error on the checked photos, 0–1
+             */
+            calibration_error: number | null;
             /** Warnings */
             warnings: string[];
             /** Labels Version */
@@ -1966,6 +2264,54 @@ export interface components {
             state: "ready" | "preparing" | "waiting" | "failed";
             /** Message */
             message: string | null;
+        };
+        /**
+         * SpotCheckAnswer
+         * @description What a person sees on a photo: a label, "none" of the labels, or "unsure".
+         */
+        SpotCheckAnswer: {
+            /**
+             * Photo
+             * @description its id
+             */
+            photo: number;
+            /**
+             * Answer
+             * @enum {string}
+             */
+            answer: "label" | "none" | "unsure";
+            /**
+             * Label
+             * @description with the answer “label”; created if it is new
+             */
+            label?: string | null;
+        };
+        /**
+         * SpotCheckState
+         * @description The spot check: the photos that wait for an answer, in their order, and what was answered so far.
+         */
+        SpotCheckState: {
+            /**
+             * Waiting
+             * @description ids, in the order in which they are to be answered
+             */
+            waiting: number[];
+            /** Answered */
+            answered: number;
+            /** Unsure */
+            unsure: number;
+            /** None Of These */
+            none_of_these: number;
+            /**
+             * Gone
+             * @description drawn photos that are left out because their files are gone or have changed
+             */
+            gone: number;
+            /**
+             * Left
+             * @description photos that could still be drawn
+             */
+            left: number;
         };
         /**
          * StateEvent
@@ -3589,6 +3935,313 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PhotoPredictions"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    spot_check_api_collections__c__spot_check_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SpotCheckState"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    draw_spot_check_api_collections__c__spot_check_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DrawSpotCheck"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SpotCheckState"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    answer_spot_check_api_collections__c__spot_check_answer_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SpotCheckAnswer"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SpotCheckState"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    plan_finish_api_collections__c__finish_get: {
+        parameters: {
+            query?: {
+                error?: number;
+                confidence?: number;
+            };
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FinishPlan"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    finish_api_collections__c__finish_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Finish"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FinishPlan"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    history_api_collections__c__history_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HistoryPoint"][];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    confused_api_collections__c__confused_get: {
+        parameters: {
+            query: {
+                /** @description what the photo is */
+                label: string;
+                /** @description what was predicted */
+                predicted: string;
+            };
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PhotoIds"];
                 };
             };
             /** @description Client Error */

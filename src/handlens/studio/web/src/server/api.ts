@@ -16,6 +16,7 @@ import type {
   Report,
   Scores,
   ServerEvent,
+  SpotCheckAnswer,
   StudioInfo,
   View,
 } from './types'
@@ -106,6 +107,23 @@ export class CollectionApi {
   /** `version` names the model, so that the browser does not mix up the answers of two models. */
   heatMap = (id: number, label: string, version: string): Promise<HeatMap> =>
     call('get', '/api/collections/{c}/photos/{id}/heatmap', { ...this.c, id, label, version })
+
+  spotCheck = () => call('get', '/api/collections/{c}/spot-check', this.c)
+  /** Draws photos at random, so that `n` wait for an answer. */
+  drawSpotCheck = (n: number) => call('post', '/api/collections/{c}/spot-check', this.c, { n })
+  answerSpotCheck = (photo: number, answer: SpotCheckAnswer) =>
+    call('post', '/api/collections/{c}/spot-check/answer', this.c, { photo, ...answer })
+  answerSpotCheckOnLeaving = (photo: number, answer: SpotCheckAnswer) =>
+    callOnLeaving('post', '/api/collections/{c}/spot-check/answer', this.c, { photo, ...answer })
+  /** What finishing would label; `error` and `confidence` are shares (0 to 1). */
+  planFinish = (error: number, confidence: number) =>
+    call('get', '/api/collections/{c}/finish', { ...this.c, error, confidence })
+  finish = (error: number, confidence: number) =>
+    call('post', '/api/collections/{c}/finish', this.c, { error, confidence })
+  history = () => call('get', '/api/collections/{c}/history', this.c)
+  /** The photos of one cell of the report's confusion table. */
+  confused = async (label: string, predicted: string): Promise<Int32Array> =>
+    int32s((await call('get', '/api/collections/{c}/confused', { ...this.c, label, predicted })).ids)
 
   async predictions(): Promise<Predictions> {
     const raw = await call('get', '/api/collections/{c}/predictions', this.c)

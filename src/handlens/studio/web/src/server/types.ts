@@ -19,6 +19,14 @@ export type Projection = Schemas['ProjectionInfo']
 export type Report = Schemas['Report']
 export type ModelKind = Schemas['ModelInfo']['kind']
 export type FineTuning = Schemas['FineTuningState']
+/** Two models on the same checked photos. */
+export type Comparison = Schemas['Comparison']
+/** Photos that wait for an answer, and counts of the answers so far. */
+export type SpotCheck = Schemas['SpotCheckState']
+/** What a person sees on a photo: a label, none of them, or they are unsure. */
+export type SpotCheckAnswer = Omit<Schemas['SpotCheckAnswer'], 'photo'>
+export type FinishPlan = Schemas['FinishPlan']
+export type HistoryPoint = Schemas['HistoryPoint']
 
 export type Photos = Decoded<
   Schemas['PhotoList'],

@@ -2,7 +2,7 @@
 
 import { computed } from '@preact/signals'
 import type { CollectionApi } from '../server/api'
-import type { CollectionState, Layer, Photos, Projection, Report } from '../server/types'
+import type { CollectionState, Layer, Photos, Projection } from '../server/types'
 import { attempt } from './messages'
 import { owned } from './owned'
 
@@ -38,7 +38,9 @@ export const replaceCollection = setCollection
 export const replacePhotos = setPhotos
 
 /** Replaces the given fields, which an event or an answer reports before the whole state arrives. */
-export function updateCollection(fields: { maps_version: number } | { report: Report }): void {
+export function updateCollection(
+  fields: Partial<Pick<CollectionState, 'maps_version' | 'report' | 'spot_check'>>,
+): void {
   if (collection.value) setCollection({ ...collection.value, ...fields })
 }
 

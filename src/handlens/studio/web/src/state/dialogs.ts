@@ -14,6 +14,8 @@ export type Dialog =
   | { kind: 'delete'; name: string }
   | { kind: 'photo'; id: number }
   | { kind: 'forget'; what: CollectionSummary }
+  | { kind: 'check'; draw?: number }
+  | { kind: 'finish' }
   | { kind: 'split' }
   | { kind: 'datasheet' }
   | { kind: 'queue' }

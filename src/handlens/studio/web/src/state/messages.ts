@@ -10,11 +10,17 @@ export function announce(sentence: string): void {
   setSpoken(spoken.value === sentence ? `${sentence}\u00a0` : sentence)
 }
 
+/** What a button of a message does. */
+export interface Action {
+  name: string
+  run: () => void
+}
+
 export interface Message {
   id: number
   text: string
   kind: 'error' | 'note'
-  retry?: () => void
+  actions: readonly Action[]
 }
 
 const [messages, setMessages] = owned<readonly Message[]>([])
@@ -27,14 +33,15 @@ export function dismiss(id: number): void {
   setMessages(messages.value.filter((m) => m.id !== id))
 }
 
-export function say(text: string, kind: Message['kind'] = 'note', retry?: () => void): number {
+/** Shows a message; a note without anything to press goes by itself. */
+export function say(text: string, kind: Message['kind'] = 'note', actions: readonly Action[] = []): number {
   const id = next++
   // The same sentence twice is one message.
   const others = messages.value.filter((m) => m.text !== text)
-  setMessages([...others.slice(-3), { id, text, kind, retry }])
+  setMessages([...others.slice(-3), { id, text, kind, actions }])
   if (kind === 'note') {
     announce(text)
-    setTimeout(() => dismiss(id), 6000)
+    if (actions.length === 0) setTimeout(() => dismiss(id), 6000)
   }
   return id
 }
@@ -48,7 +55,7 @@ export async function attempt(work: () => Promise<void>, prefix = ''): Promise<b
     await work()
     return true
   } catch (error) {
-    say(prefix + sentenceOf(error), 'error', () => void attempt(work, prefix))
+    say(prefix + sentenceOf(error), 'error', [{ name: 'Try again', run: () => void attempt(work, prefix) }])
     return false
   }
 }

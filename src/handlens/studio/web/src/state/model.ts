@@ -1,8 +1,9 @@
 // The model in use: its report and predictions, training and fine-tuning, and fading what it is sure of.
 
 import { computed } from '@preact/signals'
-import type { CollectionState, ModelKind, Predictions, Report } from '../server/types'
-import { percent, plural } from '../text/format'
+import type { CollectionState, ModelKind, Predictions } from '../server/types'
+import { accuracyText } from '../text/accuracy'
+import { plural } from '../text/format'
 import { api, collection, replaceCollection, updateCollection } from './collection'
 import { labels } from './labels'
 import { announce, attempt, say } from './messages'
@@ -72,13 +73,12 @@ export const cancelFineTuning = (): Promise<boolean> =>
 export function sayFineTuned(state: CollectionState): void {
   const { phase, error, network } = state.fine_tuning
   const before = 'The model in use is the one from before.'
-  if (phase === 'done') say(`${network} is fine-tuned: ${accuracyText(state.report)}. It is now the model in use.`)
+  const compared = state.comparison ? ` ${state.comparison.sentence}` : ''
+  const inUse = state.model === 'fine-tuned' ? 'It is now the model in use' : 'The quick model stays in use'
+  if (phase === 'done') say(`${network} is fine-tuned.${compared} ${inUse}: ${accuracyText(state.report)}.`)
   else if (phase === 'cancelled') say(`Fine-tuning was cancelled. ${before}`)
   else if (phase === 'failed') say(`Fine-tuning failed: ${error ?? 'no reason is known.'} ${before}`)
 }
-
-const accuracyText = (of: Report | null): string =>
-  of?.accuracy == null ? 'not enough labels for an estimate' : `${percent(of.accuracy)} right`
 
 export async function useModel(kind: ModelKind): Promise<void> {
   await attempt(async () => {

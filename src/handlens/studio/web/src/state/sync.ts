@@ -25,6 +25,7 @@ import { announce, attempt, sentenceOf } from './messages'
 import { loadPredictions, predictions, report, sayFineTuned } from './model'
 import { replaceSelection } from './selection'
 import { loadScores } from './separation'
+import { checking, sendOnLeaving } from './spot-check'
 import { currentView, lookAtWhatExists, projection, restoreView } from './view'
 
 export async function open(id: string): Promise<void> {
@@ -110,7 +111,8 @@ const labelsChanged = throttled(async () => {
 let labelsSeen = -2
 effect(() => {
   const version = labels.value.version
-  if (version === labelsSeen || version < 0) return
+  // Each answer of a spot check is a label: what follows from labels is brought up to date after the last one.
+  if (version === labelsSeen || version < 0 || checking.value) return
   labelsSeen = version
   labelsChanged()
 })
@@ -198,5 +200,6 @@ function keepView(): void {
   })
   addEventListener('pagehide', () => {
     if (JSON.stringify(currentView()) !== saved) api.saveViewOnLeaving(currentView())
+    sendOnLeaving()
   })
 }

@@ -6,6 +6,7 @@ import { DatasheetForm } from '../../audit/DatasheetForm'
 import { ReviewQueue } from '../../audit/ReviewQueue'
 import { SplitReport } from '../../audit/SplitReport'
 import { type Dialog, dialog } from '../../state/dialogs'
+import { Finish } from './Finish'
 import { Forget } from './Forget'
 import { Help } from './Help'
 import { Keys } from './Keys'
@@ -13,6 +14,7 @@ import { Delete, Merge, Rename } from './LabelDialogs'
 import { LeftOut } from './LeftOut'
 import { Photo } from './Photo'
 import { Sources } from './Sources'
+import { SpotCheck } from './SpotCheck'
 import { TakeAway } from './TakeAway'
 
 type Content = { [Kind in Dialog['kind']]: (open: Extract<Dialog, { kind: Kind }>) => JSX.Element }
@@ -29,6 +31,8 @@ export const DIALOGS: Content = {
   delete: ({ name }) => <Delete name={name} />,
   photo: ({ id }) => <Photo id={id} />,
   forget: ({ what }) => <Forget what={what} />,
+  check: ({ draw }) => <SpotCheck draw={draw} />,
+  finish: () => <Finish />,
   split: () => <SplitReport />,
   datasheet: () => <DatasheetForm />,
   queue: () => <ReviewQueue />,

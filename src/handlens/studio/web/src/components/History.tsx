@@ -1,0 +1,101 @@
+// The models that were trained so far: labels against checked accuracy, and why it moved.
+
+import type { JSX } from 'preact'
+import { useEffect } from 'preact/hooks'
+import type { HistoryPoint } from '../server/types'
+import { history, loadHistory } from '../state/history'
+import { report } from '../state/model'
+import { between } from '../text/accuracy'
+import { number, percent } from '../text/format'
+import { AXIS, endsOf, HEIGHT, marksOf, WIDTH, yOf } from './history-chart'
+
+export function History(): JSX.Element | null {
+  const made = report.value
+  useEffect(() => void loadHistory(), [made])
+  const points = history.value
+  if (points.length < 2) return null
+  const sentence = points.at(-1)!.sentence
+  return (
+    <figure class="history" aria-label="History">
+      <h3>Labels against accuracy</h3>
+      <Chart points={points} />
+      <p class="hint key" aria-hidden="true">
+        <i class="checked" /> checked <i class="guessed" /> a guess
+      </p>
+      {sentence && <figcaption>{sentence}</figcaption>}
+      <table class="visually-hidden">
+        <caption>Models, the earliest first</caption>
+        <thead>
+          <tr>
+            <th scope="col">Labels</th>
+            <th scope="col">Model</th>
+            <th scope="col">Right</th>
+          </tr>
+        </thead>
+        <tbody>
+          {points.map((point) => (
+            <tr key={point.at}>
+              <th scope="row">{number(point.n_labelled)}</th>
+              <td>{point.kind}</td>
+              <td>{rightText(point)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </figure>
+  )
+}
+
+export function rightText({ accuracy, low, high, guess_low, guess_high, checked }: HistoryPoint): string {
+  if (accuracy !== null && low !== null && high !== null) {
+    return `${percent(accuracy)}, ${between(low, high)}, from ${number(checked)} checked`
+  }
+  if (guess_low !== null && guess_high !== null) return `not checked; a guess: ${between(guess_low, guess_high)}`
+  return 'not checked'
+}
+
+function Chart({ points }: { points: readonly HistoryPoint[] }): JSX.Element {
+  const marks = marksOf(points)
+  const line = marks.flatMap((m) => (m.y === null ? [] : [`${m.x},${m.y}`])).join(' ')
+  return (
+    <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} aria-hidden="true">
+      {[0, 0.5, 1].map((share) => (
+        <g key={share}>
+          <line class="grid-line" x1={AXIS.left} x2={AXIS.right} y1={yOf(share)} y2={yOf(share)} />
+          <text x={AXIS.left - 4} y={yOf(share) + 3.5} text-anchor="end">
+            {percent(share)}
+          </text>
+        </g>
+      ))}
+      {endsOf(points).map(({ x, n }, i, all) => (
+        <text key={n} x={x} y={HEIGHT - 6} text-anchor="middle">
+          {number(n)}
+          {i === all.length - 1 ? ' labels' : ''}
+        </text>
+      ))}
+      <polyline class="path" points={line} />
+      {marks.map((m) =>
+        m.y === null ? (
+          <rect
+            key={m.x}
+            class="guessed"
+            x={m.x - 3}
+            width={6}
+            y={m.high}
+            height={Math.max(1, m.low - m.high)}
+            rx={2}
+          />
+        ) : (
+          <g key={m.x} class="checked">
+            <line x1={m.x} x2={m.x} y1={m.low} y2={m.high} />
+            {m.fineTuned ? (
+              <rect x={m.x - 3.5} y={m.y - 3.5} width={7} height={7} />
+            ) : (
+              <circle cx={m.x} cy={m.y} r={4} />
+            )}
+          </g>
+        ),
+      )}
+    </svg>
+  )
+}

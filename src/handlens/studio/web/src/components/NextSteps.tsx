@@ -1,0 +1,55 @@
+// What can be done next with the model; the main step is filled.
+
+import type { JSX } from 'preact'
+import { collection } from '../state/collection'
+import { openDialog } from '../state/dialogs'
+import { showUnlabelled } from '../state/finishing'
+import { report, training } from '../state/model'
+import { drawCount, mainStep, type Step, unlabelledCount, waitingCount } from '../state/next-step'
+import { number, photos as photosText } from '../text/format'
+import { CommandButton } from './Button'
+
+export function NextSteps(): JSX.Element {
+  const state = collection.value!
+  const made = report.value
+  const checked = made?.accuracy != null
+  const [waits, draws, left] = [waitingCount.value, drawCount.value, unlabelledCount.value]
+  return (
+    <div class="next-steps" role="group" aria-label="Next">
+      <CommandButton command="train" class={styleOf('train')} busy={training.value}>
+        {training.value ? 'Training…' : state.models.some((m) => m.network === null) ? 'Train again' : 'Train'}
+      </CommandButton>
+      {(waits > 0 || (made !== null && draws > 0)) && (
+        <CommandButton command="check" class={styleOf('check')}>
+          {waits > 0
+            ? `Go on with the check: ${number(waits)} left`
+            : checked
+              ? `Check ${number(draws)} more`
+              : `Check ${draws === 1 ? '1 random photo' : `${number(draws)} random photos`}`}
+        </CommandButton>
+      )}
+      {checked && (
+        <button type="button" class={`button ${styleOf('finish')}`} onClick={() => openDialog({ kind: 'finish' })}>
+          Finish…
+        </button>
+      )}
+      {state.finished > 0 && (
+        <>
+          <p class="hint">
+            {photosText(state.finished)} labelled by finishing, certified.{' '}
+            {left === 0
+              ? 'No photo is left without a label.'
+              : `${photosText(left)} ${left === 1 ? 'is' : 'are'} left for you.`}
+          </p>
+          {left > 0 && (
+            <button type="button" class={`button ${styleOf('rest')}`} onClick={showUnlabelled}>
+              Show the {photosText(left)} left
+            </button>
+          )}
+        </>
+      )}
+    </div>
+  )
+}
+
+const styleOf = (step: Step): string => `wide ${mainStep.value === step ? 'filled' : ''}`

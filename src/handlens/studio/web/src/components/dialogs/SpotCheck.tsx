@@ -1,0 +1,267 @@
+// The spot check: one photo at a time, large, and a key for each label. Nothing here tells what the model predicts.
+
+import type { JSX } from 'preact'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
+import type { SpotCheckAnswer } from '../../server/types'
+import { api } from '../../state/collection'
+import { closeDialog, openDialog } from '../../state/dialogs'
+import { report, reportIsOld, train } from '../../state/model'
+import { drawCount, mainStep, type Step } from '../../state/next-step'
+import {
+  answer,
+  answerOfKey,
+  answerText,
+  canGoBack,
+  choices,
+  countsText,
+  drawing,
+  drawPhotos,
+  earlierAnswer,
+  finished,
+  goBack,
+  goOn,
+  keyOfChoice,
+  nextPhotos,
+  problem,
+  progress,
+  secondsLeft,
+  send,
+  shownPhoto,
+  startCheck,
+  stopCheck,
+  unsent,
+} from '../../state/spot-check'
+import { meaning } from '../../text/accuracy'
+import { duration, number } from '../../text/format'
+import { Headline } from '../Headline'
+import { Icon } from '../icons'
+import { Swatch } from '../LabelPanel'
+import { Dialog } from './Dialog'
+
+export function SpotCheck({ draw }: { draw?: number }): JSX.Element {
+  useEffect(() => {
+    void startCheck(draw)
+    return stopCheck
+  }, [])
+  const photo = shownPhoto.value
+  return (
+    <Dialog title="Spot check" class="check-dialog">
+      {photo !== null ? <Asking photo={photo} /> : finished.value ? <End /> : <NotYet />}
+    </Dialog>
+  )
+}
+
+/** While photos are drawn or the answers counted, or when that failed. */
+function NotYet(): JSX.Element {
+  const failed = problem.value !== null && !drawing.value && unsent.value.length === 0
+  return (
+    <div class="check-wait">
+      <Problem />
+      {failed ? (
+        <button type="button" class="button" onClick={() => void drawPhotos()}>
+          Try again
+        </button>
+      ) : (
+        <p role="status">{drawing.value ? 'Drawing photos at random…' : 'Counting…'}</p>
+      )}
+    </div>
+  )
+}
+
+function Problem(): JSX.Element | null {
+  if (problem.value === null) return null
+  const n = unsent.value.length
+  return (
+    <div class="check-problem" role="alert">
+      <Icon name="warn" />
+      <span>
+        {problem.value} {n > 0 && `${n === 1 ? 'An answer is' : `${number(n)} answers are`} not saved yet.`}
+      </span>
+      {n > 0 && (
+        <button type="button" class="button small" onClick={() => void send()}>
+          Try again
+        </button>
+      )}
+    </div>
+  )
+}
+
+function Asking({ photo }: { photo: number }): JSX.Element {
+  const box = useRef<HTMLDivElement>(null)
+  const field = useRef<HTMLInputElement>(null)
+  const [loaded, setLoaded] = useState<ReadonlySet<number>>(new Set())
+  const [broken, setBroken] = useState<ReadonlySet<number>>(new Set())
+  const { place, total } = progress.value
+  const earlier = earlierAnswer.value
+  // Nobody answers a photo that they have not seen, however fast the keys.
+  const ready = loaded.has(photo) || broken.has(photo)
+  useLayoutEffect(() => box.current?.focus({ preventScroll: true }), [])
+
+  const give = (what: SpotCheckAnswer): void => {
+    if (ready) answer(what)
+  }
+  const onKeyDown = (event: KeyboardEvent): void => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return
+    if (event.target === field.current) {
+      if (event.key === 'Escape') {
+        event.preventDefault() // Escape leaves the field, not the check.
+        box.current?.focus()
+      }
+      return
+    }
+    const what = answerOfKey(event.key.toLowerCase())
+    if (event.key === 'ArrowLeft' || event.key === 'Backspace') goBack()
+    else if (event.key === 'ArrowRight') goOn()
+    else if (event.key === '+' || event.key === '=') field.current?.focus()
+    else if (what) give(what)
+    else return
+    event.preventDefault()
+  }
+  const chosen = earlier?.answer === 'label' ? earlier.label : null
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: it has the focus, so that the keys work at once
+    <div class="check" ref={box} tabIndex={0} role="group" aria-label="Photo to be labelled" onKeyDown={onKeyDown}>
+      <div class="check-progress">
+        <progress value={progress.value.answered} max={Math.max(1, total)} aria-label="Answered" />
+        <b>
+          {number(place)} of {number(total)}
+        </b>
+        {secondsLeft.value !== null && <span class="hint">about {duration(secondsLeft.value)} left</span>}
+      </div>
+      <Problem />
+      {/* Those that come next are there already when it is their turn. */}
+      <div class="check-photo" aria-busy={!ready}>
+        {[photo, ...nextPhotos.value].map((id) => (
+          <img
+            key={id}
+            src={api.picture(id)}
+            alt={`${number(place)} of ${number(total)}`}
+            hidden={id !== photo || broken.has(id)}
+            draggable={false}
+            onLoad={() => setLoaded((before) => new Set(before).add(id))}
+            onError={() => setBroken((before) => new Set(before).add(id))}
+          />
+        ))}
+        {broken.has(photo) && <p>This photo cannot be shown. Answer “unsure”.</p>}
+        {!ready && <p class="hint">Loading…</p>}
+      </div>
+      <div class="check-answers">
+        <p class="ask">{earlier ? `You said: ${answerText(earlier)}. What is it?` : 'What is it?'}</p>
+        <div class="check-labels" role="group" aria-label="Labels">
+          {choices.value.map(({ name, colour }, i) => (
+            <button
+              type="button"
+              key={name}
+              class="button"
+              aria-label={name}
+              aria-keyshortcuts={keyOfChoice(i) || undefined}
+              aria-pressed={earlier ? name === chosen : undefined}
+              onClick={() => give({ answer: 'label', label: name })}
+            >
+              <Swatch colour={colour} text={keyOfChoice(i).toUpperCase()} />
+              <span>{name}</span>
+            </button>
+          ))}
+        </div>
+        <form
+          class="new-label"
+          onSubmit={(event) => {
+            event.preventDefault()
+            const name = field.current!.value.trim()
+            if (!name || !ready) return
+            field.current!.value = ''
+            box.current?.focus()
+            give({ answer: 'label', label: name })
+          }}
+        >
+          <input
+            ref={field}
+            type="text"
+            maxLength={100}
+            autocomplete="off"
+            aria-label="Another label"
+            aria-keyshortcuts="+"
+            placeholder="Another label (+)"
+          />
+          <button type="submit" class="button">
+            Add
+          </button>
+        </form>
+        <div class="check-others">
+          <button type="button" class="button" aria-keyshortcuts="n" onClick={() => give({ answer: 'none' })}>
+            None of these <kbd>N</kbd>
+          </button>
+          <button type="button" class="button" aria-keyshortcuts="u" onClick={() => give({ answer: 'unsure' })}>
+            Unsure <kbd>U</kbd>
+          </button>
+          <button
+            type="button"
+            class="button"
+            aria-keyshortcuts="ArrowLeft"
+            aria-disabled={!canGoBack.value}
+            onClick={goBack}
+          >
+            Back <kbd>←</kbd>
+          </button>
+          {earlier && (
+            <button type="button" class="button" aria-keyshortcuts="ArrowRight" onClick={goOn}>
+              Keep it <kbd>→</kbd>
+            </button>
+          )}
+        </div>
+        <p class="hint">
+          Say what you see; what the model says is not shown. Your answer becomes the photo’s label. Esc closes; it goes
+          on later where it was.
+        </p>
+      </div>
+      <p class="visually-hidden" role="status">
+        Photo {number(place)} of {number(total)}
+        {earlier && `, answered ${answerText(earlier)}`}
+      </p>
+    </div>
+  )
+}
+
+function End(): JSX.Element {
+  const box = useRef<HTMLDivElement>(null)
+  const made = report.value
+  const draws = drawCount.value
+  useLayoutEffect(() => box.current?.focus({ preventScroll: true }), [])
+  return (
+    <div class="check-end" ref={box} tabIndex={-1} role="group" aria-label="Result">
+      <Problem />
+      {made && <Headline of={made} />}
+      {made && meaning(made) && <p>{meaning(made)}</p>}
+      <p class="hint">{countsText.value}</p>
+      <div class="row">
+        {reportIsOld.value && (
+          <button
+            type="button"
+            class={styleOf('train')}
+            onClick={() => {
+              closeDialog()
+              void train()
+            }}
+          >
+            Train again with these
+          </button>
+        )}
+        {draws > 0 && (
+          <button type="button" class={styleOf('check')} onClick={() => void drawPhotos(draws)}>
+            Check {number(draws)} more
+          </button>
+        )}
+        {made?.accuracy != null && (
+          <button type="button" class={styleOf('finish')} onClick={() => openDialog({ kind: 'finish' })}>
+            Finish…
+          </button>
+        )}
+        <button type="button" class="button" onClick={closeDialog}>
+          Close
+        </button>
+      </div>
+    </div>
+  )
+}
+
+const styleOf = (step: Step): string => `button ${mainStep.value === step ? 'filled' : ''}`

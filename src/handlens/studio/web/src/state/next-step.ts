@@ -1,0 +1,42 @@
+// What the person does next with the model: train it, check it, finish. One step at a time is the main one.
+
+import { computed } from '@preact/signals'
+import { collection, count, photos } from './collection'
+import { labels } from './labels'
+import { report, reportIsOld, training } from './model'
+import { ROUND } from './spot-check'
+
+export type Step = 'train' | 'check' | 'finish' | 'rest'
+
+/** Two labels with two photos each: fewer cannot be told apart. */
+export const canTrain = computed(() => labels.value.names.filter((l) => l.count >= 2).length >= 2)
+
+/** Photos drawn for the spot check that wait for an answer. */
+export const waitingCount = computed(() => collection.value?.spot_check.waiting.length ?? 0)
+
+/** Photos that the next check would draw. */
+export const drawCount = computed(() => Math.min(ROUND, collection.value?.spot_check.left ?? 0))
+
+/** Photos that can be read and have no label, one 0/1 byte by id. */
+export const unlabelledMask = computed(() => {
+  const out = new Set(photos.value?.left_out.map((file) => file.path))
+  const mask = new Uint8Array(count.value)
+  for (let id = 0; id < mask.length; id++) {
+    mask[id] = (labels.value.codes[id] ?? -1) < 0 && !out.has(photos.value?.paths[id] ?? '') ? 1 : 0
+  }
+  return mask
+})
+
+export const unlabelledCount = computed(() => unlabelledMask.value.reduce((n, on) => n + on, 0))
+
+/** The main step; null while training, and when nothing can be done or is left to do. */
+export const mainStep = computed<Step | null>(() => {
+  const made = report.value
+  if (training.value) return null
+  // A check that was begun is answered to its end, whatever was labelled meanwhile.
+  if (waitingCount.value > 0) return 'check'
+  if ((collection.value?.finished ?? 0) > 0) return unlabelledCount.value > 0 ? 'rest' : null
+  if (!made || reportIsOld.value) return canTrain.value ? 'train' : null
+  if (made.accuracy === null) return drawCount.value > 0 ? 'check' : null
+  return 'finish'
+})
