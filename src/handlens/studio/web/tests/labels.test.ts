@@ -8,14 +8,7 @@ import { maskOf } from '../src/state/masks'
 import { dismiss, messages } from '../src/state/messages'
 import { replaceSelection, selected } from '../src/state/selection'
 import { toSeparate } from '../src/state/separation'
-
-const named = (version: number, codes: number[], ...names: string[]): Labels => ({
-  version,
-  names: names.map((name, i) => ({ name, count: codes.filter((c) => c === i).length, colour: i })),
-  codes: Int16Array.from(codes),
-  undo: null,
-  redo: null,
-})
+import { named } from './made'
 
 let api: CollectionApi
 beforeEach(() => {

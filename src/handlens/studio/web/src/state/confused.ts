@@ -1,9 +1,10 @@
 // The photos of one cell of the confusion table.
 
-import { api } from './collection'
+import { api, count } from './collection'
+import { maskOf } from './masks'
 import { attempt, say } from './messages'
 import { openReview } from './review'
-import { selectIds } from './selecting'
+import { select } from './selecting'
 
 /** Selects the photos that are `label` and were predicted `predicted`, and shows them in the review grid. */
 export const showConfused = (label: string, predicted: string): Promise<boolean> =>
@@ -13,6 +14,6 @@ export const showConfused = (label: string, predicted: string): Promise<boolean>
       say(`No photo that is ${label} and predicted ${predicted} is left: labels have changed since.`)
       return
     }
-    selectIds(ids, 'replace')
+    select(maskOf(ids, count.value), 'replace', 'review')
     openReview()
   }, 'Could not show the photos: ')

@@ -1,4 +1,4 @@
-// The twelve steps, in two lines each: what the step is for, and how it is done here.
+// The steps, in two lines each: what the step is for, and how it is done here.
 
 export const STEPS: readonly { title: string; lines: [string, string] }[] = [
   {
@@ -60,15 +60,29 @@ export const STEPS: readonly { title: string; lines: [string, string] }[] = [
   {
     title: 'Train',
     lines: [
-      'Trains a model on your labels in a moment (T), or fine-tunes a network in minutes, and estimates how often it is right.',
-      'Photos you picked by hand tend to be the clear ones, so expect less on the rest. A large photo shows what it looked at.',
+      'Trains a model on your labels in a moment (T), or fine-tunes a network in minutes; both can be compared.',
+      'Photos you picked by hand tend to be the clear ones, so they cannot tell how often it is right on the rest.',
+    ],
+  },
+  {
+    title: 'Check',
+    lines: [
+      'The spot check (C) draws random photos, and you say what you see, a second each, without seeing the prediction.',
+      'From these comes how often the model is right, with a range; without a check there is at most a guess.',
     ],
   },
   {
     title: 'Vary opacity',
     lines: [
-      'Fades the photos the model is already sure of (O), so that your eye goes to those it is not.',
-      'The slider says how sure is sure enough; label some of what stays bright, and train again.',
+      'Fades the photos that the model is sure of (O), so that your eye goes to those it is not.',
+      'The slider says how sure is sure enough, which holds once it is checked; label some of what stays, and train again.',
+    ],
+  },
+  {
+    title: 'Finish',
+    lines: [
+      'Choose how many of all labels may be wrong; the model then labels as many of the rest as the check can certify.',
+      'What it is not sure enough of is left for you. Undo takes it all back.',
     ],
   },
   {

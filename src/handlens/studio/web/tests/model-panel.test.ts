@@ -1,0 +1,143 @@
+import { h } from 'preact'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { CollectionApi } from '../src/server/api'
+import type { CollectionState } from '../src/server/types'
+import { replaceCollection, setApi } from '../src/state/collection'
+import { openLabels } from '../src/state/labels'
+import { replaceSelection } from '../src/state/selection'
+import { checkedReport, collection, named, report, spotCheck } from './made'
+import { elementsOf, textOf } from './vnode'
+
+// What the page's modules ask of the browser when they are loaded.
+vi.stubGlobal('matchMedia', () => ({ matches: false, addEventListener: () => undefined }))
+vi.stubGlobal('localStorage', { getItem: () => null })
+vi.stubGlobal('document', { documentElement: { dataset: {} } })
+vi.stubGlobal('addEventListener', () => undefined)
+const { Headline } = await import('../src/components/Headline')
+const { NextSteps } = await import('../src/components/NextSteps')
+const { Confusion } = await import('../src/components/Confusion')
+const { InUse } = await import('../src/components/FineTune')
+const { mainStep } = await import('../src/state/next-step')
+const { review } = await import('../src/state/review')
+const { gesture, selected } = await import('../src/state/selection')
+
+const show = (of: Partial<CollectionState>): void => replaceCollection(collection(of))
+
+beforeEach(() => {
+  setApi(new CollectionApi('c'))
+  openLabels(named(1, [0, 0, 1, 1, -1, -1], 'front', 'rear'))
+  show({})
+})
+
+describe('the headline', () => {
+  it('is the checked accuracy, with its range, its bar and what it is about', () => {
+    const shown = h(Headline, { of: checkedReport({ low: 0.5, high: 0.75 }) })
+    expect(textOf(shown)).toBe(
+      '71 % right between 50 and 75 %on the 834 photos that nobody has labelled, from 30 checked at random',
+    )
+    const bar = elementsOf(shown).filter((e) => e.props.style)
+    expect(bar.map((e) => e.props.style)).toEqual([{ left: '50%', width: '25%' }, { left: '71%' }])
+  })
+  it('is no number called right before a check, but a guess without a point', () => {
+    const shown = h(Headline, { of: report({ guess: { low: 0.37, high: 0.89 } }) })
+    expect(textOf(shown)).toMatch(/^A guess: between 37 and 89 %\./)
+    expect(textOf(shown)).not.toContain('right')
+    expect(elementsOf(shown).filter((e) => e.props.style)).toHaveLength(1)
+  })
+  it('is a sentence where there is not even a guess', () => {
+    const shown = h(Headline, { of: report({ reason: '“front” comes from one gesture.' }) })
+    expect(textOf(shown)).toBe('“front” comes from one gesture.')
+    expect(elementsOf(shown).some((e) => e.props.style)).toBe(false)
+  })
+})
+
+/** The buttons, with the filled one in brackets. */
+const buttons = (): string[] =>
+  elementsOf(h(NextSteps, {}))
+    .filter((e) => e.type === 'button')
+    .map((e) => (String(e.props.class).includes('filled') ? `[${textOf(e)}]` : textOf(e)))
+
+describe('the next step', () => {
+  it('is training, once two labels have two photos each', () => {
+    expect(buttons()).toEqual(['[Train]'])
+    openLabels(named(1, [0, 0, 1, -1, -1, -1], 'front', 'rear'))
+    expect(buttons()).toEqual(['Train'])
+  })
+  it('is a check, once a model is trained', () => {
+    show({ report: report() })
+    expect(buttons()).toEqual(['Train', '[Check 30 random photos]'])
+    show({ report: report(), spot_check: spotCheck({ left: 1 }) })
+    expect(buttons()).toEqual(['Train', '[Check 1 random photo]'])
+    show({ report: report(), spot_check: spotCheck({ left: 0 }) })
+    expect(buttons()).toEqual(['Train'])
+    expect(mainStep.value).toBe(null)
+  })
+  it('is to go on with a check that was begun, whatever was labelled since', () => {
+    show({ report: report({ labels_version: 0 }), spot_check: spotCheck({ waiting: [4, 5], answered: 28 }) })
+    expect(buttons()).toEqual(['Train', '[Go on with the check: 2 left]'])
+  })
+  it('is training again after labels have changed, then finishing', () => {
+    show({ report: checkedReport({ labels_version: 0 }) })
+    expect(buttons()).toEqual(['[Train]', 'Check 30 more', 'Finish…'])
+    show({ report: checkedReport() })
+    expect(buttons()).toEqual(['Train', 'Check 30 more', '[Finish…]'])
+  })
+  it('is what finishing has left', () => {
+    show({ report: checkedReport({ labels_version: 0 }), finished: 2 })
+    expect(buttons()).toEqual(['Train', 'Check 30 more', 'Finish…', '[Show the 2 photos left]'])
+    expect(textOf(h(NextSteps, {}))).toContain('2 photos labelled by finishing, certified. 2 photos are left for you.')
+    openLabels(named(1, [0, 0, 1, 1, 1, 0], 'front', 'rear'))
+    expect(buttons()).toEqual(['Train', 'Check 30 more', 'Finish…'])
+    expect(textOf(h(NextSteps, {}))).toContain('No photo is left without a label.')
+  })
+})
+
+describe('the confusion table', () => {
+  const made = report({
+    confusion: {
+      names: ['front', 'rear'],
+      counts: [
+        [8, 1],
+        [0, 5],
+      ],
+    },
+  })
+  const cells = () => elementsOf(h(Confusion, { report: made })).filter((e) => e.type === 'button')
+
+  it('has a button for each cell with photos', () => {
+    expect(cells().map((e) => e.props['aria-label'])).toEqual([
+      '8 photos: front, predicted so',
+      '1 photo: front, predicted rear',
+      '5 photos: rear, predicted so',
+    ])
+  })
+  it('opens the photos of a cell in the review grid', async () => {
+    const api = new CollectionApi('c')
+    const asked: string[] = []
+    api.confused = async (...of) => {
+      asked.push(...of)
+      return Int32Array.from([1, 4])
+    }
+    setApi(api)
+    replaceSelection(new Uint8Array(6))
+    ;(cells()[1]!.props.onClick as () => void)()
+    await vi.waitFor(() => expect(review.value?.ids).toEqual([1, 4]))
+    expect(asked).toEqual(['front', 'rear'])
+    expect([...selected.value]).toEqual([0, 1, 0, 0, 1, 0])
+    expect(gesture.value).toBe('review')
+  })
+})
+
+describe('the choice of the model', () => {
+  it('calls a model that was not checked so, and compares on the same check', () => {
+    const models = [
+      { kind: 'quick' as const, title: 'Quick', network: null, accuracy: 0.71, labels_version: 1 },
+      { kind: 'fine-tuned' as const, title: 'Fine-tuned', network: 'tiny', accuracy: null, labels_version: 1 },
+    ]
+    show({ model: 'quick', models })
+    expect(textOf(h(InUse, {}))).toBe('Model in useQuick71 %Fine-tuned tinynot checked')
+    const compared = { sentence: 'Chance could explain that.' } as NonNullable<CollectionState['comparison']>
+    show({ model: 'quick', models, comparison: compared })
+    expect(textOf(h(InUse, {}))).toContain('Chance could explain that.')
+  })
+})
