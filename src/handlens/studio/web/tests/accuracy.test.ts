@@ -17,7 +17,7 @@ describe('the accuracy in words', () => {
   })
   it('says what the range means', () => {
     expect(meaning(checkedReport())).toBe(
-      'Of 100 photos that nobody has labelled, it gets about 71 right; 95 of 100 such checks give a range that holds the true share, and here it is 62 to 79 %.',
+      'Of 100 photos that nobody has labelled, it gets 62 to 79 right, most likely about 71. 95 of 100 such ranges hold the true number.',
     )
   })
 })

@@ -9,8 +9,9 @@ export function Confusion({ report: made }: { report: Report }): JSX.Element {
   const { names, counts } = made.confusion
   return (
     <div class="table-scroll">
+      <p class="hint">Rows: what the photo is. Columns: predicted. Press a number to see its photos.</p>
       <table class="confusion">
-        <caption>Rows: what the photo is. Columns: predicted. A number shows its photos.</caption>
+        <caption class="visually-hidden">Photos by label and prediction</caption>
         <thead>
           <tr>
             <td />

@@ -17,7 +17,7 @@ export function History(): JSX.Element | null {
   const sentence = points.at(-1)!.sentence
   return (
     <figure class="history" aria-label="History">
-      <h3>Labels against accuracy</h3>
+      <h3>Right, by number of labels</h3>
       <Chart points={points} />
       <p class="hint key" aria-hidden="true">
         <i class="checked" /> checked <i class="guessed" /> a guess
@@ -67,10 +67,9 @@ function Chart({ points }: { points: readonly HistoryPoint[] }): JSX.Element {
           </text>
         </g>
       ))}
-      {endsOf(points).map(({ x, n }, i, all) => (
+      {endsOf(points).map(({ x, n }) => (
         <text key={n} x={x} y={HEIGHT - 6} text-anchor="middle">
           {number(n)}
-          {i === all.length - 1 ? ' labels' : ''}
         </text>
       ))}
       <polyline class="path" points={line} />

@@ -95,7 +95,7 @@ function Made({ report: made }: { report: Report }): JSX.Element {
           {made.layers.length > 0 && ` in ${plural(made.layers.length, 'layer')}`}, in {made.seconds.toFixed(1)} s.{' '}
           {made.calibration_error === null
             ? 'Whether its probabilities are right is not checked yet.'
-            : `On the checked photos, its probabilities are off by ${percent(made.calibration_error)} on average (expected calibration error).`}
+            : `On the checked photos, its probabilities are off by ${Math.round(made.calibration_error * 100)} percentage points on average (expected calibration error).`}
         </p>
       </details>
     </div>

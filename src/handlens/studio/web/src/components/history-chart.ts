@@ -5,7 +5,7 @@ import type { HistoryPoint } from '../server/types'
 /** Pixels of the whole chart, and of the room beside its axes. */
 export const WIDTH = 248
 export const HEIGHT = 116
-export const AXIS = { left: 34, right: WIDTH - 10, top: 8, bottom: HEIGHT - 20 }
+export const AXIS = { left: 40, right: WIDTH - 10, top: 8, bottom: HEIGHT - 20 }
 
 /** A model on the chart: its interval or guess from `low` to `high`, and its accuracy at `y` if it was checked. */
 export interface Mark {

@@ -20,8 +20,6 @@ export function accuracyText(of: Report | null): string {
 /** What the accuracy means, for people who do not work with intervals. */
 export function meaning({ accuracy, low, high }: Report): string {
   if (accuracy === null || low === null || high === null) return ''
-  const about = `Of 100 photos that nobody has labelled, it gets about ${percent(accuracy).replace(' %', '')} right`
-  return `${about}; 95 of 100 such checks give a range that holds the true share, and here it is ${range(low, high)}.`
+  const [least, about, most] = [low, accuracy, high].map((share) => percent(share).replace(' %', ''))
+  return `Of 100 photos that nobody has labelled, it gets ${least} to ${most} right, most likely about ${about}. 95 of 100 such ranges hold the true number.`
 }
-
-const range = (low: number, high: number): string => `${percent(low).replace(' %', '')} to ${percent(high)}`

@@ -37,8 +37,8 @@ export function Finish(): JSX.Element {
         left for you. Undo takes it back.
       </p>
       <Errors />
-      <fieldset class="choice">
-        <legend>Sure of that</legend>
+      <fieldset class="finish-choice">
+        <legend>How sure that has to be</legend>
         <div class="segments">
           {CONFIDENCES.map((share) => (
             <label key={share}>
@@ -71,7 +71,7 @@ function Errors(): JSX.Element {
   const [typed, setTyped] = useState(own ? String(Number((error.value * 100).toFixed(4))) : '')
   const wrong = typed !== '' && shareOf(typed) === null
   return (
-    <fieldset class="choice">
+    <fieldset class="finish-choice">
       <legend>At most this share of all labels may be wrong</legend>
       <div class="segments">
         {ERRORS.map((share) => (

@@ -119,8 +119,15 @@ function Asking({ photo }: { photo: number }): JSX.Element {
   }
   const chosen = earlier?.answer === 'label' ? earlier.label : null
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: it has the focus, so that the keys work at once
-    <div class="check" ref={box} tabIndex={0} role="group" aria-label="Photo to be labelled" onKeyDown={onKeyDown}>
+    <div
+      class="check"
+      ref={box}
+      tabIndex={-1}
+      autofocus
+      role="group"
+      aria-label="Photo to be labelled"
+      onKeyDown={onKeyDown}
+    >
       <div class="check-progress">
         <progress value={progress.value.answered} max={Math.max(1, total)} aria-label="Answered" />
         <b>
