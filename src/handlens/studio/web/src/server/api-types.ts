@@ -583,7 +583,7 @@ export interface paths {
         put?: never;
         /**
          * Train
-         * @description Train on the labels; the estimate of accuracy is cross-validated.
+         * @description Train on the labels; how accurate the model is, the spot check tells.
          */
         post: operations["train_api_collections__c__train_post"];
         delete?: never;
@@ -1233,7 +1233,7 @@ export interface components {
         };
         /**
          * ClassReport
-         * @description One class of a report: of the checked photos, how many the model `said` to be it, and how many of these are right.
+         * @description One class of a report: how many checked photos the model `said` to be it, and how many of these are right.
          *
          *     `precision` is the share of these with its 95 % interval, null if none was checked.
          */
