@@ -288,7 +288,12 @@ IDS = st.lists(st.integers(0, N - 1), min_size=1, max_size=N)
 
 
 ORIGINS = st.sampled_from(
-    [CALL, Origin("lasso", "by hand"), Origin("finish", "certified", Certificate(0.05, 0.95, checked=30))]
+    [
+        CALL,
+        Origin("lasso", "by hand"),
+        Origin("finish", "certified", Certificate(0.05, 0.95, checked=30)),
+        Origin("finish", "certified", Certificate(0.1, 0.95, checked=30)),
+    ]
 )
 
 
@@ -348,12 +353,19 @@ class Histories(RuleBasedStateMachine):
             self.all_keys |= keys.keys()
             self.now = new._replace(keys=new.keys | keys)
 
-    def give(self, groups: dict[str, list[int]], origin: Origin) -> None:
+    def give(self, groups: dict[str | None, list[int]], origin: Origin) -> None:
         names, labels = self.now.names, dict(self.now.labels)
         number = self.version + 1
         for name, ids in groups.items():
+            if name is None:
+                labels = {i: label for i, label in labels.items() if i not in ids}
+                continue
             names = names if name in names else (*names, name)
-            labels |= {i: (name, number) for i in ids if i not in labels or labels[i][0] != name}
+            for i in ids:
+                had, by = labels.get(i, (None, 0))
+                other = by in self.origins and self.origins[by].kind == "certified" and self.origins[by] != origin
+                if had != name or other:
+                    labels[i] = (name, number)
         self.become(self.now._replace(names=names, labels=labels))
         self.origins[number] = origin
 
@@ -362,7 +374,11 @@ class Histories(RuleBasedStateMachine):
         self.logs[which].assign(ids, name, origin=origin)
         self.give({name: ids}, origin)
 
-    @rule(which=st.integers(0, 1), labels=st.dictionaries(st.integers(0, N - 1), NAMES, min_size=1), origin=ORIGINS)
+    @rule(
+        which=st.integers(0, 1),
+        labels=st.dictionaries(st.integers(0, N - 1), NAMES | st.none(), min_size=1),
+        origin=ORIGINS,
+    )
     def assign_many(self, which, labels, origin):
         groups = {name: [i for i, n in labels.items() if n == name] for name in dict.fromkeys(labels.values())}
         self.logs[which].assign_many([(ids, name) for name, ids in groups.items()], origin=origin, text="many")

@@ -124,6 +124,34 @@ def test_the_label_that_a_photo_has_already_keeps_its_origin(log):
     assert given(log) == [LASSO, LASSO, CLICK, None, None, None]
 
 
+def test_what_the_model_labelled_takes_the_origin_of_the_person_who_confirms_it(log):
+    log.assign([0, 1], "front", origin=FINISH)
+    log.assign([0], "front", origin=LASSO)
+    assert given(log)[:2] == [LASSO, FINISH]
+    log.assign([0], "front", origin=FINISH)
+    assert given(log)[:2] == [LASSO, FINISH]
+    log.undo()
+    assert given(log)[:2] == [FINISH, FINISH]
+
+
+def test_what_is_certified_again_has_the_certificate_that_holds_now(log):
+    log.assign([0, 1], "front", origin=FINISH)
+    log.assign_many([([0, 1], "front")], origin=FINISH, text="the same again")
+    assert log.version == 1
+    wider = Origin("finish", "certified", Certificate(error=0.1, confidence=0.95, checked=200))
+    log.assign_many([([0, 1, 2], "front")], origin=wider, text="finish")
+    assert given(log)[:3] == [wider] * 3
+
+
+def test_labels_are_given_and_taken_off_in_one_change(log):
+    log.assign([0, 1], "a", origin=LASSO)
+    log.assign_many([([0, 3], None), ([2], "b")], origin=FINISH, text="finish")
+    assert (log.names, log.codes.tolist()) == (["a", "b"], [-1, 0, 1, -1, -1, -1])
+    assert given(log) == [None, LASSO, FINISH, None, None, None]
+    log.undo()
+    assert given(log) == [LASSO, LASSO, None, None, None, None]
+
+
 def test_rename_and_merge_keep_origins_and_delete_clears_them(log):
     log.assign([0], "a", origin=LASSO)
     log.assign([1], "b", origin=CLICK)

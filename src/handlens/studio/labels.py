@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from handlens.errors import CollectionError
 from handlens.io.sqlite import open_database, storage_errors, transaction
 from handlens.studio.label_changes import Change, Ids, Keys, LabelledPhotos, damaged
-from handlens.studio.origins import CALL, LabelOrigins, Origin, certified
+from handlens.studio.origins import CALL, LabelOrigins, Origin
 
 MAX_NAME = 100  # characters
 
@@ -196,7 +196,7 @@ class Labels:
     def assign(self, ids: Sequence[int] | NDArray[np.integer], name: str, *, origin: Origin = CALL) -> None:
         """Give the photos `ids` the label `name`, which is created if it is new.
 
-        Photos that have it already keep the origin of their label.
+        Photos that have it already keep the origin of their label, unless the model gave it.
         """
         name = check_name(name)
         wanted = self._check_ids(ids)
@@ -344,8 +344,10 @@ class Labels:
         """Write the change after which there are these `labels` and photos `ids` have `keys`, unless they do now."""
         old, new = self._photos.keys[ids], np.broadcast_to(np.asarray(keys, np.int32), ids.shape)
         moved = old != new
-        if origin is not None and origin.kind != "certified":
-            moved |= (new >= 0) & certified(self._photos.origins)[ids]  # a person confirms what the model labelled
+        if origin is not None:  # a label that the model gave is confirmed by a person, or certified again
+            changes, by_change = self._photos.origins
+            others = [n for n, c in by_change.items() if c.origin.kind == "certified" and c.origin != origin]
+            moved |= (new >= 0) & np.isin(changes[ids], others)
         if labels != self._photos.labels or moved.any():
             before = self._photos.labels
             change = Change(text, before, labels, ids[moved], old[moved], new[moved], origin, into)
