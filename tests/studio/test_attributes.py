@@ -141,12 +141,11 @@ def test_the_report_is_split_by_photos_that_the_model_had_not_seen(collection: C
     # Three of the old camera's photos are labelled wrong: held out, they must be predicted against their label.
     collection.label([*range(20, 32)], "square")
     collection.label([0, 1, 2], "square")
-    report = collection.train()
+    collection.train()
     found = collection.held_out
     assert found is not None
     right = [t == p for t, p in zip(found.truth, found.predicted, strict=True)]
     assert len(right) == 24
-    assert np.mean(right) == pytest.approx(report.accuracy)
     assert {found.truth[i] for i, id in enumerate(found.ids) if id in (0, 1, 2, 25)} == {"square"}
 
     collection.attach(cameras(tmp_path))
@@ -181,7 +180,7 @@ def test_what_is_held_out_survives_a_restart_and_a_new_name(collection: Collecti
     # Evidence of another training run is not this model's.
     settings = collection.parts.settings
     record = settings.model_record("quick")
-    settings.replace_model("quick", record, {"of": [0, 0], "ids": [], "truth": [], "predicted": []})
+    settings.replace_model("quick", record, {"of": [0, 0], "ids": [], "truth": [], "predicted": []}, use=True)
     assert collection.held_out is None
 
 
@@ -202,6 +201,6 @@ def test_what_cannot_be_split_gets_a_sentence(collection: Collection, tmp_path: 
     with pytest.raises(AuditError, match="metrics"):
         collection.subgroups("camera", metrics=["beauty"])
     settings = collection.parts.settings
-    settings.replace_model("quick", settings.model_record("quick"), {})
+    settings.replace_model("quick", settings.model_record("quick"), {}, use=True)
     with pytest.raises(TrainingError, match="Train again"):
         collection.subgroups("camera")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from handlens.studio.classifier import sum_scores, train_classifier
+from handlens.studio.classifier import Trained, sum_scores, train_classifier
 from handlens.studio.discriminant import cross_validated_logits, fit_discriminant, folds
 from handlens.studio.neighbours import LayerDistances
 from handlens.studio.projections import (
@@ -38,6 +38,13 @@ def plain(value: Any) -> Any:
 CODES = np.arange(40) % 3
 
 
+def train(x: np.ndarray) -> Trained:
+    """A classifier from the first twenty rows, the last five of which were checked."""
+    rows = np.arange(40)
+    codes = np.where(rows < 20, CODES, -1)
+    return train_classifier({"x": x}, codes, gestures=rows, checked=(rows >= 15) & (rows < 20), seed=0)
+
+
 @pytest.fixture
 def x() -> np.ndarray:
     random = np.random.default_rng(0)
@@ -63,7 +70,8 @@ def test_the_flags_would_be_seen(x: np.ndarray) -> None:
         lambda x: separated_map(x, np.arange(20), np.arange(20) % 2, Scaling.of(x), x, seed=0),
         lambda x: neighbour_embedding(x, Scaling.of(x), seed=0),
         lambda x: LayerDistances(lambda: x, Scaling.of(x)).from_centre_of(np.array([1, 2])),
-        lambda x: train_classifier({"x": x}, np.where(np.arange(40) < 20, CODES, -1), seed=0).scores,
+        lambda x: train(x).scores,
+        lambda x: train(x).checked_scores,
         lambda x: sum_scores({"x": fit_discriminant(x, CODES)}, {"x": x}),
     ],
 )

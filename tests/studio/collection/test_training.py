@@ -24,12 +24,20 @@ def test_training_and_predictions(collection, label_some):
     report = collection.train()
     assert report.n_labelled == 12
     assert report.n_photos == 40
-    assert report.accuracy == report.per_class["correct"].sum() / 12
-    assert report.interval[0] <= report.accuracy <= report.interval[1]
+    assert (report.accuracy, report.interval, report.calibration_error, report.checked) == (None, None, None, 0)
+    assert report.unlabelled == 28
     assert report.confusion.to_numpy().sum() == 12
+    assert report.per_class["count"].tolist() == [6, 6]
     assert report.per_class["thin"].all()
-    assert any("too optimistic" in warning for warning in report.warnings)
-    assert any("circle, square" in warning for warning in report.warnings)
+    assert report.per_class[["said", "right"]].to_numpy().tolist() == [[0, 0], [0, 0]]
+    assert report.per_class[["precision", "low", "high"]].isna().all(axis=None)
+    assert report.warnings == ["Fewer than 10 photos: circle, square. Label more of these."]
+    # Each label is one gesture, so that there is not even a guess.
+    assert report.guess is None
+    assert report.reason == (
+        "Nothing is checked yet. Check 30 random photos to know how often the model is right. There is not even a "
+        "guess: “circle”, “square” come from one gesture each, so they resemble each other."
+    )
     assert 1 <= len(report.layers) <= 3
     table = collection.predictions()
     assert table.columns.tolist() == [
@@ -54,8 +62,8 @@ def test_the_report_and_the_model_survive_a_restart(folder, label_some):
         again = collection.report
         pd.testing.assert_frame_equal(again.per_class, report.per_class)
         pd.testing.assert_frame_equal(again.confusion, report.confusion)
-        assert again.interval == report.interval
-        assert again.warnings == report.warnings
+        assert (again.guess, again.reason, again.warnings) == (report.guess, report.reason, report.warnings)
+        assert (again.n_labelled, again.seconds, again.layers) == (report.n_labelled, report.seconds, report.layers)
         pd.testing.assert_frame_equal(collection.predictions(), table)
 
 
@@ -71,7 +79,7 @@ def test_a_model_and_its_report_are_replaced_in_one_step(folder, label_some, mon
         collection.train()
         collection.label([10, 11, 12], "third")
 
-        def killed(*_args):
+        def killed(*_args, **_options):
             raise Killed
 
         if step == "settings":
@@ -111,7 +119,11 @@ def test_training_that_fails_leaves_nothing(folder, label_some, monkeypatch):
     with Collection.open(folder) as collection:
         label_some(collection)
         before = collection.train()
-        monkeypatch.setattr(Settings, "replace_model", lambda *_: (_ for _ in ()).throw(StorageError("disk full.")))
+
+        def refuse(*_args, **_options):
+            raise StorageError("disk full.")
+
+        monkeypatch.setattr(Settings, "replace_model", refuse)
         with pytest.raises(StorageError, match="disk full"):
             collection.train()
         assert collection.report.seconds == before.seconds
@@ -133,8 +145,9 @@ def test_an_error_after_a_model_was_replaced_keeps_it(folder, label_some):
 
 
 DAMAGE = [
-    *({name: None} for name in ("names", "colours", "accuracy", "interval", "per_class", "confusion", "seconds")),
-    *({"names": ["circle"]}, {"colours": [0]}, {"confusion": [[1]]}, {"interval": [0.5]}, {"per_class": "x"}),
+    *({name: None} for name in ("names", "colours", "counts", "drawn", "n_photos", "whole_gestures", "seconds")),
+    *({"names": ["circle"]}, {"colours": [0]}, {"counts": [6]}, {"counts": "x"}, {"one_gesture": 1}),
+    *({"whole_gestures": [3]}, {"single_photos": [9, 8]}, {"single_photos": [-1, 8]}, {"one_gesture": [2]}),
     *({"id": "../cache"}, {"layers": 3}, {"warnings": None}, {"labels_version": "x"}),
 ]
 
@@ -145,7 +158,7 @@ def test_a_model_whose_record_is_damaged_counts_as_missing(folder, label_some, c
         label_some(collection)
         collection.train()
         settings = collection.parts.settings
-        settings.replace_model("quick", settings.model_record("quick") | damage, settings.held_out("quick"))
+        settings.replace_model("quick", settings.model_record("quick") | damage, settings.held_out("quick"), use=True)
         assert collection.model is None
         assert collection.models == {}
         with pytest.raises(TrainingError, match="no model yet"):
@@ -164,7 +177,7 @@ def test_damaged_held_out_predictions_count_as_missing(collection, label_some, d
     label_some(collection)
     collection.train()
     settings = collection.parts.settings
-    settings.replace_model("quick", settings.model_record("quick"), settings.held_out("quick") | damage)
+    settings.replace_model("quick", settings.model_record("quick"), settings.held_out("quick") | damage, use=True)
     assert collection.held_out is None
     assert collection.report is not None
 
@@ -173,8 +186,8 @@ def test_a_field_of_a_later_version_is_ignored(collection, label_some):
     label_some(collection)
     report = collection.train()
     settings = collection.parts.settings
-    settings.replace_model("quick", settings.model_record("quick") | {"later": 1}, settings.held_out("quick"))
-    assert collection.report.accuracy == report.accuracy
+    settings.replace_model("quick", settings.model_record("quick") | {"later": 1}, settings.held_out("quick"), use=True)
+    assert collection.report.seconds == report.seconds
 
 
 @pytest.mark.parametrize("opened", [False, True])
@@ -207,7 +220,7 @@ def test_a_model_from_before_models_had_ids_is_replaced(folder, label_some):
         record = settings.model_record("quick")
         [model] = (folder / "quick").iterdir()
         model.rename(folder / "model")
-        settings.replace_model("quick", record | {"id": None}, settings.held_out("quick"))
+        settings.replace_model("quick", record | {"id": None}, settings.held_out("quick"), use=True)
     with Collection.open(folder) as collection:
         assert collection.parts.models.version == f"quick-{record['labels_version']}-{record['seconds']}"
         pd.testing.assert_frame_equal(collection.predictions(), before)
@@ -239,7 +252,7 @@ def test_the_model_has_a_card_that_keeps_its_answers(collection, tmp_path, label
     report = collection.train()
     collection.export_model(tmp_path / "model")
     file = tmp_path / "model" / "README.md"
-    card = model_card("shapes", report, {})
+    card = model_card("shapes", report, {}, certificate=None)
     card.answer(card.unanswered[0], "For counting only.")
     card.save(file)
     collection.export_model(tmp_path / "model")
@@ -281,7 +294,8 @@ def test_training_with_everything_labelled(collection, label_some):
     label_some(collection, 20)
     report = collection.train()
     assert report.n_labelled == 40
-    assert any("nothing left" in warning for warning in report.warnings)
+    assert report.unlabelled == 0
+    assert report.reason == "Every photo has a label, so there is nothing left to predict."
 
 
 def test_labels_named_like_columns(collection):

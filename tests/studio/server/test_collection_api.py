@@ -263,14 +263,17 @@ def test_separate_then_train_then_predict(
 
     report = post("train")
     assert (report["n_labelled"], report["n_photos"]) == (12, 40)
-    assert 0 <= report["low"] <= report["accuracy"] <= report["high"] <= 1
+    numbers = ("accuracy", "low", "high", "guess", "calibration_error")
+    assert [report[name] for name in numbers] == [None] * 5  # nothing is checked
+    assert (report["checked"], report["unlabelled"]) == (0, 28)
+    assert report["reason"].startswith("Nothing is checked yet.")
     assert [(c["name"], c["count"], c["thin"]) for c in report["per_class"]] == [
         ("round", 6, True),
         ("angular", 6, True),
     ]
     assert np.sum(report["confusion"]["counts"]) == 12
     assert report["warnings"]
-    assert report["method"]
+    assert report["kind"] == "quick"
     assert client.get(shapes).json()["report"] == report
 
     predicted = client.get(f"{shapes}/predictions").json()

@@ -99,6 +99,8 @@ class ModelRecord:
             record = cls(id, names, [int(colour) for colour in kept["colours"]], Training.from_json(kept))
             if not len(record.colours) == len(names) == len(record.training.counts) or not _ID.fullmatch(id):
                 raise ValueError(f"id {id}, {len(names)} names and {len(record.colours)} colours")
+            if not all(0 <= code < len(names) for code in record.training.one_gesture):
+                raise ValueError(f"classes {record.training.one_gesture} of {len(names)}")
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"the record of the model is damaged: {reason_of(error)}. Train again.") from error
         return record

@@ -239,7 +239,8 @@ function Result({ by, given }: { by: string[]; given: Attributes }): JSX.Element
       </div>
       <p class="hint">
         Each photo was predicted by a model that had not seen it. Dots are shares, bars 95 % intervals. Until enough
-        random photos are checked, these are photos that you labelled: they flatter, so compare groups with each other.
+        random photos are checked, these are photos that you labelled: the accuracy is optimistic, so compare groups
+        with each other.
         {anySmall &&
           ` Groups of fewer than ${found.small} photos are small: their intervals say how little that tells.`}
       </p>

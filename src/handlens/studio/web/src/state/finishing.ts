@@ -49,7 +49,7 @@ export function chooseConfidence(share: number): void {
   askForPlan()
 }
 
-/** 7.5 → 0.075; null for what is no share between 0 and 100 %. */
+/** 7.5 → 0.075; null unless it is between 0 and 100 %. */
 export function shareOf(percentage: string): number | null {
   const value = Number(percentage.trim().replace(',', '.').replace(/ ?%$/, ''))
   return percentage.trim() !== '' && value > 0 && value < 100 ? value / 100 : null

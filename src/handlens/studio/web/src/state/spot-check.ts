@@ -104,7 +104,7 @@ export const secondsLeft = computed(() => {
 })
 
 function timed(now: number): void {
-  // A pause is no pace.
+  // A pause does not count.
   const gap = (now - answeredAt) / 1000
   if (answeredAt > 0 && gap < 20) setGaps([...gaps.value.slice(-7), gap])
   answeredAt = now
