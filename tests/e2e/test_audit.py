@@ -58,13 +58,13 @@ def trained(page: Page, hand, open_folder, shapes: Path) -> Page:
         assert status == 200
     expect(hand(page).label_button("square")).to_have_attribute("aria-label", "square, 5 photos")
     page.get_by_role("button", name="Train", exact=True).click()
-    expect(page.get_by_role("region", name="Model")).to_contain_text(re.compile(r"\d+ % right"))
+    expect(page.get_by_role("button", name="Check 30 random photos")).to_be_visible()
     return page
 
 
 def check(page: Page, what: str):
     """Open one of the dialogs for checking."""
-    page.get_by_role("group", name="Check").get_by_role("button", name=what).click()
+    page.get_by_role("group", name="Audit").get_by_role("button", name=what).click()
     return page.get_by_role("dialog")
 
 

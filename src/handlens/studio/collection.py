@@ -681,9 +681,9 @@ class Collection:
         return self.parts.spot_check.now()
 
     def plan_finish(self, *, error: float = 0.05, confidence: float = 0.95) -> Finished:
-        """What `finish` would do; nothing changes.
+        """What `finish` would do; nothing changes. With too few checked photos it would label none, and says how many.
 
-        Args, Raises: as for `finish`.
+        Args, Raises: as for `finish`, except that too few checked photos are no error here.
         """
         return self.parts.finishing.plan(error=error, confidence=confidence)
 

@@ -30,7 +30,8 @@ class Finished:
         bound: at most this share of all labels is wrong, with `confidence`; None if nothing is labelled.
         sure_from: the least probability of a prediction that becomes a label; None if nothing is labelled.
         checked: answers of the spot check that this rests on.
-        more_checks: how many more checks are expected to label more; None if no number is.
+        fewest: checked photos without which nothing can be certified.
+        more_checks: how many more checks are needed, or are expected to label more; None if no number is.
         error, confidence: what was asked for.
     """
 
@@ -40,6 +41,7 @@ class Finished:
     bound: float | None
     sure_from: float | None
     checked: int
+    fewest: int
     more_checks: int | None
     error: float
     confidence: float
@@ -47,6 +49,11 @@ class Finished:
     @property
     def sentence(self) -> str:
         """What it means, as a sentence."""
+        if self.checked < self.fewest:
+            return (
+                f"At least {self.fewest:,} random photos must be checked before labels can be certified with at most "
+                f"{100 * self.error:g} % wrong; so far {self.checked:,}. Check {self.more_checks:,} more."
+            )
         rest = f"{self.left:,} photos are left for you" if self.left else "no photo is left"
         more = (
             f" {self.more_checks:,} more checks are expected to label more." if self.more_checks and self.left else ""
@@ -88,6 +95,8 @@ class Finishing:
     def finish(self, *, error: float, confidence: float) -> Finished:
         """Label the photos of the plan in one change, which `undo` takes back."""
         plan, check = self._plan(error, confidence)
+        if plan.checked < plan.fewest:
+            raise TrainingError(plan.sentence)
         origins, codes = check.labels.origins, check.labels.codes
         # Labels of an earlier finish that do not fit the plan now are taken off in the same change.
         withdrawn = np.setdiff1d(np.flatnonzero(certified(origins) & (codes >= 0)), plan.ids)
@@ -120,12 +129,14 @@ class Finishing:
             raise TrainingError("every photo is labelled or checked by a person, so there is nothing left to label.")
         p = softmax(scores.astype(np.float64) / self._models.temperature(model), axis=1)
         population = max((int(r.population.sum()) for r in check.rounds), default=0)
-        needed = fewest_checks(population or len(open), total, error=error, sure=confidence)
-        if len(found.ids) < needed:
-            raise TrainingError(
-                f"at least {needed:,} random photos must be checked before labels can be certified with at most "
-                f"{100 * error:g} % wrong; {len(found.ids):,} are. Check {needed - len(found.ids):,} more."
-            )
+        by_person = (check.labels.codes >= 0) & ~certified(check.labels.origins)
+        left = int((self._photos.usable & ~by_person).sum())
+        fewest = fewest_checks(population or len(open), total, error=error, sure=confidence)
+        if len(found.ids) < fewest:
+            more = fewest - len(found.ids)
+            asked = float(error), float(confidence)
+            nothing = np.empty(0, np.int64)
+            return Finished(nothing, [], left, None, None, len(found.ids), fewest, more, *asked), check
         chosen = choose_threshold(
             found.right,
             found.confidence,
@@ -136,14 +147,14 @@ class Finishing:
             sure=confidence,
         )
         labelled = p.max(1) >= chosen.threshold
-        by_person = (check.labels.codes >= 0) & ~certified(check.labels.origins)
         finished = Finished(
             ids=open[labelled],
             names=[check.labels.names[code] for code in codes[p[labelled].argmax(1)]],
-            left=int((self._photos.usable & ~by_person).sum()) - int(labelled.sum()),
+            left=left - int(labelled.sum()),
             bound=chosen.bound,
             sure_from=chosen.threshold if labelled.any() else None,
             checked=len(found.ids),
+            fewest=fewest,
             more_checks=chosen.more_checks,
             error=float(error),
             confidence=float(confidence),

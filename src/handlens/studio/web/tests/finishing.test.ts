@@ -101,7 +101,7 @@ describe('finishing', () => {
     await finish()
     expect(dialog.value).toBe(null)
     expect(labels.value.version).toBe(2)
-    expect(messages.value[0]!.text).toBe('2 photos labelled. With 95 % confidence at most 5 % of all labels are wrong.')
+    expect(messages.value[0]!.text).toBe('Finished. With 95 % confidence at most 5 % of all labels are wrong.')
     press('Show the 1 photo left')
     expect([...selected.value]).toEqual([0, 0, 0, 0, 1, 0])
     expect(review.value?.ids).toEqual([4])

@@ -11,8 +11,8 @@ const DIALOGS = [
 
 export function AuditPanel(): JSX.Element {
   return (
-    <div class="audit" role="group" aria-label="Check">
-      <h3>Check</h3>
+    <div class="audit" role="group" aria-label="Audit">
+      <h3>Audit</h3>
       {DIALOGS.map(({ kind, name, tip }) => (
         <button type="button" key={kind} class="button wide" data-tip={tip} onClick={() => openDialog({ kind })}>
           {name}

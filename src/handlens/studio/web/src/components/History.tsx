@@ -17,31 +17,33 @@ export function History(): JSX.Element | null {
   const sentence = points.at(-1)!.sentence
   return (
     <figure class="history" aria-label="History">
-      <h3>Right, by number of labels</h3>
+      <h3>Accuracy, by number of labels</h3>
       <Chart points={points} />
       <p class="hint key" aria-hidden="true">
         <i class="checked" /> checked <i class="guessed" /> a guess
       </p>
       {sentence && <figcaption>{sentence}</figcaption>}
-      <table class="visually-hidden">
-        <caption>Models, the earliest first</caption>
-        <thead>
-          <tr>
-            <th scope="col">Labels</th>
-            <th scope="col">Model</th>
-            <th scope="col">Right</th>
-          </tr>
-        </thead>
-        <tbody>
-          {points.map((point) => (
-            <tr key={point.at}>
-              <th scope="row">{number(point.n_labelled)}</th>
-              <td>{point.kind}</td>
-              <td>{rightText(point)}</td>
+      <div class="visually-hidden">
+        <table>
+          <caption>Models, the earliest first</caption>
+          <thead>
+            <tr>
+              <th scope="col">Labels</th>
+              <th scope="col">Model</th>
+              <th scope="col">Accuracy</th>
             </tr>
-          ))}
-        </tbody>
-      </table>
+          </thead>
+          <tbody>
+            {points.map((point) => (
+              <tr key={point.at}>
+                <th scope="row">{number(point.n_labelled)}</th>
+                <td>{point.kind}</td>
+                <td>{rightText(point)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
     </figure>
   )
 }

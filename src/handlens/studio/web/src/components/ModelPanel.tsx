@@ -9,7 +9,7 @@ import { fadedCount, predictions, report, reportIsOld } from '../state/model'
 import { canTrain } from '../state/next-step'
 import { opacity, setOpacity } from '../state/view'
 import { between } from '../text/accuracy'
-import { number, percent, photos as photosText, plural } from '../text/format'
+import { duration, number, percent, photos as photosText, plural } from '../text/format'
 import { CommandButton } from './Button'
 import { Confusion } from './Confusion'
 import { FineTune, InUse } from './FineTune'
@@ -91,8 +91,9 @@ function Made({ report: made }: { report: Report }): JSX.Element {
       <details>
         <summary>Details</summary>
         <p class="hint">
-          Learned from {photosText(made.n_labelled)}
-          {made.layers.length > 0 && ` in ${plural(made.layers.length, 'layer')}`}, in {made.seconds.toFixed(1)} s.{' '}
+          {made.network === null ? 'Learned from' : 'Fine-tuned on'} {photosText(made.n_labelled)}
+          {made.layers.length > 0 && ` in ${plural(made.layers.length, 'layer')}`}, in{' '}
+          {made.seconds < 10 ? `${made.seconds.toFixed(1)} s` : duration(made.seconds)}.{' '}
           {made.calibration_error === null
             ? 'Whether its probabilities are right is not checked yet.'
             : `On the checked photos, its probabilities are off by ${Math.round(made.calibration_error * 100)} percentage points on average (expected calibration error).`}

@@ -1592,7 +1592,7 @@ export interface components {
             checked: number;
             /**
              * More Checks
-             * @description checks more that are expected to label more; null if none would
+             * @description checks more that are needed, or expected to label more; null if none would
              */
             more_checks: number | null;
             /** Sentence */

@@ -83,11 +83,7 @@ function sayFinished(done: FinishPlan): void {
     },
   }
   const rest = { name: `Show the ${photosText(unlabelledCount.value)} left`, run: showUnlabelled }
-  say(
-    `${photosText(done.labels)} labelled. ${done.sentence}`,
-    'note',
-    unlabelledCount.value > 0 ? [rest, takeBack] : [takeBack],
-  )
+  say(`Finished. ${done.sentence}`, 'note', unlabelledCount.value > 0 ? [rest, takeBack] : [takeBack])
 }
 
 /** Selects the photos without a label and shows them in the review grid. */

@@ -151,15 +151,11 @@ function Plan({ of }: { of: FinishPlan }): JSX.Element {
       </dl>
       <p>{of.sentence}</p>
       <div class="row">
-        <button
-          type="button"
-          class={`button ${of.labels > 0 ? 'filled' : ''}`}
-          aria-disabled={of.labels === 0}
-          aria-busy={finishing.value}
-          onClick={() => of.labels > 0 && void finish()}
-        >
-          {finishing.value ? 'Labelling…' : `Label ${photosText(of.labels)}`}
-        </button>
+        {of.labels > 0 && (
+          <button type="button" class="button filled" aria-busy={finishing.value} onClick={() => void finish()}>
+            {finishing.value ? 'Labelling…' : `Label ${photosText(of.labels)}`}
+          </button>
+        )}
         {more > 0 && <CheckButton draw={more} filled={of.labels === 0} />}
       </div>
     </>
@@ -176,7 +172,7 @@ function CheckButton({ draw, filled }: { draw: number; filled?: boolean }): JSX.
       class={`button ${filled ? 'filled' : ''}`}
       onClick={() => openDialog({ kind: 'check', draw })}
     >
-      {waits > 0 ? `Go on with the check: ${number(waits)} left` : `Check ${photosText(draw)} more`}
+      {waits > 0 ? `Go on with the check: ${number(waits)} left` : `Check ${number(draw)} more`}
     </button>
   )
 }
