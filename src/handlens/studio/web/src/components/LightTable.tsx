@@ -104,7 +104,7 @@ export function LightTable(): JSX.Element {
       {layers.value.length > 0 && (
         <p class="legend">
           {scores.value
-            ? 'Numbers: how often the label can be told from the place on that map.'
+            ? 'Numbers: in how many of 100 labelled photos the label can be told from the place on that map.'
             : 'With two labels or more, each map says how well it tells them apart.'}
         </p>
       )}

@@ -3,7 +3,7 @@
 import type { JSX } from 'preact'
 import { AuditPanel } from '../audit/AuditPanel'
 import type { Report } from '../server/types'
-import { count } from '../state/collection'
+import { collection, count } from '../state/collection'
 import { ENOUGH } from '../state/labels'
 import { fadedCount, predictions, report, reportIsOld } from '../state/model'
 import { canTrain } from '../state/next-step'
@@ -26,7 +26,9 @@ export function ModelPanel(): JSX.Element {
       </header>
       <NextSteps />
       {made ? <Headline of={made} /> : <NotYet />}
-      {made && reportIsOld.value && <p class="hint">Labels have changed since: train again to use them.</p>}
+      {made && reportIsOld.value && collection.value?.finished === 0 && (
+        <p class="hint">Labels have changed since: train again to use them.</p>
+      )}
       <InUse />
       {made && <Made report={made} />}
       <History />
@@ -72,7 +74,7 @@ function Made({ report: made }: { report: Report }): JSX.Element {
                 {number(c.count)} {c.thin && <small class="thin">thin</small>}
               </td>
               <td data-tip={c.precision === null ? 'None checked' : `${number(c.right)} of ${number(c.said)} checked`}>
-                {c.precision === null || c.low === null || c.high === null ? (
+                {made.accuracy === null || c.precision === null || c.low === null || c.high === null ? (
                   '–'
                 ) : (
                   <>

@@ -15,5 +15,5 @@ export const showConfused = (label: string, predicted: string): Promise<boolean>
       return
     }
     select(maskOf(ids, count.value), 'replace', 'review')
-    openReview()
+    openReview(label === predicted ? `${label}, predicted so` : `${label}, predicted ${predicted}`)
   }, 'Could not show the photos: ')

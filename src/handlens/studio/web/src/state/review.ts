@@ -14,6 +14,7 @@ export type Order = 'as-is' | 'odd-first'
 
 export interface Review {
   kind: 'selection' | 'similar'
+  title: string
   /** in the order shown */
   ids: number[]
   /** of a similar search: the photos it started from, shown first */
@@ -38,13 +39,13 @@ let found: number[] = []
 
 export const thrownOut = computed(() => review.value?.ids.filter((id) => !selected.value[id]).length ?? 0)
 
-export function openReview(): void {
+export function openReview(title = 'Review'): void {
   if (selectedCount.value === 0) {
     say('Select some photos first: draw around them with the lasso (L).')
     return
   }
-  setReview({ kind: 'selection', ids: idsOf(selected.value), from: new Set(), order: 'as-is' })
-  announce(`Review: ${photosText(selectedCount.value)}`)
+  setReview({ kind: 'selection', title, ids: idsOf(selected.value), from: new Set(), order: 'as-is' })
+  announce(`${title}: ${photosText(selectedCount.value)}`)
 }
 
 export const closeReview = (): void => setReview(null)
@@ -55,7 +56,7 @@ export function reviewNewSelection(): void {
   setReview(
     selectedCount.value === 0
       ? null
-      : { kind: 'selection', ids: idsOf(selected.value), from: new Set(), order: 'as-is' },
+      : { kind: 'selection', title: 'Review', ids: idsOf(selected.value), from: new Set(), order: 'as-is' },
   )
 }
 
@@ -123,7 +124,7 @@ export function showNearest(k: number, examples = [...(review.value?.from ?? [])
   const mask = maskOf(ids, count.value)
   for (const id of before) if (mask[id] && !selected.value[id]) mask[id] = 0
   replaceSelection(mask, 'similar')
-  setReview({ kind: 'similar', ids, from: new Set(examples), order: 'as-is' })
+  setReview({ kind: 'similar', title: 'Most similar', ids, from: new Set(examples), order: 'as-is' })
 }
 
 export const foundCount = (): number => found.length

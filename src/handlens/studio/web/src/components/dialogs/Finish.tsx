@@ -33,7 +33,7 @@ export function Finish(): JSX.Element {
   return (
     <Dialog title="Finish" class="finish-dialog">
       <p>
-        Labels the rest with what the model predicts, as far as few enough of all labels are wrong. What is less sure is
+        The model labels the rest. You say how many of all labels may be wrong; photos that it is not sure enough of are
         left for you. Undo takes it back.
       </p>
       <Errors />
@@ -88,7 +88,7 @@ function Errors(): JSX.Element {
             <span>{percent(share)}</span>
           </label>
         ))}
-        <label class="own">
+        <label class={`own ${typed !== '' && !wrong ? 'chosen' : ''}`}>
           <input
             type="text"
             inputMode="decimal"
@@ -137,7 +137,7 @@ function Plan({ of }: { of: FinishPlan }): JSX.Element {
     <>
       <dl class="finish-counts">
         <div>
-          <dt>labelled</dt>
+          <dt>labelled by it</dt>
           <dd>{number(of.labels)}</dd>
         </div>
         <div>
