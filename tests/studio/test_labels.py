@@ -462,7 +462,7 @@ class Histories(RuleBasedStateMachine):
             assert {n: change.origin for n, change in by_change.items()} == {n: self.origins[n] for n in numbers}
             for key in self.all_keys:
                 name = keys.get(key)
-                assert log.code_of_key(key) == (-1 if name is None else names.index(name))
+                assert log.state.code_of_key(key) == (-1 if name is None else names.index(name))
             assert log.version == self.version
 
 

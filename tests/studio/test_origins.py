@@ -228,7 +228,7 @@ def test_several_labels_that_the_photos_have_already_are_no_change(log):
 def test_a_text_that_begins_as_that_of_a_merge(log):
     log.assign_many([([0], "a")], origin=FINISH, text="merge what was certified")
     assert given(log)[0] == FINISH
-    assert log.code_of_key(0) == 0
+    assert log.state.code_of_key(0) == 0
 
 
 @pytest.mark.parametrize(
@@ -256,19 +256,19 @@ def test_a_key_follows_its_label(log):
         log.assign([i], name)
     a, b, c = (log.key_of(name) for name in "abc")
     log.rename("a", "front")
-    assert (log.key_of("front"), log.code_of_key(a)) == (a, 0)
+    assert (log.key_of("front"), log.state.code_of_key(a)) == (a, 0)
     log.merge(["front", "b"], "all")
     log.merge(["all"], "c")
-    assert [log.code_of_key(key) for key in (a, b, c)] == [0, 0, 0]
+    assert [log.state.code_of_key(key) for key in (a, b, c)] == [0, 0, 0]
     log.delete("c")
-    assert [log.code_of_key(key) for key in (a, b, c)] == [-1, -1, -1]
+    assert [log.state.code_of_key(key) for key in (a, b, c)] == [-1, -1, -1]
     log.assign([0], "a")  # a new label, though its name is an old one
     assert log.key_of("a") not in (a, b, c)
-    assert log.code_of_key(a) == -1
+    assert log.state.code_of_key(a) == -1
     log.undo()
     log.undo()
     log.undo()
-    assert [log.code_of_key(key) for key in (a, b, c)] == [1, 1, 0]
+    assert [log.state.code_of_key(key) for key in (a, b, c)] == [1, 1, 0]
 
 
 def test_a_key_follows_a_label_that_was_merged_without_photos(log):
@@ -277,11 +277,11 @@ def test_a_key_follows_a_label_that_was_merged_without_photos(log):
     a = log.key_of("a")
     log.remove([0])
     log.merge(["a"], "b")
-    assert log.code_of_key(a) == 0
+    assert log.state.code_of_key(a) == 0
 
 
 def test_keys_that_no_label_has(log):
-    assert log.code_of_key(0) == -1
+    assert log.state.code_of_key(0) == -1
     with pytest.raises(CollectionError, match="no label is called “a”"):
         log.key_of("a")
 
@@ -318,7 +318,7 @@ def test_a_log_of_a_version_without_origins(tmp_path):
     with closing(Labels(path, 6)) as log:
         assert given(log) == [UNKNOWN, None, UNKNOWN, None, None, None]
         assert log.state.origins.changes.tolist() == [1, 0, 2, 0, 0, 0]  # the merge kept them
-        assert [log.code_of_key(key) for key in range(4)] == [0, 0, -1, 0]
+        assert [log.state.code_of_key(key) for key in range(4)] == [0, 0, -1, 0]
         log.redo()
         log.assign([5], "e", origin=CLICK)
         assert given(log) == [UNKNOWN, None, UNKNOWN, None, UNKNOWN, CLICK]
@@ -334,7 +334,7 @@ def test_an_old_merge_of_a_label_without_photos(tmp_path):
     rewrite(path, without_origins)
     with closing(Labels(path, 2)) as log:
         assert given(log) == [None, UNKNOWN]
-        assert log.code_of_key(0) == -1  # nothing says where it went
+        assert log.state.code_of_key(0) == -1  # nothing says where it went
 
 
 @pytest.mark.parametrize(

@@ -93,11 +93,13 @@ class Parts:
         def checked(waiting: int) -> None:
             listeners.tell("state")
             if not waiting:  # from here on the probabilities are calibrated on the answers
-                listeners.tell("predictions", version=models.version)
+                history.update()
+                listeners.tell("predictions", version=models.predictions_version)
 
         spot_check = SpotCheck(database, photos, labels, seed=seed, changed=checked)
         models = Models(photos, layers, labels, spot_check, settings, listeners, folder=folder)
-        evaluation = Evaluation(photos, labels, models, spot_check)
+        evaluation = Evaluation(models, spot_check)
+        history = History(database, models, evaluation)
         return cls(
             listeners=listeners,
             settings=settings,
@@ -111,7 +113,7 @@ class Parts:
             models=models,
             evaluation=evaluation,
             finishing=Finishing(photos, labels, models, spot_check, evaluation),
-            history=History(database, models, evaluation),
+            history=history,
             quick_training=QuickTraining(photos, layers, labels, spot_check, data, models, seed=seed),
             fine_tuner=FineTuner(photos, layers, labels, spot_check, data, models, listeners, seed=seed),
             preparing=Preparing(photos, layers, models, listeners, cache=cache, seed=seed),

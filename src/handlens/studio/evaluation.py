@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import softmax
 
-from handlens.errors import CollectionError, TrainingError
+from handlens.errors import ArtifactError, CollectionError, TrainingError
+from handlens.io.problems import reason_of
 from handlens.studio.calibration import fit_temperature
-from handlens.studio.discriminant import Floats
 from handlens.studio.estimates import (
     Estimate,
     estimate_accuracy,
@@ -18,46 +16,18 @@ from handlens.studio.estimates import (
     expected_calibration_error,
     guess_accuracy,
 )
-from handlens.studio.labels import Labels
+from handlens.studio.labels import LabelState
+from handlens.studio.models.checked import Checked, Ids, confidence, unchecked
 from handlens.studio.models.model import NO_MODEL, Model, ModelKind
 from handlens.studio.models.registry import KINDS, Models
-from handlens.studio.photos import Photos
 from handlens.studio.report import AT_LEAST, TrainingReport, confusion_table, per_class_table
 from handlens.studio.spot_check import Check, SpotCheck
-
-Ids = NDArray[np.int64]
-
-CHANGED = 0.1
-"""A draw counts while at most this share of the photos that it was drawn from is labelled otherwise since."""
 
 ENOUGH_CHECKED = 30
 """Checked photos from which a report by subgroups is about these, and not about the labelled ones."""
 
 NONE = "none of the labels"
 """The truth of a photo that shows none of the labels."""
-
-
-@dataclass(frozen=True)
-class Checked:
-    """What a model says of the checked photos that count, and what they are.
-
-    Attributes:
-        ids: the photos, in the order of drawing, int64 [n].
-        truth: positions in `LabelState.table`, negative for none of these; int64 [n].
-        scores: the scores of the classes by a model that had not seen the photo's label, float32 [n, C].
-        predicted: the classes that they give, int64 [n].
-        right: whether those are the truth, bool [n].
-        confidence: their probabilities, calibrated on these very photos, float64 [n].
-        rounds: the draw of each photo, int64 [n].
-    """
-
-    ids: Ids
-    truth: Ids
-    scores: Floats
-    predicted: Ids
-    right: NDArray[np.bool_]
-    confidence: NDArray[np.float64]
-    rounds: Ids
 
 
 @dataclass(frozen=True)
@@ -79,11 +49,12 @@ class PairedComparison:
     def sentence(self) -> str:
         """What it means, as a sentence."""
         names = f"{KINDS[self.better].title.lower()} model", f"{KINDS[self.other].title.lower()} one"
-        points = f"{100 * self.difference.value:.0f} points (of 100)"
+        points = f"{100 * self.difference.value:.0f}" if self.difference.value >= 0.005 else "less than 1"
         if self.difference.value == 0:
             return f"On the same {self.n} checked photos both models are right equally often."
         more = (
-            f"On the same {self.n} checked photos the {names[0]} is right more often than the {names[1]}, by {points}"
+            f"On the same {self.n} checked photos the {names[0]} is right more often than the {names[1]}, by "
+            f"{points} {'point' if points in ('1', 'less than 1') else 'points'} of 100"
         )
         low, high = (f"{100 * end:.0f}" for end in (self.difference.low, self.difference.high))
         if self.difference.low <= 0:
@@ -94,8 +65,9 @@ class PairedComparison:
 class Evaluation:
     """Reports on the models of a collection."""
 
-    def __init__(self, photos: Photos, labels: Labels, models: Models, spot_check: SpotCheck) -> None:
-        self._photos, self._labels, self._models, self._spot_check = photos, labels, models, spot_check
+    def __init__(self, models: Models, spot_check: SpotCheck) -> None:
+        self._models, self._spot_check = models, spot_check
+        self._reports: dict[ModelKind, tuple[Check, tuple[str, int], TrainingReport]] = {}
 
     @property
     def reports(self) -> dict[ModelKind, TrainingReport]:
@@ -103,26 +75,87 @@ class Evaluation:
         return {kind: self.report(model) for kind, model in self._models.all.items()}
 
     def report(self, model: Model) -> TrainingReport:
-        """All that is known of a model."""
+        """All that is known of a model; without an accuracy, and with the reason, if the model is damaged."""
+        check, key = self._spot_check.now(), (model.version, model.predicted)
+        kept = self._reports.get(model.kind)
+        if kept is None or kept[0] is not check or kept[1] != key:
+            kept = self._reports[model.kind] = (check, key, self._report(model, check))
+        report = kept[2]
+        return replace(report, per_class=report.per_class.copy(), confusion=report.confusion.copy())
+
+    def confused(self, label: str, predicted: str) -> Ids:
+        """The photos of one cell of the confusion table of the model in use; see `Collection.confused`."""
+        model, check = self._models.in_use, self._spot_check.now()
+        if model is None:
+            raise TrainingError(NO_MODEL)
+        names = self._models.classes(model)
+        for name in (label, predicted):
+            if name not in names:
+                raise CollectionError(f"the model knows the labels {', '.join(names)}; “{name}” arrived.")
+        truth, said, ids = self._tested(model, check.labels, self._models.checked(model, check))
+        return ids[(truth == names.index(label)) & (said == names.index(predicted))]
+
+    def blind_predictions(self, model: Model) -> tuple[list[str], list[str], Ids] | None:
+        """Truth, prediction and id of photos that a model had not seen: checked ones if there are enough, or labelled.
+
+        None if neither are known.
+        """
         check = self._spot_check.now()
+        found = self._models.checked(model, check)
+        if len(found.ids) >= ENOUGH_CHECKED:
+            names, classes = [*check.labels.names, NONE], self._models.classes(model)  # −1 picks the last
+            said = self._classes(model, check.labels)[0][found.predicted]
+            return [names[code] for code in found.truth], [classes[code] for code in said], found.ids
+        held_out = self._models.held_out(model)
+        return None if held_out is None else (held_out.truth, held_out.predicted, held_out.ids)
+
+    def compare(self) -> PairedComparison | None:
+        """The two models on the same checked photos; None unless there are two and enough photos are checked."""
+        models = list(self._models.all.values())
+        if len(models) != 2:
+            return None
+        check = self._spot_check.now()
+        try:
+            a, b = (self._models.checked(model, check) for model in models)
+        except ArtifactError:  # a damaged model cannot be compared
+            return None
+        ids, of_a, of_b = np.intersect1d(a.ids[a.current], b.ids[b.current], return_indices=True)
+        if len(ids) < AT_LEAST:
+            return None
+        rights = a.right[a.current][of_a], b.right[b.current][of_b]
+        first, second = (0, 1) if rights[0].sum() >= rights[1].sum() else (1, 0)
+        difference = estimate_difference(rights[first], rights[second], population=int(check.open.sum()) + len(ids))
+        if difference is None:
+            return None
+        return PairedComparison(models[first].kind, models[second].kind, difference, len(ids))
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    def _report(self, model: Model, check: Check) -> TrainingReport:
         training, names = model.record.training, self._models.classes(model)
-        found = self.checked(model, check)
-        estimate = self._estimate(model, check, found)
+        left = int(check.open.sum())
+        try:
+            found = self._models.checked(model, check)
+            estimate = self._estimate(model, check, found)
+            reason = "" if estimate else self._reason(check, found, left, [names[i] for i in training.one_gesture])
+        except ArtifactError as error:
+            found, estimate = unchecked(len(names)), None
+            reason = f"The model cannot be used: {reason_of(error)}. Train again."
         guess = None
         if estimate is None and not training.one_gesture:
             guess = guess_accuracy(training.whole_gestures, training.single_photos)
-        truth, predicted, _ = self._tested(model, found)
-        unlabelled = int((self._photos.usable & (check.labels.codes < 0)).sum())
+        said = self._classes(model, check.labels)[0][found.predicted[found.current]]
+        truth, predicted, _ = self._tested(model, check.labels, found)
         return TrainingReport(
-            accuracy=None if estimate is None else estimate.value,
-            interval=None if estimate is None else (estimate.low, estimate.high),
+            accuracy=estimate.value if estimate else None,
+            interval=(estimate.low, estimate.high) if estimate else None,
             guess=guess,
-            reason="" if estimate is not None else self._reason(model, check, len(found.ids), names, unlabelled),
-            checked=len(found.ids),
-            unlabelled=unlabelled,
-            per_class=per_class_table(names, training.counts, found.predicted, found.right),
+            reason=reason,
+            checked=len(said),
+            unlabelled=left,
+            per_class=per_class_table(names, training.counts, said, found.right[found.current]),
             confusion=confusion_table(names, truth, predicted),
-            calibration_error=None if estimate is None else _calibration_error(found),
+            calibration_error=_calibration_error(found) if estimate else None,
             n_labelled=sum(training.counts),
             n_photos=training.n_photos,
             layers=training.layers,
@@ -132,125 +165,75 @@ class Evaluation:
             network=training.network,
         )
 
-    def checked(self, model: Model, check: Check) -> Checked:
-        """What a model says of the checked photos that count."""
-        ids = np.concatenate([np.empty(0, np.int64), *(r.ids for r in check.rounds)])
-        truth = np.concatenate([np.empty(0, np.int64), *(r.codes for r in check.rounds)])
-        rounds = np.repeat(np.arange(len(check.rounds)), [len(r.ids) for r in check.rounds])
-        scores = self._models.blind_scores(model, ids)
-        known = np.isfinite(scores).all(1)  # a photo that was just added is not predicted yet
-        ids, truth, rounds, scores = ids[known], truth[known], rounds[known], scores[known]
-        predicted = scores.argmax(1)
-        right = (truth >= 0) & (self._models.codes(model)[predicted] == truth)
-        confidence = softmax(scores.astype(np.float64) / self._models.temperature(model), axis=1).max(1, initial=0)
-        return Checked(ids, truth, scores, predicted, right, confidence, rounds)
-
-    def confused(self, label: str, predicted: str) -> Ids:
-        """The photos of one cell of the confusion table of the model in use; see `Collection.confused`."""
-        model = self._models.in_use
-        if model is None:
-            raise TrainingError(NO_MODEL)
-        names = self._models.classes(model)
-        for name in (label, predicted):
-            if name not in names:
-                raise CollectionError(f"the model knows the labels {', '.join(names)}; “{name}” arrived.")
-        truth, said, ids = self._tested(model, self.checked(model, self._spot_check.now()))
-        return ids[(truth == names.index(label)) & (said == names.index(predicted))]
-
-    def blind_predictions(self, model: Model) -> tuple[list[str], list[str], Ids] | None:
-        """Truth, prediction and id of photos that a model had not seen: checked ones if there are enough, or labelled.
-
-        None if neither are known.
-        """
-        check = self._spot_check.now()
-        found = self.checked(model, check)
-        if len(found.ids) >= ENOUGH_CHECKED:
-            names = [*check.labels.names, NONE]  # −1 picks the last
-            classes = self._models.classes(model)
-            return [names[code] for code in found.truth], [classes[code] for code in found.predicted], found.ids
-        held_out = self._models.held_out(model)
-        return None if held_out is None else (held_out.truth, held_out.predicted, held_out.ids)
-
-    def compare(self) -> PairedComparison | None:
-        """The two models on the same checked photos; None unless there are two and enough photos are checked."""
-        models = list(self._models.all.values())
-        check = self._spot_check.now()
-        found = [self.checked(model, check) for model in models]
-        if len(models) != 2:
-            return None
-        a, b = found
-        both = np.intersect1d(a.ids, b.ids)
-        if len(both) < AT_LEAST:
-            return None
-        right_a, right_b = (f.right[np.isin(f.ids, both)] for f in found)
-        first, second = (0, 1) if right_a.sum() >= right_b.sum() else (1, 0)
-        rights = right_a, right_b
-        difference = estimate_difference(rights[first], rights[second], population=int(check.open.sum()) + len(both))
-        if difference is None:
-            return None
-        return PairedComparison(models[first].kind, models[second].kind, difference, len(both))
-
-    # --- inside ----------------------------------------------------------------------------------
-
     def _estimate(self, model: Model, check: Check, found: Checked) -> Estimate | None:
-        """The accuracy on the photos that nobody has labelled, None if too few are checked."""
+        """The accuracy on the photos that no person has labelled or checked, None if too few are checked."""
         scores = self._models.scores(model)[check.open]
-        scores = scores[np.isfinite(scores).all(1)]
-        others = softmax(scores.astype(np.float64) / self._models.temperature(model), axis=1).max(1, initial=0)
-        by_hand = (check.labels.codes >= 0) & ~check.open & ~check.drawn
-        fresh = [
-            i for i, r in enumerate(check.rounds) if (r.population & by_hand).sum() <= CHANGED * r.population.sum()
-        ]
-        counts = np.isin(found.rounds, fresh)
-        if counts.sum() < min(AT_LEAST, counts.sum() + len(others)):
+        others = confidence(scores[np.isfinite(scores).all(1)], found.temperature)
+        n = int(found.current.sum())
+        if n < min(AT_LEAST, n + len(others)):
             return None
-        return estimate_accuracy(found.right[counts], found.confidence[counts], others)
+        return estimate_accuracy(found.right[found.current], found.confidence[found.current], others)
 
-    def _reason(self, model: Model, check: Check, counted: int, names: list[str], unlabelled: int) -> str:
+    def _reason(self, check: Check, found: Checked, left: int, one_gesture: list[str]) -> str:
         """Why there is no accuracy."""
-        if not unlabelled:
-            return "Every photo has a label, so there is nothing left to predict."
-        if counted >= AT_LEAST:
-            return "Many photos were labelled since the check, so it does not tell about the rest. Check 30 more."
+        counted, answered = int(found.current.sum()), sum(len(r.ids) for r in check.rounds)
+        if not left:
+            return "A person has labelled or checked every photo, so nothing is left to predict."
+        if check.again:
+            lost = "1 checked photo has" if check.again == 1 else f"{check.again:,} checked photos have"
+            return (
+                f"{lost} no answer any more: it was undone, or its label was deleted. Answer again to see the accuracy."
+            )
         if check.waiting and check.answered:
-            return f"The check is not finished: {len(check.waiting)} photos wait for an answer."
+            wait = "1 photo waits" if len(check.waiting) == 1 else f"{len(check.waiting):,} photos wait"
+            return f"The check is not finished: {wait} for an answer."
+        if answered and not len(found.ids):
+            return "The checked photos are not predicted yet. Prepare the photos, or wait a moment."
+        if len(found.ids) > counted:
+            return "Many photos were labelled since the check, so it does not tell about the rest. Check 30 more."
         if check.unsure and not counted:
             return "You were unsure of each checked photo, so nothing is known yet. Check more photos."
         if counted:
-            return f"Only {counted} photos are checked; at least {AT_LEAST} are needed. Check 30 random photos."
+            photos = "1 photo is" if counted == 1 else f"{counted} photos are"
+            return f"Only {photos} checked; at least {AT_LEAST} are needed. Check 30 random photos."
         reason = "Nothing is checked yet. Check 30 random photos to know how often the model is right."
-        single = [names[code] for code in model.record.training.one_gesture]
-        if single:
-            shown = ", ".join(f"“{name}”" for name in single[:5]) + (" and others" if len(single) > 5 else "")
-            reason += f" There is not even a guess: {shown} come from one gesture each, so they resemble each other."
+        if one_gesture:
+            shown = ", ".join(f"“{name}”" for name in one_gesture[:5]) + (" and others" if len(one_gesture) > 5 else "")
+            reason += f" There is not even a guess, because all photos of a label were selected together: {shown}."
         return reason
 
-    def _tested(self, model: Model, found: Checked) -> tuple[Ids, Ids, Ids]:
+    def _tested(self, model: Model, labels: LabelState, found: Checked) -> tuple[Ids, Ids, Ids]:
         """True class, predicted class and id of checked photos, and of labelled ones that were held out."""
-        parts = [(self._classes(model, found.truth), found.predicted, found.ids)]
+        merged, by_code = self._classes(model, labels)
+        truth = np.array([by_code.get(int(code), -1) for code in found.truth], np.int64)
+        parts = [(truth, merged[found.predicted], found.ids)]
         held_out = self._models.held_out(model)
         if held_out is not None:
             names = {name: code for code, name in enumerate(self._models.classes(model))}
             rest = ~held_out.checked & ~np.isin(held_out.ids, found.ids)
-            truth = np.array([names[name] for name in held_out.truth], np.int64)
-            predicted = np.array([names[name] for name in held_out.predicted], np.int64)
+            truth, predicted = (
+                merged[np.array([names[name] for name in of], np.int64)] for of in (held_out.truth, held_out.predicted)
+            )
             parts.append((truth[rest], predicted[rest], held_out.ids[rest]))
         truth, predicted, ids = (np.concatenate(columns) for columns in zip(*parts, strict=True))
         return truth, predicted, ids
 
-    def _classes(self, model: Model, truth: Ids) -> Ids:
-        """Positions in `LabelState.table` as classes of the model, −1 for what it does not know."""
-        place = {int(code): i for i, code in enumerate(self._models.codes(model)) if code >= 0}
-        return np.array([place.get(int(code), -1) for code in truth], np.int64)
+    def _classes(self, model: Model, labels: LabelState) -> tuple[Ids, dict[int, int]]:
+        """For each class of a model the class that it was merged into since, and the class of each code of a label."""
+        codes, keys = self._models.codes(model, labels), [info.colour for info in labels.table]
+        by_code: dict[int, int] = {}
+        for i, code in enumerate(codes.tolist()):
+            if code >= 0 and (code not in by_code or keys[code] == model.record.colours[i]):
+                by_code[code] = i
+        return np.array([by_code.get(code, i) for i, code in enumerate(codes.tolist())], np.int64), by_code
 
 
 def _calibration_error(found: Checked) -> float:
     """The calibration error on the checked photos, each fifth calibrated on the others."""
     fold = np.arange(len(found.ids)) % 5
-    confidence = np.empty(len(fold))
+    sure = np.empty(len(fold))
     target = np.where(found.right, found.predicted, -1)
     for k in np.unique(fold):
         rest = fold != k
-        temperature = fit_temperature(found.scores[rest], target[rest], prior=1.0)
-        confidence[~rest] = softmax(found.scores[~rest].astype(np.float64) / temperature, axis=1).max(1)
-    return expected_calibration_error(confidence, found.right)
+        sure[~rest] = confidence(found.scores[~rest], fit_temperature(found.scores[rest], target[rest], prior=1.0))
+    return expected_calibration_error(sure, found.right)

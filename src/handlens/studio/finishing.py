@@ -117,17 +117,17 @@ class Finishing:
 
     def _plan_with(self, model: Model, error: float, confidence: float) -> tuple[Finished, Check]:
         check = self._spot_check.now()
-        found = self._evaluation.checked(model, check)
+        found = self._models.checked(model, check)
         total = int(self._photos.usable.sum())
         open = np.flatnonzero(check.open)
         scores = self._models.scores(model)[open]
-        codes = self._models.codes(model)
+        codes = self._models.codes(model, check.labels)
         # Not predicted yet, or predicted as a label that was deleted since.
         known = np.isfinite(scores).all(1) & (codes[np.nan_to_num(scores).argmax(1)] >= 0)
         open, scores = open[known], scores[known]
         if not len(open):
             raise TrainingError("every photo is labelled or checked by a person, so there is nothing left to label.")
-        p = softmax(scores.astype(np.float64) / self._models.temperature(model), axis=1)
+        p = softmax(scores.astype(np.float64) / found.temperature, axis=1)
         population = max((int(r.population.sum()) for r in check.rounds), default=0)
         by_person = (check.labels.codes >= 0) & ~certified(check.labels.origins)
         left = int((self._photos.usable & ~by_person).sum())

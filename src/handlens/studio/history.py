@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast, get_args
 
 from handlens.io.sqlite import open_database, storage_errors, transaction
 from handlens.studio.evaluation import Evaluation
-from handlens.studio.models.model import ModelKind
+from handlens.studio.models.model import Model, ModelKind
 from handlens.studio.models.registry import Models
 from handlens.studio.report import Interval
 
@@ -28,6 +29,8 @@ CREATE TABLE IF NOT EXISTS history (
 """
 
 _REFUSED = "the history of the models could not be read or written"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -73,22 +76,20 @@ class History:
         self._db.close()
 
     def update(self) -> None:
-        """Keep what is known now of the models that there are; a model that has a point keeps its place."""
+        """Keep what is known now of the models that there are; a model that has a point keeps its place.
+
+        An accuracy that was known stays when the check no longer tells about the photos that are left.
+        """
         for model in self._models.all.values():
             report = self._evaluation.report(model)
             low, high = report.interval or (None, None)
             guess_low, guess_high = report.guess or (None, None)
             known = (report.accuracy, low, high, guess_low, guess_high, report.checked)
-            with self._lock, storage_errors(_REFUSED), transaction(self._db):
-                self._db.execute(
-                    "INSERT OR IGNORE INTO history (version, kind, n_labelled, drawn, checked) VALUES (?, ?, ?, ?, 0)",
-                    (model.version, model.kind, report.n_labelled, model.record.training.drawn),
-                )
-                self._db.execute(
-                    "UPDATE history SET accuracy = ?, low = ?, high = ?, guess_low = ?, guess_high = ?, checked = ? "
-                    "WHERE version = ?",
-                    (*known, model.version),
-                )
+            query = "SELECT accuracy, low, high, guess_low, guess_high, checked FROM history WHERE version = ?"
+            with self._lock, storage_errors(_REFUSED):
+                kept = self._db.execute(query, (model.version,)).fetchone()
+                if kept is None or (kept != known and (report.accuracy is not None or kept[0] is None)):
+                    self._keep(model, report.n_labelled, known)
 
     @property
     def points(self) -> list[Point]:
@@ -99,10 +100,26 @@ class History:
                 "SELECT at, kind, n_labelled, drawn, accuracy, low, high, guess_low, guess_high, checked FROM history "
                 "ORDER BY seq"
             ).fetchall()
-        return [
+        points = [
             Point(at, cast(ModelKind, kind), n, drawn, accuracy, _interval(low, high), _interval(*guess), checked)
-            for at, kind, n, drawn, accuracy, low, high, *guess, checked in rows
+            for at, kind, n, drawn, accuracy, low, high, *guess, checked in filter(_fits, rows)
         ]
+        if len(points) < len(rows):
+            _log.warning("%d models in the history are damaged, so they are left out.", len(rows) - len(points))
+        return points
+
+    def _keep(self, model: Model, n_labelled: int, known: tuple[float | None, ...]) -> None:
+        """Write what is known of a model."""
+        with transaction(self._db):
+            self._db.execute(
+                "INSERT OR IGNORE INTO history (version, kind, n_labelled, drawn, checked) VALUES (?, ?, ?, ?, 0)",
+                (model.version, model.kind, n_labelled, model.record.training.drawn),
+            )
+            self._db.execute(
+                "UPDATE history SET accuracy = ?, low = ?, high = ?, guess_low = ?, guess_high = ?, checked = ? "
+                "WHERE version = ?",
+                (*known, model.version),
+            )
 
 
 def why_it_moved(points: list[Point]) -> list[str]:
@@ -134,13 +151,25 @@ def _sentence(before: Point, point: Point) -> str:
         why.append("another kind of model")
     if labels > 0:
         random = f", {min(drawn, labels)} of them of photos drawn at random" if drawn > 0 else ""
-        why.append(f"{labels:,} more labels{random}")
+        why.append(f"{_labels(labels, 'more')}{random}")
     elif labels < 0:
-        why.append(f"{-labels:,} fewer labels")
+        why.append(_labels(-labels, "fewer"))
     sentence = f"{moved} with {' and '.join(why)}." if why else f"{moved}; labels were changed."
     if before.interval[0] <= point.interval[1] and point.interval[0] <= before.interval[1] and from_ != to:
         sentence += " Chance could explain the change."
     return sentence
+
+
+def _labels(n: int, more: str) -> str:
+    return f"1 label {more}" if n == 1 else f"{n:,} {more} labels"
+
+
+def _fits(row: tuple[Any, ...]) -> bool:
+    """Whether a row of the table holds what it should."""
+    at, kind, *counts, checked = row[:4] + row[-1:]
+    numbers = all(value is None or isinstance(value, float) for value in row[4:-1])
+    whole = all(isinstance(value, int) for value in (*counts, checked))
+    return isinstance(at, str) and kind in get_args(ModelKind) and numbers and whole
 
 
 def _interval(low: float | None, high: float | None) -> Interval | None:

@@ -111,6 +111,22 @@ class LabelledPhotos:
         return LabelOrigins(self._given.copy(), {number: self._changes[number] for number in numbers if number})
 
     @property
+    def merged(self) -> dict[int, int]:
+        """The keys of labels that were merged into others, and the keys of those."""
+        merged: dict[int, int] = {}
+        for made in self._done:
+            before, after, into = made.change.before, made.change.after, made.change.into
+            if into is not None:
+                gone = {key for key, _ in before} - {key for key, _ in after}
+                merged = {key: into if to in gone else to for key, to in merged.items()} | dict.fromkeys(gone, into)
+        return merged
+
+    @property
+    def made(self) -> frozenset[int]:
+        """The numbers of the changes that were made and not taken back."""
+        return frozenset(made.number for made in self._done)
+
+    @property
     def undoable(self) -> Change | None:
         """The change that `undo` takes back."""
         return self._done[-1].change if self._done else None
@@ -149,14 +165,6 @@ class LabelledPhotos:
                 return self._changes[before].origin if before else None
         return None
 
-    def current_key(self, key: int) -> int:
-        """The key of the label that a label was merged into; `key` itself if it was not merged."""
-        for made in self._done:
-            change = made.change
-            if change.into is not None and _is_among(key, change.before) and not _is_among(key, change.after):
-                key = change.into
-        return key
-
     def _make(self, made: _Made) -> None:
         change = made.change
         self._become(change.after)
@@ -179,10 +187,6 @@ class _Made(NamedTuple):
     ids: Ids  # its photos that are known here
     inside: NDArray[np.bool_]  # which of all its photos these are
     given: Ids  # the numbers of the changes that had given these their labels
-
-
-def _is_among(key: int, labels: list[tuple[int, str]]) -> bool:
-    return any(k == key for k, _ in labels)
 
 
 def _origin_and_target(text: str, body: dict[str, Any], new: Keys) -> tuple[Origin | None, int | None]:

@@ -45,8 +45,8 @@ class LabelInfo:
     Attributes:
         name: of the label.
         count: how many photos have it.
-        colour: the number of its colour, which it keeps when it is renamed; the page has ten colours and repeats them
-            with other patterns of the frame.
+        colour: its key, a number that it keeps when it is renamed, which gives its colour; the page has ten colours
+            and repeats them with other patterns of the frame.
 
     Example:
         >>> LabelInfo("front", count=12, colour=0).name
@@ -59,20 +59,33 @@ class LabelInfo:
 
 
 class LabelState(NamedTuple):
-    """All labels at one moment: the version, the labels in the order of their creation, each photo's code and origin.
+    """All labels at one moment, also while other threads and processes change them.
 
-    A code is the position of the photo's label in `table`, −1 for a photo without a label.
+    Attributes:
+        version: grows with every change, undo and redo.
+        table: the labels in the order of their creation.
+        codes: the position of each photo's label in `table`, −1 for a photo without a label; int32 [N].
+        origins: where the label of each photo comes from.
+        merged: the keys of labels that were merged into others, and the keys of those.
+        made: the numbers of the changes that were made and not taken back.
     """
 
     version: int
     table: list[LabelInfo]
     codes: NDArray[np.int32]
     origins: LabelOrigins
+    merged: dict[int, int]
+    made: frozenset[int]
 
     @property
     def names(self) -> list[str]:
         """The names of the labels, by code."""
         return [info.name for info in self.table]
+
+    def code_of_key(self, key: int) -> int:
+        """The position in `table` of the label with a key, or of the one it was merged into; −1 once deleted."""
+        key = self.merged.get(key, key)
+        return next((code for code, info in enumerate(self.table) if info.colour == key), -1)
 
     @property
     def series(self) -> pd.Series[str]:
@@ -128,9 +141,10 @@ class Labels:
 
     @property
     def state(self) -> LabelState:
-        """Version, labels, codes and origins of one moment, also while other threads and processes change labels."""
+        """All that is known of the labels at this moment."""
         with self._synced():
-            return LabelState(self._seq, self._table(), self._photos.codes, self._photos.origins)
+            photos = self._photos
+            return LabelState(self._seq, self._table(), photos.codes, photos.origins, photos.merged, photos.made)
 
     @property
     def version(self) -> int:
@@ -185,22 +199,29 @@ class Labels:
         with self._synced():
             return self._known(name)
 
-    def code_of_key(self, key: int) -> int:
-        """The position in `names` of the label with a key, or of the one it was merged into; −1 once deleted."""
-        with self._synced():
-            current = self._photos.current_key(key)
-            return next((code for code, (k, _) in enumerate(self._photos.labels) if k == current), -1)
-
     # --- changing ------------------------------------------------------------------------------
 
-    def assign(self, ids: Sequence[int] | NDArray[np.integer], name: str, *, origin: Origin = CALL) -> None:
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Other threads neither read nor change labels while the block runs.
+
+        A block that holds the file's write lock and reads labels must hold them first: otherwise another thread, which
+        holds them and waits for the file, would wait for ever.
+        """
+        with self._lock:
+            yield
+
+    def assign(self, ids: Sequence[int] | NDArray[np.integer], name: str, *, origin: Origin = CALL) -> int:
         """Give the photos `ids` the label `name`, which is created if it is new.
 
         Photos that have it already keep the origin of their label, unless the model gave it.
+
+        Returns:
+            the number of the change, 0 if nothing changed.
         """
         name = check_name(name)
         wanted = self._check_ids(ids)
-        self._assign([(wanted, name)], origin, f"label {_photos(len(wanted))} “{name}”")
+        return self._assign([(wanted, name)], origin, f"label {_photos(len(wanted))} “{name}”")
 
     def assign_many(
         self, groups: Sequence[tuple[Sequence[int] | NDArray[np.integer], str | None]], *, origin: Origin, text: str
@@ -220,11 +241,15 @@ class Labels:
             raise CollectionError(f"each photo must be in one group; photo {photos[times.argmax()]} is in several.")
         self._assign(checked, origin, text)
 
-    def remove(self, ids: Sequence[int] | NDArray[np.integer]) -> None:
-        """Remove the labels of the photos `ids`."""
+    def remove(self, ids: Sequence[int] | NDArray[np.integer]) -> int:
+        """Remove the labels of the photos `ids`.
+
+        Returns:
+            the number of the change, 0 if nothing changed.
+        """
         wanted = self._check_ids(ids)
         with self._writing():
-            self._change(f"take the label off {_photos(len(wanted))}", self._photos.labels, wanted, -1)
+            return self._change(f"take the label off {_photos(len(wanted))}", self._photos.labels, wanted, -1)
 
     def rename(self, name: str, to: str) -> None:
         """Rename the label `name` to `to`; a name in use is refused (merge instead)."""
@@ -319,7 +344,7 @@ class Labels:
                 raise damaged(text, f"there is nothing to {kind}")
             self._seq = seq
 
-    def _assign(self, groups: Sequence[tuple[Ids, str | None]], origin: Origin, text: str) -> None:
+    def _assign(self, groups: Sequence[tuple[Ids, str | None]], origin: Origin, text: str) -> int:
         with self._writing():
             labels, ids, keys = list(self._photos.labels), [], []
             for photos, name in groups:
@@ -329,7 +354,7 @@ class Labels:
                     labels.append((key, name))
                 ids.append(photos)
                 keys.append(np.full(len(photos), key, np.int32))
-            self._change(text, labels, np.concatenate(ids), np.concatenate(keys), origin=origin)
+            return self._change(text, labels, np.concatenate(ids), np.concatenate(keys), origin=origin)
 
     def _change(
         self,
@@ -340,21 +365,25 @@ class Labels:
         *,
         origin: Origin | None = None,
         into: int | None = None,
-    ) -> None:
-        """Write the change after which there are these `labels` and photos `ids` have `keys`, unless they do now."""
+    ) -> int:
+        """Write the change after which there are these `labels` and photos `ids` have `keys`, unless they do now.
+
+        Returns its number, 0 if nothing changes.
+        """
         old, new = self._photos.keys[ids], np.broadcast_to(np.asarray(keys, np.int32), ids.shape)
         moved = old != new
         if origin is not None:  # a label that the model gave is confirmed by a person, or certified again
             changes, by_change = self._photos.origins
             others = [n for n, c in by_change.items() if c.origin.kind == "certified" and c.origin != origin]
             moved |= (new >= 0) & np.isin(changes[ids], others)
-        if labels != self._photos.labels or moved.any():
-            before = self._photos.labels
-            change = Change(text, before, labels, ids[moved], old[moved], new[moved], origin, into)
-            self._write("change", text, change.pack())
+        if labels == self._photos.labels and not moved.any():
+            return 0
+        change = Change(text, self._photos.labels, labels, ids[moved], old[moved], new[moved], origin, into)
+        return self._write("change", text, change.pack())
 
-    def _write(self, kind: str, text: str, body: bytes) -> None:
-        self._db.execute("INSERT INTO changes (kind, text, body) VALUES (?, ?, ?)", (kind, text, body))
+    def _write(self, kind: str, text: str, body: bytes) -> int:
+        row = self._db.execute("INSERT INTO changes (kind, text, body) VALUES (?, ?, ?)", (kind, text, body))
+        return int(row.lastrowid or 0)
 
     def _key(self, name: str) -> int | None:
         return next((key for key, known in self._photos.labels if known == name), None)

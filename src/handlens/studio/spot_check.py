@@ -9,14 +9,15 @@ from __future__ import annotations
 import threading
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from handlens.errors import CollectionError
+from handlens.errors import CollectionError, StorageError
+from handlens.io.problems import reason_of
 from handlens.io.sqlite import open_database, storage_errors, transaction
 from handlens.studio.labels import Labels, LabelState
 from handlens.studio.origins import CHECKED, certified
@@ -27,6 +28,9 @@ Mask = NDArray[np.bool_]
 
 MOST = 10_000
 """Photos that may be drawn at once."""
+
+CHANGED = 0.1
+"""A draw counts while a person has labelled at most this share of the photos that it was drawn from since."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS spot_check_rounds (
@@ -46,16 +50,19 @@ CREATE TABLE IF NOT EXISTS spot_check_answers (
     at     TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ')),
     photo  INTEGER NOT NULL,
     answer TEXT NOT NULL CHECK (answer IN ('label', 'none', 'unsure')),
-    label  INTEGER                              -- the key of the label, which it keeps when it is renamed
+    label  INTEGER,                             -- the key of the label, which it keeps when it is renamed
+    change INTEGER NOT NULL                     -- the change of labels that it made; once undone, it does not count
 );
 """
+
+_LAST = "SELECT (SELECT MAX(seq) FROM spot_check_draws), (SELECT MAX(seq) FROM spot_check_answers)"
 
 _REFUSED = "the file of the spot check could not be read or written"
 
 NONE_OF_THESE = -1
 """The code of a photo that shows none of the labels."""
 
-_UNSURE, _WAITING = -2, -3
+_UNSURE, _WAITING, _AGAIN = -2, -3, -4  # codes of other answers; _AGAIN: there was an answer, but it holds no longer
 
 
 class Round(NamedTuple):
@@ -66,22 +73,28 @@ class Round(NamedTuple):
         ids: the drawn photos that count, in the order of drawing: all answered ones up to the first that still waits,
             without those of which the person was unsure, int64 [n].
         codes: the position of each answer in `LabelState.table`, or NONE_OF_THESE, int64 [n].
+        current: whether it tells about the photos that are left: few of those that it was drawn from were labelled
+            by a person since.
     """
 
     population: Mask
     ids: Ids
     codes: NDArray[np.int64]
+    current: bool
 
 
 @dataclass(frozen=True)
 class Check:
-    """All that is known from spot checks at one moment.
+    """All that is known from spot checks at one moment; the same object as long as nothing changes.
 
     Attributes:
         rounds: each draw, the earliest first.
         drawn: the photos that were ever drawn, bool [N] by id.
-        open: the photos that no person has labelled, which the next check would be drawn from, bool [N] by id.
+        open: the photos that no person has labelled and that were never drawn, which the next check would be drawn
+            from, bool [N] by id.
         waiting: ids of the photos that wait for an answer, in the order of drawing.
+        again: of these, those that had an answer: it was undone, or its label was deleted or taken off. Until they are
+            answered again, no answer counts, since what is left would be a selection and not a random sample.
         answered: number of photos with an answer.
         unsure: of these, where the person was unsure.
         none_of_these: of these, those that show none of the labels.
@@ -93,6 +106,7 @@ class Check:
     drawn: Mask
     open: Mask
     waiting: list[int]
+    again: int
     answered: int
     unsure: int
     none_of_these: int
@@ -108,6 +122,9 @@ class SpotCheck:
         photos, labels: of the collection.
         seed: of the random order of each draw.
         changed: called after each draw and each answer with the number of photos that wait.
+
+    Raises:
+        StorageError: (all methods) the file cannot be read or written, or is damaged.
     """
 
     def __init__(
@@ -121,6 +138,7 @@ class SpotCheck:
     ) -> None:
         self._photos, self._labels, self._seed, self._changed = photos, labels, seed, changed
         self._lock = threading.RLock()
+        self._kept: _Kept | None = None
         with storage_errors(_REFUSED):
             self._db = open_database(database, _SCHEMA)
 
@@ -132,25 +150,28 @@ class SpotCheck:
         """Up to n photos to be answered: those that wait already first, then newly drawn ones."""
         if isinstance(n, bool) or not isinstance(n, int | np.integer) or not 1 <= n <= MOST:
             raise CollectionError(f"n must be a whole number from 1 to {MOST:,}; {n!r} arrived.")
-        with self._lock, storage_errors(_REFUSED):
-            with transaction(self._db):
-                now = self.now()
-                waiting = now.waiting[:n]
-                open = np.flatnonzero(now.open)
-                if not waiting and not len(open):
-                    raise CollectionError(_nothing_to_check(now))
-                if len(waiting) < n and len(open):
-                    waiting += self._draw(now, open, n - len(waiting))
-            self._changed(len(self.now().waiting))
-            return np.array(waiting, np.int64)
+        # No label changes between the choice of the photos and its end.
+        with self._lock, self._labels.held(), storage_errors(_REFUSED), transaction(self._db):
+            now = self.now()
+            waiting = now.waiting[:n]
+            open = np.flatnonzero(now.open)
+            if not waiting and not len(open):
+                raise CollectionError(self._nothing_to_check(now))
+            if len(waiting) < n:
+                waiting += self._draw(now, open, n - len(waiting))
+        self._changed(len(self.now().waiting))
+        return np.array(waiting, np.int64)
 
     def answer(self, photo: int, name: str | None, *, unsure: bool) -> None:
-        """Keep what a person says of a drawn photo; a label becomes the photo's label as well."""
+        """Keep what a person says of a drawn photo; its label changes with it, which `undo` takes back."""
         if unsure and name is not None:
             raise CollectionError(f"an answer is a label or unsure, not both; “{name}” and unsure arrived.")
+        if isinstance(photo, bool) or not isinstance(photo, int | np.integer):
+            raise CollectionError(f"id must be a whole number, the position in paths; {photo!r} arrived.")
         self._photos.check(photo)
+        photo = int(photo)
         with self._lock, storage_errors(_REFUSED):
-            drawn = self._db.execute("SELECT stamp FROM spot_check_draws WHERE photo = ?", (int(photo),)).fetchone()
+            drawn = self._db.execute("SELECT stamp FROM spot_check_draws WHERE photo = ?", (photo,)).fetchone()
             if drawn is None:
                 raise CollectionError(
                     f"{self._photos.paths[photo]} was not drawn for a spot check, so an answer would not be one of a "
@@ -161,60 +182,36 @@ class SpotCheck:
                     f"{self._photos.paths[photo]} is gone or has changed since it was drawn, so it is left out of the "
                     "check. Go on with the next photo."
                 )
-            answer, key = "unsure" if unsure else "none", None
             if name is not None:
-                self._labels.assign([photo], name, origin=CHECKED)
-                answer, key = "label", self._labels.key_of(name)
+                said = "label", *self._give(photo, name)
+            else:
+                said = "unsure" if unsure else "none", None, self._take_off(photo, any_kind=not unsure)
             with transaction(self._db):
                 self._db.execute(
-                    "INSERT INTO spot_check_answers (photo, answer, label) VALUES (?, ?, ?)", (int(photo), answer, key)
+                    "INSERT INTO spot_check_answers (photo, answer, label, change) VALUES (?, ?, ?, ?)", (photo, *said)
                 )
         self._changed(len(self.now().waiting))
 
     def now(self) -> Check:
         """What is known from all checks so far."""
         with self._lock, storage_errors(_REFUSED):
-            draws = self._db.execute("SELECT round, photo, stamp FROM spot_check_draws ORDER BY seq").fetchall()
-            rounds = self._db.execute("SELECT round, population FROM spot_check_rounds ORDER BY round").fetchall()
-            answers = {
-                photo: (answer, key)
-                for photo, answer, key in self._db.execute(
-                    "SELECT photo, answer, label FROM spot_check_answers ORDER BY seq"
-                )
-            }
-        state = self._labels.state
-        n = len(self._photos)
-        drawn = np.zeros(n, bool)
-        given: dict[int, int] = {}
-        waiting, gone = [], set()
-        for _, photo, stamp in draws:
-            drawn[photo] = True
-            given[photo] = self._code(photo, answers.get(photo), state)
-            if given[photo] == _WAITING:
-                if stamp == self._stamp(photo):
-                    waiting.append(photo)
-                else:
-                    gone.add(photo)
-        usable = self._photos.usable
-        return Check(
-            rounds=[
-                _round(population, [p for r, p, _ in draws if r == number and p not in gone], given, n)
-                for number, population in rounds
-            ],
-            drawn=drawn,
-            open=usable & ~drawn & ((state.codes < 0) | certified(state.origins)),
-            waiting=waiting,
-            answered=sum(code != _WAITING for code in given.values()),
-            unsure=sum(code == _UNSURE for code in given.values()),
-            none_of_these=sum(code == NONE_OF_THESE for code in given.values()),
-            gone=len(gone),
-            labels=state,
-        )
+            key = (self._labels.version, *self._db.execute(_LAST).fetchone(), self._photos.prepared)
+            if self._kept is None or self._kept.key != key:
+                self._kept = self._read(*key[1:])
+            kept = self._kept
+            gone = {photo for photo, stamp in kept.waiting.items() if self._stamp(photo) != stamp}
+            if kept.check is None or kept.gone != gone:
+                kept.check, kept.gone = self._check(kept, gone), gone
+            return kept.check
+
+    # --- inside ----------------------------------------------------------------------------------
 
     def _draw(self, now: Check, open: Ids, n: int) -> list[int]:
+        if not len(open):
+            return []
         number = len(now.rounds) + 1
         population = zlib.compress(np.packbits(now.open).tobytes(), 1)
-        chosen = np.random.default_rng([self._seed, number]).permutation(open)[:n].tolist()
+        chosen = [int(photo) for photo in np.random.default_rng([self._seed, number]).permutation(open)[:n]]
         self._db.execute(
             "INSERT INTO spot_check_rounds (round, labels, population) VALUES (?, ?, ?)",
             (number, now.labels.version, population),
@@ -223,7 +220,22 @@ class SpotCheck:
             "INSERT INTO spot_check_draws (round, photo, stamp) VALUES (?, ?, ?)",
             [(number, photo, self._stamp(photo)) for photo in chosen],
         )
-        return [int(photo) for photo in chosen]
+        return chosen
+
+    def _give(self, photo: int, name: str) -> tuple[int | None, int]:
+        """Give a photo a label: its key, and the number of the change that gave it."""
+        self._labels.assign([photo], name, origin=CHECKED)
+        state = self._labels.state
+        code = int(state.codes[photo])  # negative if another process has just taken the label off
+        return (state.table[code].colour if code >= 0 else None), int(state.origins.changes[photo])
+
+    def _take_off(self, photo: int, *, any_kind: bool) -> int:
+        """Take the label off a photo, if a check gave it or it is of any kind: the number of the change, 0 without."""
+        state = self._labels.state
+        given = state.origins.by_change.get(int(state.origins.changes[photo]))
+        if given is None or not (any_kind or given.origin == CHECKED):
+            return 0
+        return self._labels.remove([photo])
 
     def _stamp(self, photo: int) -> str:
         """What tells whether a file has changed; "" if it is gone."""
@@ -233,35 +245,135 @@ class SpotCheck:
             return ""
         return f"{found.st_size} {found.st_mtime_ns}"
 
-    def _code(self, photo: int, answer: tuple[str, int | None] | None, state: LabelState) -> int:
-        """What a photo's answer means with the labels of now."""
-        if answer is None:
-            return _WAITING
-        said, key = answer
-        if said == "unsure":
-            return _UNSURE
-        now = int(state.codes[photo])
-        if said == "none":
-            return now if now >= 0 else NONE_OF_THESE
-        # Without a label now, the answer was undone, or its label was deleted: the person is asked again.
-        code = self._labels.code_of_key(key) if key is not None else -1
-        return code if code >= 0 and now >= 0 else _WAITING
+    def _read(self, last_draw: int | None, last_answer: int | None, prepared: int) -> _Kept:
+        """All that the file and the labels say."""
+        state, n = self._labels.state, len(self._photos)
+        rounds = self._db.execute("SELECT round, population FROM spot_check_rounds ORDER BY round").fetchall()
+        populations = {number: _mask(number, population, n) for number, population in rounds}
+        answers: dict[int, list[tuple[str, int | None, int]]] = {}
+        query = "SELECT photo, answer, label, change FROM spot_check_answers ORDER BY seq"
+        for photo, *said in self._db.execute(query):
+            answers.setdefault(photo, []).append(tuple(said))
+        codes = _Codes(state)
+        kept = _Kept((state.version, last_draw, last_answer, prepared), state, codes.by_model, populations)
+        query = "SELECT round, photo, stamp FROM spot_check_draws ORDER BY seq"
+        for number, photo, stamp in self._db.execute(query):
+            if number not in populations or not isinstance(photo, int) or photo < 0:
+                raise _damaged(f"photo {photo} was drawn in round {number}, which is not kept")
+            if photo >= n:
+                continue  # another process knows more photos
+            kept.given[photo] = code = codes.of(photo, answers.get(photo, []))
+            kept.drawn.setdefault(number, []).append(photo)
+            if code in (_WAITING, _AGAIN):
+                kept.waiting[photo] = stamp
+        return kept
+
+    def _check(self, kept: _Kept, gone: set[int]) -> Check:
+        state, given = kept.state, kept.given
+        drawn = np.zeros(len(self._photos), bool)
+        drawn[list(given)] = True
+        by_person = (state.codes >= 0) & ~kept.by_model
+        open = self._photos.usable & ~drawn & ~by_person
+        waiting = [photo for photo in kept.waiting if photo not in gone]
+        again = sum(given[photo] == _AGAIN for photo in waiting)
+        codes = list(given.values())
+        rounds = []
+        for number, population in kept.populations.items():
+            photos = [] if again else [photo for photo in kept.drawn.get(number, []) if photo not in gone]
+            first = next((i for i, photo in enumerate(photos) if given[photo] <= _WAITING), len(photos))
+            # A later answer does not count before all earlier ones are given: otherwise the check could be made of the
+            # photos that were easiest to answer.
+            ids = [photo for photo in photos[:first] if given[photo] != _UNSURE]
+            current = int((population & by_person & ~drawn).sum()) <= CHANGED * int(population.sum())
+            answers = np.array([given[photo] for photo in ids], np.int64)
+            rounds.append(Round(population, np.array(ids, np.int64), answers, current))
+        return Check(
+            rounds=rounds,
+            drawn=drawn,
+            open=open,
+            waiting=waiting,
+            again=again,
+            answered=sum(code > _WAITING for code in codes),
+            unsure=codes.count(_UNSURE),
+            none_of_these=codes.count(NONE_OF_THESE),
+            gone=len(gone),
+            labels=state,
+        )
+
+    def _nothing_to_check(self, now: Check) -> str:
+        if not self._photos.usable.any():
+            return "no photo is prepared yet that could be checked. Prepare the photos first, or wait a moment."
+        left_out = f", except for {now.gone:,} that were drawn and are gone or have changed since" if now.gone else ""
+        return f"a person has labelled or checked every photo{left_out}, so there is no photo left to check."
 
 
-def _round(population: bytes, drawn: list[int], given: dict[int, int], n: int) -> Round:
-    """A draw with the answers that count: a later one does not count before all earlier ones are given.
+@dataclass
+class _Kept:
+    """What was read of the file, and the check that it makes while the photos `gone` are gone.
 
-    Otherwise the check could be made of the photos that were easiest to answer.
+    Attributes:
+        key: tells whether it is still up to date.
+        state: the labels.
+        by_model: the photos whose label the model gave, bool [N].
+        populations: of each round.
+        drawn: the photos of each round, in the order of drawing.
+        given: the code of each drawn photo's answer.
+        waiting: the photos without an answer that counts, and their stamps.
     """
-    first = next((i for i, photo in enumerate(drawn) if given[photo] == _WAITING), len(drawn))
-    ids = [photo for photo in drawn[:first] if given[photo] != _UNSURE]
-    bits = np.unpackbits(np.frombuffer(zlib.decompress(population), np.uint8))[:n]
-    mask = np.zeros(n, bool)
-    mask[: len(bits)] = bits
-    return Round(mask, np.array(ids, np.int64), np.array([given[photo] for photo in ids], np.int64))
+
+    key: tuple[int, int | None, int | None, int]
+    state: LabelState
+    by_model: Mask
+    populations: dict[int, Mask]
+    drawn: dict[int, list[int]] = field(default_factory=dict)
+    given: dict[int, int] = field(default_factory=dict)
+    waiting: dict[int, str] = field(default_factory=dict)
+    gone: set[int] = field(default_factory=set)
+    check: Check | None = None
 
 
-def _nothing_to_check(now: Check) -> str:
-    if not now.drawn.any() and not (now.labels.codes >= 0).any():
-        return "no photo is prepared yet that could be checked. Prepare the photos first, or wait a moment."
-    return "a person has labelled or checked every photo, so there is no photo left to check."
+class _Codes:
+    """What answers mean with the labels of one moment.
+
+    Attributes:
+        by_model: the photos whose label the model gave, bool [N].
+    """
+
+    def __init__(self, state: LabelState) -> None:
+        self.by_model = certified(state.origins)
+        self._state = state
+        self._by_key: dict[int, int] = {}
+
+    def of(self, photo: int, answers: list[tuple[str, int | None, int]]) -> int:
+        """The code of a photo, from its answers, the latest last."""
+        now = int(self._state.codes[photo])
+        for answer, key, change in reversed(answers):
+            if change and change not in self._state.made:
+                continue  # it was undone
+            if answer == "unsure":
+                return _UNSURE
+            if answer == "none":
+                # A label that a person gave later tells more, such as one that was made for such photos.
+                return now if now >= 0 and not self.by_model[photo] else NONE_OF_THESE
+            # The answer counts also if the photo has another label now: nobody can correct the check afterwards.
+            code = self._code_of(key) if answer == "label" and key is not None and now >= 0 else -1
+            return code if code >= 0 else _AGAIN
+        return _AGAIN if answers else _WAITING
+
+    def _code_of(self, key: int) -> int:
+        if key not in self._by_key:
+            self._by_key[key] = self._state.code_of_key(key)
+        return self._by_key[key]
+
+
+def _mask(number: int, population: bytes, n: int) -> Mask:
+    """The photos that a round was drawn from."""
+    try:
+        bits = np.unpackbits(np.frombuffer(zlib.decompress(population), np.uint8))[:n]
+    except (TypeError, ValueError, zlib.error) as error:
+        raise _damaged(f"the photos of round {number} cannot be read: {reason_of(error)}") from error
+    return np.pad(bits, (0, n - len(bits))).astype(bool)
+
+
+def _damaged(why: str) -> StorageError:
+    return StorageError(f"the spot check is damaged ({why}). Restore collection.sqlite from a backup.")

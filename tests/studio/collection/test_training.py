@@ -36,7 +36,7 @@ def test_training_and_predictions(collection, label_some):
     assert report.guess is None
     assert report.reason == (
         "Nothing is checked yet. Check 30 random photos to know how often the model is right. There is not even a "
-        "guess: “circle”, “square” come from one gesture each, so they resemble each other."
+        "guess, because all photos of a label were selected together: “circle”, “square”."
     )
     assert 1 <= len(report.layers) <= 3
     table = collection.predictions()
@@ -295,7 +295,7 @@ def test_training_with_everything_labelled(collection, label_some):
     report = collection.train()
     assert report.n_labelled == 40
     assert report.unlabelled == 0
-    assert report.reason == "Every photo has a label, so there is nothing left to predict."
+    assert report.reason == "A person has labelled or checked every photo, so nothing is left to predict."
 
 
 def test_labels_named_like_columns(collection):

@@ -18,19 +18,20 @@ from scipy.special import softmax
 
 from handlens.errors import ArtifactError, CollectionError, HandlensError, TrainingError
 from handlens.io.locks import process_lock
-from handlens.studio.calibration import fit_temperature
 from handlens.studio.discriminant import Floats
-from handlens.studio.labels import Labels
+from handlens.studio.labels import Labels, LabelState
 from handlens.studio.layers import Layers
 from handlens.studio.listeners import Listeners
+from handlens.studio.models.checked import Checked, checked_by
 from handlens.studio.models.fine_tuned import FineTunedModel
 from handlens.studio.models.held_out import HeldOut, Tested, held_out_from_json, held_out_to_json
 from handlens.studio.models.model import NO_MODEL, Model, ModelKind
 from handlens.studio.models.quick import QuickModel
 from handlens.studio.models.record import ModelRecord
 from handlens.studio.photos import Photos
+from handlens.studio.report import AT_LEAST
 from handlens.studio.settings import Settings
-from handlens.studio.spot_check import SpotCheck
+from handlens.studio.spot_check import Check, SpotCheck
 
 if TYPE_CHECKING:
     from handlens.vision.heatmap import HeatMap
@@ -73,6 +74,7 @@ class Models:
         self._lock = threading.RLock()
         self._opened: dict[ModelKind, tuple[str, Model | None]] = {}  # the record as JSON, and its model
         self._scores: dict[ModelKind, tuple[tuple[str, int], Floats]] = {}
+        self._checked: dict[ModelKind, tuple[Check, tuple[str, int], Checked]] = {}
         self._looking = threading.Lock()  # held while a heat map is computed
         self._heatmaps: OrderedDict[tuple[str, int, str], HeatMap] = OrderedDict()
 
@@ -107,6 +109,17 @@ class Models:
         """The version of the model in use, "" before training."""
         model = self.in_use
         return "" if model is None else model.version
+
+    @property
+    def predictions_version(self) -> str:
+        """Tells the predictions of now from those of other models, and from those with another calibration."""
+        model = self.in_use
+        if model is None:
+            return ""
+        try:
+            return f"{model.version}-{self.temperature(model):.4g}"
+        except ArtifactError:
+            return model.version
 
     def use(self, kind: ModelKind) -> None:
         """Use the model of a kind from now on; see `Collection.use_model`."""
@@ -165,9 +178,9 @@ class Models:
         """A model's classes as their labels are called now."""
         return self._current_names(model.record.names, model.record)
 
-    def codes(self, model: Model) -> NDArray[np.int64]:
-        """For each class the position of its label in `LabelState.table`, −1 if that was deleted; int64 [C]."""
-        return np.array([self._labels.code_of_key(key) for key in model.record.colours], np.int64)
+    def codes(self, model: Model, labels: LabelState) -> NDArray[np.int64]:
+        """For each class the position of its label in `labels.table`, −1 if that was deleted; int64 [C]."""
+        return np.array([labels.code_of_key(key) for key in model.record.colours], np.int64)
 
     def held_out(self, model: Model) -> HeldOut | None:
         """What a model said of labelled photos that it had not seen; None if that was not kept."""
@@ -185,19 +198,10 @@ class Models:
             cached = self._scores[model.kind] = (key, self._photos.by_id(model.scores(), missing=np.nan))
         return cached[1]
 
-    def blind_scores(self, model: Model, ids: NDArray[np.integer]) -> Floats:
-        """The scores of photos by a model that had not seen their labels; float32 [m, C]."""
-        scores = self.scores(model)[ids]
-        tested = self.held_out(model)
-        if tested is not None:
-            place = np.full(len(self._photos), -1, np.int64)
-            place[tested.ids] = np.arange(len(tested.ids))
-            seen = place[ids] >= 0
-            scores[seen] = tested.scores[place[ids][seen]]
-        return scores
-
     def is_worse(self, new: Model, tested: Tested) -> bool:
-        """Whether a model in use of another kind was right more often on the photos that both are tested on.
+        """Whether a model in use of another kind was right more often on the same photos, which neither had seen.
+
+        These are the checked photos, or the labelled ones that both were tested on if few are checked.
 
         Args:
             new: a model that was just trained, on disk.
@@ -206,30 +210,34 @@ class Models:
         other = self.in_use
         if other is None or other.kind == new.kind:
             return False
+        check = self._spot_check.now()
+        try:
+            mine, its = self._checked_by(new, check, tested), self.checked(other, check)
+        except ArtifactError:  # the model in use is damaged
+            return False
+        _, i, k = np.intersect1d(mine.ids, its.ids, return_indices=True)
+        if len(i) >= AT_LEAST:
+            return bool(its.right[k].sum() > mine.right[i].sum())
         theirs = self.held_out(other)
         if theirs is None or np.isnan(theirs.scores).any():
             return False
-        keys = np.array(new.record.colours)[tested.truth]
-        both, mine, its = np.intersect1d(tested.ids, theirs.ids, return_indices=True)
-        if not len(both):
-            return False
-        said = np.array(new.record.colours)[tested.scores.argmax(1)][mine]
-        its_said = np.array(other.record.colours)[theirs.scores.argmax(1)][its]
-        return bool((its_said == keys[mine]).sum() > (said == keys[mine]).sum())
+        keys = np.array(new.record.colours)
+        _, i, k = np.intersect1d(tested.ids, theirs.ids, return_indices=True)
+        truth, said = keys[tested.truth[i]], keys[tested.scores[i].argmax(1)]
+        its_said = np.array(other.record.colours)[theirs.scores[k].argmax(1)]
+        return bool((its_said == truth).sum() > (said == truth).sum())
+
+    def checked(self, model: Model, check: Check) -> Checked:
+        """What a model says of the checked photos that count."""
+        key = (model.version, model.predicted)
+        kept = self._checked.get(model.kind)
+        if kept is None or kept[0] is not check or kept[1] != key:
+            kept = self._checked[model.kind] = (check, key, self._checked_by(model, check, self.held_out(model)))
+        return kept[2]
 
     def temperature(self, model: Model) -> float:
         """What a model's scores are divided by to be calibrated on the spot check; 1 without one."""
-        check = self._spot_check.now()
-        ids = np.concatenate([np.empty(0, np.int64), *(r.ids for r in check.rounds)])
-        scores = self.blind_scores(model, ids)
-        known = np.isfinite(scores).all(1)
-        if not known.any():
-            return 1.0
-        truth = np.concatenate([r.codes for r in check.rounds])[known]
-        classes = self.codes(model)
-        # −1 for a photo of none of the classes
-        target = np.array([next(iter(np.flatnonzero(classes == code)), -1) if code >= 0 else -1 for code in truth])
-        return fit_temperature(scores[known], target, prior=1.0)
+        return self.checked(model, self._spot_check.now()).temperature
 
     def probabilities(self) -> tuple[list[str], Floats]:
         """The classes and each photo's probability of each, float32 [N, C] by id, NaN where not predicted.
@@ -273,13 +281,25 @@ class Models:
                     f"The {kind} model cannot be used: {reason}. Train it again, or use another one."
                 ) from error
             if model.predicted != before:
-                self._listeners.tell("predictions", version=self.version)
+                self._listeners.tell("predictions", version=self.predictions_version)
 
     def export(self, model: Model, path: Path, *, card: str) -> None:
         """Write a model with its model card, calibrated as it is now."""
         model.export(path, self.classes(model), temperature=self.temperature(model), card=card)
 
     # --- inside --------------------------------------------------------------------------------
+
+    def _checked_by(self, model: Model, check: Check, tested: Tested | HeldOut | None) -> Checked:
+        """What a model says of the checked photos: of those that it was tested on, what it said before it saw them."""
+
+        def scores_of(ids: NDArray[np.int64]) -> Floats:
+            scores = self.scores(model)[ids]
+            if tested is not None:
+                _, i, k = np.intersect1d(ids, tested.ids, return_indices=True)
+                scores[i] = tested.scores[k]
+            return scores
+
+        return checked_by(check, self.codes(model, check.labels), scores_of)
 
     def _open(self, kind: ModelKind, kept: dict[str, Any]) -> Model | None:
         """The model of a record, whether or not it is on disk; None if the record is damaged."""
@@ -338,5 +358,5 @@ class Models:
         return names if len(set(names)) == len(names) else classes  # the name of a deleted label may be in use again
 
     def _tell(self) -> None:
-        self._listeners.tell("predictions", version=self.version)
+        self._listeners.tell("predictions", version=self.predictions_version)
         self._listeners.tell("state")

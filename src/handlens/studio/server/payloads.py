@@ -265,7 +265,7 @@ def _comparison(collection: Collection) -> Comparison | None:
 
 def predictions(collection: Collection) -> PhotoPredictions:
     """What the model in use predicts for each photo."""
-    version = collection.parts.models.version  # first: if a new model comes now, the page asks again
+    version = collection.parts.models.predictions_version  # first: if it changes now, the page asks again
     names, p = collection.parts.models.probabilities()
     known = np.isfinite(p).all(1)
     best = np.where(known, np.nan_to_num(p).argmax(1), -1)
