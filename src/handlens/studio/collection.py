@@ -685,7 +685,7 @@ class Collection:
     def plan_finish(self, *, error: float = 0.05, confidence: float = 0.95) -> Finished:
         """What `finish` would do; nothing changes. With too few checked photos it would label none, and says how many.
 
-        Args, Raises: as for `finish`, except that too few checked photos are no error here.
+        Args, Raises: as for `finish`, except that few checked photos are not an error here.
         """
         return self.parts.finishing.plan(error=error, confidence=confidence)
 

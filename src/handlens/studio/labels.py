@@ -111,7 +111,7 @@ class Labels:
 
     Example:
         >>> labels = Labels(Path("labels.sqlite"), 4)
-        >>> labels.assign([0, 2], "front")
+        >>> change = labels.assign([0, 2], "front")
         >>> labels.codes.tolist(), labels.undo_text
         ([0, -1, 0, -1], 'label 2 photos “front”')
         >>> labels.undo(), labels.codes.tolist()

@@ -47,6 +47,27 @@ class TrainingReport:
         seconds: how long training took.
         warnings: sentences for the user.
         network: the network that was fine-tuned, None for the quick model.
+
+    Example:
+        >>> photo = np.array([0])
+        >>> report = TrainingReport(
+        ...     accuracy=0.8,
+        ...     interval=(0.63, 0.9),
+        ...     guess=None,
+        ...     reason="",
+        ...     checked=30,
+        ...     unlabelled=170,
+        ...     per_class=per_class_table(["cat", "dog"], [12, 18], photo, photo == 0),
+        ...     confusion=confusion_table(["cat", "dog"], photo, photo),
+        ...     calibration_error=0.05,
+        ...     n_labelled=30,
+        ...     n_photos=200,
+        ...     layers=["patches/fine/what"],
+        ...     labels_version=3,
+        ...     seconds=0.4,
+        ... )
+        >>> report.per_class.loc["cat", ["count", "said", "right"]].tolist()
+        [12, 1, 1]
     """
 
     accuracy: float | None

@@ -49,7 +49,9 @@ class FinishPlan(BaseModel):
     bound: float | None = Field(description="at most this share of all labels is wrong, with that confidence")
     sure_from: float | None = Field(description="predictions with at least this probability become labels")
     checked: int = Field(description="answers of the spot check that this rests on")
-    more_checks: int | None = Field(description="checks more that are needed, or expected to label more; null if none would")
+    more_checks: int | None = Field(
+        description="checks more that are needed, or expected to label more; null if none would"
+    )
     sentence: str
 
 
