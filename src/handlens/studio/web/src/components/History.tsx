@@ -5,13 +5,18 @@ import { useEffect } from 'preact/hooks'
 import type { HistoryPoint } from '../server/types'
 import { history, loadHistory } from '../state/history'
 import { report } from '../state/model'
+import { checking } from '../state/spot-check'
 import { between } from '../text/accuracy'
 import { number, percent } from '../text/format'
 import { AXIS, endsOf, HEIGHT, marksOf, WIDTH, yOf } from './history-chart'
 
 export function History(): JSX.Element | null {
   const made = report.value
-  useEffect(() => void loadHistory(), [made])
+  const busy = checking.value
+  // After a check, not after each of its answers.
+  useEffect(() => {
+    if (!busy) void loadHistory()
+  }, [made, busy])
   const points = history.value
   if (points.length < 2) return null
   const sentence = points.at(-1)!.sentence

@@ -52,4 +52,4 @@ export function NextSteps(): JSX.Element {
   )
 }
 
-const styleOf = (step: Step): string => `wide ${mainStep.value === step ? 'filled' : ''}`
+const styleOf = (step: Step): string => (mainStep.value === step ? 'filled' : '')

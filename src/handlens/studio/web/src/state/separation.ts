@@ -43,7 +43,8 @@ export async function separate(): Promise<void> {
       const at = found ? titleOf(found) : best.layer
       goTo(best.layer, best.projection)
       await loadMap()
-      const well = best.score === null ? '' : ` That layer tells labels apart in ${percent(best.score)} of photos.`
+      const well =
+        best.score === null ? '' : ` That layer tells labels apart in ${percent(best.score)} of the labelled photos.`
       say(`${names.join(' and ')} are farthest apart in ${at}.${well}`)
     } finally {
       setSeparating(false)

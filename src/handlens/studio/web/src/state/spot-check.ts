@@ -13,6 +13,9 @@ import { owned } from './owned'
 /** Photos that a check draws unless more are asked for. */
 export const ROUND = 30
 
+/** Photos that are fetched ahead: a few seconds' worth, since the server may be busy for as long. */
+const AHEAD = 8
+
 /** Milliseconds until answers that could not be sent are sent again. */
 const AGAIN = 3000
 
@@ -50,7 +53,7 @@ export const shownPhoto = computed(() =>
 )
 
 /** Those that come next, to be fetched ahead. */
-export const nextPhotos = computed(() => waiting.value.filter((photo) => photo !== shownPhoto.value).slice(0, 3))
+export const nextPhotos = computed(() => waiting.value.filter((photo) => photo !== shownPhoto.value).slice(0, AHEAD))
 
 /** What was answered for the photo that the person has gone back to. */
 export const earlierAnswer = computed(() => (backAt.value === null ? null : given.value[backAt.value]!.answer))
