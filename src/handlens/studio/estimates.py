@@ -69,7 +69,7 @@ def estimate_accuracy(right: ArrayLike, confidence: ArrayLike, others: ArrayLike
         >>> round(estimate.value, 3), round(estimate.low, 3), round(estimate.high, 3)
         (0.8, 0.489, 0.944)
     """
-    y, sure, rest = _checked(right, confidence, others)
+    y, sure, rest = checked_arrays(right, confidence, others)
     n, m = len(y), len(rest)
     if not n or not m:
         return None
@@ -80,17 +80,23 @@ def estimate_accuracy(right: ArrayLike, confidence: ArrayLike, others: ArrayLike
     return _of_the_rest(float(mean), n / explained, right=float(y.sum()), n=n, m=m)
 
 
-def _checked(right: ArrayLike, confidence: ArrayLike, others: ArrayLike) -> tuple[Floats, Floats, Floats]:
+def checked_arrays(
+    right: ArrayLike,
+    confidence: ArrayLike,
+    others: ArrayLike,
+    *,
+    names: tuple[str, str, str] = ("right", "confidence", "others"),
+) -> tuple[Floats, Floats, Floats]:
     """The arrays as float64, after checks."""
     y, sure, rest = np.asarray(right), np.asarray(confidence, np.float64), np.asarray(others, np.float64)
     if y.ndim != 1 or sure.shape != y.shape or rest.ndim != 1:
         raise DataError(
-            f"right and confidence must be two lists of one length, and others a list; shapes {y.shape}, {sure.shape} "
-            f"and {rest.shape} arrived."
+            f"{names[0]} and {names[1]} must be two lists of one length, and {names[2]} a list; "
+            f"shapes {y.shape}, {sure.shape} and {rest.shape} arrived."
         )
     if y.size and y.dtype != np.bool_:
-        raise DataError(f"right must hold True and False; {y.dtype} arrived. Compare predictions with answers.")
-    for name, values in (("confidence", sure), ("others", rest)):
+        raise DataError(f"{names[0]} must hold True and False; {y.dtype} arrived. Compare predictions with answers.")
+    for name, values in ((names[1], sure), (names[2], rest)):
         wrong = ~((values >= 0) & (values <= 1))
         if wrong.any():
             raise DataError(f"{name} must hold probabilities from 0 to 1; {values[wrong][0]} arrived.")
@@ -216,7 +222,7 @@ def expected_calibration_error(confidence: ArrayLike, right: ArrayLike, bins: in
         >>> round(expected_calibration_error([0.95, 0.95, 0.55, 0.55], [True, True, True, False]), 3)
         0.05
     """
-    y, sure, _ = _checked(right, confidence, [])
+    y, sure, _ = checked_arrays(right, confidence, [])
     if bins < 1:
         raise DataError(f"bins must be at least 1; {bins} arrived.")
     if not len(y):

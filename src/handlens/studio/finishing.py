@@ -14,7 +14,7 @@ from handlens.studio.labels import Labels
 from handlens.studio.models.model import Model
 from handlens.studio.models.registry import Models
 from handlens.studio.origins import Certificate, Origin, certified
-from handlens.studio.pac_labels import choose_threshold, fewest_checks
+from handlens.studio.pac_labels import fewest_checks, pac_labels
 from handlens.studio.photos import Photos
 from handlens.studio.spot_check import Check, SpotCheck
 
@@ -110,16 +110,16 @@ class Finishing:
         return plan
 
     def _plan(self, error: float, confidence: float) -> tuple[Finished, Check]:
-        for name, value in (("error", error), ("confidence", confidence)):
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
-                raise CollectionError(f"{name} must be between 0 and 1; {value!r} arrived.")
+        for name, value, least in (("error", error, 0), ("confidence", confidence, 0.5)):
+            if isinstance(value, bool) or not isinstance(value, int | float) or not least < value < 1:
+                raise CollectionError(f"{name} must be between {least} and 1; {value!r} arrived.")
         return self._models.with_model(lambda model: self._plan_with(model, error, confidence))
 
     def _plan_with(self, model: Model, error: float, confidence: float) -> tuple[Finished, Check]:
         check = self._spot_check.now()
         found = self._models.checked(model, check)
-        total = int(self._photos.usable.sum())
-        open = np.flatnonzero(check.open)
+        # Of a photo that could not be drawn, the check says nothing.
+        open = np.flatnonzero(np.logical_and.reduce([check.open, *(r.population for r in check.rounds)]))
         scores = self._models.scores(model)[open]
         codes = self._models.codes(model, check.labels)
         # Not predicted yet, or predicted as a label that was deleted since.
@@ -128,34 +128,32 @@ class Finishing:
         if not len(open):
             raise TrainingError("every photo is labelled or checked by a person, so there is nothing left to label.")
         p = softmax(scores.astype(np.float64) / found.temperature, axis=1)
-        population = max((int(r.population.sum()) for r in check.rounds), default=0)
+        population = max((int(r.population.sum()) for r in check.rounds), default=len(open))
         by_person = (check.labels.codes >= 0) & ~certified(check.labels.origins)
-        left = int((self._photos.usable & ~by_person).sum())
-        fewest = fewest_checks(population or len(open), total, error=error, sure=confidence)
-        if len(found.ids) < fewest:
-            more = fewest - len(found.ids)
+        labelled, left, n = int(by_person.sum()), int((self._photos.usable & ~by_person).sum()), len(found.ids)
+        fewest = fewest_checks(population, labelled - n, error=error, sure=confidence)
+        if n < fewest:
             asked = float(error), float(confidence)
             nothing = np.empty(0, np.int64)
-            return Finished(nothing, [], left, None, None, len(found.ids), fewest, more, *asked), check
-        chosen = choose_threshold(
+            return Finished(nothing, [], left, None, None, n, fewest, fewest - n, *asked), check
+        best = pac_labels(
             found.right,
             found.confidence,
             p.max(1),
             population=population,
-            total=total,
+            labelled=labelled,
             error=error,
             sure=confidence,
         )
-        labelled = p.max(1) >= chosen.threshold
         finished = Finished(
-            ids=open[labelled],
-            names=[check.labels.names[code] for code in codes[p[labelled].argmax(1)]],
-            left=left - int(labelled.sum()),
-            bound=chosen.bound,
-            sure_from=chosen.threshold if labelled.any() else None,
-            checked=len(found.ids),
+            ids=open[best.chosen],
+            names=[check.labels.names[code] for code in codes[p[best.chosen].argmax(1)]],
+            left=left - int(best.chosen.sum()),
+            bound=best.bound,
+            sure_from=best.threshold,
+            checked=n,
             fewest=fewest,
-            more_checks=chosen.more_checks,
+            more_checks=best.more_checks,
             error=float(error),
             confidence=float(confidence),
         )
