@@ -181,9 +181,8 @@ class Evaluation:
             return "A person has labelled or checked every photo, so nothing is left to predict."
         if check.again:
             lost = "1 checked photo has" if check.again == 1 else f"{check.again:,} checked photos have"
-            return (
-                f"{lost} no answer any more: it was undone, or its label was deleted. Answer again to see the accuracy."
-            )
+            why = "the answer was undone, or its label deleted"
+            return f"{lost} no answer any more, since {why}. Answer again: until then the accuracy is not known."
         if check.waiting and check.answered:
             wait = "1 photo waits" if len(check.waiting) == 1 else f"{len(check.waiting):,} photos wait"
             return f"The check is not finished: {wait} for an answer."

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from handlens.studio.calibration import fit_temperature
 from handlens.studio.discriminant import Floats
@@ -68,5 +67,6 @@ def unchecked(classes: int) -> Checked:
 
 
 def confidence(scores: Floats, temperature: float) -> NDArray[np.float64]:
-    """The probability of each prediction, float64 [n], from scores [n, C]."""
-    return softmax(scores.astype(np.float64) / temperature, axis=1).max(1, initial=0.0)
+    """The probability of each prediction, float64 [n]: the largest softmax of scores [n, C] over a temperature."""
+    below = (scores - scores.max(1, keepdims=True)) / np.float32(temperature)
+    return 1 / np.exp(below).sum(1, dtype=np.float64)
