@@ -4,7 +4,9 @@ import csv
 import re
 import subprocess
 import sys
+from concurrent.futures import Future
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,9 @@ from handlens.core import saved
 from handlens.core.predictions import class_predictions_frame
 from handlens.errors import HandlensError
 from handlens.io.home import home_folder
+from handlens.studio import Collection
 from handlens.studio.server import run
+from handlens.studio.server.collection_plans import CollectionPlan, CollectionRequest
 
 
 def said(*arguments: str) -> tuple[int, str]:
@@ -59,6 +63,33 @@ def test_studio_serves_this_machine_unless_told_otherwise(served: list[dict[str,
     assert said("studio", "--host", "0.0.0.0", "--port", "9000", "--no-browser")[0] == 0
     assert (served[0]["host"], served[0]["port"], served[0]["browser"]) == ("127.0.0.1", None, True)
     assert (served[1]["host"], served[1]["port"], served[1]["browser"]) == ("0.0.0.0", 9000, False)
+
+
+@pytest.mark.parametrize(
+    ("options", "asked"),
+    [
+        ([], ("auto",)),
+        (["--backbone", "auto"], ("auto",)),
+        (["--backbone", "learned"], (None,)),
+        (["--backbone", "resnet18", "--backbone", "learned"], ("resnet18", None)),
+    ],
+)
+def test_what_describes_the_photos(
+    served: list[dict[str, Any]], tmp_path: Path, options: list[str], asked: tuple[str | None, ...]
+) -> None:
+    assert said("studio", str(tmp_path), *options)[0] == 0
+    seen = []
+
+    def plan(photos: Path, request: CollectionRequest) -> CollectionPlan:
+        seen.append(request)
+        return CollectionPlan("photos-1", lambda: pytest.fail("it was opened"))
+
+    registry = SimpleNamespace(
+        plans=SimpleNamespace(of_folder=plan), open_in_background=lambda plan: Future[Collection]()
+    )
+    server = SimpleNamespace(state=SimpleNamespace(server=SimpleNamespace(registry=registry)))
+    assert served[0]["begin"](server) == "/c/photos-1"
+    assert [request.backbones for request in seen] == [asked]
 
 
 @pytest.mark.parametrize(

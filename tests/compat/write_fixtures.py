@@ -175,7 +175,7 @@ def write_photo_classifier(folder: Path) -> dict[str, Any]:
     for i in range(8):
         draw(photos / f"ring {i}.png", kind="ring", seed=i)
         draw(photos / f"block {i}.png", kind="block", seed=i)
-    with Collection.create(folder.parent / "collection", images=photos) as collection:
+    with Collection.create(folder.parent / "collection", images=photos, backbone=None) as collection:
         collection.prepare()
         collection.label([i for i, path in enumerate(collection.paths) if path.startswith("ring")][:5], "ring")
         collection.label([i for i, path in enumerate(collection.paths) if path.startswith("block")][:5], "label")

@@ -6,21 +6,22 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from matplotlib import cbook
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 
 @pytest.fixture(scope="module")
 def many_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Photos enough that preparing them can be cancelled halfway."""
-    import numpy as np
-    from PIL import Image
-
-    folder = tmp_path_factory.mktemp("many") / "noise"
+    folder = tmp_path_factory.mktemp("many") / "tiles"
     folder.mkdir()
     random = np.random.default_rng(0)
     for i in range(1500):
-        Image.fromarray(random.integers(0, 255, (48, 64, 3), dtype=np.uint8)).save(folder / f"{i:04}.jpg")
+        tiles = Image.fromarray(random.integers(0, 255, (6, 8, 3), dtype=np.uint8))
+        tiles.resize((64, 48), Image.Resampling.NEAREST).save(folder / f"{i:04}.png")
     return folder
 
 
@@ -46,6 +47,33 @@ def test_a_network_that_cannot_be_had_is_said_and_the_rest_goes_on(
     assert len(hand(page).photos()) == 20
 
 
+def test_photographs_are_described_by_the_network_that_comes_with_handlens(
+    studio, page: Page, hand, shoot, open_folder, tmp_path: Path
+) -> None:
+    folder = tmp_path / "portrait"
+    folder.mkdir()
+    with cbook.get_sample_data("grace_hopper.jpg") as file:
+        portrait = Image.open(file).convert("RGB")
+    for i in range(9):
+        left, top = 100 * (i % 3), 120 * (i // 3)
+        portrait.crop((left, top, left + 200, top + 150)).save(folder / f"{i}.png")
+    open_folder(page, folder)
+    hand(page).wait_prepared()
+    why = "so the network EfficientNet-Lite0 describes them"
+    expect(page.get_by_role("status").filter(has_text=why)).to_be_visible()
+    expect(page.get_by_role("columnheader", name="tf_efficientnet_lite0")).to_be_visible()
+    shoot(page, "photographs")
+    page.get_by_role("button", name="Dismiss").click()
+    expect(page.get_by_text(why)).to_have_count(0)
+    page.get_by_role("button", name="Sources").click()
+    row = page.get_by_role("dialog", name="Sources").get_by_role("listitem").filter(has_text="tf_efficientnet_lite0")
+    expect(row).to_contain_text(why)
+    page.keyboard.press("Escape")
+    # Its weights are here, so that it can be fine-tuned too.
+    page.get_by_role("button", name="Fine-tune…").click()
+    expect(page.get_by_role("group", name="Fine-tune")).to_contain_text("A copy of the network itself learns")
+
+
 def test_without_the_network_wished_for_learned_features_are_used(
     studio, page: Page, hand, shoot, drawn_photos: Path, tmp_path: Path
 ) -> None:
@@ -55,8 +83,8 @@ def test_without_the_network_wished_for_learned_features_are_used(
         (folder / picture.name).write_bytes(picture.read_bytes())
     page.goto("/")
     page.get_by_role("textbox", name="Folder").fill(str(folder))
-    page.get_by_label("Learned on these photos, no download").uncheck()
     page.get_by_role("checkbox", name="A pretrained network").check()
+    expect(page.get_by_role("checkbox", name="Choose for me, no download")).not_to_be_checked()
     page.get_by_role("checkbox", name="MobileNetV2: small and quick").check()
     page.get_by_role("checkbox", name="EfficientNet-Lite0").uncheck()
     page.get_by_role("button", name="Create collection").click()

@@ -69,7 +69,7 @@ def prepared_folder(tmp_path_factory: pytest.TempPathFactory, drawn: Path) -> Pa
     shutil.copytree(drawn, folder / "photos")
     with pytest.MonkeyPatch.context() as patch:
         _hurry(patch)
-        with Collection.create(folder, images=folder / "photos", name="shapes") as collection:
+        with Collection.create(folder, images=folder / "photos", name="shapes", backbone=None) as collection:
             collection.prepare()
     return folder
 

@@ -112,7 +112,7 @@ def slowly(self, source, batch):
     # Never to the end: however late the kill comes, it comes while preparing.
     time.sleep(600 if source.prepared >= 36 else 0.05)
 prepare.Preparation._keep_features = slowly
-c = Collection.create(sys.argv[1], images=sys.argv[2])
+c = Collection.create(sys.argv[1], images=sys.argv[2], backbone=None)
 print("created", flush=True)
 c.prepare()
 """
@@ -143,7 +143,10 @@ def test_cancelled_and_resumed_as_if_never(prepared_folder, drawn, tmp_path, qui
     from handlens.errors import Cancelled
 
     monkeypatch.setattr("handlens.studio.preparation_run.BATCH", 8)
-    with Collection.create(tmp_path / "c", images=drawn) as collection, Collection.open(prepared_folder) as whole:
+    with (
+        Collection.create(tmp_path / "c", images=drawn, backbone=None) as collection,
+        Collection.open(prepared_folder) as whole,
+    ):
         cancel = threading.Event()
         cancel.set()
         with pytest.raises(Cancelled):
@@ -168,7 +171,7 @@ def test_cancelled_and_resumed_as_if_never(prepared_folder, drawn, tmp_path, qui
 
 def test_closing_stops_what_has_just_been_started(drawn, tmp_path, quick):
     for i in range(3):
-        collection = Collection.create(tmp_path / str(i), images=drawn)
+        collection = Collection.create(tmp_path / str(i), images=drawn, backbone=None)
         collection.start_preparing()
         collection.close()
         assert collection.parts.preparing.join(0)
@@ -190,7 +193,7 @@ print("done", flush=True)
 c.close()
 """
     )
-    Collection.create(tmp_path / "c", images=drawn).close()
+    Collection.create(tmp_path / "c", images=drawn, backbone=None).close()
     with Collection.open(tmp_path / "c") as collection:
         process = child(code, tmp_path / "c", stdin=subprocess.PIPE)
         assert process.stdout.readline().strip() == "on", process.stderr.read()
@@ -416,7 +419,10 @@ def test_labels_on_a_full_disk(small_disk):
 
 
 def test_preparing_on_a_full_disk(small_disk, drawn, prepared_folder, quick):
-    with Collection.create(small_disk / "c", images=drawn) as collection, Collection.open(prepared_folder) as whole:
+    with (
+        Collection.create(small_disk / "c", images=drawn, backbone=None) as collection,
+        Collection.open(prepared_folder) as whole,
+    ):
         collection.label([3], "kept")
         ballast = fill(small_disk)
         with pytest.raises(StorageError):
@@ -454,9 +460,9 @@ def test_preparing_on_a_full_disk(small_disk, drawn, prepared_folder, quick):
 def test_creating_on_a_full_disk(small_disk, drawn):
     ballast = fill(small_disk)
     with pytest.raises(StorageError):
-        Collection.create(small_disk / "c", images=drawn)
+        Collection.create(small_disk / "c", images=drawn, backbone=None)
     ballast.unlink()
-    Collection.create(small_disk / "c", images=drawn).close()
+    Collection.create(small_disk / "c", images=drawn, backbone=None).close()
 
 
 def test_a_database_that_may_not_grow(tmp_path):
@@ -528,7 +534,7 @@ def test_a_folder_that_cannot_be_written(folder, tmp_path, drawn):
         with pytest.raises(StorageError):
             Collection.open(place)
         with pytest.raises(StorageError, match="cannot be written"):
-            Collection.create(place / "cache" / "new", images=drawn)
+            Collection.create(place / "cache" / "new", images=drawn, backbone=None)
     finally:
         if mounted:
             subprocess.run(["umount", "-l", mounted], check=True)

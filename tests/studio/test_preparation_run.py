@@ -172,19 +172,23 @@ def test_broken_photos_are_blank_and_refused(run, tmp_path, drawn):
     assert np.isfinite(np.asarray(source.rows[0].read())).all(1).sum() == 38
 
 
-def test_what_was_learned_on_is_not_read_twice(run, monkeypatch):
+@pytest.mark.parametrize("looked_at", [False, True])
+def test_what_was_looked_at_or_learned_on_is_not_read_twice(run, monkeypatch, looked_at):
     import handlens.studio.preparation_run as module
 
     read: list[Path] = []
 
-    def counting(path, sizes, *, thumbnails):
+    def counting(path, sizes, **wanted):
         read.append(path)
-        return decode(path, sizes, thumbnails=thumbnails)
+        return decode(path, sizes, **wanted)
 
     monkeypatch.setattr(module, "decode", counting)
     source = run.source("one", 96)
     preparation = Preparation(run.photos, changed=run.told.append, cancel=run.cancel)
+    monkeypatch.setattr(module, "LOOKED_AT", 6)
     with preparation.reading():
+        if looked_at:
+            assert len(preparation.photographs({96, 224})) == 6
         pictures = preparation.learn_pictures(set())
         assert pictures.shape == (10, 96, 96, 3)
         preparation.stream([source], lambda rows: None)
@@ -234,7 +238,7 @@ def test_one_at_a_time(tmp_path):
 
 def test_progress_of_a_collection(quick, drawn, tmp_path):
     told = []
-    with Collection.create(tmp_path / "c", images=drawn) as collection:
+    with Collection.create(tmp_path / "c", images=drawn, backbone=None) as collection:
         collection.prepare(progress=told.append)
         assert collection.progress == told[-1]
     assert told[0].phase == "reading"

@@ -24,7 +24,11 @@ def studio(
     ] = None,
     backbone: Annotated[
         list[str] | None,
-        typer.Option(help="A pretrained network, by its name in timm or torchvision; may be repeated."),
+        typer.Option(
+            help="What describes the photos: a pretrained network, by its name in timm or torchvision; “learned” for "
+            "features learned on the photos; or “auto” to choose by the photos, as in a new collection unless given. "
+            "May be repeated."
+        ),
     ] = None,
     weights: Annotated[
         list[Path] | None,
@@ -44,10 +48,12 @@ def studio(
 ) -> None:
     """Open Studio, the page to label photos in, on a folder or on its home page."""
     try:
-        _check_studio(photos, backbone or [], weights or [], demo)
+        named = backbone or []
+        _check_studio(photos, named, weights or [], demo)
         from handlens.studio.server.run import serve
 
-        wanted = (tuple(backbone or []), tuple(weights or []), seed)
+        backbones = tuple(None if name == "learned" else name for name in named or ["auto"])
+        wanted = (backbones, tuple(weights or []), seed)
         serve(
             home_folder(),
             host=host,
@@ -79,7 +85,7 @@ def _begin(
     server: FastAPI,
     photos: Path | None,
     demo: str | None,
-    backbones: tuple[str, ...],
+    backbones: tuple[str | None, ...],
     weights: tuple[Path, ...],
     seed: int,
 ) -> str:

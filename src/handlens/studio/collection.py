@@ -43,7 +43,7 @@ from handlens.studio.scanning import LeftOut
 from handlens.studio.separating import Scores, Separating
 from handlens.studio.settings import Settings
 from handlens.studio.similarity import Ids, Similarity
-from handlens.studio.sources import Source, requested_sources
+from handlens.studio.sources import AUTO, Source, requested_sources
 from handlens.studio.spot_check import Check, SpotCheck
 from handlens.studio.thumbnails import ThumbnailCache
 from handlens.studio.training_data import TrainingData
@@ -161,7 +161,7 @@ class Collection:
         folder: Path | str,
         *,
         images: Path | str,
-        backbone: str | Sequence[str] | None = None,
+        backbone: str | Sequence[str | None] | None = AUTO,
         weights: Path | str | Sequence[Path | str] | None = None,
         seed: int = 0,
         name: str | None = None,
@@ -171,9 +171,12 @@ class Collection:
         Args:
             folder: a new or empty folder for the collection, not among the photos.
             images: the folder of the photos.
-            backbone: one or more networks of timm or torchvision; None to learn features on the photos themselves.
-            weights: a safetensors file for each network, the first for the first; downloaded or taken from the hub's
-                cache unless given.
+            backbone: what describes the photos: one or more networks of timm or torchvision, None to learn features on
+                the photos themselves, or "auto": when they are first prepared, some photos are looked at. Photographs
+                are then described by EfficientNet-Lite0, which comes with handlens, anything else by learned features.
+                `sources` and `notices` say what was chosen and why, and the choice is kept.
+            weights: a safetensors file for each network, the first for the first; unless given, those that come with
+                handlens, or else of the hub's cache, or downloaded.
             seed: of all random choices, 0 or more.
             name: what the collection is called; the name of `images` unless given.
 
@@ -261,8 +264,8 @@ class Collection:
         """Add the layers of another source; `prepare` computes them.
 
         Args:
-            backbone: the name of a network; None for features learned on the photos.
-            weights: a safetensors file of the network; without it they are taken from the cache or downloaded.
+            backbone: the name of a network; None for features learned on the photos; "auto" as in `create`.
+            weights: a safetensors file of the network; as in `create` unless given.
 
         Raises:
             CollectionError: the file of weights does not exist, or the network is being prepared with other weights.
@@ -306,7 +309,7 @@ class Collection:
 
     @property
     def notices(self) -> list[str]:
-        """Sentences for the person, such as why a network is not used."""
+        """Sentences for the person, such as which features were chosen by the photos, or why a network is not used."""
         return self.parts.preparing.notices
 
     # --- layers and maps -----------------------------------------------------------------------

@@ -13,7 +13,7 @@ from handlens.studio.features.extractor import Layer
 from handlens.studio.layer_maps import LayerMaps
 from handlens.studio.photos import Photos
 from handlens.studio.settings import RequestedSource, Settings
-from handlens.studio.sources import LEARNED, Source
+from handlens.studio.sources import AUTO, LEARNED, Source
 
 if TYPE_CHECKING:
     from handlens.studio.features.extractor import Extractor
@@ -103,7 +103,21 @@ class Layers:
                 known.weights, known.state, known.message = request["weights"], "waiting", None
             elif known.state == "failed":
                 known.state, known.message = "waiting", None
-            self._settings.requested_sources = [{"backbone": s.backbone, "weights": s.weights} for s in self.sources]
+            self._keep_requests()
+
+    def choose(self, backbone: str | None, reason: str) -> Source | None:
+        """Put a network, or learned features (None), in place of the source that was to be chosen by the photos.
+
+        Returns:
+            The new source; None if the collection had it already.
+        """
+        with self._lock:
+            at = next(i for i, source in enumerate(self.sources) if source.backbone == AUTO)
+            known = any(source.backbone == backbone for source in self.sources)
+            chosen = None if known else self._source({"backbone": backbone, "weights": None, "reason": reason})
+            self.sources[at : at + 1] = [] if chosen is None else [chosen]
+            self._keep_requests()
+            return chosen
 
     def adopt(self, source: Source, extractor: Extractor) -> None:
         """Give a source its extractor; maps of an earlier extractor's features are dropped."""
@@ -113,11 +127,20 @@ class Layers:
                 self.maps_of(layer).forget()
                 del self._maps[layer.id]
 
+    def _keep_requests(self) -> None:
+        requests: list[RequestedSource] = []
+        for source in self.sources:
+            requests.append({"backbone": source.backbone, "weights": source.weights})
+            if source.reason:
+                requests[-1]["reason"] = source.reason
+        self._settings.requested_sources = requests
+
     def _source(self, request: RequestedSource) -> Source:
-        backbone = request["backbone"]
+        backbone, weights = request["backbone"], request["weights"]
         name = backbone or LEARNED
-        title = backbone or "learned on these photos"
-        source = Source(name, title, self._cache / "sources" / name.replace("/", "_"), backbone, request["weights"])
+        title = {None: "learned on these photos", AUTO: "to be chosen by the photos"}.get(backbone, name)
+        folder = self._cache / "sources" / name.replace("/", "_")
+        source = Source(name, title, folder, backbone, weights, request.get("reason"))
         source.read_layers()
         if source.layers and source.prepared == len(self._photos):
             source.state = "ready"

@@ -21,6 +21,7 @@ from handlens.errors import Cancelled, CollectionError, PhotoError, StorageError
 from handlens.io.locks import process_lock
 from handlens.io.problems import reason_of
 from handlens.studio.layers import FIRST
+from handlens.studio.photographs import looks_like_photograph
 from handlens.studio.photos import Photos
 from handlens.studio.pictures import read_squares, thumbnail, tile
 from handlens.studio.progress import PreparingPhase, Progress
@@ -29,6 +30,9 @@ from handlens.studio.thumbnails import THUMBNAIL, TILE
 
 LEARN_SIZE = 96
 """Side in pixels of the pictures that features are learned on."""
+
+LOOKED_AT = 64
+"""Photos by which it is decided whether all are photographs."""
 
 BATCH = 64
 """Photos whose features are computed at once."""
@@ -42,17 +46,19 @@ class Decoded:
     aspect: float = 0.0
     thumb: bytes = b""
     tile: NDArray[np.uint8] | None = None
+    photograph: bool | None = None
     squares: dict[int, NDArray[np.uint8]] = field(default_factory=dict)
 
 
-def decode(path: Path, sizes: set[int], *, thumbnails: bool) -> Decoded:
-    """Read a photo once: its thumbnail and tile if `thumbnails` is set, and a square of each size."""
+def decode(path: Path, sizes: set[int], *, thumbnails: bool, judge: bool = False) -> Decoded:
+    """Read a photo once: thumbnail and tile, a square of each size, and with `judge` whether it is a photograph."""
     try:
         image, squares = read_squares(path, sizes)
         return Decoded(
             aspect=image.width / image.height,
             thumb=thumbnail(image, THUMBNAIL) if thumbnails else b"",
             tile=tile(image, TILE) if thumbnails else None,
+            photograph=looks_like_photograph(image) if judge else None,
             squares=squares,
         )
     except PhotoError as error:
@@ -75,6 +81,22 @@ class Preparation:
         self.photos, self.changed, self.cancel = photos, changed, cancel
         self.progress = Progress(running=True, phase="reading", total=len(photos))
         self._held: dict[int, Decoded] = {}  # by row: read for learning, and used again right after
+
+    def photographs(self, sizes: set[int]) -> list[bool]:
+        """Whether each of the first photos looks like a photograph; they are decoded for what follows too.
+
+        As the order is random, they are a random sample. Empty if none of the first 500 can be read.
+        """
+        n, found = min(FIRST, len(self.photos)), list[bool]()
+        for start in range(0, n, LOOKED_AT):
+            rows = range(start, min(start + LOOKED_AT, n))
+            for row, decoded in self._decoded(rows, sizes, thumbnails=self.photos.prepared < n, judge=True):
+                self._held[row] = decoded
+                if decoded.photograph is not None:
+                    found.append(decoded.photograph)
+            if found:
+                break
+        return found
 
     def learn_pictures(self, other_sizes: set[int]) -> NDArray[np.uint8]:
         """The first photos at 96 px, uint8 [n, 96, 96, 3], to learn features on; they are decoded for `stream` too."""
@@ -121,9 +143,8 @@ class Preparation:
         for row in ahead:
             # What is needed of a photo depends on its row: after a crash one source may be ahead of another.
             thumbnails, sizes = row >= with_thumbnails, {size for size, count in prepared if row >= count}
-            held = self._held.get(row)
-            if held and held.reason is None and not (sizes <= held.squares.keys() and (held.thumb or not thumbnails)):
-                del self._held[row]
+            if not self._holds(row, sizes, thumbnails=thumbnails):
+                self._held.pop(row, None)
             if row not in self._held and row not in self._coming:
                 path = self.photos.file(int(self.photos.order[row]))
                 self._coming[row] = self._pool.submit(decode, path, sizes, thumbnails=thumbnails)
@@ -144,14 +165,26 @@ class Preparation:
         finally:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _decoded(self, rows: range, sizes: set[int], *, thumbnails: bool) -> Iterator[tuple[int, Decoded]]:
-        futures = [
-            self._pool.submit(decode, self.photos.file(int(self.photos.order[row])), sizes, thumbnails=thumbnails)
+    def _decoded(
+        self, rows: range, sizes: set[int], *, thumbnails: bool, judge: bool = False
+    ) -> Iterator[tuple[int, Decoded]]:
+        futures = {
+            row: self._pool.submit(
+                decode, self.photos.file(int(self.photos.order[row])), sizes, thumbnails=thumbnails, judge=judge
+            )
             for row in rows
-        ]
-        for row, future in zip(rows, futures, strict=True):
+            if not self._holds(row, sizes, thumbnails=thumbnails)
+        }
+        for row in rows:
             self._check_cancelled()
-            yield row, future.result()
+            yield row, futures[row].result() if row in futures else self._held[row]
+
+    def _holds(self, row: int, sizes: set[int], *, thumbnails: bool) -> bool:
+        """Whether what is needed of a row was read before."""
+        held = self._held.get(row)
+        if held is None or held.reason is not None:
+            return held is not None
+        return sizes <= held.squares.keys() and (bool(held.thumb) or not thumbnails)
 
     def _keep_thumbnails(self, batch: list[Decoded], rows: range) -> None:
         blank = np.zeros((TILE, TILE, 3), np.uint8)

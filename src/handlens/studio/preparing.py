@@ -14,9 +14,12 @@ from handlens.studio.listeners import Listeners
 from handlens.studio.memory import release_memory
 from handlens.studio.models.registry import Models
 from handlens.studio.photos import Photos
-from handlens.studio.preparation_run import Preparation, only_one
+from handlens.studio.preparation_run import LEARN_SIZE, Preparation, only_one
 from handlens.studio.progress import Progress, ended_by
-from handlens.studio.sources import Source
+from handlens.studio.sources import AUTO, Source
+
+FOR_PHOTOGRAPHS, TITLE_FOR_PHOTOGRAPHS, SIZE_FOR_PHOTOGRAPHS = "tf_efficientnet_lite0", "EfficientNet-Lite0", 224
+"""The network that describes photographs unless a person chooses another, and the side of its pictures in pixels."""
 
 
 class Preparing:
@@ -71,6 +74,8 @@ class Preparing:
             self._photos.forget_unreadable_from(self._photos.prepared)
             try:
                 with run.reading():
+                    if any(source.backbone == AUTO for source in sources):
+                        self._choose(run)
                     while waiting := [s for s in sources if s.state == "waiting"]:
                         self._build(run, waiting)
                         ready = [s for s in sources if s.state == "preparing"]
@@ -122,6 +127,41 @@ class Preparing:
                 self.progress = replace(self.progress, running=False, phase="failed", error=str(error))
                 self._listeners.tell("state")
 
+    def _choose(self, run: Preparation) -> None:
+        """Choose a source by the photos: a network for photographs, learned features for everything else."""
+        from handlens.studio.features import backbone_extractor
+
+        looks = run.photographs({LEARN_SIZE, SIZE_FOR_PHOTOGRAPHS})
+        if not looks:
+            raise self._nothing_to_read()
+        count = f"{sum(looks)} of the {len(looks)} that were looked at"
+        if 2 * sum(looks) < len(looks):
+            reason = f"These do not look like photographs ({count} do), so features learned on them describe them."
+            self._layers.choose(None, reason)
+        else:
+            look = f"These look like photographs ({count})"
+            try:
+                extractor = backbone_extractor(FOR_PHOTOGRAPHS)
+            except HandlensError as error:
+                reason = f"{look}, but {TITLE_FOR_PHOTOGRAPHS} cannot be used, so features learned on them describe "
+                reason += f"them. {_sentence(str(error))}"
+                self._layers.choose(None, reason)
+            else:
+                reason = f"{look}, so the network {TITLE_FOR_PHOTOGRAPHS} describes them."
+                chosen = self._layers.choose(FOR_PHOTOGRAPHS, reason)
+                if chosen is not None:
+                    self._layers.adopt(chosen, extractor)
+        self._notice(reason)
+
+    def _nothing_to_read(self) -> CollectionError:
+        if not len(self._photos):
+            return CollectionError(
+                f"there are no photos in {self._photos.register.images}. Put some there and open the collection again."
+            )
+        return CollectionError(
+            f"none of the {len(self._photos):,} photos could be read. See “left out” for the reasons."
+        )
+
     def _build(self, run: Preparation, waiting: list[Source]) -> None:
         """Make the extractors of the waiting sources; learned features replace networks that cannot be downloaded."""
         from handlens.studio.features import backbone_extractor, patches_extractor
@@ -153,15 +193,8 @@ class Preparing:
             if not source.load():
                 sizes = {s.extractor.size for s in sources if s.extractor and s.state == "preparing"}
                 pictures = run.learn_pictures(sizes)
-                if not len(self._photos):
-                    raise CollectionError(
-                        f"there are no photos in {self._photos.register.images}. Put some there and open the "
-                        "collection again."
-                    )
                 if not len(pictures):
-                    raise CollectionError(
-                        f"none of the {len(self._photos):,} photos could be read. See “left out” for the reasons."
-                    )
+                    raise self._nothing_to_read()
                 self._layers.adopt(source, patches_extractor(pictures, seed=self._seed))
             source.state = "preparing"
 
@@ -186,5 +219,8 @@ class Preparing:
 
 def _why(source: Source) -> str:
     """A failed source's reason as a sentence, and what to do."""
-    reason = (source.message or "").rstrip(".")
-    return f"{reason[:1].upper()}{reason[1:]}. To try again: Sources in the page, or add_features and prepare."
+    return f"{_sentence(source.message or '')} To try again: Sources in the page, or add_features and prepare."
+
+
+def _sentence(message: str) -> str:
+    return f"{message[:1].upper()}{message[1:].rstrip('.')}."

@@ -20,7 +20,8 @@ _SCHEMA = "CREATE TABLE IF NOT EXISTS keep (name TEXT PRIMARY KEY, value TEXT NO
 _log = logging.getLogger(__name__)
 
 RequestedSource = dict[str, str | None]
-"""A source of features that was asked for: its "backbone" (None for learned features) and file of "weights"."""
+"""A source of features that was asked for: its "backbone" (None for learned features, "auto" to choose by the photos),
+file of "weights" and, if it was chosen by the photos, the "reason"."""
 
 
 class Settings:
@@ -186,6 +187,8 @@ def _are_reasons(value: Any) -> bool:
 
 def _are_sources(value: Any) -> bool:
     return isinstance(value, list) and all(
-        isinstance(source, dict) and all(isinstance(source.get(k, 0), str | None) for k in ("backbone", "weights"))
+        isinstance(source, dict)
+        and all(isinstance(source.get(k, 0), str | None) for k in ("backbone", "weights"))
+        and isinstance(source.get("reason"), str | None)
         for source in value
     )

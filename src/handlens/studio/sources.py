@@ -24,19 +24,23 @@ if TYPE_CHECKING:
 LEARNED = "patches"
 """The name of the source whose features are learned on the photos themselves."""
 
+AUTO = "auto"
+"""The name of a source that is chosen by the photos when they are first prepared."""
+
 EXTRACTOR_KIND = "feature-extractor"
 
 
 @dataclass
 class Source:
-    """A source of layers: a pretrained network, or patches learned on the photos (backbone None).
+    """A source of layers: a pretrained network, patches learned on the photos (backbone None), or one still to choose.
 
     Attributes:
-        name: "patches" or the network's name; begins the ids of its layers.
+        name: "patches", the network's name, or "auto"; begins the ids of its layers.
         title: the name that people see.
         folder: where the extractor and the features of each layer are kept.
-        backbone: the network's name, None for learned features.
+        backbone: the network's name, None for learned features, "auto" if it is still to be chosen by the photos.
         weights: a safetensors file given for the network, None for downloaded or cached weights.
+        reason: why it was chosen by the photos, as a sentence; None if a person chose it.
         state: "waiting" to be prepared, "preparing", "ready", or "failed" with a `message`.
         layers: first to last; empty before the first preparation.
         extractor: computes the features; None until it is loaded.
@@ -47,6 +51,7 @@ class Source:
     folder: Path
     backbone: str | None
     weights: str | None
+    reason: str | None = None
     state: Literal["waiting", "preparing", "ready", "failed"] = "waiting"
     message: str | None = None
     layers: list[Layer] = field(default_factory=list)
@@ -134,17 +139,19 @@ class Source:
 
 
 def requested_sources(
-    backbone: str | Sequence[str] | None, weights: Path | str | Sequence[Path | str] | None
+    backbone: str | Sequence[str | None] | None, weights: Path | str | Sequence[Path | str] | None
 ) -> list[RequestedSource]:
     """The sources that the arguments `backbone` and `weights` ask for, as settings keep them.
 
     Raises:
-        CollectionError: there are more files of weights than backbones, or a file does not exist.
+        CollectionError: a file of weights does not exist, or does not belong to a network that is named.
     """
     backbones = [backbone] if isinstance(backbone, str) else list(backbone or [])
     files = [weights] if isinstance(weights, (str, Path)) else list(weights or [])
     if len(files) > len(backbones):
         raise CollectionError(f"weights need a backbone each; {len(files)} files and {len(backbones)} names arrived.")
+    if not {None, AUTO}.isdisjoint(backbones[: len(files)]):
+        raise CollectionError("weights need a backbone each that is the name of a network; “auto” or None arrived.")
     for file in files:
         if not Path(file).expanduser().is_file():
             raise CollectionError(f"weights must be a safetensors file; there is no file {file}.")

@@ -19,7 +19,7 @@ WHERE = "patches/coarse/where"
 
 
 def test_what_a_new_collection_knows(drawn, tmp_path, label_some):
-    with Collection.create(tmp_path / "c", images=drawn, seed=3) as collection:
+    with Collection.create(tmp_path / "c", images=drawn, seed=3, backbone=None) as collection:
         assert collection.name == drawn.name
         assert collection.paths[:3] == ["circles/0.png", "circles/1.png", "circles/2.png"]
         assert collection.paths[20] == "squares/0.png"
@@ -46,17 +46,17 @@ def test_what_a_new_collection_knows(drawn, tmp_path, label_some):
 @pytest.mark.parametrize("inside", ["", "deep/er"])
 def test_a_collection_never_lies_among_the_photos(drawn, inside):
     with pytest.raises(CollectionError, match="among the photos"):
-        Collection.create(drawn / inside, images=drawn)
+        Collection.create(drawn / inside, images=drawn, backbone=None)
 
 
 def test_create_refuses_what_is_in_the_way(drawn, tmp_path):
     with pytest.raises(CollectionError, match="there is no folder"):
-        Collection.create(tmp_path / "c", images=tmp_path / "none")
+        Collection.create(tmp_path / "c", images=tmp_path / "none", backbone=None)
     (tmp_path / "file").write_text("")
     with pytest.raises(CollectionError, match="not an empty folder"):
-        Collection.create(tmp_path / "file", images=drawn)
+        Collection.create(tmp_path / "file", images=drawn, backbone=None)
     with pytest.raises(CollectionError, match="not an empty folder"):
-        Collection.create(tmp_path, images=drawn)
+        Collection.create(tmp_path, images=drawn, backbone=None)
     with pytest.raises(CollectionError, match="weights need a backbone"):
         Collection.create(tmp_path / "c", images=drawn, weights="w.safetensors")
     with pytest.raises(CollectionError, match="there is no file"):
@@ -67,17 +67,17 @@ def test_create_refuses_what_is_in_the_way(drawn, tmp_path):
 @pytest.mark.parametrize("seed", [-1, 0.5, True])
 def test_a_seed_is_a_whole_number(drawn, tmp_path, seed):
     with pytest.raises(CollectionError, match="seed must be a whole number, 0 or more"):
-        Collection.create(tmp_path / "c", images=drawn, seed=seed)
+        Collection.create(tmp_path / "c", images=drawn, seed=seed, backbone=None)
     assert not (tmp_path / "c").exists()
 
 
 def test_create_goes_on_where_one_was_cut_short(drawn, tmp_path):
-    Collection.create(tmp_path / "c", images=drawn).close()
+    Collection.create(tmp_path / "c", images=drawn, backbone=None).close()
     (tmp_path / "c" / "collection.json").rename(tmp_path / "c" / "collection.json.tmp")
     shutil.rmtree(tmp_path / "c" / "cache")
     with pytest.raises(CollectionError, match="is not a collection"):
         Collection.open(tmp_path / "c")
-    with Collection.create(tmp_path / "c", images=drawn) as collection:
+    with Collection.create(tmp_path / "c", images=drawn, backbone=None) as collection:
         assert len(collection.paths) == 40
 
 
@@ -116,7 +116,7 @@ def test_reopening_where_it_was(folder, label_some):
 def test_broken_photos_in_the_middle(quick, drawn, tmp_path):
     shutil.copytree(drawn, tmp_path / "images")
     broken = [5, 6, 25, 31]
-    with Collection.create(tmp_path / "c", images=tmp_path / "images") as collection:
+    with Collection.create(tmp_path / "c", images=tmp_path / "images", backbone=None) as collection:
         for i in broken:
             file = tmp_path / "images" / collection.paths[i]
             file.write_bytes(file.read_bytes()[:-400])
@@ -166,7 +166,7 @@ def test_broken_photos_in_the_middle(quick, drawn, tmp_path):
 
 def test_no_photo_can_be_read(quick, tmp_path, drawn):
     shutil.copytree(drawn, tmp_path / "images")
-    with Collection.create(tmp_path / "c", images=tmp_path / "images") as collection:
+    with Collection.create(tmp_path / "c", images=tmp_path / "images", backbone=None) as collection:
         for path in collection.paths:
             file = collection.images / path
             file.write_bytes(file.read_bytes()[:-400])
@@ -178,7 +178,7 @@ def test_no_photo_can_be_read(quick, tmp_path, drawn):
 def test_no_photos(tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "notes.txt").write_text("no picture")
-    with Collection.create(tmp_path / "c", images=tmp_path / "images") as collection:
+    with Collection.create(tmp_path / "c", images=tmp_path / "images", backbone=None) as collection:
         assert collection.paths == []
         assert collection.left_out == [LeftOut("notes.txt", "not a picture")]
         with pytest.raises(CollectionError, match="there are no photos"):
@@ -194,7 +194,7 @@ def test_no_photos(tmp_path):
 def test_one_two_and_three_photos(quick, draw_photo, tmp_path, n):
     for i in range(n):
         draw_photo(tmp_path / "images" / f"{i}.png", kind="circle", seed=i)
-    with Collection.create(tmp_path / "c", images=tmp_path / "images") as collection:
+    with Collection.create(tmp_path / "c", images=tmp_path / "images", backbone=None) as collection:
         collection.prepare()
         for projection in collection.projections(WHERE):
             assert np.isfinite(collection.map(WHERE, projection)).all()
@@ -212,7 +212,7 @@ def test_photos_of_one_plain_colour_each(quick, tmp_path):
     (tmp_path / "images").mkdir()
     for i in range(12):
         Image.new("RGB", (32, 32), (i * 20, i, 255 - i * 20)).save(tmp_path / "images" / f"{i}.png")
-    with Collection.create(tmp_path / "c", images=tmp_path / "images") as collection:
+    with Collection.create(tmp_path / "c", images=tmp_path / "images", backbone=None) as collection:
         collection.prepare()
         collection.label(range(6), "a")
         collection.label(range(6, 12), "b")

@@ -107,7 +107,7 @@ def test_photos_count_as_soon_as_they_are_prepared(quick, drawn, tmp_path, monke
     for module in ("preparation_run", "layers", "preparing"):
         monkeypatch.setattr(f"handlens.studio.{module}.FIRST", 12)
     stop = threading.Event()
-    with Collection.create(tmp_path / "c", images=drawn) as collection:
+    with Collection.create(tmp_path / "c", images=drawn, backbone=None) as collection:
         with pytest.raises(Cancelled):
             collection.prepare(
                 cancel=stop,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageDraw
 from starlette.testclient import TestClient
 
 import handlens
@@ -35,7 +36,8 @@ def photos(drawn: Path, tmp_path: Path) -> Path:
 
 
 def make(client: TestClient, source: dict[str, str], **more: object) -> str:
-    answer = client.post("/api/collections", json={"source": source, **more})
+    """Make a collection, with features learned on its photos unless `more` names others."""
+    answer = client.post("/api/collections", json={"source": source, "backbones": [], **more})
     assert answer.status_code == 201, answer.text
     return str(answer.json()["id"])
 
@@ -331,3 +333,47 @@ def test_whoever_asks_for_a_collection_being_forgotten_is_told_that_it_is_gone(h
     assert len(errors) == 1
     assert registry.close()
     temporary.close()
+
+
+def sources(client: TestClient, id: str) -> list[dict[str, object]]:
+    return list(client.get(f"/api/collections/{id}").json()["sources"])
+
+
+def test_what_describes_the_photos_is_chosen_by_them_unless_it_is_named(
+    client: TestClient, quick: None, tmp_path: Path, wait_until: Callable[..., None]
+) -> None:
+    shapes = tmp_path / "shapes"
+    shapes.mkdir()
+    for i in range(6):
+        drawing = Image.new("RGB", (80, 60), "white")
+        ImageDraw.Draw(drawing).ellipse((5 + i, 5, 35 + i, 35), fill="red")
+        drawing.save(shapes / f"{i}.png")
+    answer = client.post("/api/collections", json={"source": {"kind": "path", "path": str(shapes)}})
+    id = answer.json()["id"]
+    wait_until(lambda: done(client, id))
+    (source,) = sources(client, id)
+    assert (source["name"], source["state"]) == ("patches", "ready")
+    assert str(source["reason"]).startswith("These do not look like photographs (0 of the 6 that were looked at do)")
+    assert [notice["text"] for notice in client.get(f"/api/collections/{id}").json()["notices"]] == [source["reason"]]
+    # Asking for the same folder again changes nothing.
+    assert make(client, {"kind": "path", "path": str(shapes)}, backbones=["auto"]) == id
+    assert sources(client, id) == [source]
+
+
+def test_a_person_who_names_the_features_gets_them(
+    client: TestClient, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Collection, "start_preparing", lambda self: None)
+    id = make(client, {"kind": "path", "path": str(photos)}, backbones=[])
+    assert [(source["name"], source["reason"]) for source in sources(client, id)] == [("patches", None)]
+    make(client, {"kind": "path", "path": str(photos)}, backbones=["tf_efficientnet_lite0"])
+    assert [source["name"] for source in sources(client, id)] == ["patches", "tf_efficientnet_lite0"]
+
+
+def test_auto_and_own_features(client: TestClient, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Collection, "start_preparing", lambda self: None)
+    id = make(client, {"kind": "path", "path": str(photos)}, backbones=["auto"], own_features=True)
+    assert [(source["name"], source["state"]) for source in sources(client, id)] == [
+        ("auto", "waiting"),
+        ("patches", "waiting"),
+    ]

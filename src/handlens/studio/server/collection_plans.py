@@ -19,6 +19,7 @@ from handlens.studio.collection import Collection
 from handlens.studio.manifest import MANIFEST
 from handlens.studio.server.temporary_folders import TemporaryFolders
 from handlens.studio.server.zips import reporting_full_disk
+from handlens.studio.sources import AUTO
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,80}")
 
@@ -33,25 +34,22 @@ class CollectionRequest:
 
     Attributes:
         name: what it is called; the name of its folder of photos unless given.
-        backbones: pretrained networks; without any, features are learned on its own photos.
+        backbones: pretrained networks, None for features learned on its own photos, or "auto" to choose by the photos.
         weights: a safetensors file for each network, the first for the first.
-        own_features: whether to learn features on its own photos as well, not only by networks.
         seed: of all random choices.
     """
 
     name: str | None = None
-    backbones: tuple[str, ...] = ()
+    backbones: tuple[str | None, ...] = (AUTO,)
     weights: tuple[Path, ...] = ()
-    own_features: bool = False
     seed: int = 0
 
     def add_to(self, collection: Collection) -> None:
-        """Add the features that the collection does not have yet, and prepare them."""
+        """Add the features that are named and that the collection does not have yet, and prepare them."""
         for i, backbone in enumerate(self.backbones):
-            collection.add_features(backbone, self.weights[i] if i < len(self.weights) else None)
-        if self.own_features:
-            collection.add_features(None)
-        if self.backbones or self.own_features:
+            if backbone != AUTO:
+                collection.add_features(backbone, self.weights[i] if i < len(self.weights) else None)
+        if self.backbones != (AUTO,):
             collection.start_preparing()
 
 
@@ -159,16 +157,14 @@ class CollectionPlans:
         collection = Collection.create(
             folder,
             images=photos,
-            backbone=list(request.backbones) or None,
-            weights=list(request.weights) or None,
+            backbone=request.backbones,
+            weights=request.weights,
             seed=request.seed,
             name=request.name,
         )
         try:
             if not collection.paths:
                 raise CollectionError(_no_photo(collection))
-            if request.own_features and request.backbones:
-                collection.add_features(None)
         except BaseException:
             collection.close()
             shutil.rmtree(folder, ignore_errors=True)

@@ -58,7 +58,8 @@ def state(id: str, collection: Collection) -> CollectionState:
         left_out=len(collection.left_out),
         preparation=_preparation(collection),
         sources=[
-            SourceState(name=s.name, title=s.title, state=s.state, message=s.message) for s in list(collection.sources)
+            SourceState(name=s.name, title=s.title, state=s.state, message=s.message, reason=s.reason)
+            for s in list(collection.sources)
         ],
         layers=_layers(collection),
         projections=_projections(collection),

@@ -51,7 +51,8 @@ def studio(server: Server) -> StudioInfo:
 @router.post("/collections", status_code=201)
 def new_collection(wanted: NewCollection, server: Server) -> NewCollectionId:
     """Make a collection and start preparing it; if the folder has a collection already, that one is opened."""
-    request = CollectionRequest(name=wanted.name, backbones=tuple(wanted.backbones), own_features=wanted.own_features)
+    own = [None] if wanted.own_features or not wanted.backbones else []
+    request = CollectionRequest(name=wanted.name, backbones=(*wanted.backbones, *own))
     source, plans = wanted.source, server.registry.plans
     if isinstance(source, FromPath):
         plan = plans.of_folder(Path(source.path), request)

@@ -30,7 +30,8 @@ class SourceState(BaseModel):
     name: str
     title: str
     state: Literal["ready", "preparing", "waiting", "failed"]
-    message: str | None
+    message: str | None = Field(description="why it failed")
+    reason: str | None = Field(description="why it was chosen by the photos; null if a person chose it")
 
 
 class LayerInfo(BaseModel):

@@ -97,7 +97,9 @@ class NewCollection(RequestBody):
     name: Name | None = None
     source: Annotated[FromPath | FromUpload | FromBuiltin, Field(discriminator="kind")]
     backbones: Annotated[list[Name], Field(max_length=20)] = Field(
-        default=[], description="pretrained networks; an empty list means features learned on these photos"
+        default=["auto"],
+        description="pretrained networks; an empty list means features learned on these photos; “auto” chooses by "
+        "looking at some of them: a network for photographs, learned features for anything else",
     )
     own_features: bool = Field(
         default=False, description="also learn features on these photos, in addition to those of the networks"

@@ -18,8 +18,8 @@ beforeEach(() => {
   replaceCollection({
     layers: [...NET, ...OWN],
     sources: [
-      { name: 'net', title: 'Net', state: 'ready', message: null },
-      { name: 'patches', title: 'learned on these photos', state: 'ready', message: null },
+      { name: 'net', title: 'Net', state: 'ready', message: null, reason: null },
+      { name: 'patches', title: 'learned on these photos', state: 'ready', message: null, reason: null },
     ],
   } as unknown as CollectionState)
 })

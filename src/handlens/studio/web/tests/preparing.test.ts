@@ -14,13 +14,17 @@ const of = (more: Partial<Preparation>): Preparation => ({
   ...more,
 })
 const SOURCES: Source[] = [
-  { name: 'net', title: 'net', state: 'preparing', message: null },
-  { name: 'patches', title: 'learned on these photos', state: 'waiting', message: null },
+  { name: 'net', title: 'net', state: 'preparing', message: null, reason: null },
+  { name: 'patches', title: 'learned on these photos', state: 'waiting', message: null, reason: null },
 ]
 
 describe('what preparing is at', () => {
   it('names what is loaded or downloaded before the first photo', () => {
     expect(doing(of({ phase: 'reading' }), SOURCES).what).toBe('Getting ready: learned on these photos')
+  })
+  it('says that photos are looked at before a source is chosen by them', () => {
+    const auto: Source = { ...SOURCES[1]!, name: 'auto', title: 'to be chosen by the photos' }
+    expect(doing(of({ phase: 'reading' }), [auto]).what).toBe('Looking at some of the photos')
   })
   it('counts the photos read to learn from, and not the learning', () => {
     expect(doing(of({ phase: 'reading', done: 3 }), SOURCES)).toEqual({

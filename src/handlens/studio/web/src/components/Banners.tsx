@@ -24,7 +24,7 @@ export function Banners(): JSX.Element {
         .filter((n) => !hidden.value.has(n.id))
         .map((n) => (
           <p class="banner" role="status" key={n.id}>
-            <Icon name="warn" />
+            <Icon name={state.sources.some((s) => s.reason === n.text) ? 'layers' : 'warn'} />
             <span>{n.text}</span>
             <button
               type="button"

@@ -1872,8 +1872,10 @@ export interface components {
             source: components["schemas"]["FromPath"] | components["schemas"]["FromUpload"] | components["schemas"]["FromBuiltin"];
             /**
              * Backbones
-             * @description pretrained networks; an empty list means features learned on these photos
-             * @default []
+             * @description pretrained networks; an empty list means features learned on these photos; “auto” chooses by looking at some of them: a network for photographs, learned features for anything else
+             * @default [
+             *       "auto"
+             *     ]
              */
             backbones: string[];
             /**
@@ -2262,8 +2264,16 @@ export interface components {
              * @enum {string}
              */
             state: "ready" | "preparing" | "waiting" | "failed";
-            /** Message */
+            /**
+             * Message
+             * @description why it failed
+             */
             message: string | null;
+            /**
+             * Reason
+             * @description why it was chosen by the photos; null if a person chose it
+             */
+            reason: string | null;
         };
         /**
          * SpotCheckAnswer

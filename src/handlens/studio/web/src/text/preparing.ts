@@ -10,6 +10,7 @@ export function doing(of: Preparation, sources: Source[]): { what: string; count
   if (of.phase === 'fitting') return { what: `Learning from the first ${photosText(of.total)}`, counts: false }
   if (of.phase === 'reading' && of.done > 0) return { what: 'Reading the first photos, to learn from', counts: true }
   if (of.phase === 'reading') {
+    if (sources.some((s) => s.name === 'auto')) return { what: 'Looking at some of the photos', counts: false }
     const waiting = sources.filter((s) => s.state === 'waiting')
     return { what: waiting.length > 0 ? `Getting ready: ${titles(waiting)}` : 'Getting ready', counts: false }
   }

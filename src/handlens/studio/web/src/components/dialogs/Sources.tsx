@@ -29,6 +29,7 @@ export function Sources(): JSX.Element {
               </button>
             )}
             {s.message && <small>{headed(s.message)}</small>}
+            {s.reason && <small>{s.reason}</small>}
           </li>
         ))}
       </ul>

@@ -17,7 +17,7 @@ export function Networks({ all }: { all: Backbone[] }): JSX.Element {
           onChange={(event) => chooseNets(event.currentTarget.checked && all[0] ? [all[0].name] : [])}
         />
         <span>
-          <b>A pretrained network</b> <span class="tag">suggested for photographs</span>
+          <b>A pretrained network</b>
           <small>
             Trained on a million photos, so it recognises shapes and objects better. More can be added later.
           </small>

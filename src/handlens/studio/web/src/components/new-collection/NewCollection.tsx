@@ -4,7 +4,19 @@ import type { JSX } from 'preact'
 import type { StudioInfo } from '../../server/types'
 import { number } from '../../text/format'
 import { Icon } from '../icons'
-import { create, failed, from, missing, name, own, setName, setOwn, working } from './draft'
+import {
+  automatic,
+  chooseAutomatic,
+  chooseOwn,
+  create,
+  failed,
+  from,
+  missing,
+  name,
+  own,
+  setName,
+  working,
+} from './draft'
 import { Networks } from './Networks'
 import { FromBuiltin, FromFiles, FromPath, SourceChoice } from './SourceFields'
 
@@ -31,7 +43,21 @@ export function NewCollection({ info }: { info: StudioInfo }): JSX.Element {
       <fieldset>
         <legend>What should they be compared by?</legend>
         <label class="option">
-          <input type="checkbox" checked={own.value} onChange={(event) => setOwn(event.currentTarget.checked)} />
+          <input
+            type="checkbox"
+            checked={automatic.value}
+            onChange={(event) => chooseAutomatic(event.currentTarget.checked)}
+          />
+          <span>
+            <b>Choose for me, no download</b> <span class="tag">suggested</span>
+            <small>
+              Studio looks at some of the photos. Photographs are compared by a network that comes with it; drawings,
+              digits and the like by features learned on them. The page says which.
+            </small>
+          </span>
+        </label>
+        <label class="option">
+          <input type="checkbox" checked={own.value} onChange={(event) => chooseOwn(event.currentTarget.checked)} />
           <span>
             <b>Learned on these photos, no download</b>
             <small>

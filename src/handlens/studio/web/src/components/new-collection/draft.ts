@@ -15,12 +15,13 @@ export const [path, setPath] = owned('')
 const [files, setFiles] = owned<ChosenFile[]>([])
 export const [builtin, setBuiltin] = owned('')
 export const [name, setName] = owned('')
-export const [own, setOwn] = owned(true)
+const [automatic, setAutomatic] = owned(true)
+const [own, setOwn] = owned(false)
 const [chosenNets, setChosenNets] = owned<ReadonlySet<string>>(new Set())
 const [working, setWorking] = owned<{ text: string; done: number; total: number } | null>(null)
 const [failed, setFailed] = owned<string | null>(null)
 
-export { chosenNets, failed, files, from, working }
+export { automatic, chosenNets, failed, files, from, own, working }
 
 export function chooseFrom(which: From): void {
   setFrom(which)
@@ -32,22 +33,39 @@ export function chooseFiles(chosen: ChosenFile[]): void {
   setFailed(null)
 }
 
+/** Lets Studio choose by the photos what they are compared by, in place of all that was chosen. */
+export function chooseAutomatic(on: boolean): void {
+  setAutomatic(on)
+  if (!on) return
+  setOwn(false)
+  setChosenNets(new Set())
+}
+
+/** Chooses features learned on the photos, beside networks that are chosen. */
+export function chooseOwn(on: boolean): void {
+  setOwn(on)
+  if (on) setAutomatic(false)
+}
+
 export function chooseNet(net: string, on: boolean): void {
   const next = new Set(chosenNets.value)
   if (on) next.add(net)
   else next.delete(net)
-  setChosenNets(next)
+  chooseNets([...next])
 }
 
 /** Chooses these networks and no others. */
-export const chooseNets = (nets: string[]): void => setChosenNets(new Set(nets))
+export function chooseNets(nets: string[]): void {
+  setChosenNets(new Set(nets))
+  if (nets.length > 0) setAutomatic(false)
+}
 
 /** What is missing before the collection can be created; null when nothing is missing. */
 export const missing = computed<string | null>(() => {
   if (from.value === 'path' && !path.value.trim()) return 'Enter a folder.'
   if (from.value === 'files' && files.value.length === 0) return 'Drop or choose photos.'
   if (from.value === 'builtin' && !builtin.value) return 'Choose one of the built-in collections.'
-  if (!own.value && chosenNets.value.size === 0) return 'Choose what to compare the photos by.'
+  if (!automatic.value && !own.value && chosenNets.value.size === 0) return 'Choose what to compare the photos by.'
   return null
 })
 
@@ -93,7 +111,7 @@ export async function create(): Promise<void> {
     const { id } = await home.create({
       ...(called ? { name: called } : {}),
       source,
-      backbones: [...chosenNets.value],
+      backbones: automatic.value ? ['auto'] : [...chosenNets.value],
       own_features: own.value,
     })
     location.href = `/c/${encodeURIComponent(id)}`
