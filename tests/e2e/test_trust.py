@@ -214,7 +214,7 @@ def test_a_number_only_from_photos_checked_at_random(
 
     # A cell of the confusion table opens its photos, by keyboard too.
     model.get_by_text("Which is taken for which").click()
-    cell = model.get_by_role("button", name=re.compile(r"photos: circle, predicted so"))
+    cell = model.get_by_role("button", name=re.compile(r"photos: circle taken for circle"))
     cell.focus()
     shown = re.match(r"[\d,]+", cell.get_attribute("aria-label") or "")[0]
     page.keyboard.press("Enter")

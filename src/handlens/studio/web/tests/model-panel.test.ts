@@ -106,9 +106,9 @@ describe('the confusion table', () => {
 
   it('has a button for each cell with photos', () => {
     expect(cells().map((e) => e.props['aria-label'])).toEqual([
-      '8 photos: front, predicted so',
-      '1 photo: front, predicted rear',
-      '5 photos: rear, predicted so',
+      '8 photos: front taken for front',
+      '1 photo: front taken for rear',
+      '5 photos: rear taken for rear',
     ])
   })
   it('opens the photos of a cell in the review grid', async () => {

@@ -40,7 +40,7 @@ export function ReviewDrawer(): JSX.Element | null {
   return (
     <section class="review" aria-label="Review">
       <header>
-        <h2>{open.title}</h2>
+        <h2 title={open.title}>{open.title}</h2>
         <span class="kept">
           {number(open.ids.length - thrownOut.value)} kept
           {thrownOut.value > 0 && `, ${number(thrownOut.value)} thrown out`}
