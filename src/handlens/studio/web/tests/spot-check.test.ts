@@ -3,13 +3,14 @@ import { CollectionApi } from '../src/server/api'
 import { ApiError } from '../src/server/http'
 import type { SpotCheck, SpotCheckAnswer } from '../src/server/types'
 import { replaceCollection, setApi, updateCollection } from '../src/state/collection'
-import { openLabels } from '../src/state/labels'
+import { openLabels, takeLabels } from '../src/state/labels'
 import {
   answer,
   answerOfKey,
   canGoBack,
   choices,
   countsText,
+  drawnLabels,
   drawPhotos,
   earlierAnswer,
   finished,
@@ -292,6 +293,16 @@ describe('going back', () => {
     expect(earlierAnswer.value).toBe(null)
     await vi.advanceTimersByTimeAsync(0)
     expect(server.sent).toHaveLength(1)
+  })
+})
+
+describe('the maps', () => {
+  it('draw new labels when the check is closed', async () => {
+    await open(3)
+    takeLabels(named(2, [0, 1, -1, -1, -1, 0], 'front', 'rear'))
+    expect(drawnLabels.value.version).toBe(1)
+    stopCheck()
+    expect(drawnLabels.value.version).toBe(2)
   })
 })
 

@@ -7,10 +7,10 @@ import { useEffect, useRef } from 'preact/hooks'
 import { colourOf } from '../colour/palette'
 import type { Layer } from '../server/types'
 import { collection, layers, projections, titleOf } from '../state/collection'
-import { labels } from '../state/labels'
 import { goTo, keyOf, type MapSample, miniMaps, working } from '../state/maps'
 import { isNarrow, setSheet } from '../state/screen'
 import { scores } from '../state/separation'
+import { drawnLabels } from '../state/spot-check'
 import { type Theme, theme } from '../state/theme'
 import { currentLayer, layer, projection, setTable, table } from '../state/view'
 import { headed, percent } from '../text/format'
@@ -181,7 +181,7 @@ const SIDE = 112 // canvas pixels; shown smaller
 
 function MiniMap({ mini }: { mini: MapSample }): JSX.Element {
   const canvas = useRef<HTMLCanvasElement>(null)
-  const { codes, names } = labels.value
+  const { codes, names } = drawnLabels.value
   const on = theme.value
   useEffect(
     () =>
@@ -192,7 +192,7 @@ function MiniMap({ mini }: { mini: MapSample }): JSX.Element {
         names.map((l) => l.colour),
         on,
       ),
-    [mini, labels.value, on],
+    [mini, codes, on],
   )
   // biome-ignore lint/a11y/noAriaHiddenOnFocusable: a canvas without tabIndex takes no focus; the button around it is named
   return <canvas ref={canvas} width={SIDE} height={SIDE} aria-hidden="true" />

@@ -7,7 +7,7 @@ import { rgbOf } from '../colour/palette'
 import { MapView } from '../map'
 import { api, collection, count, nameOf, photos, prepared, shortTitleOf, titleOf } from '../state/collection'
 import { openDialog } from '../state/dialogs'
-import { labelOf, labels } from '../state/labels'
+import { labelOf } from '../state/labels'
 import { setMapView } from '../state/map-view'
 import { anyPlaced, keyOf, loadMap, mapError, mapLoading, mapPending, positions, working } from '../state/maps'
 import { alpha, predictions } from '../state/model'
@@ -15,6 +15,7 @@ import { review } from '../state/review'
 import { isNarrow } from '../state/screen'
 import { clearSelection, select, selectPhoto } from '../state/selecting'
 import { selected, selectedCount } from '../state/selection'
+import { drawnLabels } from '../state/spot-check'
 import { isDark, theme } from '../state/theme'
 import {
   camera,
@@ -92,7 +93,7 @@ function connect(host: HTMLElement): () => void {
     effect(() => view.setPrepared(prepared.value)),
     effect(() => view.setShown(shownMask.value)),
     effect(() => {
-      const { codes, names } = labels.value
+      const { codes, names } = drawnLabels.value
       const marks = Int16Array.from(codes, (code) => names[code]?.colour ?? -1)
       const rgb = new Uint8Array(codes.length * 3)
       for (const [id, mark] of marks.entries()) if (mark >= 0) rgb.set(rgbOf(mark, theme.value), id * 3)

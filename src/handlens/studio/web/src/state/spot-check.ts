@@ -40,7 +40,13 @@ const [problem, setProblem] = owned<string | null>(null)
 /** The server has confirmed that no photo waits, and the report is that of all answers. */
 const [finished, setFinished] = owned(false)
 
-export { checking, drawing, finished, problem, unsent }
+export { checking, drawing, drawnLabels, finished, problem, unsent }
+
+/** The labels as the maps draw them: those under the check wait for its end, so that each key is answered at once. */
+const [drawnLabels, setDrawnLabels] = owned(labels.peek())
+effect(() => {
+  if (!checking.value) setDrawnLabels(labels.value)
+})
 
 const state = computed(() => collection.value?.spot_check ?? null)
 
