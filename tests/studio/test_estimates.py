@@ -12,6 +12,7 @@ from handlens.studio.estimates import (
     estimate_difference,
     expected_calibration_error,
     guess_accuracy,
+    pool_rounds,
     tango,
 )
 
@@ -37,10 +38,10 @@ def test_the_regression_by_hand():
     sure = [1.0] * 10 + [0.5] * 10
     found = estimate_accuracy(right, sure, np.ones(20))
     assert (found.value, found.high) == pytest.approx((1, 1))
-    # Their sums of squares: Σ (y − ȳ)² = 3.75, and around the line 2.5: the 20 are worth
-    # 20 / ((2.5 / 18) / (3.75 / 19)) = 28.42 checks, twice as many in a population of 40.
+    # Their sums of squares: Σ (y − ȳ)² = 3.75, and around the line 2.5. With one unexplained mistake more, the 20 are
+    # worth 20 / ((3.5 / 18) / (4.75 / 19)) = 25.7 checks, twice as many in a population of 40.
     z2 = 1.959964**2
-    n = 2 * 20 * (3.75 / 19) / (2.5 / 18)
+    n = 2 * 20 * (4.75 / 19) / (3.5 / 18)
     low = (0.875 + z2 / 2 / n - np.sqrt(z2 * (0.875 * 0.125 / n + z2 / 4 / n**2))) / (1 + z2 / n)
     assert found.low == pytest.approx((40 * low - 15) / 20, abs=1e-6)
 
@@ -58,6 +59,55 @@ def test_all_right_and_all_wrong():
     assert (right.value, right.high, wrong.value, wrong.low) == (1, 1, 0, 0)
     assert right.low == pytest.approx(1 - wrong.high)
     assert 0.8 < right.low < 0.95
+
+
+def test_photos_labelled_since_widen_the_interval():
+    given = [True] * 8 + [False] * 2, np.full(10, 0.7), np.full(990, 0.7)
+    before, after = estimate_accuracy(*given), estimate_accuracy(*given, moved=0.1)
+    # If the tenth that was labelled was all right, the others have (low − 0.1) / 0.9; if all wrong, high / 0.9.
+    assert (after.value, after.low) == pytest.approx((before.value, (before.low - 0.1) / 0.9))
+    assert after.high == 1 < before.high / 0.9
+    with pytest.raises(DataError):
+        estimate_accuracy(*given, moved=1)
+
+
+def test_rounds_that_count_together_by_hand():
+    # Round 1: 10 of 10 + 30 + 960 other photos are labelled since. Both rounds promise 1.568 / √60 + 0.005 = 0.207, the
+    # second alone 1.568 / √30 = 0.286.
+    counts, moved = pool_rounds([30, 30], [10, 0], left=960)
+    assert (counts.tolist(), moved) == ([True, True], pytest.approx(0.005))
+    # 0.1 · 5 / 205 more make the interval no narrower: 1.568 / √205 + 0.0024 against 1.568 / √200 = 0.1109.
+    counts, moved = pool_rounds([5, 200], [100, 0], left=700)
+    assert (counts.tolist(), moved) == ([False, True], 0)
+    # Also of the only round at most a tenth may be labelled since: of 50 + 105 + 895 photos.
+    counts, moved = pool_rounds([50], [105], left=895)
+    assert (counts.tolist(), moved) == ([True], 0.105)
+    counts, moved = pool_rounds([50], [106], left=894)
+    assert (counts.tolist(), moved) == ([False], 0)
+    assert pool_rounds([], [], left=9)[1] == 0
+    assert pool_rounds([0, 0], [9, 0], left=9)[0].tolist() == [False, True]
+
+
+@pytest.mark.parametrize("labelled", ["easiest", "hardest", "surest", "random"])
+def test_the_interval_of_two_rounds_holds_whatever_was_labelled_between(labelled):
+    random = np.random.default_rng(2)
+    sure = 1 - 0.5 * random.beta(1, 2, 1200)
+    truth = random.random(1200) < sure
+    held, runs = 0, 150
+    for _ in range(runs):
+        order = random.permutation(1200)
+        first, others = order[:60], order[60:]
+        key = {"easiest": -1.0 * truth, "hardest": 1.0 * truth, "surest": -sure, "random": random.random(1200)}[
+            labelled
+        ]
+        others = random.permutation(others[np.argsort(key[others], kind="stable")][80:])
+        second, rest = others[:30], others[30:]
+        counts, moved = pool_rounds([60, 30], [80, 0], left=len(rest))
+        assert counts.all()
+        drawn = np.concatenate([first, second])
+        found = estimate_accuracy(truth[drawn], sure[drawn], sure[rest], moved=moved)
+        held += found.low <= truth[rest].mean() <= found.high
+    assert held >= 0.93 * runs
 
 
 def test_nothing_checked_and_nothing_left():

@@ -24,6 +24,9 @@ ENOUGH_FOR_SLOPE = 20
 
 STEEPEST_SLOPE = 1.5
 
+CHANGED = 0.1
+"""A round of checks counts while at most this share of the photos that it was drawn from is labelled since."""
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -39,7 +42,9 @@ class Estimate:
     high: float
 
 
-def estimate_accuracy(right: ArrayLike, confidence: ArrayLike, others: ArrayLike) -> Estimate | None:
+def estimate_accuracy(
+    right: ArrayLike, confidence: ArrayLike, others: ArrayLike, *, moved: float = 0.0
+) -> Estimate | None:
     """The accuracy on the photos that were not checked, from those that were.
 
     The checked photos must be drawn at random, without replacement, from all photos without a label. The estimate is
@@ -48,21 +53,25 @@ def estimate_accuracy(right: ArrayLike, confidence: ArrayLike, others: ArrayLike
     The mean of the checked photos is corrected by how much surer the model is of all photos than of the checked ones,
     times a slope b (the regression estimator: Cochran, Sampling Techniques, 3rd ed. 1977, §7.1–7.4; with a model's
     predictions: PPI++, Angelopoulos et al. 2023, arXiv 2311.01453). The interval is Wilson's with an effective number
-    of checked photos: more than n where confidences explain a part of the errors, and more where a large part of all
-    photos was checked.
+    of checked photos: more than n where confidences explain a part of the mistakes, and more where a large part of all
+    photos was checked. Few mistakes can seem explained by chance; so one more that is not is added to what was seen.
+
+    Photos that people labelled since the draw may have been the easiest or the hardest ones. The interval holds even if
+    all of them would be predicted correctly, or not one.
 
     For how often the model is right when it predicts one label, give only the photos that are predicted as it.
 
     Args:
         right: whether the prediction is right, for the checked photos, bool [n].
         confidence: the model's probability (0–1) of its prediction, for the checked photos, [n].
-        others: the same for the photos that were not checked, [m].
+        others: the same for the photos that are left, [m].
+        moved: the share (0–1) of the other photos that were labelled since, as `pool_rounds` gives it.
 
     Returns:
         the share of the m photos that are predicted correctly; None if no photo was checked, or no other is left.
 
     Raises:
-        DataError: the arrays do not fit each other, or a confidence is not between 0 and 1.
+        DataError: the arrays do not fit each other, or a number is not in its range.
 
     Example:
         >>> estimate = estimate_accuracy([True] * 8 + [False] * 2, [0.9] * 10, [0.9] * 990)
@@ -70,14 +79,60 @@ def estimate_accuracy(right: ArrayLike, confidence: ArrayLike, others: ArrayLike
         (0.8, 0.489, 0.944)
     """
     y, sure, rest = checked_arrays(right, confidence, others)
+    if not 0 <= moved < 1:
+        raise DataError(f"moved must be a share from 0 to below 1; {moved} arrived.")
     n, m = len(y), len(rest)
     if not n or not m:
         return None
     b = _slope(y, sure)
-    left_over = y - b * sure
-    mean = left_over.mean() + b * np.concatenate([sure, rest]).mean()
-    explained = min(1.0, _ratio(left_over.var() * n / max(n - 2, 1), y.var() * n / max(n - 1, 1)))
-    return _of_the_rest(float(mean), n / explained, right=float(y.sum()), n=n, m=m)
+    unexplained = y - b * sure
+    mean = float(unexplained.mean() + b * np.concatenate([sure, rest]).mean())
+    worth = float(n)
+    if b > 0:
+        part = (((unexplained - unexplained.mean()) ** 2).sum() + 1) / (n - 2)
+        worth /= min(1.0, part / ((((y - y.mean()) ** 2).sum() + 1) / (n - 1)))
+    found = _of_the_rest(mean, worth, right=float(y.sum()), n=n, m=m)
+    low, high = (found.low - moved) / (1 - moved), found.high / (1 - moved)
+    return Estimate(found.value, max(low, 0.0), min(high, 1.0))
+
+
+def pool_rounds(checked: ArrayLike, labelled_since: ArrayLike, left: int) -> tuple[Booleans, float]:
+    """Which rounds of checks count together, and which share of their photos was labelled since.
+
+    An earlier round makes the sample larger, but was drawn from photos that are partly labelled by now, which makes the
+    interval wider. The rounds are taken that promise the narrowest one, whatever their answers are; a round of whose
+    photos more than the share `CHANGED` was labelled since, other than in a check, does not count.
+
+    Args:
+        checked: the number of checked photos of each round, the earliest first, [R].
+        labelled_since: of the other photos that each round was drawn from, those that are labelled now, [R].
+        left: the photos that are left without a label.
+
+    Returns:
+        whether each round counts, bool [R], and `moved` for `estimate_accuracy`.
+
+    Example:
+        >>> pool_rounds([30, 30], [20, 0], left=940)
+        (array([ True,  True]), 0.01010...)
+        >>> pool_rounds([30, 30], [500, 0], left=440)
+        (array([False,  True]), 0.0)
+    """
+    n, since = np.asarray(checked, np.float64), np.asarray(labelled_since, np.float64)
+    later = n[::-1].cumsum()[::-1] - n
+    others = since + later + left
+    share = since / np.maximum(others, 1)
+    order = np.lexsort((-np.arange(len(n)), share))  # those first of which least was labelled since
+    order = order[(since <= CHANGED * (others + n))[order]]
+    counts = np.zeros(len(n), bool)
+    total = n[order].cumsum()
+    if not total.any():
+        counts[order] = True
+        return counts, 0.0
+    moved = (n * share)[order].cumsum() / np.maximum(total, 1)
+    width = 2 * normal(0.95) * 0.4 / np.sqrt(np.maximum(total, 0.1)) + moved  # at an accuracy of 80 %
+    best = int(np.argmin(width))
+    counts[order[: best + 1]] = True
+    return counts, float(moved[best])
 
 
 def checked_arrays(
@@ -110,11 +165,6 @@ def _slope(y: Floats, sure: Floats) -> float:
     if len(y) < ENOUGH_FOR_SLOPE or square < 1e-12 * len(y):
         return 0.0
     return float(np.clip((spread * y).sum() / square, 0.0, STEEPEST_SLOPE))
-
-
-def _ratio(part: float, whole: float) -> float:
-    """Part over whole; 1 where the whole is 0."""
-    return part / whole if whole > 0 else 1.0
 
 
 def _of_the_rest(mean: float, effective: float, *, right: float, n: int, m: int) -> Estimate:

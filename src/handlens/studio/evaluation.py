@@ -172,7 +172,8 @@ class Evaluation:
         n = int(found.current.sum())
         if n < min(AT_LEAST, n + len(others)):
             return None
-        return estimate_accuracy(found.right[found.current], found.confidence[found.current], others)
+        right, sure = found.right[found.current], found.confidence[found.current]
+        return estimate_accuracy(right, sure, others, moved=check.moved)
 
     def _reason(self, check: Check, found: Checked, left: int, one_gesture: list[str]) -> str:
         """Why there is no accuracy."""

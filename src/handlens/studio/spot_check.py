@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from handlens.errors import CollectionError, StorageError
 from handlens.io.problems import reason_of
 from handlens.io.sqlite import open_database, storage_errors, transaction
+from handlens.studio.estimates import pool_rounds
 from handlens.studio.labels import Labels, LabelState
 from handlens.studio.origins import CHECKED, certified
 from handlens.studio.photos import Photos
@@ -28,9 +29,6 @@ Mask = NDArray[np.bool_]
 
 MOST = 10_000
 """Photos that may be drawn at once."""
-
-CHANGED = 0.1
-"""A draw counts while a person has labelled at most this share of the photos that it was drawn from since."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS spot_check_rounds (
@@ -73,8 +71,7 @@ class Round(NamedTuple):
         ids: the drawn photos that count, in the order of drawing: all answered ones up to the first that still waits,
             without those of which the person was unsure, int64 [n].
         codes: the position of each answer in `LabelState.table`, or NONE_OF_THESE, int64 [n].
-        current: whether it tells about the photos that are left: few of those that it was drawn from were labelled
-            by a person since.
+        current: whether it tells about the photos that are left; see `pool_rounds`.
     """
 
     population: Mask
@@ -89,6 +86,7 @@ class Check:
 
     Attributes:
         rounds: each draw, the earliest first.
+        moved: the share of the photos of the current rounds that a person has labelled since, other than in a check.
         drawn: the photos that were ever drawn, bool [N] by id.
         open: the photos that no person has labelled and that were never drawn, which the next check would be drawn
             from, bool [N] by id.
@@ -103,6 +101,7 @@ class Check:
     """
 
     rounds: list[Round]
+    moved: float
     drawn: Mask
     open: Mask
     waiting: list[int]
@@ -284,11 +283,13 @@ class SpotCheck:
             # A later answer does not count before all earlier ones are given: otherwise the check could be made of the
             # photos that were easiest to answer.
             ids = [photo for photo in photos[:first] if given[photo] != _UNSURE]
-            current = int((population & by_person & ~drawn).sum()) <= CHANGED * int(population.sum())
             answers = np.array([given[photo] for photo in ids], np.int64)
-            rounds.append(Round(population, np.array(ids, np.int64), answers, current))
+            rounds.append(Round(population, np.array(ids, np.int64), answers, False))
+        since = [int((r.population & by_person & ~drawn).sum()) for r in rounds]
+        current, moved = pool_rounds([len(r.ids) for r in rounds], since, int(open.sum()))
         return Check(
-            rounds=rounds,
+            rounds=[r._replace(current=bool(counts)) for r, counts in zip(rounds, current, strict=True)],
+            moved=moved,
             drawn=drawn,
             open=open,
             waiting=waiting,
