@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
+from scipy.special import xlogy
 
 from handlens.errors import DataError
 from handlens.studio.estimates import (
@@ -134,6 +138,20 @@ def test_arrays_that_do_not_fit_are_refused(right, confidence, others):
         estimate_accuracy(right, confidence, others)
 
 
+probabilities = st.floats(0, 1)
+
+
+@given(st.lists(st.tuples(st.booleans(), probabilities), max_size=40), st.lists(probabilities, max_size=40), st.data())
+def test_an_interval_holds_its_value_and_is_one_of_shares(checked, others, data):
+    moved = data.draw(st.floats(0, 0.99))
+    right, confidence = [r for r, _ in checked], [c for _, c in checked]
+    found = estimate_accuracy(np.array(right, bool), confidence, others, moved=moved)
+    if checked and others:
+        assert 0 <= found.low <= found.value <= found.high <= 1
+    else:
+        assert found is None
+
+
 def coverage(truth, sure, n, *, runs=400, seed=0):
     """The share of random checks whose interval holds the accuracy on the rest, and their mean width."""
     random = np.random.default_rng(seed)
@@ -166,6 +184,22 @@ def test_published_example_of_tango():
     assert tango(1, 7, 21) == pytest.approx((-0.517, -0.026), abs=5e-4)
 
 
+@pytest.mark.parametrize(("gained", "lost", "n"), [(1, 7, 21), (6, 16, 161), (3, 0, 30), (0, 1, 12), (2.5, 1.25, 40)])
+def test_the_ends_of_tango_are_where_the_score_test_rejects(gained, lost, n):
+    # The likeliest share q of the lost ones for a difference δ, found by numerical search and not by the closed form.
+    for end in tango(gained, lost, n):
+        low, high = max(0.0, -end), (1 - end) / 2
+
+        def unlikely(q, delta=end):
+            return -(
+                xlogy(gained, max(q + delta, 0)) + xlogy(lost, q) + xlogy(n - gained - lost, max(1 - 2 * q - delta, 0))
+            )
+
+        q = minimize_scalar(unlikely, bounds=(low, high), method="bounded", options={"xatol": 1e-12}).x
+        score = (gained - lost - n * end) / np.sqrt(n * (2 * q + end * (1 - end)))
+        assert abs(score) == pytest.approx(1.959964, abs=1e-4)
+
+
 def test_difference_of_equal_models():
     found = estimate_difference([True] * 20, [True] * 20, 10**9)
     z2 = 1.959964**2
@@ -183,6 +217,20 @@ def test_one_model_right_and_the_other_wrong_everywhere():
     found = estimate_difference([True] * 10, [False] * 10, 10**9)
     z2 = 1.959964**2
     assert (found.value, found.low, found.high) == pytest.approx((1, (10 - z2) / (10 + z2), 1))
+
+
+@pytest.mark.parametrize(("n", "population"), [(10, 300), (30, 300), (100, 2000)])
+def test_the_interval_of_a_difference_holds(n, population):
+    random = np.random.default_rng(0)
+    a = random.random(population) < 0.9
+    b = np.where(random.random(population) < 0.7, a, random.random(population) < 0.8)
+    held, runs = 0, 200
+    for _ in range(runs):
+        order = random.permutation(population)
+        drawn, rest = order[:n], order[n:]
+        found = estimate_difference(a[drawn], b[drawn], population)
+        held += found.low <= a[rest].mean() - b[rest].mean() <= found.high
+    assert held >= 0.92 * runs
 
 
 @pytest.mark.parametrize(

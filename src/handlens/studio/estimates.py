@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
 
 from handlens.audit.intervals import normal, wilson
 from handlens.errors import DataError
@@ -247,6 +246,8 @@ def tango(gained: float, lost: float, n: float) -> tuple[float, float]:
 
 def _root(function: Callable[[float], float], end: float, middle: float) -> float:
     """Where a function that is negative next to the middle, and positive at the end, is zero."""
+    from scipy.optimize import brentq  # takes long to load
+
     near = middle + 1e-9 * (end - middle)  # in the middle itself it can be zero, where both models agree everywhere
     return end if abs(middle - end) < 1e-12 else float(brentq(function, end, near, xtol=1e-12))
 
