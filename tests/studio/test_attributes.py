@@ -110,6 +110,13 @@ def cameras(tmp_path: Path, rows: int = 20) -> Path:
     return file
 
 
+def in_two_gestures(collection: Collection, n: int) -> None:
+    """Labels the first n of each kind, half of them at a time."""
+    for ids in (range(n // 2), range(n // 2, n)):
+        collection.label(ids, "circle")
+        collection.label([20 + i for i in ids], "square")
+
+
 def test_an_attached_csv_is_kept_with_the_collection_and_can_be_removed(collection: Collection, tmp_path: Path) -> None:
     before = sorted(collection.images.rglob("*"))
     file = cameras(tmp_path, 18)
@@ -137,9 +144,8 @@ def test_a_csv_that_is_refused_leaves_the_one_before(collection: Collection, tmp
 
 
 def test_the_report_is_split_by_photos_that_the_model_had_not_seen(collection: Collection, tmp_path: Path) -> None:
-    collection.label(range(12), "circle")
+    in_two_gestures(collection, 12)
     # Three of the old camera's photos are labelled wrong: held out, they must be predicted against their label.
-    collection.label([*range(20, 32)], "square")
     collection.label([0, 1, 2], "square")
     collection.train()
     found = collection.held_out
@@ -161,8 +167,7 @@ def test_the_report_is_split_by_photos_that_the_model_had_not_seen(collection: C
 
 
 def test_photos_without_a_row_are_a_group_of_their_own(collection: Collection, tmp_path: Path) -> None:
-    collection.label(range(8), "circle")
-    collection.label(range(20, 28), "square")
+    in_two_gestures(collection, 8)
     collection.train()
     collection.attach(cameras(tmp_path, 4))
     frame = collection.subgroups("camera").frame.set_index("group")
@@ -170,8 +175,7 @@ def test_photos_without_a_row_are_a_group_of_their_own(collection: Collection, t
 
 
 def test_what_is_held_out_survives_a_restart_and_a_new_name(collection: Collection) -> None:
-    collection.label(range(4), "circle")
-    collection.label(range(20, 24), "square")
+    in_two_gestures(collection, 4)
     collection.train()
     collection.rename("circle", "disc")
     with Collection.open(collection.folder) as again:
@@ -195,12 +199,22 @@ def test_what_cannot_be_split_gets_a_sentence(collection: Collection, tmp_path: 
         collection.subgroups([])
     with pytest.raises(TrainingError, match="no model yet"):
         collection.subgroups("camera")
-    collection.label(range(4), "circle")
-    collection.label(range(20, 24), "square")
+    in_two_gestures(collection, 4)
     collection.train()
     with pytest.raises(AuditError, match="metrics"):
         collection.subgroups("camera", metrics=["beauty"])
     settings = collection.parts.settings
     settings.replace_model("quick", settings.model_record("quick"), {}, use=True)
     with pytest.raises(TrainingError, match="Train again"):
+        collection.subgroups("camera")
+
+
+def test_labels_of_one_gesture_each_tell_nothing_of_groups(collection: Collection, tmp_path: Path) -> None:
+    collection.label(range(8), "circle")
+    collection.label(range(20, 28), "square")
+    collection.train()
+    assert collection.held_out is not None
+    assert len(collection.held_out.ids) == 0
+    collection.attach(cameras(tmp_path))
+    with pytest.raises(TrainingError, match="selected together"):
         collection.subgroups("camera")

@@ -1,4 +1,4 @@
-"""From labels to a classifier: intervals by hand, choices that have to come out one way, honest estimates."""
+"""From labels to a classifier, and honest estimates of it."""
 
 from __future__ import annotations
 
@@ -7,18 +7,9 @@ import pytest
 
 from handlens.errors import TrainingError
 from handlens.studio import classifier as learning
-from handlens.studio.calibration import fit_temperature
-from handlens.studio.classifier import (
-    _joined,
-    check_labels,
-    cross_validate,
-    fit_layers,
-    layer_quality,
-    rank_layers,
-    stratified_sample,
-    sum_scores,
-    train_classifier,
-)
+from handlens.studio.calibration import CAUTION
+from handlens.studio.classifier import check_labels, layer_quality, stratified_sample, train_classifier
+from handlens.studio.linear_models import fit_mixture, inner_products
 
 
 def told_apart(codes, *, d=6, apart=4.0, seed=0):
@@ -50,12 +41,6 @@ def test_two_of_two_are_enough():
     check_labels({"a": 2, "b": 2, "unused": 0})
 
 
-def test_layers_are_ranked_by_how_well_they_tell_apart():
-    codes = np.array([0, 1, 2, -1] * 10)
-    features = {"noise": noise(40), "good": told_apart(np.maximum(codes, 0)), "copy": noise(40, seed=3)}
-    assert rank_layers(features, codes, seed=0)[0] == "good"
-
-
 def test_quality_breaks_ties_by_sureness():
     codes = np.array([0, 1])
     sure = layer_quality(np.array([[9, 0], [0, 9]], np.float32), codes)
@@ -66,68 +51,132 @@ def test_quality_breaks_ties_by_sureness():
     assert np.isfinite(with_inf).all()
 
 
-def test_no_more_layers_than_three_and_their_scores_add_up():
-    codes = np.arange(30) % 2
-    features = {str(i): told_apart(codes, seed=i) for i in range(5)}
-    fitted = fit_layers(features, codes, seed=0)
-    assert len(fitted) == learning.LAYERS == 3
-    scores = sum_scores(fitted, features)
-    assert scores == pytest.approx(sum(fitted[k].logits(features[k]) for k in fitted), rel=1e-5)
-    assert (scores.argmax(1) == codes).all()
+def train(features, codes, *, gestures=None, checked=None, seed=0):
+    gestures = np.arange(len(codes)) if gestures is None else gestures
+    checked = np.zeros(len(codes), bool) if checked is None else checked
+    return train_classifier(features, codes, gestures=gestures, checked=checked, seed=seed)
 
 
-def test_the_surest_of_each_class_join():
-    # Unlabelled rows 1–4 are predicted as 0 with margins 4, 3, 2, 1 and 5–6 as 1 with margins 1, 2.
-    scores = np.array([[9, 0], [4, 0], [3, 0], [2, 0], [1, 0], [0, 1], [0, 2]], np.float32)
-    codes = np.array([1, -1, -1, -1, -1, -1, -1])  # a label stays, whatever is predicted for it
-    assert _joined(scores, codes, 0.5).tolist() == [1, 0, 0, -1, -1, -1, 1]
-    assert _joined(scores, codes, 0.2).tolist() == codes.tolist()
-
-
-def test_unlabelled_photos_help_where_clusters_are_plain():
-    truth = np.arange(200) % 2
-    features = {"x": told_apart(truth, d=40, apart=0.5, seed=4)}
-    codes = np.where(np.arange(200) < 8, truth, -1)
-
-    def right(rounds):
-        fitted = fit_layers(features, codes, seed=0, rounds=rounds)
-        return (sum_scores(fitted, features).argmax(1) == truth).mean()
-
-    assert right(learning.ROUNDS) >= right(())
+def test_weights_of_all_layers_give_the_scores_of_their_inner_products():
+    codes = np.where(np.arange(40) < 20, np.arange(40) % 3, -1)
+    features = {"a": told_apart(np.arange(40) % 3), "b": noise(40, d=50)}
+    classifier = train(features, codes).classifier
+    assert {layer: w.shape for layer, w in classifier.weights.items()} == {"a": (6, 3), "b": (50, 3)}
+    products = inner_products(features)
+    expected = fit_mixture(products, codes, dims=56).scores(products)
+    assert classifier.scores(features) == pytest.approx(expected, rel=1e-3, abs=1e-3)
 
 
 def test_the_estimate_is_of_unseen_photos():
     # Labels without any relation to the features: a fit looks perfect, the estimate must not.
     codes = np.random.default_rng(1).permutation(np.arange(80) % 2)
     features = {str(i): noise(80, d=100, seed=i) for i in range(6)}
-    fitted = fit_layers(features, codes, seed=0)
-    assert (sum_scores(fitted, features).argmax(1) == codes).mean() > 0.8
-    rows, scores = cross_validate(features, codes, seed=0)
-    assert rows.tolist() == list(range(80))
-    assert abs((scores.argmax(1) == codes).mean() - 0.5) < 0.2
+    trained = train(features, codes)
+    assert (trained.classifier.scores(features).argmax(1) == codes).mean() > 0.8
+    assert trained.rows.tolist() == list(range(80))
+    assert abs((trained.scores.argmax(1) == codes).mean() - 0.5) < 0.2
 
 
 def test_trained_finds_what_is_there():
     truth = np.arange(60) % 3
     codes = np.where(np.arange(60) < 30, truth, -1)
     features = {"noise": noise(60), "good": told_apart(truth)}
-    trained = train_classifier(features, codes, seed=0)
+    trained = train(features, codes)
     assert trained.rows.tolist() == list(range(30))
     assert (trained.scores.argmax(1) == codes[:30]).mean() > 0.9
-    assert (sum_scores(trained.classifier.discriminants, features).argmax(1) == truth).mean() > 0.9
-    assert trained.classifier.temperature > 0
+    assert (trained.classifier.scores(features).argmax(1) == truth).mean() > 0.9
+    assert trained.whole_gestures == trained.single_photos == (30, 30)
+    assert trained.one_gesture == []
+    assert 0 < trained.classifier.temperature < CAUTION
+
+
+def test_whole_gestures_are_held_out():
+    # The features tell the gesture and not the class: ordinary folds find the class by twins, whole gestures cannot.
+    gestures = np.repeat(np.arange(8), 10)
+    codes = gestures // 4
+    features = {"x": told_apart(gestures, d=20)}
+    trained = train(features, codes, gestures=gestures)
+    assert trained.single_photos == (80, 80)
+    right, tested = trained.whole_gestures
+    assert tested == 80
+    assert right < 70
+
+
+def test_a_label_of_one_gesture_is_not_tested():
+    codes = np.repeat([0, 1, 2, -1], 6)
+    gestures = np.array([1, 1, 1, 2, 2, 2] + [3] * 6 + [4, 4, 5, 5, 6, 6] + [0] * 6)
+    trained = train({"x": told_apart(np.repeat(np.arange(4), 6))}, codes, gestures=gestures)
+    assert trained.one_gesture == [1]
+    assert trained.rows.tolist() == [*range(6), *range(12, 18)]
+    assert trained.single_photos[1] == 18
+
+
+def test_a_label_of_one_gesture_is_tested_once_other_photos_are_checked():
+    codes = np.repeat([0, 1], 6)
+    checked = np.arange(12) % 6 == 5
+    trained = train({"x": told_apart(codes)}, codes, gestures=codes + 10 * checked, checked=checked)
+    assert trained.one_gesture == []
+    assert trained.rows.tolist() == [0, 1, 2, 3, 4, 6, 7, 8, 9, 10]
+
+
+def test_without_anything_tested_the_temperature_is_cautious():
+    codes = np.repeat([0, 1], 6)
+    trained = train({"x": told_apart(codes)}, codes, gestures=codes)
+    assert (trained.rows.tolist(), trained.scores.shape) == ([], (0, 2))
+    assert trained.one_gesture == [0, 1]
+    assert trained.classifier.temperature == CAUTION
+
+
+def test_a_checked_answer_has_no_part_in_its_own_scores():
+    truth = np.arange(60) % 2
+    features = {"x": told_apart(truth, apart=0.7)}
+    checked = np.arange(60) == 40
+    codes = np.where(np.arange(60) <= 40, truth, -1)
+    other_answer = np.where(checked, 1 - truth, codes)
+    one, other = (train(features, c, checked=checked) for c in (codes, other_answer))
+    assert one.checked_rows.tolist() == other.checked_rows.tolist() == [40]
+    assert one.checked_scores == pytest.approx(other.checked_scores)
+    assert (one.classifier.bias != other.classifier.bias).any()  # it is learned from all the same
+
+
+def test_checked_rows_alone_can_be_learned_from():
+    codes = np.where(np.arange(30) < 20, np.arange(30) % 2, -1)
+    trained = train({"x": told_apart(np.arange(30) % 2)}, codes, checked=codes >= 0)
+    assert trained.rows.tolist() == []
+    assert trained.checked_rows.tolist() == list(range(20))
+    assert (trained.checked_scores.argmax(1) == codes[:20]).all()
+    assert trained.single_photos == trained.whole_gestures == (0, 0)
+
+
+def test_a_class_that_only_the_held_out_row_has_gets_no_score():
+    codes = np.array([0, 0, 0, 1, 1, 1, 2])
+    trained = train({"x": told_apart(codes)}, codes, checked=codes == 2)
+    assert np.isneginf(trained.checked_scores[0, 2])
+    assert np.isfinite(trained.checked_scores[0, :2]).all()
 
 
 def test_two_photos_a_class_train():
     codes = np.array([0, 0, 1, 1])
-    trained = train_classifier({"x": told_apart(codes)}, codes, seed=0)
+    trained = train({"x": told_apart(codes)}, codes)
     assert trained.scores.shape == (4, 2)
+
+
+def test_no_more_labelled_rows_than_a_limit_are_learned_from_to_be_tested(monkeypatch):
+    monkeypatch.setattr(learning, "_ESTIMATING", 20)
+    learned = []
+    monkeypatch.setattr(
+        learning, "fit_mixture", lambda p, c, dims: learned.append((c >= 0).sum()) or fit_mixture(p, c, dims=dims)
+    )
+    codes = np.arange(60) % 2
+    trained = train({"x": told_apart(codes)}, codes)
+    assert trained.single_photos == (60, 60)
+    assert learned == [20] * 10 + [60]
 
 
 def test_the_same_seed_gives_the_same_model():
     codes = np.where(np.arange(60) < 20, np.arange(60) % 2, -1)
     features = {"a": noise(60), "b": told_apart(np.arange(60) % 2)}
-    one, two = (train_classifier(features, codes, seed=5) for _ in range(2))
+    one, two = (train(features, codes, seed=5) for _ in range(2))
     assert one.scores.tobytes() == two.scores.tobytes()
     assert one.classifier.temperature == two.classifier.temperature
 
@@ -138,10 +187,3 @@ def test_stratified_sample_keeps_proportions_and_rare_classes():
     assert np.bincount(codes[rows]).tolist() == [80, 19, 2]
     assert len(set(rows.tolist())) == len(rows)
     assert stratified_sample(codes, 1000, seed=0).tolist() == list(range(1000))
-
-
-def test_temperature_matches_how_often_the_scores_are_right():
-    # Scores ±1, right 3 times of 4: the log loss is least where the probability is 3/4, at 2 / ln 3.
-    scores = np.tile(np.array([[1, -1]], np.float32), (400, 1))
-    codes = (np.arange(400) % 4 == 0).astype(np.int64)
-    assert fit_temperature(scores, codes) == pytest.approx(2 / np.log(3), rel=0.1)

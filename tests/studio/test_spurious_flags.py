@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from handlens.studio.classifier import Trained, sum_scores, train_classifier
+from handlens.studio.classifier import Trained, train_classifier
 from handlens.studio.discriminant import cross_validated_logits, fit_discriminant, folds
+from handlens.studio.linear_models import inner_products
 from handlens.studio.neighbours import LayerDistances
 from handlens.studio.projections import (
     Scaling,
@@ -72,7 +73,8 @@ def test_the_flags_would_be_seen(x: np.ndarray) -> None:
         lambda x: LayerDistances(lambda: x, Scaling.of(x)).from_centre_of(np.array([1, 2])),
         lambda x: train(x).scores,
         lambda x: train(x).checked_scores,
-        lambda x: sum_scores({"x": fit_discriminant(x, CODES)}, {"x": x}),
+        lambda x: train(x).classifier.scores({"x": x}),
+        lambda x: inner_products({"x": x}),
     ],
 )
 def test_neither_warnings_nor_other_numbers(compute: Any, x: np.ndarray) -> None:

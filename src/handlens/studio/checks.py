@@ -98,6 +98,11 @@ class Checks:
         if found is None:
             raise TrainingError("how the model did on each photo was not kept yet when it was trained. Train again.")
         truth, predicted, ids = found
+        if not len(ids):
+            raise TrainingError(
+                "nothing is known of photos that the model had not seen: all photos of a label were selected together. "
+                "Check random photos, or label more."
+            )
         groups = given.table[wanted].iloc[ids].reset_index(drop=True)
         return subgroups(truth, predicted, groups, metrics=metrics, seed=self._seed)
 

@@ -1,46 +1,48 @@
-"""From a few labels to a classifier over the features of several layers, and an estimate of its accuracy."""
+"""From a few labels to a classifier over the features of all layers, and how it does on labels that it had not seen."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
+from handlens.core.products import product
 from handlens.core.threads import one_blas_thread
 from handlens.errors import TrainingError
-from handlens.studio.calibration import fit_temperature
-from handlens.studio.discriminant import (
-    Codes,
-    Discriminant,
-    Floats,
-    balanced_accuracy,
-    cross_validated_logits,
-    fit_discriminant,
-    folds,
-)
+from handlens.studio.calibration import CAUTION, CAUTION_WORTH, fit_temperature
+from handlens.studio.discriminant import Codes, Floats, balanced_accuracy, folds
+from handlens.studio.gestures import gesture_folds
+from handlens.studio.linear_models import Doubles, fit_mixture, inner_products
 
-LAYERS = 3
-"""The scores of so many layers, the best ones, are added."""
+MOST = 3000
+"""Labelled photos that a classifier learns from at most; of more, a random sample."""
 
-ROUNDS = (0.2, 0.4, 0.6, 0.8)
-"""Self-training: the share of the photos predicted as a class that is used for training, in each round."""
-
-TAKING_PART = 800
+TAKING_PART = 1000
 """Unlabelled photos are used for training until there are so many photos, labelled ones included."""
 
-_CHOOSING = 200  # layers are chosen by the scores of at most about so many labelled photos
-_ESTIMATING = 1500  # the accuracy is estimated on at most about so many labelled photos
+_ESTIMATING = 1000  # labelled photos that a classifier learns from at most to be tested on others
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """The sum of the discriminants of a few layers; softmax of the scores over `temperature` gives probabilities."""
+    """A linear classifier; softmax of its scores over the temperature gives probabilities.
 
-    discriminants: dict[str, Discriminant]
+    Attributes:
+        weights: for the standardised features of each layer, float32 [D, C].
+        bias: float32 [C].
+        temperature: above 0.
+    """
+
+    weights: dict[str, Floats]
+    bias: Floats
     temperature: float
+
+    @one_blas_thread()
+    def scores(self, features: dict[str, Floats]) -> Floats:
+        """Scores [n, C] of rows with standardised features [n, D] of each layer."""
+        return np.asarray(sum(product(features[layer], w) for layer, w in self.weights.items()) + self.bias, np.float32)
 
 
 def check_labels(counts: dict[str, int]) -> None:
@@ -66,19 +68,6 @@ def check_labels(counts: dict[str, int]) -> None:
         )
 
 
-@one_blas_thread()
-def rank_layers(features: dict[str, Floats], codes: Codes, *, seed: int) -> list[str]:
-    """The names of the layers, those first that separate the labelled rows (codes ≥ 0) best in cross-validation."""
-    labelled = np.flatnonzero(codes >= 0)
-    rows = labelled[stratified_sample(codes[labelled], _CHOOSING, seed=seed)]
-    picked = np.unique(codes[rows], return_inverse=True)[1]
-    fold = folds(picked, seed=seed)
-    quality = {
-        layer: layer_quality(cross_validated_logits(x[rows], picked, fold), picked) for layer, x in features.items()
-    }
-    return sorted(quality, key=lambda layer: quality[layer], reverse=True)
-
-
 def layer_quality(scores: Floats, codes: Codes) -> tuple[float, float]:
     """Balanced accuracy of scores [n, C], and to break ties the mean probability that they give the right class."""
     finite = np.where(np.isfinite(scores), scores, -1e6).astype(np.float32)
@@ -86,100 +75,18 @@ def layer_quality(scores: Floats, codes: Codes) -> tuple[float, float]:
     return round(balanced_accuracy(scores, codes), 6), float(sure[np.arange(len(codes)), codes].mean())
 
 
-@one_blas_thread()
-def fit_layers(
-    features: dict[str, Floats], codes: Codes, *, seed: int, rounds: Sequence[float] = ROUNDS
-) -> dict[str, Discriminant]:
-    """Fit the discriminants of the three best layers, whose scores are added.
-
-    Photos without a label are used by self-training (Scudder 1965): in each round, the given share of the photos
-    predicted as a class, those with the largest margins, are trained on as if they had that label. It is a share of
-    each class, so that an easy class does not crowd out a difficult one.
-
-    Args:
-        features: standardised features [n, D] for each layer.
-        codes: classes [n], 0…C−1, or −1 for photos without a label.
-        seed: makes the choice of layers repeatable.
-        rounds: shares (0–1), one for each round; none for no self-training.
-    """
-    layers = rank_layers(features, codes, seed=seed)[:LAYERS]
-
-    def fit(target: Codes) -> dict[str, Discriminant]:
-        rows = target >= 0
-        return {layer: fit_discriminant(features[layer][rows], target[rows]) for layer in layers}
-
-    fitted = fit(codes)
-    for share in rounds:
-        fitted = fit(_joined(sum_scores(fitted, features), codes, share))
-    return fitted
-
-
-def _joined(scores: Floats, codes: Codes, share: float) -> NDArray[np.int64]:
-    """The codes, and the predicted class for unlabelled rows: of each class, the `share` with the largest margins."""
-    predicted = scores.argmax(1)
-    two = np.partition(scores, -2, axis=1)[:, -2:]
-    sure = two[:, 1] - two[:, 0]
-    target = np.array(codes, np.int64)
-    for c in range(scores.shape[1]):
-        candidates = np.flatnonzero((codes < 0) & (predicted == c))
-        surest = candidates[np.argsort(-sure[candidates], kind="stable")]
-        target[surest[: int(share * len(surest))]] = c
-    return target
-
-
-@one_blas_thread()
-def sum_scores(fitted: dict[str, Discriminant], features: dict[str, Floats]) -> Floats:
-    """The sum [n, C] of the scores of the layers."""
-    return np.asarray(sum(d.logits(features[layer]) for layer, d in fitted.items()), np.float32)
-
-
-@one_blas_thread()
-def cross_validate(
-    features: dict[str, Floats],
-    codes: Codes,
-    rows: NDArray[np.int64],
-    fold: NDArray[np.int64],
-    *,
-    seed: int,
-    rounds: Sequence[float] = ROUNDS,
-) -> Floats:
-    """Cross-validated scores of the whole procedure: choosing layers, self-training, fitting.
-
-    Layers are chosen again in each fold, and held-out photos are not used for self-training: otherwise the estimate
-    would be optimistic.
-
-    Args:
-        features, codes, seed, rounds: as in `fit_layers`.
-        rows: labelled rows that are held out in turn [m].
-        fold: the fold of each [m].
-
-    Returns:
-        scores [m, C]; −inf for a class that no training photo of the fold has.
-    """
-    scores = np.full((len(rows), int(codes.max()) + 1), -np.inf, np.float32)
-    for k in np.unique(fold):
-        test = rows[fold == k]
-        train = np.setdiff1d(np.arange(len(codes)), test)
-        present = np.unique(codes[train][codes[train] >= 0])
-        if len(present) < 2:
-            continue
-        inner = np.where(codes[train] >= 0, np.searchsorted(present, codes[train]), -1)
-        fitted = fit_layers({name: x[train] for name, x in features.items()}, inner, seed=seed + 1, rounds=rounds)
-        scores[np.ix_(fold == k, present)] = sum_scores(fitted, {name: features[name][test] for name in fitted})
-    return scores
-
-
 @dataclass(frozen=True)
 class Trained:
-    """A fitted classifier, and how it did on labelled rows that were held out.
+    """A fitted classifier, and how others like it did on labelled rows that were held out.
 
     Attributes:
         classifier: fitted on all labelled rows.
         rows, scores: labelled rows [m] that were held out by whole gestures, and their scores [m, C].
         checked_rows, checked_scores: the checked rows [k], held out in folds, and their scores [k, C].
-        whole_gestures: of the rows, how many were predicted correctly, and how many tested, by whole gestures.
-        single_photos: the same in folds of single rows.
-        one_gesture: classes that have one gesture only.
+        whole_gestures: of the rows that can be held out by whole gestures, how many were predicted correctly, and how
+            many were tested.
+        single_photos: the same for labelled rows in folds of single rows.
+        one_gesture: classes that cannot be tested by whole gestures, as they have one only.
     """
 
     classifier: Classifier
@@ -201,12 +108,16 @@ def train_classifier(
     checked: NDArray[np.bool_],
     seed: int,
 ) -> Trained:
-    """Train with and without the unlabelled photos, and keep what is more accurate in cross-validation.
+    """Train on the labelled rows and, by self-training, on the others; see `fit_mixture`.
+
+    Nothing is chosen by the labels but what is fitted to them, so a row that is held out has no part in its scores.
 
     Args:
-        features, codes, seed: as in `fit_layers`.
+        features: standardised features [n, D] of each layer.
+        codes: classes [n], 0…C−1, each with at least two rows; −1 for rows without a label.
         gestures: which rows were labelled together [n].
         checked: rows that were drawn for a spot check [n].
+        seed: of the folds.
 
     Example:
         >>> codes = np.array([0, 0, 0, 1, 1, 1, -1, -1])
@@ -215,29 +126,58 @@ def train_classifier(
         >>> trained = train_classifier({"a layer": x}, codes, gestures=one_by_one, checked=unchecked, seed=0)
         >>> trained.rows.tolist(), trained.scores.argmax(1).tolist()
         ([0, 1, 2, 3, 4, 5], [0, 0, 0, 1, 1, 1])
-        >>> sum_scores(trained.classifier.discriminants, {"a layer": x}).argmax(1)[-2:].tolist()
+        >>> trained.classifier.scores({"a layer": x}).argmax(1)[-2:].tolist()
         [0, 1]
     """
-    labelled = np.flatnonzero((codes >= 0) & ~checked)
-    rows = labelled[stratified_sample(codes[labelled], _ESTIMATING, seed=seed)] if len(labelled) else labelled
-    ordinary = folds(codes[rows], seed=seed)
-    whole = np.unique(gestures[rows], return_inverse=True)[1] % 5
-    fitted = fit_layers(features, codes, seed=seed)
-    single = cross_validate(features, codes, rows, ordinary, seed=seed)
-    grouped = cross_validate(features, codes, rows, whole, seed=seed)
-    checks = np.flatnonzero((codes >= 0) & checked)
-    checked_scores = cross_validate(features, codes, checks, np.arange(len(checks)) % 5, seed=seed)
-    one = [int(c) for c in np.unique(codes[codes >= 0]) if len(np.unique(gestures[rows][codes[rows] == c])) < 2]
+    products, dims = inner_products(features), sum(x.shape[1] for x in features.values())
+    by_hand, drawn = (codes >= 0) & ~checked, (codes >= 0) & checked
+
+    def tested(fold: NDArray[np.int64]) -> tuple[NDArray[np.int64], Floats]:
+        return _held_out_scores(products, codes, fold, dims=dims, seed=seed)
+
+    whole, single, check = (np.full(len(codes), -1) for _ in range(3))
+    labelled = by_hand | drawn
+    whole[labelled] = gesture_folds(codes[labelled], gestures[labelled], kept=drawn[labelled], seed=seed)
+    single[by_hand] = folds(codes[by_hand], seed=seed)
+    check[drawn] = folds(codes[drawn], seed=seed)
+    rows, scores = tested(whole)
+    single_rows, single_scores = tested(single)
+    checked_rows, checked_scores = tested(check)
+
+    temperature = fit_temperature(scores, codes[rows], prior=CAUTION, worth=CAUTION_WORTH, together=gestures[rows])
+    model = fit_mixture(products, codes, dims=dims)
+    weights = {layer: np.asarray(product(x.T, model.coefficients.astype(np.float32))) for layer, x in features.items()}
     return Trained(
-        Classifier(fitted, fit_temperature(single, codes[rows])),
+        Classifier(weights, model.bias.astype(np.float32), temperature),
         rows,
-        grouped,
-        checks,
+        scores,
+        checked_rows,
         checked_scores,
-        (int((grouped.argmax(1) == codes[rows]).sum()), len(rows)),
-        (int((single.argmax(1) == codes[rows]).sum()), len(rows)),
-        one,
+        whole_gestures=(int((scores.argmax(1) == codes[rows]).sum()), len(rows)),
+        single_photos=(int((single_scores.argmax(1) == codes[single_rows]).sum()), len(single_rows)),
+        one_gesture=np.unique(codes[by_hand & (whole < 0)]).tolist(),
     )
+
+
+def _held_out_scores(
+    products: Doubles, codes: Codes, fold: NDArray[np.int64], *, dims: int, seed: int
+) -> tuple[NDArray[np.int64], Floats]:
+    """The rows that are in a fold [m], and their scores [m, C] by models that were fitted without their fold.
+
+    The score of a class that has no row outside of the fold is −inf.
+    """
+    scores = np.full((len(codes), int(codes.max()) + 1), -np.inf, np.float32)
+    for k in np.unique(fold[fold >= 0]):
+        test, unlabelled = np.flatnonzero(fold == k), np.flatnonzero(codes < 0)
+        rest = np.flatnonzero((fold != k) & (codes >= 0))
+        rest = rest[stratified_sample(codes[rest], _ESTIMATING, seed=seed)]
+        train = np.concatenate([rest, unlabelled])
+        present, inner = np.unique(codes[rest], return_inverse=True)
+        classes = np.concatenate([inner, codes[unlabelled]])
+        model = fit_mixture(products[np.ix_(train, train)], classes, dims=dims)
+        scores[np.ix_(test, present)] = model.scores(products[np.ix_(test, train)])
+    rows = np.flatnonzero(fold >= 0)
+    return rows, scores[rows]
 
 
 def stratified_sample(codes: Codes, most: int, *, seed: int) -> NDArray[np.int64]:

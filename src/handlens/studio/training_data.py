@@ -24,6 +24,7 @@ class TrainingData:
         codes: NDArray[np.integer],
         *,
         most: int | None = None,
+        first: NDArray[np.bool_] | None = None,
         unlabelled: int = 0,
         never: NDArray[np.bool_] | None = None,
     ) -> tuple[dict[str, Floats], NDArray[np.int64], NDArray[np.int64]]:
@@ -31,7 +32,8 @@ class TrainingData:
 
         Args:
             codes: each photo's label, −1 without one; [N].
-            most: take about so many labelled photos at most.
+            most: take about so many labelled photos at most, a random sample of each class.
+            first: photos that are taken before others, bool [N].
             unlabelled: add photos without a label, with the code −1, up to so many photos in all.
             never: photos that are not to be added so, bool [N].
 
@@ -49,7 +51,10 @@ class TrainingData:
         if not len(ids):
             return {}, np.empty(0, np.int64), ids
         if most is not None:
-            ids = ids[learning.stratified_sample(codes[ids], most, seed=self._seed)]
+            before = np.zeros(len(ids), bool) if first is None else first[ids]
+            rest, before = ids[~before], np.random.default_rng(self._seed).permutation(ids[before])[:most]
+            rest = rest[learning.stratified_sample(codes[rest], most - len(before), seed=self._seed)]
+            ids = np.sort(np.concatenate([before, rest]))
         classes = np.unique(codes[ids], return_inverse=True)[1]
         # The preparing order is random: its first unlabelled photos are a random sample of them.
         others = np.flatnonzero((codes < 0) & known & (True if never is None else ~never))

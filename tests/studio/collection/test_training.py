@@ -26,7 +26,7 @@ def test_training_and_predictions(collection, label_some):
     assert report.n_photos == 40
     assert (report.accuracy, report.interval, report.calibration_error, report.checked) == (None, None, None, 0)
     assert report.unlabelled == 28
-    assert report.confusion.to_numpy().sum() == 12
+    assert report.confusion.to_numpy().sum() == 0  # nothing could be tested, see below
     assert report.per_class["count"].tolist() == [6, 6]
     assert report.per_class["thin"].all()
     assert report.per_class[["said", "right"]].to_numpy().tolist() == [[0, 0], [0, 0]]
@@ -38,7 +38,7 @@ def test_training_and_predictions(collection, label_some):
         "Nothing is checked yet. Check 30 random photos to know how often the model is right. There is not even a "
         "guess, because all photos of a label were selected together: “circle”, “square”."
     )
-    assert 1 <= len(report.layers) <= 3
+    assert report.layers == [layer.id for layer in collection.layers]
     table = collection.predictions()
     assert table.columns.tolist() == [
         *("path", "label", "predicted", "probability"),
@@ -76,8 +76,11 @@ def test_a_model_and_its_report_are_replaced_in_one_step(folder, label_some, mon
     """Whenever the process is killed, the model in use, its report and its held-out photos belong together."""
     with Collection.open(folder) as collection:
         label_some(collection)
+        collection.label([6, 7], "circle")
+        collection.label([26, 27], "square")
         collection.train()
         collection.label([10, 11, 12], "third")
+        collection.label([13, 14], "third")
 
         def killed(*_args, **_options):
             raise Killed

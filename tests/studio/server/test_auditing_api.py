@@ -17,7 +17,8 @@ ATTRIBUTES = "photo,camera\n" + "".join(
 @pytest.fixture
 def trained(client: TestClient, shapes: str, selection: Callable[..., str]) -> str:
     """The collection with a model of ten labelled photos, two of them labelled wrong."""
-    for name, ids in (("circle", [0, 1, 2, 3, 24]), ("square", [20, 21, 22, 23, 4])):
+    circles, squares = [[0, 1, 2], [3, 24]], [[20, 21, 22], [23, 4]]
+    for name, ids in [*(("circle", ids) for ids in circles), *(("square", ids) for ids in squares)]:
         answer = client.post(f"{shapes}/labels/assign", json={"selection": selection(ids), "name": name})
         assert answer.status_code == 200
     assert client.post(f"{shapes}/train").status_code == 200

@@ -271,7 +271,7 @@ def test_separate_then_train_then_predict(
         ("round", 6, True),
         ("angular", 6, True),
     ]
-    assert np.sum(report["confusion"]["counts"]) == 12
+    assert np.sum(report["confusion"]["counts"]) == 0  # each label is one gesture, so nothing could be tested
     assert report["warnings"]
     assert report["kind"] == "quick"
     assert client.get(shapes).json()["report"] == report

@@ -1,4 +1,4 @@
-"""The quick model: linear scores over the features of a few layers, trained in a moment."""
+"""The quick model: linear scores over the features of all layers, trained in a moment."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class QuickModel:
     @property
     def recipe(self) -> dict[str, str]:
         return {
-            "model": "linear discriminants of layers’ features",
+            "model": "linear on the features of layers: mean of least squares, a discriminant and a self-trained one",
             "layers": ", ".join(self.record.training.layers),
         }
 

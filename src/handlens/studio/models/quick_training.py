@@ -45,7 +45,11 @@ class QuickTraining:
         state, drawn = check.labels, check.drawn
         by_person = np.where(certified(state.origins), -1, state.codes)
         features, classes, ids = self._data.labelled(
-            by_person, unlabelled=learning.TAKING_PART, never=drawn & (by_person < 0)
+            by_person,
+            most=learning.MOST,
+            first=drawn,
+            unlabelled=learning.TAKING_PART,
+            never=drawn & (by_person < 0),
         )
         learned_from = ids[classes >= 0]
         self._data.check(by_person, state.names, learned_from)
@@ -58,7 +62,7 @@ class QuickTraining:
             counts=counts,
             drawn=int(drawn[learned_from].sum()),
             n_photos=int(self._photos.usable.sum()),
-            layers=list(trained.classifier.discriminants),
+            layers=list(trained.classifier.weights),
             labels_version=state.version,
             seconds=time.monotonic() - started,
             whole_gestures=trained.whole_gestures,
@@ -79,12 +83,12 @@ class QuickTraining:
         from handlens.studio.predictor import Predictor
 
         weights: dict[str, Floats] = {}
-        bias = np.zeros(len(names), np.float32)
-        for layer, discriminant in classifier.discriminants.items():
+        bias = classifier.bias.copy()
+        for layer, standardised in classifier.weights.items():
             scaling = self._layers.maps_of(self._layers.get(layer)).fit().scaling
             # Weights for raw features: the standardisation is folded into them.
-            weights[layer] = np.ascontiguousarray(discriminant.weights * scaling.inverse[:, None])
-            bias += discriminant.bias - product(scaling.mean, weights[layer])
+            weights[layer] = np.ascontiguousarray(standardised * scaling.inverse[:, None])
+            bias -= product(scaling.mean, weights[layer])
         used = [s for s in self._layers.sources if any(layer.id in weights for layer in s.layers)]
         extractors = [source.loaded() for source in used]
         Predictor(names, extractors, weights, bias, classifier.temperature).save(model.folder)
