@@ -38,7 +38,23 @@ def test_the_first_weights_are_as_he_et_al_have_them() -> None:
     assert not head[4].bias.any()
 
 
+def test_a_linear_head() -> None:
+    head = create_head(8, 3, hidden=0, ps=0.2, bn_final=True)
+    assert [type(layer).__name__ for layer in head] == [
+        *("AdaptiveConcatPool2d", "Flatten", "BatchNorm1d", "Dropout", "Linear", "BatchNorm1d")
+    ]
+    assert head[3].p == 0.2
+    assert (head[4].in_features, head[4].out_features) == (16, 3)
+    assert create_head(8, 3, hidden=0, ps=[0.1])[3].p == 0.1
+
+
+@pytest.mark.parametrize("hidden", [-1, 1.5, True, "512"])
+def test_widths_that_are_none(hidden: object) -> None:
+    with pytest.raises(TrainingError, match="hidden must be a whole number"):
+        create_head(8, 2, hidden=hidden)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("ps", [1.0, -0.1, [0.1], [0.1, 0.2, 0.3]])
 def test_probabilities_that_are_none(ps: float | list[float]) -> None:
-    with pytest.raises(TrainingError, match=r"ps must|two layers"):
+    with pytest.raises(TrainingError, match="ps must"):
         create_head(8, 2, ps=ps)

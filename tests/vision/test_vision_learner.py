@@ -220,7 +220,8 @@ def test_an_exported_model_predicts_the_same_elsewhere(make: MakeLearner, tmp_pa
     folder = learn.export("colours")
     assert {path.name for path in folder.iterdir()} >= {"model.json", "tensors.safetensors"}
     description = json.loads((folder / "model.json").read_text())
-    assert description["config"]["model"] == {"name": SMALL, "library": "timm", "ps": 0.5, "bn_final": True}
+    made_as = {"name": SMALL, "library": "timm", "ps": 0.5, "hidden": 512, "bn_final": True}
+    assert description["config"]["model"] == made_as
     moved = shutil.move(folder, tmp_path / "elsewhere")
     again = load_learner(moved)
     label, probabilities = again.predict(file)
@@ -232,6 +233,21 @@ def test_an_exported_model_predicts_the_same_elsewhere(make: MakeLearner, tmp_pa
     again.export("again")
     again.data = learn.data
     again.fit_one_cycle(1)
+
+
+def test_a_linear_head_is_exported_and_earlier_files_have_two_layers(make: MakeLearner, tmp_path: Path) -> None:
+    learn = make(hidden=0)
+    assert [type(layer).__name__ for layer in learn.model[1]][2:] == ["BatchNorm1d", "Dropout", "Linear"]
+    file = learn.data.valid_ds.x.items[3]
+    again = load_learner(learn.export("linear"))
+    torch.testing.assert_close(again.predict(file).values, learn.predict(file).values, atol=1e-5, rtol=1e-5)
+
+    learn = make()
+    made_as = {name: value for name, value in learn.made_as.items() if name != "hidden"}
+    config = {"data": learn.data.state(), "model": made_as}
+    save_artifact(tmp_path / "earlier", "vision-learner", config, learn.model.state_dict())
+    again = load_learner(tmp_path / "earlier")
+    torch.testing.assert_close(again.predict(file).values, learn.predict(file).values, atol=1e-5, rtol=1e-5)
 
 
 def test_a_changed_model_is_not_exported(make: MakeLearner) -> None:

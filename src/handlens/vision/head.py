@@ -1,4 +1,4 @@
-"""The head that classifies a body's feature map: concatenated pooling and two linear layers."""
+"""The head that classifies a body's feature map: concatenated pooling and one or two linear layers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from handlens.errors import TrainingError
 
 HIDDEN = 512
+"""Outputs of the first of two linear layers."""
 
 
 class AdaptiveConcatPool2d(nn.Module):
@@ -30,7 +31,7 @@ class AdaptiveConcatPool2d(nn.Module):
 
 
 def create_head(
-    channels: int, classes: int, *, ps: float | Sequence[float] = 0.5, bn_final: bool = False
+    channels: int, classes: int, *, ps: float | Sequence[float] = 0.5, hidden: int = HIDDEN, bn_final: bool = False
 ) -> nn.Sequential:
     """A head: concat-pool → flatten → BN → dropout → linear 512 → ReLU → BN → dropout → linear (→ BN with `bn_final`).
 
@@ -39,31 +40,30 @@ def create_head(
     Args:
         channels: the channels of the feature map [B, channels, h, w].
         classes: the scores to output, [B, classes].
-        ps: the two dropout probabilities; a single p stands for p / 2 and p.
+        ps: the dropout probability before each linear layer; a single p stands for p before the last one and p / 2
+            before the first of two.
+        hidden: the outputs of the first linear layer; 0 for a linear head: concat-pool → flatten → BN → dropout →
+            linear.
         bn_final: a batch norm of the scores at the end.
 
     Raises:
-        TrainingError: a probability is not from 0 to below 1, or there are not one or two.
+        TrainingError: a probability is not from 0 to below 1, there are not as many as linear layers, or `hidden` is
+            not a whole number, 0 or more.
 
     Example:
         >>> create_head(8, 3).eval()(torch.rand(2, 8, 5, 5)).shape
         torch.Size([2, 3])
+        >>> [type(layer).__name__ for layer in create_head(8, 3, hidden=0)][2:]
+        ['BatchNorm1d', 'Dropout', 'Linear']
     """
-    first, second = (ps / 2, ps) if isinstance(ps, (int, float)) else _two(ps)
-    for p in (first, second):
-        if not 0 <= p < 1:
-            raise TrainingError(f"ps must be dropout probabilities from 0 to below 1; {ps} arrived.")
-    layers: list[nn.Module] = [
-        AdaptiveConcatPool2d(),
-        nn.Flatten(),
-        nn.BatchNorm1d(2 * channels),
-        nn.Dropout(first),
-        nn.Linear(2 * channels, HIDDEN),
-        nn.ReLU(inplace=True),
-        nn.BatchNorm1d(HIDDEN),
-        nn.Dropout(second),
-        nn.Linear(HIDDEN, classes),
-    ]
+    if isinstance(hidden, bool) or not isinstance(hidden, int) or hidden < 0:
+        raise TrainingError(f"hidden must be a whole number, 0 or more; {hidden!r} arrived.")
+    widths = [2 * channels, hidden, classes] if hidden else [2 * channels, classes]
+    layers: list[nn.Module] = [AdaptiveConcatPool2d(), nn.Flatten()]
+    for i, p in enumerate(_dropout(ps, len(widths) - 1)):
+        if i:
+            layers.append(nn.ReLU(inplace=True))
+        layers += [nn.BatchNorm1d(widths[i]), nn.Dropout(p), nn.Linear(widths[i], widths[i + 1])]
     if bn_final:
         # A small momentum: the scale of the scores should not follow single batches.
         layers.append(nn.BatchNorm1d(classes, momentum=0.01))
@@ -74,7 +74,11 @@ def create_head(
     return nn.Sequential(*layers)
 
 
-def _two(ps: Sequence[float]) -> tuple[float, float]:
-    if len(ps) != 2:
-        raise TrainingError(f"ps must be one or two probabilities, as the head has two dropout layers; {ps} arrived.")
-    return float(ps[0]), float(ps[1])
+def _dropout(ps: float | Sequence[float], layers: int) -> list[float]:
+    """The dropout probability before each linear layer."""
+    found = [ps / 2, ps][-layers:] if isinstance(ps, (int, float)) else [float(p) for p in ps]
+    if len(found) != layers:
+        raise TrainingError(f"ps must be one probability, or one for each of the head's linear layers; {ps} arrived.")
+    if not all(0 <= p < 1 for p in found):
+        raise TrainingError(f"ps must be dropout probabilities from 0 to below 1; {ps} arrived.")
+    return found

@@ -20,7 +20,7 @@ from handlens.vision.backbones import TORCHVISION, Network, library_of, load_net
 from handlens.vision.body import RESCALES, create_body
 from handlens.vision.data import ImageDataBunch
 from handlens.vision.folded_norms import folded_norms, unfold_norms
-from handlens.vision.head import create_head
+from handlens.vision.head import HIDDEN, create_head
 from handlens.vision.image import why_unreadable
 
 KIND = "vision-learner"
@@ -43,7 +43,7 @@ class VisionLearner(Learner):
     Args:
         data: pictures in batches.
         model: a body and a head.
-        made_as: the arguments that create the model: `name`, `library`, `ps`, `bn_final`.
+        made_as: the arguments that create the model: `name`, `library`, `ps`, `hidden`, `bn_final`.
         options: as in `Learner`.
 
     Example:
@@ -187,6 +187,7 @@ def create_cnn(
     arch: Arch,
     *,
     ps: float | Sequence[float] = 0.5,
+    hidden: int = HIDDEN,
     bn_final: bool = False,
     pretrained: bool = True,
     weights: Path | str | None = None,
@@ -202,6 +203,7 @@ def create_cnn(
         data: made by `ImageItemList.…databunch()`.
         arch: a classifier of torchvision, such as `models.resnet34`, or the name of one in timm.
         ps: dropout of the head, see `create_head`.
+        hidden: outputs of the head's first linear layer; 0 for a head with one linear layer only.
         bn_final: a batch norm of the scores at the end.
         pretrained: start with the library's weights, from its cache or downloaded; False starts with random weights.
         weights: a file of weights to start with instead, .safetensors or .pth; only the classifier may be missing.
@@ -231,7 +233,7 @@ def create_cnn(
         if seed is not None:
             torch.manual_seed(seed)
         network = _load(name, library, Path(weights) if weights is not None else None, random=not pretrained)
-        made_as = {"name": name, "library": library, "ps": _plain(ps), "bn_final": bn_final}
+        made_as = {"name": name, "library": library, "ps": _plain(ps), "hidden": hidden, "bn_final": bn_final}
         model, groups = _make(network, data.c, made_as)
         learn = VisionLearner(data, model, made_as=made_as, layer_groups=groups, **options)
         if pretrained and folded_norms(model[0]):
@@ -300,7 +302,8 @@ def _again(made_as: dict[str, Any]) -> Network:
 def _make(network: Network, classes: int, made_as: dict[str, Any]) -> tuple[nn.Sequential, list[nn.Module]]:
     """A body and a head, and the layer groups."""
     body = create_body(network)
-    head = create_head(body.channels, classes, ps=made_as["ps"], bn_final=made_as["bn_final"])
+    hidden = made_as.get("hidden", HIDDEN)  # earlier versions did not keep it
+    head = create_head(body.channels, classes, ps=made_as["ps"], hidden=hidden, bn_final=made_as["bn_final"])
     return nn.Sequential(body.module, head), [*body.groups, head]
 
 
