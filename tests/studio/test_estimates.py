@@ -78,18 +78,40 @@ def test_photos_labelled_since_widen_the_interval():
 def test_rounds_that_count_together_by_hand():
     # Round 1: 10 of 10 + 30 + 960 other photos are labelled since. Both rounds promise 1.568 / √60 + 0.005 = 0.207, the
     # second alone 1.568 / √30 = 0.286.
-    counts, moved = pool_rounds([30, 30], [10, 0], left=960)
-    assert (counts.tolist(), moved) == ([True, True], pytest.approx(0.005))
+    counts, moved, added = pool_rounds([30, 30], [10, 0], [0, 0], left=960)
+    assert (counts.tolist(), moved, added) == ([True, True], pytest.approx(0.005), 0)
     # 0.1 · 5 / 205 more make the interval no narrower: 1.568 / √205 + 0.0024 against 1.568 / √200 = 0.1109.
-    counts, moved = pool_rounds([5, 200], [100, 0], left=700)
-    assert (counts.tolist(), moved) == ([False, True], 0)
+    counts, moved, added = pool_rounds([5, 200], [100, 0], [0, 0], left=700)
+    assert (counts.tolist(), moved, added) == ([False, True], 0, 0)
     # Also of the only round at most a tenth may be labelled since: of 50 + 105 + 895 photos.
-    counts, moved = pool_rounds([50], [105], left=895)
-    assert (counts.tolist(), moved) == ([True], 0.105)
-    counts, moved = pool_rounds([50], [106], left=894)
-    assert (counts.tolist(), moved) == ([False], 0)
-    assert pool_rounds([], [], left=9)[1] == 0
-    assert pool_rounds([0, 0], [9, 0], left=9)[0].tolist() == [False, True]
+    counts, moved, added = pool_rounds([50], [105], [0], left=895)
+    assert (counts.tolist(), moved, added) == ([True], 0.105, 0)
+    counts, moved, added = pool_rounds([50], [106], [0], left=894)
+    assert (counts.tolist(), moved, added) == ([False], 0, 0)
+    assert pool_rounds([], [], [], left=9).moved == 0
+    assert pool_rounds([0, 0], [9, 0], [0, 0], left=9).current.tolist() == [False, True]
+
+
+def test_rounds_that_could_not_be_drawn_from_all_photos_that_are_left():
+    # Of the 30 + 970 photos that are not of round 1, 50 were added since; round 1 counts half.
+    counts, moved, added = pool_rounds([30, 30], [0, 0], [50, 0], left=970)
+    assert (counts.tolist(), moved, added) == ([True, True], 0, pytest.approx(0.025))
+    # At most a tenth.
+    assert pool_rounds([50], [0], [100], left=1000).added == pytest.approx(0.1)
+    assert not pool_rounds([50], [0], [101], left=1000).current.any()
+    # Those that were labelled since are of the others that the round was drawn from: of 900 + 20.
+    assert pool_rounds([50], [20], [100], left=1000).moved == pytest.approx(20 / 920)
+
+
+def test_photos_that_were_added_may_all_be_right_or_wrong():
+    before = estimate_accuracy([True] * 8 + [False] * 2, np.full(10, 0.7), np.full(990, 0.7))
+    found = estimate_accuracy([True] * 8 + [False] * 2, np.full(10, 0.7), np.full(990, 0.7), added=0.1)
+    assert found.value == before.value
+    assert (found.low, found.high) == pytest.approx((0.9 * before.low, 0.9 * before.high + 0.1))
+    for name in ("moved", "added"):
+        for share in (-0.1, 1.0, np.nan):
+            with pytest.raises(DataError, match=f"{name} must be a share from 0 to below 1"):
+                estimate_accuracy([True], [0.5], [0.5], **{name: share})
 
 
 @pytest.mark.parametrize("labelled", ["easiest", "hardest", "surest", "random"])
@@ -106,7 +128,7 @@ def test_the_interval_of_two_rounds_holds_whatever_was_labelled_between(labelled
         ]
         others = random.permutation(others[np.argsort(key[others], kind="stable")][80:])
         second, rest = others[:30], others[30:]
-        counts, moved = pool_rounds([60, 30], [80, 0], left=len(rest))
+        counts, moved, _ = pool_rounds([60, 30], [80, 0], [0, 0], left=len(rest))
         assert counts.all()
         drawn = np.concatenate([first, second])
         found = estimate_accuracy(truth[drawn], sure[drawn], sure[rest], moved=moved)

@@ -112,7 +112,7 @@ class Parts:
             spot_check=spot_check,
             models=models,
             evaluation=evaluation,
-            finishing=Finishing(photos, labels, models, spot_check, evaluation),
+            finishing=Finishing(photos, labels, models, spot_check),
             history=history,
             quick_training=QuickTraining(photos, layers, labels, spot_check, data, models, seed=seed),
             fine_tuner=FineTuner(photos, layers, labels, spot_check, data, models, listeners, seed=seed),

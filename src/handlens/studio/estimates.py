@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,7 +25,8 @@ ENOUGH_FOR_SLOPE = 20
 STEEPEST_SLOPE = 1.5
 
 CHANGED = 0.1
-"""A round of checks counts while at most this share of the photos that it was drawn from is labelled since."""
+"""A round of checks counts while at most this share of the photos that it was drawn from is labelled since, and at most
+this share of those that are left was added since."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Estimate:
 
 
 def estimate_accuracy(
-    right: ArrayLike, confidence: ArrayLike, others: ArrayLike, *, moved: float = 0.0
+    right: ArrayLike, confidence: ArrayLike, others: ArrayLike, *, moved: float = 0.0, added: float = 0.0
 ) -> Estimate | None:
     """The accuracy on the photos that were not checked, from those that were.
 
@@ -55,8 +57,8 @@ def estimate_accuracy(
     of checked photos: more than n where confidences explain a part of the mistakes, and more where a large part of all
     photos was checked. Few mistakes can seem explained by chance; so one more that is not is added to what was seen.
 
-    Photos that people labelled since the draw may have been the easiest or the hardest ones. The interval holds even if
-    all of them would be predicted correctly, or not one.
+    Photos that people labelled since the draw may have been the easiest or the hardest ones, and so may those that were
+    added since. The interval holds even if all of them would be predicted correctly, or not one.
 
     For how often the model is right when it predicts one label, give only the photos that are predicted as it.
 
@@ -65,6 +67,7 @@ def estimate_accuracy(
         confidence: the model's probability (0–1) of its prediction, for the checked photos, [n].
         others: the same for the photos that are left, [m].
         moved: the share (0–1) of the other photos that were labelled since, as `pool_rounds` gives it.
+        added: the share (0–1) of the photos that are left that were added since, as `pool_rounds` gives it.
 
     Returns:
         the share of the m photos that are predicted correctly; None if no photo was checked, or no other is left.
@@ -78,8 +81,9 @@ def estimate_accuracy(
         (0.8, 0.489, 0.944)
     """
     y, sure, rest = checked_arrays(right, confidence, others)
-    if not 0 <= moved < 1:
-        raise DataError(f"moved must be a share from 0 to below 1; {moved} arrived.")
+    for name, share in (("moved", moved), ("added", added)):
+        if not 0 <= share < 1:
+            raise DataError(f"{name} must be a share from 0 to below 1; {share} arrived.")
     n, m = len(y), len(rest)
     if not n or not m:
         return None
@@ -91,47 +95,59 @@ def estimate_accuracy(
         part = (((unexplained - unexplained.mean()) ** 2).sum() + 1) / (n - 2)
         worth /= min(1.0, part / ((((y - y.mean()) ** 2).sum() + 1) / (n - 1)))
     found = _of_the_rest(mean, worth, right=float(y.sum()), n=n, m=m)
-    low, high = (found.low - moved) / (1 - moved), found.high / (1 - moved)
-    return Estimate(found.value, max(low, 0.0), min(high, 1.0))
+    low, high = max((found.low - moved) / (1 - moved), 0.0), min(found.high / (1 - moved), 1.0)
+    return Estimate(found.value, low * (1 - added), high * (1 - added) + added)
 
 
-def pool_rounds(checked: ArrayLike, labelled_since: ArrayLike, left: int) -> tuple[Booleans, float]:
-    """Which rounds of checks count together, and which share of their photos was labelled since.
+class Pooled(NamedTuple):
+    """Rounds of checks that count together.
 
-    An earlier round makes the sample larger, but was drawn from photos that are partly labelled by now, which makes the
-    interval wider. The rounds are taken that promise the narrowest one, whatever their answers are; a round of whose
-    photos more than the share `CHANGED` was labelled since, other than in a check, does not count.
+    Attributes:
+        current: whether each round counts, bool [R].
+        moved, added: for `estimate_accuracy`.
+    """
+
+    current: Booleans
+    moved: float
+    added: float
+
+
+def pool_rounds(checked: ArrayLike, labelled_since: ArrayLike, added_since: ArrayLike, left: int) -> Pooled:
+    """Which rounds of checks count together, and which share of their photos was labelled or added since.
+
+    An earlier round makes the sample larger, but was drawn from photos that are partly labelled by now, and not from
+    those that were added, which makes the interval wider. The rounds are taken that promise the narrowest one, whatever
+    their answers are. A round does not count if more than the share `CHANGED` of the photos that it was drawn from was
+    labelled since, other than in a check, or more than this share of the photos that are left was added since.
 
     Args:
         checked: the number of checked photos of each round, the earliest first, [R].
         labelled_since: of the other photos that each round was drawn from, those that are labelled now, [R].
+        added_since: of the photos that are left, or were checked later, those that it could not be drawn from, [R].
         left: the photos that are left without a label.
 
-    Returns:
-        whether each round counts, bool [R], and `moved` for `estimate_accuracy`.
-
     Example:
-        >>> pool_rounds([30, 30], [20, 0], left=940)
-        (array([ True,  True]), 0.01010...)
-        >>> pool_rounds([30, 30], [500, 0], left=440)
-        (array([False,  True]), 0.0)
+        >>> pool_rounds([30, 30], [20, 0], [0, 0], left=940)
+        Pooled(current=array([ True,  True]), moved=0.01010..., added=0.0)
+        >>> pool_rounds([30, 30], [500, 0], [0, 0], left=440)
+        Pooled(current=array([False,  True]), moved=0.0, added=0.0)
     """
-    n, since = np.asarray(checked, np.float64), np.asarray(labelled_since, np.float64)
-    later = n[::-1].cumsum()[::-1] - n
-    others = since + later + left
-    share = since / np.maximum(others, 1)
-    order = np.lexsort((-np.arange(len(n)), share))  # those first of which least was labelled since
-    order = order[(since <= CHANGED * (others + n))[order]]
+    n, since, new = (np.asarray(counts, np.float64) for counts in (checked, labelled_since, added_since))
+    rest = n[::-1].cumsum()[::-1] - n + left
+    others = np.maximum(rest - new, 0) + since
+    shares = since / np.maximum(others, 1), new / np.maximum(rest, 1)
+    order = np.lexsort((-np.arange(len(n)), shares[0] + shares[1]))  # those first since which least has changed
+    order = order[((since <= CHANGED * (others + n)) & (new <= CHANGED * rest))[order]]
     counts = np.zeros(len(n), bool)
     total = n[order].cumsum()
     if not total.any():
         counts[order] = True
-        return counts, 0.0
-    moved = (n * share)[order].cumsum() / np.maximum(total, 1)
-    width = 2 * normal(0.95) * 0.4 / np.sqrt(np.maximum(total, 0.1)) + moved  # at an accuracy of 80 %
+        return Pooled(counts, 0.0, 0.0)
+    moved, added = ((n * share)[order].cumsum() / np.maximum(total, 1) for share in shares)
+    width = 2 * normal(0.95) * 0.4 / np.sqrt(np.maximum(total, 0.1)) + moved + added  # at an accuracy of 80 %
     best = int(np.argmin(width))
     counts[order[: best + 1]] = True
-    return counts, float(moved[best])
+    return Pooled(counts, float(moved[best]), float(added[best]))
 
 
 def checked_arrays(

@@ -173,24 +173,24 @@ class Evaluation:
         if n < min(AT_LEAST, n + len(others)):
             return None
         right, sure = found.right[found.current], found.confidence[found.current]
-        return estimate_accuracy(right, sure, others, moved=check.moved)
+        return estimate_accuracy(right, sure, others, moved=check.moved, added=check.added)
 
     def _reason(self, check: Check, found: Checked, left: int, one_gesture: list[str]) -> str:
         """Why there is no accuracy."""
         counted, answered = int(found.current.sum()), sum(len(r.ids) for r in check.rounds)
         if not left:
             return "A person has labelled or checked every photo, so nothing is left to predict."
-        if check.again:
-            lost = "1 checked photo has" if check.again == 1 else f"{check.again:,} checked photos have"
-            why = "the answer was undone, or its label deleted"
-            return f"{lost} no answer any more, since {why}. Answer again: until then the accuracy is not known."
+        if check.withheld:
+            return check.withheld
         if check.waiting and check.answered:
             wait = "1 photo waits" if len(check.waiting) == 1 else f"{len(check.waiting):,} photos wait"
             return f"The check is not finished: {wait} for an answer."
         if answered and not len(found.ids):
             return "The checked photos are not predicted yet. Prepare the photos, or wait a moment."
         if len(found.ids) > counted:
-            return "Many photos were labelled since the check, so it does not tell about the rest. Check 30 more."
+            return (
+                "Many photos were labelled or added since the check, so it does not tell about the rest. Check 30 more."
+            )
         if check.unsure and not counted:
             return "You were unsure of each checked photo, so nothing is known yet. Check more photos."
         if counted:

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from handlens.errors import CollectionError, TrainingError
-from handlens.studio.evaluation import Evaluation
 from handlens.studio.labels import Labels
+from handlens.studio.models.checked import confidence
 from handlens.studio.models.model import Model
 from handlens.studio.models.registry import Models
 from handlens.studio.origins import Certificate, Origin, certified
@@ -54,15 +53,19 @@ class Finished:
                 f"At least {self.fewest:,} random photos must be checked before labels can be certified with at most "
                 f"{100 * self.error:g} % wrong; so far {self.checked:,}. Check {self.more_checks:,} more."
             )
-        rest = f"{self.left:,} photos are left for you" if self.left else "no photo is left"
-        more = (
-            f" {self.more_checks:,} more checks are expected to label more." if self.more_checks and self.left else ""
+        rest = {0: "no photo is left", 1: "1 photo is left for you"}.get(
+            self.left, f"{self.left:,} photos are left for you"
         )
+        more = ""
+        if self.more_checks and self.left:
+            checks = "1 more check is" if self.more_checks == 1 else f"{self.more_checks:,} more checks are"
+            more = f" {checks} expected to label more."
         if not len(self.ids):
             why = more or " The model is wrong too often: label more photos, and train again."
             return f"No photo can be labelled with at most {100 * self.error:g} % of all labels wrong.{why}"
+        get = "1 photo gets" if len(self.ids) == 1 else f"{len(self.ids):,} photos get"
         return (
-            f"{len(self.ids):,} photos get the label that the model predicts, and {rest}: with "
+            f"{get} the label that the model predicts, and {rest}: with "
             f"{100 * self.confidence:g} % confidence at most {100 * self.error:g} % of all labels are wrong.{more}"
         )
 
@@ -70,11 +73,8 @@ class Finished:
 class Finishing:
     """Labels the rest, with a certificate; see `Collection.finish`."""
 
-    def __init__(
-        self, photos: Photos, labels: Labels, models: Models, spot_check: SpotCheck, evaluation: Evaluation
-    ) -> None:
-        self._photos, self._labels, self._models = photos, labels, models
-        self._spot_check, self._evaluation = spot_check, evaluation
+    def __init__(self, photos: Photos, labels: Labels, models: Models, spot_check: SpotCheck) -> None:
+        self._photos, self._labels, self._models, self._spot_check = photos, labels, models, spot_check
 
     @property
     def count(self) -> int:
@@ -94,60 +94,70 @@ class Finishing:
 
     def finish(self, *, error: float, confidence: float) -> Finished:
         """Label the photos of the plan in one change, which `undo` takes back."""
-        plan, check = self._plan(error, confidence)
-        if plan.checked < plan.fewest:
-            raise TrainingError(plan.sentence)
-        origins, codes = check.labels.origins, check.labels.codes
-        # Labels of an earlier finish that do not fit the plan now are taken off in the same change.
-        withdrawn = np.setdiff1d(np.flatnonzero(certified(origins) & (codes >= 0)), plan.ids)
-        groups: list[tuple[NDArray[np.int64], str | None]] = [(withdrawn, None)] if len(withdrawn) else []
-        names = np.array(plan.names, object)
-        groups += [(plan.ids[names == name], name) for name in dict.fromkeys(plan.names)]
-        if groups:
-            origin = Origin("finish", "certified", Certificate(error, confidence, plan.checked))
+        while True:
+            plan, check = self._plan(error, confidence)
+            if plan.checked < plan.fewest:
+                raise TrainingError(plan.sentence)
+            # Labels of an earlier finish that do not fit the plan now are taken off in the same change.
+            withdrawn = np.setdiff1d(np.flatnonzero(certified(check.labels.origins)), plan.ids)
+            groups: list[tuple[NDArray[np.int64], str | None]] = [(withdrawn, None)] if len(withdrawn) else []
+            names = np.array(plan.names, object)
+            groups += [(plan.ids[names == name], name) for name in dict.fromkeys(plan.names)]
+            origin = Origin("finish", "certified", Certificate(plan.error, plan.confidence, plan.checked))
             text = f"finish: label {len(plan.ids):,} photos as predicted"
-            self._labels.assign_many(groups, origin=origin, text=text)
-        return plan
+            # If a label has changed since the plan was made, it is made again.
+            if not groups or self._labels.assign_many(groups, origin=origin, text=text, version=check.labels.version):
+                return plan
 
-    def _plan(self, error: float, confidence: float) -> tuple[Finished, Check]:
-        for name, value, least in (("error", error, 0), ("confidence", confidence, 0.5)):
+    def _plan(self, error: float, sure: float) -> tuple[Finished, Check]:
+        for name, value, least in (("error", error, 0), ("confidence", sure, 0.5)):
             if isinstance(value, bool) or not isinstance(value, int | float) or not least < value < 1:
                 raise CollectionError(f"{name} must be between {least} and 1; {value!r} arrived.")
-        return self._models.with_model(lambda model: self._plan_with(model, error, confidence))
+        return self._models.with_model(lambda model: self._plan_with(model, error, sure))
 
-    def _plan_with(self, model: Model, error: float, confidence: float) -> tuple[Finished, Check]:
+    def _plan_with(self, model: Model, error: float, sure: float) -> tuple[Finished, Check]:
         check = self._spot_check.now()
-        found = self._models.checked(model, check)
+        if check.withheld:
+            raise TrainingError(check.withheld)
+        if not check.open.any():
+            raise TrainingError("a person has labelled or checked every photo, so nothing is left to label.")
+        found, populations = self._models.checked(model, check), [r.population for r in check.rounds if r.current]
         # Of a photo that could not be drawn, the check says nothing.
-        open = np.flatnonzero(np.logical_and.reduce([check.open, *(r.population for r in check.rounds)]))
+        open = np.flatnonzero(np.logical_and.reduce([check.open, *populations]))
         scores = self._models.scores(model)[open]
         codes = self._models.codes(model, check.labels)
         # Not predicted yet, or predicted as a label that was deleted since.
-        known = np.isfinite(scores).all(1) & (codes[np.nan_to_num(scores).argmax(1)] >= 0)
-        open, scores = open[known], scores[known]
+        predicted = codes[np.nan_to_num(scores).argmax(1)]
+        known = np.isfinite(scores).all(1) & (predicted >= 0)
+        open, scores, predicted = open[known], scores[known], predicted[known]
         if not len(open):
-            raise TrainingError("every photo is labelled or checked by a person, so there is nothing left to label.")
-        p = softmax(scores.astype(np.float64) / found.temperature, axis=1)
-        population = max((int(r.population.sum()) for r in check.rounds), default=len(open))
+            raise TrainingError(
+                "no photo that is left has a prediction that could become its label. Prepare the photos, and train "
+                "again."
+            )
+        population = int(np.logical_or.reduce(populations).sum()) if populations else len(open)
         by_person = (check.labels.codes >= 0) & ~certified(check.labels.origins)
-        labelled, left, n = int(by_person.sum()), int((self._photos.usable & ~by_person).sum()), len(found.ids)
-        fewest = fewest_checks(population, labelled - n, error=error, sure=confidence)
+        labelled, left = int(by_person.sum()), int((self._photos.usable & ~by_person).sum())
+        n = int(found.current.sum())
+        fewest = fewest_checks(population, labelled - n, error=error, sure=sure)
         if n < fewest:
-            asked = float(error), float(confidence)
+            asked = float(error), float(sure)
             nothing = np.empty(0, np.int64)
             return Finished(nothing, [], left, None, None, n, fewest, fewest - n, *asked), check
+        # What is predicted as a label that was deleted gets no label, so it gets no wrong one.
+        right = found.right | (codes[found.predicted] < 0)
         best = pac_labels(
-            found.right,
-            found.confidence,
-            p.max(1),
+            right[found.current],
+            found.confidence[found.current],
+            confidence(scores, found.temperature),
             population=population,
             labelled=labelled,
             error=error,
-            sure=confidence,
+            sure=sure,
         )
         finished = Finished(
             ids=open[best.chosen],
-            names=[check.labels.names[code] for code in codes[p[best.chosen].argmax(1)]],
+            names=[check.labels.names[code] for code in predicted[best.chosen]],
             left=left - int(best.chosen.sum()),
             bound=best.bound,
             sure_from=best.threshold,
@@ -155,6 +165,6 @@ class Finishing:
             fewest=fewest,
             more_checks=best.more_checks,
             error=float(error),
-            confidence=float(confidence),
+            confidence=float(sure),
         )
         return finished, check

@@ -161,7 +161,7 @@ def _sentence(before: Point, point: Point) -> str:
 
 
 def _labels(n: int, more: str) -> str:
-    return f"1 label {more}" if n == 1 else f"{n:,} {more} labels"
+    return f"1 {more} label" if n == 1 else f"{n:,} {more} labels"
 
 
 def _fits(row: tuple[Any, ...]) -> bool:

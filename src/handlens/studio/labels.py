@@ -221,17 +221,26 @@ class Labels:
         """
         name = check_name(name)
         wanted = self._check_ids(ids)
-        return self._assign([(wanted, name)], origin, f"label {_photos(len(wanted))} “{name}”")
+        return self._assign([(wanted, name)], origin, f"label {_photos(len(wanted))} “{name}”") or 0
 
     def assign_many(
-        self, groups: Sequence[tuple[Sequence[int] | NDArray[np.integer], str | None]], *, origin: Origin, text: str
-    ) -> None:
+        self,
+        groups: Sequence[tuple[Sequence[int] | NDArray[np.integer], str | None]],
+        *,
+        origin: Origin,
+        text: str,
+        version: int | None = None,
+    ) -> bool:
         """Give photos of several labels their labels in one change, which one `undo` takes back.
 
         Args:
             groups: photos and their label, for each label; None takes the label off. No photo twice.
             origin: of all these labels.
             text: the change in words.
+            version: of the labels that this was decided on; if they have changed since, nothing is done.
+
+        Returns:
+            whether it was done.
         """
         checked = [(self._check_ids(ids), None if name is None else check_name(name)) for ids, name in groups]
         if not checked:
@@ -239,7 +248,7 @@ class Labels:
         photos, times = np.unique(np.concatenate([ids for ids, _ in checked]), return_counts=True)
         if times.max() > 1:
             raise CollectionError(f"each photo must be in one group; photo {photos[times.argmax()]} is in several.")
-        self._assign(checked, origin, text)
+        return self._assign(checked, origin, text, version=version) is not None
 
     def remove(self, ids: Sequence[int] | NDArray[np.integer]) -> int:
         """Remove the labels of the photos `ids`.
@@ -344,8 +353,13 @@ class Labels:
                 raise damaged(text, f"there is nothing to {kind}")
             self._seq = seq
 
-    def _assign(self, groups: Sequence[tuple[Ids, str | None]], origin: Origin, text: str) -> int:
+    def _assign(
+        self, groups: Sequence[tuple[Ids, str | None]], origin: Origin, text: str, *, version: int | None = None
+    ) -> int | None:
+        """The number of the change, 0 if nothing changes, None if the labels no longer have that version."""
         with self._writing():
+            if version is not None and version != self._seq:
+                return None
             labels, ids, keys = list(self._photos.labels), [], []
             for photos, name in groups:
                 key = next((k for k, known in [(-1, None), *labels] if known == name), None)

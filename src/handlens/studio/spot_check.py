@@ -87,6 +87,7 @@ class Check:
     Attributes:
         rounds: each draw, the earliest first.
         moved: the share of the photos of the current rounds that a person has labelled since, other than in a check.
+        added: the share of the photos that are left that the current rounds could not be drawn from.
         drawn: the photos that were ever drawn, bool [N] by id.
         open: the photos that no person has labelled and that were never drawn, which the next check would be drawn
             from, bool [N] by id.
@@ -102,6 +103,7 @@ class Check:
 
     rounds: list[Round]
     moved: float
+    added: float
     drawn: Mask
     open: Mask
     waiting: list[int]
@@ -111,6 +113,14 @@ class Check:
     none_of_these: int
     gone: int
     labels: LabelState
+
+    @property
+    def withheld(self) -> str:
+        """Why no answer counts, as a sentence; "" if answers count."""
+        if not self.again:
+            return ""
+        lost = "1 checked photo has" if self.again == 1 else f"{self.again:,} checked photos have"
+        return f"{lost} no answer any more, since it was undone or its label deleted. Answer again first."
 
 
 class SpotCheck:
@@ -276,7 +286,7 @@ class SpotCheck:
         waiting = [photo for photo in kept.waiting if photo not in gone]
         again = sum(given[photo] == _AGAIN for photo in waiting)
         codes = list(given.values())
-        rounds = []
+        rounds, labelled_since, added_since, later = [], [], [], drawn.copy()
         for number, population in kept.populations.items():
             photos = [] if again else [photo for photo in kept.drawn.get(number, []) if photo not in gone]
             first = next((i for i, photo in enumerate(photos) if given[photo] <= _WAITING), len(photos))
@@ -285,11 +295,14 @@ class SpotCheck:
             ids = [photo for photo in photos[:first] if given[photo] != _UNSURE]
             answers = np.array([given[photo] for photo in ids], np.int64)
             rounds.append(Round(population, np.array(ids, np.int64), answers, False))
-        since = [int((r.population & by_person & ~drawn).sum()) for r in rounds]
-        current, moved = pool_rounds([len(r.ids) for r in rounds], since, int(open.sum()))
+            later[kept.drawn.get(number, [])] = False
+            labelled_since.append(int((population & by_person & ~drawn).sum()))
+            added_since.append(int(((open | later) & ~population).sum()))
+        pooled = pool_rounds([len(r.ids) for r in rounds], labelled_since, added_since, int(open.sum()))
         return Check(
-            rounds=[r._replace(current=bool(counts)) for r, counts in zip(rounds, current, strict=True)],
-            moved=moved,
+            rounds=[r._replace(current=bool(counts)) for r, counts in zip(rounds, pooled.current, strict=True)],
+            moved=pooled.moved,
+            added=pooled.added,
             drawn=drawn,
             open=open,
             waiting=waiting,

@@ -110,6 +110,8 @@ class Desk:
         self.models = Models(self.photos, no_layers, self.labels, self.check, self.settings, Listeners(), folder=folder)
         self.evaluation = Evaluation(self.models, self.check)
         self.history = History(self.path, self.models, self.evaluation)
+        for part in (self.labels, self.check, self.settings, self.history):
+            part._db.execute("PRAGMA synchronous = OFF")  # hundreds of answers in a test; no power cut
 
     def close(self) -> None:
         for part in (self.check, self.labels, self.settings, self.history):
@@ -146,7 +148,7 @@ class Desk:
         classes: list[str],
         *,
         kind: ModelKind = "quick",
-        sure: float = 3.0,
+        sure: float | list[float] = 3.0,
         tested: dict[int, tuple[str, str]] | None = None,
         checked: tuple[int, ...] = (),
         use: bool | None = None,
@@ -158,7 +160,7 @@ class Desk:
             predicted: the class of each photo.
             classes: the labels.
             kind: of the model.
-            sure: how much larger its score is than those of other classes.
+            sure: how much larger its score is than those of other classes, for all photos or each.
             tested: the truth and the prediction of labelled photos that were held out.
             checked: which of these were drawn.
             use: use it; unless given, unless the one in use is better.
@@ -180,7 +182,7 @@ class Desk:
         said = Tested(
             np.array(list(held), np.int64),
             np.array([classes.index(truth) for truth, _ in held.values()], np.int64),
-            scores([predicted for _, predicted in held.values()], classes, sure),
+            scores([predicted for _, predicted in held.values()], classes, 3.0),
             np.isin(list(held), checked),
         )
         self.models.replace(model, said, use=not self.models.is_worse(model, said) if use is None else use)
@@ -194,12 +196,15 @@ class Desk:
 
     @property
     def finishing(self) -> Finishing:
-        return Finishing(self.photos, self.labels, self.models, self.check, self.evaluation)
+        return Finishing(self.photos, self.labels, self.models, self.check)
 
 
-def scores(predicted: list[str], classes: list[str], sure: float) -> np.ndarray:
+def scores(predicted: list[str], classes: list[str], sure: float | list[float]) -> np.ndarray:
     """Scores that are `sure` for the predicted class and 0 for others; NaN for the class ""."""
-    rows = [[sure * (name == said) if said else np.nan for name in classes] for said in predicted]
+    each = [sure] * len(predicted) if isinstance(sure, float) else sure
+    rows = [
+        [by * (name == said) if said else np.nan for name in classes] for said, by in zip(predicted, each, strict=True)
+    ]
     return np.array(rows, np.float32).reshape(len(predicted), len(classes))
 
 

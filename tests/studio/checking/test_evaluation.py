@@ -173,8 +173,7 @@ def test_answers_that_hold_no_longer_withhold_the_accuracy(shop):
     shop.labels.undo()
     assert empty(shop.report())
     assert shop.report().reason == (
-        "1 checked photo has no answer any more, since the answer was undone, or its label deleted. Answer again: "
-        "until then the accuracy is not known."
+        "1 checked photo has no answer any more, since it was undone or its label deleted. Answer again first."
     )
     shop.labels.redo()
     assert shop.report().accuracy == 1.0
@@ -224,7 +223,7 @@ def test_a_draw_that_no_longer_tells_about_the_rest(shop):
     assert report.per_class["said"].tolist() == [0, 0]
     assert report.confusion.to_numpy().sum() == 12  # which photos were confused is still true
     assert report.reason == (
-        "Many photos were labelled since the check, so it does not tell about the rest. Check 30 more."
+        "Many photos were labelled or added since the check, so it does not tell about the rest. Check 30 more."
     )
     shop.answer_all(truth, 10)
     assert shop.report().accuracy == 1.0

@@ -362,6 +362,17 @@ def test_a_draw_is_current_until_more_than_a_tenth_is_labelled(open_desk):
     assert [r.current for r in desk.check.now().rounds] == [False, True]
 
 
+def test_a_draw_is_current_while_at_most_a_tenth_of_the_rest_was_added(open_desk):
+    desk = open_desk(100, prepared=40)
+    desk.draw(4)
+    desk.photos.prepared = 44  # four of forty photos that are left
+    assert [r.current for r in desk.check.now().rounds] == [True]
+    desk.photos.prepared = 50
+    assert [r.current for r in desk.check.now().rounds] == [False]
+    desk.draw(40)  # also those that were added; that does not make the first draw one of them
+    assert [r.current for r in desk.check.now().rounds] == [False, True]
+
+
 # --- files -----------------------------------------------------------------------------------------
 
 
