@@ -257,6 +257,8 @@ class SpotCheck:
     def _read(self, last_draw: int | None, last_answer: int | None, prepared: int) -> _Kept:
         """All that the file and the labels say."""
         state, n = self._labels.state, len(self._photos)
+        # Draws before rounds: another process may draw meanwhile, and writes the round first.
+        draws = self._db.execute("SELECT round, photo, stamp FROM spot_check_draws ORDER BY seq").fetchall()
         rounds = self._db.execute("SELECT round, population FROM spot_check_rounds ORDER BY round").fetchall()
         populations = {number: _mask(number, population, n) for number, population in rounds}
         answers: dict[int, list[tuple[str, int | None, int]]] = {}
@@ -265,8 +267,7 @@ class SpotCheck:
             answers.setdefault(photo, []).append(tuple(said))
         codes = _Codes(state)
         kept = _Kept((state.version, last_draw, last_answer, prepared), state, codes.by_model, populations)
-        query = "SELECT round, photo, stamp FROM spot_check_draws ORDER BY seq"
-        for number, photo, stamp in self._db.execute(query):
+        for number, photo, stamp in draws:
             if number not in populations or not isinstance(photo, int) or photo < 0:
                 raise _damaged(f"photo {photo} was drawn in round {number}, which is not kept")
             if photo >= n:
