@@ -279,8 +279,9 @@ class Collection:
     ) -> None:
         """Compute thumbnails and the features of every layer for all photos; continues where it was interrupted.
 
-        The first map can be looked at after 500 photos. A network that cannot be downloaded is said in `notices`, and
-        learned features are used instead if no other features were asked for.
+        The first map can be looked at after 500 photos. A network whose weights cannot be downloaded, or are
+        missing or damaged although they should come with handlens, is said in `notices`, and learned features are used
+        instead if no other features were asked for.
 
         Args:
             progress: called with a Progress along the way.

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from handlens.errors import ArtifactError, Cancelled, CollectionError, DownloadError, HandlensError
+from handlens.errors import ArtifactError, Cancelled, CollectionError, DownloadError, HandlensError, WeightsError
 from handlens.studio.layers import FIRST, Layers
 from handlens.studio.listeners import Listeners
 from handlens.studio.memory import release_memory
@@ -163,18 +163,19 @@ class Preparing:
         )
 
     def _build(self, run: Preparation, waiting: list[Source]) -> None:
-        """Make the extractors of the waiting sources; learned features replace networks that cannot be downloaded."""
+        """Make the extractors of the waiting sources; learned features replace networks whose weights cannot be had."""
         from handlens.studio.features import backbone_extractor, patches_extractor
 
         sources = self._layers.sources
         for source in [s for s in waiting if s.backbone]:
             if not source.load():
+                weights = Path(source.weights) if source.weights else None
                 try:
-                    weights = Path(source.weights) if source.weights else None
                     self._layers.adopt(source, backbone_extractor(str(source.backbone), weights=weights))
                 except HandlensError as error:
                     source.state, source.message = "failed", str(error)
-                    if not isinstance(error, DownloadError):
+                    cannot_be_had = isinstance(error, DownloadError | WeightsError) and weights is None
+                    if not cannot_be_had:
                         raise
                     continue
             source.state = "preparing"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import socket
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -183,6 +185,38 @@ def test_without_the_network_learned_features_are_used_and_stay(
         collection.add_features(LITE0)
         collection.prepare()
         assert described_by(collection) == [("patches", "ready"), (LITE0, "ready")]
+
+
+def test_a_network_that_was_chosen_and_is_gone_later_is_said(
+    photographs: Path, quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Collection.create(tmp_path / "c", images=photographs) as collection:
+        collection.prepare()
+        assert collection.networks == [LITE0]
+    shutil.rmtree(tmp_path / "c" / "cache")
+    monkeypatch.setitem(PACKAGED, LITE0, PACKAGED[LITE0]._replace(package="not-installed"))
+    with Collection.open(tmp_path / "c") as collection:
+        collection.prepare()
+        assert described_by(collection) == [(LITE0, "failed"), ("patches", "ready")]
+        (notice,) = collection.notices
+        assert notice.startswith(
+            f"{LITE0} cannot be used, so features learned on these photos are in use instead. The "
+        )
+        assert "pip install not-installed" in notice
+
+
+def test_collections_of_earlier_versions_keep_what_they_asked_for(
+    photographs: Path, quick: None, tmp_path: Path
+) -> None:
+    Collection.create(tmp_path / "c", images=photographs, backbone=None).close()
+    for kept in ('[{"backbone": null, "weights": null}]', None):
+        with closing(sqlite3.connect(tmp_path / "c" / "collection.sqlite")) as database, database:
+            if kept is None:  # learned features were what an empty file meant
+                database.execute("DELETE FROM keep WHERE name = 'sources'")
+            else:
+                assert database.execute("SELECT value FROM keep WHERE name = 'sources'").fetchall() == [(kept,)]
+        with Collection.open(tmp_path / "c") as collection:
+            assert [(source.name, source.reason) for source in collection.sources] == [("patches", None)]
 
 
 def test_beside_features_that_a_person_names(photographs: Path, quick: None, tmp_path: Path) -> None:
