@@ -66,13 +66,17 @@ class Bench:
 Sections = Mapping[str, Callable[[Any], None]]
 
 
-def options(description: str, sections: Sections) -> argparse.Namespace:
-    """The options that every benchmark has: --data, --only and --out."""
+def options(
+    description: str, sections: Sections, more: Callable[[argparse.ArgumentParser], None] | None = None
+) -> argparse.Namespace:
+    """The options that every benchmark has: --data, --only and --out, and those that `more` adds."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     shared = Path(os.environ.get("HANDLENS_SHARED", ROOT.parent / "shared"))
     parser.add_argument("--data", type=Path, default=shared / "data")
     parser.add_argument("--only", default=",".join(sections), help="sections: " + ", ".join(sections))
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")
+    if more:
+        more(parser)
     given = parser.parse_args()
     given.only = given.only.split(",")
     unknown = [name for name in given.only if name not in sections]

@@ -97,7 +97,8 @@ def training(what: str) -> Iterator[Callable[[], Any]]:
     """What trains a model on made-up features, or that of the collection in a folder."""
     if what == "made":
         features, codes = made_features()
-        yield lambda: train_classifier(features, codes, seed=0)
+        one_by_one, checked = np.arange(PHOTOS), np.zeros(PHOTOS, bool)
+        yield lambda: train_classifier(features, codes, gestures=one_by_one, checked=checked, seed=0)
     else:
         with Collection.open(what) as collection:
             yield collection.train
