@@ -128,8 +128,9 @@ def similar(person: Person) -> Picks:
     """For each class those next to a good example of it, as the grid shows them."""
     layer, projection = person.best_map()
     for name in person.names:
-        labels = person.collection.labels.to_numpy()
-        good = np.flatnonzero((labels == name) & (person.truth == name))
+        origins = person.collection.origins
+        own = (origins["label"] == name) & (origins["kind"] == "by hand") & (person.truth == name)
+        good = np.flatnonzero(own)
         if len(good) and person.unlabelled.any():
             example = int(person.random.choice(good))
             found = person.collection.similar([example], layer=layer, projection=projection)["id"].to_numpy()
