@@ -2,7 +2,7 @@
 
 import type { JSX } from 'preact'
 import type { Report } from '../server/types'
-import { cellText, showConfused } from '../state/confused'
+import { showConfused } from '../state/confused'
 import { number, photos as photosText } from '../text/format'
 
 export function Confusion({ report: made }: { report: Report }): JSX.Element {
@@ -54,7 +54,7 @@ export function Confusion({ report: made }: { report: Report }): JSX.Element {
 }
 
 function Cell({ n, label, predicted }: { n: number; label: string; predicted: string }): JSX.Element {
-  const what = cellText(label, predicted)
+  const what = `${label} taken for ${predicted}`
   return (
     <button
       type="button"

@@ -6,8 +6,6 @@ import { attempt, say } from './messages'
 import { openReview } from './review'
 import { select } from './selecting'
 
-export const cellText = (label: string, predicted: string): string => `${label} taken for ${predicted}`
-
 /** Selects the photos that are `label` and were predicted `predicted`, and shows them in the review grid. */
 export const showConfused = (label: string, predicted: string): Promise<boolean> =>
   attempt(async () => {
@@ -17,5 +15,5 @@ export const showConfused = (label: string, predicted: string): Promise<boolean>
       return
     }
     select(maskOf(ids, count.value), 'replace', 'review')
-    openReview(cellText(label, predicted))
+    openReview(`${label} as ${predicted}`)
   }, 'Could not show the photos: ')
