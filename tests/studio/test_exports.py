@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from handlens.errors import StorageError
 from handlens.io.files import atomic_write
-from handlens.studio.exports import folder_names, write_csv, write_folders
-from handlens.studio.labels import check_name
+from handlens.studio.exports import about_origins, folder_names, write_csv, write_folders
+from handlens.studio.labels import Labels, check_name
+from handlens.studio.origins import CHECKED, Certificate, Origin
 
 
 def test_a_file_that_fails_half_way_leaves_the_old_one(tmp_path):
@@ -136,3 +137,17 @@ def test_a_compressed_table_is_compressed(tmp_path: Path) -> None:
     with atomic_write(tmp_path / "table.csv.gz") as partial:
         pd.DataFrame({"a": [1]}).to_csv(partial, index=False)
     assert pd.read_csv(tmp_path / "table.csv.gz")["a"].tolist() == [1]
+
+
+def test_a_datasheet_says_where_labels_come_from(tmp_path):
+    labels = Labels(tmp_path / "labels.sqlite", 9)
+    labels.assign([0, 1], "cat")
+    labels.assign([2], "dog", origin=CHECKED)
+    certificate = Certificate(error=0.05, confidence=0.95, checked=100)
+    labels.assign([3, 4, 5], "dog", origin=Origin("finish", "certified", certificate))
+    assert about_origins(labels.state) == {
+        "labels: by hand": "2",
+        "labels: checked": "1",
+        "labels: certified": f"3. {certificate.sentence}",
+    }
+    labels.close()

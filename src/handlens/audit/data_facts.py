@@ -34,11 +34,12 @@ def facts_of(data: DataDescription, *, target: str | None = None) -> Facts:
     pictures: dict[str, Any] = {name: part for name, part in data.parts.items() if name not in tables}
     if tables and pictures:
         raise AuditError("data must be tables or pictures; parts of both arrived: make a datasheet for each.")
+    about: Facts = {"about": dict(data.about)} if data.about else {}
     if tables:
-        return table_facts(tables, target=target or data.target)
+        return table_facts(tables, target=target or data.target) | about
     if target is not None:
         raise AuditError(f"target must be left out for pictures, whose labels are their folders; {target!r} arrived.")
-    return picture_facts(pictures)
+    return picture_facts(pictures) | about
 
 
 def describe_data(data: Any) -> DataDescription:

@@ -6,7 +6,7 @@ Nothing here loads PyTorch, so that the audit can read descriptions without it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -62,6 +62,7 @@ class DataDescription:
             "valid", "test", or "data" where there is only one.
         name: what the data are called; None if they have no name.
         target: the column of the frames that is to be predicted; None if there is no such column.
+        about: other facts, by what they are about, such as where labels come from.
 
     Example:
         >>> rows = pd.DataFrame({"age": [38, 53], "income": ["low", "high"]})
@@ -72,6 +73,7 @@ class DataDescription:
     parts: Mapping[str, pd.DataFrame] | Mapping[str, Sequence[PictureFile]]
     name: str | None = None
     target: str | None = None
+    about: Mapping[str, str] = field(default_factory=dict)
 
 
 def picture_files(items: Iterable[Any], folder: Path, labels: Sequence[Any] | None = None) -> list[PictureFile]:

@@ -20,7 +20,7 @@ from handlens.studio.attributes import Attached
 from handlens.studio.checks import Checks
 from handlens.studio.discriminant import Floats
 from handlens.studio.evaluation import Evaluation, PairedComparison
-from handlens.studio.exports import labels_table, model_card, write_csv, write_folders
+from handlens.studio.exports import about_origins, labels_table, model_card, write_csv, write_folders
 from handlens.studio.features.extractor import Layer
 from handlens.studio.finishing import Finished, Finishing
 from handlens.studio.history import History, Point
@@ -781,7 +781,7 @@ class Collection:
     def describe(self) -> DataDescription:
         """The photos with their labels so far, for a datasheet."""
         photos = picture_files(self.paths, self.images, self.labels.tolist())
-        return DataDescription(parts={"data": photos}, name=self.name)
+        return DataDescription(parts={"data": photos}, name=self.name, about=about_origins(self.parts.labels.state))
 
     def datasheet(self) -> Datasheet:
         """The datasheet of the photos: counts, classes, sizes, duplicates, cameras, hashes, and the answers so far.

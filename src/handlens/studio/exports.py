@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from handlens.io.files import atomic_write
@@ -16,6 +17,7 @@ from handlens.io.problems import reason_of
 
 if TYPE_CHECKING:
     from handlens.audit import ModelCard
+    from handlens.studio.labels import LabelState
     from handlens.studio.origins import Certificate
     from handlens.studio.report import TrainingReport
 
@@ -93,6 +95,18 @@ def write_folders(images: Path, paths: list[str], labels: pd.Series[str], path: 
             text = io.StringIO(newline="")
             csv.writer(text).writerows([("path", "label", "reason"), *missing])
             archive.writestr(_MISSING, text.getvalue())
+
+
+def about_origins(state: LabelState) -> dict[str, str]:
+    """Where labels come from, for a datasheet: how many of each kind, and what is certain of certified ones."""
+    found = {}
+    origins = {seq: change.origin for seq, change in state.origins.by_change.items()}
+    for kind in dict.fromkeys(origin.kind for origin in origins.values()):
+        of_kind = [seq for seq, origin in origins.items() if origin.kind == kind]
+        count = int(np.isin(state.origins.changes, of_kind).sum())
+        certificate = origins[max(of_kind)].certificate
+        found[f"labels: {kind}"] = f"{count:,}" if certificate is None else f"{count:,}. {certificate.sentence}"
+    return found
 
 
 def model_card(

@@ -33,6 +33,7 @@ def _counts(facts: Facts) -> Table:
         rows.append(["target", facts["target"]])
     if "unlabelled" in facts:
         rows.append(["without a label", facts["unlabelled"]])
+    rows += [[what, fact] for what, fact in facts.get("about", {}).items()]
     return ["what", "how many"], rows
 
 
