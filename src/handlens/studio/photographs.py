@@ -63,6 +63,7 @@ def looks_like_photograph(picture: Image.Image) -> bool:
     return (
         _shaded(blocks, smooth) >= 0.8
         and max(_tones(grey[smooth]), _tones(grey[~edges])) >= 5
+        and not _is_strokes(grey, front)
         and not _is_blurred_ink(grey, front)
         and not _is_colour_map(blocks[:, front], grey[front])
     )
@@ -106,6 +107,15 @@ def _tones(grey: Floats) -> float:
     counts = np.bincount((grey / _TONE).astype(np.intp))
     shares = counts[counts > 0] / max(len(grey), 1)
     return float(np.exp2(-(shares * np.log2(shares)).sum()))
+
+
+def _is_strokes(grey: Floats, front: Flags) -> bool:
+    """Whether what is not ground is thin, and the ground calm: writing or a drawing on paper."""
+    across, along = front[1:-1], front[:, 1:-1]
+    inside = (across & front[2:] & front[:-2])[:, 1:-1] & (along & front[:, 2:] & front[:, :-2])[1:-1]
+    steps = np.abs(np.diff(grey, axis=0))[~front[1:] & ~front[:-1]]
+    is_calm = len(steps) > 0 and np.median(steps) < 2.5
+    return bool(is_calm and inside.sum() < 0.45 * front.sum())
 
 
 def _is_blurred_ink(grey: Floats, front: Flags) -> bool:

@@ -163,7 +163,7 @@ class Preparing:
         )
 
     def _build(self, run: Preparation, waiting: list[Source]) -> None:
-        """Make the extractors of the waiting sources; learned features replace networks whose weights cannot be had."""
+        """Make the extractors of the waiting sources; learned features replace networks without weights."""
         from handlens.studio.features import backbone_extractor, patches_extractor
 
         sources = self._layers.sources
@@ -174,8 +174,8 @@ class Preparing:
                     self._layers.adopt(source, backbone_extractor(str(source.backbone), weights=weights))
                 except HandlensError as error:
                     source.state, source.message = "failed", str(error)
-                    cannot_be_had = isinstance(error, DownloadError | WeightsError) and weights is None
-                    if not cannot_be_had:
+                    is_unavailable = isinstance(error, DownloadError | WeightsError) and weights is None
+                    if not is_unavailable:
                         raise
                     continue
             source.state = "preparing"
