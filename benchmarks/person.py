@@ -150,7 +150,7 @@ def checked(photos: Photos, start: Path, seed: int) -> list[Look]:
 
 
 def finished(photos: Photos, start: Path, checks: int, error: float, seed: int) -> Look:
-    """What `finish` labels after so many checks, and how much of it is wrong."""
+    """What `finish` labels after so many checks, and which share of all labels is wrong then."""
     with fresh(photos, seed, start=start) as person:
         person.check(checks)
         before = person.unlabelled
@@ -163,8 +163,7 @@ def finished(photos: Photos, start: Path, checks: int, error: float, seed: int) 
         return {
             "set": photos.name,
             "refused": "",
-            "wrong": wrong / len(labels),
-            "wrong of labels": wrong / int(person.collection.labels.notna().sum()),
+            "wrong": wrong / int(person.collection.labels.notna().sum()),
             "labelled": len(done.ids) / int(before.sum()),
             "bound": done.bound,
         }
@@ -329,7 +328,7 @@ def finish(bench: People) -> None:
     bench.add(what, over, at_most=0.06, value=float(np.mean(over)))
     for photos in bench.sets:
         some = [done for done in ended if done["set"] == photos.name]
-        bench.add(f"… {photos.name}: wrong of all photos", [done["wrong"] for done in some])
+        bench.add(f"… {photos.name}: wrong of all labels", [done["wrong"] for done in some])
         bar = 0.75 if photos.name == "cars" else None
         bench.add("… labelled by the model, of those without a label", [s["labelled"] for s in some], at_least=bar)
 
