@@ -179,3 +179,40 @@ def test_a_change_after_the_loop_has_ended_harms_nobody(
 
     asyncio.run(main())
     held[0]("labels", {})
+
+
+def test_a_tab_is_told_of_the_spot_check_and_of_the_predictions_after_it(collection: Collection) -> None:
+    async def main() -> None:
+        collection.label(range(5), "circle")
+        collection.label(range(20, 25), "square")
+        collection.train()
+        stream = Feed().stream("x", collection, gone=never)
+        assert (await take(stream, "state"))["state"]["spot_check"]["waiting"] == []
+        [photo] = collection.draw_spot_check(1).tolist()
+        assert (await take(stream, "state"))["state"]["spot_check"]["waiting"] == [photo]
+        collection.answer_spot_check(photo, "circle")
+        said = (await take(stream, "state"))["state"]["spot_check"]
+        assert (said["waiting"], said["answered"], said["unsure"]) == ([], 1, 0)
+        version = (await take(stream, "predictions"))["version"]
+        assert version == collection.parts.models.predictions_version
+        await stream.aclose()
+
+    asyncio.run(asyncio.wait_for(main(), 60))
+
+
+def test_what_another_process_checks_is_noticed(
+    collection: Collection, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "TICK", 0.05)
+
+    async def main() -> None:
+        stream = Feed().stream("x", collection, gone=never)
+        await take(stream, "labels")
+        with Collection.open(folder) as other:
+            [photo] = other.draw_spot_check(1).tolist()
+            assert (await take(stream, "state"))["state"]["spot_check"]["waiting"] == [photo]
+            other.answer_spot_check(photo, unsure=True)  # no label changes
+            assert (await take(stream, "state"))["state"]["spot_check"]["unsure"] == 1
+        await stream.aclose()
+
+    asyncio.run(asyncio.wait_for(main(), 60))

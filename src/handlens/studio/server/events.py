@@ -14,15 +14,17 @@ from handlens.studio.server.schemas.events import Event, LabelsEvent, StateEvent
 
 if TYPE_CHECKING:
     from handlens.studio.collection import Collection
+    from handlens.studio.spot_check import Check
 
 TICK = 2.0
 """Seconds after which a stream without events checks whether its tab is closed, and whether another process changed the
-labels."""
+labels or the spot check."""
 
 PAUSE = 0.15
 """Seconds between two batches of events: what changes several times in between is sent once."""
 
 _EVENTS: TypeAdapter[BaseModel] = TypeAdapter(Event)
+_STATE = ("state", None, None)
 _QUIET_TICKS = 7  # ticks without events before a comment is sent, so that proxies keep the connection
 
 
@@ -70,7 +72,7 @@ class Feed:
         """
         loop = asyncio.get_running_loop()
         wake = asyncio.Event()
-        pending: dict[tuple[Any, ...], dict[str, Any]] = {("state",): {}, ("labels",): {}}
+        pending: dict[tuple[Any, ...], dict[str, Any]] = {_STATE: {}, ("labels", None, None): {}}
         wake.set()
 
         def note(kind: str, payload: dict[str, Any]) -> None:
@@ -85,6 +87,7 @@ class Feed:
         self._streams[wake] = id
         try:
             sent_version, quiet = -1, 0
+            sent_check: Check | None = None
             while not self._closed and wake not in self._ending:
                 try:
                     await asyncio.wait_for(wake.wait(), TICK)
@@ -92,8 +95,13 @@ class Feed:
                     if await gone():
                         return
                     quiet += 1
-                    if await to_thread.run_sync(lambda: collection.parts.labels.version) != sent_version:
+                    labels, check = await to_thread.run_sync(
+                        lambda: (collection.parts.labels.version, collection.spot_check)
+                    )
+                    if labels != sent_version:
                         note("labels", {})
+                    if check is not sent_check:  # it is the same object as long as nothing changes
+                        note("state", {})
                     elif quiet >= _QUIET_TICKS:
                         quiet = 0
                         yield b": still here\n\n"
@@ -101,6 +109,8 @@ class Feed:
                 wake.clear()
                 quiet = 0
                 batch, pending = pending, {}
+                if _STATE in batch:
+                    sent_check = await to_thread.run_sync(lambda: collection.spot_check)
                 for (kind, *_), payload in batch.items():
                     message, version = await to_thread.run_sync(_message, id, collection, kind, payload)
                     sent_version = sent_version if version is None else version
