@@ -178,11 +178,11 @@ class Evaluation:
     def _reason(self, check: Check, found: Checked, left: int, one_gesture: list[str]) -> str:
         """Why there is no accuracy."""
         counted, answered = int(found.current.sum()), sum(len(r.ids) for r in check.rounds)
-        if not left:
+        if not left and not check.waiting:
             return "A person has labelled or checked every photo, so nothing is left to predict."
         if check.withheld:
             return check.withheld
-        if check.waiting and check.answered:
+        if check.waiting and (check.answered or not left):
             wait = "1 photo waits" if len(check.waiting) == 1 else f"{len(check.waiting):,} photos wait"
             return f"The check is not finished: {wait} for an answer."
         if answered and not len(found.ids):

@@ -119,6 +119,10 @@ class Finishing:
         check = self._spot_check.now()
         if check.withheld:
             raise TrainingError(check.withheld)
+        if check.waiting and not check.open.any():
+            raise TrainingError(
+                "the only photos that are left wait for an answer in the spot check. Answer them first."
+            )
         if not check.open.any():
             raise TrainingError("a person has labelled or checked every photo, so nothing is left to label.")
         found, populations = self._models.checked(model, check), [r.population for r in check.rounds if r.current]

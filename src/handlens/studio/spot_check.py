@@ -119,8 +119,12 @@ class Check:
         """Why no answer counts, as a sentence; "" if answers count."""
         if not self.again:
             return ""
-        lost = "1 checked photo has" if self.again == 1 else f"{self.again:,} checked photos have"
-        return f"{lost} no answer any more, since it was undone or its label deleted. Answer again first."
+        if self.again == 1:
+            return "1 checked photo has no answer any more: it was undone, or its label deleted. Answer again first."
+        return (
+            f"{self.again:,} checked photos have no answer any more: these were undone, or their labels deleted. "
+            "Answer again first."
+        )
 
 
 class SpotCheck:

@@ -173,7 +173,7 @@ def test_answers_that_hold_no_longer_withhold_the_accuracy(shop):
     shop.labels.undo()
     assert empty(shop.report())
     assert shop.report().reason == (
-        "1 checked photo has no answer any more, since it was undone or its label deleted. Answer again first."
+        "1 checked photo has no answer any more: it was undone, or its label deleted. Answer again first."
     )
     shop.labels.redo()
     assert shop.report().accuracy == 1.0
@@ -252,6 +252,23 @@ def test_eleven_photos_of_which_ten_are_checked(open_desk):
     assert desk.report().accuracy == 1.0
     low, high = desk.report().interval
     assert 0 <= low < 0.8 < high == 1
+
+
+def test_the_last_photos_wait_for_an_answer(open_desk):
+    desk = open_desk(12)
+    desk.labels.assign([0, 1], "cat")
+    desk.labels.assign([2, 3], "dog")
+    desk.train(["cat"] * 12, ["cat", "dog"])
+    drawn = desk.draw(30)
+    assert len(drawn) == 8
+    assert desk.report().reason == "The check is not finished: 8 photos wait for an answer."
+    for photo in drawn[:-1]:
+        desk.answer(photo, "cat")
+    assert desk.report().reason == "The check is not finished: 1 photo waits for an answer."
+    with pytest.raises(TrainingError, match="the only photos that are left wait for an answer in the spot check"):
+        desk.finishing.plan(error=0.05, confidence=0.95)
+    desk.answer(drawn[-1], "cat")
+    assert desk.report().reason == "A person has labelled or checked every photo, so nothing is left to predict."
 
 
 def test_everything_labelled(shop):
