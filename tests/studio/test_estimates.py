@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.special import xlogy
 
+from handlens.audit.intervals import wilson
 from handlens.errors import DataError
 from handlens.studio.estimates import (
     Estimate,
@@ -73,6 +74,16 @@ def test_photos_labelled_since_widen_the_interval():
     assert after.high == 1 < before.high / 0.9
     with pytest.raises(DataError):
         estimate_accuracy(*given, moved=1)
+
+
+def test_checks_that_the_model_learned_from_are_worth_less():
+    # Half of its labels are these 40 checks: they are worth 40 / 1.5, and confidences are not used.
+    right, sure = np.arange(40) % 4 > 0, np.where(np.arange(40) % 4 > 0, 0.9, 0.6)
+    found = estimate_accuracy(right, sure, np.full(10**6, 0.9), taught=0.5)
+    low, high = wilson(0.75 * 40 / 1.5, 40 / 1.5)
+    assert (found.value, found.low, found.high) == pytest.approx((0.75, float(low), float(high)), abs=1e-4)
+    with pytest.raises(DataError):
+        estimate_accuracy(right, sure, [0.9], taught=1.1)
 
 
 def test_rounds_that_count_together_by_hand():

@@ -172,8 +172,18 @@ class Evaluation:
         n = int(found.current.sum())
         if n < min(AT_LEAST, n + len(others)):
             return None
-        right, sure = found.right[found.current], found.confidence[found.current]
-        return estimate_accuracy(right, sure, others, moved=check.moved, added=check.added)
+        training, held_out = model.record.training, self._models.held_out(model)
+        learned = 0
+        if training.drawn and held_out is not None:
+            learned = int(np.isin(found.ids[found.current], held_out.ids[held_out.checked]).sum())
+        return estimate_accuracy(
+            found.right[found.current],
+            found.confidence[found.current],
+            others,
+            moved=check.moved,
+            added=check.added,
+            taught=learned / max(learned, sum(training.counts), 1),
+        )
 
     def _reason(self, check: Check, found: Checked, left: int, one_gesture: list[str]) -> str:
         """Why there is no accuracy."""
