@@ -13,10 +13,10 @@ Losses = NDArray[np.float64]
 CAUTION = 1.6
 """The temperature of the quick model where nothing is known: with it, hardly any photo looks sure."""
 
-CAUTION_WORTH = 10.0
+CAUTION_WORTH = 20.0
 """How firmly the quick model keeps to `CAUTION`, see `fit_temperature`."""
 
-CHECK_WORTH = 4.0
+CHECK_WORTH = 3.0
 """How firmly a model keeps to the temperature of its training when photos are checked, see `fit_temperature`."""
 
 _CANDIDATES = np.geomspace(0.02, 50, 157)  # 5 % apart

@@ -19,7 +19,7 @@ from handlens.studio.linear_models import Doubles, fit_mixture, inner_products
 MOST = 3000
 """Labelled photos that a classifier learns from at most; of more, a random sample."""
 
-TAKING_PART = 1000
+TAKING_PART = 1500
 """Unlabelled photos are used for training until there are so many photos, labelled ones included."""
 
 _ESTIMATING = 1000  # labelled photos that a classifier learns from at most to be tested on others
