@@ -58,19 +58,21 @@ class Photos:
     data: Path
     work: Path
     name: str
+    network: str = NETWORK
 
     @property
     def folder(self) -> Path:
         """The prepared collection, which is never labelled itself."""
-        return self.work / self.name
+        return self.work / (self.name if self.network == NETWORK else f"{self.name}-{self.network}")
 
     def prepare(self) -> None:
         """Write the photos and compute their features and neighbour maps, unless that is done."""
         photos = self.work / "photos" / self.name
         if not (self.folder / "collection.json").exists():
-            weights = self.data / "weights" / f"{NETWORK}.imagenet.safetensors"
-            self._write(photos)
-            Collection.create(self.folder, images=photos, backbone=NETWORK, weights=weights).close()
+            weights = self.data / "weights" / f"{self.network}.imagenet.safetensors"
+            if not photos.exists():
+                self._write(photos)
+            Collection.create(self.folder, images=photos, backbone=self.network, weights=weights).close()
         with Collection.open(self.folder) as collection:
             collection.prepare()
             for layer in collection.layers[-4:]:

@@ -178,6 +178,15 @@ def test_a_class_absent_from_a_fold_cannot_be_predicted_there():
     assert scores[:4].argmax(1).tolist() == [0, 0, 1, 1]
 
 
+def test_rows_of_no_fold_are_learned_from_and_not_tested():
+    x, codes = classes(20, 5, 2)
+    fold = np.where(np.arange(len(codes)) < 6, 0, -1)
+    scores = cross_validated_logits(x, codes, fold)
+    assert np.isneginf(scores[6:]).all()
+    model = fit_discriminant(x[6:], codes[6:])
+    assert scores[:6] == pytest.approx(model.logits(x[:6]), rel=1e-5)
+
+
 def test_balanced_accuracy_by_hand():
     scores = np.eye(3, dtype=np.float32)[[0, 0, 1, 1, 2, 0]]
     codes = np.array([0, 0, 0, 1, 1, 2])  # right: 2 of 3, 1 of 2, 0 of 1

@@ -111,7 +111,7 @@ def test_two_classes_are_separated_along_the_first_axis_and_spread_along_the_sec
 def test_three_classes_fill_the_plane():
     x, codes = clusters(60)
     xy = separating_axes(x, codes, Scaling.of(x), x)(x)
-    assert neighbour_agreement(xy, codes) == 1.0
+    assert neighbour_agreement(xy, codes, np.arange(len(codes))) == 1.0
 
 
 def test_labelled_photos_lie_where_others_of_their_kind_do():
@@ -175,15 +175,29 @@ def test_frames_of_nothing_and_of_one_point():
     assert frame(np.array([[7, 7]], np.float32)).tolist() == [[0, 0]]
 
 
+FOUR = np.array([[0, 0], [1, 0], [10, 0], [12, 0]], np.float32)
+
+
 def test_agreement_of_four_points_by_hand():
-    xy = np.array([[0, 0], [1, 0], [10, 0], [12, 0]], np.float32)
     # The nearest other: 0→1, 1→0, 2→3, 3→2.
-    assert neighbour_agreement(xy, np.array([0, 0, 1, 1]), k=1) == 1.0
-    assert neighbour_agreement(xy, np.array([0, 1, 0, 1]), k=1) == 0.0
-    # Labels 0 0 0 1: all of label 0 but photo 2, whose nearest is the 1, and the 1 itself not: (2/3 + 0) / 2.
-    assert neighbour_agreement(xy, np.array([0, 0, 0, 1]), k=1) == pytest.approx(1 / 3)
-    # With k = 5 of 3 others: each zero is outvoted by the two ones among them only if it has fewer of its own.
-    assert neighbour_agreement(xy, np.array([0, 0, 0, 1]), k=5) == pytest.approx((1 + 0) / 2)
+    assert neighbour_agreement(FOUR, np.array([0, 0, 1, 1]), np.arange(4), k=1) == 1.0
+    assert neighbour_agreement(FOUR, np.array([0, 1, 0, 1]), np.arange(4), k=1) == 0.0
+    # Labels 0 0 0 1: of label 0 all but photo 2, whose nearest is the 1. That one is the only one of its label.
+    assert neighbour_agreement(FOUR, np.array([0, 0, 0, 1]), np.arange(4), k=1) == pytest.approx(2 / 3)
+    # With k = 5 of 3 others, each zero is outvoted by the one only if it has fewer of its own.
+    assert neighbour_agreement(FOUR, np.array([0, 0, 0, 1]), np.arange(4), k=5) == 1.0
+
+
+def test_photos_of_the_same_gesture_are_no_neighbours():
+    # 0 and 1 were labelled together: the nearest of another gesture is 2, for both.
+    codes = np.array([0, 0, 1, 0])
+    assert neighbour_agreement(FOUR, codes, np.array([1, 1, 2, 3]), k=1) == 0.0
+    # Of label 0 only photo 0 is in the other gesture: its nearest is the 1.
+    assert neighbour_agreement(FOUR, np.array([0, 1, 1, 0]), np.array([1, 2, 3, 4]), k=1) == pytest.approx(0.0)
+
+
+def test_labels_of_one_gesture_each_have_no_agreement():
+    assert neighbour_agreement(FOUR, np.array([0, 0, 1, 1]), np.array([1, 1, 2, 2])) is None
 
 
 def test_an_embedding_keeps_clusters_together():
@@ -192,7 +206,7 @@ def test_an_embedding_keeps_clusters_together():
     xy = neighbour_embedding(x, Scaling.of(x), seed=0, report=lambda done, total: seen.append((done, total)))
     assert xy.shape == (60, 2)
     assert xy.dtype == np.float32
-    assert neighbour_agreement(xy, codes) == 1.0
+    assert neighbour_agreement(xy, codes, np.arange(len(codes))) == 1.0
     assert seen
     assert all(0 < done <= total for done, total in seen)
 
@@ -202,7 +216,7 @@ def test_a_large_embedding_places_the_rest_among_a_sample(monkeypatch):
     x, codes = clusters(90)
     xy = neighbour_embedding(x, Scaling.of(x), seed=0)
     assert np.isfinite(xy).all()
-    assert neighbour_agreement(xy, codes) == 1.0
+    assert neighbour_agreement(xy, codes, np.arange(len(codes))) == 1.0
 
 
 def test_an_embedding_can_be_cancelled():

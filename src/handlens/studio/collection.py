@@ -388,7 +388,10 @@ class Collection:
         return self.parts.separating.separate(names)
 
     def scores(self) -> Scores:
-        """How well each layer and each computed map separates the labels so far, 0–1; None where unknown."""
+        """How well each layer and each computed map separates the labels so far, 0–1; None where unknown.
+
+        Photos that were labelled together are held out together, so that labels of one gesture each have no score.
+        """
         return self.parts.separating.scores()
 
     # --- labels --------------------------------------------------------------------------------

@@ -141,11 +141,12 @@ def folds(codes: Codes, *, seed: int = 0, n_folds: int = CV_FOLDS) -> NDArray[np
 def cross_validated_logits(x: Floats, codes: Codes, fold: NDArray[np.int64]) -> Floats:
     """Scores [n, C] of each row by the discriminant that was fitted on the other folds.
 
-    The score of a class that has no row in the other folds is −inf.
+    The score of a class that has no row in the other folds is −inf; rows of the fold −1 are never held out, and all
+    their scores are −inf.
     """
     n_classes = int(codes.max()) + 1
     scores = np.full((len(codes), n_classes), -np.inf, np.float32)
-    for k in np.unique(fold):
+    for k in np.unique(fold[fold >= 0]):
         train, test = fold != k, fold == k
         present = np.unique(codes[train])
         if len(present) < 2:

@@ -252,23 +252,35 @@ def frame(xy: Floats) -> Floats:
     return np.asarray((xy - centre) / half, np.float32)
 
 
-def neighbour_agreement(xy: Floats, codes: NDArray[np.integer], *, k: int = 5) -> float:
+def neighbour_agreement(
+    xy: Floats, codes: NDArray[np.integer], gestures: NDArray[np.integer], *, k: int = 5
+) -> float | None:
     """How well a map separates classes: the share of photos whose class is the most frequent of the k nearest others.
 
+    Photos that were labelled together lie together on any map, so that only photos of other gestures count as others.
+
     Args:
-        xy: places [n, 2].
+        xy: places on the map [n, 2].
         codes: classes [n], 0…C−1.
+        gestures: which photos were labelled together [n].
         k: how many neighbours vote.
 
     Returns:
-        the mean over the classes of that share, 0–1.
+        the mean of that share (0–1) over the classes of more than one gesture; None if there is no such class.
+
+    Example:
+        >>> xy = np.array([[0, 0], [1, 0], [9, 0], [8, 0]], np.float32)
+        >>> neighbour_agreement(xy, np.array([0, 0, 1, 1]), np.array([1, 2, 3, 4]), k=1)
+        1.0
     """
-    n = len(xy)
-    k = min(k, n - 1)
+    n, classes = len(xy), np.unique(codes)
+    tested = [c for c in classes if len(np.unique(gestures[codes == c])) > 1]
+    if not tested:
+        return None
     distance = ((xy[:, None, :] - xy[None, :, :]) ** 2).sum(2)
-    np.fill_diagonal(distance, np.inf)
-    near = codes[np.argpartition(distance, k - 1, axis=1)[:, :k]]
+    distance[gestures[:, None] == gestures[None, :]] = np.inf
+    near = np.argsort(distance, axis=1, kind="stable")[:, :k]
     votes = np.zeros((n, int(codes.max()) + 1), np.int64)
-    np.add.at(votes, (np.arange(n)[:, None], near), 1)
+    np.add.at(votes, (np.arange(n)[:, None], codes[near]), np.isfinite(np.take_along_axis(distance, near, 1)))
     right = votes.argmax(1) == codes
-    return float(np.mean([right[codes == c].mean() for c in np.unique(codes)]))
+    return float(np.mean([right[codes == c].mean() for c in tested]))

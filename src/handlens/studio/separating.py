@@ -12,10 +12,12 @@ from handlens.errors import CollectionError, TrainingError
 from handlens.studio import classifier as learning
 from handlens.studio.discriminant import cross_validated_logits, folds
 from handlens.studio.features.extractor import Layer
-from handlens.studio.labels import Labels
+from handlens.studio.gestures import gesture_folds
+from handlens.studio.labels import Labels, LabelState
 from handlens.studio.layers import Layers
 from handlens.studio.listeners import Listeners
 from handlens.studio.maps import Maps
+from handlens.studio.origins import certified
 from handlens.studio.projections import LABELS, NEIGHBOURS, SEPARATE, neighbour_agreement
 from handlens.studio.settings import Settings
 from handlens.studio.training_data import TrainingData
@@ -25,6 +27,9 @@ _SCORED = 300  # labelled photos that the scores of the maps are computed on
 
 class Scores(TypedDict):
     """How well layers and maps separate the labels, 0–1; None where unknown.
+
+    Photos that were labelled together resemble each other, so that scores are of photos held out by whole gestures, and
+    of the labels that have more than one gesture. Without any, all are None.
 
     Attributes:
         labels_version: the version of the labels that the scores are for.
@@ -55,24 +60,24 @@ class Separating:
         self._settings, self._listeners, self._seed = settings, listeners, seed
         self._scores: tuple[tuple[int, int], Scores] | None = None
         self.latest_score: float | None = None
-        """The score of the layer that `separate` found last."""
+        """The score of the layer that `separate` found last; None if it is not known, see `Scores`."""
 
     def separate(self, names: Sequence[str]) -> tuple[str, str]:
         """Find the layer whose projection separates the labels best; see `Collection.separate`."""
         wanted = list(dict.fromkeys(names))
         state = self._labels.state
-        known, codes = state.names, state.codes
+        known, codes = state.names, _by_person(state)
         for name in wanted:
             if name not in known:
                 raise CollectionError(f"no label is called “{name}”. The labels are: {', '.join(known) or 'none yet'}.")
         if len(wanted) < 2:
             raise TrainingError(f"pick two or more labels to separate; {len(wanted)} arrived.")
         chosen = np.where(np.isin(codes, [known.index(n) for n in wanted]), codes, -1)
-        quality = self._quality(chosen, known)
+        quality, held_out = self._quality(chosen, state)
         best = max(quality, key=lambda layer: quality[layer])
         # By the number of its colour, which a label keeps when it is renamed.
         self._settings.separating = [state.table[known.index(name)].colour for name in wanted]
-        self.latest_score = quality[best][0]
+        self.latest_score = quality[best][0] if held_out else None
         self._listeners.tell("state")
         return best, SEPARATE
 
@@ -85,29 +90,39 @@ class Separating:
         layers: dict[str, float | None] = {layer.id: None for layer in self._layers.all}
         maps: dict[str, dict[str, float | None]] = {layer.id: {} for layer in self._layers.all}
         try:
-            quality = self._quality(state.codes, state.names)
+            codes = _by_person(state)
+            quality, held_out = self._quality(codes, state)
         except TrainingError:
-            pass  # too few labels: every score stays None
-        else:
+            held_out = False  # too few labels
+        if held_out:
             layers.update({layer: score for layer, (score, _) in quality.items()})
             for layer in self._layers.all:
                 if layers[layer.id] is not None:
-                    maps[layer.id] = self._map_scores(layer, state.codes)
+                    maps[layer.id] = self._map_scores(layer, codes, state)
         found = Scores(labels_version=state.version, layers=layers, maps=maps)
         self._scores = (key, found)
         return found
 
-    def _quality(self, codes: NDArray[np.integer], names: list[str]) -> dict[str, tuple[float, float]]:
-        """How well each layer tells the codes apart under cross-validation: balanced accuracy and confidence."""
+    def _quality(self, codes: NDArray[np.integer], state: LabelState) -> tuple[dict[str, tuple[float, float]], bool]:
+        """How well each layer tells the codes apart under cross-validation: balanced accuracy and confidence.
+
+        And whether whole gestures were held out for that. If no label has two, single photos are: good enough to find
+        the best layer, but too optimistic to be shown.
+        """
         features, classes, ids = self._data.labelled(codes, most=_SCORED)
-        self._data.check(codes, names, ids)
-        fold = folds(classes, seed=self._seed)
-        return {
-            layer: learning.layer_quality(cross_validated_logits(x, classes, fold), classes)
+        self._data.check(codes, state.names, ids)
+        fold = gesture_folds(classes, state.origins.changes[ids], seed=self._seed)
+        held_out = bool((fold >= 0).any())
+        if not held_out:
+            fold = folds(classes, seed=self._seed)
+        tested = fold >= 0
+        quality = {
+            layer: learning.layer_quality(cross_validated_logits(x, classes, fold)[tested], classes[tested])
             for layer, x in features.items()
         }
+        return quality, held_out
 
-    def _map_scores(self, layer: Layer, codes: NDArray[np.integer]) -> dict[str, float | None]:
+    def _map_scores(self, layer: Layer, codes: NDArray[np.integer], state: LabelState) -> dict[str, float | None]:
         scores: dict[str, float | None] = {}
         for projection in self._maps.projections(layer):
             # The separating ones are fitted to the labels, and an embedding that nobody looked at is not worth seconds.
@@ -120,5 +135,11 @@ class Separating:
             ids = np.flatnonzero((codes >= 0) & np.isfinite(xy).all(1))
             ids = ids[learning.stratified_sample(codes[ids], _SCORED, seed=self._seed)]
             enough = len(ids) > 2 and len(np.unique(codes[ids])) > 1
-            scores[projection] = neighbour_agreement(xy[ids], codes[ids]) if enough else None
+            gestures = state.origins.changes[ids]
+            scores[projection] = neighbour_agreement(xy[ids], codes[ids], gestures) if enough else None
         return scores
+
+
+def _by_person(state: LabelState) -> NDArray[np.integer]:
+    """The code of each photo's label, −1 for labels that a model gave."""
+    return np.where(certified(state.origins), -1, state.codes)

@@ -103,9 +103,11 @@ export function LightTable(): JSX.Element {
       )}
       {layers.value.length > 0 && (
         <p class="legend">
-          {scores.value
-            ? 'Numbers: in how many of 100 labelled photos the label can be told from the place on that map.'
-            : 'With two labels or more, each map says how well it tells them apart.'}
+          {!scores.value
+            ? 'With two labels or more, each map says how well it tells them apart.'
+            : bestOf()
+              ? 'Numbers: in how many of 100 labelled photos the label can be told from their neighbours on that map, not counting photos that were labelled together.'
+              : 'Photos that were labelled together lie together on any map. Label a second group for each label: then each map says how well it tells them apart.'}
         </p>
       )}
     </section>
