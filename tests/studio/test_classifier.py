@@ -187,3 +187,26 @@ def test_stratified_sample_keeps_proportions_and_rare_classes():
     assert np.bincount(codes[rows]).tolist() == [80, 19, 2]
     assert len(set(rows.tolist())) == len(rows)
     assert stratified_sample(codes, 1000, seed=0).tolist() == list(range(1000))
+
+
+def margins(scores):
+    two = np.sort(scores, axis=1)[:, -2:]
+    return float((two[:, 1] - two[:, 0]).mean())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_scores_of_checked_rows_are_like_those_of_unlabelled_ones(seed):
+    """A model is surer of rows that took part in its self-training; so these and the checked ones must be alike."""
+    random = np.random.default_rng(seed)
+    truth, n = np.arange(240) % 2, 240
+    x = random.standard_normal((n, 600)).astype(np.float32)
+    x[:, 0] += 3 * truth
+    checked = (np.arange(n) >= 40) & (np.arange(n) < 120)
+    codes = np.where(np.arange(n) < 120, truth, -1)
+    given = {"codes": codes, "gestures": np.arange(n), "checked": checked, "seed": 0}
+    alike, apart = train_classifier({"x": x}, **given), train_classifier({"x": x}, **given, share=0.0)
+    unlabelled = margins(alike.classifier.scores({"x": x[codes < 0]}))
+    assert margins(alike.checked_scores) == pytest.approx(unlabelled, rel=0.25)
+    assert margins(apart.checked_scores) < 0.73 * unlabelled
+    assert (alike.classifier.scores({"x": x}) == apart.classifier.scores({"x": x})).all()
+    assert (alike.scores == apart.scores).all()

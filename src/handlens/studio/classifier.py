@@ -107,6 +107,7 @@ def train_classifier(
     gestures: NDArray[np.integer],
     checked: NDArray[np.bool_],
     seed: int,
+    share: float = 1.0,
 ) -> Trained:
     """Train on the labelled rows and, by self-training, on the others; see `fit_mixture`.
 
@@ -118,6 +119,9 @@ def train_classifier(
         gestures: which rows were labelled together [n].
         checked: rows that were drawn for a spot check [n].
         seed: of the folds.
+        share: of all photos without a label, the share (0–1) that is among the rows. A model is surer of a photo that
+            took part in its self-training. So of the checked rows that are held out, the same share takes part, without
+            their labels: then their scores are like those of photos without a label.
 
     Example:
         >>> codes = np.array([0, 0, 0, 1, 1, 1, -1, -1])
@@ -132,8 +136,8 @@ def train_classifier(
     products, dims = inner_products(features), sum(x.shape[1] for x in features.values())
     by_hand, drawn = (codes >= 0) & ~checked, (codes >= 0) & checked
 
-    def tested(fold: NDArray[np.int64]) -> tuple[NDArray[np.int64], Floats]:
-        return _held_out_scores(products, codes, fold, dims=dims, seed=seed)
+    def tested(fold: NDArray[np.int64], *, share: float = 0.0) -> tuple[NDArray[np.int64], Floats]:
+        return _held_out_scores(products, codes, fold, dims=dims, seed=seed, share=share)
 
     whole, single, check = (np.full(len(codes), -1) for _ in range(3))
     labelled = by_hand | drawn
@@ -142,7 +146,7 @@ def train_classifier(
     check[drawn] = folds(codes[drawn], seed=seed)
     rows, scores = tested(whole)
     single_rows, single_scores = tested(single)
-    checked_rows, checked_scores = tested(check)
+    checked_rows, checked_scores = tested(check, share=share)
 
     temperature = fit_temperature(scores, codes[rows], prior=CAUTION, worth=CAUTION_WORTH, together=gestures[rows])
     model = fit_mixture(products, codes, dims=dims)
@@ -160,20 +164,23 @@ def train_classifier(
 
 
 def _held_out_scores(
-    products: Doubles, codes: Codes, fold: NDArray[np.int64], *, dims: int, seed: int
+    products: Doubles, codes: Codes, fold: NDArray[np.int64], *, dims: int, seed: int, share: float
 ) -> tuple[NDArray[np.int64], Floats]:
     """The rows that are in a fold [m], and their scores [m, C] by models that were fitted without their fold.
 
-    The score of a class that has no row outside of the fold is −inf.
+    A share of the rows of the fold takes part in self-training. The score of a class that has no row outside of the
+    fold is −inf.
     """
+    taking_part = np.random.default_rng(seed).random(len(codes)) < share
     scores = np.full((len(codes), int(codes.max()) + 1), -np.inf, np.float32)
     for k in np.unique(fold[fold >= 0]):
-        test, unlabelled = np.flatnonzero(fold == k), np.flatnonzero(codes < 0)
+        test = np.flatnonzero(fold == k)
+        unlabelled = np.flatnonzero((codes < 0) | (taking_part & (fold == k)))
         rest = np.flatnonzero((fold != k) & (codes >= 0))
         rest = rest[stratified_sample(codes[rest], _ESTIMATING, seed=seed)]
         train = np.concatenate([rest, unlabelled])
         present, inner = np.unique(codes[rest], return_inverse=True)
-        classes = np.concatenate([inner, codes[unlabelled]])
+        classes = np.concatenate([inner, np.full(len(unlabelled), -1)])
         model = fit_mixture(products[np.ix_(train, train)], classes, dims=dims)
         scores[np.ix_(test, present)] = model.scores(products[np.ix_(test, train)])
     rows = np.flatnonzero(fold >= 0)

@@ -26,7 +26,6 @@ class TrainingData:
         most: int | None = None,
         first: NDArray[np.bool_] | None = None,
         unlabelled: int = 0,
-        never: NDArray[np.bool_] | None = None,
     ) -> tuple[dict[str, Floats], NDArray[np.int64], NDArray[np.int64]]:
         """Standardised features of each fitted layer, class codes, and ids, of the labelled photos.
 
@@ -35,7 +34,6 @@ class TrainingData:
             most: take about so many labelled photos at most, a random sample of each class.
             first: photos that are taken before others, bool [N].
             unlabelled: add photos without a label, with the code −1, up to so many photos in all.
-            never: photos that are not to be added so, bool [N].
 
         Returns:
             features [n, D] by layer id, class codes 0…C−1 or −1 [n], and ids [n].
@@ -57,7 +55,7 @@ class TrainingData:
             ids = np.sort(np.concatenate([before, rest]))
         classes = np.unique(codes[ids], return_inverse=True)[1]
         # The preparing order is random: its first unlabelled photos are a random sample of them.
-        others = np.flatnonzero((codes < 0) & known & (True if never is None else ~never))
+        others = np.flatnonzero((codes < 0) & known)
         others = others[np.argsort(self._photos.rows[others])][: max(0, unlabelled - len(ids))]
         ids = np.concatenate([ids, others])
         classes = np.concatenate([classes, np.full(len(others), -1, np.int64)])

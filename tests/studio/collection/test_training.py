@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from handlens.errors import StorageError, TrainingError
+from handlens.studio import classifier as learning
 from handlens.studio.collection import Collection
 from handlens.studio.exports import model_card
 from handlens.studio.models.quick import QuickModel
@@ -65,6 +66,27 @@ def test_the_report_and_the_model_survive_a_restart(folder, label_some):
         assert (again.guess, again.reason, again.warnings) == (report.guess, report.reason, report.warnings)
         assert (again.n_labelled, again.seconds, again.layers) == (report.n_labelled, report.seconds, report.layers)
         pd.testing.assert_frame_equal(collection.predictions(), table)
+
+
+def test_checked_photos_take_part_in_self_training_as_often_as_others(collection, label_some, monkeypatch):
+    shares = []
+    train = learning.train_classifier
+
+    def spy(*arguments, share, **more):
+        shares.append(share)
+        return train(*arguments, share=share, **more)
+
+    monkeypatch.setattr(learning, "train_classifier", spy)
+    label_some(collection)  # 12 of 40
+    collection.train()
+    monkeypatch.setattr(learning, "TAKING_PART", 22)
+    collection.train()
+    for photo in collection.draw_spot_check(4):
+        collection.answer_spot_check(photo)  # none of the labels: still without one
+    collection.train()
+    monkeypatch.setattr(learning, "TAKING_PART", 0)
+    collection.train()
+    assert shares == [1.0, 10 / 28, 10 / 28, 0.0]
 
 
 class Killed(BaseException):

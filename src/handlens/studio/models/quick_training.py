@@ -49,14 +49,21 @@ class QuickTraining:
             most=learning.MOST,
             first=drawn,
             unlabelled=learning.TAKING_PART,
-            never=drawn & (by_person < 0),
         )
         learned_from = ids[classes >= 0]
         self._data.check(by_person, state.names, learned_from)
         used = np.unique(by_person[learned_from])
         names = [state.names[c] for c in used]
         gestures = state.origins.changes[ids]
-        trained = learning.train_classifier(features, classes, gestures=gestures, checked=drawn[ids], seed=self._seed)
+        left = int((self._photos.usable & (by_person < 0)).sum())
+        trained = learning.train_classifier(
+            features,
+            classes,
+            gestures=gestures,
+            checked=drawn[ids],
+            seed=self._seed,
+            share=min(1.0, int((classes < 0).sum()) / max(left, 1)),
+        )
         counts = np.bincount(classes[classes >= 0], minlength=len(used)).tolist()
         training = Training(
             counts=counts,
