@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax
 
 from handlens.studio.discriminant import Codes, Floats
 
@@ -57,13 +56,17 @@ def fit_temperature(
         weights = 1 / sizes[which]
     finite = np.where(np.isfinite(scores), scores, -1e6).astype(np.float64)
     right = finite.argmax(1) == codes
+    below = finite - finite.max(1, keepdims=True)
     temperatures = prior * _CANDIDATES
-    losses = [weights @ _losses(finite / t, right) + worth * np.log(t / prior) ** 2 / 2 for t in temperatures]
+    losses = [weights @ _losses(below / t, right) + worth * np.log(t / prior) ** 2 / 2 for t in temperatures]
     return float(temperatures[int(np.argmin(losses))])
 
 
-def _losses(scores: Losses, right: NDArray[np.bool_]) -> Losses:
-    """−ln of the probability of what came out [m]: that the likeliest class is right, or that it is wrong."""
-    log_right = log_softmax(scores, axis=1).max(1)
+def _losses(below: Losses, right: NDArray[np.bool_]) -> Losses:
+    """−ln of the probability of what came out [m]: that the likeliest class is right, or that it is wrong.
+
+    `below` are the scores minus that of the likeliest class, [m, C].
+    """
+    log_right = -np.log(np.exp(below).sum(1))
     log_wrong = np.log(np.maximum(-np.expm1(log_right), 1e-9))
     return -np.where(right, log_right, log_wrong)
