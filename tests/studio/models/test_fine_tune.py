@@ -298,6 +298,20 @@ def test_heat_maps(collection):
         collection.heatmap(1, "circle")
 
 
+def test_photos_that_were_drawn_never_train_it(collection):
+    drawn = collection.draw_spot_check(8).tolist()
+    for photo in drawn:
+        collection.answer_spot_check(photo, "circle" if photo < 20 else "square")
+    job = collection.parts.fine_tuner.job(None, 1.0, 1)
+    assert job.ids[job.drawn].tolist() == sorted(drawn)
+    assert job.held_out[job.drawn].all()
+    assert not job.held_out[~job.drawn].all()
+    report = collection.fine_tune(epochs=1)
+    assert report.n_labelled == 9  # of the twelve that were labelled otherwise; three of these are held out as well
+    found = collection.held_out
+    assert found.ids[found.checked].tolist() == sorted(drawn)
+
+
 # --- the plan ----------------------------------------------------------------------------------
 
 
