@@ -23,6 +23,9 @@ from handlens.studio.models.registry import KINDS, Models
 from handlens.studio.report import AT_LEAST, TrainingReport, confusion_table, per_class_table
 from handlens.studio.spot_check import Check, SpotCheck
 
+DOUBT = 1.3
+"""The temperature, over that of training, at which the mean confidence is a low guess of the accuracy."""
+
 ENOUGH_CHECKED = 30
 """Checked photos from which a report by subgroups is about these, and not about the labelled ones."""
 
@@ -136,14 +139,16 @@ class Evaluation:
         left = int(check.open.sum())
         try:
             found = self._models.checked(model, check)
-            estimate = self._estimate(model, check, found)
+            estimate, doubted = self._estimate(model, check, found), self._doubted(model, check)
             reason = "" if estimate else self._reason(check, found, left, [names[i] for i in training.one_gesture])
         except ArtifactError as error:
-            found, estimate = unchecked(len(names)), None
+            found, estimate, doubted = unchecked(len(names)), None, 1.0
             reason = f"The model cannot be used: {reason_of(error)}. Train again."
         guess = None
         if estimate is None and not training.one_gesture:
             guess = guess_accuracy(training.whole_gestures, training.single_photos)
+        if guess is not None:
+            guess = min(guess[0], doubted), guess[1]
         said = self._classes(model, check.labels)[0][found.predicted[found.current]]
         truth, predicted, _ = self._tested(model, check.labels, found)
         return TrainingReport(
@@ -164,6 +169,12 @@ class Evaluation:
             warnings=training.warnings,
             network=training.network,
         )
+
+    def _doubted(self, model: Model, check: Check) -> float:
+        """The mean confidence on the photos without a label, at a temperature that doubts it; 1 without such photos."""
+        scores = self._models.scores(model)[check.open]
+        sure = confidence(scores[np.isfinite(scores).all(1)], DOUBT)
+        return float(sure.mean()) if len(sure) else 1.0
 
     def _estimate(self, model: Model, check: Check, found: Checked) -> Estimate | None:
         """The accuracy on the photos that no person has labelled or checked, None if too few are checked."""

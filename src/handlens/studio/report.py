@@ -28,8 +28,9 @@ class TrainingReport:
         accuracy: the share (0–1) of the photos that nobody has labelled yet that the model predicts correctly,
             estimated from the spot check; None until enough photos are checked.
         interval: its 95 % interval; None as the accuracy.
-        guess: without a check, a low and a high guess of the accuracy: from holding out whole gestures, and from
-            holding out single photos. None if some label comes from one gesture only, and once there is a check.
+        guess: without a check, a low and a high guess of the accuracy: from holding out whole gestures, or from how
+            sure the model is of the other photos if that is less, and from holding out single photos. None if some
+            label comes from one gesture only, and once there is a check.
         reason: why there is no accuracy, as a sentence; "" if there is one.
         checked: answers of the spot check that count.
         unlabelled: photos that the accuracy is about.

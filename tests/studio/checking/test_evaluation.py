@@ -127,6 +127,12 @@ def test_without_a_check(shop):
     assert (report.checked, report.unlabelled) == (0, 40)
 
 
+def test_the_guess_is_lower_if_the_model_is_unsure_of_the_other_photos(shop):
+    tested = {"whole_gestures": (95, 100), "single_photos": (97, 100)}
+    shop.train(wrong_of([]), ["cat", "dog"], sure=1.3 * np.log(1.5), **tested)  # doubted, odds of 3 to 2
+    assert shop.report().guess == pytest.approx((0.6, 0.99), abs=0.005)
+
+
 @pytest.mark.parametrize(("one", "shown"), [([1], "“dog”"), ([0, 1], "“cat”, “dog”")])
 def test_with_one_gesture_a_label_there_is_not_even_a_guess(shop, one, shown):
     shop.train(wrong_of([]), ["cat", "dog"], whole_gestures=(37, 100), single_photos=(89, 100), one_gesture=one)
