@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlens.studio.gestures import gesture_folds
+from handlens.studio.gestures import gesture_folds, hold_out
 
 
 def test_the_gestures_of_a_class_are_dealt_out():
@@ -76,3 +76,27 @@ def test_gestures_stay_whole_and_classes_keep_rows(rows, seed):
 def test_the_seed_deals_them_out(seed):
     codes, gestures = np.zeros(40, int), np.arange(40)
     assert (gesture_folds(codes, gestures, seed=seed) != gesture_folds(codes, gestures, seed=seed + 1)).any()
+
+
+def test_holding_out_whole_gestures_where_there_are_several():
+    codes, gestures = np.repeat([0, 1], 10), np.array([1, 1, 2, 2, 3, 3, 4, 4, 5, 5, *[6] * 10])
+    held = hold_out(codes, gestures, seed=0)
+    assert held[:10].sum() == 2
+    assert len(np.unique(gestures[:10][held[:10]])) == 1
+    assert held[10:].sum() == 2  # of one gesture, single rows
+
+
+def test_a_gesture_that_is_most_of_a_class_is_not_held_out():
+    codes, gestures = np.repeat([0, 1], 10), np.array([1] * 5 + [2] * 5 + [3] * 8 + [4] * 2)
+    held = hold_out(codes, gestures, seed=0)
+    assert held[:10].sum() == 2
+    assert np.flatnonzero(held[10:]).tolist() == [8, 9]
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 6)), min_size=1, max_size=40), st.integers(0, 3))
+def test_each_class_keeps_most_of_its_rows(rows, seed):
+    codes, gestures = (np.array(column) for column in zip(*rows, strict=True))
+    held = hold_out(codes, gestures, seed=seed)
+    for code in np.unique(codes):
+        of_class = codes == code
+        assert held[of_class].sum() <= max(1, of_class.sum() / 3)

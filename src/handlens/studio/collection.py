@@ -514,8 +514,9 @@ class Collection:
     ) -> TrainingReport:
         """Train a copy of a pretrained network of this collection on the labels, and predict all photos with it.
 
-        It is used from now on unless the model in use is better on the same photos, which neither had seen. Labels and
-        the quick model stay as they are; `use_model` changes the model in use.
+        It is used from now on if the quick model is not in use, or is not better on the same photos, which neither had
+        seen; `fine_tuning.outcome` says which is better. Labels and the quick model stay as they are; `use_model`
+        changes the model in use.
 
         Args:
             backbone: one of `networks`; the first unless given.

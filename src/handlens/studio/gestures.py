@@ -1,11 +1,14 @@
-"""Folds for cross-validation that hold out whole gestures: photos that were labelled together resemble each other."""
+"""Holding out whole gestures, once or in folds: photos that were labelled together resemble each other."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from handlens.studio.discriminant import CV_FOLDS, Codes
+from handlens.studio.discriminant import CV_FOLDS, Codes, folds
+
+MOST_HELD_OUT = 1 / 3
+"""Of a class, `hold_out` takes at most this share of the rows; where its gestures are larger, it takes single rows."""
 
 
 def gesture_folds(
@@ -55,3 +58,32 @@ def gesture_folds(
         if not (rows & kept).any() and len(np.unique(fold[rows])) < 2:
             fold[rows] = -1
     return fold
+
+
+def hold_out(codes: Codes, gestures: NDArray[np.integer], *, seed: int) -> NDArray[np.bool_]:
+    """About a fifth of the rows: of each class whole gestures where it has several small ones, otherwise single rows.
+
+    Args:
+        codes: classes [n].
+        gestures: which rows were labelled together [n].
+        seed: of the choice.
+
+    Returns:
+        bool [n]; each class keeps most of its rows.
+
+    Example:
+        >>> codes, gestures = np.repeat([0, 1], 10), np.array([1, 1, 2, 2, 3, 3, 4, 4, 5, 5, *[6] * 10])
+        >>> held = hold_out(codes, gestures, seed=0)
+        >>> len(np.unique(gestures[:10][held[:10]])), held[:10].sum(), held[10:].sum()
+        (1, np.int64(2), np.int64(2))
+    """
+    whole = gesture_folds(codes, gestures, seed=seed)
+    held: NDArray[np.bool_] = folds(codes, seed=seed) == 0
+    for code in np.unique(codes):
+        rows = codes == code
+        sizes = np.bincount(whole[rows & (whole >= 0)], minlength=CV_FOLDS)
+        fitting = np.flatnonzero((sizes > 0) & (sizes <= MOST_HELD_OUT * rows.sum()))
+        if len(fitting):
+            fold = fitting[np.abs(sizes[fitting] - rows.sum() / CV_FOLDS).argmin()]
+            held[rows] = whole[rows] == fold
+    return held

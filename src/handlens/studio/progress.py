@@ -9,7 +9,7 @@ from handlens.errors import Cancelled, HandlensError
 from handlens.io.problems import reason_of
 
 PreparingPhase = Literal["idle", "reading", "fitting", "features", "predicting", "done", "cancelled", "failed"]
-TuningPhase = Literal["idle", "loading", "head", "whole", "predicting", "done", "cancelled", "failed"]
+TuningPhase = Literal["idle", "loading", "head", "last", "whole", "predicting", "done", "cancelled", "failed"]
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,16 @@ class FineTuningProgress:
 
     Attributes:
         running: whether it is under way.
-        phase: what it does now, or how it ended; "head" and "whole" are the two phases of training.
+        phase: what it does now, or how it ended; in training first the "head", then the "last" layers, then the "whole"
+            network.
         network: the title of the network that is trained.
         epoch, epochs: the current epoch, counted from 1, and how many there will be.
-        share: how much is done, 0–1, of training (both phases together) or of predicting.
+        share: how much is done, 0–1, of training (the last layers, then all) or of predicting.
         seconds_left: until the end of training or of predicting; None while unknown.
         loss: the running mean of the training loss.
         accuracy: on the held-out photos after the latest epoch, 0–1.
         error: why it failed, a full sentence; None if it did not.
+        outcome: once it is done, whether it is better than the model in use was, as a sentence; "" if there was none.
 
     Example:
         >>> FineTuningProgress(running=True, phase="head", epoch=1, epochs=10, share=0.05).accuracy is None
@@ -70,6 +72,7 @@ class FineTuningProgress:
     loss: float | None = None
     accuracy: float | None = None
     error: str | None = None
+    outcome: str = ""
 
 
 def ended_by(error: BaseException, work: str) -> dict[str, Any]:

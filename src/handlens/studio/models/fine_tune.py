@@ -12,7 +12,10 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from scipy.special import log_softmax
+from torch import Tensor
 
 from handlens.core.artifact import TENSORS, load_artifact
 from handlens.core.callbacks import Callback, StopTraining
@@ -21,9 +24,11 @@ from handlens.core.labels import CategoryList
 from handlens.core.metrics import accuracy
 from handlens.errors import Cancelled, TrainingError
 from handlens.studio.calibration import fit_temperature
-from handlens.studio.discriminant import Codes, Floats, folds
+from handlens.studio.discriminant import Codes
 from handlens.studio.features.precision import device, half_precision
+from handlens.studio.gestures import hold_out
 from handlens.studio.models.fine_tuned import TINY
+from handlens.studio.models.linear_probe import fit_probe
 from handlens.studio.progress import FineTuningProgress
 from handlens.studio.sources import EXTRACTOR_KIND, Source
 from handlens.vision.data import ImageDataBunch, LabelledImages
@@ -42,22 +47,20 @@ SIZES = (224, 192, 160, 128)
 ENOUGH_EPOCHS = 8
 """Epochs that there should be time for; photos are resized to the largest side that leaves time for as many."""
 
-HEAD_SHARE = 0.2
-"""Share of the time in which the new head is trained alone, on a frozen body."""
+LAST_SHARE = 0.5
+"""Share of the time in which only the last layers are trained; then all are."""
 
-HEAD_RATE = 3e-3
-BODY_RATES = slice(1e-3, 5e-3)
-"""Largest learning rates: of the head alone, then of the whole network, from its first layers to its head. Few labels
-give few steps, which need larger rates than long training does."""
+RATES = (1e-4, 3e-4, 1e-4)
+"""Largest learning rates of the body's first and last layers and of the head, which begins as a linear probe."""
 
-MOST_EPOCHS = (8, 30)
-MOST_STEPS = (80, 300)
-"""Epochs and steps after which (the head alone, the whole network) improves little: each trains for the longer of the
-two at most."""
+MOST_EPOCHS = (8, 20)
+MOST_STEPS = (150, 300)
+"""Epochs and steps after which (the last layers, all layers) improve little: each part trains for the longer of the two
+at most."""
 
 CANCELLED = "fine-tuning was cancelled; the model in use did not change."
 
-_ENLARGED = 1.1  # how much larger photos may become than they are
+_ENLARGED = 1.3  # how much larger photos may become than they are: networks see small ones better so
 _CACHE_BYTES = 256 * 2**20  # decoded photos that are kept between epochs
 _REPORT_EVERY = 0.2  # seconds
 
@@ -70,6 +73,7 @@ class Job:
         source: the source whose network is copied and trained.
         ids, files: of the labelled photos, [n].
         codes: the class of each photo, a position in `classes`, [n].
+        gestures: which photos were labelled together, int64 [n].
         drawn: which of them were drawn for a spot check, bool [n]; these are not learned from.
         classes, colours: names and colours of the labels.
         labels_version: the version of the labels that these are.
@@ -82,6 +86,7 @@ class Job:
     ids: NDArray[np.int64]
     files: Sequence[Path]
     codes: Codes
+    gestures: NDArray[np.int64]
     drawn: NDArray[np.bool_]
     classes: list[str]
     colours: list[int]
@@ -91,25 +96,17 @@ class Job:
     seed: int
 
     @cached_property
-    def held_out(self) -> NDArray[np.bool_]:
-        """Which photos are not learned from: those that were drawn, and a fifth of the others; bool [n]."""
-        held = self.drawn.copy()
+    def choosing(self) -> NDArray[np.bool_]:
+        """The photos that the best epoch is chosen by: a fifth of those that were not drawn, in whole gestures."""
+        chosen = np.zeros(len(self.codes), bool)
         others = np.flatnonzero(~self.drawn)
-        held[others[folds(self.codes[others], seed=self.seed) == 0]] = True
-        return held
+        chosen[others] = hold_out(self.codes[others], self.gestures[others], seed=self.seed)
+        return chosen
 
-
-@dataclass(frozen=True)
-class Tuned:
-    """A fine-tuned model, and what it says of the photos that were held out.
-
-    Attributes:
-        learner: with the trained network.
-        scores: the log probability of each class for each photo that was held out, float32 [m, C].
-    """
-
-    learner: VisionLearner
-    scores: Floats
+    @property
+    def held_out(self) -> NDArray[np.bool_]:
+        """Which photos are not learned from: those that were drawn, and those that the epoch is chosen by; bool [n]."""
+        return self.drawn | self.choosing
 
 
 def check_limits(minutes: float, epochs: int | None) -> None:
@@ -120,13 +117,13 @@ def check_limits(minutes: float, epochs: int | None) -> None:
         raise TrainingError(f"epochs must be a whole number, 1 or more, or None; {epochs!r} arrived.")
 
 
-def fine_tune(job: Job, *, changed: Callable[[FineTuningProgress], None], cancel: Event) -> Tuned:
-    """Train a copy of the source's network on four fifths of the photos, and test it on the last fifth.
+def fine_tune(job: Job, *, changed: Callable[[FineTuningProgress], None], cancel: Event) -> VisionLearner:
+    """Train a copy of the source's network on about four fifths of the photos, and choose its best epoch on the rest.
 
-    First the new head is trained on a frozen body (its batch norms are not frozen); then the whole network, the first
-    layers at smaller rates. Photos are resized to a square without cropping, as for Studio's features. Rotation, zoom,
-    perspective, brightness and contrast change at random; photos are never flipped, because a label may be the
-    direction that something faces.
+    First the new head is a linear probe on a frozen body; then the last layers are trained, then all, the first ones at
+    a smaller rate. After each part the best epoch so far is kept, the probe included. Photos are resized to a square
+    without cropping, as for Studio's features. Rotation, zoom, perspective, brightness and contrast change at random;
+    photos are never flipped, because a label may be the direction that something faces.
 
     Args:
         job: the photos, their classes and the limits.
@@ -134,7 +131,7 @@ def fine_tune(job: Job, *, changed: Callable[[FineTuningProgress], None], cancel
         cancel: when it is set, the next step raises Cancelled.
 
     Returns:
-        The model, calibrated on the held-out photos.
+        The model, calibrated on the photos that its epoch was chosen by.
 
     Raises:
         Cancelled: `cancel` was set.
@@ -145,17 +142,18 @@ def fine_tune(job: Job, *, changed: Callable[[FineTuningProgress], None], cancel
         FineTuningProgress(running=True, phase="loading", network=job.source.title), changed, cancel, deadline
     )
     monitoring.report()
-    held = job.held_out
     config, _ = load_artifact(job.source.folder / "extractor", EXTRACTOR_KIND)
-    labelled = _labelled(job, held)
+    labelled = _labelled(job)
     most = _ENLARGED * _natural_side(job.files)
     sides = [side for side in SIZES if side <= most] or [SIZES[-1]]
     stats = (config["mean"], config["std"])
     learn = create_cnn(
         _data(labelled, sides[0], stats, len(job.codes)),
         config["name"],
+        ps=0.0,
+        hidden=0,
         weights=job.source.folder / "extractor" / TENSORS,
-        metrics=accuracy,
+        metrics=[accuracy, calibrated_loss],
         seed=job.seed,
         precision="bf16" if half_precision(device()) else "fp32",
     )
@@ -170,23 +168,39 @@ def fine_tune(job: Job, *, changed: Callable[[FineTuningProgress], None], cancel
             learn.data = _data(labelled, side, stats, len(job.codes))
             whole *= (side / sides[0]) ** 2
     monitoring.raise_if_cancelled()
-    learn.freeze()
-    head = _seconds_per_epoch(learn)
-    epochs = _planned(deadline - time.monotonic(), head, whole, len(learn.data.train_dl), job.epochs)
-    monitoring.plan(epochs, (head, whole))
     monitoring.report(phase="head")
-    learn.fit_one_cycle(epochs[0], HEAD_RATE, callbacks=[monitoring], seed=job.seed)
+    torch.manual_seed(job.seed)
+    fit_probe(learn, step=monitoring.raise_if_cancelled)
+    together = job.gestures[job.choosing]
+    calibrate(learn, together, least=0.0)
+    best = _BestEpoch()
+    best.keep(learn, learn.validate()[-1])
+    _freeze_first(learn)
+    last = _seconds_per_epoch(learn)
+    epochs = _planned(deadline - time.monotonic(), last, whole, len(learn.data.train_dl), job.epochs)
+    monitoring.plan(epochs, (last, whole))
+    callbacks = [_KeepNorms(), best, monitoring]
+    if time.monotonic() < deadline:
+        monitoring.report(phase="last")
+        learn.fit_one_cycle(epochs[0], RATES, callbacks=callbacks, seed=job.seed)
+        best.restore(learn)
     if time.monotonic() < deadline:
         learn.unfreeze()
         monitoring.report(phase="whole")
-        learn.fit_one_cycle(epochs[1], BODY_RATES, callbacks=[monitoring], seed=job.seed + 1)
+        learn.fit_one_cycle(epochs[1], RATES, callbacks=callbacks, seed=job.seed + 1)
+        best.restore(learn)
     # Tested in the precision in which the saved model will be used.
     learn.precision = "fp32"
-    probabilities, truth = learn.get_preds()
+    calibrate(learn, together)
     monitoring.raise_if_cancelled()
-    drawn = job.drawn[held]  # these tell how accurate the model is, so they choose nothing
-    temperature = calibrate(learn, probabilities.numpy()[~drawn], truth.numpy()[~drawn])
-    return Tuned(learn, np.log(np.maximum(probabilities.numpy(), TINY)).astype(np.float32) / np.float32(temperature))
+    return learn
+
+
+def calibrated_loss(predictions: Tensor, targets: Tensor) -> float:
+    """The mean log loss of probabilities [m, C] after the temperature that suits them, for classes [m]."""
+    scores, truth = np.log(np.maximum(predictions.numpy(), TINY)), targets.numpy()
+    log_p = log_softmax(scores / fit_temperature(scores, truth), axis=1)
+    return float(-log_p[np.arange(len(truth)), truth].mean())
 
 
 def prediction_progress(
@@ -209,23 +223,20 @@ def prediction_progress(
     return step
 
 
-def calibrate(learn: VisionLearner, probabilities: NDArray[np.floating], truth: Codes) -> float:
+def calibrate(learn: VisionLearner, together: NDArray[np.int64], *, least: float = 1.0) -> float:
     """Divide the scores of the model by the temperature that calibrates it (Guo et al. 2017); changes its last layer.
 
-    The temperature is at least 1, so that no model becomes surer than it was.
-
     Args:
-        learn: the model.
-        probabilities: what it predicts for photos that it was not trained on, [m, C].
-        truth: their true classes, [m].
+        learn: the model, whose validation photos it was not trained on.
+        together: which of these were labelled together, [m].
+        least: the smallest temperature; with 1, no model becomes surer than it was.
 
     Returns:
         the temperature.
     """
-    import torch
-
-    scores = np.log(np.maximum(probabilities, 1e-30)).astype(np.float32)
-    temperature = max(1.0, fit_temperature(scores, truth))
+    probabilities, truth = learn.get_preds()
+    scores = np.log(np.maximum(probabilities.numpy(), TINY)).astype(np.float32)
+    temperature = max(least, fit_temperature(scores, truth.numpy(), together=together))
     last = [module for module in learn.model.modules() if isinstance(module, torch.nn.Linear)][-1]
     with torch.no_grad():
         last.weight.div_(temperature)
@@ -233,7 +244,13 @@ def calibrate(learn: VisionLearner, probabilities: NDArray[np.floating], truth: 
     return temperature
 
 
-def _labelled(job: Job, held: NDArray[np.bool_]) -> LabelledImages:
+def _freeze_first(learn: VisionLearner) -> None:
+    """Train all but the first layers, whose norms are not trained either."""
+    learn.freeze_to(1)
+    learn.layer_groups[0].requires_grad_(False)
+
+
+def _labelled(job: Job) -> LabelledImages:
     files = np.empty(len(job.files), object)
     files[:] = job.files
     names = [job.classes[code] for code in job.codes]
@@ -241,7 +258,7 @@ def _labelled(job: Job, held: NDArray[np.bool_]) -> LabelledImages:
     def part(rows: NDArray[np.intp]) -> Labelled:
         return Labelled(_CachedDataset(files[rows]), CategoryList([names[i] for i in rows], classes=job.classes))
 
-    return LabelledImages(part(np.flatnonzero(~held)), part(np.flatnonzero(held)), ImageItemList(files))
+    return LabelledImages(part(np.flatnonzero(~job.held_out)), part(np.flatnonzero(job.choosing)), ImageItemList(files))
 
 
 def _data(labelled: LabelledImages, side: int, stats: tuple[Any, Any], count: int) -> ImageDataBunch:
@@ -269,8 +286,8 @@ def _natural_side(files: Sequence[Path]) -> float:
 
 
 def _seconds_per_epoch(learn: VisionLearner) -> float:
-    """How long an epoch takes, from the second of two batches, forward and backward; the weights do not change."""
-    learn.model.train()
+    """How long an epoch takes, from the second of two batches, forward and backward; the model does not change."""
+    learn.model.eval()  # norms keep their statistics, as in training
     for _ in range(2):
         started = time.monotonic()
         inputs, targets = learn.data.one_batch()
@@ -283,23 +300,23 @@ def _seconds_per_epoch(learn: VisionLearner) -> float:
     return seconds * len(learn.data.train_dl) * 1.1
 
 
-def _planned(seconds: float, head: float, whole: float, steps: int, wanted: int | None) -> tuple[int, int]:
-    """How many epochs to train (the head alone, the whole network).
+def _planned(seconds: float, last: float, whole: float, steps: int, wanted: int | None) -> tuple[int, int]:
+    """How many epochs to train (the last layers, all layers).
 
     Args:
         seconds: the time that is left.
-        head, whole: seconds that an epoch of each takes.
+        last, whole: seconds that an epoch of each takes.
         steps: batches in an epoch.
-        wanted: epochs of the whole network that were asked for; None for as many as there is time for.
+        wanted: epochs of all layers that were asked for; None for as many as there is time for.
     """
 
     def most(i: int) -> int:
         return max(MOST_EPOCHS[i], math.ceil(MOST_STEPS[i] / steps))
 
     if wanted is not None:
-        return max(1, min(most(0), wanted // 4)), wanted
-    of_head = max(1, min(most(0), int(HEAD_SHARE * seconds / head)))
-    return of_head, max(1, min(most(1), int(0.95 * (seconds - of_head * head) / whole)))
+        return max(1, min(most(0), wanted // 2)), wanted
+    of_last = max(1, min(most(0), int(LAST_SHARE * seconds / last)))
+    return of_last, max(1, min(most(1), int(0.95 * (seconds - of_last * last) / whole)))
 
 
 class _CachedDataset(ImageDataset):
@@ -323,11 +340,48 @@ class _CachedDataset(ImageDataset):
         return _CachedDataset(self.items, augment)
 
 
+class _KeepNorms(Callback):
+    """Batch norms keep the statistics that they have: few photos would give them worse ones."""
+
+    def before_epoch(self, learn: Learner) -> None:
+        for module in learn.model.modules():
+            if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+                module.eval()
+
+
+class _BestEpoch(Callback):
+    """Keeps the model with the least calibrated loss on the held-out photos, over several fits.
+
+    Of a fit the last third of the epochs takes part, in which the rates are small: before, the loss goes up and down,
+    and on few held-out photos the least one would often be luck.
+    """
+
+    order = -1  # before the callback that may end the run
+
+    def __init__(self) -> None:
+        self._loss = math.inf
+        self._state: dict[str, Tensor] = {}
+
+    def keep(self, learn: Learner, loss: float) -> None:
+        """Remember the model as it is now, if its loss is the least so far."""
+        if loss < self._loss:
+            self._loss = loss
+            self._state = {name: value.clone() for name, value in learn.model.state_dict().items()}
+
+    def after_epoch(self, learn: Learner) -> None:
+        if 3 * (learn.run.epoch + 1) > 2 * learn.run.epochs:
+            self.keep(learn, learn.recorder.row["calibrated_loss"])
+
+    def restore(self, learn: Learner) -> None:
+        """The best model again."""
+        learn.model.load_state_dict(self._state)
+
+
 @dataclass
 class _Monitoring(Callback):
     """Reports how far training is, and ends it at the deadline or when it is cancelled.
 
-    Pairs are of the two phases, (the head alone, the whole network); times are those of time.monotonic().
+    Pairs are of two phases, (the last layers, all layers); times are those of time.monotonic().
     """
 
     now: FineTuningProgress

@@ -30,6 +30,8 @@ from handlens.studio.training_data import TrainingData
 if TYPE_CHECKING:
     from handlens.studio.models.fine_tune import Job
 
+UNKNOWN = "Whether it helps is not known: no photo was held out from both models. Check 30 random photos."
+
 
 class FineTuner:
     """Trains a copy of a pretrained network further, and predicts all photos with it.
@@ -119,6 +121,7 @@ class FineTuner:
             ids=ids,
             files=[self._photos.file(int(i)) for i in ids],
             codes=codes,
+            gestures=state.origins.changes[ids],
             drawn=drawn,
             classes=[state.names[c] for c in used],
             colours=[state.table[c].colour for c in used],
@@ -160,21 +163,23 @@ class FineTuner:
 
         ended: dict[str, Any] = {"phase": "failed"}
         try:
-            tuned = fine_tune.fine_tune(job, changed=changed, cancel=cancel)
+            learner = fine_tune.fine_tune(job, changed=changed, cancel=cancel)
             id = new_id()
             # Predictions need a place before the report is known, which says how long all of this took.
             with self._models.draft(FineTunedModel, ModelRecord(id, job.classes, job.colours, Training())) as model:
-                model.save(tuned.learner)
-                model.predict_new_photos(
-                    fine_tune.prediction_progress(changed, self.progress, cancel), learner=tuned.learner
-                )
+                model.save(learner)
+                model.predict_new_photos(fine_tune.prediction_progress(changed, self.progress, cancel), learner=learner)
                 model.record = ModelRecord(
                     id, job.classes, job.colours, self._training(job, time.monotonic() - started)
                 )
-                held = job.held_out
-                tested = Tested(job.ids[held], np.asarray(job.codes[held], np.int64), tuned.scores, job.drawn[held])
-                self._models.replace(model, tested, use=not self._models.is_worse(model, tested))
-            ended = {"phase": "done", "share": 1.0, "seconds_left": 0.0}
+                tested = self._tested(job, model)
+                in_use = self._models.in_use
+                alone = in_use is None or in_use.kind == model.kind
+                compared = self._models.compare_to_used(model, tested)
+                helps = compared is not None and compared.right >= compared.other_right
+                self._models.replace(model, tested, use=alone or helps)
+            outcome = "" if alone else UNKNOWN if compared is None else compared.sentence
+            ended = {"phase": "done", "share": 1.0, "seconds_left": 0.0, "outcome": outcome}
             return model
         except BaseException as error:
             ended = ended_by(error, "fine-tuning")
@@ -183,6 +188,12 @@ class FineTuner:
             release_memory()
             running.close()
             changed(replace(self.progress, running=False, **ended))
+
+    def _tested(self, job: Job, model: FineTunedModel) -> Tested:
+        """What the model says of the labelled photos that it did not learn from."""
+        scores = self._photos.by_id(model.scores(), missing=np.nan)[job.ids]
+        rows = job.held_out & np.isfinite(scores).all(1)  # a photo may not be prepared yet
+        return Tested(job.ids[rows], np.asarray(job.codes[rows], np.int64), scores[rows], job.drawn[rows])
 
     def _training(self, job: Job, seconds: float) -> Training:
         """How a job was trained."""

@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -42,6 +43,41 @@ KINDS: dict[ModelKind, type[Model]] = {"quick": QuickModel, "fine-tuned": FineTu
 _HEATMAPS = 200  # heat maps that are kept
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SamePhotos:
+    """A new model and the one in use, of another kind, on the same photos.
+
+    Attributes:
+        right: how many of them the new model predicts correctly.
+        other_right, other: the same of the model in use, and its kind.
+        n: number of photos.
+        checked: whether they were drawn at random for a check; otherwise they are labelled photos, which say less.
+    """
+
+    right: int
+    other_right: int
+    other: ModelKind
+    n: int
+    checked: bool
+
+    @property
+    def sentence(self) -> str:
+        """Whether the new model helps, and how much, as a sentence.
+
+        Example:
+            >>> SamePhotos(right=20, other_right=22, other="quick", n=24, checked=True).sentence
+            'It does not help: of the same 24 checked photos it gets 20 right, and the quick model 22.'
+        """
+        photos = "checked photos" if self.checked else "labelled photos that neither learned from"
+        helps = "It helps" if self.right > self.other_right else "It does not help"
+        if self.right == self.other_right:
+            helps = "It helps as much as the model in use"
+        counts = f"it gets {self.right:,} right, and the {self.other} model {self.other_right:,}"
+        said = f"{helps}: of the same {self.n:,} {photos} {counts}."
+        return said if self.checked else f"{said} Photos that were drawn at random tell more: check 30."
+
 
 M = TypeVar("M", bound=Model)
 T = TypeVar("T")
@@ -199,33 +235,43 @@ class Models:
         return cached[1]
 
     def is_worse(self, new: Model, tested: Tested) -> bool:
-        """Whether a model in use of another kind was right more often on the same photos, which neither had seen.
+        """Whether a model in use of another kind was right more often on the same photos; see `compare_to_used`."""
+        found = self.compare_to_used(new, tested)
+        return found is not None and found.right < found.other_right
+
+    def compare_to_used(self, new: Model, tested: Tested) -> SamePhotos | None:
+        """A new model and the model in use on the same photos, which neither had seen.
 
         These are the checked photos, or the labelled ones that both were tested on if few are checked.
 
         Args:
             new: a model that was just trained, on disk.
             tested: what it said of labelled photos that it had not seen.
+
+        Returns:
+            None if no model of another kind is in use, or there are no such photos.
         """
         other = self.in_use
         if other is None or other.kind == new.kind:
-            return False
+            return None
         check = self._spot_check.now()
         try:
             mine, its = self._checked_by(new, check, tested), self.checked(other, check)
         except ArtifactError:  # the model in use is damaged
-            return False
+            return None
         _, i, k = np.intersect1d(mine.ids, its.ids, return_indices=True)
         if len(i) >= AT_LEAST:
-            return bool(its.right[k].sum() > mine.right[i].sum())
+            return SamePhotos(int(mine.right[i].sum()), int(its.right[k].sum()), other.kind, len(i), checked=True)
         theirs = self.held_out(other)
         if theirs is None or np.isnan(theirs.scores).any():
-            return False
+            return None
         keys = np.array(new.record.colours)
         _, i, k = np.intersect1d(tested.ids, theirs.ids, return_indices=True)
+        if not len(i):
+            return None
         truth, said = keys[tested.truth[i]], keys[tested.scores[i].argmax(1)]
         its_said = np.array(other.record.colours)[theirs.scores[k].argmax(1)]
-        return bool((its_said == truth).sum() > (said == truth).sum())
+        return SamePhotos(int((said == truth).sum()), int((its_said == truth).sum()), other.kind, len(i), checked=False)
 
     def checked(self, model: Model, check: Check) -> Checked:
         """What a model says of the checked photos that count."""

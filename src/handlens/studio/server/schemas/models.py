@@ -66,7 +66,7 @@ class FineTuningState(BaseModel):
     """How far fine-tuning is; `share` (0–1) and `seconds_left` are those of training, or of predicting the photos."""
 
     running: bool
-    phase: Literal["idle", "loading", "head", "whole", "predicting", "done", "cancelled", "failed"]
+    phase: Literal["idle", "loading", "head", "last", "whole", "predicting", "done", "cancelled", "failed"]
     network: str | None
     epoch: int
     epochs: int
@@ -75,6 +75,7 @@ class FineTuningState(BaseModel):
     loss: float | None
     accuracy: float | None = Field(description="on the photos held out, after the latest epoch")
     error: str | None
+    outcome: str = Field(description="once it is done, whether it is better than the model in use was, as a sentence")
 
 
 class ModelInfo(BaseModel):

@@ -104,6 +104,7 @@ function Choices({ networks }: { networks: string[] }): JSX.Element {
 export function fineTuningStep(of: FineTuning): string {
   if (of.phase === 'predicting') return 'Predicting all photos'
   if (of.phase === 'head') return 'Learning your labels'
+  if (of.phase === 'last') return 'Learning in the last layers'
   if (of.phase === 'whole') return 'Learning in every layer'
   return 'Getting ready'
 }

@@ -1523,7 +1523,7 @@ export interface components {
              * Phase
              * @enum {string}
              */
-            phase: "idle" | "loading" | "head" | "whole" | "predicting" | "done" | "cancelled" | "failed";
+            phase: "idle" | "loading" | "head" | "last" | "whole" | "predicting" | "done" | "cancelled" | "failed";
             /** Network */
             network: string | null;
             /** Epoch */
@@ -1543,6 +1543,11 @@ export interface components {
             accuracy: number | null;
             /** Error */
             error: string | null;
+            /**
+             * Outcome
+             * @description once it is done, whether it is better than the model in use was, as a sentence
+             */
+            outcome: string;
         };
         /**
          * Finish

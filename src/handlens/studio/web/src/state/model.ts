@@ -71,9 +71,9 @@ export const cancelFineTuning = (): Promise<boolean> =>
 
 /** Shows a message on how fine-tuning ended, since the person may be doing something else. */
 export function sayFineTuned(state: CollectionState): void {
-  const { phase, error, network } = state.fine_tuning
+  const { phase, error, network, outcome } = state.fine_tuning
   const before = 'The model in use is the one from before.'
-  const compared = state.comparison ? ` ${state.comparison.sentence}` : ''
+  const compared = outcome && ` ${outcome}`
   const inUse = state.model === 'fine-tuned' ? 'It is now the model in use' : 'The quick model stays in use'
   if (phase === 'done') say(`${network} is fine-tuned.${compared} ${inUse}: ${accuracyText(state.report)}.`)
   else if (phase === 'cancelled') say(`Fine-tuning was cancelled. ${before}`)
