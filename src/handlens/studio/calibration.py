@@ -58,7 +58,7 @@ def fit_temperature(
     right = finite.argmax(1) == codes
     below = finite - finite.max(1, keepdims=True)
     temperatures = prior * _CANDIDATES
-    losses = [weights @ _losses(below / t, right) + worth * np.log(t / prior) ** 2 / 2 for t in temperatures]
+    losses = [(weights * _losses(below / t, right)).sum() + worth * np.log(t / prior) ** 2 / 2 for t in temperatures]
     return float(temperatures[int(np.argmin(losses))])
 
 

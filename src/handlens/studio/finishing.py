@@ -142,17 +142,22 @@ class Finishing:
         population = int(np.logical_or.reduce(populations).sum()) if populations else len(open)
         by_person = (check.labels.codes >= 0) & ~certified(check.labels.origins)
         labelled, left = int(by_person.sum()), int((self._photos.usable & ~by_person).sum())
-        n = int(found.current.sum())
+        # Where the person was unsure, the prediction may be wrong, so it counts as wrong.
+        unsure = np.concatenate([np.empty(0, np.int64), *(r.unsure for r in check.rounds if r.current)])
+        scores_unsure = self._models.scores(model)[unsure]
+        scores_unsure = scores_unsure[np.isfinite(scores_unsure).all(1)]
+        n = int(found.current.sum()) + len(scores_unsure)
         fewest = fewest_checks(population, labelled - n, error=error, sure=sure)
-        if n < fewest:
+        if found.current.sum() < fewest:
             asked = float(error), float(sure)
             nothing = np.empty(0, np.int64)
-            return Finished(nothing, [], left, None, None, n, fewest, fewest - n, *asked), check
+            sure_of = int(found.current.sum())
+            return Finished(nothing, [], left, None, None, sure_of, fewest, fewest - sure_of, *asked), check
         # What is predicted as a label that was deleted gets no label, so it gets no wrong one.
         right = found.right | (codes[found.predicted] < 0)
         best = pac_labels(
-            right[found.current],
-            found.confidence[found.current],
+            np.append(right[found.current], np.zeros(len(scores_unsure), bool)),
+            np.append(found.confidence[found.current], confidence(scores_unsure, found.temperature)),
             confidence(scores, found.temperature),
             population=population,
             labelled=labelled,

@@ -71,12 +71,14 @@ class Round(NamedTuple):
         ids: the drawn photos that count, in the order of drawing: all answered ones up to the first that still waits,
             without those of which the person was unsure, int64 [n].
         codes: the position of each answer in `LabelState.table`, or NONE_OF_THESE, int64 [n].
+        unsure: the photos left out of `ids`, as the person was unsure, int64 [u].
         current: whether it tells about the photos that are left; see `pool_rounds`.
     """
 
     population: Mask
     ids: Ids
     codes: NDArray[np.int64]
+    unsure: Ids
     current: bool
 
 
@@ -297,9 +299,10 @@ class SpotCheck:
             first = next((i for i, photo in enumerate(photos) if given[photo] <= _WAITING), len(photos))
             # A later answer does not count before all earlier ones are given: otherwise the check could be made of the
             # photos that were easiest to answer.
-            ids = [photo for photo in photos[:first] if given[photo] != _UNSURE]
-            answers = np.array([given[photo] for photo in ids], np.int64)
-            rounds.append(Round(population, np.array(ids, np.int64), answers, False))
+            ids = np.array(photos[:first], np.int64)
+            answers = np.array([given[photo] for photo in photos[:first]], np.int64)
+            sure = answers != _UNSURE
+            rounds.append(Round(population, ids[sure], answers[sure], ids[~sure], False))
             later[kept.drawn.get(number, [])] = False
             labelled_since.append(int((population & by_person & ~drawn).sum()))
             added_since.append(int(((open | later) & ~population).sum()))

@@ -125,7 +125,7 @@ def test_photos_that_were_drawn_are_never_labelled_by_the_model(checked):
     drawn = checked.draw(10)
     for photo in drawn[:5]:
         checked.answer(photo, None if photo % 2 else "?")
-    done = finish(checked, error=0.1)
+    done = finish(checked, error=0.3)
     assert not set(done.ids) & set(drawn)
     assert done.left == 10  # five wait, and five are unsure or none of these
 
@@ -354,3 +354,17 @@ def test_plans_in_words(n, left, more, says):
         (1000, 30): " 30 more checks are expected to label more.",
     }
     assert plan.sentence.endswith(ends.get((left, more), "5 % of all labels are wrong."))
+
+
+def test_where_the_person_was_unsure_the_model_may_be_wrong(shop):
+    shop.train(predicted(), ["cat", "dog"])
+    drawn = shop.draw(100)
+    for photo in drawn[:90]:
+        shop.answer(photo, truth(photo))
+    before = shop.finishing.plan(error=0.05, confidence=0.95)
+    for photo in drawn[90:]:
+        shop.answer(photo, "?")
+    after = shop.finishing.plan(error=0.05, confidence=0.95)
+    assert (before.checked, after.checked) == (90, 100)
+    assert len(before.ids) == 100
+    assert len(after.ids) == 0  # a tenth of the predictions may be wrong
