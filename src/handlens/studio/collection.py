@@ -706,13 +706,13 @@ class Collection:
 
         Args:
             error: share of all labels that may be wrong, between 0 and 1.
-            confidence: with which that holds, between 0 and 1.
+            confidence: with which that holds, between 0.5 and 1.
 
         Returns:
             What was labelled, what is left, and how many more checks would label more.
 
         Raises:
-            CollectionError: an argument is not between 0 and 1.
+            CollectionError: `error` is not between 0 and 1, or `confidence` not between 0.5 and 1.
             TrainingError: there is no model yet, or too few photos are checked; the message says how many are needed.
         """
         return self.parts.finishing.finish(error=error, confidence=confidence)

@@ -38,8 +38,9 @@ class Certificate:
     def sentence(self) -> str:
         """What it says, as a sentence."""
         return (
-            f"With {100 * self.confidence:g} % confidence at most {100 * self.error:g} % of all labels in the "
-            f"collection are wrong, from {self.checked:,} checked photos; labels by persons count as right."
+            f"When they were given, with {100 * self.confidence:g} % confidence at most {100 * self.error:g} % of all "
+            f"labels in the collection were wrong, from {self.checked:,} checked photos; labels by persons count as "
+            "right."
         )
 
     def __post_init__(self) -> None:
