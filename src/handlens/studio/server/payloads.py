@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -47,11 +48,12 @@ if TYPE_CHECKING:
 
 def state(id: str, collection: Collection) -> CollectionState:
     """Everything about a collection except its photos and labels."""
-    parts = collection.parts
+    as_of, parts = time.time(), collection.parts
     models, model = collection.models, collection.model
     report = models.get(model) if model else None
     return CollectionState(
         id=id,
+        as_of=as_of,
         name=collection.name,
         images=str(collection.images),
         count=len(collection.paths),

@@ -62,6 +62,7 @@ class CollectionState(BaseModel):
     """Everything about a collection except its photos and labels."""
 
     id: str
+    as_of: float = Field(description="when this was read, in seconds since 1970: the later one of two states is newer")
     name: str
     images: str
     count: int

@@ -2,7 +2,7 @@ import { h } from 'preact'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { CollectionApi } from '../src/server/api'
 import type { CollectionState } from '../src/server/types'
-import { replaceCollection, setApi } from '../src/state/collection'
+import { collection as onScreen, replaceCollection, setApi } from '../src/state/collection'
 import { openLabels } from '../src/state/labels'
 import { replaceSelection } from '../src/state/selection'
 import { checkedReport, collection, named, report, spotCheck } from './made'
@@ -21,7 +21,7 @@ const { mainStep } = await import('../src/state/next-step')
 const { review } = await import('../src/state/review')
 const { gesture, selected } = await import('../src/state/selection')
 
-const show = (of: Partial<CollectionState>): void => replaceCollection(collection(of))
+const show = (of: Partial<CollectionState>): void => void replaceCollection(collection(of))
 
 beforeEach(() => {
   setApi(new CollectionApi('c'))
@@ -139,5 +139,15 @@ describe('the choice of the model', () => {
     const compared = { sentence: 'Chance could explain that.' } as NonNullable<CollectionState['comparison']>
     show({ model: 'quick', models, comparison: compared })
     expect(textOf(h(InUse, {}))).toContain('Chance could explain that.')
+  })
+})
+
+describe('a state that was overtaken', () => {
+  it('does not replace a newer one', () => {
+    show({ as_of: 2, count: 10 })
+    show({ as_of: 1, count: 9 })
+    expect(onScreen.value?.count).toBe(10)
+    show({ as_of: 3, count: 11 })
+    expect(onScreen.value?.count).toBe(11)
   })
 })

@@ -1262,6 +1262,11 @@ export interface components {
         CollectionState: {
             /** Id */
             id: string;
+            /**
+             * As Of
+             * @description when this was read, in seconds since 1970: the later one of two states is newer
+             */
+            as_of: number;
             /** Name */
             name: string;
             /** Images */

@@ -34,7 +34,13 @@ export const layers = computed<Layer[]>(() => {
 })
 export const projections = computed<Projection[]>(() => collection.value?.projections ?? [])
 
-export const replaceCollection = setCollection
+/** Takes the server's state, unless a newer one is on the screen: answers and events overtake each other. */
+export function replaceCollection(next: CollectionState): boolean {
+  const now = collection.value
+  if (now !== null && now.id === next.id && next.as_of < now.as_of) return false
+  setCollection(next)
+  return true
+}
 export const replacePhotos = setPhotos
 
 /** Replaces the given fields, which an event or an answer reports before the whole state arrives. */
@@ -53,13 +59,13 @@ export function updatePrepared(n: number): void {
   if (photos.value && n > photos.value.prepared) setPhotos({ ...photos.value, prepared: n })
 }
 
-export const prepare = (): Promise<boolean> => attempt(async () => setCollection(await api.prepare()))
+export const prepare = (): Promise<boolean> => attempt(async () => void replaceCollection(await api.prepare()))
 
-export const cancelPreparing = (): Promise<boolean> => attempt(async () => setCollection(await api.cancel()))
+export const cancelPreparing = (): Promise<boolean> => attempt(async () => void replaceCollection(await api.cancel()))
 
 /** Adds a pretrained network by its name, or features learned on these photos (null). */
 export const addSource = (backbone: string | null): Promise<boolean> =>
-  attempt(async () => setCollection(await api.addSource(backbone)), 'Could not add it: ')
+  attempt(async () => void replaceCollection(await api.addSource(backbone)), 'Could not add it: ')
 
 /** Networks number their stages from 0, people from 1. */
 export const stageOf = (of: Layer): string => (/^\d+$/.test(of.stage) ? String(Number(of.stage) + 1) : of.stage)

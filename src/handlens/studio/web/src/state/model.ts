@@ -67,7 +67,7 @@ export async function fineTune(backbone: string, minutes: number): Promise<boole
 }
 
 export const cancelFineTuning = (): Promise<boolean> =>
-  attempt(async () => replaceCollection(await api.cancelFineTuning()))
+  attempt(async () => void replaceCollection(await api.cancelFineTuning()))
 
 /** Shows a message on how fine-tuning ended, since the person may be doing something else. */
 export function sayFineTuned(state: CollectionState): void {

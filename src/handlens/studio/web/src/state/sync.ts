@@ -50,7 +50,7 @@ export async function open(id: string): Promise<void> {
 /** Takes the server's state of the collection, and fetches what has changed. */
 function takeState(state: CollectionState): void {
   const before = collection.value
-  replaceCollection(state)
+  if (!replaceCollection(state)) return
   const moved = lookAtWhatExists()
   const more = state.layers.length !== before?.layers.length || state.projections.length !== before.projections.length
   if (moved || more || state.maps_version !== before?.maps_version) mapsChanged()
