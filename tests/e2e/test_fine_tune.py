@@ -115,7 +115,7 @@ def test_fine_tuning_beside_labelling(studio, page: Page, new_page: Callable[...
     choice = model.get_by_role("group", name="Model in use")
     tuned = choice.get_by_role("radio", name=re.compile("Fine-tuned"))
     expect(tuned).to_be_visible(timeout=300_000)
-    tuned.check()  # it is in use by itself only where photos show that it is no worse
+    tuned.check()  # it is in use by itself only where photos show that it is not worse
     expect(choice).to_contain_text("not checked")
     model.get_by_text("Details", exact=True).click()
     expect(model).to_contain_text("Fine-tuned on")
