@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -197,10 +198,11 @@ def test_a_single_folder_is_not_a_class(tmp_path: Path) -> None:
 
 
 def test_exif_is_given_as_counts_and_never_says_where_or_with_what(tmp_path: Path) -> None:
-    picture(tmp_path / "a.jpg", exif=with_exif("2020:05:06 07:08:09", "Camera 500", placed=True))
-    picture(tmp_path / "b.jpg", exif=with_exif("2019:01:02 07:08:09", "Camera 600", placed=False))
-    picture(tmp_path / "c.jpg")
-    sheet = Datasheet.from_data(tmp_path)
+    folder = tmp_path / "pets"
+    picture(folder / "a.jpg", exif=with_exif("2020:05:06 07:08:09", "Camera 500", placed=True))
+    picture(folder / "b.jpg", exif=with_exif("2019:01:02 07:08:09", "Camera 600", placed=False))
+    picture(folder / "c.jpg")
+    sheet = Datasheet.from_data(folder)
     assert sheet.facts["exif"] == {
         "naming_a_camera": 2,
         "different_cameras": 2,
@@ -209,9 +211,8 @@ def test_exif_is_given_as_counts_and_never_says_where_or_with_what(tmp_path: Pat
         "first": "2019-01-02",
         "last": "2020-05-06",
     }
-    text = sheet.to_markdown()
-    for secret in ("Camera 500", "Maker", "48", "07:08"):
-        assert secret not in text.replace(sheet.facts["parts"]["data"]["sha256"], "").replace(sheet.hash, "")
+    text = sheet.to_markdown().replace(sheet.facts["parts"]["data"]["sha256"], "").replace(sheet.hash, "")
+    assert not re.search(r"Camera 500|Maker|\b48\b|07:08", text)
 
 
 def test_an_object_that_describes_itself_has_a_name_and_labels(tmp_path: Path) -> None:
