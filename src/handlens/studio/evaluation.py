@@ -18,6 +18,7 @@ from handlens.studio.estimates import (
 )
 from handlens.studio.labels import LabelState
 from handlens.studio.models.checked import Checked, Ids, confidence, unchecked
+from handlens.studio.models.held_out import HeldOut
 from handlens.studio.models.model import NO_MODEL, Model, ModelKind
 from handlens.studio.models.registry import KINDS, Models
 from handlens.studio.report import AT_LEAST, TrainingReport, confusion_table, per_class_table
@@ -91,11 +92,12 @@ class Evaluation:
         model, check = self._models.in_use, self._spot_check.now()
         if model is None:
             raise TrainingError(NO_MODEL)
-        names = self._models.classes(model)
+        rows = self._rows(model, check.labels)
+        names = rows.names
         for name in (label, predicted):
             if name not in names:
                 raise CollectionError(f"the model knows the labels {', '.join(names)}; “{name}” arrived.")
-        truth, said, ids = self._tested(model, check.labels, self._models.checked(model, check))
+        truth, said, ids = self._tested(model, rows, self._models.checked(model, check))
         return ids[(truth == names.index(label)) & (said == names.index(predicted))]
 
     def blind_predictions(self, model: Model) -> tuple[list[str], list[str], Ids] | None:
@@ -104,13 +106,16 @@ class Evaluation:
         None if neither are known.
         """
         check = self._spot_check.now()
-        found = self._models.checked(model, check)
+        found, rows = self._models.checked(model, check), self._rows(model, check.labels)
         if len(found.ids) >= ENOUGH_CHECKED:
-            names, classes = [*check.labels.names, NONE], self._models.classes(model)  # −1 picks the last
-            said = self._classes(model, check.labels)[0][found.predicted]
-            return [names[code] for code in found.truth], [classes[code] for code in said], found.ids
+            names = [*check.labels.names, NONE]  # −1 picks the last
+            said = rows.of_class[found.predicted]
+            return [names[code] for code in found.truth], [rows.names[row] for row in said], found.ids
         held_out = self._models.held_out(model)
-        return None if held_out is None else (held_out.truth, held_out.predicted, held_out.ids)
+        if held_out is None:
+            return None
+        truth, predicted = self._held_out_rows(model, rows, held_out)
+        return [rows.names[row] for row in truth], [rows.names[row] for row in predicted], held_out.ids
 
     def compare(self) -> PairedComparison | None:
         """The two models on the same checked photos; None unless there are two and enough photos are checked."""
@@ -135,22 +140,25 @@ class Evaluation:
     # --- inside ----------------------------------------------------------------------------------
 
     def _report(self, model: Model, check: Check) -> TrainingReport:
-        training, names = model.record.training, self._models.classes(model)
+        training, rows = model.record.training, self._rows(model, check.labels)
         left = int(check.open.sum())
         try:
             found = self._models.checked(model, check)
             estimate, doubted = self._estimate(model, check, found), self._doubted(model, check)
-            reason = "" if estimate else self._reason(check, found, left, [names[i] for i in training.one_gesture])
+            one_gesture = list(dict.fromkeys(rows.names[rows.of_class[i]] for i in training.one_gesture))
+            reason = "" if estimate else self._reason(check, found, left, one_gesture)
         except ArtifactError as error:
-            found, estimate, doubted = unchecked(len(names)), None, 1.0
+            found, estimate, doubted = unchecked(len(rows.of_class)), None, 1.0
             reason = f"The model cannot be used: {reason_of(error)}. Train again."
         guess = None
         if estimate is None and not training.one_gesture:
             guess = guess_accuracy(training.whole_gestures, training.single_photos)
         if guess is not None:
             guess = min(guess[0], doubted), guess[1]
-        said = self._classes(model, check.labels)[0][found.predicted[found.current]]
-        truth, predicted, _ = self._tested(model, check.labels, found)
+        counts = np.zeros(len(rows.names), np.int64)
+        np.add.at(counts, rows.of_class, training.counts)
+        said = rows.of_class[found.predicted[found.current]]
+        truth, predicted, _ = self._tested(model, rows, found)
         return TrainingReport(
             accuracy=estimate.value if estimate else None,
             interval=(estimate.low, estimate.high) if estimate else None,
@@ -158,8 +166,8 @@ class Evaluation:
             reason=reason,
             checked=len(said),
             unlabelled=left,
-            per_class=per_class_table(names, training.counts, said, found.right[found.current]),
-            confusion=confusion_table(names, truth, predicted),
+            per_class=per_class_table(rows.names, counts.tolist(), said, found.right[found.current]),
+            confusion=confusion_table(rows.names, truth, predicted),
             calibration_error=_calibration_error(found) if estimate else None,
             n_labelled=sum(training.counts),
             n_photos=training.n_photos,
@@ -223,30 +231,57 @@ class Evaluation:
             reason += f" There is not even a guess, because all photos of a label were selected together: {shown}."
         return reason
 
-    def _tested(self, model: Model, labels: LabelState, found: Checked) -> tuple[Ids, Ids, Ids]:
-        """True class, predicted class and id of checked photos, and of labelled ones that were held out."""
-        merged, by_code = self._classes(model, labels)
-        truth = np.array([by_code.get(int(code), -1) for code in found.truth], np.int64)
-        parts = [(truth, merged[found.predicted], found.ids)]
+    def _tested(self, model: Model, rows: _Rows, found: Checked) -> tuple[Ids, Ids, Ids]:
+        """True row, predicted row and id of checked photos, and of labelled ones that were held out."""
+        truth = np.array([rows.of_code.get(int(code), -1) for code in found.truth], np.int64)
+        parts = [(truth, rows.of_class[found.predicted], found.ids)]
         held_out = self._models.held_out(model)
         if held_out is not None:
-            names = {name: code for code, name in enumerate(self._models.classes(model))}
             rest = ~held_out.checked & ~np.isin(held_out.ids, found.ids)
-            truth, predicted = (
-                merged[np.array([names[name] for name in of], np.int64)] for of in (held_out.truth, held_out.predicted)
-            )
+            truth, predicted = self._held_out_rows(model, rows, held_out)
             parts.append((truth[rest], predicted[rest], held_out.ids[rest]))
         truth, predicted, ids = (np.concatenate(columns) for columns in zip(*parts, strict=True))
         return truth, predicted, ids
 
-    def _classes(self, model: Model, labels: LabelState) -> tuple[Ids, dict[int, int]]:
-        """For each class of a model the class that it was merged into since, and the class of each code of a label."""
-        codes, keys = self._models.codes(model, labels), [info.colour for info in labels.table]
-        by_code: dict[int, int] = {}
-        for i, code in enumerate(codes.tolist()):
-            if code >= 0 and (code not in by_code or keys[code] == model.record.colours[i]):
-                by_code[code] = i
-        return np.array([by_code.get(code, i) for i, code in enumerate(codes.tolist())], np.int64), by_code
+    def _held_out_rows(self, model: Model, rows: _Rows, held_out: HeldOut) -> tuple[Ids, Ids]:
+        """True row and predicted row of labelled photos that were held out."""
+        row_of = dict(zip(self._models.classes(model), rows.of_class.tolist(), strict=True))
+        truth, predicted = (
+            np.array([row_of[name] for name in names], np.int64) for names in (held_out.truth, held_out.predicted)
+        )
+        return truth, predicted
+
+    def _rows(self, model: Model, labels: LabelState) -> _Rows:
+        names: list[str] = []
+        of_class: list[int] = []
+        of_code: dict[int, int] = {}
+        for code, name in zip(self._models.codes(model, labels).tolist(), model.record.names, strict=True):
+            row = of_code.get(code, len(names))
+            of_class.append(row)
+            if row < len(names):
+                continue
+            if code >= 0:
+                of_code[code], name = row, labels.names[code]
+            else:
+                while name in names or name in labels.names:
+                    name += " (deleted)"
+            names.append(name)
+        return _Rows(names, np.array(of_class, np.int64), of_code)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of a model's tables: its classes as their labels are now, one for those that were merged.
+
+    Attributes:
+        names: what each is called now; a deleted label as it was called.
+        of_class: the row of each class of the model, int64 [C].
+        of_code: the row of each position in `LabelState.table` that has one.
+    """
+
+    names: list[str]
+    of_class: Ids
+    of_code: dict[int, int]
 
 
 def _calibration_error(found: Checked) -> float:

@@ -34,11 +34,12 @@ class TrainingReport:
         reason: why there is no accuracy, as a sentence; "" if there is one.
         checked: answers of the spot check that count.
         unlabelled: photos that the accuracy is about.
-        per_class: a row for each class, with the columns `count` (labelled photos), `thin` (few of them), and of the
-            checked photos `said` (predicted as the class), `right` (of these), `precision` with its interval `low` to
+        per_class: a row for each label that the model knows, as it is called now, and one for labels that were merged
+            since; with the columns `count` (labelled photos that it learned from), `thin` (few of them), and of the
+            checked photos `said` (predicted as the label), `right` (of these), `precision` with its interval `low` to
             `high`; missing where none was checked.
-        confusion: counts of photos by true class (rows) and predicted class (columns): checked ones and labelled ones,
-            each predicted by a model that had not seen it nor others of its gesture.
+        confusion: counts of photos by true label (rows) and predicted label (columns), with the labels of `per_class`:
+            checked photos and labelled ones, each predicted by a model that had not seen it nor others of its gesture.
         calibration_error: how far probabilities are from the share that is right, expected calibration error (0–1)
             over the checked photos; None before a check.
         n_labelled: labelled photos that the model learned from.

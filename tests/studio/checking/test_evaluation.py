@@ -205,15 +205,75 @@ def test_the_accuracy_follows_renamed_and_merged_labels(shop):
     shop.labels.merge(["kitten"], "cat")  # what was said to be a kitten is right now
     report = shop.report()
     assert report.accuracy == 1.0
+    assert report.confusion.index.tolist() == report.per_class.index.tolist() == ["cat", "hound"]
     assert report.confusion.to_numpy().tolist() == [
-        [before.confusion.loc["cat", "cat"] + kittens, 0, 0],
-        [0, before.confusion.loc["dog", "dog"], 0],
-        [0, 0, 0],
+        [before.confusion.loc["cat", "cat"] + kittens, 0],
+        [0, before.confusion.loc["dog", "dog"]],
     ]
-    assert report.per_class["said"].tolist() == [before.confusion.loc["cat"].sum(), before.per_class["said"]["dog"], 0]
-    shop.labels.merge(["cat", "hound"], "animal")  # a new label: the model's first class stands for it
+    assert report.per_class["said"].tolist() == [before.confusion.loc["cat"].sum(), before.per_class["said"]["dog"]]
+    shop.labels.merge(["cat", "hound"], "animal")  # a label that the model does not know
     assert shop.report().accuracy == 1.0
-    assert shop.report().confusion.to_numpy().sum() == shop.report().confusion.iloc[0, 0] == 20
+    assert shop.report().per_class[["count", "said", "right"]].to_dict("index") == {
+        "animal": {"count": 10, "said": 20, "right": 20}
+    }
+    assert shop.report().confusion.to_numpy().tolist() == [[20]]
+
+
+def test_labels_that_were_merged_have_one_row(shop):
+    shop.labels.assign([0, 1], "kitten")
+    tested = {0: ("kitten", "cat"), 2: ("cat", "kitten"), 3: ("cat", "dog"), 5: ("dog", "dog"), 6: ("dog", "kitten")}
+    model = shop.train(wrong_of([]), ["cat", "dog", "kitten"], tested=tested, one_gesture=[0, 2])
+
+    def tables() -> tuple[dict, list]:
+        report = shop.report()
+        assert report.confusion.columns.tolist() == report.confusion.index.tolist() == report.per_class.index.tolist()
+        for label, row in report.confusion.iterrows():
+            for predicted, count in row.items():
+                assert len(shop.evaluation.confused(label, predicted)) == count
+        return report.per_class["count"].to_dict(), report.confusion.to_numpy().tolist()
+
+    def refused(label: str) -> None:
+        with pytest.raises(CollectionError, match=f"“{label}” arrived"):
+            shop.evaluation.confused(label, "dog")
+
+    assert tables() == ({"cat": 3, "dog": 5, "kitten": 2}, [[0, 1, 1], [0, 1, 1], [1, 0, 0]])
+    shop.labels.merge(["cat"], "kitten")
+    assert tables() == ({"kitten": 5, "dog": 5}, [[2, 1], [1, 1]])
+    assert set(shop.evaluation.confused("kitten", "kitten")) == {0, 2}
+    assert shop.report().reason.endswith("selected together: “kitten”.")
+    refused("cat")
+    assert shop.evaluation.blind_predictions(model)[:2] == (
+        ["kitten", "kitten", "kitten", "dog", "dog"],
+        ["kitten", "kitten", "dog", "dog", "kitten"],
+    )
+    shop.labels.rename("kitten", "feline")
+    assert tables() == ({"feline": 5, "dog": 5}, [[2, 1], [1, 1]])
+    refused("kitten")
+    shop.labels.merge(["feline"], "pet")
+    assert tables() == ({"pet": 5, "dog": 5}, [[2, 1], [1, 1]])
+    shop.labels.delete("pet")  # its classes are two again, called as they were
+    assert tables() == ({"cat": 3, "dog": 5, "kitten": 2}, [[0, 1, 1], [0, 1, 1], [1, 0, 0]])
+    for _ in range(4):
+        shop.labels.undo()
+    assert tables() == ({"cat": 3, "dog": 5, "kitten": 2}, [[0, 1, 1], [0, 1, 1], [1, 0, 0]])
+
+
+def test_a_label_that_was_deleted_is_told_from_one_that_has_its_name_now(shop):
+    drawn = shop.draw(30)
+    model = shop.train(wrong_of([]), ["cat", "dog"])
+    shop.labels.rename("cat", "lynx")
+    shop.labels.delete("dog")
+    assert shop.report().per_class.index.tolist() == ["lynx", "dog"]
+    for photo in drawn:
+        shop.answer(photo, "dog")  # a new label, which the model does not know
+    report = shop.report()
+    assert report.per_class.index.tolist() == report.confusion.index.tolist() == ["lynx", "dog (deleted)"]
+    assert report.per_class["right"].tolist() == [0, 0]
+    truths, predicted, _ = shop.evaluation.blind_predictions(model)
+    assert set(truths) == {"dog"}
+    assert set(predicted) == {"lynx", "dog (deleted)"}
+    shop.labels.rename("lynx", "dog (deleted)")
+    assert shop.report().per_class.index.tolist() == ["dog (deleted)", "dog (deleted) (deleted)"]
 
 
 def test_a_draw_that_no_longer_tells_about_the_rest(shop):
