@@ -8,7 +8,7 @@ import pytest
 from handlens.errors import TrainingError
 from handlens.studio import classifier as learning
 from handlens.studio.calibration import CAUTION
-from handlens.studio.classifier import check_labels, layer_quality, stratified_sample, train_classifier
+from handlens.studio.classifier import check_labels, stratified_sample, train_classifier
 from handlens.studio.linear_models import fit_mixture, inner_products
 
 
@@ -39,16 +39,6 @@ def test_too_few_labels_are_refused_with_what_is_missing(counts, message):
 
 def test_two_of_two_are_enough():
     check_labels({"a": 2, "b": 2, "unused": 0})
-
-
-def test_quality_breaks_ties_by_sureness():
-    codes = np.array([0, 1])
-    sure = layer_quality(np.array([[9, 0], [0, 9]], np.float32), codes)
-    unsure = layer_quality(np.array([[9, 8.9], [8.9, 9]], np.float32), codes)
-    assert sure[0] == unsure[0] == 1
-    assert sure > unsure
-    with_inf = layer_quality(np.array([[1, -np.inf], [0, 1]], np.float32), codes)
-    assert np.isfinite(with_inf).all()
 
 
 def train(features, codes, *, gestures=None, checked=None, seed=0):

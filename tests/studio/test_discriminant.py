@@ -12,8 +12,6 @@ from handlens.errors import TrainingError
 from handlens.studio.discriminant import (
     Discriminant,
     _solve,
-    balanced_accuracy,
-    cross_validated_logits,
     fit_discriminant,
     folds,
 )
@@ -158,36 +156,3 @@ def test_folds_deal_each_class_out_evenly():
     assert np.bincount(fold).tolist() == [4, 4, 4, 4, 3]
     assert (folds(codes, seed=0) == fold).all()
     assert (folds(codes, seed=1) != fold).any()
-
-
-def test_cross_validation_never_sees_its_own_row():
-    x, codes = classes(20, 5, 2)
-    fold = folds(codes)
-    scores = cross_validated_logits(x, codes, fold)
-    for k in range(5):
-        model = fit_discriminant(x[fold != k], codes[fold != k])
-        assert scores[fold == k] == pytest.approx(model.logits(x[fold == k]), rel=1e-5)
-
-
-def test_a_class_absent_from_a_fold_cannot_be_predicted_there():
-    x = np.array([[0], [0.1], [5], [5.1], [9]], np.float32)
-    codes = np.array([0, 0, 1, 1, 2])
-    scores = cross_validated_logits(x, codes, np.array([0, 1, 0, 1, 0]))
-    assert np.isneginf(scores[[0, 2, 4], 2]).all()
-    assert np.isfinite(scores[[1, 3]]).all()
-    assert scores[:4].argmax(1).tolist() == [0, 0, 1, 1]
-
-
-def test_rows_of_no_fold_are_learned_from_and_not_tested():
-    x, codes = classes(20, 5, 2)
-    fold = np.where(np.arange(len(codes)) < 6, 0, -1)
-    scores = cross_validated_logits(x, codes, fold)
-    assert np.isneginf(scores[6:]).all()
-    model = fit_discriminant(x[6:], codes[6:])
-    assert scores[:6] == pytest.approx(model.logits(x[:6]), rel=1e-5)
-
-
-def test_balanced_accuracy_by_hand():
-    scores = np.eye(3, dtype=np.float32)[[0, 0, 1, 1, 2, 0]]
-    codes = np.array([0, 0, 0, 1, 1, 2])  # right: 2 of 3, 1 of 2, 0 of 1
-    assert balanced_accuracy(scores, codes) == pytest.approx((2 / 3 + 1 / 2 + 0) / 3)

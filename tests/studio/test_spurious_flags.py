@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from handlens.studio.classifier import Trained, train_classifier
-from handlens.studio.discriminant import cross_validated_logits, fit_discriminant, folds
+from handlens.studio.discriminant import fit_discriminant, folds
 from handlens.studio.linear_models import inner_products
 from handlens.studio.neighbours import LayerDistances
 from handlens.studio.projections import (
@@ -18,6 +18,7 @@ from handlens.studio.projections import (
     principal_components,
     separated_map,
 )
+from handlens.studio.separating import cross_validated_logits
 
 
 class Flagged(np.ndarray):

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from handlens.core.products import product
 from handlens.core.threads import one_blas_thread
 from handlens.errors import TrainingError
 from handlens.studio.calibration import CAUTION, CAUTION_WORTH, fit_temperature
-from handlens.studio.discriminant import Codes, Floats, balanced_accuracy, folds
+from handlens.studio.discriminant import Codes, Floats, folds
 from handlens.studio.gestures import gesture_folds
 from handlens.studio.linear_models import Doubles, fit_mixture, inner_products
 
@@ -66,13 +65,6 @@ def check_labels(counts: dict[str, int]) -> None:
         raise TrainingError(
             f"each label needs at least 2 photos to learn from; {names} has only one. Label a few more."
         )
-
-
-def layer_quality(scores: Floats, codes: Codes) -> tuple[float, float]:
-    """Balanced accuracy of scores [n, C], and to break ties the mean probability that they give the right class."""
-    finite = np.where(np.isfinite(scores), scores, -1e6).astype(np.float32)
-    sure = softmax(finite / max(float(np.abs(finite[np.isfinite(scores)]).mean()), 1e-6), axis=1)
-    return round(balanced_accuracy(scores, codes), 6), float(sure[np.arange(len(codes)), codes].mean())
 
 
 @dataclass(frozen=True)

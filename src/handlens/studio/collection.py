@@ -375,8 +375,8 @@ class Collection:
     def separate(self, names: Sequence[str]) -> tuple[str, str]:
         """Find the layer whose projection separates the labels `names` best.
 
-        Every layer is searched; the best is the one whose shrinkage LDA has the highest balanced accuracy under
-        cross-validation.
+        Every layer is searched; the best is the one whose shrinkage LDA has the highest balanced accuracy on held-out
+        gestures, or on held-out photos if no label has two gestures.
 
         Returns:
             the id of the layer, and "separate", the projection of it.

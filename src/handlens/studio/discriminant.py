@@ -135,28 +135,3 @@ def folds(codes: Codes, *, seed: int = 0, n_folds: int = CV_FOLDS) -> NDArray[np
         fold[members] = (start + np.arange(len(members))) % n_folds
         start += len(members)
     return fold
-
-
-@one_blas_thread()
-def cross_validated_logits(x: Floats, codes: Codes, fold: NDArray[np.int64]) -> Floats:
-    """Scores [n, C] of each row by the discriminant that was fitted on the other folds.
-
-    The score of a class that has no row in the other folds is −inf; rows of the fold −1 are never held out, and all
-    their scores are −inf.
-    """
-    n_classes = int(codes.max()) + 1
-    scores = np.full((len(codes), n_classes), -np.inf, np.float32)
-    for k in np.unique(fold[fold >= 0]):
-        train, test = fold != k, fold == k
-        present = np.unique(codes[train])
-        if len(present) < 2:
-            continue
-        model = fit_discriminant(x[train], np.searchsorted(present, codes[train]))
-        scores[np.ix_(test, present)] = model.logits(x[test])
-    return scores
-
-
-def balanced_accuracy(scores: Floats, codes: Codes) -> float:
-    """The share of rows whose own class has the highest score, averaged over the classes (0–1)."""
-    right = scores.argmax(1) == codes
-    return float(np.mean([right[codes == c].mean() for c in np.unique(codes)]))

@@ -7,10 +7,12 @@ from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
+from handlens.core.threads import one_blas_thread
 from handlens.errors import CollectionError, TrainingError
-from handlens.studio import classifier as learning
-from handlens.studio.discriminant import cross_validated_logits, folds
+from handlens.studio.classifier import stratified_sample
+from handlens.studio.discriminant import Codes, Floats, fit_discriminant, folds
 from handlens.studio.features.extractor import Layer
 from handlens.studio.gestures import gesture_folds
 from handlens.studio.labels import Labels, LabelState
@@ -104,10 +106,10 @@ class Separating:
         return found
 
     def _quality(self, codes: NDArray[np.integer], state: LabelState) -> tuple[dict[str, tuple[float, float]], bool]:
-        """How well each layer tells the codes apart under cross-validation: balanced accuracy and confidence.
+        """How well each layer tells the codes of held-out photos apart, and whether whole gestures were held out.
 
-        And whether whole gestures were held out for that. If no label has two, single photos are: good enough to find
-        the best layer, but too optimistic to be shown.
+        If no label has two gestures, single photos are held out: good enough to find the best layer, but too optimistic
+        to be shown.
         """
         features, classes, ids = self._data.labelled(codes, most=_SCORED)
         self._data.check(codes, state.names, ids)
@@ -117,7 +119,7 @@ class Separating:
             fold = folds(classes, seed=self._seed)
         tested = fold >= 0
         quality = {
-            layer: learning.layer_quality(cross_validated_logits(x, classes, fold)[tested], classes[tested])
+            layer: layer_quality(cross_validated_logits(x, classes, fold)[tested], classes[tested])
             for layer, x in features.items()
         }
         return quality, held_out
@@ -133,7 +135,7 @@ class Separating:
                 continue
             xy = self._maps.map(layer, projection)
             ids = np.flatnonzero((codes >= 0) & np.isfinite(xy).all(1))
-            ids = ids[learning.stratified_sample(codes[ids], _SCORED, seed=self._seed)]
+            ids = ids[stratified_sample(codes[ids], _SCORED, seed=self._seed)]
             enough = len(ids) > 2 and len(np.unique(codes[ids])) > 1
             gestures = state.origins.changes[ids]
             scores[projection] = neighbour_agreement(xy[ids], codes[ids], gestures) if enough else None
@@ -143,3 +145,35 @@ class Separating:
 def _by_person(state: LabelState) -> NDArray[np.integer]:
     """The code of each photo's label, −1 for labels that a model gave."""
     return np.where(certified(state.origins), -1, state.codes)
+
+
+@one_blas_thread()
+def cross_validated_logits(x: Floats, codes: Codes, fold: NDArray[np.int64]) -> Floats:
+    """Scores [n, C] of each row by the discriminant that was fitted on the other folds.
+
+    The score of a class that has no row in the other folds is −inf; rows of the fold −1 are never held out, and all
+    their scores are −inf.
+    """
+    n_classes = int(codes.max()) + 1
+    scores = np.full((len(codes), n_classes), -np.inf, np.float32)
+    for k in np.unique(fold[fold >= 0]):
+        train, test = fold != k, fold == k
+        present = np.unique(codes[train])
+        if len(present) < 2:
+            continue
+        model = fit_discriminant(x[train], np.searchsorted(present, codes[train]))
+        scores[np.ix_(test, present)] = model.logits(x[test])
+    return scores
+
+
+def layer_quality(scores: Floats, codes: Codes) -> tuple[float, float]:
+    """Balanced accuracy of scores [n, C], and to break ties the mean probability that they give the right class."""
+    finite = np.where(np.isfinite(scores), scores, -1e6).astype(np.float32)
+    sure = softmax(finite / max(float(np.abs(finite[np.isfinite(scores)]).mean()), 1e-6), axis=1)
+    return round(balanced_accuracy(scores, codes), 6), float(sure[np.arange(len(codes)), codes].mean())
+
+
+def balanced_accuracy(scores: Floats, codes: Codes) -> float:
+    """The share of rows whose own class has the highest score, averaged over the classes (0–1)."""
+    right = scores.argmax(1) == codes
+    return float(np.mean([right[codes == c].mean() for c in np.unique(codes)]))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from handlens.errors import CollectionError, TrainingError
-from handlens.studio import classifier as learning
+from handlens.studio import separating
+from handlens.studio.discriminant import fit_discriminant, folds
 from handlens.studio.projections import NEIGHBOURS, SEPARATE
+from handlens.studio.separating import balanced_accuracy, cross_validated_logits, layer_quality
 
 
 def test_separate_finds_where_the_difference_is(collection, label_some):
@@ -40,7 +43,7 @@ def test_labels_of_one_gesture_each_are_separated_without_a_score(collection, la
 
 def test_scores_are_of_the_labels_with_two_gestures(collection, monkeypatch):
     tested = []
-    monkeypatch.setattr(learning, "layer_quality", lambda scores, codes: tested.append(codes.tolist()) or (1.0, 1.0))
+    monkeypatch.setattr(separating, "layer_quality", lambda scores, codes: tested.append(codes.tolist()) or (1.0, 1.0))
     collection.label(range(5), "circle")
     collection.label(range(5, 10), "circle")
     collection.label(range(20, 25), "square")
@@ -59,3 +62,55 @@ def test_separating_needs_labels_that_exist(collection):
         collection.separate(["a", "b"])
     assert collection.parts.maps.separating is None
     assert all(value is None for value in collection.scores()["layers"].values())
+
+
+# --- of one layer ----------------------------------------------------------------------------------
+
+
+def two_classes():
+    random = np.random.default_rng(0)
+    codes = np.arange(20) % 2
+    return random.normal(size=(20, 5)).astype(np.float32) + codes[:, None], codes
+
+
+def test_cross_validation_never_sees_its_own_row():
+    x, codes = two_classes()
+    fold = folds(codes)
+    scores = cross_validated_logits(x, codes, fold)
+    for k in range(5):
+        model = fit_discriminant(x[fold != k], codes[fold != k])
+        assert scores[fold == k] == pytest.approx(model.logits(x[fold == k]), rel=1e-5)
+
+
+def test_a_class_absent_from_a_fold_cannot_be_predicted_there():
+    x = np.array([[0], [0.1], [5], [5.1], [9]], np.float32)
+    codes = np.array([0, 0, 1, 1, 2])
+    scores = cross_validated_logits(x, codes, np.array([0, 1, 0, 1, 0]))
+    assert np.isneginf(scores[[0, 2, 4], 2]).all()
+    assert np.isfinite(scores[[1, 3]]).all()
+    assert scores[:4].argmax(1).tolist() == [0, 0, 1, 1]
+
+
+def test_rows_of_no_fold_are_learned_from_and_not_tested():
+    x, codes = two_classes()
+    fold = np.where(np.arange(len(codes)) < 6, 0, -1)
+    scores = cross_validated_logits(x, codes, fold)
+    assert np.isneginf(scores[6:]).all()
+    model = fit_discriminant(x[6:], codes[6:])
+    assert scores[:6] == pytest.approx(model.logits(x[:6]), rel=1e-5)
+
+
+def test_balanced_accuracy_by_hand():
+    scores = np.eye(3, dtype=np.float32)[[0, 0, 1, 1, 2, 0]]
+    codes = np.array([0, 0, 0, 1, 1, 2])  # right: 2 of 3, 1 of 2, 0 of 1
+    assert balanced_accuracy(scores, codes) == pytest.approx((2 / 3 + 1 / 2 + 0) / 3)
+
+
+def test_quality_breaks_ties_by_sureness():
+    codes = np.array([0, 1])
+    sure = layer_quality(np.array([[9, 0], [0, 9]], np.float32), codes)
+    unsure = layer_quality(np.array([[9, 8.9], [8.9, 9]], np.float32), codes)
+    assert sure[0] == unsure[0] == 1
+    assert sure > unsure
+    with_inf = layer_quality(np.array([[1, -np.inf], [0, 1]], np.float32), codes)
+    assert np.isfinite(with_inf).all()

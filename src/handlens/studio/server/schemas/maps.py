@@ -29,7 +29,7 @@ class Separate(RequestBody):
 
 
 class Separated(BaseModel):
-    """The map that separates them best; `score` is the layer's cross-validated accuracy on all labels, if known."""
+    """The map that separates them best, and the balanced accuracy of its layer on these labels, if known."""
 
     layer: str
     projection: str

@@ -2232,7 +2232,7 @@ export interface components {
         };
         /**
          * Separated
-         * @description The map that separates them best; `score` is the layer's cross-validated accuracy on all labels, if known.
+         * @description The map that separates them best, and the balanced accuracy of its layer on these labels, if known.
          */
         Separated: {
             /** Layer */

@@ -44,7 +44,7 @@ export async function separate(): Promise<void> {
       goTo(best.layer, best.projection)
       await loadMap()
       const well =
-        best.score === null ? '' : ` That layer tells labels apart in ${percent(best.score)} of the labelled photos.`
+        best.score === null ? '' : ` Of their photos that were held out, that layer gets ${percent(best.score)} right.`
       say(`${names.join(' and ')} are farthest apart in ${at}.${well}`)
     } finally {
       setSeparating(false)
