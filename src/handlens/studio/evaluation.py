@@ -231,7 +231,7 @@ class Evaluation:
             reason += f" There is not even a guess, because all photos of a label were selected together: {shown}."
         return reason
 
-    def _tested(self, model: Model, rows: _Rows, found: Checked) -> tuple[Ids, Ids, Ids]:
+    def _tested(self, model: Model, rows: _TableRows, found: Checked) -> tuple[Ids, Ids, Ids]:
         """True row, predicted row and id of checked photos, and of labelled ones that were held out."""
         truth = np.array([rows.of_code.get(int(code), -1) for code in found.truth], np.int64)
         parts = [(truth, rows.of_class[found.predicted], found.ids)]
@@ -243,7 +243,7 @@ class Evaluation:
         truth, predicted, ids = (np.concatenate(columns) for columns in zip(*parts, strict=True))
         return truth, predicted, ids
 
-    def _held_out_rows(self, model: Model, rows: _Rows, held_out: HeldOut) -> tuple[Ids, Ids]:
+    def _held_out_rows(self, model: Model, rows: _TableRows, held_out: HeldOut) -> tuple[Ids, Ids]:
         """True row and predicted row of labelled photos that were held out."""
         row_of = dict(zip(self._models.classes(model), rows.of_class.tolist(), strict=True))
         truth, predicted = (
@@ -251,7 +251,7 @@ class Evaluation:
         )
         return truth, predicted
 
-    def _rows(self, model: Model, labels: LabelState) -> _Rows:
+    def _rows(self, model: Model, labels: LabelState) -> _TableRows:
         names: list[str] = []
         of_class: list[int] = []
         of_code: dict[int, int] = {}
@@ -266,11 +266,11 @@ class Evaluation:
                 while name in names or name in labels.names:
                     name += " (deleted)"
             names.append(name)
-        return _Rows(names, np.array(of_class, np.int64), of_code)
+        return _TableRows(names, np.array(of_class, np.int64), of_code)
 
 
 @dataclass(frozen=True)
-class _Rows:
+class _TableRows:
     """The rows of a model's tables: its classes as their labels are now, one for those that were merged.
 
     Attributes:
