@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -13,112 +11,30 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from handlens.core.description import DataDescription, picture_files
-from handlens.errors import CollectionError, StorageError
-from handlens.io.files import rename
-from handlens.io.problems import reason_of
 from handlens.studio.attributes import Attached
-from handlens.studio.checks import Checks
+from handlens.studio.creating import create_collection
 from handlens.studio.discriminant import Floats
-from handlens.studio.evaluation import Evaluation, PairedComparison
+from handlens.studio.evaluation import PairedComparison
 from handlens.studio.exports import about_origins, labels_table, model_card, write_csv, write_folders
 from handlens.studio.features.extractor import Layer
-from handlens.studio.finishing import Finished, Finishing
-from handlens.studio.history import History, Point
-from handlens.studio.labels import Labels
-from handlens.studio.layers import Layers
-from handlens.studio.listeners import Listeners
-from handlens.studio.manifest import MANIFEST, Manifest, new_manifest, read_manifest
-from handlens.studio.maps import Maps
-from handlens.studio.models.fine_tuner import FineTuner
+from handlens.studio.finishing import Finished
+from handlens.studio.history import Point
+from handlens.studio.manifest import read_manifest
 from handlens.studio.models.held_out import HeldOut
 from handlens.studio.models.model import Model, ModelKind
-from handlens.studio.models.quick_training import QuickTraining
-from handlens.studio.models.registry import Models
-from handlens.studio.photos import Photos
-from handlens.studio.preparing import Preparing
+from handlens.studio.parts import Parts
 from handlens.studio.progress import FineTuningProgress, Progress
-from handlens.studio.register import Register
 from handlens.studio.report import TrainingReport
 from handlens.studio.scanning import LeftOut
-from handlens.studio.separating import Scores, Separating
-from handlens.studio.settings import Settings
-from handlens.studio.similarity import Ids, Similarity
+from handlens.studio.separating import Scores
+from handlens.studio.similarity import Ids
 from handlens.studio.sources import AUTO, Source, requested_sources
-from handlens.studio.spot_check import Check, SpotCheck
-from handlens.studio.thumbnails import ThumbnailCache
-from handlens.studio.training_data import TrainingData
+from handlens.studio.spot_check import Check
 
 if TYPE_CHECKING:
     from handlens.audit import Datasheet, Subgroups
     from handlens.studio.review import Review
     from handlens.vision.heatmap import HeatMap
-
-DATABASE = "collection.sqlite"
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The parts of an open collection; each is a plain class that is given the parts that it needs."""
-
-    listeners: Listeners
-    settings: Settings
-    photos: Photos
-    labels: Labels
-    layers: Layers
-    maps: Maps
-    similarity: Similarity
-    separating: Separating
-    spot_check: SpotCheck
-    models: Models
-    evaluation: Evaluation
-    finishing: Finishing
-    history: History
-    quick_training: QuickTraining
-    fine_tuner: FineTuner
-    preparing: Preparing
-    checks: Checks
-
-    @classmethod
-    def open(cls, folder: Path, manifest: Manifest) -> Parts:
-        """Build the parts of the collection in a folder."""
-        database, cache, seed = folder / DATABASE, folder / "cache", manifest.seed
-        listeners = Listeners()
-        settings = Settings(database)
-        photos = Photos(Register(database, manifest.images, seed=seed), ThumbnailCache(cache), settings)
-        labels = Labels(database, len(photos), changed=lambda version: listeners.tell("labels", version=version))
-        layers = Layers(photos, settings, cache=cache, seed=seed)
-        maps = Maps(photos, layers, labels, settings, listeners)
-        data = TrainingData(photos, layers, seed=seed)
-
-        def checked(waiting: int) -> None:
-            listeners.tell("state")
-            if not waiting:  # from here on the probabilities are calibrated on the answers
-                history.update()
-                listeners.tell("predictions", version=models.predictions_version)
-
-        spot_check = SpotCheck(database, photos, labels, seed=seed, changed=checked)
-        models = Models(photos, layers, labels, spot_check, settings, listeners, folder=folder)
-        evaluation = Evaluation(models, spot_check)
-        history = History(database, models, evaluation)
-        return cls(
-            listeners=listeners,
-            settings=settings,
-            photos=photos,
-            labels=labels,
-            layers=layers,
-            maps=maps,
-            similarity=Similarity(photos, layers, labels, maps),
-            separating=Separating(layers, maps, labels, data, settings, listeners, seed=seed),
-            spot_check=spot_check,
-            models=models,
-            evaluation=evaluation,
-            finishing=Finishing(photos, labels, models, spot_check),
-            history=history,
-            quick_training=QuickTraining(photos, layers, labels, spot_check, data, models, seed=seed),
-            fine_tuner=FineTuner(photos, layers, labels, spot_check, data, models, listeners, seed=seed),
-            preparing=Preparing(photos, layers, models, listeners, cache=cache, seed=seed),
-            checks=Checks(photos, models, evaluation, settings, folder=folder, seed=seed),
-        )
 
 
 class Collection:
@@ -149,9 +65,7 @@ class Collection:
         manifest = read_manifest(folder)
         self.folder = folder
         self.name, self.images, self.seed = manifest.name, manifest.images, manifest.seed
-        self.parts = Parts.open(folder, manifest)
-        self._opening_review = threading.Lock()
-        self._review: Review | None = None
+        self.parts = Parts(folder, manifest)
 
     # --- making, opening, closing --------------------------------------------------------------
 
@@ -184,31 +98,7 @@ class Collection:
             CollectionError: a folder does not exist or is not empty, or an argument is not as described.
             StorageError: the folder cannot be written.
         """
-        target, photos = Path(folder).expanduser().resolve(), Path(images).expanduser().resolve()
-        if not photos.is_dir():
-            raise CollectionError(f"images must be a folder of photos; there is no folder {photos}.")
-        if target == photos or photos in target.parents:
-            raise CollectionError(
-                "the collection would be among the photos, which it must not change; choose a folder outside of "
-                f"{photos}."
-            )
-        if target.exists() and (not target.is_dir() or _other_files(target, photos)):
-            raise CollectionError(f"{target} exists and is not an empty folder. Open it, or choose another folder.")
-        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-            raise CollectionError(f"seed must be a whole number, 0 or more; {seed!r} arrived.")
-        sources = requested_sources(backbone, weights)
-        manifest = new_manifest(target, photos, name=name, seed=seed)
-        try:
-            target.mkdir(parents=True, exist_ok=True)
-            partial = target / f"{MANIFEST}.tmp"
-            partial.write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
-            settings = Settings(target / DATABASE)
-            settings.requested_sources = sources
-            settings.close()
-            rename(partial, target / MANIFEST)  # last, so that a folder with it is complete
-        except OSError as error:
-            raise StorageError(f"{target} cannot be written: {reason_of(error)}.") from error
-        return cls(target)
+        return cls(create_collection(folder, images=images, backbone=backbone, weights=weights, seed=seed, name=name))
 
     @classmethod
     def open(cls, folder: Path | str) -> Collection:
@@ -222,15 +112,7 @@ class Collection:
 
     def close(self) -> None:
         """Stop preparing and fine-tuning and close the files; labels are on disk already."""
-        preparing, fine_tuner = self.parts.preparing, self.parts.fine_tuner
-        preparing.cancel()
-        fine_tuner.cancel()
-        preparing.join(30)
-        fine_tuner.join(30)
-        if self._review:
-            self._review.close()
-        for part in (self.parts.history, self.parts.spot_check, self.parts.labels, self.parts.settings):
-            part.close()
+        self.parts.close()
 
     def __enter__(self) -> Collection:
         return self
@@ -766,21 +648,7 @@ class Collection:
     @property
     def review(self) -> Review:
         """The queue of predictions that wait for a person."""
-        from handlens.studio.review import Review
-
-        with self._opening_review:
-            if self._review is None:
-                parts = self.parts
-                self._review = Review(
-                    self.folder / DATABASE,
-                    parts.photos,
-                    parts.layers,
-                    parts.labels,
-                    parts.models,
-                    parts.similarity,
-                    parts.settings,
-                )
-            return self._review
+        return self.parts.review
 
     def describe(self) -> DataDescription:
         """The photos with their labels so far, for a datasheet."""
@@ -849,9 +717,3 @@ class Collection:
     def export_review(self, path: Path | str) -> None:
         """Write the log of the review, every entry, as .csv or .jsonl."""
         self.review.export(path)
-
-
-def _other_files(target: Path, photos: Path) -> bool:
-    """Whether the folder holds more than the photos and what an interrupted `create` left."""
-    begun = (f"{MANIFEST}.tmp", DATABASE)
-    return any(e != photos and not e.name.startswith(begun) for e in target.iterdir())

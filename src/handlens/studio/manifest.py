@@ -15,6 +15,7 @@ from handlens.io.problems import reason_of
 FORMAT = "handlens-collection"
 FORMAT_VERSION = 1
 MANIFEST = "collection.json"
+DATABASE = "collection.sqlite"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,60 @@
+"""Making the folder of a new collection."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from handlens.errors import CollectionError, StorageError
+from handlens.io.files import rename
+from handlens.io.problems import reason_of
+from handlens.studio.manifest import DATABASE, MANIFEST, new_manifest
+from handlens.studio.settings import Settings
+from handlens.studio.sources import requested_sources
+
+
+def create_collection(
+    folder: Path | str,
+    *,
+    images: Path | str,
+    backbone: str | Sequence[str | None] | None,
+    weights: Path | str | Sequence[Path | str] | None,
+    seed: int,
+    name: str | None,
+) -> Path:
+    """Make the folder of a collection, complete or not at all; see `Collection.create`.
+
+    Returns:
+        The folder, as an absolute path.
+    """
+    target, photos = Path(folder).expanduser().resolve(), Path(images).expanduser().resolve()
+    if not photos.is_dir():
+        raise CollectionError(f"images must be a folder of photos; there is no folder {photos}.")
+    if target == photos or photos in target.parents:
+        raise CollectionError(
+            f"the collection would be among the photos, which it must not change; choose a folder outside of {photos}."
+        )
+    if target.exists() and (not target.is_dir() or _other_files(target, photos)):
+        raise CollectionError(f"{target} exists and is not an empty folder. Open it, or choose another folder.")
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise CollectionError(f"seed must be a whole number, 0 or more; {seed!r} arrived.")
+    sources = requested_sources(backbone, weights)
+    manifest = new_manifest(target, photos, name=name, seed=seed)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        partial = target / f"{MANIFEST}.tmp"
+        partial.write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
+        settings = Settings(target / DATABASE)
+        settings.requested_sources = sources
+        settings.close()
+        rename(partial, target / MANIFEST)  # last, so that a folder with it is complete
+    except OSError as error:
+        raise StorageError(f"{target} cannot be written: {reason_of(error)}.") from error
+    return target
+
+
+def _other_files(target: Path, photos: Path) -> bool:
+    """Whether the folder holds more than the photos and what an interrupted call left."""
+    begun = (f"{MANIFEST}.tmp", DATABASE)
+    return any(e != photos and not e.name.startswith(begun) for e in target.iterdir())

@@ -1,0 +1,102 @@
+"""What an open collection is made of."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from handlens.studio.checks import Checks
+from handlens.studio.evaluation import Evaluation
+from handlens.studio.finishing import Finishing
+from handlens.studio.history import History
+from handlens.studio.labels import Labels
+from handlens.studio.layers import Layers
+from handlens.studio.listeners import Listeners
+from handlens.studio.manifest import DATABASE, Manifest
+from handlens.studio.maps import Maps
+from handlens.studio.models.fine_tuner import FineTuner
+from handlens.studio.models.quick_training import QuickTraining
+from handlens.studio.models.registry import Models
+from handlens.studio.photos import Photos
+from handlens.studio.preparing import Preparing
+from handlens.studio.register import Register
+from handlens.studio.separating import Separating
+from handlens.studio.settings import Settings
+from handlens.studio.similarity import Similarity
+from handlens.studio.spot_check import SpotCheck
+from handlens.studio.thumbnails import ThumbnailCache
+from handlens.studio.training_data import TrainingData
+
+if TYPE_CHECKING:
+    from handlens.studio.review import Review
+
+
+class Parts:
+    """The parts of an open collection; each is a plain class that is given the parts that it needs.
+
+    Args:
+        folder: the collection's own folder.
+        manifest: of the collection.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        database, cache, seed = folder / DATABASE, folder / "cache", manifest.seed
+        self.listeners = listeners = Listeners()
+        self.settings = settings = Settings(database)
+        self.photos = photos = Photos(Register(database, manifest.images, seed=seed), ThumbnailCache(cache), settings)
+        self.labels = labels = Labels(
+            database, len(photos), changed=lambda version: listeners.tell("labels", version=version)
+        )
+        self.layers = layers = Layers(photos, settings, cache=cache, seed=seed)
+        self.maps = maps = Maps(photos, layers, labels, settings, listeners)
+        self.similarity = Similarity(photos, layers, labels, maps)
+        data = TrainingData(photos, layers, seed=seed)
+        self.separating = Separating(layers, maps, labels, data, settings, listeners, seed=seed)
+        self.spot_check = check = SpotCheck(database, photos, labels, seed=seed, changed=self._checked)
+        self.models = models = Models(photos, layers, labels, check, settings, listeners, folder=folder)
+        self.evaluation = Evaluation(models, check)
+        self.finishing = Finishing(photos, labels, models, check)
+        self.history = History(database, models, self.evaluation)
+        self.quick_training = QuickTraining(photos, layers, labels, check, data, models, seed=seed)
+        self.fine_tuner = FineTuner(photos, layers, labels, check, data, models, listeners, seed=seed)
+        self.preparing = Preparing(photos, layers, models, listeners, cache=cache, seed=seed)
+        self.checks = Checks(photos, models, self.evaluation, settings, folder=folder, seed=seed)
+        self._database, self._lock = database, threading.Lock()
+        self._review: Review | None = None
+
+    @property
+    def review(self) -> Review:
+        """The queue of predictions that wait for a person; opened when it is first asked for."""
+        from handlens.studio.review import Review
+
+        with self._lock:
+            if self._review is None:
+                self._review = Review(
+                    self._database,
+                    self.photos,
+                    self.layers,
+                    self.labels,
+                    self.models,
+                    self.similarity,
+                    self.settings,
+                )
+            return self._review
+
+    def close(self) -> None:
+        """Stop preparing and fine-tuning and close the files."""
+        self.preparing.cancel()
+        self.fine_tuner.cancel()
+        self.preparing.join(30)
+        self.fine_tuner.join(30)
+        if self._review:
+            self._review.close()
+        for part in (self.history, self.spot_check, self.labels, self.settings):
+            part.close()
+
+    def _checked(self, waiting: int) -> None:
+        """Tell that photos were drawn or an answer was given; so many wait for an answer."""
+        self.listeners.tell("state")
+        if not waiting:  # from here on the probabilities are calibrated on the answers
+            self.history.update()
+            self.listeners.tell("predictions", version=self.models.predictions_version)
