@@ -22,7 +22,7 @@ from handlens.studio.models.held_out import HeldOut
 from handlens.studio.models.model import NO_MODEL, Model, ModelKind
 from handlens.studio.models.registry import KINDS, Models
 from handlens.studio.report import AT_LEAST, TrainingReport, confusion_table, per_class_table
-from handlens.studio.spot_check import Check, SpotCheck
+from handlens.studio.spot_check import BLOCK, Check, SpotCheck
 
 DOUBT = 1.3
 """The temperature, over that of training, at which the mean confidence is a low guess of the accuracy."""
@@ -165,6 +165,7 @@ class Evaluation:
             guess=guess,
             reason=reason,
             checked=len(said),
+            unsure=sum(len(r.unsure) for r in check.rounds if r.current),
             unlabelled=left,
             per_class=per_class_table(rows.names, counts.tolist(), said, found.right[found.current]),
             confusion=confusion_table(rows.names, truth, predicted),
@@ -213,7 +214,9 @@ class Evaluation:
             return check.withheld
         if check.waiting and (check.answered or not left):
             wait = "1 photo waits" if len(check.waiting) == 1 else f"{len(check.waiting):,} photos wait"
-            return f"The check is not finished: {wait} for an answer."
+            in_blocks = check.answered + len(check.waiting) > BLOCK
+            when = f" Answers count {BLOCK} at a time, in the order of drawing." if in_blocks else ""
+            return f"The check is not finished: {wait} for an answer.{when}"
         if answered and not len(found.ids):
             return "The checked photos are not predicted yet. Prepare the photos, or wait a moment."
         if len(found.ids) > counted:

@@ -126,7 +126,10 @@ def model_card(
     cautions = {f"caution {i}": text for i, text in enumerate(filter(None, [report.reason, *report.warnings]), 1)}
     metrics = []
     if report.accuracy is not None and report.interval is not None:
-        cautions = {"tested on": "photos drawn at random and labelled without seeing the prediction"} | cautions
+        tested = "photos drawn at random and labelled without seeing the prediction"
+        if report.unsure:
+            tested += f", without {report.unsure:,} of which the person was unsure"
+        cautions = {"tested on": tested} | cautions
         metrics.append(MeasuredMetric("accuracy", report.accuracy, *report.interval, report.checked))
     if certificate:
         cautions["labels given by the model"] = certificate.sentence

@@ -24,7 +24,8 @@ CREATE TABLE IF NOT EXISTS history (
     drawn      INTEGER NOT NULL,                -- of the labelled photos, those that were drawn at random
     accuracy   REAL, low REAL, high REAL,       -- from the spot check
     guess_low  REAL, guess_high REAL,           -- without one
-    checked    INTEGER NOT NULL
+    checked    INTEGER NOT NULL,
+    unsure     INTEGER NOT NULL DEFAULT 0
 );
 """
 
@@ -45,6 +46,7 @@ class Point:
         accuracy, interval: from the spot check, None without one.
         guess: low and high guess without a check; None if there is not even a guess.
         checked: answers that the accuracy rests on.
+        unsure: photos beside these of which the person was unsure.
     """
 
     at: str
@@ -55,6 +57,7 @@ class Point:
     interval: Interval | None
     guess: Interval | None
     checked: int
+    unsure: int = 0
 
 
 class History:
@@ -70,6 +73,8 @@ class History:
         self._lock = threading.Lock()
         with storage_errors(_REFUSED):
             self._db = open_database(database, _SCHEMA)
+            if not any(name == "unsure" for _, name, *_ in self._db.execute("PRAGMA table_info(history)")):
+                self._db.execute("ALTER TABLE history ADD COLUMN unsure INTEGER NOT NULL DEFAULT 0")
 
     def close(self) -> None:
         """Close the file."""
@@ -84,8 +89,8 @@ class History:
             report = self._evaluation.report(model)
             low, high = report.interval or (None, None)
             guess_low, guess_high = report.guess or (None, None)
-            known = (report.accuracy, low, high, guess_low, guess_high, report.checked)
-            query = "SELECT accuracy, low, high, guess_low, guess_high, checked FROM history WHERE version = ?"
+            known = (report.accuracy, low, high, guess_low, guess_high, report.checked, report.unsure)
+            query = "SELECT accuracy, low, high, guess_low, guess_high, checked, unsure FROM history WHERE version = ?"
             with self._lock, storage_errors(_REFUSED):
                 kept = self._db.execute(query, (model.version,)).fetchone()
                 if kept is None or (kept != known and (report.accuracy is not None or kept[0] is None)):
@@ -97,12 +102,22 @@ class History:
         self.update()
         with self._lock, storage_errors(_REFUSED):
             rows = self._db.execute(
-                "SELECT at, kind, n_labelled, drawn, accuracy, low, high, guess_low, guess_high, checked FROM history "
-                "ORDER BY seq"
+                "SELECT at, kind, n_labelled, drawn, accuracy, low, high, guess_low, guess_high, checked, unsure "
+                "FROM history ORDER BY seq"
             ).fetchall()
         points = [
-            Point(at, cast(ModelKind, kind), n, drawn, accuracy, _interval(low, high), _interval(*guess), checked)
-            for at, kind, n, drawn, accuracy, low, high, *guess, checked in filter(_fits, rows)
+            Point(
+                at,
+                cast(ModelKind, kind),
+                n_labelled=n,
+                drawn=drawn,
+                accuracy=accuracy,
+                interval=_interval(low, high),
+                guess=_interval(*guess),
+                checked=checked,
+                unsure=unsure,
+            )
+            for at, kind, n, drawn, accuracy, low, high, *guess, checked, unsure in filter(_fits, rows)
         ]
         if len(points) < len(rows):
             _log.warning("%d models in the history are damaged, so they are left out.", len(rows) - len(points))
@@ -116,8 +131,8 @@ class History:
                 (model.version, model.kind, n_labelled, model.record.training.drawn),
             )
             self._db.execute(
-                "UPDATE history SET accuracy = ?, low = ?, high = ?, guess_low = ?, guess_high = ?, checked = ? "
-                "WHERE version = ?",
+                "UPDATE history SET accuracy = ?, low = ?, high = ?, guess_low = ?, guess_high = ?, checked = ?, "
+                "unsure = ? WHERE version = ?",
                 (*known, model.version),
             )
 
@@ -166,9 +181,9 @@ def _labels(n: int, more: str) -> str:
 
 def _fits(row: tuple[Any, ...]) -> bool:
     """Whether a row of the table holds what it should."""
-    at, kind, *counts, checked = row[:4] + row[-1:]
-    numbers = all(value is None or isinstance(value, float) for value in row[4:-1])
-    whole = all(isinstance(value, int) for value in (*counts, checked))
+    at, kind, *counts = row[:4] + row[-2:]
+    numbers = all(value is None or isinstance(value, float) for value in row[4:-2])
+    whole = all(isinstance(value, int) for value in counts)
     return isinstance(at, str) and kind in get_args(ModelKind) and numbers and whole
 
 

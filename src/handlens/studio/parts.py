@@ -94,9 +94,9 @@ class Parts:
         for part in (self.history, self.spot_check, self.labels, self.settings):
             part.close()
 
-    def _checked(self, waiting: int) -> None:
-        """Tell that photos were drawn or an answer was given; so many wait for an answer."""
+    def _checked(self, counted: bool) -> None:
+        """Tell that photos were drawn or an answer was given, and whether other answers count than before."""
         self.listeners.tell("state")
-        if not waiting:  # from here on the probabilities are calibrated on the answers
+        if counted:  # from here on the probabilities are calibrated on these answers
             self.history.update()
             self.listeners.tell("predictions", version=self.models.predictions_version)

@@ -25,14 +25,16 @@ class TrainingReport:
     """How accurate a model is, from photos that were drawn at random and labelled blind (`draw_spot_check`).
 
     Attributes:
-        accuracy: the share (0–1) of the photos that nobody has labelled yet that the model predicts correctly,
-            estimated from the spot check; None until enough photos are checked.
+        accuracy: the share (0–1) of the photos that nobody has labelled yet that the model predicts correctly, of those
+            that a person can tell; estimated from the spot check, None until enough photos are checked.
         interval: its 95 % interval; None as the accuracy.
         guess: without a check, a low and a high guess of the accuracy: from holding out whole gestures, or from how
             sure the model is of the other photos if that is less, and from holding out single photos. None if some
             label comes from one gesture only, and once there is a check.
         reason: why there is no accuracy, as a sentence; "" if there is one.
-        checked: answers of the spot check that count.
+        checked: answers of the spot check that count: of each draw complete blocks of 30 in the order of drawing, and
+            all once none of its photos waits; those of which the person was unsure left out.
+        unsure: how many these are. The accuracy says nothing about such photos: `accuracy_of_all`.
         unlabelled: photos that the accuracy is about.
         per_class: a row for each label that the model knows, as it is called now, and one for labels that were merged
             since; with the columns `count` (labelled photos that it learned from), `thin` (few of them), and of the
@@ -58,6 +60,7 @@ class TrainingReport:
         ...     guess=None,
         ...     reason="",
         ...     checked=30,
+        ...     unsure=2,
         ...     unlabelled=170,
         ...     per_class=per_class_table(["cat", "dog"], [12, 18], photo, photo == 0),
         ...     confusion=confusion_table(["cat", "dog"], photo, photo),
@@ -70,6 +73,9 @@ class TrainingReport:
         ... )
         >>> report.per_class.loc["cat", ["count", "said", "right"]].tolist()
         [12, 1, 1]
+        >>> low, high = report.accuracy_of_all
+        >>> round(low, 2), round(high, 2)
+        (0.75, 0.81)
     """
 
     accuracy: float | None
@@ -77,6 +83,7 @@ class TrainingReport:
     guess: Interval | None
     reason: str
     checked: int
+    unsure: int
     unlabelled: int
     per_class: pd.DataFrame
     confusion: pd.DataFrame
@@ -88,6 +95,14 @@ class TrainingReport:
     seconds: float
     warnings: list[str] = field(default_factory=list)
     network: str | None = None
+
+    @property
+    def accuracy_of_all(self) -> Interval | None:
+        """The accuracy if the model were wrong, and if it were right, wherever a person is unsure; None without one."""
+        if self.accuracy is None:
+            return None
+        share = self.unsure / (self.checked + self.unsure)
+        return self.accuracy * (1 - share), self.accuracy * (1 - share) + share
 
 
 def per_class_table(

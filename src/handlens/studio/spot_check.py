@@ -30,6 +30,10 @@ Mask = NDArray[np.bool_]
 MOST = 10_000
 """Photos that may be drawn at once."""
 
+BLOCK = 30
+"""Answers of a round count so many at a time, and all of them once none of its photos waits. If each answer counted at
+once, people who stop when the accuracy looks best would see one that is too high more often than the interval says."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS spot_check_rounds (
     round      INTEGER PRIMARY KEY,
@@ -68,10 +72,11 @@ class Round(NamedTuple):
 
     Attributes:
         population: the photos that it was drawn from, bool [N] by id.
-        ids: the drawn photos that count, in the order of drawing: all answered ones up to the first that still waits,
-            without those of which the person was unsure, int64 [n].
+        ids: the drawn photos that count, in the order of drawing: of the answered ones up to the first that still
+            waits complete blocks of `BLOCK`, or all once none waits; without those of which the person was unsure,
+            int64 [n].
         codes: the position of each answer in `LabelState.table`, or NONE_OF_THESE, int64 [n].
-        unsure: the photos left out of `ids`, as the person was unsure, int64 [u].
+        unsure: the photos in these blocks that are left out of `ids`, as the person was unsure, int64 [u].
         current: whether it tells about the photos that are left; see `pool_rounds`.
     """
 
@@ -87,7 +92,7 @@ class Check:
     """All that is known from spot checks at one moment; the same object as long as nothing changes.
 
     Attributes:
-        rounds: each draw, the earliest first.
+        rounds: each draw, the earliest first, with the answers that count; these may be fewer than were given.
         moved: the share of the photos of the current rounds that a person has labelled since, other than in a check.
         added: the share of the photos that are left that the current rounds could not be drawn from.
         drawn: the photos that were ever drawn, bool [N] by id.
@@ -96,7 +101,7 @@ class Check:
         waiting: ids of the photos that wait for an answer, in the order of drawing.
         again: of these, those that had an answer: it was undone, or its label was deleted or taken off. Until they are
             answered again, no answer counts, since what is left would be a selection and not a random sample.
-        answered: number of photos with an answer.
+        answered: number of photos with an answer, also where it does not count yet.
         unsure: of these, where the person was unsure.
         none_of_these: of these, those that show none of the labels.
         gone: drawn photos that were not answered and are no longer there as they were.
@@ -115,6 +120,16 @@ class Check:
     none_of_these: int
     gone: int
     labels: LabelState
+
+    @property
+    def answers(self) -> dict[int, int]:
+        """The answers that count: for each photo its code as in `Round.codes`, a lower one if the person was unsure."""
+        return {
+            photo: code
+            for r in self.rounds
+            for ids, codes in ((r.ids, r.codes), (r.unsure, np.full(len(r.unsure), _UNSURE)))
+            for photo, code in zip(ids.tolist(), codes.tolist(), strict=True)
+        }
 
     @property
     def withheld(self) -> str:
@@ -136,7 +151,7 @@ class SpotCheck:
         database: the collection's SQLite file.
         photos, labels: of the collection.
         seed: of the random order of each draw.
-        changed: called after each draw and each answer with the number of photos that wait.
+        changed: called after each draw and each answer with whether other answers count than before.
 
     Raises:
         StorageError: (all methods) the file cannot be read or written, or is damaged.
@@ -149,7 +164,7 @@ class SpotCheck:
         labels: Labels,
         *,
         seed: int,
-        changed: Callable[[int], None] = lambda _waiting: None,
+        changed: Callable[[bool], None] = lambda _counted: None,
     ) -> None:
         self._photos, self._labels, self._seed, self._changed = photos, labels, seed, changed
         self._lock = threading.RLock()
@@ -174,7 +189,7 @@ class SpotCheck:
                 raise CollectionError(self._nothing_to_check(now))
             if len(waiting) < n:
                 waiting += self._draw(now, open, n - len(waiting))
-        self._changed(len(self.now().waiting))
+        self._changed(False)
         return np.array(waiting, np.int64)
 
     def answer(self, photo: int, name: str | None, *, unsure: bool) -> None:
@@ -186,6 +201,7 @@ class SpotCheck:
         self._photos.check(photo)
         photo = int(photo)
         with self._lock, storage_errors(_REFUSED):
+            before = self.now()
             drawn = self._db.execute("SELECT stamp FROM spot_check_draws WHERE photo = ?", (photo,)).fetchone()
             if drawn is None:
                 raise CollectionError(
@@ -205,7 +221,8 @@ class SpotCheck:
                 self._db.execute(
                     "INSERT INTO spot_check_answers (photo, answer, label, change) VALUES (?, ?, ?, ?)", (photo, *said)
                 )
-        self._changed(len(self.now().waiting))
+            counted = self.now().answers != before.answers
+        self._changed(counted)
 
     def now(self) -> Check:
         """What is known from all checks so far."""
@@ -299,8 +316,9 @@ class SpotCheck:
             first = next((i for i, photo in enumerate(photos) if given[photo] <= _WAITING), len(photos))
             # A later answer does not count before all earlier ones are given: otherwise the check could be made of the
             # photos that were easiest to answer.
-            ids = np.array(photos[:first], np.int64)
-            answers = np.array([given[photo] for photo in photos[:first]], np.int64)
+            counted = photos if first == len(photos) else photos[: first - first % BLOCK]
+            ids = np.array(counted, np.int64)
+            answers = np.array([given[photo] for photo in counted], np.int64)
             sure = answers != _UNSURE
             rounds.append(Round(population, ids[sure], answers[sure], ids[~sure], False))
             later[kept.drawn.get(number, [])] = False

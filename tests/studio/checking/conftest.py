@@ -97,14 +97,14 @@ class Desk:
     """The labels, the spot check and the models of a collection of n photos.
 
     Attributes:
-        told: how many photos waited after each draw and each answer.
+        told: whether other answers counted than before, after each draw and each answer.
     """
 
     def __init__(self, folder: Path, n: int, *, seed: int = 0, prepared: int | None = None) -> None:
         self.path = folder / "c.sqlite"
         self.photos: Any = Files(folder / "photos", n, prepared)
         self.labels = Labels(self.path, n)
-        self.told: list[int] = []
+        self.told: list[bool] = []
         self.check = SpotCheck(self.path, self.photos, self.labels, seed=seed, changed=self.told.append)
         self.settings, no_layers = Settings(self.path), Any
         self.models = Models(self.photos, no_layers, self.labels, self.check, self.settings, Listeners(), folder=folder)

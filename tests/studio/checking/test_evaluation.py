@@ -84,6 +84,9 @@ def test_what_is_unsure_does_not_count_and_none_of_these_is_wrong(shop):
     report = shop.report()
     assert (report.checked, report.unlabelled) == (12, 26)
     assert report.accuracy == pytest.approx(10 / 12)
+    # Were the two wrong of which the person was unsure, or right: 10 and 12 of 14.
+    assert report.unsure == 2
+    assert report.accuracy_of_all == pytest.approx((10 / 14, 12 / 14))
     assert report.per_class["said"].sum() == 12
     assert report.per_class["right"].sum() == 10
 
@@ -152,6 +155,7 @@ def test_a_check_of_which_nothing_is_known(shop):
     for photo in shop.draw(12):
         shop.answer(photo, "?")
     assert empty(shop.report())
+    assert (shop.report().checked, shop.report().unsure, shop.report().accuracy_of_all) == (0, 12, None)
     assert shop.report().reason == (
         "You were unsure of each checked photo, so nothing is known yet. Check more photos."
     )
@@ -161,15 +165,41 @@ def test_a_check_that_is_half_done(shop):
     shop.train(wrong_of([]), ["cat", "dog"])
     drawn = shop.draw(30)
     assert shop.report().reason == NOTHING
-    for photo in drawn[1:25]:
+    for photo in drawn[1:]:
         shop.answer(photo, truth(photo))
     report = shop.report()
     assert empty(report)  # the first one waits
-    assert report.reason == "The check is not finished: 6 photos wait for an answer."
+    assert report.reason == "The check is not finished: 1 photo waits for an answer."
     assert report.checked == 0
     shop.answer(drawn[0], truth(drawn[0]))
     assert shop.report().accuracy == 1.0
-    assert shop.report().checked == 25
+    assert shop.report().checked == 30
+
+
+def test_the_accuracy_of_a_large_check_moves_with_each_complete_block(open_desk):
+    desk = open_desk(300)
+    desk.labels.assign([0, 2], "cat")
+    desk.labels.assign([1, 3], "dog")
+    drawn = desk.draw(200)
+    wrong = {*drawn[:6], *drawn[30:42], *drawn[190:]}  # six and twelve of thirty, and the last ten
+    said = [truth(photo + (photo in wrong)) for photo in range(300)]
+    desk.train(said, ["cat", "dog"], whole_gestures=(8, 10), single_photos=(9, 10))
+    after = {}
+    for n, photo in enumerate(drawn, start=1):
+        desk.answer(photo, truth(photo))
+        if n in (1, 29, 30, 45, 59, 60, 199, 200):
+            after[n] = desk.report()
+    assert empty(after[29])
+    assert after[29].guess is not None
+    assert after[29].reason == (
+        "The check is not finished: 171 photos wait for an answer. Answers count 30 at a time, in the order of drawing."
+    )
+    assert [report.checked for report in after.values()] == [0, 0, 30, 30, 30, 60, 180, 200]
+    assert [after[n].accuracy for n in (30, 45, 60, 199, 200)] == pytest.approx(
+        [24 / 30, 24 / 30, 42 / 60, 162 / 180, 172 / 200]
+    )
+    assert after[45].interval == after[30].interval
+    assert after[30].guess is None
 
 
 def test_answers_that_hold_no_longer_withhold_the_accuracy(shop):
@@ -471,13 +501,13 @@ def test_a_model_that_is_too_sure_is_less_sure_after_the_check(shop):
     for photo in drawn:
         shop.answer(photo, truth(photo))
         versions.add(shop.models.predictions_version)
+    assert len(versions) == 2  # so that pages ask for them again, once
     same, after = shop.models.probabilities()
     assert names == same
     assert (after.argmax(1) == before.argmax(1)).all()
     # Two thirds are right; what was believed before the check still counts a little.
     assert after.max(1).max() < 0.95
     assert after.max(1).min() > 0.6
-    assert len(versions) > 5  # so that pages ask for them again
     report = shop.report()
     assert report.accuracy == pytest.approx(2 / 3)
     assert 0 <= report.calibration_error < 0.3
@@ -587,19 +617,19 @@ def test_a_damaged_model_is_not_better(shop):
 
 
 def test_a_model_that_is_trained_again_in_the_middle_of_a_check(shop):
-    drawn = shop.draw(20)
+    drawn = shop.draw(35)
     shop.train(wrong_of(drawn[:5]), ["cat", "dog"])
-    for photo in drawn[:12]:
+    for photo in drawn[:33]:
         shop.answer(photo, truth(photo))
-    assert shop.report().accuracy == pytest.approx(7 / 12)
-    # It learns from the twelve, and was tested without each of them: two of them wrong.
-    blind = {photo: (truth(photo), truth(photo + (i < 2))) for i, photo in enumerate(drawn[:12])}
-    shop.train(wrong_of([]), ["cat", "dog"], tested=blind, checked=tuple(drawn[:12]))
-    assert shop.report().accuracy == pytest.approx(10 / 12)
-    for photo in drawn[12:]:
+    assert shop.report().accuracy == pytest.approx(25 / 30)
+    # It learns from all 33, and was tested without each of them: two of them wrong, and two that do not count yet.
+    blind = {photo: (truth(photo), truth(photo + (i < 2 or i > 30))) for i, photo in enumerate(drawn[:33])}
+    shop.train(wrong_of([]), ["cat", "dog"], tested=blind, checked=tuple(drawn[:33]))
+    assert shop.report().accuracy == pytest.approx(28 / 30)
+    for photo in drawn[33:]:
         shop.answer(photo, truth(photo))
-    assert shop.report().accuracy == pytest.approx(18 / 20)
-    assert shop.report().checked == 20
+    assert shop.report().accuracy == pytest.approx(31 / 35)
+    assert shop.report().checked == 35
 
 
 def test_the_same_report_until_something_changes(shop):

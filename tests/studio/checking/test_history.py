@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 
+import numpy as np
 import pytest
 
 from handlens.errors import StorageError
@@ -69,6 +70,26 @@ def test_what_was_known_stays_when_the_check_no_longer_tells(shop):
     shop.answer_all(truth, 11)
     [now] = shop.history.points
     assert (now.accuracy, now.checked) == (1.0, 11)
+
+
+def test_a_point_says_of_how_many_the_person_was_unsure(shop):
+    shop.train(predicted(), ["cat", "dog"])
+    shop.answer_all(lambda photo: "?" if photo % 5 == 0 else truth(photo), 20)
+    [point] = shop.history.points
+    unsure = sum(photo % 5 == 0 for photo in np.flatnonzero(shop.check.now().drawn))
+    assert 0 < unsure < 10
+    assert (point.checked, point.unsure) == (20 - unsure, unsure)
+
+
+def test_a_file_of_a_version_that_did_not_count_unsure_photos(shop, open_desk):
+    shop.train(predicted(), ["cat", "dog"])
+    shop.answer_all(truth, 12)
+    points = shop.history.points
+    shop.close()
+    with closing(sqlite3.connect(shop.path)) as db:
+        db.execute("ALTER TABLE history DROP COLUMN unsure")
+        db.commit()
+    assert open_desk(50).history.points == points
 
 
 def test_it_is_there_after_a_restart_and_in_another_process(shop, open_desk):

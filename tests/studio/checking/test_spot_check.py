@@ -68,7 +68,7 @@ def test_a_draw_and_its_answers(desk):
     origins = desk.labels.state.origins
     kinds = {i: origins.by_change[int(c)].origin.kind for i, c in enumerate(origins.changes) if c}
     assert kinds == {8: "by hand", 9: "by hand", drawn[0]: "checked", drawn[1]: "checked"}
-    assert desk.told == [4, 3, 2, 1, 0]  # how many wait after the draw, and after each answer
+    assert desk.told == [False] * 4 + [True]  # whether other answers count, after the draw and each answer
 
 
 def test_those_that_wait_come_first_and_are_not_drawn_again(desk):
@@ -149,10 +149,77 @@ def test_later_answers_do_not_count_before_the_earlier_ones(desk):
     assert desk.counted == []
     assert desk.check.now().answered == 2
     desk.answer(a, "dog")
-    assert desk.counted == [(a, "dog"), (b, "cat")]
     assert desk.check.now().waiting == [c]
+    assert desk.counted == []
     desk.answer(c, "?")  # does not count, but no longer stands in the way
     assert desk.counted == [(a, "dog"), (b, "cat"), (d, "cat")]
+
+
+@pytest.mark.parametrize(
+    ("n", "blocks"), [(200, [30, 60, 90, 120, 150, 180, 200]), (30, [30]), (15, [15]), (31, [30, 31])]
+)
+def test_answers_count_in_complete_blocks_and_all_at_the_end(open_desk, n, blocks):
+    """Otherwise people who stop when it suits would see a number that is too high too often."""
+    desk = open_desk(300)
+    drawn = desk.draw(n)
+    counted = []
+    for answered in range(n + 1):
+        ids = [photo for photo, _ in desk.counted]
+        assert ids == drawn[: len(ids)]
+        assert len(ids) == max([0, *(block for block in blocks if block <= answered)])
+        counted.append(len(ids))
+        if answered < n:
+            desk.answer(drawn[answered], "cat")
+    assert [i for i, told in enumerate(desk.told) if told] == blocks
+
+
+def test_blocks_hold_the_photos_that_are_not_gone_with_those_that_are_unsure(open_desk):
+    desk = open_desk(100)
+    drawn = desk.draw(62)
+    for photo in drawn[3:5]:
+        desk.photos.file(photo).unlink()
+    for photo in drawn[:3]:
+        desk.answer(photo, "?")
+    for photo in drawn[5:31]:
+        desk.answer(photo, "cat")
+    assert desk.check.now().answered == 29
+    assert desk.counted == []
+    desk.answer(drawn[31], "cat")
+    [found] = desk.check.now().rounds
+    assert found.unsure.tolist() == drawn[:3]
+    assert found.ids.tolist() == drawn[5:32]
+    for photo in drawn[32:61]:
+        desk.answer(photo, "?")
+    assert desk.check.now().rounds[0].unsure.tolist() == drawn[:3]  # those of a later block do not count yet
+    desk.answer(drawn[61], "?")
+    assert desk.check.now().rounds[0].unsure.tolist() == drawn[:3] + drawn[32:]
+
+
+def test_each_draw_has_blocks_of_its_own(open_desk):
+    desk = open_desk(200)
+    for photo in desk.draw(40)[:35]:
+        desk.answer(photo, "cat")
+    *left, a, b = desk.draw(7)
+    for photo in (a, b):
+        desk.answer(photo, "dog")  # the second draw is complete
+    assert [len(r.ids) for r in desk.check.now().rounds] == [30, 2]
+    for photo in left:
+        desk.answer(photo, "cat")
+    assert [len(r.ids) for r in desk.check.now().rounds] == [40, 2]
+
+
+def test_a_later_answer_of_a_block_is_told_and_counts(open_desk):
+    """Those who go back and correct a slip change what counts."""
+    desk = open_desk(100)
+    drawn = desk.draw(40)
+    for photo in drawn[:31]:
+        desk.answer(photo, "cat")
+    desk.told.clear()
+    for said in ("cat", "dog", "?", "?", None):
+        desk.answer(drawn[4], said)
+    assert desk.told == [False, True, True, False, True]
+    desk.answer(drawn[30], "dog")  # of the second block
+    assert desk.told[-1] is False
 
 
 def test_each_draw_has_an_order_of_its_own(desk):
@@ -430,13 +497,16 @@ def test_two_open_collections_share_one_check(open_desk):
     one.answer(drawn[0], "cat")
     other.answer(drawn[1], "dog")
     for desk in (one, other):
-        assert desk.counted == [(drawn[0], "cat"), (drawn[1], "dog")]
+        assert desk.check.now().answered == 2
         assert desk.check.now().waiting == drawn[2:]
     more = other.draw(5)
     assert more[:2] == drawn[2:]
     assert one.check.now().waiting == more
     one.answer(drawn[1], "cat")  # the latest answer counts, from any tab
-    assert other.counted == [(drawn[0], "cat"), (drawn[1], "cat")]
+    for photo in drawn[2:]:
+        one.answer(photo, "dog")
+    for desk in (one, other):
+        assert desk.counted == [(photo, "cat") for photo in drawn[:2]] + [(photo, "dog") for photo in drawn[2:]]
 
 
 def test_threads_that_draw_answer_and_label_at_once(open_desk):

@@ -82,6 +82,25 @@ def test_the_report_after_a_restart(folder, label_some):
         )
 
 
+def test_the_history_keeps_what_a_complete_block_said(collection):
+    collection.label([0, 1], "circle")
+    collection.label([20, 21], "square")
+    collection.train()
+    told = []
+    collection.parts.listeners.subscribe(lambda kind, _: told.append(kind))
+    drawn = collection.draw_spot_check(33).tolist()
+    for photo in drawn[:30]:
+        assert "predictions" not in told
+        collection.answer_spot_check(photo, truth(photo))
+    assert told.count("predictions") == 1
+    said = collection.report.accuracy
+    collection.undo()
+    assert collection.report.accuracy is None  # one of the answers is gone
+    [point] = collection.history
+    assert (point.accuracy, point.checked) == (said, 30)
+    assert said is not None
+
+
 def test_two_open_collections_answer_one_check(folder, label_some):
     with Collection.open(folder) as one, Collection.open(folder) as other:
         label_some(one)

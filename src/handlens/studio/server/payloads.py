@@ -168,6 +168,7 @@ def labels(collection: Collection) -> LabelsState:
 def training(kind: ModelKind, report: TrainingReport) -> Report:
     """The report of a model of this kind."""
     low, high = report.interval or (None, None)
+    low_of_all, high_of_all = report.accuracy_of_all or (None, None)
     classes = report.per_class.reset_index().to_dict("records")
     return Report(
         kind=kind,
@@ -177,6 +178,9 @@ def training(kind: ModelKind, report: TrainingReport) -> Report:
         guess=None if report.guess is None else Guess(low=report.guess[0], high=report.guess[1]),
         reason=report.reason,
         checked=report.checked,
+        unsure=report.unsure,
+        low_of_all=finite(low_of_all),
+        high_of_all=finite(high_of_all),
         unlabelled=report.unlabelled,
         n_labelled=report.n_labelled,
         n_photos=report.n_photos,
@@ -245,6 +249,7 @@ def history(collection: Collection) -> list[HistoryPoint]:
             guess_low=point.guess and point.guess[0],
             guess_high=point.guess and point.guess[1],
             checked=point.checked,
+            unsure=point.unsure,
             sentence=why,
         )
         for point, why in zip(points, why_it_moved(points), strict=True)

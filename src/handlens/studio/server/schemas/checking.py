@@ -27,7 +27,7 @@ class SpotCheckState(BaseModel):
     """The spot check: the photos that wait for an answer, in their order, and what was answered so far."""
 
     waiting: list[int] = Field(description="ids, in the order in which they are to be answered")
-    answered: int
+    answered: int = Field(description="photos with an answer, also where it does not count yet")
     unsure: int
     none_of_these: int
     gone: int = Field(description="drawn photos that are left out because their files are gone or have changed")
@@ -67,6 +67,7 @@ class HistoryPoint(BaseModel):
     guess_low: float | None
     guess_high: float | None
     checked: int
+    unsure: int = Field(description="photos beside these of which the person was unsure")
     sentence: str = Field(description="why the accuracy moved, as far as that is known; empty for the first")
 
 

@@ -43,12 +43,17 @@ class Report(BaseModel):
     """The report of a model; `accuracy`, with its 95 % interval, is null until enough photos are checked."""
 
     kind: ModelKind
-    accuracy: float | None = Field(description="on the photos that nobody has labelled yet, from the spot check")
+    accuracy: float | None = Field(
+        description="on the photos that nobody has labelled yet and that a person can tell, from the spot check"
+    )
     low: float | None
     high: float | None
     guess: Guess | None
     reason: str = Field(description="why there is no accuracy, as a sentence; empty if there is one")
     checked: int = Field(description="answers of the spot check that count")
+    unsure: int = Field(description="photos beside these of which the person was unsure")
+    low_of_all: float | None = Field(description="the accuracy if the model were wrong on such photos")
+    high_of_all: float | None = Field(description="the accuracy if the model were right on such photos")
     unlabelled: int = Field(description="photos that the accuracy is about")
     n_labelled: int
     n_photos: int

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { aboutOf, accuracyText, between, meaning } from '../src/text/accuracy'
+import { aboutOf, accuracyText, between, meaning, rightText, unsureText, waitingText } from '../src/text/accuracy'
 import { checkedReport, report } from './made'
 
 describe('the accuracy in words', () => {
@@ -14,6 +14,24 @@ describe('the accuracy in words', () => {
       expect(accuracyText(of)).toBe('how often it is right is not checked yet')
       if (of) expect(meaning(of)).toBe('')
     }
+  })
+  it('is about the photos that the person could tell', () => {
+    const of = checkedReport({ checked: 20, unsure: 10, low_of_all: 0.47, high_of_all: 0.8 })
+    expect(rightText(of)).toBe('right of those that you could tell')
+    expect(rightText(checkedReport())).toBe('right')
+    expect(unsureText(of)).toBe(
+      'You were unsure of 10 more, which do not count. As mistakes they would make it 47 %, as right 80 %.',
+    )
+    expect(unsureText(checkedReport({ low_of_all: 0.71, high_of_all: 0.71 }))).toBe('')
+    expect(accuracyText(of)).toBe('71 % right of those that you could tell, from 20 checked at random, 10 more unsure')
+    expect(meaning(of)).toMatch(/^Of 100 photos that nobody has labelled and that you can tell, it gets 62 to 79 right/)
+  })
+  it('says that the check goes on', () => {
+    expect(waitingText(0)).toBe('')
+    expect(waitingText(1)).toMatch(/^The check is not finished: 1 photo waits\./)
+    expect(waitingText(70)).toBe(
+      'The check is not finished: 70 photos wait. Answers count 30 at a time, and all at the end.',
+    )
   })
   it('says what the range means', () => {
     expect(meaning(checkedReport())).toBe(

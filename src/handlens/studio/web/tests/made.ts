@@ -10,6 +10,9 @@ export const report = (of: Partial<Report> = {}): Report => ({
   guess: null,
   reason: 'Nothing is checked yet.',
   checked: 0,
+  unsure: 0,
+  low_of_all: null,
+  high_of_all: null,
   unlabelled: 834,
   n_labelled: 66,
   n_photos: 900,
@@ -66,6 +69,7 @@ export const point = (of: Partial<HistoryPoint> = {}): HistoryPoint => ({
   guess_low: null,
   guess_high: null,
   checked: 0,
+  unsure: 0,
   sentence: '',
   ...of,
 })

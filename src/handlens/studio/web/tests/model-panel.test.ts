@@ -38,6 +38,16 @@ describe('the headline', () => {
     const bar = elementsOf(shown).filter((e) => e.props.style)
     expect(bar.map((e) => e.props.style)).toEqual([{ left: '50%', width: '25%' }, { left: '71%' }])
   })
+  it('says what it leaves out: photos that the person could not tell, and those that still wait', () => {
+    show({ spot_check: spotCheck({ waiting: [4, 5] }) })
+    const of = checkedReport({ unsure: 4, low_of_all: 0.63, high_of_all: 0.75 })
+    expect(textOf(h(Headline, { of }))).toBe(
+      '71 % right of those that you could tell between 62 and 79 %' +
+        'on the 834 photos that nobody has labelled, from 30 checked at random' +
+        'You were unsure of 4 more, which do not count. As mistakes they would make it 63 %, as right 75 %.' +
+        'The check is not finished: 2 photos wait. Answers count 30 at a time, and all at the end.',
+    )
+  })
   it('is no number called right before a check, but a guess without a point', () => {
     const shown = h(Headline, { of: report({ guess: { low: 0.37, high: 0.89 } }) })
     expect(textOf(shown)).toMatch(/^A guess: between 37 and 89 %\./)

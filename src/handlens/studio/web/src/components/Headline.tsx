@@ -2,19 +2,26 @@
 
 import type { JSX } from 'preact'
 import type { Report } from '../server/types'
-import { aboutOf, between } from '../text/accuracy'
+import { waitingCount } from '../state/next-step'
+import { aboutOf, between, rightText, unsureText, waitingText } from '../text/accuracy'
 import { percent } from '../text/format'
 
 export function Headline({ of }: { of: Report }): JSX.Element {
   const { accuracy, low, high, guess, reason } = of
   if (accuracy !== null && low !== null && high !== null) {
+    const more = [unsureText(of), waitingText(waitingCount.value)].filter(Boolean)
     return (
       <div class="headline">
         <p class="accuracy">
-          <b>{percent(accuracy)}</b> right <span>{between(low, high)}</span>
+          <b>{percent(accuracy)}</b> {rightText(of)} <span>{between(low, high)}</span>
         </p>
         <Interval low={low} high={high} at={accuracy} />
         <p class="hint">{aboutOf(of)}</p>
+        {more.map((text) => (
+          <p class="hint" key={text}>
+            {text}
+          </p>
+        ))}
       </div>
     )
   }

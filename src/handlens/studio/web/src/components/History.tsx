@@ -53,9 +53,10 @@ export function History(): JSX.Element | null {
   )
 }
 
-export function rightText({ accuracy, low, high, guess_low, guess_high, checked }: HistoryPoint): string {
+export function rightText({ accuracy, low, high, guess_low, guess_high, checked, unsure }: HistoryPoint): string {
   if (accuracy !== null && low !== null && high !== null) {
-    return `${percent(accuracy)}, ${between(low, high)}, from ${number(checked)} checked`
+    const beside = unsure > 0 ? `, ${number(unsure)} more unsure` : ''
+    return `${percent(accuracy)}, ${between(low, high)}, from ${number(checked)} checked${beside}`
   }
   if (guess_low !== null && guess_high !== null) return `not checked; a guess: ${between(guess_low, guess_high)}`
   return 'not checked'

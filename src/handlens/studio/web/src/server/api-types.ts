@@ -1732,6 +1732,11 @@ export interface components {
             /** Checked */
             checked: number;
             /**
+             * Unsure
+             * @description photos beside these of which the person was unsure
+             */
+            unsure: number;
+            /**
              * Sentence
              * @description why the accuracy moved, as far as that is known; empty for the first
              */
@@ -2134,7 +2139,7 @@ export interface components {
             kind: "quick" | "fine-tuned";
             /**
              * Accuracy
-             * @description on the photos that nobody has labelled yet, from the spot check
+             * @description on the photos that nobody has labelled yet and that a person can tell, from the spot check
              */
             accuracy: number | null;
             /** Low */
@@ -2152,6 +2157,21 @@ export interface components {
              * @description answers of the spot check that count
              */
             checked: number;
+            /**
+             * Unsure
+             * @description photos beside these of which the person was unsure
+             */
+            unsure: number;
+            /**
+             * Low Of All
+             * @description the accuracy if the model were wrong on such photos
+             */
+            low_of_all: number | null;
+            /**
+             * High Of All
+             * @description the accuracy if the model were right on such photos
+             */
+            high_of_all: number | null;
             /**
              * Unlabelled
              * @description photos that the accuracy is about
@@ -2316,7 +2336,10 @@ export interface components {
              * @description ids, in the order in which they are to be answered
              */
             waiting: number[];
-            /** Answered */
+            /**
+             * Answered
+             * @description photos with an answer, also where it does not count yet
+             */
             answered: number;
             /** Unsure */
             unsure: number;

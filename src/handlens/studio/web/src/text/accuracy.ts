@@ -11,15 +11,32 @@ export const between = (low: number, high: number): string =>
 export const aboutOf = ({ unlabelled, checked }: Report): string =>
   `on the ${photos(unlabelled)} that nobody has labelled, from ${number(checked)} checked at random`
 
+/** What the number is a share of, after it: "71 % right of those that you could tell". */
+export const rightText = ({ unsure }: Report): string => (unsure > 0 ? 'right of those that you could tell' : 'right')
+
+/** What the photos that the accuracy leaves out could change; '' if there are none. */
+export function unsureText({ unsure, low_of_all: low, high_of_all: high }: Report): string {
+  if (unsure === 0 || low === null || high === null) return ''
+  return `You were unsure of ${number(unsure)} more, which do not count. As mistakes they would make it ${percent(low)}, as right ${percent(high)}.`
+}
+
+/** Whether the number is that of a check that goes on; '' once no photo waits. */
+export const waitingText = (waits: number): string =>
+  waits === 0
+    ? ''
+    : `The check is not finished: ${photos(waits)} ${waits === 1 ? 'waits' : 'wait'}. Answers count 30 at a time, and all at the end.`
+
 /** For a message: the accuracy, or that it is not known. */
 export function accuracyText(of: Report | null): string {
   if (of?.accuracy == null) return 'how often it is right is not checked yet'
-  return `${percent(of.accuracy)} right, from ${number(of.checked)} checked at random`
+  const unsure = of.unsure > 0 ? `, ${number(of.unsure)} more unsure` : ''
+  return `${percent(of.accuracy)} ${rightText(of)}, from ${number(of.checked)} checked at random${unsure}`
 }
 
 /** What the accuracy means, for people who do not work with intervals. */
-export function meaning({ accuracy, low, high }: Report): string {
+export function meaning({ accuracy, low, high, unsure }: Report): string {
   if (accuracy === null || low === null || high === null) return ''
   const [least, about, most] = [low, accuracy, high].map((share) => percent(share).replace(' %', ''))
-  return `Of 100 photos that nobody has labelled, it gets ${least} to ${most} right, most likely about ${about}. 95 of 100 such ranges hold the true number.`
+  const tell = unsure > 0 ? ' and that you can tell' : ''
+  return `Of 100 photos that nobody has labelled${tell}, it gets ${least} to ${most} right, most likely about ${about}. 95 of 100 such ranges hold the true number.`
 }
