@@ -97,6 +97,6 @@ class Parts:
     def _checked(self, counted: bool) -> None:
         """Tell that photos were drawn or an answer was given, and whether other answers count than before."""
         self.listeners.tell("state")
-        if counted:  # from here on the probabilities are calibrated on these answers
+        if counted and self.models.in_use:  # from here on the probabilities are calibrated on these answers
             self.history.update()
             self.listeners.tell("predictions", version=self.models.predictions_version)

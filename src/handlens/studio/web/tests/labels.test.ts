@@ -3,7 +3,18 @@ import { CollectionApi } from '../src/server/api'
 import { ApiError } from '../src/server/http'
 import type { CollectionState, Labels } from '../src/server/types'
 import { replaceCollection, setApi } from '../src/state/collection'
-import { assign, guessed, labels, openLabels, pick, picked, saving, takeLabels, undo } from '../src/state/labels'
+import {
+  assign,
+  guessed,
+  labels,
+  matching,
+  openLabels,
+  pick,
+  picked,
+  saving,
+  takeLabels,
+  undo,
+} from '../src/state/labels'
 import { maskOf } from '../src/state/masks'
 import { dismiss, messages } from '../src/state/messages'
 import { replaceSelection, selected } from '../src/state/selection'
@@ -18,6 +29,24 @@ beforeEach(() => {
   openLabels(named(1, [0, -1, -1, -1], 'front'))
   replaceSelection(maskOf([0, 1], 4))
   for (const { id } of messages.value) dismiss(id)
+})
+
+describe('matching', () => {
+  const { names } = named(1, [], 'tiger lily', 'fire lily', 'Lily', 'löwenzahn', 'lily')
+  const found = (text: string): string[] => matching(names, text).map((l) => l.name)
+  it('has the label that is called so first, then those that begin with the text', () => {
+    expect(found('lily')).toEqual(['lily', 'Lily', 'tiger lily', 'fire lily'])
+    expect(found(' fi ')).toEqual(['fire lily'])
+    expect(found('i')).toEqual(['tiger lily', 'fire lily', 'Lily', 'lily'])
+  })
+  it('does not mind accents and capital letters', () => {
+    expect(found('LOW')).toEqual(['löwenzahn'])
+    expect(found('Löw')).toEqual(['löwenzahn'])
+  })
+  it('has all labels in their order without a text, and none for another text', () => {
+    expect(found(' ')).toEqual(names.map((l) => l.name))
+    expect(found('rose')).toEqual([])
+  })
 })
 
 describe('guessed', () => {

@@ -8,18 +8,34 @@ import { PATTERNS, patternOf } from '../map'
 import type { LabelCount } from '../server/types'
 import { collection, count, projections } from '../state/collection'
 import { openDialog } from '../state/dialogs'
-import { assign, ENOUGH, labelledCount, labels, pick, picked, saving } from '../state/labels'
+import { assign, ENOUGH, KEYED, labelledCount, labels, matching, pick, picked, saving } from '../state/labels'
 import { selectLabel } from '../state/selecting'
 import { selectedCount } from '../state/selection'
 import { separating, toSeparate } from '../state/separation'
 import { theme } from '../state/theme'
 import { number, photos as photosText } from '../text/format'
 import { CommandButton } from './Button'
+import { FindLabel } from './FindLabel'
 import { Icon } from './icons'
+
+/** What is typed to find a label. */
+const sought = signal('')
+const setSought = (text: string): void => {
+  sought.value = text
+}
+
+/** Gives the label that was found to the selection; the field is left, so that the other keys work again. */
+async function take(name: string): Promise<void> {
+  if (!(await assign(name))) return
+  sought.value = ''
+  document.getElementById('find-label')?.blur()
+}
 
 export function LabelPanel(): JSX.Element {
   const { names } = labels.value
   const thin = names.filter((l) => l.count < ENOUGH).length
+  const many = names.length > KEYED
+  const shown = many ? matching(names, sought.value) : names
   return (
     <section class="panel labels" aria-label="Labels">
       <header>
@@ -37,11 +53,14 @@ export function LabelPanel(): JSX.Element {
           odd ones (<kbd>R</kbd>), and name them here (<kbd>N</kbd>).
         </p>
       ) : (
-        <ul class="label-list">
-          {names.map((label, i) => (
-            <LabelRow key={label.name} label={label} index={i} />
-          ))}
-        </ul>
+        <>
+          {many && <FindLabel id="find-label" text={sought.value} found={shown} onText={setSought} onTake={take} />}
+          <ul class="label-list">
+            {shown.map((label) => (
+              <LabelRow key={label.name} label={label} index={names.indexOf(label)} />
+            ))}
+          </ul>
+        </>
       )}
       {names.length >= 2 && <Picked />}
     </section>

@@ -2,7 +2,7 @@
 // the keyboard its bindings, and the dialog "Keys" its lines.
 
 import { closeDialog, dialog, openDialog } from '../state/dialogs'
-import { labels, redo, undo, unlabel } from '../state/labels'
+import { KEYED, labels, redo, undo, unlabel } from '../state/labels'
 import { mapView } from '../state/map-view'
 import { anyPlaced, stepLayer, stepProjection } from '../state/maps'
 import { predictions, report, toggleOpacity, train, training } from '../state/model'
@@ -46,7 +46,14 @@ export const COMMANDS = {
     run: () => void findSimilar(),
     can: () => selecting() && !searching.value,
   },
-  newLabel: { name: 'New label', keys: ['n'], group: 'Label', run: newLabel },
+  newLabel: { name: 'New label', keys: ['n'], group: 'Label', run: () => goToField('#new-label') },
+  findLabel: {
+    name: 'Find a label by its name',
+    keys: ['/'],
+    group: 'Label',
+    run: () => goToField('#find-label'),
+    can: () => labels.value.names.length > KEYED,
+  },
   unlabel: {
     name: 'Remove label',
     keys: ['Delete', 'Backspace'],
@@ -108,8 +115,9 @@ function toggleReview(): void {
   else openReview()
 }
 
-function newLabel(): void {
-  const focus = (): void => document.querySelector<HTMLInputElement>('#new-label')?.focus()
+/** To a field of the panel with the labels. */
+function goToField(id: string): void {
+  const focus = (): void => document.querySelector<HTMLInputElement>(id)?.focus()
   if (isNarrow.value && sheet.value !== 'labels') {
     setSheet('labels')
     setTimeout(focus) // once the sheet is drawn

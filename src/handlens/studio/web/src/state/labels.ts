@@ -2,7 +2,7 @@
 // has said so; a change that failed is taken back, and can be tried again.
 
 import { computed } from '@preact/signals'
-import type { Labels } from '../server/types'
+import type { LabelCount, Labels } from '../server/types'
 import { photos as photosText } from '../text/format'
 import { api } from './collection'
 import { idsOf } from './masks'
@@ -22,6 +22,22 @@ const [saving, setSaving] = owned<'saved' | 'saving' | 'unsaved'>('saved')
 export { labels, picked, saving }
 
 export const labelledCount = computed(() => labels.value.names.reduce((n, l) => n + l.count, 0))
+
+/** Labels that have a key, 1 to 9; the others are found by their names. */
+export const KEYED = 9
+
+/** Without accents and capital letters. */
+const plain = (text: string): string => text.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase()
+
+/** The labels with a text in their names: the one that is called so, then those that begin with it, then the others. */
+export function matching(all: readonly LabelCount[], text: string): LabelCount[] {
+  const [exact, wanted] = [text.trim(), plain(text.trim())]
+  const rank = ({ name }: LabelCount): number => {
+    const found = plain(name)
+    return [name === exact, found === wanted, found.startsWith(wanted), found.includes(wanted)].indexOf(true)
+  }
+  return all.filter((l) => rank(l) >= 0).sort((a, b) => rank(a) - rank(b))
+}
 
 export const labelOf = (id: number): string | null => labels.value.names[labels.value.codes[id] ?? -1]?.name ?? null
 

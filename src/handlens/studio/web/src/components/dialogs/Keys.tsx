@@ -17,6 +17,7 @@ const ELSEWHERE: { group: (typeof GROUPS)[number]; keys: string; name: string }[
   { group: 'Label', keys: '1 – 9', name: 'Label the selection' },
   { group: 'Model', keys: '1 – 9, 0, A – Z', name: 'In the spot check: the label that you see' },
   { group: 'Model', keys: 'N, U', name: 'In the spot check: none of these, unsure' },
+  { group: 'Model', keys: '/', name: 'In the spot check: find a label by its name' },
   { group: 'Model', keys: '+', name: 'In the spot check: another label' },
   { group: 'Model', keys: '←, →', name: 'In the spot check: back one photo, forward' },
   { group: 'Model', keys: 'Enter, 1 – 9', name: 'In the review queue: confirm, choose another label' },

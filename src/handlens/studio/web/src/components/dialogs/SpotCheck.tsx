@@ -5,6 +5,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { SpotCheckAnswer } from '../../server/types'
 import { api } from '../../state/collection'
 import { closeDialog, openDialog } from '../../state/dialogs'
+import { matching } from '../../state/labels'
 import { report, reportIsOld, train } from '../../state/model'
 import { drawCount, mainStep, type Step } from '../../state/next-step'
 import {
@@ -33,6 +34,7 @@ import {
 } from '../../state/spot-check'
 import { meaning } from '../../text/accuracy'
 import { duration, number } from '../../text/format'
+import { FindLabel } from '../FindLabel'
 import { Headline } from '../Headline'
 import { Icon } from '../icons'
 import { Swatch } from '../LabelPanel'
@@ -89,6 +91,7 @@ function Problem(): JSX.Element | null {
 function Asking({ photo }: { photo: number }): JSX.Element {
   const box = useRef<HTMLDivElement>(null)
   const field = useRef<HTMLInputElement>(null)
+  const [sought, setSought] = useState('')
   const [loaded, setLoaded] = useState<ReadonlySet<number>>(new Set())
   const [broken, setBroken] = useState<ReadonlySet<number>>(new Set())
   const { place, total } = progress.value
@@ -98,11 +101,15 @@ function Asking({ photo }: { photo: number }): JSX.Element {
   useLayoutEffect(() => box.current?.focus({ preventScroll: true }), [])
 
   const give = (what: SpotCheckAnswer): void => {
-    if (ready) answer(what)
+    if (!ready) return
+    setSought('')
+    box.current?.focus({ preventScroll: true }) // out of a field, so that keys answer again
+    answer(what)
   }
+  const giveLabel = (label: string): void => give({ answer: 'label', label })
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return
-    if (event.target === field.current) {
+    if (event.target instanceof HTMLInputElement) {
       if (event.key === 'Escape') {
         event.preventDefault() // Escape leaves the field, not the check.
         box.current?.focus()
@@ -113,10 +120,14 @@ function Asking({ photo }: { photo: number }): JSX.Element {
     if (event.key === 'ArrowLeft' || event.key === 'Backspace') goBack()
     else if (event.key === 'ArrowRight') goOn()
     else if (event.key === '+' || event.key === '=') field.current?.focus()
+    else if (event.key === '/') box.current?.querySelector<HTMLElement>('.find-label input')?.focus()
     else if (what) give(what)
     else return
     event.preventDefault()
   }
+  const all = choices.value
+  const many = all.some((_, i) => keyOfChoice(i) === '')
+  const shown = many ? matching(all, sought) : all
   const chosen = earlier?.answer === 'label' ? earlier.label : null
   return (
     <div
@@ -154,21 +165,26 @@ function Asking({ photo }: { photo: number }): JSX.Element {
       </div>
       <div class="check-answers">
         <p class="ask">{earlier ? `You said: ${answerText(earlier)}. What is it?` : 'What is it?'}</p>
+        {many && <FindLabel text={sought} found={shown} onText={setSought} onTake={giveLabel} />}
         <div class="check-labels" role="group" aria-label="Labels">
-          {choices.value.map(({ name, colour }, i) => (
-            <button
-              type="button"
-              key={name}
-              class="button"
-              aria-label={name}
-              aria-keyshortcuts={keyOfChoice(i) || undefined}
-              aria-pressed={earlier ? name === chosen : undefined}
-              onClick={() => give({ answer: 'label', label: name })}
-            >
-              <Swatch colour={colour} text={keyOfChoice(i).toUpperCase()} />
-              <span>{name}</span>
-            </button>
-          ))}
+          {shown.map((label) => {
+            const { name, colour } = label
+            const key = keyOfChoice(all.indexOf(label))
+            return (
+              <button
+                type="button"
+                key={name}
+                class="button"
+                aria-label={name}
+                aria-keyshortcuts={key || undefined}
+                aria-pressed={earlier ? name === chosen : undefined}
+                onClick={() => giveLabel(name)}
+              >
+                <Swatch colour={colour} text={key.toUpperCase()} />
+                <span>{name}</span>
+              </button>
+            )
+          })}
         </div>
         <form
           class="new-label"
@@ -177,8 +193,7 @@ function Asking({ photo }: { photo: number }): JSX.Element {
             const name = field.current!.value.trim()
             if (!name || !ready) return
             field.current!.value = ''
-            box.current?.focus()
-            give({ answer: 'label', label: name })
+            giveLabel(name)
           }}
         >
           <input
