@@ -57,7 +57,7 @@ def test_the_matrix_by_hand() -> None:
 
 
 def test_tied_weights_hold_the_kernel_s_number() -> None:
-    kernel = torch.randn(2, 3, 3, 2)
+    kernel = torch.arange(1.0, 37).reshape(2, 3, 3, 2)
     convolution = as_matrix(kernel, (5, 4), stride=2, padding=1)
     row, column, weight = convolution.entries
     dense = convolution.matrix.to_dense()
