@@ -133,9 +133,9 @@ def test_models_reports_and_predictions(old: tuple[Collection, dict[str, Any]]) 
     collection, said = old
     assert collection.model == said["model"] == "quick"
     assert collection.parts.models.version == said["model_version"]
-    assert set(collection.models) == {"quick", "fine-tuned"}
-    for kind, report in collection.models.items():
-        expected = said["models"][kind]
+    assert set(collection.models) == {"quick", "fine-tuned", "both"}
+    for kind, expected in said["models"].items():
+        report = collection.models[kind]
         for name in ("n_labelled", "layers", "labels_version", "seconds", "network"):
             assert getattr(report, name) == expected[name]
         # The accuracy and the warnings of that version were about photos that people chose: no accuracy is shown.

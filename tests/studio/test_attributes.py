@@ -184,7 +184,7 @@ def test_what_is_held_out_survives_a_restart_and_a_new_name(collection: Collecti
     # Evidence of another training run is not this model's.
     settings = collection.parts.settings
     record = settings.model_record("quick")
-    settings.replace_model("quick", record, {"of": [0, 0], "ids": [], "truth": [], "predicted": []}, use=True)
+    settings.replace_model("quick", record, {"of": [0, 0], "ids": [], "truth": [], "predicted": []}, use="quick")
     assert collection.held_out is None
 
 
@@ -204,7 +204,7 @@ def test_what_cannot_be_split_gets_a_sentence(collection: Collection, tmp_path: 
     with pytest.raises(AuditError, match="metrics"):
         collection.subgroups("camera", metrics=["beauty"])
     settings = collection.parts.settings
-    settings.replace_model("quick", settings.model_record("quick"), {}, use=True)
+    settings.replace_model("quick", settings.model_record("quick"), {}, use="quick")
     with pytest.raises(TrainingError, match="Train again"):
         collection.subgroups("camera")
 

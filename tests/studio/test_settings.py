@@ -55,8 +55,8 @@ def test_what_is_assigned_is_read_back_by_another_process(settings, tmp_path):
 
 def test_keys_are_those_of_earlier_versions(settings, tmp_path):
     """Collections on disk stay readable."""
-    settings.replace_model("quick", {"id": "a"}, {"of": [1, 2]}, use=True)
-    settings.replace_model("fine-tuned", {"id": "b"}, {"of": [3, 4]}, use=True)
+    settings.replace_model("quick", {"id": "a"}, {"of": [1, 2]}, use="quick")
+    settings.replace_model("fine-tuned", {"id": "b"}, {"of": [3, 4]}, use="fine-tuned", outcome="It helps.")
     settings.separating = []
     settings.set_label_before_review(7, "front")
     settings.set_answer("notes", "n")
@@ -68,6 +68,7 @@ def test_keys_are_those_of_earlier_versions(settings, tmp_path):
         "fine-tuned": '{"id": "b"}',
         "held out fine-tuned": '{"of": [3, 4]}',
         "in use": '"fine-tuned"',
+        "outcome": '"It helps."',
         "separating": "[]",
         "review 7: label before": '"front"',
         "datasheet notes": '"n"',
@@ -75,7 +76,7 @@ def test_keys_are_those_of_earlier_versions(settings, tmp_path):
 
 
 def test_a_model_is_replaced_as_a_whole_or_not_at_all(settings, tmp_path):
-    settings.replace_model("quick", {"id": "old"}, {"of": [1, 1]}, use=True)
+    settings.replace_model("quick", {"id": "old"}, {"of": [1, 1]}, use="quick")
     with closing(sqlite3.connect(tmp_path / "c.sqlite")) as db:  # the disk refuses the last of the three values
         db.execute(
             "CREATE TRIGGER refuse BEFORE INSERT ON keep WHEN NEW.name = 'in use' "
@@ -83,17 +84,18 @@ def test_a_model_is_replaced_as_a_whole_or_not_at_all(settings, tmp_path):
         )
         db.commit()
     with pytest.raises(StorageError, match="disk full"):
-        settings.replace_model("quick", {"id": "new"}, {"of": [2, 2]}, use=True)
+        settings.replace_model("quick", {"id": "new"}, {"of": [2, 2]}, use="quick")
     assert settings.model_record("quick") == {"id": "old"}
     assert settings.held_out("quick") == {"of": [1, 1]}
 
 
-def test_a_model_that_is_not_to_be_used_leaves_the_one_in_use(settings):
-    settings.replace_model("quick", {"id": "a"}, {"of": [1, 1]}, use=False)
+def test_another_model_may_stay_in_use(settings):
     assert settings.model_in_use is None
-    settings.replace_model("quick", {"id": "a"}, {"of": [1, 1]}, use=True)
-    settings.replace_model("fine-tuned", {"id": "b"}, {"of": [2, 2]}, use=False)
+    assert settings.outcome == ""
+    settings.replace_model("quick", {"id": "a"}, {"of": [1, 1]}, use="quick")
+    settings.replace_model("fine-tuned", {"id": "b"}, {"of": [2, 2]}, use="quick", outcome="It does not help.")
     assert settings.model_in_use == "quick"
+    assert settings.outcome == "It does not help."
     assert settings.model_record("fine-tuned") == {"id": "b"}
 
 

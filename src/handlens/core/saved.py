@@ -18,6 +18,7 @@ _LOADERS = {
     "tabular-learner": "handlens.tabular.learner:load_tabular_learner",
     "vision-learner": "handlens.vision.learner:load_vision_learner",
     "photo-classifier": "handlens.studio.predictor:load_predictor",
+    "photo-ensemble": "handlens.studio.ensemble_predictor:load_ensemble",
 }
 
 _READ_OTHERWISE = {
@@ -67,7 +68,7 @@ def load_learner(folder: Path | str, *, own_procs: Iterable[Any] = ()) -> Any:
 
     Returns:
         What the folder holds: a `TabularLearner`, which is a `TableModel`, or a `VisionLearner` or Studio's
-        `Predictor`, which are each a `PhotoModel`.
+        `Predictor` or `EnsemblePredictor`, which are each a `PhotoModel`.
 
     Raises:
         ArtifactError: it is not a saved model, is damaged, is from a newer version, or holds something that predicts

@@ -366,9 +366,10 @@ class Collection:
     # --- models --------------------------------------------------------------------------------
 
     def train(self) -> TrainingReport:
-        """Train the quick model on the labels, and use it unless the model in use is better on the same checked photos.
+        """Train the quick model on the labels; those that `finish` gave are not learned from.
 
-        Labels that `finish` gave are not learned from.
+        If there is a fine-tuned model too, the one that is used from now on, and `report.outcome`, are found as in
+        `fine_tune`.
 
         Returns:
             The report on it. It has no accuracy until photos are checked: `draw_spot_check`.
@@ -396,9 +397,10 @@ class Collection:
     ) -> TrainingReport:
         """Train a copy of a pretrained network of this collection on the labels, and predict all photos with it.
 
-        It is used from now on if the quick model is not in use, or is not better on the same photos, which neither had
-        seen; `fine_tuning.outcome` says which is better. Labels and the quick model stay as they are; `use_model`
-        changes the model in use.
+        With a quick model of the same labels there is then also an ensemble of both. Used from now on is the one of
+        them that is right most often on the same photos, which none had seen: checked ones, or labelled ones that were
+        held out if few are checked. Where nothing tells, the model in use stays. `report.outcome` says whether it
+        helps. `use_model` changes the model in use.
 
         Args:
             backbone: one of `networks`; the first unless given.
@@ -447,20 +449,23 @@ class Collection:
 
     @property
     def models(self) -> dict[ModelKind, TrainingReport]:
-        """The report of each model that there is: at most one "quick" and one "fine-tuned"."""
+        """The report of each model that there is: at most one "quick", one "fine-tuned", and "both" together.
+
+        “Both” is the ensemble of the other two, where these know the same labels.
+        """
         return self.parts.evaluation.reports
 
     @property
     def model(self) -> ModelKind | None:
         """The model in use; None before training.
 
-        It is the one that was trained last, unless it was worse than the one in use, or `use_model` said otherwise.
+        It is the one that was right most often after the latest training, unless `use_model` said otherwise.
         """
         found = self.parts.models.in_use
         return None if found is None else found.kind
 
     def use_model(self, kind: ModelKind) -> None:
-        """Use the "quick" or the "fine-tuned" model for predictions, report, heat maps and export.
+        """Use the "quick" or the "fine-tuned" model, or "both", for predictions, report, heat maps and export.
 
         Raises:
             CollectionError: there is no such kind.
@@ -475,9 +480,9 @@ class Collection:
         return None if model is None else self.parts.evaluation.report(model)
 
     @property
-    def comparison(self) -> PairedComparison | None:
-        """The two models on the same checked photos; None unless there are two and enough photos are checked."""
-        return self.parts.evaluation.compare()
+    def comparisons(self) -> list[PairedComparison]:
+        """The model in use and each other one on the same checked photos; empty while too few are checked."""
+        return self.parts.evaluation.comparisons()
 
     @property
     def history(self) -> list[Point]:

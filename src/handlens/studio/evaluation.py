@@ -19,8 +19,8 @@ from handlens.studio.estimates import (
 from handlens.studio.labels import LabelState
 from handlens.studio.models.checked import Checked, Ids, confidence, unchecked
 from handlens.studio.models.held_out import HeldOut
-from handlens.studio.models.model import NO_MODEL, Model, ModelKind
-from handlens.studio.models.registry import KINDS, Models
+from handlens.studio.models.model import NAMES, NO_MODEL, Model, ModelKind
+from handlens.studio.models.registry import Models
 from handlens.studio.report import AT_LEAST, TrainingReport, confusion_table, per_class_table
 from handlens.studio.spot_check import BLOCK, Check, SpotCheck
 
@@ -52,12 +52,13 @@ class PairedComparison:
     @property
     def sentence(self) -> str:
         """What it means, as a sentence."""
-        names = f"{KINDS[self.better].title.lower()} model", f"{KINDS[self.other].title.lower()} one"
+        better, other = NAMES[self.better], NAMES[self.other]
         points = f"{100 * self.difference.value:.0f}" if self.difference.value >= 0.005 else "less than 1"
         if self.difference.value == 0:
-            return f"On the same {self.n} checked photos both models are right equally often."
+            return f"On the same {self.n} checked photos {better} and {other} are right equally often."
         more = (
-            f"On the same {self.n} checked photos the {names[0]} is right more often than the {names[1]}, by "
+            f"On the same {self.n} checked photos {better} {'are' if self.better == 'both' else 'is'} right more often "
+            f"than {other}, by "
             f"{points} {'point' if points in ('1', 'less than 1') else 'points'} of 100"
         )
         low, high = (f"{100 * end:.0f}" for end in (self.difference.low, self.difference.high))
@@ -85,7 +86,8 @@ class Evaluation:
         if kept is None or kept[0] is not check or kept[1] != key:
             kept = self._reports[model.kind] = (check, key, self._report(model, check))
         report = kept[2]
-        return replace(report, per_class=report.per_class.copy(), confusion=report.confusion.copy())
+        per_class, confusion = report.per_class.copy(), report.confusion.copy()
+        return replace(report, per_class=per_class, confusion=confusion, outcome=self._models.outcome)
 
     def confused(self, label: str, predicted: str) -> Ids:
         """The photos of one cell of the confusion table of the model in use; see `Collection.confused`."""
@@ -117,15 +119,21 @@ class Evaluation:
         truth, predicted = self._held_out_rows(model, rows, held_out)
         return [rows.names[row] for row in truth], [rows.names[row] for row in predicted], held_out.ids
 
-    def compare(self) -> PairedComparison | None:
-        """The two models on the same checked photos; None unless there are two and enough photos are checked."""
-        models = list(self._models.all.values())
-        if len(models) != 2:
-            return None
-        check = self._spot_check.now()
+    def comparisons(self) -> list[PairedComparison]:
+        """The model in use and each other one on the same checked photos; none of these if too few are checked."""
+        used, check = self._models.in_use, self._spot_check.now()
+        others = [model for kind, model in self._models.all.items() if used and kind != used.kind]
+        found = [self._compared(used, other, check) for other in others if used]
+        return [comparison for comparison in found if comparison is not None]
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    def _compared(self, used: Model, other: Model, check: Check) -> PairedComparison | None:
+        """Two models on the same checked photos; None if too few are checked, or a model is damaged."""
+        models = used, other
         try:
             a, b = (self._models.checked(model, check) for model in models)
-        except ArtifactError:  # a damaged model cannot be compared
+        except ArtifactError:
             return None
         ids, of_a, of_b = np.intersect1d(a.ids[a.current], b.ids[b.current], return_indices=True)
         if len(ids) < AT_LEAST:
@@ -136,8 +144,6 @@ class Evaluation:
         if difference is None:
             return None
         return PairedComparison(models[first].kind, models[second].kind, difference, len(ids))
-
-    # --- inside ----------------------------------------------------------------------------------
 
     def _report(self, model: Model, check: Check) -> TrainingReport:
         training, rows = model.record.training, self._rows(model, check.labels)

@@ -83,9 +83,13 @@ class History:
     def update(self) -> None:
         """Keep what is known now of the models that there are; a model that has a point keeps its place.
 
-        An accuracy that was known stays when the check no longer tells about the photos that are left.
+        An accuracy that was known stays when the check no longer tells about the photos that are left. The ensemble,
+        which nobody trains, has a point only if it is in use.
         """
+        used = self._models.in_use
         for model in self._models.all.values():
+            if model.kind == "both" and (used is None or used.kind != "both"):
+                continue
             report = self._evaluation.report(model)
             low, high = report.interval or (None, None)
             guess_low, guess_high = report.guess or (None, None)

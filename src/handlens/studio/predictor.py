@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -193,7 +193,15 @@ def load_predictor(folder: Path | str) -> Predictor:
     Raises:
         ArtifactError: the folder is not such a model, is damaged, or comes from a newer version.
     """
-    config, tensors = load_artifact(folder, KIND)
+    return predictor_of(*load_artifact(folder, KIND), folder=folder)
+
+
+def predictor_of(config: dict[str, Any], tensors: dict[str, Tensor], *, folder: Path | str) -> Predictor:
+    """The quick model of a saved config and its tensors.
+
+    Raises:
+        ArtifactError: they do not fit each other; the message names `folder`.
+    """
     try:
         extractors = []
         for i, source in enumerate(config["sources"]):

@@ -55,7 +55,7 @@ class FineTuningProgress:
         loss: the running mean of the training loss.
         accuracy: on the held-out photos after the latest epoch, 0–1.
         error: why it failed, a full sentence; None if it did not.
-        outcome: once it is done, whether it is better than the model in use was, as a sentence; "" if there was none.
+        outcome: once it is done, whether it helps, as a sentence; "" if there is no other model.
 
     Example:
         >>> FineTuningProgress(running=True, phase="head", epoch=1, epochs=10, share=0.05).accuracy is None

@@ -46,11 +46,13 @@ class TrainingReport:
             over the checked photos; None before a check.
         n_labelled: labelled photos that the model learned from.
         n_photos: photos of the collection that can be read.
-        layers: ids of the layers that the quick model uses; empty for a fine-tuned one.
+        layers: ids of the layers that the quick model uses, also as a part of both; empty for a fine-tuned one.
         labels_version: the version of the labels that it was trained on.
         seconds: how long training took.
         warnings: sentences for the user.
         network: the network that was fine-tuned, None for the quick model.
+        outcome: whether the latest training helped, of whichever model, on photos that no model had seen, as a
+            sentence; "" if there is only one model.
 
     Example:
         >>> photo = np.array([0])
@@ -95,6 +97,7 @@ class TrainingReport:
     seconds: float
     warnings: list[str] = field(default_factory=list)
     network: str | None = None
+    outcome: str = ""
 
     @property
     def accuracy_of_all(self) -> Interval | None:

@@ -110,10 +110,19 @@ class Settings:
         """The predictions of held-out photos that were kept with the model of a kind, None if they were not."""
         return self._get(f"held out {kind}", _is_object)
 
-    def replace_model(self, kind: str, record: dict[str, Any], held_out: dict[str, Any], *, use: bool) -> None:
-        """Replace the model of a kind, its held-out predictions and, if wanted, the use, all in one transaction."""
-        values: dict[str, object] = {_RECORDS.get(kind, kind): record, f"held out {kind}": held_out}
-        self._put(values | ({"in use": kind} if use else {}))
+    def replace_model(
+        self, kind: str, record: dict[str, Any], held_out: dict[str, Any], *, use: str, outcome: str = ""
+    ) -> None:
+        """Replace the model of a kind, its held-out predictions, the kind in use, and what came out of the training.
+
+        All of it changes in one transaction.
+        """
+        self._put({_RECORDS.get(kind, kind): record, f"held out {kind}": held_out, "in use": use, "outcome": outcome})
+
+    @property
+    def outcome(self) -> str:
+        """Whether the latest training helped, as a sentence; "" if there was no other model."""
+        return self._get("outcome", _is_text) or ""
 
     # --- checks and review ---------------------------------------------------------------------
 

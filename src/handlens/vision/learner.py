@@ -252,7 +252,15 @@ def load_vision_learner(folder: Path | str) -> VisionLearner:
     Raises:
         ArtifactError: it is damaged, of another kind, or from a newer version.
     """
-    config, tensors = load_artifact(folder, KIND)
+    return vision_learner_of(*load_artifact(folder, KIND), folder=folder)
+
+
+def vision_learner_of(config: dict[str, Any], tensors: dict[str, Tensor], *, folder: Path | str) -> VisionLearner:
+    """The learner of a saved config and its tensors; `folder` is where these were saved.
+
+    Raises:
+        ArtifactError: they do not fit each other; the message names the folder.
+    """
     try:
         data = ImageDataBunch.from_state(config["data"], path=Path(folder).parent)
         made_as = config["model"]

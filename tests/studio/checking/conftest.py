@@ -18,7 +18,7 @@ from handlens.studio.listeners import Listeners
 from handlens.studio.models.held_out import Tested
 from handlens.studio.models.model import ModelKind
 from handlens.studio.models.record import ModelRecord, Training, new_id
-from handlens.studio.models.registry import KINDS, Models
+from handlens.studio.models.registry import TRAINED, Models
 from handlens.studio.report import TrainingReport
 from handlens.studio.settings import Settings
 from handlens.studio.spot_check import SpotCheck
@@ -71,10 +71,6 @@ class Said:
     @property
     def version(self) -> str:
         return f"{self.kind}-{self.record.id}"
-
-    @property
-    def classes(self) -> list[str]:
-        return self.record.names
 
     @property
     def predicted(self) -> int:
@@ -163,7 +159,7 @@ class Desk:
             sure: how much larger its score is than those of other classes, for all photos or each.
             tested: the truth and the prediction of labelled photos that were held out.
             checked: which of these were drawn.
-            use: use it; unless given, unless the one in use is better.
+            use: use it; unless given, as `Models.replace` chooses.
             training: fields of `Training`.
         """
         counts = {info.name: info.count for info in self.labels.table}
@@ -177,7 +173,7 @@ class Desk:
             ),
         )
         Said.scores_of[record.id] = None if predicted is None else scores(predicted, classes, sure)
-        model: Any = KINDS[kind](record)  # type: ignore[call-arg]
+        model: Any = TRAINED[kind](record)  # type: ignore[call-arg]
         held = tested or {}
         said = Tested(
             np.array(list(held), np.int64),
@@ -185,7 +181,10 @@ class Desk:
             scores([predicted for _, predicted in held.values()], classes, 3.0),
             np.isin(list(held), checked),
         )
-        self.models.replace(model, said, use=not self.models.is_worse(model, said) if use is None else use)
+        used = self.models.in_use
+        self.models.replace(model, said)
+        if use is not None:
+            self.models.use(kind if use or used is None else used.kind)
         return model
 
     def report(self) -> TrainingReport:
@@ -210,8 +209,8 @@ def scores(predicted: list[str], classes: list[str], sure: float | list[float]) 
 
 @pytest.fixture(autouse=True)
 def _models_that_say_what_a_test_wants(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(KINDS, "quick", Said)
-    monkeypatch.setitem(KINDS, "fine-tuned", SaidFineTuned)
+    monkeypatch.setitem(TRAINED, "quick", Said)
+    monkeypatch.setitem(TRAINED, "fine-tuned", SaidFineTuned)
 
 
 @pytest.fixture

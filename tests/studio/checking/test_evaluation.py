@@ -12,6 +12,7 @@ from handlens.errors import CollectionError, TrainingError
 from handlens.studio.estimates import Estimate, estimate_difference
 from handlens.studio.evaluation import NONE, PairedComparison
 from handlens.studio.models.checked import confidence
+from handlens.studio.models.registry import UNKNOWN
 from handlens.studio.origins import Certificate, Origin
 from handlens.studio.report import confusion_table, per_class_table
 
@@ -395,7 +396,7 @@ def test_a_damaged_model_has_a_report_that_says_so(shop):
     assert report.reason == "The model cannot be used: model.json is damaged: it ends too early. Train again."
     assert (report.checked, report.n_labelled) == (0, shop.labels.series.notna().sum())
     assert shop.models.predictions_version == shop.models.version
-    assert shop.evaluation.compare() is None
+    assert shop.evaluation.comparisons() == []
     assert [point.accuracy for point in shop.history.points] == [None]
 
 
@@ -442,7 +443,7 @@ def test_without_a_model_there_is_no_confusion(shop):
     with pytest.raises(TrainingError, match="there is no model yet"):
         shop.evaluation.confused("cat", "dog")
     assert shop.evaluation.reports == {}
-    assert shop.evaluation.compare() is None
+    assert shop.evaluation.comparisons() == []
 
 
 def test_tables_without_photos():
@@ -531,24 +532,33 @@ def test_without_counting_answers_nothing_is_calibrated(shop):
 def test_two_models_on_the_same_checked_photos(shop):
     drawn = shop.draw(20)
     shop.train(wrong_of(drawn[:7]), ["cat", "dog"])
-    assert shop.evaluation.compare() is None
-    shop.train(wrong_of(drawn[5:7]), ["cat", "dog"], kind="fine-tuned")
+    assert shop.evaluation.comparisons() == []
+    shop.train(wrong_of(drawn[5:7]), ["cat", "dog"], kind="fine-tuned", sure=5.0)
     for photo in drawn[:9]:
         shop.answer(photo, truth(photo))
-    assert shop.evaluation.compare() is None  # too few
+    assert shop.evaluation.comparisons() == []  # too few
     for photo in drawn[9:]:
         shop.answer(photo, truth(photo))
-    found = shop.evaluation.compare()
+    tuned, both = shop.evaluation.comparisons()
     # Thirteen and eighteen of twenty are right; five only for the second, none only for the first. Twenty are left.
-    assert (found.better, found.other, found.n) == ("fine-tuned", "quick", 20)
+    assert (tuned.better, tuned.other, tuned.n) == ("fine-tuned", "quick", 20)
     right = np.arange(20) >= 0
     expected = estimate_difference(right & ~np.isin(np.arange(20), [5, 6]), np.arange(20) >= 7, population=40)
-    assert found.difference == expected
-    assert found.difference.value == pytest.approx(0.25)
-    assert found.sentence == (
-        "On the same 20 checked photos the fine-tuned model is right more often than the quick one, by 25 points of "
-        f"100 (between {100 * expected.low:.0f} and {100 * expected.high:.0f})."
+    assert tuned.difference == expected
+    assert tuned.difference.value == pytest.approx(0.25)
+    said = (
+        "On the same 20 checked photos {} right more often than the quick model, by 25 points of 100 (between "
+        f"{100 * expected.low:.0f} and {100 * expected.high:.0f})."
     )
+    assert tuned.sentence == said.format("the fine-tuned model is")
+    # Where the two differ, the fine-tuned one is surer.
+    assert (both.better, both.other, both.difference) == ("both", "quick", expected)
+    assert both.sentence == said.format("both together are")
+    shop.models.use("both")
+    assert [(found.better, found.other) for found in shop.evaluation.comparisons()] == [
+        ("both", "quick"),
+        ("both", "fine-tuned"),  # equally often
+    ]
 
 
 def test_two_models_that_are_equally_good(shop):
@@ -557,18 +567,20 @@ def test_two_models_that_are_equally_good(shop):
     shop.train(wrong_of(drawn[1:2]), ["cat", "dog"], kind="fine-tuned")
     for photo in drawn:
         shop.answer(photo, truth(photo))
-    found = shop.evaluation.compare()
+    found = shop.evaluation.comparisons()[0]
     assert found.difference.value == 0
-    assert found.sentence == "On the same 12 checked photos both models are right equally often."
+    assert found.sentence == (
+        "On the same 12 checked photos the quick model and the fine-tuned model are right equally often."
+    )
 
 
 def test_models_are_compared_on_draws_that_tell_about_the_rest_only(shop):
     shop.train(wrong_of([]), ["cat", "dog"])
     shop.train(wrong_of([]), ["cat", "dog"], kind="fine-tuned")
     drawn = shop.answer_all(truth, 12)
-    assert shop.evaluation.compare().n == 12
+    assert [found.n for found in shop.evaluation.comparisons()] == [12, 12]
     shop.labels.assign([i for i in range(50) if i not in drawn][:20], "cat")
-    assert shop.evaluation.compare() is None
+    assert shop.evaluation.comparisons() == []
 
 
 @pytest.mark.parametrize(
@@ -581,18 +593,31 @@ def test_models_are_compared_on_draws_that_tell_about_the_rest_only(shop):
 )
 def test_comparisons_in_words(difference, says):
     said = PairedComparison("quick", "fine-tuned", difference, n=300).sentence
-    assert said == f"On the same 300 checked photos the quick model is right more often than the fine-tuned one, {says}"
+    assert said == (
+        f"On the same 300 checked photos the quick model is right more often than the fine-tuned model, {says}"
+    )
 
 
-@pytest.mark.parametrize(("wrong", "in_use"), [(3, "fine-tuned"), (4, "fine-tuned"), (5, "quick")])
-def test_a_model_that_is_worse_on_checked_photos_does_not_put_itself_in_use(shop, wrong, in_use):
+@pytest.mark.parametrize(
+    ("wrong", "in_use", "outcome"),
+    [
+        (3, "fine-tuned", "It helps: of the same 20 checked photos the fine-tuned model gets 17 right"),
+        (4, "quick", "It does not help: of the same 20 checked photos the fine-tuned model gets 16 right"),
+        (5, "quick", "It does not help: of the same 20 checked photos the fine-tuned model gets 15 right"),
+    ],
+)
+def test_a_model_that_is_not_better_on_checked_photos_does_not_put_itself_in_use(shop, wrong, in_use, outcome):
     drawn = shop.answer_all(truth, 20)
     shop.train(wrong_of(drawn[:4]), ["cat", "dog"])
+    assert shop.report().outcome == ""
     # On the labelled photos that it held out itself it is always right.
     held_out = {i: (truth(i), truth(i)) for i in range(4)}
-    shop.train(wrong_of(drawn[-wrong:]), ["cat", "dog"], kind="fine-tuned", tested=held_out)
+    shop.train(wrong_of(drawn[-wrong:]), ["cat", "dog"], kind="fine-tuned", tested=held_out, sure=5.0)
     assert shop.models.in_use.kind == in_use
-    assert set(shop.models.all) == {"quick", "fine-tuned"}
+    assert set(shop.models.all) == {"quick", "fine-tuned", "both"}
+    # Both are wrong where the fine-tuned model is wrong, as it is surer.
+    right = 20 - wrong
+    assert shop.report().outcome == f"{outcome}, both together {right}, and the quick model 16."
 
 
 def test_without_a_check_models_are_compared_on_labelled_photos_that_both_held_out(shop):
@@ -600,9 +625,26 @@ def test_without_a_check_models_are_compared_on_labelled_photos_that_both_held_o
     shop.train(wrong_of([]), ["cat", "dog"], tested=good)
     shop.train(wrong_of([]), ["cat", "dog"], kind="fine-tuned", tested=bad)
     assert shop.models.in_use.kind == "quick"
+    assert shop.report().outcome == (
+        "It does not help: of the same 2 labelled photos that neither learned from the fine-tuned model gets 0 right, "
+        "both together 2, and the quick model 2. Photos that were drawn at random tell more: check 30."
+    )
+    shop.train(wrong_of([]), ["cat", "dog"], tested={3: ("cat", "dog")})
+    assert shop.models.in_use.kind == "quick"  # as bad as the other one
     shop.train(wrong_of([]), ["cat", "dog"], kind="fine-tuned", tested={3: ("cat", "cat")})
     assert shop.models.in_use.kind == "fine-tuned"
-    shop.train(wrong_of([]), ["cat", "dog"], tested={})  # nothing to compare: the newest
+
+
+def test_where_nothing_tells_the_model_in_use_stays(shop):
+    shop.train(wrong_of([]), ["cat", "dog"])
+    shop.train(wrong_of([]), ["cat", "dog"], kind="fine-tuned")
+    assert shop.models.in_use.kind == "quick"
+    assert shop.report().outcome == UNKNOWN
+    shop.models.use("both")
+    shop.train(wrong_of([]), ["cat", "dog"])
+    assert shop.models.in_use.kind == "both"
+    shop.labels.assign([10], "bird")
+    shop.train(wrong_of([]), ["cat", "dog", "bird"])  # a label that both together do not know
     assert shop.models.in_use.kind == "quick"
 
 
@@ -611,6 +653,29 @@ def test_a_damaged_model_is_not_better(shop):
     shop.train(None, ["cat", "dog"])
     shop.train(wrong_of([]), ["cat", "dog"], kind="fine-tuned")
     assert shop.models.in_use.kind == "fine-tuned"
+    assert shop.report().outcome == ""
+
+
+def test_the_better_of_three_is_used_also_when_the_quick_model_is_trained_again(shop):
+    drawn = shop.answer_all(truth, 20)
+    # Each is right where it is sure: 5 photos are wrong for the one, 4 others for the other, and none for both.
+    sure = [2.0 if photo in drawn[:9] else 3.0 for photo in range(50)]
+    first = [1.0 if photo in drawn[:5] else by for photo, by in enumerate(sure)]
+    second = [1.0 if photo in drawn[5:9] else by for photo, by in enumerate(sure)]
+    shop.train(wrong_of(drawn[:5]), ["cat", "dog"], sure=first)
+    shop.train(wrong_of(drawn[5:9]), ["cat", "dog"], kind="fine-tuned", sure=second)
+    assert shop.models.in_use.kind == "both"
+    assert shop.report().accuracy == 1.0
+    assert shop.report().outcome == (
+        "It helps: of the same 20 checked photos the fine-tuned model gets 16 right, both together 20, and the quick "
+        "model 15."
+    )
+    shop.train(wrong_of(drawn[:5]), ["cat", "dog"], sure=3.0)  # wrong and sure of it
+    assert shop.models.in_use.kind == "fine-tuned"
+    assert shop.report().outcome == (
+        "It does not help: of the same 20 checked photos the quick model gets 15 right, both together 15, and the "
+        "fine-tuned model 16."
+    )
 
 
 # --- retrained midway ------------------------------------------------------------------------------

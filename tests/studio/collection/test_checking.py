@@ -241,7 +241,7 @@ def test_finishing_again_after_training_again(finished):
 def test_before_anything_is_labelled(collection):
     assert collection.report is None
     assert collection.history == []
-    assert collection.comparison is None
+    assert collection.comparisons == []
     for what in (collection.plan_finish, collection.finish, lambda: collection.confused("a", "b")):
         with pytest.raises(TrainingError, match="there is no model yet"):
             what()

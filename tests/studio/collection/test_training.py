@@ -183,7 +183,8 @@ def test_a_model_whose_record_is_damaged_counts_as_missing(folder, label_some, c
         label_some(collection)
         collection.train()
         settings = collection.parts.settings
-        settings.replace_model("quick", settings.model_record("quick") | damage, settings.held_out("quick"), use=True)
+        record = settings.model_record("quick") | damage
+        settings.replace_model("quick", record, settings.held_out("quick"), use="quick")
         assert collection.model is None
         assert collection.models == {}
         with pytest.raises(TrainingError, match="no model yet"):
@@ -202,7 +203,7 @@ def test_damaged_held_out_predictions_count_as_missing(collection, label_some, d
     label_some(collection)
     collection.train()
     settings = collection.parts.settings
-    settings.replace_model("quick", settings.model_record("quick"), settings.held_out("quick") | damage, use=True)
+    settings.replace_model("quick", settings.model_record("quick"), settings.held_out("quick") | damage, use="quick")
     assert collection.held_out is None
     assert collection.report is not None
 
@@ -211,7 +212,8 @@ def test_a_field_of_a_later_version_is_ignored(collection, label_some):
     label_some(collection)
     report = collection.train()
     settings = collection.parts.settings
-    settings.replace_model("quick", settings.model_record("quick") | {"later": 1}, settings.held_out("quick"), use=True)
+    record = settings.model_record("quick") | {"later": 1}
+    settings.replace_model("quick", record, settings.held_out("quick"), use="quick")
     assert collection.report.seconds == report.seconds
 
 
@@ -245,7 +247,7 @@ def test_a_model_from_before_models_had_ids_is_replaced(folder, label_some):
         record = settings.model_record("quick")
         [model] = (folder / "quick").iterdir()
         model.rename(folder / "model")
-        settings.replace_model("quick", record | {"id": None}, settings.held_out("quick"), use=True)
+        settings.replace_model("quick", record | {"id": None}, settings.held_out("quick"), use="quick")
     with Collection.open(folder) as collection:
         assert collection.parts.models.version == f"quick-{record['labels_version']}-{record['seconds']}"
         pd.testing.assert_frame_equal(collection.predictions(), before)

@@ -16,9 +16,10 @@ import torch
 from handlens.core.saved import load_learner
 from handlens.errors import ArtifactError, Cancelled, CollectionError, TrainingError
 from handlens.studio.collection import Collection
-from handlens.studio.models import fine_tune, fine_tuner, linear_probe
+from handlens.studio.models import fine_tune, linear_probe
 from handlens.studio.models.linear_probe import fit_probe
-from handlens.studio.models.registry import SamePhotos
+from handlens.studio.models.registry import UNKNOWN
+from handlens.studio.models.same_photos import SamePhotos
 from handlens.vision.learner import VisionLearner
 
 CIRCLES, SQUARES = np.arange(20), np.arange(20, 40)
@@ -115,9 +116,10 @@ def test_what_follows_from_fine_tuning(folder, tmp_path):
         with pytest.raises(TrainingError, match="no quick model"):
             collection.use_model("quick")
         quick = collection.train()
-        assert quick.network is None
-        assert collection.model == "quick"
-        assert set(collection.models) == {"quick", "fine-tuned"}
+        assert (quick.network, quick.outcome) == (None, UNKNOWN)  # no photo was held out from both
+        assert collection.model == "fine-tuned"
+        assert set(collection.models) == {"quick", "fine-tuned", "both"}
+        collection.use_model("quick")
         collection.use_model("fine-tuned")
         assert collection.parts.models.version == version
         assert collection.predictions()["probability of disc"].to_numpy() == pytest.approx(
@@ -211,7 +213,7 @@ def test_a_failure_leaves_the_model_from_before(collection, monkeypatch, error):
     assert (collection.report.seconds, collection.report.layers) == (quick.seconds, quick.layers)
     assert leftovers(collection.folder) == []
     collection.fine_tune(epochs=1)
-    assert set(collection.models) == {"quick", "fine-tuned"}
+    assert set(collection.models) == {"quick", "fine-tuned", "both"}
 
 
 def test_in_the_background(collection):
@@ -402,29 +404,40 @@ def test_whole_gestures_are_held_out(folder):
         assert len(held) >= 2  # clicks on circles; squares come from one gesture, so that single ones are held out
 
 
-def test_what_it_says_of_the_model_in_use():
-    better = SamePhotos(right=22, other_right=20, other="quick", n=24, checked=True)
-    assert better.sentence == "It helps: of the same 24 checked photos it gets 22 right, and the quick model 20."
-    equal = SamePhotos(right=3, other_right=3, other="quick", n=4, checked=False)
+def test_what_is_said_of_the_same_photos():
+    better = SamePhotos({"fine-tuned": 41, "quick": 38, "both": 45}, n=60, new="fine-tuned", checked=True)
+    assert better.best("quick") == "both"
+    assert better.sentence == (
+        "It helps: of the same 60 checked photos the fine-tuned model gets 41 right, both together 45, and the quick "
+        "model 38."
+    )
+    equal = SamePhotos({"quick": 3, "fine-tuned": 3}, n=4, new="quick", checked=False)
+    assert [equal.best(kind) for kind in ("quick", "fine-tuned", "both", None)] == [
+        "quick",
+        "fine-tuned",
+        "quick",
+        "quick",
+    ]
     assert equal.sentence == (
-        "It helps as much as the model in use: of the same 4 labelled photos that neither learned from it gets 3 "
-        "right, and the quick model 3. Photos that were drawn at random tell more: check 30."
+        "It does not help: of the same 4 labelled photos that neither learned from the quick model gets 3 right, and "
+        "the fine-tuned model 3. Photos that were drawn at random tell more: check 30."
     )
 
 
 def test_the_outcome_is_told(collection):
-    collection.fine_tune(epochs=1)
-    assert collection.fine_tuning.outcome == ""  # there was no other model
+    report = collection.fine_tune(epochs=1)
+    assert collection.fine_tuning.outcome == report.outcome == ""  # there was no other model
     collection.train()
     collection.use_model("quick")
     collection.fine_tune(epochs=1)
-    assert collection.fine_tuning.outcome == fine_tuner.UNKNOWN  # each label comes from one gesture
+    assert collection.fine_tuning.outcome == UNKNOWN  # each label comes from one gesture
     assert collection.model == "quick"
     for i in range(6, 14):
         collection.label([i], "circle")
         collection.label([20 + i], "square")
     collection.train()
-    collection.fine_tune(epochs=1)
-    assert "labelled photos that neither learned from" in collection.fine_tuning.outcome
-    helps = not collection.fine_tuning.outcome.startswith("It does not help")
-    assert collection.model == ("fine-tuned" if helps else "quick")
+    report = collection.fine_tune(epochs=1)
+    assert "labelled photos that neither learned from" in report.outcome
+    assert collection.fine_tuning.outcome == report.outcome == collection.report.outcome
+    helps = not report.outcome.startswith("It does not help")
+    assert (collection.model in ("fine-tuned", "both")) == helps

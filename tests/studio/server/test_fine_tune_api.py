@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from handlens.studio.collection import Collection
+from handlens.studio.models.registry import UNKNOWN
 
 NETWORK = "network-0123456789"
 
@@ -65,7 +66,11 @@ def test_fine_tune_look_and_go_back(client, address, wait_until):
     assert client.get(f"{address}/photos/40/heatmap").status_code == 404
     assert "the model knows" in client.get(f"{address}/photos/0/heatmap", params={"label": "?"}).json()["error"]
 
-    assert client.post(f"{address}/train").json()["network"] is None
+    trained = client.post(f"{address}/train").json()
+    assert (trained["network"], trained["outcome"]) == (None, UNKNOWN)
+    state = client.put(f"{address}/model", json={"kind": "quick"}).json()
+    assert [model["kind"] for model in state["models"]] == ["quick", "fine-tuned", "both"]
+    assert (state["report"]["outcome"], state["comparisons"]) == (UNKNOWN, [])
     back = client.get(f"{address}/predictions").json()
     assert back["version"] != said["version"]
     quick = client.get(f"{address}/photos/0/heatmap").json()
@@ -73,7 +78,7 @@ def test_fine_tune_look_and_go_back(client, address, wait_until):
     assert quick["png"] is not None
     state = client.put(f"{address}/model", json={"kind": "fine-tuned"}).json()
     assert state["model"] == "fine-tuned"
-    assert [model["kind"] for model in state["models"]] == ["quick", "fine-tuned"]
+    assert [model["kind"] for model in state["models"]] == ["quick", "fine-tuned", "both"]
     assert client.get(f"{address}/predictions").json() == said
     assert client.get(f"{address}/export/model.zip").status_code == 200
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from handlens.core.artifact import DESCRIPTION, load_artifact, save_artifact
+from handlens.core.artifact import DESCRIPTION, load_artifact
 from handlens.core.predictions import probability_columns
 from handlens.studio.discriminant import Floats
 from handlens.studio.layers import Layers
-from handlens.studio.models.model import ModelKind
+from handlens.studio.models.model import ModelKind, Saved
 from handlens.studio.models.quick import small_picture
 from handlens.studio.models.record import ModelRecord
 from handlens.studio.photos import Photos
@@ -61,10 +61,6 @@ class FineTunedModel:
         return f"fine-tuned-{self.record.id}"
 
     @property
-    def classes(self) -> list[str]:
-        return self.record.names
-
-    @property
     def predicted(self) -> int:
         return self._rows.count
 
@@ -94,7 +90,7 @@ class FineTunedModel:
         # Photos are squeezed to a square as a whole, so the map fits the photo in its own shape just as well.
         return replace(found, picture=small_picture(self._photos, photo), label=label)
 
-    def export(self, target: Path, classes: list[str], *, temperature: float, card: str) -> None:
+    def saved(self, classes: list[str], *, temperature: float) -> Saved:
         from handlens.vision.learner import KIND
 
         config, tensors = load_artifact(self.folder, KIND)
@@ -103,7 +99,7 @@ class FineTunedModel:
         for name in (last, last.removesuffix("weight") + "bias"):
             tensors[name] = tensors[name] / temperature
         labels = config["data"]["labels"] | {"classes": classes}
-        save_artifact(target, KIND, config | {"data": config["data"] | {"labels": labels}}, tensors, card=card)
+        return Saved(KIND, config | {"data": config["data"] | {"labels": labels}}, tensors)
 
     def remove(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -139,10 +135,10 @@ class FineTunedModel:
         while (done := self.predicted) < len(files):
             step(done, len(files))
             chunk = files[done : done + AT_ONCE]
-            block = np.full((len(chunk), len(self.classes)), np.nan, np.float32)
+            block = np.full((len(chunk), len(self.record.names)), np.nan, np.float32)
             there = [i for i, file in enumerate(chunk) if file is not None]
             if there:
                 table = learner.predict_files([chunk[i] for i in there])  # type: ignore[misc]
-                block[there] = table[probability_columns(self.classes)].to_numpy(np.float32)
+                block[there] = table[probability_columns(self.record.names)].to_numpy(np.float32)
             self._rows.append(block)
         step(len(files), len(files))

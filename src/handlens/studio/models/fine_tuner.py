@@ -30,8 +30,6 @@ from handlens.studio.training_data import TrainingData
 if TYPE_CHECKING:
     from handlens.studio.models.fine_tune import Job
 
-UNKNOWN = "Whether it helps is not known: no photo was held out from both models. Check 30 random photos."
-
 
 class FineTuner:
     """Trains a copy of a pretrained network further, and predicts all photos with it.
@@ -172,13 +170,7 @@ class FineTuner:
                 model.record = ModelRecord(
                     id, job.classes, job.colours, self._training(job, time.monotonic() - started)
                 )
-                tested = self._tested(job, model)
-                in_use = self._models.in_use
-                alone = in_use is None or in_use.kind == model.kind
-                compared = self._models.compare_to_used(model, tested)
-                helps = compared is not None and compared.right >= compared.other_right
-                self._models.replace(model, tested, use=alone or helps)
-            outcome = "" if alone else UNKNOWN if compared is None else compared.sentence
+                outcome = self._models.replace(model, self._tested(job, model))
             ended = {"phase": "done", "share": 1.0, "seconds_left": 0.0, "outcome": outcome}
             return model
         except BaseException as error:

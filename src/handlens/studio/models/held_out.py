@@ -85,3 +85,24 @@ def held_out_from_json(
         return None
     fits = ids.shape == (len(truth),) == (len(predicted),) == checked.shape and np.all((ids >= 0) & (ids < photos))
     return HeldOut(ids, truth, predicted, scores, checked) if fits else None
+
+
+def held_out_of_both(quick: HeldOut, tuned: HeldOut, scores: Floats, classes: Sequence[str]) -> HeldOut:
+    """What an ensemble predicted of labelled photos that neither of its models had seen.
+
+    These are the photos that both were tested on, with the same label, and all checked ones: of these a model had seen
+    no label unless it was tested on them.
+
+    Args:
+        quick, tuned: what its two models predicted.
+        scores: of the ensemble by photo id, float32 [N, C].
+        classes: the C classes.
+    """
+    truth = dict(zip(quick.ids.tolist(), quick.truth, strict=True))
+    truths = dict(zip(tuned.ids.tolist(), tuned.truth, strict=True))
+    checked = {*quick.ids[quick.checked].tolist(), *tuned.ids[tuned.checked].tolist()}
+    both = {photo for photo in truth.keys() & truths.keys() if truth[photo] == truths[photo]}
+    either = {**truths, **truth}
+    ids = np.array(sorted(photo for photo in both | checked if np.isfinite(scores[photo]).all()), np.int64)
+    predicted = [classes[code] for code in scores[ids].argmax(1)]
+    return HeldOut(ids, [either[i] for i in ids.tolist()], predicted, scores[ids], np.isin(ids, list(checked)))

@@ -18,7 +18,7 @@ from handlens.core.threads import one_blas_thread
 from handlens.studio.discriminant import Floats
 from handlens.studio.layers import Layers
 from handlens.studio.models.attention import Part, against_others, heat
-from handlens.studio.models.model import ModelKind
+from handlens.studio.models.model import ModelKind, Saved
 from handlens.studio.models.record import ModelRecord
 from handlens.studio.photos import Photos
 
@@ -52,10 +52,6 @@ class QuickModel:
         if self.record.id:
             return f"quick-{self.record.id}"
         return f"quick-{self.record.training.labels_version}-{self.record.training.seconds}"
-
-    @property
-    def classes(self) -> list[str]:
-        return [str(name) for name in self._saved[0]["classes"]]
 
     @property
     def predicted(self) -> int:
@@ -104,13 +100,12 @@ class QuickModel:
         picture = small_picture(self._photos, photo)
         return HeatMap(torch.from_numpy(heat(parts)), picture, code, label, "score by place")
 
-    def export(self, target: Path, classes: list[str], *, temperature: float, card: str) -> None:
-        from handlens.core.artifact import save_artifact
+    def saved(self, classes: list[str], *, temperature: float) -> Saved:
         from handlens.studio.predictor import KIND
 
         config, tensors = self._saved
         calibrated = {"classes": classes, "temperature": config["temperature"] * temperature}
-        save_artifact(target, KIND, config | calibrated, tensors, card=card)
+        return Saved(KIND, config | calibrated, tensors)
 
     def remove(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)

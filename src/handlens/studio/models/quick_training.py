@@ -39,7 +39,7 @@ class QuickTraining:
         self._data, self._models, self._seed = data, models, seed
 
     def train(self) -> QuickModel:
-        """Train on the labels, those that `finish` gave left out, and use the model unless that in use is better."""
+        """Train on the labels, those that `finish` gave left out; see `Models.replace` for which model is used then."""
         started = time.monotonic()
         check = self._spot_check.now()
         state, drawn = check.labels, check.drawn
@@ -83,7 +83,7 @@ class QuickTraining:
         tested = Tested(ids[rows], classes[rows], scores.astype(np.float32), drawn[ids[rows]])
         with self._models.lock("quick"), self._models.draft(QuickModel, record) as model:
             self._save(model, trained.classifier, names)
-            self._models.replace(model, tested, use=not self._models.is_worse(model, tested))
+            self._models.replace(model, tested)
         return model
 
     def _save(self, model: QuickModel, classifier: learning.Classifier, names: list[str]) -> None:

@@ -6,11 +6,11 @@ import json
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -24,11 +24,13 @@ from handlens.studio.labels import Labels, LabelState
 from handlens.studio.layers import Layers
 from handlens.studio.listeners import Listeners
 from handlens.studio.models.checked import Checked, checked_by
+from handlens.studio.models.ensemble import EnsembleModel
 from handlens.studio.models.fine_tuned import FineTunedModel
-from handlens.studio.models.held_out import HeldOut, Tested, held_out_from_json, held_out_to_json
-from handlens.studio.models.model import NO_MODEL, Model, ModelKind
+from handlens.studio.models.held_out import HeldOut, Tested, held_out_from_json, held_out_of_both, held_out_to_json
+from handlens.studio.models.model import NO_MODEL, Model, ModelKind, TrainedModel
 from handlens.studio.models.quick import QuickModel
 from handlens.studio.models.record import ModelRecord
+from handlens.studio.models.same_photos import SamePhotos
 from handlens.studio.photos import Photos
 from handlens.studio.report import AT_LEAST
 from handlens.studio.settings import Settings
@@ -37,54 +39,26 @@ from handlens.studio.spot_check import Check, SpotCheck
 if TYPE_CHECKING:
     from handlens.vision.heatmap import HeatMap
 
-KINDS: dict[ModelKind, type[Model]] = {"quick": QuickModel, "fine-tuned": FineTunedModel}
-"""The class of each kind of model; a new kind needs one more entry."""
+TRAINED: dict[ModelKind, type[TrainedModel]] = {"quick": QuickModel, "fine-tuned": FineTunedModel}
+"""The class of each kind of model that is trained and kept."""
+
+KINDS: dict[ModelKind, type[Model]] = {**TRAINED, "both": EnsembleModel}
+"""The class of each kind of model."""
+
+UNKNOWN = "Whether it helps is not known: nothing tells which model is better. Check 30 random photos."
+"""What is said of a training when nothing tells."""
 
 _HEATMAPS = 200  # heat maps that are kept
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class SamePhotos:
-    """A new model and the one in use, of another kind, on the same photos.
-
-    Attributes:
-        right: how many of them the new model predicts correctly.
-        other_right, other: the same of the model in use, and its kind.
-        n: number of photos.
-        checked: whether they were drawn at random for a check; otherwise they are labelled photos, which say less.
-    """
-
-    right: int
-    other_right: int
-    other: ModelKind
-    n: int
-    checked: bool
-
-    @property
-    def sentence(self) -> str:
-        """Whether the new model helps, and how much, as a sentence.
-
-        Example:
-            >>> SamePhotos(right=20, other_right=22, other="quick", n=24, checked=True).sentence
-            'It does not help: of the same 24 checked photos it gets 20 right, and the quick model 22.'
-        """
-        photos = "checked photos" if self.checked else "labelled photos that neither learned from"
-        helps = "It helps" if self.right > self.other_right else "It does not help"
-        if self.right == self.other_right:
-            helps = "It helps as much as the model in use"
-        counts = f"it gets {self.right:,} right, and the {self.other} model {self.other_right:,}"
-        said = f"{helps}: of the same {self.n:,} {photos} {counts}."
-        return said if self.checked else f"{said} Photos that were drawn at random tell more: check 30."
-
-
-M = TypeVar("M", bound=Model)
+M = TypeVar("M", bound=TrainedModel)
 T = TypeVar("T")
 
 
 class Models:
-    """At most one model of each kind, one of which is in use.
+    """At most one model of each kind, one of which is in use; the ensemble is there when its two models are.
 
     Args:
         photos, layers, labels: of the collection.
@@ -108,7 +82,7 @@ class Models:
         self._photos, self._layers, self._labels, self._spot_check = photos, layers, labels, spot_check
         self._settings, self._listeners, self._folder = settings, listeners, folder
         self._lock = threading.RLock()
-        self._opened: dict[ModelKind, tuple[str, Model | None]] = {}  # the record as JSON, and its model
+        self._opened: dict[ModelKind, tuple[str, TrainedModel | None]] = {}  # the record as JSON, and its model
         self._scores: dict[ModelKind, tuple[tuple[str, int], Floats]] = {}
         self._checked: dict[ModelKind, tuple[Check, tuple[str, int], Checked]] = {}
         self._looking = threading.Lock()  # held while a heat map is computed
@@ -117,21 +91,18 @@ class Models:
     # --- which there are -----------------------------------------------------------------------
 
     def get(self, kind: ModelKind) -> Model | None:
-        """The model of a kind, None if there is no such model on disk, or if its record is damaged."""
-        kept = self._settings.model_record(kind)
-        while kept is not None:
-            model = self._open(kind, kept)
-            if model is not None and model.exists:
-                return model
-            before, kept = kept, self._settings.model_record(kind)
-            if kept == before:  # otherwise another process has just replaced the model
-                return None
-        return None
+        """The model of a kind, None if there is no such model."""
+        return self.all.get(kind)
 
     @property
     def all(self) -> dict[ModelKind, Model]:
         """The models that there are, by kind."""
-        found = {kind: self.get(kind) for kind in KINDS}
+        return _with_ensemble(self._trained)
+
+    @property
+    def _trained(self) -> dict[ModelKind, TrainedModel]:
+        """The models that are on disk, by kind, without those whose record is damaged."""
+        found = {kind: self._on_disk(kind) for kind in TRAINED}
         return {kind: model for kind, model in found.items() if model is not None}
 
     @property
@@ -162,7 +133,8 @@ class Models:
         if kind not in KINDS:
             raise CollectionError(f"a model is one of {', '.join(KINDS)}; “{kind}” arrived.")
         if self.get(kind) is None:
-            raise TrainingError(f"there is no {kind} model yet. {KINDS[kind].remedy}")
+            which = "ensemble of both models" if kind == "both" else f"{kind} model"
+            raise TrainingError(f"there is no {which} yet. {KINDS[kind].remedy}")
         self._settings.model_in_use = kind
         self._tell()
 
@@ -190,8 +162,11 @@ class Models:
             if in_place is None or in_place.record.id != model.record.id:
                 model.remove()
 
-    def replace(self, model: Model, tested: Tested, *, use: bool) -> None:
+    def replace(self, model: TrainedModel, tested: Tested) -> str:
         """Put a model that was just written in the place of the earlier one of its kind.
+
+        Of all models that there are then, that which is right most often on the same photos is used from now on; see
+        `compare`. Where nothing tells, the model in use stays, unless the new one knows labels that it does not know.
 
         Record, held-out predictions and use change in one transaction: whenever the process is killed, a model and its
         report belong together.
@@ -199,14 +174,23 @@ class Models:
         Args:
             model: it is on disk already.
             tested: what it said of labelled photos that it had not seen.
-            use: use it from now on; if not, the model in use stays in use.
+
+        Returns:
+            Whether it helps, as a sentence; "" if there is no other model.
         """
         held_out, record = held_out_to_json(model.record, tested), model.record.to_json()
+        use, outcome = self._chosen(model, tested)
         with self._lock:
-            self._settings.replace_model(model.kind, record, held_out, use=use)
+            self._settings.replace_model(model.kind, record, held_out, use=use, outcome=outcome)
             self._opened[model.kind] = (json.dumps(record), model)
         model.remove_others()
         self._tell()
+        return outcome
+
+    @property
+    def outcome(self) -> str:
+        """Whether the latest training helped, as a sentence; "" if there was no other model."""
+        return self._settings.outcome
 
     # --- what they say -------------------------------------------------------------------------
 
@@ -219,9 +203,21 @@ class Models:
         return np.array([labels.code_of_key(key) for key in model.record.colours], np.int64)
 
     def held_out(self, model: Model) -> HeldOut | None:
-        """What a model said of labelled photos that it had not seen; None if that was not kept."""
-        kept = self._settings.held_out(model.kind)
-        return held_out_from_json(kept, model.record, self.classes(model), photos=len(self._photos))
+        """What a model said of labelled photos that it had not seen; None if that was not kept.
+
+        Of the ensemble, these are the photos that both of its models were tested on, with the same label, and the
+        checked ones.
+        """
+        if not isinstance(model, EnsembleModel):
+            kept = self._settings.held_out(model.kind)
+            return held_out_from_json(kept, model.record, self.classes(model), photos=len(self._photos))
+        quick, tuned = self.held_out(model.quick), self.held_out(model.tuned)
+        if quick is None or tuned is None or np.isnan(quick.scores).any() or np.isnan(tuned.scores).any():
+            return None
+        try:
+            return held_out_of_both(quick, tuned, self._blind(model, {}), self.classes(model))
+        except ArtifactError:  # one of its models is damaged
+            return None
 
     def scores(self, model: Model) -> Floats:
         """The log probability of each class up to a constant, as when the model was trained; float32 [N, C] by id.
@@ -231,54 +227,51 @@ class Models:
         key = (model.version, model.predicted)
         cached = self._scores.get(model.kind)
         if cached is None or cached[0] != key:
-            cached = self._scores[model.kind] = (key, self._photos.by_id(model.scores(), missing=np.nan))
+            cached = self._scores[model.kind] = (key, self._computed(model))
         return cached[1]
 
-    def is_worse(self, new: Model, tested: Tested) -> bool:
-        """Whether a model in use of another kind was right more often on the same photos; see `compare_to_used`."""
-        found = self.compare_to_used(new, tested)
-        return found is not None and found.right < found.other_right
+    def compare(self, new: TrainedModel, tested: Tested) -> SamePhotos | None:
+        """The models that there will be with a new one, on the same photos, which none of them had seen.
 
-    def compare_to_used(self, new: Model, tested: Tested) -> SamePhotos | None:
-        """A new model and the model in use on the same photos, which neither had seen.
-
-        These are the checked photos, or the labelled ones that both were tested on if few are checked.
+        These are the checked photos. If few are checked, they are the labelled ones that all were tested on, unless
+        the models know different labels.
 
         Args:
             new: a model that was just trained, on disk.
             tested: what it said of labelled photos that it had not seen.
 
         Returns:
-            None if no model of another kind is in use, or there are no such photos.
+            None if there is no other model, or there are no such photos.
         """
-        other = self.in_use
-        if other is None or other.kind == new.kind:
+        models, check = self._beside(new), self._spot_check.now()
+        if len(models) == 1:
             return None
-        check = self._spot_check.now()
-        try:
-            mine, its = self._checked_by(new, check, tested), self.checked(other, check)
-        except ArtifactError:  # the model in use is damaged
-            return None
-        _, i, k = np.intersect1d(mine.ids, its.ids, return_indices=True)
-        if len(i) >= AT_LEAST:
-            return SamePhotos(int(mine.right[i].sum()), int(its.right[k].sum()), other.kind, len(i), checked=True)
+        known: dict[ModelKind, Tested | HeldOut | None] = {new.kind: tested}
+        found = [self._checked_by(model, check, known) for model in models.values()]
+        ids = reduce(np.intersect1d, [of_model.ids for of_model in found])
+        if len(ids) >= AT_LEAST:
+            rights = [int(of_model.right[np.isin(of_model.ids, ids)].sum()) for of_model in found]
+            return SamePhotos(dict(zip(models, rights, strict=True)), len(ids), new.kind, checked=True)
+        other = next(model for kind, model in models.items() if kind not in (new.kind, "both"))
         theirs = self.held_out(other)
-        if theirs is None or np.isnan(theirs.scores).any():
+        if "both" not in models or theirs is None or np.isnan(theirs.scores).any():
             return None
-        keys = np.array(new.record.colours)
-        _, i, k = np.intersect1d(tested.ids, theirs.ids, return_indices=True)
-        if not len(i):
+        ids, i, _ = np.intersect1d(tested.ids, theirs.ids, return_indices=True)
+        if not len(ids):
             return None
-        truth, said = keys[tested.truth[i]], keys[tested.scores[i].argmax(1)]
-        its_said = np.array(other.record.colours)[theirs.scores[k].argmax(1)]
-        return SamePhotos(int((said == truth).sum()), int((its_said == truth).sum()), other.kind, len(i), checked=False)
+        truth = np.array(new.record.colours)[tested.truth[i]]
+        right: dict[ModelKind, int] = {}
+        for kind, model in models.items():
+            said = np.array(model.record.colours)[self._blind(model, known)[ids].argmax(1)]
+            right[kind] = int((said == truth).sum())
+        return SamePhotos(right, len(ids), new.kind, checked=False)
 
     def checked(self, model: Model, check: Check) -> Checked:
         """What a model says of the checked photos that count."""
         key = (model.version, model.predicted)
         kept = self._checked.get(model.kind)
         if kept is None or kept[0] is not check or kept[1] != key:
-            kept = self._checked[model.kind] = (check, key, self._checked_by(model, check, self.held_out(model)))
+            kept = self._checked[model.kind] = (check, key, self._checked_by(model, check, {}))
         return kept[2]
 
     def temperature(self, model: Model) -> float:
@@ -317,7 +310,7 @@ class Models:
         Raises:
             ArtifactError: a model is damaged; the message names its kind.
         """
-        for kind, model in self.all.items():
+        for kind, model in self._trained.items():
             before = model.predicted
             try:
                 model.predict_new_photos(step)
@@ -331,32 +324,83 @@ class Models:
 
     def export(self, model: Model, path: Path, *, card: str) -> None:
         """Write a model with its model card, calibrated as it is now."""
-        model.export(path, self.classes(model), temperature=self.temperature(model), card=card)
+        from handlens.core.artifact import save_artifact
+
+        saved = model.saved(self.classes(model), temperature=self.temperature(model))
+        save_artifact(path, *saved, card=card)
 
     # --- inside --------------------------------------------------------------------------------
 
-    def _checked_by(self, model: Model, check: Check, tested: Tested | HeldOut | None) -> Checked:
+    def _beside(self, new: TrainedModel) -> dict[ModelKind, Model]:
+        """The models that there will be with a new one, without one that is damaged; the new one comes first."""
+        models: dict[ModelKind, TrainedModel] = {new.kind: new}
+        for kind, model in self._trained.items():
+            if kind != new.kind:
+                with suppress(ArtifactError):
+                    self.scores(model)
+                    models[kind] = model
+        return _with_ensemble(models)
+
+    def _chosen(self, new: TrainedModel, tested: Tested) -> tuple[ModelKind, str]:
+        """The kind of the model to use with a new one, and whether that one helps, as a sentence."""
+        models, used = self._beside(new), self.in_use
+        if len(models) == 1 or used is None:
+            return new.kind, ""
+        same = self.compare(new, tested)
+        if same is not None:
+            return same.best(used.kind), same.sentence
+        new_labels = set(new.record.colours) - set(used.record.colours)
+        stays = used.kind in models and not new_labels
+        return used.kind if stays else new.kind, UNKNOWN
+
+    def _computed(self, model: Model) -> Floats:
+        """The scores of a model, float32 [N, C] by id."""
+        if isinstance(model, EnsembleModel):
+            return model.scores(self.scores(model.quick), self.scores(model.tuned))
+        return self._photos.by_id(cast(TrainedModel, model).scores(), missing=np.nan)
+
+    def _blind(self, model: Model, known: Mapping[ModelKind, Tested | HeldOut | None]) -> Floats:
+        """The scores of a model, float32 [N, C] by id: of photos that it was tested on, as it saw them then.
+
+        Args:
+            model: of any kind.
+            known: what models were tested on, by kind, if it is not kept yet.
+        """
+        if isinstance(model, EnsembleModel):
+            return model.scores(self._blind(model.quick, known), self._blind(model.tuned, known))
+        scores = self.scores(model)
+        tested = known[model.kind] if model.kind in known else self.held_out(model)
+        if tested is not None:
+            scores = scores.copy()
+            scores[tested.ids] = tested.scores
+        return scores
+
+    def _checked_by(self, model: Model, check: Check, known: Mapping[ModelKind, Tested | HeldOut | None]) -> Checked:
         """What a model says of the checked photos: of those that it was tested on, what it said before it saw them."""
+        return checked_by(check, self.codes(model, check.labels), lambda ids: self._blind(model, known)[ids])
 
-        def scores_of(ids: NDArray[np.int64]) -> Floats:
-            scores = self.scores(model)[ids]
-            if tested is not None:
-                _, i, k = np.intersect1d(ids, tested.ids, return_indices=True)
-                scores[i] = tested.scores[k]
-            return scores
+    def _on_disk(self, kind: ModelKind) -> TrainedModel | None:
+        """The model of a kind, None if there is no such model on disk, or if its record is damaged."""
+        kept = self._settings.model_record(kind)
+        while kept is not None:
+            model = self._open(kind, kept)
+            if model is not None and model.exists:
+                return model
+            before, kept = kept, self._settings.model_record(kind)
+            if kept == before:  # otherwise another process has just replaced the model
+                return None
+        return None
 
-        return checked_by(check, self.codes(model, check.labels), scores_of)
-
-    def _open(self, kind: ModelKind, kept: dict[str, Any]) -> Model | None:
+    def _open(self, kind: ModelKind, kept: dict[str, Any]) -> TrainedModel | None:
         """The model of a record, whether or not it is on disk; None if the record is damaged."""
         text = json.dumps(kept)
         with self._lock:
             opened = self._opened.get(kind)
             if opened is None or opened[0] != text:
-                model: Model | None = None
+                model: TrainedModel | None = None
                 try:
                     record = ModelRecord.from_json(kept)
-                    model = KINDS[kind](record, self._folder, self._photos, self._layers)
+                    model = TRAINED[kind](record, self._folder, self._photos, self._layers)
                 except ArtifactError as error:
                     _log.warning("The %s model cannot be used: %s", kind, error)
                 opened = self._opened[kind] = (text, model)
@@ -406,3 +450,9 @@ class Models:
     def _tell(self) -> None:
         self._listeners.tell("predictions", version=self.predictions_version)
         self._listeners.tell("state")
+
+
+def _with_ensemble(models: Mapping[ModelKind, TrainedModel]) -> dict[ModelKind, Model]:
+    """Trained models, and their ensemble if they make one."""
+    ensemble = EnsembleModel.of(models)
+    return {**models, "both": ensemble} if ensemble else {**models}

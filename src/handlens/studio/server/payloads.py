@@ -82,7 +82,7 @@ def state(id: str, collection: Collection) -> CollectionState:
             )
             for kind, made in models.items()
         ],
-        comparison=_comparison(collection),
+        comparisons=_comparisons(collection),
         spot_check=spot_check(collection),
         finished=parts.finishing.count,
         networks=collection.networks,
@@ -206,6 +206,7 @@ def training(kind: ModelKind, report: TrainingReport) -> Report:
         labels_version=report.labels_version,
         seconds=report.seconds,
         network=report.network,
+        outcome=report.outcome,
     )
 
 
@@ -256,19 +257,19 @@ def history(collection: Collection) -> list[HistoryPoint]:
     ]
 
 
-def _comparison(collection: Collection) -> Comparison | None:
-    found = collection.comparison
-    if found is None:
-        return None
-    return Comparison(
-        better=found.better,
-        other=found.other,
-        difference=found.difference.value,
-        low=found.difference.low,
-        high=found.difference.high,
-        n=found.n,
-        sentence=found.sentence,
-    )
+def _comparisons(collection: Collection) -> list[Comparison]:
+    return [
+        Comparison(
+            better=found.better,
+            other=found.other,
+            difference=found.difference.value,
+            low=found.difference.low,
+            high=found.difference.high,
+            n=found.n,
+            sentence=found.sentence,
+        )
+        for found in collection.comparisons
+    ]
 
 
 def predictions(collection: Collection) -> PhotoPredictions:

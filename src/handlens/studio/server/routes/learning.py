@@ -79,7 +79,7 @@ def cancel_fine_tuning(c: CollectionId, collection: OpenCollection) -> Collectio
 
 @router.put("/model")
 def use_model(c: CollectionId, wanted: UseModel, collection: OpenCollection) -> CollectionState:
-    """Use the quick or the fine-tuned model."""
+    """Use the quick or the fine-tuned model, or both together."""
     collection.use_model(wanted.kind)
     return payloads.state(c, collection)
 

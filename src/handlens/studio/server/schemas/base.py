@@ -19,7 +19,7 @@ Selection = Annotated[
 LabelText = Annotated[str, Field(max_length=1000, description="the name of a label")]
 LabelTexts = Annotated[list[LabelText], Field(max_length=10_000)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
-ModelKind = Literal["quick", "fine-tuned"]
+ModelKind = Literal["quick", "fine-tuned", "both"]
 
 
 FILE_BODY: dict[str, Any] = {

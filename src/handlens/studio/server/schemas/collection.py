@@ -79,7 +79,7 @@ class CollectionState(BaseModel):
     report: Report | None
     model: ModelKind | None = Field(description="the model in use, which the report is of")
     models: list[ModelInfo]
-    comparison: Comparison | None = Field(description="of the two models on the same checked photos; null without")
+    comparisons: list[Comparison] = Field(description="of the model in use with each other one, on checked photos")
     spot_check: SpotCheckState
     finished: int = Field(description="photos that carry a label given by finishing")
     networks: list[str] = Field(description="the sources that fine-tuning can start from")

@@ -65,6 +65,7 @@ class Report(BaseModel):
     labels_version: int
     seconds: float
     network: str | None = Field(description="the network that was fine-tuned; null for the quick model")
+    outcome: str = Field(description="whether the latest training helped, as a sentence; empty with one model only")
 
 
 class FineTuningState(BaseModel):
@@ -80,7 +81,7 @@ class FineTuningState(BaseModel):
     loss: float | None
     accuracy: float | None = Field(description="on the photos held out, after the latest epoch")
     error: str | None
-    outcome: str = Field(description="once it is done, whether it is better than the model in use was, as a sentence")
+    outcome: str = Field(description="once it is done, whether it helps, as a sentence")
 
 
 class ModelInfo(BaseModel):

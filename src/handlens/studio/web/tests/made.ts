@@ -24,6 +24,7 @@ export const report = (of: Partial<Report> = {}): Report => ({
   labels_version: 1,
   seconds: 0.4,
   network: null,
+  outcome: '',
   ...of,
 })
 
@@ -45,7 +46,7 @@ export const collection = (of: Partial<CollectionState> = {}): CollectionState =
     count: 6,
     report: null,
     models: [],
-    comparison: null,
+    comparisons: [],
     finished: 0,
     spot_check: spotCheck(),
     ...of,

@@ -146,9 +146,21 @@ describe('the choice of the model', () => {
     ]
     show({ model: 'quick', models })
     expect(textOf(h(InUse, {}))).toBe('Model in useQuick71 %Fine-tuned tinynot checked')
-    const compared = { sentence: 'Chance could explain that.' } as NonNullable<CollectionState['comparison']>
-    show({ model: 'quick', models, comparison: compared })
+    const compared = { sentence: 'Chance could explain that.' } as CollectionState['comparisons'][number]
+    const outcome = 'It does not help: of the same 2 photos …'
+    show({ model: 'quick', models, comparisons: [compared], report: report({ outcome }) })
     expect(textOf(h(InUse, {}))).toContain('Chance could explain that.')
+    expect(textOf(h(InUse, {}))).not.toContain(outcome)
+    show({ model: 'quick', models, report: report({ outcome }) })
+    expect(textOf(h(InUse, {}))).toContain(`The latest training: ${outcome}`)
+  })
+  it('offers both together', () => {
+    const models = [
+      { kind: 'quick' as const, title: 'Quick', network: null, accuracy: 0.71, labels_version: 1 },
+      { kind: 'both' as const, title: 'Both', network: 'tiny', accuracy: 0.75, labels_version: 1 },
+    ]
+    show({ model: 'both', models })
+    expect(textOf(h(InUse, {}))).toBe('Model in useQuick71 %Both together75 %')
   })
 })
 

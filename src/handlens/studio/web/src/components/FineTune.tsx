@@ -1,4 +1,4 @@
-// Fine-tuning: its time limit, its progress, and the choice between the two models.
+// Fine-tuning: its time limit, its progress, and the choice between the models.
 
 import { signal } from '@preact/signals'
 import type { JSX } from 'preact'
@@ -145,9 +145,9 @@ function Running({ of }: { of: FineTuning }): JSX.Element {
   )
 }
 
-/** The choice of the model in use, where there are both. */
+/** The choice of the model in use, where there are several, and whether the latest training helped. */
 export function InUse(): JSX.Element | null {
-  const { models, model, comparison } = collection.value!
+  const { models, model, comparisons, report } = collection.value!
   if (!models.some((m) => m.network !== null)) return null
   return (
     <fieldset class="in-use">
@@ -157,12 +157,17 @@ export function InUse(): JSX.Element | null {
           <input type="radio" name="model" checked={kind === model} onChange={() => void useModel(kind)} />
           <span>
             {title}
-            {of !== null && <small> {of}</small>}
+            {kind === 'both' ? <small> together</small> : of !== null && <small> {of}</small>}
           </span>
           <b>{accuracy === null ? <small>not checked</small> : percent(accuracy)}</b>
         </label>
       ))}
-      {comparison && <p class="hint">{comparison.sentence}</p>}
+      {comparisons.map(({ other, better, sentence }) => (
+        <p class="hint" key={`${better} ${other}`}>
+          {sentence}
+        </p>
+      ))}
+      {report?.outcome && comparisons.length === 0 && <p class="hint">The latest training: {report.outcome}</p>}
     </fieldset>
   )
 }

@@ -49,6 +49,8 @@ function NotYet(): JSX.Element {
   )
 }
 
+const LEARNED = { quick: 'Learned from', 'fine-tuned': 'Fine-tuned on', both: 'Two models, from' } as const
+
 function Made({ report: made }: { report: Report }): JSX.Element {
   return (
     <div class="report">
@@ -93,7 +95,7 @@ function Made({ report: made }: { report: Report }): JSX.Element {
       <details>
         <summary>Details</summary>
         <p class="hint">
-          {made.network === null ? 'Learned from' : 'Fine-tuned on'} {photosText(made.n_labelled)}
+          {LEARNED[made.kind]} {photosText(made.n_labelled)}
           {made.layers.length > 0 && ` in ${plural(made.layers.length, 'layer')}`}, in{' '}
           {made.seconds < 10 ? `${made.seconds.toFixed(1)} s` : duration(made.seconds)}.{' '}
           {made.calibration_error === null

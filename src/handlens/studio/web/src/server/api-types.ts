@@ -626,7 +626,7 @@ export interface paths {
         get?: never;
         /**
          * Use Model
-         * @description Use the quick or the fine-tuned model.
+         * @description Use the quick or the fine-tuned model, or both together.
          */
         put: operations["use_model_api_collections__c__model_put"];
         post?: never;
@@ -1299,11 +1299,14 @@ export interface components {
              * Model
              * @description the model in use, which the report is of
              */
-            model: ("quick" | "fine-tuned") | null;
+            model: ("quick" | "fine-tuned" | "both") | null;
             /** Models */
             models: components["schemas"]["ModelInfo"][];
-            /** @description of the two models on the same checked photos; null without */
-            comparison: components["schemas"]["Comparison"] | null;
+            /**
+             * Comparisons
+             * @description of the model in use with each other one, on checked photos
+             */
+            comparisons: components["schemas"]["Comparison"][];
             spot_check: components["schemas"]["SpotCheckState"];
             /**
              * Finished
@@ -1357,12 +1360,12 @@ export interface components {
              * Better
              * @enum {string}
              */
-            better: "quick" | "fine-tuned";
+            better: "quick" | "fine-tuned" | "both";
             /**
              * Other
              * @enum {string}
              */
-            other: "quick" | "fine-tuned";
+            other: "quick" | "fine-tuned" | "both";
             /** Difference */
             difference: number;
             /** Low */
@@ -1550,7 +1553,7 @@ export interface components {
             error: string | null;
             /**
              * Outcome
-             * @description once it is done, whether it is better than the model in use was, as a sentence
+             * @description once it is done, whether it helps, as a sentence
              */
             outcome: string;
         };
@@ -1716,7 +1719,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "quick" | "fine-tuned";
+            kind: "quick" | "fine-tuned" | "both";
             /** N Labelled */
             n_labelled: number;
             /** Accuracy */
@@ -1866,7 +1869,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "quick" | "fine-tuned";
+            kind: "quick" | "fine-tuned" | "both";
             /** Title */
             title: string;
             /** Network */
@@ -2136,7 +2139,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "quick" | "fine-tuned";
+            kind: "quick" | "fine-tuned" | "both";
             /**
              * Accuracy
              * @description on the photos that nobody has labelled yet and that a person can tell, from the spot check
@@ -2202,6 +2205,11 @@ export interface components {
              * @description the network that was fine-tuned; null for the quick model
              */
             network: string | null;
+            /**
+             * Outcome
+             * @description whether the latest training helped, as a sentence; empty with one model only
+             */
+            outcome: string;
         };
         /**
          * ReviewCase
@@ -2437,7 +2445,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "quick" | "fine-tuned";
+            kind: "quick" | "fine-tuned" | "both";
         };
         /**
          * ZipReceived

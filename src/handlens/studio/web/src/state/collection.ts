@@ -44,9 +44,7 @@ export function replaceCollection(next: CollectionState): boolean {
 export const replacePhotos = setPhotos
 
 /** Replaces the given fields, which an event or an answer reports before the whole state arrives. */
-export function updateCollection(
-  fields: Partial<Pick<CollectionState, 'maps_version' | 'report' | 'spot_check'>>,
-): void {
+export function updateCollection(fields: Partial<Pick<CollectionState, 'maps_version' | 'spot_check'>>): void {
   if (collection.value) setCollection({ ...collection.value, ...fields })
 }
 

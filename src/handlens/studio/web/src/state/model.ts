@@ -4,7 +4,7 @@ import { computed } from '@preact/signals'
 import type { CollectionState, ModelKind, Predictions } from '../server/types'
 import { accuracyText } from '../text/accuracy'
 import { plural } from '../text/format'
-import { api, collection, replaceCollection, updateCollection } from './collection'
+import { api, collection, replaceCollection } from './collection'
 import { labels } from './labels'
 import { announce, attempt, say } from './messages'
 import { owned } from './owned'
@@ -50,9 +50,10 @@ export async function train(): Promise<void> {
     announce('Training')
     try {
       const trained = await api.train()
-      updateCollection({ report: trained })
+      replaceCollection(await api.state())
       await loadPredictions()
       announce(`Trained on ${plural(trained.n_labelled, 'labelled photo')}: ${accuracyText(trained)}`)
+      if (trained.outcome) say(`${trained.outcome} ${inUseText(collection.value!)}`)
     } finally {
       setTraining(false)
     }
@@ -69,13 +70,23 @@ export async function fineTune(backbone: string, minutes: number): Promise<boole
 export const cancelFineTuning = (): Promise<boolean> =>
   attempt(async () => void replaceCollection(await api.cancelFineTuning()))
 
+const IN_USE = {
+  quick: 'The quick model is',
+  'fine-tuned': 'The fine-tuned model is',
+  both: 'Both together are',
+} as const
+
+/** Which model is in use, and how often it is right. */
+function inUseText({ model, report: of }: CollectionState): string {
+  return model ? `${IN_USE[model]} in use: ${accuracyText(of)}.` : ''
+}
+
 /** Shows a message on how fine-tuning ended, since the person may be doing something else. */
 export function sayFineTuned(state: CollectionState): void {
   const { phase, error, network, outcome } = state.fine_tuning
   const before = 'The model in use is the one from before.'
   const compared = outcome && ` ${outcome}`
-  const inUse = state.model === 'fine-tuned' ? 'It is now the model in use' : 'The quick model stays in use'
-  if (phase === 'done') say(`${network} is fine-tuned.${compared} ${inUse}: ${accuracyText(state.report)}.`)
+  if (phase === 'done') say(`${network} is fine-tuned.${compared} ${inUseText(state)}`)
   else if (phase === 'cancelled') say(`Fine-tuning was cancelled. ${before}`)
   else if (phase === 'failed') say(`Fine-tuning failed: ${error ?? 'no reason is known.'} ${before}`)
 }

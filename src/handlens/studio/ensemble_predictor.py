@@ -1,0 +1,114 @@
+"""The ensemble of a quick and a fine-tuned model, saved as one folder, which predicts photos without Studio."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.special import softmax
+
+from handlens.core.artifact import load_artifact, part_of
+from handlens.core.description import ModelDescription
+from handlens.core.predictions import REASON, class_predictions_frame, probability_columns
+from handlens.errors import ArtifactError
+from handlens.io.problems import reason_of
+from handlens.studio.discriminant import Floats
+from handlens.studio.models.ensemble import KIND, mean_log_probability
+from handlens.studio.models.fine_tuned import TINY
+from handlens.studio.predictor import Predictor, predictor_of
+from handlens.vision.learner import VisionLearner, vision_learner_of
+
+__all__ = ["EnsemblePredictor", "load_ensemble"]
+
+AT_ONCE = 64
+"""Photos that both models predict before the next ones."""
+
+
+@dataclass
+class EnsemblePredictor:
+    """Two models of the same classes, which predict together.
+
+    The score of a class is the mean of the log probabilities that the two give it; the probabilities are the softmax of
+    scores / temperature.
+
+    Attributes:
+        classes: the C labels.
+        quick, tuned: the two models; each knows these classes, in an order of its own.
+        temperature: above 0.
+    """
+
+    classes: list[str]
+    quick: Predictor
+    tuned: VisionLearner
+    temperature: float
+
+    def predict_files(
+        self, files: Sequence[Path | str], *, progress: Callable[[int, int], None] | None = None
+    ) -> pd.DataFrame:
+        """Predictions for photos, a row for each file, in their order.
+
+        Args:
+            files: paths; a file that one of the models cannot read gets a row without a prediction, with the reason.
+            progress: called as `progress(done, total)` after each batch.
+
+        Returns:
+            The columns of `photo_predictions_frame`; `path` holds the paths as they were given.
+        """
+        p = np.full((len(files), len(self.classes)), np.nan, np.float32)
+        reasons: list[str] = []
+        for start in range(0, len(files), AT_ONCE):
+            chunk = files[start : start + AT_ONCE]
+            tables = [self.quick.predict_files(chunk), self.tuned.predict_files(chunk)]
+            each = [table[probability_columns(self.classes)].to_numpy(np.float32) for table in tables]
+            p[start : start + len(chunk)] = self._together(*each)
+            reasons += [one or other for one, other in zip(*(table[REASON] for table in tables), strict=True)]
+            if progress:
+                progress(len(reasons), len(files))
+        return class_predictions_frame([str(file) for file in files], self.classes, p, reasons=reasons)
+
+    def _together(self, *probabilities: Floats) -> Floats:
+        scores = mean_log_probability(*(np.log(np.maximum(p, TINY)) for p in probabilities))
+        return np.asarray(softmax(scores / np.float32(self.temperature), axis=1), np.float32)
+
+    def describe(self) -> ModelDescription:
+        """What this model is, for a model card: its classes, and how its two models were made.
+
+        It has no metrics: the collection that it comes from knows which photos have labels, the saved model does not.
+        """
+        recipe: dict[str, object] = {
+            "model": "ensemble of two models: the mean of their log probabilities",
+            "temperature": f"{self.temperature:.3g}",
+        }
+        for number, model in (("first", self.quick), ("second", self.tuned)):
+            recipe |= {f"{number} {fact}": value for fact, value in model.describe().recipe.items()}
+        return ModelDescription(
+            name="photo classifier",
+            task="image-classification",
+            data={"classes": ", ".join(self.classes)},
+            recipe=recipe,
+        )
+
+
+def load_ensemble(folder: Path | str) -> EnsemblePredictor:
+    """Load an ensemble that `Collection.export_model` wrote; `load_learner` loads any saved model.
+
+    Raises:
+        ArtifactError: the folder is not such a model, is damaged, or comes from a newer version.
+    """
+    config, tensors = load_artifact(folder, KIND)
+    try:
+        classes = [str(name) for name in config["classes"]]
+        temperature = float(config["temperature"])
+        quick_config, tuned_config = (member["config"] for member in config["members"])
+        quick = predictor_of(quick_config, part_of(tensors, "0."), folder=folder)
+        tuned = vision_learner_of(tuned_config, part_of(tensors, "1."), folder=folder)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(
+            f"{folder} is damaged or not an ensemble of photo classifiers: {reason_of(error)}."
+        ) from error
+    if not sorted(quick.classes) == sorted(tuned.data.classes or []) == sorted(classes) or not temperature > 0:
+        raise ArtifactError(f"{folder} is damaged: its two models do not know the same classes.")
+    return EnsemblePredictor(classes, quick, tuned, temperature)

@@ -1,0 +1,127 @@
+"""The ensemble: the quick and the fine-tuned model together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_softmax
+
+from handlens.studio.discriminant import Floats
+from handlens.studio.models.fine_tuned import TINY
+from handlens.studio.models.model import Model, ModelKind, Saved
+from handlens.studio.models.record import ModelRecord, Training
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from handlens.vision.heatmap import HeatMap
+
+KIND = "photo-ensemble"
+"""The kind of a saved ensemble."""
+
+
+class EnsembleModel:
+    """The quick and the fine-tuned model together, where both know the same labels.
+
+    It keeps nothing of its own: when one of the two is trained again, it follows. Its score of a class is the mean of
+    the log probabilities that the two give it.
+
+    Attributes:
+        quick, tuned: the two models.
+        in_tuned: for each class its position among the classes of the fine-tuned model, int64 [C].
+    """
+
+    kind: ClassVar[ModelKind] = "both"
+    title: ClassVar[str] = "Both"
+    remedy: ClassVar[str] = "Train and fine-tune, both on the same labels."
+
+    def __init__(self, quick: Model, tuned: Model) -> None:
+        self.quick, self.tuned = quick, tuned
+        self.in_tuned = np.array([tuned.record.colours.index(key) for key in quick.record.colours], np.int64)
+        self.record = ModelRecord("", quick.record.names, quick.record.colours, self._training)
+
+    @classmethod
+    def of(cls, models: Mapping[ModelKind, Model]) -> Self | None:
+        """The ensemble of the models that there are; None without a quick and a fine-tuned one of the same labels."""
+        quick, tuned = models.get("quick"), models.get("fine-tuned")
+        if quick is None or tuned is None or set(quick.record.colours) != set(tuned.record.colours):
+            return None
+        return cls(quick, tuned)
+
+    @property
+    def version(self) -> str:
+        return f"{self.kind}-{self.quick.version}-{self.tuned.version}"
+
+    @property
+    def predicted(self) -> int:
+        return min(self.quick.predicted, self.tuned.predicted)
+
+    @property
+    def recipe(self) -> dict[str, str]:
+        parts = {"model": "ensemble of two models: the mean of their log probabilities"}
+        for number, model in (("first", self.quick), ("second", self.tuned)):
+            parts |= {f"{number} {fact}": text for fact, text in model.recipe.items()}
+        return parts
+
+    def scores(self, quick: Floats, tuned: Floats) -> Floats:
+        """The scores of photos, from those of the quick and the fine-tuned model [n, C] with classes in their order."""
+        return mean_log_probability(quick, tuned[:, self.in_tuned])
+
+    def heatmap(self, photo: int, code: int, label: str) -> HeatMap:
+        """The mean of both heat maps, each divided by its largest value, as they have different units."""
+        from dataclasses import replace
+
+        from torch.nn import functional as F
+
+        found = [
+            self.quick.heatmap(photo, code, label),
+            self.tuned.heatmap(photo, int(self.in_tuned[code]), label),
+        ]
+        size = max((tuple(one.data.shape) for one in found), key=lambda shape: shape[0] * shape[1])
+        scaled = [one.data / one.data.max().clamp_min(TINY) for one in found]
+        resized = [F.interpolate(one[None, None], size, mode="bilinear", align_corners=False)[0, 0] for one in scaled]
+        methods = " and ".join(one.method for one in found)
+        return replace(found[0], data=(resized[0] + resized[1]) / 2, method=f"mean of {methods}")
+
+    def saved(self, classes: list[str], *, temperature: float) -> Saved:
+        ours = [classes[i] for i in np.argsort(self.in_tuned)]
+        members = [self.quick.saved(classes, temperature=1.0), self.tuned.saved(ours, temperature=1.0)]
+        config: dict[str, Any] = {
+            "classes": classes,
+            "temperature": temperature,
+            "members": [{"kind": member.kind, "config": member.config} for member in members],
+        }
+        tensors: dict[str, Tensor] = {}
+        for i, member in enumerate(members):
+            tensors |= {f"{i}.{name}": tensor for name, tensor in member.tensors.items()}
+        return Saved(KIND, config, tensors)
+
+    @property
+    def _training(self) -> Training:
+        """How both were trained, as one: of labels that both learned from, each counts once."""
+        quick, tuned = self.quick.record.training, self.tuned.record.training
+        counts = [max(count, tuned.counts[i]) for count, i in zip(quick.counts, self.in_tuned, strict=True)]
+        return Training(
+            counts=counts,
+            drawn=max(quick.drawn, tuned.drawn),
+            n_photos=max(quick.n_photos, tuned.n_photos),
+            layers=quick.layers,
+            labels_version=max(quick.labels_version, tuned.labels_version),
+            seconds=quick.seconds + tuned.seconds,
+            warnings=quick.warnings,
+            network=tuned.network,
+        )
+
+
+def mean_log_probability(*scores: NDArray[np.floating[Any]]) -> Floats:
+    """The mean of the log probabilities that several models give, each at least that of 1e-12; float32 [n, C].
+
+    Example:
+        >>> np.exp(mean_log_probability(np.log([[0.9, 0.1]]), np.log([[0.4, 0.6]]))).round(3).tolist()
+        [[0.6000000238418579, 0.24500000476837158]]
+    """
+    each = [np.maximum(log_softmax(one, axis=1), np.log(TINY)) for one in scores]
+    return np.asarray(sum(each) / len(each), np.float32)
