@@ -286,7 +286,10 @@ def test_calibration_error_by_hand():
 
 def test_guess_from_labels_that_people_chose():
     low, high = guess_accuracy((37, 100), (89, 100))
-    assert (low, high) == pytest.approx((0.2818, 0.9375), abs=1e-4)
+    assert (low, high) == (pytest.approx(0.2818, abs=1e-4), 1.0)  # 0.9375 over 0.9
+    assert guess_accuracy((37, 100), (69, 100))[1] == pytest.approx(0.7722 / 0.9, abs=1e-4)
+    assert guess_accuracy((37, 100), (69, 100), (2, 10))[0] == pytest.approx(0.0567, abs=1e-4)
+    assert guess_accuracy((37, 100), (39, 100), (7, 10))[1] == pytest.approx(0.8922 / 0.9, abs=1e-4)
     assert guess_accuracy((89, 100), (37, 100)) == (low, high)
     assert guess_accuracy((0, 0), (89, 100)) is None
     assert guess_accuracy((37, 100), (0, 0)) is None

@@ -38,7 +38,8 @@ def fit_temperature(
         codes: the true classes [m]; −1 where it is none of them.
         prior: the temperature that is likely without these photos, above 0.
         worth: how firmly it is believed; 0 for not at all.
-        together: which photos were labelled together [m]. As these resemble each other, they count as one photo.
+        together: for photos that a person chose, which were labelled together [m]; see `fair_weights`. Photos that
+            were drawn at random count alike.
 
     Example:
         >>> scores = np.tile(np.array([[1, -1]], np.float32), (400, 1))  # right 3 times of 4: e^(2 / T) should be 3
@@ -50,16 +51,39 @@ def fit_temperature(
     """
     if not len(codes):
         return prior
-    weights = np.ones(len(codes))
-    if together is not None:
-        _, which, sizes = np.unique(together, return_inverse=True, return_counts=True)
-        weights = 1 / sizes[which]
+    weights = np.ones(len(codes)) if together is None else fair_weights(codes, together)
     finite = np.where(np.isfinite(scores), scores, -1e6).astype(np.float64)
     right = finite.argmax(1) == codes
     below = finite - finite.max(1, keepdims=True)
     temperatures = prior * _CANDIDATES
     losses = [(weights * _losses(below / t, right)).sum() + worth * np.log(t / prior) ** 2 / 2 for t in temperatures]
     return float(temperatures[int(np.argmin(losses))])
+
+
+def fair_weights(codes: Codes, together: NDArray[np.integer]) -> Losses:
+    """Weights of labelled photos with which each class counts as much as any other, and each gesture as one photo.
+
+    People label many photos of some classes and few of others, whatever share of all photos these have, and photos that
+    are labelled together resemble each other.
+
+    Args:
+        codes: the classes [m], 0…C−1.
+        together: which photos were labelled together [m].
+
+    Returns:
+        float64 [m]; their sum is the number of equal weights that vary as much (Kish, Survey Sampling, 1965, §11.7).
+
+    Example:
+        >>> fair_weights(np.array([0, 0, 0, 1]), np.array([1, 1, 2, 3])).round(3).tolist()  # 2 gestures, and 1
+        [0.333, 0.333, 0.667, 1.333]
+    """
+    if not len(codes):
+        return np.empty(0)
+    pairs = np.column_stack([codes, together])
+    gestures, which, sizes = np.unique(pairs, axis=0, return_inverse=True, return_counts=True)
+    shares = 1 / np.bincount(gestures[:, 0])[gestures[:, 0]]
+    shares *= shares.sum() / (shares**2).sum()
+    return np.asarray((shares / sizes)[which.ravel()])
 
 
 def _losses(below: Losses, right: NDArray[np.bool_]) -> Losses:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from handlens.core.products import product
 from handlens.core.threads import one_blas_thread
 from handlens.errors import TrainingError
-from handlens.studio.calibration import CAUTION, CAUTION_WORTH, fit_temperature
+from handlens.studio.calibration import CAUTION, CAUTION_WORTH, fair_weights, fit_temperature
 from handlens.studio.discriminant import Codes, Floats, folds
 from handlens.studio.gestures import gesture_folds
 from handlens.studio.linear_models import Doubles, fit_mixture, inner_products
@@ -77,7 +77,8 @@ class Trained:
         checked_rows, checked_scores: the checked rows [k], held out in folds, and their scores [k, C].
         whole_gestures: of the rows that can be held out by whole gestures, how many were predicted correctly, and how
             many were tested.
-        single_photos: the same for labelled rows in folds of single rows.
+        each_label: the same with weights such that each class counts the same; see `fair_weights`.
+        single_photos: without weights, for labelled rows in folds of single rows.
         one_gesture: classes that cannot be tested by whole gestures, as they have one only.
     """
 
@@ -87,6 +88,7 @@ class Trained:
     checked_rows: NDArray[np.int64]
     checked_scores: Floats
     whole_gestures: tuple[int, int]
+    each_label: tuple[float, float]
     single_photos: tuple[int, int]
     one_gesture: list[int]
 
@@ -140,6 +142,7 @@ def train_classifier(
     single_rows, single_scores = tested(single)
     checked_rows, checked_scores = tested(check, share=share)
 
+    right, fair = scores.argmax(1) == codes[rows], fair_weights(codes[rows], np.arange(len(rows)))
     temperature = fit_temperature(scores, codes[rows], prior=CAUTION, worth=CAUTION_WORTH, together=gestures[rows])
     model = fit_mixture(products, codes, dims=dims)
     weights = {layer: np.asarray(product(x.T, model.coefficients.astype(np.float32))) for layer, x in features.items()}
@@ -149,7 +152,8 @@ def train_classifier(
         scores,
         checked_rows,
         checked_scores,
-        whole_gestures=(int((scores.argmax(1) == codes[rows]).sum()), len(rows)),
+        whole_gestures=(int(right.sum()), len(rows)),
+        each_label=(float(fair[right].sum()), float(fair.sum())),
         single_photos=(int((single_scores.argmax(1) == codes[single_rows]).sum()), len(single_rows)),
         one_gesture=np.unique(codes[by_hand & (whole < 0)]).tolist(),
     )

@@ -24,6 +24,9 @@ ENOUGH_FOR_SLOPE = 20
 
 STEEPEST_SLOPE = 1.5
 
+SLIPS = 0.1
+"""The share of a person's labels that may be wrong, as a guess has to allow for."""
+
 CHANGED = 0.1
 """A round of checks counts while at most this share of the photos that it was drawn from is labelled since, and at most
 this share of those that are left was added since."""
@@ -312,34 +315,41 @@ def expected_calibration_error(confidence: ArrayLike, right: ArrayLike, bins: in
     return float(np.abs(np.bincount(bin_of, sure - y)).sum() / len(y))
 
 
-def guess_accuracy(whole_gestures: tuple[int, int], ordinary_folds: tuple[int, int]) -> tuple[float, float] | None:
+def guess_accuracy(
+    whole_gestures: tuple[int, int], ordinary_folds: tuple[int, int], each_label: tuple[float, float] = (0, 0)
+) -> tuple[float, float] | None:
     """A guess between which numbers the accuracy is, from labels that people chose, without any check.
 
     Photos of one gesture resemble each other. With whole gestures held out, the test is harder than the photos that are
-    left; with ordinary folds, near twins are in training and the test is easier.
+    left; with ordinary folds, near twins are in training and the test is easier. Where a few labels have most of the
+    photos, the model knows them best, so that the share of the photos says little of the others. And where a label is
+    wrong, a correct prediction counts as a mistake: up to `SLIPS` of them may be.
 
     Args:
         whole_gestures: photos predicted correctly and photos tested, with whole gestures held out.
         ordinary_folds: the same in ordinary cross-validation.
+        each_label: the first with weights such that each label counts the same; none if nothing was tested so.
 
     Returns:
-        the lower of the low ends and the higher of the high ends of both Wilson intervals (0–1); None if one of the two
-        was not tested.
+        the lowest of the low ends, and the highest of the high ends over 1 − `SLIPS`, of the Wilson intervals (0–1);
+        None if one of the first two was not tested.
 
     Raises:
         DataError: more are correct than were tested, or a count is negative.
 
     Example:
         >>> [round(end, 2) for end in guess_accuracy((37, 100), (89, 100))]
-        [0.28, 0.94]
+        [0.28, 1.0]
     """
     ends = []
-    for name, (correct, tested) in (("whole_gestures", whole_gestures), ("ordinary_folds", ordinary_folds)):
+    tests = {"whole_gestures": whole_gestures, "ordinary_folds": ordinary_folds, "each_label": each_label}
+    for name, (correct, tested) in tests.items():
         if not 0 <= correct <= tested:
             raise DataError(
                 f"{name} must be photos predicted correctly and photos tested; {correct}, {tested} arrived."
             )
-        if not tested:
+        if tested:
+            ends.append([float(end) for end in wilson(correct, tested)])
+        elif name != "each_label":
             return None
-        ends.append([float(end) for end in wilson(correct, tested)])
-    return min(low for low, _ in ends), max(high for _, high in ends)
+    return min(low for low, _ in ends), min(max(high for _, high in ends) / (1 - SLIPS), 1.0)

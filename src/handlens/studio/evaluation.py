@@ -158,7 +158,7 @@ class Evaluation:
             reason = f"The model cannot be used: {reason_of(error)}. Train again."
         guess = None
         if estimate is None and not training.one_gesture:
-            guess = guess_accuracy(training.whole_gestures, training.single_photos)
+            guess = guess_accuracy(training.whole_gestures, training.single_photos, training.each_label)
         if guess is not None:
             guess = min(guess[0], doubted), guess[1]
         counts = np.zeros(len(rows.names), np.int64)

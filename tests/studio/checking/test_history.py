@@ -40,7 +40,7 @@ def test_each_model_has_a_point(shop):
     [first] = shop.history.points
     assert (first.kind, first.n_labelled, first.drawn, first.checked) == ("quick", 10, 0, 0)
     assert (first.accuracy, first.interval) == (None, None)
-    assert first.guess == pytest.approx((0.28, 0.94), abs=0.005)
+    assert first.guess == pytest.approx((0.28, 1.0), abs=0.005)
     assert datetime.fromisoformat(first.at).tzinfo is not None
     drawn = shop.answer_all(truth, 10)
     [first] = shop.history.points

@@ -73,6 +73,7 @@ class QuickTraining:
             labels_version=state.version,
             seconds=time.monotonic() - started,
             whole_gestures=trained.whole_gestures,
+            each_label=trained.each_label,
             single_photos=trained.single_photos,
             one_gesture=trained.one_gesture,
             warnings=self._data.warnings(names, counts),

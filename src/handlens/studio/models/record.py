@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import secrets
 from dataclasses import asdict, dataclass, field
@@ -12,8 +13,8 @@ from handlens.io.problems import reason_of
 
 _ID = re.compile("[0-9a-f]*")  # it is part of the names of files
 
-Tally = tuple[int, int]
-"""Photos that were predicted correctly, and photos that were tested."""
+Tally = tuple[float, float]
+"""Photos that were predicted correctly, and photos that were tested; each counts with its weight."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class Training:
         labels_version: the version of the labels.
         seconds: how long it took.
         whole_gestures: labelled photos that were predicted correctly, and tested, with whole gestures held out.
-        single_photos: the same with photos held out without regard to gestures.
+        each_label: the same with weights such that each label counts the same.
+        single_photos: without weights, with photos held out without regard to gestures.
         one_gesture: the classes whose photos come from one gesture only, by their positions.
         warnings: sentences for the person.
         network: the network that was fine-tuned, None for the quick model.
@@ -41,6 +43,7 @@ class Training:
     labels_version: int = 0
     seconds: float = 0.0
     whole_gestures: Tally = (0, 0)
+    each_label: Tally = (0, 0)
     single_photos: Tally = (0, 0)
     one_gesture: list[int] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -63,6 +66,7 @@ class Training:
             labels_version=int(kept["labels_version"]),
             seconds=float(kept["seconds"]),
             whole_gestures=_tally(kept.get("whole_gestures", (0, 0))),
+            each_label=_tally(kept.get("each_label", (0, 0))),
             single_photos=_tally(kept.get("single_photos", (0, 0))),
             one_gesture=[int(code) for code in kept.get("one_gesture", [])],
             warnings=[str(warning) for warning in kept["warnings"]] if "counts" in kept else [],
@@ -121,7 +125,7 @@ def new_id() -> str:
 
 
 def _tally(kept: Any) -> Tally:
-    right, tested = (int(number) for number in kept)
-    if not 0 <= right <= tested:
+    right, tested = (float(number) for number in kept)
+    if not 0 <= right <= tested < math.inf:
         raise ValueError(f"{right} of {tested} are right")
     return right, tested
