@@ -145,9 +145,27 @@ def test_a_datasheet_says_where_labels_come_from(tmp_path):
     labels.assign([2], "dog", origin=CHECKED)
     certificate = Certificate(error=0.05, confidence=0.95, checked=100)
     labels.assign([3, 4, 5], "dog", origin=Origin("finish", "certified", certificate))
+    day = labels.state.origins.frame["at"][3].date()
     assert about_origins(labels.state) == {
         "labels: by hand": "2",
         "labels: checked": "1",
-        "labels: certified": f"3. {certificate.sentence}",
+        "labels: certified": f"3. On {day}, with 95 % confidence at most 5 % of the 6 labels that there were "
+        "then were wrong, from 100 checked photos; labels by persons count as right.",
     }
+    for change, undo in (
+        (lambda: labels.remove([3]), labels.undo),
+        (lambda: labels.assign([8], "cat"), labels.undo),
+        (lambda: labels.rename("cat", "lynx"), labels.undo),
+    ):
+        change()
+        assert about_origins(labels.state)["labels: certified"].endswith(
+            "of the 6 labels that there were then were wrong, from 100 checked photos; labels by persons count as "
+            "right. Labels have changed since; what they are now was not certified."
+        )
+        undo()
+        assert about_origins(labels.state)["labels: certified"].endswith("count as right.")
+    assert labels.undo()
+    assert "labels: certified" not in about_origins(labels.state)
+    assert labels.redo()
+    assert "of the 6 labels" in about_origins(labels.state)["labels: certified"]
     labels.close()

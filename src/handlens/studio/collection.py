@@ -22,6 +22,7 @@ from handlens.studio.history import Point
 from handlens.studio.manifest import read_manifest
 from handlens.studio.models.held_out import HeldOut
 from handlens.studio.models.model import Model, ModelKind
+from handlens.studio.origins import certificate_sentence
 from handlens.studio.parts import Parts
 from handlens.studio.progress import FineTuningProgress, Progress
 from handlens.studio.report import TrainingReport
@@ -706,7 +707,8 @@ class Collection:
             TrainingError: there is no model yet.
             StorageError: the folder cannot be written.
         """
-        models, evaluation, certificate = self.parts.models, self.parts.evaluation, self.parts.finishing.certificate
+        models, evaluation, labels = self.parts.models, self.parts.evaluation, self.parts.labels.state
+        certificate = certificate_sentence(labels.origins, labels.made)
 
         def export(model: Model) -> None:
             report = evaluation.report(model)

@@ -14,11 +14,11 @@ import pandas as pd
 
 from handlens.io.files import atomic_write
 from handlens.io.problems import reason_of
+from handlens.studio.origins import certificate_sentence
 
 if TYPE_CHECKING:
     from handlens.audit import ModelCard
     from handlens.studio.labels import LabelState
-    from handlens.studio.origins import Certificate
     from handlens.studio.report import TrainingReport
 
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
@@ -104,21 +104,21 @@ def about_origins(state: LabelState) -> dict[str, str]:
     for kind in dict.fromkeys(origin.kind for origin in origins.values()):
         of_kind = [seq for seq, origin in origins.items() if origin.kind == kind]
         count = int(np.isin(state.origins.changes, of_kind).sum())
-        certificate = origins[max(of_kind)].certificate
-        found[f"labels: {kind}"] = f"{count:,}" if certificate is None else f"{count:,}. {certificate.sentence}"
+        found[f"labels: {kind}"] = f"{count:,}"
+    certificate = certificate_sentence(state.origins, state.made)
+    if certificate:
+        found["labels: certified"] += f". {certificate}"
     return found
 
 
-def model_card(
-    name: str, report: TrainingReport, recipe: dict[str, str], *, certificate: Certificate | None
-) -> ModelCard:
+def model_card(name: str, report: TrainingReport, recipe: dict[str, str], *, certificate: str | None) -> ModelCard:
     """The model card of a model trained in Studio.
 
     Args:
         name: of the collection.
         report: on the model; without a check it has no accuracy, and the card says why.
         recipe: how the model was made.
-        certificate: of the labels that `finish` gave, None without such labels.
+        certificate: what is certain of the labels that `finish` gave, None without such labels.
     """
     from handlens.audit.model_card import MeasuredMetric, ModelCard
 
@@ -132,7 +132,7 @@ def model_card(
         cautions = {"tested on": tested} | cautions
         metrics.append(MeasuredMetric("accuracy", report.accuracy, *report.interval, report.checked))
     if certificate:
-        cautions["labels given by the model"] = certificate.sentence
+        cautions["labels given by the model"] = certificate
     return ModelCard(
         name,
         task="image-classification",

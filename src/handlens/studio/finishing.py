@@ -81,13 +81,6 @@ class Finishing:
         """Number of photos that have a label that `finish` gave."""
         return int(certified(self._labels.state.origins).sum())
 
-    @property
-    def certificate(self) -> Certificate | None:
-        """The certificate of the labels that `finish` gave last; None if there are none now."""
-        origins = self._labels.state.origins
-        changes = origins.changes[certified(origins)]
-        return origins.by_change[int(changes.max())].origin.certificate if len(changes) else None
-
     def plan(self, *, error: float, confidence: float) -> Finished:
         """What `finish` would do."""
         return self._plan(error, confidence)[0]

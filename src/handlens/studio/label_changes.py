@@ -142,7 +142,7 @@ class LabelledPhotos:
         ids = change.ids[inside]
         self._make(_Made(number, change, ids, inside, self._given[ids]))
         if change.origin is not None:
-            self._changes[number] = LabelChange(change.origin, at)
+            self._changes[number] = LabelChange(change.origin, at, labels=int((self.keys >= 0).sum()))
         self._undone.clear()
 
     def undo(self) -> None:

@@ -34,15 +34,6 @@ class Certificate:
     confidence: float
     checked: int
 
-    @property
-    def sentence(self) -> str:
-        """What it says, as a sentence."""
-        return (
-            f"When they were given, with {100 * self.confidence:g} % confidence at most {100 * self.error:g} % of all "
-            f"labels in the collection were wrong, from {self.checked:,} checked photos; labels by persons count as "
-            "right."
-        )
-
     def __post_init__(self) -> None:
         if not (_is_number(self.error) and 0 <= self.error <= 1):
             raise CollectionError(f"a certificate's error must be a share from 0 to 1; {self.error!r} arrived.")
@@ -114,10 +105,14 @@ UNKNOWN = Origin("unknown", "by hand")
 
 
 class LabelChange(NamedTuple):
-    """One change that gave labels: where they come from, and when it was made (UTC)."""
+    """One change that gave labels: where they come from, when it was made (UTC), and how many labels there were then.
+
+    The number is that of all labels in the collection after the change.
+    """
 
     origin: Origin
     at: datetime
+    labels: int
 
 
 class LabelOrigins(NamedTuple):
@@ -154,6 +149,31 @@ def certified(origins: LabelOrigins) -> NDArray[np.bool_]:
     """Which photos have a label that the model gave, with a certificate; bool [N]."""
     changes = [seq for seq, change in origins.by_change.items() if change.origin.kind == "certified"]
     return np.isin(origins.changes, changes)
+
+
+def certificate_sentence(origins: LabelOrigins, made: frozenset[int]) -> str | None:
+    """What is certain of the labels that a model gave last, and of which moment that is said, in sentences.
+
+    Args:
+        origins: of all labels.
+        made: the numbers of the changes of labels that were made and not taken back.
+
+    Returns:
+        None if there are no such labels.
+    """
+    changes = origins.changes[certified(origins)]
+    if not len(changes):
+        return None
+    number = int(changes.max())
+    origin, at, labels = origins.by_change[number]
+    certificate = origin.certificate
+    assert certificate is not None
+    since = " Labels have changed since; what they are now was not certified." if max(made) > number else ""
+    return (
+        f"On {at:%Y-%m-%d}, with {100 * certificate.confidence:g} % confidence at most {100 * certificate.error:g} % "
+        f"of the {labels:,} labels that there were then were wrong, from {certificate.checked:,} checked photos; "
+        f"labels by persons count as right.{since}"
+    )
 
 
 def _is_number(value: object) -> bool:
