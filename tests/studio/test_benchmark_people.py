@@ -103,8 +103,8 @@ def test_checks_of_arbitrary_boxes_are_none_of_the_labels(people, collection, tr
     person = people.Person(collection, truth, seed=0)
     person.collection.label([0, 1], "a")
     person.collection.label([2, 3], "b")
-    person.check(3)
-    assert collection.spot_check.none_of_these == 3
+    drawn = person.check(3)
+    assert collection.spot_check.none_of_these == drawn.tolist()
 
 
 def test_the_same_seed_gives_the_same_life(people, folder, truth, tmp_path):

@@ -171,7 +171,7 @@ class Evaluation:
             guess=guess,
             reason=reason,
             checked=len(said),
-            unsure=sum(len(r.unsure) for r in check.rounds if r.current),
+            unsure=_unsure(check),
             unlabelled=left,
             per_class=per_class_table(rows.names, counts.tolist(), said, found.right[found.current]),
             confusion=confusion_table(rows.names, truth, predicted),
@@ -229,11 +229,16 @@ class Evaluation:
             return (
                 "Many photos were labelled or added since the check, so it does not tell about the rest. Check 30 more."
             )
-        if check.unsure and not counted:
-            return "You were unsure of each checked photo, so nothing is known yet. Check more photos."
+        unsure = _unsure(check)
+        if unsure and not counted:
+            return (
+                "You were unsure of each checked photo, so nothing is known yet. Decide what such photos are, for "
+                "example a label of their own, and check more."
+            )
         if counted:
             photos = "1 photo is" if counted == 1 else f"{counted} photos are"
-            return f"Only {photos} checked; at least {AT_LEAST} are needed. Check 30 random photos."
+            beside = f", and you were unsure of {unsure:,} more" if unsure else ""
+            return f"Only {photos} checked{beside}; at least {AT_LEAST} are needed. Check 30 random photos."
         reason = "Nothing is checked yet. Check 30 random photos to know how often the model is right."
         if one_gesture:
             shown = ", ".join(f"“{name}”" for name in one_gesture[:5]) + (" and others" if len(one_gesture) > 5 else "")
@@ -291,6 +296,11 @@ class _TableRows:
     names: list[str]
     of_class: Ids
     of_code: dict[int, int]
+
+
+def _unsure(check: Check) -> int:
+    """Of how many photos of the draws that tell about the rest the person was unsure."""
+    return sum(len(r.unsure) for r in check.rounds if r.current)
 
 
 def _calibration_error(found: Checked) -> float:

@@ -31,6 +31,7 @@ class Finished:
         checked: answers of the spot check that this rests on.
         fewest: checked photos without which nothing can be certified.
         more_checks: how many more checks are needed, or are expected to label more; None if no number is.
+        waiting: photos of the spot check that wait for an answer.
         error, confidence: what was asked for.
     """
 
@@ -42,6 +43,7 @@ class Finished:
     checked: int
     fewest: int
     more_checks: int | None
+    waiting: int
     error: float
     confidence: float
 
@@ -49,9 +51,11 @@ class Finished:
     def sentence(self) -> str:
         """What it means, as a sentence."""
         if self.checked < self.fewest:
+            wait = "1 photo waits" if self.waiting == 1 else f"{self.waiting:,} photos wait"
+            then = f"Finish the check first: {wait}." if self.waiting else f"Check {self.more_checks:,} more."
             return (
                 f"At least {self.fewest:,} random photos must be checked before labels can be certified with at most "
-                f"{100 * self.error:g} % wrong; so far {self.checked:,}. Check {self.more_checks:,} more."
+                f"{100 * self.error:g} % wrong; so far {self.checked:,}. {then}"
             )
         rest = {0: "no photo is left", 1: "1 photo is left for you"}.get(
             self.left, f"{self.left:,} photos are left for you"
@@ -142,10 +146,10 @@ class Finishing:
         n = int(found.current.sum()) + len(scores_unsure)
         fewest = fewest_checks(population, labelled - n, error=error, sure=sure)
         if found.current.sum() < fewest:
-            asked = float(error), float(sure)
-            nothing = np.empty(0, np.int64)
+            nothing, waiting = np.empty(0, np.int64), len(check.waiting)
             sure_of = int(found.current.sum())
-            return Finished(nothing, [], left, None, None, sure_of, fewest, fewest - sure_of, *asked), check
+            more = fewest - sure_of
+            return Finished(nothing, [], left, None, None, sure_of, fewest, more, waiting, error, sure), check
         # What is predicted as a label that was deleted gets no label, so it gets no wrong one.
         right = found.right | (codes[found.predicted] < 0)
         best = pac_labels(
@@ -166,6 +170,7 @@ class Finishing:
             checked=n,
             fewest=fewest,
             more_checks=best.more_checks,
+            waiting=len(check.waiting),
             error=float(error),
             confidence=float(sure),
         )

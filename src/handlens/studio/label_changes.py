@@ -127,6 +127,14 @@ class LabelledPhotos:
         return frozenset(made.number for made in self._done)
 
     @property
+    def last_by_person(self) -> int:
+        """The number of the last change that was made and not taken back, other than by `finish`; 0 without one."""
+        for made in reversed(self._done):
+            if made.change.origin is None or made.change.origin.kind != "certified":
+                return made.number
+        return 0
+
+    @property
     def undoable(self) -> Change | None:
         """The change that `undo` takes back."""
         return self._done[-1].change if self._done else None

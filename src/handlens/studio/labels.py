@@ -68,6 +68,7 @@ class LabelState(NamedTuple):
         origins: where the label of each photo comes from.
         merged: the keys of labels that were merged into others, and the keys of those.
         made: the numbers of the changes that were made and not taken back.
+        last_by_person: the last one of these that a person made, 0 without one: models learn from labels up to there.
     """
 
     version: int
@@ -76,6 +77,7 @@ class LabelState(NamedTuple):
     origins: LabelOrigins
     merged: dict[int, int]
     made: frozenset[int]
+    last_by_person: int
 
     @property
     def names(self) -> list[str]:
@@ -143,8 +145,16 @@ class Labels:
     def state(self) -> LabelState:
         """All that is known of the labels at this moment."""
         with self._synced():
-            photos = self._photos
-            return LabelState(self._seq, self._table(), photos.codes, photos.origins, photos.merged, photos.made)
+            known = self._photos
+            return LabelState(
+                self._seq,
+                self._table(),
+                known.codes,
+                known.origins,
+                known.merged,
+                known.made,
+                known.last_by_person,
+            )
 
     @property
     def version(self) -> int:

@@ -103,7 +103,7 @@ class Check:
             answered again, no answer counts, since what is left would be a selection and not a random sample.
         answered: number of photos with an answer, also where it does not count yet.
         unsure: of these, where the person was unsure.
-        none_of_these: of these, those that show none of the labels.
+        none_of_these: ids of those that show none of the labels, in the order of drawing.
         gone: drawn photos that were not answered and are no longer there as they were.
         labels: the labels at that moment.
     """
@@ -117,7 +117,7 @@ class Check:
     again: int
     answered: int
     unsure: int
-    none_of_these: int
+    none_of_these: list[int]
     gone: int
     labels: LabelState
 
@@ -335,7 +335,7 @@ class SpotCheck:
             again=again,
             answered=sum(code > _WAITING for code in codes),
             unsure=codes.count(_UNSURE),
-            none_of_these=codes.count(NONE_OF_THESE),
+            none_of_these=[photo for photo, code in given.items() if code == NONE_OF_THESE],
             gone=len(gone),
             labels=state,
         )

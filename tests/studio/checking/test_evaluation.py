@@ -72,7 +72,9 @@ def test_nine_checked_photos_are_too_few(shop):
     report = shop.report()
     assert empty(report)
     assert report.checked == 9
-    assert report.reason == "Only 9 photos are checked; at least 10 are needed. Check 30 random photos."
+    assert report.reason == (
+        "Only 9 photos are checked, and you were unsure of 1 more; at least 10 are needed. Check 30 random photos."
+    )
     shop.answer(drawn[9], truth(drawn[9]))
     assert shop.report().accuracy == 1.0
 
@@ -158,7 +160,8 @@ def test_a_check_of_which_nothing_is_known(shop):
     assert empty(shop.report())
     assert (shop.report().checked, shop.report().unsure, shop.report().accuracy_of_all) == (0, 12, None)
     assert shop.report().reason == (
-        "You were unsure of each checked photo, so nothing is known yet. Check more photos."
+        "You were unsure of each checked photo, so nothing is known yet. Decide what such photos are, for example a "
+        "label of their own, and check more."
     )
 
 

@@ -99,6 +99,26 @@ def test_one_undo_takes_it_back_and_redo_makes_it_again(checked):
     assert certificate(checked) == Certificate(0.05, 0.95, checked=60)
 
 
+def test_finishing_and_its_undo_are_nothing_that_a_model_learns_from(checked):
+    before, version = checked.labels.state.last_by_person, checked.labels.version
+    assert before == version
+    finish(checked)
+    assert (checked.labels.state.last_by_person, checked.labels.version) == (before, version + 1)
+    checked.labels.undo()
+    assert (checked.labels.state.last_by_person, checked.labels.version) == (before, version + 2)
+    checked.labels.assign([0], "dog")
+    assert checked.labels.state.last_by_person == version + 3
+    checked.labels.undo()
+    assert checked.labels.state.last_by_person == before
+    checked.labels.redo()
+    assert checked.labels.state.last_by_person == version + 3
+    checked.labels.delete("dog")
+    assert checked.labels.state.last_by_person == checked.labels.version
+    while checked.labels.undo():
+        pass
+    assert checked.labels.state.last_by_person == 0
+
+
 def test_finishing_a_second_time_changes_nothing(checked):
     first = finish(checked)
     version = checked.labels.version
@@ -256,6 +276,20 @@ def test_without_enough_checks(shop):
     assert len(finish(shop).ids) > 0
 
 
+def test_answers_of_a_block_that_is_not_complete_do_not_count(shop):
+    shop.train(predicted(), ["cat", "dog"])
+    drawn = shop.draw(59)
+    for photo in drawn[:58]:
+        shop.answer(photo, truth(photo))
+    plan = shop.finishing.plan(error=0.05, confidence=0.95)
+    assert (plan.checked, plan.waiting) == (30, 1)
+    assert plan.sentence.endswith("so far 30. Finish the check first: 1 photo waits.")
+    shop.answer(drawn[58], truth(drawn[58]))
+    plan = shop.finishing.plan(error=0.05, confidence=0.95)
+    assert (plan.checked, plan.waiting) == (59, 0)
+    assert len(plan.ids) == 141
+
+
 def test_an_error_that_cannot_be_met(shop):
     drawn = shop.draw(60)
     shop.train(predicted([photo for photo in range(N) if photo % 5 < 2]), ["cat", "dog"])
@@ -354,7 +388,7 @@ def test_draws_from_photos_of_which_some_were_added_and_others_labelled(open_des
     ],
 )
 def test_plans_in_words(n, left, more, says):
-    plan = Finished(np.arange(n), ["cat"] * n, left, 0.04, 0.9, 60, 50, more, 0.05, 0.95)
+    plan = Finished(np.arange(n), ["cat"] * n, left, 0.04, 0.9, 60, 50, more, 0, 0.05, 0.95)
     assert plan.sentence.startswith(says)
     ends = {
         (1, 1): " 1 more check is expected to label more.",

@@ -40,7 +40,7 @@ def test_before_the_first_draw(desk):
     now = desk.check.now()
     assert now.rounds == []
     assert now.waiting == []
-    assert (now.answered, now.unsure, now.none_of_these, now.gone, now.again) == (0, 0, 0, 0, 0)
+    assert (now.answered, now.unsure, now.none_of_these, now.gone, now.again) == (0, 0, [], 0, 0)
     assert now.open.all()
     assert not now.drawn.any()
     assert desk.check.now() is now  # nothing has changed
@@ -56,7 +56,7 @@ def test_a_draw_and_its_answers(desk):
         desk.answer(photo, said)
     now = desk.check.now()
     assert now.waiting == []
-    assert (now.answered, now.unsure, now.none_of_these, now.gone, now.again) == (4, 1, 1, 0, 0)
+    assert (now.answered, now.unsure, now.none_of_these, now.gone, now.again) == (4, 1, [drawn[2]], 0, 0)
     assert desk.counted == [(drawn[0], "cat"), (drawn[1], "dog"), (drawn[2], None)]  # without the unsure one
     [first] = now.rounds
     assert first.codes.tolist() == [0, 1, NONE_OF_THESE]
@@ -244,12 +244,13 @@ def test_a_check_in_which_each_answer_is_none_of_these(desk):
     drawn = desk.draw(5)
     for photo in drawn:
         desk.answer(photo, None)
-    assert desk.check.now().none_of_these == 5
+    assert desk.check.now().none_of_these == drawn
     assert desk.counted == [(photo, None) for photo in drawn]
     assert desk.labels.names == []
     # A label that is made for such photos later is what they are.
     desk.labels.assign(drawn[:2], "bus")
     assert desk.counted == [(drawn[0], "bus"), (drawn[1], "bus"), *((photo, None) for photo in drawn[2:])]
+    assert desk.check.now().none_of_these == drawn[2:]
 
 
 # --- answering again, undo and redo ----------------------------------------------------------------

@@ -203,6 +203,13 @@ def test_certified_labels_are_not_learned_from(finished, monkeypatch):
     assert len(certified) == finished.parts.finishing.count
 
 
+def test_after_the_undo_of_a_finish_the_report_is_of_the_labels_of_now(finished):
+    report = finished.train()
+    assert report.labels_version == finished.parts.labels.state.last_by_person < finished.parts.labels.version
+    finished.undo()
+    assert finished.report.labels_version == finished.parts.labels.state.last_by_person
+
+
 def test_certified_labels_carry_their_certificate(finished, tmp_path):
     finished.export_labels(tmp_path / "labels.csv")
     table = pd.read_csv(tmp_path / "labels.csv")

@@ -50,7 +50,7 @@ def check(post: Callable[..., dict], n: int) -> list[int]:
 
 
 def test_a_check_from_its_draw_to_its_end(client, shapes, post):
-    nothing = {"waiting": [], "answered": 0, "unsure": 0, "none_of_these": 0, "gone": 0, "left": 40}
+    nothing = {"waiting": [], "answered": 0, "unsure": 0, "none_of_these": [], "gone": 0, "left": 40}
     assert client.get(f"{shapes}/spot-check").json() == nothing
     assert client.get(shapes).json()["spot_check"] == nothing
     found = post("spot-check", {"n": 3})
@@ -60,10 +60,10 @@ def test_a_check_from_its_draw_to_its_end(client, shapes, post):
     assert answer(post, a, "round") == found | {"waiting": [b, c], "answered": 1}
     post("spot-check/answer", {"photo": b, "answer": "none"})
     assert post("spot-check/answer", {"photo": c, "answer": "unsure"}) == nothing | {
-        **{"answered": 3, "unsure": 1, "none_of_these": 1, "left": 37}
+        **{"answered": 3, "unsure": 1, "none_of_these": [b], "left": 37}
     }
     # Going back: the latest answer counts, and a label is taken off again.
-    assert answer(post, a, answer="none", label=None)["none_of_these"] == 2
+    assert answer(post, a, answer="none", label=None)["none_of_these"] == [a, b]
     assert client.get(f"{shapes}/labels").json()["names"][0]["count"] == 0
     assert len(post("spot-check")["waiting"]) == 30  # unless told how many
 

@@ -76,7 +76,7 @@ class Job:
         gestures: which photos were labelled together, int64 [n].
         drawn: which of them were drawn for a spot check, bool [n]; these are not learned from.
         classes, colours: names and colours of the labels.
-        labels_version: the version of the labels that these are.
+        labels_version: the last change that a person had made of these labels.
         seconds: the time limit.
         epochs: of the whole network; None for as many as there is time for.
         seed: of everything random.

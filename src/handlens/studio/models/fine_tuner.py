@@ -123,7 +123,7 @@ class FineTuner:
             drawn=drawn,
             classes=[state.names[c] for c in used],
             colours=[state.table[c].colour for c in used],
-            labels_version=state.version,
+            labels_version=state.last_by_person,
             seconds=60.0 * minutes,
             epochs=epochs,
             seed=self._seed,

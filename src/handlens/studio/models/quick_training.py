@@ -70,7 +70,7 @@ class QuickTraining:
             drawn=int(drawn[learned_from].sum()),
             n_photos=int(self._photos.usable.sum()),
             layers=list(trained.classifier.weights),
-            labels_version=state.version,
+            labels_version=state.last_by_person,
             seconds=time.monotonic() - started,
             whole_gestures=trained.whole_gestures,
             each_label=trained.each_label,

@@ -26,7 +26,7 @@ class Training:
         drawn: number of those that were drawn at random for a spot check.
         n_photos: photos of the collection that could be read.
         layers: ids of the layers that it uses; empty for a fine-tuned one.
-        labels_version: the version of the labels.
+        labels_version: the last change that a person had made of the labels, as `LabelState.last_by_person`.
         seconds: how long it took.
         whole_gestures: labelled photos that were predicted correctly, and tested, with whole gestures held out.
         each_label: the same with weights such that each label counts the same.

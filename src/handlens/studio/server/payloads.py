@@ -158,6 +158,7 @@ def labels(collection: Collection) -> LabelsState:
             break
     return LabelsState(
         version=state.version,
+        last_by_person=state.last_by_person,
         names=[LabelCount(name=info.name, count=info.count, colour=info.colour) for info in state.table],
         codes=packed(state.codes, "<i2"),
         undo=undo,

@@ -29,7 +29,7 @@ class SpotCheckState(BaseModel):
     waiting: list[int] = Field(description="ids, in the order in which they are to be answered")
     answered: int = Field(description="photos with an answer, also where it does not count yet")
     unsure: int
-    none_of_these: int
+    none_of_these: list[int] = Field(description="ids of the photos that show none of the labels")
     gone: int = Field(description="drawn photos that are left out because their files are gone or have changed")
     left: int = Field(description="photos that could still be drawn")
 

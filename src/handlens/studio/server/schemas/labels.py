@@ -21,6 +21,9 @@ class LabelsState(BaseModel):
     """All labels at one moment; `codes` are positions in `names` by photo id, −1 for photos without a label."""
 
     version: int
+    last_by_person: int = Field(
+        description="the last change by a person; a model of an earlier one can be trained again"
+    )
     names: list[LabelCount]
     codes: Int16s
     undo: str | None

@@ -35,7 +35,7 @@ export const spotCheck = (of: Partial<SpotCheck> = {}): SpotCheck => ({
   waiting: [],
   answered: 0,
   unsure: 0,
-  none_of_these: 0,
+  none_of_these: [],
   gone: 0,
   left: 834,
   ...of,
@@ -54,6 +54,7 @@ export const collection = (of: Partial<CollectionState> = {}): CollectionState =
 
 export const named = (version: number, codes: number[], ...names: string[]): Labels => ({
   version,
+  last_by_person: version,
   names: names.map((name, i) => ({ name, count: codes.filter((c) => c === i).length, colour: i })),
   codes: Int16Array.from(codes),
   undo: null,

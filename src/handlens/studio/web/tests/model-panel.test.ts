@@ -1,7 +1,7 @@
-import { h } from 'preact'
+import { h, type VNode } from 'preact'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { CollectionApi } from '../src/server/api'
-import type { CollectionState } from '../src/server/types'
+import type { CollectionState, Report, SpotCheck } from '../src/server/types'
 import { collection as onScreen, replaceCollection, setApi } from '../src/state/collection'
 import { openLabels } from '../src/state/labels'
 import { replaceSelection } from '../src/state/selection'
@@ -15,8 +15,12 @@ vi.stubGlobal('document', { documentElement: { dataset: {} } })
 vi.stubGlobal('addEventListener', () => undefined)
 const { Headline } = await import('../src/components/Headline')
 const { NextSteps } = await import('../src/components/NextSteps')
+const { CheckResult } = await import('../src/components/CheckResult')
 const { Confusion } = await import('../src/components/Confusion')
 const { InUse } = await import('../src/components/FineTune')
+const { COMMANDS, runCommand } = await import('../src/keyboard/commands')
+const { closeDialog, dialog, openDialog } = await import('../src/state/dialogs')
+const { dismiss, messages } = await import('../src/state/messages')
 const { mainStep } = await import('../src/state/next-step')
 const { review } = await import('../src/state/review')
 const { gesture, selected } = await import('../src/state/selection')
@@ -62,8 +66,8 @@ describe('the headline', () => {
 })
 
 /** The buttons, with the filled one in brackets. */
-const buttons = (): string[] =>
-  elementsOf(h(NextSteps, {}))
+const buttons = (of = h(NextSteps, {})): string[] =>
+  elementsOf(of)
     .filter((e) => e.type === 'button')
     .map((e) => (String(e.props.class).includes('filled') ? `[${textOf(e)}]` : textOf(e)))
 
@@ -99,6 +103,88 @@ describe('the next step', () => {
     openLabels(named(1, [0, 0, 1, 1, 1, 0], 'front', 'rear'))
     expect(buttons()).toEqual(['Train', 'Check 30 more', 'Finish…'])
     expect(textOf(h(NextSteps, {}))).toContain('No photo is left without a label.')
+  })
+})
+
+describe('after a check', () => {
+  const shown = (): VNode => h(CheckResult, {})
+  const of = (made: Partial<Report>, check: Partial<SpotCheck>): void =>
+    show({ report: report({ checked: 30, reason: '', ...made }), spot_check: spotCheck({ answered: 30, ...check }) })
+
+  it('the answers are learned from', () => {
+    of({ accuracy: 0.7, low: 0.5, high: 0.8, labels_version: 0 }, {})
+    expect(buttons(shown())).toEqual(['[Train again with these]', 'Check 30 more', 'Finish…', 'Close'])
+  })
+  it('with no mistake it is finishing', () => {
+    of({ accuracy: 1, low: 0.89, high: 1, labels_version: 0 }, {})
+    expect(buttons(shown())).toEqual(['Train again with these', 'Check 30 more', '[Finish…]', 'Close'])
+  })
+  it('with none of these everywhere, such photos get a label', () => {
+    of({ accuracy: 0, low: 0, high: 0.1 }, { answered: 40, none_of_these: [...Array(40).keys()], left: 15 })
+    expect(buttons(shown())).toEqual(['[Show the 40 photos to label]', 'Check 15 more', 'Finish…', 'Close'])
+    expect(textOf(shown())).toContain(
+      '40 photos of the check show none of your labels, so the model cannot be right about such photos. Give them a label (“other” is one, too), and train again.',
+    )
+    expect(buttons()).toContain('[Show the 40 photos to label]')
+  })
+  it('such photos are in the review grid, selected', () => {
+    replaceSelection(new Uint8Array(6))
+    openDialog({ kind: 'check' })
+    of({ accuracy: 0.5, low: 0.3, high: 0.7, labels_version: 0 }, { answered: 10, none_of_these: [5, 2] })
+    const [first] = elementsOf(shown()).filter((e) => e.type === 'button')
+    ;(first!.props.onClick as () => void)()
+    expect(review.value?.ids).toEqual([2, 5])
+    expect([...selected.value]).toEqual([0, 0, 1, 0, 0, 1])
+    expect(dialog.value).toBe(null)
+  })
+  it('a few of them change nothing', () => {
+    of({ accuracy: 0.7, low: 0.5, high: 0.8 }, { none_of_these: [1, 2, 3, 4, 5] })
+    expect(buttons(shown())).toEqual(['Check 30 more', '[Finish…]', 'Close'])
+    expect(buttons()).toEqual(['Train', 'Check 30 more', '[Finish…]'])
+  })
+  it('with every answer unsure, another check is not the main step', () => {
+    of({ checked: 0, unsure: 30, reason: 'You were unsure of each checked photo.' }, { unsure: 30 })
+    expect(buttons(shown())).toEqual(['Check 30 more', '[Label more photos]'])
+    expect(textOf(shown())).toMatch(/^You were unsure of each checked photo\.0 photos labelled; 30 unsure/)
+    expect(buttons()).toEqual(['Train', 'Check 30 random photos'])
+  })
+  it('with all wrong, the answers are learned from, and then more is labelled', () => {
+    of({ accuracy: 0, low: 0, high: 0.1, labels_version: 0 }, {})
+    expect(buttons(shown())).toEqual(['[Train again with these]', 'Check 30 more', 'Finish…', 'Label more photos'])
+    expect(textOf(shown())).toContain('It is wrong about most photos. Label more of them, and train again.')
+    of({ accuracy: 0.2, low: 0.1, high: 0.4 }, {})
+    expect(buttons(shown())).toEqual(['Check 30 more', 'Finish…', '[Label more photos]'])
+    expect(buttons()).toEqual(['Train', 'Check 30 more', 'Finish…'])
+    expect(textOf(h(NextSteps, {}))).toContain('It is wrong about most photos.')
+  })
+})
+
+describe('the undo of a finish', () => {
+  it('makes nothing new that a model could learn from', () => {
+    show({ report: checkedReport() })
+    openLabels({ ...named(3, [0, 0, 1, 1, -1, -1], 'front', 'rear'), last_by_person: 1 })
+    expect(buttons()).toEqual(['Train', 'Check 30 more', '[Finish…]'])
+    openLabels({ ...named(4, [0, 0, 1, 1, 1, -1], 'front', 'rear'), last_by_person: 4 })
+    expect(buttons()).toEqual(['[Train]', 'Check 30 more', 'Finish…'])
+  })
+})
+
+describe('a key of what cannot be done yet', () => {
+  it.each([
+    ['check' as const, 'Train first: a spot check tells how often a model is right, and there is none yet.'],
+    ['opacity' as const, 'Train first: then photos that the model is sure of can be faded.'],
+  ])('says what is missing: %s', (id, says) => {
+    for (const { id } of messages.value) dismiss(id)
+    closeDialog()
+    runCommand(COMMANDS[id])
+    expect(messages.value.map((m) => m.text)).toEqual([says])
+    expect(dialog.value).toBe(null)
+  })
+  it('opens the check once there is a model', () => {
+    show({ report: report() })
+    runCommand(COMMANDS.check)
+    expect(dialog.value).toEqual({ kind: 'check' })
+    closeDialog()
   })
 })
 

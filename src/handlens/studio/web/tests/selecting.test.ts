@@ -7,8 +7,9 @@ import { maskOf } from '../src/state/masks'
 import { closeReview, findSimilar, keepAll, openReview, showNearest, sortReview, toggleKept } from '../src/state/review'
 import { select, selectLabel, selectPhoto } from '../src/state/selecting'
 import { gesture, replaceSelection, selected } from '../src/state/selection'
+import { named } from './made'
 
-const none: Labels = { version: 1, names: [], codes: new Int16Array(6).fill(-1), undo: null, redo: null }
+const none: Labels = named(1, [-1, -1, -1, -1, -1, -1])
 const mask = (...ids: number[]): Uint8Array => maskOf(ids, 6)
 
 let api: CollectionApi

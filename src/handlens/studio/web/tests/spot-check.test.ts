@@ -48,7 +48,7 @@ class Server {
       waiting: this.drawn.filter((id) => !this.answers.has(id) && !this.gone.has(id)),
       answered: given.length,
       unsure: given.filter((a) => a.answer === 'unsure').length,
-      none_of_these: given.filter((a) => a.answer === 'none').length,
+      none_of_these: [...this.answers].filter(([, a]) => a.answer === 'none').map(([id]) => id),
       gone: this.gone.size,
     })
   }
@@ -282,6 +282,38 @@ describe('going back', () => {
     await vi.advanceTimersByTimeAsync(0)
     expect(server.answers.get(5)).toEqual(label('rear'))
     expect(server.sent.map(([photo]) => photo)).toEqual([5, 3, 5])
+  })
+
+  it('is possible also after the check was closed, until its result is known', async () => {
+    await open(2)
+    answer(label('front'))
+    await vi.advanceTimersByTimeAsync(0)
+    stopCheck()
+    await open(30)
+    expect(shownPhoto.value).toBe(3)
+    goBack()
+    expect([shownPhoto.value, earlierAnswer.value, progress.value.place]).toEqual([5, label('front'), 1])
+    answer(label('rear'))
+    answer(label('rear'))
+    await vi.advanceTimersByTimeAsync(0)
+    expect([...server.answers]).toEqual([
+      [5, label('rear')],
+      [3, label('rear')],
+    ])
+    expect(finished.value).toBe(true)
+    await drawPhotos(2)
+    expect(canGoBack.value).toBe(false)
+  })
+
+  it('leaves out an answer that was undone meanwhile: its photo is asked first', async () => {
+    await open(2)
+    answer(label('front'))
+    await vi.advanceTimersByTimeAsync(0)
+    stopCheck()
+    server.answers.delete(5)
+    updateCollection({ spot_check: server.state() })
+    await open(30)
+    expect([shownPhoto.value, canGoBack.value]).toEqual([5, false])
   })
 
   it('goes on without a change', async () => {

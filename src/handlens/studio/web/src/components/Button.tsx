@@ -1,7 +1,7 @@
 // Buttons. A command's button takes its name, its key and whether it can be used from the table of commands.
 
 import type { ComponentChildren, JSX } from 'preact'
-import { COMMANDS, type Command, type CommandId } from '../keyboard/commands'
+import { COMMANDS, type Command, type CommandId, runCommand } from '../keyboard/commands'
 import { ariaKey, keyText } from '../keyboard/key-names'
 import { Icon, type IconName } from './icons'
 
@@ -34,7 +34,7 @@ export function CommandButton(props: CommandButtonProps): JSX.Element {
       aria-busy={props.busy}
       data-tip={tip}
       data-key={keyText(command.keys[0]!)}
-      onClick={() => able && command.run()}
+      onClick={() => runCommand(command)}
     >
       {props.icon && <Icon name={props.icon} />}
       {props.children}

@@ -3,7 +3,7 @@
 import type { JSX } from 'preact'
 import { AuditPanel } from '../audit/AuditPanel'
 import type { Report } from '../server/types'
-import { collection, count } from '../state/collection'
+import { count } from '../state/collection'
 import { ENOUGH } from '../state/labels'
 import { fadedCount, predictions, report, reportIsOld } from '../state/model'
 import { canTrain } from '../state/next-step'
@@ -26,9 +26,7 @@ export function ModelPanel(): JSX.Element {
       </header>
       <NextSteps />
       {made ? <Headline of={made} /> : <NotYet />}
-      {made && reportIsOld.value && collection.value?.finished === 0 && (
-        <p class="hint">Labels have changed since: train again to use them.</p>
-      )}
+      {made && reportIsOld.value && <p class="hint">Labels have changed since: train again to use them.</p>}
       <InUse />
       {made && <Made report={made} />}
       <History />

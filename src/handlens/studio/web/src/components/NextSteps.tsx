@@ -5,7 +5,9 @@ import { collection } from '../state/collection'
 import { openDialog } from '../state/dialogs'
 import { showUnlabelled } from '../state/finishing'
 import { report, training } from '../state/model'
-import { drawCount, mainStep, type Step, unlabelledCount, waitingCount } from '../state/next-step'
+import { drawCount, mainStep, type Step, toLabel, unlabelledCount, waitingCount } from '../state/next-step'
+import { showNoneOfThese } from '../state/none-of-these'
+import { labelText } from '../text/accuracy'
 import { number, photos as photosText } from '../text/format'
 import { CommandButton } from './Button'
 
@@ -13,6 +15,7 @@ export function NextSteps(): JSX.Element {
   const state = collection.value!
   const made = report.value
   const checked = made?.accuracy != null
+  const none = state.spot_check.none_of_these.length
   const [waits, draws, left] = [waitingCount.value, drawCount.value, unlabelledCount.value]
   return (
     <div class="next-steps" role="group" aria-label="Next">
@@ -27,6 +30,12 @@ export function NextSteps(): JSX.Element {
               ? `Check ${number(draws)} more`
               : `Check ${draws === 1 ? '1 random photo' : `${number(draws)} random photos`}`}
         </CommandButton>
+      )}
+      {labelText(toLabel.value, none) && <p class="hint">{labelText(toLabel.value, none)}</p>}
+      {toLabel.value === 'none' && (
+        <button type="button" class={`button ${styleOf('label')}`} onClick={showNoneOfThese}>
+          Show the {photosText(none)} to label
+        </button>
       )}
       {checked && (
         <button type="button" class={`button ${styleOf('finish')}`} onClick={() => openDialog({ kind: 'finish' })}>

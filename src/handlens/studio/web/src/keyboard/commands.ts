@@ -5,6 +5,7 @@ import { closeDialog, dialog, openDialog } from '../state/dialogs'
 import { KEYED, labels, redo, undo, unlabel } from '../state/labels'
 import { mapView } from '../state/map-view'
 import { anyPlaced, stepLayer, stepProjection } from '../state/maps'
+import { say } from '../state/messages'
 import { predictions, report, toggleOpacity, train, training } from '../state/model'
 import { waitingCount } from '../state/next-step'
 import { closeReview, findSimilar, openReview, review, searching } from '../state/review'
@@ -21,6 +22,8 @@ export interface Command {
   group: 'Look' | 'Select' | 'Label' | 'Model' | 'Page'
   run: () => void
   can?: () => boolean
+  /** what is said where it cannot be run, if that is not plain to see */
+  needs?: string
 }
 
 const selecting = (): boolean => selectedCount.value > 0
@@ -89,6 +92,7 @@ export const COMMANDS = {
     group: 'Model',
     run: () => openDialog({ kind: 'check' }),
     can: () => report.value !== null || waitingCount.value > 0,
+    needs: 'Train first: a spot check tells how often a model is right, and there is none yet.',
   },
   opacity: {
     name: 'Vary opacity',
@@ -96,11 +100,18 @@ export const COMMANDS = {
     group: 'Model',
     run: toggleOpacity,
     can: () => predictions.value !== null,
+    needs: 'Train first: then photos that the model is sure of can be faded.',
   },
   keys: { name: 'Keys', keys: ['?'], group: 'Page', run: () => openDialog({ kind: 'keys' }) },
 } satisfies Record<string, Command>
 
 export type CommandId = keyof typeof COMMANDS
+
+/** Runs a command, or says what it needs. */
+export function runCommand({ can, run, needs }: Command): void {
+  if (can?.() ?? true) run()
+  else if (needs) say(needs)
+}
 
 /** Escape closes the topmost of: a dialog, a sheet, the review, the selection. */
 function closeNearest(): void {

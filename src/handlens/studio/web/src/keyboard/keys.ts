@@ -2,7 +2,7 @@
 
 import { dialog } from '../state/dialogs'
 import { assign, labels } from '../state/labels'
-import { COMMANDS, type Command } from './commands'
+import { COMMANDS, type Command, runCommand } from './commands'
 import { pressed } from './key-names'
 
 export function commandFor(key: string): Command | null {
@@ -34,8 +34,8 @@ function onKey(event: KeyboardEvent): void {
   if (!command) return
   event.preventDefault()
   // Escape also closes sheets and the review, which its button does not.
-  if (command.can && !command.can() && key !== 'Escape') return
-  command.run()
+  if (key === 'Escape') command.run()
+  else runCommand(command)
 }
 
 export function listenToKeys(): () => void {

@@ -1788,6 +1788,11 @@ export interface components {
         LabelsState: {
             /** Version */
             version: number;
+            /**
+             * Last By Person
+             * @description the last change by a person; a model of an earlier one can be trained again
+             */
+            last_by_person: number;
             /** Names */
             names: components["schemas"]["LabelCount"][];
             /**
@@ -2351,8 +2356,11 @@ export interface components {
             answered: number;
             /** Unsure */
             unsure: number;
-            /** None Of These */
-            none_of_these: number;
+            /**
+             * None Of These
+             * @description ids of the photos that show none of the labels
+             */
+            none_of_these: number[];
             /**
              * Gone
              * @description drawn photos that are left out because their files are gone or have changed

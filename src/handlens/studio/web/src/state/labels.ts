@@ -14,7 +14,14 @@ import { emptySelection, gesture, selected, selectedCount } from './selection'
 /** Labelled photos from which a label no longer counts as thin, as in the training report. */
 export const ENOUGH = 10
 
-const [labels, setLabels] = owned<Labels>({ version: -1, names: [], codes: new Int16Array(0), undo: null, redo: null })
+const [labels, setLabels] = owned<Labels>({
+  version: -1,
+  last_by_person: 0,
+  names: [],
+  codes: new Int16Array(0),
+  undo: null,
+  redo: null,
+})
 /** The labels picked for separating, merging or deleting. */
 const [picked, setPicked] = owned<ReadonlySet<string>>(new Set())
 const [saving, setSaving] = owned<'saved' | 'saving' | 'unsaved'>('saved')

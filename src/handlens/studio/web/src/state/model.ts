@@ -16,8 +16,10 @@ const [training, setTraining] = owned(false)
 export { predictions, training }
 
 export const report = computed(() => collection.value?.report ?? null)
-/** Labels have changed since the model was trained. */
-export const reportIsOld = computed(() => report.value !== null && report.value.labels_version !== labels.value.version)
+/** A person has changed labels since the model was trained; it does not learn from those that finishing gives. */
+export const reportIsOld = computed(
+  () => report.value !== null && report.value.labels_version !== labels.value.last_by_person,
+)
 export const fineTuning = computed(() => collection.value?.fine_tuning.running ?? false)
 
 const FADED = 0.12
@@ -31,10 +33,6 @@ export const alpha = computed<Float32Array | null>(() => {
 export const fadedCount = computed(() => alpha.value?.reduce((n, a) => n + (a < 1 ? 1 : 0), 0) ?? 0)
 
 export function toggleOpacity(): void {
-  if (!predictions.value) {
-    say('Train a model first: then photos it is sure of can be faded.')
-    return
-  }
   setOpacity({ ...opacity.value, on: !opacity.value.on })
   announce(opacity.value.on ? 'Photos predicted confidently are faded' : 'All photos at full opacity')
 }

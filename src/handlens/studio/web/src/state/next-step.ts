@@ -6,7 +6,10 @@ import { labels } from './labels'
 import { report, reportIsOld, training } from './model'
 import { ROUND } from './spot-check'
 
-export type Step = 'train' | 'check' | 'finish' | 'rest'
+export type Step = 'train' | 'check' | 'label' | 'finish' | 'rest'
+
+/** From this share of the checked photos on, those that show none of the labels come first: no check makes it right. */
+const MANY = 0.2
 
 /** Two labels with two photos each: fewer cannot be told apart. */
 export const canTrain = computed(() => labels.value.names.filter((l) => l.count >= 2).length >= 2)
@@ -16,6 +19,16 @@ export const waitingCount = computed(() => collection.value?.spot_check.waiting.
 
 /** Photos that the next check would draw. */
 export const drawCount = computed(() => Math.min(ROUND, collection.value?.spot_check.left ?? 0))
+
+/** What to label, where that comes before another check: the checked photos with none of the labels, or any. */
+export const toLabel = computed<'none' | 'unsure' | 'more' | null>(() => {
+  const made = report.value
+  const check = collection.value?.spot_check
+  if (!made || !check || check.waiting.length > 0) return null
+  if (check.none_of_these.length > 0 && check.none_of_these.length >= MANY * check.answered) return 'none'
+  if (made.accuracy === null) return made.checked === 0 && made.unsure > 0 ? 'unsure' : null
+  return made.accuracy < 0.5 ? 'more' : null
+})
 
 /** Photos that can be read and have no label, one 0/1 byte by id. */
 export const unlabelledMask = computed(() => {
@@ -36,7 +49,9 @@ export const mainStep = computed<Step | null>(() => {
   // A check that was begun is answered to its end, whatever was labelled meanwhile.
   if (waitingCount.value > 0) return 'check'
   if ((collection.value?.finished ?? 0) > 0) return unlabelledCount.value > 0 ? 'rest' : null
+  if (made && toLabel.value === 'none') return 'label'
   if (!made || reportIsOld.value) return canTrain.value ? 'train' : null
+  if (toLabel.value !== null) return 'label'
   if (made.accuracy === null) return drawCount.value > 0 ? 'check' : null
   return 'finish'
 })

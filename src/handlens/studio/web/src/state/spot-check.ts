@@ -27,7 +27,7 @@ interface Given {
 /** Whether the spot check is on the screen. */
 const [checking, setChecking] = owned(false)
 const [drawing, setDrawing] = owned(false)
-/** The photos answered since the check was opened, in this order; each once. */
+/** The photos answered here since photos were drawn, in this order; each once. */
 const [given, setGiven] = owned<readonly Given[]>([])
 /** The answers that the server has not confirmed yet, the earliest first. */
 const [unsent, setUnsent] = owned<readonly Given[]>([])
@@ -122,7 +122,8 @@ function timed(now: number): void {
 /** Opens the check: photos that wait are shown, and if there are none, `n` are drawn. */
 export async function startCheck(n = ROUND): Promise<void> {
   setChecking(true)
-  setGiven([])
+  if (unsent.value.length === 0) setHidden(new Set())
+  setGiven(given.value.filter(({ photo }) => !waiting.value.includes(photo)))
   setBackAt(null)
   setProblem(null)
   setFinished(false)
@@ -138,6 +139,7 @@ export function stopCheck(): void {
 export async function drawPhotos(n = ROUND): Promise<void> {
   if (drawing.value) return
   setDrawing(true)
+  setGiven([]) // an answer is not changed once the result is known
   setProblem(null)
   answeredAt = 0
   try {
@@ -252,9 +254,11 @@ async function finish(again = false): Promise<void> {
 export const countsText = computed(() => {
   const now = state.value
   if (!now) return ''
-  const sure = now.answered - now.unsure - now.none_of_these
+  const none = now.none_of_these.length
+  const sure = now.answered - now.unsure - none
   const parts = [`${plural(sure, 'photo')} labelled`]
-  if (now.none_of_these > 0) parts.push(`${now.none_of_these} none of these, which counts as a mistake of the model`)
+  if (none > 0)
+    parts.push(`${none} none of these, which ${none === 1 ? 'counts as a mistake' : 'count as mistakes'} of the model`)
   if (now.unsure > 0) parts.push(`${now.unsure} unsure, which ${now.unsure === 1 ? 'does' : 'do'} not count`)
   if (now.gone > 0)
     parts.push(`${now.gone} left out, since ${now.gone === 1 ? 'its file is' : 'their files are'} gone or changed`)

@@ -33,6 +33,13 @@ export function accuracyText(of: Report | null): string {
   return `${percent(of.accuracy)} ${rightText(of)}, from ${number(of.checked)} checked at random${unsure}`
 }
 
+/** What to label next, and why, beside what the report says; `none` checked photos show none of the labels. */
+export function labelText(what: 'none' | 'unsure' | 'more' | null, none: number): string {
+  if (what === 'none')
+    return `${photos(none)} of the check ${none === 1 ? 'shows' : 'show'} none of your labels, so the model cannot be right about such photos. Give them a label (“other” is one, too), and train again.`
+  return what === 'more' ? 'It is wrong about most photos. Label more of them, and train again.' : ''
+}
+
 /** What the accuracy means, for people who do not work with intervals. */
 export function meaning({ accuracy, low, high, unsure }: Report): string {
   if (accuracy === null || low === null || high === null) return ''

@@ -4,17 +4,13 @@ import type { JSX } from 'preact'
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { SpotCheckAnswer } from '../../server/types'
 import { api } from '../../state/collection'
-import { closeDialog, openDialog } from '../../state/dialogs'
 import { matching } from '../../state/labels'
-import { report, reportIsOld, train } from '../../state/model'
-import { drawCount, mainStep, type Step } from '../../state/next-step'
 import {
   answer,
   answerOfKey,
   answerText,
   canGoBack,
   choices,
-  countsText,
   drawing,
   drawPhotos,
   earlierAnswer,
@@ -32,10 +28,9 @@ import {
   stopCheck,
   unsent,
 } from '../../state/spot-check'
-import { meaning } from '../../text/accuracy'
 import { duration, number } from '../../text/format'
+import { CheckResult } from '../CheckResult'
 import { FindLabel } from '../FindLabel'
-import { Headline } from '../Headline'
 import { Icon } from '../icons'
 import { Swatch } from '../LabelPanel'
 import { Dialog } from './Dialog'
@@ -246,44 +241,11 @@ function Asking({ photo }: { photo: number }): JSX.Element {
 
 function End(): JSX.Element {
   const box = useRef<HTMLDivElement>(null)
-  const made = report.value
-  const draws = drawCount.value
   useLayoutEffect(() => box.current?.focus({ preventScroll: true }), [])
   return (
     <div class="check-end" ref={box} tabIndex={-1} role="group" aria-label="Result">
       <Problem />
-      {made && <Headline of={made} />}
-      {made && meaning(made) && <p>{meaning(made)}</p>}
-      <p class="hint">{countsText.value}</p>
-      <div class="row">
-        {reportIsOld.value && (
-          <button
-            type="button"
-            class={styleOf('train')}
-            onClick={() => {
-              closeDialog()
-              void train()
-            }}
-          >
-            Train again with these
-          </button>
-        )}
-        {draws > 0 && (
-          <button type="button" class={styleOf('check')} onClick={() => void drawPhotos(draws)}>
-            Check {number(draws)} more
-          </button>
-        )}
-        {made?.accuracy != null && (
-          <button type="button" class={styleOf('finish')} onClick={() => openDialog({ kind: 'finish' })}>
-            Finish…
-          </button>
-        )}
-        <button type="button" class="button" onClick={closeDialog}>
-          Close
-        </button>
-      </div>
+      <CheckResult />
     </div>
   )
 }
-
-const styleOf = (step: Step): string => `button ${mainStep.value === step ? 'filled' : ''}`
