@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,24 +35,27 @@ def studio(run_studio: Callable[..., object], flowers: Path) -> object:
     return run_studio(flowers, "--backbone", "learned")
 
 
+def api_of(page: Page) -> str:
+    return page.url.replace("/c/", "/api/collections/")
+
+
+def post(page: Page, path: str, body: dict) -> dict:
+    answer = page.request.post(f"{api_of(page)}/{path}", data=body)
+    assert answer.ok, answer.text()
+    return answer.json()
+
+
 def test_forty_labels_by_keys_alone(studio, page: Page, hand, shoot) -> None:
     page.goto(studio.collection_url)
     map_of = hand(page)
     map_of.wait_prepared()
-    api = page.url.replace("/c/", "/api/collections/")
-
-    def post(path: str, body: dict) -> dict:
-        answer = page.request.post(f"{api}/{path}", data=body)
-        assert answer.ok, answer.text()
-        return answer.json()
-
     for i, name in enumerate(NAMES):
         mask = np.packbits(np.arange(PHOTOS) == i, bitorder="little").tobytes()
-        post("labels/assign", {"selection": base64.b64encode(mask).decode(), "name": name})
-    drawn = post("spot-check", {"n": 3})["waiting"]
+        post(page, "labels/assign", {"selection": base64.b64encode(mask).decode(), "name": name})
+    drawn = post(page, "spot-check", {"n": 3})["waiting"]
 
     def label_of(photo: int) -> str | None:
-        found = page.request.get(f"{api}/labels").json()
+        found = page.request.get(f"{api_of(page)}/labels").json()
         code = int(np.frombuffer(base64.b64decode(found["codes"]), "<i2")[photo])
         return None if code < 0 else found["names"][code]["name"]
 
@@ -112,3 +116,18 @@ def test_forty_labels_by_keys_alone(studio, page: Page, hand, shoot) -> None:
     page.keyboard.press("u")
     expect(dialog).to_contain_text("2 photos labelled; 1 unsure")
     assert [label_of(photo) for photo in drawn] == ["yellow poppy", NAMES[1], None]
+
+
+def test_what_is_predicted_is_called_as_the_label_is_now(studio, page: Page, hand) -> None:
+    page.goto(studio.collection_url)
+    map_of = hand(page)
+    map_of.wait_prepared()
+    post(page, "labels/merge", {"names": NAMES[:20], "into": "one"})
+    post(page, "labels/merge", {"names": NAMES[20:], "into": "other"})
+    post(page, "train", {})
+    page.mouse.dblclick(*next(iter(map_of.photos().values())))
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text(re.compile("Predicted: (one|other), "))
+    post(page, "labels/rename", {"name": "one", "to": "first"})
+    post(page, "labels/rename", {"name": "other", "to": "second"})
+    expect(dialog).to_contain_text(re.compile("Predicted: (first|second), "))

@@ -100,7 +100,12 @@ function photosChanged(): void {
   mapsChanged()
 }
 
+let namesSeen: string | null = null
 const labelsChanged = throttled(async () => {
+  const names = JSON.stringify(labels.value.names.map((l) => l.name))
+  // What is predicted is called as the labels are now.
+  if (predictions.value && namesSeen !== null && names !== namesSeen) await loadPredictions().catch(() => undefined)
+  namesSeen = names
   await loadScores()
   // Projections by label come and go with the labels: the state lists those there are.
   await api.state().then(takeState, () => undefined)
