@@ -398,10 +398,10 @@ class Collection:
     ) -> TrainingReport:
         """Train a copy of a pretrained network of this collection on the labels, and predict all photos with it.
 
-        With a quick model of the same labels there is then also an ensemble of both. Used from now on is the one of
-        them that is right most often on the same photos, which none had seen: checked ones, or labelled ones that were
-        held out if few are checked. Where nothing tells, the model in use stays. `report.outcome` says whether it
-        helps. `use_model` changes the model in use.
+        With a quick model of the same labels there is then also an ensemble of both. Another model is used from now on
+        if it is clearly better than the one in use on the same photos, which none had seen: checked ones, or labelled
+        ones that were held out if few are checked. `report.outcome` says whether it helps; `use_model` changes the
+        model in use.
 
         Args:
             backbone: one of `networks`; the first unless given.
@@ -460,7 +460,7 @@ class Collection:
     def model(self) -> ModelKind | None:
         """The model in use; None before training.
 
-        It is the one that was right most often after the latest training, unless `use_model` said otherwise.
+        It is the first that was trained until another one is clearly better after a training, or `use_model` is called.
         """
         found = self.parts.models.in_use
         return None if found is None else found.kind

@@ -15,11 +15,11 @@ import torch
 
 from handlens.core.saved import load_learner
 from handlens.errors import ArtifactError, Cancelled, CollectionError, TrainingError
+from handlens.studio.calibration import CAUTION
 from handlens.studio.collection import Collection
 from handlens.studio.models import fine_tune, linear_probe
 from handlens.studio.models.linear_probe import fit_probe
 from handlens.studio.models.registry import UNKNOWN
-from handlens.studio.models.same_photos import SamePhotos
 from handlens.vision.learner import VisionLearner
 
 CIRCLES, SQUARES = np.arange(20), np.arange(20, 40)
@@ -358,10 +358,23 @@ def test_a_model_is_made_no_surer_than_it_is_right(learner, monkeypatch):
     temperature = fine_tune.calibrate(learner, np.arange(20))
     assert temperature > 2
     torch.testing.assert_close(learner.model[1][-1].weight, before / temperature)
-    # Sure and right: left as it is.
+    # Sure and right.
     monkeypatch.setattr(learner, "get_preds", lambda: (sure, truth * 0))
-    assert fine_tune.calibrate(learner, np.arange(20)) == 1.0
-    assert fine_tune.calibrate(learner, np.arange(20), least=0.0) < 1.0
+    assert fine_tune.calibrate(learner, np.arange(20)) < 1.0
+
+
+def test_a_model_whose_epoch_was_chosen_by_few_photos_is_cautious(learner, monkeypatch):
+    before = learner.model[1][-1].weight.clone()
+    # Its six photos were labelled together, so that they count as one: almost nothing is known.
+    probabilities, truth = torch.tensor([[0.9, 0.1]] * 6), torch.zeros(6, dtype=torch.int64)
+    monkeypatch.setattr(learner, "get_preds", lambda: (probabilities, truth))
+    temperature = fine_tune.calibrate(learner, np.zeros(6, np.int64), cautious=True)
+    assert temperature == pytest.approx(CAUTION, rel=0.05)
+    torch.testing.assert_close(learner.model[1][-1].weight, before / temperature)
+    # Two thousand photos that are right each time: it could be surer, and stays as it is.
+    many = torch.tensor([[0.9, 0.1]] * 2000), torch.zeros(2000, dtype=torch.int64)
+    monkeypatch.setattr(learner, "get_preds", lambda: many)
+    assert fine_tune.calibrate(learner, np.arange(2000), cautious=True) == 1.0
 
 
 def test_the_probe_is_linear_and_leaves_the_body_alone(learner):
@@ -402,26 +415,6 @@ def test_whole_gestures_are_held_out(folder):
         assert job.held_out.sum() == 2 + 1
         held = set(job.gestures[job.held_out].tolist()) - set(job.gestures[~job.held_out].tolist())
         assert len(held) >= 2  # clicks on circles; squares come from one gesture, so that single ones are held out
-
-
-def test_what_is_said_of_the_same_photos():
-    better = SamePhotos({"fine-tuned": 41, "quick": 38, "both": 45}, n=60, new="fine-tuned", checked=True)
-    assert better.best("quick") == "both"
-    assert better.sentence == (
-        "It helps: of the same 60 checked photos the fine-tuned model gets 41 right, both together 45, and the quick "
-        "model 38."
-    )
-    equal = SamePhotos({"quick": 3, "fine-tuned": 3}, n=4, new="quick", checked=False)
-    assert [equal.best(kind) for kind in ("quick", "fine-tuned", "both", None)] == [
-        "quick",
-        "fine-tuned",
-        "quick",
-        "quick",
-    ]
-    assert equal.sentence == (
-        "It does not help: of the same 4 labelled photos that neither learned from the quick model gets 3 right, and "
-        "the fine-tuned model 3. Photos that were drawn at random tell more: check 30."
-    )
 
 
 def test_the_outcome_is_told(collection):

@@ -23,7 +23,7 @@ from handlens.core.items import Labelled
 from handlens.core.labels import CategoryList
 from handlens.core.metrics import accuracy
 from handlens.errors import Cancelled, TrainingError
-from handlens.studio.calibration import fit_temperature
+from handlens.studio.calibration import CAUTION, CAUTION_WORTH, fit_temperature
 from handlens.studio.discriminant import Codes
 from handlens.studio.features.precision import device, half_precision
 from handlens.studio.gestures import hold_out
@@ -172,7 +172,7 @@ def fine_tune(job: Job, *, changed: Callable[[FineTuningProgress], None], cancel
     torch.manual_seed(job.seed)
     fit_probe(learn, step=monitoring.raise_if_cancelled)
     together = job.gestures[job.choosing]
-    calibrate(learn, together, least=0.0)
+    calibrate(learn, together)
     best = _BestEpoch()
     best.keep(learn, learn.validate()[-1])
     _freeze_first(learn)
@@ -191,7 +191,7 @@ def fine_tune(job: Job, *, changed: Callable[[FineTuningProgress], None], cancel
         best.restore(learn)
     # Tested in the precision in which the saved model will be used.
     learn.precision = "fp32"
-    calibrate(learn, together)
+    calibrate(learn, together, cautious=True)
     monitoring.raise_if_cancelled()
     return learn
 
@@ -223,20 +223,25 @@ def prediction_progress(
     return step
 
 
-def calibrate(learn: VisionLearner, together: NDArray[np.int64], *, least: float = 1.0) -> float:
+def calibrate(learn: VisionLearner, together: NDArray[np.int64], *, cautious: bool = False) -> float:
     """Divide the scores of the model by the temperature that calibrates it (Guo et al. 2017); changes its last layer.
 
     Args:
         learn: the model, whose validation photos it was not trained on.
         together: which of these were labelled together, [m].
-        least: the smallest temperature; with 1, no model becomes surer than it was.
+        cautious: the best epoch was chosen by these photos, on which it seems better than on others. So no model
+            becomes surer than it was, and with few photos the temperature stays near the quick model's `CAUTION`.
 
     Returns:
         the temperature.
     """
     probabilities, truth = learn.get_preds()
     scores = np.log(np.maximum(probabilities.numpy(), TINY)).astype(np.float32)
-    temperature = max(least, fit_temperature(scores, truth.numpy(), together=together))
+    if cautious:
+        fitted = fit_temperature(scores, truth.numpy(), prior=CAUTION, worth=CAUTION_WORTH, together=together)
+        temperature = max(1.0, fitted)
+    else:
+        temperature = fit_temperature(scores, truth.numpy(), together=together)
     last = [module for module in learn.model.modules() if isinstance(module, torch.nn.Linear)][-1]
     with torch.no_grad():
         last.weight.div_(temperature)

@@ -165,8 +165,9 @@ class Models:
     def replace(self, model: TrainedModel, tested: Tested) -> str:
         """Put a model that was just written in the place of the earlier one of its kind.
 
-        Of all models that there are then, that which is right most often on the same photos is used from now on; see
-        `compare`. Where nothing tells, the model in use stays, unless the new one knows labels that it does not know.
+        Of all models that there are then, the best on the same photos is used from now on if it is clearly better than
+        the one in use; see `compare` and `SamePhotos.best`. Where nothing tells, the model in use stays, unless the new
+        one knows labels that it does not know.
 
         Record, held-out predictions and use change in one transaction: whenever the process is killed, a model and its
         report belong together.
@@ -250,8 +251,8 @@ class Models:
         found = [self._checked_by(model, check, known) for model in models.values()]
         ids = reduce(np.intersect1d, [of_model.ids for of_model in found])
         if len(ids) >= AT_LEAST:
-            rights = [int(of_model.right[np.isin(of_model.ids, ids)].sum()) for of_model in found]
-            return SamePhotos(dict(zip(models, rights, strict=True)), len(ids), new.kind, checked=True)
+            rights = [of_model.right[np.isin(of_model.ids, ids)] for of_model in found]
+            return SamePhotos(dict(zip(models, rights, strict=True)), new.kind, checked=True)
         other = next(model for kind, model in models.items() if kind not in (new.kind, "both"))
         theirs = self.held_out(other)
         if "both" not in models or theirs is None or np.isnan(theirs.scores).any():
@@ -260,11 +261,11 @@ class Models:
         if not len(ids):
             return None
         truth = np.array(new.record.colours)[tested.truth[i]]
-        right: dict[ModelKind, int] = {}
+        right: dict[ModelKind, NDArray[np.bool_]] = {}
         for kind, model in models.items():
             said = np.array(model.record.colours)[self._blind(model, known)[ids].argmax(1)]
-            right[kind] = int((said == truth).sum())
-        return SamePhotos(right, len(ids), new.kind, checked=False)
+            right[kind] = said == truth
+        return SamePhotos(right, new.kind, checked=False)
 
     def checked(self, model: Model, check: Check) -> Checked:
         """What a model says of the checked photos that count."""
