@@ -129,6 +129,11 @@ def test_a_number_only_from_photos_checked_at_random(
     model = page.get_by_role("region", name="Model")
     right = re.compile(r"\d ?% right")
 
+    # Without a model there is nothing to check, and the key says so.
+    page.keyboard.press("c")
+    said = page.get_by_role("status", name="Announcements")
+    expect(said).to_contain_text("Train first: a spot check tells how often a model is right")
+
     # Lassoed labels, one gesture each: not even a guess.
     for kind in KINDS:
         lasso(page, hand, kind, lambda kind=kind: map_of.label(kind))
@@ -215,8 +220,9 @@ def test_a_number_only_from_photos_checked_at_random(
     expect(elsewhere.dialog.get_by_role("group", name="Result")).to_contain_text(right)
     result.get_by_role("button", name="Train again with these").click()
     expect(model.get_by_role("button", name="Finish…")).to_have_class(re.compile("filled"))
-    expect(model).to_contain_text(re.compile(r"9\d % right\s*between \d+ and \d+ %"))
+    expect(model).to_contain_text(re.compile(r"9\d % right of those that you could tell\s*between \d+ and \d+ %"))
     expect(model).to_contain_text("from 29 checked at random")
+    expect(model).to_contain_text(re.compile(r"You were unsure of 1 more: as mistakes they would make it 9\d %"))
     expect(model.get_by_role("figure", name="History")).to_be_visible()
     everywhere(page, shoot, "07-checked")
 
@@ -252,3 +258,5 @@ def test_a_number_only_from_photos_checked_at_random(
     everywhere(page, shoot, "11-finished")
     page.get_by_role("button", name="Undo", exact=True).last.click()
     expect(model).not_to_contain_text("labelled by finishing")
+    # Nothing has changed that a model could learn from.
+    expect(model.get_by_role("button", name="Finish…")).to_have_class(re.compile("filled"))

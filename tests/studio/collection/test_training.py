@@ -289,6 +289,16 @@ def test_the_model_has_a_card_that_keeps_its_answers(collection, tmp_path, label
     assert "features" in text
 
 
+def test_the_card_says_of_how_many_checked_photos_the_person_was_unsure(collection, tmp_path, label_some):
+    label_some(collection)
+    collection.train()
+    for i, photo in enumerate(collection.draw_spot_check(14).tolist()):
+        collection.answer_spot_check(photo, "circle" if i < 12 else None, unsure=i >= 12)
+    collection.export_model(tmp_path / "model")
+    text = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
+    assert "labelled without seeing the prediction, without 2 of which the person was unsure" in text
+
+
 def test_a_name_given_anew_is_no_second_class_of_that_name(collection, label_some):
     label_some(collection)
     collection.train()

@@ -167,6 +167,19 @@ def test_the_report_and_the_history(client, shapes, post, labelled):
     assert client.get(shapes).json()["models"][0]["accuracy"] == again["accuracy"]
 
 
+def test_photos_of_which_the_person_was_unsure(client, shapes, post, labelled):
+    post("train")
+    drawn = post("spot-check", {"n": 16})["waiting"]
+    for i, photo in enumerate(drawn):
+        answer(post, photo) if i < 12 else answer(post, photo, answer="unsure", label=None)
+    report = client.get(shapes).json()["report"]
+    assert (report["checked"], report["unsure"]) == (12, 4)
+    right = 12 * report["accuracy"]
+    assert (report["low_of_all"], report["high_of_all"]) == pytest.approx((right / 16, (right + 4) / 16))
+    [point] = client.get(f"{shapes}/history").json()
+    assert (point["checked"], point["unsure"]) == (12, 4)
+
+
 def test_without_a_model(client, shapes, post):
     assert client.get(f"{shapes}/history").json() == []
     for found in (

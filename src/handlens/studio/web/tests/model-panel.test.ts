@@ -48,8 +48,8 @@ describe('the headline', () => {
     expect(textOf(h(Headline, { of }))).toBe(
       '71 % right of those that you could tell between 62 and 79 %' +
         'on the 834 photos that nobody has labelled, from 30 checked at random' +
-        'You were unsure of 4 more, which do not count. As mistakes they would make it 63 %, as right 75 %.' +
-        'The check is not finished: 2 photos wait. Answers count 30 at a time, and all at the end.',
+        'You were unsure of 4 more: as mistakes they would make it 63 %, as right 75 %.' +
+        'The check is not finished: 2 photos wait. Answers count 30 at a time.',
     )
   })
   it('is no number called right before a check, but a guess without a point', () => {
@@ -57,6 +57,11 @@ describe('the headline', () => {
     expect(textOf(shown)).toMatch(/^A guess: between 37 and 89 %\./)
     expect(textOf(shown)).not.toContain('right')
     expect(elementsOf(shown).filter((e) => e.props.style)).toHaveLength(1)
+  })
+  it('is a guess, of a check that is not finished, until its first answers count', () => {
+    show({ spot_check: spotCheck({ waiting: [4, 5], answered: 28 }) })
+    const shown = h(Headline, { of: report({ guess: { low: 0.37, high: 0.89 } }) })
+    expect(textOf(shown)).toMatch(/^A guess: between 37 and 89 %\..*The check is not finished: 2 photos wait\./)
   })
   it('is a sentence where there is not even a guess', () => {
     const shown = h(Headline, { of: report({ reason: '“front” comes from one gesture.' }) })

@@ -8,8 +8,8 @@ import { percent } from '../text/format'
 
 export function Headline({ of }: { of: Report }): JSX.Element {
   const { accuracy, low, high, guess, reason } = of
+  const waiting = waitingText(waitingCount.value)
   if (accuracy !== null && low !== null && high !== null) {
-    const more = [unsureText(of), waitingText(waitingCount.value)].filter(Boolean)
     return (
       <div class="headline">
         <p class="accuracy">
@@ -17,11 +17,7 @@ export function Headline({ of }: { of: Report }): JSX.Element {
         </p>
         <Interval low={low} high={high} at={accuracy} />
         <p class="hint">{aboutOf(of)}</p>
-        {more.map((text) => (
-          <p class="hint" key={text}>
-            {text}
-          </p>
-        ))}
+        <Hints of={[unsureText(of), waiting]} />
       </div>
     )
   }
@@ -36,6 +32,7 @@ export function Headline({ of }: { of: Report }): JSX.Element {
           The low end holds out whole groups that you labelled together, the high end single photos. A check of random
           photos tells.
         </p>
+        <Hints of={[waiting]} />
       </div>
     )
   }
@@ -43,6 +40,18 @@ export function Headline({ of }: { of: Report }): JSX.Element {
     <div class="headline">
       <p>{reason}</p>
     </div>
+  )
+}
+
+function Hints({ of }: { of: string[] }): JSX.Element {
+  return (
+    <>
+      {of.filter(Boolean).map((text) => (
+        <p class="hint" key={text}>
+          {text}
+        </p>
+      ))}
+    </>
   )
 }
 

@@ -17,14 +17,14 @@ export const rightText = ({ unsure }: Report): string => (unsure > 0 ? 'right of
 /** What the photos that the accuracy leaves out could change; '' if there are none. */
 export function unsureText({ unsure, low_of_all: low, high_of_all: high }: Report): string {
   if (unsure === 0 || low === null || high === null) return ''
-  return `You were unsure of ${number(unsure)} more, which do not count. As mistakes they would make it ${percent(low)}, as right ${percent(high)}.`
+  return `You were unsure of ${number(unsure)} more: as mistakes they would make it ${percent(low)}, as right ${percent(high)}.`
 }
 
 /** Whether the number is that of a check that goes on; '' once no photo waits. */
 export const waitingText = (waits: number): string =>
   waits === 0
     ? ''
-    : `The check is not finished: ${photos(waits)} ${waits === 1 ? 'waits' : 'wait'}. Answers count 30 at a time, and all at the end.`
+    : `The check is not finished: ${photos(waits)} ${waits === 1 ? 'waits' : 'wait'}. Answers count 30 at a time.`
 
 /** For a message: the accuracy, or that it is not known. */
 export function accuracyText(of: Report | null): string {
