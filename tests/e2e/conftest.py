@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -52,10 +49,8 @@ class Studio:
     @property
     def collection_url(self) -> str:
         """The address of the collection that the server was started with."""
-        until = time.monotonic() + STARTING
-        while not (found := re.search(rf"{re.escape(self.url)}/c/[a-z0-9-]+", self.printed)):
-            assert time.monotonic() < until, self.printed
-            time.sleep(0.1)
+        found = re.search(rf"{re.escape(self.url)}/c/[a-z0-9-]+", self.printed)
+        assert found, self.printed
         return found[0]
 
     @property
@@ -79,20 +74,12 @@ class Studio:
         self.process.wait()
 
 
-def free_port() -> int:
-    """A port of this machine that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def start_studio(home: Path, *arguments: str | Path, port: int | None = None) -> Studio:
-    """Start `handlens studio` with `home` as its home folder and wait until it answers."""
+def start_studio(home: Path, *arguments: str | Path) -> Studio:
+    """Start `handlens studio` with `home` as its home folder, on a free port, and wait until it listens."""
     home.mkdir(parents=True, exist_ok=True)
-    port = port or free_port()
-    log = home.parent / f"{home.name}-{port}.log"
+    log = home.parent / f"{home.name}-{len(list(home.parent.glob('*.log')))}.log"
     command = [sys.executable, "-c", "from handlens.cli import app; app()", "studio", "--no-browser"]
-    command += ["--port", str(port), *map(str, arguments)]
+    command += ["--port", "0", *map(str, arguments)]
     environment = {
         **os.environ,
         "HANDLENS_HOME": str(home),
@@ -105,30 +92,26 @@ def start_studio(home: Path, *arguments: str | Path, port: int | None = None) ->
     environment.pop("HF_HUB_CACHE", None)
     with log.open("wb") as out:
         process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=environment)
-    studio = Studio(f"http://127.0.0.1:{port}", home, process, log)
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     give_up = time.monotonic() + STARTING
     while True:
-        try:
-            with direct.open(f"{studio.url}/api/studio", timeout=5) as answer:
-                json.load(answer)
-            return studio
-        except OSError as error:
-            if process.poll() is None and time.monotonic() < give_up:
-                time.sleep(0.1)
-                continue
-            studio.kill()
-            pytest.fail(f"`handlens studio` did not answer at {studio.url} ({error}):\n{studio.printed}")
+        printed = log.read_text(errors="replace")
+        if found := re.search(r"^handlens Studio: (http://127\.0\.0\.1:\d+)\S*\n", printed, re.MULTILINE):
+            return Studio(found[1], home, process, log)
+        if process.poll() is not None or time.monotonic() > give_up:
+            process.kill()
+            process.wait()
+            pytest.fail(f"`handlens studio` does not listen:\n{printed}")
+        time.sleep(0.1)
 
 
 @pytest.fixture(scope="session")
 def run_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Studio]]:
-    """Start servers: `run_studio(*arguments, home=None, port=None)`; all are ended after the last test."""
+    """Start servers: `run_studio(*arguments, home=None)`; all are ended after the last test."""
     started: list[Studio] = []
 
-    def run(*arguments: str | Path, home: Path | None = None, port: int | None = None) -> Studio:
+    def run(*arguments: str | Path, home: Path | None = None) -> Studio:
         home = home or tmp_path_factory.mktemp("studio") / "home"
-        started.append(start_studio(home, *arguments, port=port))
+        started.append(start_studio(home, *arguments))
         return started[-1]
 
     yield run
