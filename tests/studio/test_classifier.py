@@ -41,10 +41,10 @@ def test_two_of_two_are_enough():
     check_labels({"a": 2, "b": 2, "unused": 0})
 
 
-def train(features, codes, *, gestures=None, checked=None, seed=0):
+def train(features, codes, *, gestures=None, checked=None, seed=0, share=1.0):
     gestures = np.arange(len(codes)) if gestures is None else gestures
     checked = np.zeros(len(codes), bool) if checked is None else checked
-    return train_classifier(features, codes, gestures=gestures, checked=checked, seed=seed)
+    return train_classifier(features, codes, gestures=gestures, checked=checked, seed=seed, share=share)
 
 
 def test_weights_of_all_layers_give_the_scores_of_their_inner_products():
@@ -127,6 +127,27 @@ def test_a_checked_answer_has_no_part_in_its_own_scores():
     assert one.checked_rows.tolist() == other.checked_rows.tolist() == [40]
     assert one.checked_scores == pytest.approx(other.checked_scores)
     assert (one.classifier.bias != other.classifier.bias).any()  # it is learned from all the same
+
+
+def test_rows_without_a_label_are_scored_by_the_models_that_are_tested_on_checked_rows(monkeypatch):
+    learned = []
+    monkeypatch.setattr(
+        learning,
+        "fit_mixture",
+        lambda p, c, dims: learned.append([(c >= 0).sum(), (c < 0).sum()]) or fit_mixture(p, c, dims=dims),
+    )
+    truth = np.arange(60) % 2
+    codes = np.where(np.arange(60) < 30, truth, -1)
+    trained = train({"x": told_apart(truth)}, codes, checked=(codes >= 0) & (np.arange(60) >= 20))
+    assert trained.unlabelled_scores.shape == (30, 2)
+    assert (trained.unlabelled_scores.argmax(1) == truth[30:]).all()
+    # The last five before the final one: of 10 checked rows each leaves out 2, and of 30 rows without a label none, as
+    # all of them take part; in the order in which they are held out, with their labels forgotten.
+    assert learned[-6:-1] == [[28, 32]] * 5
+    learned.clear()
+    train({"x": told_apart(truth)}, codes, checked=(codes >= 0) & (np.arange(60) >= 20), share=0.0)
+    assert learned[-6:-1] == [[28, 24]] * 5  # a fifth is dealt to each model, and does not take part
+    assert train({"x": told_apart(truth)}, codes).unlabelled_scores.shape == (0, 2)
 
 
 def test_checked_rows_alone_can_be_learned_from():

@@ -22,16 +22,21 @@ from handlens.studio.estimates import (
 )
 
 
+def estimate(right, confidence, others, **more):
+    """The estimate where one model gave all confidences, and those of the other photos are `others`."""
+    return estimate_accuracy(right, confidence, np.mean(others) if len(others) else 0.0, len(others), **more)
+
+
 def test_without_confidences_it_is_wilsons_interval():
     # Of many photos: Wilson's interval of 8 out of 10, (0.490, 0.943).
-    found = estimate_accuracy([True] * 8 + [False] * 2, np.full(10, 0.7), np.full(10_000_000, 0.7))
+    found = estimate([True] * 8 + [False] * 2, np.full(10, 0.7), np.full(10_000_000, 0.7))
     assert (found.value, found.low, found.high) == pytest.approx((0.8, 0.4902, 0.9433), abs=1e-4)
 
 
 def test_half_of_the_photos_checked_by_hand():
     # 10 of 20 checked, 8 right. All 20 are worth 10 / (1 − 1/2) = 20 checks: Wilson of 16 out of 20 is
     # (0.58398, 0.91933), which are 11.680 and 18.387 of 20 photos. 8 are known: 3.680 and 10.387 of the other 10.
-    found = estimate_accuracy([True] * 8 + [False] * 2, np.full(10, 0.7), np.full(10, 0.7))
+    found = estimate([True] * 8 + [False] * 2, np.full(10, 0.7), np.full(10, 0.7))
     assert (found.value, found.low, found.high) == pytest.approx((0.8, 0.3680, 1.0), abs=1e-4)
 
 
@@ -41,7 +46,7 @@ def test_the_regression_by_hand():
     # checked are right, so all 20 others are.
     right = [True] * 10 + [True, False] * 5
     sure = [1.0] * 10 + [0.5] * 10
-    found = estimate_accuracy(right, sure, np.ones(20))
+    found = estimate(right, sure, np.ones(20))
     assert (found.value, found.high) == pytest.approx((1, 1))
     # Their sums of squares: Σ (y − ȳ)² = 3.75, and around the line 2.5. With one unexplained mistake more, the 20 are
     # worth 20 / ((3.5 / 18) / (4.75 / 19)) = 25.7 checks, twice as many in a population of 40.
@@ -52,15 +57,15 @@ def test_the_regression_by_hand():
 
 
 def test_few_checks_or_equal_confidences_are_not_corrected():
-    few = estimate_accuracy([True] * 5 + [False] * 5, [0.9] * 5 + [0.5] * 5, np.full(90, 0.9))
+    few = estimate([True] * 5 + [False] * 5, [0.9] * 5 + [0.5] * 5, np.full(90, 0.9))
     assert few.value == pytest.approx(0.5)
-    equal = estimate_accuracy([True] * 30 + [False] * 30, np.full(60, 0.6), np.full(90, 0.9))
+    equal = estimate([True] * 30 + [False] * 30, np.full(60, 0.6), np.full(90, 0.9))
     assert equal.value == pytest.approx(0.5)
 
 
 def test_all_right_and_all_wrong():
     ones, sure = np.ones(30, bool), np.linspace(0.3, 1, 30)
-    right, wrong = (estimate_accuracy(answers, sure, np.full(970, 0.9)) for answers in (ones, ~ones))
+    right, wrong = (estimate(answers, sure, np.full(970, 0.9)) for answers in (ones, ~ones))
     assert (right.value, right.high, wrong.value, wrong.low) == (1, 1, 0, 0)
     assert right.low == pytest.approx(1 - wrong.high)
     assert 0.8 < right.low < 0.95
@@ -68,22 +73,46 @@ def test_all_right_and_all_wrong():
 
 def test_photos_labelled_since_widen_the_interval():
     given = [True] * 8 + [False] * 2, np.full(10, 0.7), np.full(990, 0.7)
-    before, after = estimate_accuracy(*given), estimate_accuracy(*given, moved=0.1)
+    before, after = estimate(*given), estimate(*given, moved=0.1)
     # If the tenth that was labelled was all right, the others have (low − 0.1) / 0.9; if all wrong, high / 0.9.
     assert (after.value, after.low) == pytest.approx((before.value, (before.low - 0.1) / 0.9))
     assert after.high == 1 < before.high / 0.9
     with pytest.raises(DataError):
-        estimate_accuracy(*given, moved=1)
+        estimate(*given, moved=1)
 
 
 def test_checks_that_the_model_learned_from_are_worth_less():
-    # Half of its labels are these 40 checks: they are worth 40 / 1.5, and confidences are not used.
-    right, sure = np.arange(40) % 4 > 0, np.where(np.arange(40) % 4 > 0, 0.9, 0.6)
-    found = estimate_accuracy(right, sure, np.full(10**6, 0.9), taught=0.5)
+    # Half of its labels are these 40 checks: they are worth 40 / 1.5.
+    right, sure = np.arange(40) % 4 > 0, np.full(40, 0.9)
+    found = estimate_accuracy(right, sure, 0.9, 10**6, taught=0.5)
     low, high = wilson(0.75 * 40 / 1.5, 40 / 1.5)
     assert (found.value, found.low, found.high) == pytest.approx((0.75, float(low), float(high)), abs=1e-4)
     with pytest.raises(DataError):
-        estimate_accuracy(right, sure, [0.9], taught=1.1)
+        estimate_accuracy(right, sure, 0.9, 1, taught=1.1)
+
+
+def test_each_confidence_is_compared_with_what_its_own_model_says_of_the_others():
+    # The second model is surer by 0.2 of everything: nothing is left to correct, and the slope is that of the first.
+    right = [True] * 10 + [True, False] * 5
+    sure = np.array([1.0] * 10 + [0.5] * 10) - 0.25
+    plain = estimate_accuracy(right, sure, 0.75, 20)
+    second = np.arange(20) % 2 * 0.2
+    assert estimate_accuracy(right, sure + second, 0.75 + second, 20).value == pytest.approx(plain.value)
+    # b = 1, and the checked ones have 0.5 on average: the others are better by 0.25, or by 0.125.
+    assert estimate_accuracy(right, sure, 0.75, 10**6).value == pytest.approx(1.0, abs=1e-4)
+    assert estimate_accuracy(right, sure, 0.625, 10**6).value == pytest.approx(0.875, abs=1e-4)
+
+
+def test_a_mean_confidence_from_a_sample_makes_the_interval_wider():
+    right, sure = [True] * 10 + [True, False] * 5, np.array([1.0] * 10 + [0.5] * 10)
+    whole, part = (estimate_accuracy(right, sure, 0.75, 10**6, sampled=variance) for variance in (0.0, 0.001))
+    assert part.value == whole.value
+    # With b = 1 the residual variance 3.5 / 18 grows by 20 · 0.001.
+    n = 20 * (4.75 / 19) / (3.5 / 18 + 0.02)
+    low, high = wilson(0.75 * n, n)
+    assert (part.low, part.high) == pytest.approx((float(low), float(high)), abs=1e-4)
+    with pytest.raises(DataError):
+        estimate_accuracy(right, sure, 0.75, 10, sampled=-1)
 
 
 def test_rounds_that_count_together_by_hand():
@@ -115,14 +144,14 @@ def test_rounds_that_could_not_be_drawn_from_all_photos_that_are_left():
 
 
 def test_photos_that_were_added_may_all_be_right_or_wrong():
-    before = estimate_accuracy([True] * 8 + [False] * 2, np.full(10, 0.7), np.full(990, 0.7))
-    found = estimate_accuracy([True] * 8 + [False] * 2, np.full(10, 0.7), np.full(990, 0.7), added=0.1)
+    before = estimate([True] * 8 + [False] * 2, np.full(10, 0.7), np.full(990, 0.7))
+    found = estimate([True] * 8 + [False] * 2, np.full(10, 0.7), np.full(990, 0.7), added=0.1)
     assert found.value == before.value
     assert (found.low, found.high) == pytest.approx((0.9 * before.low, 0.9 * before.high + 0.1))
     for name in ("moved", "added"):
         for share in (-0.1, 1.0, np.nan):
             with pytest.raises(DataError, match=f"{name} must be a share from 0 to below 1"):
-                estimate_accuracy([True], [0.5], [0.5], **{name: share})
+                estimate([True], [0.5], [0.5], **{name: share})
 
 
 @pytest.mark.parametrize("labelled", ["easiest", "hardest", "surest", "random"])
@@ -142,14 +171,14 @@ def test_the_interval_of_two_rounds_holds_whatever_was_labelled_between(labelled
         counts, moved, _ = pool_rounds([60, 30], [80, 0], [0, 0], left=len(rest))
         assert counts.all()
         drawn = np.concatenate([first, second])
-        found = estimate_accuracy(truth[drawn], sure[drawn], sure[rest], moved=moved)
+        found = estimate(truth[drawn], sure[drawn], sure[rest], moved=moved)
         held += found.low <= truth[rest].mean() <= found.high
     assert held >= 0.93 * runs
 
 
 def test_nothing_checked_and_nothing_left():
-    assert estimate_accuracy([], [], [0.5]) is None
-    assert estimate_accuracy([True], [0.5], []) is None
+    assert estimate([], [], [0.5]) is None
+    assert estimate([True], [0.5], []) is None
     assert estimate_difference([], [], 5) is None
     assert estimate_difference([True], [False], 1) is None
 
@@ -163,12 +192,16 @@ def test_nothing_checked_and_nothing_left():
         ([True], [1.5], [0.5]),
         ([True], [np.nan], [0.5]),
         ([True], [0.5], [-0.1]),
-        ([True], [0.5], [[0.5]]),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(right, confidence, others):
     with pytest.raises(DataError):
-        estimate_accuracy(right, confidence, others)
+        estimate(right, confidence, others)
+    for expected in ([0.5], [[0.5, 0.5]], [0.5] * 3):
+        with pytest.raises(DataError, match="expected"):
+            estimate_accuracy([True, True], [0.5, 0.5], expected, 9)
+    with pytest.raises(DataError, match="left"):
+        estimate_accuracy([True], [0.5], 0.5, -1)
 
 
 probabilities = st.floats(0, 1)
@@ -178,7 +211,7 @@ probabilities = st.floats(0, 1)
 def test_an_interval_holds_its_value_and_is_one_of_shares(checked, others, data):
     moved = data.draw(st.floats(0, 0.99))
     right, confidence = [r for r, _ in checked], [c for _, c in checked]
-    found = estimate_accuracy(np.array(right, bool), confidence, others, moved=moved)
+    found = estimate(np.array(right, bool), confidence, others, moved=moved)
     if checked and others:
         assert 0 <= found.low <= found.value <= found.high <= 1
     else:
@@ -192,7 +225,7 @@ def coverage(truth, sure, n, *, runs=400, seed=0):
     for _ in range(runs):
         order = random.permutation(len(truth))
         drawn, rest = order[:n], order[n:]
-        found = estimate_accuracy(truth[drawn], sure[drawn], sure[rest])
+        found = estimate(truth[drawn], sure[drawn], sure[rest])
         held += found.low <= truth[rest].mean() <= found.high
         widths.append(found.high - found.low)
     return held / runs, np.mean(widths)

@@ -11,7 +11,7 @@ from handlens.core.products import product
 from handlens.core.threads import one_blas_thread
 from handlens.errors import TrainingError
 from handlens.studio.calibration import CAUTION, CAUTION_WORTH, fair_weights, fit_temperature
-from handlens.studio.discriminant import Codes, Floats, folds
+from handlens.studio.discriminant import CV_FOLDS, Codes, Floats, folds
 from handlens.studio.gestures import gesture_folds
 from handlens.studio.linear_models import Doubles, fit_mixture, inner_products
 
@@ -75,6 +75,8 @@ class Trained:
         classifier: fitted on all labelled rows.
         rows, scores: labelled rows [m] that were held out by whole gestures, and their scores [m, C].
         checked_rows, checked_scores: the checked rows [k], held out in folds, and their scores [k, C].
+        unlabelled_scores: if there are checked rows, those of the rows without a label that the same models gave; each
+            row is dealt to one of them as a checked one is [u, C].
         whole_gestures: of the rows that can be held out by whole gestures, how many were predicted correctly, and how
             many were tested.
         each_label: the same with weights such that each class counts the same; see `fair_weights`.
@@ -87,6 +89,7 @@ class Trained:
     scores: Floats
     checked_rows: NDArray[np.int64]
     checked_scores: Floats
+    unlabelled_scores: Floats
     whole_gestures: tuple[int, int]
     each_label: tuple[float, float]
     single_photos: tuple[int, int]
@@ -114,8 +117,8 @@ def train_classifier(
         checked: rows that were drawn for a spot check [n].
         seed: of the folds.
         share: of all photos without a label, the share (0–1) that is among the rows. A model is surer of a photo that
-            took part in its self-training. So of the checked rows that are held out, the same share takes part, without
-            their labels: then their scores are like those of photos without a label.
+            took part in its self-training. So of the rows of a fold of checked ones, the same share takes part,
+            without their labels: then their scores are like those of photos without a label.
 
     Example:
         >>> codes = np.array([0, 0, 0, 1, 1, 1, -1, -1])
@@ -138,9 +141,12 @@ def train_classifier(
     whole[labelled] = gesture_folds(codes[labelled], gestures[labelled], kept=drawn[labelled], seed=seed)
     single[by_hand] = folds(codes[by_hand], seed=seed)
     check[drawn] = folds(codes[drawn], seed=seed)
+    if drawn.any():
+        check[codes < 0] = np.random.default_rng(seed).permutation(int((codes < 0).sum())) % CV_FOLDS
     rows, scores = tested(whole)
     single_rows, single_scores = tested(single)
-    checked_rows, checked_scores = tested(check, share=share)
+    check_rows, check_scores = tested(check, share=share)
+    of_checked = codes[check_rows] >= 0
 
     right, fair = scores.argmax(1) == codes[rows], fair_weights(codes[rows], np.arange(len(rows)))
     temperature = fit_temperature(scores, codes[rows], prior=CAUTION, worth=CAUTION_WORTH, together=gestures[rows])
@@ -150,8 +156,9 @@ def train_classifier(
         Classifier(weights, model.bias.astype(np.float32), temperature),
         rows,
         scores,
-        checked_rows,
-        checked_scores,
+        check_rows[of_checked],
+        check_scores[of_checked],
+        check_scores[~of_checked],
         whole_gestures=(int(right.sum()), len(rows)),
         each_label=(float(fair[right].sum()), float(fair.sum())),
         single_photos=(int((single_scores.argmax(1) == codes[single_rows]).sum()), len(single_rows)),
@@ -171,7 +178,7 @@ def _held_out_scores(
     scores = np.full((len(codes), int(codes.max()) + 1), -np.inf, np.float32)
     for k in np.unique(fold[fold >= 0]):
         test = np.flatnonzero(fold == k)
-        unlabelled = np.flatnonzero((codes < 0) | (taking_part & (fold == k)))
+        unlabelled = np.flatnonzero(np.where(fold == k, taking_part, codes < 0))
         rest = np.flatnonzero((fold != k) & (codes >= 0))
         rest = rest[stratified_sample(codes[rest], _ESTIMATING, seed=seed)]
         train = np.concatenate([rest, unlabelled])

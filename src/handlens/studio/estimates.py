@@ -16,6 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 from handlens.audit.intervals import normal, wilson
 from handlens.errors import DataError
 
+Tally = tuple[float, float]
+"""Photos that were predicted correctly, and photos that were tested; each counts with its weight."""
+
 Booleans = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
@@ -49,8 +52,10 @@ class Estimate:
 def estimate_accuracy(
     right: ArrayLike,
     confidence: ArrayLike,
-    others: ArrayLike,
+    expected: ArrayLike,
+    left: int,
     *,
+    sampled: float = 0.0,
     moved: float = 0.0,
     added: float = 0.0,
     taught: float = 0.0,
@@ -70,16 +75,20 @@ def estimate_accuracy(
     added since. The interval holds even if all of them would be predicted correctly, or not one.
 
     If the model has learned from checked photos, it is tested on them by cross-fitting: `right` and `confidence` come
-    from models that learned from the others. These are less sure, so that confidences do not compare, and are not used.
-    And they vary together, so that the mean varies more than that of independent answers (Bates, Hastie & Tibshirani
-    2021, arXiv 2104.00673): measured, by up to 1 + `taught` in variance.
+    from models that learned from the others, and `expected` from the same models, on photos without a label
+    (cross-prediction: Zrnic & Candès 2024, arXiv 2309.16598). These models vary together, so that the mean varies more
+    than that of independent answers (Bates, Hastie & Tibshirani 2021, arXiv 2104.00673): measured, by up to
+    1 + `taught` in variance.
 
     For how often the model is right when it predicts one label, give only the photos that are predicted as it.
 
     Args:
         right: whether the prediction is right, for the checked photos, bool [n].
         confidence: the model's probability (0–1) of its prediction, for the checked photos, [n].
-        others: the same for the photos that are left, [m].
+        expected: the mean of the same over the photos that are left, of the model that gave each confidence; [n], or
+            one number for all.
+        left: the number m of photos that are left.
+        sampled: the variance of the mean of `expected`, where it comes from a sample of the photos that are left.
         moved: the share (0–1) of the other photos that were labelled since, as `pool_rounds` gives it.
         added: the share (0–1) of the photos that are left that were added since, as `pool_rounds` gives it.
         taught: the share (0–1) that these checked photos have of all that the model learned from.
@@ -91,25 +100,30 @@ def estimate_accuracy(
         DataError: the arrays do not fit each other, or a number is not in its range.
 
     Example:
-        >>> estimate = estimate_accuracy([True] * 8 + [False] * 2, [0.9] * 10, [0.9] * 990)
+        >>> estimate = estimate_accuracy([True] * 8 + [False] * 2, [0.9] * 10, expected=0.9, left=990)
         >>> round(estimate.value, 3), round(estimate.low, 3), round(estimate.high, 3)
         (0.8, 0.489, 0.944)
     """
-    y, sure, rest = checked_arrays(right, confidence, others)
+    y, sure, _ = checked_arrays(right, confidence, np.ravel(expected), names=("right", "confidence", "expected"))
+    if np.shape(expected) not in ((), y.shape):
+        raise DataError(f"expected must be a number or as long as right, {len(y)}; shape {np.shape(expected)} arrived.")
+    if left < 0 or not sampled >= 0:
+        raise DataError(f"left and sampled must be 0 or more; {left} and {sampled} arrived.")
     for name, share in (("moved", moved), ("added", added)):
         if not 0 <= share < 1:
             raise DataError(f"{name} must be a share from 0 to below 1; {share} arrived.")
     if not 0 <= taught <= 1:
         raise DataError(f"taught must be a share from 0 to 1; {taught} arrived.")
-    n, m = len(y), len(rest)
+    n, m = len(y), left
     if not n or not m:
         return None
-    b = 0.0 if taught else _slope(y, sure)
-    unexplained = y - b * sure
-    mean = float(unexplained.mean() + b * np.concatenate([sure, rest]).mean())
+    surer = sure - np.asarray(expected, np.float64)
+    b = _slope(y, surer)
+    unexplained = y - b * surer
+    mean = float(y.mean() - b * surer.mean() * m / (n + m))
     worth = n / (1 + taught)
     if b > 0:
-        part = (((unexplained - unexplained.mean()) ** 2).sum() + 1) / (n - 2)
+        part = (((unexplained - unexplained.mean()) ** 2).sum() + 1) / (n - 2) + n * b**2 * sampled
         worth /= min(1.0, part / ((((y - y.mean()) ** 2).sum() + 1) / (n - 1)))
     found = _of_the_rest(mean, worth, right=float(y.sum()), n=n, m=m)
     low, high = max((found.low - moved) / (1 - moved), 0.0), min(found.high / (1 - moved), 1.0)
@@ -316,7 +330,7 @@ def expected_calibration_error(confidence: ArrayLike, right: ArrayLike, bins: in
 
 
 def guess_accuracy(
-    whole_gestures: tuple[int, int], ordinary_folds: tuple[int, int], each_label: tuple[float, float] = (0, 0)
+    whole_gestures: Tally, ordinary_folds: Tally, each_label: Tally = (0, 0)
 ) -> tuple[float, float] | None:
     """A guess between which numbers the accuracy is, from labels that people chose, without any check.
 

@@ -17,7 +17,7 @@ from handlens.studio.estimates import (
     guess_accuracy,
 )
 from handlens.studio.labels import LabelState
-from handlens.studio.models.checked import Checked, Ids, confidence, unchecked
+from handlens.studio.models.checked import SHARPER, Checked, Ids, confidence, confidences, unchecked
 from handlens.studio.models.held_out import HeldOut
 from handlens.studio.models.model import NAMES, NO_MODEL, Model, ModelKind
 from handlens.studio.models.registry import Models
@@ -194,21 +194,30 @@ class Evaluation:
     def _estimate(self, model: Model, check: Check, found: Checked) -> Estimate | None:
         """The accuracy on the photos that no person has labelled or checked, None if too few are checked."""
         scores = self._models.scores(model)[check.open]
-        others = confidence(scores[np.isfinite(scores).all(1)], found.temperature)
-        n = int(found.current.sum())
-        if n < min(AT_LEAST, n + len(others)):
+        left = confidences(scores[np.isfinite(scores).all(1)])
+        n, n_left = int(found.current.sum()), left.n if left else 0
+        if left is None or n < min(AT_LEAST, n + n_left):
             return None
         training, held_out = model.record.training, self._models.held_out(model)
-        learned = 0
+        sure, expected = confidence(found.scores[found.current], SHARPER), np.full(n, left.mean)
+        learned, sampled = np.zeros(n, bool), 0.0
         if training.drawn and held_out is not None:
-            learned = int(np.isin(found.ids[found.current], held_out.ids[held_out.checked]).sum())
+            learned = np.isin(found.ids[found.current], held_out.ids[held_out.checked])
+            of_them = held_out.unlabelled
+            if of_them is None:
+                sure[learned] = expected[learned]  # nothing to compare with, so that they explain nothing
+            else:
+                expected[learned] = of_them.mean
+                sampled = float(learned.mean() ** 2 * of_them.variance * max(1 / of_them.n - 1 / n_left, 0.0))
         return estimate_accuracy(
             found.right[found.current],
-            found.confidence[found.current],
-            others,
+            sure,
+            expected,
+            n_left,
+            sampled=sampled,
             moved=check.moved,
             added=check.added,
-            taught=learned / max(learned, sum(training.counts), 1),
+            taught=int(learned.sum()) / max(int(learned.sum()), sum(training.counts), 1),
         )
 
     def _reason(self, check: Check, found: Checked, left: int, one_gesture: list[str]) -> str:

@@ -15,7 +15,7 @@ from handlens.studio.finishing import Finishing
 from handlens.studio.history import History
 from handlens.studio.labels import Labels
 from handlens.studio.listeners import Listeners
-from handlens.studio.models.held_out import Tested
+from handlens.studio.models.held_out import Confidences, Tested
 from handlens.studio.models.model import ModelKind
 from handlens.studio.models.record import ModelRecord, Training, new_id
 from handlens.studio.models.registry import TRAINED, Models
@@ -147,6 +147,8 @@ class Desk:
         sure: float | list[float] = 3.0,
         tested: dict[int, tuple[str, str]] | None = None,
         checked: tuple[int, ...] = (),
+        tested_sure: float | list[float] = 3.0,
+        unlabelled: Confidences | None = None,
         use: bool | None = None,
         **training: Any,
     ) -> Said:
@@ -159,6 +161,8 @@ class Desk:
             sure: how much larger its score is than those of other classes, for all photos or each.
             tested: the truth and the prediction of labelled photos that were held out.
             checked: which of these were drawn.
+            tested_sure: as `sure`, for the tested ones.
+            unlabelled: how sure the models were of photos without a label that were tested on drawn ones.
             use: use it; unless given, as `Models.replace` chooses.
             training: fields of `Training`.
         """
@@ -178,8 +182,9 @@ class Desk:
         said = Tested(
             np.array(list(held), np.int64),
             np.array([classes.index(truth) for truth, _ in held.values()], np.int64),
-            scores([predicted for _, predicted in held.values()], classes, 3.0),
+            scores([predicted for _, predicted in held.values()], classes, tested_sure),
             np.isin(list(held), checked),
+            unlabelled,
         )
         used = self.models.in_use
         self.models.replace(model, said)

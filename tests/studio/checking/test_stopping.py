@@ -17,7 +17,7 @@ N, DRAWN, RIGHT, DRAWS = 1000, 100, 600, 1000
 @cache
 def estimate(right: int, n: int) -> Estimate:
     """From n checked photos of N."""
-    found = estimate_accuracy([True] * right + [False] * (n - right), [0.6] * n, [0.6] * (N - n))
+    found = estimate_accuracy([True] * right + [False] * (n - right), [0.6] * n, 0.6, N - n)
     assert found is not None
     return found
 

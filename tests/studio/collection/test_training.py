@@ -195,7 +195,13 @@ def test_a_model_whose_record_is_damaged_counts_as_missing(folder, label_some, c
         assert len(collection.predictions()) == 40
 
 
-HELD_OUT_DAMAGE = [{"ids": None}, {"ids": [99] * 12}, {"truth": [0]}, {"predicted": [7] * 12}]
+HELD_OUT_DAMAGE = [
+    {"ids": None},
+    {"ids": [99] * 12},
+    {"truth": [0]},
+    {"predicted": [7] * 12},
+    {"unlabelled": [2, 0, 5]},
+]
 
 
 @pytest.mark.parametrize("damage", HELD_OUT_DAMAGE, ids=str)
@@ -304,7 +310,7 @@ def test_a_name_given_anew_is_no_second_class_of_that_name(collection, label_som
     collection.train()
     collection.delete("circle")
     collection.rename("square", "circle")
-    assert collection.report.per_class.index.tolist() == ["circle", "square"]
+    assert collection.report.per_class.index.tolist() == ["circle (deleted)", "circle"]
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from handlens.studio.calibration import fit_temperature
+from handlens.studio.calibration import CAUTION, fit_temperature
 from handlens.studio.discriminant import Floats
+from handlens.studio.models.held_out import Confidences
 from handlens.studio.spot_check import Check
 
 Ids = NDArray[np.int64]
@@ -64,6 +65,18 @@ def unchecked(classes: int) -> Checked:
     """What is known of a model with so many classes that was tested on no checked photo."""
     none = np.empty(0, np.int64)
     return Checked(none, none, none > 0, np.empty((0, classes), np.float32), none, none > 0, 1.0, np.empty(0))
+
+
+SHARPER = 1 / CAUTION
+"""The temperature, over that of training, at which confidences tell best how many predictions are right."""
+
+
+def confidences(scores: Floats) -> Confidences | None:
+    """How sure models are of n photos, at the temperature `SHARPER`, from scores [n, C]; None without photos."""
+    if not len(scores):
+        return None
+    sure = confidence(scores, SHARPER)
+    return Confidences(float(sure.mean()), float(sure.var()), len(sure))
 
 
 def confidence(scores: Floats, temperature: float) -> NDArray[np.float64]:

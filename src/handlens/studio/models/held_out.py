@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from handlens.studio.discriminant import Floats
 from handlens.studio.models.record import ModelRecord
+
+
+class Confidences(NamedTuple):
+    """How sure models were of a sample of the photos without a label.
+
+    Attributes:
+        mean, variance: of the probabilities (0–1) of their predictions.
+        n: number of photos; these are dealt out to the models.
+    """
+
+    mean: float
+    variance: float
+    n: int
 
 
 @dataclass(frozen=True)
@@ -22,12 +35,14 @@ class Tested:
         truth: their class codes when the model was trained, int64 [m].
         scores: the log probability of each class, up to a constant, float32 [m, C].
         checked: which of them were drawn for a spot check, bool [m].
+        unlabelled: how sure the models that were tested on checked photos were of photos without a label.
     """
 
     ids: NDArray[np.int64]
     truth: NDArray[np.int64]
     scores: Floats
     checked: NDArray[np.bool_]
+    unlabelled: Confidences | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +56,8 @@ class HeldOut:
         scores: the log probability of each class, up to a constant, float32 [m, C]; NaN from versions that did not
             keep them.
         checked: which of the photos were drawn for a spot check, bool [m].
+        unlabelled: how sure the models that were tested on checked photos were of photos without a label; None if that
+            is not known.
     """
 
     ids: NDArray[np.int64]
@@ -48,6 +65,7 @@ class HeldOut:
     predicted: list[str]
     scores: Floats
     checked: NDArray[np.bool_]
+    unlabelled: Confidences | None = None
 
 
 def held_out_to_json(record: ModelRecord, tested: Tested) -> dict[str, Any]:
@@ -59,6 +77,7 @@ def held_out_to_json(record: ModelRecord, tested: Tested) -> dict[str, Any]:
         "predicted": tested.scores.argmax(1).tolist(),
         "scores": np.nan_to_num(tested.scores.astype(np.float64), neginf=LOWEST).round(4).tolist(),
         "checked": tested.checked.tolist(),
+        "unlabelled": tested.unlabelled,
     }
 
 
@@ -81,10 +100,21 @@ def held_out_from_json(
         unknown = np.full((len(ids), len(classes)), np.nan)
         scores = np.array(kept.get("scores", unknown), np.float32).reshape(unknown.shape)
         checked = np.array(kept.get("checked", [False] * len(ids)), bool)
+        unlabelled = _confidences(kept.get("unlabelled"))
     except (KeyError, TypeError, ValueError, IndexError):
         return None
     fits = ids.shape == (len(truth),) == (len(predicted),) == checked.shape and np.all((ids >= 0) & (ids < photos))
-    return HeldOut(ids, truth, predicted, scores, checked) if fits else None
+    return HeldOut(ids, truth, predicted, scores, checked, unlabelled) if fits else None
+
+
+def _confidences(kept: Any) -> Confidences | None:
+    if kept is None:
+        return None
+    mean, variance, n = kept
+    found = Confidences(float(mean), float(variance), int(n))
+    if not (0 <= found.mean <= 1 and 0 <= found.variance <= 1 and found.n > 0):
+        raise ValueError(f"{found} are not confidences")
+    return found
 
 
 def held_out_of_both(quick: HeldOut, tuned: HeldOut, scores: Floats, classes: Sequence[str]) -> HeldOut:

@@ -11,6 +11,7 @@ from handlens.studio import classifier as learning
 from handlens.studio.discriminant import Floats
 from handlens.studio.labels import Labels
 from handlens.studio.layers import Layers
+from handlens.studio.models.checked import confidences
 from handlens.studio.models.held_out import Tested
 from handlens.studio.models.quick import QuickModel
 from handlens.studio.models.record import ModelRecord, Training, new_id
@@ -81,7 +82,13 @@ class QuickTraining:
         record = ModelRecord(new_id(), names, [state.table[c].colour for c in used], training)
         rows = np.concatenate([trained.rows, trained.checked_rows])
         scores = np.concatenate([trained.scores, trained.checked_scores]) / trained.classifier.temperature
-        tested = Tested(ids[rows], classes[rows], scores.astype(np.float32), drawn[ids[rows]])
+        tested = Tested(
+            ids[rows],
+            classes[rows],
+            scores.astype(np.float32),
+            drawn[ids[rows]],
+            confidences(trained.unlabelled_scores / trained.classifier.temperature),
+        )
         with self._models.lock("quick"), self._models.draft(QuickModel, record) as model:
             self._save(model, trained.classifier, names)
             self._models.replace(model, tested)

@@ -10,11 +10,9 @@ from typing import Any
 
 from handlens.errors import ArtifactError
 from handlens.io.problems import reason_of
+from handlens.studio.estimates import Tally
 
 _ID = re.compile("[0-9a-f]*")  # it is part of the names of files
-
-Tally = tuple[float, float]
-"""Photos that were predicted correctly, and photos that were tested; each counts with its weight."""
 
 
 @dataclass(frozen=True)
