@@ -124,6 +124,15 @@ def test_fine_tuning_beside_labelling(studio, page: Page, new_page: Callable[...
     shoot(page, "04-fine-tuned")
     choice.get_by_role("radio", name=re.compile("Quick")).check()
     expect(model).to_contain_text("Learned from 12 photos")
+    # Both together: their predictions and their heat map, and whether the training helped.
+    choice.get_by_role("radio", name=re.compile("Both")).check()
+    expect(model).to_contain_text("Two models, from")
+    expect(choice).to_contain_text("The latest training: Whether it helps is not known")
+    assert asked(page, "GET", "")["model"] == "both"
+    assert asked(page, "GET", "/photos/0/heatmap")["method"] == "mean of score by place and gradcam"
+    page.keyboard.press("t")
+    expect(page.get_by_role("status", name="Announcements")).to_contain_text("Both together are in use")
+    shoot(page, "05-both")
     tuned.check()
     expect(model).to_contain_text("Fine-tuned on")
 
@@ -135,7 +144,7 @@ def test_fine_tuning_beside_labelling(studio, page: Page, new_page: Callable[...
     expect(small.get_by_role("group", name="Model in use")).to_be_visible()
     small.get_by_role("button", name="Fine-tune…").click()
     small.get_by_role("group", name="Model in use").scroll_into_view_if_needed()
-    shoot(small, "05-narrow")
+    shoot(small, "06-narrow")
     small.get_by_role("button", name="Labels").click()
     small.keyboard.press("Control+a")
     small.keyboard.press("r")
@@ -143,7 +152,7 @@ def test_fine_tuning_beside_labelling(studio, page: Page, new_page: Callable[...
     photo = small.get_by_role("dialog", name="circle 0.png")
     photo.get_by_role("checkbox", name="What it looked at").check()
     expect(photo.get_by_role("status")).to_contain_text("speak")
-    shoot(small, "06-narrow-heat-map")
+    shoot(small, "07-narrow-heat-map")
     page.get_by_role("button", name="Take away").click()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download model").click()
