@@ -222,7 +222,7 @@ def test_a_number_only_from_photos_checked_at_random(
     expect(model.get_by_role("button", name="Finish…")).to_have_class(re.compile("filled"))
     expect(model).to_contain_text(re.compile(r"9\d % right of those that you could tell\s*between \d+ and \d+ %"))
     expect(model).to_contain_text("from 29 checked at random")
-    expect(model).to_contain_text(re.compile(r"You were unsure of 1 more: as mistakes they would make it 9\d %"))
+    expect(model).to_contain_text(re.compile(r"You were unsure of 1 more: counted as wrong the number would be 9\d %"))
     expect(model.get_by_role("figure", name="History")).to_be_visible()
     everywhere(page, shoot, "07-checked")
 

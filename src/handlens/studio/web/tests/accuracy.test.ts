@@ -19,7 +19,9 @@ describe('the accuracy in words', () => {
     const of = checkedReport({ checked: 20, unsure: 10, low_of_all: 0.47, high_of_all: 0.8 })
     expect(rightText(of)).toBe('right of those that you could tell')
     expect(rightText(checkedReport())).toBe('right')
-    expect(unsureText(of)).toBe('You were unsure of 10 more: as mistakes they would make it 47 %, as right 80 %.')
+    expect(unsureText(of)).toBe(
+      'You were unsure of 10 more: counted as wrong the number would be 47 %, counted as right 80 %.',
+    )
     expect(unsureText(checkedReport({ low_of_all: 0.71, high_of_all: 0.71 }))).toBe('')
     expect(accuracyText(of)).toBe('71 % right of those that you could tell, from 20 checked at random, 10 more unsure')
     expect(meaning(of)).toMatch(/^Of 100 photos that nobody has labelled and that you can tell, it gets 62 to 79 right/)

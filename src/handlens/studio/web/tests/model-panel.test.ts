@@ -48,7 +48,7 @@ describe('the headline', () => {
     expect(textOf(h(Headline, { of }))).toBe(
       '71 % right of those that you could tell between 62 and 79 %' +
         'on the 834 photos that nobody has labelled, from 30 checked at random' +
-        'You were unsure of 4 more: as mistakes they would make it 63 %, as right 75 %.' +
+        'You were unsure of 4 more: counted as wrong the number would be 63 %, counted as right 75 %.' +
         'The check is not finished: 2 photos wait. Answers count 30 at a time.',
     )
   })

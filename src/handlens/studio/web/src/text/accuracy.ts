@@ -17,7 +17,7 @@ export const rightText = ({ unsure }: Report): string => (unsure > 0 ? 'right of
 /** What the photos that the accuracy leaves out could change; '' if there are none. */
 export function unsureText({ unsure, low_of_all: low, high_of_all: high }: Report): string {
   if (unsure === 0 || low === null || high === null) return ''
-  return `You were unsure of ${number(unsure)} more: as mistakes they would make it ${percent(low)}, as right ${percent(high)}.`
+  return `You were unsure of ${number(unsure)} more: counted as wrong the number would be ${percent(low)}, counted as right ${percent(high)}.`
 }
 
 /** Whether the number is that of a check that goes on; '' once no photo waits. */
