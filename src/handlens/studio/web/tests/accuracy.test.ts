@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { aboutOf, accuracyText, between, meaning, rightText, unsureText, waitingText } from '../src/text/accuracy'
+import { aboutOf, accuracyText, between, meaning, rightOf, unsureText, waitingText } from '../src/text/accuracy'
 import { checkedReport, report } from './made'
 
 describe('the accuracy in words', () => {
@@ -17,8 +17,8 @@ describe('the accuracy in words', () => {
   })
   it('is about the photos that the person could tell', () => {
     const of = checkedReport({ checked: 20, unsure: 10, low_of_all: 0.47, high_of_all: 0.8 })
-    expect(rightText(of)).toBe('right of those that you could tell')
-    expect(rightText(checkedReport())).toBe('right')
+    expect(rightOf(of)).toBe('right of those that you could tell')
+    expect(rightOf(checkedReport())).toBe('right')
     expect(unsureText(of)).toBe(
       'You were unsure of 10 more: counted as wrong the number would be 47 %, counted as right 80 %.',
     )

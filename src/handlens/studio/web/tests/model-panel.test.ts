@@ -5,7 +5,7 @@ import type { CollectionState, Report, SpotCheck } from '../src/server/types'
 import { collection as onScreen, replaceCollection, setApi } from '../src/state/collection'
 import { openLabels } from '../src/state/labels'
 import { replaceSelection } from '../src/state/selection'
-import { checkedReport, collection, named, report, spotCheck } from './made'
+import { checkedReport, collection, named, point, report, spotCheck } from './made'
 import { elementsOf, textOf } from './vnode'
 
 // What the page's modules ask of the browser when they are loaded.
@@ -14,6 +14,7 @@ vi.stubGlobal('localStorage', { getItem: () => null })
 vi.stubGlobal('document', { documentElement: { dataset: {} } })
 vi.stubGlobal('addEventListener', () => undefined)
 const { Headline } = await import('../src/components/Headline')
+const { rightText } = await import('../src/components/History')
 const { NextSteps } = await import('../src/components/NextSteps')
 const { CheckResult } = await import('../src/components/CheckResult')
 const { Confusion } = await import('../src/components/Confusion')
@@ -190,6 +191,15 @@ describe('a key of what cannot be done yet', () => {
     runCommand(COMMANDS.check)
     expect(dialog.value).toEqual({ kind: 'check' })
     closeDialog()
+  })
+})
+
+describe('the history', () => {
+  it('says of how many photos the person was unsure', () => {
+    const checked = point({ accuracy: 0.71, low: 0.62, high: 0.79, checked: 26, unsure: 4 })
+    expect(rightText(checked)).toBe('71 %, between 62 and 79 %, from 26 checked, 4 more unsure')
+    expect(rightText({ ...checked, unsure: 0 })).toBe('71 %, between 62 and 79 %, from 26 checked')
+    expect(rightText(point())).toBe('not checked')
   })
 })
 

@@ -3,7 +3,7 @@
 import type { JSX } from 'preact'
 import type { Report } from '../server/types'
 import { waitingCount } from '../state/next-step'
-import { aboutOf, between, rightText, unsureText, waitingText } from '../text/accuracy'
+import { aboutOf, between, rightOf, unsureText, waitingText } from '../text/accuracy'
 import { percent } from '../text/format'
 
 export function Headline({ of }: { of: Report }): JSX.Element {
@@ -13,7 +13,7 @@ export function Headline({ of }: { of: Report }): JSX.Element {
     return (
       <div class="headline">
         <p class="accuracy">
-          <b>{percent(accuracy)}</b> {rightText(of)} <span>{between(low, high)}</span>
+          <b>{percent(accuracy)}</b> {rightOf(of)} <span>{between(low, high)}</span>
         </p>
         <Interval low={low} high={high} at={accuracy} />
         <p class="hint">{aboutOf(of)}</p>

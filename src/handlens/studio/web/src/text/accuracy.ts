@@ -12,7 +12,7 @@ export const aboutOf = ({ unlabelled, checked }: Report): string =>
   `on the ${photos(unlabelled)} that nobody has labelled, from ${number(checked)} checked at random`
 
 /** What the number is a share of, after it: "71 % right of those that you could tell". */
-export const rightText = ({ unsure }: Report): string => (unsure > 0 ? 'right of those that you could tell' : 'right')
+export const rightOf = ({ unsure }: Report): string => (unsure > 0 ? 'right of those that you could tell' : 'right')
 
 /** What the photos that the accuracy leaves out could change; '' if there are none. */
 export function unsureText({ unsure, low_of_all: low, high_of_all: high }: Report): string {
@@ -30,7 +30,7 @@ export const waitingText = (waits: number): string =>
 export function accuracyText(of: Report | null): string {
   if (of?.accuracy == null) return 'how often it is right is not checked yet'
   const unsure = of.unsure > 0 ? `, ${number(of.unsure)} more unsure` : ''
-  return `${percent(of.accuracy)} ${rightText(of)}, from ${number(of.checked)} checked at random${unsure}`
+  return `${percent(of.accuracy)} ${rightOf(of)}, from ${number(of.checked)} checked at random${unsure}`
 }
 
 /** What to label next, and why, beside what the report says; `none` checked photos show none of the labels. */
