@@ -66,6 +66,6 @@ def test_two_models_without_a_check():
     # Together they are not there any more: others are compared with the new one.
     assert [same.best(kind) for kind in ("quick", "fine-tuned", "both")] == ["quick", "fine-tuned", "quick"]
     assert same.sentence == (
-        "It does not help: of the same 4 labelled photos that neither learned from the quick model gets 3 right, and "
+        "It does not help: of the same 4 labelled photos, which none had seen, the quick model gets 3 right, and "
         "the fine-tuned model 3. Photos that were drawn at random tell more: check 30."
     )

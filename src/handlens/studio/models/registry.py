@@ -242,7 +242,7 @@ class Models:
             tested: what it said of labelled photos that it had not seen.
 
         Returns:
-            None if there is no other model, or there are no such photos.
+            None if there is no other model, or there are few such photos.
         """
         models, check = self._beside(new), self._spot_check.now()
         if len(models) == 1:
@@ -258,7 +258,7 @@ class Models:
         if "both" not in models or theirs is None or np.isnan(theirs.scores).any():
             return None
         ids, i, _ = np.intersect1d(tested.ids, theirs.ids, return_indices=True)
-        if not len(ids):
+        if len(ids) < AT_LEAST:
             return None
         truth = np.array(new.record.colours)[tested.truth[i]]
         right: dict[ModelKind, NDArray[np.bool_]] = {}

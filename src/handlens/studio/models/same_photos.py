@@ -66,7 +66,7 @@ class SamePhotos:
             helps = "It helps"
         elif best > other.sum():
             helps = "It may help, but chance could explain that"
-        photos = "checked photos" if self.checked else "labelled photos that neither learned from"
+        photos = "checked photos" if self.checked else "labelled photos, which none had seen,"
         _, *rest = (f"{NAMES[kind]} {self._count(kind):,}" for kind in order)
         first = f"{NAMES[self.new]} gets {self._count(self.new):,} right"
         said = f"{helps}: of the same {len(other):,} {photos} {', '.join([first, *rest[:-1], f'and {rest[-1]}'])}."
