@@ -5,8 +5,8 @@
 Someone labels random photos of each class, checks 100 photos drawn at random, trains, and fine-tunes. What counts is
 the accuracy on the photos without a label, of the first 1,000 in random order: of the quick model, of the fine-tuned
 one, of both together, and of the one that is put in use. The time limit counts seconds of the processor, so that other
-work on the machine changes nothing. “Luck” decides again with some of the checked photos, many times. Prepared
-collections are kept in `--work`.
+work on the machine changes nothing. “Luck” decides again with some of the checked photos, many times; “certified”
+fine-tunes again after `finish`. Prepared collections are kept in `--work`.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def compare(bench: Tuning, name: str) -> None:
         for seed in bench.seeds:
             with fresh(photos, seed) as person:
                 used.append(tuned(bench, person, a_class))
-        runs = [accuracies for accuracies, _ in bench.runs[first:]]
+        runs = [shares for shares, _ in bench.runs[first:]]
         what = f"{name}, {a_class} labels a class"
         for kind in KINDS:
             bench.add(f"{what}: {kind}" if kind == "quick" else f"… {kind}", [run[kind] for run in runs])
@@ -78,28 +78,75 @@ def compare(bench: Tuning, name: str) -> None:
 def tuned(bench: Tuning, person: Person, a_class: int) -> ModelKind:
     """Label, check, train and fine-tune; adds a run, and gives the model that is put in use."""
     collection = person.collection
-    Habit(()).label(person, of_each(a_class))
-    collection.train()
-    person.check(CHECKS)
-    collection.train()
-    photos = collection.parts.photos
-    some = np.isin(np.arange(len(person.truth)), photos.order[:PREDICTED])
-    rest = person.unlabelled & some
-    with predicting_only({photos.file(int(i)) for i in np.flatnonzero(~person.unlabelled | some)}):
-        print(f"   {collection.fine_tune(minutes=bench.minutes).outcome}", flush=True)
+    prepare(person, a_class)
+    rest = some(person)
+    fine_tuned(bench, person)
     used = collection.model
     assert used is not None
     models, check = collection.parts.models, collection.spot_check
-    accuracies: Accuracies = {}
     rights: Rights = {}
     for kind in KINDS:
         collection.use_model(kind)
-        accuracies[kind] = float((collection.predictions()["predicted"].to_numpy() == person.truth)[rest].mean())
         model = models.in_use
         assert model is not None
         rights[kind] = models.checked(model, check).right
-    bench.runs.append((accuracies, rights))
+    bench.runs.append((accuracies(person, rest), rights))
     return used
+
+
+def prepare(person: Person, a_class: int) -> None:
+    """Label, check, and train the quick model with the answers."""
+    Habit(()).label(person, of_each(a_class))
+    person.collection.train()
+    person.check(CHECKS)
+    person.collection.train()
+
+
+def fine_tuned(bench: Tuning, person: Person) -> None:
+    """Fine-tune; of the other photos only some are predicted."""
+    photos, kinds = person.collection.parts.photos, person.collection.origins["kind"]
+    by_person = (kinds.notna() & (kinds != "certified")).to_numpy()
+    needed = np.flatnonzero(by_person | np.isin(np.arange(len(person.truth)), photos.order[:PREDICTED]))
+    with predicting_only({photos.file(int(i)) for i in needed}):
+        print(f"   {person.collection.fine_tune(minutes=bench.minutes).outcome}", flush=True)
+
+
+def some(person: Person) -> NDArray[np.bool_]:
+    """The photos without a label among those that are predicted, bool [N]."""
+    photos = person.collection.parts.photos
+    return person.unlabelled & np.isin(np.arange(len(person.truth)), photos.order[:PREDICTED])
+
+
+def accuracies(person: Person, rest: NDArray[np.bool_]) -> Accuracies:
+    """How many of these photos each model predicts correctly."""
+    found: Accuracies = {}
+    for kind in KINDS:
+        person.collection.use_model(kind)
+        predicted = person.collection.predictions()["predicted"].to_numpy()
+        found[kind] = float((predicted == person.truth)[rest].mean())
+    return found
+
+
+def certified(bench: Tuning) -> None:
+    """What a fine-tuned network gains from the labels that the quick model gave, with a certificate."""
+    for name, a_class in (("cars", 12), ("digits", 5)):
+        photos = Photos(bench.data, bench.work, name)
+        photos.prepare()
+        gains: dict[ModelKind, list[float]] = {kind: [] for kind in KINDS}
+        for seed in bench.seeds:
+            with fresh(photos, seed) as person:
+                prepare(person, a_class)
+                rest = some(person)
+                fine_tuned(bench, person)
+                before = accuracies(person, rest)
+                person.collection.use_model("quick")
+                person.collection.finish()
+                fine_tuned(bench, person)
+                after = accuracies(person, rest)
+            for kind in KINDS:
+                gains[kind].append(after[kind] - before[kind])
+        for kind in KINDS[1:]:
+            bench.add(f"{name}, {a_class} labels a class, with certified labels too: gain of {kind}", gains[kind])
 
 
 @contextmanager
@@ -107,10 +154,10 @@ def predicting_only(files: set[Path]) -> Iterator[None]:
     """Fine-tuned models predict only these files, which saves minutes."""
     predict = FineTunedModel._predict
 
-    def some(model: FineTunedModel, learner: Any, everything: list[Path | None], step: Any) -> None:
+    def only(model: FineTunedModel, learner: Any, everything: list[Path | None], step: Any) -> None:
         predict(model, learner, [file if file in files else None for file in everything], step)
 
-    FineTunedModel._predict = some  # type: ignore[method-assign]
+    FineTunedModel._predict = only  # type: ignore[method-assign]
     try:
         yield
     finally:
@@ -121,12 +168,12 @@ def luck(bench: Tuning) -> None:
     """How often the model that is put in use is worse than the quick one, with the rule and without it."""
     for n in (30, 60, CHECKS):
         by_rule, by_count = [], []
-        for accuracies, rights in bench.runs:
-            for some in samples(len(rights["quick"]), n):
-                same = SamePhotos({kind: right[some] for kind, right in rights.items()}, "fine-tuned", checked=True)
+        for shares, rights in bench.runs:
+            for rows in samples(len(rights["quick"]), n):
+                same = SamePhotos({kind: right[rows] for kind, right in rights.items()}, "fine-tuned", checked=True)
                 most = max(same.right, key=lambda kind: (int(same.right[kind].sum()), kind == "quick"))
-                by_rule.append(accuracies[same.best("quick")] - accuracies["quick"])
-                by_count.append(accuracies[most] - accuracies["quick"])
+                by_rule.append(shares[same.best("quick")] - shares["quick"])
+                by_count.append(shares[most] - shares["quick"])
         for rule, gains in (("the most right", by_count), ("clearly better", by_rule)):
             worse = float(np.mean(np.array(gains) < -WORSE))
             what = f"{n} checked, {rule}: share of choices that lose over 1 point"
@@ -141,7 +188,7 @@ def samples(n: int, size: int, *, draws: int = 100) -> Iterator[NDArray[np.int64
         yield generator.permutation(n)[:size]
 
 
-SECTIONS = {name: partial(compare, name=name) for name in SETS} | {"luck": luck}
+SECTIONS = {name: partial(compare, name=name) for name in SETS} | {"luck": luck, "certified": certified}
 
 
 def main() -> int:

@@ -177,6 +177,7 @@ class Evaluation:
             confusion=confusion_table(rows.names, truth, predicted),
             calibration_error=_calibration_error(found) if estimate else None,
             n_labelled=sum(training.counts),
+            n_by_model=training.by_model,
             n_photos=training.n_photos,
             layers=training.layers,
             labels_version=training.labels_version,

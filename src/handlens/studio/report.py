@@ -45,6 +45,7 @@ class TrainingReport:
         calibration_error: how far probabilities are from the share that is right, expected calibration error (0–1)
             over the checked photos; None before a check.
         n_labelled: labelled photos that the model learned from.
+        n_by_model: photos with a certified label that it learned from besides, a fine-tuned network only.
         n_photos: photos of the collection that can be read.
         layers: ids of the layers that the quick model uses, also as a part of both; empty for a fine-tuned one.
         labels_version: the number of the last change that a person had made of the labels that it was trained on.
@@ -97,6 +98,7 @@ class TrainingReport:
     seconds: float
     warnings: list[str] = field(default_factory=list)
     network: str | None = None
+    n_by_model: int = 0
     outcome: str = ""
 
     @property

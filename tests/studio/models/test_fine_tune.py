@@ -17,9 +17,11 @@ from handlens.core.saved import load_learner
 from handlens.errors import ArtifactError, Cancelled, CollectionError, TrainingError
 from handlens.studio.calibration import CAUTION
 from handlens.studio.collection import Collection
-from handlens.studio.models import fine_tune, linear_probe
+from handlens.studio.models import fine_tune, fine_tuner, linear_probe
 from handlens.studio.models.linear_probe import fit_probe
 from handlens.studio.models.registry import UNKNOWN
+from handlens.studio.models.self_training import given_by_model
+from handlens.studio.origins import Certificate, Origin
 from handlens.vision.learner import VisionLearner
 
 CIRCLES, SQUARES = np.arange(20), np.arange(20, 40)
@@ -432,3 +434,77 @@ def test_the_outcome_is_told(collection):
     assert collection.fine_tuning.outcome == report.outcome == collection.report.outcome
     helps = report.outcome.startswith("It helps")
     assert (collection.model in ("fine-tuned", "both")) == helps
+
+
+# --- certified labels --------------------------------------------------------------------------
+
+
+def certify(collection: Collection, ids: list[int], name: str) -> None:
+    origin = Origin("finish", "certified", Certificate(0.05, 0.95, checked=30))
+    collection.parts.labels.assign(ids, name, origin=origin)
+
+
+def test_certified_labels_teach_and_test_nothing(collection):
+    before = collection.parts.fine_tuner.job(None, 1.0, 1)
+    collection.train()
+    certify(collection, [10, 11, 12], "circle")
+    certify(collection, [30, 31], "square")
+    job = collection.parts.fine_tuner.job(None, 1.0, 1)
+    assert sorted(job.ids[job.by_model].tolist()) == [10, 11, 12, 30, 31]
+    assert [job.classes[code] for code in job.codes[job.by_model]] == [
+        "circle" if i < 20 else "square" for i in job.ids[job.by_model]
+    ]
+    assert job.ids[~job.by_model].tolist() == before.ids.tolist()
+    assert job.ids[job.held_out].tolist() == before.ids[before.held_out].tolist()
+    assert not (job.by_model & (job.held_out | job.drawn)).any()
+    report = collection.fine_tune(epochs=1)
+    assert (report.n_labelled, report.n_by_model) == (9, 5)
+    assert report.per_class["count"].sum() == 9
+    tested = collection.parts.models.held_out(collection.parts.models.get("fine-tuned"))
+    assert not np.isin(tested.ids, [10, 11, 12, 30, 31]).any()
+    assert (collection.models["both"].n_labelled, collection.models["both"].n_by_model) == (12, 5)
+
+
+def test_certified_labels_are_a_sample_of_three_for_each_label_by_a_person(collection, monkeypatch):
+    monkeypatch.setattr(fine_tuner, "MOST_BY_MODEL", 1)
+    collection.train()
+    certify(collection, list(range(6, 20)), "circle")
+    job = collection.parts.fine_tuner.job(None, 1.0, 1)
+    assert job.by_model.sum() == 12  # as many as people labelled, of fourteen
+    assert len(set(job.ids.tolist())) == len(job.ids) == 24
+    again = collection.parts.fine_tuner.job(None, 1.0, 1)
+    assert again.ids.tolist() == job.ids.tolist()
+
+
+def test_labels_of_a_class_that_no_person_labelled_do_not_teach(collection):
+    collection.train()
+    certify(collection, [15], "oval")
+    job = collection.parts.fine_tuner.job(None, 1.0, 1)
+    assert job.classes == ["circle", "square"]
+    assert not job.by_model.any()
+
+
+def test_checked_photos_take_part_as_the_model_predicted_them(collection):
+    drawn = collection.draw_spot_check(12).tolist()
+    for photo in drawn:
+        collection.answer_spot_check(photo, "circle")  # also where it is a square
+    collection.train()
+    models, check = collection.parts.models, collection.spot_check
+    found = models.checked(models.get("quick"), check)
+    open_, sure = np.flatnonzero(check.open), models.probabilities()[1].max(1)
+    least, most = (int(open_[place]) for place in (sure[open_].argmin(), sure[open_].argmax()))
+    for photo in (most, least):  # the checked photos of which the model is at least as sure
+        certify(collection, [photo], "circle")
+        more, codes = given_by_model(models, collection.spot_check)
+        alike = found.confidence >= sure[photo]
+        assert more.tolist() == [photo, *found.ids[alike]]
+        assert codes.tolist() == [0, *found.predicted[alike]]
+        job = collection.parts.fine_tuner.job(None, 1.0, 1)
+        assert (job.drawn.sum(), job.by_model.sum()) == (12, 1 + alike.sum())
+        collection.undo()
+
+
+def test_without_a_model_that_can_be_asked_certified_labels_do_not_teach(collection):
+    certify(collection, [10, 11], "circle")
+    assert given_by_model(collection.parts.models, collection.spot_check)[0].tolist() == []
+    assert not collection.parts.fine_tuner.job(None, 1.0, 1).by_model.any()

@@ -107,6 +107,7 @@ class EnsembleModel:
         return Training(
             counts=counts,
             drawn=max(quick.drawn, tuned.drawn),
+            by_model=tuned.by_model,
             n_photos=max(quick.n_photos, tuned.n_photos),
             layers=quick.layers,
             labels_version=max(quick.labels_version, tuned.labels_version),

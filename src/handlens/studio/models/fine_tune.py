@@ -75,6 +75,7 @@ class Job:
         codes: the class of each photo, a position in `classes`, [n].
         gestures: which photos were labelled together, int64 [n].
         drawn: which of them were drawn for a spot check, bool [n]; these are not learned from.
+        by_model: which of them have a label that a model gave, bool [n]; these are learned from, but test nothing.
         classes, colours: names and colours of the labels.
         labels_version: the last change that a person had made of these labels.
         seconds: the time limit.
@@ -88,6 +89,7 @@ class Job:
     codes: Codes
     gestures: NDArray[np.int64]
     drawn: NDArray[np.bool_]
+    by_model: NDArray[np.bool_]
     classes: list[str]
     colours: list[int]
     labels_version: int
@@ -97,9 +99,9 @@ class Job:
 
     @cached_property
     def choosing(self) -> NDArray[np.bool_]:
-        """The photos that the best epoch is chosen by: a fifth of those that were not drawn, in whole gestures."""
+        """The photos that the best epoch is chosen by: a fifth of those that a person picked, in whole gestures."""
         chosen = np.zeros(len(self.codes), bool)
-        others = np.flatnonzero(~self.drawn)
+        others = np.flatnonzero(~self.drawn & ~self.by_model)
         chosen[others] = hold_out(self.codes[others], self.gestures[others], seed=self.seed)
         return chosen
 

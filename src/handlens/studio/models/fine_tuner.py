@@ -21,6 +21,7 @@ from handlens.studio.models.fine_tuned import FineTunedModel
 from handlens.studio.models.held_out import Tested
 from handlens.studio.models.record import ModelRecord, Training, new_id
 from handlens.studio.models.registry import Models
+from handlens.studio.models.self_training import given_by_model
 from handlens.studio.origins import certified
 from handlens.studio.photos import Photos
 from handlens.studio.progress import FineTuningProgress, ended_by
@@ -29,6 +30,10 @@ from handlens.studio.training_data import TrainingData
 
 if TYPE_CHECKING:
     from handlens.studio.models.fine_tune import Job
+
+
+MOST_BY_MODEL = 3
+"""Photos with a certified label that a network learns from at most, for each one that a person labelled."""
 
 
 class FineTuner:
@@ -112,15 +117,20 @@ class FineTuner:
         learned_from = ids[~check.drawn[ids]]
         self._data.check(by_person, state.names, learned_from)
         ids = ids[np.isin(by_person[ids], by_person[learned_from])]
-        used, codes = np.unique(by_person[ids], return_inverse=True)
-        drawn = check.drawn[ids]
+        more, their_codes = given_by_model(self._models, check)
+        usable = np.flatnonzero(self._photos.usable[more] & np.isin(their_codes, by_person[ids]))
+        some = np.random.default_rng(self._seed).permutation(usable)[: MOST_BY_MODEL * len(learned_from)]
+        by_model = np.repeat([False, True], [len(ids), len(some)])
+        used, codes = np.unique(np.concatenate([by_person[ids], their_codes[some]]), return_inverse=True)
+        ids = np.concatenate([ids, more[some]])
         return Job(
             source=next(s for s in self._layers.sources if s.name == (backbone or networks[0])),
             ids=ids,
             files=[self._photos.file(int(i)) for i in ids],
             codes=codes,
             gestures=state.origins.changes[ids],
-            drawn=drawn,
+            drawn=check.drawn[ids] & ~by_model,
+            by_model=by_model,
             classes=[state.names[c] for c in used],
             colours=[state.table[c].colour for c in used],
             labels_version=state.last_by_person,
@@ -189,9 +199,10 @@ class FineTuner:
 
     def _training(self, job: Job, seconds: float) -> Training:
         """How a job was trained."""
-        counts = np.bincount(job.codes[~job.held_out], minlength=len(job.classes)).tolist()
+        counts = np.bincount(job.codes[~job.held_out & ~job.by_model], minlength=len(job.classes)).tolist()
         return Training(
             counts=counts,
+            by_model=int(job.by_model.sum()),
             n_photos=int(self._photos.usable.sum()),
             labels_version=job.labels_version,
             seconds=seconds,

@@ -22,6 +22,7 @@ class Training:
     Attributes:
         counts: labelled photos of each class that it learned from.
         drawn: number of those that were drawn at random for a spot check.
+        by_model: photos that it learned from besides, with a label that a model gave.
         n_photos: photos of the collection that could be read.
         layers: ids of the layers that it uses; empty for a fine-tuned one.
         labels_version: the last change that a person had made of the labels, as `LabelState.last_by_person`.
@@ -36,6 +37,7 @@ class Training:
 
     counts: list[int] = field(default_factory=list)
     drawn: int = 0
+    by_model: int = 0
     n_photos: int = 0
     layers: list[str] = field(default_factory=list)
     labels_version: int = 0
@@ -59,6 +61,7 @@ class Training:
         return cls(
             counts=[int(count) for count in counts],
             drawn=int(kept.get("drawn", 0)),
+            by_model=int(kept.get("by_model", 0)),
             n_photos=int(kept["n_photos"]),
             layers=[str(layer) for layer in kept["layers"]],
             labels_version=int(kept["labels_version"]),

@@ -184,6 +184,7 @@ def training(kind: ModelKind, report: TrainingReport) -> Report:
         high_of_all=finite(high_of_all),
         unlabelled=report.unlabelled,
         n_labelled=report.n_labelled,
+        n_by_model=report.n_by_model,
         n_photos=report.n_photos,
         layers=list(report.layers),
         per_class=[

@@ -56,6 +56,7 @@ class Report(BaseModel):
     high_of_all: float | None = Field(description="the accuracy if the model were right on such photos")
     unlabelled: int = Field(description="photos that the accuracy is about")
     n_labelled: int
+    n_by_model: int = Field(description="photos with a certified label that a fine-tuned network learned from besides")
     n_photos: int
     layers: list[str]
     per_class: list[ClassReport]

@@ -15,6 +15,7 @@ export const report = (of: Partial<Report> = {}): Report => ({
   high_of_all: null,
   unlabelled: 834,
   n_labelled: 66,
+  n_by_model: 0,
   n_photos: 900,
   layers: ['fine what'],
   per_class: [],

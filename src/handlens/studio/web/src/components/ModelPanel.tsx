@@ -94,6 +94,7 @@ function Made({ report: made }: { report: Report }): JSX.Element {
         <summary>Details</summary>
         <p class="hint">
           {LEARNED[made.kind]} {photosText(made.n_labelled)}
+          {made.n_by_model > 0 && ` and ${photosText(made.n_by_model)} with certified labels`}
           {made.layers.length > 0 && ` in ${plural(made.layers.length, 'layer')}`}, in{' '}
           {made.seconds < 10 ? `${made.seconds.toFixed(1)} s` : duration(made.seconds)}.{' '}
           {made.calibration_error === null

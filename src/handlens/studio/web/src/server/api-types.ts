@@ -2187,6 +2187,11 @@ export interface components {
             unlabelled: number;
             /** N Labelled */
             n_labelled: number;
+            /**
+             * N By Model
+             * @description photos with a certified label that a fine-tuned network learned from besides
+             */
+            n_by_model: number;
             /** N Photos */
             n_photos: number;
             /** Layers */
