@@ -16,8 +16,7 @@ from handlens.core.predictions import REASON, class_predictions_frame, probabili
 from handlens.errors import ArtifactError
 from handlens.io.problems import reason_of
 from handlens.studio.discriminant import Floats
-from handlens.studio.models.ensemble import KIND, mean_log_probability
-from handlens.studio.models.fine_tuned import TINY
+from handlens.studio.models.ensemble import KIND, log_mean
 from handlens.studio.predictor import Predictor, predictor_of
 from handlens.vision.learner import VisionLearner, vision_learner_of
 
@@ -31,8 +30,8 @@ AT_ONCE = 64
 class EnsemblePredictor:
     """Two models of the same classes, which predict together.
 
-    The score of a class is the mean of the log probabilities that the two give it; the probabilities are the softmax of
-    scores / temperature.
+    The score of a class is the logarithm of the mean of the probabilities that the two give it; the probabilities are
+    the softmax of scores / temperature.
 
     Attributes:
         classes: the C labels.
@@ -70,8 +69,7 @@ class EnsemblePredictor:
         return class_predictions_frame([str(file) for file in files], self.classes, p, reasons=reasons)
 
     def _together(self, *probabilities: Floats) -> Floats:
-        scores = mean_log_probability(*(np.log(np.maximum(p, TINY)) for p in probabilities))
-        return np.asarray(softmax(scores / np.float32(self.temperature), axis=1), np.float32)
+        return np.asarray(softmax(log_mean(*probabilities) / np.float32(self.temperature), axis=1), np.float32)
 
     def describe(self) -> ModelDescription:
         """What this model is, for a model card: its classes, and how its two models were made.
@@ -79,7 +77,7 @@ class EnsemblePredictor:
         It has no metrics: the collection that it comes from knows which photos have labels, the saved model does not.
         """
         recipe: dict[str, object] = {
-            "model": "ensemble of two models: the mean of their log probabilities",
+            "model": "ensemble of two models: the mean of their probabilities",
             "temperature": f"{self.temperature:.3g}",
         }
         for number, model in (("first", self.quick), ("second", self.tuned)):

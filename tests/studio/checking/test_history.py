@@ -59,6 +59,17 @@ def test_each_model_has_a_point(shop):
     assert low < 0.8 < high
 
 
+def test_both_together_have_a_point_while_they_are_in_use(shop):
+    shop.train(predicted(), ["cat", "dog"])
+    shop.train(predicted(), ["cat", "dog"], kind="fine-tuned")
+    assert [point.kind for point in shop.history.points] == ["quick", "fine-tuned"]
+    shop.models.use("both")
+    assert [point.kind for point in shop.history.points] == ["quick", "fine-tuned", "both"]
+    shop.train(predicted(), ["cat", "dog"], use=False)
+    shop.models.use("quick")
+    assert [point.kind for point in shop.history.points] == ["quick", "fine-tuned", "both", "quick"]
+
+
 def test_what_was_known_stays_when_the_check_no_longer_tells(shop):
     shop.train(predicted(), ["cat", "dog"])
     shop.answer_all(truth, 12)

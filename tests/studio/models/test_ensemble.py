@@ -16,9 +16,10 @@ from handlens.core.artifact import load_artifact, save_artifact
 from handlens.core.saved import PhotoModel, load_learner
 from handlens.errors import ArtifactError, TrainingError
 from handlens.studio.collection import Collection
-from handlens.studio.models.ensemble import KIND, EnsembleModel, mean_log_probability
+from handlens.studio.models.ensemble import KIND, EnsembleModel, log_mean
 from handlens.studio.models.held_out import HeldOut, held_out_of_both
 from handlens.studio.models.record import ModelRecord, Training
+from handlens.studio.predictor import predict_folder
 from handlens.vision.heatmap import HeatMap
 
 CIRCLES, SQUARES = np.arange(20), np.arange(20, 40)
@@ -48,16 +49,16 @@ def ensemble(quick: list[int], tuned: list[int]) -> EnsembleModel | None:
 
 def test_its_scores_by_hand():
     quick = np.log(np.float32([[0.8, 0.2], [0.5, 0.5]])) + 3  # up to a constant
-    tuned = np.log(np.float32([[0.2, 0.8], [0.1, 0.9]]))
-    found = mean_log_probability(quick, tuned)
+    tuned = np.log(np.float32([[0.3, 0.7], [0.1, 0.9]]))
+    found = ensemble([0, 1], [0, 1]).scores(quick, tuned)
     assert found.dtype == np.float32
-    assert np.exp(found) == pytest.approx(np.sqrt([[0.16, 0.16], [0.05, 0.45]]))
+    assert np.exp(found) == pytest.approx(np.array([[0.55, 0.45], [0.3, 0.7]]))
 
 
-def test_a_class_that_a_model_excludes_has_the_probability_of_a_millionth_millionth():
-    found = mean_log_probability(np.float32([[0, -1e4]]), np.log(np.float32([[0.5, 0.5]])))
-    assert np.exp(found) == pytest.approx(np.sqrt([[0.5, 0.5e-12]]))
-    assert np.isnan(mean_log_probability(np.float32([[0, 1]]), np.float32([[np.nan, np.nan]]))).all()
+def test_classes_that_both_exclude_and_photos_that_one_has_not_predicted():
+    found = log_mean(np.float32([[1, 0]]), np.float32([[1, 0]]))
+    assert np.exp(found) == pytest.approx(np.array([[1, 1e-12]]))
+    assert np.isnan(log_mean(np.float32([[0.5, 0.5]]), np.float32([[np.nan, np.nan]]))).all()
 
 
 def test_classes_are_matched_by_the_keys_of_their_labels():
@@ -66,7 +67,7 @@ def test_classes_are_matched_by_the_keys_of_their_labels():
     assert both.in_tuned.tolist() == [1, 2, 0]
     said_by_tuned = np.log(np.float32([[0.7, 0.2, 0.1]]))  # c, a, b
     found = both.scores(np.zeros((1, 3), np.float32), said_by_tuned)
-    assert np.exp(found) == pytest.approx(np.sqrt(np.array([[0.2, 0.1, 0.7]]) / 3))
+    assert np.exp(found) == pytest.approx((np.array([[0.2, 0.1, 0.7]]) + 1 / 3) / 2)
 
 
 @pytest.mark.parametrize(("quick", "tuned"), [([0, 1], [0, 1, 2]), ([0, 1, 2], [0, 1]), ([0, 1], [0, 2])])
@@ -89,7 +90,7 @@ def test_what_is_known_of_it():
         counts=[12, 31], drawn=9, n_photos=90, layers=["l"], labels_version=8, seconds=61.5, network="net"
     )
     assert both.recipe == {
-        "model": "ensemble of two models: the mean of their log probabilities",
+        "model": "ensemble of two models: the mean of their probabilities",
         "first model": "a quick one",
         "second model": "a fine-tuned one",
     }
@@ -165,8 +166,7 @@ def test_it_is_there_as_soon_as_there_are_two_models(collection):
         collection.use_model(kind)
         each.append(said(collection))
     collection.use_model("both")
-    expected = np.sqrt(each[0] * each[1])
-    assert said(collection) == pytest.approx(expected / expected.sum(1, keepdims=True), abs=1e-5)
+    assert said(collection) == pytest.approx((each[0] + each[1]) / 2, abs=1e-5)
     report = collection.report
     assert (report.network, report.n_labelled, report.accuracy) == ("test_resnet", 16, None)
     assert report.layers == collection.models["quick"].layers
@@ -219,7 +219,7 @@ def test_checked_photos_are_predicted_as_before_the_quick_model_learned_from_the
     quick, tuned, both = (models.get(kind) for kind in ("quick", "fine-tuned", "both"))
     tested = models.held_out(quick)
     blind = tested.scores[[tested.ids.tolist().index(photo) for photo in drawn]]
-    expected = mean_log_probability(blind, models.scores(tuned)[drawn])
+    expected = both.scores(blind, models.scores(tuned)[drawn])
     assert models.checked(both, check).scores == pytest.approx(expected, abs=1e-6)
     assert collection.report.checked == 12
     assert set(drawn) <= set(collection.held_out.ids[collection.held_out.checked])
@@ -247,6 +247,8 @@ def test_what_is_taken_away_predicts_the_same(collection, tmp_path):
     assert again[columns].to_numpy() == pytest.approx(table[columns].to_numpy(), abs=1e-4)
     assert again.columns.tolist() == [c for c in table.columns if c != "label"]
     assert done == [(40, 40)]
+    in_folder = predict_folder(learner, collection.images)  # as on the command line
+    assert in_folder[columns].to_numpy() == pytest.approx(again[columns].to_numpy(), abs=1e-5)
     (tmp_path / "bad.png").write_bytes(b"not a picture")
     [row] = learner.predict_files([tmp_path / "bad.png"]).to_dict("records")
     assert row["reason"] != ""

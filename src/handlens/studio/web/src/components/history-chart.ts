@@ -46,7 +46,7 @@ export function marksOf(points: readonly HistoryPoint[]): Mark[] {
       low: yOf(low),
       high: yOf(high),
       y: point.accuracy === null ? null : yOf(point.accuracy),
-      fineTuned: point.kind === 'fine-tuned',
+      fineTuned: point.kind !== 'quick',
     })
   }
   return marks
