@@ -169,14 +169,22 @@ def _sentence(before: Point, point: Point) -> str:
     if point.kind != before.kind:
         why.append("another kind of model")
     if labels > 0:
-        random = f", {min(drawn, labels)} of them of photos drawn at random" if drawn > 0 else ""
-        why.append(f"{_labels(labels, 'more')}{random}")
+        why.append(f"{_labels(labels, 'more')}{_random(drawn, labels)}")
     elif labels < 0:
         why.append(_labels(-labels, "fewer"))
     sentence = f"{moved} with {' and '.join(why)}." if why else f"{moved}; labels were changed."
     if before.interval[0] <= point.interval[1] and point.interval[0] <= before.interval[1] and from_ != to:
         sentence += " Chance could explain the change."
     return sentence
+
+
+def _random(drawn: int, labels: int) -> str:
+    """How many of the labels are of photos drawn at random; "" if none are."""
+    if drawn <= 0:
+        return ""
+    if drawn >= labels:
+        return ", of a photo drawn at random" if labels == 1 else ", all of photos drawn at random"
+    return f", {drawn:,} of them of {'a photo' if drawn == 1 else 'photos'} drawn at random"
 
 
 def _labels(n: int, more: str) -> str:

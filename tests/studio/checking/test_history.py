@@ -175,8 +175,10 @@ def test_the_first_point_has_no_reason():
         ),
         (
             {"kind": "fine-tuned", "n_labelled": 110, "drawn": 30, "accuracy": 0.9, "interval": (0.8, 0.95)},
-            "From 50 % to 90 % with another kind of model and 10 more labels, 10 of them of photos drawn at random.",
+            "From 50 % to 90 % with another kind of model and 10 more labels, all of photos drawn at random.",
         ),
+        ({"n_labelled": 101, "drawn": 1}, "50 % as before with 1 more label, of a photo drawn at random."),
+        ({"n_labelled": 109, "drawn": 1}, "50 % as before with 9 more labels, 1 of them of a photo drawn at random."),
         ({"accuracy": None, "interval": None}, ""),
     ],
 )

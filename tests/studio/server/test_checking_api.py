@@ -163,7 +163,7 @@ def test_the_report_and_the_history(client, shapes, post, labelled):
     first, second = client.get(f"{shapes}/history").json()
     assert (first["n_labelled"], first["accuracy"], first["sentence"]) == (12, report["accuracy"], "")
     assert (second["n_labelled"], second["accuracy"], second["checked"]) == (24, again["accuracy"], 12)
-    assert "with 12 more labels, 12 of them of photos drawn at random." in second["sentence"]
+    assert "with 12 more labels, all of photos drawn at random." in second["sentence"]
     assert client.get(shapes).json()["models"][0]["accuracy"] == again["accuracy"]
 
 

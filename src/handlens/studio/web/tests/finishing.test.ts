@@ -4,7 +4,18 @@ import { ApiError } from '../src/server/http'
 import type { FinishPlan } from '../src/server/types'
 import { replaceCollection, replacePhotos, setApi } from '../src/state/collection'
 import { dialog, openDialog } from '../src/state/dialogs'
-import { askForPlan, chooseConfidence, chooseError, finish, plan, shareOf } from '../src/state/finishing'
+import {
+  askForPlan,
+  chooseConfidence,
+  chooseError,
+  error,
+  finish,
+  noShare,
+  plan,
+  shareOf,
+  typedError,
+  typeError,
+} from '../src/state/finishing'
 import { labels, openLabels, takeLabels } from '../src/state/labels'
 import { dismiss, messages } from '../src/state/messages'
 import { review } from '../src/state/review'
@@ -85,6 +96,24 @@ describe('a share that is typed', () => {
   ])('%j is %j', (typed, share) => {
     if (share === null) expect(shareOf(typed)).toBe(null)
     else expect(shareOf(typed)).toBeCloseTo(share)
+  })
+  it('is planned if it is one, and is the usual one again when it is taken out', async () => {
+    chooseError(0.1)
+    await vi.runAllTimersAsync()
+    typeError('5x')
+    await vi.runAllTimersAsync()
+    expect([noShare.value, error.value]).toEqual([true, 0.1])
+    typeError('50')
+    await vi.runAllTimersAsync()
+    expect([noShare.value, error.value]).toEqual([false, 0.5])
+    typeError('')
+    await vi.runAllTimersAsync()
+    expect([noShare.value, error.value]).toEqual([false, 0.05])
+    typeError('50')
+    chooseError(0.02)
+    await vi.runAllTimersAsync()
+    expect([typedError.value, error.value]).toEqual(['', 0.02])
+    expect(asked.map(([share]) => share)).toEqual([0.1, 0.5, 0.05, 0.02])
   })
 })
 

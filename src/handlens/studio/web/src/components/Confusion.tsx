@@ -9,7 +9,10 @@ export function Confusion({ report: made }: { report: Report }): JSX.Element {
   const { names, counts } = made.confusion
   return (
     <div class="table-scroll">
-      <p class="hint">Rows: what the photo is. Columns: predicted. Press a number to see its photos.</p>
+      <p class="hint">
+        All photos with a label, each predicted by a model that had not seen it; the accuracy comes from the checked
+        ones alone. Rows: what the photo is. Columns: predicted. Press a number to see its photos.
+      </p>
       <table class="confusion">
         <caption class="visually-hidden">Photos by label and prediction</caption>
         <thead>

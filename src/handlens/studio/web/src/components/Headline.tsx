@@ -25,7 +25,7 @@ export function Headline({ of }: { of: Report }): JSX.Element {
     return (
       <div class="headline guess">
         <p>
-          <b>A guess:</b> {between(guess.low, guess.high)}.
+          <b>A guess:</b> {between(guess.low, guess.high)} of the photos without a label are predicted correctly.
         </p>
         <Interval low={guess.low} high={guess.high} />
         <p class="hint">

@@ -49,7 +49,7 @@ function NotYet(): JSX.Element {
 
 const LEARNED = { quick: 'Learned from', 'fine-tuned': 'Fine-tuned on', both: 'Two models, from' } as const
 
-function Made({ report: made }: { report: Report }): JSX.Element {
+export function Made({ report: made }: { report: Report }): JSX.Element {
   return (
     <div class="report">
       {made.warnings.map((text) => (
@@ -78,7 +78,7 @@ function Made({ report: made }: { report: Report }): JSX.Element {
                   '–'
                 ) : (
                   <>
-                    {percent(c.precision)} <small>{between(c.low, c.high)}</small>
+                    {percent(c.precision)} of {number(c.said)} <small>{between(c.low, c.high)}</small>
                   </>
                 )}
               </td>

@@ -1,5 +1,6 @@
 // Finishing: labels as many of the rest as can be certified for an error and a confidence that the person chooses.
 
+import { computed } from '@preact/signals'
 import type { FinishPlan } from '../server/types'
 import { photos as photosText } from '../text/format'
 import { api, replaceCollection } from './collection'
@@ -11,14 +12,19 @@ import { owned } from './owned'
 import { openReview } from './review'
 import { select } from './selecting'
 
+/** The share of all labels that may be wrong unless the person says another. */
+const ERROR = 0.05
+
 /** The share of all labels that may be wrong, and how sure that has to be; both 0 to 1. */
-const [error, setError] = owned(0.05)
+const [error, setError] = owned(ERROR)
+/** The share as the person typed it, in per cent; '' where one of those offered is chosen. */
+const [typedError, setTypedError] = owned('')
 const [confidence, setConfidence] = owned(0.95)
 /** What finishing would label now; null while it is worked out. */
 const [plan, setPlan] = owned<FinishPlan | { problem: string } | null>(null)
 const [finishing, setFinishing] = owned(false)
 
-export { confidence, error, finishing, plan }
+export { confidence, error, finishing, plan, typedError }
 
 /** Milliseconds after the last change until the plan is asked for. */
 const WAIT = 250
@@ -40,9 +46,22 @@ export function askForPlan(wait = WAIT): void {
 }
 
 export function chooseError(share: number): void {
+  setTypedError('')
   setError(share)
   askForPlan()
 }
+
+/** Takes what is typed; emptied, the usual share is chosen again. */
+export function typeError(percentage: string): void {
+  const share = percentage === '' ? ERROR : shareOf(percentage)
+  setTypedError(percentage)
+  if (share === null) return
+  setError(share)
+  askForPlan()
+}
+
+/** Whether what is typed cannot be a share, so that there is nothing to plan. */
+export const noShare = computed(() => typedError.value !== '' && shareOf(typedError.value) === null)
 
 export function chooseConfidence(share: number): void {
   setConfidence(share)

@@ -9,7 +9,7 @@ export const between = (low: number, high: number): string =>
 
 /** What the accuracy is about and where it comes from. */
 export const aboutOf = ({ unlabelled, checked }: Report): string =>
-  `on the ${photos(unlabelled)} that nobody has labelled, from ${number(checked)} checked at random`
+  `on the ${photos(unlabelled)} that nobody has labelled or checked, from ${number(checked)} checked at random`
 
 /** What the number is a share of, after it: "71 % right of those that you could tell". */
 export const rightOf = ({ unsure }: Report): string => (unsure > 0 ? 'right of those that you could tell' : 'right')
@@ -37,7 +37,7 @@ export function accuracyText(of: Report | null): string {
 export function labelText(what: 'none' | 'unsure' | 'more' | null, none: number): string {
   if (what === 'none')
     return `${photos(none)} of the check ${none === 1 ? 'shows' : 'show'} none of your labels, so the model cannot be right about such photos. Give them a label (“other” is one, too), and train again.`
-  return what === 'more' ? 'It is wrong about most photos. Label more of them, and train again.' : ''
+  return what === 'more' ? 'It is probably wrong about most photos. Label more of them, and train again.' : ''
 }
 
 /** What the accuracy means, for people who do not work with intervals. */

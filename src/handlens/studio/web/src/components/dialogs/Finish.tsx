@@ -1,7 +1,7 @@
 // Finishing: choose how much may be wrong and how sure that has to be, see what that gives, and label the rest.
 
 import type { JSX } from 'preact'
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect } from 'preact/hooks'
 import type { FinishPlan } from '../../server/types'
 import { openDialog } from '../../state/dialogs'
 import {
@@ -12,8 +12,10 @@ import {
   error,
   finish,
   finishing,
+  noShare,
   plan,
-  shareOf,
+  typedError,
+  typeError,
 } from '../../state/finishing'
 import { labels } from '../../state/labels'
 import { report } from '../../state/model'
@@ -54,7 +56,7 @@ export function Finish(): JSX.Element {
         </div>
       </fieldset>
       <div class="finish-plan" aria-live="polite" aria-busy={now === null}>
-        {now === null ? (
+        {noShare.value ? null : now === null ? (
           <p class="hint">Counting…</p>
         ) : 'problem' in now ? (
           <Problem text={now.problem} />
@@ -67,9 +69,8 @@ export function Finish(): JSX.Element {
 }
 
 function Errors(): JSX.Element {
-  const own = !ERRORS.includes(error.value)
-  const [typed, setTyped] = useState(own ? String(Number((error.value * 100).toFixed(4))) : '')
-  const wrong = typed !== '' && shareOf(typed) === null
+  const typed = typedError.value
+  const wrong = noShare.value
   return (
     <fieldset class="finish-choice">
       <legend>At most this share of all labels may be wrong</legend>
@@ -80,10 +81,7 @@ function Errors(): JSX.Element {
               type="radio"
               name="error"
               checked={error.value === share && typed === ''}
-              onChange={() => {
-                setTyped('')
-                chooseError(share)
-              }}
+              onChange={() => chooseError(share)}
             />
             <span>{percent(share)}</span>
           </label>
@@ -97,11 +95,7 @@ function Errors(): JSX.Element {
             placeholder="other"
             aria-label="Another share, in per cent"
             aria-invalid={wrong}
-            onInput={(event) => {
-              setTyped(event.currentTarget.value)
-              const share = shareOf(event.currentTarget.value)
-              if (share !== null) chooseError(share)
-            }}
+            onInput={(event) => typeError(event.currentTarget.value)}
           />{' '}
           %
         </label>
