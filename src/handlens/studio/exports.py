@@ -123,6 +123,8 @@ def model_card(name: str, report: TrainingReport, recipe: dict[str, str], *, cer
     from handlens.audit.model_card import MeasuredMetric, ModelCard
 
     labels = {f"photos labelled {label}": int(n) for label, n in report.per_class["count"].items()}
+    if report.n_by_model:
+        labels["photos learned from with certified labels"] = report.n_by_model
     cautions = {f"caution {i}": text for i, text in enumerate(filter(None, [report.reason, *report.warnings]), 1)}
     metrics = []
     if report.accuracy is not None and report.interval is not None:

@@ -444,7 +444,7 @@ def certify(collection: Collection, ids: list[int], name: str) -> None:
     collection.parts.labels.assign(ids, name, origin=origin)
 
 
-def test_certified_labels_teach_and_test_nothing(collection):
+def test_certified_labels_teach_and_test_nothing(collection, tmp_path):
     before = collection.parts.fine_tuner.job(None, 1.0, 1)
     collection.train()
     certify(collection, [10, 11, 12], "circle")
@@ -463,6 +463,10 @@ def test_certified_labels_teach_and_test_nothing(collection):
     tested = collection.parts.models.held_out(collection.parts.models.get("fine-tuned"))
     assert not np.isin(tested.ids, [10, 11, 12, 30, 31]).any()
     assert (collection.models["both"].n_labelled, collection.models["both"].n_by_model) == (12, 5)
+    collection.use_model("both")
+    collection.export_model(tmp_path / "model")
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert "| photos learned from with certified labels | 5 |" in card
 
 
 def test_certified_labels_are_a_sample_of_three_for_each_label_by_a_person(collection, monkeypatch):
