@@ -152,7 +152,8 @@ def pool_rounds(checked: ArrayLike, labelled_since: ArrayLike, added_since: Arra
     labelled since, other than in a check, or more than this share of the photos that are left was added since.
 
     Args:
-        checked: the number of checked photos of each round, the earliest first, [R].
+        checked: the number of checked photos of each round, the earliest first, those of which the person was unsure
+            included, [R].
         labelled_since: of the other photos that each round was drawn from, those that are labelled now, [R].
         added_since: of the photos that are left, or were checked later, those that it could not be drawn from, [R].
         left: the photos that are left without a label.

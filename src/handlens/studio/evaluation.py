@@ -152,12 +152,12 @@ class Evaluation:
             found = self._models.checked(model, check)
             estimate, doubted = self._estimate(model, check, found), self._doubted(model, check)
             one_gesture = list(dict.fromkeys(rows.names[rows.of_class[i]] for i in training.one_gesture))
-            reason = "" if estimate else self._reason(check, found, left, one_gesture)
+            reason = "" if estimate else self._reason(model, check, found, left, one_gesture)
         except ArtifactError as error:
             found, estimate, doubted = unchecked(len(rows.of_class)), None, 1.0
             reason = f"The model cannot be used: {reason_of(error)}. Train again."
         guess = None
-        if estimate is None and not training.one_gesture:
+        if estimate is None and left and not training.one_gesture:
             guess = guess_accuracy(training.whole_gestures, training.single_photos, training.each_label)
         if guess is not None:
             guess = min(guess[0], doubted), guess[1]
@@ -221,7 +221,7 @@ class Evaluation:
             taught=int(learned.sum()) / max(int(learned.sum()), sum(training.counts), 1),
         )
 
-    def _reason(self, check: Check, found: Checked, left: int, one_gesture: list[str]) -> str:
+    def _reason(self, model: Model, check: Check, found: Checked, left: int, one_gesture: list[str]) -> str:
         """Why there is no accuracy."""
         counted, answered = int(found.current.sum()), sum(len(r.ids) for r in check.rounds)
         if not left and not check.waiting:
@@ -234,6 +234,11 @@ class Evaluation:
             when = f" Answers count {BLOCK} at a time, in the order of drawing." if in_blocks else ""
             return f"The check is not finished: {wait} for an answer.{when}"
         if answered and not len(found.ids):
+            if model.record.training.drawn and self._models.held_out(model) is None:
+                return (
+                    "The model has learned from checked photos, and what it said of them before cannot be read. Train "
+                    "again."
+                )
             return "The checked photos are not predicted yet. Prepare the photos, or wait a moment."
         if len(found.ids) > counted:
             return (

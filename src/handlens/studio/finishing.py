@@ -108,7 +108,7 @@ class Finishing:
 
     def _plan(self, error: float, sure: float) -> tuple[Finished, Check]:
         for name, value, least in (("error", error, 0), ("confidence", sure, 0.5)):
-            if isinstance(value, bool) or not isinstance(value, int | float) or not least < value < 1:
+            if isinstance(value, bool) or not isinstance(value, int | float | np.floating) or not least < value < 1:
                 raise CollectionError(f"{name} must be between {least} and 1; {value!r} arrived.")
         return self._models.with_model(lambda model: self._plan_with(model, error, sure))
 
@@ -135,6 +135,10 @@ class Finishing:
             raise TrainingError(
                 "no photo that is left has a prediction that could become its label. Prepare the photos, and train "
                 "again."
+            )
+        if not len(found.ids) and any(len(r.ids) for r in check.rounds):
+            raise TrainingError(
+                "what the model said of the checked photos before it learned from them cannot be read. Train again."
             )
         population = int(np.logical_or.reduce(populations).sum()) if populations else len(open)
         by_person = (check.labels.codes >= 0) & ~certified(check.labels.origins)

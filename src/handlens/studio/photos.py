@@ -123,6 +123,8 @@ class Photos:
 
     def check(self, photo: int) -> None:
         """Raise CollectionError unless this is the id of a photo."""
+        if isinstance(photo, bool) or not isinstance(photo, int | np.integer):
+            raise CollectionError(f"id must be a whole number, the position in paths; {photo!r} arrived.")
         if not 0 <= photo < len(self):
             raise CollectionError(
                 f"ids must lie between 0 and {len(self) - 1}, the positions in paths; {photo} arrived."

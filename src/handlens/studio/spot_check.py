@@ -6,6 +6,7 @@ result suits.
 
 from __future__ import annotations
 
+import itertools
 import threading
 import zlib
 from collections.abc import Callable
@@ -184,20 +185,19 @@ class SpotCheck:
         with self._lock, self._labels.held(), storage_errors(_REFUSED), transaction(self._db):
             now = self.now()
             waiting = now.waiting[:n]
-            open = np.flatnonzero(now.open)
-            if not waiting and not len(open):
-                raise CollectionError(self._nothing_to_check(now))
             if len(waiting) < n:
-                waiting += self._draw(now, open, n - len(waiting))
+                waiting += self._draw(now, n - len(waiting))
+            if not waiting:
+                raise CollectionError(self._nothing_to_check(now))
         self._changed(False)
         return np.array(waiting, np.int64)
 
     def answer(self, photo: int, name: str | None, *, unsure: bool) -> None:
         """Keep what a person says of a drawn photo; its label changes with it, which `undo` takes back."""
+        if not isinstance(unsure, bool | np.bool_):
+            raise CollectionError(f"unsure must be True or False; {unsure!r} arrived.")
         if unsure and name is not None:
             raise CollectionError(f"an answer is a label or unsure, not both; “{name}” and unsure arrived.")
-        if isinstance(photo, bool) or not isinstance(photo, int | np.integer):
-            raise CollectionError(f"id must be a whole number, the position in paths; {photo!r} arrived.")
         self._photos.check(photo)
         photo = int(photo)
         with self._lock, storage_errors(_REFUSED):
@@ -238,21 +238,24 @@ class SpotCheck:
 
     # --- inside ----------------------------------------------------------------------------------
 
-    def _draw(self, now: Check, open: Ids, n: int) -> list[int]:
-        if not len(open):
-            return []
+    def _draw(self, now: Check, n: int) -> list[int]:
+        """Up to n new photos, of those whose files are there."""
         number = len(now.rounds) + 1
         population = zlib.compress(np.packbits(now.open).tobytes(), 1)
-        chosen = [int(photo) for photo in np.random.default_rng([self._seed, number]).permutation(open)[:n]]
+        order = np.random.default_rng([self._seed, number]).permutation(np.flatnonzero(now.open)).tolist()
+        there = ((photo, stamp) for photo in order if (stamp := self._stamp(photo)))
+        chosen = list(itertools.islice(there, n))
+        if not chosen:
+            return []
         self._db.execute(
             "INSERT INTO spot_check_rounds (round, labels, population) VALUES (?, ?, ?)",
             (number, now.labels.version, population),
         )
         self._db.executemany(
             "INSERT INTO spot_check_draws (round, photo, stamp) VALUES (?, ?, ?)",
-            [(number, photo, self._stamp(photo)) for photo in chosen],
+            [(number, photo, stamp) for photo, stamp in chosen],
         )
-        return chosen
+        return [photo for photo, _ in chosen]
 
     def _give(self, photo: int, name: str) -> tuple[int | None, int]:
         """Give a photo a label: its key, and the number of the change that gave it."""
@@ -324,7 +327,7 @@ class SpotCheck:
             later[kept.drawn.get(number, [])] = False
             labelled_since.append(int((population & by_person & ~drawn).sum()))
             added_since.append(int(((open | later) & ~population).sum()))
-        pooled = pool_rounds([len(r.ids) for r in rounds], labelled_since, added_since, int(open.sum()))
+        pooled = pool_rounds([len(r.ids) + len(r.unsure) for r in rounds], labelled_since, added_since, int(open.sum()))
         return Check(
             rounds=[r._replace(current=bool(counts)) for r, counts in zip(rounds, pooled.current, strict=True)],
             moved=pooled.moved,
@@ -343,6 +346,8 @@ class SpotCheck:
     def _nothing_to_check(self, now: Check) -> str:
         if not self._photos.usable.any():
             return "no photo is prepared yet that could be checked. Prepare the photos first, or wait a moment."
+        if now.open.any():
+            return "the files of the photos that are left are gone, so none of them can be checked. Put them back."
         left_out = f", except for {now.gone:,} that were drawn and are gone or have changed since" if now.gone else ""
         return f"a person has labelled or checked every photo{left_out}, so there is no photo left to check."
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from handlens.errors import ArtifactError, CollectionError
+from handlens.errors import ArtifactError
 from handlens.studio.evaluation import Evaluation
 from handlens.studio.finishing import Finishing
 from handlens.studio.history import History
@@ -19,6 +19,7 @@ from handlens.studio.models.held_out import Confidences, Tested
 from handlens.studio.models.model import ModelKind
 from handlens.studio.models.record import ModelRecord, Training, new_id
 from handlens.studio.models.registry import TRAINED, Models
+from handlens.studio.photos import Photos
 from handlens.studio.report import TrainingReport
 from handlens.studio.settings import Settings
 from handlens.studio.spot_check import SpotCheck
@@ -45,11 +46,7 @@ class Files:
     def file(self, photo: int) -> Path:
         return self.folder / self.paths[photo]
 
-    def check(self, photo: int) -> None:
-        if not 0 <= photo < len(self):
-            raise CollectionError(
-                f"ids must lie between 0 and {len(self) - 1}, the positions in paths; {photo} arrived."
-            )
+    check: Any = Photos.check
 
     def by_id(self, rows: np.ndarray, *, missing: float) -> np.ndarray:
         out = np.full((len(self), rows.shape[1]), missing, np.float32)

@@ -402,6 +402,38 @@ def test_everything_labelled(shop):
     assert report.reason == "A person has labelled or checked every photo, so nothing is left to predict."
 
 
+def test_everything_labelled_leaves_nothing_to_guess(shop):
+    tested = {"whole_gestures": (8, 10), "single_photos": (9, 10)}
+    shop.train(wrong_of([]), ["cat", "dog"], **tested)
+    assert shop.report().guess is not None
+    shop.labels.assign(range(50), "cat")
+    assert shop.report().guess is None
+
+
+def test_an_unsure_draw_counts_beside_one_that_is_sure(shop):
+    shop.answer_all(lambda _: "?", 10)
+    shop.train(wrong_of([]), ["cat", "dog"])
+    shop.answer_all(truth, 10)
+    report = shop.report()
+    assert (report.accuracy, report.checked, report.unsure) == (1.0, 10, 10)
+    assert report.accuracy_of_all == (0.5, 1.0)
+
+
+def test_without_what_the_model_said_of_checked_photos_before_it_learned_from_them(shop):
+    drawn = shop.answer_all(truth, 20)
+    tested = {photo: (truth(photo), truth(photo + (photo in drawn[:5]))) for photo in drawn}
+    shop.train(wrong_of([]), ["cat", "dog"], tested=tested, checked=tuple(drawn), drawn=20)
+    assert shop.report().accuracy == pytest.approx(0.75)
+    shop.settings._db.execute("UPDATE keep SET value = 'x' WHERE name = 'held out quick'")
+    other = next(photo for photo in range(10, 50) if photo not in drawn)
+    shop.labels.assign([other], truth(other))  # otherwise the report is still known
+    report = shop.report()
+    assert empty(report)
+    assert report.reason.startswith("The model has learned from checked photos, and what it said of them before")
+    with pytest.raises(TrainingError, match=r"before it learned from them cannot be read\. Train again"):
+        shop.finishing.plan(error=0.2, confidence=0.95)
+
+
 def test_photos_that_are_not_predicted_yet(shop):
     shop.answer_all(truth, 20)
     shop.train([""] * 50, ["cat", "dog"])

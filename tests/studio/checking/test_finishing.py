@@ -252,6 +252,11 @@ def test_confidences_that_cannot_be(checked, confidence):
         finish(checked, confidence=confidence)
 
 
+def test_shares_of_numpy_are_numbers(checked):
+    plan = checked.finishing.plan(error=np.float32(0.25), confidence=np.float64(0.95))
+    assert (plan.error, plan.confidence) == (0.25, 0.95)
+
+
 def test_without_a_model(shop):
     with pytest.raises(TrainingError, match="there is no model yet"):
         shop.finishing.plan(error=0.05, confidence=0.95)

@@ -129,6 +129,9 @@ def test_answers_that_are_refused(desk):
     for photo in (True, 1.0, "1", None):
         with pytest.raises(CollectionError, match="id must be a whole number"):
             desk.answer(photo, "cat")
+    for unsure in ("no", 1, None):
+        with pytest.raises(CollectionError, match="unsure must be True or False"):
+            desk.check.answer(drawn[0], None, unsure=unsure)
     assert desk.check.now().waiting == drawn
     assert desk.labels.version == 0
 
@@ -486,6 +489,21 @@ def test_when_all_drawn_photos_are_gone_there_may_be_nothing_left(open_desk):
         desk.photos.file(photo).unlink()
     with pytest.raises(CollectionError, match="every photo, except for 2 that were drawn and are gone"):
         desk.draw(1)
+
+
+def test_photos_whose_files_are_gone_are_not_drawn(open_desk):
+    desk = open_desk(4)
+    contents = {photo: desk.photos.file(photo).read_bytes() for photo in (0, 1, 2)}
+    for photo in contents:
+        desk.photos.file(photo).unlink()
+    assert desk.draw(30) == [3]
+    desk.answer(3, "cat")
+    with pytest.raises(CollectionError, match="the files of the photos that are left are gone"):
+        desk.draw(30)
+    assert len(desk.check.now().rounds) == 1  # nothing was kept of the draw that was refused
+    for photo, content in contents.items():
+        desk.photos.file(photo).write_bytes(content)
+    assert sorted(desk.draw(30)) == [0, 1, 2]
 
 
 # --- two tabs, two processes, a killed process -----------------------------------------------------

@@ -363,6 +363,8 @@ class Models:
     def _blind(self, model: Model, known: Mapping[ModelKind, Tested | HeldOut | None]) -> Floats:
         """The scores of a model, float32 [N, C] by id: of photos that it was tested on, as it saw them then.
 
+        NaN if it has learned from checked photos, and what it said of them before is not known.
+
         Args:
             model: of any kind.
             known: what models were tested on, by kind, if it is not kept yet.
@@ -374,6 +376,8 @@ class Models:
         if tested is not None:
             scores = scores.copy()
             scores[tested.ids] = tested.scores
+        elif model.record.training.drawn:
+            scores = np.full_like(scores, np.nan)
         return scores
 
     def _checked_by(self, model: Model, check: Check, known: Mapping[ModelKind, Tested | HeldOut | None]) -> Checked:
