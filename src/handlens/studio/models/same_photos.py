@@ -13,8 +13,8 @@ from handlens.studio.models.model import NAMES, ModelKind
 CHANCE = 0.1
 """A model is clearly better than another one if chance alone would make it win so often with at most this probability.
 
-Without such a rule, with 30 checked photos one fine-tuned model in six was put in use though it was worse than the
-quick model by more than one point of 100; with it, one in thirty (benchmarks/fine_tuning.py).
+Without such a rule, one choice in six from 30 checked photos took a model that was worse than the quick one by more
+than one point of 100; with it, one in seventy (benchmarks/README.md).
 """
 
 
