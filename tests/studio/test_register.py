@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -102,6 +104,15 @@ def test_several_that_open_at_once_agree(images, tmp_path):
 def test_a_damaged_database(images, tmp_path):
     (tmp_path / "c.sqlite").write_bytes(b"garbage " * 500)
     with pytest.raises(StorageError, match=r"c\.sqlite could not be read"):
+        Register(tmp_path / "c.sqlite", images, seed=0)
+
+
+@pytest.mark.parametrize(("column", "value"), [("id", 9), ("id", -1), ("row", 9), ("row", "x"), ("path", b"0.png")])
+def test_a_damaged_row(images, tmp_path, column, value):
+    Register(tmp_path / "c.sqlite", images, seed=0)
+    with closing(sqlite3.connect(tmp_path / "c.sqlite")) as db, db:
+        db.execute(f"UPDATE photos SET {column} = ? WHERE id = 2", (value,))
+    with pytest.raises(StorageError, match=r"the list of photos in .* is damaged"):
         Register(tmp_path / "c.sqlite", images, seed=0)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from handlens.errors import StorageError
 from handlens.io.sqlite import open_database, storage_errors, transaction
 from handlens.studio.scanning import LeftOut, scan
 
@@ -33,7 +34,7 @@ class Register:
         seed: of the random order.
 
     Raises:
-        StorageError: the file cannot be read or written.
+        StorageError: the file cannot be read or written, or is damaged.
     """
 
     def __init__(self, database: Path, images: Path, *, seed: int) -> None:
@@ -42,8 +43,15 @@ class Register:
         with failed, closing(open_database(database, _SCHEMA)) as db:
             found, self.left_out = scan(images, known=_paths(db))
             photos = _merge(db, found, seed)
-        self.paths: list[str] = [path for path, _ in photos]
-        self.rows: NDArray[np.int64] = np.array([row for _, row in photos], np.int64)
+        numbers = set(range(len(photos)))
+        whole = all(isinstance(path, str) for _, path, _ in photos)
+        if not whole or not {id for id, _, _ in photos} == {row for _, _, row in photos} == numbers:
+            raise StorageError(
+                f"the list of photos in {database} is damaged: ids and rows must be 0 to {len(photos) - 1:,}, "
+                "and paths text. Restore collection.sqlite from a backup."
+            )
+        self.paths: list[str] = [path for _, path, _ in photos]
+        self.rows: NDArray[np.int64] = np.array([row for _, _, row in photos], np.int64)
         self.order: NDArray[np.int64] = np.argsort(self.rows)
         present = set(found)
         accounted = present | {out.path for out in self.left_out}
@@ -63,8 +71,8 @@ def _paths(db: sqlite3.Connection) -> set[str]:
     return {path for (path,) in db.execute("SELECT path FROM photos")}
 
 
-def _merge(db: sqlite3.Connection, found: list[str], seed: int) -> list[tuple[str, int]]:
-    """Add the photos found that are not known yet; (path, row) of all by id."""
+def _merge(db: sqlite3.Connection, found: list[str], seed: int) -> list[tuple[int, str, int]]:
+    """Add the photos found that are not known yet; (id, path, row) of all by id."""
     # Locked before reading, so that two processes that open at once do not add the same photos.
     with transaction(db):
         known = _paths(db)
@@ -73,4 +81,4 @@ def _merge(db: sqlite3.Connection, found: list[str], seed: int) -> list[tuple[st
             rows = len(known) + np.argsort(np.random.default_rng([seed, len(known)]).permutation(len(new)))
             entries = [(len(known) + i, path, int(row)) for i, (path, row) in enumerate(zip(new, rows, strict=True))]
             db.executemany("INSERT INTO photos VALUES (?, ?, ?)", entries)
-        return db.execute("SELECT path, row FROM photos ORDER BY id").fetchall()
+        return db.execute("SELECT id, path, row FROM photos ORDER BY id").fetchall()
