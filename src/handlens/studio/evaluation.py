@@ -61,7 +61,7 @@ class PairedComparison:
             f"than {other}, by "
             f"{points} {'point' if points in ('1', 'less than 1') else 'points'} of 100"
         )
-        low, high = (f"{100 * end:.0f}" for end in (self.difference.low, self.difference.high))
+        low, high = (f"{100 * end:.0f}".replace("-", "−") for end in (self.difference.low, self.difference.high))
         if self.difference.low <= 0:
             return f"{more}; chance could explain that (between {low} and {high})."
         return f"{more} (between {low} and {high})."

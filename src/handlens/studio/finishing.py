@@ -66,7 +66,7 @@ class Finished:
             more = f" {checks} expected to label more."
         if not len(self.ids):
             why = more or " The model is wrong too often: label more photos, and train again."
-            return f"No photo can be labelled with at most {100 * self.error:g} % of all labels wrong.{why}"
+            return f"No label can be certified with at most {100 * self.error:g} % of all labels wrong.{why}"
         get = "1 photo gets" if len(self.ids) == 1 else f"{len(self.ids):,} photos get"
         return (
             f"{get} the label that the model predicts, and {rest}: with "

@@ -645,7 +645,7 @@ def test_models_are_compared_on_draws_that_tell_about_the_rest_only(shop):
     [
         (Estimate(0.052, 0.011, 0.09), "by 5 points of 100 (between 1 and 9)."),
         (Estimate(0.01, 0.002, 0.02), "by 1 point of 100 (between 0 and 2)."),
-        (Estimate(0.003, -0.01, 0.02), "by less than 1 point of 100; chance could explain that (between -1 and 2)."),
+        (Estimate(0.003, -0.01, 0.02), "by less than 1 point of 100; chance could explain that (between −1 and 2)."),
     ],
 )
 def test_comparisons_in_words(difference, says):

@@ -304,7 +304,7 @@ def test_an_error_that_cannot_be_met(shop):
     done = finish(shop)
     assert (len(done.ids), done.names, done.bound, done.sure_from, done.left) == (0, [], None, None, 140)
     assert done.sentence == (
-        "No photo can be labelled with at most 5 % of all labels wrong. The model is wrong too often: label more "
+        "No label can be certified with at most 5 % of all labels wrong. The model is wrong too often: label more "
         "photos, and train again."
     )
     assert shop.labels.version == version

@@ -14,7 +14,7 @@ vi.stubGlobal('localStorage', { getItem: () => null })
 vi.stubGlobal('document', { documentElement: { dataset: {} } })
 vi.stubGlobal('addEventListener', () => undefined)
 const { Headline } = await import('../src/components/Headline')
-const { rightText } = await import('../src/components/History')
+const { rightText, sentenceOf } = await import('../src/components/History')
 const { NextSteps } = await import('../src/components/NextSteps')
 const { CheckResult } = await import('../src/components/CheckResult')
 const { Made } = await import('../src/components/ModelPanel')
@@ -44,6 +44,19 @@ describe('each label', () => {
   })
   it('has no number before there is one of all', () => {
     expect(textOf(h(Made, { report: report({ per_class: [dog] }) }))).toContain('dog12 –')
+  })
+})
+
+describe('why the accuracy moved', () => {
+  const before = point({ sentence: 'From 50 % to 60 % with 10 more labels.' })
+  const tuned = point({ kind: 'fine-tuned', sentence: 'From 60 % to 45 % with another kind of model.' })
+  it('is about the model in use, whatever was trained last', () => {
+    expect(sentenceOf([point(), before, tuned], 'quick')).toBe(before.sentence)
+    expect(sentenceOf([point(), before, tuned], 'fine-tuned')).toBe(tuned.sentence)
+  })
+  it('is about the latest model where the one in use has no point', () => {
+    expect(sentenceOf([before, tuned], 'both')).toBe(tuned.sentence)
+    expect(sentenceOf([before, tuned], undefined)).toBe(tuned.sentence)
   })
 })
 

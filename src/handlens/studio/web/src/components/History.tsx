@@ -19,13 +19,15 @@ export function History(): JSX.Element | null {
   }, [made, busy])
   const points = history.value
   if (points.length < 2) return null
-  const sentence = points.at(-1)!.sentence
+  const sentence = sentenceOf(points, made?.kind)
+  const tuned = points.some((point) => point.kind !== 'quick')
   return (
     <figure class="history" aria-label="History">
       <h3>Accuracy, by number of labels</h3>
       <Chart points={points} />
       <p class="hint key" aria-hidden="true">
-        <i class="checked" /> checked <i class="guessed" /> a guess
+        <i class="checked" /> checked <i class="guessed" /> a guess {tuned && <i class="tuned" />}{' '}
+        {tuned && 'fine-tuned'}
       </p>
       {sentence && <figcaption>{sentence}</figcaption>}
       <div class="visually-hidden">
@@ -52,6 +54,10 @@ export function History(): JSX.Element | null {
     </figure>
   )
 }
+
+/** Why the accuracy moved, of the model in use, and else of the latest one. */
+export const sentenceOf = (points: readonly HistoryPoint[], used: HistoryPoint['kind'] | undefined): string =>
+  (points.filter((point) => point.kind === used).at(-1) ?? points.at(-1))?.sentence ?? ''
 
 export function rightText({ accuracy, low, high, guess_low, guess_high, checked, unsure }: HistoryPoint): string {
   if (accuracy !== null && low !== null && high !== null) {
