@@ -25,9 +25,9 @@ def noise(n, d=6, seed=9):
 @pytest.mark.parametrize(
     ("counts", "message"),
     [
-        ({}, "no labelled photo"),
+        ({}, "there is no labelled photo so far. Label photos of two kinds."),
         ({"a": 0}, "no labelled photo"),
-        ({"a": 5}, "only “a”"),
+        ({"a": 5}, "there is only “a” so far. Label photos of another kind too."),
         ({"a": 5, "b": 0}, "only “a”"),
         ({"a": 5, "b": 1, "c": 1}, "“b”, “c” has only one"),
     ],

@@ -55,10 +55,10 @@ def check_labels(counts: dict[str, int]) -> None:
     """
     used = {name: count for name, count in counts.items() if count}
     if len(used) < 2:
-        have = f"only “{next(iter(used))}”" if used else "no labelled photo"
-        raise TrainingError(
-            f"training needs at least two labels; there is {have} so far. Label photos of another kind too."
-        )
+        have, then = ("no labelled photo", "two kinds")
+        if used:
+            have, then = f"only “{next(iter(used))}”", "another kind too"
+        raise TrainingError(f"training needs at least two labels; there is {have} so far. Label photos of {then}.")
     thin = [name for name, count in used.items() if count < 2]
     if thin:
         names = ", ".join(f"“{name}”" for name in thin)

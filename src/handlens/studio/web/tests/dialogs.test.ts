@@ -1,6 +1,10 @@
 import { h } from 'preact'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { replaceCollection } from '../src/state/collection'
 import { closeDialog, type Dialog, openDialog } from '../src/state/dialogs'
+import { openLabels } from '../src/state/labels'
+import { collection, named, spotCheck } from './made'
+import { textOf } from './vnode'
 
 // What the page's modules ask of the browser when they are loaded.
 vi.stubGlobal('matchMedia', () => ({ matches: false, addEventListener: () => undefined }))
@@ -8,7 +12,7 @@ vi.stubGlobal('localStorage', { getItem: () => null })
 vi.stubGlobal('document', { documentElement: { dataset: {} } })
 vi.stubGlobal('addEventListener', () => undefined)
 const { DIALOGS, Dialogs } = await import('../src/components/dialogs/Dialogs')
-const { Rename } = await import('../src/components/dialogs/LabelDialogs')
+const { Delete, Rename } = await import('../src/components/dialogs/LabelDialogs')
 
 afterEach(closeDialog)
 
@@ -25,5 +29,22 @@ describe('the dialog that is shown', () => {
     Object.assign(DIALOGS, { hello: ({ to }: { to: string }) => h(Hello, { to }) })
     openDialog({ kind: 'hello', to: 'Ann' } as unknown as Dialog)
     expect(Dialogs()).toMatchObject({ type: Hello, props: { to: 'Ann' } })
+  })
+})
+
+describe('deleting a label', () => {
+  const body = () => textOf((Delete({ name: 'front' }) as unknown as { props: { children: never } }).props.children)
+  it('says how many photos lose it', () => {
+    replaceCollection(collection())
+    openLabels(named(1, [0, 1, 0, -1, -1, 1], 'front', 'rear'))
+    expect(body()).toBe('2 photos will have no label again. Undo brings them back.')
+  })
+  it('says that checked photos are asked again', () => {
+    replaceCollection(collection({ spot_check: spotCheck({ answered: 2 }) }))
+    openLabels(named(1, [0, 1, -1, -1, -1, 1], 'front', 'rear'))
+    expect(body()).toBe(
+      '1 photo will have no label again. Undo brings it back.' +
+        'Photos that you called front in the spot check are asked again, and until then the check has no number.',
+    )
   })
 })

@@ -4,7 +4,7 @@ import type { JSX } from 'preact'
 import { collection } from '../state/collection'
 import { closeDialog, openDialog } from '../state/dialogs'
 import { report, reportIsOld, train } from '../state/model'
-import { drawCount, mainStep, type Step, toLabel } from '../state/next-step'
+import { canTrain, drawCount, mainStep, type Step, toLabel } from '../state/next-step'
 import { showNoneOfThese } from '../state/none-of-these'
 import { countsText, drawPhotos } from '../state/spot-check'
 import { labelText, meaning } from '../text/accuracy'
@@ -32,7 +32,7 @@ export function CheckResult(): JSX.Element {
             Show the {photos(none)} to label
           </button>
         )}
-        {reportIsOld.value && (
+        {reportIsOld.value && canTrain.value && (
           <button
             type="button"
             class={styleOf('train')}

@@ -49,8 +49,12 @@ export function say(text: string, kind: Message['kind'] = 'note', actions: reado
 export const sentenceOf = (error: unknown): string =>
   error instanceof Error ? error.message : 'Something went wrong in the page.'
 
-/** Runs `work`; a failure becomes a message with a button to try again. Resolves to whether it went well. */
+/**
+ * Runs `work`; a failure becomes a message with a button to try again, in the place of earlier ones with the same prefix.
+ * Resolves to whether it went well.
+ */
 export async function attempt(work: () => Promise<void>, prefix = ''): Promise<boolean> {
+  if (prefix) setMessages(messages.value.filter((m) => m.kind !== 'error' || !m.text.startsWith(prefix)))
   try {
     await work()
     return true

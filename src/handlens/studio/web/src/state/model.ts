@@ -94,6 +94,6 @@ export async function useModel(kind: ModelKind): Promise<void> {
     const state = await api.useModel(kind)
     replaceCollection(state)
     await loadPredictions()
-    announce(`The ${kind} model is in use: ${accuracyText(state.report)}`)
+    announce(inUseText(state))
   }, 'Could not change the model: ')
 }

@@ -1,6 +1,7 @@
 // Renaming, merging and deleting labels.
 
 import type { JSX } from 'preact'
+import { collection } from '../../state/collection'
 import { labels, merge, remove, rename } from '../../state/labels'
 import { photos as photosText } from '../../text/format'
 import { Ask } from './Ask'
@@ -28,6 +29,11 @@ export function Delete({ name }: { name: string }): JSX.Element {
       <p>
         {photosText(n)} will have no label again. Undo brings {n === 1 ? 'it' : 'them'} back.
       </p>
+      {(collection.value?.spot_check.answered ?? 0) > 0 && (
+        <p class="hint">
+          Photos that you called {name} in the spot check are asked again, and until then the check has no number.
+        </p>
+      )}
     </Ask>
   )
 }
