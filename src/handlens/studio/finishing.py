@@ -156,21 +156,23 @@ class Finishing:
             return Finished(nothing, [], left, None, None, sure_of, fewest, more, waiting, error, sure), check
         # What is predicted as a label that was deleted gets no label, so it gets no wrong one.
         right = found.right | (codes[found.predicted] < 0)
+        # The order of the photos must not depend on the answers, so probabilities are those of training here.
         best = pac_labels(
             np.append(right[found.current], np.zeros(len(scores_unsure), bool)),
-            np.append(found.confidence[found.current], confidence(scores_unsure, found.temperature)),
-            confidence(scores, found.temperature),
+            confidence(np.concatenate([found.scores[found.current], scores_unsure]), 1.0),
+            confidence(scores, 1.0),
             population=population,
             labelled=labelled,
             error=error,
             sure=sure,
         )
+        calibrated = confidence(scores[best.chosen], found.temperature)
         finished = Finished(
             ids=open[best.chosen],
             names=[check.labels.names[code] for code in predicted[best.chosen]],
             left=left - int(best.chosen.sum()),
             bound=best.bound,
-            sure_from=best.threshold,
+            sure_from=float(calibrated.min()) if len(calibrated) else None,
             checked=n,
             fewest=fewest,
             more_checks=best.more_checks,

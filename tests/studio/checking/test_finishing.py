@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from contextlib import closing
 
@@ -9,9 +10,10 @@ import numpy as np
 import pytest
 
 from handlens.errors import CollectionError, TrainingError
+from handlens.studio import finishing
 from handlens.studio.finishing import Finished
 from handlens.studio.origins import Certificate
-from handlens.studio.pac_labels import fewest_checks
+from handlens.studio.pac_labels import fewest_checks, pac_labels
 
 N = 220
 
@@ -84,6 +86,28 @@ def test_the_rest_is_labelled_with_a_certificate(checked):
     assert [checked.labels.series[photo] for photo in done.ids] == done.names
     assert checked.finishing.count == 140
     assert certificate(checked) == Certificate(0.05, 0.95, checked=60)
+
+
+def test_the_answers_do_not_change_the_order_of_the_photos(shop, monkeypatch):
+    given = []
+
+    def spied(right, confidence, candidates, **how):
+        given.append((confidence, candidates))
+        return pac_labels(right, confidence, candidates, **how)
+
+    monkeypatch.setattr(finishing, "pac_labels", spied)
+    shop.train(predicted(), ["cat", "dog"], sure=math.log(4))  # a probability of 0.8 for each photo
+    drawn = shop.answer_all(truth, 60)
+    plan = shop.finishing.plan(error=0.05, confidence=0.95)
+    assert plan.sure_from > 0.95  # calibrated on the answers, each of which says that the model is right
+    for photo in drawn[:20]:
+        shop.answer(photo, "?")
+    shop.finishing.plan(error=0.05, confidence=0.95)
+    shop.finishing.plan(error=0.5, confidence=0.95)
+    for confidence, candidates in given:
+        np.testing.assert_allclose(confidence, np.full(60, 0.8), atol=1e-6)
+        np.testing.assert_allclose(candidates, np.full(140, 0.8), atol=1e-6)
+    assert len(given) >= 2
 
 
 def test_one_undo_takes_it_back_and_redo_makes_it_again(checked):

@@ -35,11 +35,11 @@ def given_by_model(models: Models, check: Check) -> tuple[NDArray[np.int64], Cod
         return nothing
     try:
         found = models.checked(model, check)
-        sure = confidence(models.scores(model)[ids], found.temperature)
+        sure = confidence(models.scores(model)[ids], 1.0)  # as `finish` sorts them
     except ArtifactError:
         return nothing
     if not np.isfinite(sure).any():
         return nothing
-    alike = found.confidence >= np.nanmin(sure)
+    alike = confidence(found.scores, 1.0) >= np.nanmin(sure)
     codes = models.codes(model, state)[found.predicted[alike]]
     return np.concatenate([ids, found.ids[alike]]), np.concatenate([state.codes[ids].astype(np.int64), codes])
