@@ -6,7 +6,7 @@ describe('the accuracy in words', () => {
   it('names its range once per cent', () => expect(between(0.62, 0.79)).toBe('between 62 and 79 %'))
   it('says what it is about and where it comes from', () => {
     expect(aboutOf(checkedReport())).toBe(
-      'on the 834 photos that nobody has labelled or checked, from 30 checked at random',
+      'on the 834 photos that no person has labelled or checked, from 30 checked at random',
     )
     expect(aboutOf(checkedReport({ unlabelled: 1 }))).toMatch(/^on the 1 photo that/)
   })

@@ -64,7 +64,7 @@ describe('the headline', () => {
   it('is the checked accuracy, with its range, its bar and what it is about', () => {
     const shown = h(Headline, { of: checkedReport({ low: 0.5, high: 0.75 }) })
     expect(textOf(shown)).toBe(
-      '71 % right between 50 and 75 %on the 834 photos that nobody has labelled or checked, from 30 checked at random',
+      '71 % right between 50 and 75 %on the 834 photos that no person has labelled or checked, from 30 checked at random',
     )
     const bar = elementsOf(shown).filter((e) => e.props.style)
     expect(bar.map((e) => e.props.style)).toEqual([{ left: '50%', width: '25%' }, { left: '71%' }])
@@ -74,7 +74,7 @@ describe('the headline', () => {
     const of = checkedReport({ unsure: 4, low_of_all: 0.63, high_of_all: 0.75 })
     expect(textOf(h(Headline, { of }))).toBe(
       '71 % right of those that you could tell between 62 and 79 %' +
-        'on the 834 photos that nobody has labelled or checked, from 30 checked at random' +
+        'on the 834 photos that no person has labelled or checked, from 30 checked at random' +
         'You were unsure of 4 more: counted as wrong the number would be 63 %, counted as right 75 %.' +
         'The check is not finished: 2 photos wait. Answers count 30 at a time.',
     )

@@ -17,6 +17,7 @@ import {
   goBack,
   goOn,
   keyOfChoice,
+  keysMislead,
   nextPhotos,
   problem,
   progress,
@@ -346,6 +347,17 @@ describe('keys', () => {
     expect(answerOfKey('3')).toBe(null)
     expect(answerOfKey('n')).toEqual({ answer: 'none' })
     expect(answerOfKey('u')).toEqual({ answer: 'unsure' })
+  })
+
+  it('mislead where a label is called like the key of another answer', () => {
+    const called = (...names: string[]): boolean => {
+      openLabels(named(1, [0, 1, -1, -1, -1, -1], ...names))
+      return keysMislead.value
+    }
+    expect(called('0', '1')).toBe(true) // 1 is the key of 0
+    expect(called('1', '2')).toBe(false)
+    expect(called('front', 'N')).toBe(true) // none of these
+    expect(called('front', 'a')).toBe(false) // no label has that key
   })
 
   it('come for a new label as soon as it is typed', async () => {

@@ -89,6 +89,14 @@ const KEYS = [...'1234567890abcdefghijklmopqrstvwxyz'] // without n and u
 /** The key of each label, by its place in `choices`; '' beyond the keys there are. */
 export const keyOfChoice = (place: number): string => KEYS[place] ?? ''
 
+/** Whether a label is called like the key of another one or of another answer, as digits are. */
+export const keysMislead = computed(() =>
+  choices.value.some(({ name }, place) => {
+    const key = name.toLowerCase()
+    return key !== keyOfChoice(place) && answerOfKey(key) !== null
+  }),
+)
+
 /** The answer of a key; null if it has none. */
 export function answerOfKey(key: string): SpotCheckAnswer | null {
   if (key === 'n') return { answer: 'none' }

@@ -9,7 +9,7 @@ export const between = (low: number, high: number): string =>
 
 /** What the accuracy is about and where it comes from. */
 export const aboutOf = ({ unlabelled, checked }: Report): string =>
-  `on the ${photos(unlabelled)} that nobody has labelled or checked, from ${number(checked)} checked at random`
+  `on the ${photos(unlabelled)} that no person has labelled or checked, from ${number(checked)} checked at random`
 
 /** What the number is a share of, after it: "71 % right of those that you could tell". */
 export const rightOf = ({ unsure }: Report): string => (unsure > 0 ? 'right of those that you could tell' : 'right')

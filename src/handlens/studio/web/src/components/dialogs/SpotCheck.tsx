@@ -18,6 +18,7 @@ import {
   goBack,
   goOn,
   keyOfChoice,
+  keysMislead,
   nextPhotos,
   problem,
   progress,
@@ -160,6 +161,9 @@ function Asking({ photo }: { photo: number }): JSX.Element {
       </div>
       <div class="check-answers">
         <p class="ask">{earlier ? `You said: ${answerText(earlier)}. What is it?` : 'What is it?'}</p>
+        {keysMislead.value && (
+          <p class="note">Some labels are called like the key of another one: press the key in the coloured square.</p>
+        )}
         {many && <FindLabel text={sought} found={shown} onText={setSought} onTake={giveLabel} />}
         <div class="check-labels" role="group" aria-label="Labels">
           {shown.map((label) => {
