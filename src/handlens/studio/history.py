@@ -144,6 +144,8 @@ class History:
 def why_it_moved(points: list[Point]) -> list[str]:
     """For each point a sentence on why its accuracy differs from the one before it; "" where that is not known.
 
+    The one before it is of the same kind of model, or the latest of any kind if there is none.
+
     Example:
         >>> first = Point("2026-01-01T10:00:00Z", "quick", 92, 0, 0.48, (0.31, 0.65), None, 30)
         >>> then = Point("2026-01-01T11:00:00Z", "quick", 152, 30, 0.70, (0.58, 0.80), None, 60)
@@ -151,11 +153,13 @@ def why_it_moved(points: list[Point]) -> list[str]:
         'From 48 % to 70 % with 60 more labels, 30 of them of photos drawn at random. Chance could explain the change.'
     """
     sentences = []
-    before: Point | None = None
+    latest: Point | None = None
+    latest_of: dict[ModelKind, Point] = {}
     for point in points:
+        before = latest_of.get(point.kind, latest)
         sentences.append("" if before is None else _sentence(before, point))
         if point.accuracy is not None:
-            before = point
+            latest = latest_of[point.kind] = point
     return sentences
 
 

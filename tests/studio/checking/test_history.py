@@ -190,3 +190,12 @@ def test_models_that_were_not_checked_are_skipped():
     unknown = replace(POINT, n_labelled=120, accuracy=None, interval=None)
     better = replace(POINT, n_labelled=150, accuracy=0.8, interval=(0.7, 0.9))
     assert why_it_moved([unknown, POINT, unknown, better]) == ["", "", "", "From 50 % to 80 % with 50 more labels."]
+
+
+def test_a_model_is_compared_with_the_one_before_of_its_kind():
+    tuned = replace(POINT, kind="fine-tuned", accuracy=0.9, interval=(0.8, 0.95))
+    better = replace(POINT, n_labelled=150, accuracy=0.8, interval=(0.7, 0.9))
+    assert why_it_moved([POINT, tuned, better])[1:] == [
+        "From 50 % to 90 % with another kind of model.",
+        "From 50 % to 80 % with 50 more labels.",
+    ]
