@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { AXIS, endsOf, marksOf, yOf } from '../src/components/history-chart'
+import { AXIS, endsOf, lineOf, marksOf, yOf } from '../src/components/history-chart'
 import { point } from './made'
 
 const guess = point({ n_labelled: 20, guess_low: 0.25, guess_high: 0.75 })
@@ -21,6 +21,13 @@ describe('the chart of the history', () => {
     const xs = marksOf([checked, { ...checked, kind: 'fine-tuned' }]).map((m) => m.x)
     expect(xs[1]! - xs[0]!).toBe(8)
     expect((xs[0]! + xs[1]!) / 2).toBe((AXIS.left + AXIS.right) / 2)
+  })
+  it('joins the checked quick models', () => {
+    const more = { ...checked, n_labelled: 100 }
+    const [first, , last] = marksOf([checked, { ...checked, kind: 'fine-tuned', n_labelled: 80 }, more])
+    const [there] = marksOf([guess, checked, more])
+    expect(lineOf([there!, first!, last!])).toBe(`${first!.x},${yOf(0.5)} ${last!.x},${yOf(0.5)}`)
+    expect(lineOf(marksOf([checked, { ...more, kind: 'both' }]))).toBe(`${first!.x},${yOf(0.5)}`)
   })
   it('names the fewest and the most labels', () => {
     expect(endsOf([checked, guess]).map((e) => e.n)).toEqual([20, 60])

@@ -17,7 +17,7 @@ const { Headline } = await import('../src/components/Headline')
 const { rightText, sentenceOf } = await import('../src/components/History')
 const { NextSteps } = await import('../src/components/NextSteps')
 const { CheckResult } = await import('../src/components/CheckResult')
-const { Made } = await import('../src/components/ModelPanel')
+const { fadedText, Made } = await import('../src/components/ModelPanel')
 const { Confusion } = await import('../src/components/Confusion')
 const { InUse } = await import('../src/components/FineTune')
 const { COMMANDS, runCommand } = await import('../src/keyboard/commands')
@@ -58,6 +58,11 @@ describe('why the accuracy moved', () => {
     expect(sentenceOf([before, tuned], 'both')).toBe(tuned.sentence)
     expect(sentenceOf([before, tuned], undefined)).toBe(tuned.sentence)
   })
+})
+
+it('says how many photos are faded, and why none is', () => {
+  expect(fadedText(7, 1200)).toBe('7 of 1,200 faded')
+  expect(fadedText(0, 1200)).toBe('0 of 1,200 faded, because no prediction is that sure')
 })
 
 describe('the headline', () => {

@@ -8,7 +8,7 @@ import { report } from '../state/model'
 import { checking } from '../state/spot-check'
 import { between } from '../text/accuracy'
 import { number, percent } from '../text/format'
-import { AXIS, endsOf, HEIGHT, marksOf, WIDTH, yOf } from './history-chart'
+import { AXIS, endsOf, HEIGHT, lineOf, marksOf, WIDTH, yOf } from './history-chart'
 
 export function History(): JSX.Element | null {
   const made = report.value
@@ -70,7 +70,6 @@ export function rightText({ accuracy, low, high, guess_low, guess_high, checked,
 
 function Chart({ points }: { points: readonly HistoryPoint[] }): JSX.Element {
   const marks = marksOf(points)
-  const line = marks.flatMap((m) => (m.y === null ? [] : [`${m.x},${m.y}`])).join(' ')
   return (
     <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} aria-hidden="true">
       {[0, 0.5, 1].map((share) => (
@@ -86,7 +85,7 @@ function Chart({ points }: { points: readonly HistoryPoint[] }): JSX.Element {
           {number(n)}
         </text>
       ))}
-      <polyline class="path" points={line} />
+      <polyline class="path" points={lineOf(marks)} />
       {marks.map((m) =>
         m.y === null ? (
           <rect

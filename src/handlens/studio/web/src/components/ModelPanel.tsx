@@ -112,6 +112,10 @@ const sureText = (made: Report | null): string =>
     ? 'How often such predictions are right is not checked yet.'
     : `The probabilities are calibrated on ${plural(made.checked, 'checked photo')}.`
 
+/** How many photos are faded, and why none is. */
+export const fadedText = (faded: number, all: number): string =>
+  `${number(faded)} of ${number(all)} faded${faded > 0 ? '' : ', because no prediction is that sure'}`
+
 function Opacity(): JSX.Element {
   const { on, threshold } = opacity.value
   return (
@@ -135,7 +139,7 @@ function Opacity(): JSX.Element {
             }}
           />
           <span class="hint">
-            {on ? `${number(fadedCount.value)} of ${number(count.value)} faded` : 'Off: all photos at full opacity'}.{' '}
+            {on ? fadedText(fadedCount.value, count.value) : 'Off: all photos at full opacity'}.{' '}
             {sureText(report.value)}
           </span>
         </label>

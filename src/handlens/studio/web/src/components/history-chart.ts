@@ -52,6 +52,10 @@ export function marksOf(points: readonly HistoryPoint[]): Mark[] {
   return marks
 }
 
+/** The line through the quick models that were checked, which learn from ever more labels. */
+export const lineOf = (marks: readonly Mark[]): string =>
+  marks.flatMap((m) => (m.y === null || m.fineTuned ? [] : [`${m.x},${m.y}`])).join(' ')
+
 /** The numbers of labels at the ends of the x axis, with their places. */
 export function endsOf(points: readonly HistoryPoint[]): { x: number; n: number }[] {
   const { least, most, xOf } = scaleOf(points)
