@@ -29,16 +29,17 @@ def noise(n, d=6, seed=9):
         ({"a": 0}, "no labelled photo"),
         ({"a": 5}, "there is only “a” so far. Label photos of another kind too."),
         ({"a": 5, "b": 0}, "only “a”"),
-        ({"a": 5, "b": 1, "c": 1}, "“b”, “c” has only one"),
+        ({"a": 5, "b": 1, "c": 1}, "at least 2 photos for this; “b”, “c” has fewer"),
     ],
 )
 def test_too_few_labels_are_refused_with_what_is_missing(counts, message):
     with pytest.raises(TrainingError, match=message):
-        check_labels(counts)
+        check_labels(counts, least=2)
 
 
 def test_two_of_two_are_enough():
-    check_labels({"a": 2, "b": 2, "unused": 0})
+    check_labels({"a": 2, "b": 2, "unused": 0}, least=2)
+    check_labels({"a": 2, "b": 1})
 
 
 def train(features, codes, *, gestures=None, checked=None, seed=0, share=1.0):
@@ -164,6 +165,18 @@ def test_a_class_that_only_the_held_out_row_has_gets_no_score():
     trained = train({"x": told_apart(codes)}, codes, checked=codes == 2)
     assert np.isneginf(trained.checked_scores[0, 2])
     assert np.isfinite(trained.checked_scores[0, :2]).all()
+
+
+def test_a_class_of_one_photo_is_learned_and_not_tested():
+    codes = np.array([0, 0, 0, 0, 1, 1, 1, 1, 2])
+    features = {"x": told_apart(codes)}
+    trained = train(features, codes)
+    assert trained.classifier.scores(features).argmax(1).tolist() == codes.tolist()
+    assert trained.single_photos[1] == 8
+    assert trained.one_gesture == [2]
+    alone = train(features, np.arange(9))
+    assert alone.classifier.scores(features).argmax(1).tolist() == list(range(9))
+    assert (alone.single_photos, alone.whole_gestures) == ((0, 0), (0, 0))
 
 
 def test_two_photos_a_class_train():

@@ -100,3 +100,11 @@ def test_each_class_keeps_most_of_its_rows(rows, seed):
     for code in np.unique(codes):
         of_class = codes == code
         assert held[of_class].sum() <= max(1, of_class.sum() / 3)
+
+
+def test_the_only_photo_of_a_class_is_not_held_out():
+    codes = np.array([0] * 10 + [1])
+    for seed in range(10):
+        held = hold_out(codes, np.arange(11), seed=seed)
+        assert held[:10].sum() == 2
+        assert not held[10]

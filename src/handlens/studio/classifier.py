@@ -44,11 +44,12 @@ class Classifier:
         return np.asarray(sum(product(features[layer], w) for layer, w in self.weights.items()) + self.bias, np.float32)
 
 
-def check_labels(counts: dict[str, int]) -> None:
-    """Check that there are two labels, and two photos for each label that has any.
+def check_labels(counts: dict[str, int], *, least: int = 1) -> None:
+    """Check that there are two labels, and enough photos for each label that has any.
 
     Args:
         counts: labelled photos by the name of the label.
+        least: photos that each label needs.
 
     Raises:
         TrainingError: there are fewer; the message says what is missing.
@@ -59,12 +60,10 @@ def check_labels(counts: dict[str, int]) -> None:
         if used:
             have, then = f"only “{next(iter(used))}”", "another kind too"
         raise TrainingError(f"training needs at least two labels; there is {have} so far. Label photos of {then}.")
-    thin = [name for name, count in used.items() if count < 2]
+    thin = [name for name, count in used.items() if count < least]
     if thin:
         names = ", ".join(f"“{name}”" for name in thin)
-        raise TrainingError(
-            f"each label needs at least 2 photos to learn from; {names} has only one. Label a few more."
-        )
+        raise TrainingError(f"each label needs at least {least} photos for this; {names} has fewer. Label a few more.")
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,7 @@ def train_classifier(
 
     Args:
         features: standardised features [n, D] of each layer.
-        codes: classes [n], 0…C−1, each with at least two rows; −1 for rows without a label.
+        codes: classes [n], 0…C−1, each with at least one row; −1 for rows without a label.
         gestures: which rows were labelled together [n].
         checked: rows that were drawn for a spot check [n].
         seed: of the folds.
@@ -139,7 +138,8 @@ def train_classifier(
     whole, single, check = (np.full(len(codes), -1) for _ in range(3))
     labelled = by_hand | drawn
     whole[labelled] = gesture_folds(codes[labelled], gestures[labelled], kept=drawn[labelled], seed=seed)
-    single[by_hand] = folds(codes[by_hand], seed=seed)
+    several = by_hand & (np.bincount(codes[by_hand], minlength=int(codes.max()) + 1) > 1)[codes]
+    single[several] = folds(codes[several], seed=seed)
     check[drawn] = folds(codes[drawn], seed=seed)
     if drawn.any():
         check[codes < 0] = np.random.default_rng(seed).permutation(int((codes < 0).sum())) % CV_FOLDS

@@ -81,6 +81,8 @@ def hold_out(codes: Codes, gestures: NDArray[np.integer], *, seed: int) -> NDArr
     held: NDArray[np.bool_] = folds(codes, seed=seed) == 0
     for code in np.unique(codes):
         rows = codes == code
+        if rows.sum() == 1:
+            held[rows] = False  # nothing would be left to learn it from
         sizes = np.bincount(whole[rows & (whole >= 0)], minlength=CV_FOLDS)
         fitting = np.flatnonzero((sizes > 0) & (sizes <= MOST_HELD_OUT * rows.sum()))
         if len(fitting):

@@ -112,7 +112,7 @@ class Separating:
         to be shown.
         """
         features, classes, ids = self._data.labelled(codes, most=_SCORED)
-        self._data.check(codes, state.names, ids)
+        self._data.check(codes, state.names, ids, least=2)
         fold = gesture_folds(classes, state.origins.changes[ids], seed=self._seed)
         held_out = bool((fold >= 0).any())
         if not held_out:

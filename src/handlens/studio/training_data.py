@@ -63,11 +63,18 @@ class TrainingData:
         features = {layer: m.fit().scaling.apply(np.asarray(m.raw()[rows])) for layer, m in maps.items()}
         return features, classes, ids
 
-    def check(self, codes: NDArray[np.integer], names: list[str], ids: NDArray[np.int64]) -> None:
-        """Raise TrainingError unless there are enough labels, also among the prepared, readable photos `ids`."""
-        learning.check_labels(_counts(codes, names))
+    def check(self, codes: NDArray[np.integer], names: list[str], ids: NDArray[np.int64], *, least: int = 1) -> None:
+        """Raise TrainingError unless there are enough labels, also among the prepared, readable photos `ids`.
+
+        Args:
+            codes: each photo's label, −1 without one, [N].
+            names: of the labels.
+            ids: the photos to learn from.
+            least: photos that each label needs.
+        """
+        learning.check_labels(_counts(codes, names), least=least)
         try:
-            learning.check_labels(_counts(codes[ids], names))
+            learning.check_labels(_counts(codes[ids], names), least=least)
         except TrainingError as error:
             if self._layers.prepared < len(self._photos):
                 raise TrainingError(

@@ -58,7 +58,7 @@ def test_separating_needs_labels_that_exist(collection):
         collection.separate(["a", "c"])
     with pytest.raises(TrainingError, match="two or more"):
         collection.separate(["a", "a"])
-    with pytest.raises(TrainingError, match="“b” has only one"):
+    with pytest.raises(TrainingError, match="at least 2 photos for this; “b” has fewer"):
         collection.separate(["a", "b"])
     assert collection.parts.maps.separating is None
     assert all(value is None for value in collection.scores()["layers"].values())

@@ -319,7 +319,6 @@ def test_a_name_given_anew_is_no_second_class_of_that_name(collection, label_som
         ({}, "no labelled photo"),
         ({"a": [0]}, "only “a”"),
         ({"a": list(range(40))}, "only “a”"),
-        ({"a": [0, 1], "b": [2]}, "“b” has only one"),
     ],
 )
 def test_training_on_too_little(collection, given, message):
