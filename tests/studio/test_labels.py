@@ -88,6 +88,15 @@ def test_rename_keeps_photos_and_colour(log):
         log.rename("side", "left")
 
 
+@pytest.mark.parametrize("names", ["ab", None, 3])
+def test_what_is_merged_is_a_list(log, names):
+    for i, name in enumerate("ab"):
+        log.assign([i], name)
+    with pytest.raises(CollectionError, match="names must be a list of labels"):
+        log.merge(names, "c")
+    assert log.names == ["a", "b"]
+
+
 def test_merge_into_one_of_them_a_third_and_a_new_one(log):
     for i, name in enumerate("abcd"):
         log.assign([i], name)

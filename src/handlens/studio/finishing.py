@@ -32,6 +32,7 @@ class Finished:
         fewest: checked photos without which nothing can be certified.
         more_checks: how many more checks are needed, or are expected to label more; None if no number is.
         waiting: photos of the spot check that wait for an answer.
+        withdrawn: ids of the photos that lose the label that an earlier finish gave, as it cannot be certified so.
         error, confidence: what was asked for.
     """
 
@@ -44,6 +45,7 @@ class Finished:
     fewest: int
     more_checks: int | None
     waiting: int
+    withdrawn: NDArray[np.int64]
     error: float
     confidence: float
 
@@ -60,17 +62,20 @@ class Finished:
         rest = {0: "no photo is left", 1: "1 photo is left for you"}.get(
             self.left, f"{self.left:,} photos are left for you"
         )
-        more = ""
+        lost, more = "", ""
+        if len(self.withdrawn):
+            lose = "1 label" if len(self.withdrawn) == 1 else f"{len(self.withdrawn):,} labels"
+            lost = f" It takes back {lose} that an earlier finish gave."
         if self.more_checks and self.left:
             checks = "1 more check is" if self.more_checks == 1 else f"{self.more_checks:,} more checks are"
             more = f" {checks} expected to label more."
         if not len(self.ids):
             why = more or " The model is wrong too often: label more photos, and train again."
-            return f"No label can be certified with at most {100 * self.error:g} % of all labels wrong.{why}"
+            return f"No label can be certified with at most {100 * self.error:g} % of all labels wrong.{lost}{why}"
         get = "1 photo gets" if len(self.ids) == 1 else f"{len(self.ids):,} photos get"
         return (
-            f"{get} the label that the model predicts, and {rest}: with "
-            f"{100 * self.confidence:g} % confidence at most {100 * self.error:g} % of all labels are wrong.{more}"
+            f"{get} the label that the model predicts, and {rest}: with {100 * self.confidence:g} % confidence at most "
+            f"{100 * self.error:g} % of all labels are wrong.{lost}{more}"
         )
 
 
@@ -96,8 +101,7 @@ class Finishing:
             if plan.checked < plan.fewest:
                 raise TrainingError(plan.sentence)
             # Labels of an earlier finish that do not fit the plan now are taken off in the same change.
-            withdrawn = np.setdiff1d(np.flatnonzero(certified(check.labels.origins)), plan.ids)
-            groups: list[tuple[NDArray[np.int64], str | None]] = [(withdrawn, None)] if len(withdrawn) else []
+            groups: list[tuple[NDArray[np.int64], str | None]] = [(plan.withdrawn, None)] if len(plan.withdrawn) else []
             names = np.array(plan.names, object)
             groups += [(plan.ids[names == name], name) for name in dict.fromkeys(plan.names)]
             origin = Origin("finish", "certified", Certificate(plan.error, plan.confidence, plan.checked))
@@ -153,7 +157,7 @@ class Finishing:
             nothing, waiting = np.empty(0, np.int64), len(check.waiting)
             sure_of = int(found.current.sum())
             more = fewest - sure_of
-            return Finished(nothing, [], left, None, None, sure_of, fewest, more, waiting, error, sure), check
+            return Finished(nothing, [], left, None, None, sure_of, fewest, more, waiting, nothing, error, sure), check
         # What is predicted as a label that was deleted gets no label, so it gets no wrong one.
         right = found.right | (codes[found.predicted] < 0)
         # The order of the photos must not depend on the answers, so probabilities are those of training here.
@@ -177,6 +181,7 @@ class Finishing:
             fewest=fewest,
             more_checks=best.more_checks,
             waiting=len(check.waiting),
+            withdrawn=np.setdiff1d(np.flatnonzero(certified(check.labels.origins)), open[best.chosen]),
             error=float(error),
             confidence=float(sure),
         )

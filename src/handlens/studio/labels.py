@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -286,6 +286,8 @@ class Labels:
         The photos keep the origins of their labels.
         """
         into = check_name(into)
+        if isinstance(names, str) or not isinstance(names, Collection):
+            raise CollectionError(f"names must be a list of labels; {names!r} arrived.")
         with self._writing():
             keys = {self._known(name) for name in names}
             if not keys:

@@ -658,10 +658,10 @@ def test_comparisons_in_words(difference, says):
 @pytest.mark.parametrize(
     ("wrong", "in_use", "outcome"),
     [
-        (0, "fine-tuned", "It helps"),
-        (3, "quick", "It may help, but chance could explain that"),
-        (4, "quick", "It does not help"),
-        (5, "quick", "It does not help"),
+        (0, "fine-tuned", "Fine-tuning helps"),
+        (3, "quick", "Fine-tuning may help, but chance could explain that"),
+        (4, "quick", "Fine-tuning does not help"),
+        (5, "quick", "Fine-tuning does not help"),
     ],
 )
 def test_a_model_is_put_in_use_if_it_is_clearly_better_on_checked_photos(shop, wrong, in_use, outcome):
@@ -696,14 +696,14 @@ def test_without_a_check_models_are_compared_on_labelled_photos_that_both_held_o
     shop.train(wrong_of([]), classes, kind="fine-tuned", tested=tested(wrong=4))
     assert shop.models.in_use.kind == "quick"
     assert shop.report().outcome == (
-        "It does not help: of the same 10 labelled photos, which none had seen, the fine-tuned model gets 6 right, "
-        "both together 9, and the quick model 9. Photos that were drawn at random tell more: check 30."
+        "Fine-tuning does not help: of the same 10 labelled photos, which none had seen, the fine-tuned model gets 6 "
+        "right, both together 9, and the quick model 9. Photos that were drawn at random tell more: check 30."
     )
     shop.train(wrong_of([]), classes, tested=tested(wrong=7))
     assert shop.models.in_use.kind == "quick"  # it is worse by three photos, which chance could explain
     shop.train(wrong_of([]), classes, tested=tested(wrong=8))
     assert shop.models.in_use.kind == "fine-tuned"
-    assert shop.report().outcome.startswith("It does not help: of the same 10 labelled photos")
+    assert shop.report().outcome.startswith("Fine-tuning helps: of the same 10 labelled photos")
 
 
 def test_where_nothing_tells_the_model_in_use_stays(shop):
@@ -738,13 +738,13 @@ def test_the_better_of_three_is_used_also_when_the_quick_model_is_trained_again(
     assert shop.models.in_use.kind == "both"
     assert shop.report().accuracy == 1.0
     assert shop.report().outcome == (
-        "It helps: of the same 20 checked photos the fine-tuned model gets 16 right, both together 20, and the quick "
-        "model 15."
+        "Fine-tuning helps: of the same 20 checked photos the fine-tuned model gets 16 right, both together 20, and "
+        "the quick model 15."
     )
     shop.train(wrong_of(drawn[:15]), ["cat", "dog"], sure=4.0)  # wrong, also where the other one is unsure
     assert shop.models.in_use.kind == "fine-tuned"
     assert shop.report().outcome == (
-        "It does not help: of the same 20 checked photos the quick model gets 5 right, both together 5, and the "
+        "Fine-tuning helps: of the same 20 checked photos the quick model gets 5 right, both together 5, and the "
         "fine-tuned model 16."
     )
 

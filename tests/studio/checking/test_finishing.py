@@ -417,13 +417,22 @@ def test_draws_from_photos_of_which_some_were_added_and_others_labelled(open_des
     ],
 )
 def test_plans_in_words(n, left, more, says):
-    plan = Finished(np.arange(n), ["cat"] * n, left, 0.04, 0.9, 60, 50, more, 0, 0.05, 0.95)
+    plan = Finished(np.arange(n), ["cat"] * n, left, 0.04, 0.9, 60, 50, more, 0, np.arange(0), 0.05, 0.95)
     assert plan.sentence.startswith(says)
     ends = {
         (1, 1): " 1 more check is expected to label more.",
         (1000, 30): " 30 more checks are expected to label more.",
     }
     assert plan.sentence.endswith(ends.get((left, more), "5 % of all labels are wrong."))
+
+
+@pytest.mark.parametrize(("lost", "says"), [(1, "1 label that"), (1200, "1,200 labels that")])
+def test_a_plan_says_which_labels_it_takes_back(lost, says):
+    plan = Finished(np.arange(0), [], 9, None, None, 60, 50, None, 0, np.arange(lost), 0.01, 0.95)
+    assert plan.sentence == (
+        f"No label can be certified with at most 1 % of all labels wrong. It takes back {says} an earlier finish gave. "
+        "The model is wrong too often: label more photos, and train again."
+    )
 
 
 def test_where_the_person_was_unsure_the_model_may_be_wrong(shop):

@@ -129,6 +129,8 @@ def test_what_follows_from_fine_tuning(folder, tmp_path):
         )
         with pytest.raises(CollectionError, match="a model is one of"):
             collection.use_model("other")
+        with pytest.raises(CollectionError, match="a model is one of"):
+            collection.use_model(["quick"])
 
         # Fine-tuned again, there is one model and not two.
         collection.fine_tune(epochs=1, backbone="test_resnet")

@@ -36,8 +36,8 @@ def test_a_model_that_is_clearly_better_is_used():
     same = SamePhotos({"fine-tuned": tuned, "quick": quick, "both": both}, new="fine-tuned", checked=True)
     assert [same.best(kind) for kind in ("quick", "fine-tuned", "both")] == ["both", "both", "both"]
     assert same.sentence == (
-        "It helps: of the same 60 checked photos the fine-tuned model gets 41 right, both together 45, and the quick "
-        "model 38."
+        "Fine-tuning helps: of the same 60 checked photos the fine-tuned model gets 41 right, both together 45, and "
+        "the quick model 38."
     )
 
 
@@ -46,8 +46,8 @@ def test_what_chance_could_explain_changes_nothing():
     same = SamePhotos({"fine-tuned": tuned, "quick": quick, "both": both}, new="fine-tuned", checked=True)
     assert [same.best(kind) for kind in ("quick", "fine-tuned", "both")] == ["quick", "fine-tuned", "both"]
     assert same.sentence == (
-        "It may help, but chance could explain that: of the same 30 checked photos the fine-tuned model gets 29 right, "
-        "both together 28, and the quick model 27."
+        "Fine-tuning may help, but chance could explain that: of the same 30 checked photos the fine-tuned model gets "
+        "29 right, both together 28, and the quick model 27."
     )
 
 
@@ -56,8 +56,8 @@ def test_a_quick_model_that_is_trained_again():
     same = SamePhotos({"quick": quick, "fine-tuned": tuned, "both": both}, new="quick", checked=True)
     assert [same.best(kind) for kind in ("quick", "fine-tuned", "both")] == ["quick", "quick", "both"]
     assert same.sentence == (
-        "It helps: of the same 20 checked photos the quick model gets 20 right, both together 19, and the fine-tuned "
-        "model 16."
+        "Fine-tuning does not help: of the same 20 checked photos the quick model gets 20 right, both together 19, and "
+        "the fine-tuned model 16."
     )
 
 
@@ -66,6 +66,6 @@ def test_two_models_without_a_check():
     # Together they are not there any more: others are compared with the new one.
     assert [same.best(kind) for kind in ("quick", "fine-tuned", "both")] == ["quick", "fine-tuned", "quick"]
     assert same.sentence == (
-        "It does not help: of the same 4 labelled photos, which none had seen, the quick model gets 3 right, and "
-        "the fine-tuned model 3. Photos that were drawn at random tell more: check 30."
+        "Fine-tuning does not help: of the same 4 labelled photos, which none had seen, the quick model gets 3 right, "
+        "and the fine-tuned model 3. Photos that were drawn at random tell more: check 30."
     )

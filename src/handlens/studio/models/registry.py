@@ -130,7 +130,7 @@ class Models:
 
     def use(self, kind: ModelKind) -> None:
         """Use the model of a kind from now on; see `Collection.use_model`."""
-        if kind not in KINDS:
+        if not isinstance(kind, str) or kind not in KINDS:
             raise CollectionError(f"a model is one of {', '.join(KINDS)}; “{kind}” arrived.")
         if self.get(kind) is None:
             which = "ensemble of both models" if kind == "both" else f"{kind} model"

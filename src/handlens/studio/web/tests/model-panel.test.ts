@@ -281,7 +281,7 @@ describe('the choice of the model', () => {
     show({ model: 'quick', models })
     expect(textOf(h(InUse, {}))).toBe('Model in useQuick71 %Fine-tuned tinynot checked')
     const compared = { sentence: 'Chance could explain that.' } as CollectionState['comparisons'][number]
-    const outcome = 'It does not help: of the same 2 photos …'
+    const outcome = 'Fine-tuning does not help: of the same 2 photos …'
     show({ model: 'quick', models, comparisons: [compared], report: report({ outcome }) })
     expect(textOf(h(InUse, {}))).toContain('Chance could explain that.')
     expect(textOf(h(InUse, {}))).not.toContain(outcome)

@@ -11,8 +11,8 @@ export type Step = 'train' | 'check' | 'label' | 'finish' | 'rest'
 /** From this share of the checked photos on, those that show none of the labels come first: no check makes it right. */
 const MANY = 0.2
 
-/** Two labels with two photos each: fewer cannot be told apart. */
-export const canTrain = computed(() => labels.value.names.filter((l) => l.count >= 2).length >= 2)
+/** Whether two labels have photos: with fewer there is nothing to tell apart. */
+export const canTrain = computed(() => labels.value.names.filter((l) => l.count > 0).length >= 2)
 
 /** Photos drawn for the spot check that wait for an answer. */
 export const waitingCount = computed(() => collection.value?.spot_check.waiting.length ?? 0)
