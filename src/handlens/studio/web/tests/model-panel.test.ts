@@ -111,9 +111,11 @@ const buttons = (of = h(NextSteps, {})): string[] =>
     .map((e) => (String(e.props.class).includes('filled') ? `[${textOf(e)}]` : textOf(e)))
 
 describe('the next step', () => {
-  it('is training, once two labels have two photos each', () => {
+  it('is training, once two labels have photos', () => {
     expect(buttons()).toEqual(['[Train]'])
     openLabels(named(1, [0, 0, 1, -1, -1, -1], 'front', 'rear'))
+    expect(buttons()).toEqual(['[Train]'])
+    openLabels(named(1, [0, 0, -1, -1, -1, -1], 'front', 'rear'))
     expect(buttons()).toEqual(['Train'])
   })
   it('is a check, once a model is trained', () => {
