@@ -13,6 +13,7 @@ from handlens.audit.intervals import wilson
 from handlens.errors import DataError
 from handlens.studio.estimates import (
     Estimate,
+    calibration_error_beyond_chance,
     estimate_accuracy,
     estimate_difference,
     expected_calibration_error,
@@ -315,6 +316,30 @@ def test_calibration_error_by_hand():
     assert np.isnan(expected_calibration_error([], []))
     with pytest.raises(DataError):
         expected_calibration_error([0.5], [True], bins=0)
+
+
+def test_calibration_error_beyond_chance_by_hand():
+    # Two bins: 40 photos of 0.95, 30 right, and 10 of 0.55, 5 right: the error is (8 + 0.5) / 50 = 0.17, and chance
+    # makes √(2/π · 40 · 0.0475) + √(2/π · 10 · 0.2475) = 1.0998 + 1.2552 photos, 0.0471.
+    sure, right = [0.95] * 40 + [0.55] * 10, [True] * 30 + [False] * 10 + [True, False] * 5
+    found = calibration_error_beyond_chance(sure, right)
+    assert found == pytest.approx(np.sqrt(0.17**2 - 0.0471**2), abs=1e-4)
+    assert calibration_error_beyond_chance([0.75] * 4, [True] * 3 + [False]) == 0
+    assert np.isnan(calibration_error_beyond_chance([], []))
+    with pytest.raises(DataError):
+        calibration_error_beyond_chance([1.5], [True])
+
+
+def test_calibration_error_of_few_photos_is_not_made_of_chance():
+    random = np.random.default_rng(0)
+    plain, corrected = [], []
+    for _ in range(200):
+        sure = random.uniform(0.3, 1, 60)
+        right = random.random(60) < sure  # calibrated
+        plain.append(expected_calibration_error(sure, right))
+        corrected.append(calibration_error_beyond_chance(sure, right))
+    assert np.mean(plain) > 0.1
+    assert np.mean(corrected) < 0.5 * np.mean(plain)
 
 
 def test_guess_from_labels_that_people_chose():

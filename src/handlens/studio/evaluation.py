@@ -11,9 +11,9 @@ from handlens.io.problems import reason_of
 from handlens.studio.calibration import fit_temperature
 from handlens.studio.estimates import (
     Estimate,
+    calibration_error_beyond_chance,
     estimate_accuracy,
     estimate_difference,
-    expected_calibration_error,
     guess_accuracy,
 )
 from handlens.studio.labels import LabelState
@@ -326,4 +326,4 @@ def _calibration_error(found: Checked) -> float:
     for k in np.unique(fold):
         rest = fold != k
         sure[~rest] = confidence(found.scores[~rest], fit_temperature(found.scores[rest], target[rest], prior=1.0))
-    return expected_calibration_error(sure, found.right)
+    return calibration_error_beyond_chance(sure, found.right)

@@ -43,7 +43,7 @@ class TrainingReport:
         confusion: counts of photos by true label (rows) and predicted label (columns), with the labels of `per_class`:
             checked photos and labelled ones, each predicted by a model that had not seen it nor others of its gesture.
         calibration_error: how far probabilities are from the share that is right, expected calibration error (0–1)
-            over the checked photos; None before a check.
+            over the checked photos, beyond what chance explains; None before a check.
         n_labelled: labelled photos that the model learned from.
         n_by_model: photos with a certified label that it learned from besides, a fine-tuned network only.
         n_photos: photos of the collection that can be read.

@@ -61,7 +61,7 @@ class Report(BaseModel):
     layers: list[str]
     per_class: list[ClassReport]
     confusion: ConfusionTable
-    calibration_error: float | None = Field(description="expected calibration error on the checked photos, 0–1")
+    calibration_error: float | None = Field(description="calibration error on the checked photos, beyond chance; 0–1")
     warnings: list[str]
     labels_version: int
     seconds: float

@@ -99,7 +99,7 @@ export function Made({ report: made }: { report: Report }): JSX.Element {
           {made.seconds < 10 ? `${made.seconds.toFixed(1)} s` : duration(made.seconds)}.{' '}
           {made.calibration_error === null
             ? 'Whether its probabilities are right is not checked yet.'
-            : `On the checked photos, its probabilities are off by ${Math.round(made.calibration_error * 100)} percentage points on average (expected calibration error).`}
+            : `On the checked photos, its probabilities are off by ${Math.round(made.calibration_error * 100)} percentage points on average, beyond what chance explains (expected calibration error).`}
         </p>
       </details>
     </div>

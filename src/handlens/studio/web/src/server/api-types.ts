@@ -2201,7 +2201,7 @@ export interface components {
             confusion: components["schemas"]["ConfusionTable"];
             /**
              * Calibration Error
-             * @description expected calibration error on the checked photos, 0–1
+             * @description calibration error on the checked photos, beyond chance; 0–1
              */
             calibration_error: number | null;
             /** Warnings */
