@@ -255,6 +255,54 @@ class Collection:
         """
         return self.parts.similarity.spread(ids, layer=layer, projection=projection)
 
+    def duplicates(
+        self, *, progress: Callable[[int, int], None] | None = None, cancel: threading.Event | None = None
+    ) -> pd.DataFrame:
+        """Find the photos that are in the collection more than once, exactly or nearly.
+
+        Near duplicates are the same photo slightly cropped (up to about a tenth of a side), resized, compressed, or
+        with slightly different brightness, contrast or colours. A mirrored or turned photo is another one, and so are a
+        photo in black and white and another shot of the same thing. Every photo of a group is a duplicate of its first
+        one, so that a chain of photos, each a little different from the one before, is not one group. Files with the
+        same bytes as another one are not in the collection: see `left_out`.
+
+        10,000 photos take about 20 seconds. The groups are kept until other photos are prepared.
+
+        Args:
+            progress: called with the steps that are done and their total.
+            cancel: setting it, also beforehand, raises Cancelled.
+
+        Returns:
+            DataFrame with a row for each photo that has duplicates, and the columns group (0, 1, …), id, path, kind
+            ("first" of its group, "exact" if it has the same pixels as the first, compared at 256 px, or "near") and
+            distance (from the first, 0–0.02: 1 less the correlation of the gradients). Without duplicates it has no
+            rows.
+
+        Raises:
+            Cancelled: `cancel` was set.
+            CollectionError: no photo is prepared.
+
+        Example:
+            >>> from PIL import Image, ImageDraw
+            >>> Path("photos").mkdir()
+            >>> picture = Image.linear_gradient("L").convert("RGB")
+            >>> ImageDraw.Draw(picture).ellipse((60, 90, 180, 160), fill="red")
+            >>> picture.save("photos/1.png")
+            >>> picture.crop((10, 5, 250, 256)).save("photos/cropped.jpg", quality=40)
+            >>> picture.transpose(Image.Transpose.FLIP_TOP_BOTTOM).save("photos/mirrored.png")
+            >>> with Collection.create("found-twice", images="photos", backbone=None) as collection:
+            ...     collection.prepare()
+            ...     collection.duplicates()[["group", "path", "kind"]].values.tolist()
+            [[0, '1.png', 'first'], [0, 'cropped.jpg', 'near']]
+        """
+
+        def report(done: int, total: int) -> bool:
+            if progress:
+                progress(done, total)
+            return cancel is not None and cancel.is_set()
+
+        return self.parts.duplicates.table(report=report)
+
     def separate(self, names: Sequence[str]) -> tuple[str, str]:
         """Find the layer whose projection separates the labels `names` best.
 

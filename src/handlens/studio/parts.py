@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handlens.studio.checks import Checks
+from handlens.studio.duplicates import Duplicates
 from handlens.studio.evaluation import Evaluation
 from handlens.studio.finishing import Finishing
 from handlens.studio.history import History
@@ -51,6 +52,7 @@ class Parts:
         self.layers = layers = Layers(photos, settings, cache=cache, seed=seed)
         self.maps = maps = Maps(photos, layers, labels, settings, listeners)
         self.similarity = Similarity(photos, layers, labels, maps)
+        self.duplicates = Duplicates(photos, cache=cache)
         data = TrainingData(photos, layers, seed=seed)
         self.separating = Separating(layers, maps, labels, data, settings, listeners, seed=seed)
         self.spot_check = check = SpotCheck(database, photos, labels, seed=seed, changed=self._checked)

@@ -1,0 +1,182 @@
+"""Photos that a collection has more than once: with the same pixels, or slightly cropped, compressed or changed."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import threading
+import zipfile
+import zlib
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+
+from handlens.errors import CollectionError
+from handlens.io.files import atomic_write
+from handlens.studio.discriminant import Floats
+from handlens.studio.near_duplicates import COARSE, SAME, Pairs, candidates, correlations, grouped, shrunk
+from handlens.studio.photos import Photos
+from handlens.studio.thumbnails import TILE
+
+KINDS = ("first", "exact", "near")
+"""What a photo is in its group: the one that others are compared with, one with the same pixels, or one like it."""
+
+_TINY = 8  # pixels of the longer side below which photos are compared by all their pixels only
+_FILE = "duplicates-1.npz"  # the number grows when other photos count as duplicates
+
+
+@dataclass(frozen=True)
+class Found:
+    """The photos that have duplicates, group by group, the first of each group first.
+
+    Attributes:
+        prepared: how many photos were prepared when it was found.
+        ids: int64 [k].
+        groups: the number of each photo's group, from 0 on, int64 [k].
+        kinds: positions in "first", "exact", "near", int64 [k].
+        distances: 1 less the correlation of the gradients with the first of the group, float32 [k].
+    """
+
+    prepared: int
+    ids: NDArray[np.int64]
+    groups: NDArray[np.int64]
+    kinds: NDArray[np.int64]
+    distances: Floats
+
+
+class Duplicates:
+    """Finds the photos that a collection has more than once; methods may be called from several threads.
+
+    Args:
+        photos: of the collection.
+        cache: the folder in which the groups are kept until other photos are prepared.
+    """
+
+    def __init__(self, photos: Photos, *, cache: Path) -> None:
+        self._photos, self._file = photos, cache / _FILE
+        self._searching = threading.Lock()
+        self._found: Found | None = None
+
+    def table(self, *, report: Callable[[int, int], bool]) -> pd.DataFrame:
+        """The groups; see `Collection.duplicates`.
+
+        Args:
+            report: called as `report(done, total)`; if it returns True, the work is cancelled.
+
+        Raises:
+            Cancelled: `report` returned True.
+            CollectionError: no photo is prepared.
+        """
+        if not self._photos.prepared:
+            raise CollectionError("duplicates are found among prepared photos; none is prepared. Call prepare() first.")
+        with self._searching:
+            found = self._known()
+            if found is None:
+                found = self._found = self._search(report)
+                with atomic_write(self._file) as partial, partial.open("wb") as file:
+                    np.savez(file, **vars(found))
+        paths = self._photos.paths
+        return pd.DataFrame(
+            {
+                "group": found.groups,
+                "id": found.ids,
+                "path": pd.Series([paths[i] for i in found.ids], dtype="str"),
+                "kind": pd.Series([KINDS[kind] for kind in found.kinds], dtype="str"),
+                "distance": found.distances,
+            }
+        )
+
+    def together(self) -> NDArray[np.int64]:
+        """A number for each photo, int64 [N]: the same for the photos of a group, where groups have been searched for.
+
+        It waits for no search: photos of which no groups are known have numbers of their own.
+        """
+        numbers = np.arange(len(self._photos))
+        found = self._known()
+        if found is not None:
+            first = found.ids[found.kinds == KINDS.index("first")]
+            numbers[found.ids] = first[found.groups]
+        return numbers
+
+    def _known(self) -> Found | None:
+        found = self._found
+        if found is None and self._file.exists():
+            try:
+                with self._file.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+                    found = self._found = Found(**{field.name: stored[field.name] for field in fields(Found)})
+            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+                return None  # a damaged cache is computed again
+        return found if found is not None and found.prepared == self._photos.prepared else None
+
+    def _search(self, report: Callable[[int, int], bool]) -> Found:
+        prepared = self._photos.prepared
+        ids = np.flatnonzero(self._photos.usable)
+        ids = ids[self._photos.rows[ids] < prepared]
+        rows = self._photos.rows[ids]
+        tiles = np.asarray(self._photos.thumbnails.tiles.read(), np.uint8).reshape(-1, TILE, TILE, 3)
+        copies = self._same_pixels(ids, rows, tiles)
+        ids = np.setdiff1d(ids, [copy for others in copies.values() for copy in others])
+        rows, aspects = self._photos.rows[ids], self._photos.aspects[ids]
+        total = 2 * len(ids)
+
+        def searching(done: int, _: int) -> bool:
+            return report(done, total)
+
+        def comparing(done: int, of: int) -> bool:
+            return report(len(ids) + len(ids) * done // of, total)
+
+        def compare(pairs: Pairs) -> Floats:
+            return correlations(tiles, aspects, pairs, rows=rows, report=comparing)
+
+        small = np.concatenate([shrunk(tiles[rows[i : i + 1024]], COARSE) for i in range(0, len(rows), 1024)])
+        pairs = candidates(small, report=searching)
+        pairs = pairs[compare(pairs) >= SAME]
+        ends = np.unique(pairs)
+        tiny = [end for end in ends if max(self._size(int(ids[end]))) < _TINY]
+        pairs = pairs[~np.isin(pairs, tiny).any(1)]
+        near = {int(ids[c]): (ids[others], r) for c, others, r in grouped(pairs, compare)}
+        report(total, total)
+        return _table(prepared, near, copies)
+
+    def _same_pixels(
+        self, ids: NDArray[np.int64], rows: NDArray[np.int64], tiles: NDArray[np.uint8]
+    ) -> dict[int, list[int]]:
+        """Photos with the same pixels as an earlier one, by the earlier one."""
+        aspects = self._photos.aspects
+        by_tile: dict[bytes, list[int]] = defaultdict(list)
+        for photo, row in zip(ids.tolist(), rows, strict=True):
+            pixels = hashlib.blake2b(tiles[row].tobytes() + aspects[photo].tobytes())
+            by_tile[pixels.digest()].append(photo)
+        copies = {}
+        for photos in by_tile.values():
+            if len(photos) > 1:
+                by_thumbnail: dict[bytes, list[int]] = defaultdict(list)
+                for photo in photos:
+                    by_thumbnail[self._photos.thumbnail(photo)].append(photo)
+                copies.update({same[0]: same[1:] for same in by_thumbnail.values() if len(same) > 1})
+        return copies
+
+    def _size(self, photo: int) -> tuple[int, int]:
+        with Image.open(io.BytesIO(self._photos.thumbnail(photo))) as image:
+            return image.size
+
+
+def _table(prepared: int, near: dict[int, tuple[NDArray[np.int64], Floats]], copies: dict[int, list[int]]) -> Found:
+    """The groups as a table: photos near a first one, each with those that have the same pixels as it."""
+    grouped_ids = {int(photo) for others, _ in near.values() for photo in others}
+    photos: list[tuple[int, int, int, float]] = []  # group, kind, id, distance
+    for group, first in enumerate(sorted({*near, *copies} - grouped_ids)):
+        members = [(0, first, 0.0)] + [(1, copy, 0.0) for copy in copies.get(first, [])]
+        others, correlation = near.get(first, (np.empty(0, np.int64), np.empty(0, np.float32)))
+        for other, r in zip(others.tolist(), correlation.tolist(), strict=True):
+            members += [(2, photo, max(0.0, 1 - r)) for photo in (other, *copies.get(other, []))]
+        photos += [(group, *member) for member in sorted(members, key=lambda m: (m[0], m[2], m[1]))]
+    groups, kinds, ids, distances = np.array(photos, np.float64).reshape(-1, 4).T
+    whole = (ids.astype(np.int64), groups.astype(np.int64), kinds.astype(np.int64))
+    return Found(prepared, *whole, distances.astype(np.float32))
