@@ -9,6 +9,7 @@ from handlens.errors import TrainingError
 from handlens.studio import classifier as learning
 from handlens.studio.calibration import CAUTION
 from handlens.studio.classifier import check_labels, stratified_sample, train_classifier
+from handlens.studio.gestures import gesture_folds
 from handlens.studio.linear_models import fit_mixture, inner_products
 
 
@@ -42,10 +43,12 @@ def test_two_of_two_are_enough():
     check_labels({"a": 2, "b": 1})
 
 
-def train(features, codes, *, gestures=None, checked=None, seed=0, share=1.0):
+def train(features, codes, *, gestures=None, checked=None, seed=0, share=1.0, together=None):
     gestures = np.arange(len(codes)) if gestures is None else gestures
     checked = np.zeros(len(codes), bool) if checked is None else checked
-    return train_classifier(features, codes, gestures=gestures, checked=checked, seed=seed, share=share)
+    return train_classifier(
+        features, codes, gestures=gestures, checked=checked, seed=seed, share=share, together=together
+    )
 
 
 def test_weights_of_all_layers_give_the_scores_of_their_inner_products():
@@ -234,3 +237,53 @@ def test_scores_of_checked_rows_are_like_those_of_unlabelled_ones(seed):
     assert margins(apart.checked_scores) < 0.73 * unlabelled
     assert (alike.classifier.scores({"x": x}) == apart.classifier.scores({"x": x})).all()
     assert (alike.scores == apart.scores).all()
+
+
+def test_no_row_is_tested_by_a_model_that_learned_a_duplicate_of_it():
+    codes, together = np.arange(30) % 3, np.arange(30) // 2 * 2  # duplicates have different labels here
+    features = {"a": told_apart(codes)}
+    trained = train(features, codes, together=together)
+    fold, products = gesture_folds(codes, np.arange(30), seed=0), inner_products(features)
+    expected = np.empty((30, 3))
+    for k in range(5):
+        tested = fold == k
+        rest = np.flatnonzero(~np.isin(together, together[tested]))
+        model = fit_mixture(products[np.ix_(rest, rest)], codes[rest], dims=6)
+        expected[tested] = model.scores(products[np.ix_(np.flatnonzero(tested), rest)])
+    assert trained.rows.tolist() == list(range(30))
+    assert trained.scores == pytest.approx(expected, rel=1e-4, abs=1e-4)
+
+
+def test_copies_of_noise_are_not_recognised_by_their_copies():
+    codes = np.repeat(np.arange(60) % 2, 2)
+    features = {"a": np.repeat(noise(60, d=200), 2, axis=0)}
+    right, n = train(features, codes).whole_gestures
+    assert right / n > 0.7
+    right, n = train(features, codes, together=np.repeat(np.arange(60), 2)).whole_gestures
+    assert n == 120
+    assert right / n < 0.65
+
+
+def test_a_class_of_duplicates_of_one_photo_is_not_tested():
+    codes, together = np.repeat([0, 1, 2], 10), np.arange(30)
+    together[20:] = 20
+    trained = train({"a": told_apart(codes)}, codes, together=together)
+    assert trained.rows.tolist() == list(range(20))
+    assert trained.whole_gestures == (20, 20)
+
+
+def test_checked_rows_whose_class_has_only_duplicates_count_as_wrong():
+    codes, together = np.repeat([0, 1, 2], 10), np.arange(30)
+    together[20:] = 20
+    checked = np.arange(30) % 2 == 0
+    trained = train({"a": told_apart(codes)}, codes, checked=checked, together=together)
+    assert trained.checked_rows.tolist() == list(range(0, 30, 2))
+    assert trained.checked_scores.argmax(1).tolist()[:10] == [0] * 5 + [1] * 5
+    assert np.isneginf(trained.checked_scores[10:, 2]).all()
+
+
+def test_two_photos_and_their_copies_can_be_learned_but_not_tested():
+    codes = np.repeat([0, 1], 4)
+    trained = train({"a": told_apart(codes)}, codes, together=codes)
+    assert trained.rows.tolist() == []
+    assert trained.classifier.scores({"a": told_apart(codes)}).argmax(1).tolist() == codes.tolist()

@@ -248,3 +248,10 @@ def test_an_embedding_of_photos_that_are_all_alike():
     xy = neighbour_embedding(x, Scaling.of(x), seed=0)
     assert xy.shape == (20, 2)
     assert np.isfinite(xy).all()
+
+
+def test_duplicates_do_not_vote_for_each_other():
+    xy = np.array([[0, 0], [1, 0], [4, 0], [9, 0]], np.float32)
+    codes, gestures, together = np.array([0, 0, 1, 1]), np.arange(4), np.array([0, 0, 2, 3])
+    assert neighbour_agreement(xy, codes, gestures, k=1) == 0.75
+    assert neighbour_agreement(xy, codes, gestures, together=together, k=1) == 0.25

@@ -12,7 +12,7 @@ from handlens.core.threads import one_blas_thread
 from handlens.errors import TrainingError
 from handlens.studio.calibration import CAUTION, CAUTION_WORTH, fair_weights, fit_temperature
 from handlens.studio.discriminant import CV_FOLDS, Codes, Floats, folds
-from handlens.studio.gestures import gesture_folds
+from handlens.studio.gestures import apart, gesture_folds
 from handlens.studio.linear_models import Doubles, fit_mixture, inner_products
 
 MOST = 3000
@@ -104,6 +104,7 @@ def train_classifier(
     checked: NDArray[np.bool_],
     seed: int,
     share: float = 1.0,
+    together: NDArray[np.integer] | None = None,
 ) -> Trained:
     """Train on the labelled rows and, by self-training, on the others; see `fit_mixture`.
 
@@ -118,6 +119,8 @@ def train_classifier(
         share: of all photos without a label, the share (0–1) that is among the rows. A model is surer of a photo that
             took part in its self-training. So of the rows of a fold of checked ones, the same share takes part,
             without their labels: then their scores are like those of photos without a label.
+        together: the same number for rows that are duplicates of each other [n]: none of them is tested by a model that
+            learned the label of another one. All rows differ unless given.
 
     Example:
         >>> codes = np.array([0, 0, 0, 1, 1, 1, -1, -1])
@@ -130,10 +133,11 @@ def train_classifier(
         [0, 1]
     """
     products, dims = inner_products(features), sum(x.shape[1] for x in features.values())
+    together = np.arange(len(codes)) if together is None else together
     by_hand, drawn = (codes >= 0) & ~checked, (codes >= 0) & checked
 
     def tested(fold: NDArray[np.int64], *, share: float = 0.0) -> tuple[NDArray[np.int64], Floats]:
-        return _held_out_scores(products, codes, fold, dims=dims, seed=seed, share=share)
+        return _held_out_scores(products, codes, fold, together, dims=dims, seed=seed, share=share)
 
     whole, single, check = (np.full(len(codes), -1) for _ in range(3))
     labelled = by_hand | drawn
@@ -144,6 +148,9 @@ def train_classifier(
     if drawn.any():
         check[codes < 0] = np.random.default_rng(seed).permutation(int((codes < 0).sum())) % CV_FOLDS
     rows, scores = tested(whole)
+    # A class whose other rows are all duplicates of a tested one was not there to be predicted.
+    possible = np.isfinite(scores[np.arange(len(rows)), codes[rows]])
+    rows, scores = rows[possible], scores[possible]
     single_rows, single_scores = tested(single)
     check_rows, check_scores = tested(check, share=share)
     of_checked = codes[check_rows] >= 0
@@ -167,26 +174,35 @@ def train_classifier(
 
 
 def _held_out_scores(
-    products: Doubles, codes: Codes, fold: NDArray[np.int64], *, dims: int, seed: int, share: float
+    products: Doubles,
+    codes: Codes,
+    fold: NDArray[np.int64],
+    together: NDArray[np.integer],
+    *,
+    dims: int,
+    seed: int,
+    share: float,
 ) -> tuple[NDArray[np.int64], Floats]:
     """The rows that are in a fold [m], and their scores [m, C] by models that were fitted without their fold.
 
-    A share of the rows of the fold takes part in self-training. The score of a class that has no row outside of the
-    fold is −inf.
+    A share of the rows of the fold takes part in self-training. Duplicates of its rows do not take part. The score of a
+    class that has no other row is −inf; rows that no model could be fitted for are left out.
     """
     taking_part = np.random.default_rng(seed).random(len(codes)) < share
     scores = np.full((len(codes), int(codes.max()) + 1), -np.inf, np.float32)
     for k in np.unique(fold[fold >= 0]):
         test = np.flatnonzero(fold == k)
         unlabelled = np.flatnonzero(np.where(fold == k, taking_part, codes < 0))
-        rest = np.flatnonzero((fold != k) & (codes >= 0))
+        rest = np.flatnonzero(apart((fold == k) & (codes >= 0), together) & (fold != k) & (codes >= 0))
         rest = rest[stratified_sample(codes[rest], _ESTIMATING, seed=seed)]
         train = np.concatenate([rest, unlabelled])
         present, inner = np.unique(codes[rest], return_inverse=True)
+        if len(present) < 2:
+            continue  # all others are duplicates: no model can be fitted without them
         classes = np.concatenate([inner, np.full(len(unlabelled), -1)])
         model = fit_mixture(products[np.ix_(train, train)], classes, dims=dims)
         scores[np.ix_(test, present)] = model.scores(products[np.ix_(test, train)])
-    rows = np.flatnonzero(fold >= 0)
+    rows = np.flatnonzero((fold >= 0) & np.isfinite(scores).any(1))
     return rows, scores[rows]
 
 

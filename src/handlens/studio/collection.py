@@ -266,7 +266,8 @@ class Collection:
         one, so that a chain of photos, each a little different from the one before, is not one group. Files with the
         same bytes as another one are not in the collection: see `left_out`.
 
-        10,000 photos take about 20 seconds. The groups are kept until other photos are prepared.
+        10,000 photos take about 20 seconds. The groups are kept until other photos are prepared. From then on no model
+        is tested on a photo of which it has learned a duplicate.
 
         Args:
             progress: called with the steps that are done and their total.

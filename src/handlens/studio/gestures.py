@@ -89,3 +89,20 @@ def hold_out(codes: Codes, gestures: NDArray[np.integer], *, seed: int) -> NDArr
             fold = fitting[np.abs(sizes[fitting] - rows.sum() / CV_FOLDS).argmin()]
             held[rows] = whole[rows] == fold
     return held
+
+
+def apart(tested: NDArray[np.bool_], together: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """The rows that a model may learn from when others are tested: neither these, nor duplicates of them.
+
+    Args:
+        tested: rows that are held out [n].
+        together: the same number for rows that are duplicates of each other [n].
+
+    Returns:
+        bool [n].
+
+    Example:
+        >>> apart(np.array([True, False, False, False]), np.array([7, 8, 7, 9])).tolist()
+        [False, True, False, True]
+    """
+    return ~np.isin(together, together[tested])

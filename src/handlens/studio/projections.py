@@ -253,7 +253,12 @@ def frame(xy: Floats) -> Floats:
 
 
 def neighbour_agreement(
-    xy: Floats, codes: NDArray[np.integer], gestures: NDArray[np.integer], *, k: int = 5
+    xy: Floats,
+    codes: NDArray[np.integer],
+    gestures: NDArray[np.integer],
+    *,
+    together: NDArray[np.integer] | None = None,
+    k: int = 5,
 ) -> float | None:
     """How well a map separates classes: the share of photos whose class is the most frequent of the k nearest others.
 
@@ -263,6 +268,8 @@ def neighbour_agreement(
         xy: places on the map [n, 2].
         codes: classes [n], 0…C−1.
         gestures: which photos were labelled together [n].
+        together: the same number for photos that are duplicates of each other [n]: these do not count as others either.
+            All photos differ unless given.
         k: how many neighbours vote.
 
     Returns:
@@ -278,7 +285,8 @@ def neighbour_agreement(
     if not tested:
         return None
     distance = ((xy[:, None, :] - xy[None, :, :]) ** 2).sum(2)
-    distance[gestures[:, None] == gestures[None, :]] = np.inf
+    for group in (gestures, np.arange(n) if together is None else together):
+        distance[group[:, None] == group[None, :]] = np.inf
     near = np.argsort(distance, axis=1, kind="stable")[:, :k]
     votes = np.zeros((n, int(codes.max()) + 1), np.int64)
     np.add.at(votes, (np.arange(n)[:, None], codes[near]), np.isfinite(np.take_along_axis(distance, near, 1)))

@@ -13,8 +13,9 @@ from handlens.core.threads import one_blas_thread
 from handlens.errors import CollectionError, TrainingError
 from handlens.studio.classifier import stratified_sample
 from handlens.studio.discriminant import Codes, Floats, fit_discriminant, folds
+from handlens.studio.duplicates import Duplicates
 from handlens.studio.features.extractor import Layer
-from handlens.studio.gestures import gesture_folds
+from handlens.studio.gestures import apart, gesture_folds
 from handlens.studio.labels import Labels, LabelState
 from handlens.studio.layers import Layers
 from handlens.studio.listeners import Listeners
@@ -53,13 +54,14 @@ class Separating:
         maps: Maps,
         labels: Labels,
         data: TrainingData,
+        duplicates: Duplicates,
         settings: Settings,
         listeners: Listeners,
         *,
         seed: int,
     ) -> None:
         self._layers, self._maps, self._labels, self._data = layers, maps, labels, data
-        self._settings, self._listeners, self._seed = settings, listeners, seed
+        self._duplicates, self._settings, self._listeners, self._seed = duplicates, settings, listeners, seed
         self._scores: tuple[tuple[int, int], Scores] | None = None
         self.latest_score: float | None = None
         """The score of the layer that `separate` found last; None if it is not known, see `Scores`."""
@@ -117,9 +119,9 @@ class Separating:
         held_out = bool((fold >= 0).any())
         if not held_out:
             fold = folds(classes, seed=self._seed)
-        tested = fold >= 0
+        tested, together = fold >= 0, self._duplicates.together()[ids]
         quality = {
-            layer: layer_quality(cross_validated_logits(x, classes, fold)[tested], classes[tested])
+            layer: layer_quality(cross_validated_logits(x, classes, fold, together)[tested], classes[tested])
             for layer, x in features.items()
         }
         return quality, held_out
@@ -137,8 +139,9 @@ class Separating:
             ids = np.flatnonzero((codes >= 0) & np.isfinite(xy).all(1))
             ids = ids[stratified_sample(codes[ids], _SCORED, seed=self._seed)]
             enough = len(ids) > 2 and len(np.unique(codes[ids])) > 1
-            gestures = state.origins.changes[ids]
-            scores[projection] = neighbour_agreement(xy[ids], codes[ids], gestures) if enough else None
+            gestures, together = state.origins.changes[ids], self._duplicates.together()[ids]
+            agreement = neighbour_agreement(xy[ids], codes[ids], gestures, together=together) if enough else None
+            scores[projection] = agreement
         return scores
 
 
@@ -148,16 +151,21 @@ def _by_person(state: LabelState) -> NDArray[np.integer]:
 
 
 @one_blas_thread()
-def cross_validated_logits(x: Floats, codes: Codes, fold: NDArray[np.int64]) -> Floats:
-    """Scores [n, C] of each row by the discriminant that was fitted on the other folds.
+def cross_validated_logits(
+    x: Floats, codes: Codes, fold: NDArray[np.int64], together: NDArray[np.integer] | None = None
+) -> Floats:
+    """Scores [n, C] of each row by the discriminant that was fitted on the other folds, less duplicates of its fold.
 
+    Rows with the same number in `together` [n] are duplicates of each other; all differ unless given.
     The score of a class that has no row in the other folds is −inf; rows of the fold −1 are never held out, and all
     their scores are −inf.
     """
     n_classes = int(codes.max()) + 1
+    together = np.arange(len(codes)) if together is None else together
     scores = np.full((len(codes), n_classes), -np.inf, np.float32)
     for k in np.unique(fold[fold >= 0]):
-        train, test = fold != k, fold == k
+        test = fold == k
+        train = apart(test, together)
         present = np.unique(codes[train])
         if len(present) < 2:
             continue

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from handlens.errors import Cancelled, CollectionError
+from handlens.studio import classifier as learning
 from handlens.studio.collection import Collection
 
 
@@ -156,3 +157,23 @@ def test_photos_that_cannot_be_read_are_not_compared(twice, photos):
         again.prepare()
         assert {"e.png", "f.png"} <= {out.path for out in again.left_out}
         assert set(again.duplicates()["group"]) == {0, 1}
+
+
+def test_training_knows_the_duplicates_that_were_found(twice, monkeypatch):
+    seen = []
+    train = learning.train_classifier
+
+    def watched(*args, together, **options):
+        seen.append(together.tolist())
+        return train(*args, together=together, **options)
+
+    monkeypatch.setattr(learning, "train_classifier", watched)
+    by_path = {path: i for i, path in enumerate(twice.paths)}
+    twice.label([by_path["a.png"], by_path["a_cropped.png"], by_path["a_saved.png"]], "a")
+    twice.label([by_path["b.png"], by_path["b_40.jpg"], by_path["c.png"], by_path["b_mirrored.png"]], "b")
+    twice.train()
+    twice.duplicates()
+    twice.train()
+    a, b, c, mirrored = (by_path[name] for name in ("a.png", "b.png", "c.png", "b_mirrored.png"))
+    assert seen[0] == list(range(7))
+    assert sorted(seen[1]) == sorted([a, a, a, b, b, c, mirrored])

@@ -114,3 +114,12 @@ def test_quality_breaks_ties_by_sureness():
     assert sure > unsure
     with_inf = layer_quality(np.array([[1, -np.inf], [0, 1]], np.float32), codes)
     assert np.isfinite(with_inf).all()
+
+
+def test_duplicates_of_tested_rows_are_not_learned_from():
+    x, codes = np.array([[0], [0], [5], [4], [9]], np.float32), np.array([0, 0, 0, 1, 1])
+    fold, together = np.array([0, 1, 1, 0, 1]), np.array([0, 0, 2, 3, 4])
+    scores = cross_validated_logits(x, codes, fold, together)
+    first = fit_discriminant(x[[2, 4]], codes[[2, 4]])
+    assert scores[[0, 3]] == pytest.approx(first.logits(x[[0, 3]]))
+    assert np.isneginf(scores[[1, 2, 4]]).all()  # only the row 3, of one class, could be learned from

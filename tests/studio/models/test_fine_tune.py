@@ -421,6 +421,26 @@ def test_whole_gestures_are_held_out(folder):
         assert len(held) >= 2  # clicks on circles; squares come from one gesture, so that single ones are held out
 
 
+def test_duplicates_of_held_out_photos_are_not_learned_from(collection, monkeypatch):
+    pairs = np.arange(len(collection.paths)) // 2
+    monkeypatch.setattr(collection.parts.duplicates, "together", lambda: pairs)
+    job = collection.parts.fine_tuner.job(None, 1.0, 1)
+    held = set((job.ids[job.held_out] // 2).tolist())
+    assert held
+    assert job.ids[job.learned].tolist() == [i for i in job.ids.tolist() if i // 2 not in held]
+    assert set(job.codes[job.learned].tolist()) == {0, 1}
+
+
+def test_the_epoch_is_not_chosen_by_photos_whose_class_has_only_duplicates_of_them(collection, monkeypatch):
+    circles = np.arange(len(collection.paths))
+    circles[:20] = 0
+    monkeypatch.setattr(collection.parts.duplicates, "together", lambda: circles)
+    job = collection.parts.fine_tuner.job(None, 1.0, 1)
+    assert (job.ids[job.choosing] >= 20).all()
+    assert job.choosing.any()
+    assert job.learned[job.ids < 20].all()
+
+
 def test_the_outcome_is_told(collection):
     report = collection.fine_tune(epochs=1)
     assert collection.fine_tuning.outcome == report.outcome == ""  # there was no other model

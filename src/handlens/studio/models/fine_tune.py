@@ -26,7 +26,7 @@ from handlens.errors import Cancelled, TrainingError
 from handlens.studio.calibration import CAUTION, CAUTION_WORTH, fit_temperature
 from handlens.studio.discriminant import Codes
 from handlens.studio.features.precision import device, half_precision
-from handlens.studio.gestures import hold_out
+from handlens.studio.gestures import apart, hold_out
 from handlens.studio.models.fine_tuned import TINY
 from handlens.studio.models.linear_probe import fit_probe
 from handlens.studio.progress import FineTuningProgress
@@ -74,6 +74,7 @@ class Job:
         ids, files: of the labelled photos, [n].
         codes: the class of each photo, a position in `classes`, [n].
         gestures: which photos were labelled together, int64 [n].
+        together: the same number for photos that are duplicates of each other, int64 [n].
         drawn: which of them were drawn for a spot check, bool [n]; these are not learned from.
         by_model: which of them have a label that a model gave, bool [n]; these are learned from, but test nothing.
         classes, colours: names and colours of the labels.
@@ -88,6 +89,7 @@ class Job:
     files: Sequence[Path]
     codes: Codes
     gestures: NDArray[np.int64]
+    together: NDArray[np.int64]
     drawn: NDArray[np.bool_]
     by_model: NDArray[np.bool_]
     classes: list[str]
@@ -99,16 +101,25 @@ class Job:
 
     @cached_property
     def choosing(self) -> NDArray[np.bool_]:
-        """The photos that the best epoch is chosen by: a fifth of those that a person picked, in whole gestures."""
+        """The photos that the best epoch is chosen by: a fifth of those that a person picked, in whole gestures.
+
+        None of a class whose other photos are all duplicates of these.
+        """
         chosen = np.zeros(len(self.codes), bool)
         others = np.flatnonzero(~self.drawn & ~self.by_model)
         chosen[others] = hold_out(self.codes[others], self.gestures[others], seed=self.seed)
-        return chosen
+        learned = apart(self.drawn | chosen, self.together)
+        return chosen & np.isin(self.codes, self.codes[learned])
 
     @property
     def held_out(self) -> NDArray[np.bool_]:
-        """Which photos are not learned from: those that were drawn, and those that the epoch is chosen by; bool [n]."""
+        """Which photos test the model: those that were drawn, and those that the epoch is chosen by; bool [n]."""
         return self.drawn | self.choosing
+
+    @property
+    def learned(self) -> NDArray[np.bool_]:
+        """Which photos are learned from: neither those that test the model nor duplicates of them; bool [n]."""
+        return apart(self.held_out, self.together)
 
 
 def check_limits(minutes: float, epochs: int | None) -> None:
@@ -265,7 +276,7 @@ def _labelled(job: Job) -> LabelledImages:
     def part(rows: NDArray[np.intp]) -> Labelled:
         return Labelled(_CachedDataset(files[rows]), CategoryList([names[i] for i in rows], classes=job.classes))
 
-    return LabelledImages(part(np.flatnonzero(~job.held_out)), part(np.flatnonzero(job.choosing)), ImageItemList(files))
+    return LabelledImages(part(np.flatnonzero(job.learned)), part(np.flatnonzero(job.choosing)), ImageItemList(files))
 
 
 def _data(labelled: LabelledImages, side: int, stats: tuple[Any, Any], count: int) -> ImageDataBunch:

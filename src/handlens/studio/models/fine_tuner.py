@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from handlens.errors import HandlensError, TrainingError
+from handlens.studio.duplicates import Duplicates
 from handlens.studio.features import SOURCES
+from handlens.studio.gestures import apart
 from handlens.studio.labels import Labels
 from handlens.studio.layers import Layers
 from handlens.studio.listeners import Listeners
@@ -50,13 +52,15 @@ class FineTuner:
         labels: Labels,
         spot_check: SpotCheck,
         data: TrainingData,
+        duplicates: Duplicates,
         models: Models,
         listeners: Listeners,
         *,
         seed: int,
     ) -> None:
         self._photos, self._layers, self._labels, self._data = photos, layers, labels, data
-        self._spot_check, self._models, self._listeners, self._seed = spot_check, models, listeners, seed
+        self._spot_check, self._duplicates, self._models = spot_check, duplicates, models
+        self._listeners, self._seed = listeners, seed
         self._cancel = threading.Event()
         self._thread: threading.Thread | None = None
         self.progress = FineTuningProgress()
@@ -114,7 +118,8 @@ class FineTuner:
         state = check.labels
         by_person = np.where(certified(state.origins), -1, state.codes)
         ids = np.flatnonzero((by_person >= 0) & self._photos.usable)
-        learned_from = ids[~check.drawn[ids]]
+        together = self._duplicates.together()
+        learned_from = ids[apart(check.drawn[ids], together[ids])]
         self._data.check(by_person, state.names, learned_from)
         ids = ids[np.isin(by_person[ids], by_person[learned_from])]
         more, their_codes = given_by_model(self._models, check)
@@ -129,6 +134,7 @@ class FineTuner:
             files=[self._photos.file(int(i)) for i in ids],
             codes=codes,
             gestures=state.origins.changes[ids],
+            together=together[ids],
             drawn=check.drawn[ids] & ~by_model,
             by_model=by_model,
             classes=[state.names[c] for c in used],
@@ -199,7 +205,7 @@ class FineTuner:
 
     def _training(self, job: Job, seconds: float) -> Training:
         """How a job was trained."""
-        counts = np.bincount(job.codes[~job.held_out & ~job.by_model], minlength=len(job.classes)).tolist()
+        counts = np.bincount(job.codes[job.learned & ~job.by_model], minlength=len(job.classes)).tolist()
         return Training(
             counts=counts,
             by_model=int(job.by_model.sum()),

@@ -9,6 +9,7 @@ import numpy as np
 from handlens.core.products import product
 from handlens.studio import classifier as learning
 from handlens.studio.discriminant import Floats
+from handlens.studio.duplicates import Duplicates
 from handlens.studio.labels import Labels
 from handlens.studio.layers import Layers
 from handlens.studio.models.checked import confidences
@@ -32,12 +33,13 @@ class QuickTraining:
         labels: Labels,
         spot_check: SpotCheck,
         data: TrainingData,
+        duplicates: Duplicates,
         models: Models,
         *,
         seed: int,
     ) -> None:
         self._photos, self._layers, self._labels, self._spot_check = photos, layers, labels, spot_check
-        self._data, self._models, self._seed = data, models, seed
+        self._data, self._duplicates, self._models, self._seed = data, duplicates, models, seed
 
     def train(self) -> QuickModel:
         """Train on the labels, those that `finish` gave left out; see `Models.replace` for which model is used then."""
@@ -64,6 +66,7 @@ class QuickTraining:
             checked=drawn[ids],
             seed=self._seed,
             share=min(1.0, int((classes < 0).sum()) / max(left, 1)),
+            together=self._duplicates.together()[ids],
         )
         counts = np.bincount(classes[classes >= 0], minlength=len(used)).tolist()
         training = Training(
