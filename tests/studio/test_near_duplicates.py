@@ -87,6 +87,18 @@ def test_an_object_that_moved_makes_it_another_photo():
     assert not same(with_ball(100), with_ball(150))
 
 
+def test_a_mirrored_photo_of_something_symmetric():
+    picture = scene(0)
+    half = picture.crop((0, 0, 160, 240))
+    picture.paste(half.transpose(Image.Transpose.FLIP_LEFT_RIGHT), (160, 0))
+    exact = picture.copy()
+    ImageDraw.Draw(picture).rectangle((40, 100, 55, 112), fill="black")
+    mirrored = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    assert same(picture, ImageEnhance.Brightness(picture).enhance(0.9))
+    assert not same(picture, mirrored)
+    assert same(exact, exact.transpose(Image.Transpose.FLIP_LEFT_RIGHT))  # nobody can tell these apart
+
+
 def test_panoramas():
     wide = scene(0, (1600, 200))
     assert same(wide, wide.crop((80, 0, 1600, 200)))

@@ -36,6 +36,7 @@ _OVERLAP = 0.75  # share of either picture that the other one must show
 _COLOUR = 0.5  # how much the colours may differ, as a share of how colourful the pictures are
 _GREY = 10.0  # added to how colourful they are, in levels of 0–255: compression colours grey pictures a little
 _CONTRAST, _BRIGHTNESS = 2.0, 64.0  # how many times the contrast, and by how many levels the mean, may differ
+_MIRRORED = 0.5  # of two symmetric pictures, one is the other mirrored if that leaves less than this of the difference
 _FLAT = 1.0  # mean steepness in levels a pixel below which there is nothing to compare
 _BATCH = 256
 
@@ -99,7 +100,7 @@ def correlations(
 
     Returns:
         float32 [m], at most 1; 0 for pairs that cannot be the same photo: that differ in their proportions, in large or
-        in colour, that overlap too little, or that are blank.
+        in colour, that overlap too little, that are blank, or that are clearly more alike when one is mirrored.
 
     Raises:
         Cancelled: `report` returned True.
@@ -120,6 +121,10 @@ def correlations(
         a, b = (tiles[rows[pairs[batch, end]]] for end in (0, 1))
         with one_blas_thread():
             out[batch] = _correlations(a, b, ratio[batch])
+            close = batch[out[batch] >= SAME]
+            a, b = (tiles[rows[pairs[close, end]]] for end in (0, 1))
+            mirrored = _correlations(a, b[:, :, ::-1], ratio[close]) if len(close) else out[close]
+            out[close[1 - mirrored < _MIRRORED * (1 - out[close])]] = 0
     return out
 
 
