@@ -37,6 +37,7 @@ _COLOUR = 0.5  # how much the colours may differ, as a share of how colourful th
 _GREY = 10.0  # added to how colourful they are, in levels of 0–255: compression colours grey pictures a little
 _CONTRAST, _BRIGHTNESS = 2.0, 64.0  # how many times the contrast, and by how many levels the mean, may differ
 _MIRRORED = 0.5  # of two symmetric pictures, one is the other mirrored if that leaves less than this of the difference
+_NOISE = 1e-3  # of a correlation, by compression
 _FLAT = 1.0  # mean steepness in levels a pixel below which there is nothing to compare
 _BATCH = 256
 
@@ -124,7 +125,7 @@ def correlations(
             close = batch[out[batch] >= SAME]
             a, b = (tiles[rows[pairs[close, end]]] for end in (0, 1))
             mirrored = _correlations(a, b[:, :, ::-1], ratio[close]) if len(close) else out[close]
-            out[close[1 - mirrored < _MIRRORED * (1 - out[close])]] = 0
+            out[close[1 - mirrored < _MIRRORED * (1 - out[close]) - _NOISE]] = 0
     return out
 
 
@@ -144,7 +145,7 @@ def _correlations(first: Tiles, second: Tiles, ratio: Floats) -> Floats:
         if not len(left):
             return out
     same = _overlapping(inside, place) & _like_in_colour(first, second, place, ratio) & _like_in_grey(laid, b, inside)
-    out[left] = np.where(same, _likeness(_blurred(laid), _blurred(b), inside), 0)
+    out[left] = np.where(same, np.minimum(_likeness(_blurred(laid), _blurred(b), inside), 1), 0)
     return out
 
 
