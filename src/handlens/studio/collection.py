@@ -242,6 +242,24 @@ class Collection:
         """
         return self.parts.similarity.similar(ids, layer=layer, projection=projection, k=k)
 
+    def next(self, n: int = 24) -> Ids:
+        """The photos that are most worth a label now, the one that is worth most first.
+
+        Each stands for many others that no labelled photo stands for, and of which the model in use is unsure; before
+        there is a model, the photos are typical of groups without labels. Photos that wait in a spot check are left
+        out.
+
+        Args:
+            n: how many at most, 1 to 200.
+
+        Returns:
+            ids, int64 [n] or fewer.
+
+        Raises:
+            CollectionError: no photo is left that could be suggested.
+        """
+        return self.parts.suggestions.next(n)
+
     def spread(self, ids: Ids, *, layer: str | Layer, projection: str | None = None) -> pd.DataFrame:
         """Sort photos by their distance from their common centre, the farthest first.
 

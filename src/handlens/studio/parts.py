@@ -26,6 +26,7 @@ from handlens.studio.separating import Separating
 from handlens.studio.settings import Settings
 from handlens.studio.similarity import Similarity
 from handlens.studio.spot_check import SpotCheck
+from handlens.studio.suggestions import Suggestions
 from handlens.studio.thumbnails import ThumbnailCache
 from handlens.studio.training_data import TrainingData
 
@@ -60,6 +61,7 @@ class Parts:
         self.evaluation = Evaluation(models, check)
         self.finishing = Finishing(photos, labels, models, check)
         self.history = History(database, models, self.evaluation)
+        self.suggestions = Suggestions(check, data, models, seed=seed)
         self.quick_training = QuickTraining(photos, layers, labels, check, data, duplicates, models, seed=seed)
         self.fine_tuner = FineTuner(photos, layers, labels, check, data, duplicates, models, listeners, seed=seed)
         self.preparing = Preparing(photos, layers, models, listeners, cache=cache, seed=seed)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from handlens.errors import TrainingError
 from handlens.studio import classifier as learning
 from handlens.studio.discriminant import Floats
+from handlens.studio.layer_maps import LayerMaps
 from handlens.studio.layers import Layers
 from handlens.studio.photos import Photos
 from handlens.studio.report import ENOUGH
@@ -38,13 +39,7 @@ class TrainingData:
         Returns:
             features [n, D] by layer id, class codes 0…C−1 or −1 [n], and ids [n].
         """
-        maps = {layer.id: self._layers.maps_of(layer) for layer in self._layers.all}
-        maps = {layer: of_layer for layer, of_layer in maps.items() if of_layer.fit().rows}
-        goods = [of_layer.good() for of_layer in maps.values()]
-        # A photo may have been readable for one source and gone when the next was added: then it is not used.
-        least = min(map(len, goods), default=0)
-        good = np.logical_and.reduce([of_layer[:least] for of_layer in goods]) if least else np.zeros(0, bool)
-        known = self._photos.by_id(good[:, None], missing=0.0)[:, 0] > 0
+        known = self.prepared()
         ids = np.flatnonzero((codes >= 0) & known)
         if not len(ids):
             return {}, np.empty(0, np.int64), ids
@@ -54,14 +49,33 @@ class TrainingData:
             rest = rest[learning.stratified_sample(codes[rest], most - len(before), seed=self._seed)]
             ids = np.sort(np.concatenate([before, rest]))
         classes = np.unique(codes[ids], return_inverse=True)[1]
-        # The preparing order is random: its first unlabelled photos are a random sample of them.
-        others = np.flatnonzero((codes < 0) & known)
-        others = others[np.argsort(self._photos.rows[others])][: max(0, unlabelled - len(ids))]
+        others = self.sample((codes < 0) & known, max(0, unlabelled - len(ids)))
         ids = np.concatenate([ids, others])
         classes = np.concatenate([classes, np.full(len(others), -1, np.int64)])
+        return self.features(ids), classes, ids
+
+    def prepared(self) -> NDArray[np.bool_]:
+        """Which photos have features of every layer, bool [N]."""
+        goods = [of_layer.good() for of_layer in self._maps().values()]
+        # A photo may have been readable for one source and gone when the next was added: then it is not used.
+        least = min(map(len, goods), default=0)
+        good = np.logical_and.reduce([of_layer[:least] for of_layer in goods]) if least else np.zeros(0, bool)
+        return np.asarray(self._photos.by_id(good[:, None], missing=0.0)[:, 0] > 0)
+
+    def sample(self, photos: NDArray[np.bool_], most: int) -> NDArray[np.int64]:
+        """Ids of a random sample of so many photos at most, of those marked in `photos`, bool [N]."""
+        ids = np.flatnonzero(photos)
+        return ids[np.argsort(self._photos.rows[ids])][:most]  # the preparing order is random
+
+    def features(self, ids: NDArray[np.int64]) -> dict[str, Floats]:
+        """Standardised features [n, D] of each layer, of photos that are `prepared`."""
         rows = self._photos.rows[ids]
-        features = {layer: m.fit().scaling.apply(np.asarray(m.raw()[rows])) for layer, m in maps.items()}
-        return features, classes, ids
+        return {layer: m.fit().scaling.apply(np.asarray(m.raw()[rows])) for layer, m in self._maps().items()}
+
+    def _maps(self) -> dict[str, LayerMaps]:
+        """The maps of each layer that has photos."""
+        maps = {layer.id: self._layers.maps_of(layer) for layer in self._layers.all}
+        return {layer: of_layer for layer, of_layer in maps.items() if of_layer.fit().rows}
 
     def check(self, codes: NDArray[np.integer], names: list[str], ids: NDArray[np.int64], *, least: int = 1) -> None:
         """Raise TrainingError unless there are enough labels, also among the prepared, readable photos `ids`.
