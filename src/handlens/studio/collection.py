@@ -260,6 +260,22 @@ class Collection:
         """
         return self.parts.suggestions.next(n)
 
+    def suspects(self) -> pd.DataFrame:
+        """The labels that may be wrong, the most doubtful first.
+
+        Each label is judged by a quick model that was trained without the gesture that gave it, by the probability that
+        it gives the label (self-confidence: Northcutt, Jiang & Chuang 2021, Confident Learning, arXiv 1911.00068).
+        Labels that have changed since training are left out, and those whose photos all come from one gesture.
+
+        Returns:
+            DataFrame, index id: path, label, probability (0–1, of the label), suggested, suggested_probability. Where
+            `suggested` is the label, the model agrees.
+
+        Raises:
+            TrainingError: there is no model yet.
+        """
+        return self.parts.suspects.ranked()
+
     def spread(self, ids: Ids, *, layer: str | Layer, projection: str | None = None) -> pd.DataFrame:
         """Sort photos by their distance from their common centre, the farthest first.
 

@@ -27,6 +27,7 @@ from handlens.studio.settings import Settings
 from handlens.studio.similarity import Similarity
 from handlens.studio.spot_check import SpotCheck
 from handlens.studio.suggestions import Suggestions
+from handlens.studio.suspects import Suspects
 from handlens.studio.thumbnails import ThumbnailCache
 from handlens.studio.training_data import TrainingData
 
@@ -61,6 +62,7 @@ class Parts:
         self.evaluation = Evaluation(models, check)
         self.finishing = Finishing(photos, labels, models, check)
         self.history = History(database, models, self.evaluation)
+        self.suspects = Suspects(photos, labels, models)
         self.suggestions = Suggestions(check, data, models, seed=seed)
         self.quick_training = QuickTraining(photos, layers, labels, check, data, duplicates, models, seed=seed)
         self.fine_tuner = FineTuner(photos, layers, labels, check, data, duplicates, models, listeners, seed=seed)
