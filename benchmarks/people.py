@@ -20,6 +20,9 @@ Floats = NDArray[np.floating[Any]]
 AT_ONCE = 15
 """Photos that a lasso takes, or that are labelled of those found to be similar."""
 
+BATCH = 24
+"""Photos that are labelled between two trainings, one by one."""
+
 CENTRES = 40
 """Places on a map that a person looks at before choosing the purest one."""
 
@@ -155,6 +158,26 @@ def typical(person: Person) -> Picks:
                 yield np.array([photo]), name, "click"
 
 
+def drawn(count: int) -> Pick:
+    """Picks so many photos at random from all, one by one."""
+
+    def pick(person: Person) -> Picks:
+        for photo in person.random.permutation(np.flatnonzero(person.unlabelled))[:count]:
+            yield np.array([photo]), str(person.truth[photo]), "click"
+
+    return pick
+
+
+def suggested(count: int) -> Pick:
+    """Picks so many of the photos that `Collection.next` gives, one by one."""
+
+    def pick(person: Person) -> Picks:
+        for photo in person.collection.next(count):
+            yield np.array([photo]), str(person.truth[photo]), "click"
+
+    return pick
+
+
 def imbalanced(person: Person) -> Picks:
     """Many photos of two classes and two of each other one, one by one."""
     for i, name in enumerate(person.names):
@@ -222,6 +245,9 @@ HABITS = {
     "fifty of each": Habit((of_each(50),)),
     "hundred of each": Habit((of_each(100),)),
     "boxes": Habit((boxes,) * 3),
+    "batches at random": Habit((drawn(BATCH),) * 10),
+    "what is suggested": Habit((suggested(BATCH),) * 10),
+    "lasso, then what is suggested": Habit((lasso, *(suggested(BATCH),) * 5)),
 }
 
 

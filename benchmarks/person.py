@@ -335,6 +335,44 @@ def finish(bench: People) -> None:
         bench.add("… labelled by the model, of those without a label", [s["labelled"] for s in some], at_least=bar)
 
 
+def suggestions(bench: People) -> None:
+    """Whether photos that are suggested teach more than photos at random."""
+    at_random, followed, after_lasso = (
+        curves(bench, habit) for habit in ("batches at random", "what is suggested", "lasso, then what is suggested")
+    )
+    for photos in bench.sets:
+        plain, ours, mixed = (of_habit[photos.name] for of_habit in (at_random, followed, after_lasso))
+        counts = [count for count in ours if count in plain]
+        gains = [float(np.mean(ours[count]) - np.mean(plain[count])) for count in counts]
+        what = f"{photos.name}: accuracy with suggested photos over random ones, {counts[0]} to {counts[-1]} labels"
+        bench.add(f"{what}, least", gains, at_least=-0.01, value=min(gains))
+        needed = [labels_to(0.9, of_kind) for of_kind in (ours, plain)]
+        if all(needed):
+            bench.add("… labels to 90 % over random's", [needed[0] / needed[1]], at_most=0.75, unit="×")
+        near = min(plain, key=lambda count: abs(count - 180))
+        last = min(mixed, key=lambda count: abs(count - 180))
+        gain = float(np.mean(mixed[last]) - np.mean(plain[near]))
+        bench.add(f"… a lasso each, then suggested: {last} labels over {near} at random", [gain], at_least=-0.01)
+
+
+def curves(bench: People, habit: str) -> dict[str, dict[int, list[float]]]:
+    """By set and number of labels the true accuracy of each person."""
+    found: dict[str, dict[int, list[float]]] = {photos.name: {} for photos in bench.sets}
+    for seen in bench.lives([habit], checks=0, full=5 * len(bench.sets)):
+        found[seen["set"]].setdefault(seen["labelled"], []).append(seen["truth"])
+    return found
+
+
+def labels_to(accuracy: float, curve: dict[int, list[float]]) -> float | None:
+    """From how many labels on the mean accuracy is reached, interpolated; None if it is not."""
+    counts = sorted(curve)
+    means = [float(np.mean(curve[count])) for count in counts]
+    for (n0, a0), (n1, a1) in itertools.pairwise([(0, 0.0), *zip(counts, means, strict=True)]):
+        if a1 >= accuracy:
+            return n0 + (n1 - n0) * (accuracy - a0) / (a1 - a0)
+    return None
+
+
 def speed(bench: People) -> None:
     """Training with 800 labels, on a machine that may be idle, and beside processes that keep all cores busy."""
     [(_, folder)] = bench.starts("hundred of each", 1, [0], sets=bench.sets[:1])
@@ -353,6 +391,7 @@ SECTIONS = {
     "calibration": calibration,
     "finish": finish,
     "speed": speed,
+    "suggestions": suggestions,
 }
 
 
