@@ -234,6 +234,22 @@ def test_similar_ranks_all_others_unlabelled_first(
     assert post("similar", {"selection": selection([1]), "layer": "none"}, status=400)["error"]
 
 
+def test_photos_to_label_are_suggested(
+    client: TestClient, shapes: str, post: Callable[..., dict], selection: Pack, unpacked: Unpack
+) -> None:
+    post("labels/assign", {"selection": selection(range(30)), "name": "shape"})
+    found = unpacked(client.get(f"{shapes}/next?n=4").json()["ids"], "<i4").tolist()
+    assert len(set(found)) == 4
+    assert set(found) <= set(range(30, 40))
+    assert len(unpacked(client.get(f"{shapes}/next").json()["ids"], "<i4")) == 10
+    for n in (0, 201, "x"):
+        assert client.get(f"{shapes}/next?n={n}").status_code == 422
+    post("labels/assign", {"selection": selection(range(40)), "name": "shape"})
+    answer = client.get(f"{shapes}/next")
+    assert answer.status_code == 400
+    assert "Every photo has a label" in answer.json()["error"]
+
+
 def test_spread_puts_the_odd_one_first(
     post: Callable[..., dict], selection: Pack, unpacked: Unpack, layer: str
 ) -> None:

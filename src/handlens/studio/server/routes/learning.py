@@ -12,9 +12,11 @@ from handlens.studio.server import payloads
 from handlens.studio.server.dependencies import CollectionId, OpenCollection
 from handlens.studio.server.encoding import finite, packed, selected
 from handlens.studio.server.routes.pictures import CACHED, PhotoId, check_photo
+from handlens.studio.server.schemas.checking import PhotoIds
 from handlens.studio.server.schemas.collection import CollectionState
 from handlens.studio.server.schemas.maps import DistanceRequest, Ranked, Separate, Separated, SeparationScores
 from handlens.studio.server.schemas.models import FineTune, HeatMapPicture, PhotoPredictions, Report, UseModel
+from handlens.studio.suggestions import MOST
 
 router = APIRouter(prefix="/api/collections/{c}", tags=["learning"])
 
@@ -25,6 +27,14 @@ def similar(wanted: DistanceRequest, collection: OpenCollection) -> Ranked:
     ids = selected(wanted.selection, len(collection.paths))
     found = collection.similar(ids, layer=wanted.layer, projection=wanted.projection)
     return Ranked(ids=packed(found["id"], "<i4"), distances=packed(found["distance"], "<f4"))
+
+
+@router.get("/next")
+def next_to_label(
+    collection: OpenCollection, n: Annotated[int, Query(ge=1, le=MOST, description="how many at most")] = 24
+) -> PhotoIds:
+    """The photos that are most worth a label now, the best one first."""
+    return PhotoIds(ids=packed(collection.next(n), "<i4"))
 
 
 @router.post("/spread")

@@ -104,8 +104,10 @@ describe('the headline', () => {
   })
 })
 
-/** The buttons, with the filled one in brackets. */
-const buttons = (of = h(NextSteps, {})): string[] =>
+/** The buttons, with the filled one in brackets; without that which suggests photos, which is there till the end. */
+const buttons = (of = h(NextSteps, {})): string[] => allButtons(of).filter((text) => !text.includes('Suggest'))
+
+const allButtons = (of = h(NextSteps, {})): string[] =>
   elementsOf(of)
     .filter((e) => e.type === 'button')
     .map((e) => (String(e.props.class).includes('filled') ? `[${textOf(e)}]` : textOf(e)))
@@ -144,6 +146,22 @@ describe('the next step', () => {
     openLabels(named(1, [0, 0, 1, 1, 1, 0], 'front', 'rear'))
     expect(buttons()).toEqual(['Train', 'Check 30 more', 'Finish…'])
     expect(textOf(h(NextSteps, {}))).toContain('No photo is left without a label.')
+  })
+})
+
+describe('photos to label', () => {
+  it('are suggested while some are without a label', () => {
+    openLabels(named(1, [0, 0, 1, 1, -1, -1], 'front', 'rear'))
+    expect(allButtons()).toEqual(['[Train]', 'Suggest 2 photos to label'])
+    openLabels(named(1, [0, 0, 1, 1, 1, -1], 'front', 'rear'))
+    expect(allButtons()).toContain('Suggest 1 photo to label')
+    openLabels(named(1, [0, 0, 1, 1, 1, 0], 'front', 'rear'))
+    expect(allButtons()).toEqual(['[Train]'])
+  })
+  it('are the main step where the model is wrong about most', () => {
+    openLabels(named(1, [0, 0, 1, 1, -1, -1], 'front', 'rear'))
+    show({ report: checkedReport({ accuracy: 0.3, low: 0.2, high: 0.4 }) })
+    expect(allButtons()).toEqual(['Train', 'Check 30 more', '[Suggest 2 photos to label]', 'Finish…'])
   })
 })
 

@@ -7,6 +7,7 @@ import { showUnlabelled } from '../state/finishing'
 import { report, training } from '../state/model'
 import { drawCount, mainStep, type Step, toLabel, unlabelledCount, waitingCount } from '../state/next-step'
 import { showNoneOfThese } from '../state/none-of-these'
+import { SUGGESTED, showSuggested } from '../state/suggested'
 import { labelText } from '../text/accuracy'
 import { number, photos as photosText } from '../text/format'
 import { CommandButton } from './Button'
@@ -32,6 +33,16 @@ export function NextSteps(): JSX.Element {
         </CommandButton>
       )}
       {labelText(toLabel.value, none) && <p class="hint">{labelText(toLabel.value, none)}</p>}
+      {left > 0 && (
+        <button
+          type="button"
+          class={`button ${toLabel.value === 'none' ? '' : styleOf('label')}`}
+          data-tip="They stand for many others, and the model is unsure of them"
+          onClick={() => void showSuggested()}
+        >
+          Suggest {photosText(Math.min(SUGGESTED, left))} to label
+        </button>
+      )}
       {toLabel.value === 'none' && (
         <button type="button" class={`button ${styleOf('label')}`} onClick={showNoneOfThese}>
           Show the {photosText(none)} to label

@@ -91,6 +91,9 @@ export class CollectionApi {
     decodeRanked(
       await call('post', '/api/collections/{c}/similar', this.c, { selection: packMask(mask), layer, projection }),
     )
+  /** The photos that are most worth a label. */
+  next = async (n: number): Promise<Int32Array> =>
+    int32s((await call('get', '/api/collections/{c}/next', { ...this.c, n })).ids)
   /** The selected photos, farthest from the centre of the selection first. */
   spread = async (mask: Uint8Array, layer: string, projection: string) =>
     decodeRanked(
