@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 
+from handlens.core.products import product
 from handlens.studio import linear_models
 from handlens.studio.discriminant import fit_discriminant
 from handlens.studio.linear_models import (
@@ -62,6 +63,22 @@ def test_classes_that_are_single_points_have_a_discriminant():
     x = np.array([[0, 0], [0, 0], [4, 0], [4, 0]], np.float32)
     model = fit_dual_discriminant(products_of(x), np.array([0, 0, 1, 1]), dims=2)
     assert model.scores(np.array([[1, 0], [3, 0]]) @ x.T).argmax(1).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("classes", [[0, 0, 1, 1], [0, 0, 0, 0, 0, 1]])
+@pytest.mark.parametrize("seed", range(5))
+def test_rows_that_are_equal_but_for_rounding(classes, seed):
+    """Sums in float32 differ by the order of their terms, which another processor chooses otherwise."""
+    codes = np.array([*classes, -1, -1])
+    x = np.array([[30, 0], [0, 30]], float)[np.array([*classes, 0, 1])]
+    noise = np.random.default_rng(seed).normal(scale=1e-7, size=(len(x), len(x)))
+    for rows in (x, np.ones_like(x)):
+        exact = product(rows, rows.T)
+        products = exact + exact.max() * (noise + noise.T)
+        model = fit_mixture(products, codes, dims=2)
+        assert np.isfinite(model.scores(products)).all()
+        if rows is x:
+            assert model.scores(exact).argmax(1).tolist() == [*classes, 0, 1]
 
 
 def test_least_squares_by_hand():

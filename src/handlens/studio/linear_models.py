@@ -28,6 +28,9 @@ Ledoit & Wolf's estimate is smaller: it is best for the covariance, and this for
 RIDGE = 1.0
 """The penalty of least squares, as a multiple of the mean squared length of the centred rows."""
 
+ROUNDING = 1e-6
+"""Of the sum of the rows' squared lengths, the share up to which differences between rows are those of float32 sums."""
+
 SHARES = (0.4, 0.8)
 """Self-training: the share (0–1) of the unlabelled rows that each round learns from."""
 
@@ -109,10 +112,10 @@ def fit_dual_discriminant(products: Doubles, codes: Codes, *, dims: int, shrinka
     right = product(k, towards) - product(of_means, towards)[y]
     within = k - of_means[y]
     within -= product(within, mean)[:, y]  # inner products of the rows less their class means
-    scale = float(np.trace(within)) / (len(rows) * dims)
-    if scale <= 0:  # each class is a single point: the covariance is zero
+    if np.trace(within) <= ROUNDING * np.trace(k):  # each class is a single point: the covariance is zero
         solved = towards
     else:
+        scale = float(np.trace(within)) / (len(rows) * dims)
         ridge, a = shrinkage * scale, (1 - shrinkage) / len(rows)
         within *= a
         within[np.diag_indices_from(within)] += ridge
@@ -140,7 +143,8 @@ def fit_least_squares(products: Doubles, codes: Codes, *, ridge: float = RIDGE) 
     centre = product(share, k)
     centred = k - centre
     centred -= product(centred, share)[:, None]
-    penalty = ridge * float(np.trace(centred)) / n or 1.0
+    spread = float(np.trace(centred))
+    penalty = ridge * spread / n if spread > ROUNDING * np.trace(k) else float(np.trace(k)) or 1.0
     centred[np.diag_indices_from(centred)] += penalty / (n * share)
     solved = _solve(centred, onehot - 1 / n_classes)
     solved -= share[:, None] * solved.sum(0)
