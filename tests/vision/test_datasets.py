@@ -8,6 +8,7 @@ import io
 import socket
 import tarfile
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -235,13 +236,17 @@ def test_damaged_archives(server: Server, tmp_path: Path, spoil: Callable[[bytes
     assert left(tmp_path) == []
 
 
+OUTSIDE = f"out-{uuid.uuid4()}.txt"
+"""A name that no other file of the root folder has."""
+
+
 @pytest.mark.parametrize(
     ("odd", "what"),
     [
         (entry("../out.txt"), "a path outside"),
         (entry("pets/../../out.txt"), "a path outside"),
         (entry("..\\out.txt"), "a path outside"),
-        (entry("/tmp/handlens-out.txt"), "a path outside"),
+        (entry(f"/{OUTSIDE}"), "a path outside"),
         (entry("C:/out.txt"), "a path outside"),
         (entry("pets/link", tarfile.SYMTYPE, link="/etc"), "a link"),
         (entry("pets/link", tarfile.SYMTYPE, link="readme.txt"), "a link"),
@@ -260,7 +265,7 @@ def test_archives_that_reach_out_of_their_folder(
         untar_data(server.url(), folder=home)
     assert left(home) == ["pets.tgz"]
     assert left(tmp_path) == ["deep"]
-    assert not Path("/tmp/handlens-out.txt").exists()
+    assert not Path("/", OUTSIDE).exists()
 
 
 @pytest.mark.parametrize("url", ["file:///etc/pets.tgz", "ftp://x/pets.tgz", "pets.tgz"])
