@@ -22,7 +22,16 @@ export interface Review {
   order: Order
 }
 
-const [review, setReview] = owned<Review | null>(null)
+const [review, putReview] = owned<Review | null>(null)
+/** the place in the grid that the arrow keys are on */
+export const [at, moveTo] = owned(0)
+
+/** Shows other photos, or the same in another order: the keys start at the first. */
+function setReview(next: Review | null): void {
+  moveTo(0)
+  putReview(next)
+}
+
 /** side of a photo in the grid, pixels */
 export const [gridSize, setGridSize] = owned(112)
 /** how many of the nearest photos a similar search shows */
