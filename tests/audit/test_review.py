@@ -97,6 +97,19 @@ def test_a_person_confirms_or_overrules_and_the_labels_come_back(path: Path) -> 
         }
 
 
+def test_a_reason_is_optional_unless_somebody_contests_the_prediction(path: Path) -> None:
+    with ReviewQueue(path) as queue:
+        queue.add("a", {"cat": 0.6, "dog": 0.4})
+        queue.add("b", {"cat": 0.6, "dog": 0.4})
+        queue.contest("b", by="Ada", why="it barks")
+        decided = queue.overrule(1, "dog", by="Bo")
+        assert (decided.status, decided.label, decided.reason) == ("overruled", "dog", "")
+        with pytest.raises(AuditError, match="reason must say something"):
+            queue.overrule(2, "dog", by="Bo")
+        assert queue.overrule(2, "dog", by="Bo", reason="heard it too").reason == "heard it too"
+        assert queue.labels()["reason"].tolist() == ["", "heard it too"]
+
+
 def test_undo_is_another_entry(path: Path) -> None:
     with ReviewQueue(path) as queue:
         queue.add("a", {"cat": 0.6})
@@ -327,7 +340,7 @@ def test_bad_decisions_get_a_sentence(path: Path) -> None:
         for call, says in [
             (lambda: queue.confirm(2, by="Bo"), "id must be a case's number, from 1 to 1; 2 arrived"),
             (lambda: queue.confirm(1, by=" "), "by must say something"),
-            (lambda: queue.overrule(1, "y", by="Bo", reason=""), "reason must say something"),
+            (lambda: queue.overrule(1, "y", by="Bo", reason=3), "reason must be text"),  # type: ignore[arg-type]
             (lambda: queue.overrule(1, "x", by="Bo", reason="r"), "label must differ from the prediction"),
             (lambda: queue.overrule(1, None, by="Bo", reason="r"), "label must be a class's name"),  # type: ignore[arg-type]
             (lambda: queue.contest("b", by="Ada", why="no"), "probabilities or predicted must be given"),

@@ -109,6 +109,17 @@ def test_a_contested_photo_waits_however_sure_the_model_is_and_gets_its_label_ba
     assert [waiting.id for waiting in review.waiting(below=0.0)] == [case.id]
 
 
+def test_overruling_takes_no_reason_unless_the_case_is_contested(trained: Collection) -> None:
+    review = trained.review
+    case = review.waiting(below=1.0)[0]
+    assert review.overrule(case.id, "ring", by="ann").reason == ""
+    assert trained.labels[review.photo(case)] == "ring"
+    contested = review.contest(0, by="bob", why="that is my ring")
+    with pytest.raises(AuditError, match="reason must say something"):
+        review.overrule(contested.id, "ring", by="ann")
+    assert trained.labels[0] == "circle"
+
+
 def test_taking_back_leaves_a_label_that_was_changed_since(trained: Collection) -> None:
     case = trained.review.waiting(below=1.0)[0]
     photo = trained.review.photo(case)

@@ -136,14 +136,14 @@ class Review:
             self._show(id)
             return self._settle(self.queue.confirm(id, by=by, reason=reason))
 
-    def overrule(self, id: int, label: str, *, by: str, reason: str) -> Case:
+    def overrule(self, id: int, label: str, *, by: str, reason: str = "") -> Case:
         """Replace a wrong prediction.
 
         Args:
             id: the number of the case.
             label: the right label, which becomes the photo's; it may be new.
             by: who decides.
-            reason: why.
+            reason: why; required if the case is contested.
 
         Raises:
             AuditError: as `handlens.audit.ReviewQueue.overrule`.

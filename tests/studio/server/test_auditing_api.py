@@ -91,7 +91,7 @@ def test_a_person_decides(client: TestClient, trained: str) -> None:
     assert [shown["distance"] for shown in near] == sorted(shown["distance"] for shown in near)
     confirmed = client.post(f"{trained}/review/{first['id']}/confirm", json={"by": "ann"}).json()
     assert (confirmed["status"], confirmed["label"]) == ("confirmed", first["predicted"])
-    said = {"label": "ring", "by": "ann", "reason": "hollow"}
+    said = {"label": "ring", "by": "ann"}
     assert client.post(f"{trained}/review/{second['id']}/overrule", json=said).json()["label"] == "ring"
     labels = client.get(f"{trained}/labels").json()
     assert {label["name"]: label["count"] for label in labels["names"]}["ring"] == 1
@@ -106,12 +106,13 @@ def test_a_person_decides(client: TestClient, trained: str) -> None:
 
 def test_what_cannot_be_decided_gets_a_sentence(client: TestClient, trained: str) -> None:
     case = client.post(f"{trained}/review", json={"below": 1.0}).json()[0]["id"]
+    contested = client.post(f"{trained}/contest", json={"photo": 0, "by": "bob", "why": "no circle"}).json()["id"]
     refused = [
         ("review", {"below": 2}, 422),
         ("review/10000/confirm", {"by": "ann"}, 400),
         ("review/0/confirm", {"by": "ann"}, 422),
         (f"review/{case}/confirm", {"by": " "}, 400),
-        (f"review/{case}/overrule", {"label": "x", "by": "ann", "reason": ""}, 400),
+        (f"review/{contested}/overrule", {"label": "x", "by": "ann"}, 400),
         (f"review/{case}/overrule", {"label": "", "by": "ann", "reason": "x"}, 400),
         (f"review/{case}/take-back", {"by": "ann"}, 400),
         ("contest", {"photo": 40, "by": "bob", "why": "x"}, 400),

@@ -219,21 +219,22 @@ class ReviewQueue:
             why = text(reason, "reason", may_be_empty=not case.contested)
             return self._write(CONFIRMED, id, {"label": case.predicted, "by": who, "reason": why})
 
-    def overrule(self, id: int, label: Label, *, by: str, reason: str) -> Case:
+    def overrule(self, id: int, label: Label, *, by: str, reason: str = "") -> Case:
         """Decide that the prediction is wrong, and what the label is.
 
         Args:
             id: the case's number.
             label: the class's name, or the number.
             by: who decides.
-            reason: why.
+            reason: why; required if the prediction is contested.
 
         Raises:
             AuditError: as `confirm`, and if `label` is what was predicted.
         """
-        who, why, found = text(by, "by"), text(reason, "reason"), label_value(label, "label")
+        who, found = text(by, "by"), label_value(label, "label")
         with self._writing():
             case = self._cases.undecided(id)
+            why = text(reason, "reason", may_be_empty=not case.contested)
             if case.probabilities:
                 found = str(found)  # the names of classes are text
             if found == case.predicted:

@@ -130,11 +130,11 @@ class Confirmed(RequestBody):
 
 
 class Overruled(RequestBody):
-    """The prediction is wrong, and this is the right label."""
+    """The prediction is wrong, and this is the right label; if it was contested, a reason is required."""
 
     label: LabelText
     by: Person
-    reason: Note
+    reason: Note = ""
 
 
 class TakenBack(RequestBody):

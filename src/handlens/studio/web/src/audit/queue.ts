@@ -1,12 +1,13 @@
 // The review queue: one case at a time, from the first waiting one to the last.
 
 import { computed } from '@preact/signals'
-import type { Case } from '../server/types'
+import type { Case, LabelCount } from '../server/types'
 import { api } from '../state/collection'
 import { labels } from '../state/labels'
 import { announce, attempt } from '../state/messages'
 import { predictions } from '../state/model'
 import { owned } from '../state/owned'
+import { keyOfChoice } from '../state/spot-check'
 import { percent } from '../text/format'
 import { person } from './person'
 
@@ -36,6 +37,18 @@ export const wouldWait = computed(() => {
 })
 
 export const confidenceOf = (of: Case): number => Math.max(...Object.values(of.probabilities))
+
+/** The labels to choose from: those there are, and the predicted one if it was renamed or deleted since. */
+export const choicesOf = (names: readonly LabelCount[], predicted: string): LabelCount[] =>
+  names.some((label) => label.name === predicted)
+    ? [...names]
+    : [...names, { name: predicted, count: 0, colour: names.length }]
+
+/** The name of the label that a key chooses, the same keys as in the spot check; null if it has none. */
+export function choiceOfKey(choices: readonly LabelCount[], key: string): string | null {
+  const found = choices.findIndex((_, place) => keyOfChoice(place) === key.toLowerCase())
+  return choices[found]?.name ?? null
+}
 
 export function reset(): void {
   setCases(null)

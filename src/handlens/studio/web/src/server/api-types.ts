@@ -1956,7 +1956,7 @@ export interface components {
         };
         /**
          * Overruled
-         * @description The prediction is wrong, and this is the right label.
+         * @description The prediction is wrong, and this is the right label; if it was contested, a reason is required.
          */
         Overruled: {
             /**
@@ -1969,7 +1969,10 @@ export interface components {
              * @description who decides; kept in the log
              */
             by: string;
-            /** Reason */
+            /**
+             * Reason
+             * @default
+             */
             reason: string;
         };
         /**

@@ -20,7 +20,9 @@ const ELSEWHERE: { group: (typeof GROUPS)[number]; keys: string; name: string }[
   { group: 'Model', keys: '/', name: 'In the spot check: find a label by its name' },
   { group: 'Model', keys: '+', name: 'In the spot check: another label' },
   { group: 'Model', keys: '←, →', name: 'In the spot check: back one photo, forward' },
-  { group: 'Model', keys: 'Enter, 1 – 9', name: 'In the review queue: confirm, choose another label' },
+  { group: 'Model', keys: 'Enter', name: 'In the review queue: confirm, or overrule with the label that was chosen' },
+  { group: 'Model', keys: '1 – 9, 0, A – Z', name: 'In the review queue: choose another label' },
+  { group: 'Model', keys: '/, +', name: 'In the review queue: find a label by its name, write another one' },
 ]
 
 export function Keys(): JSX.Element {
