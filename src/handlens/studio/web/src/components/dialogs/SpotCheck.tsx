@@ -3,8 +3,8 @@
 import type { JSX } from 'preact'
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { SpotCheckAnswer } from '../../server/types'
-import { api } from '../../state/collection'
 import { matching } from '../../state/labels'
+import { fetched, wantPhotos } from '../../state/prefetch'
 import {
   answer,
   answerOfKey,
@@ -34,6 +34,7 @@ import { CheckResult } from '../CheckResult'
 import { FindLabel } from '../FindLabel'
 import { Icon } from '../icons'
 import { Swatch } from '../LabelPanel'
+import { LargePhoto } from '../LargePhoto'
 import { Dialog } from './Dialog'
 
 export function SpotCheck({ draw }: { draw?: number }): JSX.Element {
@@ -88,12 +89,13 @@ function Asking({ photo }: { photo: number }): JSX.Element {
   const box = useRef<HTMLDivElement>(null)
   const field = useRef<HTMLInputElement>(null)
   const [sought, setSought] = useState('')
-  const [loaded, setLoaded] = useState<ReadonlySet<number>>(new Set())
-  const [broken, setBroken] = useState<ReadonlySet<number>>(new Set())
   const { place, total } = progress.value
   const earlier = earlierAnswer.value
   // Nobody answers a photo that they have not seen, however fast the keys.
-  const ready = loaded.has(photo) || broken.has(photo)
+  const there = fetched.value.get(photo)
+  const ready = there === 'picture' || there === 'broken'
+  const wanted = [photo, ...nextPhotos.value]
+  useEffect(() => wantPhotos(wanted), [wanted.join()])
   useLayoutEffect(() => box.current?.focus({ preventScroll: true }), [])
 
   const give = (what: SpotCheckAnswer): void => {
@@ -143,21 +145,9 @@ function Asking({ photo }: { photo: number }): JSX.Element {
         {secondsLeft.value !== null && <span class="hint">about {duration(secondsLeft.value)} left</span>}
       </div>
       <Problem />
-      {/* Those that come next are there already when it is their turn. */}
       <div class="check-photo" aria-busy={!ready}>
-        {[photo, ...nextPhotos.value].map((id) => (
-          <img
-            key={id}
-            src={api.picture(id)}
-            alt={`${number(place)} of ${number(total)}`}
-            hidden={id !== photo || broken.has(id)}
-            draggable={false}
-            onLoad={() => setLoaded((before) => new Set(before).add(id))}
-            onError={() => setBroken((before) => new Set(before).add(id))}
-          />
-        ))}
-        {broken.has(photo) && <p>This photo cannot be shown. Answer “unsure”.</p>}
-        {!ready && <p class="hint">Loading…</p>}
+        <LargePhoto id={photo} alt={`${number(place)} of ${number(total)}`} />
+        {there === 'broken' && <p class="hint">Answer “unsure”.</p>}
       </div>
       <div class="check-answers">
         <p class="ask">{earlier ? `You said: ${answerText(earlier)}. What is it?` : 'What is it?'}</p>
