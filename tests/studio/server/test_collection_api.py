@@ -151,11 +151,12 @@ def test_a_label_knows_how_its_photos_were_selected(
     post: Callable[..., dict], home: Path, shapes: str, selection: Pack
 ) -> None:
     post("labels/assign", {"selection": selection([1, 3]), "name": "round", "gesture": "lasso"})
+    post("labels/assign", {"selection": selection([5]), "name": "round", "gesture": "review", "kind": "suggested"})
     post("labels/assign", {"selection": selection([30]), "name": "angular"})
     with Collection.open(home / "collections" / shapes.rpartition("/")[2]) as opened:
         origins = opened.origins
-    assert origins["gesture"].dropna().to_dict() == {1: "lasso", 3: "lasso", 30: "call"}
-    assert set(origins["kind"].dropna()) == {"by hand"}
+    assert origins["gesture"].dropna().to_dict() == {1: "lasso", 3: "lasso", 5: "review", 30: "call"}
+    assert origins["kind"].dropna().to_dict() == {1: "by hand", 3: "by hand", 5: "suggested", 30: "by hand"}
 
 
 def test_what_makes_no_sense_changes_no_label(
@@ -174,6 +175,7 @@ def test_what_makes_no_sense_changes_no_label(
         ("labels/assign", {"selection": good, "name": "a", "force": True}, 422),
         ("labels/assign", {"selection": good, "name": "a", "gesture": "finish"}, 422),
         ("labels/assign", {"selection": good, "name": "a", "gesture": None}, 422),
+        ("labels/assign", {"selection": good, "name": "a", "kind": "checked"}, 422),
         ("labels/assign", {"selection": [1], "name": "a"}, 422),
         ("labels/rename", {"name": "none", "to": "b"}, 400),
         ("labels/merge", {"names": ["none"], "into": "b"}, 400),

@@ -23,7 +23,7 @@ def labels(collection: OpenCollection) -> LabelsState:
 def assign(wanted: Assign, collection: OpenCollection) -> LabelsState:
     """Give photos a label; it is on disk before the response is sent."""
     ids = selected(wanted.selection, len(collection.paths))
-    collection.parts.labels.assign(ids, wanted.name, origin=Origin(wanted.gesture, "by hand"))
+    collection.parts.labels.assign(ids, wanted.name, origin=Origin(wanted.gesture, wanted.kind))
     return payloads.labels(collection)
 
 

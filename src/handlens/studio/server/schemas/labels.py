@@ -38,6 +38,9 @@ class Assign(RequestBody):
     gesture: Literal["lasso", "box", "click", "similar", "review", "call"] = Field(
         default="call", description="how the photos were selected"
     )
+    kind: Literal["by hand", "suggested"] = Field(
+        default="by hand", description="“suggested” if the person confirmed what the model predicts"
+    )
 
 
 class Remove(RequestBody):

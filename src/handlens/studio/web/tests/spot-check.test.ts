@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { CollectionApi } from '../src/server/api'
 import { ApiError } from '../src/server/http'
 import type { SpotCheck, SpotCheckAnswer } from '../src/server/types'
+import { drawnLabels } from '../src/state/answering'
 import { replaceCollection, setApi, updateCollection } from '../src/state/collection'
 import { openLabels, takeLabels } from '../src/state/labels'
 import {
@@ -10,7 +11,6 @@ import {
   canGoBack,
   choices,
   countsText,
-  drawnLabels,
   drawPhotos,
   earlierAnswer,
   finished,

@@ -1186,6 +1186,13 @@ export interface components {
              * @enum {string}
              */
             gesture: "lasso" | "box" | "click" | "similar" | "review" | "call";
+            /**
+             * Kind
+             * @description “suggested” if the person confirmed what the model predicts
+             * @default by hand
+             * @enum {string}
+             */
+            kind: "by hand" | "suggested";
         };
         /**
          * Attributes

@@ -6,6 +6,7 @@ import type {
   CollectionState,
   Gesture,
   HeatMap,
+  Kind,
   Labels,
   ModelKind,
   NewCollection,
@@ -24,6 +25,13 @@ import type {
 const decodeLabels = (raw: Raw['Labels']): Labels => ({ ...raw, codes: int16s(raw.codes) })
 
 const decodeRanked = (raw: Raw['Ranked']): Ranked => ({ ids: int32s(raw.ids), distances: float32s(raw.distances) })
+
+const assigned = (mask: Uint8Array, name: string, gesture: Gesture, kind: Kind) => ({
+  selection: packMask(mask),
+  name,
+  gesture,
+  kind,
+})
 
 export function decodeEvent(data: string): ServerEvent {
   const event = JSON.parse(data) as Raw['Event']
@@ -72,10 +80,10 @@ export class CollectionApi {
   }
 
   labels = async () => decodeLabels(await call('get', '/api/collections/{c}/labels', this.c))
-  assign = async (mask: Uint8Array, name: string, gesture: Gesture) =>
-    decodeLabels(
-      await call('post', '/api/collections/{c}/labels/assign', this.c, { selection: packMask(mask), name, gesture }),
-    )
+  assign = async (mask: Uint8Array, name: string, gesture: Gesture, kind: Kind = 'by hand') =>
+    decodeLabels(await call('post', '/api/collections/{c}/labels/assign', this.c, assigned(mask, name, gesture, kind)))
+  assignOnLeaving = (mask: Uint8Array, name: string, gesture: Gesture, kind: Kind) =>
+    callOnLeaving('post', '/api/collections/{c}/labels/assign', this.c, assigned(mask, name, gesture, kind))
   remove = async (mask: Uint8Array) =>
     decodeLabels(await call('post', '/api/collections/{c}/labels/remove', this.c, { selection: packMask(mask) }))
   rename = async (name: string, to: string) =>

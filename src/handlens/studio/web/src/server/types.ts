@@ -39,6 +39,8 @@ export type Photos = Decoded<
 >
 /** How photos that get a label were selected. */
 export type Gesture = Schemas['Assign']['gesture']
+/** Whether a person gave labels, or confirmed what the model predicts. */
+export type Kind = Schemas['Assign']['kind']
 export type LabelCount = Schemas['LabelCount']
 export type Labels = Decoded<
   Schemas['LabelsState'],

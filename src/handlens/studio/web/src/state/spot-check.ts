@@ -2,12 +2,13 @@
 // server's to say; those with an answer that is on its way, or has only just arrived, are taken out.
 
 import { computed, effect } from '@preact/signals'
-import { ApiError } from '../server/http'
 import type { LabelCount, SpotCheckAnswer } from '../server/types'
 import { plural } from '../text/format'
+import { setAnswering } from './answering'
 import { api, collection, replaceCollection, updateCollection } from './collection'
 import { labels } from './labels'
 import { sentenceOf } from './messages'
+import { AGAIN, outbox } from './outbox'
 import { owned } from './owned'
 
 /** Photos that a check draws unless more are asked for. */
@@ -15,9 +16,6 @@ export const ROUND = 30
 
 /** Photos that are fetched ahead: a few seconds' worth, since the server may be busy for as long. */
 const AHEAD = 8
-
-/** Milliseconds until answers that could not be sent are sent again. */
-const AGAIN = 3000
 
 interface Given {
   photo: number
@@ -29,8 +27,6 @@ const [checking, setChecking] = owned(false)
 const [drawing, setDrawing] = owned(false)
 /** The photos answered here since photos were drawn, in this order; each once. */
 const [given, setGiven] = owned<readonly Given[]>([])
-/** The answers that the server has not confirmed yet, the earliest first. */
-const [unsent, setUnsent] = owned<readonly Given[]>([])
 /** Photos answered here: an event that was sent before the answer may still say that they wait. */
 const [hidden, setHidden] = owned<ReadonlySet<number>>(new Set())
 /** The photo that the person has gone back to, as an index of `given`; null at the next photo that waits. */
@@ -40,13 +36,7 @@ const [problem, setProblem] = owned<string | null>(null)
 /** The server has confirmed that no photo waits, and the report is that of all answers. */
 const [finished, setFinished] = owned(false)
 
-export { checking, drawing, drawnLabels, finished, problem, unsent }
-
-/** The labels as the maps draw them: those under the check wait for its end, so that each key is answered at once. */
-const [drawnLabels, setDrawnLabels] = owned(labels.peek())
-effect(() => {
-  if (!checking.value) setDrawnLabels(labels.value)
-})
+export { checking, drawing, finished, problem }
 
 const state = computed(() => collection.value?.spot_check ?? null)
 
@@ -130,6 +120,7 @@ function timed(now: number): void {
 /** Opens the check: photos that wait are shown, and if there are none, `n` are drawn. */
 export async function startCheck(n = ROUND): Promise<void> {
   setChecking(true)
+  setAnswering(true)
   if (unsent.value.length === 0) setHidden(new Set())
   setGiven(given.value.filter(({ photo }) => !waiting.value.includes(photo)))
   setBackAt(null)
@@ -142,6 +133,7 @@ export async function startCheck(n = ROUND): Promise<void> {
 /** Closes it; answers on their way still arrive. */
 export function stopCheck(): void {
   setChecking(false)
+  setAnswering(false)
 }
 
 export async function drawPhotos(n = ROUND): Promise<void> {
@@ -169,10 +161,9 @@ export function answer(what: SpotCheckAnswer): void {
   setFinished(false)
   setGiven([...given.value.filter((g) => g.photo !== photo), one])
   setHidden(new Set(hidden.value).add(photo))
-  setUnsent([...unsent.value, one])
   setBackAt(null)
   timed(performance.now())
-  void send()
+  add(one)
 }
 
 export function goBack(): void {
@@ -184,41 +175,17 @@ export function goOn(): void {
   if (backAt.value !== null) setBackAt(backAt.value + 1 < given.value.length ? backAt.value + 1 : null)
 }
 
-let sending = false
-let timer: ReturnType<typeof setTimeout> | undefined
+/** What does not arrive is sent again; what is refused is asked again. */
+const { add, send, unsent } = outbox<Given>({
+  deliver: async ({ photo, answer }) => updateCollection({ spot_check: await api.answerSpotCheck(photo, answer) }),
+  refused: askAgain,
+  setProblem: (sentence) => setProblem(sentence),
+})
 
-/** Sends the answers one after another. What does not arrive is sent again; what is refused is asked again. */
-export async function send(): Promise<void> {
-  if (sending) return
-  clearTimeout(timer)
-  sending = true
-  try {
-    for (let one = unsent.value[0]; one; one = unsent.value[0]) {
-      try {
-        const now = await api.answerSpotCheck(one.photo, one.answer)
-        setUnsent(unsent.value.filter((other) => other !== one))
-        setProblem(null)
-        updateCollection({ spot_check: now })
-      } catch (error) {
-        setProblem(sentenceOf(error))
-        if (!isRefusal(error)) {
-          timer = setTimeout(() => void send(), AGAIN)
-          return
-        }
-        await askAgain(one)
-      }
-    }
-  } finally {
-    sending = false
-  }
-}
-
-/** Whether trying again is useless: the server has understood the answer and does not take it. */
-const isRefusal = (error: unknown): boolean => error instanceof ApiError && error.status >= 400 && error.status < 500
+export { send, unsent }
 
 /** The photo of an answer that was refused comes back, unless it no longer waits. */
 async function askAgain(one: Given): Promise<void> {
-  setUnsent(unsent.value.filter((other) => other !== one))
   setGiven(given.value.filter((other) => other !== one))
   setBackAt(null)
   await api.spotCheck().then(

@@ -6,6 +6,7 @@ import { CollectionApi, decodeEvent } from '../server/api'
 import { ApiError } from '../server/http'
 import type { CollectionState, ServerEvent } from '../server/types'
 import { number } from '../text/format'
+import { answering } from './answering'
 import {
   api,
   collection,
@@ -25,7 +26,7 @@ import { announce, attempt, sentenceOf } from './messages'
 import { loadPredictions, predictions, report, sayFineTuned } from './model'
 import { replaceSelection } from './selection'
 import { loadScores } from './separation'
-import { checking, sendOnLeaving } from './spot-check'
+import { sendOnLeaving } from './spot-check'
 import { currentView, lookAtWhatExists, projection, restoreView } from './view'
 
 export async function open(id: string): Promise<void> {
@@ -116,8 +117,8 @@ const labelsChanged = throttled(async () => {
 let labelsSeen = -2
 effect(() => {
   const version = labels.value.version
-  // Each answer of a spot check is a label: what follows from labels is brought up to date after the last one.
-  if (version === labelsSeen || version < 0 || checking.value) return
+  // Each answer is a label: what follows from labels is brought up to date after the last one.
+  if (version === labelsSeen || version < 0 || answering.value) return
   labelsSeen = version
   labelsChanged()
 })
