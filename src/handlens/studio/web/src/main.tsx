@@ -12,6 +12,7 @@ import './styles/dialogs.css'
 import './styles/audit.css'
 import './styles/check.css'
 import './styles/kernel.css'
+import './styles/label-list.css'
 import './state/theme'
 
 function screen(): JSX.Element {

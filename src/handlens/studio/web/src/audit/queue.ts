@@ -3,7 +3,7 @@
 import { computed } from '@preact/signals'
 import type { Case, LabelCount } from '../server/types'
 import { api } from '../state/collection'
-import { labels } from '../state/labels'
+import { labels, nameToUse } from '../state/labels'
 import { announce, attempt } from '../state/messages'
 import { predictions } from '../state/model'
 import { owned } from '../state/owned'
@@ -88,8 +88,10 @@ export function decide(label: string, reason: string): Promise<boolean> {
   if (!now || deciding.value) return Promise.resolve(false)
   return run(async () => {
     const by = person.value
+    const name = label === now.predicted ? label : await nameToUse(label)
+    if (name === null) return
     replace(
-      label === now.predicted ? await api.confirm(now.id, by, reason) : await api.overrule(now.id, label, by, reason),
+      name === now.predicted ? await api.confirm(now.id, by, reason) : await api.overrule(now.id, name, by, reason),
     )
     const after = cases.value!.findIndex((c, i) => i > at.value && c.status === 'waiting')
     setAt(after >= 0 ? after : cases.value!.length)

@@ -11,6 +11,7 @@ import { setTable, table } from '../state/view'
 import { number } from '../text/format'
 import { Banners } from './Banners'
 import { IconButton } from './Button'
+import { Asking } from './dialogs/Asking'
 import { Dialogs } from './dialogs/Dialogs'
 import { Icon, type IconName } from './icons'
 import { LabelPanel } from './LabelPanel'
@@ -37,6 +38,7 @@ export function StudioScreen({ id }: { id: string }): JSX.Element {
     <>
       {isNarrow.value ? <Narrow /> : <Wide />}
       <Dialogs />
+      <Asking />
       <Messages />
       <Tooltip />
     </>

@@ -1,6 +1,6 @@
 // Listens to the keyboard and runs the command of the key that was pressed.
 
-import { dialog } from '../state/dialogs'
+import { dialog, question } from '../state/dialogs'
 import { assign, labels } from '../state/labels'
 import { COMMANDS, type Command, runCommand } from './commands'
 import { pressed } from './key-names'
@@ -17,7 +17,7 @@ function isField(target: EventTarget | null): boolean {
 }
 
 function onKey(event: KeyboardEvent): void {
-  if (event.defaultPrevented || dialog.value) return
+  if (event.defaultPrevented || dialog.value || question.value) return
   const key = pressed(event)
   if (isField(event.target)) {
     // Esc leaves a field, so that the other keys work again.

@@ -25,6 +25,34 @@ const [dialog, setDialog] = owned<Dialog | null>(null)
 
 export { dialog }
 
+/** What is asked over the page, and over a dialog that is open. */
+export interface Question {
+  title: string
+  text: string
+  /** the names of the buttons; Enter presses the first */
+  answers: readonly string[]
+}
+
+const [question, setQuestion] = owned<Question | null>(null)
+
+export { question }
+
+let settle: (answer: string | null) => void = () => undefined
+
+/** Asks the person; resolves to the answer, null if they cancel. */
+export function ask(about: Question): Promise<string | null> {
+  settle(null)
+  setQuestion(about)
+  return new Promise((done) => {
+    settle = done
+  })
+}
+
+export function giveAnswer(answer: string | null): void {
+  setQuestion(null)
+  settle(answer)
+}
+
 export const openDialog = (which: Dialog): void => setDialog(which)
 
 export const closeDialog = (): void => setDialog(null)

@@ -1,12 +1,14 @@
 // The labels and what changes them. A change is shown at once and called saved only when the server
 // has said so; a change that failed is taken back, and can be tried again.
 
-import { computed } from '@preact/signals'
+import { computed, effect } from '@preact/signals'
 import type { LabelCount, Labels } from '../server/types'
-import { photos as photosText } from '../text/format'
+import { number, photos as photosText } from '../text/format'
 import { api } from './collection'
-import { idsOf } from './masks'
-import { announce, attempt, say } from './messages'
+import { ask } from './dialogs'
+import { kept, lookAlike } from './label-names'
+import { countOf, idsOf } from './masks'
+import { announce, attempt, dismiss, say } from './messages'
 import { owned } from './owned'
 import { closeReview } from './review'
 import { emptySelection, gesture, selected, selectedCount } from './selection'
@@ -48,16 +50,28 @@ export function matching(all: readonly LabelCount[], text: string): LabelCount[]
 
 export const labelOf = (id: number): string | null => labels.value.names[labels.value.codes[id] ?? -1]?.name ?? null
 
+/** The labels as the server last said they are. */
+let confirmed = labels.peek()
+/** What was done since and is on its way to the server, the earliest first. */
+let pending: readonly ((now: Labels) => Labels)[] = []
+
+function expect(next: typeof pending): void {
+  pending = next
+  setLabels(pending.reduce((now, done) => done(now), confirmed))
+}
+
 /** The labels of a collection that was just opened. */
 export function openLabels(first: Labels): void {
-  setLabels(first)
+  confirmed = first
+  expect([])
   setPicked(new Set())
 }
 
 /** Takes the server's labels unless newer ones are known (another tab's event may overtake an answer). */
 export function takeLabels(next: Labels): void {
-  if (next.version < labels.value.version) return
-  setLabels(next)
+  if (next.version < confirmed.version) return
+  confirmed = next
+  expect(pending)
   const names = new Set(next.names.map((l) => l.name))
   const left = [...picked.value].filter((name) => names.has(name))
   if (left.length !== picked.value.size) setPicked(new Set(left))
@@ -73,19 +87,29 @@ let inFlight = 0
 /** Changes reach the server one after another: an undo must not overtake the label it takes back. */
 let queue: Promise<unknown> = Promise.resolve()
 
-async function change(guess: Labels | null, send: () => Promise<Labels>, said: string): Promise<boolean> {
-  const before = labels.value
-  if (guess) setLabels(guess)
+/** Makes a change that the page shows `at once`, and the server's answer replaces. */
+async function change(
+  send: () => Promise<Labels>,
+  said: string,
+  atOnce: (now: Labels) => Labels = (now) => now,
+): Promise<boolean> {
+  dismissChanged()
   inFlight++
   setSaving('saving')
   const went = await attempt(async () => {
+    const mine = (now: Labels): Labels => atOnce(now)
+    const done = (): typeof pending => pending.filter((other) => other !== mine)
+    expect([...pending, mine])
     try {
-      const answer = queue.then(async () => takeLabels(await send()))
+      const answer = queue.then(async () => {
+        const next = await send()
+        pending = done()
+        takeLabels(next)
+      })
       queue = answer.catch(() => undefined)
       await answer
-    } catch (error) {
-      if (labels.value === guess) setLabels(before)
-      throw error
+    } finally {
+      expect(done())
     }
     setSaving('saved')
   }, 'Not saved: ')
@@ -115,18 +139,71 @@ export function guessed(now: Labels, mask: Uint8Array, name: string | null): Lab
   return { ...now, names, codes }
 }
 
+/** The name to use for a new one that was typed: asks if it could be taken for another's; null if the person cancels. */
+export async function nameToUse(typed: string): Promise<string | null> {
+  const name = kept(typed)
+  const other = lookAlike(labels.value.names, name)?.name
+  if (other === undefined) return name
+  const use = `Use ${other}`
+  const answer = await ask({
+    title: `${other} or ${name}?`,
+    text: `There is a label “${other}” already. “${name}” differs from it only by capital letters, spaces or the form of its characters.`,
+    answers: [use, 'Keep both'],
+  })
+  return answer === null ? null : answer === use ? other : name
+}
+
+/** "12 photos changed from van to car" for the photos of `mask` that have another label; '' where none has. */
+export function changedText(now: Labels, mask: Uint8Array, to: string): string {
+  const had = now.names
+    .map(({ name }, code) => ({ name, n: idsOf(mask).filter((id) => now.codes[id] === code).length }))
+    .filter(({ name, n }) => n > 0 && name !== to)
+  if (had.length === 0) return ''
+  const first = had[0]!
+  if (had.length === 1) return `${photosText(first.n)} changed from ${first.name} to ${to}`
+  const total = had.reduce((sum, { n }) => sum + n, 0)
+  return `${photosText(total)} changed to ${to}: ${had.map(({ name, n }) => `${number(n)} from ${name}`).join(', ')}`
+}
+
+/** The message about labels that were changed, and the labels that it is about. */
+let lastChanged: { message: number; version: number } | null = null
+
+/** Once something else is done, undo would take that back instead. */
+function dismissChanged(): void {
+  if (lastChanged) dismiss(lastChanged.message)
+  lastChanged = null
+}
+effect(() => {
+  const { version } = labels.value
+  if (lastChanged && version !== lastChanged.version) dismissChanged()
+})
+
+function sayChanged(text: string): void {
+  const message = say(`${text}.`, 'note', [{ name: 'Undo', run: () => void undo() }])
+  lastChanged = { message, version: labels.value.version }
+}
+
 /** Labels the selected photos. */
-export async function assign(name: string): Promise<boolean> {
-  const clean = name.trim()
-  if (!clean) return false
+export async function assign(typed: string): Promise<boolean> {
+  if (!typed.trim()) return false
   if (selectedCount.value === 0) {
     say('Select some photos first, then label them.')
     return false
   }
   const mask = selected.value
   const by = gesture.value
-  const said = `${photosText(selectedCount.value)} labelled ${clean}`
-  const went = await change(guessed(labels.value, mask, clean), () => api.assign(mask, clean, by), said)
+  // Where there is nothing to ask, the label is shown at once.
+  const isPlain = lookAlike(labels.value.names, kept(typed)) === null
+  const name = isPlain ? kept(typed) : await nameToUse(typed)
+  if (name === null) return false
+  const changed = changedText(labels.value, mask, name)
+  const said = `${photosText(countOf(mask))} labelled ${name}`
+  const went = await change(
+    () => api.assign(mask, name, by),
+    said,
+    (now) => guessed(now, mask, name),
+  )
+  if (went && changed) sayChanged(changed)
   // Done with these: what was thrown out is no longer selected, so the next group starts clean.
   if (went && selected.value === mask) {
     closeReview()
@@ -143,25 +220,48 @@ export async function unlabel(): Promise<void> {
   }
   const mask = selected.value
   const said = `Label removed from ${photosText(selectedCount.value)}`
-  await change(guessed(labels.value, mask, null), () => api.remove(mask), said)
+  await change(
+    () => api.remove(mask),
+    said,
+    (now) => guessed(now, mask, null),
+  )
 }
 
-export const rename = (name: string, to: string): Promise<boolean> =>
-  change(null, () => api.rename(name, to.trim()), `${name} renamed to ${to.trim()}`)
+/** Renames a label; to the name of another one, merges the two if the person wants that. */
+export async function rename(name: string, typed: string): Promise<boolean> {
+  const others = labels.value.names.filter((l) => l.name !== name)
+  const to = kept(typed)
+  const other = others.find((l) => l.name === to) ?? lookAlike(others, to)
+  if (!other) return change(() => api.rename(name, to), `${name} renamed to ${to}`)
+  const mergeThem = `Merge with ${other.name}`
+  const answer = await ask({
+    title: `Merge ${name} with ${other.name}?`,
+    text: `There is a label “${other.name}” already, of ${photosText(other.count)}. Merged, the photos of both are ${other.name}. Undo takes it back.`,
+    answers: other.name === to ? [mergeThem] : [mergeThem, 'Keep both'],
+  })
+  if (answer === null) return false
+  if (answer === mergeThem) return merge([name], other.name)
+  return change(() => api.rename(name, to), `${name} renamed to ${to}`)
+}
 
-export const merge = (names: string[], into: string): Promise<boolean> =>
-  change(null, () => api.merge(names, into.trim()), `${names.join(' and ')} merged into ${into.trim()}`)
+/** Merges labels into one of them, into another one, or into a new one. */
+export async function merge(names: string[], typed: string): Promise<boolean> {
+  // The names of the labels that are merged are free afterwards.
+  const into = names.includes(kept(typed)) ? kept(typed) : await nameToUse(typed)
+  if (into === null) return false
+  return change(() => api.merge(names, into), `${names.join(' and ')} merged into ${into}`)
+}
 
-export const remove = (name: string): Promise<boolean> => change(null, () => api.delete(name), `Label ${name} deleted`)
+export const remove = (name: string): Promise<boolean> => change(() => api.delete(name), `Label ${name} deleted`)
 
 export async function undo(): Promise<void> {
   await queue
   const what = labels.value.undo
-  if (what !== null) await change(null, () => api.undo(), `Undone: ${what}`)
+  if (what !== null) await change(() => api.undo(), `Undone: ${what}`)
 }
 
 export async function redo(): Promise<void> {
   await queue
   const what = labels.value.redo
-  if (what !== null) await change(null, () => api.redo(), `Redone: ${what}`)
+  if (what !== null) await change(() => api.redo(), `Redone: ${what}`)
 }

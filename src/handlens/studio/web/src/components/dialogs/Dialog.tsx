@@ -8,10 +8,11 @@ import { Icon } from '../icons'
 interface DialogProps {
   title: string
   class?: string
+  close?: () => void
   children: ComponentChildren
 }
 
-export function Dialog({ title, class: more, children }: DialogProps): JSX.Element {
+export function Dialog({ title, class: more, close = closeDialog, children }: DialogProps): JSX.Element {
   const box = useRef<HTMLDialogElement>(null)
   const id = useId()
   // A layout effect, so that the dialog has the focus before the next key press.
@@ -28,17 +29,17 @@ export function Dialog({ title, class: more, children }: DialogProps): JSX.Eleme
       aria-labelledby={id}
       onCancel={(event) => {
         event.preventDefault()
-        closeDialog()
+        close()
       }}
       onClick={(event) => {
         // A click on the dialog element itself is a click on its backdrop.
-        if (event.target === box.current) closeDialog()
+        if (event.target === box.current) close()
       }}
     >
       <div class="dialog-inside">
         <header>
           <h2 id={id}>{title}</h2>
-          <button type="button" class="button square" aria-label="Close" onClick={closeDialog}>
+          <button type="button" class="button square" aria-label="Close" onClick={close}>
             <Icon name="close" />
           </button>
         </header>

@@ -3,7 +3,7 @@
 import type { JSX } from 'preact'
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { SpotCheckAnswer } from '../../server/types'
-import { matching } from '../../state/labels'
+import { matching, nameToUse } from '../../state/labels'
 import { fetched, wantPhotos } from '../../state/prefetch'
 import {
   answer,
@@ -181,8 +181,11 @@ function Asking({ photo }: { photo: number }): JSX.Element {
             event.preventDefault()
             const name = field.current!.value.trim()
             if (!name || !ready) return
-            field.current!.value = ''
-            giveLabel(name)
+            void nameToUse(name).then((label) => {
+              if (label === null) return
+              field.current!.value = ''
+              giveLabel(label)
+            })
           }}
         >
           <input
