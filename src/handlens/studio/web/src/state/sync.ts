@@ -20,11 +20,11 @@ import {
   updateCollection,
   updatePrepared,
 } from './collection'
+import { keepSelection, restoreSelection } from './kept-selection'
 import { labels, openLabels, takeLabels } from './labels'
 import { fillTable, loadMap, photosPending, progressed, setPhotosPending } from './maps'
 import { announce, attempt, sentenceOf } from './messages'
 import { loadPredictions, predictions, report, sayFineTuned } from './model'
-import { replaceSelection } from './selection'
 import { loadScores } from './separation'
 import { sendOnLeaving } from './spot-check'
 import { currentView, lookAtWhatExists, projection, restoreView } from './view'
@@ -33,8 +33,8 @@ export async function open(id: string): Promise<void> {
   setApi(new CollectionApi(id))
   try {
     const [state, found, named] = await Promise.all([api.state(), api.photos(), api.labels()])
-    replaceSelection(new Uint8Array(state.count))
     replacePhotos(found)
+    restoreSelection(id, state.count)
     openLabels(named)
     restoreView(state.view ?? {})
     takeState(state)
@@ -204,7 +204,9 @@ function keepView(): void {
       )
     }, 800)
   })
+  addEventListener('visibilitychange', () => keepSelection(api.id))
   addEventListener('pagehide', () => {
+    keepSelection(api.id)
     if (JSON.stringify(currentView()) !== saved) api.saveViewOnLeaving(currentView())
     sendOnLeaving()
   })

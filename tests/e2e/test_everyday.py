@@ -1,0 +1,94 @@
+"""What happens while somebody works: names that are alike, labels that change, a refresh, a server that is away."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+
+@pytest.fixture
+def shapes(page: Page, hand, open_folder, drawn_photos: Path) -> Page:
+    """The page of a collection of twenty prepared photos."""
+    open_folder(page, drawn_photos)
+    hand(page).wait_prepared()
+    return page
+
+
+def test_names_that_are_alike_and_labels_that_change(shapes: Page, hand, shoot) -> None:
+    page, map_of = shapes, hand(shapes)
+    first, second = map_of.crowds(2)
+    few, more = map_of.box(first), len(second.ids)
+    map_of.label("Cat")
+
+    # A refresh keeps what is selected, and how.
+    map_of.box(second)
+    page.reload()
+    expect(map_of.selection).to_contain_text(f"{more} selected")
+
+    # "cat" is asked about; Escape changes nothing, Enter uses the label there is.
+    question = page.get_by_role("dialog", name="Cat or cat?")
+    field = page.get_by_label("New label", exact=True)
+    for key, count in (("Escape", few), ("Enter", few + more)):
+        field.fill("cat")
+        page.keyboard.press("Enter")
+        expect(question).to_be_visible()
+        expect(question.get_by_role("button", name="Use Cat")).to_be_focused()
+        shoot(page, "01-alike")
+        page.keyboard.press(key)
+        expect(question).to_have_count(0)
+        expect(map_of.label_button("Cat")).to_have_attribute("aria-label", f"Cat, {count} photos")
+    expect(map_of.selection).to_have_count(0)
+    map_of.wait_saved()
+
+    # Photos that have another label say so, and can have it back.
+    map_of.box(second)
+    map_of.label("dog")
+    said = page.locator(".message").filter(has_text=f"{more} photos changed from Cat to dog.")
+    expect(said).to_be_visible()
+    shoot(page, "02-changed")
+    said.get_by_role("button", name="Undo").click()
+    expect(map_of.label_button("Cat")).to_have_attribute("aria-label", f"Cat, {few + more} photos")
+    expect(map_of.label_button("dog")).to_have_count(0)
+    map_of.wait_saved()
+
+    # Renaming to the name of another label offers to merge.
+    map_of.box(second)
+    map_of.label("dog")
+    page.get_by_role("button", name="Menu for dog").click()
+    page.get_by_role("menuitem", name="Rename…").click()
+    page.get_by_label("New name").fill("Cat")
+    page.get_by_role("button", name="Rename", exact=True).click()
+    page.get_by_role("button", name="Merge with Cat").click()
+    expect(map_of.label_button("Cat")).to_have_attribute("aria-label", f"Cat, {few + more} photos")
+    expect(map_of.label_button("dog")).to_have_count(0)
+
+
+def test_nothing_is_lost_while_the_server_is_away(shapes: Page, hand, studio, run_studio, watch) -> None:
+    page, map_of = shapes, hand(shapes)
+    area = map_of.crowds(1)[0]
+    n = map_of.box(area)
+    map_of.label("front")
+    map_of.box(area)
+
+    studio.kill()
+    page.keyboard.press("n")
+    page.keyboard.type("rear")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert").filter(has_text="Not saved: Studio does not answer")).to_be_visible()
+    expect(page.locator(".saved")).to_have_text("Not saved")
+    expect(map_of.selection).to_contain_text(f"{n} selected")
+    expect(map_of.label_button("front")).to_have_attribute("aria-label", f"front, {n} photos")
+    expect(map_of.label_button("rear")).to_have_count(0)
+    expect(page.get_by_role("alert").filter(has_text=re.compile("Labels are saved only while it is"))).to_be_visible()
+
+    run_studio("--port", studio.url.rsplit(":", 1)[1], home=studio.home)
+    expect(page.get_by_role("alert").filter(has_text=re.compile("Labels are saved only"))).to_have_count(
+        0, timeout=30_000
+    )
+    page.get_by_role("button", name="Try again").click()
+    expect(map_of.label_button("rear")).to_have_attribute("aria-label", f"rear, {n} photos")
+    map_of.wait_saved()
+    watch.expect("ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_EMPTY|ERR_CONNECTION_RESET")
