@@ -22,6 +22,7 @@ def test_a_new_collection_has_defaults(settings):
     assert settings.requested_sources == [{"backbone": None, "weights": None}]
     assert settings.unreadable == {}
     assert settings.separating == []
+    assert settings.saved_filters == {}
     assert settings.model_in_use is None
     assert settings.model_record("quick") is None
     assert settings.held_out("quick") is None
@@ -36,6 +37,7 @@ def test_what_is_assigned_is_read_back_by_another_process(settings, tmp_path):
     settings.requested_sources = [{"backbone": "resnet18", "weights": None}]
     settings.unreadable = {3: "truncated"}
     settings.separating = [2, 0]
+    settings.saved_filters = {"a": {"filter": {}, "keys": {"x": 1}}}
     settings.model_in_use = "quick"
     settings.attached_name = "cameras.csv"
     settings.set_answer("motivation.purpose", "To count.")
@@ -45,6 +47,7 @@ def test_what_is_assigned_is_read_back_by_another_process(settings, tmp_path):
         assert other.requested_sources == [{"backbone": "resnet18", "weights": None}]
         assert other.unreadable == {3: "truncated"}
         assert other.separating == [2, 0]
+        assert other.saved_filters == {"a": {"filter": {}, "keys": {"x": 1}}}
         assert other.model_in_use == "quick"
         assert other.attached_name == "cameras.csv"
         assert other.answer("motivation.purpose") == "To count."

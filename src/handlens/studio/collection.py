@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from handlens.core.description import DataDescription, picture_files
@@ -17,6 +18,7 @@ from handlens.studio.discriminant import Floats
 from handlens.studio.evaluation import PairedComparison
 from handlens.studio.exports import about_origins, labels_table, model_card, write_csv, write_folders
 from handlens.studio.features.extractor import Layer
+from handlens.studio.filters import Filter
 from handlens.studio.finishing import Finished
 from handlens.studio.history import Point
 from handlens.studio.manifest import read_manifest
@@ -447,6 +449,55 @@ class Collection:
         """Make the change again that undo took back last; False if there is nothing to redo."""
         return self.parts.labels.redo()
 
+    # --- filters -------------------------------------------------------------------------------
+
+    def where(self, filter: Filter) -> Ids:
+        """The photos that a filter means.
+
+        Args:
+            filter: conditions of `handlens.studio.filters`, joined with `&` (and), `|` (or) and `~` (not).
+
+        Returns:
+            ids, ascending, int64 [n].
+
+        Raises:
+            CollectionError: the filter asks for a label, column or value that there is not, or for duplicates that
+                have not been searched for.
+            TrainingError: it asks for predictions, and there is no model yet.
+
+        Example:
+            >>> from handlens.studio.builtin import write_builtin
+            >>> from handlens.studio.filters import label, origin
+            >>> names = write_builtin("digits", Path("digits"))
+            >>> with Collection.create("my-digits", images="digits") as collection:
+            ...     collection.label([0, 10], "zero")
+            ...     collection.label([1], "one")
+            ...     collection.where(label("zero") | label("one") & ~origin("call"))
+            array([ 0, 10])
+        """
+        return np.flatnonzero(self.parts.filtering.mask(filter))
+
+    @property
+    def filters(self) -> dict[str, Filter]:
+        """The saved filters by name; where a label was renamed since, they have its new name."""
+        return self.parts.filtering.saved
+
+    def save_filter(self, name: str, filter: Filter) -> None:
+        """Keep a filter with the collection, in place of an earlier one with this name.
+
+        Args:
+            name: 1 to 100 printable characters.
+            filter: as in `where`.
+
+        Raises:
+            CollectionError: `name` is not such a name, or 100 filters are kept already.
+        """
+        self.parts.filtering.save(name, filter)
+
+    def delete_filter(self, name: str) -> None:
+        """Forget a saved filter; CollectionError if there is no such filter."""
+        self.parts.filtering.delete(name)
+
     # --- models --------------------------------------------------------------------------------
 
     def train(self) -> TrainingReport:
@@ -769,17 +820,37 @@ class Collection:
 
     # --- taking away ---------------------------------------------------------------------------
 
-    def export_labels(self, path: Path | str) -> None:
-        """Write the labelled photos as CSV: path, label, and the columns of `origins`."""
-        write_csv(labels_table(self.origins), path)
+    def export_labels(self, path: Path | str, *, where: Filter | None = None) -> None:
+        """Write the labelled photos as CSV: path, label, and the columns of `origins`.
 
-    def export_predictions(self, path: Path | str) -> None:
-        """Write `predictions()` as CSV."""
-        write_csv(self.predictions(), path)
+        Args:
+            path: the file.
+            where: only the photos that this filter means.
+        """
+        write_csv(labels_table(self._only(self.origins, where)), path)
 
-    def export_folders(self, path: Path | str) -> None:
-        """Write a zip of the labelled photos in folders by label."""
-        write_folders(self.images, self.paths, self.labels, path)
+    def export_predictions(self, path: Path | str, *, where: Filter | None = None) -> None:
+        """Write `predictions()` as CSV.
+
+        Args:
+            path: the file.
+            where: only the photos that this filter means.
+        """
+        write_csv(self._only(self.predictions(), where), path)
+
+    def export_folders(self, path: Path | str, *, where: Filter | None = None) -> None:
+        """Write a zip of the labelled photos in folders by label.
+
+        Args:
+            path: the zip.
+            where: only the photos that this filter means.
+        """
+        table = self._only(pd.DataFrame({"path": self.paths, "label": self.labels}), where)
+        write_folders(self.images, table["path"].tolist(), table["label"], path)
+
+    def _only(self, table: pd.DataFrame, where: Filter | None) -> pd.DataFrame:
+        """The rows, by photo id, of the photos that a filter means; all without one."""
+        return table if where is None else table[self.parts.filtering.mask(where)]
 
     def export_model(self, path: Path | str) -> None:
         """Write the model in use, with its model card, as a folder that `handlens predict` uses without Studio.

@@ -76,7 +76,7 @@ class Duplicates:
         if not self._photos.prepared:
             raise CollectionError("duplicates are found among prepared photos; none is prepared. Call prepare() first.")
         with self._searching:
-            found = self._known()
+            found = self.found
             if found is None:
                 found = self._found = self._search(report)
                 with atomic_write(self._file) as partial, partial.open("wb") as file:
@@ -98,13 +98,15 @@ class Duplicates:
         It waits for no search: photos of which no groups are known have numbers of their own.
         """
         numbers = np.arange(len(self._photos))
-        found = self._known()
+        found = self.found
         if found is not None:
             first = found.ids[found.kinds == KINDS.index("first")]
             numbers[found.ids] = first[found.groups]
         return numbers
 
-    def _known(self) -> Found | None:
+    @property
+    def found(self) -> Found | None:
+        """The groups of the photos that are prepared now; None until they have been searched for."""
         found = self._found
         if found is None and self._file.exists():
             try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from handlens.studio.checks import Checks
 from handlens.studio.duplicates import Duplicates
 from handlens.studio.evaluation import Evaluation
+from handlens.studio.filtering import Filtering
 from handlens.studio.finishing import Finishing
 from handlens.studio.history import History
 from handlens.studio.labels import Labels
@@ -68,6 +69,7 @@ class Parts:
         self.fine_tuner = FineTuner(photos, layers, labels, check, data, duplicates, models, listeners, seed=seed)
         self.preparing = Preparing(photos, layers, models, listeners, cache=cache, seed=seed)
         self.checks = Checks(photos, models, self.evaluation, settings, folder=folder, seed=seed)
+        self.filtering = Filtering(photos, labels, models, self.checks, duplicates, settings)
         self._database, self._lock = database, threading.Lock()
         self._review: Review | None = None
 

@@ -23,6 +23,9 @@ RequestedSource = dict[str, str | None]
 """A source of features that was asked for: its "backbone" (None for learned features, "auto" to choose by the photos),
 file of "weights" and, if it was chosen by the photos, the "reason"."""
 
+SavedFilter = dict[str, Any]
+"""A saved filter: the "filter" as JSON, and the "keys" of the labels that it names, which outlive their names."""
+
 
 class Settings:
     """Settings and results of a collection; each assignment is on disk before it returns.
@@ -61,6 +64,15 @@ class Settings:
     @view.setter
     def view(self, view: dict[str, Any]) -> None:
         self._put({"view": view})
+
+    @property
+    def saved_filters(self) -> dict[str, SavedFilter]:
+        """The filters that were saved, by name, in the order in which they were first saved."""
+        return self._get("filters", _are_filters) or {}
+
+    @saved_filters.setter
+    def saved_filters(self, filters: dict[str, SavedFilter]) -> None:
+        self._put({"filters": filters})
 
     # --- photos and features -------------------------------------------------------------------
 
@@ -192,6 +204,16 @@ def _are_numbers(value: Any) -> bool:
 
 def _are_reasons(value: Any) -> bool:
     return isinstance(value, dict) and all(id.isdecimal() and _is_text(reason) for id, reason in value.items())
+
+
+def _are_filters(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(kept, dict)
+        and isinstance(kept.get("filter"), dict)
+        and isinstance(kept.get("keys"), dict)
+        and all(type(key) is int for key in kept["keys"].values())
+        for kept in value.values()
+    )
 
 
 def _are_sources(value: Any) -> bool:

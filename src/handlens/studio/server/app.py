@@ -18,7 +18,17 @@ from handlens.serving.problems import explain_errors
 from handlens.studio.server.collection_plans import NoSuchCollection
 from handlens.studio.server.dependencies import ServerState
 from handlens.studio.server.registry import CollectionRegistry
-from handlens.studio.server.routes import auditing, checking, export, home, labelling, learning, pictures, preparing
+from handlens.studio.server.routes import (
+    auditing,
+    checking,
+    export,
+    filtering,
+    home,
+    labelling,
+    learning,
+    pictures,
+    preparing,
+)
 from handlens.studio.server.schemas.base import Error
 from handlens.studio.server.temporary_folders import TemporaryFolders
 from handlens.studio.server.uploads import NoSuchUpload
@@ -72,7 +82,7 @@ def create_app(
     app.state.server = state
     app.add_middleware(Guard, hosts=frozenset(hosts), token=token, private="/api/collections/", uploads="/api/uploads/")
     explain_errors(app, (NoSuchCollection, 404), (NoSuchUpload, 404), (TooLarge, 413))
-    for module in (home, preparing, pictures, labelling, learning, checking, auditing, export):
+    for module in (home, preparing, pictures, labelling, learning, filtering, checking, auditing, export):
         app.include_router(module.router)
     add_api_page(app)
     app.mount("/", GZipMiddleware(page or Page()))  # last: it answers at every address that is left

@@ -18,6 +18,7 @@ from handlens.studio.server.temporary_folders import TemporaryFolders
 
 if TYPE_CHECKING:
     from handlens.studio.collection import Collection
+    from handlens.studio.filters import Filter
 
 
 class _SendBuffer(io.RawIOBase):
@@ -101,21 +102,30 @@ def sent_file(
     )
 
 
-def labelled_files(collection: Collection) -> list[tuple[Path, str]]:
+def labelled_files(collection: Collection, where: Filter | None) -> list[tuple[Path, str]]:
     """Each labelled photo with its path in the zip of folders by label.
 
+    Args:
+        collection: of the photos.
+        where: only the photos that this filter means.
+
     Raises:
-        CollectionError: no photo has a label, or a labelled photo no longer exists.
+        CollectionError: no such photo has a label, or a labelled photo no longer exists.
     """
     from handlens.studio.exports import folder_names
 
-    labels = collection.labels
+    labels, paths = collection.labels, collection.paths
+    if where is not None:
+        labels = labels[collection.parts.filtering.mask(where)]
+        paths = [paths[photo] for photo in labels.index]
     names = folder_names(list(dict.fromkeys(labels.dropna())))
     files = [
         (collection.images / path, f"{names[label]}/{path}")
-        for path, label in zip(collection.paths, labels, strict=True)
+        for path, label in zip(paths, labels, strict=True)
         if isinstance(label, str)
     ]
+    if not files and where is not None:
+        raise CollectionError("none of the photos that the filter means has a label, so the zip would be empty.")
     if not files:
         raise CollectionError("no photo has a label yet, so the zip would be empty. Label some photos first.")
     missing = [file.name for file, _ in files if not file.is_file()]

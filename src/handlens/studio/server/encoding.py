@@ -58,6 +58,16 @@ def selected(selection: str, count: int) -> NDArray[np.int64]:
     return np.flatnonzero(bits[:count])
 
 
+def packed_mask(mask: NDArray[np.bool_]) -> str:
+    """A selection: base64 of the bitmask that `selected` reads.
+
+    Example:
+        >>> packed_mask(np.isin(np.arange(10), [0, 2, 9]))
+        'BQI='
+    """
+    return base64.b64encode(np.packbits(mask, bitorder="little").tobytes()).decode("ascii")
+
+
 def finite(value: float | None) -> float | None:
     """The number, or None for NaN and infinity, which JSON does not have."""
     return None if value is None or not math.isfinite(value) else float(value)

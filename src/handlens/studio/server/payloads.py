@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from handlens.studio.history import why_it_moved
 from handlens.studio.models.registry import KINDS
@@ -26,6 +27,7 @@ from handlens.studio.server.schemas.collection import (
     ProjectionInfo,
     SourceState,
 )
+from handlens.studio.server.schemas.filters import NumbersColumn, TextColumn
 from handlens.studio.server.schemas.labels import LabelCount, LabelsState
 from handlens.studio.server.schemas.models import (
     ClassReport,
@@ -286,6 +288,17 @@ def predictions(collection: Collection) -> PhotoPredictions:
         names=[str(name) for name in names],
         codes=packed(best, "<i2"),
         probability=packed(sure, "<f4"),
+    )
+
+
+def column(collection: Collection, name: str) -> NumbersColumn | TextColumn:
+    """A column of the attached CSV."""
+    values = collection.parts.filtering.column(name)
+    if values.dtype.kind == "f":
+        return NumbersColumn(values=packed(values, "<f4"))
+    given = values.value_counts().index
+    return TextColumn(
+        values=[readable(str(value)) for value in given], codes=packed(given.get_indexer(pd.Index(values)), "<i4")
     )
 
 

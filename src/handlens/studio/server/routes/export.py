@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-from typing import Any
+from functools import partial
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import FileResponse, StreamingResponse
 from starlette.background import BackgroundTask
 
+from handlens.errors import CollectionError
+from handlens.studio.filters import MOST_BYTES, Filter
 from handlens.studio.server.dependencies import CollectionId, OpenCollection, Server
 from handlens.studio.server.downloads import labelled_files, sent_file, zip_of, zipped_model
 
@@ -18,22 +22,41 @@ _CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}}}}
 _ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}}}
 
 
+def _filter(
+    where: Annotated[
+        str | None, Query(max_length=MOST_BYTES, description="only the photos that this filter means; JSON")
+    ] = None,
+) -> Filter | None:
+    if where is None:
+        return None
+    try:
+        tree = json.loads(where)
+    except (ValueError, RecursionError):
+        raise CollectionError("where must be a filter as JSON; what arrived is not JSON.") from None
+    return Filter.from_json(tree)
+
+
+Where = Annotated[Filter | None, Depends(_filter)]
+
+
 @router.get("/labels.csv", response_class=FileResponse, responses=_CSV)
-def labels(c: CollectionId, collection: OpenCollection, server: Server) -> FileResponse:
+def labels(c: CollectionId, collection: OpenCollection, server: Server, where: Where) -> FileResponse:
     """The labelled photos: path, label, origin, gesture, labelled_at, error_at_most, confidence."""
-    return sent_file(c, "labels.csv", collection.export_labels, server.temporary, kind="text/csv")
+    return sent_file(c, "labels.csv", partial(collection.export_labels, where=where), server.temporary, kind="text/csv")
 
 
 @router.get("/predictions.csv", response_class=FileResponse, responses=_CSV)
-def predictions(c: CollectionId, collection: OpenCollection, server: Server) -> FileResponse:
+def predictions(c: CollectionId, collection: OpenCollection, server: Server, where: Where) -> FileResponse:
     """A row for each photo: path, label, predicted, probability, one probability for each class, and reason."""
-    return sent_file(c, "predictions.csv", collection.export_predictions, server.temporary, kind="text/csv")
+    return sent_file(
+        c, "predictions.csv", partial(collection.export_predictions, where=where), server.temporary, kind="text/csv"
+    )
 
 
 @router.get("/folders.zip", response_class=StreamingResponse, responses=_ZIP)
-def folders(c: CollectionId, collection: OpenCollection) -> StreamingResponse:
+def folders(c: CollectionId, collection: OpenCollection, where: Where) -> StreamingResponse:
     """The labelled photos, unchanged, in folders by label."""
-    files = labelled_files(collection)
+    files = labelled_files(collection, where)
     return StreamingResponse(zip_of(files), media_type="application/zip", headers=_attachment(f"{c}-photos.zip"))
 
 

@@ -696,6 +696,106 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/collections/{c}/filter": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Filtered
+         * @description The photos that a filter means.
+         */
+        post: operations["filtered_api_collections__c__filter_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/collections/{c}/filters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Saved Filters
+         * @description The filters that were saved, in the order in which they were first saved.
+         */
+        get: operations["saved_filters_api_collections__c__filters_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/collections/{c}/filters/save": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Save
+         * @description Keep a filter; it is on disk before the response is sent.
+         */
+        post: operations["save_api_collections__c__filters_save_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/collections/{c}/filters/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Delete
+         * @description Forget a saved filter.
+         */
+        post: operations["delete_api_collections__c__filters_delete_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/collections/{c}/attributes/column": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Column
+         * @description A column of the attached CSV.
+         */
+        get: operations["column_api_collections__c__attributes_column_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/collections/{c}/spot-check": {
         parameters: {
             query?: never;
@@ -1157,12 +1257,44 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * AllOf
+         * @description Photos that each of some filters means; {"all": […]}.
+         */
+        "AllOf-Input": {
+            /** All */
+            all: (components["schemas"]["AllOf-Input"] | components["schemas"]["AnyOf-Input"] | components["schemas"]["Not-Input"] | components["schemas"]["LabelIs"] | components["schemas"]["PredictedIs"] | components["schemas"]["SurenessIs"] | components["schemas"]["Disagrees"] | components["schemas"]["OriginIs"] | components["schemas"]["LabelledWhen"] | components["schemas"]["ColumnIs"] | components["schemas"]["DuplicateIs"] | components["schemas"]["IsLeftOut"])[];
+        };
+        /**
+         * AllOf
+         * @description Photos that each of some filters means; {"all": […]}.
+         */
+        "AllOf-Output": {
+            /** All */
+            all: (components["schemas"]["AllOf-Output"] | components["schemas"]["AnyOf-Output"] | components["schemas"]["Not-Output"] | components["schemas"]["LabelIs"] | components["schemas"]["PredictedIs"] | components["schemas"]["SurenessIs"] | components["schemas"]["Disagrees"] | components["schemas"]["OriginIs"] | components["schemas"]["LabelledWhen"] | components["schemas"]["ColumnIs"] | components["schemas"]["DuplicateIs"] | components["schemas"]["IsLeftOut"])[];
+        };
+        /**
          * Answer
          * @description An answer; an empty text removes it.
          */
         Answer: {
             /** Text */
             text: string;
+        };
+        /**
+         * AnyOf
+         * @description Photos that at least one of some filters means; {"any": […]}.
+         */
+        "AnyOf-Input": {
+            /** Any */
+            any: (components["schemas"]["AllOf-Input"] | components["schemas"]["AnyOf-Input"] | components["schemas"]["Not-Input"] | components["schemas"]["LabelIs"] | components["schemas"]["PredictedIs"] | components["schemas"]["SurenessIs"] | components["schemas"]["Disagrees"] | components["schemas"]["OriginIs"] | components["schemas"]["LabelledWhen"] | components["schemas"]["ColumnIs"] | components["schemas"]["DuplicateIs"] | components["schemas"]["IsLeftOut"])[];
+        };
+        /**
+         * AnyOf
+         * @description Photos that at least one of some filters means; {"any": […]}.
+         */
+        "AnyOf-Output": {
+            /** Any */
+            any: (components["schemas"]["AllOf-Output"] | components["schemas"]["AnyOf-Output"] | components["schemas"]["Not-Output"] | components["schemas"]["LabelIs"] | components["schemas"]["PredictedIs"] | components["schemas"]["SurenessIs"] | components["schemas"]["Disagrees"] | components["schemas"]["OriginIs"] | components["schemas"]["LabelledWhen"] | components["schemas"]["ColumnIs"] | components["schemas"]["DuplicateIs"] | components["schemas"]["IsLeftOut"])[];
         };
         /**
          * Assign
@@ -1379,6 +1511,26 @@ export interface components {
             copied: boolean;
         };
         /**
+         * ColumnIs
+         * @description Photos with one of some values in a column of the attached CSV (null: without one), or within a range there.
+         */
+        ColumnIs: {
+            /**
+             * Field
+             * @default column
+             * @constant
+             */
+            field: "column";
+            /** Column */
+            column: string;
+            /** Values */
+            values?: (string | number | null)[] | null;
+            /** At Least */
+            at_least?: number | null;
+            /** Below */
+            below?: number | null;
+        };
+        /**
          * Comparison
          * @description Two models on the same checked photos: by how much `better` is more accurate than `other`, with its interval.
          */
@@ -1489,6 +1641,29 @@ export interface components {
             name: string;
         };
         /**
+         * DeleteFilter
+         * @description Forget a saved filter.
+         */
+        DeleteFilter: {
+            /**
+             * Name
+             * @description the name of a label
+             */
+            name: string;
+        };
+        /**
+         * Disagrees
+         * @description Labelled photos that are predicted to be something else, by a model that had not seen them where there is one.
+         */
+        Disagrees: {
+            /**
+             * Field
+             * @default disagreement
+             * @constant
+             */
+            field: "disagreement";
+        };
+        /**
          * DistanceRequest
          * @description Photos, and where distances are measured: on a projection of a layer, or without one in the layer's features.
          */
@@ -1515,6 +1690,27 @@ export interface components {
             n: number;
         };
         /**
+         * DuplicateIs
+         * @description Photos that are in a group of duplicates: as its first one, an exact copy of it, or one near it.
+         */
+        DuplicateIs: {
+            /**
+             * Field
+             * @default duplicate
+             * @constant
+             */
+            field: "duplicate";
+            /**
+             * Kinds
+             * @default [
+             *       "first",
+             *       "exact",
+             *       "near"
+             *     ]
+             */
+            kinds: ("first" | "exact" | "near")[];
+        };
+        /**
          * Error
          * @description The body of every failed request: a sentence for the user.
          */
@@ -1531,6 +1727,14 @@ export interface components {
             heading: string[];
             /** Rows */
             rows: string[][];
+        };
+        /**
+         * Filtered
+         * @description Find the photos that a filter means.
+         */
+        Filtered: {
+            /** Filter */
+            filter: components["schemas"]["AllOf-Input"] | components["schemas"]["AnyOf-Input"] | components["schemas"]["Not-Input"] | components["schemas"]["LabelIs"] | components["schemas"]["PredictedIs"] | components["schemas"]["SurenessIs"] | components["schemas"]["Disagrees"] | components["schemas"]["OriginIs"] | components["schemas"]["LabelledWhen"] | components["schemas"]["ColumnIs"] | components["schemas"]["DuplicateIs"] | components["schemas"]["IsLeftOut"];
         };
         /**
          * FineTune
@@ -1773,6 +1977,18 @@ export interface components {
             sentence: string;
         };
         /**
+         * IsLeftOut
+         * @description Photos that cannot be used: their files cannot be read or are gone.
+         */
+        IsLeftOut: {
+            /**
+             * Field
+             * @default left_out
+             * @constant
+             */
+            field: "left_out";
+        };
+        /**
          * LabelCount
          * @description A label with its count and the number of its colour.
          */
@@ -1785,6 +2001,20 @@ export interface components {
             colour: number;
         };
         /**
+         * LabelIs
+         * @description Photos with one of some labels; null: photos without a label.
+         */
+        LabelIs: {
+            /**
+             * Field
+             * @default label
+             * @constant
+             */
+            field: "label";
+            /** Names */
+            names: (string | null)[];
+        };
+        /**
          * LabelledNeighbour
          * @description A labelled photo and its distance.
          */
@@ -1795,6 +2025,22 @@ export interface components {
             label: string;
             /** Distance */
             distance: number;
+        };
+        /**
+         * LabelledWhen
+         * @description Photos whose label was given at `since` or later, and earlier than `before`.
+         */
+        LabelledWhen: {
+            /**
+             * Field
+             * @default labelled
+             * @constant
+             */
+            field: "labelled";
+            /** Since */
+            since?: string | null;
+            /** Before */
+            before?: string | null;
         };
         /**
          * LabelsEvent
@@ -1952,6 +2198,22 @@ export interface components {
             backbone: string | null;
         };
         /**
+         * Not
+         * @description All photos but those that a filter means; {"not": …}.
+         */
+        "Not-Input": {
+            /** Not */
+            not: components["schemas"]["AllOf-Input"] | components["schemas"]["AnyOf-Input"] | components["schemas"]["Not-Input"] | components["schemas"]["LabelIs"] | components["schemas"]["PredictedIs"] | components["schemas"]["SurenessIs"] | components["schemas"]["Disagrees"] | components["schemas"]["OriginIs"] | components["schemas"]["LabelledWhen"] | components["schemas"]["ColumnIs"] | components["schemas"]["DuplicateIs"] | components["schemas"]["IsLeftOut"];
+        };
+        /**
+         * Not
+         * @description All photos but those that a filter means; {"not": …}.
+         */
+        "Not-Output": {
+            /** Not */
+            not: components["schemas"]["AllOf-Output"] | components["schemas"]["AnyOf-Output"] | components["schemas"]["Not-Output"] | components["schemas"]["LabelIs"] | components["schemas"]["PredictedIs"] | components["schemas"]["SurenessIs"] | components["schemas"]["Disagrees"] | components["schemas"]["OriginIs"] | components["schemas"]["LabelledWhen"] | components["schemas"]["ColumnIs"] | components["schemas"]["DuplicateIs"] | components["schemas"]["IsLeftOut"];
+        };
+        /**
          * Notice
          * @description A sentence that the page shows until the user dismisses it.
          */
@@ -1960,6 +2222,36 @@ export interface components {
             id: string;
             /** Text */
             text: string;
+        };
+        /**
+         * NumbersColumn
+         * @description A column of numbers of the attached CSV.
+         */
+        NumbersColumn: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "numbers";
+            /**
+             * Values
+             * @description by photo id, NaN where a photo has none
+             */
+            values: string;
+        };
+        /**
+         * OriginIs
+         * @description Photos whose label was given by one of some gestures, or is of one of some kinds.
+         */
+        OriginIs: {
+            /**
+             * Field
+             * @default origin
+             * @constant
+             */
+            field: "origin";
+            /** Names */
+            names: (("lasso" | "box" | "click" | "similar" | "review" | "check" | "import" | "finish" | "call" | "unknown") | ("by hand" | "suggested" | "checked" | "certified" | "imported"))[];
         };
         /**
          * Overruled
@@ -2045,6 +2337,33 @@ export interface components {
         PhotoReceived: {
             /** Path */
             path: string;
+        };
+        /**
+         * PhotosFound
+         * @description The photos that a filter means.
+         */
+        PhotosFound: {
+            /**
+             * Selection
+             * @description base64 of a bitmask over the ids: bit i % 8 (least significant first) of byte i // 8 is photo i
+             */
+            selection: string;
+            /** Count */
+            count: number;
+        };
+        /**
+         * PredictedIs
+         * @description Photos of which the model in use predicts one of some labels; null: photos without a prediction.
+         */
+        PredictedIs: {
+            /**
+             * Field
+             * @default predicted
+             * @constant
+             */
+            field: "predicted";
+            /** Names */
+            names: (string | null)[];
         };
         /**
          * PredictionsEvent
@@ -2291,6 +2610,29 @@ export interface components {
             below: number;
         };
         /**
+         * SaveFilter
+         * @description Keep a filter under a name, in place of an earlier one with that name.
+         */
+        SaveFilter: {
+            /**
+             * Name
+             * @description the name of a label
+             */
+            name: string;
+            /** Filter */
+            filter: components["schemas"]["AllOf-Input"] | components["schemas"]["AnyOf-Input"] | components["schemas"]["Not-Input"] | components["schemas"]["LabelIs"] | components["schemas"]["PredictedIs"] | components["schemas"]["SurenessIs"] | components["schemas"]["Disagrees"] | components["schemas"]["OriginIs"] | components["schemas"]["LabelledWhen"] | components["schemas"]["ColumnIs"] | components["schemas"]["DuplicateIs"] | components["schemas"]["IsLeftOut"];
+        };
+        /**
+         * SavedFilter
+         * @description A filter that was saved; its labels are called as they are now.
+         */
+        SavedFilter: {
+            /** Name */
+            name: string;
+            /** Filter */
+            filter: components["schemas"]["AllOf-Output"] | components["schemas"]["AnyOf-Output"] | components["schemas"]["Not-Output"] | components["schemas"]["LabelIs"] | components["schemas"]["PredictedIs"] | components["schemas"]["SurenessIs"] | components["schemas"]["Disagrees"] | components["schemas"]["OriginIs"] | components["schemas"]["LabelledWhen"] | components["schemas"]["ColumnIs"] | components["schemas"]["DuplicateIs"] | components["schemas"]["IsLeftOut"];
+        };
+        /**
          * Separate
          * @description Labels to separate.
          */
@@ -2449,6 +2791,22 @@ export interface components {
             small: number;
         };
         /**
+         * SurenessIs
+         * @description Photos whose prediction has at least the probability `at_least`, and less than `below`.
+         */
+        SurenessIs: {
+            /**
+             * Field
+             * @default sureness
+             * @constant
+             */
+            field: "sureness";
+            /** At Least */
+            at_least?: number | null;
+            /** Below */
+            below?: number | null;
+        };
+        /**
          * TakenBack
          * @description A decision is undone.
          */
@@ -2458,6 +2816,27 @@ export interface components {
              * @description who decides; kept in the log
              */
             by: string;
+        };
+        /**
+         * TextColumn
+         * @description A column of text of the attached CSV.
+         */
+        TextColumn: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "text";
+            /**
+             * Values
+             * @description that occur, the most frequent first
+             */
+            values: string[];
+            /**
+             * Codes
+             * @description by photo id, positions in `values`; −1 where a photo has none
+             */
+            codes: string;
         };
         /**
          * UnmatchedLine
@@ -4095,6 +4474,222 @@ export interface operations {
             };
         };
     };
+    filtered_api_collections__c__filter_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Filtered"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PhotosFound"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    saved_filters_api_collections__c__filters_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedFilter"][];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    save_api_collections__c__filters_save_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveFilter"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delete_api_collections__c__filters_delete_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeleteFilter"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    column_api_collections__c__attributes_column_get: {
+        parameters: {
+            query: {
+                /** @description one of the attached CSV's columns */
+                name: string;
+            };
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NumbersColumn"] | components["schemas"]["TextColumn"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     spot_check_api_collections__c__spot_check_get: {
         parameters: {
             query?: never;
@@ -5058,7 +5653,10 @@ export interface operations {
     };
     labels_api_collections__c__export_labels_csv_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description only the photos that this filter means; JSON */
+                where?: string | null;
+            };
             header?: never;
             path: {
                 /** @description the id of a collection */
@@ -5099,7 +5697,10 @@ export interface operations {
     };
     predictions_api_collections__c__export_predictions_csv_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description only the photos that this filter means; JSON */
+                where?: string | null;
+            };
             header?: never;
             path: {
                 /** @description the id of a collection */
@@ -5140,7 +5741,10 @@ export interface operations {
     };
     folders_api_collections__c__export_folders_zip_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description only the photos that this filter means; JSON */
+                where?: string | null;
+            };
             header?: never;
             path: {
                 /** @description the id of a collection */
