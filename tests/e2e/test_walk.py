@@ -153,8 +153,8 @@ def test_the_steps(studio, page: Page, hand, shoot: Callable[[Page, str], Path])
     shoot(page, "09-trained")
 
     # 11 Vary opacity. (10 and 12, the spot check and finishing: test_trust.py.)
-    expect(model.get_by_label("How sure")).to_be_visible()
     page.keyboard.press("o")
+    expect(map_of.map.get_by_label("How sure")).to_be_visible()
     expect(model).to_contain_text(re.compile(r"[\d,]+ of 1,797 faded"))
     shoot(page, "11-opacity")
 

@@ -13,6 +13,7 @@ import './styles/audit.css'
 import './styles/check.css'
 import './styles/kernel.css'
 import './styles/label-list.css'
+import './styles/map.css'
 import './state/theme'
 
 function screen(): JSX.Element {

@@ -4,13 +4,25 @@ import { effect, signal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import { rgbOf } from '../colour/palette'
-import { MapView } from '../map'
+import { type Insets, MapView } from '../map'
+import type { Layer } from '../server/types'
 import { drawnLabels } from '../state/answering'
-import { api, collection, count, nameOf, photos, prepared, shortTitleOf, titleOf } from '../state/collection'
+import {
+  api,
+  collection,
+  count,
+  layers,
+  nameOf,
+  photos,
+  prepared,
+  projections,
+  shortTitleOf,
+  titleOf,
+} from '../state/collection'
 import { openDialog } from '../state/dialogs'
 import { labelOf } from '../state/labels'
 import { setMapView } from '../state/map-view'
-import { anyPlaced, keyOf, loadMap, mapError, mapLoading, mapPending, positions, working } from '../state/maps'
+import { anyPlaced, drawn, keyOf, loadMap, mapError, mapLoading, mapPending, positions, working } from '../state/maps'
 import { alpha, predictions } from '../state/model'
 import { review } from '../state/review'
 import { isNarrow } from '../state/screen'
@@ -19,10 +31,10 @@ import { selected, selectedCount } from '../state/selection'
 import { isDark, theme } from '../state/theme'
 import {
   camera,
-  currentLayer,
-  currentProjection,
   hovered,
+  isSpread,
   layer,
+  photoSize,
   projection,
   setCamera,
   setHovered,
@@ -31,6 +43,7 @@ import {
 } from '../state/view'
 import { number, percent } from '../text/format'
 import { CommandButton } from './Button'
+import { MapLooks } from './MapLooks'
 
 const moving = signal(false)
 
@@ -47,7 +60,7 @@ export function MapPane(): JSX.Element {
     >
       <div class="map-host" ref={host} data-tool={tool.value} />
       <Where />
-      <div class="map-tools" role="toolbar" aria-label="Map tools" aria-orientation="vertical">
+      <div class="map-tools" data-over-map role="toolbar" aria-label="Map tools" aria-orientation="vertical">
         <CommandButton command="pan" icon="pan" on={tool.value === 'pan'} />
         <CommandButton command="lasso" icon="lasso" on={tool.value === 'lasso'} />
         <CommandButton command="box" icon="box" on={tool.value === 'box'} />
@@ -57,6 +70,7 @@ export function MapPane(): JSX.Element {
         <CommandButton command="zoomOut" icon="minus" />
         <CommandButton command="fit" icon="fit" />
       </div>
+      <MapLooks />
       <Middle />
       <div class="map-foot">
         <Hovered />
@@ -82,6 +96,7 @@ function connect(host: HTMLElement): () => void {
       camera: (to) => setCamera(to),
       moving: (on) => (moving.value = on),
     },
+    () => insetsOf(host),
   )
   setMapView(view)
   // Tests in a browser reach the map through its element.
@@ -102,6 +117,8 @@ function connect(host: HTMLElement): () => void {
     effect(() => view.setSelected(selected.value)),
     effect(() => view.setAlpha(alpha.value)),
     effect(() => view.setTool(tool.value)),
+    effect(() => view.setSize(photoSize.value)),
+    effect(() => view.setSpread(isSpread.value)),
     effect(() => {
       const xy = positions.value
       if (!xy) return
@@ -121,24 +138,45 @@ function connect(host: HTMLElement): () => void {
   }
 }
 
-/** Which map this is, with a button for each of the arrow keys. */
+/** Which map is on the screen, with a button for each of the arrow keys, and which one is on its way. */
 function Where(): JSX.Element {
   const title = isNarrow.value ? shortTitleOf : titleOf
+  const onScreen = drawn.value ?? { layer: layer.value, projection: projection.value }
+  const shownLayer = layers.value.find((l) => l.id === onScreen.layer)
+  const coming = comingText(onScreen, { layer: layer.value, projection: projection.value }, title)
   return (
-    <div class="where" role="group" aria-label="Layer and projection">
+    <div class="where" data-over-map role="group" aria-label="Layer and projection">
       <span class="stepper">
         <CommandButton command="previousLayer" icon="left" />
-        <b>{currentLayer.value ? title(currentLayer.value) : 'No layer yet'}</b>
+        <b>{shownLayer ? title(shownLayer) : 'No layer yet'}</b>
         <CommandButton command="nextLayer" icon="right" />
       </span>
       <span class="stepper">
         <CommandButton command="previousProjection" icon="up" />
-        <b>{currentProjection.value?.title ?? ''}</b>
+        <b>{projectionTitle(onScreen.projection)}</b>
         <CommandButton command="nextProjection" icon="down" />
       </span>
+      {coming && <span class="coming">{coming}</span>}
       <i class={`loading ${mapLoading.value ? 'on' : ''}`} aria-hidden="true" />
     </div>
   )
+}
+
+const projectionTitle = (id: string): string => projections.value.find((p) => p.id === id)?.title ?? ''
+
+interface At {
+  layer: string
+  projection: string
+}
+
+/** Names what differs between the map that was asked for and the one on the screen; null if nothing does. */
+function comingText(onScreen: At, wanted: At, title: (of: Layer) => string): string | null {
+  const of = layers.value.find((l) => l.id === wanted.layer)
+  const parts = [
+    of && wanted.layer !== onScreen.layer ? title(of) : '',
+    wanted.projection !== onScreen.projection ? projectionTitle(wanted.projection) : '',
+  ].filter(Boolean)
+  return parts.length > 0 ? `${parts.join(' · ')} coming…` : null
 }
 
 /** Shown in the middle while there is no map to see. */
@@ -229,4 +267,24 @@ function SelectionBar(): JSX.Element | null {
       <CommandButton command="clear" icon="close" />
     </div>
   )
+}
+
+/** How much of the map lies under what is laid over its edges, with some air. */
+function insetsOf(host: HTMLElement): Insets {
+  const insets = { top: 0, right: 0, bottom: 0, left: 0 }
+  const map = host.getBoundingClientRect()
+  const air = 8
+  for (const over of host.parentElement!.querySelectorAll('[data-over-map]')) {
+    const box = over.getBoundingClientRect()
+    if (box.width === 0) continue
+    if (box.height > box.width) {
+      if (box.left - map.left < map.right - box.right) insets.left = Math.max(insets.left, box.right - map.left + air)
+      else insets.right = Math.max(insets.right, map.right - box.left + air)
+    } else if (box.top - map.top < map.bottom - box.bottom) {
+      insets.top = Math.max(insets.top, box.bottom - map.top + air)
+    } else {
+      insets.bottom = Math.max(insets.bottom, map.bottom - box.top + air)
+    }
+  }
+  return insets
 }

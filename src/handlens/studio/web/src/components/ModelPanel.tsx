@@ -7,7 +7,7 @@ import { count } from '../state/collection'
 import { ENOUGH } from '../state/labels'
 import { fadedCount, predictions, report, reportIsOld } from '../state/model'
 import { canTrain } from '../state/next-step'
-import { opacity, setOpacity } from '../state/view'
+import { opacity } from '../state/view'
 import { between } from '../text/accuracy'
 import { duration, number, percent, photos as photosText, plural } from '../text/format'
 import { CommandButton } from './Button'
@@ -123,26 +123,11 @@ function Opacity(): JSX.Element {
       <CommandButton command="opacity" icon="fade" on={on} class="wide">
         Vary opacity
       </CommandButton>
-      {predictions.value && (
-        <label>
-          <span>Fade photos predicted with at least {percent(threshold)}</span>
-          <input
-            type="range"
-            min="0.5"
-            max="0.99"
-            step="0.01"
-            value={threshold}
-            aria-label="How sure"
-            aria-valuetext={percent(threshold)}
-            onInput={(event) => {
-              setOpacity({ on: true, threshold: Number(event.currentTarget.value) })
-            }}
-          />
-          <span class="hint">
-            {on ? fadedText(fadedCount.value, count.value) : 'Off: all photos at full opacity'}.{' '}
-            {sureText(report.value)}
-          </span>
-        </label>
+      {predictions.value && on && (
+        <p class="hint">
+          {fadedText(fadedCount.value, count.value)}: those predicted with at least {percent(threshold)}. The slider on
+          the map sets that. {sureText(report.value)}
+        </p>
       )}
     </div>
   )

@@ -5,7 +5,7 @@ import { closeDialog, dialog, openDialog } from '../state/dialogs'
 import { KEYED, labels, redo, undo, unlabel } from '../state/labels'
 import { mapView } from '../state/map-view'
 import { anyPlaced, stepLayer, stepProjection } from '../state/maps'
-import { say } from '../state/messages'
+import { announce, say } from '../state/messages'
 import { predictions, report, toggleOpacity, train, training } from '../state/model'
 import { waitingCount } from '../state/next-step'
 import { closeReview, findSimilar, openReview, review, searching } from '../state/review'
@@ -13,7 +13,7 @@ import { isNarrow, setSheet, sheet } from '../state/screen'
 import { clearSelection, selectShown } from '../state/selecting'
 import { selectedCount } from '../state/selection'
 import { separate, separating, toSeparate } from '../state/separation'
-import { setTool } from '../state/view'
+import { isSpread, setIsSpread, setTool } from '../state/view'
 
 export interface Command {
   name: string
@@ -36,6 +36,13 @@ export const COMMANDS = {
   zoomIn: { name: 'Zoom in', keys: ['+', '='], group: 'Look', run: () => mapView.value?.zoomBy(1.4) },
   zoomOut: { name: 'Zoom out', keys: ['-'], group: 'Look', run: () => mapView.value?.zoomBy(1 / 1.4) },
   fit: { name: 'Show the whole map', keys: ['0'], group: 'Look', run: () => mapView.value?.fit() },
+  spread: {
+    name: 'Spread: no photo over another',
+    keys: ['p'],
+    group: 'Look',
+    run: toggleSpread,
+    can: () => anyPlaced.value,
+  },
   pan: { name: 'Move the map', keys: ['v'], group: 'Look', run: () => setTool('pan') },
   lasso: { name: 'Lasso', keys: ['l'], group: 'Select', run: () => setTool('lasso') },
   box: { name: 'Box', keys: ['b'], group: 'Select', run: () => setTool('box') },
@@ -119,6 +126,11 @@ function closeNearest(): void {
   else if (isNarrow.value && sheet.value !== 'map') setSheet('map')
   else if (review.value) closeReview()
   else clearSelection()
+}
+
+function toggleSpread(): void {
+  setIsSpread(!isSpread.value)
+  announce(isSpread.value ? 'The photos are spread out, none over another' : 'The photos are back in their places')
 }
 
 function toggleReview(): void {

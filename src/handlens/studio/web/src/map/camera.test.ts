@@ -2,10 +2,12 @@ import { expect, test } from 'vitest'
 import {
   between,
   fitted,
+  freeOf,
   MAX_ZOOM,
   MIN_ZOOM,
   panned,
   pixelsPerUnit,
+  stretchFor,
   thumbnailSide,
   toMap,
   toScreen,
@@ -14,6 +16,7 @@ import {
 } from './camera'
 
 const view = { width: 1000, height: 500 }
+const none = { left: 0, right: 0, top: 0, bottom: 0 }
 const home = { x: 0, y: 0, zoom: 1 }
 
 test('at zoom 1 the square [-1, 1]² takes 92 % of the shorter side', () => {
@@ -50,14 +53,35 @@ test('zoom stops at its limits without moving', () => {
 })
 
 test('fitted shows the bounds whole and centred', () => {
-  const camera = fitted({ left: 1, right: 3, bottom: -1, top: 0 }, view, 50)
+  const camera = fitted({ left: 1, right: 3, bottom: -1, top: 0 }, view, none, 50)
   expect([camera.x, camera.y]).toEqual([2, -0.5])
   // height: 400 px for 1 unit; width: 900 px for 2 units
   expect(pixelsPerUnit(camera, view)).toBeCloseTo(400, 9)
 })
 
+test('fitted keeps clear of what lies over the map, and is centred in the rest', () => {
+  const insets = { left: 60, right: 20, top: 100, bottom: 0 }
+  const camera = fitted({ left: 1, right: 3, bottom: -1, top: 0 }, view, insets, 50)
+  // free: 920 × 400 px, less the margin: 820 px for 2 units, 300 px for 1 unit
+  expect(pixelsPerUnit(camera, view)).toBeCloseTo(300, 9)
+  const [left, top] = toScreen(camera, view, 2, -0.5)
+  expect([left, top].map((v) => Math.round(v * 1e6) / 1e6)).toEqual([60 + 920 / 2, 100 + 400 / 2])
+})
+
+test('a map is stretched to the shape of its pane, as far as 2 to 1', () => {
+  const bounds = { left: -1, right: 1, bottom: -1, top: 1 }
+  expect(stretchFor(bounds, { width: 300, height: 200 })).toEqual([1.5, 1])
+  expect(stretchFor(bounds, { width: 200, height: 300 })).toEqual([1, 1.5])
+  expect(stretchFor(bounds, { width: 1000, height: 100 })).toEqual([2, 1])
+  expect(stretchFor({ left: 0, right: 3, bottom: 0, top: 2 }, { width: 600, height: 400 })).toEqual([1, 1])
+  expect(freeOf({ width: 500, height: 400 }, { left: 10, right: 20, top: 30, bottom: 40 })).toEqual({
+    width: 470,
+    height: 330,
+  })
+})
+
 test('fitted to one point does not zoom in without end', () => {
-  expect(fitted({ left: 1, right: 1, bottom: 1, top: 1 }, view, 50)).toEqual({ x: 1, y: 1, zoom: 4 })
+  expect(fitted({ left: 1, right: 1, bottom: 1, top: 1 }, view, none, 50)).toEqual({ x: 1, y: 1, zoom: 4 })
 })
 
 test('thumbnails grow with the square root of the zoom, and are smaller the more are shown', () => {
@@ -65,6 +89,7 @@ test('thumbnails grow with the square root of the zoom, and are smaller the more
   expect(thumbnailSide(1250, 1, view) / thumbnailSide(5000, 1, view)).toBeCloseTo(2, 9)
   expect(thumbnailSide(0, 1, view)).toBe(88)
   expect(thumbnailSide(10, MAX_ZOOM, view)).toBe(288)
+  expect(thumbnailSide(5000, 1, view, 2)).toBeCloseTo(2 * thumbnailSide(5000, 1, view), 9)
 })
 
 test('a flight begins and ends where it should, and keeps a point both cameras share', () => {

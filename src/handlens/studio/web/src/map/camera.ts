@@ -1,4 +1,4 @@
-import type { Bounds, Camera, Viewport } from './types'
+import type { Bounds, Camera, Insets, Viewport } from './types'
 
 export const MIN_ZOOM = 0.2
 export const MAX_ZOOM = 1000
@@ -13,7 +13,7 @@ const COVERAGE = 1.8
 /** Sides of thumbnails, in CSS pixels. */
 const SMALLEST_SIDE = 5
 const LARGEST_SIDE_AT_FIT = 88
-const LARGEST_SIDE = 288
+export const LARGEST_SIDE = 288
 
 export function clamp(value: number, low: number, high: number): number {
   return Math.min(high, Math.max(low, value))
@@ -50,17 +50,39 @@ export function zoomedAt(camera: Camera, view: Viewport, factor: number, left: n
   return { x: x + (camera.x - x) * k, y: y + (camera.y - y) * k, zoom }
 }
 
-/** The camera that shows `bounds` whole, with `margin` CSS pixels free on each side. */
-export function fitted(bounds: Bounds, view: Viewport, margin: number): Camera {
+/** The camera that shows `bounds` whole in what the insets leave free, in its middle, with `margin` CSS pixels around. */
+export function fitted(bounds: Bounds, view: Viewport, insets: Insets, margin: number): Camera {
   const unit = pixelsPerUnit({ x: 0, y: 0, zoom: 1 }, view)
   const width = Math.max(bounds.right - bounds.left, 1e-6)
   const height = Math.max(bounds.top - bounds.bottom, 1e-6)
-  const scale = Math.min(Math.max(view.width - 2 * margin, 1) / width, Math.max(view.height - 2 * margin, 1) / height)
+  const free = freeOf(view, insets)
+  const scale = Math.min(Math.max(free.width - 2 * margin, 1) / width, Math.max(free.height - 2 * margin, 1) / height)
+  const zoom = clamp(scale / unit, MIN_ZOOM, MAX_ZOOM_TO_FIT)
+  const k = zoom * unit
   return {
-    x: (bounds.left + bounds.right) / 2,
-    y: (bounds.bottom + bounds.top) / 2,
-    zoom: clamp(scale / unit, MIN_ZOOM, MAX_ZOOM_TO_FIT),
+    x: (bounds.left + bounds.right) / 2 + (insets.right - insets.left) / 2 / k,
+    y: (bounds.bottom + bounds.top) / 2 + (insets.top - insets.bottom) / 2 / k,
+    zoom,
   }
+}
+
+/** Width and height of what the insets leave free. */
+export function freeOf(view: Viewport, insets: Insets): Viewport {
+  return {
+    width: Math.max(1, view.width - insets.left - insets.right),
+    height: Math.max(1, view.height - insets.top - insets.bottom),
+  }
+}
+
+/** A map is drawn in the shape of its pane, as far as this allows. */
+const MOST_STRETCH = 2
+
+/** The factors for x and y, of which one is 1, by which places with these bounds come nearer to the shape of `free`. */
+export function stretchFor(bounds: Bounds, free: Viewport): [x: number, y: number] {
+  const width = Math.max(bounds.right - bounds.left, 1e-6)
+  const height = Math.max(bounds.top - bounds.bottom, 1e-6)
+  const ratio = clamp(free.width / free.height / (width / height), 1 / MOST_STRETCH, MOST_STRETCH)
+  return ratio > 1 ? [ratio, 1] : [1, 1 / ratio]
 }
 
 /** The camera with its zoom within limits, and the values of `fallback` in place of those that are not finite. */
@@ -87,9 +109,10 @@ export function between(from: Camera, to: Camera, t: number): Camera {
  * Side in CSS pixels of a square thumbnail when `count` photos are shown.
  *
  * It grows with the square root of the zoom, more slowly than distances, so that zooming in separates the photos.
+ * `size` is what the person multiplies it by.
  */
-export function thumbnailSide(count: number, zoom: number, view: Viewport): number {
+export function thumbnailSide(count: number, zoom: number, view: Viewport, size = 1): number {
   const shorter = Math.max(1, Math.min(view.width, view.height)) * FILL
   const atFit = Math.min(shorter * Math.sqrt(COVERAGE / Math.max(1, count)), LARGEST_SIDE_AT_FIT)
-  return clamp(atFit * Math.sqrt(zoom), SMALLEST_SIDE, LARGEST_SIDE)
+  return clamp(atFit * size * Math.sqrt(zoom), SMALLEST_SIDE, LARGEST_SIDE)
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { boundsOf, boxPolygon, drawnAspect, enclosed, halfSize, insidePolygon } from './geometry'
+import { boundsOf, boxPolygon, drawnAspect, enclosed, halfSize, insidePolygon, shrunkInto } from './geometry'
 
 const square = [0, 0, 2, 0, 2, 2, 0, 2]
 // A C open to the right.
@@ -89,4 +89,17 @@ test('a thumbnail keeps its area and has its true aspect', () => {
   expect(drawnAspect(0)).toBe(1)
   expect(drawnAspect(NaN)).toBe(1)
   expect(drawnAspect(100)).toBe(8)
+})
+
+test('in a cell of its own aspect a thumbnail is not drawn smaller, and in any other it fits', () => {
+  expect(shrunkInto(1.5, 1.5)).toBe(1)
+  for (const [aspect, cell] of [
+    [4, 1],
+    [1, 4],
+    [0.5, 2],
+  ] as const) {
+    const [width, height] = halfSize(100 * shrunkInto(aspect, cell), aspect)
+    const [most, highest] = halfSize(100, cell)
+    expect(Math.max(width / most, height / highest)).toBeCloseTo(1, 12)
+  }
 })

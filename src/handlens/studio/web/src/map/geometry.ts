@@ -71,6 +71,13 @@ export function halfSize(side: number, aspect: number): [number, number] {
   return [(side * root) / 2, side / root / 2]
 }
 
+/**
+ * How much smaller a thumbnail is drawn, so that it lies within a cell of the same area; 1 where the cell has its aspect.
+ */
+export function shrunkInto(aspect: number, cellAspect: number): number {
+  return Math.min(1, Math.sqrt(cellAspect / aspect), Math.sqrt(aspect / cellAspect))
+}
+
 /** An aspect that can be drawn: unknown (0, NaN) is square, and very long strips are kept visible. */
 export function drawnAspect(aspect: number): number {
   return aspect > 0 && Number.isFinite(aspect) ? Math.min(8, Math.max(1 / 8, aspect)) : 1

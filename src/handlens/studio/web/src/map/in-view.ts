@@ -1,22 +1,19 @@
 import { pixelsPerUnit } from './camera'
 import type { DrawOrder } from './draw-order'
-import { drawnAspect, enclosed, halfSize } from './geometry'
+import { enclosed } from './geometry'
 import type { Camera, Viewport } from './types'
 
-interface Photos {
-  /** [N, 2] by id */
-  positions: Float32Array
-  /** width over height by id */
-  aspect: Float32Array
-}
-
-/** The drawn photos of which at least a part is in view, those nearest to the centre first; `side` is in CSS pixels. */
+/**
+ * The drawn photos of which at least a part is in view, those nearest to the centre first.
+ *
+ * `half(id)` gives half the width and half the height of a photo, in CSS pixels.
+ */
 export function idsInView(
   { opaque, faded }: DrawOrder,
-  { positions, aspect }: Photos,
+  positions: Float32Array,
   camera: Camera,
   view: Viewport,
-  side: number,
+  half: (id: number) => [number, number],
 ): number[] {
   const k = pixelsPerUnit(camera, view)
   const found: { id: number; distance: number }[] = []
@@ -24,7 +21,7 @@ export function idsInView(
     for (const id of ids) {
       const dx = Math.abs(positions[2 * id]! - camera.x) * k
       const dy = Math.abs(positions[2 * id + 1]! - camera.y) * k
-      const [halfWidth, halfHeight] = halfSize(side, drawnAspect(aspect[id]!))
+      const [halfWidth, halfHeight] = half(id)
       const visible = dx - halfWidth < view.width / 2 && dy - halfHeight < view.height / 2
       if (visible) found.push({ id, distance: dx * dx + dy * dy })
     }

@@ -9,11 +9,19 @@ export function patternOf(mark: number): number {
   return mark < 0 ? 0 : Math.floor(mark / COLOURS) % PATTERNS.length
 }
 
-/** Widths in CSS pixels of the hairline, the label frame and the selection ring about a thumbnail of the given side. */
+/** Thumbnails smaller than this, in CSS pixels, have their label's colour along their lower edge alone. */
+export const EDGE_BELOW = 14
+
+/**
+ * Widths in CSS pixels of the hairline, the label frame and the selection ring about a thumbnail of the given side.
+ *
+ * Frames are thin about small photos: they lie on the photos beside them, and at 10 px a frame of 2 px would take as much
+ * of the map as the photo itself.
+ */
 export function frameWidths(side: number): { hairline: number; frame: number; ring: number } {
   return {
-    hairline: side >= 20 ? 1 : 0,
-    frame: Math.min(5, Math.max(2, side * 0.07)),
-    ring: Math.min(5, Math.max(2.5, side * 0.07)),
+    hairline: side >= EDGE_BELOW ? 1 : 0,
+    frame: Math.min(5, Math.max(1.25, side * 0.07)),
+    ring: Math.min(5, Math.max(1.5, side * 0.07)),
   }
 }

@@ -1,20 +1,33 @@
 import { AdaptiveResolution } from './adaptive-resolution'
-import { BACKGROUNDS, RING_COLOURS } from './background'
-import { fitted, panned, pixelsPerUnit, thumbnailSide, toMap, toScreen, validCamera, zoomedAt } from './camera'
+import { BACKGROUNDS, HAIRLINE_COLOURS, RING_COLOURS } from './background'
+import {
+  fitted,
+  freeOf,
+  LARGEST_SIDE,
+  panned,
+  pixelsPerUnit,
+  stretchFor,
+  thumbnailSide,
+  toMap,
+  toScreen,
+  validCamera,
+  zoomedAt,
+} from './camera'
 import { CameraMotion } from './camera-motion'
 import { type DrawOrder, drawOrder, topmostAt } from './draw-order'
 import { FrameRate } from './frame-rate'
-import { boundsOf, drawnAspect, halfSize } from './geometry'
+import { boundsOf, drawnAspect, halfSize, shrunkInto } from './geometry'
 import { Gestures } from './gestures'
 import { drawnWithin, idsInView } from './in-view'
-import { frameWidths } from './label-frames'
+import { EDGE_BELOW, frameWidths } from './label-frames'
 import { PictureLoader } from './picture-loader'
 import { type QuadInput, Quads } from './quads'
 import { Renderer } from './renderer'
+import { spread } from './spread'
 import { Stroke } from './stroke'
 import { Surface } from './surface'
 import { ease, interpolated, prefersReducedMotion, TRANSITION_MS } from './transition'
-import type { Camera, MapEvents, MapPhotos, MapUrls, Placed, Tool, Viewport } from './types'
+import type { Camera, Insets, MapEvents, MapPhotos, MapUrls, Placed, Tool, Viewport } from './types'
 
 /** Share of its own colour that a photo keeps while others are selected. */
 const DIM = 0.5
@@ -22,7 +35,10 @@ const MOST_PIXELS_PER_PIXEL = 2
 /** Thumbnails larger than this on the screen, in device pixels, get their 256 px picture. */
 const CLOSE_FROM = 64
 const CLOSE_PAUSE_MS = 120
-const FIT_MARGIN = 48
+const FIT_MARGIN = 24
+const FIT_MARGIN_SPREAD = 8
+/** Share of its cell, in each direction, that a photo takes when the photos are spread out. */
+const FILLED = 0.92
 const HOVERED_AT_LEAST = 96
 /** Pictures put on the GPU in one frame, in motion and at rest. */
 const PICTURES_A_FRAME = { moving: 2, still: 8 }
@@ -48,6 +64,17 @@ export class MapView {
   private prepared = 0
   private anySelected = false
   private anyFramed = false
+  /** [N, 2] by id, as they came; `input.positions` has them stretched, and perhaps spread out */
+  private places: Float32Array
+  private stretch: [number, number] = [1, 1]
+  private isSpread = false
+  /** the cells of the latest spread */
+  private cell = { side: 0, aspect: 1 }
+  /** share of the way to being spread out that the photos had come when the transition began */
+  private spreadBefore = 0
+  private size = 1
+  /** whether the camera shows all photos and goes on doing so when they or the pane change */
+  private following = true
   private hovered = -1
   private pointer: [number, number] | null = null
   private tool: Tool = 'pan'
@@ -74,13 +101,15 @@ export class MapView {
     private readonly photos: MapPhotos,
     private readonly urls: MapUrls,
     private readonly events: MapEvents,
+    private readonly insets: () => Insets = () => ({ top: 0, right: 0, bottom: 0, left: 0 }),
   ) {
     const { count } = photos
     this.quads = new Quads(count)
+    this.places = new Float32Array(2 * count).fill(NaN)
     this.input = {
       order: photos.order,
       aspect: photos.aspect,
-      positions: new Float32Array(2 * count).fill(NaN),
+      positions: this.places,
       from: new Float32Array(2 * count).fill(NaN),
       shown: new Uint8Array(count).fill(1),
       selected: new Uint8Array(count),
@@ -123,22 +152,34 @@ export class MapView {
 
   /** New places [N, 2] by id, NaN for photos without one; photos move there unless `animate` is false. */
   setPositions(xy: Float32Array, animate = true): void {
-    if (animate && !prefersReducedMotion() && !this.destroyed) {
-      this.input.from = interpolated(this.input.from, this.input.positions, this.progress())
-      this.transitionStart = performance.now()
-      this.startMoving()
-    } else {
-      this.input.from = xy
-      this.transitionStart = -Infinity
-    }
-    this.input.positions = xy
-    this.change()
+    this.places = xy
+    this.arrange(animate)
+    if (this.following) this.follow(animate)
+  }
+
+  /** Lays the photos out without overlap, each near its place, or puts them back. */
+  setSpread(on: boolean): void {
+    if (on === this.isSpread) return
+    this.spreadBefore = this.spreadShare()
+    this.isSpread = on
+    this.arrange(true)
+    if (this.following) this.follow(true)
+  }
+
+  /** How large photos are drawn, as a multiple of their usual size; spread out, they never fill more than their cells. */
+  setSize(size: number): void {
+    this.size = size
+    this.draw()
+    this.wantClose()
   }
 
   /** Which photos are shown at all, one 0/1 byte by id. */
   setShown(mask: Uint8Array): void {
     this.input.shown = mask
-    this.change()
+    if (this.isSpread) this.arrange(true)
+    else this.change()
+    // Nothing moves when photos are hidden; when some are shown that are not in view, the map makes room for them.
+    if (this.following && (this.isSpread || this.whole().zoom < this.motion.target.zoom)) this.follow(true)
   }
 
   /** Label colour [N, 3] and colour index (-1 none) by id, drawn as a frame; indices from 10 on change its pattern. */
@@ -171,22 +212,19 @@ export class MapView {
   /** Zooms about the centre of the view. */
   zoomBy(factor: number): void {
     const { width, height } = this.view
-    this.fly(zoomedAt(this.motion.target, this.view, factor, width / 2, height / 2))
+    this.go(zoomedAt(this.motion.target, this.view, factor, width / 2, height / 2))
   }
 
   /** Moves the photos by (dx, dy) CSS pixels, as dragging them would. */
   panBy(dx: number, dy: number): void {
-    this.fly(panned(this.motion.target, this.view, dx, dy))
+    this.go(panned(this.motion.target, this.view, dx, dy))
   }
 
-  /** Shows all photos that are shown and have a place. */
+  /** Shows all photos that are shown and have a place, until the person moves the map. */
   fit(): void {
-    const { positions, shown } = this.input
-    const bounds = boundsOf(positions, (id) => shown[id] === 1)
-    // Few photos are drawn large: half of one must fit beside the outermost centre.
-    const { opaque, faded } = drawOrder(this.input)
-    const side = thumbnailSide(opaque.length + faded.length, 1, this.view)
-    this.fly(bounds ? fitted(bounds, this.view, Math.max(FIT_MARGIN, 20 + 0.7 * side)) : { x: 0, y: 0, zoom: 1 })
+    this.following = true
+    this.follow(true)
+    this.events.camera(null)
   }
 
   get camera(): Camera {
@@ -194,6 +232,7 @@ export class MapView {
   }
 
   set camera(camera: Camera) {
+    this.following = false
     this.motion.jump(validCamera(camera, this.motion.now))
     this.moved(false)
   }
@@ -263,6 +302,8 @@ export class MapView {
   private resize(): void {
     const { clientWidth, clientHeight } = this.host
     this.view = { width: Math.max(1, clientWidth), height: Math.max(1, clientHeight) }
+    this.arrange(false)
+    if (this.following) this.follow(false)
     // Setting the size wipes the canvas: drawing at once spares a blank frame.
     cancelAnimationFrame(this.frame)
     this.render()
@@ -318,7 +359,8 @@ export class MapView {
     if (this.moving) this.resolution.frame(now)
     const ratio = this.resolve()
     const side = this.side()
-    const { hairline, frame, ring } = frameWidths(side)
+    const share = this.spreadShare()
+    const { hairline, frame, ring } = this.withinGap(frameWidths(side), side, share)
     renderer.draw(
       {
         t,
@@ -326,14 +368,17 @@ export class MapView {
         scale: pixelsPerUnit(this.motion.now, this.view) * ratio,
         side: side * ratio,
         hoveredSide: Math.max(side * 1.35, Math.min(HOVERED_AT_LEAST, side * 4)) * ratio,
+        cell: [this.cell.aspect, share],
         hairline: renderer.software && this.moving ? 0 : hairline * ratio,
         frame: frame * ratio,
         ring: ring * ratio,
+        edge: side < EDGE_BELOW,
         framed: this.anyFramed,
         selected: this.drawn.selected,
         keep: this.anySelected ? DIM : 1,
         moving: this.moving,
         background: this.dark ? BACKGROUNDS.dark : BACKGROUNDS.light,
+        hairlineColour: this.dark ? HAIRLINE_COLOURS.dark : HAIRLINE_COLOURS.light,
         ringColour: this.dark ? RING_COLOURS.dark : RING_COLOURS.light,
       },
       this.quads,
@@ -378,37 +423,131 @@ export class MapView {
     return ease((now - this.transitionStart) / TRANSITION_MS)
   }
 
+  // --- where the photos are ---
+
+  /** Gives each photo its place in this pane: stretched to its shape, and in a cell of its own if they are spread out. */
+  private arrange(animate: boolean): void {
+    const { input, places } = this
+    const bounds = boundsOf(places)
+    this.stretch = bounds ? stretchFor(bounds, freeOf(this.view, this.insets())) : [1, 1]
+    const [x, y] = this.stretch
+    let to: Float32Array = places.map((value, i) => value * (i % 2 ? y : x))
+    if (this.isSpread) {
+      const ids = drawOrder({ ...input, positions: to, alpha: null }).opaque
+      const laidOut = spread(
+        to,
+        ids,
+        median(ids, (id) => drawnAspect(input.aspect[id]!)),
+      )
+      to = laidOut.positions
+      this.cell = { side: Math.sqrt(laidOut.width * laidOut.height), aspect: laidOut.width / laidOut.height }
+    }
+    if (animate && !prefersReducedMotion() && !this.destroyed) {
+      input.from = interpolated(input.from, input.positions, this.progress())
+      this.transitionStart = performance.now()
+      this.startMoving()
+    } else if (this.progress() >= 1) {
+      input.from = to
+      this.transitionStart = -Infinity
+    }
+    input.positions = to
+    this.change()
+  }
+
+  /** Share of the way to being spread out that the photos have come. */
+  private spreadShare(): number {
+    const to = this.isSpread ? 1 : 0
+    return this.spreadBefore + (to - this.spreadBefore) * this.progress()
+  }
+
+  /** Lines about photos that are spread out stay within the gap between two cells. */
+  private withinGap<T extends Record<string, number>>(widths: T, side: number, share: number): T {
+    if (share < 1) return widths
+    const gap = Math.max(1, (side / FILLED) * (1 - FILLED) * 0.5)
+    return Object.fromEntries(Object.entries(widths).map(([name, width]) => [name, Math.min(width, gap)])) as T
+  }
+
   // --- the camera ---
+
+  /** Moves the camera to where all photos are in view. */
+  private follow(animate: boolean): void {
+    if (animate) this.fly(this.whole())
+    else {
+      this.motion.jump(this.whole())
+      this.draw()
+      this.wantClose()
+    }
+  }
+
+  /** The camera that has all photos in view, clear of what lies over the map. */
+  private whole(): Camera {
+    const { positions, shown } = this.input
+    const bounds = boundsOf(positions, (id) => shown[id] === 1)
+    const insets = this.insets()
+    // Few photos are drawn large: half of one must fit beside the outermost centre.
+    const { opaque, faded } = drawOrder(this.input)
+    const side = thumbnailSide(opaque.length + faded.length, 1, this.view, this.size)
+    const margin = this.isSpread ? FIT_MARGIN_SPREAD : Math.max(FIT_MARGIN, 4 + 0.6 * side)
+    if (bounds && this.isSpread) {
+      const [width, height] = halfSize(this.cell.side, this.cell.aspect)
+      bounds.left -= width
+      bounds.right += width
+      bounds.bottom -= height
+      bounds.top += height
+    }
+    return bounds ? fitted(bounds, this.view, insets, margin) : { x: 0, y: 0, zoom: 1 }
+  }
 
   private fly(to: Camera): void {
     if (prefersReducedMotion()) {
       this.motion.jump(to)
-      this.moved(true)
+      this.moved(false)
       return
     }
     this.motion.fly(to, performance.now())
     this.startMoving()
-    this.events.camera({ ...to })
     this.draw()
+  }
+
+  /** Flies where the person wants to look, who from now on decides what is in view. */
+  private go(to: Camera): void {
+    this.following = false
+    this.fly(to)
+    this.events.camera({ ...to })
   }
 
   private moved(tell: boolean): void {
     this.moving = true
-    if (tell) this.events.camera({ ...this.motion.now })
+    if (tell) {
+      this.following = false
+      this.events.camera({ ...this.motion.now })
+    }
     this.draw()
     this.wantClose()
   }
 
   private side(): number {
     const { opaque, faded } = this.drawn
-    return thumbnailSide(opaque.length + faded.length, this.motion.now.zoom, this.view)
+    const usual = thumbnailSide(opaque.length + faded.length, this.motion.now.zoom, this.view, this.size)
+    const share = this.spreadShare()
+    if (share === 0) return usual
+    const cell = this.cell.side * pixelsPerUnit(this.motion.now, this.view)
+    const own = Math.min(LARGEST_SIDE, cell * FILLED * Math.min(1, this.size))
+    return usual + (own - usual) * share
+  }
+
+  /** Half the width and height of a thumbnail of this side, in its unit. */
+  private half(id: number, side: number): [number, number] {
+    const aspect = drawnAspect(this.input.aspect[id]!)
+    return halfSize(this.isSpread ? side * shrunkInto(aspect, this.cell.aspect) : side, aspect)
   }
 
   // --- pictures seen close up ---
 
   /** ids in view, those nearest to the centre first */
   private inView(): number[] {
-    return idsInView(this.drawn, this.input, this.motion.now, this.view, this.side())
+    const side = this.side()
+    return idsInView(this.drawn, this.input.positions, this.motion.now, this.view, (id) => this.half(id, side))
   }
 
   private wantClose(): void {
@@ -474,8 +613,7 @@ export class MapView {
   private photoAt(left: number, top: number): number {
     const [x, y] = toMap(this.motion.now, this.view, left, top)
     const side = this.side() / pixelsPerUnit(this.motion.now, this.view)
-    const half = (id: number) => halfSize(side, drawnAspect(this.input.aspect[id]!))
-    return topmostAt(this.drawn, this.input.positions, half, x, y)
+    return topmostAt(this.drawn, this.input.positions, (id) => this.half(id, side), x, y)
   }
 
   private setHovered(id: number): void {
@@ -506,4 +644,10 @@ export class MapView {
           ? 'pointer'
           : 'grab'
   }
+}
+
+/** The middle one of some values, 1 for none. */
+function median(ids: ArrayLike<number>, value: (id: number) => number): number {
+  const sorted = Float32Array.from(ids, value).sort()
+  return sorted[sorted.length >> 1] ?? 1
 }

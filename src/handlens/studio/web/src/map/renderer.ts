@@ -8,11 +8,14 @@ const UNIFORMS = [
   'scale',
   'clip',
   'side',
+  'cell',
+  'edge',
   'widths',
   'depth',
   'keep',
   'atlas',
   'background',
+  'hairline',
   'ring',
   'dash',
 ] as const
@@ -44,9 +47,13 @@ export interface Scene {
   scale: number
   side: number
   hoveredSide: number
+  /** aspect of a cell in which a photo lies when it is spread out, and the share of the way there */
+  cell: readonly [aspect: number, share: number]
   hairline: number
   frame: number
   ring: number
+  /** whether the label's frame lies along the lower edge alone */
+  edge: boolean
   /** whether any photo has a label's frame */
   framed: boolean
   /** how many of the opaque photos, from the topmost, are selected */
@@ -56,6 +63,7 @@ export interface Scene {
   /** the next frame follows at once */
   moving: boolean
   background: GlColour
+  hairlineColour: GlColour
   ringColour: GlColour
 }
 
@@ -224,6 +232,9 @@ export class Renderer {
     gl.uniform1f(uniforms.scale, scene.scale)
     gl.uniform2f(uniforms.clip, 2 / width, 2 / height)
     gl.uniform2f(uniforms.side, scene.side, scene.hoveredSide)
+    gl.uniform2f(uniforms.cell, Math.sqrt(scene.cell[0]), scene.cell[1])
+    gl.uniform1f(uniforms.edge, scene.edge ? 1 : 0)
+    gl.uniform3f(uniforms.hairline, ...scene.hairlineColour)
     gl.uniform2f(uniforms.depth, ...depth)
     gl.uniform1f(uniforms.keep, scene.keep)
     gl.uniform3f(uniforms.background, ...scene.background)

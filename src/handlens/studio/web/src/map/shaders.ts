@@ -21,6 +21,7 @@ uniform vec2 u_centre;      // of the view, map units
 uniform float u_scale;      // device pixels per map unit
 uniform vec2 u_clip;        // clip units per device pixel
 uniform vec2 u_side;        // of a thumbnail, and of the hovered one, device pixels
+uniform vec2 u_cell;        // square root of a cell's aspect, and share of the way to being spread out
 uniform vec2 u_depth;       // depth of the topmost, and step to the next
 
 bool has(uint bit) { return (a_look.y & bit) != 0u; }
@@ -35,7 +36,9 @@ float drawnSide() {
 
 vec2 halfSize(float side) {
   float root = sqrt(a_aspect);
-  return 0.5 * side * vec2(root, 1.0 / root);
+  // Spread out, a photo lies within a cell of the same area.
+  float shrunk = min(1.0, min(u_cell.x / root, root / u_cell.x));
+  return 0.5 * side * mix(1.0, shrunk, u_cell.y) * vec2(root, 1.0 / root);
 }
 
 vec4 place(vec2 pixel, float behind) {
@@ -112,6 +115,8 @@ export const FRAME = {
 uniform vec3 u_widths;      // hairline, label frame, selection ring; device pixels
 uniform float u_keep;
 uniform vec3 u_background;
+uniform vec3 u_hairline;
+uniform float u_edge;       // 1: the label's frame lies along the lower edge alone
 #ifndef PLAIN
 out highp vec2 v_pixel;
 flat out highp vec4 v_half; // half width and height of the picture; width of its frame, with and without ring
@@ -126,15 +131,18 @@ void main() {
   float whole = frame + (has(${SELECTED}u) ? u_widths.z : 0.0);
   // Without frame and ring there is nothing to draw.
   vec2 pixel = whole > 0.0 ? corner() * (picture + whole) : vec2(0.0);
+  if (u_edge > 0.5 && framed && !has(${SELECTED}u | ${HOVERED}u)) {
+    pixel = corner() * picture - vec2(0.0, corner().y < 0.0 ? frame : 0.0);
+  }
   gl_Position = place(pixel, 0.5);
   float kept = framed ? (has(${SELECTED}u | ${HOVERED}u) ? 1.0 : 0.4 + 0.6 * u_keep) : 0.0;
 #ifdef PLAIN
-  v_colour = vec4(mix(u_background, a_colour.rgb, kept), 1.0);
+  v_colour = vec4(framed ? mix(u_background, a_colour.rgb, kept) : u_hairline, 1.0);
 #else
   v_pixel = pixel;
   v_half = vec4(picture, frame, whole);
-  v_colour = vec4(a_colour.rgb, float(a_look.x) / 255.0);
-  v_look = vec2(a_look.z, kept);
+  v_colour = vec4(framed ? a_colour.rgb : u_hairline, float(a_look.x) / 255.0);
+  v_look = vec2(a_look.z, framed ? kept : 1.0);
 #endif
 }`,
   fragment: `#version 300 es

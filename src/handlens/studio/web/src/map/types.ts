@@ -27,8 +27,8 @@ export interface MapEvents {
   hover(id: number): void
   /** A photo was double-clicked. */
   open(id: number): void
-  /** The camera moved, by the person or by zoomBy, panBy or fit. */
-  camera(camera: Camera): void
+  /** The camera moved; null while it follows the photos, so that all are in view. */
+  camera(camera: Camera | null): void
   /** Photos or camera began to move, or have come to rest. */
   moving(on: boolean): void
 }
@@ -51,6 +51,14 @@ export interface Placed {
 export interface Viewport {
   width: number
   height: number
+}
+
+/** What lies over the map at its edges, in CSS pixels: tools and titles, which hide photos. */
+export interface Insets {
+  top: number
+  right: number
+  bottom: number
+  left: number
 }
 
 export interface Bounds {

@@ -92,6 +92,8 @@ export interface View {
   projection?: string
   shown?: Shown
   camera?: Camera
+  size?: number
+  spread?: boolean
   opacity?: { on: boolean; threshold: number }
   table?: 'shown' | 'hidden' | 'wide'
 }

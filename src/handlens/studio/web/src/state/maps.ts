@@ -1,7 +1,7 @@
 // The maps: where each photo lies in a layer and projection. The current one is kept whole, and for
 // the light table a sample of each, fetched one after another so that the current one never waits.
 
-import { computed } from '@preact/signals'
+import { batch, computed } from '@preact/signals'
 import { api, collection, layers, photos, projections, titleOf } from './collection'
 import { labels } from './labels'
 import { announce, sentenceOf } from './messages'
@@ -14,6 +14,8 @@ const [positions, setPositions] = owned<Float32Array | null>(null)
 export const anyPlaced = computed(() => positions.value?.some((v) => !Number.isNaN(v)) ?? false)
 const [mapError, setMapError] = owned<string | null>(null)
 const [mapLoading, setMapLoading] = owned(false)
+/** The layer and projection of the map in `positions`: while another one is on its way, not those that were asked for. */
+const [drawn, setDrawn] = owned<{ layer: string; projection: string } | null>(null)
 /** Identifies the map in `positions` and its version on the server. */
 const [arrived, setArrived] = owned('')
 /** The server has told of photos that the page has not fetched yet. */
@@ -41,7 +43,7 @@ export interface MapSample {
 }
 const [miniMaps, setMiniMaps] = owned<ReadonlyMap<string, MapSample | 'failed'>>(new Map())
 
-export { mapError, mapLoading, miniMaps, positions, working }
+export { drawn, mapError, mapLoading, miniMaps, positions, working }
 
 const MINI_PHOTOS = 1500
 /** Computed only when the person goes there: it takes the server seconds, and other requests would have to wait. */
@@ -82,6 +84,13 @@ function keep(key: string, stamp: string, xy: Float32Array): void {
   setMiniMaps(new Map(miniMaps.value).set(key, { ids, xy: small, stamp }))
 }
 
+function put(l: string, p: string, xy: Float32Array): void {
+  batch(() => {
+    setPositions(xy)
+    setDrawn({ layer: l, projection: p })
+  })
+}
+
 let asked = 0
 /** Brings the current map up to date; what is on the screen stays until the new one is there. */
 export async function loadMap(): Promise<void> {
@@ -92,7 +101,7 @@ export async function loadMap(): Promise<void> {
   const stamp = stampOf(p)
   const known = whole.get(key)
   setMapError(null)
-  if (known) setPositions(known.xy)
+  if (known) put(l, p, known.xy)
   if (known?.stamp === stamp) {
     setArrived(`${key} ${stamp}`)
     setMapLoading(false)
@@ -103,7 +112,7 @@ export async function loadMap(): Promise<void> {
     const xy = await api.map(l, p)
     keep(key, stamp, xy)
     if (turn === asked) {
-      setPositions(xy)
+      put(l, p, xy)
       setArrived(`${key} ${stamp}`)
     }
   } catch (error) {

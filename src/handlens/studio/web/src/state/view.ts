@@ -12,8 +12,13 @@ const [projection, setProjection] = owned('')
 
 export { layer, projection }
 export const [shown, setShown] = owned<Shown>(500)
+/** Null while the map shows all photos, whatever the size of its pane. */
 export const [camera, setCamera] = owned<Camera | null>(null)
 export const [tool, setTool] = owned<'pan' | 'lasso' | 'box'>('pan')
+/** How large photos are on the map, as a multiple of their usual size. */
+export const [photoSize, setPhotoSize] = owned(1)
+/** Whether the photos on the map are laid out without overlap. */
+export const [isSpread, setIsSpread] = owned(false)
 /** Whether photos that the model predicts with at least this probability are faded. */
 export const [opacity, setOpacity] = owned({ on: false, threshold: 0.9 })
 /** The light table. */
@@ -51,6 +56,8 @@ export function restoreView(view: View): void {
   if (view.projection) setProjection(view.projection)
   if (view.shown) setShown(view.shown)
   if (view.camera) setCamera(view.camera)
+  if (view.size) setPhotoSize(view.size)
+  if (view.spread) setIsSpread(true)
   if (view.opacity) setOpacity(view.opacity)
   if (view.table) setTable(view.table)
 }
@@ -61,5 +68,7 @@ export const currentView = (): View => ({
   shown: shown.value,
   opacity: opacity.value,
   table: table.value,
+  size: photoSize.value,
+  spread: isSpread.value,
   ...(camera.value ? { camera: camera.value } : {}),
 })

@@ -1,0 +1,155 @@
+"""The map: all photos in view and clear of the tools, spread out, and by keys alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from itertools import combinations, pairwise
+
+import pytest
+from PIL import Image, ImageDraw
+from playwright.sync_api import Locator, Page, expect
+
+from .conftest import Hand, Studio
+
+Box = dict[str, float]
+
+
+PHOTOS = 150
+
+
+@pytest.fixture(scope="module")
+def studio(run_studio: Callable[..., Studio], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    """A Studio with small pictures of two kinds, dark and light ones, of three shapes."""
+    folder = tmp_path_factory.mktemp("photos") / "tiles"
+    folder.mkdir()
+    for i in range(PHOTOS):
+        picture = Image.new(
+            "RGB", [(60, 40), (40, 60), (50, 50)][i % 3], (i, i, 250 - i) if i % 2 else (230, 200 - i, 40)
+        )
+        ImageDraw.Draw(picture).ellipse((5 + i % 20, 5, 20 + i % 20, 15 + i % 7), fill=(255 - i, 90, i))
+        picture.save(folder / f"tile {i}.png")
+    studio = run_studio(folder, "--backbone", "learned")
+    yield studio
+    studio.stop()
+
+
+@pytest.fixture
+def opened(studio: Studio, new_page: Callable[..., Page], hand: Callable[[Page], Hand]) -> Callable[..., Hand]:
+    """Open the pictures in a page of this size, and wait until they are prepared."""
+
+    def open_page(width: int = 1280, height: int = 800) -> Hand:
+        page = new_page(viewport={"width": width, "height": height}, reduced_motion="reduce")
+        page.goto(studio.collection_url)
+        map_of = hand(page)
+        map_of.wait_prepared()
+        return map_of
+
+    return open_page
+
+
+def box_of(locator: Locator) -> Box:
+    """Where an element is on the page."""
+    found = locator.bounding_box()
+    assert found is not None
+    return found
+
+
+def apart(a: Box, b: Box) -> bool:
+    """Whether two boxes have no point in common."""
+    return (
+        a["x"] + a["width"] <= b["x"]
+        or b["x"] + b["width"] <= a["x"]
+        or a["y"] + a["height"] <= b["y"]
+        or b["y"] + b["height"] <= a["y"]
+    )
+
+
+def within(inner: Box, outer: Box) -> bool:
+    """Whether a box lies in another one."""
+    return (
+        inner["x"] >= outer["x"]
+        and inner["y"] >= outer["y"]
+        and inner["x"] + inner["width"] <= outer["x"] + outer["width"]
+        and inner["y"] + inner["height"] <= outer["y"] + outer["height"]
+    )
+
+
+def around(map_of: Hand) -> Box:
+    """The smallest box with the centres of all photos in view."""
+    places = list(map_of.photos().values())
+    xs, ys = [x for x, _ in places], [y for _, y in places]
+    return {"x": min(xs), "y": min(ys), "width": max(xs) - min(xs), "height": max(ys) - min(ys)}
+
+
+SIZES = [(1280, 800), (1920, 1080), (390, 844), (640, 400)]
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_all_photos_are_in_view_and_clear_of_the_tools(opened, shoot, width: int, height: int) -> None:
+    map_of = opened(width, height)
+    page = map_of.page
+    page.keyboard.press("0")
+    photos = around(map_of)
+    assert len(map_of.photos()) == PHOTOS
+    pane = box_of(map_of.map)
+    over = [box_of(found) for found in page.locator("[data-over-map]").all()]
+    assert len(over) == 3
+    for tool in over:
+        assert within(tool, pane)
+        assert apart(tool, photos), f"photos lie under {tool}"
+    assert all(apart(a, b) for a, b in combinations(over, 2))
+    assert photos["width"] > 0.5 * pane["width"] or photos["height"] > 0.5 * pane["height"]
+    shoot(page, f"map-{width}x{height}")
+
+
+def test_the_map_follows_its_pane(opened) -> None:
+    map_of = opened()
+    page = map_of.page
+    page.keyboard.press("0")
+    for width, height in ((900, 500), (1500, 900), (1280, 800)):
+        page.set_viewport_size({"width": width, "height": height})
+        host, canvas = page.locator(".map-host"), page.locator(".map-host canvas").first
+        assert len(map_of.photos()) == PHOTOS
+        assert box_of(canvas) == box_of(host)
+        assert within(around(map_of), box_of(host))
+
+
+def test_spread_out_no_photo_lies_over_another(opened, shoot) -> None:
+    map_of = opened()
+    page = map_of.page
+    page.keyboard.press("0")
+    before = map_of.photos()
+    page.keyboard.press("p")
+    spread = map_of.map.get_by_role("button", name="Spread")
+    expect(spread).to_have_attribute("aria-pressed", "true")
+    after = map_of.photos()
+    assert set(after) == set(before)
+    columns = sorted({round(x, 1) for x, _ in after.values()})
+    rows = sorted({round(y, 1) for _, y in after.values()})
+    assert len({(round(x, 1), round(y, 1)) for x, y in after.values()}) == len(after)
+    assert min(b - a for a, b in pairwise(columns)) > 10
+    assert min(b - a for a, b in pairwise(rows)) > 10
+    shoot(page, "spread")
+    # A lasso takes the photos that lie in it now.
+    area = map_of.crowds(1, side=120, at_least=4)[0]
+    map_of.lasso(area)
+    page.keyboard.press("Escape")
+    page.keyboard.press("p")
+    expect(spread).to_have_attribute("aria-pressed", "false")
+    for id, (x, y) in map_of.photos().items():
+        assert (x, y) == pytest.approx(before[id], abs=0.5)
+    page.keyboard.press("v")
+
+
+def test_photos_can_be_larger(opened) -> None:
+    map_of = opened()
+    size = map_of.map.get_by_label("Size of the photos")
+    expect(size).to_have_attribute("aria-valuetext", re.compile("100"))
+    size.focus()
+    for _ in range(4):
+        map_of.page.keyboard.press("ArrowUp")
+    expect(size).to_have_attribute("aria-valuetext", re.compile("200"))
+    for _ in range(4):
+        map_of.page.keyboard.press("ArrowDown")
+    expect(size).to_have_attribute("aria-valuetext", re.compile("100"))
