@@ -55,6 +55,46 @@ def test_assign_remove_and_codes(log):
     assert log.version == 4
 
 
+def test_keeping_labels_changes_none_and_can_be_undone(log):
+    log.assign([0, 2], "front")
+    log.assign([1], "back")
+    before = log.state
+    assert log.keep({2: 1, 0: 1}) == 3
+    assert log.state.kept == {0: (0, 1), 2: (0, 1)}
+    assert log.keep({2: 1}) == 0  # nothing new
+    assert log.keep({2: 5}) == 4  # another label is suggested now
+    assert log.state.kept == {0: (0, 1), 2: (0, 5)}
+    assert log.undo_text == "keep the label of 1 photo"
+    log.undo()
+    assert log.state.kept == {0: (0, 1), 2: (0, 1)}
+    after = log.state
+    assert after.codes.tolist() == before.codes.tolist()
+    assert (after.made, after.last_by_person) == (before.made, before.last_by_person)
+    with pytest.raises(CollectionError, match="only labels can be kept, and photo 4 has none"):
+        log.keep({0: 1, 4: 1})
+
+
+def test_kept_labels_are_found_at_the_next_opening(log, tmp_path):
+    log.assign([0], "front")
+    log.keep({0: 7})
+    with closing(Labels(tmp_path / "labels.sqlite", 6)) as again:
+        assert again.state.kept == {0: (0, 7)}
+
+
+@pytest.mark.parametrize("kept", ["nonsense", [[0, 1]], [[0, 0, "x"]], 3])
+def test_damaged_kept_labels_are_told(log, tmp_path, kept):
+    log.assign([0], "front")
+    log.keep({0: 7})
+    file = tmp_path / "labels.sqlite"
+    with closing(sqlite3.connect(file)) as db:
+        (body,) = db.execute("SELECT body FROM changes WHERE seq = 2").fetchone()
+        damaged = json.loads(zlib.decompress(body)) | {"kept": kept}
+        db.execute("UPDATE changes SET body = ? WHERE seq = 2", (zlib.compress(json.dumps(damaged).encode()),))
+        db.commit()
+    with pytest.raises(StorageError, match="“keep the label of 1 photo” cannot be read"):
+        Labels(file, 6)
+
+
 def test_state_is_one_moment(log):
     log.assign([1], "a")
     log.assign([4], "b")

@@ -267,7 +267,8 @@ class Collection:
 
         Each label is judged by a quick model that was trained without the gesture that gave it, by the probability that
         it gives the label (self-confidence: Northcutt, Jiang & Chuang 2021, Confident Learning, arXiv 1911.00068).
-        Labels that have changed since training are left out, and those whose photos all come from one gesture.
+        Labels that have changed since training are left out, those whose photos all come from one gesture, and those
+        that were kept (`keep`) although this suggestion was known.
 
         Returns:
             DataFrame, index id: path, label, probability (0–1, of the label), suggested, suggested_probability. Where
@@ -277,6 +278,20 @@ class Collection:
             TrainingError: there is no model yet.
         """
         return self.parts.suspects.ranked()
+
+    def keep(self, ids: Ids) -> None:
+        """Keep labels that `suspects` doubts: they are left out there until a model suggests another label.
+
+        Like a change of labels it can be undone, and it is on disk when this returns.
+
+        Args:
+            ids: positions of the photos in `paths`.
+
+        Raises:
+            CollectionError: the model does not suggest another label for one of the photos.
+            TrainingError: there is no model yet.
+        """
+        self.parts.suspects.keep(ids)
 
     def spread(self, ids: Ids, *, layer: str | Layer, projection: str | None = None) -> pd.DataFrame:
         """Sort photos by their distance from their common centre, the farthest first.
@@ -339,6 +354,19 @@ class Collection:
             return cancel is not None and cancel.is_set()
 
         return self.parts.duplicates.table(report=report)
+
+    def label_duplicates(self) -> Ids:
+        """Give photos without a label that of their duplicates, in one change.
+
+        That is done in each group of `duplicates` in which persons have given one label and no other.
+
+        Returns:
+            ids of the photos that were labelled, int64 [n].
+
+        Raises:
+            CollectionError: the duplicates have not been searched for since photos were prepared.
+        """
+        return self.parts.duplicates.label_alike()
 
     def separate(self, names: Sequence[str]) -> tuple[str, str]:
         """Find the layer whose projection separates the labels `names` best.

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import io
 import threading
+import time
 import zipfile
 import zlib
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,12 +22,19 @@ from PIL import Image
 from handlens.errors import CollectionError
 from handlens.io.files import atomic_write
 from handlens.studio.discriminant import Floats
+from handlens.studio.labels import Labels
+from handlens.studio.listeners import Listeners
 from handlens.studio.near_duplicates import COARSE, SAME, Pairs, candidates, correlations, grouped, shrunk
+from handlens.studio.origins import Origin, certified
 from handlens.studio.photos import Photos
+from handlens.studio.progress import SearchProgress, ended_by
 from handlens.studio.thumbnails import TILE
 
 KINDS = ("first", "exact", "near")
 """What a photo is in its group: the one that others are compared with, one with the same pixels, or one like it."""
+
+ALIKE = Origin("duplicates", "by hand")
+"""A label that a person had given to a duplicate."""
 
 _TINY = 8  # pixels of the longer side below which photos are compared by all their pixels only
 _FILE = "duplicates-1.npz"  # the number grows when other photos count as duplicates
@@ -55,13 +64,21 @@ class Duplicates:
 
     Args:
         photos: of the collection.
+        labels: of the collection.
+        listeners: called with the progress of a search in the background.
         cache: the folder in which the groups are kept until other photos are prepared.
+
+    Attributes:
+        progress: how far the current or latest search in the background is.
     """
 
-    def __init__(self, photos: Photos, *, cache: Path) -> None:
-        self._photos, self._file = photos, cache / _FILE
-        self._searching = threading.Lock()
+    def __init__(self, photos: Photos, labels: Labels, listeners: Listeners, *, cache: Path) -> None:
+        self._photos, self._labels, self._listeners, self._file = photos, labels, listeners, cache / _FILE
+        self._starting, self._searching = threading.Lock(), threading.Lock()
+        self._cancel = threading.Event()
+        self._thread: threading.Thread | None = None
         self._found: Found | None = None
+        self.progress = SearchProgress()
 
     def table(self, *, report: Callable[[int, int], bool]) -> pd.DataFrame:
         """The groups; see `Collection.duplicates`.
@@ -73,14 +90,7 @@ class Duplicates:
             Cancelled: `report` returned True.
             CollectionError: no photo is prepared.
         """
-        if not self._photos.prepared:
-            raise CollectionError("duplicates are found among prepared photos; none is prepared. Call prepare() first.")
-        with self._searching:
-            found = self.found
-            if found is None:
-                found = self._found = self._search(report)
-                with atomic_write(self._file) as partial, partial.open("wb") as file:
-                    np.savez(file, **vars(found))
+        found = self._searched(report)
         paths = self._photos.paths
         return pd.DataFrame(
             {
@@ -91,6 +101,91 @@ class Duplicates:
                 "distance": found.distances,
             }
         )
+
+    def start(self) -> None:
+        """Search in the background, unless that is under way; how far it is and errors are in `progress`."""
+        with self._starting:
+            if self._thread and self._thread.is_alive():
+                return
+            self._cancel.clear()
+            self._tell(SearchProgress(running=True, phase="searching"))
+            self._thread = threading.Thread(target=self._search_quietly, name="handlens-duplicates", daemon=True)
+            self._thread.start()
+
+    def cancel(self) -> None:
+        """Ask a search in the background to stop."""
+        self._cancel.set()
+
+    def join(self, seconds: float | None = None) -> None:
+        """Wait for a search in the background to end, so many seconds at most."""
+        if self._thread:
+            self._thread.join(seconds)
+
+    def label_alike(self) -> NDArray[np.int64]:
+        """Give photos the label of their group; see `Collection.label_duplicates`."""
+        found, state = self.found, self._labels.state
+        if found is None:
+            raise CollectionError("the duplicates are not known yet. Search for them first: duplicates().")
+        codes = np.where(certified(state.origins), -1, state.codes)[found.ids]
+        alike: dict[int, list[int]] = defaultdict(list)
+        for group in np.unique(found.groups[codes >= 0]):
+            members = found.groups == group
+            (label, *others) = np.unique(codes[members & (codes >= 0)])
+            if not others:
+                alike[label] += found.ids[members & (state.codes[found.ids] < 0)].tolist()
+        given = [(photos, state.names[label]) for label, photos in alike.items() if photos]
+        ids = np.array(sorted(photo for photos, _ in given for photo in photos), np.int64)
+        if given:
+            text = f"label {len(ids):,} {'duplicate' if len(ids) == 1 else 'duplicates'} like their group"
+            self._labels.assign_many(given, origin=ALIKE, text=text)
+        return ids
+
+    @property
+    def found(self) -> Found | None:
+        """The groups, None if they have not been searched for since photos were prepared."""
+        found = self._found
+        if found is None and self._file.exists():
+            try:
+                with self._file.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+                    found = self._found = Found(**{field.name: stored[field.name] for field in fields(Found)})
+            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+                return None  # a damaged cache is computed again
+        return found if found is not None and found.prepared == self._photos.prepared else None
+
+    def _searched(self, report: Callable[[int, int], bool]) -> Found:
+        """The groups, searched for unless they are known."""
+        if not self._photos.prepared:
+            raise CollectionError("duplicates are found among prepared photos; none is prepared. Call prepare() first.")
+        with self._searching:
+            found = self.found
+            if found is None:
+                found = self._found = self._search(report)
+                with atomic_write(self._file) as partial, partial.open("wb") as file:
+                    np.savez(file, **vars(found))
+        return found
+
+    def _search_quietly(self) -> None:
+        """Search, and tell how far it is."""
+        started = time.monotonic()
+
+        def report(done: int, total: int) -> bool:
+            now = time.monotonic() - started
+            left = now * (total - done) / done if done and now >= 1 else None
+            self._tell(SearchProgress(running=True, phase="searching", done=done, total=total, seconds_left=left))
+            return self._cancel.is_set()
+
+        ended: dict[str, Any] = {"phase": "failed"}
+        try:
+            self._searched(report)
+            ended = {"phase": "done", "seconds_left": 0.0}
+        except Exception as error:
+            ended = ended_by(error, "the search for duplicates")
+        finally:
+            self._tell(replace(self.progress, running=False, **ended))
+
+    def _tell(self, progress: SearchProgress) -> None:
+        self.progress = progress
+        self._listeners.tell("state")
 
     def together(self) -> NDArray[np.int64]:
         """A number for each photo, int64 [N]: the same for the photos of a group, where groups have been searched for.
@@ -103,18 +198,6 @@ class Duplicates:
             first = found.ids[found.kinds == KINDS.index("first")]
             numbers[found.ids] = first[found.groups]
         return numbers
-
-    @property
-    def found(self) -> Found | None:
-        """The groups of the photos that are prepared now; None until they have been searched for."""
-        found = self._found
-        if found is None and self._file.exists():
-            try:
-                with self._file.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                    found = self._found = Found(**{field.name: stored[field.name] for field in fields(Found)})
-            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
-                return None  # a damaged cache is computed again
-        return found if found is not None and found.prepared == self._photos.prepared else None
 
     def _search(self, report: Callable[[int, int], bool]) -> Found:
         prepared = self._photos.prepared

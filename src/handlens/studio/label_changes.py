@@ -34,6 +34,7 @@ class Change:
     new: Keys  # and after it
     origin: Origin | None = None  # of the labels that it gives; without one, photos keep the origins that they have
     into: int | None = None  # the key of the label that others were merged into
+    kept: dict[int, tuple[int, int]] | None = None  # photos that keep their label: its key, and that of a model's doubt
 
     def pack(self) -> bytes:
         """The change as compressed JSON, without its text."""
@@ -48,6 +49,8 @@ class Change:
             body["origin"] = self.origin.as_json()
         if self.into is not None:
             body["into"] = self.into
+        if self.kept is not None:
+            body["kept"] = [(photo, *keys) for photo, keys in self.kept.items()]
         return zlib.compress(json.dumps(body, ensure_ascii=False).encode(), 1)
 
     @classmethod
@@ -66,6 +69,7 @@ class Change:
                 old,
                 new,
                 *_origin_and_target(text, body, new),
+                kept=_kept(body),
             )
         except (zlib.error, KeyError, TypeError, ValueError, CollectionError) as error:
             raise damaged(text, reason_of(error)) from error
@@ -123,14 +127,23 @@ class LabelledPhotos:
 
     @property
     def made(self) -> frozenset[int]:
-        """The numbers of the changes that were made and not taken back."""
-        return frozenset(made.number for made in self._done)
+        """The numbers of the changes of labels that were made and not taken back."""
+        return frozenset(made.number for made in self._done if made.change.kept is None)
+
+    @property
+    def kept(self) -> dict[int, tuple[int, int]]:
+        """The photos whose label a person kept: the key of that label, and of the one that a model suggested."""
+        kept: dict[int, tuple[int, int]] = {}
+        for made in self._done:
+            kept.update(made.change.kept or {})
+        return kept
 
     @property
     def last_by_person(self) -> int:
-        """The number of the last change that was made and not taken back, other than by `finish`; 0 without one."""
+        """The last change of labels that was made and not taken back, other than by `finish`; 0 without one."""
         for made in reversed(self._done):
-            if made.change.origin is None or made.change.origin.kind != "certified":
+            by_model = made.change.origin is not None and made.change.origin.kind == "certified"
+            if not by_model and made.change.kept is None:
                 return made.number
         return 0
 
@@ -208,3 +221,13 @@ def _origin_and_target(text: str, body: dict[str, Any], new: Keys) -> tuple[Orig
     if text.startswith("merge "):
         return None, int(new[0]) if new.size else None
     return UNKNOWN if (new >= 0).any() else None, None
+
+
+def _kept(body: dict[str, Any]) -> dict[int, tuple[int, int]] | None:
+    """The photos that keep their label in a change; most changes keep none."""
+    if "kept" not in body:
+        return None
+    kept = {photo: (label, suggested) for photo, label, suggested in body["kept"]}
+    if not all(type(number) is int for photo, keys in kept.items() for number in (photo, *keys)):
+        raise TypeError(f"the kept labels are {body['kept']!r}, not numbers of photos and keys")
+    return kept

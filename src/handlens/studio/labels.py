@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import unicodedata
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -69,6 +69,7 @@ class LabelState(NamedTuple):
         merged: the keys of labels that were merged into others, and the keys of those.
         made: the numbers of the changes that were made and not taken back.
         last_by_person: the last one of these that a person made, 0 without one: models learn from labels up to there.
+        kept: the photos whose label a person kept: the key of that label, and of the one that a model suggested.
     """
 
     version: int
@@ -78,6 +79,7 @@ class LabelState(NamedTuple):
     merged: dict[int, int]
     made: frozenset[int]
     last_by_person: int
+    kept: dict[int, tuple[int, int]]
 
     @property
     def names(self) -> list[str]:
@@ -154,6 +156,7 @@ class Labels:
                 known.merged,
                 known.made,
                 known.last_by_person,
+                known.kept,
             )
 
     @property
@@ -269,6 +272,33 @@ class Labels:
         wanted = self._check_ids(ids)
         with self._writing():
             return self._change(f"take the label off {_photos(len(wanted))}", self._photos.labels, wanted, -1)
+
+    def keep(self, suggested: Mapping[int, int]) -> int:
+        """Remember that a person looked at labels that a model doubts, and kept them.
+
+        Args:
+            suggested: for each photo the key of the label that the model suggests.
+
+        Returns:
+            the number of the change, 0 if nothing changed.
+        """
+        wanted = self._check_ids(list(suggested))
+        with self._writing():
+            keys = self._photos.keys[wanted].tolist()
+            kept = {photo: (key, suggested[photo]) for photo, key in zip(wanted.tolist(), keys, strict=True)}
+            if -1 in keys:
+                bare = next(photo for photo, key in zip(kept, keys, strict=True) if key < 0)
+                raise CollectionError(f"only labels can be kept, and photo {bare} has none.")
+            known = self._photos.kept
+            if all(known.get(photo) == keys for photo, keys in kept.items()):
+                return 0
+            text = f"keep the label of {_photos(len(wanted))}"
+            nothing = np.empty(0, np.int64)
+            labels = self._photos.labels
+            change = Change(
+                text, labels, labels, nothing, nothing.astype(np.int32), nothing.astype(np.int32), kept=kept
+            )
+            return self._write("change", text, change.pack())
 
     def rename(self, name: str, to: str) -> None:
         """Rename the label `name` to `to`; a name in use is refused (merge instead)."""

@@ -16,8 +16,11 @@ Kind = Literal["by hand", "suggested", "checked", "certified", "imported"]
 """Who gave a label: a person; a person who confirmed a prediction; a person who answered a spot check, with the
 prediction hidden; the model, with a bound on its errors; or a file."""
 
-Gesture = Literal["lasso", "box", "click", "similar", "review", "check", "import", "finish", "call", "unknown"]
-"""The action that gave a label; “call” is one from Python, “unknown” one of a version that did not keep it."""
+Gesture = Literal[
+    "lasso", "box", "click", "similar", "review", "duplicates", "check", "import", "finish", "call", "unknown"
+]
+"""The action that gave a label; “duplicates” took it from a duplicate, “call” is one from Python, “unknown” one of a
+version that did not keep it."""
 
 
 @dataclass(frozen=True)

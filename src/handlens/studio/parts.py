@@ -55,7 +55,7 @@ class Parts:
         self.layers = layers = Layers(photos, settings, cache=cache, seed=seed)
         self.maps = maps = Maps(photos, layers, labels, settings, listeners)
         self.similarity = Similarity(photos, layers, labels, maps)
-        self.duplicates = duplicates = Duplicates(photos, cache=cache)
+        self.duplicates = duplicates = Duplicates(photos, labels, listeners, cache=cache)
         data = TrainingData(photos, layers, seed=seed)
         self.separating = Separating(layers, maps, labels, data, duplicates, settings, listeners, seed=seed)
         self.spot_check = check = SpotCheck(database, photos, labels, seed=seed, changed=self._checked)
@@ -92,9 +92,11 @@ class Parts:
             return self._review
 
     def close(self) -> None:
-        """Stop preparing and fine-tuning and close the files."""
+        """Stop preparing, fine-tuning and searching, and close the files."""
         self.preparing.cancel()
         self.fine_tuner.cancel()
+        self.duplicates.cancel()
+        self.duplicates.join(30)
         self.preparing.join(30)
         self.fine_tuner.join(30)
         if self._review:

@@ -9,6 +9,7 @@ from handlens.errors import Cancelled, HandlensError
 from handlens.io.problems import reason_of
 
 PreparingPhase = Literal["idle", "reading", "fitting", "features", "predicting", "done", "cancelled", "failed"]
+SearchPhase = Literal["idle", "searching", "done", "cancelled", "failed"]
 TuningPhase = Literal["idle", "loading", "head", "last", "whole", "predicting", "done", "cancelled", "failed"]
 
 
@@ -73,6 +74,30 @@ class FineTuningProgress:
     accuracy: float | None = None
     error: str | None = None
     outcome: str = ""
+
+
+@dataclass(frozen=True)
+class SearchProgress:
+    """How far the search for duplicates is.
+
+    Attributes:
+        running: whether it is under way.
+        phase: what it does now, or how it ended.
+        done, total: steps.
+        seconds_left: None while unknown.
+        error: why it failed, a full sentence; None if it did not.
+
+    Example:
+        >>> SearchProgress(running=True, phase="searching", done=50, total=200).seconds_left is None
+        True
+    """
+
+    running: bool = False
+    phase: SearchPhase = "idle"
+    done: int = 0
+    total: int = 0
+    seconds_left: float | None = None
+    error: str | None = None
 
 
 def ended_by(error: BaseException, work: str) -> dict[str, Any]:

@@ -11,7 +11,10 @@ from PIL import Image, ImageDraw
 
 from handlens.errors import Cancelled, CollectionError
 from handlens.studio import classifier as learning
+from handlens.studio import duplicates
 from handlens.studio.collection import Collection
+from handlens.studio.origins import Certificate, Origin
+from handlens.studio.progress import SearchProgress
 
 
 @pytest.fixture
@@ -177,3 +180,111 @@ def test_training_knows_the_duplicates_that_were_found(twice, monkeypatch):
     a, b, c, mirrored = (by_path[name] for name in ("a.png", "b.png", "c.png", "b_mirrored.png"))
     assert seen[0] == list(range(7))
     assert sorted(seen[1]) == sorted([a, a, a, b, b, c, mirrored])
+
+
+# --- labelled alike ---------------------------------------------------------------------------------
+
+
+def ids_of(collection, *names):
+    return [collection.paths.index(name) for name in names]
+
+
+def test_duplicates_get_the_label_of_their_group(twice):
+    twice.duplicates()
+    twice.label(ids_of(twice, "a_cropped.png"), "a")
+    twice.label(ids_of(twice, "c.png"), "c")
+    given = twice.label_duplicates()
+    assert given.tolist() == sorted(ids_of(twice, "a.png", "a_saved.png"))
+    assert set(twice.labels[given]) == {"a"}
+    assert twice.origins.loc[given[0], ["gesture", "kind"]].tolist() == ["duplicates", "by hand"]
+    assert twice.parts.labels.undo_text == "label 2 duplicates like their group"
+    assert twice.label_duplicates().tolist() == []
+    twice.undo()
+    assert twice.labels[given].isna().all()
+
+
+def test_a_group_with_two_labels_gives_none(twice):
+    twice.duplicates()
+    twice.label(ids_of(twice, "a.png"), "a")
+    twice.label(ids_of(twice, "a_saved.png"), "other")
+    assert twice.label_duplicates().tolist() == []
+
+
+def test_labels_that_the_model_gave_are_not_given_on(twice):
+    twice.duplicates()
+    certificate = Certificate(error=0.05, confidence=0.95, checked=100)
+    origin = Origin("finish", "certified", certificate)
+    twice.parts.labels.assign(ids_of(twice, "a.png"), "a", origin=origin)
+    assert twice.label_duplicates().tolist() == []
+    twice.label(ids_of(twice, "a_saved.png"), "other")  # a person's label counts, and the model's stays as it is
+    assert twice.label_duplicates().tolist() == ids_of(twice, "a_cropped.png")
+    assert twice.labels[ids_of(twice, "a.png")[0]] == "a"
+
+
+def test_they_are_labelled_alike_only_once_they_are_known(twice):
+    with pytest.raises(CollectionError, match=r"the duplicates are not known yet. Search for them first"):
+        twice.label_duplicates()
+
+
+# --- in the background ------------------------------------------------------------------------------
+
+
+def test_a_search_in_the_background_says_how_far_it_is(twice):
+    search, heard = twice.parts.duplicates, []
+    twice.parts.listeners.subscribe(lambda kind, _: heard.append((kind, search.progress)))
+    search.start()
+    search.join()
+    assert {kind for kind, _ in heard} == {"state"}
+    assert heard[0][1] == SearchProgress(running=True, phase="searching")
+    steps = [now.done for _, now in heard]
+    assert steps == sorted(steps)
+    last = heard[-1][1]
+    assert last == search.progress
+    assert (last.running, last.phase, last.done, last.error) == (False, "done", last.total, None)
+    assert last.total > 0
+    assert len(search.found.ids) == 5
+
+
+def test_a_search_in_the_background_can_be_cancelled_and_started_again(twice):
+    search, started = twice.parts.duplicates, threading.Event()
+
+    def cancel(kind, _):
+        if search.progress.done == 0 and search.progress.total:
+            started.set()
+            search.cancel()
+
+    unsubscribe = twice.parts.listeners.subscribe(cancel)
+    search.start()
+    search.join()
+    assert started.is_set()
+    assert (search.progress.running, search.progress.phase, search.found) == (False, "cancelled", None)
+    unsubscribe()
+    search.start()
+    search.join()
+    assert search.progress.phase == "done"
+
+
+def test_a_search_that_fails_says_why(tmp_path, photos):
+    with Collection.create(tmp_path / "new", images=photos, backbone=None) as collection:
+        collection.parts.duplicates.start()
+        collection.parts.duplicates.join()
+        progress = collection.parts.duplicates.progress
+    assert (progress.running, progress.phase) == (False, "failed")
+    assert "none is prepared" in progress.error
+
+
+def test_closing_stops_a_search(twice, monkeypatch):
+    search = twice.parts.duplicates
+    begun = threading.Event()
+    correlations = duplicates.correlations
+
+    def slow(*args, **options):
+        begun.set()
+        assert search._cancel.wait(60)
+        return correlations(*args, **options)
+
+    monkeypatch.setattr(duplicates, "correlations", slow)
+    search.start()
+    assert begun.wait(60)
+    twice.close()
+    assert search.progress.phase == "cancelled"

@@ -28,6 +28,7 @@ from handlens.studio.server.routes import (
     learning,
     pictures,
     preparing,
+    reviewing,
 )
 from handlens.studio.server.schemas.base import Error
 from handlens.studio.server.temporary_folders import TemporaryFolders
@@ -82,7 +83,7 @@ def create_app(
     app.state.server = state
     app.add_middleware(Guard, hosts=frozenset(hosts), token=token, private="/api/collections/", uploads="/api/uploads/")
     explain_errors(app, (NoSuchCollection, 404), (NoSuchUpload, 404), (TooLarge, 413))
-    for module in (home, preparing, pictures, labelling, learning, filtering, checking, auditing, export):
+    for module in (home, preparing, pictures, labelling, learning, filtering, checking, reviewing, auditing, export):
         app.include_router(module.router)
     add_api_page(app)
     app.mount("/", GZipMiddleware(page or Page()))  # last: it answers at every address that is left

@@ -39,6 +39,7 @@ from handlens.studio.server.schemas.models import (
     PhotoPredictions,
     Report,
 )
+from handlens.studio.server.schemas.reviewing import DuplicateGroups, DuplicateSearch, SuspectLabels
 
 if TYPE_CHECKING:
     from handlens.studio.collection import Collection
@@ -89,6 +90,7 @@ def state(id: str, collection: Collection) -> CollectionState:
         finished=parts.finishing.count,
         networks=collection.networks,
         fine_tuning=_fine_tuning(collection),
+        duplicates=_duplicate_search(collection),
     )
 
 
@@ -96,6 +98,13 @@ def _fine_tuning(collection: Collection) -> FineTuningState:
     now = collection.fine_tuning
     numbers = {name: finite(getattr(now, name)) for name in ("seconds_left", "loss", "accuracy")}
     return FineTuningState.model_validate(asdict(now) | numbers)
+
+
+def _duplicate_search(collection: Collection) -> DuplicateSearch:
+    search = collection.parts.duplicates
+    found = search.found
+    groups = None if found is None else len(np.unique(found.groups))
+    return DuplicateSearch.model_validate(asdict(search.progress) | {"groups": groups})
 
 
 def _preparation(collection: Collection) -> PreparationState:
@@ -165,6 +174,33 @@ def labels(collection: Collection) -> LabelsState:
         codes=packed(state.codes, "<i2"),
         undo=undo,
         redo=redo,
+    )
+
+
+def suspects(collection: Collection) -> SuspectLabels:
+    """The labels in whose place the model suggests another one."""
+    judged = collection.parts.suspects.judged()
+    known = {key: code for code, key in enumerate(judged.names)}
+    doubted = judged.doubted
+    return SuspectLabels(
+        version=doubted.version,
+        judged=len(judged),
+        names=list(judged.names.values()),
+        ids=packed(doubted.ids, "<i4"),
+        given=packed([known[key] for key in doubted.given.tolist()], "<i2"),
+        suggested=packed([known[key] for key in doubted.suggested.tolist()], "<i2"),
+        probability=packed(doubted.probability, "<f4"),
+        suggested_probability=packed(doubted.suggested_probability, "<f4"),
+    )
+
+
+def duplicates(collection: Collection) -> DuplicateGroups | None:
+    """The groups of duplicates, None while they are not known."""
+    found = collection.parts.duplicates.found
+    if found is None:
+        return None
+    return DuplicateGroups(
+        ids=packed(found.ids, "<i4"), groups=packed(found.groups, "<i4"), kinds=packed(found.kinds, "<i2")
     )
 
 

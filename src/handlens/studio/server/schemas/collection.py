@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from handlens.studio.server.schemas.base import Float32s, Int32s, LeftOutFile, ModelKind, Name, RequestBody
 from handlens.studio.server.schemas.checking import Comparison, SpotCheckState
 from handlens.studio.server.schemas.models import FineTuningState, ModelInfo, Report
+from handlens.studio.server.schemas.reviewing import DuplicateSearch
 
 
 class PreparationState(BaseModel):
@@ -84,6 +85,7 @@ class CollectionState(BaseModel):
     finished: int = Field(description="photos that carry a label given by finishing")
     networks: list[str] = Field(description="the sources that fine-tuning can start from")
     fine_tuning: FineTuningState
+    duplicates: DuplicateSearch
 
 
 class NewSource(RequestBody):

@@ -904,6 +904,114 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/collections/{c}/suspects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Suspects
+         * @description The labels that may be wrong, the most doubtful first.
+         */
+        get: operations["suspects_api_collections__c__suspects_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/collections/{c}/suspects/keep": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Keep Suspects
+         * @description Keep labels that the model doubts; they are not listed again until a model suggests other ones.
+         */
+        post: operations["keep_suspects_api_collections__c__suspects_keep_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/collections/{c}/suspects/take": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take Suggested
+         * @description Give photos the labels that the model suggests.
+         */
+        post: operations["take_suggested_api_collections__c__suspects_take_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/collections/{c}/duplicates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Duplicates
+         * @description The groups of duplicates; 404 while they are not known.
+         */
+        get: operations["duplicates_api_collections__c__duplicates_get"];
+        put?: never;
+        /**
+         * Search Duplicates
+         * @description Start to search for duplicates in the background; the state says how far that is.
+         */
+        post: operations["search_duplicates_api_collections__c__duplicates_post"];
+        /**
+         * Cancel Duplicates
+         * @description Stop the search for duplicates.
+         */
+        delete: operations["cancel_duplicates_api_collections__c__duplicates_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/collections/{c}/duplicates/label": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Label Duplicates
+         * @description Give photos without a label that of their duplicates.
+         */
+        post: operations["label_duplicates_api_collections__c__duplicates_label_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/collections/{c}/attributes": {
         parameters: {
             query?: never;
@@ -1478,6 +1586,7 @@ export interface components {
              */
             networks: string[];
             fine_tuning: components["schemas"]["FineTuningState"];
+            duplicates: components["schemas"]["DuplicateSearch"];
         };
         /**
          * CollectionSummary
@@ -1690,6 +1799,27 @@ export interface components {
             n: number;
         };
         /**
+         * DuplicateGroups
+         * @description The photos that have duplicates, group by group, the first of each group first.
+         */
+        DuplicateGroups: {
+            /**
+             * Ids
+             * @description base64 of little-endian int32
+             */
+            ids: string;
+            /**
+             * Groups
+             * @description the number of each photo's group, from 0 on
+             */
+            groups: string;
+            /**
+             * Kinds
+             * @description 0: the first of its group; 1: the same pixels as the first; 2: nearly the same
+             */
+            kinds: string;
+        };
+        /**
          * DuplicateIs
          * @description Photos that are in a group of duplicates: as its first one, an exact copy of it, or one near it.
          */
@@ -1709,6 +1839,32 @@ export interface components {
              *     ]
              */
             kinds: ("first" | "exact" | "near")[];
+        };
+        /**
+         * DuplicateSearch
+         * @description How far the search for duplicates is, and what it found.
+         */
+        DuplicateSearch: {
+            /** Running */
+            running: boolean;
+            /**
+             * Phase
+             * @enum {string}
+             */
+            phase: "idle" | "searching" | "done" | "cancelled" | "failed";
+            /** Done */
+            done: number;
+            /** Total */
+            total: number;
+            /** Seconds Left */
+            seconds_left: number | null;
+            /** Error */
+            error: string | null;
+            /**
+             * Groups
+             * @description groups that were found; null while they are not known
+             */
+            groups: number | null;
         };
         /**
          * Error
@@ -2240,6 +2396,22 @@ export interface components {
             values: string;
         };
         /**
+         * OfSuspects
+         * @description Photos whose label the model doubts.
+         */
+        OfSuspects: {
+            /**
+             * Selection
+             * @description base64 of a bitmask over the ids: bit i % 8 (least significant first) of byte i // 8 is photo i
+             */
+            selection: string;
+            /**
+             * Version
+             * @description of the model whose suggestions the person saw
+             */
+            version: string;
+        };
+        /**
          * OriginIs
          * @description Photos whose label was given by one of some gestures, or is of one of some kinds.
          */
@@ -2251,7 +2423,7 @@ export interface components {
              */
             field: "origin";
             /** Names */
-            names: (("lasso" | "box" | "click" | "similar" | "review" | "check" | "import" | "finish" | "call" | "unknown") | ("by hand" | "suggested" | "checked" | "certified" | "imported"))[];
+            names: (("lasso" | "box" | "click" | "similar" | "review" | "duplicates" | "check" | "import" | "finish" | "call" | "unknown") | ("by hand" | "suggested" | "checked" | "certified" | "imported"))[];
         };
         /**
          * Overruled
@@ -2805,6 +2977,52 @@ export interface components {
             at_least?: number | null;
             /** Below */
             below?: number | null;
+        };
+        /**
+         * SuspectLabels
+         * @description The labels in whose place the model suggests another one, the most doubtful first.
+         */
+        SuspectLabels: {
+            /**
+             * Version
+             * @description of the model
+             */
+            version: string;
+            /**
+             * Judged
+             * @description labels that the model could judge, as it was trained without them
+             */
+            judged: number;
+            /**
+             * Names
+             * @description of labels
+             */
+            names: string[];
+            /**
+             * Ids
+             * @description base64 of little-endian int32
+             */
+            ids: string;
+            /**
+             * Given
+             * @description position in `names` of the label that each photo has
+             */
+            given: string;
+            /**
+             * Suggested
+             * @description position in `names` of the label that the model suggests for each photo
+             */
+            suggested: string;
+            /**
+             * Probability
+             * @description of the label that each photo has, 0–1
+             */
+            probability: string;
+            /**
+             * Suggested Probability
+             * @description of the label that the model suggests, 0–1
+             */
+            suggested_probability: string;
         };
         /**
          * TakenBack
@@ -4975,6 +5193,301 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PhotoIds"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    suspects_api_collections__c__suspects_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SuspectLabels"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    keep_suspects_api_collections__c__suspects_keep_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OfSuspects"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelsState"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    take_suggested_api_collections__c__suspects_take_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OfSuspects"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelsState"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    duplicates_api_collections__c__duplicates_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DuplicateGroups"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    search_duplicates_api_collections__c__duplicates_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CollectionState"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    cancel_duplicates_api_collections__c__duplicates_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CollectionState"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    label_duplicates_api_collections__c__duplicates_label_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelsState"];
                 };
             };
             /** @description Client Error */
