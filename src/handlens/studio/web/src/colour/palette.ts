@@ -1,15 +1,15 @@
-// Ten colours for labels that differ under the common colour-vision deficiencies, and from the background
-// they are drawn on. On the dark page they are those of Petroff 2021 ("Accessible Color Sequences for Data
-// Visualization", arXiv:2107.02270; red and purple a little lighter, the two greys last); on the light page
-// darker ones of about the same hues. Beyond ten the colours repeat with another pattern of the
-// frame (map/label-frames.ts).
+// Ten colours for labels, for each theme: chosen by a search such that any two of them are as far apart as ten can be
+// (CIEDE2000), for people who see all colours and for people with protanopia, deuteranopia or tritanopia, and that all
+// stand out from the ground and from the ring of the selection. tests/palette.test.ts measures it. Labels store the
+// index of their colour, so a colour can be replaced by another one, but never moved. Beyond ten the colours repeat with
+// another pattern of the frame (map/label-frames.ts).
 
 import type { Theme } from '../state/theme'
 import { contrast, rgb } from './contrast'
 
 export const COLOURS: Record<Theme, readonly string[]> = {
-  dark: ['#3f90da', '#ffa90e', '#d1351c', '#9d55d4', '#92dadd', '#e76300', '#a96b59', '#b9ac70', '#94a4a2', '#717581'],
-  light: ['#008ee7', '#ae5700', '#a30000', '#953ede', '#127d92', '#f0533f', '#8d464a', '#9c855f', '#7b8b9e', '#5b5c71'],
+  dark: ['#27a4fb', '#fbeb46', '#cf2e6a', '#6f5ed0', '#35ffb1', '#ff8444', '#f0afd6', '#8e6d0c', '#acada0', '#1b7d71'],
+  light: ['#077cff', '#aa7a00', '#a02407', '#9d19a1', '#004247', '#ed336a', '#332107', '#49794e', '#8a7e96', '#001160'],
 }
 
 export const colourOf = (index: number, theme: Theme): string => COLOURS[theme][index % COLOURS[theme].length]!

@@ -1,9 +1,9 @@
 import type { GlColour } from './renderer'
 
-/** The colours of the map's background and of the lines around photos, 0 to 1. */
+/** The map's ground, 0 to 1: neither white nor black, so that photos on white or black paper show where they end. */
 export const BACKGROUNDS: { light: GlColour; dark: GlColour } = {
-  light: [0.965, 0.965, 0.957],
-  dark: [0.078, 0.082, 0.09],
+  light: [0.89, 0.898, 0.91],
+  dark: [0.125, 0.137, 0.157],
 }
 /** About each photo: a dark one would vanish on a dark ground, a light one on a light ground. */
 export const HAIRLINE_COLOURS: { light: GlColour; dark: GlColour } = {
