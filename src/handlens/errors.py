@@ -9,6 +9,7 @@ __all__ = [
     "DataError",
     "DownloadError",
     "ExportError",
+    "FolderGoneError",
     "HandlensError",
     "LayerError",
     "NotFittedError",
@@ -27,6 +28,10 @@ class HandlensError(Exception):
 
 class CollectionError(HandlensError):
     """A collection cannot be made or opened, or cannot do what was asked of it."""
+
+
+class FolderGoneError(CollectionError):
+    """The folder of a collection's photos is gone: it was moved, or its disk is not plugged in."""
 
 
 class PhotoError(HandlensError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,71 @@ def test_names_that_are_alike_and_labels_that_change(shapes: Page, hand, shoot) 
     page.get_by_role("button", name="Merge with Cat").click()
     expect(map_of.label_button("Cat")).to_have_attribute("aria-label", f"Cat, {few + more} photos")
     expect(map_of.label_button("dog")).to_have_count(0)
+
+
+def test_the_folder_of_the_photos_goes_and_is_located(
+    page: Page, hand, open_folder, drawn_photos: Path, tmp_path: Path, watch, shoot
+) -> None:
+    photos = shutil.copytree(drawn_photos, tmp_path / "photos")
+    open_folder(page, photos)
+    map_of = hand(page)
+    map_of.wait_prepared()
+    photos.rename(tmp_path / "my photos")
+    gone = page.get_by_role("alert").filter(has_text=f"The folder {photos} is gone (unplugged?)")
+    expect(gone).to_be_visible()
+    shoot(page, "03-gone")
+
+    # Labels go on, and small copies are shown.
+    area = map_of.crowds(1)[0]
+    map_of.box(area)
+    map_of.label("front")
+    page.mouse.dblclick(*next(iter(map_of.photos().values())))
+    large = page.get_by_role("dialog")
+    expect(large).to_contain_text("The file cannot be read now")
+    assert large.locator("img.whole").evaluate("image => image.naturalWidth") > 0
+    page.keyboard.press("Escape")
+    watch.expect("404.*/view")
+
+    # It is looked for again, and in another place; after a reload, and from the home page.
+    gone.get_by_role("button", name="Try again").click()
+    expect(page.locator(".message").filter(has_text="still not there")).to_be_visible()
+    gone.get_by_role("button", name="Locate folder…").click()
+    dialog = page.get_by_role("dialog", name="Locate the folder")
+    dialog.get_by_role("textbox", name="Folder").fill(str(tmp_path))
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_role("alert")).to_contain_text("are not there, such as")
+    shoot(page, "04-locate")
+    watch.expect("400.*/images")
+    dialog.get_by_role("textbox", name="Folder").fill(f"'{tmp_path / 'my photos'}' ")
+    page.keyboard.press("Enter")
+    expect(dialog).to_have_count(0)
+    expect(gone).to_have_count(0)
+    page.mouse.dblclick(*next(iter(map_of.photos().values())))
+    expect(large.locator("img.whole")).to_have_attribute("src", re.compile("/view$"))
+
+
+def test_a_collection_whose_folder_is_gone_is_located_before_it_opens(
+    page: Page, hand, open_folder, drawn_photos: Path, tmp_path: Path, studio, run_studio, watch, shoot
+) -> None:
+    photos = shutil.copytree(drawn_photos, tmp_path / "photos")
+    open_folder(page, photos)
+    hand(page).wait_prepared()
+    address = page.url
+    page.goto("/")
+    studio.stop()
+    photos.rename(tmp_path / "moved")
+    run_studio("--port", studio.url.rsplit(":", 1)[1], home=studio.home)
+    page.goto("/")
+    expect(page.get_by_role("listitem").filter(has_text="photos").first).to_contain_text("This folder is gone")
+    shoot(page, "05-home")
+    page.goto(address)
+    expect(page.get_by_role("alert")).to_contain_text(f"{photos}, is gone; the labels are safe.")
+    shoot(page, "06-closed")
+    page.get_by_role("button", name="Locate folder…").click()
+    page.get_by_role("textbox", name="Folder").fill((tmp_path / "moved").as_uri())
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("main", name="Map of photos")).to_be_visible()
+    watch.expect("410")
 
 
 def test_nothing_is_lost_while_the_server_is_away(shapes: Page, hand, studio, run_studio, watch) -> None:

@@ -27,6 +27,7 @@ from handlens.studio.models.model import Model, ModelKind
 from handlens.studio.origins import certificate_sentence
 from handlens.studio.parts import Parts
 from handlens.studio.progress import FineTuningProgress, Progress
+from handlens.studio.relocating import relocate
 from handlens.studio.report import TrainingReport
 from handlens.studio.scanning import LeftOut
 from handlens.studio.separating import Scores
@@ -104,14 +105,35 @@ class Collection:
         return cls(create_collection(folder, images=images, backbone=backbone, weights=weights, seed=seed, name=name))
 
     @classmethod
-    def open(cls, folder: Path | str) -> Collection:
+    def open(cls, folder: Path | str, *, images: Path | str | None = None) -> Collection:
         """Open the collection in `folder` as it was left; photos that were added to its images are found.
 
+        Args:
+            folder: of the collection.
+            images: where the folder of its photos is now, if it was moved. Some photos are looked for there and
+                compared with those that were prepared; the new place is kept.
+
         Raises:
-            CollectionError: there is no collection, a newer version wrote it, or the folder of its photos is gone.
+            CollectionError: there is no collection, a newer version wrote it, or `images` has other photos.
+            FolderGoneError: the folder of its photos is gone.
             StorageError: its files cannot be read or written.
         """
-        return cls(Path(folder).expanduser().resolve())
+        own = Path(folder).expanduser().resolve()
+        if images is not None:
+            relocate(own, Path(images))
+        return cls(own)
+
+    def relocate(self, images: Path | str) -> None:
+        """Say where the folder of the photos is now, as `open` with `images` does, while the collection is open.
+
+        Args:
+            images: the folder that has the photos now, under the same paths.
+
+        Raises:
+            CollectionError: it is not a folder, or has other photos; nothing has changed then.
+        """
+        self.parts.photos.register.images = self.images = relocate(self.folder, Path(images))
+        self.parts.listeners.tell("state")
 
     def close(self) -> None:
         """Stop preparing and fine-tuning and close the files; labels are on disk already."""

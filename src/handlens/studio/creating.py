@@ -31,10 +31,7 @@ def create_collection(
     target, photos = Path(folder).expanduser().resolve(), Path(images).expanduser().resolve()
     if not photos.is_dir():
         raise CollectionError(f"images must be a folder of photos; there is no folder {photos}.")
-    if target == photos or photos in target.parents:
-        raise CollectionError(
-            f"the collection would be among the photos, which it must not change; choose a folder outside of {photos}."
-        )
+    check_apart(target, photos)
     if target.exists() and (not target.is_dir() or _other_files(target, photos)):
         raise CollectionError(f"{target} exists and is not an empty folder. Open it, or choose another folder.")
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
@@ -52,6 +49,14 @@ def create_collection(
     except OSError as error:
         raise StorageError(f"{target} cannot be written: {reason_of(error)}.") from error
     return target
+
+
+def check_apart(folder: Path, photos: Path) -> None:
+    """Raise CollectionError if a collection's folder is the folder of photos or below it."""
+    if folder == photos or photos in folder.parents:
+        raise CollectionError(
+            f"the collection would be among the photos, which it must not change; choose a folder outside of {photos}."
+        )
 
 
 def _other_files(target: Path, photos: Path) -> bool:

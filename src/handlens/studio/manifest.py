@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from handlens.errors import CollectionError
+from handlens.errors import CollectionError, FolderGoneError
+from handlens.io.files import atomic_write
 from handlens.io.problems import reason_of
 
 FORMAT = "handlens-collection"
@@ -28,15 +29,12 @@ class Manifest:
 
 
 def new_manifest(folder: Path, images: Path, *, name: str | None, seed: int) -> dict[str, Any]:
-    """The content of a new collection's collection.json.
-
-    Photos below the collection's folder are named relative to it, so that both can be moved together.
-    """
+    """The content of a new collection's collection.json."""
     return {
         "format": FORMAT,
         "version": FORMAT_VERSION,
         "name": name or images.name,
-        "images": os.path.relpath(images, folder) if folder in images.parents else str(images),
+        "images": _written(images, folder),
         "seed": seed,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -46,9 +44,41 @@ def read_manifest(folder: Path) -> Manifest:
     """Read and check the collection.json of a folder.
 
     Raises:
-        CollectionError: there is no such file, it is damaged, it was written by a newer version, or the folder of
-            photos that it names does not exist.
+        CollectionError: there is no such file, it is damaged, or it was written by a newer version.
+        FolderGoneError: the folder of photos that it names does not exist.
     """
+    content, images = _content(folder), images_of(folder)
+    if not images.is_dir():
+        raise FolderGoneError(
+            f"the photos of this collection were in {images}, and there is no such folder now; the labels are safe. "
+            "Plug the disk in or move the folder back; or open it with the folder where they are now, "
+            "Collection.open(folder, images=…)."
+        )
+    return Manifest(content["name"], images, content["seed"])
+
+
+def images_of(folder: Path) -> Path:
+    """The folder of photos that the collection.json of a folder names, whether or not it exists.
+
+    Raises:
+        CollectionError: as of `read_manifest`.
+    """
+    return (folder / _content(folder)["images"]).resolve()
+
+
+def write_images(folder: Path, images: Path) -> None:
+    """Write into the collection.json of a folder where its photos are; errors of `images_of`, or StorageError."""
+    content = _content(folder) | {"images": _written(images, folder)}
+    with atomic_write(folder / MANIFEST) as partial:
+        partial.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def _written(images: Path, folder: Path) -> str:
+    """The folder of photos; below the collection's folder, relative to it, so that both can be moved together."""
+    return os.path.relpath(images, folder) if folder in images.parents else str(images)
+
+
+def _content(folder: Path) -> dict[str, Any]:
     file = folder / MANIFEST
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
@@ -66,10 +96,4 @@ def read_manifest(folder: Path) -> Manifest:
         )
     if not all(isinstance(content.get(key), kind) for key, kind in (("name", str), ("images", str), ("seed", int))):
         raise CollectionError(f"{file} is damaged: name, images or seed is missing.")
-    images = (folder / content["images"]).resolve()
-    if not images.is_dir():
-        raise CollectionError(
-            f"the photos of this collection were in {images}, and there is no such folder now. "
-            "Plug the disk in or move the folder back; the labels are safe."
-        )
-    return Manifest(content["name"], images, content["seed"])
+    return content

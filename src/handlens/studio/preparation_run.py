@@ -152,7 +152,7 @@ class Preparation:
         for row in rows:
             self._check_cancelled()
             held = self._held.pop(row, None)
-            out.append(self._coming.pop(row).result() if held is None else held)
+            out.append(self._result(self._coming.pop(row)) if held is None else held)
         return out
 
     @contextmanager
@@ -177,7 +177,14 @@ class Preparation:
         }
         for row in rows:
             self._check_cancelled()
-            yield row, futures[row].result() if row in futures else self._held[row]
+            yield row, self._result(futures[row]) if row in futures else self._held[row]
+
+    def _result(self, future: Future[Decoded]) -> Decoded:
+        """A photo that was read; FolderGoneError if it could not be because all are away."""
+        decoded = future.result()
+        if decoded.reason is not None:
+            self.photos.register.check_there()
+        return decoded
 
     def _holds(self, row: int, sizes: set[int], *, thumbnails: bool) -> bool:
         """Whether what is needed of a row was read before."""

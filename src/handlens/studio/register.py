@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from handlens.errors import StorageError
+from handlens.errors import FolderGoneError, StorageError
 from handlens.io.sqlite import open_database, storage_errors, transaction
 from handlens.studio.scanning import LeftOut, scan
 
@@ -20,6 +20,10 @@ CREATE TABLE IF NOT EXISTS photos (
     row  INTEGER NOT NULL UNIQUE -- place in the preparing order
 )
 """
+
+
+LOOKED_AT = 32
+"""Photos of which one must be in their folder: a disk that is not plugged in may leave an empty folder."""
 
 
 class Register:
@@ -65,6 +69,30 @@ class Register:
     def file(self, photo: int) -> Path:
         """The file of a photo."""
         return self.images / self.paths[photo]
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the folder of photos exists, and holds one of the first photos in the preparing order."""
+        if not len(self):
+            return self.images.is_dir()
+        return any(self.file(int(photo)).exists() for photo in self.order[:LOOKED_AT])
+
+    def check_there(self) -> None:
+        """Raise FolderGoneError unless the folder of photos is there."""
+        if not self.is_there:
+            raise FolderGoneError(
+                f"the folder {self.images} is gone, or its photos are. Plug its disk in, or say where it is now; "
+                "labels and all that was prepared are kept."
+            )
+
+
+def first_paths(database: Path, n: int) -> list[str]:
+    """The paths of the first `n` photos of the preparing order in a collection's SQLite file."""
+    with (
+        storage_errors(f"the list of photos in {database} could not be read"),
+        closing(open_database(database, _SCHEMA)) as db,
+    ):
+        return [path for (path,) in db.execute("SELECT path FROM photos ORDER BY row LIMIT ?", (n,))]
 
 
 def _paths(db: sqlite3.Connection) -> set[str]:

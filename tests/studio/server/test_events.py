@@ -200,6 +200,24 @@ def test_a_tab_is_told_of_the_spot_check_and_of_the_predictions_after_it(collect
     asyncio.run(asyncio.wait_for(main(), 60))
 
 
+def test_that_the_folder_of_photos_goes_and_comes_back_is_noticed(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "TICK", 0.05)
+    photos = collection.images
+
+    async def main() -> None:
+        stream = Feed().stream("x", collection, gone=never)
+        assert (await take(stream, "state"))["state"]["folder_gone"] is False
+        photos.rename(photos.with_name("away"))
+        assert (await take(stream, "state"))["state"]["folder_gone"] is True
+        photos.with_name("away").rename(photos)
+        assert (await take(stream, "state"))["state"]["folder_gone"] is False
+        await stream.aclose()
+
+    asyncio.run(asyncio.wait_for(main(), 60))
+
+
 def test_what_another_process_checks_is_noticed(
     collection: Collection, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

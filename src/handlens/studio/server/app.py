@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware.gzip import GZipMiddleware
 
 from handlens import __version__
+from handlens.errors import FolderGoneError
 from handlens.serving.api_page import add_api_page
 from handlens.serving.guard import Guard
 from handlens.serving.problems import explain_errors
@@ -82,7 +83,7 @@ def create_app(
     )
     app.state.server = state
     app.add_middleware(Guard, hosts=frozenset(hosts), token=token, private="/api/collections/", uploads="/api/uploads/")
-    explain_errors(app, (NoSuchCollection, 404), (NoSuchUpload, 404), (TooLarge, 413))
+    explain_errors(app, (NoSuchCollection, 404), (FolderGoneError, 410), (NoSuchUpload, 404), (TooLarge, 413))
     for module in (home, preparing, pictures, labelling, learning, filtering, checking, reviewing, auditing, export):
         app.include_router(module.router)
     add_api_page(app)

@@ -9,14 +9,16 @@ import secrets
 import shutil
 import unicodedata
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
-from handlens.errors import CollectionError
+from handlens.errors import CollectionError, FolderGoneError
 from handlens.io.files import rename
 from handlens.io.problems import reason_of
 from handlens.studio.collection import Collection
-from handlens.studio.manifest import MANIFEST
+from handlens.studio.manifest import MANIFEST, images_of
 from handlens.studio.server.temporary_folders import TemporaryFolders
 from handlens.studio.server.zips import reporting_full_disk
 from handlens.studio.sources import AUTO
@@ -84,13 +86,24 @@ class CollectionPlans:
         """Whether there is a collection with this id."""
         return _ID.fullmatch(id) is not None and (self.folder / id / MANIFEST).is_file()
 
-    def existing(self, id: str) -> CollectionPlan:
-        """The plan of a collection that was made before; its `open` raises NoSuchCollection if there is none."""
+    def existing(self, id: str, *, images: Path | None = None) -> CollectionPlan:
+        """The plan of a collection that was made before; its `open` raises NoSuchCollection if there is none.
+
+        Args:
+            id: of the collection.
+            images: where its photos are now, if they were moved.
+        """
 
         def open() -> Collection:
             if not self.exists(id):
                 raise no_such_collection(id)
-            return Collection.open(self.folder / id)
+            try:
+                return Collection.open(self.folder / id, images=images)
+            except FolderGoneError as error:
+                raise FolderGoneError(
+                    f"the folder of its photos, {images_of(self.folder / id)}, is gone; the labels are safe. "
+                    "Plug its disk in or move the folder back and try again, or say where the folder is now."
+                ) from error
 
         return CollectionPlan(id, open)
 
@@ -110,7 +123,7 @@ class CollectionPlans:
             ) from error
         if folder == self.home or self.home.resolve() in folder.parents:
             raise CollectionError(f"{folder} is where Studio keeps its own files. Choose another folder.")
-        id = _id_of(folder.name, str(folder))
+        id = self._id_of_folder(folder)
         return CollectionPlan(id, lambda: self._open_or_create(id, folder, request), request)
 
     def of_builtin(self, name: str, request: CollectionRequest) -> CollectionPlan:
@@ -147,6 +160,15 @@ class CollectionPlans:
             return self._open_or_create(id, self.folder / id / "photos", replace(request, name=name))
 
         return CollectionPlan(id, open, request)
+
+    def _id_of_folder(self, photos: Path) -> str:
+        """The id of the collection of these photos, which may have been moved here; a new one if there is none."""
+        for id in sorted(entry.name for entry in self.folder.iterdir() if self.exists(entry.name)):
+            with suppress(CollectionError):
+                if images_of(self.folder / id) == photos:
+                    return id
+        ids = (_id_of(photos.name, f"{photos} {n}" if n else str(photos)) for n in count())
+        return next(id for id in ids if not self.exists(id))  # one that exists has its photos elsewhere now
 
     def _open_or_create(self, id: str, photos: Path, request: CollectionRequest) -> Collection:
         folder = self.folder / id

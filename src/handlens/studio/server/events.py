@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from handlens.studio.spot_check import Check
 
 TICK = 2.0
-"""Seconds after which a stream without events checks whether its tab is closed, and whether another process changed the
-labels or the spot check."""
+"""Seconds after which a stream without events checks whether its tab is closed, whether another process changed the
+labels or the spot check, and whether the folder of photos is there."""
 
 PAUSE = 0.15
 """Seconds between two batches of events: what changes several times in between is sent once."""
@@ -88,6 +88,7 @@ class Feed:
         try:
             sent_version, quiet = -1, 0
             sent_check: Check | None = None
+            sent_there: bool | None = None
             while not self._closed and wake not in self._ending:
                 try:
                     await asyncio.wait_for(wake.wait(), TICK)
@@ -95,12 +96,17 @@ class Feed:
                     if await gone():
                         return
                     quiet += 1
-                    labels, check = await to_thread.run_sync(
-                        lambda: (collection.parts.labels.version, collection.spot_check)
+                    labels, check, there = await to_thread.run_sync(
+                        lambda: (
+                            collection.parts.labels.version,
+                            collection.spot_check,
+                            collection.parts.photos.register.is_there,
+                        )
                     )
                     if labels != sent_version:
                         note("labels", {})
-                    if check is not sent_check:  # it is the same object as long as nothing changes
+                    # The check is the same object as long as nothing changes.
+                    if check is not sent_check or there is not sent_there:
                         note("state", {})
                     elif quiet >= _QUIET_TICKS:
                         quiet = 0
@@ -110,7 +116,9 @@ class Feed:
                 quiet = 0
                 batch, pending = pending, {}
                 if _STATE in batch:
-                    sent_check = await to_thread.run_sync(lambda: collection.spot_check)
+                    sent_check, sent_there = await to_thread.run_sync(
+                        lambda: (collection.spot_check, collection.parts.photos.register.is_there)
+                    )
                 for (kind, *_), payload in batch.items():
                     message, version = await to_thread.run_sync(_message, id, collection, kind, payload)
                     sent_version = sent_version if version is None else version

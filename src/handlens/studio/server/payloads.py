@@ -59,6 +59,7 @@ def state(id: str, collection: Collection) -> CollectionState:
         as_of=as_of,
         name=collection.name,
         images=str(collection.images),
+        folder_gone=not parts.photos.register.is_there,
         count=len(collection.paths),
         left_out=len(collection.left_out),
         preparation=_preparation(collection),

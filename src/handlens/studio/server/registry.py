@@ -77,6 +77,20 @@ class CollectionRegistry:
         plan.request.add_to(collection)
         return collection
 
+    def relocate(self, id: str, images: Path) -> Collection:
+        """The collection with this id, whose photos are in the folder `images` now; opened if it is not open.
+
+        Raises:
+            NoSuchCollection: there is no such collection.
+            CollectionError: the folder does not have its photos.
+        """
+        collection = self._if_open(id)
+        if collection is None:
+            return self._opened(self.plans.existing(id, images=images))
+        collection.relocate(images)
+        self._summaries.write(id, collection)
+        return collection
+
     def open_in_background(self, plan: CollectionPlan) -> Future[Collection]:
         """Start to open the collection of a plan; who asks for it in the meantime waits."""
         future, is_new = self._future(plan.id)

@@ -73,6 +73,7 @@ class Summaries:
                 count=int(record.get("count", 0)),
                 labelled=int(record.get("labelled", 0)),
                 prepared=int(record.get("prepared", 0)),
+                folder_gone=images != "" and not (folder / images).is_dir(),
                 opened_at=record.get("opened_at"),
                 copied=images != "" and (folder / images).resolve().is_relative_to(folder.resolve()),
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -25,6 +24,7 @@ from handlens.studio.server.schemas.home import (
     UploadStarted,
     ZipReceived,
 )
+from handlens.studio.server.typed_paths import typed_path
 
 router = APIRouter(prefix="/api", tags=["home"])
 
@@ -55,7 +55,7 @@ def new_collection(wanted: NewCollection, server: Server) -> NewCollectionId:
     request = CollectionRequest(name=wanted.name, backbones=(*wanted.backbones, *own))
     source, plans = wanted.source, server.registry.plans
     if isinstance(source, FromPath):
-        plan = plans.of_folder(Path(source.path), request)
+        plan = plans.of_folder(typed_path(source.path), request)
     elif isinstance(source, FromBuiltin):
         plan = plans.of_builtin(source.name, request)
     else:

@@ -12,8 +12,9 @@ from starlette.exceptions import HTTPException
 
 from handlens.studio.server import payloads
 from handlens.studio.server.dependencies import CollectionId, OpenCollection, Server, open_collection
-from handlens.studio.server.schemas.collection import CollectionState, NewSource
+from handlens.studio.server.schemas.collection import CollectionState, NewSource, Relocate
 from handlens.studio.server.schemas.events import Event
+from handlens.studio.server.typed_paths import typed_path
 
 router = APIRouter(prefix="/api/collections/{c}", tags=["collection"])
 
@@ -54,6 +55,12 @@ def add_source(c: CollectionId, wanted: NewSource, collection: OpenCollection) -
     collection.add_features(wanted.backbone)
     collection.start_preparing()
     return payloads.state(c, collection)
+
+
+@router.put("/images")
+def relocate(c: CollectionId, wanted: Relocate, server: Server) -> CollectionState:
+    """Say in which folder the photos are now, after it was moved; some photos are looked for there and compared."""
+    return payloads.state(c, server.registry.relocate(c, typed_path(wanted.path)))
 
 
 @router.put("/view", status_code=204)

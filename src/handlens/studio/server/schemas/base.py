@@ -18,6 +18,14 @@ Selection = Annotated[
 ]
 LabelText = Annotated[str, Field(max_length=1000, description="the name of a label")]
 LabelTexts = Annotated[list[LabelText], Field(max_length=10_000)]
+TypedPath = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=4096,
+        description="a path as people type or paste it: also in quotes, as a file:// address, or with ~",
+    ),
+]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 ModelKind = Literal["quick", "fine-tuned", "both"]
 

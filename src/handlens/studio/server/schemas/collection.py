@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from handlens.studio.server.schemas.base import Float32s, Int32s, LeftOutFile, ModelKind, Name, RequestBody
+from handlens.studio.server.schemas.base import Float32s, Int32s, LeftOutFile, ModelKind, Name, RequestBody, TypedPath
 from handlens.studio.server.schemas.checking import Comparison, SpotCheckState
 from handlens.studio.server.schemas.models import FineTuningState, ModelInfo, Report
 from handlens.studio.server.schemas.reviewing import DuplicateSearch
@@ -66,6 +66,7 @@ class CollectionState(BaseModel):
     as_of: float = Field(description="when this was read, in seconds since 1970: the later one of two states is newer")
     name: str
     images: str
+    folder_gone: bool = Field(description="whether the folder of the photos is gone, such as with its disk")
     count: int
     left_out: int
     preparation: PreparationState
@@ -86,6 +87,12 @@ class CollectionState(BaseModel):
     networks: list[str] = Field(description="the sources that fine-tuning can start from")
     fine_tuning: FineTuningState
     duplicates: DuplicateSearch
+
+
+class Relocate(RequestBody):
+    """The folder in which the photos are now, on the machine that runs Studio."""
+
+    path: TypedPath
 
 
 class NewSource(RequestBody):

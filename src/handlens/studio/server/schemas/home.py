@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from handlens.studio.server.schemas.base import LeftOutFile, Name, RequestBody
+from handlens.studio.server.schemas.base import LeftOutFile, Name, RequestBody, TypedPath
 
 
 class CollectionSummary(BaseModel):
@@ -18,6 +18,7 @@ class CollectionSummary(BaseModel):
     count: int
     labelled: int
     prepared: int
+    folder_gone: bool = Field(description="whether the folder of the photos is gone")
     opened_at: str | None = Field(description="ISO 8601, UTC")
     copied: bool = Field(
         description="whether the photos are copies that Studio made, which are deleted with the collection"
@@ -74,7 +75,7 @@ class FromPath(RequestBody):
     """A folder on the machine that runs Studio; its photos stay where they are."""
 
     kind: Literal["path"]
-    path: Annotated[str, Field(min_length=1, max_length=4096)]
+    path: TypedPath
 
 
 class FromUpload(RequestBody):

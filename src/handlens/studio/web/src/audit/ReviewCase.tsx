@@ -12,7 +12,7 @@ import { KEYED, labels, matching } from '../state/labels'
 import { owned } from '../state/owned'
 import { keyOfChoice } from '../state/spot-check'
 import { LabelledNeighbours, Prediction } from './case-evidence'
-import { choiceOfKey, choicesOf, decide, deciding, go, takeBack } from './queue'
+import { choiceOfKey, choicesOf, decide, deciding, go, nextPhotos, takeBack } from './queue'
 
 const isText = (target: EventTarget | null): boolean =>
   target instanceof HTMLInputElement && !['checkbox', 'radio'].includes(target.type)
@@ -66,7 +66,7 @@ export function ReviewCase({ of }: { of: Case }): JSX.Element {
   return (
     <div class="case" ref={box} tabIndex={-1} role="group" aria-label={nameOf(of.photo)} onKeyDown={onKeyDown}>
       <div class="case-photo">
-        <LookedAt id={of.photo} />
+        <LookedAt id={of.photo} next={nextPhotos.value} />
         <p class="hint path">{nameOf(of.photo)}</p>
       </div>
       <div class="case-side">

@@ -11,6 +11,9 @@ import { confidenceOf } from './queue'
 /** Classes whose probability is shown, the most probable first. */
 const MOST_CLASSES = 5
 
+/** Milliseconds after which the person is taken to look at a case. */
+const STAYED = 150
+
 export function Prediction({ of }: { of: Case }): JSX.Element {
   const all = Object.entries(of.probabilities).sort((a, b) => b[1] - a[1])
   return (
@@ -49,12 +52,16 @@ export function LabelledNeighbours({ of }: { of: Case }): JSX.Element {
   const [found, setFound] = useState<LabelledNeighbour[] | { error: string } | null>(null)
   useEffect(() => {
     let over = false
-    api.nearestLabelled(of.id).then(
-      (near) => !over && setFound(near),
-      (error: unknown) => !over && setFound({ error: sentenceOf(error) }),
-    )
+    // Going through the cases fast asks for photos only.
+    const timer = setTimeout(() => {
+      api.nearestLabelled(of.id).then(
+        (near) => !over && setFound(near),
+        (error: unknown) => !over && setFound({ error: sentenceOf(error) }),
+      )
+    }, STAYED)
     return () => {
       over = true
+      clearTimeout(timer)
     }
   }, [of.id])
   return (

@@ -25,6 +25,17 @@ export { at, beginning, cases, deciding }
 export const current = computed(() => cases.value?.[at.value] ?? null)
 export const decidedCount = computed(() => cases.value?.filter((c) => c.status !== 'waiting').length ?? 0)
 
+/** Photos that are fetched ahead. */
+const AHEAD = 8
+
+/** The photos of the cases after this one that wait, and of the one before. */
+export const nextPhotos = computed<number[]>(() => {
+  const all = cases.value ?? []
+  const after = all.slice(at.value + 1).filter((c) => c.status === 'waiting')
+  const before = all.slice(Math.max(0, at.value - 1), at.value)
+  return [...after.slice(0, AHEAD), ...before].map((c) => c.photo)
+})
+
 /** How many unlabelled photos would wait, counted from the predictions that the page has. */
 export const wouldWait = computed(() => {
   const said = predictions.value

@@ -3,7 +3,8 @@
 import { signal } from '@preact/signals'
 import type { JSX } from 'preact'
 import type { Preparation, Source } from '../server/types'
-import { cancelPreparing, collection, connected, count, prepare } from '../state/collection'
+import { cancelPreparing, collection, connected, count, lookForFolder, prepare } from '../state/collection'
+import { openDialog } from '../state/dialogs'
 import { duration, number, photos as photosText } from '../text/format'
 import { doing } from '../text/preparing'
 import { Icon } from './icons'
@@ -19,6 +20,21 @@ export function Banners(): JSX.Element {
           <Icon name="warn" />
           Studio does not answer. Is it still running? Labels are saved only while it is; trying again by itself.
         </p>
+      )}
+      {connected.value && state.folder_gone && (
+        <div class="banner warn" role="alert">
+          <Icon name="warn" />
+          <span>
+            The folder <span class="path">{state.images}</span> is gone (unplugged?). Labels are saved as ever; large
+            photos come back with it.
+          </span>
+          <button type="button" class="button small" onClick={() => void lookForFolder()}>
+            Try again
+          </button>
+          <button type="button" class="button small" onClick={() => openDialog({ kind: 'locate' })}>
+            Locate folder…
+          </button>
+        </div>
       )}
       {state.notices
         .filter((n) => !hidden.value.has(n.id))

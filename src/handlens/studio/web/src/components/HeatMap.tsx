@@ -7,14 +7,22 @@ import { api, nameOf } from '../state/collection'
 import { sentenceOf } from '../state/messages'
 import { predictions } from '../state/model'
 import { owned } from '../state/owned'
+import { fetched, wantPhotos } from '../state/prefetch'
 
 /** Whether heat maps are shown; it stays on while the person looks through several photos. */
 const [shown, setShown] = owned(false)
 
+const NONE: readonly number[] = []
+
 type Found = { map: HeatMap; url: string | null } | { error: string }
 
-/** A photo, and over it the heat map of a label if the person asks for one. */
-export function LookedAt({ id }: { id: number }): JSX.Element {
+/**
+ * A photo, and over it the heat map of a label if the person asks for one. The photo is small until the large one is
+ * there; those that come `next` are fetched after it.
+ */
+export function LookedAt({ id, next = NONE }: { id: number; next?: readonly number[] }): JSX.Element {
+  useEffect(() => wantPhotos([id, ...next]), [id, next.join()])
+  const has = fetched.value.get(id)
   const said = predictions.value
   const predicted = said?.names[said.codes[id] ?? -1]
   const [chosen, setChosen] = useState<string | null>(null)
@@ -47,9 +55,10 @@ export function LookedAt({ id }: { id: number }): JSX.Element {
   return (
     <>
       <div class="looked-at">
-        <img class="whole" src={api.picture(id)} alt={nameOf(id)} />
+        <img class="whole" src={has === 'picture' ? api.picture(id) : api.thumb(id)} alt={nameOf(id)} />
         {wanted && map?.url && <img class="heat" src={map.url} alt={`Places that speak for ${map.map.label}`} />}
       </div>
+      {has === 'broken' && <p class="hint">The file cannot be read now. This is the small copy that Studio keeps.</p>}
       {said && (
         <div class="looking" role="group" aria-label="What it looked at">
           <label>

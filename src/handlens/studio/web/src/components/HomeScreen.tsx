@@ -91,6 +91,7 @@ function Card({ of }: { of: CollectionSummary }): JSX.Element {
           {of.prepared < of.count && ` · ${number(of.prepared)} prepared`}
         </span>
         <small title={of.images}>{of.images}</small>
+        {of.folder_gone && <small class="gone">This folder is gone (unplugged?).</small>}
         <small>{when(of.opened_at)}</small>
         <i class="share" aria-hidden="true">
           <i style={{ width: `${share * 100}%` }} />

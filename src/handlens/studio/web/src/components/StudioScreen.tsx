@@ -3,7 +3,8 @@
 import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
 import { listenToKeys } from '../keyboard/keys'
-import { collection, fatal } from '../state/collection'
+import { collection, fatal, folderGone } from '../state/collection'
+import { openDialog } from '../state/dialogs'
 import { labelledCount } from '../state/labels'
 import { isNarrow, type Sheet, setSheet, sheet } from '../state/screen'
 import { open } from '../state/sync'
@@ -129,17 +130,25 @@ function Narrow(): JSX.Element {
 
 function CouldNotOpen({ reason }: { reason: string }): JSX.Element {
   return (
-    <main class="opening">
-      <h1>This collection could not be opened</h1>
-      <p role="alert">{reason}</p>
-      <p class="actions">
-        <button type="button" class="button filled" onClick={() => location.reload()}>
-          Try again
-        </button>
-        <a class="button" href="/">
-          All collections
-        </a>
-      </p>
-    </main>
+    <>
+      <main class="opening">
+        <h1>This collection could not be opened</h1>
+        <p role="alert">{reason}</p>
+        <p class="actions">
+          <button type="button" class="button filled" onClick={() => location.reload()}>
+            Try again
+          </button>
+          {folderGone.value && (
+            <button type="button" class="button" onClick={() => openDialog({ kind: 'locate' })}>
+              Locate folder…
+            </button>
+          )}
+          <a class="button" href="/">
+            All collections
+          </a>
+        </p>
+      </main>
+      <Dialogs />
+    </>
   )
 }

@@ -192,6 +192,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/collections/{c}/images": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Relocate
+         * @description Say in which folder the photos are now, after it was moved; some photos are looked for there and compared.
+         */
+        put: operations["relocate_api_collections__c__images_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/collections/{c}/view": {
         parameters: {
             query?: never;
@@ -1538,6 +1558,11 @@ export interface components {
             name: string;
             /** Images */
             images: string;
+            /**
+             * Folder Gone
+             * @description whether the folder of the photos is gone, such as with its disk
+             */
+            folder_gone: boolean;
             /** Count */
             count: number;
             /** Left Out */
@@ -1608,6 +1633,11 @@ export interface components {
             labelled: number;
             /** Prepared */
             prepared: number;
+            /**
+             * Folder Gone
+             * @description whether the folder of the photos is gone
+             */
+            folder_gone: boolean;
             /**
              * Opened At
              * @description ISO 8601, UTC
@@ -2021,7 +2051,10 @@ export interface components {
              * @enum {string}
              */
             kind: "path";
-            /** Path */
+            /**
+             * Path
+             * @description a path as people type or paste it: also in quotes, as a file:// address, or with ~
+             */
             path: string;
         };
         /**
@@ -2628,6 +2661,17 @@ export interface components {
              * @description base64 of little-endian float32
              */
             distances: string;
+        };
+        /**
+         * Relocate
+         * @description The folder in which the photos are now, on the machine that runs Studio.
+         */
+        Relocate: {
+            /**
+             * Path
+             * @description a path as people type or paste it: also in quotes, as a file:// address, or with ~
+             */
+            path: string;
         };
         /**
          * Remove
@@ -3528,6 +3572,51 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["NewSource"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CollectionState"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    relocate_api_collections__c__images_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Relocate"];
             };
         };
         responses: {

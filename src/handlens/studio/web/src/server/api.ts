@@ -63,6 +63,8 @@ export class CollectionApi {
   }
 
   state = (): Promise<CollectionState> => call('get', '/api/collections/{c}', this.c)
+  /** Says in which folder the photos are now. */
+  relocate = (path: string): Promise<CollectionState> => call('put', '/api/collections/{c}/images', this.c, { path })
   prepare = (): Promise<CollectionState> => call('post', '/api/collections/{c}/prepare', this.c)
   cancel = (): Promise<CollectionState> => call('delete', '/api/collections/{c}/prepare', this.c)
   addSource = (backbone: string | null): Promise<CollectionState> =>

@@ -3,7 +3,7 @@
 import { computed } from '@preact/signals'
 import type { CollectionApi } from '../server/api'
 import type { CollectionState, Layer, Photos, Projection } from '../server/types'
-import { attempt } from './messages'
+import { attempt, say } from './messages'
 import { owned } from './owned'
 
 /** The calls about the collection on the screen; set once, when the labelling screen opens. */
@@ -18,6 +18,8 @@ const [photos, setPhotos] = owned<Photos | null>(null)
 export { collection, photos }
 /** Why the collection could not be opened, or is no longer there; null while all is well. */
 export const [fatal, setFatal] = owned<string | null>(null)
+/** Whether that is because the folder of its photos is gone. */
+export const [folderGone, setFolderGone] = owned(false)
 /** Whether the server's events arrive. */
 export const [connected, setConnected] = owned(true)
 
@@ -60,6 +62,13 @@ export function updatePrepared(n: number): void {
 export const prepare = (): Promise<boolean> => attempt(async () => void replaceCollection(await api.prepare()))
 
 export const cancelPreparing = (): Promise<boolean> => attempt(async () => void replaceCollection(await api.cancel()))
+
+/** Looks whether the folder of the photos is there again. */
+export const lookForFolder = (): Promise<boolean> =>
+  attempt(async () => {
+    replaceCollection(await api.state())
+    if (collection.value?.folder_gone) say('The folder of the photos is still not there.')
+  })
 
 /** Adds a pretrained network by its name, or features learned on these photos (null). */
 export const addSource = (backbone: string | null): Promise<boolean> =>

@@ -7,6 +7,7 @@ export type Dialog =
   | { kind: 'help' }
   | { kind: 'keys' }
   | { kind: 'left-out' }
+  | { kind: 'locate' }
   | { kind: 'sources' }
   | { kind: 'take-away' }
   | { kind: 'rename'; name: string }

@@ -17,6 +17,7 @@ import {
   setApi,
   setConnected,
   setFatal,
+  setFolderGone,
   updateCollection,
   updatePrepared,
 } from './collection'
@@ -29,6 +30,9 @@ import { loadScores } from './separation'
 import { sendOnLeaving } from './spot-check'
 import { currentView, lookAtWhatExists, projection, restoreView } from './view'
 
+/** The HTTP status of a collection whose folder of photos is gone. */
+const FOLDER_GONE = 410
+
 export async function open(id: string): Promise<void> {
   setApi(new CollectionApi(id))
   try {
@@ -40,6 +44,7 @@ export async function open(id: string): Promise<void> {
     takeState(state)
     document.title = `${state.name} – handlens Studio`
   } catch (error) {
+    setFolderGone(error instanceof ApiError && error.status === FOLDER_GONE)
     setFatal(sentenceOf(error))
     return
   }

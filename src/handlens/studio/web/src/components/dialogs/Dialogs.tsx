@@ -12,6 +12,7 @@ import { Help } from './Help'
 import { Keys } from './Keys'
 import { Delete, Merge, Rename } from './LabelDialogs'
 import { LeftOut } from './LeftOut'
+import { Locate } from './Locate'
 import { Photo } from './Photo'
 import { Sources } from './Sources'
 import { SpotCheck } from './SpotCheck'
@@ -24,6 +25,7 @@ export const DIALOGS: Content = {
   help: () => <Help />,
   keys: () => <Keys />,
   'left-out': () => <LeftOut />,
+  locate: () => <Locate />,
   sources: () => <Sources />,
   'take-away': () => <TakeAway />,
   rename: ({ name }) => <Rename name={name} />,
