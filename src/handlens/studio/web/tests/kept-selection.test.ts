@@ -3,6 +3,7 @@ import type { Photos } from '../src/server/types'
 import { replacePhotos } from '../src/state/collection'
 import { keepSelection, restoreSelection } from '../src/state/kept-selection'
 import { maskOf } from '../src/state/masks'
+import { closeReview, review, setReview } from '../src/state/review'
 import { gesture, replaceSelection, selected } from '../src/state/selection'
 
 const stored = new Map<string, string>()
@@ -52,6 +53,20 @@ describe('the selection after a refresh', () => {
     stored.set('handlens-selection-pets', text)
     restoreSelection('pets', 3)
     expect([...selected.value]).toEqual([0, 0, 0])
+  })
+  it('comes with the open review, also with the photos thrown out of it', () => {
+    replaceSelection(maskOf([0], 3), 'lasso')
+    setReview({ kind: 'selection', title: 'car as van', ids: [2, 0, 1], from: new Set(), order: 'odd-first' })
+    keepSelection('pets')
+    closeReview()
+    replaceSelection(new Uint8Array(3), 'click')
+    restoreSelection('pets', 3)
+    expect([...selected.value]).toEqual([1, 0, 0])
+    expect(review.value).toMatchObject({ title: 'car as van', ids: [2, 0, 1], order: 'odd-first' })
+    closeReview()
+    keepSelection('pets')
+    restoreSelection('pets', 3)
+    expect(review.value).toBeNull()
   })
   it('is empty where the browser stores nothing', () => {
     const refuse = (): never => {

@@ -45,7 +45,7 @@ it('names it by the last action that added photos', () => {
 it('keeps the name while photos are thrown out in the review grid', async () => {
   api.spread = () => Promise.resolve({ ids: Int32Array.from([2, 1, 0]), distances: new Float32Array(3) })
   select(mask(0, 1, 2), 'replace', 'lasso')
-  openReview()
+  await openReview()
   expect(await sortReview('odd-first')).toBe(true)
   toggleKept(2)
   expect(gesture.value).toBe('lasso')
@@ -53,9 +53,10 @@ it('keeps the name while photos are thrown out in the review grid', async () => 
   expect(gesture.value).toBe('review')
 })
 
-it('is a review when photos were chosen in the grid', () => {
+it('is a review when photos were chosen in the grid', async () => {
+  api.spread = () => Promise.reject(new Error('not now'))
   select(mask(0, 1, 2), 'replace', 'box')
-  openReview()
+  await openReview()
   keepAll(false)
   expect(gesture.value).toBe('box')
   keepAll(true)

@@ -55,7 +55,7 @@ export function LookedAt({ id, next = NONE }: { id: number; next?: readonly numb
   return (
     <>
       <div class="looked-at">
-        <img class="whole" src={has === 'picture' ? api.picture(id) : api.thumb(id)} alt={nameOf(id)} />
+        <img key={id} class="whole" src={has === 'picture' ? api.picture(id) : api.thumb(id)} alt={nameOf(id)} />
         {wanted && map?.url && <img class="heat" src={map.url} alt={`Places that speak for ${map.map.label}`} />}
       </div>
       {has === 'broken' && <p class="hint">The file cannot be read now. This is the small copy that Studio keeps.</p>}

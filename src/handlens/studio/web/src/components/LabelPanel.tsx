@@ -77,16 +77,24 @@ function Saved(): JSX.Element {
   )
 }
 
-export function NewLabel({ id = 'new-label', name = 'New label' }: { id?: string; name?: string }): JSX.Element {
+interface NewLabelProps {
+  id?: string
+  name?: string
+  /** how many photos it is for */
+  n?: number
+  give?: (name: string) => Promise<boolean>
+}
+
+export function NewLabel(props: NewLabelProps): JSX.Element {
+  const { id = 'new-label', name = 'New label', n = selectedCount.value, give = assign } = props
   const input = useRef<HTMLInputElement>(null)
-  const n = selectedCount.value
   return (
     <form
       class="new-label"
       onSubmit={(event) => {
         event.preventDefault()
         const field = input.current!
-        void assign(field.value).then((went) => {
+        void give(field.value).then((went) => {
           if (went) field.value = ''
         })
         field.blur()

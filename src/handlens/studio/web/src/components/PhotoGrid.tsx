@@ -80,7 +80,7 @@ export function PhotoGrid(props: Props): JSX.Element {
     const to = placeAfter(event.key, at, layout, ids.length, room.height)
     if (to !== undefined) onMove(to)
     else if (event.key === ' ' && id !== undefined) onPick(id, [])
-    else if (event.key === 'Enter' && id !== undefined) openDialog({ kind: 'photo', id })
+    else if (event.key === 'Enter' && id !== undefined) openDialog({ kind: 'photo', id, among: ids })
     else return
     event.preventDefault()
   }

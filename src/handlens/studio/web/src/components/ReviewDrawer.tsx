@@ -1,9 +1,9 @@
-// The review grid at the bottom: a group of photos side by side, so that the odd one catches the eye.
-// A click, or arrow keys and Space, throws a photo out or takes it back.
+// The review at the bottom: photos side by side. A selection, so that the odd one catches the eye, and a click, or
+// arrow keys and Space, throws it out or takes it back; labels that may be wrong; duplicates.
 
-import type { JSX } from 'preact'
+import type { ComponentChildren, JSX } from 'preact'
 import { useLayoutEffect } from 'preact/hooks'
-import { assign, labels } from '../state/labels'
+import { assign, unlabel } from '../state/labels'
 import {
   at,
   closeReview,
@@ -13,20 +13,25 @@ import {
   moveTo,
   nearest,
   type Order,
+  type Review,
   review,
   setGridSize,
   showNearest,
   sorting,
   sortReview,
+  target,
   thrownOut,
   toggleKept,
 } from '../state/review'
 import { isNarrow, setSheet } from '../state/screen'
 import { selected, selectedCount } from '../state/selection'
+import { reviewShare } from '../state/view'
 import { number, photos as photosText } from '../text/format'
-import { IconButton } from './Button'
-import { NewLabel, Swatch } from './LabelPanel'
+import { CommandButton, IconButton } from './Button'
+import { LabelChips } from './LabelChips'
+import { NewLabel } from './LabelPanel'
 import { type Look, PhotoGrid } from './PhotoGrid'
+import { Splitter } from './Splitter'
 
 const NEAREST = [12, 24, 48, 96, 192, 384]
 
@@ -36,6 +41,54 @@ export function ReviewDrawer(): JSX.Element | null {
     if (open && isNarrow.value) setSheet('map')
   }, [open?.ids])
   if (!open) return null
+  return (
+    <section
+      class="review"
+      aria-label="Review"
+      style={isNarrow.value ? undefined : { height: `${100 * reviewShare.value}%` }}
+    >
+      {!isNarrow.value && <Splitter />}
+      <SortingOut open={open} />
+    </section>
+  )
+}
+
+/** The title of what is reviewed, what can be done with all of it, and the button that closes it. */
+export function ReviewHeader({ title, kept, children }: HeaderProps): JSX.Element {
+  return (
+    <header>
+      <h2 title={title}>{title}</h2>
+      <span class="kept" role="status">
+        {kept}
+      </span>
+      <div class="review-tools">
+        {children}
+        <label class="size">
+          Size{' '}
+          <input
+            type="range"
+            min="56"
+            max="256"
+            step="8"
+            value={gridSize.value}
+            aria-label="Size of photos"
+            onInput={(event) => setGridSize(Number(event.currentTarget.value))}
+          />
+        </label>
+      </div>
+      <IconButton icon="close" name="Close review" onClick={closeReview} />
+    </header>
+  )
+}
+
+interface HeaderProps {
+  title: string
+  kept: ComponentChildren
+  children?: ComponentChildren
+}
+
+/** Photos of which some are thrown out. */
+function SortingOut({ open }: { open: Review }): JSX.Element {
   const look = (id: number): Look => {
     const kept = selected.value[id] === 1
     return {
@@ -46,59 +99,43 @@ export function ReviewDrawer(): JSX.Element | null {
     }
   }
   const similar = open.kind === 'similar'
+  const out = thrownOut.value
   return (
-    <section class="review" aria-label="Review">
-      <header>
-        <h2 title={open.title}>{open.title}</h2>
-        <span class="kept">
-          {number(open.ids.length - thrownOut.value)} kept
-          {thrownOut.value > 0 && `, ${number(thrownOut.value)} thrown out`}
-        </span>
-        <div class="review-tools">
-          {similar && (
-            <label>
-              <select
-                aria-label="How many similar photos"
-                value={String(nearest.value)}
-                onChange={(event) => showNearest(Number(event.currentTarget.value))}
-              >
-                {NEAREST.filter((_, i) => i === 0 || (NEAREST[i - 1] ?? 0) < foundCount()).map((k) => (
-                  <option key={k} value={k}>
-                    {k} nearest
-                  </option>
-                ))}
-              </select>
-            </label>
-          )}
+    <>
+      <ReviewHeader
+        title={open.title}
+        kept={`${number(open.ids.length - out)} kept${out > 0 ? `, ${number(out)} thrown out` : ''}`}
+      >
+        {similar && (
           <label>
-            Sort{' '}
             <select
-              aria-label="Sort"
-              value={open.order}
-              onChange={(event) => void sortReview(event.currentTarget.value as Order)}
+              aria-label="How many similar photos"
+              value={String(nearest.value)}
+              onChange={(event) => showNearest(Number(event.currentTarget.value))}
             >
-              <option value="as-is">{similar ? 'nearest first' : 'as in the folder'}</option>
-              <option value="odd-first">odd ones first</option>
+              {NEAREST.filter((_, i) => i === 0 || (NEAREST[i - 1] ?? 0) < foundCount()).map((k) => (
+                <option key={k} value={k}>
+                  {k} nearest
+                </option>
+              ))}
             </select>
           </label>
-          <label class="size">
-            Size{' '}
-            <input
-              type="range"
-              min="56"
-              max="256"
-              step="8"
-              value={gridSize.value}
-              aria-label="Size of photos"
-              onInput={(event) => setGridSize(Number(event.currentTarget.value))}
-            />
-          </label>
-          <button type="button" class="button" onClick={() => keepAll(thrownOut.value > 0)}>
-            {thrownOut.value > 0 ? 'Keep all' : 'Throw out all'}
-          </button>
-        </div>
-        <IconButton icon="close" name="Close review" onClick={closeReview} />
-      </header>
+        )}
+        <label>
+          Sort{' '}
+          <select
+            aria-label="Sort"
+            value={open.order}
+            onChange={(event) => void sortReview(event.currentTarget.value as Order)}
+          >
+            <option value="as-is">{similar ? 'nearest first' : 'as in the folder'}</option>
+            <option value="odd-first">odd ones first</option>
+          </select>
+        </label>
+        <button type="button" class="button" onClick={() => keepAll(out > 0)}>
+          {out > 0 ? 'Keep all' : 'Throw out all'}
+        </button>
+      </ReviewHeader>
       <PhotoGrid
         ids={open.ids}
         name="Photos: Space throws out or takes back"
@@ -110,25 +147,49 @@ export function ReviewDrawer(): JSX.Element | null {
         busy={sorting.value}
       />
       <footer>
-        <span class="label-these">Label {photosText(selectedCount.value)}:</span>
-        <div class="chips" role="group" aria-label="Label the kept photos">
-          {labels.value.names.map(({ name, colour }, i) => (
-            <button
-              type="button"
-              key={name}
-              class="chip"
-              aria-label={`Label kept photos ${name}`}
-              aria-disabled={selectedCount.value === 0}
-              data-key={i < 9 ? String(i + 1) : ''}
-              onClick={() => void assign(name)}
-            >
-              <Swatch colour={colour} text={i < 9 ? String(i + 1) : ''} />
-              {name}
-            </button>
-          ))}
-        </div>
-        <NewLabel id="review-new-label" name="New label for the kept photos" />
+        {out > 0 && (
+          <CommandButton command="wrong" on={target.value === 'out'}>
+            {number(out)} {out === 1 ? 'is' : 'are'} wrong
+          </CommandButton>
+        )}
+        {target.value === 'out' ? <ForThrownOut n={out} /> : <ForKept />}
       </footer>
-    </section>
+    </>
+  )
+}
+
+function ForKept(): JSX.Element {
+  const n = selectedCount.value
+  return (
+    <>
+      <span class="label-these">Label {photosText(n)}:</span>
+      <LabelChips
+        name="Label the kept photos"
+        verb="Label kept photos"
+        id="review-find-label"
+        can={n > 0}
+        onLabel={(name) => void assign(name)}
+      />
+      <NewLabel id="review-new-label" name="New label for the kept photos" />
+    </>
+  )
+}
+
+function ForThrownOut({ n }: { n: number }): JSX.Element {
+  return (
+    <>
+      <button type="button" class="button" data-key="Del" aria-keyshortcuts="Delete" onClick={() => void unlabel()}>
+        Take their label off
+      </button>
+      <span class="label-these">or label the {photosText(n)} thrown out:</span>
+      <LabelChips
+        name="Label the photos thrown out"
+        verb="Label thrown-out photos"
+        id="review-find-label"
+        can={n > 0}
+        onLabel={(name) => void assign(name)}
+      />
+      <NewLabel id="review-new-label" name="New label for the photos thrown out" n={n} />
+    </>
   )
 }

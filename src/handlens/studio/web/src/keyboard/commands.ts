@@ -8,7 +8,7 @@ import { anyPlaced, stepLayer, stepProjection } from '../state/maps'
 import { announce, say } from '../state/messages'
 import { predictions, report, toggleOpacity, train, training } from '../state/model'
 import { waitingCount } from '../state/next-step'
-import { closeReview, findSimilar, openReview, review, searching } from '../state/review'
+import { canBeWrong, closeReview, findSimilar, openReview, review, searching, toggleTarget } from '../state/review'
 import { isNarrow, setSheet, sheet } from '../state/screen'
 import { clearSelection, selectShown } from '../state/selecting'
 import { selectedCount } from '../state/selection'
@@ -61,7 +61,7 @@ export const COMMANDS = {
     name: 'Find a label by its name',
     keys: ['/'],
     group: 'Label',
-    run: () => goToField('#find-label'),
+    run: () => goToField(review.value ? '#review-find-label' : '#find-label'),
     can: () => labels.value.names.length > KEYED,
   },
   unlabel: {
@@ -69,7 +69,15 @@ export const COMMANDS = {
     keys: ['Delete', 'Backspace'],
     group: 'Label',
     run: () => void unlabel(),
-    can: selecting,
+    can: () => selecting() || canBeWrong(),
+  },
+  wrong: {
+    name: 'These are wrong: label the photos thrown out',
+    keys: ['w'],
+    group: 'Label',
+    run: toggleTarget,
+    can: canBeWrong,
+    needs: 'Throw the wrong photos out in the review first: then they lose their label, or get another one.',
   },
   undo: {
     name: 'Undo',
@@ -135,7 +143,7 @@ function toggleSpread(): void {
 
 function toggleReview(): void {
   if (review.value) closeReview()
-  else openReview()
+  else void openReview()
 }
 
 /** To a field of the panel with the labels. */

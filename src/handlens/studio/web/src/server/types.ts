@@ -95,5 +95,7 @@ export interface View {
   size?: number
   spread?: boolean
   opacity?: { on: boolean; threshold: number }
+  /** of the height, 0 to 1 */
+  review?: number
   table?: 'shown' | 'hidden' | 'wide'
 }

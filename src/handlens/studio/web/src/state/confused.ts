@@ -15,5 +15,5 @@ export const showConfused = (label: string, predicted: string): Promise<boolean>
       return
     }
     select(maskOf(ids, count.value), 'replace', 'review')
-    openReview(`${label} as ${predicted}`)
+    await openReview(`${label} as ${predicted}`)
   }, 'Could not show the photos: ')

@@ -13,7 +13,8 @@ export type Dialog =
   | { kind: 'rename'; name: string }
   | { kind: 'merge'; names: string[] }
   | { kind: 'delete'; name: string }
-  | { kind: 'photo'; id: number }
+  /** `among` says which photos come before and after it: those on the map unless given. */
+  | { kind: 'photo'; id: number; among?: readonly number[] }
   | { kind: 'forget'; what: CollectionSummary }
   | { kind: 'check'; draw?: number }
   | { kind: 'finish' }

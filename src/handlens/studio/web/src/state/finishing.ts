@@ -108,5 +108,5 @@ function sayFinished(done: FinishPlan): void {
 /** Selects the photos without a label and shows them in the review grid. */
 export function showUnlabelled(): void {
   select(unlabelledMask.value, 'replace', 'review')
-  openReview('Without a label')
+  void openReview('Without a label')
 }

@@ -1,8 +1,9 @@
-// The selection of this tab, kept over a refresh: by ids, and only while these ids are the same photos.
+// The selection of this tab and its open review, kept over a refresh: by ids, and only while these are the same photos.
 
 import type { Gesture } from '../server/types'
 import { photos } from './collection'
 import { idsOf, maskOf } from './masks'
+import { type Order, review, setReview, sortsOut } from './review'
 import { gesture, replaceSelection, selected } from './selection'
 
 const keyOf = (collection: string): string => `handlens-selection-${collection}`
@@ -10,7 +11,11 @@ const keyOf = (collection: string): string => `handlens-selection-${collection}`
 interface Kept {
   ids: number[]
   gesture: Gesture
-  /** of the paths of these photos */
+  /** the photos of the open review in their order, also those thrown out; of none if it is closed */
+  reviewed: number[]
+  title: string
+  order: Order
+  /** of the paths of all these photos */
   hash: number
 }
 
@@ -26,9 +31,18 @@ const pathsOf = (ids: readonly number[]): (string | undefined)[] => ids.map((id)
 /** Keeps the selection for the next time that this tab shows the collection. */
 export function keepSelection(collection: string): void {
   const ids = idsOf(selected.value)
-  const kept: Kept = { ids, gesture: gesture.value, hash: hashOf(pathsOf(ids)) }
+  const open = sortsOut.value ? review.value : null
+  const reviewed = open?.ids ?? []
+  const kept: Kept = {
+    ids,
+    gesture: gesture.value,
+    reviewed,
+    title: open?.title ?? '',
+    order: open?.order ?? 'as-is',
+    hash: hashOf(pathsOf([...ids, ...reviewed])),
+  }
   try {
-    if (ids.length > 0) sessionStorage.setItem(keyOf(collection), JSON.stringify(kept))
+    if (ids.length + reviewed.length > 0) sessionStorage.setItem(keyOf(collection), JSON.stringify(kept))
     else sessionStorage.removeItem(keyOf(collection))
   } catch {
     // This browser stores nothing, or not as much: the selection is empty after a refresh.
@@ -40,9 +54,12 @@ export function restoreSelection(collection: string, count: number): void {
   replaceSelection(new Uint8Array(count))
   try {
     const kept = JSON.parse(sessionStorage.getItem(keyOf(collection)) ?? 'null') as Kept | null
-    if (kept?.ids.every((id) => id < count) && hashOf(pathsOf(kept.ids)) === kept.hash) {
-      replaceSelection(maskOf(kept.ids, count), kept.gesture)
-    }
+    if (!kept) return
+    const { ids, reviewed, title, order } = kept
+    const all = [...ids, ...reviewed]
+    if (!all.every((id) => id < count) || hashOf(pathsOf(all)) !== kept.hash) return
+    replaceSelection(maskOf(ids, count), kept.gesture)
+    if (reviewed.length > 0) setReview({ kind: 'selection', title, ids: reviewed, from: new Set(), order })
   } catch {
     // As above, or something else wrote there.
   }

@@ -2,7 +2,7 @@
 // has said so; a change that failed is taken back, and can be tried again.
 
 import { computed, effect } from '@preact/signals'
-import type { LabelCount, Labels } from '../server/types'
+import type { Gesture, LabelCount, Labels } from '../server/types'
 import { number, photos as photosText } from '../text/format'
 import { api } from './collection'
 import { ask } from './dialogs'
@@ -10,7 +10,7 @@ import { kept, lookAlike } from './label-names'
 import { countOf, idsOf } from './masks'
 import { announce, attempt, dismiss, say } from './messages'
 import { owned } from './owned'
-import { closeReview } from './review'
+import { closeAfterLabel, outMask, target, withoutThrownOut } from './review'
 import { emptySelection, gesture, selected, selectedCount } from './selection'
 
 /** Labelled photos from which a label no longer counts as thin, as in the training report. */
@@ -88,7 +88,7 @@ let inFlight = 0
 let queue: Promise<unknown> = Promise.resolve()
 
 /** Makes a change that the page shows `at once`, and the server's answer replaces. */
-async function change(
+export async function change(
   send: () => Promise<Labels>,
   said: string,
   atOnce: (now: Labels) => Labels = (now) => now,
@@ -183,9 +183,10 @@ function sayChanged(text: string): void {
   lastChanged = { message, version: labels.value.version }
 }
 
-/** Labels the selected photos. */
+/** Labels the selected photos; in the review the thrown-out ones, if labels are for these. */
 export async function assign(typed: string): Promise<boolean> {
   if (!typed.trim()) return false
+  if (target.value === 'out') return assignTo(outMask(), typed, 'review', withoutThrownOut)
   if (selectedCount.value === 0) {
     say('Select some photos first, then label them.')
     return false
@@ -206,14 +207,46 @@ export async function assign(typed: string): Promise<boolean> {
   if (went && changed) sayChanged(changed)
   // Done with these: what was thrown out is no longer selected, so the next group starts clean.
   if (went && selected.value === mask) {
-    closeReview()
+    closeAfterLabel()
     emptySelection()
   }
   return went
 }
 
-/** Removes the labels of the selected photos. */
+/** Labels photos whether or not they are selected; `then` follows once it is shown, before it is saved. */
+export async function assignTo(
+  mask: Uint8Array,
+  typed: string,
+  by: Gesture,
+  then: () => void = () => undefined,
+): Promise<boolean> {
+  const name = await nameToUse(typed)
+  if (name === null) return false
+  const changed = changedText(labels.value, mask, name)
+  const saved = change(
+    () => api.assign(mask, name, by),
+    `${photosText(countOf(mask))} labelled ${name}`,
+    (now) => guessed(now, mask, name),
+  )
+  then()
+  const went = await saved
+  if (went && changed) sayChanged(changed)
+  return went
+}
+
+/** Removes the labels of the selected photos; in the review of the thrown-out ones, if labels are for these. */
 export async function unlabel(): Promise<void> {
+  if (target.value === 'out') {
+    const mask = outMask()
+    const taken = change(
+      () => api.remove(mask),
+      `Label removed from ${photosText(countOf(mask))}`,
+      (now) => guessed(now, mask, null),
+    )
+    withoutThrownOut()
+    await taken
+    return
+  }
   if (selectedCount.value === 0) {
     say('Select some photos first, then remove their labels.')
     return

@@ -9,5 +9,5 @@ import { select } from './selecting'
 export function showNoneOfThese(): void {
   closeDialog()
   select(maskOf(collection.value?.spot_check.none_of_these ?? [], count.value), 'replace', 'review')
-  openReview('None of your labels')
+  void openReview('None of your labels')
 }

@@ -1,5 +1,5 @@
-// The review grid: which photos it shows, in which order. A photo in the grid is kept or thrown out;
-// kept means selected.
+// The review grid: which photos it shows, in which order. In a selection and among similar photos, a photo is kept or
+// thrown out, and kept means selected; among suspects and duplicates, the selected ones are those that keys act on.
 
 import { computed } from '@preact/signals'
 import { photos as photosText } from '../text/format'
@@ -13,7 +13,7 @@ import { layer, projection } from './view'
 export type Order = 'as-is' | 'odd-first'
 
 export interface Review {
-  kind: 'selection' | 'similar'
+  kind: 'selection' | 'similar' | 'suspects' | 'duplicates'
   title: string
   /** in the order shown */
   ids: number[]
@@ -26,11 +26,25 @@ const [review, putReview] = owned<Review | null>(null)
 /** the place in the grid that the arrow keys are on */
 export const [at, moveTo] = owned(0)
 
+/** Which photos get labels: those that are kept, or those that were thrown out, because theirs are wrong. */
+const [target, setTarget] = owned<'kept' | 'out'>('kept')
+
 /** Shows other photos, or the same in another order: the keys start at the first. */
-function setReview(next: Review | null): void {
+export function setReview(next: Review | null): void {
   moveTo(0)
+  setTarget('kept')
+  asked++
   putReview(next)
 }
+
+/** Milliseconds that the grid waits for the order with odd ones first; after that, photos stay where they are shown. */
+const SOON = 200
+/** Photos that are sorted without being asked, at most. */
+const MOST_SORTED = 2000
+/** The order that selections are shown in. */
+let preferred: Order = 'odd-first'
+/** Grows with everything that is shown, so that late answers change nothing. */
+let asked = 0
 
 /** side of a photo in the grid, pixels */
 export const [gridSize, setGridSize] = owned(112)
@@ -42,47 +56,100 @@ const [sorting, setSorting] = owned(false)
 /** The server is being asked for similar photos. */
 const [searching, setSearching] = owned(false)
 
-export { nearest, review, searching, sorting }
+export { nearest, review, searching, sorting, target }
 
 let found: number[] = []
 
 export const thrownOut = computed(() => review.value?.ids.filter((id) => !selected.value[id]).length ?? 0)
 
-export function openReview(title = 'Review'): void {
+export async function openReview(title = 'Review'): Promise<void> {
   if (selectedCount.value === 0) {
     say('Select some photos first: draw around them with the lasso (L).')
     return
   }
-  setReview({ kind: 'selection', title, ids: idsOf(selected.value), from: new Set(), order: 'as-is' })
   announce(`${title}: ${photosText(selectedCount.value)}`)
+  await showSelection(title)
+}
+
+/** Shows the selected photos, those that are unlike the others first if that is known soon. */
+async function showSelection(title: string): Promise<void> {
+  const turn = ++asked
+  const ids = idsOf(selected.value)
+  const sorts = preferred === 'odd-first' && ids.length > 2 && ids.length <= MOST_SORTED
+  const ranked = sorts
+    ? await Promise.race([
+        api.spread(selected.value, layer.value, projection.value).catch(() => null),
+        new Promise<null>((resolve) => setTimeout(() => resolve(null), SOON)),
+      ])
+    : null
+  if (turn !== asked) return
+  const order = ranked ? 'odd-first' : 'as-is'
+  setReview({ kind: 'selection', title, ids: ranked ? Array.from(ranked.ids) : ids, from: new Set(), order })
 }
 
 export const closeReview = (): void => setReview(null)
 
+/** The selected photos got a label: the next group starts clean. Suspects and duplicates stay, as there are more. */
+export function closeAfterLabel(): void {
+  const kind = review.value?.kind
+  if (kind !== 'suspects' && kind !== 'duplicates') closeReview()
+}
+
 /** The selection was changed elsewhere: the grid shows the new one. */
 export function reviewNewSelection(): void {
   if (!review.value) return
-  setReview(
-    selectedCount.value === 0
-      ? null
-      : { kind: 'selection', title: 'Review', ids: idsOf(selected.value), from: new Set(), order: 'as-is' },
-  )
+  if (selectedCount.value === 0) setReview(null)
+  else void showSelection('Review')
 }
 
-export function toggleKept(id: number): void {
+/** The photos in the grid that were thrown out. */
+export const outMask = (): Uint8Array =>
+  maskOf(
+    (review.value?.ids ?? []).filter((id) => !selected.value[id]),
+    count.value,
+  )
+
+/** Whether photos were thrown out of which labels can be wrong. */
+export const canBeWrong = (): boolean => sortsOut.value && thrownOut.value > 0
+
+/** Whether the photos in the grid are kept or thrown out. */
+export const sortsOut = computed(() => review.value?.kind === 'selection' || review.value?.kind === 'similar')
+
+/** From here on labels are for the photos that were thrown out, or again for those that are kept. */
+export function toggleTarget(): void {
+  const wrong = target.value === 'kept'
+  setTarget(wrong ? 'out' : 'kept')
+  announce(wrong ? `Labels are for the ${photosText(thrownOut.value)} thrown out` : 'Labels are for the photos kept')
+}
+
+/** Takes the photos that were thrown out from the grid, once their labels are right. */
+export function withoutThrownOut(): void {
+  const open = review.value
+  if (!open) return
+  const ids = open.ids.filter((id) => selected.value[id])
+  const place = Math.max(0, Math.min(ids.length - 1, at.value))
+  setReview(ids.length > 0 ? { ...open, ids } : null)
+  moveTo(place)
+}
+
+/** With `others`, these become what `id` becomes. */
+export function toggleKept(id: number, others: readonly number[] = []): void {
   const kept = !selected.value[id]
-  replaceSelection(turned(selected.value, [id], kept), kept ? 'review' : undefined)
+  replaceSelection(turned(selected.value, [id, ...others], kept), kept ? 'review' : undefined)
   announce(kept ? 'kept' : 'thrown out')
+  if (thrownOut.value === 0) setTarget('kept')
 }
 
 export function keepAll(on: boolean): void {
   if (review.value) replaceSelection(turned(selected.value, review.value.ids, on), on ? 'review' : undefined)
+  if (thrownOut.value === 0) setTarget('kept')
 }
 
 export function sortReview(order: Order): Promise<boolean> {
   return attempt(async () => {
     const open = review.value
     if (!open) return
+    preferred = order
     if (order === 'as-is') {
       setReview({
         ...open,

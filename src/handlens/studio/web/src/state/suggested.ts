@@ -12,5 +12,5 @@ export const SUGGESTED = 24
 export const showSuggested = (): Promise<boolean> =>
   attempt(async () => {
     select(maskOf(await api.next(SUGGESTED), count.value), 'replace', 'review')
-    openReview('Label next')
+    await openReview('Label next')
   }, 'Could not suggest photos: ')

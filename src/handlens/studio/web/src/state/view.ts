@@ -21,6 +21,8 @@ export const [photoSize, setPhotoSize] = owned(1)
 export const [isSpread, setIsSpread] = owned(false)
 /** Whether photos that the model predicts with at least this probability are faded. */
 export const [opacity, setOpacity] = owned({ on: false, threshold: 0.9 })
+/** The share of the height that an open review takes from the map, 0 to 1. */
+export const [reviewShare, setReviewShare] = owned(0.62)
 /** The light table. */
 export const [table, setTable] = owned<'shown' | 'hidden' | 'wide'>('shown')
 /** The photo under the pointer, -1 for none. */
@@ -59,6 +61,7 @@ export function restoreView(view: View): void {
   if (view.size) setPhotoSize(view.size)
   if (view.spread) setIsSpread(true)
   if (view.opacity) setOpacity(view.opacity)
+  if (view.review) setReviewShare(view.review)
   if (view.table) setTable(view.table)
 }
 
@@ -70,5 +73,6 @@ export const currentView = (): View => ({
   table: table.value,
   size: photoSize.value,
   spread: isSpread.value,
+  review: reviewShare.value,
   ...(camera.value ? { camera: camera.value } : {}),
 })
