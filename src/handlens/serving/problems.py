@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from handlens.errors import DownloadError, HandlensError, PhotoError, StorageError, TrainingError
+from handlens.errors import Cancelled, DownloadError, HandlensError, PhotoError, StorageError, TrainingError
 from handlens.io.problems import is_disk_full, reason_of
 
 _log = logging.getLogger(__name__)
@@ -19,6 +19,7 @@ _log = logging.getLogger(__name__)
 # The first that fits; all other errors raised on purpose are the request's fault.
 _STATUS: list[tuple[type[HandlensError], int]] = [
     (PhotoError, 404),
+    (Cancelled, 409),
     (TrainingError, 409),
     (DownloadError, 502),
     (StorageError, 507),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from handlens.core.products import product
 from handlens.core.threads import one_blas_thread
-from handlens.errors import TrainingError
+from handlens.errors import Cancelled, TrainingError
 from handlens.studio.calibration import CAUTION, CAUTION_WORTH, fair_weights, fit_temperature
 from handlens.studio.discriminant import CV_FOLDS, Codes, Floats, folds
 from handlens.studio.gestures import apart, gesture_folds
@@ -105,6 +106,7 @@ def train_classifier(
     seed: int,
     share: float = 1.0,
     together: NDArray[np.integer] | None = None,
+    report: Callable[[int, int], bool] | None = None,
 ) -> Trained:
     """Train on the labelled rows and, by self-training, on the others; see `fit_mixture`.
 
@@ -121,6 +123,10 @@ def train_classifier(
             without their labels: then their scores are like those of photos without a label.
         together: the same number for rows that are duplicates of each other [n]: none of them is tested by a model that
             learned the label of another one. All rows differ unless given.
+        report: called with the models that are fitted and their total; if it returns True, training is cancelled.
+
+    Raises:
+        Cancelled: `report` returned True.
 
     Example:
         >>> codes = np.array([0, 0, 0, 1, 1, 1, -1, -1])
@@ -137,7 +143,7 @@ def train_classifier(
     by_hand, drawn = (codes >= 0) & ~checked, (codes >= 0) & checked
 
     def tested(fold: NDArray[np.int64], *, share: float = 0.0) -> tuple[NDArray[np.int64], Floats]:
-        return _held_out_scores(products, codes, fold, together, dims=dims, seed=seed, share=share)
+        return _held_out_scores(products, codes, fold, together, fitted, dims=dims, seed=seed, share=share)
 
     whole, single, check = (np.full(len(codes), -1) for _ in range(3))
     labelled = by_hand | drawn
@@ -147,6 +153,14 @@ def train_classifier(
     check[drawn] = folds(codes[drawn], seed=seed)
     if drawn.any():
         check[codes < 0] = np.random.default_rng(seed).permutation(int((codes < 0).sum())) % CV_FOLDS
+    models, done = 1 + sum(len(np.unique(fold[fold >= 0])) for fold in (whole, single, check)), 0
+
+    def fitted() -> None:
+        nonlocal done
+        done += 1
+        if report and report(done, models):
+            raise Cancelled("training was cancelled; the model in use is the one from before.")
+
     rows, scores = tested(whole)
     # A class whose other rows are all duplicates of a tested one was not there to be predicted.
     possible = np.isfinite(scores[np.arange(len(rows)), codes[rows]])
@@ -158,6 +172,7 @@ def train_classifier(
     right, fair = scores.argmax(1) == codes[rows], fair_weights(codes[rows], np.arange(len(rows)))
     temperature = fit_temperature(scores, codes[rows], prior=CAUTION, worth=CAUTION_WORTH, together=gestures[rows])
     model = fit_mixture(products, codes, dims=dims)
+    fitted()
     weights = {layer: np.asarray(product(x.T, model.coefficients.astype(np.float32))) for layer, x in features.items()}
     return Trained(
         Classifier(weights, model.bias.astype(np.float32), temperature),
@@ -178,6 +193,7 @@ def _held_out_scores(
     codes: Codes,
     fold: NDArray[np.int64],
     together: NDArray[np.integer],
+    fitted: Callable[[], None],
     *,
     dims: int,
     seed: int,
@@ -186,7 +202,8 @@ def _held_out_scores(
     """The rows that are in a fold [m], and their scores [m, C] by models that were fitted without their fold.
 
     A share of the rows of the fold takes part in self-training. Duplicates of its rows do not take part. The score of a
-    class that has no other row is −inf; rows that no model could be fitted for are left out.
+    class that has no other row is −inf; rows that no model could be fitted for are left out. After each fold,
+    `fitted` is called.
     """
     taking_part = np.random.default_rng(seed).random(len(codes)) < share
     scores = np.full((len(codes), int(codes.max()) + 1), -np.inf, np.float32)
@@ -197,11 +214,11 @@ def _held_out_scores(
         rest = rest[stratified_sample(codes[rest], _ESTIMATING, seed=seed)]
         train = np.concatenate([rest, unlabelled])
         present, inner = np.unique(codes[rest], return_inverse=True)
-        if len(present) < 2:
-            continue  # all others are duplicates: no model can be fitted without them
-        classes = np.concatenate([inner, np.full(len(unlabelled), -1)])
-        model = fit_mixture(products[np.ix_(train, train)], classes, dims=dims)
-        scores[np.ix_(test, present)] = model.scores(products[np.ix_(test, train)])
+        if len(present) > 1:  # else all others are duplicates: no model can be fitted without them
+            classes = np.concatenate([inner, np.full(len(unlabelled), -1)])
+            model = fit_mixture(products[np.ix_(train, train)], classes, dims=dims)
+            scores[np.ix_(test, present)] = model.scores(products[np.ix_(test, train)])
+        fitted()
     rows = np.flatnonzero((fold >= 0) & np.isfinite(scores).any(1))
     return rows, scores[rows]
 

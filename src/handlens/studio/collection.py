@@ -231,21 +231,31 @@ class Collection:
         """The projections of a layer: PCA pairs, neighbours and, once there are labels, separating ones."""
         return self.parts.maps.projections(layer)
 
-    def map(self, layer: str | Layer, projection: str) -> Floats:
+    def map(
+        self,
+        layer: str | Layer,
+        projection: str,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+        cancel: threading.Event | None = None,
+    ) -> Floats:
         """The position of each photo on a map; the neighbour embedding takes seconds the first time.
 
         Args:
             layer: one of `layers`, or its id.
             projection: one of `projections(layer)`.
+            progress: called with the steps of a neighbour embedding that are done, and their total.
+            cancel: setting it, also beforehand, stops a neighbour embedding and raises Cancelled.
 
         Returns:
             float32 [N, 2] by id; 99 % are within −1…1, NaN for photos that are not prepared or cannot be read.
 
         Raises:
+            Cancelled: `cancel` was set.
             CollectionError: there is no such layer or projection.
             TrainingError: there are no labels to separate.
         """
-        return self.parts.maps.map(layer, projection)
+        return self.parts.maps.map(layer, projection, progress=progress, cancel=cancel)
 
     def similar(
         self, ids: Ids, *, layer: str | Layer, projection: str | None = None, k: int | None = None
@@ -550,20 +560,27 @@ class Collection:
 
     # --- models --------------------------------------------------------------------------------
 
-    def train(self) -> TrainingReport:
+    def train(
+        self, *, progress: Callable[[int, int], None] | None = None, cancel: threading.Event | None = None
+    ) -> TrainingReport:
         """Train the quick model on the labels; those that `finish` gave are not learned from.
 
         If there is a fine-tuned model too, the one that is used from now on, and `report.outcome`, are found as in
         `fine_tune`.
 
+        Args:
+            progress: called with the models that are fitted, most of them for testing, and their total.
+            cancel: setting it, also beforehand, raises Cancelled; the model in use does not change.
+
         Returns:
             The report on it. It has no accuracy until photos are checked: `draw_spot_check`.
 
         Raises:
+            Cancelled: `cancel` was set.
             TrainingError: there are fewer than two labels with two photos each; the message says what is missing.
         """
         self.parts.history.update()  # what is known of the model that is replaced
-        trained = self.parts.quick_training.train()
+        trained = self.parts.quick_training.train(progress=progress, cancel=cancel)
         return self.parts.evaluation.report(trained)
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,10 +14,10 @@ from handlens.studio.discriminant import Floats
 from handlens.studio.features.extractor import Layer
 from handlens.studio.labels import Labels
 from handlens.studio.layers import Layers
-from handlens.studio.listeners import Listeners
 from handlens.studio.photos import Photos
 from handlens.studio.projections import LABELS, NEIGHBOURS, PCA, SEPARATE
 from handlens.studio.settings import Settings
+from handlens.studio.work import Report, Work
 
 
 class Maps:
@@ -24,14 +26,12 @@ class Maps:
     Args:
         photos, layers, labels: of the collection.
         settings: where the labels to separate are kept.
-        listeners: called with the progress of a slow projection.
+        work: a slow projection says there how far it is.
     """
 
-    def __init__(
-        self, photos: Photos, layers: Layers, labels: Labels, settings: Settings, listeners: Listeners
-    ) -> None:
+    def __init__(self, photos: Photos, layers: Layers, labels: Labels, settings: Settings, work: Work) -> None:
         self._photos, self._layers, self._labels = photos, layers, labels
-        self._settings, self._listeners = settings, listeners
+        self._settings, self._work = settings, work
 
     def projections(self, layer: str | Layer) -> list[str]:
         """The projections of a layer: PCA pairs, neighbours and, once there are labels, separating ones."""
@@ -50,18 +50,21 @@ class Maps:
         found = [names[colour] for colour in self._settings.separating if colour in names]
         return found if len(found) >= 2 else None
 
-    def map(self, layer: str | Layer, projection: str) -> Floats:
+    def map(
+        self,
+        layer: str | Layer,
+        projection: str,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+        cancel: threading.Event | None = None,
+    ) -> Floats:
         """The position of each photo, float32 [N, 2] by id; see `Collection.map`."""
         found = self._layers.get(layer)
         self.check(found, projection)
+        with self._work.begin("map", layer=found.id, projection=projection, progress=progress, cancel=cancel) as report:
+            return self._photos.by_id(self.rows(found, projection, report=report), missing=np.nan)
 
-        def report(done: int, total: int) -> bool:
-            self._listeners.tell("projection", layer=found.id, projection=projection, done=done, total=total)
-            return False
-
-        return self._photos.by_id(self.rows(found, projection, report=report), missing=np.nan)
-
-    def rows(self, layer: Layer, projection: str, *, report: Any = None) -> Floats:
+    def rows(self, layer: Layer, projection: str, *, report: Report | None = None) -> Floats:
         """The positions [rows, 2] in the preparing order; `report(done, total)` is called during slow projections."""
         codes, version = self._codes(projection)
         return self._layers.maps_of(layer).rows_of(projection, codes=codes, version=version, report=report)

@@ -31,6 +31,7 @@ from handlens.studio.suggestions import Suggestions
 from handlens.studio.suspects import Suspects
 from handlens.studio.thumbnails import ThumbnailCache
 from handlens.studio.training_data import TrainingData
+from handlens.studio.work import Work
 
 if TYPE_CHECKING:
     from handlens.studio.review import Review
@@ -53,7 +54,8 @@ class Parts:
             database, len(photos), changed=lambda version: listeners.tell("labels", version=version)
         )
         self.layers = layers = Layers(photos, settings, cache=cache, seed=seed)
-        self.maps = maps = Maps(photos, layers, labels, settings, listeners)
+        self.work = work = Work(listeners)
+        self.maps = maps = Maps(photos, layers, labels, settings, work)
         self.similarity = Similarity(photos, layers, labels, maps)
         self.duplicates = duplicates = Duplicates(photos, labels, listeners, cache=cache)
         data = TrainingData(photos, layers, seed=seed)
@@ -65,7 +67,7 @@ class Parts:
         self.history = History(database, models, self.evaluation)
         self.suspects = Suspects(photos, labels, models)
         self.suggestions = Suggestions(check, data, models, seed=seed)
-        self.quick_training = QuickTraining(photos, layers, labels, check, data, duplicates, models, seed=seed)
+        self.quick_training = QuickTraining(photos, layers, labels, check, data, duplicates, models, work, seed=seed)
         self.fine_tuner = FineTuner(photos, layers, labels, check, data, duplicates, models, listeners, seed=seed)
         self.preparing = Preparing(photos, layers, models, listeners, cache=cache, seed=seed)
         self.checks = Checks(photos, models, self.evaluation, settings, folder=folder, seed=seed)

@@ -29,6 +29,7 @@ TITLES = {
 _EMBEDDED = 50  # principal components that are embedded
 _EMBED_FROM = 3000  # of more photos, a random sample of so many is embedded
 _STEPS = 500
+_REPORTED = 5  # after so many steps, so that cancelling takes a moment
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,8 @@ def neighbour_embedding(
         x: raw features [n, D].
         scaling: the standardisation of x.
         seed: makes the sample and the embedding repeatable.
-        report: called as `report(done, total)` with the number of steps; if it returns True, the work is cancelled.
+        report: called as `report(done, total)` with the number of steps, from 0 on; if it returns True, the work is
+            cancelled.
 
     Returns:
         places [n, 2], not yet scaled; see `frame`.
@@ -189,7 +191,13 @@ def neighbour_embedding(
     """
     from openTSNE import TSNE
 
+    def check(done: int) -> None:
+        if report and report(done, _STEPS):
+            raise Cancelled("the neighbour embedding was cancelled.")
+
+    check(0)
     z = principal_components(x, scaling, k=min(_EMBEDDED, x.shape[1]), seed=seed)(x)
+    check(1)
     n = len(z)
     if n < 8:
         return z[:, :2].copy() if z.shape[1] > 1 else np.zeros((n, 2), np.float32)
@@ -216,7 +224,7 @@ def neighbour_embedding(
         random_state=seed,
         n_jobs=embedding_threads(len(chosen)),
         callbacks=step,
-        callbacks_every_iters=25,
+        callbacks_every_iters=_REPORTED,
     )
     with ignored_flags():
         placed = np.asarray(model.fit(z[chosen].astype(np.float64)), np.float32)

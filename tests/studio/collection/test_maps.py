@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
-from handlens.errors import CollectionError, TrainingError
+from handlens.errors import Cancelled, CollectionError, TrainingError
 from handlens.studio.collection import Collection
 from handlens.studio.projections import LABELS, NEIGHBOURS, SEPARATE, TITLES
 
@@ -72,3 +74,20 @@ def test_the_map_stays_while_new_photos_come(folder, draw_photo):
         assert np.isfinite(collection.map(WHERE, "pca-1-2")[:, 0]).sum() == 40
         collection.prepare()
         assert np.isfinite(collection.map(WHERE, "pca-1-2")[:, 0]).sum() == 41
+
+
+def test_neighbours_can_be_cancelled_and_are_computed_when_asked_again(collection):
+    stop, steps = threading.Event(), []
+
+    def progress(done: int, total: int) -> None:
+        steps.append((done, total))
+        if done >= 10:
+            stop.set()
+
+    with pytest.raises(Cancelled):
+        collection.map(WHERE, NEIGHBOURS, progress=progress, cancel=stop)
+    assert steps == [(0, 500), (1, 500), (5, 500), (10, 500)]
+    assert not collection.parts.layers.maps_of(collection.parts.layers.get(WHERE)).has_neighbours
+    assert np.isfinite(collection.map(WHERE, NEIGHBOURS)).all()
+    stop.set()
+    assert np.isfinite(collection.map(WHERE, NEIGHBOURS, cancel=stop)).all()  # it is computed already

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from handlens.errors import StorageError, TrainingError
+from handlens.errors import Cancelled, StorageError, TrainingError
 from handlens.studio import classifier as learning
 from handlens.studio.collection import Collection
 from handlens.studio.exports import model_card
@@ -348,3 +349,23 @@ def test_labels_named_like_columns(collection):
     table = collection.predictions()
     assert table.columns.tolist()[4:-1] == [f"probability of {name}" for name in ("path", "class path", "label")]
     assert not table.columns.duplicated().any()
+
+
+def test_training_can_be_cancelled_and_keeps_the_model_in_use(collection, label_some):
+    label_some(collection)
+    first = collection.train()
+    steps, stop = [], threading.Event()
+    collection.label([6], "circle")
+
+    def progress(done: int, total: int) -> None:
+        steps.append((done, total))
+        stop.set()
+
+    with pytest.raises(Cancelled, match=r"the model in use is the one from before"):
+        collection.train(progress=progress, cancel=stop)
+    assert len(steps) == 1
+    assert collection.report.labels_version == first.labels_version
+    again = []
+    assert collection.train(progress=lambda *step: again.append(step)).n_labelled == 13
+    total = again[0][1]
+    assert again == [(done, total) for done in range(1, total + 1)]

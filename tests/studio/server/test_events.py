@@ -75,10 +75,19 @@ def test_progress_of_two_maps_is_kept_apart_and_only_the_latest_sent(collection:
         await take(stream, "labels")
         for done in range(5):
             for layer in ("a", "b"):
-                collection.parts.listeners.tell("projection", layer=layer, projection="neighbours", done=done, total=5)
-        got = [await take(stream, "projection") for _ in range(2)]
+                told = {"task": "map", "layer": layer, "projection": "neighbours", "done": done, "total": 5}
+                collection.parts.listeners.tell("work", **told, seconds_left=2.5)
+        got = [await take(stream, "work") for _ in range(2)]
         assert got == [
-            {"kind": "projection", "layer": layer, "projection": "neighbours", "done": 4, "total": 5}
+            {
+                "kind": "work",
+                "task": "map",
+                "layer": layer,
+                "projection": "neighbours",
+                "done": 4,
+                "total": 5,
+                "seconds_left": 2.5,
+            }
             for layer in ("a", "b")
         ]
         await stream.aclose()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -21,6 +23,7 @@ from handlens.studio.origins import certified
 from handlens.studio.photos import Photos
 from handlens.studio.spot_check import SpotCheck
 from handlens.studio.training_data import TrainingData
+from handlens.studio.work import Report, Work
 
 
 class QuickTraining:
@@ -35,14 +38,26 @@ class QuickTraining:
         data: TrainingData,
         duplicates: Duplicates,
         models: Models,
+        work: Work,
         *,
         seed: int,
     ) -> None:
         self._photos, self._layers, self._labels, self._spot_check = photos, layers, labels, spot_check
-        self._data, self._duplicates, self._models, self._seed = data, duplicates, models, seed
+        self._data, self._duplicates, self._models, self._work, self._seed = data, duplicates, models, work, seed
 
-    def train(self) -> QuickModel:
-        """Train on the labels, those that `finish` gave left out; see `Models.replace` for which model is used then."""
+    def train(
+        self, *, progress: Callable[[int, int], None] | None = None, cancel: threading.Event | None = None
+    ) -> QuickModel:
+        """Train on the labels, those that `finish` gave left out; see `Models.replace` for which model is used then.
+
+        Args:
+            progress: called with the models that are fitted, most of them for testing, and their total.
+            cancel: setting it raises Cancelled.
+        """
+        with self._work.begin("train", progress=progress, cancel=cancel) as report:
+            return self._train(report)
+
+    def _train(self, report: Report) -> QuickModel:
         started = time.monotonic()
         check = self._spot_check.now()
         state, drawn = check.labels, check.drawn
@@ -67,6 +82,7 @@ class QuickTraining:
             seed=self._seed,
             share=min(1.0, int((classes < 0).sum()) / max(left, 1)),
             together=self._duplicates.together()[ids],
+            report=report,
         )
         counts = np.bincount(classes[classes >= 0], minlength=len(used)).tolist()
         training = Training(

@@ -24,7 +24,7 @@ PAUSE = 0.15
 """Seconds between two batches of events: what changes several times in between is sent once."""
 
 _EVENTS: TypeAdapter[BaseModel] = TypeAdapter(Event)
-_STATE = ("state", None, None)
+_STATE = ("state", None, None, None)
 _QUIET_TICKS = 7  # ticks without events before a comment is sent, so that proxies keep the connection
 
 
@@ -72,11 +72,11 @@ class Feed:
         """
         loop = asyncio.get_running_loop()
         wake = asyncio.Event()
-        pending: dict[tuple[Any, ...], dict[str, Any]] = {_STATE: {}, ("labels", None, None): {}}
+        pending: dict[tuple[Any, ...], dict[str, Any]] = {_STATE: {}, ("labels", None, None, None): {}}
         wake.set()
 
         def note(kind: str, payload: dict[str, Any]) -> None:
-            pending[(kind, payload.get("layer"), payload.get("projection"))] = payload
+            pending[(kind, payload.get("task"), payload.get("layer"), payload.get("projection"))] = payload
             wake.set()
 
         def heard(kind: str, payload: dict[str, Any]) -> None:

@@ -73,6 +73,12 @@ def train(collection: OpenCollection) -> Report:
     return payloads.training("quick", collection.train())
 
 
+@router.delete("/train", status_code=204)
+def cancel_training(collection: OpenCollection) -> None:
+    """Stop a training that is under way after the model that is being fitted; the model in use does not change."""
+    collection.parts.work.cancel("train")
+
+
 @router.post("/fine-tune", status_code=202)
 def fine_tune(c: CollectionId, wanted: FineTune, collection: OpenCollection) -> CollectionState:
     """Start to fine-tune a network in the background; the state says how far it is."""

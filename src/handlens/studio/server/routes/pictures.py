@@ -84,6 +84,16 @@ def map_of(
     return Floats(collection.map(layer, projection).astype("<f4").tobytes())
 
 
+@router.delete("/map", status_code=204)
+def cancel_map(
+    collection: OpenCollection,
+    layer: Annotated[str, Query(max_length=300)],
+    projection: Annotated[str, Query(max_length=100)],
+) -> None:
+    """Stop computing a map; who waits for it gets an error."""
+    collection.parts.work.cancel("map", layer, projection)
+
+
 def check_photo(id: int, collection: OpenCollection) -> None:
     """Answer 404 unless there is a photo with this id."""
     if id >= len(collection.paths):

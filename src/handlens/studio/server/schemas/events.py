@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from handlens.studio.server.schemas.collection import CollectionState
 from handlens.studio.server.schemas.labels import LabelsState
+from handlens.studio.work import Task
 
 
 class StateEvent(BaseModel):
@@ -32,14 +33,16 @@ class MapsEvent(BaseModel):
     prepared: int = Field(description="photos prepared so far")
 
 
-class ProjectionEvent(BaseModel):
-    """How far a slow projection is: `done` of `total` steps."""
+class WorkEvent(BaseModel):
+    """How far work is that takes seconds: `done` of `total` steps, all of them once it has ended or was cancelled."""
 
-    kind: Literal["projection"] = "projection"
-    layer: str
-    projection: str
+    kind: Literal["work"] = "work"
+    task: Task
+    layer: str | None = Field(description="of the map that is computed")
+    projection: str | None = Field(description="of the map that is computed")
     done: int
     total: int
+    seconds_left: float | None = Field(description="null while unknown")
 
 
 class PredictionsEvent(BaseModel):
@@ -49,7 +52,5 @@ class PredictionsEvent(BaseModel):
     version: str = Field(description="identifies the model that made them")
 
 
-Event = Annotated[
-    StateEvent | LabelsEvent | MapsEvent | ProjectionEvent | PredictionsEvent, Field(discriminator="kind")
-]
+Event = Annotated[StateEvent | LabelsEvent | MapsEvent | WorkEvent | PredictionsEvent, Field(discriminator="kind")]
 """One event, told apart by `kind`."""

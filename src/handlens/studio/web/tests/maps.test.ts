@@ -2,8 +2,8 @@ import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { CollectionApi } from '../src/server/api'
 import type { CollectionState } from '../src/server/types'
 import { replaceCollection, setApi, updateCollection } from '../src/state/collection'
-import { goTo, mapPending, positions, progressed, working } from '../src/state/maps'
-import { lookAt } from '../src/state/view'
+import { cancelMap, drawn, goTo, mapError, mapPending, positions, progressed, working } from '../src/state/maps'
+import { layer, lookAt, projection } from '../src/state/view'
 
 let answer: ((xy: Float32Array) => void) | undefined
 beforeEach(() => {
@@ -28,11 +28,42 @@ describe('a map asked for', () => {
   })
   it('is no longer being worked on once it is there, whatever the server still says', async () => {
     goTo('coarse what', 'neighbours')
-    progressed('coarse what', 'neighbours', 0.5)
-    expect(working.value.get('coarse what neighbours')).toBe(0.5)
+    progressed('coarse what', 'neighbours', { share: 0.5, secondsLeft: 4 })
+    expect(working.value.get('coarse what neighbours')).toEqual({ share: 0.5, secondsLeft: 4 })
     answer!(new Float32Array([0, 0]))
     await vi.waitUntil(() => !mapPending.value)
-    progressed('coarse what', 'neighbours', 0.65)
+    progressed('coarse what', 'neighbours', { share: 0.65, secondsLeft: 3 })
+    expect(working.value.size).toBe(0)
+  })
+  it('is named as coming, while the header names the one on the screen', async () => {
+    goTo('first what', 'pca-1-2')
+    answer!(new Float32Array([0, 0]))
+    await vi.waitUntil(() => !mapPending.value)
+    goTo('second what', 'pca-5-6')
+    expect(drawn.value).toEqual({ layer: 'first what', projection: 'pca-1-2' })
+    answer!(new Float32Array([1, 1]))
+    await vi.waitUntil(() => !mapPending.value)
+    expect(drawn.value).toEqual({ layer: 'second what', projection: 'pca-5-6' })
+  })
+  it('can be cancelled: then the one on the screen is the one asked for', async () => {
+    goTo('third what', 'pca-1-2')
+    answer!(new Float32Array([0, 0]))
+    await vi.waitUntil(() => !mapPending.value)
+    const asked: string[] = []
+    let refuse: ((error: Error) => void) | undefined
+    const api = new CollectionApi('c')
+    api.map = () => new Promise((_, no) => (refuse = no))
+    api.cancelMap = async (...of) => void asked.push(...of)
+    setApi(api)
+    goTo('other what', 'neighbours')
+    progressed('other what', 'neighbours', { share: 0.2, secondsLeft: 8 })
+    await cancelMap()
+    refuse!(new Error('It was cancelled.'))
+    progressed('other what', 'neighbours', { share: 1, secondsLeft: 0 })
+    expect(asked).toEqual(['other what', 'neighbours'])
+    expect([layer.value, projection.value]).toEqual(['third what', 'pca-1-2'])
+    await vi.waitUntil(() => !mapPending.value)
+    expect(mapError.value).toBe(null)
     expect(working.value.size).toBe(0)
   })
 })

@@ -154,7 +154,7 @@ function Cell({ of, p, pTitle, best }: CellProps): JSX.Element {
   const mini = miniMaps.value.get(key)
   const current = of.id === layer.value && p === projection.value
   const score = scores.value?.maps[of.id]?.[p] ?? null
-  const share = working.value.get(key)
+  const share = working.value.get(key)?.share
   return (
     <td>
       <button

@@ -22,8 +22,19 @@ import {
 import { openDialog } from '../state/dialogs'
 import { labelOf } from '../state/labels'
 import { setMapView } from '../state/map-view'
-import { anyPlaced, drawn, keyOf, loadMap, mapError, mapLoading, mapPending, positions, working } from '../state/maps'
-import { alpha, predictions } from '../state/model'
+import {
+  anyPlaced,
+  cancelMap,
+  drawn,
+  keyOf,
+  loadMap,
+  mapError,
+  mapLoading,
+  mapPending,
+  positions,
+  working,
+} from '../state/maps'
+import { alpha, cancelTraining, predictions, trainingDone } from '../state/model'
 import { review } from '../state/review'
 import { isNarrow } from '../state/screen'
 import { clearSelection, select, selectPhoto } from '../state/selecting'
@@ -41,7 +52,7 @@ import {
   shownMask,
   tool,
 } from '../state/view'
-import { number, percent } from '../text/format'
+import { duration, number, percent } from '../text/format'
 import { CommandButton } from './Button'
 import { MapLooks } from './MapLooks'
 
@@ -73,6 +84,7 @@ export function MapPane(): JSX.Element {
       <MapLooks />
       <Middle />
       <div class="map-foot">
+        <UnderWay />
         <Hovered />
         <SelectionBar />
       </div>
@@ -181,7 +193,6 @@ function comingText(onScreen: At, wanted: At, title: (of: Layer) => string): str
 
 /** Shown in the middle while there is no map to see. */
 function Middle(): JSX.Element | null {
-  const share = working.value.get(keyOf(layer.value, projection.value))
   if (mapError.value !== null) {
     return (
       <div class="middle" role="alert">
@@ -189,14 +200,6 @@ function Middle(): JSX.Element | null {
         <button type="button" class="button filled" onClick={() => void loadMap()}>
           Try again
         </button>
-      </div>
-    )
-  }
-  if (share !== undefined) {
-    return (
-      <div class="middle quiet">
-        <p>Arranging neighbours: {percent(share)}</p>
-        <progress value={share} aria-label="Arranging neighbours" />
       </div>
     )
   }
@@ -228,6 +231,38 @@ function Middle(): JSX.Element | null {
       {preparation.running && (
         <progress value={Math.min(preparation.done, first)} max={first} aria-label="Until the first map" />
       )}
+    </div>
+  )
+}
+
+/** What takes the server seconds, with the time left; a map can be left for the one on the screen. */
+function UnderWay(): JSX.Element {
+  const arranging = mapLoading.value ? working.value.get(keyOf(layer.value, projection.value)) : undefined
+  return (
+    <>
+      {arranging && <Doing name="Arranging neighbours" of={arranging} cancel={cancelMap} />}
+      {trainingDone.value && <Doing name="Training" of={trainingDone.value} cancel={cancelTraining} />}
+    </>
+  )
+}
+
+interface DoingProps {
+  name: string
+  of: { share: number; secondsLeft: number | null }
+  cancel: () => Promise<void>
+}
+
+function Doing({ name, of, cancel }: DoingProps): JSX.Element {
+  return (
+    <div class="doing" role="group" aria-label={name}>
+      <progress value={of.share} aria-label={name} />
+      <span>
+        {name}
+        {of.secondsLeft !== null && ` · ${duration(of.secondsLeft)} left`}
+      </span>
+      <button type="button" class="button small" onClick={() => void cancel()}>
+        Cancel
+      </button>
     </div>
   )
 }

@@ -346,7 +346,11 @@ export interface paths {
         get: operations["map_of_api_collections__c__map_get"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Cancel Map
+         * @description Stop computing a map; who waits for it gets an error.
+         */
+        delete: operations["cancel_map_api_collections__c__map_delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -626,7 +630,11 @@ export interface paths {
          * @description Train on the labels; how accurate the model is, the spot check tells.
          */
         post: operations["train_api_collections__c__train_post"];
-        delete?: never;
+        /**
+         * Cancel Training
+         * @description Stop a training that is under way after the model that is being fitted; the model in use does not change.
+         */
+        delete: operations["cancel_training_api_collections__c__train_delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2618,25 +2626,6 @@ export interface components {
             current_sources: string[];
         };
         /**
-         * ProjectionEvent
-         * @description How far a slow projection is: `done` of `total` steps.
-         */
-        ProjectionEvent: {
-            /**
-             * @description discriminator enum property added by openapi-typescript
-             * @enum {string}
-             */
-            kind: "projection";
-            /** Layer */
-            layer: string;
-            /** Projection */
-            projection: string;
-            /** Done */
-            done: number;
-            /** Total */
-            total: number;
-        };
-        /**
          * ProjectionInfo
          * @description A projection; every layer has the same ones.
          */
@@ -3130,6 +3119,41 @@ export interface components {
              * @enum {string}
              */
             kind: "quick" | "fine-tuned" | "both";
+        };
+        /**
+         * WorkEvent
+         * @description How far work is that takes seconds: `done` of `total` steps, all of them once it has ended or was cancelled.
+         */
+        WorkEvent: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "work";
+            /**
+             * Task
+             * @enum {string}
+             */
+            task: "map" | "train";
+            /**
+             * Layer
+             * @description of the map that is computed
+             */
+            layer: string | null;
+            /**
+             * Projection
+             * @description of the map that is computed
+             */
+            projection: string | null;
+            /** Done */
+            done: number;
+            /** Total */
+            total: number;
+            /**
+             * Seconds Left
+             * @description null while unknown
+             */
+            seconds_left: number | null;
         };
         /**
          * ZipReceived
@@ -3712,7 +3736,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": string & (components["schemas"]["StateEvent"] | components["schemas"]["LabelsEvent"] | components["schemas"]["MapsEvent"] | components["schemas"]["ProjectionEvent"] | components["schemas"]["PredictionsEvent"]);
+                    "text/event-stream": string & (components["schemas"]["StateEvent"] | components["schemas"]["LabelsEvent"] | components["schemas"]["MapsEvent"] | components["schemas"]["WorkEvent"] | components["schemas"]["PredictionsEvent"]);
                 };
             };
             /** @description Client Error */
@@ -3948,6 +3972,48 @@ export interface operations {
                 };
                 content: {
                     "application/octet-stream": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    cancel_map_api_collections__c__map_delete: {
+        parameters: {
+            query: {
+                layer: string;
+                projection: string;
+            };
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
                 };
             };
         };
@@ -4540,6 +4606,45 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Report"];
                 };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    cancel_training_api_collections__c__train_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Client Error */
             "4XX": {

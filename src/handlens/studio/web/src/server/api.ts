@@ -81,6 +81,9 @@ export class CollectionApi {
     return new Float32Array(await bytes.arrayBuffer())
   }
 
+  cancelMap = (layer: string, projection: string): Promise<undefined> =>
+    call('delete', '/api/collections/{c}/map', { ...this.c, layer, projection })
+
   labels = async () => decodeLabels(await call('get', '/api/collections/{c}/labels', this.c))
   assign = async (mask: Uint8Array, name: string, gesture: Gesture, kind: Kind = 'by hand') =>
     decodeLabels(await call('post', '/api/collections/{c}/labels/assign', this.c, assigned(mask, name, gesture, kind)))
@@ -113,6 +116,7 @@ export class CollectionApi {
   separate = (names: string[]) => call('post', '/api/collections/{c}/separate', this.c, { names })
   scores = (): Promise<Scores> => call('get', '/api/collections/{c}/scores', this.c)
   train = (): Promise<Report> => call('post', '/api/collections/{c}/train', this.c)
+  cancelTraining = (): Promise<undefined> => call('delete', '/api/collections/{c}/train', this.c)
   fineTune = (backbone: string, minutes: number): Promise<CollectionState> =>
     call('post', '/api/collections/{c}/fine-tune', this.c, { backbone, minutes })
   cancelFineTuning = (): Promise<CollectionState> => call('delete', '/api/collections/{c}/fine-tune', this.c)

@@ -4,7 +4,7 @@
 import { batch, computed } from '@preact/signals'
 import { api, collection, layers, photos, projections, titleOf } from './collection'
 import { labels } from './labels'
-import { announce, sentenceOf } from './messages'
+import { announce, attempt, sentenceOf } from './messages'
 import { owned } from './owned'
 import { layer, lookAt, projection } from './view'
 
@@ -27,12 +27,28 @@ export const mapPending = computed(
     layer.value !== '' &&
     (photosPending.value || mapLoading.value || arrived.value !== identity(layer.value, projection.value)),
 )
+/** How far work is, 0 to 1, and how long it will take; null while that is unknown. */
+export interface Doing {
+  share: number
+  secondsLeft: number | null
+}
 /** How far the server is with a slow projection that has not arrived yet, by "layer projection". */
-const [working, setWorking] = owned<ReadonlyMap<string, number>>(new Map())
+const [working, setWorking] = owned<ReadonlyMap<string, Doing>>(new Map())
 
 /** Takes the server's report on a slow projection; the last one may come after the map itself. */
-export function progressed(l: string, p: string, share: number): void {
-  if (whole.get(keyOf(l, p))?.stamp !== stampOf(p)) setWorking(new Map(working.value).set(keyOf(l, p), share))
+export function progressed(l: string, p: string, doing: Doing): void {
+  const key = keyOf(l, p)
+  const others = [...working.value].filter(([other]) => other !== key)
+  const isOver = doing.share >= 1 || whole.get(key)?.stamp === stampOf(p)
+  setWorking(new Map(isOver ? others : [...others, [key, doing]]))
+}
+
+/** Stops what the server computes of the map that was asked for, and goes back to the one on the screen. */
+export async function cancelMap(): Promise<void> {
+  const [l, p] = [layer.value, projection.value]
+  const back = drawn.value ?? { layer: l, projection: projections.value[0]?.id ?? p }
+  goTo(back.layer, back.projection)
+  await attempt(() => api.cancelMap(l, p))
 }
 
 /** A sample of a map for the light table: which photos it draws, and where. */

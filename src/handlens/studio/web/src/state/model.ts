@@ -6,14 +6,26 @@ import { accuracyText } from '../text/accuracy'
 import { plural } from '../text/format'
 import { api, collection, replaceCollection } from './collection'
 import { labels } from './labels'
+import type { Doing } from './maps'
 import { announce, attempt, say } from './messages'
 import { owned } from './owned'
 import { opacity, setOpacity } from './view'
 
 const [predictions, setPredictions] = owned<Predictions | null>(null)
 const [training, setTraining] = owned(false)
+/** How far the training is that this page or another one started. */
+const [trainingDone, setTrainingDone] = owned<Doing | null>(null)
 
-export { predictions, training }
+export { predictions, training, trainingDone }
+
+/** Takes the server's report on a training; the last one says that it has ended. */
+export const trained = (doing: Doing): void => setTrainingDone(doing.share < 1 ? doing : null)
+
+let isCancelled = false
+export async function cancelTraining(): Promise<void> {
+  isCancelled = true
+  isCancelled = await attempt(() => api.cancelTraining())
+}
 
 export const report = computed(() => collection.value?.report ?? null)
 /** A person has changed labels since the model was trained; it does not learn from those that finishing gives. */
@@ -45,13 +57,18 @@ export async function train(): Promise<void> {
   if (training.value) return
   await attempt(async () => {
     setTraining(true)
+    isCancelled = false
     announce('Training')
     try {
-      const trained = await api.train()
+      const made = await api.train().catch((error: unknown) => {
+        if (isCancelled) return null
+        throw error
+      })
+      if (!made) return announce('Training was cancelled; the model in use is the one from before')
       replaceCollection(await api.state())
       await loadPredictions()
-      announce(`Trained on ${plural(trained.n_labelled, 'labelled photo')}: ${accuracyText(trained)}`)
-      if (trained.outcome) say(`${trained.outcome} ${inUseText(collection.value!)}`)
+      announce(`Trained on ${plural(made.n_labelled, 'labelled photo')}: ${accuracyText(made)}`)
+      if (made.outcome) say(`${made.outcome} ${inUseText(collection.value!)}`)
     } finally {
       setTraining(false)
     }

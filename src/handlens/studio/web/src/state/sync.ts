@@ -25,7 +25,7 @@ import { keepSelection, restoreSelection } from './kept-selection'
 import { labels, openLabels, takeLabels } from './labels'
 import { fillTable, loadMap, photosPending, progressed, setPhotosPending } from './maps'
 import { announce, attempt, sentenceOf } from './messages'
-import { loadPredictions, predictions, report, sayFineTuned } from './model'
+import { loadPredictions, predictions, report, sayFineTuned, trained } from './model'
 import { loadScores } from './separation'
 import { sendOnLeaving } from './spot-check'
 import { currentView, lookAtWhatExists, projection, restoreView } from './view'
@@ -146,9 +146,12 @@ function takeEvent(event: ServerEvent): void {
       }
       photosChanged()
       break
-    case 'projection':
-      progressed(event.layer, event.projection, event.done / event.total)
+    case 'work': {
+      const doing = { share: event.done / event.total, secondsLeft: event.seconds_left }
+      if (event.task === 'train') trained(doing)
+      else progressed(event.layer!, event.projection!, doing)
       break
+    }
     case 'predictions':
       if (event.version !== predictions.value?.version) void loadPredictions().catch(() => undefined)
       break
