@@ -26,6 +26,9 @@ BATCH = 24
 CENTRES = 40
 """Places on a map that a person looks at before choosing the purest one."""
 
+GRID = 3
+"""Photos predicted alike that the page shows as a grid; fewer are named one by one."""
+
 FADED = 0.9
 """From this probability on a photo looks sure."""
 
@@ -169,13 +172,34 @@ def drawn(count: int) -> Pick:
 
 
 def suggested(count: int) -> Pick:
-    """Picks so many of the photos that `Collection.next` gives, one by one."""
+    """Picks so many of the photos that `Collection.next` gives, as the page asks for them."""
 
     def pick(person: Person) -> Picks:
-        for photo in person.collection.next(count):
-            yield np.array([photo]), str(person.truth[photo]), "click"
+        yield from asked(person, person.collection.next(count))
 
     return pick
+
+
+def asked(person: Person, ids: Ids) -> Picks:
+    """Photos that the page asks for: those predicted alike are confirmed together, the others named one by one."""
+    said = predicted(person)
+    names, sizes = np.unique(said[ids], return_counts=True)
+    for name in names[(sizes >= GRID) & (names != "")]:
+        group = ids[said[ids] == name]
+        right = person.truth[group] == name
+        yield group[right], str(name), "review"
+        for photo in group[~right]:
+            yield np.array([photo]), str(person.truth[photo]), "review"
+        ids = ids[said[ids] != name]
+    for photo in ids:
+        yield np.array([photo]), str(person.truth[photo]), "review"
+
+
+def predicted(person: Person) -> NDArray[np.str_]:
+    """The prediction of each photo, str [N]; "" where there is none."""
+    if person.collection.report is None:
+        return np.full(len(person.truth), "")
+    return person.collection.predictions()["predicted"].fillna("").to_numpy(str)
 
 
 def imbalanced(person: Person) -> Picks:

@@ -131,13 +131,3 @@ def test_what_is_predicted_is_called_as_the_label_is_now(studio, page: Page, han
     post(page, "labels/rename", {"name": "one", "to": "first"})
     post(page, "labels/rename", {"name": "other", "to": "second"})
     expect(dialog).to_contain_text(re.compile("Predicted: (first|second), "))
-
-
-def test_photos_to_label_are_suggested(studio, page: Page, hand, shoot) -> None:
-    page.goto(studio.collection_url)
-    hand(page).wait_prepared()
-    page.get_by_role("group", name="Next").get_by_role("button", name=re.compile("^Suggest .* to label$")).click()
-    review = page.get_by_role("region", name="Review")
-    expect(review.get_by_role("heading")).to_have_text("Label next")
-    expect(review).to_contain_text(re.compile(r"^\D*\d+ kept"))
-    shoot(page, "04-suggested")

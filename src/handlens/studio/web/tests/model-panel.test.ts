@@ -105,7 +105,7 @@ describe('the headline', () => {
 })
 
 /** The buttons, with the filled one in brackets; without that which suggests photos, which is there till the end. */
-const buttons = (of = h(NextSteps, {})): string[] => allButtons(of).filter((text) => !text.includes('Suggest'))
+const buttons = (of = h(NextSteps, {})): string[] => allButtons(of).filter((text) => !text.includes('suggested'))
 
 const allButtons = (of = h(NextSteps, {})): string[] =>
   elementsOf(of)
@@ -152,16 +152,16 @@ describe('the next step', () => {
 describe('photos to label', () => {
   it('are suggested while some are without a label', () => {
     openLabels(named(1, [0, 0, 1, 1, -1, -1], 'front', 'rear'))
-    expect(allButtons()).toEqual(['[Train]', 'Suggest 2 photos to label'])
+    expect(allButtons()).toEqual(['[Train]', 'Label 2 suggested photos'])
     openLabels(named(1, [0, 0, 1, 1, 1, -1], 'front', 'rear'))
-    expect(allButtons()).toContain('Suggest 1 photo to label')
+    expect(allButtons()).toContain('Label 1 suggested photo')
     openLabels(named(1, [0, 0, 1, 1, 1, 0], 'front', 'rear'))
     expect(allButtons()).toEqual(['[Train]'])
   })
   it('are the main step where the model is wrong about most', () => {
     openLabels(named(1, [0, 0, 1, 1, -1, -1], 'front', 'rear'))
     show({ report: checkedReport({ accuracy: 0.3, low: 0.2, high: 0.4 }) })
-    expect(allButtons()).toEqual(['Train', 'Check 30 more', '[Suggest 2 photos to label]', 'Finish…'])
+    expect(allButtons()).toEqual(['Train', 'Check 30 more', '[Label 2 suggested photos]', 'Finish…'])
   })
 })
 

@@ -1,15 +1,15 @@
 // What can be done next with the model; the main step is filled.
 
 import type { JSX } from 'preact'
+import { predictedGroups, SUGGESTED } from '../state/batch'
 import { collection } from '../state/collection'
 import { openDialog } from '../state/dialogs'
 import { showUnlabelled } from '../state/finishing'
 import { report, training } from '../state/model'
 import { drawCount, mainStep, type Step, toLabel, unlabelledCount, waitingCount } from '../state/next-step'
 import { showNoneOfThese } from '../state/none-of-these'
-import { SUGGESTED, showSuggested } from '../state/suggested'
 import { labelText } from '../text/accuracy'
-import { number, photos as photosText } from '../text/format'
+import { number, photos as photosText, plural } from '../text/format'
 import { CommandButton } from './Button'
 
 export function NextSteps(): JSX.Element {
@@ -34,13 +34,13 @@ export function NextSteps(): JSX.Element {
       )}
       {labelText(toLabel.value, none) && <p class="hint">{labelText(toLabel.value, none)}</p>}
       {left > 0 && (
-        <button
-          type="button"
-          class={`button ${toLabel.value === 'none' ? '' : styleOf('label')}`}
-          data-tip="They stand for many others, and the model is unsure of them"
-          onClick={() => void showSuggested()}
-        >
-          Suggest {photosText(Math.min(SUGGESTED, left))} to label
+        <CommandButton command="batch" class={toLabel.value === 'none' ? '' : styleOf('label')}>
+          Label {plural(Math.min(SUGGESTED, left), 'suggested photo')}
+        </CommandButton>
+      )}
+      {predictedGroups.value.length > 0 && (
+        <button type="button" class="button" onClick={() => openDialog({ kind: 'batch', way: 'predicted' })}>
+          Confirm predictions…
         </button>
       )}
       {toLabel.value === 'none' && (

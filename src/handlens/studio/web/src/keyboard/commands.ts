@@ -7,7 +7,7 @@ import { mapView } from '../state/map-view'
 import { anyPlaced, stepLayer, stepProjection } from '../state/maps'
 import { announce, say } from '../state/messages'
 import { predictions, report, toggleOpacity, train, training } from '../state/model'
-import { waitingCount } from '../state/next-step'
+import { unlabelledCount, waitingCount } from '../state/next-step'
 import { canBeWrong, closeReview, findSimilar, openReview, review, searching, toggleTarget } from '../state/review'
 import { isNarrow, setSheet, sheet } from '../state/screen'
 import { clearSelection, selectShown } from '../state/selecting'
@@ -108,6 +108,14 @@ export const COMMANDS = {
     run: () => openDialog({ kind: 'check' }),
     can: () => report.value !== null || waitingCount.value > 0,
     needs: 'Train first: a spot check tells how often a model is right, and there is none yet.',
+  },
+  batch: {
+    name: 'Label the suggested photos',
+    keys: ['j'],
+    group: 'Label',
+    run: () => openDialog({ kind: 'batch', way: 'suggested' }),
+    can: () => unlabelledCount.value > 0,
+    needs: 'Every photo has a label.',
   },
   opacity: {
     name: 'Vary opacity',

@@ -17,6 +17,7 @@ export type Dialog =
   | { kind: 'photo'; id: number; among?: readonly number[] }
   | { kind: 'forget'; what: CollectionSummary }
   | { kind: 'check'; draw?: number }
+  | { kind: 'batch'; way: 'suggested' | 'predicted' }
   | { kind: 'finish' }
   | { kind: 'split' }
   | { kind: 'datasheet' }

@@ -2,12 +2,12 @@
 // has said so; a change that failed is taken back, and can be tried again.
 
 import { computed, effect } from '@preact/signals'
-import type { Gesture, LabelCount, Labels } from '../server/types'
+import type { Gesture, Kind, LabelCount, Labels } from '../server/types'
 import { number, photos as photosText } from '../text/format'
 import { api } from './collection'
 import { ask } from './dialogs'
 import { kept, lookAlike } from './label-names'
-import { countOf, idsOf } from './masks'
+import { countOf, idsOf, maskOf } from './masks'
 import { announce, attempt, dismiss, say } from './messages'
 import { owned } from './owned'
 import { closeAfterLabel, outMask, target, withoutThrownOut } from './review'
@@ -86,6 +86,21 @@ export function pick(name: string): void {
 let inFlight = 0
 /** Changes reach the server one after another: an undo must not overtake the label it takes back. */
 let queue: Promise<unknown> = Promise.resolve()
+
+/** Gives photos a label; who calls this says why it failed, and tries again. */
+export async function giveLabel(ids: readonly number[], name: string, by: Gesture, kind: Kind): Promise<void> {
+  const mask = maskOf(ids, labels.value.codes.length)
+  setSaving('saving')
+  try {
+    const answer = queue.then(async () => takeLabels(await api.assign(mask, name, by, kind)))
+    queue = answer.catch(() => undefined)
+    await answer
+  } catch (error) {
+    setSaving('unsaved')
+    throw error
+  }
+  setSaving(inFlight > 0 ? 'saving' : 'saved')
+}
 
 /** Makes a change that the page shows `at once`, and the server's answer replaces. */
 export async function change(
@@ -287,10 +302,11 @@ export async function merge(names: string[], typed: string): Promise<boolean> {
 
 export const remove = (name: string): Promise<boolean> => change(() => api.delete(name), `Label ${name} deleted`)
 
-export async function undo(): Promise<void> {
+/** Says whether the latest change was taken back. */
+export async function undo(): Promise<boolean> {
   await queue
   const what = labels.value.undo
-  if (what !== null) await change(() => api.undo(), `Undone: ${what}`)
+  return what !== null && change(() => api.undo(), `Undone: ${what}`)
 }
 
 export async function redo(): Promise<void> {

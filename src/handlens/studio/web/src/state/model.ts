@@ -53,9 +53,10 @@ export async function loadPredictions(): Promise<void> {
   setPredictions(await api.predictions())
 }
 
-export async function train(): Promise<void> {
-  if (training.value) return
-  await attempt(async () => {
+/** Says whether it went well. */
+export async function train(): Promise<boolean> {
+  if (training.value) return false
+  return attempt(async () => {
     setTraining(true)
     isCancelled = false
     announce('Training')

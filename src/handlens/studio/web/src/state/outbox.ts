@@ -12,7 +12,7 @@ export interface Outbox<T> {
   /** what the server has not confirmed yet, the earliest first */
   unsent: ReadonlySignal<readonly T[]>
   add: (one: T) => void
-  /** Sends now what waits to be sent again. */
+  /** Sends now what waits to be sent again; resolves when all is sent, or an answer did not arrive. */
   send: () => Promise<void>
   /** Takes out what is not on its way yet; says whether it did. */
   takeOut: (one: T) => boolean
@@ -29,13 +29,18 @@ interface Way<T> {
 export function outbox<T>({ deliver, refused, setProblem }: Way<T>): Outbox<T> {
   const [unsent, setUnsent] = owned<readonly T[]>([])
   let sending: T | null = null
+  let running: Promise<void> | null = null
   let timer: ReturnType<typeof setTimeout> | undefined
 
   const without = (one: T): void => setUnsent(unsent.value.filter((other) => other !== one))
 
-  async function send(): Promise<void> {
-    if (sending !== null) return
+  function send(): Promise<void> {
     clearTimeout(timer)
+    if (running === null && unsent.value.length > 0) running = sendAll()
+    return running ?? Promise.resolve()
+  }
+
+  async function sendAll(): Promise<void> {
     for (let one = unsent.value[0]; one !== undefined; one = unsent.value[0]) {
       sending = one
       try {
@@ -46,7 +51,7 @@ export function outbox<T>({ deliver, refused, setProblem }: Way<T>): Outbox<T> {
         setProblem(sentenceOf(error))
         if (!isRefusal(error)) {
           timer = setTimeout(() => void send(), AGAIN)
-          return
+          break
         }
         without(one)
         await refused(one)
@@ -54,6 +59,7 @@ export function outbox<T>({ deliver, refused, setProblem }: Way<T>): Outbox<T> {
         sending = null
       }
     }
+    running = null
   }
 
   return {

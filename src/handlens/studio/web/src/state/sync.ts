@@ -7,6 +7,7 @@ import { ApiError } from '../server/http'
 import type { CollectionState, ServerEvent } from '../server/types'
 import { number } from '../text/format'
 import { answering } from './answering'
+import { sendBatchOnLeaving } from './batch'
 import {
   api,
   collection,
@@ -217,5 +218,6 @@ function keepView(): void {
     keepSelection(api.id)
     if (JSON.stringify(currentView()) !== saved) api.saveViewOnLeaving(currentView())
     sendOnLeaving()
+    sendBatchOnLeaving()
   })
 }

@@ -6,6 +6,7 @@ import { DatasheetForm } from '../../audit/DatasheetForm'
 import { ReviewQueue } from '../../audit/ReviewQueue'
 import { SplitReport } from '../../audit/SplitReport'
 import { type Dialog, dialog } from '../../state/dialogs'
+import { Batch } from '../batch/Batch'
 import { Finish } from './Finish'
 import { Forget } from './Forget'
 import { Help } from './Help'
@@ -34,6 +35,7 @@ export const DIALOGS: Content = {
   photo: ({ id }) => <Photo id={id} />,
   forget: ({ what }) => <Forget what={what} />,
   check: ({ draw }) => <SpotCheck draw={draw} />,
+  batch: ({ way }) => <Batch way={way} />,
   finish: () => <Finish />,
   split: () => <SplitReport />,
   datasheet: () => <DatasheetForm />,

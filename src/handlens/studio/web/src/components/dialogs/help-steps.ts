@@ -65,6 +65,13 @@ export const STEPS: readonly { title: string; lines: [string, string] }[] = [
     ],
   },
   {
+    title: 'Label what is suggested',
+    lines: [
+      'Asks for the 24 photos that are most worth a label (J): those predicted alike together, the others one by one.',
+      'Mark the wrong ones, and Enter confirms the rest. At the end, Enter trains and suggests the next 24.',
+    ],
+  },
+  {
     title: 'Check',
     lines: [
       'The spot check (C) draws random photos, and you say what you see, a second each, without seeing the prediction.',
