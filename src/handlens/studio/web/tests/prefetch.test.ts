@@ -59,7 +59,7 @@ describe('photos are fetched ahead', () => {
     prefetch.wantPhotos([5])
     expect(asked()).toEqual(['', '', '', '5/thumb', '5/view'])
   })
-  it('what was given up is no photo, whatever comes of it', async () => {
+  it('what was given up does not come later', async () => {
     prefetch.wantPhotos([1])
     const [small, large] = FakeImage.all
     prefetch.wantPhotos([])
