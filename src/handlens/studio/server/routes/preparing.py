@@ -19,7 +19,7 @@ from handlens.studio.server.typed_paths import typed_path
 router = APIRouter(prefix="/api/collections/{c}", tags=["collection"])
 
 VIEW_LIMIT = 16 * 1024
-VIEW_DEPTH = 8
+VIEW_DEPTH = 32  # a filter has up to 8 levels, each of which is an object in a list
 
 
 @router.get("")

@@ -15,6 +15,7 @@ import './styles/next.css'
 import './styles/kernel.css'
 import './styles/label-list.css'
 import './styles/map.css'
+import './styles/filters.css'
 import './state/theme'
 
 function screen(): JSX.Element {

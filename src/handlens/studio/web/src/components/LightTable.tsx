@@ -12,7 +12,7 @@ import { goTo, keyOf, type MapSample, miniMaps, working } from '../state/maps'
 import { isNarrow, setSheet } from '../state/screen'
 import { scores } from '../state/separation'
 import { type Theme, theme } from '../state/theme'
-import { currentLayer, layer, projection, setTable, table } from '../state/view'
+import { currentLayer, layer, passing, projection, setTable, table } from '../state/view'
 import { headed, percent } from '../text/format'
 import { IconButton } from './Button'
 import { type Column, columnsOf } from './light-table-columns'
@@ -185,6 +185,7 @@ function MiniMap({ mini }: { mini: MapSample }): JSX.Element {
   const canvas = useRef<HTMLCanvasElement>(null)
   const { codes, names } = drawnLabels.value
   const on = theme.value
+  const among = passing.value
   useEffect(
     () =>
       draw(
@@ -193,14 +194,22 @@ function MiniMap({ mini }: { mini: MapSample }): JSX.Element {
         codes,
         names.map((l) => l.colour),
         on,
+        among,
       ),
-    [mini, codes, on],
+    [mini, codes, on, among],
   )
   // biome-ignore lint/a11y/noAriaHiddenOnFocusable: a canvas without tabIndex takes no focus; the button around it is named
   return <canvas ref={canvas} width={SIDE} height={SIDE} aria-hidden="true" />
 }
 
-function draw(canvas: HTMLCanvasElement, mini: MapSample, codes: Int16Array, colours: number[], on: Theme): void {
+function draw(
+  canvas: HTMLCanvasElement,
+  mini: MapSample,
+  codes: Int16Array,
+  colours: number[],
+  on: Theme,
+  among: Uint8Array | null,
+): void {
   const context = canvas.getContext('2d')
   if (!context) return
   context.clearRect(0, 0, SIDE, SIDE)
@@ -213,6 +222,7 @@ function draw(canvas: HTMLCanvasElement, mini: MapSample, codes: Int16Array, col
   context.fillStyle = on === 'dark' ? 'rgba(200,206,214,.45)' : 'rgba(60,66,74,.5)'
   const labelled: number[] = []
   for (const [i, id] of mini.ids.entries()) {
+    if (among && !among[id]) continue
     if ((codes[id] ?? -1) >= 0) labelled.push(i)
     else dot(i, 1)
   }

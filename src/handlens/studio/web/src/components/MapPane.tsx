@@ -3,10 +3,8 @@
 import { effect, signal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
-import { rgbOf } from '../colour/palette'
 import { type Insets, MapView } from '../map'
 import type { Layer } from '../server/types'
-import { drawnLabels } from '../state/answering'
 import {
   api,
   collection,
@@ -19,6 +17,7 @@ import {
   shortTitleOf,
   titleOf,
 } from '../state/collection'
+import { coloured } from '../state/colours'
 import { openDialog } from '../state/dialogs'
 import { labelOf } from '../state/labels'
 import { setMapView } from '../state/map-view'
@@ -39,7 +38,7 @@ import { review } from '../state/review'
 import { isNarrow } from '../state/screen'
 import { clearSelection, select, selectPhoto } from '../state/selecting'
 import { selected, selectedCount } from '../state/selection'
-import { isDark, theme } from '../state/theme'
+import { isDark } from '../state/theme'
 import {
   camera,
   hovered,
@@ -54,6 +53,8 @@ import {
 } from '../state/view'
 import { duration, number, percent } from '../text/format'
 import { CommandButton } from './Button'
+import { NothingFound } from './FilterBar'
+import { Legend } from './Legend'
 import { MapLooks } from './MapLooks'
 
 const moving = signal(false)
@@ -83,6 +84,8 @@ export function MapPane(): JSX.Element {
       </div>
       <MapLooks />
       <Middle />
+      <NothingFound />
+      <Legend />
       <div class="map-foot">
         <UnderWay />
         <Hovered />
@@ -120,10 +123,7 @@ function connect(host: HTMLElement): () => void {
     effect(() => view.setPrepared(prepared.value)),
     effect(() => view.setShown(shownMask.value)),
     effect(() => {
-      const { codes, names } = drawnLabels.value
-      const marks = Int16Array.from(codes, (code) => names[code]?.colour ?? -1)
-      const rgb = new Uint8Array(codes.length * 3)
-      for (const [id, mark] of marks.entries()) if (mark >= 0) rgb.set(rgbOf(mark, theme.value), id * 3)
+      const { rgb, marks } = coloured.value
       view.setColours(rgb, marks)
     }),
     effect(() => view.setSelected(selected.value)),

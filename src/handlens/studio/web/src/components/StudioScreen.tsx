@@ -14,6 +14,7 @@ import { Banners } from './Banners'
 import { IconButton } from './Button'
 import { Asking } from './dialogs/Asking'
 import { Dialogs } from './dialogs/Dialogs'
+import { FilterBar } from './FilterBar'
 import { Icon, type IconName } from './icons'
 import { LabelPanel } from './LabelPanel'
 import { LightTable } from './LightTable'
@@ -62,6 +63,7 @@ function Wide(): JSX.Element {
         </aside>
       )}
       <div class="centre">
+        <FilterBar />
         <MapPane />
         <ReviewDrawer />
       </div>
@@ -87,6 +89,7 @@ function Narrow(): JSX.Element {
       <TopBar />
       <Banners />
       <div class="centre">
+        <FilterBar />
         <MapPane />
         {now === 'map' && <ReviewDrawer />}
         {now !== 'map' && (

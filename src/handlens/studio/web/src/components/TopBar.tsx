@@ -8,10 +8,11 @@ import { labels } from '../state/labels'
 import { searching } from '../state/review'
 import { isNarrow } from '../state/screen'
 import { isDark, toggleTheme } from '../state/theme'
-import { setShown, shown } from '../state/view'
+import { bar, setShown, shown } from '../state/view'
 import { number, photos as photosText } from '../text/format'
 import { CommandButton, IconButton } from './Button'
 import { Icon } from './icons'
+import { ColourBy, Meaning } from './Legend'
 
 export function TopBar(): JSX.Element {
   const state = collection.value!
@@ -74,6 +75,11 @@ export function More(): JSX.Element {
   return (
     <>
       <ShowHowMany />
+      {withText && <ColourBy />}
+      {withText && <Meaning />}
+      <CommandButton command="filter" icon="filter" on={bar.value !== null}>
+        Filter
+      </CommandButton>
       <IconButton icon="layers" name="Sources" text="Sources" onClick={show({ kind: 'sources' })} />
       {out > 0 && (
         <IconButton

@@ -2,6 +2,7 @@
 // the keyboard its bindings, and the dialog "Keys" its lines.
 
 import { closeDialog, dialog, openDialog } from '../state/dialogs'
+import { toggleBar } from '../state/filters'
 import { KEYED, labels, redo, undo, unlabel } from '../state/labels'
 import { mapView } from '../state/map-view'
 import { anyPlaced, stepLayer, stepProjection } from '../state/maps'
@@ -44,6 +45,7 @@ export const COMMANDS = {
     can: () => anyPlaced.value,
   },
   pan: { name: 'Move the map', keys: ['v'], group: 'Look', run: () => setTool('pan') },
+  filter: { name: 'Filter photos', keys: ['i'], group: 'Look', run: openFilter },
   lasso: { name: 'Lasso', keys: ['l'], group: 'Select', run: () => setTool('lasso') },
   box: { name: 'Box', keys: ['b'], group: 'Select', run: () => setTool('box') },
   all: { name: 'Select all shown', keys: ['Ctrl+a'], group: 'Select', run: selectShown, can: () => anyPlaced.value },
@@ -152,6 +154,12 @@ function toggleSpread(): void {
 function toggleReview(): void {
   if (review.value) closeReview()
   else void openReview()
+}
+
+/** The bar lies over the map, below the sheets of a narrow screen. */
+function openFilter(): void {
+  setSheet('map')
+  toggleBar()
 }
 
 /** To a field of the panel with the labels. */

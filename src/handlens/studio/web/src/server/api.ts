@@ -1,9 +1,11 @@
 // Every call of the page to the server. Arrays in answers are decoded, and selections of photos sent as bitmasks.
 
-import { float32s, int16s, int32s, packMask } from './codec'
+import { float32s, int16s, int32s, packMask, unpackMask } from './codec'
 import { address, call, callOnLeaving, type PathOf } from './http'
 import type {
   CollectionState,
+  Column,
+  Filter,
   Gesture,
   HeatMap,
   Kind,
@@ -15,6 +17,7 @@ import type {
   Ranked,
   Raw,
   Report,
+  SavedFilter,
   Scores,
   ServerEvent,
   SpotCheckAnswer,
@@ -113,6 +116,20 @@ export class CollectionApi {
       await call('post', '/api/collections/{c}/spread', this.c, { selection: packMask(mask), layer, projection }),
     )
 
+  /** The photos that a filter means. */
+  filter = async (filter: Filter, count: number): Promise<Uint8Array> =>
+    unpackMask((await call('post', '/api/collections/{c}/filter', this.c, { filter })).selection, count)
+  savedFilters = (): Promise<SavedFilter[]> => call('get', '/api/collections/{c}/filters', this.c)
+  saveFilter = (name: string, filter: Filter) =>
+    call('post', '/api/collections/{c}/filters/save', this.c, { name, filter })
+  deleteFilter = (name: string) => call('post', '/api/collections/{c}/filters/delete', this.c, { name })
+  async column(name: string): Promise<Column> {
+    const raw = await call('get', '/api/collections/{c}/attributes/column', { ...this.c, name })
+    return raw.kind === 'numbers'
+      ? { kind: 'numbers', values: float32s(raw.values) }
+      : { kind: 'text', values: raw.values, codes: int32s(raw.codes) }
+  }
+
   separate = (names: string[]) => call('post', '/api/collections/{c}/separate', this.c, { names })
   scores = (): Promise<Scores> => call('get', '/api/collections/{c}/scores', this.c)
   train = (): Promise<Report> => call('post', '/api/collections/{c}/train', this.c)
@@ -185,7 +202,9 @@ export class CollectionApi {
   picture = (id: number) => address('/api/collections/{c}/photos/{id}/view', { ...this.c, id })
   /** A photo within 256 × 256. */
   smallPicture = (id: number) => call('get', '/api/collections/{c}/photos/{id}/thumb', { ...this.c, id })
-  file = (name: ExportedFile) => address(`/api/collections/{c}/export/${name}`, this.c)
+  /** The address of a file; only of the photos that a filter means, where that is possible. */
+  file = (name: ExportedFile, where: Filter | null = null) =>
+    address(`/api/collections/{c}/export/${name}`, where ? { ...this.c, where: JSON.stringify(where) } : this.c)
 
   private case = (id: number) => ({ ...this.c, case: id })
 }

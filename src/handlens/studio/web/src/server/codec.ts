@@ -20,6 +20,12 @@ export const int16s = (text: string): Int16Array => new Int16Array(bytesOf(text)
 export const int32s = (text: string): Int32Array => new Int32Array(bytesOf(text).buffer)
 export const float32s = (text: string): Float32Array => new Float32Array(bytesOf(text).buffer)
 
+/** The mask of a selection of `count` photos. */
+export function unpackMask(text: string, count: number): Uint8Array {
+  const bytes = bytesOf(text)
+  return Uint8Array.from({ length: count }, (_, i) => ((bytes[i >> 3] ?? 0) >> (i & 7)) & 1)
+}
+
 /** The server's form of a selection: bit i % 8 of byte i // 8 is photo i. */
 export function packMask(mask: Uint8Array): string {
   const bytes = new Uint8Array(Math.ceil(mask.length / 8))

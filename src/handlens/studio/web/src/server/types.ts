@@ -1,6 +1,7 @@
 // The server's types under the names the page uses: generated (api-types.ts), never written by hand.
 // Where the server sends an array as base64, the page holds it decoded.
 
+import type { Bar } from '../state/filter-tree'
 import type { components } from './api-types'
 
 type Schemas = components['schemas']
@@ -55,6 +56,17 @@ export type Scores = Schemas['SeparationScores']
 /** The places of a photo that made the model predict a label. */
 export type HeatMap = Schemas['HeatMapPicture']
 
+/** Which photos are meant: conditions, joined. */
+export type Filter = Schemas['Filtered']['filter']
+export interface SavedFilter {
+  name: string
+  filter: Filter
+}
+/** A column of the attached CSV, by photo id. */
+export type Column =
+  | Decoded<Schemas['NumbersColumn'], { kind: 'numbers'; values: Float32Array }>
+  | Decoded<Schemas['TextColumn'], { kind: 'text'; codes: Int32Array }>
+
 export type Attributes = Schemas['Attributes']
 /** One group's accuracy with its interval; null where it is undefined. */
 export type Group = Schemas['Group']
@@ -84,6 +96,9 @@ export interface Camera {
   zoom: number
 }
 
+/** What the frames on the map are coloured by. */
+export type Colouring = { by: 'label' | 'prediction' | 'sureness' } | { by: 'column'; column: string }
+
 export type Shown = number | 'all'
 
 /** What the person was looking at: saved by the server, restored on opening. */
@@ -98,4 +113,6 @@ export interface View {
   /** of the height, 0 to 1 */
   review?: number
   table?: 'shown' | 'hidden' | 'wide'
+  colouring?: Colouring
+  filter?: Bar
 }

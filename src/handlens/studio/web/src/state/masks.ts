@@ -41,8 +41,14 @@ export function turned(mask: Uint8Array, ids: Iterable<number>, on: boolean): Ui
 /**
  * The random sample shown: the first `shown` photos in prepare order, which is itself a seeded
  * random permutation. So a larger sample contains the smaller one, and it is the same next time.
+ * With `among`, only these photos are drawn from.
  */
-export function sample(order: Int32Array, shown: number | 'all', count: number): Uint8Array {
-  if (shown === 'all') return new Uint8Array(count).fill(1)
-  return maskOf(order.subarray(0, Math.min(shown, order.length)), count)
+export function sample(
+  order: Int32Array,
+  shown: number | 'all',
+  count: number,
+  among: Uint8Array | null = null,
+): Uint8Array {
+  if (shown === 'all') return among ?? new Uint8Array(count).fill(1)
+  return maskOf((among ? order.filter((id) => among[id]) : order).subarray(0, shown), count)
 }

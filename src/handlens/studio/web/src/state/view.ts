@@ -2,8 +2,9 @@
 // saves most of it (see sync.ts), so that a collection reopens as it was left.
 
 import { computed } from '@preact/signals'
-import type { Camera, Shown, View } from '../server/types'
+import type { Camera, Colouring, Shown, View } from '../server/types'
 import { collection, count, layers, photos, projections } from './collection'
+import type { Bar } from './filter-tree'
 import { sample } from './masks'
 import { owned } from './owned'
 
@@ -25,6 +26,12 @@ export const [opacity, setOpacity] = owned({ on: false, threshold: 0.9 })
 export const [reviewShare, setReviewShare] = owned(0.62)
 /** The light table. */
 export const [table, setTable] = owned<'shown' | 'hidden' | 'wide'>('shown')
+/** What the frames on the map are coloured by. */
+export const [colouring, setColouring] = owned<Colouring>({ by: 'label' })
+/** The bar of the filter, null while it is closed. */
+export const [bar, setBar] = owned<Bar | null>(null)
+/** The photos that the map may show because of the filter, one 0/1 byte by id; null for all. */
+export const [passing, setPassing] = owned<Uint8Array | null>(null)
 /** The photo under the pointer, -1 for none. */
 export const [hovered, setHovered] = owned(-1)
 
@@ -32,7 +39,7 @@ export const currentLayer = computed(() => layers.value.find((l) => l.id === lay
 export const currentProjection = computed(() => projections.value.find((p) => p.id === projection.value))
 /** Which photos are on the map, one 0/1 byte by id. */
 export const shownMask = computed(() =>
-  photos.value ? sample(photos.value.order, shown.value, count.value) : new Uint8Array(0),
+  photos.value ? sample(photos.value.order, shown.value, count.value, passing.value) : new Uint8Array(0),
 )
 
 export function lookAt(l: string, p: string): void {
@@ -63,6 +70,8 @@ export function restoreView(view: View): void {
   if (view.opacity) setOpacity(view.opacity)
   if (view.review) setReviewShare(view.review)
   if (view.table) setTable(view.table)
+  if (view.colouring) setColouring(view.colouring)
+  if (view.filter) setBar(view.filter)
 }
 
 export const currentView = (): View => ({
@@ -74,5 +83,7 @@ export const currentView = (): View => ({
   size: photoSize.value,
   spread: isSpread.value,
   review: reviewShare.value,
+  colouring: colouring.value,
+  ...(bar.value ? { filter: bar.value } : {}),
   ...(camera.value ? { camera: camera.value } : {}),
 })

@@ -1,33 +1,54 @@
 // The files to download: labels, predictions, photos in folders, the model, and the audit.
 
+import { signal } from '@preact/signals'
 import type { ComponentChildren, JSX } from 'preact'
 import type { ExportedFile } from '../../server/api'
+import type { Filter } from '../../server/types'
 import { api, collection } from '../../state/collection'
-import { labelledCount } from '../../state/labels'
+import { filter, found, foundCount } from '../../state/filters'
+import { labelledCount, labels } from '../../state/labels'
 import { predictions, reportIsOld } from '../../state/model'
 import { photos as photosText } from '../../text/format'
 import { Icon } from '../icons'
 import { Dialog } from './Dialog'
 
+/** Whether files hold only the photos of the filter that is on. */
+const onlyFound = signal(true)
+
 export function TakeAway(): JSX.Element {
-  const labelled = labelledCount.value
+  const where = onlyFound.value && found.value ? filter.value : null
+  const labelled = where
+    ? found.value!.reduce((n, on, id) => n + (on && labels.value.codes[id]! >= 0 ? 1 : 0), 0)
+    : labelledCount.value
   const trained = predictions.value !== null
   const several = collection.value!.models.length > 1
-  const noLabels = labelled > 0 ? null : 'Label some photos first.'
+  const noLabels = labelled > 0 ? null : where ? 'No photo of the filter has a label.' : 'Label some photos first.'
   const noModel = trained ? null : 'Train a model first.'
   return (
     <Dialog title="Take away">
       {reportIsOld.value && (
         <p class="note">Labels have changed since the model was trained; its predictions do not know the new ones.</p>
       )}
+      {found.value && (
+        <label class="tick">
+          <input
+            type="checkbox"
+            checked={onlyFound.value}
+            onChange={(event) => {
+              onlyFound.value = event.currentTarget.checked
+            }}
+          />
+          Only the {photosText(foundCount.value!)} of the filter, for labels, predictions and folders
+        </label>
+      )}
       <ul class="take">
-        <Take file="labels.csv" name="Labels" missing={noLabels}>
+        <Take file="labels.csv" where={where} name="Labels" missing={noLabels}>
           CSV: each of {photosText(labelled)} with its label, how it was given and when.
         </Take>
-        <Take file="predictions.csv" name="Predictions" missing={noModel}>
+        <Take file="predictions.csv" where={where} name="Predictions" missing={noModel}>
           CSV: each photo, its label if it has one, what the model predicts, and how sure it is of each label.
         </Take>
-        <Take file="folders.zip" name="Photos in folders" missing={noLabels}>
+        <Take file="folders.zip" where={where} name="Photos in folders" missing={noLabels}>
           Zip: the labelled photos, one folder for each label.
         </Take>
         <Take file="model.zip" name="Model" missing={noModel}>
@@ -47,12 +68,13 @@ export function TakeAway(): JSX.Element {
 
 interface TakeProps {
   file: ExportedFile
+  where?: Filter | null
   name: string
   missing: string | null
   children: ComponentChildren
 }
 
-function Take({ file, name, missing, children }: TakeProps): JSX.Element {
+function Take({ file, where, name, missing, children }: TakeProps): JSX.Element {
   return (
     <li>
       <div>
@@ -62,7 +84,7 @@ function Take({ file, name, missing, children }: TakeProps): JSX.Element {
       <a
         class="button filled"
         // Without an address the link cannot be followed; the text beside it says why.
-        href={missing ? undefined : api.file(file)}
+        href={missing ? undefined : api.file(file, where)}
         download={missing ? undefined : ''}
         // biome-ignore lint/a11y/noRedundantRoles: without an address, <a> is not a link for assistive technology
         role="link"
