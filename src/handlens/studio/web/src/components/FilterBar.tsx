@@ -84,7 +84,7 @@ export function FilterBar(): JSX.Element | null {
           aria-label="Review these"
           data-tip="Review these photos"
           aria-disabled={!foundCount.value}
-          onClick={() => foundCount.value && reviewFound()}
+          onClick={() => foundCount.value && void reviewFound()}
         >
           Review
         </button>

@@ -64,10 +64,10 @@ export function removeItem(at: number): void {
 }
 
 /** Selects the photos of the filter, shown or not, and opens the review with them. */
-export function reviewFound(): void {
+export async function reviewFound(): Promise<void> {
   if (!found.value) return
   select(found.value, 'replace', 'review')
-  openReview('Filter')
+  await openReview('Filter')
 }
 
 // --- asking the server ---
