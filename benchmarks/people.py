@@ -275,6 +275,69 @@ HABITS = {
 }
 
 
+# --- from nothing to the end ----------------------------------------------------------------------
+
+PAGE = 100
+"""Photos on a page where the predictions of one label are confirmed."""
+
+
+def whole(person: Person, *, batches: int = 8, checks: int = 240, error: float = 0.05) -> dict[str, Any]:
+    """From the first label to the last: suggested batches, a page of each label, a check, finishing, and the rest.
+
+    Returns:
+        the gestures (each a key, a click or a lasso) and, of all labels, the share that is wrong.
+    """
+    collection = person.collection
+    gestures = 1  # the key that suggests
+    for _ in range(batches):
+        gestures += answer(person, collection.next(BATCH)) + 1  # a key trains and suggests the next
+        collection.train()
+    gestures += 1 + confirm(person, pages=1) + 1  # closes the batch; trains
+    collection.train()
+    person.check(checks)
+    gestures += checks + -(-checks // 30) + 1  # a key each; each round is asked for; the last is closed
+    collection.train()
+    gestures += 1
+    collection.finish(error=error)
+    gestures += 2  # the button, and the one of the dialog
+    gestures += confirm(person)
+    labels = collection.labels
+    wrong = float((labels.to_numpy() != person.truth)[labels.notna()].mean())
+    return {"gestures": gestures, "wrong": wrong, "left": int(labels.isna().sum())}
+
+
+def answer(person: Person, ids: Ids) -> int:
+    """Label photos as the page asks for them; the number of gestures."""
+    gestures = 0
+    for photos, name, _ in asked(person, ids):
+        gestures += give(person, photos, name)
+    return gestures
+
+
+def confirm(person: Person, pages: int | None = None) -> int:
+    """Confirm so many pages of the predictions of each label, or all; the number of gestures."""
+    said, table = predicted(person), person.collection.predictions()
+    sure = table["probability"].to_numpy(np.float64)
+    gestures = 0
+    for name in person.collection.label_names:
+        ids = np.flatnonzero(person.unlabelled & (said == name))
+        ids = ids[sure[ids].argsort(kind="stable")]
+        for page in [ids[at : at + PAGE] for at in range(0, len(ids), PAGE)][:pages]:
+            right = person.truth[page] == name
+            for photo in page[~right]:  # pointed at
+                gestures += give(person, np.array([photo]), str(person.truth[photo]))
+            gestures += give(person, page[right], name)
+        gestures += 3 if len(ids) else 0  # opens the dialog, chooses the label, closes it
+    return gestures
+
+
+def give(person: Person, photos: Ids, name: str) -> int:
+    """Label photos; the number of gestures: Enter or the key of a label, or the letters of another one and Enter."""
+    gestures = 1 if name in person.collection.label_names[:9] else len(name) + 1
+    person.label(photos, name, "review")
+    return gestures
+
+
 # --- what is seen ---------------------------------------------------------------------------------
 
 

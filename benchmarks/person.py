@@ -32,7 +32,7 @@ import numpy as np
 import report
 import threads
 from numpy.typing import NDArray
-from people import HABITS, Person, live, look
+from people import HABITS, Person, live, look, whole
 from report import Bench
 
 from handlens.audit.intervals import wilson
@@ -169,6 +169,12 @@ def finished(photos: Photos, start: Path, checks: int, error: float, seed: int) 
             "labelled": len(done.ids) / int(before.sum()),
             "bound": done.bound,
         }
+
+
+def done(photos: Photos, seed: int) -> Look:
+    """Someone who labels a whole collection, with few gestures."""
+    with fresh(photos, seed) as person:
+        return whole(person)
 
 
 def _call(task: tuple[Callable[..., Any], tuple[Any, ...]]) -> Any:
@@ -337,11 +343,9 @@ def finish(bench: People) -> None:
 
 def suggestions(bench: People) -> None:
     """Whether photos that are suggested teach more than photos at random."""
-    at_random, followed, after_lasso = (
-        curves(bench, habit) for habit in ("batches at random", "what is suggested", "lasso, then what is suggested")
-    )
+    at_random, followed = (curves(bench, habit) for habit in ("batches at random", "what is suggested"))
     for photos in bench.sets:
-        plain, ours, mixed = (of_habit[photos.name] for of_habit in (at_random, followed, after_lasso))
+        plain, ours = at_random[photos.name], followed[photos.name]
         counts = [count for count in ours if count in plain]
         gains = [float(np.mean(ours[count]) - np.mean(plain[count])) for count in counts]
         what = f"{photos.name}: accuracy with suggested photos over random ones, {counts[0]} to {counts[-1]} labels"
@@ -349,10 +353,33 @@ def suggestions(bench: People) -> None:
         needed = [labels_to(0.9, of_kind) for of_kind in (ours, plain)]
         if all(needed):
             bench.add("… labels to 90 % over random's", [needed[0] / needed[1]], at_most=0.75, unit="×")
-        near = min(plain, key=lambda count: abs(count - 180))
-        last = min(mixed, key=lambda count: abs(count - 180))
-        gain = float(np.mean(mixed[last]) - np.mean(plain[near]))
-        bench.add(f"… a lasso each, then suggested: {last} labels over {near} at random", [gain], at_least=-0.01)
+
+
+def guided(bench: People) -> None:
+    """Whether people who begin with a lasso for each class catch up by following the guidance."""
+    at_random, after_lasso = (curves(bench, habit) for habit in ("batches at random", "lasso, then what is suggested"))
+    for photos in bench.sets:
+        plain, ours = at_random[photos.name], after_lasso[photos.name]
+        seeds = range(min(len(seen) for seen in (*plain.values(), *ours.values())))
+        gains = [accuracy_at(180, ours, seed) - accuracy_at(180, plain, seed) for seed in seeds]
+        what = f"{photos.name}: accuracy at 180 labels, a lasso each and then suggested photos, over random photos"
+        bench.add(f"{what} ({len(gains)} people)", gains, at_least=-0.01, value=float(np.mean(gains)))
+
+
+def accuracy_at(labels: int, curve: dict[int, list[float]], person: int) -> float:
+    """A person's accuracy at so many labels, interpolated."""
+    counts = sorted(curve)
+    return float(np.interp(labels, counts, [curve[count][person] for count in counts]))
+
+
+def gestures(bench: People) -> None:
+    """How many keys, clicks and lassos it takes from nothing to a finished collection."""
+    cars = bench.sets[0]
+    ended = bench.run(done, ((cars, seed) for seed in range(bench.many(5))))
+    what = f"{cars.name}: gestures from nothing to finished at 5 % ({len(ended)} people)"
+    bench.add(what, [float(seen["gestures"]) for seen in ended], at_most=900)
+    bench.add("… wrong of all labels", [seen["wrong"] for seen in ended], at_most=0.05)
+    bench.add("… photos without a label", [float(seen["left"]) for seen in ended], at_most=0)
 
 
 def curves(bench: People, habit: str) -> dict[str, dict[int, list[float]]]:
@@ -392,6 +419,8 @@ SECTIONS = {
     "finish": finish,
     "speed": speed,
     "suggestions": suggestions,
+    "guided": guided,
+    "gestures": gestures,
 }
 
 

@@ -116,7 +116,7 @@ def test_which_way_the_cars_face(studio, page: Page, hand, shoot: Callable[[Page
 
     page.keyboard.press("t")
     model = page.get_by_role("region", name="Model")
-    expect(model.get_by_role("button", name="Check 30 random photos")).to_be_visible()
+    expect(page.get_by_role("button", name="Check 30 random photos")).to_be_visible()
     page.keyboard.press("o")
     expect(map_of.map.get_by_label("How sure")).to_be_visible()
     expect(model).to_contain_text(re.compile(r"[\d,]+ of 400 faded"))

@@ -76,7 +76,7 @@ def test_fine_tuning_beside_labelling(studio, page: Page, new_page: Callable[...
         label(page, kind, 6)
     expect(hand(page).label_button("square")).to_have_attribute("aria-label", "square, 6 photos")
     page.keyboard.press("t")
-    expect(model.get_by_role("button", name="Check 12 random photos")).to_be_visible()
+    expect(page.get_by_role("button", name="Check 12 random photos")).to_be_visible()
 
     # What the quick model looked at, for either label.
     page.keyboard.press("Control+a")

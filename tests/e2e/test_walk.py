@@ -146,7 +146,7 @@ def test_the_steps(studio, page: Page, hand, shoot: Callable[[Page, str], Path])
     # 9 Train: nothing is checked, so no number is called right; labels and confusion, and the check is next.
     page.keyboard.press("t")
     model = page.get_by_role("region", name="Model")
-    expect(model.get_by_role("button", name="Check 30 random photos")).to_be_visible()
+    expect(page.get_by_role("button", name="Check 30 random photos")).to_be_visible()
     expect(model).not_to_contain_text(re.compile(r"\d ?% right"))
     model.get_by_text("Which is taken for which").click()
     expect(model.get_by_role("table").last).to_contain_text("one kind")

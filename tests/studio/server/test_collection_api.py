@@ -153,6 +153,11 @@ def test_a_label_knows_how_its_photos_were_selected(
     post("labels/assign", {"selection": selection([1, 3]), "name": "round", "gesture": "lasso"})
     post("labels/assign", {"selection": selection([5]), "name": "round", "gesture": "review", "kind": "suggested"})
     post("labels/assign", {"selection": selection([30]), "name": "angular"})
+    found = post("labels/assign", {"selection": selection([30, 31, 32]), "name": "angular", "gesture": "box"})
+    # Photo 30 had its label already.
+    assert {label["name"]: label["gestures"] for label in found["names"]} == {"round": 2, "angular": 2}
+    found = post("undo")
+    assert {label["name"]: label["gestures"] for label in found["names"]} == {"round": 2, "angular": 1}
     with Collection.open(home / "collections" / shapes.rpartition("/")[2]) as opened:
         origins = opened.origins
     assert origins["gesture"].dropna().to_dict() == {1: "lasso", 3: "lasso", 5: "review", 30: "call"}

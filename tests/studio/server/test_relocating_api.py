@@ -23,7 +23,7 @@ def test_labels_go_on_while_the_folder_is_gone_and_it_can_be_located(
     assert client.get(f"{shapes}/photos/3/thumb").status_code == 200
     assert client.get(f"{shapes}/photos/3/view").status_code == 404
     answer = client.post(f"{shapes}/labels/assign", json={"selection": selection([3]), "name": "circle"})
-    assert answer.json()["names"] == [{"name": "circle", "count": 1, "colour": 0}]
+    assert answer.json()["names"] == [{"name": "circle", "count": 1, "gestures": 1, "colour": 0}]
     (summary,) = client.get("/api/studio").json()["collections"]
     assert (summary["folder_gone"], summary["labelled"]) == (True, 1)
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from handlens.studio.history import why_it_moved
+from handlens.studio.labels import LabelState
 from handlens.studio.models.registry import KINDS
 from handlens.studio.projections import TITLES
 from handlens.studio.server.encoding import finite, packed, readable
@@ -171,7 +172,10 @@ def labels(collection: Collection) -> LabelsState:
     return LabelsState(
         version=state.version,
         last_by_person=state.last_by_person,
-        names=[LabelCount(name=info.name, count=info.count, colour=info.colour) for info in state.table],
+        names=[
+            LabelCount(name=info.name, count=info.count, gestures=gestures, colour=info.colour)
+            for info, gestures in zip(state.table, _gestures(state), strict=True)
+        ],
         codes=packed(state.codes, "<i2"),
         undo=undo,
         redo=redo,
@@ -203,6 +207,13 @@ def duplicates(collection: Collection) -> DuplicateGroups | None:
     return DuplicateGroups(
         ids=packed(found.ids, "<i4"), groups=packed(found.groups, "<i4"), kinds=packed(found.kinds, "<i2")
     )
+
+
+def _gestures(state: LabelState) -> list[int]:
+    """By label the number of changes that gave it to photos."""
+    labelled = state.codes >= 0
+    pairs = np.unique(np.stack([state.codes[labelled], state.origins.changes[labelled]]), axis=1)
+    return np.bincount(pairs[0].astype(np.int64), minlength=len(state.table)).tolist()
 
 
 def training(kind: ModelKind, report: TrainingReport) -> Report:

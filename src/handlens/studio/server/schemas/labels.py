@@ -14,6 +14,7 @@ class LabelCount(BaseModel):
 
     name: str
     count: int
+    gestures: int = Field(description="how many actions gave it: photos of one lasso resemble each other")
     colour: int
 
 

@@ -63,7 +63,7 @@ describe('guessed', () => {
   it('gives a new label the first free colour', () => {
     const before = named(1, [0, -1], 'front')
     before.names[0]!.colour = 1
-    expect(guessed(before, maskOf([1], 2), 'rear').names[1]).toEqual({ name: 'rear', count: 1, colour: 0 })
+    expect(guessed(before, maskOf([1], 2), 'rear').names[1]).toEqual({ name: 'rear', count: 1, gestures: 1, colour: 0 })
   })
   it('takes labels away', () => {
     const next = guessed(named(1, [0, 0], 'front'), maskOf([0], 2), null)

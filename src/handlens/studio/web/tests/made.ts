@@ -56,7 +56,7 @@ export const collection = (of: Partial<CollectionState> = {}): CollectionState =
 export const named = (version: number, codes: number[], ...names: string[]): Labels => ({
   version,
   last_by_person: version,
-  names: names.map((name, i) => ({ name, count: codes.filter((c) => c === i).length, colour: i })),
+  names: names.map((name, i) => ({ name, count: codes.filter((c) => c === i).length, gestures: 20, colour: i })),
   codes: Int16Array.from(codes),
   undo: null,
   redo: null,

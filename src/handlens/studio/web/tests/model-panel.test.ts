@@ -2,7 +2,7 @@ import { h, type VNode } from 'preact'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { CollectionApi } from '../src/server/api'
 import type { CollectionState, Report, SpotCheck } from '../src/server/types'
-import { collection as onScreen, replaceCollection, setApi } from '../src/state/collection'
+import { collection as onScreen, replaceCollection, replacePhotos, setApi } from '../src/state/collection'
 import { openLabels } from '../src/state/labels'
 import { replaceSelection } from '../src/state/selection'
 import { checkedReport, collection, named, point, report, spotCheck } from './made'
@@ -10,7 +10,8 @@ import { elementsOf, textOf } from './vnode'
 
 // What the page's modules ask of the browser when they are loaded.
 vi.stubGlobal('matchMedia', () => ({ matches: false, addEventListener: () => undefined }))
-vi.stubGlobal('localStorage', { getItem: () => null })
+// Without the advice, its step is filled among the others.
+vi.stubGlobal('localStorage', { getItem: (key: string) => (key === 'handlens-guide' ? 'off' : null) })
 vi.stubGlobal('document', { documentElement: { dataset: {} } })
 vi.stubGlobal('addEventListener', () => undefined)
 const { Headline } = await import('../src/components/Headline')
@@ -23,7 +24,7 @@ const { InUse } = await import('../src/components/FineTune')
 const { COMMANDS, runCommand } = await import('../src/keyboard/commands')
 const { closeDialog, dialog, openDialog } = await import('../src/state/dialogs')
 const { dismiss, messages } = await import('../src/state/messages')
-const { mainStep } = await import('../src/state/next-step')
+const { advice } = await import('../src/state/guidance')
 const { review } = await import('../src/state/review')
 const { gesture, selected } = await import('../src/state/selection')
 
@@ -33,6 +34,13 @@ beforeEach(() => {
   setApi(new CollectionApi('c'))
   openLabels(named(1, [0, 0, 1, 1, -1, -1], 'front', 'rear'))
   show({})
+  replacePhotos({
+    paths: ['0', '1', '2', '3', '4', '5'],
+    order: new Int32Array(6),
+    aspect: new Float32Array(6),
+    prepared: 6,
+    left_out: [],
+  })
 })
 
 describe('each label', () => {
@@ -105,11 +113,11 @@ describe('the headline', () => {
 })
 
 /** The buttons, with the filled one in brackets; without that which suggests photos, which is there till the end. */
-const buttons = (of = h(NextSteps, {})): string[] => allButtons(of).filter((text) => !text.includes('suggested'))
+const buttons = (of = h(NextSteps, {})): string[] => allButtons(of).filter((text) => !text.includes('suggested photo'))
 
 const allButtons = (of = h(NextSteps, {})): string[] =>
   elementsOf(of)
-    .filter((e) => e.type === 'button')
+    .filter((e) => e.type === 'button' && textOf(e) !== 'Advice')
     .map((e) => (String(e.props.class).includes('filled') ? `[${textOf(e)}]` : textOf(e)))
 
 describe('the next step', () => {
@@ -121,13 +129,15 @@ describe('the next step', () => {
     expect(buttons()).toEqual(['Train'])
   })
   it('is a check, once a model is trained', () => {
+    const few = named(1, [0, 0, 1, 1, -1, -1], 'front', 'rear')
+    openLabels({ ...few, names: few.names.map((label) => ({ ...label, count: 10 })) })
     show({ report: report() })
     expect(buttons()).toEqual(['Train', '[Check 30 random photos]'])
     show({ report: report(), spot_check: spotCheck({ left: 1 }) })
     expect(buttons()).toEqual(['Train', '[Check 1 random photo]'])
     show({ report: report(), spot_check: spotCheck({ left: 0 }) })
     expect(buttons()).toEqual(['Train'])
-    expect(mainStep.value).toBe(null)
+    expect(advice.value.action).toBe('suggest')
   })
   it('is to go on with a check that was begun, whatever was labelled since', () => {
     show({ report: report({ labels_version: 0 }), spot_check: spotCheck({ waiting: [4, 5], answered: 28 }) })
@@ -141,7 +151,7 @@ describe('the next step', () => {
   })
   it('is what finishing has left', () => {
     show({ report: checkedReport({ labels_version: 0 }), finished: 2 })
-    expect(buttons()).toEqual(['Train', 'Check 30 more', 'Finish…', '[Show the 2 photos left]'])
+    expect(buttons()).toEqual(['Train', 'Check 30 more', 'Finish…', 'Show the 2 photos left'])
     expect(textOf(h(NextSteps, {}))).toContain('2 photos labelled by finishing, certified. 2 photos are left for you.')
     openLabels(named(1, [0, 0, 1, 1, 1, 0], 'front', 'rear'))
     expect(buttons()).toEqual(['Train', 'Check 30 more', 'Finish…'])
@@ -156,7 +166,7 @@ describe('photos to label', () => {
     openLabels(named(1, [0, 0, 1, 1, 1, -1], 'front', 'rear'))
     expect(allButtons()).toContain('Label 1 suggested photo')
     openLabels(named(1, [0, 0, 1, 1, 1, 0], 'front', 'rear'))
-    expect(allButtons()).toEqual(['[Train]'])
+    expect(allButtons()).toEqual(['Train'])
   })
   it('are the main step where the model is wrong about most', () => {
     openLabels(named(1, [0, 0, 1, 1, -1, -1], 'front', 'rear'))

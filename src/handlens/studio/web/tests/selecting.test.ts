@@ -77,7 +77,7 @@ it('is a similar search, also when more of what it found is shown', async () => 
 it('is a click when all photos of a label are selected', () => {
   openLabels({
     ...none,
-    names: [{ name: 'front', count: 1, colour: 0 }],
+    names: [{ name: 'front', count: 1, gestures: 0, colour: 0 }],
     codes: Int16Array.from([0, -1, -1, -1, -1, -1]),
   })
   select(mask(4), 'replace', 'lasso')

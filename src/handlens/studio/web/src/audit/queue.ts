@@ -53,7 +53,7 @@ export const confidenceOf = (of: Case): number => Math.max(...Object.values(of.p
 export const choicesOf = (names: readonly LabelCount[], predicted: string): LabelCount[] =>
   names.some((label) => label.name === predicted)
     ? [...names]
-    : [...names, { name: predicted, count: 0, colour: names.length }]
+    : [...names, { name: predicted, count: 0, gestures: 0, colour: names.length }]
 
 /** The name of the label that a key chooses, the same keys as in the spot check; null if it has none. */
 export function choiceOfKey(choices: readonly LabelCount[], key: string): string | null {

@@ -3,8 +3,9 @@
 import type { JSX } from 'preact'
 import { collection } from '../state/collection'
 import { closeDialog, openDialog } from '../state/dialogs'
+import { type Action, advice } from '../state/guidance'
 import { report, reportIsOld, train } from '../state/model'
-import { canTrain, drawCount, mainStep, type Step, toLabel } from '../state/next-step'
+import { canTrain, drawCount, toLabel } from '../state/next-step'
 import { showNoneOfThese } from '../state/none-of-these'
 import { countsText, drawPhotos } from '../state/spot-check'
 import { labelText, meaning } from '../text/accuracy'
@@ -16,8 +17,8 @@ export function CheckResult(): JSX.Element {
   const [draws, what] = [drawCount.value, toLabel.value]
   const none = collection.value?.spot_check.none_of_these.length ?? 0
   // Where it made no mistake, more training is not the next thing.
-  const main = made?.accuracy === 1 ? 'finish' : mainStep.value
-  const styleOf = (step: Step): string => `button ${main === step ? 'filled' : ''}`
+  const main = made?.accuracy === 1 ? 'finish' : advice.value.action
+  const styleOf = (step: Action): string => `button ${main === step ? 'filled' : ''}`
   const texts = [made && meaning(made), labelText(what, none)].filter(Boolean)
   return (
     <>
@@ -28,7 +29,7 @@ export function CheckResult(): JSX.Element {
       <p class="hint">{countsText.value}</p>
       <div class="row">
         {what === 'none' && (
-          <button type="button" class={styleOf('label')} onClick={showNoneOfThese}>
+          <button type="button" class={styleOf('none-of-these')} onClick={showNoneOfThese}>
             Show the {photos(none)} to label
           </button>
         )}
@@ -55,7 +56,11 @@ export function CheckResult(): JSX.Element {
           </button>
         )}
         {what === 'more' || what === 'unsure' ? (
-          <button type="button" class={styleOf('label')} onClick={closeDialog}>
+          <button
+            type="button"
+            class={styleOf('suggest')}
+            onClick={() => openDialog({ kind: 'batch', way: 'suggested' })}
+          >
             Label more photos
           </button>
         ) : (

@@ -1,58 +1,43 @@
-// What can be done next with the model; the main step is filled.
+// What else can be done next with the model. The main step is the button of the advice, or filled here without it.
 
 import type { JSX } from 'preact'
-import { predictedGroups, SUGGESTED } from '../state/batch'
+import { predictedGroups } from '../state/batch'
 import { collection } from '../state/collection'
-import { openDialog } from '../state/dialogs'
 import { showUnlabelled } from '../state/finishing'
-import { report, training } from '../state/model'
-import { drawCount, mainStep, type Step, toLabel, unlabelledCount, waitingCount } from '../state/next-step'
-import { showNoneOfThese } from '../state/none-of-these'
+import { type Action, advice, guideOn, switchGuide } from '../state/guidance'
+import { report } from '../state/model'
+import { drawCount, toLabel, unlabelledCount, waitingCount } from '../state/next-step'
 import { labelText } from '../text/accuracy'
-import { number, photos as photosText, plural } from '../text/format'
-import { CommandButton } from './Button'
+import { photos as photosText } from '../text/format'
+import { StepButton } from './StepButton'
+
+/** The steps that are possible, in their order. */
+function possible(): Action[] {
+  const made = report.value
+  const left = unlabelledCount.value > 0
+  const steps: [Action, boolean][] = [
+    ['train', true],
+    ['check', waitingCount.value > 0 || (made !== null && drawCount.value > 0)],
+    ['suggest', left],
+    ['confirm', left && predictedGroups.value.length > 0],
+    ['none-of-these', toLabel.value === 'none'],
+    ['finish', made?.accuracy != null],
+  ]
+  return steps.filter(([, can]) => can).map(([step]) => step)
+}
 
 export function NextSteps(): JSX.Element {
   const state = collection.value!
-  const made = report.value
-  const checked = made?.accuracy != null
-  const none = state.spot_check.none_of_these.length
-  const [waits, draws, left] = [waitingCount.value, drawCount.value, unlabelledCount.value]
+  const left = unlabelledCount.value
+  const main = advice.value.action
+  const why = labelText(toLabel.value, state.spot_check.none_of_these.length)
+  const steps = possible().filter((step) => !guideOn.value || step !== main)
   return (
     <div class="next-steps" role="group" aria-label="Next">
-      <CommandButton command="train" class={styleOf('train')} busy={training.value}>
-        {training.value ? 'Training…' : state.models.some((m) => m.network === null) ? 'Train again' : 'Train'}
-      </CommandButton>
-      {(waits > 0 || (made !== null && draws > 0)) && (
-        <CommandButton command="check" class={styleOf('check')}>
-          {waits > 0
-            ? `Go on with the check: ${number(waits)} left`
-            : checked
-              ? `Check ${number(draws)} more`
-              : `Check ${draws === 1 ? '1 random photo' : `${number(draws)} random photos`}`}
-        </CommandButton>
-      )}
-      {labelText(toLabel.value, none) && <p class="hint">{labelText(toLabel.value, none)}</p>}
-      {left > 0 && (
-        <CommandButton command="batch" class={toLabel.value === 'none' ? '' : styleOf('label')}>
-          Label {plural(Math.min(SUGGESTED, left), 'suggested photo')}
-        </CommandButton>
-      )}
-      {predictedGroups.value.length > 0 && (
-        <button type="button" class="button" onClick={() => openDialog({ kind: 'batch', way: 'predicted' })}>
-          Confirm predictions…
-        </button>
-      )}
-      {toLabel.value === 'none' && (
-        <button type="button" class={`button ${styleOf('label')}`} onClick={showNoneOfThese}>
-          Show the {photosText(none)} to label
-        </button>
-      )}
-      {checked && (
-        <button type="button" class={`button ${styleOf('finish')}`} onClick={() => openDialog({ kind: 'finish' })}>
-          Finish…
-        </button>
-      )}
+      {steps.map((step) => (
+        <StepButton key={step} step={step} main={step === main} />
+      ))}
+      {!guideOn.value && why && <p class="hint">{why}</p>}
       {state.finished > 0 && (
         <>
           <p class="hint">
@@ -62,14 +47,22 @@ export function NextSteps(): JSX.Element {
               : `${photosText(left)} ${left === 1 ? 'is' : 'are'} left for you.`}
           </p>
           {left > 0 && (
-            <button type="button" class={`button ${styleOf('rest')}`} onClick={showUnlabelled}>
+            <button type="button" class="button" onClick={() => void showUnlabelled()}>
               Show the {photosText(left)} left
             </button>
           )}
         </>
       )}
+      {!guideOn.value && (
+        <button
+          type="button"
+          class="button"
+          data-tip="Says at each step what to do next, and why"
+          onClick={() => switchGuide(true)}
+        >
+          Advice
+        </button>
+      )}
     </div>
   )
 }
-
-const styleOf = (step: Step): string => (mainStep.value === step ? 'filled' : '')

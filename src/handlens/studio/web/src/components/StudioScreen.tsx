@@ -15,6 +15,7 @@ import { IconButton } from './Button'
 import { Asking } from './dialogs/Asking'
 import { Dialogs } from './dialogs/Dialogs'
 import { FilterBar } from './FilterBar'
+import { Guide } from './Guide'
 import { Icon, type IconName } from './icons'
 import { LabelPanel } from './LabelPanel'
 import { LightTable } from './LightTable'
@@ -68,6 +69,7 @@ function Wide(): JSX.Element {
         <ReviewDrawer />
       </div>
       <aside class="side right">
+        <Guide />
         <LabelPanel />
         <ModelPanel />
       </aside>
@@ -109,6 +111,7 @@ function Narrow(): JSX.Element {
           </div>
         )}
       </div>
+      <Guide />
       <nav class="tabs" aria-label="Panels">
         {TABS.map((tab) => (
           <button

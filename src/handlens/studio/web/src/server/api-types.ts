@@ -2194,6 +2194,11 @@ export interface components {
             name: string;
             /** Count */
             count: number;
+            /**
+             * Gestures
+             * @description how many actions gave it: photos of one lasso resemble each other
+             */
+            gestures: number;
             /** Colour */
             colour: number;
         };

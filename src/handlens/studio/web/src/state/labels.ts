@@ -142,8 +142,9 @@ export function guessed(now: Labels, mask: Uint8Array, name: string | null): Lab
     const used = new Set(names.map((l) => l.colour))
     let colour = 0
     while (used.has(colour)) colour++
-    code = names.push({ name, count: 0, colour }) - 1
+    code = names.push({ name, count: 0, gestures: 0, colour }) - 1
   }
+  if (code >= 0) names[code]!.gestures++
   const codes = now.codes.slice()
   for (const id of idsOf(mask)) {
     const was = codes[id]!

@@ -1,12 +1,10 @@
-// What the person does next with the model: train it, check it, finish. One step at a time is the main one.
+// What can be done next with the model: whether it can be trained, how many photos a check would draw, what to label.
 
 import { computed } from '@preact/signals'
 import { collection, count, photos } from './collection'
 import { labels } from './labels'
-import { report, reportIsOld, training } from './model'
+import { report } from './model'
 import { ROUND } from './spot-check'
-
-export type Step = 'train' | 'check' | 'label' | 'finish' | 'rest'
 
 /** From this share of the checked photos on, those that show none of the labels come first: no check makes it right. */
 const MANY = 0.2
@@ -41,17 +39,3 @@ export const unlabelledMask = computed(() => {
 })
 
 export const unlabelledCount = computed(() => unlabelledMask.value.reduce((n, on) => n + on, 0))
-
-/** The main step; null while training, and when nothing can be done or is left to do. */
-export const mainStep = computed<Step | null>(() => {
-  const made = report.value
-  if (training.value) return null
-  // A check that was begun is answered to its end, whatever was labelled meanwhile.
-  if (waitingCount.value > 0) return 'check'
-  if ((collection.value?.finished ?? 0) > 0) return unlabelledCount.value > 0 ? 'rest' : null
-  if (made && toLabel.value === 'none') return 'label'
-  if (!made || reportIsOld.value) return canTrain.value ? 'train' : null
-  if (toLabel.value !== null) return 'label'
-  if (made.accuracy === null) return drawCount.value > 0 ? 'check' : null
-  return 'finish'
-})

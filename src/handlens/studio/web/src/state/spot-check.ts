@@ -69,7 +69,7 @@ export const choices = computed<LabelCount[]>(() => {
   const all = labels.value.names.slice()
   for (const { answer } of unsent.value) {
     const name = answer.label
-    if (name != null && !all.some((l) => l.name === name)) all.push({ name, count: 0, colour: all.length })
+    if (name != null && !all.some((l) => l.name === name)) all.push({ name, count: 0, gestures: 0, colour: all.length })
   }
   return all
 })
