@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable, Iterator
 from itertools import combinations, pairwise
@@ -107,7 +108,7 @@ def test_the_map_follows_its_pane(opened) -> None:
     map_of = opened()
     page = map_of.page
     page.keyboard.press("0")
-    for width, height in ((900, 500), (1500, 900), (1280, 800)):
+    for width, height in ((960, 500), (1500, 900), (1280, 800)):
         page.set_viewport_size({"width": width, "height": height})
         host, canvas = page.locator(".map-host"), page.locator(".map-host canvas").first
         assert len(map_of.photos()) == PHOTOS
@@ -153,3 +154,100 @@ def test_photos_can_be_larger(opened) -> None:
     for _ in range(4):
         map_of.page.keyboard.press("ArrowDown")
     expect(size).to_have_attribute("aria-valuetext", re.compile("100"))
+
+
+def focused(page: Page) -> str:
+    """What has the focus, by its name."""
+    return str(
+        page.evaluate("document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent")
+    )
+
+
+def test_by_keys_alone_a_region_is_selected_and_a_map_chosen(opened) -> None:
+    map_of = opened()
+    page = map_of.page
+    page.keyboard.press("0")
+    # The map is two keys away, over the top bar and the light table.
+    page.keyboard.press("Tab")
+    assert focused(page) == "To the map"
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("application", name="Photos on the map")).to_be_focused()
+    where = page.get_by_role("group", name="Layer and projection")
+    before = where.text_content()
+    page.keyboard.press("b")
+    expect(page.get_by_text("Arrow keys move the crosshair")).to_be_visible()
+    page.keyboard.press("ArrowUp")  # shows the crosshair, in the middle
+    page.keyboard.press("Space")
+    for key in ["Shift+ArrowRight", "Shift+ArrowDown"] * 3:
+        page.keyboard.press(key)
+    page.keyboard.press("ArrowDown")
+    host = box_of(page.locator(".map-host"))
+    x, y = host["x"] + host["width"] / 2, host["y"] + host["height"] / 2
+    inside = [id for id, at in map_of.photos().items() if x <= at[0] <= x + 240 and y <= at[1] <= y + 256]
+    assert inside
+    page.keyboard.press("Enter")
+    expect(map_of.selection).to_contain_text(f"{len(inside):,} selected")
+    assert where.text_content() == before
+    page.keyboard.press("Escape")  # puts the crosshair away
+    page.keyboard.press("Escape")
+    expect(map_of.selection).to_have_count(0)
+
+    # The light table is one stop, and arrow keys move in it without computing each map on the way.
+    table = page.get_by_role("grid", name="Maps")
+    assert table.locator("button:not([tabindex='-1'])").count() == 1
+    table.locator("[aria-current]").focus()
+    page.keyboard.press("Home")
+    name = focused(page)
+    page.keyboard.press("ArrowRight")
+    assert focused(page) != name
+    page.keyboard.press("ArrowLeft")
+    assert focused(page) == name
+    assert where.text_content() == before
+    page.keyboard.press("Enter")
+    expect(where).not_to_have_text(before or "")
+    page.keyboard.press("v")
+
+
+def test_the_title_names_what_is_on_the_screen(opened) -> None:
+    map_of = opened()
+    page = map_of.page
+    where = page.get_by_role("group", name="Layer and projection")
+    titles = where.locator("b").all_text_contents()
+    page.route(re.compile(r"/map\?.*neighbours"), lambda _: None)  # it never comes
+    while "Neighbours" not in (where.text_content() or ""):
+        page.keyboard.press("ArrowDown")
+    expect(where).to_contain_text("Neighbours coming…")
+    assert where.locator("b").all_text_contents()[0] == titles[0]
+    assert where.locator("b").all_text_contents()[1] != "Neighbours"
+    page.keyboard.press("ArrowUp")
+    expect(where.locator(".coming")).to_have_count(0)
+    page.unroute_all(behavior="ignoreErrors")
+
+
+def test_what_is_needed_next_stays_on_the_screen(opened, shoot) -> None:
+    map_of = opened()
+    page = map_of.page
+    for i in range(30):
+        one = base64.b64encode((1 << i).to_bytes(-(-PHOTOS // 8), "little")).decode()
+        body = {"selection": one, "name": f"kind of tile {i}"}
+        assert page.request.post(f"{page.url.replace('/c/', '/api/collections/')}/labels/assign", data=body).ok
+    expect(page.locator(".label-list li")).to_have_count(30)
+    window = {"x": 0.0, "y": 0.0, "width": 1280.0, "height": 800.0}
+    train = page.get_by_role("region", name="Model").get_by_role("button", name=re.compile("^Train"))
+    expect(train).to_be_visible()
+    assert within(box_of(train), window)
+    labels = page.locator(".label-list")
+    assert labels.evaluate("list => list.scrollHeight > list.clientHeight")
+    assert within(box_of(page.get_by_role("button", name=re.compile("^Separate"))), window)
+
+    # The light table, widened, leaves the map its room; nothing of the page is wider than its place.
+    page.get_by_role("button", name="Widen the light table").click()
+    map_of.wait_still()
+    over = [box_of(found) for found in page.locator("[data-over-map]").all()]
+    pane = box_of(map_of.map)
+    assert all(within(tool, pane) for tool in over)
+    assert all(apart(a, b) for a, b in combinations(over, 2))
+    shoot(page, "widened")
+    page.get_by_role("button", name="Narrow the light table").click()
+    for side in page.locator(".side.right > *").all():
+        assert side.evaluate("part => part.scrollWidth <= part.clientWidth")

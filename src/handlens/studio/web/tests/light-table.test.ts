@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { columnsOf } from '../src/components/light-table-columns'
+import { columnsOf, stepIn } from '../src/components/light-table-columns'
 import type { CollectionState, Layer } from '../src/server/types'
 import { collection, layers, replaceCollection, titleOf } from '../src/state/collection'
+import { firstLayer } from '../src/state/view'
 
 const layer = (source: string, stage: string, pooling: Layer['pooling']): Layer => ({
   id: `${source}/${stage}/${pooling}`,
@@ -53,5 +54,45 @@ describe('the title of a layer', () => {
   it('leaves out the source where there is but one', () => {
     replaceCollection({ ...collection.value!, layers: OWN })
     expect(titleOf(OWN[0]!)).toBe('fine · what')
+  })
+})
+
+describe('the arrow keys in the light table', () => {
+  const filled = [
+    [true, true, false],
+    [true, false, true],
+  ]
+  it('lead to the next map in that direction, over places without one', () => {
+    expect(stepIn(filled, [1, 0], 'ArrowRight')).toEqual([1, 2])
+    expect(stepIn(filled, [1, 2], 'ArrowLeft')).toEqual([1, 0])
+    expect(stepIn(filled, [1, 0], 'ArrowUp')).toEqual([0, 0])
+    expect(stepIn(filled, [0, 0], 'ArrowDown')).toEqual([1, 0])
+    expect(stepIn(filled, [1, 0], 'End')).toEqual([1, 2])
+    expect(stepIn(filled, [0, 1], 'Home')).toEqual([0, 0])
+  })
+  it('lead nowhere from the edge, and other keys lead nowhere', () => {
+    expect(stepIn(filled, [0, 1], 'ArrowRight')).toBe(null)
+    expect(stepIn(filled, [0, 1], 'ArrowDown')).toBe(null)
+    expect(stepIn(filled, [0, 0], 'ArrowUp')).toBe(null)
+    expect(stepIn(filled, [0, 0], 'Enter')).toBe(null)
+  })
+})
+
+describe('the layer to look at first', () => {
+  const net = { name: 'net', reason: null }
+  const own = { name: 'patches', reason: null }
+  it('is a middle one of the source that was chosen by the photos', () => {
+    const all = [...NET, ...OWN]
+    expect(firstLayer(all, [net, { ...own, reason: 'These do not look like photographs.' }])?.id).toBe(
+      'patches/fine/where',
+    )
+    expect(firstLayer(all, [{ ...net, reason: 'These look like photographs.' }, own])?.id).toBe('net/0/where')
+  })
+  it('is one of a network rather than of learned features, whatever their order', () => {
+    expect(firstLayer([...OWN, ...NET], [own, net])?.source).toBe('net')
+  })
+  it('is one of a source that has layers, and none without any', () => {
+    expect(firstLayer(OWN, [net, own])?.source).toBe('patches')
+    expect(firstLayer([], [net])).toBe(undefined)
   })
 })

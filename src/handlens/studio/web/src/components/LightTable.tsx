@@ -2,7 +2,8 @@
 // framed, each with how well it separates the labels. All of them are visible at once: columns are
 // the stages of each source, first to last; a projection has two rows, for *what* and for *where*.
 
-import type { JSX } from 'preact'
+import { signal } from '@preact/signals'
+import type { JSX, TargetedKeyboardEvent } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import { colourOf } from '../colour/palette'
 import type { Layer } from '../server/types'
@@ -15,7 +16,7 @@ import { type Theme, theme } from '../state/theme'
 import { currentLayer, layer, passing, projection, setTable, table } from '../state/view'
 import { headed, percent } from '../text/format'
 import { IconButton } from './Button'
-import { type Column, columnsOf } from './light-table-columns'
+import { type Column, columnsOf, stepIn } from './light-table-columns'
 
 export function LightTable(): JSX.Element {
   const scroller = useRef<HTMLDivElement>(null)
@@ -26,6 +27,7 @@ export function LightTable(): JSX.Element {
   const columns = columnsOf(layers.value)
   const sources = bySource(columns)
   const best = bestOf()
+  const tab = tabStop(columns)
   return (
     <section class={`panel light-table ${table.value}`} aria-label="Light table">
       <header>
@@ -46,7 +48,14 @@ export function LightTable(): JSX.Element {
         <p class="empty">Its maps appear here as soon as the first photos are prepared.</p>
       ) : (
         <div class="table-scroll" ref={scroller}>
-          <table style={{ '--stages': String(columns.length) }}>
+          {/* One stop for Tab; arrow keys move within. */}
+          <table
+            style={{ '--stages': String(columns.length) }}
+            // biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: ARIA has grids made of tables
+            role="grid"
+            aria-label="Maps"
+            onKeyDown={onKey}
+          >
             <thead>
               <tr>
                 <td />
@@ -92,7 +101,8 @@ export function LightTable(): JSX.Element {
                     {columns.map(({ key, at }) => {
                       const of = at[pooling]
                       if (!of) return <td key={key} />
-                      return <Cell key={key} of={of} p={p.id} pTitle={p.title} best={best === keyOf(of.id, p.id)} />
+                      const id = keyOf(of.id, p.id)
+                      return <Cell key={key} of={of} p={p.id} pTitle={p.title} best={best === id} isStop={tab === id} />
                     })}
                   </tr>
                 ))}
@@ -112,6 +122,38 @@ export function LightTable(): JSX.Element {
       )}
     </section>
   )
+}
+
+/** Arrow keys, Home and End move the focus from map to map; Enter or Space goes there. */
+function onKey(event: TargetedKeyboardEvent<HTMLTableElement>): void {
+  if (event.ctrlKey || event.metaKey || event.altKey) return
+  const rows = [...event.currentTarget.querySelectorAll('tbody tr')].map((row) => [...row.querySelectorAll('td')])
+  const buttons = rows.filter((row) => row.length > 0).map((row) => row.map((cell) => cell.querySelector('button')))
+  const row = buttons.findIndex((cells) => cells.includes(event.target as HTMLButtonElement))
+  if (row < 0) return
+  const column = buttons[row]!.indexOf(event.target as HTMLButtonElement)
+  const to = stepIn(
+    buttons.map((cells) => cells.map((button) => button !== null)),
+    [row, column],
+    event.key,
+  )
+  if (to === null && !event.key.startsWith('Arrow')) return
+  event.preventDefault()
+  event.stopPropagation()
+  if (to) buttons[to[0]]![to[1]]!.focus()
+}
+
+/** The map that had the focus last, which Tab comes back to; the current one before any had it. */
+const stop = signal<string | null>(null)
+
+/** The one cell that Tab goes to. */
+function tabStop(columns: Column[]): string {
+  const exists = (key: string): boolean =>
+    projections.value.some((p) => layers.value.some((l) => keyOf(l.id, p.id) === key))
+  const wanted = stop.value ?? keyOf(layer.value, projection.value)
+  if (exists(wanted)) return wanted
+  const first = columns[0]?.at.what ?? columns[0]?.at.where
+  return keyOf(first?.id ?? '', projections.value[0]?.id ?? '')
 }
 
 /** With more columns than this, a column is too narrow for the name of its stage and shows its number. */
@@ -147,9 +189,10 @@ interface CellProps {
   p: string
   pTitle: string
   best: boolean
+  isStop: boolean
 }
 
-function Cell({ of, p, pTitle, best }: CellProps): JSX.Element {
+function Cell({ of, p, pTitle, best, isStop }: CellProps): JSX.Element {
   const key = keyOf(of.id, p)
   const mini = miniMaps.value.get(key)
   const current = of.id === layer.value && p === projection.value
@@ -160,6 +203,8 @@ function Cell({ of, p, pTitle, best }: CellProps): JSX.Element {
       <button
         type="button"
         class={`cell ${best ? 'best' : ''}`}
+        tabIndex={isStop ? 0 : -1}
+        onFocus={() => (stop.value = key)}
         aria-current={current ? 'true' : undefined}
         aria-label={`${titleOf(of)}, ${pTitle}${score === null ? '' : `, separates ${percent(score)}`}`}
         data-tip={`${titleOf(of)} · ${pTitle}`}

@@ -20,7 +20,7 @@ import {
 import { coloured } from '../state/colours'
 import { openDialog } from '../state/dialogs'
 import { labelOf } from '../state/labels'
-import { setMapView } from '../state/map-view'
+import { mapView, setMapView } from '../state/map-view'
 import {
   anyPlaced,
   cancelMap,
@@ -33,6 +33,7 @@ import {
   positions,
   working,
 } from '../state/maps'
+import { announce } from '../state/messages'
 import { alpha, cancelTraining, predictions, trainingDone } from '../state/model'
 import { review } from '../state/review'
 import { isNarrow } from '../state/screen'
@@ -51,7 +52,7 @@ import {
   shownMask,
   tool,
 } from '../state/view'
-import { duration, number, percent } from '../text/format'
+import { duration, number, percent, photos as photosText } from '../text/format'
 import { CommandButton } from './Button'
 import { NothingFound } from './FilterBar'
 import { Legend } from './Legend'
@@ -70,7 +71,28 @@ export function MapPane(): JSX.Element {
       tabIndex={-1}
       id="map"
     >
-      <div class="map-host" ref={host} data-tool={tool.value} />
+      <div
+        class="map-host"
+        id="photos"
+        ref={host}
+        data-tool={tool.value}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: it has keys of its own, as "application" says
+        tabIndex={0}
+        role="application"
+        aria-label="Photos on the map"
+        aria-describedby="map-keys"
+        onKeyDown={(event) => {
+          if (!mapView.value?.key(event)) return
+          event.preventDefault()
+          event.stopPropagation()
+        }}
+        onBlur={() => mapView.value?.leaveCrosshair()}
+        // A click gives the focus to the pane, so that the arrow keys go on changing the map.
+        onMouseDown={(event) => {
+          event.preventDefault()
+          document.getElementById('map')?.focus({ preventScroll: true })
+        }}
+      />
       <Where />
       <div class="map-tools" data-over-map role="toolbar" aria-label="Map tools" aria-orientation="vertical">
         <CommandButton command="pan" icon="pan" on={tool.value === 'pan'} />
@@ -87,6 +109,17 @@ export function MapPane(): JSX.Element {
       <NothingFound />
       <Legend />
       <div class="map-foot">
+        <p class="map-keys" id="map-keys">
+          {tool.value === 'pan' ? (
+            <>
+              <kbd>B</kbd> selects a region by keys
+            </>
+          ) : (
+            <>
+              Arrow keys move the crosshair, <kbd>Space</kbd> sets a corner, <kbd>Enter</kbd> selects
+            </>
+          )}
+        </p>
         <UnderWay />
         <Hovered />
         <SelectionBar />
@@ -109,6 +142,7 @@ function connect(host: HTMLElement): () => void {
       hover: (id) => setHovered(id),
       open: (id) => openDialog({ kind: 'photo', id }),
       camera: (to) => setCamera(to),
+      boxed: (photos) => announce(`${photosText(photos)} in the box`),
       moving: (on) => (moving.value = on),
     },
     () => insetsOf(host),

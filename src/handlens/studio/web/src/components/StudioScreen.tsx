@@ -39,12 +39,31 @@ export function StudioScreen({ id }: { id: string }): JSX.Element {
   }
   return (
     <>
+      <SkipLinks />
       {isNarrow.value ? <Narrow /> : <Wide />}
       <Dialogs />
       <Asking />
       <Messages />
       <Tooltip />
     </>
+  )
+}
+
+/** The first stops of Tab, seen only there: over the top bar and the light table to where the work is. */
+function SkipLinks(): JSX.Element {
+  const to = (id: string, on: Sheet) => () => {
+    if (isNarrow.value) setSheet(on)
+    setTimeout(() => document.getElementById(id)?.focus()) // once the sheet is drawn
+  }
+  return (
+    <nav class="skip" aria-label="Skip">
+      <button type="button" onClick={to('photos', 'map')}>
+        To the map
+      </button>
+      <button type="button" onClick={to('new-label', 'labels')}>
+        To the labels
+      </button>
+    </nav>
   )
 }
 

@@ -24,3 +24,22 @@ export function columnsOf(all: Layer[]): Column[] {
   }
   return [...columns.values()]
 }
+
+/** Where a key leads in the table, in which only some places are `filled`; null where it leads nowhere. */
+export function stepIn(
+  filled: readonly (readonly boolean[])[],
+  [row, column]: readonly [number, number],
+  key: string,
+): [number, number] | null {
+  const inRow = filled[row]!.flatMap((is, i) => (is ? [i] : []))
+  const inColumn = filled.flatMap((cells, i) => (cells[column] ? [i] : []))
+  const found = {
+    ArrowLeft: [row, inRow.findLast((i) => i < column)],
+    ArrowRight: [row, inRow.find((i) => i > column)],
+    ArrowUp: [inColumn.findLast((i) => i < row), column],
+    ArrowDown: [inColumn.find((i) => i > row), column],
+    Home: [row, inRow[0]],
+    End: [row, inRow.at(-1)],
+  }[key]
+  return found?.[0] === undefined || found[1] === undefined ? null : [found[0], found[1]]
+}

@@ -14,10 +14,11 @@ import {
   zoomedAt,
 } from './camera'
 import { CameraMotion } from './camera-motion'
+import { Crosshair } from './crosshair'
 import { type DrawOrder, drawOrder, topmostAt } from './draw-order'
 import { FrameRate } from './frame-rate'
 import { boundsOf, drawnAspect, halfSize, shrunkInto } from './geometry'
-import { Gestures } from './gestures'
+import { Gestures, modeOf } from './gestures'
 import { drawnWithin, idsInView } from './in-view'
 import { EDGE_BELOW, frameWidths } from './label-frames'
 import { PictureLoader } from './picture-loader'
@@ -53,6 +54,8 @@ const SETTLE_MS = 120
 export class MapView {
   private readonly surface: Surface
   private readonly stroke = new Stroke()
+  private readonly crosshair = new Crosshair()
+  private readonly cross = document.createElement('div')
   private renderer: Renderer | null = null
   private pictures: PictureLoader | null = null
   private gestures: Gestures | null = null
@@ -128,7 +131,9 @@ export class MapView {
         if (this.begin()) this.resize()
       },
     })
-    host.append(this.stroke.canvas)
+    this.cross.className = 'crosshair'
+    this.cross.hidden = true
+    host.append(this.stroke.canvas, this.cross)
     this.setTheme(false)
     this.setTool('pan')
     if (!this.begin()) return
@@ -206,6 +211,7 @@ export class MapView {
   setTool(tool: Tool): void {
     this.tool = tool
     this.stroke.cancel()
+    this.leaveCrosshair()
     this.showCursor()
   }
 
@@ -249,10 +255,10 @@ export class MapView {
 
   /** The photos whose centre is in view, and where. */
   onScreen(): Placed[] {
-    const { positions } = this.input
     // The browser tells of a new size only with its next frame, which also sees what has changed since the last.
     if (this.view.width !== this.host.clientWidth || this.view.height !== this.host.clientHeight) this.resize()
     if (this.stale) this.drawn = drawOrder(this.input)
+    const { positions } = this.input
     return this.inView()
       .map((id) => {
         const [x, y] = toScreen(this.motion.now, this.view, positions[2 * id]!, positions[2 * id + 1]!)
@@ -271,6 +277,61 @@ export class MapView {
     this.pictures?.stop()
     this.surface.destroy()
     this.stroke.canvas.remove()
+    this.cross.remove()
+  }
+
+  // --- the keyboard ---
+
+  /**
+   * A key was pressed while the map has the focus; says whether it was for the map.
+   *
+   * With lasso or box, arrow keys move a crosshair, Space sets a corner, and Enter selects what lies in the box.
+   */
+  key(event: Pick<KeyboardEvent, 'key' | 'shiftKey' | 'altKey' | 'ctrlKey' | 'metaKey'>): boolean {
+    if (this.tool === 'pan' || event.ctrlKey || event.metaKey || !this.renderer) return false
+    const act = this.crosshair.key(event.key, event.shiftKey, this.view)
+    if (!act) return false
+    const [x, y] = this.crosshair.at ?? [0, 0]
+    if (act.did === 'move') {
+      if (act.overX || act.overY) {
+        this.motion.jump(panned(this.motion.now, this.view, -act.overX, -act.overY))
+        this.moved(true)
+      }
+      if (this.stroke.drawing) this.stroke.extend(this.motion.now, this.view, x, y)
+    } else if (act.did === 'corner') {
+      this.stroke.begin('box', 'replace', this.motion.now, this.view, x, y)
+    } else if (act.did === 'close') {
+      const mask = this.within(this.stroke.end().polygon)
+      this.events.select(mask, modeOf(event), 'box')
+    } else if (act.did === 'press') {
+      const id = this.photoAt(x, y)
+      if (id >= 0) this.events.pick(id, modeOf(event))
+    } else {
+      this.stroke.cancel()
+    }
+    if (this.stroke.drawing) {
+      this.stroke.draw(this.motion.now, this.view)
+      this.events.boxed(this.within(this.stroke.polygon).reduce((n, one) => n + one, 0))
+    }
+    this.showCrosshair()
+    return true
+  }
+
+  /** Puts the crosshair and an unfinished box away. */
+  leaveCrosshair(): void {
+    this.crosshair.leave()
+    this.stroke.cancel()
+    this.showCrosshair()
+  }
+
+  private showCrosshair(): void {
+    const { at } = this.crosshair
+    this.cross.hidden = at === null
+    if (at) this.cross.style.translate = `${at[0]}px ${at[1]}px`
+  }
+
+  private within(polygon: number[]): Uint8Array {
+    return drawnWithin(polygon, this.drawn, this.input.positions, this.photos.count)
   }
 
   // --- the GPU ---
@@ -585,7 +646,7 @@ export class MapView {
       },
       strokeEnd: () => {
         const { polygon, mode, kind } = this.stroke.end()
-        this.events.select(drawnWithin(polygon, this.drawn, this.input.positions, this.photos.count), mode, kind)
+        this.events.select(this.within(polygon), mode, kind)
       },
       strokeCancel: () => this.stroke.cancel(),
       click: (x, y, mode) => {

@@ -44,10 +44,14 @@ export class Stroke {
     this.points.push(...point)
   }
 
+  /** The polygon drawn so far, in map coordinates. */
+  get polygon(): number[] {
+    return this.kind === 'lasso' || this.points.length < 4 ? this.points : this.corners()
+  }
+
   /** The polygon drawn, in map coordinates, and how; what was drawn is wiped. */
   end(): { polygon: number[]; mode: SelectMode; kind: 'lasso' | 'box' } {
-    const { points } = this
-    const polygon = this.kind === 'lasso' || points.length < 4 ? points : this.corners()
+    const { polygon } = this
     this.cancel()
     return { polygon, mode: this.mode, kind: this.kind }
   }

@@ -29,6 +29,8 @@ export interface MapEvents {
   open(id: number): void
   /** The camera moved; null while it follows the photos, so that all are in view. */
   camera(camera: Camera | null): void
+  /** A box drawn by keys got its first corner, or another size: so many photos lie in it. */
+  boxed(photos: number): void
   /** Photos or camera began to move, or have come to rest. */
   moving(on: boolean): void
 }

@@ -2,7 +2,7 @@
 
 import { owned } from './owned'
 
-const query = matchMedia('(max-width: 760px)')
+const query = matchMedia('(max-width: 900px)')
 const [isNarrow, setIsNarrow] = owned(query.matches)
 
 export { isNarrow }

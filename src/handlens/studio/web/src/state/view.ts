@@ -2,7 +2,7 @@
 // saves most of it (see sync.ts), so that a collection reopens as it was left.
 
 import { computed } from '@preact/signals'
-import type { Camera, Colouring, Shown, View } from '../server/types'
+import type { Camera, CollectionState, Colouring, Layer, Shown, View } from '../server/types'
 import { collection, count, layers, photos, projections } from './collection'
 import type { Bar } from './filter-tree'
 import { sample } from './masks'
@@ -47,13 +47,29 @@ export function lookAt(l: string, p: string): void {
   setProjection(p)
 }
 
+/**
+ * The layer to look at first: of the source that was chosen by the photos, else of a network, else of what there is.
+ *
+ * Of its layers a middle one, which answers most questions: the first see texture, the last only kinds of things.
+ */
+export function firstLayer(all: readonly Layer[], sources: readonly Named[]): Layer | undefined {
+  const rank = ({ name, reason }: Named): number => (reason !== null ? 0 : name === LEARNED ? 2 : 1)
+  const withLayers = sources.filter((source) => all.some((l) => l.source === source.name))
+  const best = withLayers.toSorted((a, b) => rank(a) - rank(b))[0]
+  const own = best ? all.filter((l) => l.source === best.name) : all
+  return own[Math.floor(own.length / 2)]
+}
+
+type Named = Pick<CollectionState['sources'][number], 'name' | 'reason'>
+
+/** The name of the source whose features are learned on the photos. */
+const LEARNED = 'patches'
+
 /** Where the current layer or projection does not exist (any more), takes one that does; says whether it had to. */
 export function lookAtWhatExists(): boolean {
   const [l, p] = [layer.value, projection.value]
   if (!layers.value.some((known) => known.id === l)) {
-    // The middle layers answer most questions: the first see texture, the last only kinds of things.
-    const all = collection.value?.layers ?? []
-    setLayer(all[Math.floor(all.length / 2)]?.id ?? '')
+    setLayer(firstLayer(collection.value?.layers ?? [], collection.value?.sources ?? [])?.id ?? '')
   }
   // The maps by label come and go with the labels.
   if (!projections.value.some((known) => known.id === p)) setProjection(projections.value[0]?.id ?? '')

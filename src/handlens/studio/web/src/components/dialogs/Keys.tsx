@@ -9,6 +9,12 @@ const GROUPS = ['Look', 'Select', 'Label', 'Model', 'Page'] as const
 /** Keys and gestures that no button has. */
 const ELSEWHERE: { group: (typeof GROUPS)[number]; keys: string; name: string }[] = [
   { group: 'Look', keys: 'scroll', name: 'Zoom at the pointer' },
+  { group: 'Look', keys: 'arrows, Enter', name: 'In the light table: from map to map, go there' },
+  {
+    group: 'Select',
+    keys: 'arrows, Space',
+    name: 'On the map, with box or lasso: move a crosshair, set the corners of a box',
+  },
   { group: 'Look', keys: 'double click', name: 'See the photo large' },
   { group: 'Select', keys: 'Shift + draw', name: 'Add to the selection' },
   { group: 'Select', keys: 'Alt + draw', name: 'Take from the selection' },
