@@ -3,7 +3,7 @@
 
 import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
-import { useEffect, useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 import { count } from '../state/collection'
 import { columnNames, loadColumnNames } from '../state/columns'
 import { FIELDS, type Field, type Item, isComplete, wordsOf } from '../state/filter-tree'
@@ -36,7 +36,7 @@ import { Menu, type MenuItem } from './Menu'
 export function FilterBar(): JSX.Element | null {
   const now = bar.value
   const line = useRef<HTMLElement>(null)
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (now) void loadColumnNames()
     // An empty bar was just opened: its only control is what the person wants next.
     if (now?.items.length === 0) line.current?.querySelector<HTMLElement>('#add-condition')?.focus()
@@ -156,7 +156,7 @@ function Chip({ item, at }: { item: Item; at: number }): JSX.Element {
 function Saved(): JSX.Element {
   const naming = useSignal(false)
   const field = useRef<HTMLInputElement>(null)
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (naming.value) field.current?.focus()
   }, [naming.value])
   if (naming.value) {

@@ -23,7 +23,7 @@ export function Editor({ item, at }: { item: Item; at: number }): JSX.Element {
     edit(-1)
     document.getElementById(`condition-${at}`)?.focus()
   }
-  useEffect(() => {
+  useLayoutEffect(() => {
     box.current?.querySelector<HTMLElement>('input, select')?.focus()
     const away = (event: Event): void => {
       if (!box.current?.contains(event.target as Node)) edit(-1)

@@ -2,7 +2,7 @@
 
 import { useSignal } from '@preact/signals'
 import type { ComponentChildren, JSX } from 'preact'
-import { useEffect, useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 
 export interface MenuItem {
   name: string
@@ -25,7 +25,8 @@ interface MenuProps {
 export function Menu({ name, items, children, onOpen, class: more, id, label }: MenuProps): JSX.Element {
   const open = useSignal(false)
   const box = useRef<HTMLSpanElement>(null)
-  useEffect(() => {
+  // Before the next key: it must not reach the map.
+  useLayoutEffect(() => {
     if (!open.value) return
     box.current?.querySelector<HTMLElement>('[role=menuitem]')?.focus()
     const away = (event: Event): void => {
