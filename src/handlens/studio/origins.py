@@ -19,7 +19,7 @@ prediction hidden; the model, with a bound on its errors; or a file."""
 Gesture = Literal[
     "lasso", "box", "click", "similar", "review", "duplicates", "check", "import", "finish", "call", "unknown"
 ]
-"""The action that gave a label; “duplicates” took it from a duplicate, “call” is one from Python, “unknown” one of a
+"""The action that gave a label; “duplicates” gave it to a group of them, “call” is one from Python, “unknown” one of a
 version that did not keep it."""
 
 

@@ -36,7 +36,7 @@ class Assign(RequestBody):
 
     selection: Selection
     name: LabelText
-    gesture: Literal["lasso", "box", "click", "similar", "review", "call"] = Field(
+    gesture: Literal["lasso", "box", "click", "similar", "review", "duplicates", "call"] = Field(
         default="call", description="how the photos were selected"
     )
     kind: Literal["by hand", "suggested"] = Field(

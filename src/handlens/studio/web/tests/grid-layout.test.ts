@@ -29,12 +29,36 @@ describe('the layout of a grid', () => {
       ]),
     })
     expect(rows).toEqual([
-      { top: 6, height: 30, heading: 'two', first: 0 },
+      { top: 6, height: 30, headings: [{ text: 'two', column: 0, columns: 2 }], first: 0 },
       { top: 36, height: 126, first: 0, end: 2 },
-      { top: 168, height: 30, heading: 'three', first: 2 },
+      { top: 168, height: 30, headings: [{ text: 'three', column: 0, columns: 3 }], first: 2 },
       { top: 198, height: 126, first: 2, end: 5 },
     ])
     expect(height).toBe(330)
+  })
+
+  it('puts groups side by side where they fit whole', () => {
+    const headings = new Map([
+      [0, 'one'],
+      [1, 'two'],
+      [3, 'five'],
+    ])
+    const { rows } = layOut({ count: 8, width: 342, size: 100, captionHeight: 0, headings })
+    expect(rows).toEqual([
+      {
+        top: 6,
+        height: 30,
+        headings: [
+          { text: 'one', column: 0, columns: 1 },
+          { text: 'two', column: 1, columns: 2 },
+        ],
+        first: 0,
+      },
+      { top: 36, height: 106, first: 0, end: 3 },
+      { top: 148, height: 30, headings: [{ text: 'five', column: 0, columns: 3 }], first: 3 },
+      { top: 178, height: 106, first: 3, end: 6 },
+      { top: 290, height: 106, first: 6, end: 8 },
+    ])
   })
 
   it('has no rows without photos, and one column where the room is narrower than a photo', () => {

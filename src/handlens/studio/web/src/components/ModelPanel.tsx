@@ -15,6 +15,7 @@ import { Confusion } from './Confusion'
 import { FineTune, InUse } from './FineTune'
 import { Headline } from './Headline'
 import { History } from './History'
+import { LookAgain } from './LookAgain'
 import { NextSteps } from './NextSteps'
 
 export function ModelPanel(): JSX.Element {
@@ -32,6 +33,7 @@ export function ModelPanel(): JSX.Element {
       <History />
       <FineTune />
       <Opacity />
+      <LookAgain />
       <AuditPanel />
     </section>
   )

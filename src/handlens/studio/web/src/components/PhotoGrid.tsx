@@ -105,35 +105,40 @@ export function PhotoGrid(props: Props): JSX.Element {
     >
       <div class="grid-room" role="presentation" style={{ height: `${layout.height}px` }}>
         {rowsBetween(layout, scrollTop, scrollTop + room.height).map((row) =>
-          row.heading !== undefined ? (
-            <div
-              key={`heading-${row.first}`}
-              class="grid-heading"
-              role="presentation"
-              style={{ height: `${row.height}px`, transform: `translate(${GAP}px, ${row.top}px)` }}
-            >
-              {row.heading}
-            </div>
-          ) : (
-            ids.slice(row.first, row.end).map((id, column) => {
-              const place = row.first + column
-              return (
-                <Tile
-                  key={id}
-                  id={id}
-                  look={look(id)}
-                  active={place === at}
-                  place={place}
-                  of={ids.length}
-                  side={layout.side}
-                  height={row.height}
-                  left={GAP + column * layout.step}
-                  top={row.top}
-                  onClick={(event) => onClick(event, place)}
-                />
-              )
-            })
-          ),
+          row.headings !== undefined
+            ? row.headings.map(({ text, column, columns }) => (
+                <div
+                  key={`heading-${row.first + column}`}
+                  class="grid-heading"
+                  role="presentation"
+                  title={text}
+                  style={{
+                    width: `${columns * layout.step - GAP}px`,
+                    height: `${row.height}px`,
+                    transform: `translate(${GAP + column * layout.step}px, ${row.top}px)`,
+                  }}
+                >
+                  {text}
+                </div>
+              ))
+            : ids.slice(row.first, row.end).map((id, column) => {
+                const place = row.first + column
+                return (
+                  <Tile
+                    key={id}
+                    id={id}
+                    look={look(id)}
+                    active={place === at}
+                    place={place}
+                    of={ids.length}
+                    side={layout.side}
+                    height={row.height}
+                    left={GAP + column * layout.step}
+                    top={row.top}
+                    onClick={(event) => onClick(event, place)}
+                  />
+                )
+              }),
         )}
       </div>
     </div>

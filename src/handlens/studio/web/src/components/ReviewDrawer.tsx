@@ -1,12 +1,11 @@
 // The review at the bottom: photos side by side. A selection, so that the odd one catches the eye, and a click, or
 // arrow keys and Space, throws it out or takes it back; labels that may be wrong; duplicates.
 
-import type { ComponentChildren, JSX } from 'preact'
+import type { JSX } from 'preact'
 import { useLayoutEffect } from 'preact/hooks'
 import { assign, unlabel } from '../state/labels'
 import {
   at,
-  closeReview,
   foundCount,
   gridSize,
   keepAll,
@@ -15,7 +14,6 @@ import {
   type Order,
   type Review,
   review,
-  setGridSize,
   showNearest,
   sorting,
   sortReview,
@@ -27,11 +25,14 @@ import { isNarrow, setSheet } from '../state/screen'
 import { selected, selectedCount } from '../state/selection'
 import { reviewShare } from '../state/view'
 import { number, photos as photosText } from '../text/format'
-import { CommandButton, IconButton } from './Button'
+import { CommandButton } from './Button'
+import { DuplicatesReview } from './DuplicatesReview'
 import { LabelChips } from './LabelChips'
 import { NewLabel } from './LabelPanel'
 import { type Look, PhotoGrid } from './PhotoGrid'
+import { ReviewHeader } from './ReviewHeader'
 import { Splitter } from './Splitter'
+import { SuspectsReview } from './SuspectsReview'
 
 const NEAREST = [12, 24, 48, 96, 192, 384]
 
@@ -48,43 +49,15 @@ export function ReviewDrawer(): JSX.Element | null {
       style={isNarrow.value ? undefined : { height: `${100 * reviewShare.value}%` }}
     >
       {!isNarrow.value && <Splitter />}
-      <SortingOut open={open} />
+      {open.kind === 'suspects' ? (
+        <SuspectsReview open={open} />
+      ) : open.kind === 'duplicates' ? (
+        <DuplicatesReview open={open} />
+      ) : (
+        <SortingOut open={open} />
+      )}
     </section>
   )
-}
-
-/** The title of what is reviewed, what can be done with all of it, and the button that closes it. */
-export function ReviewHeader({ title, kept, children }: HeaderProps): JSX.Element {
-  return (
-    <header>
-      <h2 title={title}>{title}</h2>
-      <span class="kept" role="status">
-        {kept}
-      </span>
-      <div class="review-tools">
-        {children}
-        <label class="size">
-          Size{' '}
-          <input
-            type="range"
-            min="56"
-            max="256"
-            step="8"
-            value={gridSize.value}
-            aria-label="Size of photos"
-            onInput={(event) => setGridSize(Number(event.currentTarget.value))}
-          />
-        </label>
-      </div>
-      <IconButton icon="close" name="Close review" onClick={closeReview} />
-    </header>
-  )
-}
-
-interface HeaderProps {
-  title: string
-  kept: ComponentChildren
-  children?: ComponentChildren
 }
 
 /** Photos of which some are thrown out. */

@@ -1,4 +1,4 @@
-// Where photos lie in a grid: rows of equal photos, with headings above the photos of each group.
+// Where photos lie in a grid: rows of equal photos, with a heading above each group. Small groups share a row.
 
 export interface GridLayout {
   columns: number
@@ -10,11 +10,18 @@ export interface GridLayout {
   height: number
 }
 
-/** A heading, or photos from `first` on, up to `end`. */
+/** Headings of groups, or photos from `first` on, up to `end`. */
 export type GridRow = { top: number; height: number } & (
-  | { heading: string; first: number }
-  | { heading?: undefined; first: number; end: number }
+  | { headings: readonly Heading[]; first: number }
+  | { headings?: undefined; first: number; end: number }
 )
+
+/** Over so many columns, from `column` on. */
+interface Heading {
+  text: string
+  column: number
+  columns: number
+}
 
 export const GAP = 6
 const HEADING = 30
@@ -39,18 +46,30 @@ export function layOut({ count, width, size, captionHeight, headings }: Shape): 
   let top = GAP
   let place = 0
   while (place < count) {
-    const heading = headings.get(place)
-    if (heading !== undefined) {
-      rows.push({ top, height: HEADING, heading, first: place })
+    const inRow: Heading[] = []
+    let end = place
+    do {
+      const next = groupEnd(end, Math.min(count, place + columns), headings)
+      const text = headings.get(end)
+      if (text !== undefined) inRow.push({ text, column: end - place, columns: next - end })
+      end = next
+    } while (end < count && headings.has(end) && groupEnd(end, count, headings) <= place + columns)
+    if (inRow.length > 0) {
+      rows.push({ top, height: HEADING, headings: inRow, first: place })
       top += HEADING
     }
-    let end = place + 1
-    while (end < count && end < place + columns && !headings.has(end)) end++
     rows.push({ top, height: side + captionHeight, first: place, end })
     top += side + captionHeight + GAP
     place = end
   }
   return { columns, step, side, rows, height: top }
+}
+
+/** The place after the group that `place` is in, at most `most`. */
+function groupEnd(place: number, most: number, headings: ReadonlyMap<number, string>): number {
+  let end = place + 1
+  while (end < most && !headings.has(end)) end++
+  return end
 }
 
 /** The rows between two heights, and one more on each side. */
@@ -90,14 +109,14 @@ export function placeAfter(
 }
 
 export function rowOf({ rows }: GridLayout, place: number): GridRow | undefined {
-  return rows.find((row) => row.heading === undefined && row.first <= place && place < row.end)
+  return rows.find((row) => row.headings === undefined && row.first <= place && place < row.end)
 }
 
 const rowsIn = ({ side }: GridLayout, room: number): number => Math.max(1, Math.floor(room / (side + GAP)))
 
 /** As many rows of photos further, in the same column or the last one of a shorter row. */
 function vertically(at: number, { rows }: GridLayout, by: number): number {
-  const photos = rows.filter((row) => row.heading === undefined)
+  const photos = rows.filter((row) => row.headings === undefined)
   const now = photos.findIndex((row) => row.first <= at && at < row.end)
   if (now < 0) return 0
   const to = photos[Math.max(0, Math.min(photos.length - 1, now + by))]!

@@ -1,7 +1,9 @@
 // The table of commands: everything that can be done with a key. Buttons take names and tooltips from here,
 // the keyboard its bindings, and the dialog "Keys" its lines.
 
+import { prepared } from '../state/collection'
 import { closeDialog, dialog, openDialog } from '../state/dialogs'
+import { showDuplicates } from '../state/duplicates'
 import { toggleBar } from '../state/filters'
 import { KEYED, labels, redo, undo, unlabel } from '../state/labels'
 import { mapView } from '../state/map-view'
@@ -14,6 +16,7 @@ import { isNarrow, setSheet, sheet } from '../state/screen'
 import { clearSelection, selectShown } from '../state/selecting'
 import { selectedCount } from '../state/selection'
 import { separate, separating, toSeparate } from '../state/separation'
+import { showSuspects } from '../state/suspects'
 import { isSpread, setIsSpread, setTool } from '../state/view'
 
 export interface Command {
@@ -65,6 +68,22 @@ export const COMMANDS = {
     group: 'Label',
     run: () => goToField(review.value ? '#review-find-label' : '#find-label'),
     can: () => labels.value.names.length > KEYED,
+  },
+  suspects: {
+    name: 'Labels that may be wrong',
+    keys: ['u'],
+    group: 'Label',
+    run: () => void showSuspects(),
+    can: () => report.value !== null,
+    needs: 'Train first: then the model says which labels it doubts.',
+  },
+  duplicates: {
+    name: 'Duplicates: photos that are there more than once',
+    keys: ['d'],
+    group: 'Select',
+    run: () => void showDuplicates(),
+    can: () => prepared.value > 0,
+    needs: 'Duplicates are found among prepared photos. Wait until some are.',
   },
   unlabel: {
     name: 'Remove label',

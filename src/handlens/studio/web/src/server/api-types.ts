@@ -1453,7 +1453,7 @@ export interface components {
              * @default call
              * @enum {string}
              */
-            gesture: "lasso" | "box" | "click" | "similar" | "review" | "call";
+            gesture: "lasso" | "box" | "click" | "similar" | "review" | "duplicates" | "call";
             /**
              * Kind
              * @description “suggested” if the person confirmed what the model predicts

@@ -5,6 +5,7 @@ import { address, call, callOnLeaving, type PathOf } from './http'
 import type {
   CollectionState,
   Column,
+  Duplicates,
   Filter,
   Gesture,
   HeatMap,
@@ -22,6 +23,7 @@ import type {
   ServerEvent,
   SpotCheckAnswer,
   StudioInfo,
+  Suspects,
   View,
 } from './types'
 
@@ -163,6 +165,36 @@ export class CollectionApi {
     const raw = await call('get', '/api/collections/{c}/predictions', this.c)
     return { ...raw, codes: int16s(raw.codes), probability: float32s(raw.probability) }
   }
+
+  /** The labels in whose place the model suggests another one, the most doubtful first. */
+  async suspects(): Promise<Suspects> {
+    const raw = await call('get', '/api/collections/{c}/suspects', this.c)
+    return {
+      ...raw,
+      ids: int32s(raw.ids),
+      given: int16s(raw.given),
+      suggested: int16s(raw.suggested),
+      probability: float32s(raw.probability),
+      suggested_probability: float32s(raw.suggested_probability),
+    }
+  }
+  /** `version` names the model whose suggestions the person saw. */
+  keepSuspects = async (mask: Uint8Array, version: string) =>
+    decodeLabels(
+      await call('post', '/api/collections/{c}/suspects/keep', this.c, { selection: packMask(mask), version }),
+    )
+  takeSuggested = async (mask: Uint8Array, version: string) =>
+    decodeLabels(
+      await call('post', '/api/collections/{c}/suspects/take', this.c, { selection: packMask(mask), version }),
+    )
+  searchDuplicates = (): Promise<CollectionState> => call('post', '/api/collections/{c}/duplicates', this.c)
+  cancelDuplicates = (): Promise<CollectionState> => call('delete', '/api/collections/{c}/duplicates', this.c)
+  async duplicates(): Promise<Duplicates> {
+    const raw = await call('get', '/api/collections/{c}/duplicates', this.c)
+    return { ids: int32s(raw.ids), groups: int32s(raw.groups), kinds: int16s(raw.kinds) }
+  }
+  /** Gives photos without a label that of their duplicates. */
+  labelDuplicates = async () => decodeLabels(await call('post', '/api/collections/{c}/duplicates/label', this.c))
 
   /** What the person looks at, so that the page opens there the next time. */
   saveView = (view: View) => call('put', '/api/collections/{c}/view', this.c, { ...view })

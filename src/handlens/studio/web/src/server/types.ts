@@ -52,6 +52,21 @@ export type Labels = Decoded<
 >
 export type Ranked = Decoded<Schemas['Ranked'], { ids: Int32Array; distances: Float32Array }>
 export type Predictions = Decoded<Schemas['PhotoPredictions'], { codes: Int16Array; probability: Float32Array }>
+/** Doubted labels: `given` and `suggested` are positions in `names`. */
+export type Suspects = Decoded<
+  Schemas['SuspectLabels'],
+  {
+    ids: Int32Array
+    given: Int16Array
+    suggested: Int16Array
+    probability: Float32Array
+    suggested_probability: Float32Array
+  }
+>
+/** How far the search for duplicates is. */
+export type DuplicateSearch = Schemas['DuplicateSearch']
+/** Photos that have duplicates, group by group: 0 the first of its group, 1 with the same pixels, 2 nearly the same. */
+export type Duplicates = Decoded<Schemas['DuplicateGroups'], { ids: Int32Array; groups: Int32Array; kinds: Int16Array }>
 export type Scores = Schemas['SeparationScores']
 /** The places of a photo that made the model predict a label. */
 export type HeatMap = Schemas['HeatMapPicture']
