@@ -234,6 +234,57 @@ def page(bench: Photos) -> None:
         bench.add("the same for a collection reopened after preparing", [peak_memory(server)], at_most=1.5, unit="GB")
 
 
+def naming(bench: Photos) -> None:
+    """How soon the next photo is sharp on the screen after one is named by a key, at the pace of a person."""
+    options = ("--backbone", NETWORK, "--weights", str(bench.weights))
+    with studio(bench.scratch / "home of names", bench.photos, *options) as (address, _), browser_page(address) as tab:
+        tab.locator(".studio").wait_for(timeout=120_000)
+        tab.get_by_label("Preparing", exact=True).wait_for(state="detached", timeout=300_000)
+        tab.evaluate(WATCH_NAMES)
+        tab.keyboard.press("j")
+        for batch in range(4):
+            for place in range(24):
+                tab.locator(".check-photo[aria-busy=false]").wait_for()
+                if batch == place == 0:
+                    tab.keyboard.type("car")
+                    tab.keyboard.press("Enter")
+                else:
+                    tab.keyboard.press("1")
+                tab.wait_for_timeout(600)
+            tab.locator(".check-end .filled[aria-disabled=false]").wait_for()
+            tab.keyboard.press("Enter")
+        waits = tab.evaluate("window.benchNamed")
+    bench.add("one photo named, the next one sharp on the screen, p95", waits, at_most=150, unit="ms", value=p95(waits))
+
+
+WATCH_NAMES = """() => {
+  window.benchNamed = []
+  let at = null
+  let before = null
+  addEventListener('keydown', (event) => {
+    const photo = document.querySelector('.check-photo')
+    if (photo && event.key === '1') [at, before] = [performance.now(), photo.dataset.photo]
+  }, true)
+  const look = () => {
+    const photo = document.querySelector('.check-photo')
+    const image = photo?.querySelector('img')
+    if (!photo) at = null // the batch is done
+    else if (at !== null && photo.dataset.photo !== before && image?.complete && image.src.endsWith('/view')) {
+      const started = at
+      at = null
+      requestAnimationFrame(() => window.benchNamed.push(performance.now() - started))
+    }
+    requestAnimationFrame(look)
+  }
+  look()
+}"""
+
+
+def p95(values: list[float]) -> float:
+    """The value that 95 of 100 are below."""
+    return float(np.percentile(values, 95))
+
+
 def peak_memory(server: subprocess.Popen[str]) -> float:
     """The most memory a server has held, in GB, files it has mapped included."""
     found = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{server.pid}/status").read_text())
@@ -323,7 +374,14 @@ def timed(call: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-SECTIONS = {"accuracy": accuracy, "prepare": prepare, "interaction": interaction, "similar": similar, "page": page}
+SECTIONS = {
+    "accuracy": accuracy,
+    "prepare": prepare,
+    "interaction": interaction,
+    "similar": similar,
+    "page": page,
+    "naming": naming,
+}
 
 
 def main() -> int:

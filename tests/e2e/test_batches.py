@@ -89,6 +89,31 @@ class Labeller:
         return all(code < 0 or names[code] == kind for code, kind in zip(codes, self.kinds, strict=True))
 
 
+def test_the_advice_is_always_in_view_and_can_be_switched_off(studio, page: Page, hand, shoot) -> None:
+    page.goto(studio.collection_url)
+    hand(page).wait_prepared()
+    advice = page.get_by_role("region", name="What next")
+    for width, height in ((1280, 800), (390, 844), (1920, 1080), (640, 400)):
+        page.set_viewport_size({"width": width, "height": height})
+        expect(advice).to_contain_text("Look for photos that belong together")
+        expect(advice.get_by_role("button", name="Draw a lasso")).to_be_in_viewport(ratio=1)
+        text, button = advice.locator("p").bounding_box(), advice.locator(".filled").bounding_box()
+        assert text["x"] + text["width"] <= button["x"] or text["y"] + text["height"] <= button["y"]
+        assert page.locator(".button.filled:visible").count() == 1
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        shoot(page, f"00-advice-{width}")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    advice.get_by_role("button", name="Draw a lasso").click()
+    expect(page.get_by_role("button", name="Lasso", exact=True)).to_have_attribute("aria-pressed", "true")
+    advice.get_by_role("button", name="Hide the advice").click()
+    expect(advice).to_have_count(0)
+    page.reload()
+    expect(page.get_by_role("group", name="Next")).to_be_visible()
+    expect(advice).to_have_count(0)
+    page.get_by_role("button", name="Advice", exact=True).click()
+    expect(advice).to_be_visible()
+
+
 def test_a_batch_by_keys_alone(studio, page: Page, hand, shoot, watch) -> None:
     page.goto(studio.collection_url)
     hand(page).wait_prepared()

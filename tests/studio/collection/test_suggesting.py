@@ -42,6 +42,13 @@ def test_photos_that_wait_in_a_check_are_left_out(collection, label_some):
         collection.next()
 
 
+def test_with_nearly_as_many_labels_as_photos_of_any_script(collection):
+    for photo in range(38):
+        collection.label([photo], f"{'あ' * 90} {photo}")
+    collection.train()
+    assert sorted(collection.next().tolist()) == [38, 39]
+
+
 def test_nothing_is_left(collection):
     collection.label(range(40), "shape")
     with pytest.raises(CollectionError, match="every photo has a label"):
