@@ -15,6 +15,7 @@ vi.stubGlobal('localStorage', { getItem: () => null })
 vi.stubGlobal('document', { documentElement: { dataset: {} } })
 const { choices, colourBy, coloured, OTHERS, shownColouring } = await import('../src/state/colours')
 const { theme } = await import('../src/state/theme')
+const { loadPredictions } = await import('../src/state/model')
 
 describe.each(['dark', 'light'] as const)('the scale of the %s page', (page) => {
   const steps = Array.from({ length: 11 }, (_, i) => rampOf(i / 10, page))
@@ -71,6 +72,28 @@ describe('coloured', () => {
       ['Prediction', 'train first'],
       ['Sureness', 'train first'],
     ])
+  })
+  it('is by prediction, in the colours of the labels, and by sureness', async () => {
+    api.predictions = async () => ({
+      version: '1',
+      names: ['van', 'gone', 'car'],
+      codes: Int16Array.of(0, 1, -1, 2),
+      probability: Float32Array.of(0.5, 1, 0, 0),
+    })
+    await loadPredictions()
+    colourBy({ by: 'prediction' })
+    expect(Array.from(coloured.value.marks)).toEqual([1, OTHERS, -1, 0])
+    expect(coloured.value.entries!.map(({ name, mark }) => [name, mark])).toEqual([
+      ['van', 1],
+      ['gone', -1],
+      ['car', 0],
+    ])
+    colourBy({ by: 'sureness' })
+    expect(Array.from(coloured.value.marks)).toEqual([0, 0, -1, 0])
+    expect(Array.from(coloured.value.rgb.subarray(3, 6))).toEqual(rampOf(1, theme.value))
+    expect(Array.from(coloured.value.rgb.subarray(9, 12))).toEqual(rampOf(0, theme.value))
+    expect(coloured.value.scale).toEqual(['0 %', '100 %'])
+    expect(coloured.value.without).toBe(1)
   })
   it('is by a column of numbers, on a scale', async () => {
     await attach({ year: { kind: 'numbers', values: Float32Array.of(2010, NaN, 2020, 2015) } })

@@ -2,7 +2,7 @@
 // framed, each with how well it separates the labels. All of them are visible at once: columns are
 // the stages of each source, first to last; a projection has two rows, for *what* and for *where*.
 
-import { signal } from '@preact/signals'
+import { effect, signal } from '@preact/signals'
 import type { JSX, TargetedKeyboardEvent } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import { colourOf } from '../colour/palette'
@@ -10,6 +10,7 @@ import type { Layer } from '../server/types'
 import { drawnLabels } from '../state/answering'
 import { collection, layers, projections, titleOf } from '../state/collection'
 import { goTo, keyOf, type MapSample, miniMaps, working } from '../state/maps'
+import { owned } from '../state/owned'
 import { isNarrow, setSheet } from '../state/screen'
 import { scores } from '../state/separation'
 import { type Theme, theme } from '../state/theme'
@@ -224,13 +225,21 @@ function Cell({ of, p, pTitle, best, isStop }: CellProps): JSX.Element {
   )
 }
 
+/** The photos that pass the filter, a moment later: the large map is drawn before the many small ones. */
+const [drawnPassing, setDrawnPassing] = owned(passing.peek())
+effect(() => {
+  const now = passing.value
+  const later = setTimeout(() => setDrawnPassing(now), 150)
+  return () => clearTimeout(later)
+})
+
 const SIDE = 112 // canvas pixels; shown smaller
 
 function MiniMap({ mini }: { mini: MapSample }): JSX.Element {
   const canvas = useRef<HTMLCanvasElement>(null)
   const { codes, names } = drawnLabels.value
   const on = theme.value
-  const among = passing.value
+  const among = drawnPassing.value
   useEffect(
     () =>
       draw(

@@ -87,7 +87,7 @@ export function restoreView(view: View): void {
   if (view.review) setReviewShare(view.review)
   if (view.table) setTable(view.table)
   if (view.colouring) setColouring(view.colouring)
-  if (view.filter) setBar(view.filter)
+  if (Array.isArray(view.filter?.items)) setBar(view.filter)
 }
 
 export const currentView = (): View => ({
