@@ -41,7 +41,7 @@ _FILE = "duplicates-1.npz"  # the number grows when other photos count as duplic
 
 
 @dataclass(frozen=True)
-class Found:
+class Copies:
     """The photos that have duplicates, group by group, the first of each group first.
 
     Attributes:
@@ -77,7 +77,7 @@ class Duplicates:
         self._starting, self._searching = threading.Lock(), threading.Lock()
         self._cancel = threading.Event()
         self._thread: threading.Thread | None = None
-        self._found: Found | None = None
+        self._found: Copies | None = None
         self.progress = SearchProgress()
 
     def table(self, *, report: Callable[[int, int], bool]) -> pd.DataFrame:
@@ -141,18 +141,18 @@ class Duplicates:
         return ids
 
     @property
-    def found(self) -> Found | None:
+    def found(self) -> Copies | None:
         """The groups, None if they have not been searched for since photos were prepared."""
         found = self._found
         if found is None and self._file.exists():
             try:
                 with self._file.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                    found = self._found = Found(**{field.name: stored[field.name] for field in fields(Found)})
+                    found = self._found = Copies(**{field.name: stored[field.name] for field in fields(Copies)})
             except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
                 return None  # a damaged cache is computed again
         return found if found is not None and found.prepared == self._photos.prepared else None
 
-    def _searched(self, report: Callable[[int, int], bool]) -> Found:
+    def _searched(self, report: Callable[[int, int], bool]) -> Copies:
         """The groups, searched for unless they are known."""
         if not self._photos.prepared:
             raise CollectionError("duplicates are found among prepared photos; none is prepared. Call prepare() first.")
@@ -199,7 +199,7 @@ class Duplicates:
             numbers[found.ids] = first[found.groups]
         return numbers
 
-    def _search(self, report: Callable[[int, int], bool]) -> Found:
+    def _search(self, report: Callable[[int, int], bool]) -> Copies:
         prepared = self._photos.prepared
         ids = np.flatnonzero(self._photos.usable)
         ids = ids[self._photos.rows[ids] < prepared]
@@ -252,7 +252,7 @@ class Duplicates:
             return image.size
 
 
-def _table(prepared: int, near: dict[int, tuple[NDArray[np.int64], Floats]], copies: dict[int, list[int]]) -> Found:
+def _table(prepared: int, near: dict[int, tuple[NDArray[np.int64], Floats]], copies: dict[int, list[int]]) -> Copies:
     """The groups as a table: photos near a first one, each with those that have the same pixels as it."""
     grouped_ids = {int(photo) for others, _ in near.values() for photo in others}
     photos: list[tuple[int, int, int, float]] = []  # group, kind, id, distance
@@ -264,4 +264,4 @@ def _table(prepared: int, near: dict[int, tuple[NDArray[np.int64], Floats]], cop
         photos += [(group, *member) for member in sorted(members, key=lambda m: (m[0], m[2], m[1]))]
     groups, kinds, ids, distances = np.array(photos, np.float64).reshape(-1, 4).T
     whole = (ids.astype(np.int64), groups.astype(np.int64), kinds.astype(np.int64))
-    return Found(prepared, *whole, distances.astype(np.float32))
+    return Copies(prepared, *whole, distances.astype(np.float32))
