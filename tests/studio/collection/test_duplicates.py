@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from handlens.errors import Cancelled, CollectionError
 from handlens.studio import classifier as learning
-from handlens.studio import duplicates
+from handlens.studio import duplicates, separating
 from handlens.studio.collection import Collection
 from handlens.studio.origins import Certificate, Origin
 from handlens.studio.progress import SearchProgress
@@ -288,3 +288,29 @@ def test_closing_stops_a_search(twice, monkeypatch):
     assert begun.wait(60)
     twice.close()
     assert search.progress.phase == "cancelled"
+
+
+def test_maps_are_scored_without_the_duplicates_that_were_found(twice, monkeypatch):
+    seen = []
+    logits, agreement = separating.cross_validated_logits, separating.neighbour_agreement
+    monkeypatch.setattr(
+        separating,
+        "cross_validated_logits",
+        lambda *args: seen.append(args[3].tolist()) or logits(*args),
+    )
+    monkeypatch.setattr(
+        separating,
+        "neighbour_agreement",
+        lambda *args, together: seen.append(together.tolist()) or agreement(*args, together=together),
+    )
+    a, a_saved, a_cropped, b, b_40, c, mirrored = ids_of(
+        twice, *("a.png", "a_saved.png", "a_cropped.png", "b.png", "b_40.jpg", "c.png", "b_mirrored.png")
+    )
+    for photo in (a, a_saved, a_cropped, c):
+        twice.label([photo], "a")
+    for photo in (b, b_40, mirrored):
+        twice.label([photo], "b")
+    twice.duplicates()
+    twice.scores()
+    assert seen
+    assert all(sorted(together) == sorted([a, a, a, b, b, c, mirrored]) for together in seen)
