@@ -277,6 +277,9 @@ HABITS = {
 
 # --- from nothing to the end ----------------------------------------------------------------------
 
+MOST, WORTH = 0.8, 120
+"""The share that finishing should label, and the checks that the page asks for until it does."""
+
 PAGE = 100
 """Photos on a page where the predictions of one label are confirmed."""
 
@@ -294,16 +297,26 @@ def whole(person: Person, *, batches: int = 8, checks: int = 240, error: float =
         collection.train()
     gestures += 1 + confirm(person, pages=1) + 1  # closes the batch; trains
     collection.train()
-    person.check(checks)
-    gestures += checks + -(-checks // 30) + 1  # a key each; each round is asked for; the last is closed
-    collection.train()
-    gestures += 1
+    gestures += answered(person, checks)
+    for _ in range(4):
+        plan = collection.plan_finish(error=error)
+        # As the advice says: a few more checks, if then most can be labelled.
+        if len(plan.ids) >= MOST * (len(plan.ids) + plan.left) or not 0 < (plan.more_checks or 0) <= WORTH:
+            break
+        gestures += answered(person, 30)
     collection.finish(error=error)
     gestures += 2  # the button, and the one of the dialog
     gestures += confirm(person)
     labels = collection.labels
     wrong = float((labels.to_numpy() != person.truth)[labels.notna()].mean())
     return {"gestures": gestures, "wrong": wrong, "left": int(labels.isna().sum())}
+
+
+def answered(person: Person, checks: int) -> int:
+    """Answer so many checks and train again; the number of gestures."""
+    person.check(checks)
+    person.collection.train()
+    return checks + -(-checks // 30) + 2  # a key each; each round is asked for; the last one is closed; trains
 
 
 def answer(person: Person, ids: Ids) -> int:

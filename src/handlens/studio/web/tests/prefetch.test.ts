@@ -68,6 +68,16 @@ describe('photos are fetched ahead', () => {
     await settle()
     expect(prefetch.fetched.value.size).toBe(0)
   })
+  it('once the view is closed, none is, unless another view was opened in its place', async () => {
+    const close = prefetch.wantPhotos([1, 2])
+    prefetch.wantPhotos([2, 3])
+    close()
+    await settle()
+    expect(asked()).toEqual(['', '', '2/thumb', '2/view', '3/thumb'])
+    prefetch.wantPhotos([4])()
+    await settle()
+    expect(asked().slice(5)).toEqual(['', ''])
+  })
   it('one that did not come is said, and tried again while it is on the screen', async () => {
     prefetch.wantPhotos([3])
     vi.useFakeTimers()

@@ -25,14 +25,19 @@ const [fetched, setFetched] = owned<ReadonlyMap<number, Size | 'broken'>>(new Ma
 
 export { fetched }
 
+let onScreen: readonly number[] = []
 let wanted: readonly Job[] = []
 /** The pictures that were fetched or are on their way, by address; the browser shows these without another request. */
 const images = new Map<string, HTMLImageElement>()
 const onTheWay = new Set<string>()
 let timer: ReturnType<typeof setTimeout> | undefined
 
-/** Fetches photos in this order: the one on the screen, then those that are probably next. Nothing else is wanted. */
-export function wantPhotos(ids: readonly number[]): void {
+/**
+ * Fetches photos in this order: the one on the screen, then those that are probably next. Nothing else is wanted; after
+ * a call of what is returned neither are these, unless others took their place at once.
+ */
+export function wantPhotos(ids: readonly number[]): () => void {
+  onScreen = ids
   wanted = ids.flatMap((id) => [
     { id, size: 'thumb', address: api.thumb(id) },
     { id, size: 'picture', address: api.picture(id) },
@@ -47,6 +52,11 @@ export function wantPhotos(ids: readonly number[]): void {
     timer = setTimeout(() => tryAgain(first, ids), AGAIN)
   }
   fill()
+  return () => {
+    setTimeout(() => {
+      if (onScreen === ids) wantPhotos([])
+    })
+  }
 }
 
 function tryAgain(id: number, ids: readonly number[]): void {
@@ -90,5 +100,5 @@ async function fetchOne({ id, size, address }: Job): Promise<void> {
 function note(id: number, what: Size | 'broken'): void {
   if (what === 'thumb' && fetched.value.get(id) === 'picture') return
   setFetched(new Map(fetched.value).set(id, what))
-  if (what === 'broken' && wanted[0]?.id === id) wantPhotos([...new Set(wanted.map((job) => job.id))])
+  if (what === 'broken' && onScreen[0] === id) wantPhotos(onScreen)
 }
