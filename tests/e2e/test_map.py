@@ -95,7 +95,7 @@ def test_all_photos_are_in_view_and_clear_of_the_tools(opened, shoot, width: int
     assert len(map_of.photos()) == PHOTOS
     pane = box_of(map_of.map)
     over = [box_of(found) for found in page.locator("[data-over-map]").all()]
-    assert len(over) == 3
+    assert len(over) == (4 if width > 900 else 3)
     for tool in over:
         assert within(tool, pane)
         assert apart(tool, photos), f"photos lie under {tool}"
@@ -233,7 +233,7 @@ def test_what_is_needed_next_stays_on_the_screen(opened, shoot) -> None:
         assert page.request.post(f"{page.url.replace('/c/', '/api/collections/')}/labels/assign", data=body).ok
     expect(page.locator(".label-list li")).to_have_count(30)
     window = {"x": 0.0, "y": 0.0, "width": 1280.0, "height": 800.0}
-    train = page.get_by_role("region", name="Model").get_by_role("button", name=re.compile("^Train"))
+    train = page.get_by_role("button", name=re.compile("^Train")).first  # advised, or beside what is advised
     expect(train).to_be_visible()
     assert within(box_of(train), window)
     labels = page.locator(".label-list")

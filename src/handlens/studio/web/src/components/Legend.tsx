@@ -37,7 +37,12 @@ export function ColourBy(): JSX.Element {
 export function Legend(): JSX.Element | null {
   if (isNarrow.value && shownColouring.value.by === 'label') return null
   return (
-    <div class="map-legend" role="group" aria-label="Colours of the frames">
+    <div
+      class="map-legend"
+      data-over-map={isNarrow.value ? undefined : true}
+      role="group"
+      aria-label="Colours of the frames"
+    >
       {!isNarrow.value && <ColourBy />}
       <Meaning />
     </div>
