@@ -280,12 +280,12 @@ HABITS = {
 MOST, WORTH = 0.8, 120
 """The share that finishing should label, and the checks that the page asks for until it does."""
 
-PAGE = 100
+PAGE = 60
 """Photos on a page where the predictions of one label are confirmed."""
 
 
 def whole(person: Person, *, batches: int = 8, checks: int = 240, error: float = 0.05) -> dict[str, Any]:
-    """From the first label to the last: suggested batches, a page of each label, a check, finishing, and the rest.
+    """From the first label to the last: suggested batches, pages of each label, a check, finishing, and the rest.
 
     Returns:
         the gestures (each a key, a click or a lasso) and, of all labels, the share that is wrong.
@@ -295,7 +295,7 @@ def whole(person: Person, *, batches: int = 8, checks: int = 240, error: float =
     for _ in range(batches):
         gestures += answer(person, collection.next(BATCH)) + 1  # a key trains and suggests the next
         collection.train()
-    gestures += 1 + confirm(person, pages=1) + 1  # closes the batch; trains
+    gestures += 1 + confirm(person, pages=2) + 1  # closes the batch; trains
     collection.train()
     gestures += answered(person, checks)
     for _ in range(4):

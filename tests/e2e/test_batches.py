@@ -73,7 +73,7 @@ class Labeller:
 
     def key(self, kind: str) -> str | None:
         """The key of a label, if there is such a label."""
-        button = self.dialog.get_by_role("button", name=re.compile(f"^{kind}(, predicted)?$"))
+        button = self.dialog.get_by_role("button", name=re.compile(f"^{kind}( ?, predicted)?$"))
         return button.get_attribute("aria-keyshortcuts") if button.count() else None
 
     def saved(self) -> dict[str, int]:

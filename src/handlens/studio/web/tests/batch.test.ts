@@ -180,6 +180,17 @@ describe('a batch', () => {
     expect(batch.openGroup.value!.ids).toEqual([2, 1, 0])
   })
 
+  it('does not bring back a label that was renamed elsewhere meanwhile', async () => {
+    await open([0, 1, 2, 5])
+    server.names[0] = 'Front'
+    server.version++
+    takeLabels(server.labels())
+    expect(batch.openGroup.value).toBe(null)
+    expect([batch.shownPhoto.value, batch.guessOf(2)]).toEqual([2, null])
+    batch.nameThese([2], 'Front')
+    expect(batch.shownPhoto.value).toBe(1)
+  })
+
   it('says why nothing can be suggested', async () => {
     await open([])
     expect(batch.failed.value).toBe('You have skipped all photos that are left.')

@@ -20,8 +20,8 @@ export const SUGGESTED = 24
 const MOST = 200
 /** Fewer photos that are predicted alike are named one by one. */
 const GRID = 3
-/** Photos on a page where all are confirmed that are predicted as one label. */
-export const PAGE = 100
+/** Photos on a page where all are confirmed that are predicted as one label: as many as are seen at once. */
+export const PAGE = 60
 /** Photos that are fetched ahead. */
 const AHEAD = 6
 
@@ -87,19 +87,22 @@ export { send, unsent }
 /** Photos that are done: answered here, or labelled elsewhere meanwhile. */
 const done = computed(() => new Set(answers.value.flatMap(({ ids }) => ids)))
 const isLeft = (id: number): boolean => !done.value.has(id) && (labels.value.codes[id] ?? -1) < 0
-const confirmed = computed(() => new Set(answers.value.map(({ group }) => group)))
+const isLabel = (name: string): boolean => labels.value.names.some((l) => l.name === name)
+/** Groups that are done; one whose label was renamed or deleted meanwhile cannot be confirmed. */
+const doneGroups = computed(() => {
+  const confirmed = new Set(answers.value.map(({ group }) => group))
+  return new Set((batch.value?.groups ?? []).filter((group) => confirmed.has(group) || !isLabel(group.name)))
+})
 
-/** Photos of confirmed groups that are left, because their prediction is wrong. */
-const pending = computed(() =>
-  (batch.value?.groups ?? []).filter((group) => confirmed.value.has(group)).flatMap(({ ids }) => ids.filter(isLeft)),
-)
+/** Photos of these groups that are left, because their prediction is wrong. */
+const pending = computed(() => [...doneGroups.value].flatMap(({ ids }) => ids.filter(isLeft)))
 
 /** The group on the screen, with the photos of it that are left; null while photos are named one by one. */
 export const openGroup = computed<(Group & { place: number }) | null>(() => {
   // Of many pages, each is done before the next.
   if (batch.value?.of != null && pending.value.length > 0) return null
   for (const [place, group] of (batch.value?.groups ?? []).entries()) {
-    if (confirmed.value.has(group)) continue
+    if (doneGroups.value.has(group)) continue
     const ids = group.ids.filter(isLeft)
     if (ids.length > 0) return { name: group.name, ids, place }
   }
@@ -116,8 +119,10 @@ export const shownPhoto = computed(() => (openGroup.value ? null : (toName.value
 export const photosAhead = computed(() => toName.value.slice(0, AHEAD))
 
 /** What the model predicts for a photo, unless the person has said that it is wrong. */
-export const guessOf = (id: number): { name: string; probability: number } | null =>
-  wrong.value.has(id) ? null : (batch.value?.guesses.get(id) ?? null)
+export function guessOf(id: number): { name: string; probability: number } | null {
+  const guess = wrong.value.has(id) ? undefined : batch.value?.guesses.get(id)
+  return guess && isLabel(guess.name) ? guess : null
+}
 
 /** The photos of the batch, and those that are done. */
 export const progress = computed(() => {

@@ -1,7 +1,7 @@
 // Photos that the model predicts alike: the wrong ones are marked or named, one key confirms the rest.
 
 import type { JSX } from 'preact'
-import { useLayoutEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { answers, batch, confirmRest, type Group, nameThese, takeBack, toggleWrong, wrong } from '../../state/batch'
 import { isNarrow } from '../../state/screen'
 import { number, percent, photos as photosText } from '../../text/format'
@@ -9,6 +9,9 @@ import { PhotoGrid } from '../PhotoGrid'
 import { Progress } from './Batch'
 import { answerKey } from './keys'
 import { NameChoices } from './NameChoices'
+
+/** Pixels of a photo that may be out of view. */
+const SOME = 12
 
 /** About the side of a photo, pixels: all of a group are in view where they can be. */
 function sizeFor(n: number): number {
@@ -23,18 +26,40 @@ export function ConfirmGroup({ group }: { group: Group & { place: number } }): J
   /** The photo under the pointer; null while keys move in the grid. */
   const [under, setUnder] = useState<number | null>(null)
   const [first] = useState(group.ids.length) // photos keep their size while some are named
-  useLayoutEffect(() => focusGrid(), [])
+  /** Whether photos below were not in view yet. */
+  const [below, setBelow] = useState(false)
+  const furthest = useRef(0)
+  const grid = (): HTMLElement => box.current!.querySelector<HTMLElement>('.grid')!
+  const focusGrid = (): void => grid().focus({ preventScroll: true })
+  const look = (): void => {
+    const { scrollTop, clientHeight, scrollHeight } = grid()
+    furthest.current = Math.max(furthest.current, scrollTop + clientHeight)
+    setBelow(furthest.current < scrollHeight - SOME)
+  }
+  useLayoutEffect(focusGrid, [])
+  // The grid lays itself out once it knows its size.
+  useEffect(() => {
+    const watch = new ResizeObserver(look)
+    watch.observe(grid())
+    watch.observe(grid().firstElementChild!)
+    return () => watch.disconnect()
+  }, [])
 
   const { name, ids } = group
   const { of, groups } = batch.value!
   const marked = ids.filter((id) => wrong.value.has(id))
   const place = Math.min(at, ids.length - 1)
   const one = under !== null && ids.includes(under) ? under : ids[place]!
+  const size = sizeFor(first)
   const rest = ids.length - marked.length
-  const focusGrid = (): void => box.current?.querySelector<HTMLElement>('.grid')?.focus({ preventScroll: true })
   const nameOnes = (label: string): void => {
     nameThese(marked.length > 0 ? marked : [one], label)
     focusGrid()
+  }
+  /** Nobody confirms photos that were not in view. */
+  const confirm = (): void => {
+    if (below) grid().scrollBy({ top: grid().clientHeight - size })
+    else confirmRest()
   }
   const onKeyDown = (event: KeyboardEvent): void => {
     if (answerKey(event, { field, box, onName: nameOnes })) {
@@ -45,7 +70,7 @@ export function ConfirmGroup({ group }: { group: Group & { place: number } }): J
     if (event.key === 'Enter' && !(event.target instanceof HTMLButtonElement)) {
       event.preventDefault()
       event.stopPropagation() // in the grid it would show the photo large
-      confirmRest()
+      confirm()
     }
   }
   return (
@@ -54,6 +79,7 @@ export function ConfirmGroup({ group }: { group: Group & { place: number } }): J
       ref={box}
       tabIndex={-1}
       onKeyDownCapture={onKeyDown}
+      onScrollCapture={look}
       onPointerMove={(event) => {
         if (event.pointerType !== 'mouse') return
         const option = (event.target as Element).closest('[role=option]')
@@ -68,7 +94,7 @@ export function ConfirmGroup({ group }: { group: Group & { place: number } }): J
         <PhotoGrid
           ids={ids}
           name={`Photos predicted ${name}: Space marks a wrong one`}
-          size={sizeFor(first)}
+          size={size}
           at={place}
           onMove={setAt}
           onPick={toggleWrong}
@@ -80,10 +106,12 @@ export function ConfirmGroup({ group }: { group: Group & { place: number } }): J
         />
       </div>
       <div class="check-answers">
-        <button type="button" class="button filled" onClick={confirmRest}>
+        <button type="button" class="button filled" onClick={confirm}>
           {rest === 0
             ? 'All are wrong: name them'
-            : `Confirm ${rest === ids.length ? 'all' : 'the other'} ${number(rest)}: ${name}`}{' '}
+            : below
+              ? 'Show the others first'
+              : `Confirm ${rest === ids.length ? 'all' : 'the other'} ${number(rest)}: ${name}`}{' '}
           <kbd>Enter</kbd>
         </button>
         <p class="hint">
@@ -93,7 +121,7 @@ export function ConfirmGroup({ group }: { group: Group & { place: number } }): J
         </p>
         {/* On a phone the photos need the room until one is wrong. */}
         {(marked.length > 0 || !isNarrow.value) && (
-          <NameChoices field={field} guess={name} can onName={nameOnes} onEmpty={confirmRest} />
+          <NameChoices field={field} guess={name} can onName={nameOnes} onEmpty={confirm} />
         )}
         <div class="check-others">
           <button

@@ -74,13 +74,15 @@ export function NameChoices({ field, guess, can, onName, onEmpty }: Props): JSX.
               type="button"
               key={name}
               class={`button ${name === guess ? 'guess' : ''}`}
-              aria-label={name === guess ? `${name}, predicted` : name}
               aria-keyshortcuts={key || undefined}
               aria-disabled={!can}
               onClick={() => can && take(name)}
             >
               <Swatch colour={colour} text={key} />
-              <span>{name}</span>
+              <span>
+                {name}
+                {name === guess && <span class="visually-hidden">, predicted</span>}
+              </span>
             </button>
           )
         })}

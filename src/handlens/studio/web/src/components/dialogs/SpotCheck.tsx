@@ -164,7 +164,6 @@ function Asking({ photo }: { photo: number }): JSX.Element {
                 type="button"
                 key={name}
                 class="button"
-                aria-label={name}
                 aria-keyshortcuts={key || undefined}
                 aria-pressed={earlier ? name === chosen : undefined}
                 onClick={() => giveLabel(name)}
