@@ -39,7 +39,9 @@ export function ConfirmGroup({ group }: { group: Group & { place: number } }): J
   useLayoutEffect(focusGrid, [])
   // The grid lays itself out once it knows its size.
   useEffect(() => {
-    const watch = new ResizeObserver(look)
+    const watch = new ResizeObserver(() => {
+      if (box.current) look() // it may be told of the end of the grid itself
+    })
     watch.observe(grid())
     watch.observe(grid().firstElementChild!)
     return () => watch.disconnect()
