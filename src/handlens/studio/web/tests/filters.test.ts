@@ -5,6 +5,7 @@ import type { CollectionState, Filter, Photos } from '../src/server/types'
 import { replaceCollection, replacePhotos, setApi } from '../src/state/collection'
 import {
   addCondition,
+  askAgain,
   changeItem,
   clearFilter,
   filter,
@@ -131,8 +132,10 @@ it('says why a filter cannot be applied, and shows all photos', async () => {
   expect(problem.value).toBe('No label is called “x”.')
   expect(found.value).toBeNull()
   expect(shownIds()).toEqual([0, 1, 2, 3, 4, 5])
-  clearFilter()
+  answer = () => mask(2)
+  await askAgain()
   expect(problem.value).toBeNull()
+  expect(shownIds()).toEqual([2])
 })
 
 it('keeps what it knows while the server is away', async () => {

@@ -9,6 +9,7 @@ import { columnNames, loadColumnNames } from '../state/columns'
 import { FIELDS, type Field, type Item, isComplete, wordsOf } from '../state/filter-tree'
 import {
   addCondition,
+  askAgain,
   clearFilter,
   deleteSaved,
   edit,
@@ -93,10 +94,15 @@ export function FilterBar(): JSX.Element | null {
       </div>
       {edited && <Editor key={at} item={edited} at={at} />}
       {problem.value !== null && (
-        <p class="note" role="alert">
-          {found.value ? '' : 'The filter is not applied, so all photos are shown. '}
-          {problem.value}
-        </p>
+        <div class="note" role="alert">
+          <span>
+            {found.value ? '' : 'The filter is not applied, so all photos are shown. '}
+            {problem.value}
+          </span>
+          <button type="button" class="button small" onClick={() => void askAgain()}>
+            Try again
+          </button>
+        </div>
       )}
     </section>
   )
