@@ -14,7 +14,7 @@ const hidden = signal<ReadonlySet<string>>(new Set())
 export function Banners(): JSX.Element {
   const state = collection.value!
   return (
-    <div class="banners">
+    <section class="banners" aria-label="Notices">
       {!connected.value && (
         <p class="banner warn" role="alert">
           <Icon name="warn" />
@@ -53,7 +53,7 @@ export function Banners(): JSX.Element {
           </p>
         ))}
       <Preparing of={state.preparation} sources={state.sources} />
-    </div>
+    </section>
   )
 }
 

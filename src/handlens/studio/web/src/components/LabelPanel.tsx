@@ -178,7 +178,7 @@ function LabelRow({ label, index }: { label: LabelCount; index: number }): JSX.E
       >
         <Swatch colour={colour} text={key} />
         <span class="name">{name}</span>
-        <span class={`amount ${n < ENOUGH ? 'thin' : ''}`}>
+        <span class={`amount ${n < ENOUGH ? 'thin' : ''}`} aria-hidden="true">
           {number(n)}
           <small>{n < ENOUGH ? 'thin' : 'enough'}</small>
         </span>

@@ -6,7 +6,7 @@ import { Icon } from './icons'
 
 export function Messages(): JSX.Element {
   return (
-    <>
+    <section aria-label="Messages">
       <div class="visually-hidden" role="status" aria-live="polite" aria-label="Announcements">
         {spoken.value}
       </div>
@@ -34,6 +34,6 @@ export function Messages(): JSX.Element {
           </div>
         ))}
       </div>
-    </>
+    </section>
   )
 }

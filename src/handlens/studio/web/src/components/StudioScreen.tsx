@@ -32,9 +32,9 @@ export function StudioScreen({ id }: { id: string }): JSX.Element {
   if (fatal.value !== null) return <CouldNotOpen reason={fatal.value} />
   if (!collection.value) {
     return (
-      <div class="opening" role="status">
-        Opening…
-      </div>
+      <main class="opening">
+        <h1 role="status">Opening…</h1>
+      </main>
     )
   }
   return (
@@ -74,11 +74,11 @@ function Wide(): JSX.Element {
       <TopBar />
       <Banners />
       {hidden ? (
-        <aside class="side left folded">
+        <aside class="side left folded" aria-label="Maps">
           <IconButton icon="right" name="Show the light table" onClick={() => setTable('shown')} />
         </aside>
       ) : (
-        <aside class="side left">
+        <aside class="side left" aria-label="Maps">
           <LightTable />
         </aside>
       )}
@@ -87,7 +87,7 @@ function Wide(): JSX.Element {
         <MapPane />
         <ReviewDrawer />
       </div>
-      <aside class="side right">
+      <aside class="side right" aria-label="Labels and model">
         <Guide />
         <LabelPanel />
         <ModelPanel />

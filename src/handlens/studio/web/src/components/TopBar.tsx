@@ -90,9 +90,8 @@ export function More(): JSX.Element {
         />
       )}
       <IconButton icon="take" name="Take away" text="Take away" onClick={show({ kind: 'take-away' })} />
-      <IconButton icon="help" name="Help" text={text('Help')} onClick={show({ kind: 'help' })} />
-      <CommandButton command="keys" icon="keyboard">
-        {text('Keys')}
+      <CommandButton command="help" icon="help">
+        {text('Help')}
       </CommandButton>
       <IconButton
         icon={isDark() ? 'sun' : 'moon'}

@@ -1,5 +1,5 @@
 // The table of commands: everything that can be done with a key. Buttons take names and tooltips from here,
-// the keyboard its bindings, and the dialog "Keys" its lines.
+// the keyboard its bindings, and the dialog "Help" its lines.
 
 import { prepared } from '../state/collection'
 import { closeDialog, dialog, openDialog } from '../state/dialogs'
@@ -146,7 +146,7 @@ export const COMMANDS = {
     can: () => predictions.value !== null,
     needs: 'Train first: then photos that the model is sure of can be faded.',
   },
-  keys: { name: 'Keys', keys: ['?'], group: 'Page', run: () => openDialog({ kind: 'keys' }) },
+  help: { name: 'Help', keys: ['?'], group: 'Page', run: () => openDialog({ kind: 'help' }) },
 } satisfies Record<string, Command>
 
 export type CommandId = keyof typeof COMMANDS

@@ -5,7 +5,6 @@ import { owned } from './owned'
 
 export type Dialog =
   | { kind: 'help' }
-  | { kind: 'keys' }
   | { kind: 'left-out' }
   | { kind: 'locate' }
   | { kind: 'sources' }

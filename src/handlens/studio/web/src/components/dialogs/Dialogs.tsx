@@ -10,7 +10,6 @@ import { Batch } from '../batch/Batch'
 import { Finish } from './Finish'
 import { Forget } from './Forget'
 import { Help } from './Help'
-import { Keys } from './Keys'
 import { Delete, Merge, Rename } from './LabelDialogs'
 import { LeftOut } from './LeftOut'
 import { Locate } from './Locate'
@@ -24,7 +23,6 @@ type Content = { [Kind in Dialog['kind']]: (open: Extract<Dialog, { kind: Kind }
 /** What each kind of dialog shows. To add a dialog: its kind in state/dialogs.ts, and an entry here. */
 export const DIALOGS: Content = {
   help: () => <Help />,
-  keys: () => <Keys />,
   'left-out': () => <LeftOut />,
   locate: () => <Locate />,
   sources: () => <Sources />,

@@ -3,7 +3,6 @@
 import type { JSX } from 'preact'
 import { COMMANDS, type Command } from '../../keyboard/commands'
 import { keyText } from '../../keyboard/key-names'
-import { Dialog } from './Dialog'
 
 const GROUPS = ['Look', 'Select', 'Label', 'Model', 'Page'] as const
 /** Keys and gestures that no button has. */
@@ -33,34 +32,32 @@ const ELSEWHERE: { group: (typeof GROUPS)[number]; keys: string; name: string }[
 
 export function Keys(): JSX.Element {
   return (
-    <Dialog title="Keys" class="wide">
-      <div class="keys">
-        {GROUPS.map((group) => (
-          <section key={group}>
-            <h3>{group}</h3>
-            <dl>
-              {Object.values<Command>(COMMANDS)
-                .filter((c) => c.group === group)
-                .map((c) => (
-                  <div key={c.name}>
-                    <dt>
-                      <kbd>{keyText(c.keys[0]!)}</kbd>
-                    </dt>
-                    <dd>{c.name}</dd>
-                  </div>
-                ))}
-              {ELSEWHERE.filter((k) => k.group === group).map((k) => (
-                <div key={k.name}>
+    <div class="keys">
+      {GROUPS.map((group) => (
+        <section key={group}>
+          <h3>{group}</h3>
+          <dl>
+            {Object.values<Command>(COMMANDS)
+              .filter((c) => c.group === group)
+              .map((c) => (
+                <div key={c.name}>
                   <dt>
-                    <kbd>{k.keys}</kbd>
+                    <kbd>{keyText(c.keys[0]!)}</kbd>
                   </dt>
-                  <dd>{k.name}</dd>
+                  <dd>{c.name}</dd>
                 </div>
               ))}
-            </dl>
-          </section>
-        ))}
-      </div>
-    </Dialog>
+            {ELSEWHERE.filter((k) => k.group === group).map((k) => (
+              <div key={k.name}>
+                <dt>
+                  <kbd>{k.keys}</kbd>
+                </dt>
+                <dd>{k.name}</dd>
+              </div>
+            ))}
+          </dl>
+        </section>
+      ))}
+    </div>
   )
 }

@@ -102,7 +102,7 @@ export const STEPS: readonly { title: string; lines: [string, string] }[] = [
   {
     title: 'Help',
     lines: [
-      'This page. Press ? for all keys; each button shows its key when you point at it.',
+      'This page (?), which lists all keys too; each button shows its key when you point at it.',
       'Nothing leaves this machine: the page talks only to the Studio running on it.',
     ],
   },

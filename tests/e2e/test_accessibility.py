@@ -1,0 +1,328 @@
+"""Every screen and dialog with axe-core: WCAG 2.2, levels A and AA, and its best practices; in both themes, at two sizes.
+
+To add a screen: an entry in SCREENS that opens it from the labelling screen. Escape is pressed after each.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+from playwright.sync_api import Browser, Page, Route, expect
+
+AXE = Path(__file__).parents[2] / "src/handlens/studio/web/node_modules/axe-core/axe.min.js"
+RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+SIZES = {"wide": (1280, 800), "narrow": (390, 844)}
+NAMES = ("circle", "square", *(f"label {i}" for i in range(3, 13)))
+
+pytestmark = pytest.mark.skipif(not AXE.exists(), reason="needs axe-core: hatch_build.py npm ci")
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Thirty circles and thirty squares, and a file that is no photo."""
+    folder = tmp_path_factory.mktemp("photos") / "shapes"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for i in range(30):
+        for kind in ("circle", "square"):
+            picture = Image.fromarray(random.integers(90, 170, (48, 64, 3), dtype=np.uint8))
+            x, y, r = (int(v) for v in random.integers([4, 4, 14], [30, 20, 24]))
+            pen = ImageDraw.Draw(picture)
+            if kind == "circle":
+                pen.ellipse((x, y, x + r, y + r), fill=(200, 40, 40))
+            else:
+                pen.rectangle((x, y, x + r, y + r), fill=(30, 60, 220))
+            picture.save(folder / f"{kind} {i}.png")
+    (folder / "notes.txt").write_text("not a picture")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def studio(run_studio: Callable[..., object], photos: Path) -> Iterator[object]:
+    """Studio with two collections of these photos, both with features learned on them: one is labelled below."""
+    studio = run_studio(photos, "--backbone", "learned")
+    yield studio
+    studio.stop()
+
+
+def call(page: Page, path: str, body: dict, method: str = "post") -> dict:
+    answer = getattr(page.request, method)(path, data=body)
+    assert answer.ok, answer.text()
+    return answer.json() if answer.text() else {}
+
+
+def packed(ids: list[int], count: int) -> str:
+    bits = np.zeros(count, bool)
+    bits[ids] = True
+    return base64.b64encode(np.packbits(bits, bitorder="little")).decode()
+
+
+@pytest.fixture(scope="module")
+def collection(studio, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of a collection with twelve labels, a model, a check that waits and an attached CSV."""
+    context = browser.new_context(base_url=studio.url)
+    page = context.new_page()
+    page.goto(studio.collection_url)
+    expect(page.locator(".studio")).to_be_visible()
+    expect(page.get_by_label("Preparing", exact=True)).to_have_count(0, timeout=120_000)
+    api = page.url.replace("/c/", "/api/collections/")
+    paths = page.request.get(f"{api}/photos").json()["paths"]
+    for i, path in enumerate(paths):
+        kind, number = re.match(r"(\w+) (\d+)", path).groups()
+        if int(number) < 8:
+            call(page, f"{api}/labels/assign", {"selection": packed([i], len(paths)), "name": kind})
+    for i, name in enumerate(NAMES[2:]):
+        call(page, f"{api}/labels/assign", {"selection": packed([paths.index(f"circle {20 + i}.png")], 60), "name": name})
+    call(page, f"{api}/train", {})
+    csv = "\n".join(["photo,camera", *(f"{path},{'old' if i % 2 else 'new'}" for i, path in enumerate(paths))])
+    page.request.put(f"{api}/attributes?name=cameras.csv", data=csv, headers={"Content-Type": "application/octet-stream"})
+    for photo in call(page, f"{api}/spot-check", {"n": 30})["waiting"]:
+        call(page, f"{api}/spot-check/answer", {"photo": photo, "answer": "label", "label": paths[photo].split()[0]})
+    call(page, f"{api}/spot-check", {"n": 3})
+    url = page.url
+    context.close()
+    return url
+
+
+# --- what is opened ------------------------------------------------------------------------------
+
+
+def sheet(page: Page, name: str) -> None:
+    """On a narrow screen, show one of the sheets."""
+    tabs = page.get_by_role("navigation", name="Panels")
+    if tabs.count() and tabs.get_by_role("button", name=re.compile(f"^{name}")).get_attribute("aria-pressed") != "true":
+        tabs.get_by_role("button", name=re.compile(f"^{name}")).click()
+
+
+def press(*keys: str) -> Callable[[Page], None]:
+    def run(page: Page) -> None:
+        for key in keys:
+            page.keyboard.press(key)
+
+    return run
+
+
+def click(name: str, *, on: str = "Labels") -> Callable[[Page], None]:
+    """Press a button, of a sheet where the screen is narrow."""
+
+    def run(page: Page) -> None:
+        sheet(page, on)
+        page.get_by_role("button", name=re.compile(f"^{name}")).first.click()
+
+    return run
+
+
+def menu(entry: str) -> Callable[[Page], None]:
+    def run(page: Page) -> None:
+        click("Menu for circle")(page)
+        page.get_by_role("menuitem", name=entry).click()
+
+    return run
+
+
+def menu_open(page: Page) -> None:
+    click("Menu for circle")(page)
+
+
+def merge(page: Page) -> None:
+    sheet(page, "Labels")
+    for name in NAMES[:2]:
+        page.get_by_role("checkbox", name=f"Pick {name}").check()
+    page.get_by_role("button", name="Merge 2 labels…").click()
+
+
+def alike(page: Page) -> None:
+    menu("Rename…")(page)
+    page.get_by_label("New name").fill("Square")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog", name="Merge circle with square?")).to_be_visible()
+
+
+def selection(page: Page) -> None:
+    sheet(page, "Map")
+    page.keyboard.press("Control+a")
+
+
+def review(page: Page) -> None:
+    selection(page)
+    page.keyboard.press("r")
+    expect(page.get_by_role("region", name="Review")).to_be_visible()
+
+
+def large(page: Page) -> None:
+    review(page)
+    page.get_by_role("listbox", name=re.compile("^Photos")).focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def contest(page: Page) -> None:
+    large(page)
+    page.get_by_role("button", name="Contest…").click()
+    expect(page.get_by_role("dialog", name=re.compile("^Contest"))).to_be_visible()
+
+
+def queue(page: Page) -> None:
+    click("Review queue…")(page)
+    page.get_by_label(re.compile("^Predictions less sure")).fill("0.99")
+    page.get_by_label("Your name").fill("Ann")
+    page.get_by_role("button", name="Begin").click()
+    expect(page.locator(".case")).to_be_visible()
+
+
+def keys(page: Page) -> None:
+    page.keyboard.press("?")
+    page.get_by_role("dialog", name="Help").get_by_role("button", name="Keys").click()
+
+
+def steps(page: Page) -> None:
+    page.keyboard.press("?")
+    page.get_by_role("dialog", name="Help").get_by_role("button", name="Steps").click()
+
+
+def message(page: Page) -> None:
+    """Labels that change are said, with a button."""
+    selection(page)
+    page.keyboard.press("1")
+    expect(page.locator(".message").first).to_be_visible()
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Control+z")
+
+
+SCREENS: dict[str, Callable[[Page], None]] = {
+    "main": lambda page: sheet(page, "Map"),
+    "light table": lambda page: sheet(page, "Light table"),
+    "labels": lambda page: sheet(page, "Labels"),
+    "more": lambda page: sheet(page, "More"),
+    "a menu": menu_open,
+    "selection": selection,
+    "review": review,
+    "large photo": large,
+    "contest": contest,
+    "rename": menu("Rename…"),
+    "alike": alike,
+    "delete": menu("Delete…"),
+    "merge": merge,
+    "help": steps,
+    "keys": keys,
+    "sources": click("Sources", on="More"),
+    "left out": click("Left out", on="More"),
+    "take away": click("Take away", on="More"),
+    "check": press("c"),
+    "finish": click("Finish…"),
+    "split": click("Split by"),
+    "datasheet": click("Datasheet"),
+    "queue, start": click("Review queue…"),
+    "queue": queue,
+}
+
+
+# --- axe -----------------------------------------------------------------------------------------
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds on the page as it is: rule, element and what to do, one line each."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE.read_text(encoding="utf-8"))  # the page allows no script tags but its own
+    page.evaluate("Promise.allSettled(document.getAnimations().map(a => a.finished))")
+    found = page.evaluate(
+        """tags => axe.run(document, { runOnly: { type: 'tag', values: tags }, resultTypes: ['violations'] })
+            .then(({ violations }) => violations.flatMap(v => v.nodes.map(n => [v.id, n.html, n.failureSummary])))""",
+        list(RULES),
+    )
+    return [f"{rule}: {html[:160]} – {' '.join(summary.split())[:300]}" for rule, html, summary in found]
+
+
+def assert_nothing(found: dict[str, list[str]]) -> None:
+    report = "\n".join(f"{name}: {line}" for name, lines in found.items() for line in lines)
+    assert report == "", report
+
+
+@pytest.fixture(params=[(theme, size) for theme in ("dark", "light") for size in SIZES], ids="-".join)
+def open_page(browser: Browser, studio, request: pytest.FixtureRequest) -> Iterator[Callable[[str], Page]]:
+    """Open pages in one theme and size: `open_page(path)`."""
+    theme, size = request.param
+    width, height = SIZES[size]
+    context = browser.new_context(
+        base_url=studio.url, viewport={"width": width, "height": height}, color_scheme=theme, reduced_motion="reduce"
+    )
+
+    def make(path: str) -> Page:
+        page = context.new_page()
+        page.goto(path)
+        return page
+
+    yield make
+    context.close()
+
+
+def test_every_screen_of_a_collection(open_page, collection: str, shoot, request) -> None:
+    page = open_page(collection)
+    found: dict[str, list[str]] = {}
+    for name, open in SCREENS.items():
+        expect(page.get_by_role("main", name="Map of photos")).to_be_visible()
+        open(page)
+        found[name] = violations(page)
+        shoot(page, f"{request.node.callspec.id}-{name}")
+        page.goto(collection)
+    assert_nothing(found)
+
+
+def test_the_other_screens(open_page, collection: str, shoot, request, photos: Path) -> None:
+    found: dict[str, list[str]] = {}
+
+    def look(page: Page, name: str) -> None:
+        found[name] = violations(page)
+        shoot(page, f"{request.node.callspec.id}-{name}")
+
+    page = open_page("/")
+    expect(page.get_by_role("button", name="Forget shapes")).to_be_visible()
+    look(page, "home")
+    for choice in ("Drop or choose files", "A built-in collection"):
+        page.get_by_text(choice).click()
+        look(page, f"home, {choice}")
+    page.get_by_label("A pretrained network").check()
+    look(page, "home, networks")
+    page.get_by_role("button", name="Forget shapes").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    look(page, "forget")
+
+    page = open_page("/kernel")
+    expect(page.get_by_role("region", name="At the window")).to_be_visible()
+    look(page, "kernel")
+
+    page = open_page("/c/none")
+    expect(page.get_by_role("heading", name="This collection could not be opened")).to_be_visible()
+    look(page, "could not open")
+
+    # What lasts a moment only is held: opening, preparing, and all banners at once.
+    api = re.compile(r"/api/collections/[^/]+$")
+    page = open_page("about:blank")
+    page.route(api, lambda route: None)
+    page.goto(collection)
+    expect(page.get_by_text("Opening…")).to_be_visible()
+    look(page, "opening")
+
+    def preparing(route: Route) -> None:
+        state = route.fetch().json()
+        state["preparation"] |= {"running": True, "phase": "features", "done": 20, "rate": 3.0, "seconds_left": 13.0}
+        state |= {"folder_gone": True, "notices": [{"id": "x", "text": "These look like photographs."}]}
+        route.fulfill(json=state)
+
+    page = open_page("about:blank")
+    page.route(api, preparing)
+    page.route("**/events", lambda route: None)
+    page.goto(collection)
+    expect(page.get_by_role("group", name="Preparing")).to_be_visible()
+    look(page, "preparing")
+    page.get_by_role("button", name="Locate folder…").click()
+    look(page, "locate")
+    assert_nothing(found)
