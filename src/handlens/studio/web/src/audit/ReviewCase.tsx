@@ -115,7 +115,6 @@ export function ReviewCase({ of }: { of: Case }): JSX.Element {
                   placeholder="another label (+)"
                   aria-label="Another label"
                   aria-keyshortcuts="+"
-                  maxLength={100}
                   autocomplete="off"
                   value={choices.some((label) => label.name === chosen.value) ? '' : chosen.value}
                   onInput={(event) => setChosen(event.currentTarget.value || of.predicted)}

@@ -28,7 +28,6 @@ export function FindLabel({ id, text, found, onText, onTake }: Props): JSX.Eleme
         id={id}
         type="search"
         value={text}
-        maxLength={100}
         autocomplete="off"
         aria-label="Find a label"
         aria-keyshortcuts="/"

@@ -55,7 +55,7 @@ export function LabelPanel(): JSX.Element {
       ) : (
         <>
           {many && <FindLabel id="find-label" text={sought.value} found={shown} onText={setSought} onTake={take} />}
-          <ul class="label-list">
+          <ul class={`label-list ${many ? 'many' : ''}`}>
             {shown.map((label) => (
               <LabelRow key={label.name} label={label} index={names.indexOf(label)} />
             ))}
@@ -104,7 +104,6 @@ export function NewLabel(props: NewLabelProps): JSX.Element {
         id={id}
         ref={input}
         type="text"
-        maxLength={100}
         autocomplete="off"
         aria-label={name}
         placeholder={n > 0 ? `New label for ${photosText(n)}` : 'New label'}
@@ -127,9 +126,8 @@ export function Swatch({ colour, text }: { colour: number; text: string }): JSX.
       ? { background: colourOf(colour, theme.value), color: inkOn(colour, theme.value) }
       : { border: `3px ${PATTERNS[pattern]} ${colourOf(colour, theme.value)}` }
   return (
-    <span class="swatch" aria-hidden="true" style={style}>
-      {text}
-    </span>
+    // The key is drawn by the style sheet: as text it would be a part of the button's visible name.
+    <span class="swatch" aria-hidden="true" style={style} data-text={text} />
   )
 }
 
@@ -171,18 +169,22 @@ function LabelRow({ label, index }: { label: LabelCount; index: number }): JSX.E
         aria-keyshortcuts={key || undefined}
         aria-label={`${name}, ${photosText(n)}`}
         data-tip={
-          selecting ? `Label ${photosText(selectedCount.value)} ${name}` : 'Select photos, then click to label them'
+          selecting
+            ? `Label ${photosText(selectedCount.value)} ${name}`
+            : `${name}: select photos, then click to label them`
         }
         data-key={key}
         onClick={() => void assign(name)}
       >
         <Swatch colour={colour} text={key} />
-        <span class="name">{name}</span>
-        <span class={`amount ${n < ENOUGH ? 'thin' : ''}`} aria-hidden="true">
-          {number(n)}
-          <small>{n < ENOUGH ? 'thin' : 'enough'}</small>
+        <span class="name" dir="auto">
+          {name}
         </span>
       </button>
+      <span class={`amount ${n < ENOUGH ? 'thin' : ''}`}>
+        {number(n)}
+        <small>{n < ENOUGH ? 'thin' : 'enough'}</small>
+      </span>
       <button
         type="button"
         class="button square small"

@@ -33,7 +33,9 @@ export function StudioScreen({ id }: { id: string }): JSX.Element {
   if (!collection.value) {
     return (
       <main class="opening">
-        <h1 role="status">Opening…</h1>
+        <h1>
+          <span role="status">Opening…</span>
+        </h1>
       </main>
     )
   }

@@ -1,5 +1,6 @@
 // What the page tells the person: progress in a polite live region, and messages that stay until they are read.
 
+import { ApiError } from '../server/http'
 import { owned } from './owned'
 
 /** The sentence in the live region; read aloud by screen readers when it changes. */
@@ -50,7 +51,7 @@ export const sentenceOf = (error: unknown): string =>
   error instanceof Error ? error.message : 'Something went wrong in the page.'
 
 /**
- * Runs `work`; a failure becomes a message with a button to try again, in the place of earlier ones with the same prefix.
+ * Runs `work`; a failure becomes a message, with a button to try again unless that is useless, in the place of earlier ones with the same prefix.
  * Resolves to whether it went well.
  */
 export async function attempt(work: () => Promise<void>, prefix = ''): Promise<boolean> {
@@ -59,7 +60,10 @@ export async function attempt(work: () => Promise<void>, prefix = ''): Promise<b
     await work()
     return true
   } catch (error) {
-    say(prefix + sentenceOf(error), 'error', [{ name: 'Try again', run: () => void attempt(work, prefix) }])
+    // What the server does not understand or want is not better the second time.
+    const isRefused = error instanceof ApiError && [400, 422].includes(error.status)
+    const again = { name: 'Try again', run: () => void attempt(work, prefix) }
+    say(prefix + sentenceOf(error), 'error', isRefused ? [] : [again])
     return false
   }
 }

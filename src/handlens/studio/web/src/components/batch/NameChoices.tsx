@@ -43,7 +43,6 @@ export function NameChoices({ field, guess, can, onName, onEmpty }: Props): JSX.
           ref={field}
           type="text"
           value={text}
-          maxLength={100}
           autocomplete="off"
           aria-label="Label"
           aria-keyshortcuts="/"

@@ -33,7 +33,7 @@ export function Ask({ title, label, value, action, children, run }: AskProps): J
         {label && (
           <label>
             {label}
-            <input ref={input} type="text" maxLength={100} defaultValue={value} autocomplete="off" autofocus required />
+            <input ref={input} type="text" defaultValue={value} autocomplete="off" autofocus required />
           </label>
         )}
         <div class="actions">

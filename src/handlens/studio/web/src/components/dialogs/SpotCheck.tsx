@@ -190,7 +190,6 @@ function Asking({ photo }: { photo: number }): JSX.Element {
           <input
             ref={field}
             type="text"
-            maxLength={100}
             autocomplete="off"
             aria-label="Another label"
             aria-keyshortcuts="+"
