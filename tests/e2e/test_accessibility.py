@@ -1,4 +1,4 @@
-"""Every screen and dialog with axe-core: WCAG 2.2, levels A and AA, and its best practices; in both themes, at two sizes.
+"""Every screen and dialog with axe-core: WCAG 2.2, levels A and AA, and best practices; both themes, two sizes.
 
 To add a screen: an entry in SCREENS that opens it from the labelling screen.
 """
@@ -6,7 +6,6 @@ To add a screen: an entry in SCREENS that opens it from the labelling screen.
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path

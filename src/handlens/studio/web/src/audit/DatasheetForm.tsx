@@ -125,7 +125,7 @@ function Computed(): JSX.Element {
       )}
       {Array.isArray(found) &&
         found.map(({ heading, rows }) => (
-          <div class="table-scroll" key={heading.join()}>
+          <div class="table-scroll" key={heading.join()} tabIndex={0} role="region" aria-label={heading.join(', ')}>
             <table class="list">
               <thead>
                 <tr>

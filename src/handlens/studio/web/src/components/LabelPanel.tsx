@@ -55,7 +55,7 @@ export function LabelPanel(): JSX.Element {
       ) : (
         <>
           {many && <FindLabel id="find-label" text={sought.value} found={shown} onText={setSought} onTake={take} />}
-          <ul class={`label-list ${many ? 'many' : ''}`}>
+          <ul class="label-list">
             {shown.map((label) => (
               <LabelRow key={label.name} label={label} index={names.indexOf(label)} />
             ))}

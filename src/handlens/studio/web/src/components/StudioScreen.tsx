@@ -116,7 +116,7 @@ function Narrow(): JSX.Element {
         <MapPane />
         {now === 'map' && <ReviewDrawer />}
         {now !== 'map' && (
-          <div class="sheet" id="sheet" key={now} role="region" aria-label={TABS.find((t) => t.sheet === now)!.name}>
+          <div class="sheet" id="sheet" key={now}>
             {now === 'layers' && <LightTable />}
             {now === 'labels' && (
               <>
@@ -125,9 +125,9 @@ function Narrow(): JSX.Element {
               </>
             )}
             {now === 'more' && (
-              <div class="more">
+              <section class="more" aria-label="More">
                 <More />
-              </div>
+              </section>
             )}
           </div>
         )}
@@ -138,7 +138,6 @@ function Narrow(): JSX.Element {
           <button
             type="button"
             key={tab.sheet}
-            aria-label={tab.name}
             aria-pressed={now === tab.sheet}
             onClick={() => {
               setSheet(now === tab.sheet ? 'map' : tab.sheet)
