@@ -125,6 +125,7 @@ function Computed(): JSX.Element {
       )}
       {Array.isArray(found) &&
         found.map(({ heading, rows }) => (
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: a table that scrolls sideways is scrolled by keys
           <div class="table-scroll" key={heading.join()} tabIndex={0} role="region" aria-label={heading.join(', ')}>
             <table class="list">
               <thead>

@@ -18,7 +18,6 @@ export function FindLabel({ id, text, found, onText, onTake }: Props): JSX.Eleme
   return (
     <form
       class="find-label"
-      role="search"
       onSubmit={(event) => {
         event.preventDefault()
         if (first) onTake(first.name)
