@@ -158,3 +158,18 @@ def test_nothing_is_lost_while_the_server_is_away(shapes: Page, hand, studio, ru
     expect(map_of.label_button("rear")).to_have_attribute("aria-label", f"rear, {n} photos")
     map_of.wait_saved()
     watch.expect("ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_EMPTY|ERR_CONNECTION_RESET")
+
+
+def test_a_file_that_is_dropped_beside_its_place_does_not_leave_the_page(page: Page) -> None:
+    page.goto("/")
+    expect(page.get_by_role("button", name="Create collection")).to_be_visible()
+    prevented = page.evaluate(
+        """() => ['dragover', 'drop'].map(kind => ['Files', 'text'].map(what => {
+            const dataTransfer = new DataTransfer()
+            if (what === 'Files') dataTransfer.items.add(new File(['x'], 'photo.png'))
+            else dataTransfer.setData('text/plain', 'cat')
+            return !document.body.dispatchEvent(
+                new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true }))
+        }))"""
+    )
+    assert prevented == [[True, False], [True, False]]  # text may still be dropped into a field

@@ -294,6 +294,23 @@ def test_only_a_collection_can_be_forgotten(client: TestClient, home: Path, shap
     assert client.get(shapes).status_code == 200
 
 
+def test_a_collection_that_was_forgotten_while_it_was_prepared_can_be_made_again(
+    client: TestClient, drawn: Path, wait_until: Callable[..., None]
+) -> None:
+    body = {"source": {"kind": "path", "path": str(drawn)}, "backbones": []}
+    ids = []
+    for _ in range(3):
+        made = client.post("/api/collections", json=body)
+        assert made.status_code == 201, made.text
+        ids.append(made.json()["id"])
+        assert client.delete(f"/api/collections/{ids[-1]}").status_code == 204
+        assert client.get("/api/studio").json()["collections"] == []
+    address = f"/api/collections/{client.post('/api/collections', json=body).json()['id']}"
+    wait_until(lambda: client.get(address).json()["preparation"]["phase"] == "done")
+    assert client.get(address).json()["preparation"]["done"] == 40
+    assert len(set(ids)) == 1
+
+
 def test_whoever_asks_for_a_collection_being_forgotten_is_told_that_it_is_gone(home: Path, photos: Path) -> None:
     temporary = TemporaryFolders(home / "scratch")
     registry = CollectionRegistry(home, temporary)

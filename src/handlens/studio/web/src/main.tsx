@@ -1,6 +1,7 @@
 import { type JSX, render } from 'preact'
 import { HomeScreen } from './components/HomeScreen'
 import { StudioScreen } from './components/StudioScreen'
+import { refuseStrayDrops } from './components/stray-drops'
 import { KernelScreen } from './kernel/KernelScreen'
 import './styles/base.css'
 import './styles/controls.css'
@@ -24,4 +25,5 @@ function screen(): JSX.Element {
   return id ? <StudioScreen id={decodeURIComponent(id)} /> : <HomeScreen />
 }
 
+refuseStrayDrops()
 render(screen(), document.getElementById('app')!)
