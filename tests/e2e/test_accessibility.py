@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(not AXE.exists(), reason="needs axe-core: hatch_
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Thirty circles and thirty squares, and a file that is no photo."""
+    """Thirty circles and thirty squares, and a file that is not a photo."""
     folder = tmp_path_factory.mktemp("photos") / "shapes"
     folder.mkdir()
     random = np.random.default_rng(0)

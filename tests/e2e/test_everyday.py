@@ -115,7 +115,7 @@ def test_a_collection_whose_folder_is_gone_is_located_before_it_opens(
     open_folder(page, photos)
     hand(page).wait_prepared()
     address = page.url
-    page.goto("/")
+    page.goto("about:blank")
     studio.stop()
     photos.rename(tmp_path / "moved")
     run_studio("--port", studio.url.rsplit(":", 1)[1], home=studio.home)

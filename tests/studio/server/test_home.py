@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 from starlette.testclient import TestClient
@@ -394,3 +396,19 @@ def test_auto_and_own_features(client: TestClient, photos: Path, monkeypatch: py
         ("auto", "waiting"),
         ("patches", "waiting"),
     ]
+
+
+def test_a_collection_has_a_cover_of_its_first_photos_without_being_opened(
+    client: TestClient, shapes: str, home: Path
+) -> None:
+    answer = client.get(f"{shapes}/cover?n=8")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
+    picture = np.asarray(Image.open(io.BytesIO(answer.content)).convert("RGB"), np.float32)
+    tiles = np.fromfile(home / "collections" / shapes.rsplit("/", 1)[1] / "cache" / "tiles.u1", np.uint8)
+    far = np.abs(tiles.reshape(-1, 64, 64, 3).astype(np.float32) - picture[:64, 64:128]).mean((1, 2, 3))
+    assert picture.shape == (128, 256, 3)
+    assert far.argmin() == 1  # at the second place is the second photo
+    shutil.rmtree(home / "collections" / shapes.rsplit("/", 1)[1] / "cache")
+    grey = np.asarray(Image.open(io.BytesIO(client.get(f"{shapes}/cover").content)))
+    assert (grey.min(), grey.max()) == (128, 128)
+    assert client.get("/api/collections/none/cover").status_code == 404

@@ -9,8 +9,10 @@ from fastapi import APIRouter, Query, Request
 from handlens import __version__
 from handlens.errors import UploadError
 from handlens.io.packaged_weights import PACKAGED
-from handlens.studio.server.collection_plans import CollectionRequest
-from handlens.studio.server.dependencies import Server
+from handlens.studio.server.collection_plans import CollectionRequest, no_such_collection
+from handlens.studio.server.covers import cover
+from handlens.studio.server.dependencies import CollectionId, Server
+from handlens.studio.server.routes.pictures import CACHED, Jpeg
 from handlens.studio.server.schemas.base import FILE_BODY, LeftOutFile
 from handlens.studio.server.schemas.home import (
     BackboneSummary,
@@ -46,6 +48,21 @@ def studio(server: Server) -> StudioInfo:
             if on_machine[s.name] or s.name not in PACKAGED  # what should be installed and is not cannot be downloaded
         ],
     )
+
+
+@router.get("/collections/{c}/cover", response_class=Jpeg)
+def cover_of(
+    c: CollectionId,
+    server: Server,
+    _n: Annotated[
+        int, Query(alias="n", ge=0, description="photos prepared; not used, but gives a new cover another address")
+    ] = 0,
+) -> Jpeg:
+    """Some photos of a collection as one picture of 256×128; the collection is not opened."""
+    plans = server.registry.plans
+    if not plans.exists(c):
+        raise no_such_collection(c)
+    return Jpeg(cover(plans.folder / c), headers=CACHED)
 
 
 @router.post("/collections", status_code=201)

@@ -2,6 +2,7 @@
 
 import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
+import { home } from '../server/api'
 import type { CollectionSummary } from '../server/types'
 import { openDialog } from '../state/dialogs'
 import { failed, info, loadHome } from '../state/home'
@@ -85,6 +86,11 @@ function Card({ of }: { of: CollectionSummary }): JSX.Element {
   return (
     <li>
       <a class="card" href={`/c/${encodeURIComponent(of.id)}`}>
+        {of.prepared > 0 ? (
+          <img class="cover" src={home.cover(of.id, Math.min(of.prepared, 8))} alt="" width="256" height="128" />
+        ) : (
+          <i class="cover" aria-hidden="true" />
+        )}
         <b>{of.name}</b>
         <span>
           {photosText(of.count)} · {number(of.labelled)} labelled

@@ -48,6 +48,8 @@ export const home = {
   studio: (): Promise<StudioInfo> => call('get', '/api/studio', {}),
   create: (what: NewCollection) => call('post', '/api/collections', {}, what),
   forget: (c: string) => call('delete', '/api/collections/{c}', { c }),
+  /** The address of a collection's cover, once `n` photos are prepared. */
+  cover: (c: string, n: number) => address('/api/collections/{c}/cover', { c, n }),
   startUpload: async () => (await call('post', '/api/uploads', {})).upload,
   uploadPhoto: (upload: string, path: string, file: Blob) =>
     call('put', '/api/uploads/{upload}/photo', { upload, path }, new Blob([file])),
