@@ -5,7 +5,9 @@
 import { effect, signal } from '@preact/signals'
 import type { JSX, TargetedKeyboardEvent } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
-import { colourOf } from '../colour/palette'
+import type { Rgb } from '../colour/contrast'
+import { rgbOf } from '../colour/palette'
+import { miniMapPixels } from '../map/mini-map'
 import type { Layer } from '../server/types'
 import { drawnLabels } from '../state/answering'
 import { collection, layers, projections, titleOf } from '../state/collection'
@@ -234,55 +236,26 @@ effect(() => {
 })
 
 const SIDE = 112 // canvas pixels; shown smaller
+/** How photos without a label look. */
+const DOTS: Record<Theme, { dots: Rgb; opacity: number }> = {
+  dark: { dots: [200, 206, 214], opacity: 0.45 },
+  light: { dots: [60, 66, 74], opacity: 0.5 },
+}
 
 function MiniMap({ mini }: { mini: MapSample }): JSX.Element {
   const canvas = useRef<HTMLCanvasElement>(null)
   const { codes, names } = drawnLabels.value
   const on = theme.value
   const among = drawnPassing.value
-  useEffect(
-    () =>
-      draw(
-        canvas.current!,
-        mini,
-        codes,
-        names.map((l) => l.colour),
-        on,
-        among,
-      ),
-    [mini, codes, on, among],
-  )
+  useEffect(() => {
+    const colours = names.map((l) => rgbOf(l.colour, on))
+    const labelled = (id: number): Rgb | null | undefined =>
+      among && !among[id] ? undefined : (colours[codes[id] ?? -1] ?? null)
+    const pixels = miniMapPixels(mini, labelled, { side: SIDE, ...DOTS[on] })
+    canvas
+      .current!.getContext('2d', { willReadFrequently: true })
+      ?.putImageData(new ImageData(pixels, SIDE, SIDE), 0, 0)
+  }, [mini, codes, names, on, among])
   // biome-ignore lint/a11y/noAriaHiddenOnFocusable: a canvas without tabIndex takes no focus; the button around it is named
   return <canvas ref={canvas} width={SIDE} height={SIDE} aria-hidden="true" />
-}
-
-function draw(
-  canvas: HTMLCanvasElement,
-  mini: MapSample,
-  codes: Int16Array,
-  colours: number[],
-  on: Theme,
-  among: Uint8Array | null,
-): void {
-  const context = canvas.getContext('2d')
-  if (!context) return
-  context.clearRect(0, 0, SIDE, SIDE)
-  const dot = (i: number, radius: number): void => {
-    const [x, y] = [mini.xy[2 * i]!, mini.xy[2 * i + 1]!]
-    if (Number.isNaN(x)) return
-    const at = (v: number): number => ((Math.max(-1.05, Math.min(1.05, v)) + 1.1) / 2.2) * SIDE
-    context.fillRect(at(x) - radius, at(-y) - radius, 2 * radius, 2 * radius)
-  }
-  context.fillStyle = on === 'dark' ? 'rgba(200,206,214,.45)' : 'rgba(60,66,74,.5)'
-  const labelled: number[] = []
-  for (const [i, id] of mini.ids.entries()) {
-    if (among && !among[id]) continue
-    if ((codes[id] ?? -1) >= 0) labelled.push(i)
-    else dot(i, 1)
-  }
-  // Labelled photos are drawn last and larger: they are few, and people look for them.
-  for (const i of labelled) {
-    context.fillStyle = colourOf(colours[codes[mini.ids[i]!]!]!, on)
-    dot(i, 2.5)
-  }
 }
