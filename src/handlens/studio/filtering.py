@@ -149,7 +149,7 @@ class Filtering:
 
     def save(self, name: str, wanted: Filter) -> None:
         """Keep a filter under a name, in place of an earlier one with that name; see `Collection.save_filter`."""
-        name = check_name(name)
+        name = check_name(name, of="the name of a filter")
         wanted = Filter.from_json(wanted.as_json())
         key_of = {info.name: info.colour for info in self._labels.table}
         keys: dict[str, int] = {}

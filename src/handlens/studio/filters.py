@@ -224,7 +224,14 @@ class OriginIs(Filter):
         return facts.given_by(lambda change: not {change.origin.gesture, change.origin.kind}.isdisjoint(self.names))
 
 
-Time = Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))]
+def _in_utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise _refused("a time must lie within the years 1 to 9999, in UTC too") from None
+
+
+Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 class LabelledWhen(Filter):
@@ -355,12 +362,11 @@ def _check_size(tree: object) -> object:
                     inner += found if isinstance(found, list) else [found]
         level = inner
     try:
-        text = json.dumps(
-            tree.as_json() if isinstance(tree, Filter) else tree, ensure_ascii=False, default=str, separators=(",", ":")
-        )
+        plain = tree.as_json() if isinstance(tree, Filter) else tree
+        size = len(json.dumps(plain, ensure_ascii=False, default=str, separators=(",", ":")).encode())
     except (ValueError, RecursionError):
-        raise _refused("a filter must be plain JSON") from None
-    if len(text.encode(errors="replace")) > MOST_BYTES:
+        raise _refused("a filter must be plain JSON in UTF-8") from None
+    if size > MOST_BYTES:
         raise _refused(f"a filter must be at most {MOST_BYTES:,} bytes of JSON; more arrived. Name fewer values")
     return tree
 

@@ -464,11 +464,11 @@ class Labels:
         return wanted
 
 
-def check_name(name: str) -> str:
-    """Check the name of a label, and return it as it is kept.
+def check_name(name: str, *, of: str = "a label") -> str:
+    """Check the name of a label or of something else, and return it as it is kept.
 
     Runs of white space become one space, white space at the ends is removed, and the text is normalised (Unicode NFC),
-    so that no two labels look the same.
+    so that no two names look the same.
 
     Raises:
         CollectionError: it is not text, has more than 100 characters, or has characters that cannot be printed.
@@ -478,13 +478,13 @@ def check_name(name: str) -> str:
         'front left'
     """
     if not isinstance(name, str):
-        raise CollectionError(f"a label must be text; {type(name).__name__} arrived.")
+        raise CollectionError(f"{of} must be text; {type(name).__name__} arrived.")
     name = unicodedata.normalize("NFC", " ".join(name.split()))
     visible = "".join(character for character in name if character not in _JOINERS)
     if not visible or len(name) > MAX_NAME or not visible.isprintable():
         arrived = f"{len(name)} characters" if len(name) > MAX_NAME else ascii(name)
         raise CollectionError(
-            f"a label must have 1 to {MAX_NAME} printable characters; {arrived} arrived. Choose another name."
+            f"{of} must have 1 to {MAX_NAME} printable characters; {arrived} arrived. Choose another name."
         )
     return name
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from handlens.errors import CollectionError, PhotoError
+from handlens.io.problems import reason_of
 from handlens.studio.creating import check_apart
 from handlens.studio.manifest import DATABASE, write_images
 from handlens.studio.pictures import READ_AT, open_photo, tile
@@ -53,10 +54,15 @@ def relocate(folder: Path, images: Path) -> Path:
     Raises:
         CollectionError: it is not a folder, or its photos are not those of the collection.
     """
-    target = Path(os.path.abspath(images.expanduser()))
-    if not target.is_dir():
-        raise CollectionError(f"images must be the folder that has the photos now; there is no folder {target}.")
-    target = target.resolve()
+    try:
+        target = Path(os.path.abspath(images.expanduser()))
+        if not target.is_dir():
+            raise CollectionError(f"images must be the folder that has the photos now; there is no folder {target}.")
+        target = target.resolve()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise CollectionError(
+            f"images must be the folder that has the photos now; {images} cannot be opened ({reason_of(error)})."
+        ) from error
     check_apart(folder, target)
     found = find(folder, target)
     there = found.looked_at - len(found.missing)

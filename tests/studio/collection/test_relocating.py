@@ -114,6 +114,7 @@ def test_what_is_no_folder_or_has_the_collection_in_it_is_refused(folder: Path, 
         (next(moved.rglob("*.png")), "there is no folder"),
         (folder.parent, "the collection would be among the photos"),
         (folder, "the collection would be among the photos"),
+        (Path("~nobody-of-this-name/x"), r"~nobody-of-this-name.x cannot be opened \("),
     ):
         with pytest.raises(CollectionError, match=says):
             Collection.open(folder, images=images)

@@ -50,10 +50,17 @@ def test_a_filter_gives_a_selection(post, selection):
         ({"filter": {"field": "duplicate"}}, 400, "Search for duplicates first"),
         ({"filter": {"field": "column", "column": "a", "values": [1]}}, 400, "No CSV is attached"),
         ({"filter": {"field": "label", "names": ["x" * 4000]}}, 422, "at most 4,000 bytes of JSON"),
+        ({"filter": {"field": "labelled", "since": "0001-01-01T00:00+14:00"}}, 422, "within the years 1 to 9999"),
     ],
 )
 def test_filters_that_are_refused(post, body, status, sentence):
     assert sentence in post("filter", body, status=status)["error"]
+
+
+def test_half_characters_are_refused(client, shapes):
+    body = r'{"filter": {"field": "label", "names": ["\ud800"]}}'
+    answer = client.post(f"{shapes}/filter", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, "plain JSON in UTF-8" in answer.json()["error"]) == (422, True)
 
 
 def test_a_filter_that_is_too_deep(post):
@@ -76,7 +83,23 @@ def test_saved_filters(client, shapes, post):
     post("filters/delete", {"name": "circles"}, status=204)
     assert [kept["name"] for kept in client.get(f"{shapes}/filters").json()] == ["unsure"]
     assert "No filter is called “circles”" in post("filters/delete", {"name": "circles"}, status=400)["error"]
-    assert "printable characters" in post("filters/save", {"name": "", "filter": ROUND}, status=400)["error"]
+    assert post("filters/save", {"name": "", "filter": ROUND}, status=400)["error"].startswith(
+        "The name of a filter must have 1 to 100 printable characters"
+    )
+
+
+@pytest.mark.usefixtures("labelled")
+def test_a_saved_filter_that_grew_with_the_name_of_its_label_is_still_listed(client, shapes, post):
+    short = {"field": "left_out"}
+    post(
+        "filters/save", {"name": "long", "filter": {"any": [{"field": "label", "names": ["round"]}] * 100}}, status=204
+    )
+    post("filters/save", {"name": "short", "filter": short}, status=204)
+    post("labels/rename", {"name": "round", "to": "x" * 100})
+    long, other = client.get(f"{shapes}/filters").json()
+    assert long["filter"]["any"][99] == {"field": "label", "names": ["x" * 100]}
+    assert other == {"name": "short", "filter": short}
+    assert "at most 4,000 bytes of JSON" in post("filter", {"filter": long["filter"]}, status=422)["error"]
 
 
 @pytest.mark.usefixtures("labelled")

@@ -50,8 +50,20 @@ def test_spaces_escaped_by_a_terminal_are_understood_where_that_is_a_folder(tmp_
 
 
 def test_text_that_names_no_path_stays_as_it_is() -> None:
-    for text in ("", " ", '"', "''", "a\0b", "\ud800", "~nobody-of-this-name/x"):
+    for text in ('"', "''", "a\0b", "\ud800", "~nobody-of-this-name/x"):
         assert str(typed_path(text)) == str(Path(text.strip()))
+
+
+def test_text_that_names_nothing_is_refused() -> None:
+    # Otherwise it would be the folder in which Studio was started.
+    for text in ("", " ", '" "', "file:", "file://", "file://localhost"):
+        with pytest.raises(CollectionError, match=r"a path must name a folder or file; .* arrived"):
+            typed_path(text)
+
+
+def test_a_broken_address_is_refused() -> None:
+    with pytest.raises(CollectionError, match=r"“file://\[abc/x” is not a file:// address. Give the path instead."):
+        typed_path("file://[abc/x")
 
 
 def test_an_address_of_another_machine_is_refused() -> None:

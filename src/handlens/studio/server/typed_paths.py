@@ -21,7 +21,7 @@ def typed_path(text: str) -> Path:
             "/home/me/my\\\\ photos".
 
     Raises:
-        CollectionError: it is the file:// address of another machine.
+        CollectionError: it names nothing, or is the file:// address of another machine.
 
     Example:
         >>> typed_path(' "/home/me/my photos" ') == typed_path("file:///home/me/my%20photos")
@@ -33,10 +33,15 @@ def typed_path(text: str) -> Path:
     if len(name) > 2 and name[0] + name[-1] in _QUOTES:
         name = name[1:-1].strip()
     if name.lower().startswith("file:"):
-        address = urlsplit(name)
+        try:
+            address = urlsplit(name)
+        except ValueError:
+            raise CollectionError(f"“{name[:200]}” is not a file:// address. Give the path instead.") from None
         if address.netloc not in ("", "localhost"):
             raise CollectionError(f"a file:// address must be of this machine; “{name[:200]}” is of {address.netloc}.")
         name = url2pathname(address.path)
+    if not name:
+        raise CollectionError(f"a path must name a folder or file; {text[:200]!r} arrived.")
     name = os.path.expanduser(name)
     unescaped = re.sub(r"\\(.)", r"\1", name)
     return Path(unescaped if os.name == "posix" and not _exists(name) and _exists(unescaped) else name)

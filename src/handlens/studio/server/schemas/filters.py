@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from handlens.studio.filters import RootFilter
+from handlens.studio.filters import RootFilter, Tree
 from handlens.studio.server.schemas.base import Float32s, Int32s, LabelText, RequestBody, Selection
 
 
@@ -24,10 +24,10 @@ class PhotosFound(BaseModel):
 
 
 class SavedFilter(BaseModel):
-    """A filter that was saved; its labels are called as they are now."""
+    """A filter that was saved; its labels are called as they are now, so that it may be longer than it was."""
 
     name: str
-    filter: RootFilter
+    filter: Tree
 
 
 class SaveFilter(RequestBody):

@@ -2854,7 +2854,7 @@ export interface components {
         };
         /**
          * SavedFilter
-         * @description A filter that was saved; its labels are called as they are now.
+         * @description A filter that was saved; its labels are called as they are now, so that it may be longer than it was.
          */
         SavedFilter: {
             /** Name */
