@@ -390,7 +390,8 @@ class Collection:
     def label_duplicates(self) -> Ids:
         """Give photos without a label that of their duplicates, in one change.
 
-        That is done in each group of `duplicates` in which persons have given one label and no other.
+        That is done in each group of `duplicates` in which persons have given one label and no other, and have not said
+        in a spot check that a photo shows none of the labels.
 
         Returns:
             ids of the photos that were labelled, int64 [n].

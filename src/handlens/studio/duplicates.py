@@ -25,9 +25,10 @@ from handlens.studio.discriminant import Floats
 from handlens.studio.labels import Labels
 from handlens.studio.listeners import Listeners
 from handlens.studio.near_duplicates import COARSE, SAME, Pairs, candidates, correlations, grouped, shrunk
-from handlens.studio.origins import Origin, certified
+from handlens.studio.origins import LabelOrigins, Origin, certified
 from handlens.studio.photos import Photos
 from handlens.studio.progress import SearchProgress, ended_by
+from handlens.studio.spot_check import SpotCheck
 from handlens.studio.thumbnails import TILE
 
 KINDS = ("first", "exact", "near")
@@ -63,8 +64,7 @@ class Duplicates:
     """Finds the photos that a collection has more than once; methods may be called from several threads.
 
     Args:
-        photos: of the collection.
-        labels: of the collection.
+        photos, labels, spot_check: of the collection.
         listeners: called with the progress of a search in the background.
         cache: the folder in which the groups are kept until other photos are prepared.
 
@@ -72,8 +72,11 @@ class Duplicates:
         progress: how far the current or latest search in the background is.
     """
 
-    def __init__(self, photos: Photos, labels: Labels, listeners: Listeners, *, cache: Path) -> None:
-        self._photos, self._labels, self._listeners, self._file = photos, labels, listeners, cache / _FILE
+    def __init__(
+        self, photos: Photos, labels: Labels, spot_check: SpotCheck, listeners: Listeners, *, cache: Path
+    ) -> None:
+        self._photos, self._labels, self._spot_check = photos, labels, spot_check
+        self._listeners, self._file = listeners, cache / _FILE
         self._starting, self._searching = threading.Lock(), threading.Lock()
         self._cancel = threading.Event()
         self._thread: threading.Thread | None = None
@@ -123,15 +126,18 @@ class Duplicates:
 
     def label_alike(self) -> NDArray[np.int64]:
         """Give photos the label of their group; see `Collection.label_duplicates`."""
-        found, state = self.found, self._labels.state
+        found, check = self.found, self._spot_check.now()
         if found is None:
             raise CollectionError("the duplicates are not known yet. Search for them first: duplicates().")
+        state = check.labels
         codes = np.where(certified(state.origins), -1, state.codes)[found.ids]
+        # A photo that shows none of the labels, as a person said in a check, is a contradiction to a label.
+        codes[np.isin(found.ids, check.none_of_these)] = len(state.names)
         alike: dict[int, list[int]] = defaultdict(list)
         for group in np.unique(found.groups[codes >= 0]):
             members = found.groups == group
             (label, *others) = np.unique(codes[members & (codes >= 0)])
-            if not others:
+            if not others and label < len(state.names):
                 alike[label] += found.ids[members & (state.codes[found.ids] < 0)].tolist()
         given = [(photos, state.names[label]) for label, photos in alike.items() if photos]
         ids = np.array(sorted(photo for photos, _ in given for photo in photos), np.int64)
@@ -198,6 +204,21 @@ class Duplicates:
             first = found.ids[found.kinds == KINDS.index("first")]
             numbers[found.ids] = first[found.groups]
         return numbers
+
+    def gestures(self, origins: LabelOrigins) -> NDArray[np.int64]:
+        """The change that gave each photo its label, int64 [N]; 0 without a label.
+
+        A label that a photo got as a duplicate was given with the first label of its group: it is no other gesture,
+        since the photos are the same.
+        """
+        changes, together = origins.changes.copy(), self.together()
+        alike = np.isin(
+            changes, [n for n, change in origins.by_change.items() if change.origin.gesture == "duplicates"]
+        )
+        first, given = np.full(len(changes), np.iinfo(np.int64).max), changes > 0
+        np.minimum.at(first, together[given], changes[given])
+        changes[alike] = first[together[alike]]
+        return changes
 
     def _search(self, report: Callable[[int, int], bool]) -> Copies:
         prepared = self._photos.prepared

@@ -115,7 +115,7 @@ class Separating:
         """
         features, classes, ids = self._data.labelled(codes, most=_SCORED)
         self._data.check(codes, state.names, ids, least=2)
-        fold = gesture_folds(classes, state.origins.changes[ids], seed=self._seed)
+        fold = gesture_folds(classes, self._duplicates.gestures(state.origins)[ids], seed=self._seed)
         held_out = bool((fold >= 0).any())
         if not held_out:
             fold = folds(classes, seed=self._seed)
@@ -139,7 +139,7 @@ class Separating:
             ids = np.flatnonzero((codes >= 0) & np.isfinite(xy).all(1))
             ids = ids[stratified_sample(codes[ids], _SCORED, seed=self._seed)]
             enough = len(ids) > 2 and len(np.unique(codes[ids])) > 1
-            gestures, together = state.origins.changes[ids], self._duplicates.together()[ids]
+            gestures, together = self._duplicates.gestures(state.origins)[ids], self._duplicates.together()[ids]
             agreement = neighbour_agreement(xy[ids], codes[ids], gestures, together=together) if enough else None
             scores[projection] = agreement
         return scores

@@ -221,6 +221,48 @@ def test_labels_that_the_model_gave_are_not_given_on(twice):
     assert twice.labels[ids_of(twice, "a.png")[0]] == "a"
 
 
+def test_what_a_check_said_is_not_overruled(twice):
+    first, saved, cropped = ids_of(twice, "a.png", "a_saved.png", "a_cropped.png")
+    twice.duplicates()
+    twice.draw_spot_check(7)
+    for photo in twice.spot_check.waiting:
+        twice.answer_spot_check(photo, None, unsure=photo not in (first, cropped))
+    assert set(twice.spot_check.none_of_these) == {first, cropped}
+    assert twice.label_duplicates().tolist() == []
+    twice.label([saved], "a")
+    assert twice.label_duplicates().tolist() == []  # the group is “a” and none of the labels
+    assert set(twice.spot_check.none_of_these) == {first, cropped}
+    twice.label([first], "a")
+    assert twice.label_duplicates().tolist() == []
+    twice.label([cropped], "a")  # what a person says of the photo itself counts
+    assert twice.spot_check.none_of_these == []
+
+
+def test_duplicates_are_no_gesture_of_their_own(twice):
+    a, b, c = ids_of(twice, "a.png", "b.png", "c.png")
+    saved, cropped, b_40 = ids_of(twice, "a_saved.png", "a_cropped.png", "b_40.jpg")
+    labels, search = twice.parts.labels, twice.parts.duplicates
+    of_a, of_b = labels.assign([a, c], "a"), labels.assign([b], "b")
+    twice.duplicates()
+    assert twice.label_duplicates().tolist() == sorted([saved, cropped, b_40])
+    gestures = search.gestures(labels.state.origins)
+    assert [gestures[i] for i in (a, c, saved, cropped)] == [of_a] * 4
+    assert [gestures[i] for i in (b, b_40)] == [of_b] * 2
+    twice.train()
+    assert "all photos of a label were selected together: “a”, “b”" in twice.report.reason
+    assert twice.report.guess is None
+
+
+def test_a_group_that_was_labelled_as_one_is_a_gesture(twice):
+    labels, search = twice.parts.labels, twice.parts.duplicates
+    twice.duplicates()
+    a, saved, cropped = ids_of(twice, "a.png", "a_saved.png", "a_cropped.png")
+    change = labels.assign([a, saved], "a", origin=duplicates.ALIKE)
+    assert search.gestures(labels.state.origins)[[a, saved, cropped]].tolist() == [change, change, 0]
+    labels.assign([cropped], "a", origin=duplicates.ALIKE)
+    assert search.gestures(labels.state.origins)[[a, saved, cropped]].tolist() == [change] * 3
+
+
 def test_they_are_labelled_alike_only_once_they_are_known(twice):
     with pytest.raises(CollectionError, match=r"the duplicates are not known yet. Search for them first"):
         twice.label_duplicates()

@@ -133,7 +133,7 @@ class FineTuner:
             ids=ids,
             files=[self._photos.file(int(i)) for i in ids],
             codes=codes,
-            gestures=state.origins.changes[ids],
+            gestures=self._duplicates.gestures(state.origins)[ids],
             together=together[ids],
             drawn=check.drawn[ids] & ~by_model,
             by_model=by_model,

@@ -72,7 +72,7 @@ class QuickTraining:
         self._data.check(by_person, state.names, learned_from)
         used = np.unique(by_person[learned_from])
         names = [state.names[c] for c in used]
-        gestures = state.origins.changes[ids]
+        gestures = self._duplicates.gestures(state.origins)[ids]
         left = int((self._photos.usable & (by_person < 0)).sum())
         trained = learning.train_classifier(
             features,

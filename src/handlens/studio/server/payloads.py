@@ -174,7 +174,7 @@ def labels(collection: Collection) -> LabelsState:
         last_by_person=state.last_by_person,
         names=[
             LabelCount(name=info.name, count=info.count, gestures=gestures, colour=info.colour)
-            for info, gestures in zip(state.table, _gestures(state), strict=True)
+            for info, gestures in zip(state.table, _gestures(collection, state), strict=True)
         ],
         codes=packed(state.codes, "<i2"),
         undo=undo,
@@ -209,10 +209,10 @@ def duplicates(collection: Collection) -> DuplicateGroups | None:
     )
 
 
-def _gestures(state: LabelState) -> list[int]:
-    """By label the number of changes that gave it to photos."""
-    labelled = state.codes >= 0
-    pairs = np.unique(np.stack([state.codes[labelled], state.origins.changes[labelled]]), axis=1)
+def _gestures(collection: Collection, state: LabelState) -> list[int]:
+    """By label the number of gestures that gave it to photos."""
+    labelled, gestures = state.codes >= 0, collection.parts.duplicates.gestures(state.origins)
+    pairs = np.unique(np.stack([state.codes[labelled], gestures[labelled]]), axis=1)
     return np.bincount(pairs[0].astype(np.int64), minlength=len(state.table)).tolist()
 
 

@@ -124,6 +124,17 @@ describe('groups', () => {
     expect(headings.value.get(0)).toBe('3 photos · car')
   })
 
+  it('give no label where a check said that a photo shows none', async () => {
+    replaceCollection({
+      ...state({ phase: 'done', groups: 2 }),
+      spot_check: { none_of_these: [1] },
+    } as unknown as CollectionState)
+    expect(toLabelAlike.value).toEqual([])
+    expect(headings.value.get(0)).toBe('3 photos · different labels: car, none of your labels')
+    openLabels(named(3, [-1, -1, -1, 1, 0, -1], 'car', 'van'))
+    expect(toLabelAlike.value).toEqual([])
+  })
+
   it('are picked whole, or all copies of all groups', () => {
     moveTo(3)
     pickGroup()

@@ -2,7 +2,7 @@
 
 import { computed, effect, untracked } from '@preact/signals'
 import type { DuplicateSearch } from '../server/types'
-import { photos as photosText, plural } from '../text/format'
+import { photos as photosText } from '../text/format'
 import { api, collection, count, replaceCollection } from './collection'
 import { assignTo, change, labelOf } from './labels'
 import { maskOf, turned } from './masks'
@@ -87,10 +87,14 @@ function searched(now: DuplicateSearch): void {
   } else if (now.phase === 'cancelled') closeReview()
 }
 
-/** The labels in a group, each once. */
-const labelsIn = (members: readonly number[]): string[] => [
-  ...new Set(members.map(labelOf).filter((name): name is string => name !== null)),
-]
+const NONE = 'none of your labels'
+
+/** The labels in a group, each once; what a check said of a photo that shows none of them counts as one. */
+const labelsIn = (members: readonly number[]): string[] => {
+  const none = new Set(collection.value?.spot_check?.none_of_these)
+  const name = (id: number): string | null => labelOf(id) ?? (none.has(id) ? NONE : null)
+  return [...new Set(members.map(name).filter((name) => name !== null))]
+}
 
 /** "3 photos · car, 1 without a label" by the place of the first photo of each group. */
 export const headings = computed<ReadonlyMap<number, string>>(() => {
@@ -115,9 +119,10 @@ export const headings = computed<ReadonlyMap<number, string>>(() => {
 
 /** Photos without a label in groups with exactly one. */
 export const toLabelAlike = computed(() =>
-  (groups.value?.members ?? []).flatMap((members) =>
-    labelsIn(members).length === 1 ? members.filter((id) => labelOf(id) === null) : [],
-  ),
+  (groups.value?.members ?? []).flatMap((members) => {
+    const names = labelsIn(members)
+    return names.length === 1 && names[0] !== NONE ? members.filter((id) => labelOf(id) === null) : []
+  }),
 )
 
 const activeGroup = (): readonly number[] => {
@@ -163,4 +168,4 @@ export async function labelGroup(name: string): Promise<void> {
 }
 
 export const labelAlike = (): Promise<boolean> =>
-  change(() => api.labelDuplicates(), `${plural(toLabelAlike.value.length, 'duplicate')} labelled like their group`)
+  change(() => api.labelDuplicates(), 'Duplicates labelled like their group')
