@@ -74,6 +74,37 @@ def test_keeping_labels_changes_none_and_can_be_undone(log):
         log.keep({0: 1, 4: 1})
 
 
+def test_the_same_labels_by_persons_have_the_same_number(log, tmp_path):
+    def number() -> int:
+        return log.state.last_by_person
+
+    assert number() == 0
+    log.assign([0, 2], "front")
+    log.assign([1], "back")
+    assert number() == 2
+    log.assign([0], "back")
+    assert number() == 3
+    log.rename("front", "nose")
+    assert number() == 3  # a new name is no new label
+    log.assign([0], "nose")
+    assert number() == 2  # by hand back to what they were
+    log.undo()
+    log.undo()
+    log.undo()
+    assert number() == 2
+    log.undo()
+    assert number() == 1
+    log.assign([1], "other")
+    assert number() == log.version == 10  # another label, though undoing led here
+    log.delete("front")
+    log.delete("other")
+    assert number() == 0
+    with closing(Labels(tmp_path / "labels.sqlite", 6)) as again:
+        assert again.state.last_by_person == 0
+        again.undo()
+        assert again.state.last_by_person == 11
+
+
 def test_kept_labels_are_found_at_the_next_opening(log, tmp_path):
     log.assign([0], "front")
     log.keep({0: 7})

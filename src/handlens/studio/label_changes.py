@@ -96,6 +96,10 @@ class LabelledPhotos:
         self.keys: Keys = np.full(n, -1, np.int32)
         self.next_key = 0
         self._given = np.zeros(n, np.int64)  # the number of the change that gave each photo its label, 0 without one
+        self._by_person: Keys = np.full(n, -1, np.int32)  # as `keys`, without the labels that a finish gave
+        self._finishes: list[int] = []  # the numbers of the changes that finished
+        self._sum = 0  # of `_by_person`: the same labels have the same sum
+        self._first = {0: 0}  # the change after which the labels by persons first had each sum
         self._changes: dict[int, LabelChange] = {}  # all that ever gave a label, by number
         self._done: list[_Made] = []  # undo takes back the last of these
         self._undone: list[_Made] = []  # redo makes the last of these again
@@ -140,12 +144,8 @@ class LabelledPhotos:
 
     @property
     def last_by_person(self) -> int:
-        """The last change of labels that was made and not taken back, other than by `finish`; 0 without one."""
-        for made in reversed(self._done):
-            by_model = made.change.origin is not None and made.change.origin.kind == "certified"
-            if not by_model and made.change.kept is None:
-                return made.number
-        return 0
+        """The change after which the labels, without those of `finish`, first were as they are; 0 without labels."""
+        return self._first[self._sum]
 
     @property
     def undoable(self) -> Change | None:
@@ -172,6 +172,7 @@ class LabelledPhotos:
         self._become(made.change.before)
         self.keys[made.ids] = made.change.old[made.inside]
         self._given[made.ids] = made.given
+        self._follow(made)
         self._undone.append(made)
 
     def redo(self) -> None:
@@ -192,8 +193,19 @@ class LabelledPhotos:
         self.keys[made.ids] = change.new[made.inside]
         if change.origin is not None:
             self._given[made.ids] = made.number
+            if change.origin.kind == "certified":
+                self._finishes.append(made.number)
         self._given[made.ids[self.keys[made.ids] < 0]] = 0
+        self._follow(made)
         self._done.append(made)
+
+    def _follow(self, made: _Made) -> None:
+        """Keep `_by_person` and its sum up to date with the photos of a change."""
+        ids = made.ids
+        now = np.where(np.isin(self._given[ids], self._finishes), -1, self.keys[ids])
+        self._sum = (self._sum - _sum(ids, self._by_person[ids]) + _sum(ids, now)) % 2**64
+        self._by_person[ids] = now
+        self._first.setdefault(self._sum, made.number)
 
     def _become(self, labels: list[tuple[int, str]]) -> None:
         self.labels = labels
@@ -208,6 +220,15 @@ class _Made(NamedTuple):
     ids: Ids  # its photos that are known here
     inside: NDArray[np.bool_]  # which of all its photos these are
     given: Ids  # the numbers of the changes that had given these their labels
+
+
+def _sum(ids: Ids, keys: NDArray[np.integer]) -> int:
+    """The sum, modulo 2⁶⁴, of a well mixed number for each photo with a label (SplitMix64, Steele et al. 2014)."""
+    z = (ids[keys >= 0].astype(np.uint64) << np.uint64(32)) + keys[keys >= 0].astype(np.uint64) + np.uint64(1)
+    z *= np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return int((z ^ (z >> np.uint64(31))).sum(dtype=np.uint64))
 
 
 def _origin_and_target(text: str, body: dict[str, Any], new: Keys) -> tuple[Origin | None, int | None]:

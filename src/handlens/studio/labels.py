@@ -68,7 +68,8 @@ class LabelState(NamedTuple):
         origins: where the label of each photo comes from.
         merged: the keys of labels that were merged into others, and the keys of those.
         made: the numbers of the changes that were made and not taken back.
-        last_by_person: the last one of these that a person made, 0 without one: models learn from labels up to there.
+        last_by_person: the change after which the labels that persons gave first were as they are, 0 without labels:
+            a model of the same number has learned from the same ones.
         kept: the photos whose label a person kept: the key of that label, and of the one that a model suggested.
     """
 

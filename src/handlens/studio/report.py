@@ -48,7 +48,8 @@ class TrainingReport:
         n_by_model: photos with a certified label that it learned from besides, a fine-tuned network only.
         n_photos: photos of the collection that can be read.
         layers: ids of the layers that the quick model uses, also as a part of both; empty for a fine-tuned one.
-        labels_version: the number of the last change that a person had made of the labels that it was trained on.
+        labels_version: the number of the change after which the labels that persons gave first were those that it was
+            trained on.
         seconds: how long training took.
         warnings: sentences for the user.
         network: the network that was fine-tuned, None for the quick model.

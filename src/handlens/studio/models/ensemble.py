@@ -111,7 +111,7 @@ class EnsembleModel:
             by_model=tuned.by_model,
             n_photos=max(quick.n_photos, tuned.n_photos),
             layers=quick.layers,
-            labels_version=max(quick.labels_version, tuned.labels_version),
+            labels_version=quick.labels_version,
             seconds=quick.seconds + tuned.seconds,
             warnings=quick.warnings,
             network=tuned.network,

@@ -78,7 +78,7 @@ class Job:
         drawn: which of them were drawn for a spot check, bool [n]; these are not learned from.
         by_model: which of them have a label that a model gave, bool [n]; these are learned from, but test nothing.
         classes, colours: names and colours of the labels.
-        labels_version: the last change that a person had made of these labels.
+        labels_version: which labels these are, as `LabelState.last_by_person`.
         seconds: the time limit.
         epochs: of the whole network; None for as many as there is time for.
         seed: of everything random.

@@ -25,7 +25,7 @@ class Training:
         by_model: photos that it learned from besides, with a label that a model gave.
         n_photos: photos of the collection that could be read.
         layers: ids of the layers that it uses; empty for a fine-tuned one.
-        labels_version: the last change that a person had made of the labels, as `LabelState.last_by_person`.
+        labels_version: which labels by persons it learned from, as `LabelState.last_by_person`.
         seconds: how long it took.
         whole_gestures: labelled photos that were predicted correctly, and tested, with whole gestures held out.
         each_label: the same with weights such that each label counts the same.

@@ -23,7 +23,7 @@ class LabelsState(BaseModel):
 
     version: int
     last_by_person: int = Field(
-        description="the last change by a person; a model of an earlier one can be trained again"
+        description="the change after which the labels by persons first were as they are; a model of another one can be trained again"
     )
     names: list[LabelCount]
     codes: Int16s

@@ -2285,7 +2285,7 @@ export interface components {
             version: number;
             /**
              * Last By Person
-             * @description the last change by a person; a model of an earlier one can be trained again
+             * @description the change after which the labels by persons first were as they are; a model of another one can be trained again
              */
             last_by_person: number;
             /** Names */

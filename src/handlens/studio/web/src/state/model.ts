@@ -28,7 +28,7 @@ export async function cancelTraining(): Promise<void> {
 }
 
 export const report = computed(() => collection.value?.report ?? null)
-/** A person has changed labels since the model was trained; it does not learn from those that finishing gives. */
+/** The labels by persons are others than those that the model was trained on; those of finishing do not count. */
 export const reportIsOld = computed(
   () => report.value !== null && report.value.labels_version !== labels.value.last_by_person,
 )
