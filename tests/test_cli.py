@@ -92,11 +92,24 @@ def test_what_describes_the_photos(
     assert [request.backbones for request in seen] == [asked]
 
 
+def test_the_form_of_the_home_page_begins_with_what_is_named(
+    served: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "18.safetensors"
+    file.touch()
+    monkeypatch.chdir(tmp_path)
+    named = ["--backbone", "resnet18", "--backbone", "learned", "--weights", file.name, "--seed", "3"]
+    assert said("studio", *named)[0] == 0
+    server = SimpleNamespace(state=SimpleNamespace(server=SimpleNamespace(registry=SimpleNamespace(plans=None))))
+    assert served[0]["begin"](server) == "/"
+    assert server.state.server.preset == CollectionRequest(backbones=("resnet18", None), weights=(file,), seed=3)
+
+
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
         (["/no/such/folder"], "no folder"),
-        (["--backbone", "resnet18"], "--backbone"),
+        (["--weights", "a.safetensors"], "--backbone"),
         ([".", "--demo", "digits"], "not both"),
         ([".", "--weights", "a.safetensors"], "--backbone"),
         ([".", "--backbone", "x", "--weights", "/no/such.safetensors"], "no file"),

@@ -27,7 +27,7 @@ def studio(
         typer.Option(
             help="What describes the photos: a pretrained network, by its name in timm or torchvision; “learned” for "
             "features learned on the photos; or “auto” to choose by the photos, as in a new collection unless given. "
-            "May be repeated."
+            "May be repeated. Without a folder, the form for a new collection begins with it."
         ),
     ] = None,
     weights: Annotated[
@@ -53,7 +53,7 @@ def studio(
         from handlens.studio.server.run import serve
 
         backbones = tuple(None if name == "learned" else name for name in named or ["auto"])
-        wanted = (backbones, tuple(weights or []), seed)
+        wanted = (backbones, tuple(file.expanduser().resolve() for file in weights or []), seed)
         serve(
             home_folder(),
             host=host,
@@ -77,8 +77,6 @@ def _check_studio(photos: Path | None, backbones: list[str], weights: list[Path]
     for file in weights:
         if not file.expanduser().is_file():
             raise CollectionError(f"--weights must be a safetensors file; there is no file {file}.")
-    if backbones and photos is None and demo is None:
-        raise CollectionError("--backbone needs a folder of photos or --demo; on the home page it is chosen there.")
 
 
 def _begin(
@@ -99,6 +97,7 @@ def _begin(
     elif demo is not None:
         plan = registry.plans.of_builtin(demo, request)
     else:
+        server.state.server.preset = request
         return "/"
 
     def report(opening: Future[object]) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageDraw
+from safetensors.torch import save_file
 from starlette.testclient import TestClient
 
 import handlens
@@ -19,7 +21,7 @@ from handlens.studio import builtin
 from handlens.studio.collection import Collection
 from handlens.studio.preparing import Preparing
 from handlens.studio.server.app import create_app
-from handlens.studio.server.collection_plans import CollectionPlan, CollectionRequest, NoSuchCollection
+from handlens.studio.server.collection_plans import CollectionPlan, CollectionPlans, CollectionRequest, NoSuchCollection
 from handlens.studio.server.registry import CollectionRegistry
 from handlens.studio.server.temporary_folders import TemporaryFolders
 
@@ -167,6 +169,60 @@ def test_networks_asked_for_are_added_to_what_there_is(
     assert names() == ["one", "two", "patches"]
     make(client, {"kind": "path", "path": str(photos)}, backbones=["three", "one"])
     assert names() == ["one", "two", "patches", "three"]
+
+
+def test_the_form_begins_with_what_studio_was_started_with(home: Path, client: TestClient) -> None:
+    plain = client.get("/api/studio").json()["preset"]
+    assert plain == {"backbones": ["auto"], "own_features": False, "weights": {}}
+    app = create_app(home.with_name("other"))
+    app.state.server.preset = CollectionRequest(backbones=("one", None, "two"), weights=(Path("/w/one.safetensors"),))
+    with TestClient(app, base_url=ADDRESS) as other:
+        preset = other.get("/api/studio").json()["preset"]
+    assert preset == {
+        "backbones": ["one", "two"],
+        "own_features": True,
+        "weights": {"one": str(Path("/w/one.safetensors"))},
+    }
+
+
+def test_weights_go_with_their_network(
+    client: TestClient, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def plan(_: CollectionPlans, folder: Path, request: CollectionRequest) -> CollectionPlan:
+        seen.append(request)
+        return CollectionPlan("photos-1", lambda: pytest.fail("it was opened"))
+
+    monkeypatch.setattr(CollectionPlans, "of_folder", plan)
+    monkeypatch.setattr(CollectionRegistry, "open", lambda _self, plan: None)
+    file = tmp_path / "my weights.safetensors"
+    save_file({"a": torch.zeros(2)}, file)
+    weights = {"two": f' "{file.as_uri()}" '}
+    source = {"kind": "path", "path": str(photos)}
+    assert make(client, source, backbones=["one", "two"], own_features=True, weights=weights) == "photos-1"
+    assert [(request.backbones, request.weights) for request in seen] == [(("two", "one", None), (file,))]
+
+
+@pytest.mark.parametrize(
+    ("weights", "says"),
+    [
+        ({"one": "/no/such.safetensors"}, "Weights must be a file; there is no file /no/such.safetensors."),
+        ({"one": "NOTES"}, "must be a safetensors file; it cannot be read as one"),
+        ({"two": "NOTES"}, "Weights must be for a network of the collection; “two” arrived."),
+    ],
+)
+def test_weights_that_cannot_be_used_are_said_and_nothing_is_made(
+    client: TestClient, photos: Path, tmp_path: Path, weights: dict[str, str], says: str
+) -> None:
+    notes = tmp_path / "notes.safetensors"
+    notes.write_text("not weights")
+    body = {"source": {"kind": "path", "path": str(photos)}, "backbones": ["one"]}
+    weights = {name: file.replace("NOTES", str(notes)) for name, file in weights.items()}
+    answer = client.post("/api/collections", json=body | {"weights": weights})
+    assert answer.status_code == 400, answer.text
+    assert says in answer.json()["error"]
+    assert client.get("/api/studio").json()["collections"] == []
 
 
 def test_a_collection_that_is_being_made_is_waited_for(home: Path, photos: Path) -> None:

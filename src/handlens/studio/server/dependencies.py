@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Path, Request
 
 from handlens.studio.collection import Collection
+from handlens.studio.server.collection_plans import CollectionRequest
 from handlens.studio.server.events import Feed
 from handlens.studio.server.registry import CollectionRegistry
 from handlens.studio.server.temporary_folders import TemporaryFolders
@@ -25,6 +26,7 @@ class ServerState:
     Attributes:
         uploads: uploads that no collection was made of yet.
         feed: the event streams.
+        preset: what the form for a new collection begins with.
         finished: after the server has stopped, whether nothing was still being computed.
     """
 
@@ -32,6 +34,7 @@ class ServerState:
         self.temporary, self.registry = temporary, registry
         self.uploads = Uploads(temporary)
         self.feed = Feed()
+        self.preset = CollectionRequest()
         self.finished = True
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
 from handlens import __version__
-from handlens.errors import UploadError
+from handlens.errors import CollectionError, UploadError
 from handlens.io.packaged_weights import PACKAGED
+from handlens.io.weights import read_weights
 from handlens.studio.server.collection_plans import CollectionRequest, no_such_collection
 from handlens.studio.server.covers import cover
 from handlens.studio.server.dependencies import CollectionId, Server
@@ -22,11 +24,13 @@ from handlens.studio.server.schemas.home import (
     NewCollection,
     NewCollectionId,
     PhotoReceived,
+    Preset,
     StudioInfo,
     UploadStarted,
     ZipReceived,
 )
 from handlens.studio.server.typed_paths import typed_path
+from handlens.studio.sources import AUTO
 
 router = APIRouter(prefix="/api", tags=["home"])
 
@@ -37,6 +41,8 @@ def studio(server: Server) -> StudioInfo:
     from handlens.studio.builtin import BUILTIN
     from handlens.studio.features import SUGGESTED, cached
 
+    preset = server.preset
+    named = [backbone for backbone in preset.backbones if backbone is not None]
     on_machine = {network.name: cached(network.name) for network in SUGGESTED}
     return StudioInfo(
         version=__version__,
@@ -47,6 +53,15 @@ def studio(server: Server) -> StudioInfo:
             for s in SUGGESTED
             if on_machine[s.name] or s.name not in PACKAGED  # what should be installed and is not cannot be downloaded
         ],
+        preset=Preset(
+            backbones=named,
+            own_features=None in preset.backbones,
+            weights={
+                backbone: str(file)
+                for backbone, file in zip(preset.backbones, preset.weights, strict=False)
+                if backbone is not None
+            },
+        ),
     )
 
 
@@ -69,7 +84,11 @@ def cover_of(
 def new_collection(wanted: NewCollection, server: Server) -> NewCollectionId:
     """Make a collection and start preparing it; if the folder has a collection already, that one is opened."""
     own = [None] if wanted.own_features or not wanted.backbones else []
-    request = CollectionRequest(name=wanted.name, backbones=(*wanted.backbones, *own))
+    files = _weights(wanted)
+    named = sorted(wanted.backbones, key=lambda backbone: backbone not in files)  # the first file is for the first
+    request = CollectionRequest(
+        name=wanted.name, backbones=(*named, *own), weights=tuple(files.values()), seed=server.preset.seed
+    )
     source, plans = wanted.source, server.registry.plans
     if isinstance(source, FromPath):
         plan = plans.of_folder(typed_path(source.path), request)
@@ -111,6 +130,22 @@ async def upload_zip(upload: str, request: Request, server: Server) -> ZipReceiv
     unpacked = await server.uploads.zip(upload, request.stream(), length=_length(request))
     left_out = [LeftOutFile(path=path, reason=reason) for path, reason in unpacked.left_out]
     return ZipReceived(count=unpacked.count, left_out=left_out)
+
+
+def _weights(wanted: NewCollection) -> dict[str, Path]:
+    """The files of weights, in the order of their networks; all of them can be read.
+
+    Raises:
+        CollectionError: one is for a network that was not asked for.
+        WeightsError: one is missing or is no file of weights.
+    """
+    for name in wanted.weights:
+        if name not in wanted.backbones or name == AUTO:
+            raise CollectionError(f"weights must be for a network of the collection; “{name}” arrived.")
+    files = {name: typed_path(wanted.weights[name]).absolute() for name in wanted.backbones if name in wanted.weights}
+    for file in files.values():
+        read_weights(file)
+    return files
 
 
 def _length(request: Request) -> int | None:

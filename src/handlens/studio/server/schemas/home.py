@@ -43,6 +43,14 @@ class BackboneSummary(BaseModel):
     cached: bool
 
 
+class Preset(BaseModel):
+    """What the form for a new collection begins with: the fields of `NewCollection` that have the same names."""
+
+    backbones: list[str]
+    own_features: bool
+    weights: dict[str, str]
+
+
 class StudioInfo(BaseModel):
     """What the home screen shows."""
 
@@ -50,6 +58,7 @@ class StudioInfo(BaseModel):
     collections: list[CollectionSummary]
     builtin: list[BuiltinSummary]
     backbones: list[BackboneSummary]
+    preset: Preset
 
 
 class UploadStarted(BaseModel):
@@ -104,6 +113,9 @@ class NewCollection(RequestBody):
     )
     own_features: bool = Field(
         default=False, description="also learn features on these photos, in addition to those of the networks"
+    )
+    weights: Annotated[dict[Name, TypedPath], Field(max_length=20)] = Field(
+        default={}, description="a safetensors file for each network that is not to have its usual weights"
     )
 
 

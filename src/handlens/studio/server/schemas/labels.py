@@ -23,7 +23,8 @@ class LabelsState(BaseModel):
 
     version: int
     last_by_person: int = Field(
-        description="the change after which the labels by persons first were as they are; a model of another one can be trained again"
+        description="the change after which the labels by persons first were as they are; a model of another one has "
+        "learned from other labels"
     )
     names: list[LabelCount]
     codes: Int16s

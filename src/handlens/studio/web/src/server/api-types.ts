@@ -2285,7 +2285,7 @@ export interface components {
             version: number;
             /**
              * Last By Person
-             * @description the change after which the labels by persons first were as they are; a model of another one can be trained again
+             * @description the change after which the labels by persons first were as they are; a model of another one has learned from other labels
              */
             last_by_person: number;
             /** Names */
@@ -2402,6 +2402,14 @@ export interface components {
              * @default false
              */
             own_features: boolean;
+            /**
+             * Weights
+             * @description a safetensors file for each network that is not to have its usual weights
+             * @default {}
+             */
+            weights: {
+                [key: string]: string;
+            };
         };
         /**
          * NewCollectionId
@@ -2649,6 +2657,20 @@ export interface components {
              * @description names of the sources whose features are being computed
              */
             current_sources: string[];
+        };
+        /**
+         * Preset
+         * @description What the form for a new collection begins with: the fields of `NewCollection` that have the same names.
+         */
+        Preset: {
+            /** Backbones */
+            backbones: string[];
+            /** Own Features */
+            own_features: boolean;
+            /** Weights */
+            weights: {
+                [key: string]: string;
+            };
         };
         /**
          * ProjectionInfo
@@ -3004,6 +3026,7 @@ export interface components {
             builtin: components["schemas"]["BuiltinSummary"][];
             /** Backbones */
             backbones: components["schemas"]["BackboneSummary"][];
+            preset: components["schemas"]["Preset"];
         };
         /**
          * SubgroupReport

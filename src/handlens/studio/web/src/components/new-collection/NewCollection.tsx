@@ -1,11 +1,13 @@
 // The form for a new collection: where the photos are, and what to compare them by.
 
 import type { JSX } from 'preact'
+import { useState } from 'preact/hooks'
 import type { StudioInfo } from '../../server/types'
 import { number } from '../../text/format'
 import { Icon } from '../icons'
 import {
   automatic,
+  beginWith,
   chooseAutomatic,
   chooseOwn,
   create,
@@ -21,6 +23,7 @@ import { Networks } from './Networks'
 import { FromBuiltin, FromFiles, FromPath, SourceChoice } from './SourceFields'
 
 export function NewCollection({ info }: { info: StudioInfo }): JSX.Element {
+  useState(() => beginWith(info)) // before it is first drawn
   return (
     <form
       class="card new-collection"

@@ -2,7 +2,7 @@
 
 import { computed } from '@preact/signals'
 import { home } from '../../server/api'
-import type { NewCollection } from '../../server/types'
+import type { NewCollection, StudioInfo } from '../../server/types'
 import { sentenceOf } from '../../state/messages'
 import { owned } from '../../state/owned'
 import { type ChosenFile, inParallel, isZip, nameFor, visible } from './uploads'
@@ -18,10 +18,33 @@ export const [name, setName] = owned('')
 const [automatic, setAutomatic] = owned(true)
 const [own, setOwn] = owned(false)
 const [chosenNets, setChosenNets] = owned<ReadonlySet<string>>(new Set())
+/** Networks that are typed by name; the last one is empty. */
+const [otherNets, setOtherNets] = owned<readonly string[]>([''])
+/** What is typed as the file of weights, by the network. */
+const [weights, setWeights] = owned<ReadonlyMap<string, string>>(new Map())
 const [working, setWorking] = owned<{ text: string; done: number; total: number } | null>(null)
 const [failed, setFailed] = owned<string | null>(null)
 
-export { automatic, chosenNets, failed, files, from, own, working }
+export { automatic, chosenNets, failed, files, from, otherNets, own, weights, working }
+
+/** The networks that are chosen or typed, each once. */
+export const allNets = computed(() => [
+  ...new Set([...chosenNets.value, ...otherNets.value.map((net) => net.trim()).filter(Boolean)]),
+])
+
+let began = false
+/** Begins the form, once, with what Studio was started with. */
+export function beginWith({ preset, backbones }: Pick<StudioInfo, 'preset' | 'backbones'>): void {
+  if (began) return
+  began = true
+  const known = new Set(backbones.map((b) => b.name))
+  const nets = preset.backbones.filter((net) => net !== 'auto')
+  setAutomatic(preset.backbones.includes('auto'))
+  setOwn(preset.own_features)
+  setChosenNets(new Set(nets.filter((net) => known.has(net))))
+  setOtherNets([...nets.filter((net) => !known.has(net)), ''])
+  setWeights(new Map(Object.entries(preset.weights)))
+}
 
 export function chooseFrom(which: From): void {
   setFrom(which)
@@ -38,7 +61,7 @@ export function chooseAutomatic(on: boolean): void {
   setAutomatic(on)
   if (!on) return
   setOwn(false)
-  setChosenNets(new Set())
+  chooseNets([])
 }
 
 /** Chooses features learned on the photos, beside networks that are chosen. */
@@ -51,13 +74,26 @@ export function chooseNet(net: string, on: boolean): void {
   const next = new Set(chosenNets.value)
   if (on) next.add(net)
   else next.delete(net)
-  chooseNets([...next])
+  setChosenNets(next)
+  if (on) setAutomatic(false)
 }
 
 /** Chooses these networks and no others. */
 export function chooseNets(nets: string[]): void {
+  setOtherNets([''])
   setChosenNets(new Set(nets))
   if (nets.length > 0) setAutomatic(false)
+}
+
+/** Types the name of another network; a new empty place follows. */
+export function typeNet(place: number, name: string): void {
+  const nets = otherNets.value.map((net, i) => (i === place ? name : net))
+  setOtherNets(nets.at(-1)?.trim() ? [...nets, ''] : nets)
+  if (name.trim()) setAutomatic(false)
+}
+
+export function typeWeights(net: string, file: string): void {
+  setWeights(new Map(weights.value).set(net, file))
 }
 
 /** What is missing before the collection can be created; null when nothing is missing. */
@@ -65,7 +101,7 @@ export const missing = computed<string | null>(() => {
   if (from.value === 'path' && !path.value.trim()) return 'Enter a folder.'
   if (from.value === 'files' && files.value.length === 0) return 'Drop or choose photos.'
   if (from.value === 'builtin' && !builtin.value) return 'Choose one of the built-in collections.'
-  if (!automatic.value && !own.value && chosenNets.value.size === 0) return 'Choose what to compare the photos by.'
+  if (!automatic.value && !own.value && allNets.value.length === 0) return 'Choose what to compare the photos by.'
   return null
 })
 
@@ -92,6 +128,17 @@ async function upload(): Promise<NewCollection['source']> {
   return { kind: 'upload', upload: id }
 }
 
+/** What the photos are to be compared by. */
+export function wantedSources(): Pick<NewCollection, 'backbones' | 'own_features' | 'weights'> {
+  const nets = allNets.value
+  const typed = nets.map((net) => [net, weights.value.get(net)?.trim() ?? ''] as const).filter(([, file]) => file)
+  return {
+    backbones: automatic.value ? ['auto'] : nets,
+    own_features: own.value,
+    weights: Object.fromEntries(typed),
+  }
+}
+
 export async function create(): Promise<void> {
   if (missing.value !== null) {
     setFailed(missing.value)
@@ -111,8 +158,7 @@ export async function create(): Promise<void> {
     const { id } = await home.create({
       ...(called ? { name: called } : {}),
       source,
-      backbones: automatic.value ? ['auto'] : [...chosenNets.value],
-      own_features: own.value,
+      ...wantedSources(),
     })
     location.href = `/c/${encodeURIComponent(id)}`
   } catch (error) {
