@@ -160,6 +160,30 @@ def test_nothing_is_lost_while_the_server_is_away(shapes: Page, hand, studio, ru
     watch.expect("ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_EMPTY|ERR_CONNECTION_RESET")
 
 
+def test_a_tab_that_was_left_open_over_night_catches_up(shapes: Page, hand) -> None:
+    page, map_of = shapes, hand(shapes)
+    api = page.url.replace("/c/", "/api/collections/")
+    page.route("**/events", lambda _route: None)  # from here on a stream is open, and silent
+    page.evaluate("dispatchEvent(new Event('online'))")
+
+    def label(name: str) -> None:
+        answer = page.request.post(f"{api}/labels/assign", data={"selection": "AQAA", "name": name})
+        assert answer.ok, answer.text()
+
+    label("first")
+    page.wait_for_timeout(1000)
+    expect(map_of.label_button("first")).to_have_count(0)
+    page.unroute("**/events")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange', {bubbles: true}))")  # as if it was hidden
+    expect(map_of.label_button("first")).to_be_visible()
+
+    page.context.set_offline(True)
+    label("second")
+    page.context.set_offline(False)
+    expect(map_of.label_button("second")).to_be_visible()
+    expect(page.get_by_text("Studio does not answer")).to_have_count(0)
+
+
 def test_a_file_that_is_dropped_beside_its_place_does_not_leave_the_page(page: Page) -> None:
     page.goto("/")
     expect(page.get_by_role("button", name="Create collection")).to_be_visible()

@@ -50,6 +50,9 @@ export async function open(id: string): Promise<void> {
     return
   }
   listen()
+  // After a night or without a network the stream may be dead, and nothing tells the page so.
+  addEventListener('visibilitychange', () => document.visibilityState === 'visible' && listen())
+  addEventListener('online', () => listen())
   keepView()
   if (report.value) void attempt(loadPredictions)
 }
@@ -159,8 +162,13 @@ function takeEvent(event: ServerEvent): void {
   }
 }
 
+let heard: EventSource | null = null
+
+/** Listens to a new stream, which begins with the state and the labels, in place of the one before. */
 function listen(wait = 1000): void {
+  heard?.close()
   const stream = new EventSource(api.events())
+  heard = stream
   stream.onopen = () => {
     if (!connected.value) {
       setConnected(true)
@@ -173,18 +181,20 @@ function listen(wait = 1000): void {
   stream.onerror = () => {
     setConnected(false)
     // A closed stream does not come back by itself (a broken one does).
-    if (stream.readyState === EventSource.CLOSED) void listenAgain(wait)
+    if (stream.readyState === EventSource.CLOSED) void listenAgain(stream, wait)
   }
 }
 
-async function listenAgain(wait: number): Promise<void> {
+async function listenAgain(after: EventSource, wait: number): Promise<void> {
   try {
     await api.state()
   } catch (error) {
     // The collection itself is gone, forgotten in another tab: waiting for it is useless.
     if (error instanceof ApiError && error.status === 404) return setFatal(error.message)
   }
-  setTimeout(() => listen(Math.min(wait * 2, 15_000)), wait)
+  setTimeout(() => {
+    if (heard === after) listen(Math.min(wait * 2, 15_000))
+  }, wait)
 }
 
 /** Fetches what may have been missed while the stream was broken. */
