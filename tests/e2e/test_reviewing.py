@@ -245,7 +245,7 @@ def test_thirty_labels_with_long_names_can_all_be_reached(person, page, shoot):
     person.keyboard.press("Control+a")
     person.keyboard.press("r")
     chips = person.review.get_by_role("group", name="Label the kept photos")
-    last = chips.get_by_role("button", name=f"Label kept photos {LONG[-1]}")
+    last = chips.get_by_role("button", name=LONG[-1])
     last.scroll_into_view_if_needed()
     expect(last).to_be_in_viewport()
     shoot(page, "06-thirty-labels")

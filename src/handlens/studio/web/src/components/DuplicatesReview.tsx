@@ -94,7 +94,6 @@ function Groups({ open }: { open: Review }): JSX.Element {
         <span class="label-these">Label {n > 0 ? `the ${photosText(n)} selected` : 'the whole group'}:</span>
         <LabelChips
           name="Label the photos selected, or the group"
-          verb="Label"
           id="review-find-label"
           can
           onLabel={(name) => void labelGroup(name)}

@@ -9,15 +9,13 @@ import { Swatch } from './LabelPanel'
 interface Props {
   /** what a label is given to, as in "Label the kept photos" */
   name: string
-  /** before the name of a label, as in "Label kept photos car" */
-  verb: string
   /** of the field that finds labels */
   id: string
   can: boolean
   onLabel: (name: string) => void
 }
 
-export function LabelChips({ name, verb, id, can, onLabel }: Props): JSX.Element {
+export function LabelChips({ name, id, can, onLabel }: Props): JSX.Element {
   const sought = useSignal('')
   const all = labels.value.names
   const many = all.length > KEYED
@@ -48,14 +46,13 @@ export function LabelChips({ name, verb, id, can, onLabel }: Props): JSX.Element
               type="button"
               key={label.name}
               class="chip"
-              aria-label={`${verb} ${label.name}`}
               aria-disabled={!can}
               aria-keyshortcuts={key || undefined}
               title={label.name}
               onClick={() => give(label.name)}
             >
               <Swatch colour={label.colour} text={key} />
-              <span>{label.name}</span>
+              <span dir="auto">{label.name}</span>
             </button>
           )
         })}

@@ -1,7 +1,7 @@
 // A grid of photos, of which only the visible rows are rendered. Arrow keys move in it; a click or Space picks a
 // photo, which means what the view says that the grid is in; Enter shows it large.
 
-import type { ComponentChildren, JSX } from 'preact'
+import type { JSX } from 'preact'
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { colourOf } from '../colour/palette'
 import { api, nameOf } from '../state/collection'
@@ -18,8 +18,10 @@ export interface Look {
   /** of its state, for screen readers, after its name and label */
   said?: string | undefined
   badge?: string | undefined
-  /** below the photo, in `captionHeight` */
-  caption?: ComponentChildren
+  /** the lines below the photo, in `captionHeight`, of which the last counts most; in place of its label */
+  caption?: readonly string[] | undefined
+  /** of the lines, in full */
+  title?: string | undefined
 }
 
 interface Props {
@@ -160,7 +162,7 @@ interface TileProps {
 
 function Tile({ id, look, active, place, of, side, height, left, top, onClick }: TileProps): JSX.Element {
   const code = labels.value.codes[id] ?? -1
-  const said = [nameOf(id), labelOf(id), look.badge, look.said].filter(Boolean).join(', ')
+  const said = [nameOf(id), look.badge, ...(look.caption ?? [labelOf(id)]), look.said].filter(Boolean).join(', ')
   return (
     // biome-ignore lint/a11y/useFocusableInteractive: the list has the focus and names the active option
     // biome-ignore lint/a11y/useKeyWithClickEvents: the list handles the keys
@@ -183,8 +185,12 @@ function Tile({ id, look, active, place, of, side, height, left, top, onClick }:
         {look.badge && <small class="badge">{look.badge}</small>}
       </div>
       {look.caption && (
-        <div class="photo-caption" style={{ height: `${height - side}px` }}>
-          {look.caption}
+        <div class="photo-caption" title={look.title} style={{ height: `${height - side}px` }}>
+          {look.caption.map((line, i) => (
+            <span key={i} class="one-line">
+              {line}
+            </span>
+          ))}
         </div>
       )}
     </div>

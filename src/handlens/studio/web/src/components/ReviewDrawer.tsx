@@ -138,7 +138,6 @@ function ForKept(): JSX.Element {
       <span class="label-these">Label {photosText(n)}:</span>
       <LabelChips
         name="Label the kept photos"
-        verb="Label kept photos"
         id="review-find-label"
         can={n > 0}
         onLabel={(name) => void assign(name)}
@@ -157,7 +156,6 @@ function ForThrownOut({ n }: { n: number }): JSX.Element {
       <span class="label-these">or label the {photosText(n)} thrown out:</span>
       <LabelChips
         name="Label the photos thrown out"
-        verb="Label thrown-out photos"
         id="review-find-label"
         can={n > 0}
         onLabel={(name) => void assign(name)}

@@ -61,7 +61,6 @@ export function SuspectsReview({ open }: { open: Review }): JSX.Element {
         </div>
         <LabelChips
           name="Give another label"
-          verb="Label"
           id="review-find-label"
           can={left > 0}
           onLabel={(name) => void labelSuspects(name)}
@@ -82,12 +81,7 @@ function lookOf(id: number): Look {
   return {
     picked,
     mark: done !== null ? 'done' : picked ? 'picked' : undefined,
-    said: done ?? (of && `looks like ${of.suggested}, ${percent(of.probability)}`),
-    caption: of && (
-      <span title={doubtText(id)}>
-        <span class="one-line">labelled {of.given}</span>
-        <b class="one-line">{done ?? `${percent(of.probability)} ${of.suggested}`}</b>
-      </span>
-    ),
+    caption: of && [`labelled ${of.given}`, done ?? `${percent(of.probability)} ${of.suggested}`],
+    title: of && doubtText(id),
   }
 }

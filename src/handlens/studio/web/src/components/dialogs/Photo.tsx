@@ -79,13 +79,7 @@ export function Photo({ id }: { id: number }): JSX.Element {
       </p>
       {labels.value.names.length > 0 && (
         <div class="photo-labels">
-          <LabelChips
-            name="Label this photo"
-            verb="Label this photo"
-            id="photo-find-label"
-            can
-            onLabel={(name) => void labelPhoto(id, name)}
-          />
+          <LabelChips name="Label this photo" id="photo-find-label" can onLabel={(name) => void labelPhoto(id, name)} />
         </div>
       )}
       <p class="hint">
