@@ -37,7 +37,8 @@ def test_what_is_assigned_is_read_back_by_another_process(settings, tmp_path):
     settings.requested_sources = [{"backbone": "resnet18", "weights": None}]
     settings.unreadable = {3: "truncated"}
     settings.separating = [2, 0]
-    settings.saved_filters = {"a": {"filter": {}, "keys": {"x": 1}}}
+    with settings.changing_filters() as filters:
+        filters["a"] = {"filter": {}, "keys": {"x": 1}}
     settings.model_in_use = "quick"
     settings.attached_name = "cameras.csv"
     settings.set_answer("motivation.purpose", "To count.")
@@ -54,6 +55,23 @@ def test_what_is_assigned_is_read_back_by_another_process(settings, tmp_path):
         assert other.label_before_review(7) == ""
         other.set_label_before_review(7, None)
     assert settings.label_before_review(7) is None
+
+
+def test_filters_are_changed_as_one_or_not_at_all(settings, tmp_path):
+    def fail() -> None:
+        with settings.changing_filters() as filters:
+            filters["b"] = body
+            raise ZeroDivisionError
+
+    body = {"filter": {}, "keys": {}}
+    with closing(sqlite3.connect(tmp_path / "c.sqlite", timeout=0)) as other, settings.changing_filters() as filters:
+        filters["a"] = body
+        # No other process can write what this block would then undo.
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert settings.saved_filters == {"a": body}
 
 
 def test_keys_are_those_of_earlier_versions(settings, tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property, partial
@@ -123,7 +122,6 @@ class Filtering:
     ) -> None:
         self._photos, self._labels, self._models = photos, labels, models
         self._checks, self._duplicates, self._settings = checks, duplicates, settings
-        self._lock = threading.Lock()
 
     def column(self, name: str) -> pd.Series:
         """A column of the attached CSV, by photo id; CollectionError if there is no such column."""
@@ -160,19 +158,17 @@ class Filtering:
             return label
 
         wanted.with_labels(note)
-        with self._lock:
-            kept = self._settings.saved_filters
+        with self._settings.changing_filters() as kept:
             if name not in kept and len(kept) >= MOST_SAVED:
                 raise CollectionError(f"at most {MOST_SAVED} filters are kept. Delete one first.")
-            self._settings.saved_filters = kept | {name: {"filter": wanted.as_json(), "keys": keys}}
+            kept[name] = {"filter": wanted.as_json(), "keys": keys}
 
     def delete(self, name: str) -> None:
         """Forget a saved filter; see `Collection.delete_filter`."""
-        with self._lock:
-            kept = self._settings.saved_filters
+        with self._settings.changing_filters() as kept:
             if name not in kept:
                 raise CollectionError(f"no filter is called “{name}”.")
-            self._settings.saved_filters = {other: body for other, body in kept.items() if other != name}
+            del kept[name]
 
     def _facts(self) -> Facts:
         return Facts(self._photos, self._labels, self._models, self._checks, self._duplicates)

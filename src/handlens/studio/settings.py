@@ -8,14 +8,16 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from handlens.io.sqlite import open_database, storage_errors, transaction
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS keep (name TEXT PRIMARY KEY, value TEXT NOT NULL);"
+
+_NOT_WRITTEN = "the collection's settings could not be written"
 
 _log = logging.getLogger(__name__)
 
@@ -70,9 +72,13 @@ class Settings:
         """The filters that were saved, by name, in the order in which they were first saved."""
         return self._get("filters", _are_filters) or {}
 
-    @saved_filters.setter
-    def saved_filters(self, filters: dict[str, SavedFilter]) -> None:
-        self._put({"filters": filters})
+    @contextmanager
+    def changing_filters(self) -> Iterator[dict[str, SavedFilter]]:
+        """The saved filters, which are kept as the block leaves them; no other process changes them meanwhile."""
+        with self._lock, storage_errors(_NOT_WRITTEN), transaction(self._db):
+            filters: dict[str, SavedFilter] = self._read("filters", _are_filters) or {}
+            yield filters
+            self._write({"filters": filters})
 
     # --- photos and features -------------------------------------------------------------------
 
@@ -166,14 +172,20 @@ class Settings:
     # --- inside --------------------------------------------------------------------------------
 
     def _put(self, values: dict[str, object]) -> None:
+        with self._lock, storage_errors(_NOT_WRITTEN), transaction(self._db):
+            self._write(values)
+
+    def _write(self, values: dict[str, object]) -> None:
         rows = [(key, json.dumps(value)) for key, value in values.items()]
-        with self._lock, storage_errors("the collection's settings could not be written"), transaction(self._db):
-            self._db.executemany("INSERT OR REPLACE INTO keep VALUES (?, ?)", rows)
+        self._db.executemany("INSERT OR REPLACE INTO keep VALUES (?, ?)", rows)
 
     def _get(self, key: str, fits: Callable[[Any], bool]) -> Any:
-        """The value of a key; None if there is none, or if it is damaged."""
         with self._lock, storage_errors("the collection's settings could not be read"):
-            row = self._db.execute("SELECT value FROM keep WHERE name = ?", (key,)).fetchone()
+            return self._read(key, fits)
+
+    def _read(self, key: str, fits: Callable[[Any], bool]) -> Any:
+        """The value of a key; None if there is none, or if it is damaged."""
+        row = self._db.execute("SELECT value FROM keep WHERE name = ?", (key,)).fetchone()
         if row is None:
             return None
         with suppress(TypeError, ValueError):
