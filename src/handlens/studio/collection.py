@@ -772,6 +772,7 @@ class Collection:
 
         Raises:
             CollectionError: the photo was not drawn, is gone or has changed since, or `name` is not a valid name.
+            FolderGoneError: the folder of all photos is gone; the check waits until it is back.
         """
         self.parts.spot_check.answer(id, name, unsure=unsure)
 

@@ -209,6 +209,7 @@ class SpotCheck:
                     "random photo. Answer the photos that draw_spot_check gave."
                 )
             if drawn[0] != self._stamp(photo):
+                self._photos.register.check_there()
                 raise CollectionError(
                     f"{self._photos.paths[photo]} is gone or has changed since it was drawn, so it is left out of the "
                     "check. Go on with the next photo."
@@ -232,6 +233,8 @@ class SpotCheck:
                 self._kept = self._read(*key[1:])
             kept = self._kept
             gone = {photo for photo, stamp in kept.waiting.items() if self._stamp(photo) != stamp}
+            if gone and not self._photos.register.is_there:
+                gone = set()  # the check goes on once the folder is back
             if kept.check is None or kept.gone != gone:
                 kept.check, kept.gone = self._check(kept, gone), gone
             return kept.check

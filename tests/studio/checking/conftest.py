@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ class Files:
     def __init__(self, folder: Path, n: int, prepared: int | None = None) -> None:
         self.folder, self.prepared = folder, n if prepared is None else prepared
         self.paths = [f"{i}.jpg" for i in range(n)]
+        self.register = SimpleNamespace(is_there=True, check_there=lambda: None)
         folder.mkdir(parents=True, exist_ok=True)
         for path in self.paths:
             if not (folder / path).exists():

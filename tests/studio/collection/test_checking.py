@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from handlens.core.saved import load_learner
-from handlens.errors import CollectionError, TrainingError
+from handlens.errors import CollectionError, FolderGoneError, TrainingError
 from handlens.studio import classifier
 from handlens.studio.collection import Collection
 
@@ -353,3 +353,20 @@ def test_with_one_photo_left_there_is_no_accuracy(collection):
     collection.answer_spot_check(photo, "square")
     assert collection.report.accuracy is None
     assert collection.report.reason == "A person has labelled or checked every photo, so nothing is left to predict."
+
+
+def test_a_check_waits_while_the_folder_of_the_photos_is_gone(trained, tmp_path):
+    drawn = trained.draw_spot_check(20).tolist()
+    for photo in drawn[:12]:
+        trained.answer_spot_check(photo, truth(photo))
+    assert trained.report.accuracy is None  # answers count once all are given
+    trained.images.rename(tmp_path / "elsewhere")
+    assert (trained.spot_check.waiting, trained.spot_check.gone) == (drawn[12:], 0)
+    assert trained.report.accuracy is None
+    with pytest.raises(FolderGoneError, match="is gone, or its photos are"):
+        trained.answer_spot_check(drawn[12], truth(drawn[12]))
+    assert pd.isna(trained.labels[drawn[12]])
+    trained.relocate(tmp_path / "elsewhere")
+    for photo in drawn[12:]:
+        trained.answer_spot_check(photo, truth(photo))
+    assert (trained.spot_check.answered, trained.report.checked) == (20, 20)
