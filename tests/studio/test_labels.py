@@ -363,6 +363,17 @@ def test_a_missing_folder(tmp_path):
 
 
 N = 7
+
+
+def test_labels_of_the_model_are_no_labels_of_persons(log):
+    log.assign([0, 1], "a")
+    log.assign([1, 2, 3], "b", origin=Origin("finish", "certified", Certificate(0.05, 0.95, checked=30)))
+    log.assign([3], "b")  # a person confirms it
+    assert log.state.codes.tolist() == [0, 1, 1, 1, -1, -1]
+    assert log.state.by_person.tolist() == [0, -1, -1, 1, -1, -1]
+    assert log.state.by_person.dtype == np.int32
+
+
 NAMES = st.sampled_from(["a", "b", "c", "δ", "五"])
 IDS = st.lists(st.integers(0, N - 1), min_size=1, max_size=N)
 

@@ -25,7 +25,7 @@ from handlens.studio.discriminant import Floats
 from handlens.studio.labels import Labels
 from handlens.studio.listeners import Listeners
 from handlens.studio.near_duplicates import COARSE, SAME, Pairs, candidates, correlations, grouped, shrunk
-from handlens.studio.origins import LabelOrigins, Origin, certified
+from handlens.studio.origins import LabelOrigins, Origin
 from handlens.studio.photos import Photos
 from handlens.studio.progress import SearchProgress, ended_by
 from handlens.studio.spot_check import SpotCheck
@@ -130,7 +130,7 @@ class Duplicates:
         if found is None:
             raise CollectionError("the duplicates are not known yet. Search for them first: duplicates().")
         state = check.labels
-        codes = np.where(certified(state.origins), -1, state.codes)[found.ids]
+        codes = state.by_person[found.ids]
         # A photo that shows none of the labels, as a person said in a check, is a contradiction to a label.
         codes[np.isin(found.ids, check.none_of_these)] = len(state.names)
         alike: dict[int, list[int]] = defaultdict(list)

@@ -145,7 +145,7 @@ class Finishing:
                 "what the model said of the checked photos before it learned from them cannot be read. Train again."
             )
         population = int(np.logical_or.reduce(populations).sum()) if populations else len(open)
-        by_person = (check.labels.codes >= 0) & ~certified(check.labels.origins)
+        by_person = check.labels.by_person >= 0
         labelled, left = int(by_person.sum()), int((self._photos.usable & ~by_person).sum())
         # Where the person was unsure, the prediction may be wrong, so it counts as wrong.
         unsure = np.concatenate([np.empty(0, np.int64), *(r.unsure for r in check.rounds if r.current)])

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from handlens.errors import CollectionError
 from handlens.io.sqlite import open_database, storage_errors, transaction
 from handlens.studio.label_changes import Change, Ids, Keys, LabelledPhotos, damaged
-from handlens.studio.origins import CALL, LabelOrigins, Origin
+from handlens.studio.origins import CALL, LabelOrigins, Origin, certified
 
 MAX_NAME = 100  # characters
 
@@ -86,6 +86,11 @@ class LabelState(NamedTuple):
     def names(self) -> list[str]:
         """The names of the labels, by code."""
         return [info.name for info in self.table]
+
+    @property
+    def by_person(self) -> NDArray[np.int32]:
+        """As `codes`, with −1 also for photos whose label the model gave."""
+        return np.where(certified(self.origins), np.int32(-1), self.codes)
 
     def code_of_key(self, key: int) -> int:
         """The position in `table` of the label with a key, or of the one it was merged into; −1 once deleted."""

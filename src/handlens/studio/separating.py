@@ -20,7 +20,6 @@ from handlens.studio.labels import Labels, LabelState
 from handlens.studio.layers import Layers
 from handlens.studio.listeners import Listeners
 from handlens.studio.maps import Maps
-from handlens.studio.origins import certified
 from handlens.studio.projections import LABELS, NEIGHBOURS, SEPARATE, neighbour_agreement
 from handlens.studio.settings import Settings
 from handlens.studio.training_data import TrainingData
@@ -70,7 +69,7 @@ class Separating:
         """Find the layer whose projection separates the labels best; see `Collection.separate`."""
         wanted = list(dict.fromkeys(names))
         state = self._labels.state
-        known, codes = state.names, _by_person(state)
+        known, codes = state.names, state.by_person
         for name in wanted:
             if name not in known:
                 raise CollectionError(f"no label is called “{name}”. The labels are: {', '.join(known) or 'none yet'}.")
@@ -94,7 +93,7 @@ class Separating:
         layers: dict[str, float | None] = {layer.id: None for layer in self._layers.all}
         maps: dict[str, dict[str, float | None]] = {layer.id: {} for layer in self._layers.all}
         try:
-            codes = _by_person(state)
+            codes = state.by_person
             quality, held_out = self._quality(codes, state)
         except TrainingError:
             held_out = False  # too few labels
@@ -143,11 +142,6 @@ class Separating:
             agreement = neighbour_agreement(xy[ids], codes[ids], gestures, together=together) if enough else None
             scores[projection] = agreement
         return scores
-
-
-def _by_person(state: LabelState) -> NDArray[np.integer]:
-    """The code of each photo's label, −1 for labels that a model gave."""
-    return np.where(certified(state.origins), -1, state.codes)
 
 
 @one_blas_thread()

@@ -10,7 +10,6 @@ from handlens.core.threads import one_blas_thread
 from handlens.errors import ArtifactError, CollectionError
 from handlens.studio.discriminant import Floats
 from handlens.studio.models.registry import Models
-from handlens.studio.origins import certified
 from handlens.studio.spot_check import SpotCheck
 from handlens.studio.training_data import TrainingData
 
@@ -39,7 +38,7 @@ class Suggestions:
             raise CollectionError(f"n must be a whole number from 1 to {MOST}; {n!r} arrived.")
         check, prepared = self._spot_check.now(), self._data.prepared()
         labelled = check.labels.codes >= 0
-        free, by_person = prepared & ~labelled, prepared & labelled & ~certified(check.labels.origins)
+        free, by_person = prepared & ~labelled, prepared & (check.labels.by_person >= 0)
         free[check.waiting] = False  # they are asked for by the check
         if not free.any():
             raise CollectionError(_nothing(~labelled, prepared, len(check.waiting)))

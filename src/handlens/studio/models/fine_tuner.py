@@ -24,7 +24,6 @@ from handlens.studio.models.held_out import Tested
 from handlens.studio.models.record import ModelRecord, Training, new_id
 from handlens.studio.models.registry import Models
 from handlens.studio.models.self_training import given_by_model
-from handlens.studio.origins import certified
 from handlens.studio.photos import Photos
 from handlens.studio.progress import FineTuningProgress, ended_by
 from handlens.studio.spot_check import SpotCheck
@@ -116,7 +115,7 @@ class FineTuner:
             raise TrainingError(f"backbone must be one of {', '.join(networks)}; “{backbone}” arrived.")
         check = self._spot_check.now()
         state = check.labels
-        by_person = np.where(certified(state.origins), -1, state.codes)
+        by_person = state.by_person
         ids = np.flatnonzero((by_person >= 0) & self._photos.usable)
         together = self._duplicates.together()
         learned_from = ids[apart(check.drawn[ids], together[ids])]

@@ -19,7 +19,6 @@ from handlens.studio.models.held_out import Tested
 from handlens.studio.models.quick import QuickModel
 from handlens.studio.models.record import ModelRecord, Training, new_id
 from handlens.studio.models.registry import Models
-from handlens.studio.origins import certified
 from handlens.studio.photos import Photos
 from handlens.studio.spot_check import SpotCheck
 from handlens.studio.training_data import TrainingData
@@ -61,7 +60,7 @@ class QuickTraining:
         started = time.monotonic()
         check = self._spot_check.now()
         state, drawn = check.labels, check.drawn
-        by_person = np.where(certified(state.origins), -1, state.codes)
+        by_person = state.by_person
         features, classes, ids = self._data.labelled(
             by_person,
             most=learning.MOST,
