@@ -362,9 +362,6 @@ def test_a_missing_folder(tmp_path):
         Labels(tmp_path / "none" / "labels.sqlite", 3)
 
 
-N = 7
-
-
 def test_labels_of_the_model_are_no_labels_of_persons(log):
     log.assign([0, 1], "a")
     log.assign([1, 2, 3], "b", origin=Origin("finish", "certified", Certificate(0.05, 0.95, checked=30)))
@@ -374,6 +371,7 @@ def test_labels_of_the_model_are_no_labels_of_persons(log):
     assert log.state.by_person.dtype == np.int32
 
 
+N = 7
 NAMES = st.sampled_from(["a", "b", "c", "δ", "五"])
 IDS = st.lists(st.integers(0, N - 1), min_size=1, max_size=N)
 

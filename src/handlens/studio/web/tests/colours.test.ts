@@ -6,7 +6,7 @@ import { BACKGROUNDS } from '../src/map/background'
 import { CollectionApi } from '../src/server/api'
 import type { Column } from '../src/server/types'
 import { setApi } from '../src/state/collection'
-import { columnNames, columns, loadColumn, loadColumnNames } from '../src/state/columns'
+import { attachCsv, columnNames, columns, detachCsv, loadColumn, loadColumnNames } from '../src/state/columns'
 import { openLabels } from '../src/state/labels'
 import { named } from './made'
 
@@ -103,6 +103,9 @@ describe('coloured', () => {
     expect(Array.from(rgb.subarray(0, 3))).toEqual(rampOf(0, theme.value))
     expect(Array.from(rgb.subarray(6, 9))).toEqual(rampOf(1, theme.value))
     expect(scale).toEqual(['2010', '2020'])
+    await attach({ share: { kind: 'numbers', values: Float32Array.of(0.1, 0.7, 1 / 3, -12345678) } })
+    colourBy({ by: 'column', column: 'share' })
+    expect(coloured.value.scale).toEqual(['-12345700', '0.7'])
     expect(without).toBe(1)
   })
   it('gives the ten most frequent values colours, and the others one', async () => {
@@ -112,6 +115,27 @@ describe('coloured', () => {
     expect(Array.from(coloured.value.marks)).toEqual([0, 9, OTHERS, OTHERS])
     expect(coloured.value.entries).toHaveLength(11)
     expect(coloured.value.entries!.at(-1)).toEqual({ name: '2 other values', mark: -1, count: 2 })
+  })
+  it('is by the file that was attached last, though it has the same columns', async () => {
+    const of = (...codes: number[]): Column => ({ kind: 'text', values: ['a', 'b'], codes: Int32Array.from(codes) })
+    await attach({ camera: of(0, 1, -1, -1) })
+    colourBy({ by: 'column', column: 'camera' })
+    expect(Array.from(coloured.value.marks)).toEqual([0, 1, -1, -1])
+    const found = (await api.attributes())!
+    api.attach = () => Promise.resolve(found)
+    let answer: (column: Column) => void = () => undefined
+    api.column = () => new Promise((resolve) => (answer = resolve))
+    await attachCsv(new File([], 'cameras.csv'))
+    const late = answer
+    await attachCsv(new File([], 'cameras.csv'))
+    answer(of(1, 1, 0, 0))
+    await vi.waitFor(() => expect(Array.from(coloured.value.marks)).toEqual([1, 1, 0, 0]))
+    late(of(0, 0, 0, 0))
+    await Promise.resolve()
+    expect(Array.from(coloured.value.marks)).toEqual([1, 1, 0, 0])
+    api.detach = () => Promise.resolve(undefined)
+    await detachCsv()
+    expect(shownColouring.value).toEqual({ by: 'label' })
   })
   it('goes back to labels when the column is gone', async () => {
     await attach({ camera: { kind: 'text', values: ['a'], codes: Int32Array.of(0, 0, 0, -1) } })

@@ -5,6 +5,7 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import { Dialog } from '../components/dialogs/Dialog'
 import type { Attributes, Group, Split } from '../server/types'
 import { api } from '../state/collection'
+import { attachCsv, detachCsv } from '../state/columns'
 import { sentenceOf } from '../state/messages'
 import { report, reportIsOld } from '../state/model'
 import { number, percent, photos as photosText, plural } from '../text/format'
@@ -60,7 +61,7 @@ export function SplitReport(): JSX.Element {
               onChange={(event) => {
                 const file = event.currentTarget.files?.[0]
                 event.currentTarget.value = '' // so that the same file can be chosen again
-                if (file) void run(() => api.attach(file))
+                if (file) void run(() => attachCsv(file))
               }}
             />
             <button
@@ -72,16 +73,7 @@ export function SplitReport(): JSX.Element {
               {busy ? 'Reading…' : given ? 'Attach another CSV…' : 'Attach a CSV…'}
             </button>
             {given && (
-              <button
-                type="button"
-                class="button"
-                onClick={() =>
-                  void run(async () => {
-                    await api.detach()
-                    return null
-                  })
-                }
-              >
+              <button type="button" class="button" onClick={() => void run(detachCsv)}>
                 Remove it
               </button>
             )}

@@ -49,7 +49,7 @@ export const coloured = computed<Coloured>(() => {
   const by = colouredBy.value
   if (by.by === 'column') {
     const column = columns.value.get(by.column)!
-    return column.kind === 'numbers' ? ofNumbers(column.values, range(column.values), String) : ofValues(column)
+    return column.kind === 'numbers' ? ofNumbers(column.values, range(column.values), sixDigits) : ofValues(column)
   }
   if (by.by === 'sureness') {
     const { codes, probability } = predictions.value!
@@ -103,6 +103,9 @@ function ofValues({ values, codes }: { values: string[]; codes: Int32Array }): C
     [...kinds, others],
   )
 }
+
+/** Columns of numbers come with about seven digits. */
+const sixDigits = (value: number): string => String(Number(value.toPrecision(6)))
 
 function range(values: Float32Array): [number, number] {
   let [low, high] = [Infinity, -Infinity]

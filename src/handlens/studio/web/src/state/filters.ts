@@ -6,6 +6,7 @@ import { ApiError } from '../server/http'
 import type { Filter, SavedFilter } from '../server/types'
 import { photos as photosText } from '../text/format'
 import { api, collection, connected, count } from './collection'
+import { file } from './columns'
 import { type Bar, barOf, type Field, fresh, type Item, treeOf, withLabels } from './filter-tree'
 import { labels } from './labels'
 import { combine, countOf, maskOf } from './masks'
@@ -110,6 +111,7 @@ effect(() => {
   if (!state) return
   // All that the answer depends on beside the filter itself.
   void [labels.value.version, predictions.value?.version, state.left_out, state.maps_version, connected.value]
+  void [state.duplicates?.groups, file.value]
   const text = JSON.stringify(tree)
   clearTimeout(pause)
   if (text !== askedFor) {
@@ -120,7 +122,7 @@ effect(() => {
   }
 })
 
-/** Asks again, after something that the page does not hear of: another CSV, or a search for duplicates. */
+/** Asks again, after something that the page does not hear of, such as a CSV that was attached elsewhere. */
 export const askAgain = (): Promise<void> => ask(filter.value, false)
 
 // Photos under review stay on the map until the review is closed.
