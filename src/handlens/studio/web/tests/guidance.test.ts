@@ -21,6 +21,8 @@ const facts = (of: Partial<Facts> = {}): Facts => ({
   ],
   labelled: 200,
   unlabelled: 700,
+  selected: 0,
+  reviewing: false,
   training: false,
   model: { old: false, accuracy: null },
   check: { waiting: 0, draws: 30, none: 0 },
@@ -40,6 +42,19 @@ const STAGES: [string, Partial<Facts>, string | null, string][] = [
   ['a first map, no label', { preparing: true, labels: [], model: null }, 'lasso', 'More photos come while you work.'],
   ['all prepared, no label', { labels: [], model: null }, 'lasso', 'Look for photos that belong together'],
   ['one label', { labels: [group('front')], model: null }, 'lasso', 'Make a second one beside “front”.'],
+  [
+    'photos selected, no label',
+    { labels: [], model: null, selected: 12 },
+    'review',
+    '12 photos are selected. See them side by side, throw out the odd ones, and name the others.',
+  ],
+  [
+    'photos selected and under review, one label',
+    { labels: [group('front')], model: null, selected: 11, reviewing: true },
+    'name',
+    'Click the photos that do not belong, and name the others.',
+  ],
+  ['photos selected, two labels', { selected: 11, model: null }, 'train', 'Train a model'],
   [
     'three labels of one lasso each',
     { labels: ['a', 'b', 'c'].map(group), model: null },

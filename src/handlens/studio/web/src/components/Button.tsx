@@ -16,6 +16,8 @@ interface CommandButtonProps {
   hint?: string | null
   class?: string
   busy?: boolean
+  /** what follows the command, e.g. where the focus goes */
+  then?: ((event: MouseEvent) => void) | undefined
 }
 
 export function CommandButton(props: CommandButtonProps): JSX.Element {
@@ -34,7 +36,10 @@ export function CommandButton(props: CommandButtonProps): JSX.Element {
       aria-busy={props.busy}
       data-tip={tip}
       data-key={keyText(command.keys[0]!)}
-      onClick={() => runCommand(command)}
+      onClick={(event) => {
+        runCommand(command)
+        props.then?.(event)
+      }}
     >
       {props.icon && <Icon name={props.icon} />}
       {props.children}

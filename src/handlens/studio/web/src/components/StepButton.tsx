@@ -9,12 +9,15 @@ import type { Action } from '../state/guidance'
 import { report, training } from '../state/model'
 import { drawCount, unlabelledCount, waitingCount } from '../state/next-step'
 import { showNoneOfThese } from '../state/none-of-these'
+import { selectedCount } from '../state/selection'
 import { number, photos as photosText, plural } from '../text/format'
 import { CommandButton } from './Button'
 
 /** The steps that have a key. */
 const COMMAND: Partial<Record<Action, CommandId>> = {
   lasso: 'lasso',
+  review: 'review',
+  name: 'newLabel',
   suggest: 'batch',
   train: 'train',
   check: 'check',
@@ -35,6 +38,10 @@ function textOf(step: Action): string {
       return 'Prepare the photos'
     case 'lasso':
       return 'Draw a lasso'
+    case 'review':
+      return 'Review'
+    case 'name':
+      return `Name ${photosText(selectedCount.value)}`
     case 'suggest':
       return `Label ${plural(Math.min(SUGGESTED, unlabelledCount.value), 'suggested photo')}`
     case 'train':
@@ -58,12 +65,22 @@ function checkText(checked: boolean): string {
   return checked ? `Check ${number(draws)} more` : `Check ${plural(draws, 'random photo')}`
 }
 
+/** To the map, whose keys draw a box, if a key has pressed the button. */
+function toMap(event: MouseEvent): void {
+  if (event.detail === 0) document.getElementById('photos')?.focus({ preventScroll: true })
+}
+
 export function StepButton({ step, main = false }: { step: Action; main?: boolean }): JSX.Element {
   const command = COMMAND[step]
   const look = main ? 'filled' : ''
   if (command) {
     return (
-      <CommandButton command={command} class={look} busy={step === 'train' && training.value}>
+      <CommandButton
+        command={command}
+        class={look}
+        busy={step === 'train' && training.value}
+        then={step === 'lasso' ? toMap : undefined}
+      >
         {textOf(step)}
       </CommandButton>
     )

@@ -1,6 +1,7 @@
 // The table of commands: everything that can be done with a key. Buttons take names and tooltips from here,
 // the keyboard its bindings, and the dialog "Help" its lines.
 
+import type { Tool } from '../map/types'
 import { prepared } from '../state/collection'
 import { closeDialog, dialog, openDialog } from '../state/dialogs'
 import { showDuplicates } from '../state/duplicates'
@@ -47,10 +48,10 @@ export const COMMANDS = {
     run: toggleSpread,
     can: () => anyPlaced.value,
   },
-  pan: { name: 'Move the map', keys: ['v'], group: 'Look', run: () => setTool('pan') },
+  pan: { name: 'Move the map', keys: ['v'], group: 'Look', run: () => take('pan') },
   filter: { name: 'Filter photos', keys: ['i'], group: 'Look', run: openFilter },
-  lasso: { name: 'Lasso', keys: ['l'], group: 'Select', run: () => setTool('lasso') },
-  box: { name: 'Box', keys: ['b'], group: 'Select', run: () => setTool('box') },
+  lasso: { name: 'Lasso', keys: ['l'], group: 'Select', run: () => take('lasso') },
+  box: { name: 'Box', keys: ['b'], group: 'Select', run: () => take('box') },
   all: { name: 'Select all shown', keys: ['Ctrl+a'], group: 'Select', run: selectShown, can: () => anyPlaced.value },
   clear: { name: 'Clear selection', keys: ['Escape'], group: 'Select', run: closeNearest, can: selecting },
   review: { name: 'Review', keys: ['r'], group: 'Select', run: toggleReview, can: selecting },
@@ -163,6 +164,12 @@ function closeNearest(): void {
   else if (isNarrow.value && sheet.value !== 'map') setSheet('map')
   else if (review.value) closeReview()
   else clearSelection()
+}
+
+/** A tool is for the map, which lies below the sheets of a narrow screen. */
+function take(one: Tool): void {
+  setSheet('map')
+  setTool(one)
 }
 
 function toggleSpread(): void {

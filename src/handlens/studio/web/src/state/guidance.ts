@@ -12,10 +12,14 @@ import { labelledCount, labels } from './labels'
 import { report, reportIsOld, training } from './model'
 import { drawCount, toLabel, unlabelledCount, waitingCount } from './next-step'
 import { owned } from './owned'
+import { review } from './review'
+import { selectedCount } from './selection'
 
 export type Action =
   | 'prepare'
   | 'lasso'
+  | 'review'
+  | 'name'
   | 'suggest'
   | 'train'
   | 'check'
@@ -39,6 +43,9 @@ export interface Facts {
   labels: readonly { name: string; count: number; gestures: number }[]
   labelled: number
   unlabelled: number
+  /** photos that are selected, and whether they are under review */
+  selected: number
+  reviewing: boolean
   training: boolean
   /** the model in use; its accuracy is null until photos are checked */
   model: { old: boolean; accuracy: number | null } | null
@@ -76,6 +83,7 @@ export function adviceFor(facts: Facts): Advice {
     const waits = `${photosText(check.waiting)} of the check ${check.waiting === 1 ? 'waits' : 'wait'}`
     return { text: `${waits}. Answer them all: then it says how often the model is right.`, action: 'check' }
   }
+  if (facts.labels.length < 2 && unlabelled > 0 && facts.selected > 0) return toName(facts)
   if (facts.labels.length === 0) {
     const more = facts.preparing ? ' More photos come while you work.' : ''
     const look = 'Look for photos that belong together and lie together on a map.'
@@ -135,6 +143,13 @@ function beforePhotos({ preparing }: Facts): Advice {
     text: 'Photos are being prepared in random order. The first map comes after 500 of them, the rest while you work.',
     action: null,
   }
+}
+
+/** Photos are selected, and fewer than two labels have photos. */
+function toName({ selected, reviewing }: Facts): Advice {
+  if (reviewing) return { text: 'Click the photos that do not belong, and name the others.', action: 'name' }
+  const are = `${photosText(selected)} ${selected === 1 ? 'is' : 'are'} selected`
+  return { text: `${are}. See them side by side, throw out the odd ones, and name the others.`, action: 'review' }
 }
 
 /** Two labels or more, and no model that has learned from all of them. */
@@ -213,6 +228,8 @@ export const advice = computed<Advice>(() => {
     labels: labels.value.names.filter((label) => label.count > 0),
     labelled: labelledCount.value,
     unlabelled: unlabelledCount.value,
+    selected: selectedCount.value,
+    reviewing: review.value !== null,
     training: training.value,
     model: made && { old: reportIsOld.value, accuracy: made.accuracy },
     check: {
