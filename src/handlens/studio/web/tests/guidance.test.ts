@@ -120,7 +120,7 @@ const STAGES: [string, Partial<Facts>, string | null, string][] = [
     'not good enough',
     { model: checked(0.71), plan: { labels: 0, left: 700, more_checks: null } },
     'suggest',
-    'It is right about 71 % of the rest: too few to label it with 5 % or fewer wrong. These 24 next: they teach it most.',
+    'It is right about 71 % of the rest: too few to label it, with 5 % or fewer of all labels wrong. These 24 next: they teach it most.',
   ],
   [
     'nearly good enough',
@@ -132,13 +132,19 @@ const STAGES: [string, Partial<Facts>, string | null, string][] = [
     'some more checks needed',
     { model: checked(0.93), plan: { labels: 100, left: 600, more_checks: 70 } },
     'check',
-    'About 70 more checks will show whether it may label the rest with 5 % or fewer wrong.',
+    'About 70 more checks will show whether it may label the rest, with 5 % or fewer of all labels wrong.',
+  ],
+  [
+    'some more checks needed, fewer than the next check has',
+    { model: checked(0.93), plan: { labels: 100, left: 600, more_checks: 10 } },
+    'check',
+    '30 more checks will show whether it may label the rest, with 5 % or fewer of all labels wrong.',
   ],
   [
     'good enough',
     { model: checked(0.97), plan: { labels: 700, left: 0, more_checks: null } },
     'finish',
-    'Done: 5 % or fewer wrong. The model may label 700 photos for you.',
+    'Done: 5 % or fewer of all labels wrong. The model may label 700 photos for you.',
   ],
   [
     'good enough for most',
@@ -150,7 +156,7 @@ const STAGES: [string, Partial<Facts>, string | null, string][] = [
     'another share than 5 %',
     { error: 0.1, model: checked(0.97), plan: { labels: 700, left: 0, more_checks: null } },
     'finish',
-    'Done: 10 % or fewer wrong.',
+    'Done: 10 % or fewer of all labels wrong.',
   ],
   [
     'finished, some left',

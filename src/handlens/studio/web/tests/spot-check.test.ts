@@ -156,6 +156,16 @@ describe('a spot check', () => {
     expect(shownPhoto.value).toBe(3)
   })
 
+  it('is not confused at its end by an event that was sent before the last answer', async () => {
+    await open(1)
+    const before = server.state()
+    answer(label('front'))
+    await vi.advanceTimersByTimeAsync(0)
+    expect(finished.value).toBe(true)
+    updateCollection({ spot_check: before })
+    expect(shownPhoto.value).toBe(null)
+  })
+
   it('leaves out what another tab has answered', async () => {
     await open(3)
     server.answers.set(5, label('rear'))

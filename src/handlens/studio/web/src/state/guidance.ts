@@ -3,7 +3,7 @@
 import { computed, effect } from '@preact/signals'
 import type { FinishPlan } from '../server/types'
 import { labelText } from '../text/accuracy'
-import { number, percent, photos as photosText, plural } from '../text/format'
+import { number, percent, photos as photosText } from '../text/format'
 import { answering } from './answering'
 import { predictedGroups, SUGGESTED } from './batch'
 import { api, collection, prepared } from './collection'
@@ -113,17 +113,17 @@ export function adviceFor(facts: Facts): Advice {
   if (!model || model.old) return toTrain(facts)
   if (model.accuracy === null) return unchecked(facts)
   if (facts.toLabel === 'more') return { text: labelText('more', 0), action: 'suggest' }
-  const wrong = `${percent(facts.error)} or fewer wrong`
-  if (!plan) return { text: `See how many photos the model may label with ${wrong}.`, action: 'finish' }
+  const wrong = `${percent(facts.error)} or fewer of all labels wrong`
+  if (!plan) return { text: `See how many photos the model may label, with ${wrong}.`, action: 'finish' }
   if (plan.labels > 0 && plan.labels >= MOST * (plan.labels + plan.left)) {
     const left = plan.left > 0 ? ` ${photosText(plan.left)} ${plan.left === 1 ? 'is' : 'are'} left for you.` : ''
     return { text: `Done: ${wrong}. The model may label ${photosText(plan.labels)} for you.${left}`, action: 'finish' }
   }
   if (plan.more_checks !== null && plan.more_checks <= WORTH && check.draws > 0) {
-    const needed = `About ${plural(plan.more_checks, 'more check')} will show whether it may label the rest with ${wrong}.`
-    return { text: needed, action: 'check' }
+    const needed = plan.more_checks > check.draws ? `About ${number(plan.more_checks)}` : number(check.draws)
+    return { text: `${needed} more checks will show whether it may label the rest, with ${wrong}.`, action: 'check' }
   }
-  const right = `It is right about ${percent(model.accuracy)} of the rest: too few to label it with ${wrong}.`
+  const right = `It is right about ${percent(model.accuracy)} of the rest: too few to label it, with ${wrong}.`
   if (model.accuracy >= GOOD && facts.predicted > 0) {
     return {
       text: `${right} Confirm a page of each label, the least sure photos first: many labels with few keys.`,

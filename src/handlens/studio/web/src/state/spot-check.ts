@@ -214,7 +214,8 @@ async function finish(again = false): Promise<void> {
   try {
     const now = await api.state()
     replaceCollection(now)
-    setHidden(new Set())
+    const asked = new Set(now.spot_check.waiting)
+    setHidden(new Set([...hidden.value].filter((photo) => !asked.has(photo))))
     setFinished(now.spot_check.waiting.length === 0)
     if (again) setProblem(null)
   } catch (error) {
