@@ -98,7 +98,7 @@ def test_a_label_is_given_without_a_mouse(studio, page: Page, hand) -> None:
     page.goto(studio.collection_url)
     hand(page).wait_prepared()
     where = page.get_by_role("group", name="Layer and projection")
-    # The light table: a cell by Tab and Enter; the map by arrows.
+    # The light table: arrow keys move from map to map, and Enter goes there.
     cell = page.get_by_role("button", name="coarse · where, PCA 3–4")
     cell.focus()
     page.keyboard.press("Enter")
@@ -106,9 +106,16 @@ def test_a_label_is_given_without_a_mouse(studio, page: Page, hand) -> None:
     expect(where).to_contain_text("PCA 3–4")
     expect(cell).to_have_attribute("aria-current", "true")
     page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Enter")
     expect(where).to_contain_text("medium · where")
     page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
     expect(where).to_contain_text("PCA 1–2")
+    # Elsewhere they change the layer and the projection.
+    page.get_by_role("main", name="Map of photos").focus()
+    page.keyboard.press("ArrowRight")
+    expect(where).to_contain_text("coarse · where")
     page.keyboard.press("Control+a")
     expect(hand(page).selection).to_contain_text("20 selected")
     page.keyboard.press("r")
@@ -143,3 +150,20 @@ def test_nothing_glides_for_whom_motion_is_too_much(studio, new_page: Callable[.
         page.keyboard.press(key)
         hand(page).wait_still()
     assert page.evaluate("window.moved") == 0
+
+
+def test_no_letter_of_a_new_label_is_lost_on_a_phone(studio, new_page: Callable[..., Page], hand) -> None:
+    page = new_page(viewport={"width": 390, "height": 844})
+    page.goto(studio.collection_url)
+    hand(page).wait_prepared()
+    page.keyboard.press("Control+a")
+    expect(hand(page).selection).to_contain_text("20 selected")
+    # The key opens the sheet; the field has the focus before the next key can come.
+    focused = page.evaluate(
+        """async () => {
+            document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'n', bubbles: true, cancelable: true }))
+            for (let i = 0; i < 10; i++) await Promise.resolve()
+            return document.activeElement.id
+        }"""
+    )
+    assert focused == "new-label"

@@ -62,12 +62,12 @@ export const COMMANDS = {
     run: () => void findSimilar(),
     can: () => selecting() && !searching.value,
   },
-  newLabel: { name: 'New label', keys: ['n'], group: 'Label', run: () => goToField('#new-label') },
+  newLabel: { name: 'New label', keys: ['n'], group: 'Label', run: () => goToField('#review-new-label', '#new-label') },
   findLabel: {
     name: 'Find a label by its name',
     keys: ['/'],
     group: 'Label',
-    run: () => goToField(review.value ? '#review-find-label' : '#find-label'),
+    run: () => goToField('#review-find-label', '#find-label'),
     can: () => labels.value.names.length > KEYED,
   },
   suspects: {
@@ -188,13 +188,14 @@ function openFilter(): void {
   toggleBar()
 }
 
-/** To a field of the panel with the labels. */
-function goToField(id: string): void {
-  const focus = (): void => document.querySelector<HTMLInputElement>(id)?.focus()
-  if (isNarrow.value && sheet.value !== 'labels') {
+/** To a field of the review if it is open, else to that of the panel with the labels. */
+function goToField(inReview: string, inPanel: string): void {
+  const field = (id: string): HTMLInputElement | null => document.querySelector<HTMLInputElement>(id)
+  const here = field(inReview) ?? field(inPanel)
+  // The next letter typed is the first of the name: where a sheet opens, it is drawn before that key.
+  if (here) here.focus()
+  else {
     setSheet('labels')
-    setTimeout(focus) // once the sheet is drawn
-  } else {
-    focus() // at once, so that the next letter typed is the first of the name
+    queueMicrotask(() => field(inPanel)?.focus())
   }
 }
