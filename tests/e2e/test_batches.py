@@ -160,10 +160,12 @@ def test_a_batch_by_keys_alone(studio, page: Page, hand, shoot, watch) -> None:
     count, kind = re.findall(r"^(\d+) photos predicted (\w+)", group.inner_text())[0]
     before = person.saved()
     # One is marked, and waits for its name; Back takes the whole group back.
+    page.evaluate("window.gone = document.querySelector('.confirm .grid')")
     page.keyboard.press("ArrowRight")
     page.keyboard.press(" ")
     page.keyboard.press("Enter")
     expect(group.get_by_text(kind, exact=True)).to_have_count(0)
+    page.evaluate("gone.dispatchEvent(new Event('scroll'))")  # the browser may be late to say so
     page.keyboard.press("Backspace")
     expect(group).to_have_text(f"{count} photos predicted {kind}: which are wrong?")
     assert person.saved() == before

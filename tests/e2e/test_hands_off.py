@@ -167,3 +167,15 @@ def test_no_letter_of_a_new_label_is_lost_on_a_phone(studio, new_page: Callable[
         }"""
     )
     assert focused == "new-label"
+
+    # What is said leaves the button of the advice free.
+    for name in ("front", "rear"):
+        page.keyboard.press("Escape")
+        page.keyboard.press("Control+a")
+        page.keyboard.press("n")
+        page.keyboard.type(name)
+        page.keyboard.press("Enter")
+        expect(hand(page).label_button(name)).to_be_visible()
+    expect(page.locator(".message")).to_contain_text("20 photos changed from front to rear.")
+    page.get_by_role("region", name="What next").get_by_role("button", name="Take away…").click()
+    expect(page.get_by_role("dialog", name="Take away")).to_be_visible()

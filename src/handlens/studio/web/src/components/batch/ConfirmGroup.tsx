@@ -32,6 +32,7 @@ export function ConfirmGroup({ group }: { group: Group & { place: number } }): J
   const grid = (): HTMLElement => box.current!.querySelector<HTMLElement>('.grid')!
   const focusGrid = (): void => grid().focus({ preventScroll: true })
   const look = (): void => {
+    if (!box.current) return // told of a grid that has gone meanwhile
     const { scrollTop, clientHeight, scrollHeight } = grid()
     furthest.current = Math.max(furthest.current, scrollTop + clientHeight)
     setBelow(furthest.current < scrollHeight - SOME)
@@ -39,9 +40,7 @@ export function ConfirmGroup({ group }: { group: Group & { place: number } }): J
   useLayoutEffect(focusGrid, [])
   // The grid lays itself out once it knows its size.
   useEffect(() => {
-    const watch = new ResizeObserver(() => {
-      if (box.current) look() // it may be told of the end of the grid itself
-    })
+    const watch = new ResizeObserver(look)
     watch.observe(grid())
     watch.observe(grid().firstElementChild!)
     return () => watch.disconnect()
