@@ -85,7 +85,7 @@ def test_the_same_labels_by_persons_have_the_same_number(log, tmp_path):
     log.assign([0], "back")
     assert number() == 3
     log.rename("front", "nose")
-    assert number() == 3  # a new name is no new label
+    assert number() == 3  # the same label, with a new name
     log.assign([0], "nose")
     assert number() == 2  # by hand back to what they were
     log.undo()

@@ -137,7 +137,7 @@ def _weights(wanted: NewCollection) -> dict[str, Path]:
 
     Raises:
         CollectionError: one is for a network that was not asked for.
-        WeightsError: one is missing or is no file of weights.
+        WeightsError: one is missing, or not a file of weights.
     """
     for name in wanted.weights:
         if name not in wanted.backbones or name == AUTO:
