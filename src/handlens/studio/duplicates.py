@@ -106,8 +106,13 @@ class Duplicates:
         )
 
     def start(self) -> None:
-        """Search in the background, unless that is under way; how far it is and errors are in `progress`."""
+        """Search in the background, unless that is under way; how far it is and errors are in `progress`.
+
+        It first waits for the end of a search that was cancelled, which takes a moment.
+        """
         with self._starting:
+            if self._cancel.is_set():
+                self.join()
             if self._thread and self._thread.is_alive():
                 return
             self._cancel.clear()

@@ -306,6 +306,29 @@ def test_a_search_in_the_background_can_be_cancelled_and_started_again(twice):
     assert search.progress.phase == "done"
 
 
+def test_a_search_that_is_asked_for_while_another_is_being_cancelled_begins_anew(twice, monkeypatch):
+    search, begun, released = twice.parts.duplicates, threading.Event(), threading.Event()
+    correlations, join = duplicates.correlations, search.join
+
+    def slow(*args, **options):
+        begun.set()
+        assert released.wait(60)
+        return correlations(*args, **options)
+
+    def wait_for_it(seconds: float | None = None) -> None:
+        released.set()
+        join(seconds)
+
+    monkeypatch.setattr(duplicates, "correlations", slow)
+    monkeypatch.setattr(search, "join", wait_for_it)
+    search.start()
+    assert begun.wait(60)
+    search.cancel()
+    search.start()
+    search.join()
+    assert (search.progress.phase, len(search.found.ids)) == ("done", 5)
+
+
 def test_a_search_that_fails_says_why(tmp_path, photos):
     with Collection.create(tmp_path / "new", images=photos, backbone=None) as collection:
         collection.parts.duplicates.start()
