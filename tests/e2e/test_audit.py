@@ -12,10 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 WRONG = {"circle 4.png": "square", "square 4.png": "circle"}
 """Labels that are wrong, so that the model is not sure of everything."""
+SLOW = 1500
+"""So often a test looks, every 20 ms, for what the page asks of the server."""
 
 
 @pytest.fixture
@@ -222,6 +224,47 @@ def test_a_person_decides_by_keys_and_the_log_is_taken_away(trained: Page, hand,
         kinds = [entry["kind"] for entry in csv.DictReader(file)]
     assert kinds.count("overruled") == 2
     assert (kinds.count("confirmed"), kinds.count("undone"), kinds.count("contested")) == (2, 1, 1)
+
+
+def test_from_a_slow_server_the_photo_on_the_screen_comes_first(trained: Page) -> None:
+    page = trained
+    held: dict[int, Route] = {}
+    given_up: list[int] = []
+
+    def photo_of(request: Request) -> int:
+        return int(request.url.split("/")[-2])
+
+    def hold(route: Route) -> None:
+        held[photo_of(route.request)] = route
+
+    page.route("**/photos/*/view", hold)
+    page.on("requestfailed", lambda request: given_up.append(photo_of(request)))
+    dialog = check(page, "Review queue")
+    dialog.get_by_label(re.compile("^Predictions less sure")).fill("0.99")
+    dialog.get_by_label("Your name").fill("Ann")
+    with page.expect_request("**/photos/*/view") as first:
+        page.keyboard.press("Enter")
+    place = dialog.locator(".queue-head b")
+    expect(place).to_have_text(re.compile(r"1 of \d+"))
+    of = int((place.text_content() or "").removeprefix("1 of "))
+    assert of >= 5
+    photo = dialog.locator(".looked-at .whole")
+    seen = []
+    for step in range(1, 6):
+        expect(place).to_have_text(f"{step} of {of}")
+        seen.append(int((photo.get_attribute("src") or "").split("/")[-2].split("?")[0]))
+        expect(photo).to_have_attribute("src", re.compile("/thumb"))
+        if step < 5:
+            page.keyboard.press("ArrowRight")
+    assert photo_of(first.value) == seen[0]
+    # None of the large photos has come. The one on the screen is asked for, those left behind are not any more.
+    for _ in range(SLOW):
+        if seen[4] in held and seen[0] in given_up:
+            break
+        page.wait_for_timeout(20)
+    assert seen[0] in given_up
+    held[seen[4]].continue_()
+    expect(photo).to_have_attribute("src", re.compile(f"/photos/{seen[4]}/view"))
 
 
 def test_the_dialogs_in_the_dark_and_on_a_phone(
