@@ -131,3 +131,36 @@ def test_what_is_predicted_is_called_as_the_label_is_now(studio, page: Page, han
     post(page, "labels/rename", {"name": "one", "to": "first"})
     post(page, "labels/rename", {"name": "other", "to": "second"})
     expect(dialog).to_contain_text(re.compile("Predicted: (first|second), "))
+
+
+def test_long_names_in_any_script_do_not_lie_over_each_other(studio, new_page, hand, shoot) -> None:
+    long = ["a" * 100, "word " * 19 + "words", "日本語の長い名前" * 12, "סוס שחור וגדול " * 6, "Z͑ͫ̓ͪ̂A̴L̠G " * 7]
+    long = [name.strip() for name in long]
+    for width, height in ((1280, 800), (390, 844)):
+        page = new_page(viewport={"width": width, "height": height})
+        page.goto(studio.collection_url)
+        hand(page).wait_prepared()
+        for i, name in enumerate([*long, *NAMES[len(long) : 12]]):
+            mask = np.packbits(np.arange(PHOTOS) == i, bitorder="little").tobytes()
+            post(page, "labels/assign", {"selection": base64.b64encode(mask).decode(), "name": name})
+        page.reload()
+        hand(page).wait_prepared()
+
+        def sticks_out(what: str, page: Page = page) -> list[str]:
+            """The texts that are larger than their boxes."""
+            expect(page.locator(what).filter(has_text=long[1])).to_be_attached()
+            return page.locator(what).evaluate_all(
+                """all => all.filter(e => e.scrollHeight > e.clientHeight + 1 || e.scrollWidth > e.clientWidth + 1)
+                    .map(e => e.textContent)"""
+            )
+
+        page.keyboard.press("j")
+        expect(page.locator(".check-photo")).to_have_attribute("aria-busy", "false")
+        assert sticks_out(".check-labels .button") == []
+        shoot(page, f"02-long-names-{width}")
+        page.keyboard.press("Escape")
+        page.keyboard.press("i")
+        page.keyboard.press("Enter")
+        page.get_by_role("menuitem", name="Label", exact=True).click()
+        assert sticks_out(".filter-editor .tick") == []
+        shoot(page, f"03-long-names-{width}")

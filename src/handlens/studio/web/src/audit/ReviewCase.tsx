@@ -104,7 +104,9 @@ export function ReviewCase({ of }: { of: Case }): JSX.Element {
                       onClick={() => choose(label.name)}
                     >
                       <Swatch colour={label.colour} text={key.toUpperCase()} />
-                      <span>{label.name}</span>
+                      <span dir="auto" title={label.name}>
+                        {label.name}
+                      </span>
                     </button>
                   )
                 })}

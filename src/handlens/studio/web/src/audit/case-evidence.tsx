@@ -19,7 +19,7 @@ export function Prediction({ of }: { of: Case }): JSX.Element {
   return (
     <div class="said">
       <p>
-        Predicted <b>{of.predicted}</b>, {percent(confidenceOf(of))}
+        Predicted <b dir="auto">{of.predicted}</b>, {percent(confidenceOf(of))}
         {of.contested && <small class="flag"> contested</small>}
       </p>
       {of.contested &&

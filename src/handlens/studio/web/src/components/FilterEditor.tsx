@@ -200,7 +200,10 @@ function Labels({
       on={of.names}
       text={(name) => (
         <>
-          {colours.has(name) && <Swatch colour={colours.get(name)!} text="" />} <span class="value">{name}</span>
+          {colours.has(name) && <Swatch colour={colours.get(name)!} text="" />}{' '}
+          <span class="value" dir="auto">
+            {name}
+          </span>
         </>
       )}
       onChange={(on) => onChange({ ...of, names: on })}

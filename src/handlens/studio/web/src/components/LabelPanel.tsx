@@ -239,7 +239,7 @@ function Picked(): JSX.Element {
         <small>
           {names.length >= 2
             ? `Switch to the projection that maximizes the distance between ${names.length === 2 ? names.join(' and ') : `these ${names.length} labels`}`
-            : 'Pick two or more labels to switch to the projection that maximizes the distance between them'}
+            : 'Pick two or more labels for the projection that keeps them apart'}
         </small>
       </CommandButton>
       {ticked.length >= 2 && (

@@ -188,7 +188,7 @@ function Tile({ id, look, active, place, of, side, height, left, top, onClick }:
         <div class="photo-caption" title={look.title} style={{ height: `${height - side}px` }}>
           {look.caption.map((line, i) => (
             <span key={i} class="one-line">
-              {line}
+              {line}{' '}
             </span>
           ))}
         </div>

@@ -55,7 +55,9 @@ export function SuspectsReview({ open }: { open: Review }): JSX.Element {
             Keep {n > 1 ? 'their labels' : 'the label'} <kbd>K</kbd>
           </button>
           <button type="button" class="button" aria-keyshortcuts="c" onClick={() => void takeSuggested()}>
-            Change to {n > 0 || active === undefined ? 'the one suggested' : suspects.value.of.get(active)?.suggested}{' '}
+            <span class="one-line">
+              Change to {n > 0 || active === undefined ? 'the one suggested' : suspects.value.of.get(active)?.suggested}
+            </span>{' '}
             <kbd>C</kbd>
           </button>
         </div>

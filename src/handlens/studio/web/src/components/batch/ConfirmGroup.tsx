@@ -90,7 +90,7 @@ export function ConfirmGroup({ group }: { group: Group & { place: number } }): J
       <Progress text={`${of === null ? 'Group' : 'Page'} ${number(group.place + 1)} of ${number(groups.length)}`} />
       <div class="confirm-photos">
         <h3>
-          {photosText(ids.length)} predicted <b>{name}</b>: which are wrong?
+          {photosText(ids.length)} predicted <b dir="auto">{name}</b>: which are wrong?
         </h3>
         <PhotoGrid
           ids={ids}

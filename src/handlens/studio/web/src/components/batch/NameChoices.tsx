@@ -78,7 +78,7 @@ export function NameChoices({ field, guess, can, onName, onEmpty }: Props): JSX.
               onClick={() => can && take(name)}
             >
               <Swatch colour={colour} text={key} />
-              <span>
+              <span dir="auto" title={name}>
                 {name}
                 {name === guess && <span class="visually-hidden">, predicted</span>}
               </span>

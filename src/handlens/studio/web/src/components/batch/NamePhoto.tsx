@@ -49,7 +49,7 @@ export function NamePhoto({ photo }: { photo: number }): JSX.Element {
       <div class="check-answers">
         {guess ? (
           <button type="button" class="button filled" onClick={takeGuess}>
-            {guess.name}, {percent(guess.probability)} <kbd>Enter</kbd>
+            <bdi>{guess.name}</bdi>, {percent(guess.probability)} <kbd>Enter</kbd>
           </button>
         ) : (
           <p class="ask">What is it?</p>

@@ -50,7 +50,7 @@ export function Photo({ id }: { id: number }): JSX.Element {
         <b>{labelOf(id) === null ? 'No label' : `Label: ${labelOf(id)}`}</b>
         {said && code >= 0 && (
           <span>
-            Predicted: {said.names[code]}, {percent(said.probability[id]!)}
+            Predicted: <bdi>{said.names[code]}</bdi>, {percent(said.probability[id]!)}
           </span>
         )}
         <span class="hint">

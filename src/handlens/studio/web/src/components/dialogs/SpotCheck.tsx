@@ -169,7 +169,9 @@ function Asking({ photo }: { photo: number }): JSX.Element {
                 onClick={() => giveLabel(name)}
               >
                 <Swatch colour={colour} text={key.toUpperCase()} />
-                <span>{name}</span>
+                <span dir="auto" title={name}>
+                  {name}
+                </span>
               </button>
             )
           })}
