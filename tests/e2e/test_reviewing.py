@@ -196,6 +196,11 @@ def test_labels_that_may_be_wrong_by_keys_alone(person, page, shoot):
     expect(kept).to_contain_text("kept")
     person.keyboard.press("c")
     expect(changed).to_contain_text("now circle")
+    # At a zoom of 200 %, photos and keys have their place.
+    page.set_viewport_size({"width": 640, "height": 400})
+    expect(person.grid.get_by_role("option").first).to_be_in_viewport()
+    shoot(page, "04-suspects-zoomed")
+    page.set_viewport_size({"width": 1280, "height": 800})
     # Nothing moved.
     assert [person.grid.get_by_role("option").nth(i).get_attribute("id") for i in (0, 1)] == order
     person.saved()

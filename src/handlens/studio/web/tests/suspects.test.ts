@@ -155,3 +155,16 @@ it('that are missing are explained', async () => {
   await showSuspects()
   expect(messages.value.at(-1)?.text).toMatch(/^No label can be judged yet/)
 })
+
+it('leave the keys to the page as soon as they are closed', async () => {
+  const document = { body: {}, documentElement: { dataset: {} } }
+  vi.stubGlobal('document', document)
+  vi.stubGlobal('matchMedia', () => ({ matches: false, addEventListener: () => undefined }))
+  vi.stubGlobal('localStorage', { getItem: () => null })
+  vi.stubGlobal('addEventListener', () => undefined)
+  const { inReview } = await import('../src/components/SuspectsReview')
+  const event = { target: document.body } as unknown as KeyboardEvent
+  expect(inReview(event)).toBe(true)
+  closeReview()
+  expect(inReview(event)).toBe(false)
+})

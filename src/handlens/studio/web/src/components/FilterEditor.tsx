@@ -53,7 +53,7 @@ export function Editor({ item, at }: { item: Item; at: number }): JSX.Element {
         close()
       }}
     >
-      <h3>{about}</h3>
+      <h2>{about}</h2>
       <Body of={item.of} onChange={(of) => changeItem(at, { of })} />
       <footer>
         <label class="tick">

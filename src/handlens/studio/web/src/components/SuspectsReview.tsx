@@ -5,7 +5,7 @@ import { useKeys } from '../keyboard/view-keys'
 import { dialog, question } from '../state/dialogs'
 import { labels } from '../state/labels'
 import { turned } from '../state/masks'
-import { at, gridSize, moveTo, type Review } from '../state/review'
+import { at, gridSize, moveTo, type Review, review } from '../state/review'
 import { replaceSelection, selected, selectedCount } from '../state/selection'
 import { decision, doubtText, keepLabels, labelSuspects, leftCount, suspects, takeSuggested } from '../state/suspects'
 import { number, percent, plural } from '../text/format'
@@ -72,9 +72,9 @@ export function SuspectsReview({ open }: { open: Review }): JSX.Element {
   )
 }
 
-/** Whether a key was pressed in the review, or nowhere in particular: elsewhere it means what it always means. */
+/** Whether a key was pressed in the open review, or nowhere in particular: elsewhere it means what it always means. */
 export const inReview = (event: KeyboardEvent): boolean =>
-  event.target === document.body || (event.target as Element).closest('.review') !== null
+  review.value !== null && (event.target === document.body || (event.target as Element).closest('.review') !== null)
 
 function lookOf(id: number): Look {
   const of = suspects.value.of.get(id)
