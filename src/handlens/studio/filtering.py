@@ -129,10 +129,7 @@ class Filtering:
 
     def mask(self, wanted: Filter) -> Mask:
         """Which photos a filter means, bool [N] by id; see `Collection.where`."""
-        if not isinstance(wanted, Filter):
-            raise CollectionError(f"a filter must be made of conditions such as label(…); {wanted!r} arrived.")
-        wanted = Filter.from_json(wanted.as_json())  # within the limits
-        return wanted.mask(self._facts())
+        return _checked(wanted).mask(self._facts())
 
     @property
     def saved(self) -> dict[str, Filter]:
@@ -148,7 +145,7 @@ class Filtering:
     def save(self, name: str, wanted: Filter) -> None:
         """Keep a filter under a name, in place of an earlier one with that name; see `Collection.save_filter`."""
         name = check_name(name, of="the name of a filter")
-        wanted = Filter.from_json(wanted.as_json())
+        wanted = _checked(wanted)
         key_of = {info.name: info.colour for info in self._labels.table}
         keys: dict[str, int] = {}
 
@@ -172,6 +169,13 @@ class Filtering:
 
     def _facts(self) -> Facts:
         return Facts(self._photos, self._labels, self._models, self._checks, self._duplicates)
+
+
+def _checked(wanted: Filter) -> Filter:
+    """The filter, if it is one, and within the limits of depth and size."""
+    if not isinstance(wanted, Filter):
+        raise CollectionError(f"a filter must be made of conditions such as label(…); {wanted!r} arrived.")
+    return Filter.from_json(wanted.as_json())
 
 
 def _looked_up(names: dict[str, str], label: str) -> str:

@@ -124,8 +124,9 @@ def test_duplicates_and_photos_left_out(folder):
 
 
 def test_only_filters_are_taken(collection):
-    with pytest.raises(CollectionError, match=r"a filter must be made of conditions .*; 'car' arrived"):
-        collection.where("car")
+    for use in (collection.where, lambda wanted: collection.save_filter("cars", wanted)):
+        with pytest.raises(CollectionError, match=r"a filter must be made of conditions .*; 'car' arrived"):
+            use("car")
     everything = label(None)
     for _ in range(4):
         everything = ~(everything & label(None))
