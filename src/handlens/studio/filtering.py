@@ -15,7 +15,7 @@ from handlens.errors import CollectionError
 from handlens.studio.checks import Checks
 from handlens.studio.discriminant import Floats
 from handlens.studio.duplicates import Duplicates
-from handlens.studio.filters import Filter, Mask
+from handlens.studio.filters import MOST_LEVELS, Filter, Mask
 from handlens.studio.labels import Labels, LabelState, check_name
 from handlens.studio.models.model import Model
 from handlens.studio.models.registry import Models
@@ -175,7 +175,11 @@ def _checked(wanted: Filter) -> Filter:
     """The filter, if it is one, and within the limits of depth and size."""
     if not isinstance(wanted, Filter):
         raise CollectionError(f"a filter must be made of conditions such as label(…); {wanted!r} arrived.")
-    return Filter.from_json(wanted.as_json())
+    try:
+        tree = wanted.as_json()
+    except ValueError as error:  # of hundreds of levels
+        raise CollectionError(f"a filter must have at most {MOST_LEVELS} levels; many more arrived.") from error
+    return Filter.from_json(tree)
 
 
 def _looked_up(names: dict[str, str], label: str) -> str:

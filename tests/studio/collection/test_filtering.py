@@ -127,11 +127,12 @@ def test_only_filters_are_taken(collection):
     for use in (collection.where, lambda wanted: collection.save_filter("cars", wanted)):
         with pytest.raises(CollectionError, match=r"a filter must be made of conditions .*; 'car' arrived"):
             use("car")
-    everything = label(None)
-    for _ in range(4):
-        everything = ~(everything & label(None))
-    with pytest.raises(CollectionError, match="at most 8 levels"):
-        collection.where(everything)
+    for levels in (4, 1000):
+        everything = label(None)
+        for _ in range(levels):
+            everything = ~(everything & label(None))
+        with pytest.raises(CollectionError, match="at most 8 levels"):
+            collection.where(everything)
 
 
 # --- saved -----------------------------------------------------------------------------------------
