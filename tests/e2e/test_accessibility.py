@@ -1,6 +1,7 @@
 """Every screen and dialog with axe-core: WCAG 2.2, levels A and AA, and best practices; both themes, two sizes.
 
-To add a screen: an entry in SCREENS that opens it from the labelling screen.
+To add a screen: an entry in SCREENS that opens it from the labelling screen. Each is opened once for each size, and
+looked at in both themes.
 """
 
 from __future__ import annotations
@@ -16,8 +17,16 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, Route, expect
 
 AXE = Path(__file__).parents[2] / "src/handlens/studio/web/node_modules/axe-core/axe.min.js"
-RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+RULES = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    "rules": {"label-content-name-mismatch": {"enabled": True}},
+}
+COLOURS = {"runOnly": ["color-contrast"]}
 SIZES = {"wide": (1280, 800), "narrow": (390, 844)}
+EACH = 45
+COPIES = 4
+COUNT = 2 * EACH + COPIES
+KINDS = {"circ": "circle", "copy": "circle", "squa": "square"}
 NAMES = ("circle", "square", *(f"label {i}" for i in range(3, 13)))
 
 pytestmark = pytest.mark.skipif(not AXE.exists(), reason="needs axe-core: hatch_build.py npm ci")
@@ -25,11 +34,11 @@ pytestmark = pytest.mark.skipif(not AXE.exists(), reason="needs axe-core: hatch_
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Thirty circles and thirty squares, and a file that is not a photo."""
+    """Circles and squares, copies of some, and a file that is not a photo."""
     folder = tmp_path_factory.mktemp("photos") / "shapes"
     folder.mkdir()
     random = np.random.default_rng(0)
-    for i in range(30):
+    for i in range(EACH):
         for kind in ("circle", "square"):
             picture = Image.fromarray(random.integers(90, 170, (48, 64, 3), dtype=np.uint8))
             x, y, r = (int(v) for v in random.integers([4, 4, 14], [30, 20, 24]))
@@ -39,6 +48,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
             else:
                 pen.rectangle((x, y, x + r, y + r), fill=(30, 60, 220))
             picture.save(folder / f"{kind} {i}.png")
+    for i in range(COPIES):
+        Image.open(folder / f"circle {40 + i}.png").save(folder / f"copy {i}.bmp")
     (folder / "notes.txt").write_text("not a picture")
     return folder
 
@@ -65,7 +76,7 @@ def packed(ids: list[int], count: int) -> str:
 
 @pytest.fixture(scope="module")
 def collection(studio, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The address of a collection with twelve labels, a model, a check that waits and an attached CSV."""
+    """The address of a collection with twelve labels, two of them wrong, a model, a check and a CSV."""
     context = browser.new_context(base_url=studio.url)
     page = context.new_page()
     page.goto(studio.collection_url)
@@ -73,22 +84,27 @@ def collection(studio, browser: Browser, tmp_path_factory: pytest.TempPathFactor
     expect(page.get_by_label("Preparing", exact=True)).to_have_count(0, timeout=120_000)
     api = page.url.replace("/c/", "/api/collections/")
     paths = page.request.get(f"{api}/photos").json()["paths"]
-    for i, path in enumerate(paths):
-        kind, number = re.match(r"(\w+) (\d+)", path).groups()
-        if int(number) < 8:
-            call(page, f"{api}/labels/assign", {"selection": packed([i], len(paths)), "name": kind})
+
+    def label(name: str, path: str) -> None:
+        body = {"selection": packed([paths.index(path)], COUNT), "name": name}
+        call(page, f"{api}/labels/assign", body)
+
+    for i in range(8):
+        for kind, other in (("circle", "square"), ("square", "circle")):
+            label(kind if i > 0 else other, f"{kind} {i}.png")
     for i, name in enumerate(NAMES[2:]):
-        call(
-            page, f"{api}/labels/assign", {"selection": packed([paths.index(f"circle {20 + i}.png")], 60), "name": name}
-        )
+        label(name, f"circle {20 + i}.png")
     call(page, f"{api}/train", {})
     csv = "\n".join(["photo,camera", *(f"{path},{'old' if i % 2 else 'new'}" for i, path in enumerate(paths))])
     page.request.put(
         f"{api}/attributes?name=cameras.csv", data=csv, headers={"Content-Type": "application/octet-stream"}
     )
     for photo in call(page, f"{api}/spot-check", {"n": 30})["waiting"]:
-        call(page, f"{api}/spot-check/answer", {"photo": photo, "answer": "label", "label": paths[photo].split()[0]})
+        call(
+            page, f"{api}/spot-check/answer", {"photo": photo, "answer": "label", "label": KINDS.get(paths[photo][:4])}
+        )
     call(page, f"{api}/spot-check", {"n": 3})
+    call(page, f"{api}/duplicates", {})
     url = page.url
     context.close()
     return url
@@ -152,7 +168,7 @@ def selection(page: Page) -> None:
     sheet(page, "Map")
     expect(page.get_by_role("main", name="Map of photos")).to_have_attribute("aria-busy", "false")
     page.keyboard.press("Control+a")
-    expect(page.get_by_role("group", name="Selection")).to_contain_text("60 selected")
+    expect(page.get_by_role("group", name="Selection")).to_contain_text(f"{COUNT} selected")
 
 
 def review(page: Page) -> None:
@@ -193,24 +209,109 @@ def steps(page: Page) -> None:
 
 
 def message(page: Page) -> None:
-    """Labels that change are said, with a button."""
-    selection(page)
-    page.keyboard.press("1")
+    """What a key does not do yet is said."""
+    page.keyboard.press("w")
     expect(page.locator(".message").first).to_be_visible()
-    page.keyboard.press("Control+z")
-    page.keyboard.press("Control+z")
 
+
+def advice(on: bool) -> Callable[[Page], None]:
+    def run(page: Page) -> None:
+        sheet(page, "Labels")
+        page.get_by_role("button", name="Advice" if on else "Hide the advice", exact=True).click()
+
+    return run
+
+
+def condition(name: str) -> Callable[[Page], None]:
+    """Filter by something, its editor open."""
+
+    def run(page: Page) -> None:
+        sheet(page, "Map")
+        if page.get_by_role("region", name="Filter").count() == 0:
+            page.keyboard.press("i")
+        page.locator("#add-condition").click()
+        page.get_by_role("menuitem", name=re.compile(f"^{name}")).click()
+        expect(page.get_by_role("dialog", name=f"Condition: {name}")).to_be_visible()
+
+    return run
+
+
+def conditions(page: Page) -> None:
+    sheet(page, "Map")
+    page.keyboard.press("i")
+    page.locator("#add-condition").click()
+    expect(page.get_by_role("menuitem").first).to_be_visible()
+
+
+def legend(page: Page) -> None:
+    sheet(page, "More")
+    choice = page.get_by_role("combobox", name="Colour by")
+    choice.select_option(label="Prediction")
+    sheet(page, "Map")
+    expect(page.get_by_role("list", name="Colours")).to_be_visible()
+
+
+def labels_coloured(page: Page) -> None:
+    """The legend on a narrow screen, which also puts the colours back."""
+    sheet(page, "More")
+    page.get_by_role("combobox", name="Colour by").select_option(label="Label")
+
+
+def suspects(page: Page) -> None:
+    press("u")(page)
+    expect(page.get_by_role("listbox").get_by_role("option").first).to_contain_text("labelled")
+
+
+def duplicates(page: Page) -> None:
+    press("d")(page)
+    expect(page.get_by_role("region", name="Review")).to_contain_text(f"{COPIES} groups, {2 * COPIES} photos")
+
+
+def suggested(page: Page) -> None:
+    press("j")(page)
+    expect(page.get_by_role("heading", name=re.compile("which are wrong"))).to_be_visible()
+
+
+def named(page: Page) -> None:
+    """All are wrong in each group, so they are named one by one."""
+    suggested(page)
+    while photos := page.get_by_role("dialog").get_by_role("option").all():
+        for photo in photos:
+            photo.click()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("dialog").get_by_role("option", selected=True)).to_have_count(0)
+    expect(page.locator(".check-photo")).to_have_attribute("aria-busy", "false")
+
+
+def predicted(page: Page) -> None:
+    sheet(page, "Labels")
+    page.get_by_role("group", name="Next").get_by_role("button", name=re.compile("^Confirm")).click()
+    expect(page.get_by_role("group", name="Which label")).to_be_visible()
+
+
+FIELDS = ("Label", "Predicted label", "Sureness", "Origin", "Time of labelling", "Column of the CSV", "Duplicates")
 
 SCREENS: dict[str, Callable[[Page], None]] = {
     "main": lambda page: sheet(page, "Map"),
     "light table": lambda page: sheet(page, "Light table"),
     "labels": lambda page: sheet(page, "Labels"),
+    "without advice": advice(on=False),
+    "with advice": advice(on=True),
     "more": lambda page: sheet(page, "More"),
     "a menu": menu_open,
     "selection": selection,
     "review": review,
     "large photo": large,
     "contest": contest,
+    "suspects": suspects,
+    "duplicates": duplicates,
+    "suggested": suggested,
+    "named one by one": named,
+    "predicted": predicted,
+    "conditions": conditions,
+    **{f"condition, {name}": condition(name) for name in FIELDS},
+    "legend": legend,
+    "colours of labels": labels_coloured,
     "rename": menu("Rename…"),
     "alike": alike,
     "delete": menu("Delete…"),
@@ -226,23 +327,46 @@ SCREENS: dict[str, Callable[[Page], None]] = {
     "datasheet": click("Datasheet"),
     "queue, start": click("Review queue…"),
     "queue": queue,
+    "message": message,
 }
+
+OVER = "dialog, [role=dialog], [role=menu], .review, .selection-bar, .sheet"
+"""What Escape closes."""
+
+
+def back(page: Page) -> None:
+    """To the labelling screen alone: Escape closes what is over it."""
+    for _ in range(8):
+        if page.locator(OVER).count() == 0:
+            break
+        page.keyboard.press("Escape")
+    clear = page.get_by_role("button", name="Clear filter")
+    if clear.count():
+        clear.first.click()
+    expect(page.locator(OVER)).to_have_count(0)
 
 
 # --- axe -----------------------------------------------------------------------------------------
 
 
 def violations(page: Page) -> list[str]:
-    """What axe finds on the page as it is: rule, element and what to do, one line each."""
+    """What axe finds on the page, in both themes: rule, element and what to do, one line each."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE.read_text(encoding="utf-8"))  # the page allows no script tags but its own
-    page.evaluate("Promise.allSettled(document.getAnimations().map(a => a.finished))")
-    found = page.evaluate(
-        """tags => axe.run(document, { runOnly: { type: 'tag', values: tags }, resultTypes: ['violations'] })
-            .then(({ violations }) => violations.flatMap(v => v.nodes.map(n => [v.id, n.html, n.failureSummary])))""",
-        list(RULES),
-    )
-    return [f"{rule}: {html[:160]} – {' '.join(summary.split())[:300]}" for rule, html, summary in found]
+    found = []
+    for theme in ("dark", "light"):
+        page.emulate_media(color_scheme=theme)
+        expect(page.locator("html")).to_have_attribute("data-theme", theme)
+        found += page.evaluate(
+            """async ([theme, run]) => {
+                await Promise.allSettled(document.getAnimations().map(a => a.finished))
+                const { violations } = await axe.run(document, { ...run, resultTypes: ['violations'] })
+                return violations.flatMap(v => v.nodes.map(n => [theme, v.id, n.html, n.failureSummary]))
+            }""",
+            # Only colours depend on the theme.
+            [theme, RULES if theme == "dark" else COLOURS],
+        )
+    return [f"{theme}, {rule}: {html[:160]} – {' '.join(why.split())[:300]}" for theme, rule, html, why in found]
 
 
 def assert_nothing(found: dict[str, list[str]]) -> None:
@@ -250,17 +374,17 @@ def assert_nothing(found: dict[str, list[str]]) -> None:
     assert report == "", report
 
 
-@pytest.fixture(params=[(theme, size) for theme in ("dark", "light") for size in SIZES], ids="-".join)
+@pytest.fixture(params=SIZES)
 def open_page(browser: Browser, studio, request: pytest.FixtureRequest) -> Iterator[Callable[[str], Page]]:
-    """Open pages in one theme and size: `open_page(path)`."""
-    theme, size = request.param
-    width, height = SIZES[size]
+    """Open pages in one size: `open_page(path)`."""
+    width, height = SIZES[request.param]
     context = browser.new_context(
-        base_url=studio.url, viewport={"width": width, "height": height}, color_scheme=theme, reduced_motion="reduce"
+        base_url=studio.url, viewport={"width": width, "height": height}, reduced_motion="reduce"
     )
 
     def make(path: str) -> Page:
         page = context.new_page()
+        page.set_default_timeout(20_000)
         page.goto(path)
         return page
 
@@ -270,9 +394,10 @@ def open_page(browser: Browser, studio, request: pytest.FixtureRequest) -> Itera
 
 def test_every_screen_of_a_collection(open_page, collection: str, shoot, request) -> None:
     found: dict[str, list[str]] = {}
+    page = open_page(collection)
+    expect(page.get_by_role("main", name="Map of photos")).to_have_attribute("aria-busy", "false")
     for name, open in SCREENS.items():
-        page = open_page(collection)  # a tab of its own: a refresh would keep the selection
-        expect(page.get_by_role("main", name="Map of photos")).to_be_visible()
+        back(page)
         try:
             open(page)
         except Exception as error:
@@ -280,7 +405,6 @@ def test_every_screen_of_a_collection(open_page, collection: str, shoot, request
             raise AssertionError(f"“{name}” could not be opened") from error
         found[name] = violations(page)
         shoot(page, f"{request.node.callspec.id}-{name}")
-        page.close()
     assert_nothing(found)
 
 
@@ -333,4 +457,18 @@ def test_the_other_screens(open_page, collection: str, shoot, request, photos: P
     look(page, "preparing")
     page.get_by_role("button", name="Locate folder…").click()
     look(page, "locate")
+
+    def searching(route: Route) -> None:
+        state = route.fetch(method="GET", url=route.request.url.removesuffix("/duplicates")).json()
+        state["duplicates"] |= {"running": True, "groups": None, "phase": "searching", "done": 20, "total": 90}
+        route.fulfill(json=state)
+
+    page = open_page("about:blank")
+    page.route(re.compile(r"/api/collections/[^/]+(/duplicates)?$"), searching)
+    page.route("**/events", lambda route: None)
+    page.goto(collection)
+    expect(page.get_by_role("main", name="Map of photos")).to_be_visible()
+    page.keyboard.press("d")
+    expect(page.get_by_role("progressbar", name="Searching for duplicates")).to_be_visible()
+    look(page, "searching for duplicates")
     assert_nothing(found)
