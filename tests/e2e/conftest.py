@@ -172,6 +172,10 @@ class Watch:
         assert len(left) < len(self.problems), f"expected {pattern!r} among {self.problems}"
         self.problems = left
 
+    def forgive(self, pattern: str) -> None:
+        """Take out problems that a test may cause, if the page happens to ask for something at that moment."""
+        self.problems = [problem for problem in self.problems if not re.search(pattern, problem)]
+
     def follow(self, page: Page) -> None:
         """Note the page's console errors, uncaught errors and requests to any other host."""
         page.on("console", self._console)
@@ -357,6 +361,10 @@ class Hand:
     def wait_saved(self) -> None:
         """Wait until the page says that all labels are on disk."""
         expect(self.page.locator(".saved")).to_have_text("Saved")
+
+    def tab(self, name: str) -> Locator:
+        """The tab of a panel on a narrow screen; that of the labels says how many there are, too."""
+        return self.page.get_by_role("navigation", name="Panels").get_by_role("button", name=re.compile(f"^{name}"))
 
     def label_button(self, name: str) -> Locator:
         """The button of a label in the list of labels."""

@@ -118,7 +118,7 @@ def test_a_collection_whose_folder_is_gone_is_located_before_it_opens(
     page.goto("about:blank")
     studio.stop()
     photos.rename(tmp_path / "moved")
-    run_studio("--port", studio.url.rsplit(":", 1)[1], home=studio.home)
+    studio.process = run_studio("--port", studio.url.rsplit(":", 1)[1], home=studio.home).process
     page.goto("/")
     expect(page.get_by_role("listitem").filter(has_text="photos").first).to_contain_text("This folder is gone")
     shoot(page, "05-home")
@@ -150,7 +150,7 @@ def test_nothing_is_lost_while_the_server_is_away(shapes: Page, hand, studio, ru
     expect(map_of.label_button("rear")).to_have_count(0)
     expect(page.get_by_role("alert").filter(has_text=re.compile("Labels are saved only while it is"))).to_be_visible()
 
-    run_studio("--port", studio.url.rsplit(":", 1)[1], home=studio.home)
+    studio.process = run_studio("--port", studio.url.rsplit(":", 1)[1], home=studio.home).process
     expect(page.get_by_role("alert").filter(has_text=re.compile("Labels are saved only"))).to_have_count(
         0, timeout=30_000
     )
@@ -160,7 +160,7 @@ def test_nothing_is_lost_while_the_server_is_away(shapes: Page, hand, studio, ru
     watch.expect("ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_EMPTY|ERR_CONNECTION_RESET")
 
 
-def test_a_tab_that_was_left_open_over_night_catches_up(shapes: Page, hand) -> None:
+def test_a_tab_that_was_left_open_over_night_catches_up(shapes: Page, hand, watch) -> None:
     page, map_of = shapes, hand(shapes)
     api = page.url.replace("/c/", "/api/collections/")
     page.route("**/events", lambda _route: None)  # from here on a stream is open, and silent
@@ -182,6 +182,7 @@ def test_a_tab_that_was_left_open_over_night_catches_up(shapes: Page, hand) -> N
     page.context.set_offline(False)
     expect(map_of.label_button("second")).to_be_visible()
     expect(page.get_by_text("Studio does not answer")).to_have_count(0)
+    watch.forgive("ERR_INTERNET_DISCONNECTED")
 
 
 def test_a_file_that_is_dropped_beside_its_place_does_not_leave_the_page(page: Page) -> None:

@@ -106,7 +106,7 @@ def everywhere(page: Page, shoot: Callable[[Page, str], Path], name: str) -> Non
     """Screenshots of three widths, the first in both themes; on the narrow one the model's panel is opened."""
     for width, height, themes in ((1280, 800, ("dark", "light")), (390, 844, ("dark",)), (1920, 1080, ("light",))):
         page.set_viewport_size({"width": width, "height": height})
-        labels = page.get_by_role("button", name="Labels", exact=True)
+        labels = page.get_by_role("navigation", name="Panels").get_by_role("button", name=re.compile("^Labels"))
         if width == 390 and page.get_by_role("dialog").count() == 0:
             labels.click()
             page.get_by_role("region", name="Model").get_by_role("heading", name="Model").scroll_into_view_if_needed()

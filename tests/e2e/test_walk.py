@@ -209,7 +209,7 @@ def test_two_tabs_stay_consistent_and_a_phone_fits(
     shoot(phone, "phone-map")
     hand(wide).box(hand(wide).crowds(1)[0])
     hand(wide).label("seen in both")
-    phone.get_by_role("button", name="Labels", exact=True).click()
+    hand(phone).tab("Labels").click()
     expect(hand(phone).label_button("seen in both")).to_be_visible()
     shoot(phone, "phone-labels")
     # No sideways scrolling on a phone.

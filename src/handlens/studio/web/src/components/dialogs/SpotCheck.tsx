@@ -38,7 +38,8 @@ import { LargePhoto } from '../LargePhoto'
 import { Dialog } from './Dialog'
 
 export function SpotCheck({ draw }: { draw?: number }): JSX.Element {
-  useEffect(() => {
+  // Before anything is seen: the result of an earlier check would be shown for a moment.
+  useLayoutEffect(() => {
     void startCheck(draw)
     return stopCheck
   }, [])
