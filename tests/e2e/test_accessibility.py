@@ -404,6 +404,8 @@ def test_every_screen_of_a_collection(open_page, collection: str, shoot, request
             shoot(page, f"failed-{request.node.callspec.id}-{name}")
             raise AssertionError(f"“{name}” could not be opened") from error
         found[name] = violations(page)
+        if page.evaluate("document.scrollingElement.scrollHeight > innerHeight"):
+            found[name].append("the page is longer than its window")
         shoot(page, f"{request.node.callspec.id}-{name}")
     assert_nothing(found)
 
