@@ -73,7 +73,9 @@ def test_which_way_the_cars_face(studio, page: Page, hand, shoot: Callable[[Page
         page.keyboard.press("r")
         review = page.get_by_role("region", name="Review")
         review.get_by_label("Size of photos").fill("56")
+        review.get_by_label("Sort").select_option("as-is")
         review.get_by_role("listbox").focus()
+        page.keyboard.press("Home")
         for id in sorted(area.ids):  # as they stand in the grid
             if id not in wanted:
                 page.keyboard.press("Space")
