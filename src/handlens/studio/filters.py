@@ -80,7 +80,7 @@ class Filter(BaseModel):
 
     def __invert__(self) -> Filter:
         """All other photos."""
-        return self.inner if isinstance(self, Not) else Not.model_validate({"not": self})
+        return self.negated if isinstance(self, Not) else Not.model_validate({"not": self})
 
     def __bool__(self) -> bool:
         raise CollectionError("filters are joined with &, | and ~, not with “and”, “or” and “not”.")
@@ -142,13 +142,13 @@ class AnyOf(Filter):
 class Not(Filter):
     """All photos but those that a filter means; {"not": …}."""
 
-    inner: Tree = Field(alias="not")
+    negated: Tree = Field(alias="not")
 
     def with_labels(self, rename: Callable[[str], str]) -> Self:
-        return self.model_copy(update={"inner": self.inner.with_labels(rename)})
+        return self.model_copy(update={"negated": self.negated.with_labels(rename)})
 
     def mask(self, facts: Facts) -> Mask:
-        return ~self.inner.mask(facts)
+        return ~self.negated.mask(facts)
 
 
 Names = Annotated[list[StrictStr | None], Field(min_length=1)]
