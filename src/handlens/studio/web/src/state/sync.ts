@@ -203,6 +203,7 @@ async function catchUp(): Promise<void> {
     takeLabels(await api.labels())
     await loadPhotos()
     takeState(await api.state())
+    await loadMap() // one that could not be fetched, too
   })
 }
 
