@@ -154,8 +154,16 @@ def test_long_names_in_any_script_do_not_lie_over_each_other(studio, new_page, h
                     .map(e => e.textContent)"""
             )
 
-        page.keyboard.press("j")  # one photo to name, or a group to confirm
-        expect(page.locator(".check-labels")).to_be_visible()
+        page.keyboard.press("j")
+        group, names = page.locator(".check.confirm"), page.locator(".check:not(.confirm) .check-labels")
+        place = page.locator(".check-progress")
+        expect(group.or_(names).first).to_be_visible()
+        while group.count():  # of each group that is predicted one photo is wrong, which is named later
+            before = place.inner_text()
+            group.get_by_role("option").first.click()
+            group.locator(".check-answers .filled").click()
+            expect(place.filter(has_text=before)).to_have_count(0)
+        expect(names).to_be_visible()
         assert sticks_out(".check-labels .button") == []
         shoot(page, f"02-long-names-{width}")
         page.keyboard.press("Escape")
