@@ -28,7 +28,8 @@ def listen(host: str, port: int | None) -> socket.socket:
         ) from error
     last: OSError | None = None
     for candidate in range(DEFAULT_PORT, DEFAULT_PORT + _TRIED) if port is None else [port]:
-        bound = socket.socket(family, socket.SOCK_STREAM)
+        # Named, because asyncio turns off the delay of small packets (Nagle) only for sockets that say they are TCP.
+        bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         if os.name == "posix":  # elsewhere it would let two servers share the port
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

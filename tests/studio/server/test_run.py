@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import os
@@ -38,6 +39,39 @@ def test_without_a_port_the_next_free_one_is_taken(monkeypatch: pytest.MonkeyPat
 def test_the_default_is_this_machine_only() -> None:
     with listen("127.0.0.1", 0) as bound:
         assert bound.getsockname()[0] == "127.0.0.1"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "0.0.0.0"])
+def test_s1_an_answer_on_a_kept_connection_is_sent_at_once(host: str) -> None:
+    if host == "::1":
+        try:
+            listen(host, 0).close()
+        except AddressError:
+            pytest.skip("this machine has no IPv6")
+
+    async def delays() -> list[int]:
+        """TCP_NODELAY of the server's side of a connection at each of three requests."""
+        found = []
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            connection = writer.get_extra_info("socket")
+            while await reader.readline():
+                found.append(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+                writer.write(b"yes\n")
+            writer.close()
+
+        with listen(host, 0) as bound:
+            async with await asyncio.start_server(answer, sock=bound):
+                to = "127.0.0.1" if host == "0.0.0.0" else host
+                reader, writer = await asyncio.open_connection(to, bound.getsockname()[1])
+                for _ in range(3):
+                    writer.write(b"and now?\n")
+                    assert await reader.readline() == b"yes\n"
+                writer.close()
+                await writer.wait_closed()
+        return found
+
+    assert [bool(on) for on in asyncio.run(delays())] == [True, True, True]
 
 
 @pytest.mark.parametrize(("host", "port"), [("no.such.host.invalid", 0), ("203.0.113.1", 0), ("127.0.0.1", 70_000)])
