@@ -55,6 +55,7 @@ class Checks:
             raise CollectionError(f"csv must be a file that can be read: {file}: {reason_of(error)}.") from error
         found = match_csv(data, name or file.name, self._photos.paths)
         with self._lock:
+            self._settings.check_in_place()
             with atomic_write(self._file) as partial:
                 partial.write_bytes(data)
             self._settings.attached_name = found.name

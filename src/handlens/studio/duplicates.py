@@ -171,6 +171,7 @@ class Duplicates:
             found = self.found
             if found is None:
                 found = self._found = self._search(report)
+                self._photos.check_in_place()
                 with atomic_write(self._file) as partial, partial.open("wb") as file:
                     np.savez(file, **vars(found))
         return found

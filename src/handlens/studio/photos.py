@@ -121,6 +121,10 @@ class Photos:
         """Drop the reasons of photos from this row on, which are about to be read again."""
         self._unreadable = {i: reason for i, reason in self._unreadable.items() if self.rows[i] < row}
 
+    def check_in_place(self) -> None:
+        """Raise StorageError if the collection was deleted, moved or replaced since it was opened."""
+        self._settings.check_in_place()
+
     def check(self, photo: int) -> None:
         """Raise CollectionError unless this is the id of a photo."""
         if isinstance(photo, bool) or not isinstance(photo, int | np.integer):

@@ -68,6 +68,7 @@ class Preparing:
             if source.state == "ready" and source.prepared < len(self._photos):  # the cache was deleted meanwhile
                 source.reload()
         ended: dict[str, Any]
+        self._photos.check_in_place()  # nothing is written to where a collection was
         with only_one(self._cache):
             run = Preparation(self._photos, changed=changed, cancel=cancel)
             changed(run.progress)
@@ -200,6 +201,7 @@ class Preparing:
             source.state = "preparing"
 
     def _reached(self, rows: int) -> None:
+        self._photos.check_in_place()
         total = len(self._photos)
         if rows >= min(FIRST, total):
             if rows in (FIRST, total):

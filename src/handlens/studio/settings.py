@@ -56,6 +56,10 @@ class Settings:
         """Close the file; the settings cannot be used afterwards."""
         self._db.close()
 
+    def check_in_place(self) -> None:
+        """Raise StorageError if the collection was deleted, moved or replaced since it was opened."""
+        self._db.check_in_place()
+
     # --- the page ------------------------------------------------------------------------------
 
     @property

@@ -92,3 +92,17 @@ def test_the_place_is_kept_by_the_next_server(home: Path, shapes: str, tmp_path:
     assert json.loads((folder / "collection.json").read_text())["images"] == str(tmp_path / "elsewhere")
     with TestClient(create_app(home), base_url=ADDRESS) as client:
         assert client.get(shapes).json()["images"] == str(tmp_path / "elsewhere")
+
+
+def test_s6_labels_of_a_collection_that_a_second_studio_forgot_are_refused(
+    client: TestClient, shapes: str, home: Path, selection
+) -> None:
+    label = {"selection": selection([3]), "name": "circle"}
+    assert client.post(f"{shapes}/labels/assign", json=label).status_code == 200
+    with TestClient(create_app(home), base_url=ADDRESS) as second:
+        assert second.delete(shapes).status_code == 204
+    refused = client.post(f"{shapes}/labels/assign", json={**label, "name": "square"})
+    assert (refused.status_code, "was deleted, moved or replaced" in refused.json()["error"]) == (507, True)
+    assert client.put(f"{shapes}/view", json={"zoom": 2}).status_code == 507
+    assert list((home / "collections").iterdir()) == []
+    assert client.delete(shapes).status_code == 404

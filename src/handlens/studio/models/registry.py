@@ -144,7 +144,11 @@ class Models:
         Args:
             kind: of the model.
             busy: raised at once if another holds it. Without it, the call waits.
+
+        Raises:
+            StorageError: the collection was deleted, moved or replaced since it was opened.
         """
+        self._settings.check_in_place()
         return process_lock(self._folder / "cache" / f"{kind}.lock", busy=busy)
 
     @contextmanager
