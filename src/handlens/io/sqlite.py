@@ -11,7 +11,6 @@ from pathlib import Path
 from handlens.errors import StorageError
 from handlens.io.problems import reason_of
 
-
 _Identity = tuple[tuple[int, int] | None, ...]
 
 

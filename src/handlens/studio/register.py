@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handlens.errors import FolderGoneError, StorageError
-from handlens.io.sqlite import open_database, storage_errors, transaction
+from handlens.io.sqlite import Database, open_database, storage_errors, transaction
 from handlens.studio.scanning import LeftOut, scan
 
 _SCHEMA = """
@@ -99,7 +99,7 @@ def _paths(db: sqlite3.Connection) -> set[str]:
     return {path for (path,) in db.execute("SELECT path FROM photos")}
 
 
-def _merge(db: sqlite3.Connection, found: list[str], seed: int) -> list[tuple[int, str, int]]:
+def _merge(db: Database, found: list[str], seed: int) -> list[tuple[int, str, int]]:
     """Add the photos found that are not known yet; (id, path, row) of all by id."""
     # Locked before reading, so that two processes that open at once do not add the same photos.
     with transaction(db):

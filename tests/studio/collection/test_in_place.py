@@ -70,12 +70,11 @@ def test_s6_labels_of_a_collection_that_is_gone_are_refused(folder: Path, go: Ca
         log = EventLog(folder / "collection.sqlite")
         go(folder)
         before = sorted(path.relative_to(folder) for path in folder.rglob("*"))
-        for name, write in WRITES.items():
+        for write in WRITES.values():
             with pytest.raises(StorageError, match=GONE):
                 write(collection)
-                pytest.fail(f"{name} was not refused")
         with pytest.raises(StorageError, match=GONE), log.writing():
-            pytest.fail("the review log was not refused")
+            pass
         log.close()
         assert collection.labels.value_counts().to_dict() == {"round": 2, "angular": 2}
         assert sorted(path.relative_to(folder) for path in folder.rglob("*")) == before  # nothing is made there again
@@ -93,11 +92,10 @@ def test_s6_a_collection_that_is_put_back_goes_on(folder: Path) -> None:
 
 
 def test_s6_a_collection_that_goes_while_a_change_is_written_does_not_say_it_is_kept(folder: Path) -> None:
-    with Collection.open(folder) as collection:
-        labels = collection.parts.labels
-        with pytest.raises(StorageError, match=GONE), labels._writing():
-            labels._write("undo", "nothing", b"")
-            shutil.rmtree(folder)
+    collection = Collection.open(folder)
+    with pytest.raises(StorageError, match=GONE), collection.parts.settings.changing_filters():
+        shutil.rmtree(folder)
+    collection.close()
 
 
 def test_s6_a_model_is_not_written_to_where_a_collection_was(folder: Path, label_some, quick) -> None:
