@@ -63,7 +63,7 @@ def test_an_orientation_that_is_no_number_counts_as_upright() -> None:
         ("RGBA", (0, 0, 0, 51), None, (204, 204, 204)),
         ("CMYK", (0, 255, 255, 0), None, (255, 0, 0)),
         ("I;16", 65535, None, (255, 255, 255)),
-        ("I;16", 257, None, (1, 1, 1)),
+        ("I;16", 257, None, (64, 64, 64)),  # of 1023: no more than 10 bits are used
         ("F", 1.0, None, (255, 255, 255)),
         ("1", 1, None, (255, 255, 255)),
     ],

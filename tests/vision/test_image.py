@@ -190,10 +190,13 @@ def test_a_picture_that_would_fill_the_memory(tmp_path: Path) -> None:
 
 
 def test_a_jpegs_size_is_read_from_its_header() -> None:
-    assert jpeg.size_of(jpeg_bytes()) == (60, 90)
+    assert jpeg.read_header(jpeg_bytes()) == (60, 90, False)
     for length in range(0, 160, 7):
-        assert jpeg.size_of(jpeg_bytes()[:length]) is None
-    assert jpeg.size_of(b"\xff\xd8\xff\xff\xff\xc0\0\x11\x08\0\x02\0\x03\x03" + bytes(9)) == (2, 3)  # a filler byte
+        assert jpeg.read_header(jpeg_bytes()[:length]) is None
+    frame = b"\xff\xd8\xff\xff\xff\xc0\0\x0b\x08\0\x02\0\x03\x03\0\0\0"  # a filler byte comes first
+    scan = b"\xff\xda" + bytes(9)
+    assert jpeg.read_header(frame + scan) == (2, 3, False)
+    assert jpeg.read_header(frame + b"\xff\xe1\0\x08Exif\0\0" + scan) == (2, 3, True)  # after the size, too
 
 
 def test_real_photos(shared_data: Path) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import stat
+from collections.abc import Mapping
 from errno import EACCES, EIO, EPERM
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from handlens.io.deep_pictures import PixelValues, ValueRange, is_deep, read_tiff, tiff_size, tiff_tags, values_of
 from handlens.io.problems import reason_of
 
 LARGEST = 200_000_000
@@ -25,7 +27,7 @@ Image.MAX_IMAGE_PIXELS = LARGEST
 
 _MAGICS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*")  # JPEG, PNG, GIF, and TIFF twice
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-_ORIENTATION = 0x0112
+_ORIENTATION, _XMP = 0x0112, 700
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -48,10 +50,10 @@ def check_is_file(path: Path) -> None:
         raise FileNotFoundError(f"{path} must be a picture file; it is not a file.")
 
 
-def check_size(picture: Image.Image) -> None:
+def check_size(width: int, height: int) -> None:
     """Raise Pillow's DecompressionBombError for a picture of more than LARGEST pixels, before it is decoded."""
-    if picture.width * picture.height > LARGEST:
-        raise Image.DecompressionBombError(f"{picture.width}×{picture.height} pixels are more than {LARGEST}.")
+    if width * height > LARGEST:
+        raise Image.DecompressionBombError(f"{width}×{height} pixels are more than {LARGEST}.")
 
 
 def picture_fault(path: Path, error: BaseException) -> str:
@@ -100,12 +102,100 @@ def _fault_of_content(head: bytes, error: BaseException) -> str:
     return "a damaged picture: it cannot be decoded"
 
 
-def orientation_of(picture: Image.Image) -> int:
-    """How the picture is turned by its EXIF block, 1 to 8 as EXIF counts; 1 is upright, from 5 on it is on its side."""
+def open_picture(path: Path) -> Image.Image:
+    """Open a picture file without decoding it, but for TIFF files that Pillow cannot open, which are decoded here.
+
+    Raises:
+        Exception: of nearly any type: it is not a picture file that is read here, or has more than LARGEST pixels.
+    """
+    check_is_file(path)
     try:
-        return int(picture.getexif().get(_ORIENTATION, 1))
+        picture = Image.open(path, formats=FORMATS)
+    except UnidentifiedImageError:
+        return _deep_tiff(path)
+    try:
+        check_size(*picture.size)
+    except Image.DecompressionBombError:
+        picture.close()
+        raise
+    return picture
+
+
+def _deep_tiff(path: Path) -> Image.Image:
+    tags = tiff_tags(path)
+    if tags is None:
+        raise UnidentifiedImageError(f"{path} is not a picture.")
+    check_size(*tiff_size(tags))
+    return upright(read_tiff(path, tags).shown(), _orientation_in(tags, tags.get(_XMP)))
+
+
+def as_seen(
+    picture: Image.Image, *, at_least: tuple[int, int] | None = None, limits: ValueRange | None = None
+) -> Image.Image:
+    """An opened picture as a person sees it: upright, in 8-bit RGB, and writable.
+
+    Args:
+        picture: as `open_picture` gives it.
+        at_least: the height and width of the upright picture that are enough: a JPEG may be decoded at 1/2, 1/4 or 1/8
+            of its size, which is faster.
+        limits: what is black and what is white in a picture of more than 8 bits; those of the picture unless given.
+
+    Raises:
+        Exception: of nearly any type, if the file is damaged.
+    """
+    deep = is_deep(picture)
+    if picture.format == "PNG":
+        picture.load()  # reading the EXIF would do it, and an error then is not one of the EXIF
+    orientation = orientation_of(picture)
+    if deep:
+        values = values_of(picture)
+        if values is not None:
+            return upright(values.shown(limits), orientation)
+    if at_least is not None and picture.format in ("JPEG", "MPO"):
+        height, width = at_least if orientation < 5 else at_least[::-1]  # from 5 on the picture is stored sideways
+        picture.draft(picture.mode, (width, height))
+    picture.load()  # only afterwards does Pillow know whether the pixels must be copied
+    if picture.format == "TIFF":  # turned while it was loaded, unless Pillow did not understand how
+        orientation = orientation_of(picture)
+    return upright(to_rgb(picture), orientation)
+
+
+def orientation_of(picture: Image.Image) -> int:
+    """How the picture is turned by its EXIF block or else its XMP block, 1 to 8 as EXIF counts.
+
+    1 is upright, from 5 on it is on its side. A number of any type counts; anything else is upright.
+    """
+    return _orientation_in(_exif(picture), picture.info.get("xmp") or picture.info.get("XML:com.adobe.xmp"))
+
+
+def _exif(picture: Image.Image) -> Mapping[int, Any]:
+    try:
+        for _, segment in getattr(picture, "applist", ()):
+            if segment.startswith(b"Exif\0") and "exif" not in picture.info:  # after it any byte may stand
+                found = Image.Exif()
+                found.load(segment[6:])
+                return found
+        return picture.getexif()
     except Exception:  # a malformed EXIF block says nothing about the pixels, which are good
+        return {}
+
+
+def _orientation_in(tags: Mapping[int, Any], xmp: Any) -> int:
+    """The orientation of EXIF or TIFF tags, or else of an XMP block."""
+    found: Any = tags.get(_ORIENTATION)
+    if found is None and xmp:
+        text = xmp.decode("utf-8", "replace") if isinstance(xmp, bytes) else str(xmp)
+        match = re.search(r"""tiff:Orientation\s*(?:=\s*["']|>)\s*(\d+)\s*["'<]""", text)
+        found = match and match[1]
+    if isinstance(found, tuple) and found:
+        found = found[0]
+    if isinstance(found, bytes):
+        found = found[0] if len(found) == 1 and found[0] <= 8 else found.rstrip(b"\0 ").decode("latin-1")
+    try:
+        number = int(found) if found is not None and float(found) == int(found) else 1
+    except (TypeError, ValueError, ArithmeticError):
         return 1
+    return number if 1 <= number <= 8 else 1
 
 
 def upright(picture: Image.Image, orientation: int) -> Image.Image:
@@ -118,21 +208,10 @@ def to_rgb(picture: Image.Image) -> Image.Image:
     if picture.mode == "RGB" and "transparency" not in picture.info:
         return picture.copy() if picture.readonly else picture
     if picture.mode in ("I", "F") or picture.mode.startswith("I;"):
-        return _grey_to_8_bit(np.asarray(picture))
+        return PixelValues(np.asarray(picture)).shown()
     if picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info:
         picture = picture.convert("RGBA")
         over = Image.new("RGB", picture.size, "white")
         over.paste(picture, mask=picture.getchannel("A"))
         return over
     return picture.convert("RGB")
-
-
-def _grey_to_8_bit(values: NDArray[Any]) -> Image.Image:
-    """Grey of more than 8 bits: 0…65535 (0…1 for fractions) to 0…255, other ranges from least to greatest."""
-    grey = np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)
-    low, high = float(grey.min()), float(grey.max())
-    top = 1.0 if values.dtype.kind == "f" else 65535.0
-    if low >= 0 and high <= top:
-        low, high = 0.0, top
-    grey = (grey - low) * (255.0 / (high - low) if high > low else 0.0)
-    return Image.fromarray(np.rint(grey).astype(np.uint8)).convert("RGB")

@@ -12,15 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from handlens.errors import PhotoError
-from handlens.io.pictures import (
-    FORMATS,
-    check_is_file,
-    check_size,
-    orientation_of,
-    picture_fault,
-    to_rgb,
-    upright,
-)
+from handlens.io import pictures
+from handlens.io.deep_pictures import ValueRange
+from handlens.io.pictures import picture_fault
 
 _LARGE = 40_000_000
 # A decoded picture takes 4 bytes a pixel, and conversions copy it: large ones are decoded one after the other.
@@ -34,19 +28,12 @@ def open_picture(path: Path) -> Image.Image:
         PhotoError: it is not a picture of a format that is read here, cannot be opened, or is too large.
     """
     try:
-        check_is_file(path)
-        image = Image.open(path, formats=FORMATS)
+        return pictures.open_picture(path)
     except Exception as error:  # Pillow raises nearly any type on a malformed file
         raise PhotoError(picture_fault(path, error)) from error
-    try:
-        check_size(image)
-    except Image.DecompressionBombError as error:
-        image.close()
-        raise PhotoError(picture_fault(path, error)) from error
-    return image
 
 
-def open_photo(path: Path, *, at_least: int) -> Image.Image:
+def open_photo(path: Path, *, at_least: int, limits: ValueRange | None = None) -> Image.Image:
     """Decode a picture to 8-bit RGB as a person sees it.
 
     It is turned upright by its EXIF orientation; of an animation it is the first frame; transparent parts become white.
@@ -55,6 +42,7 @@ def open_photo(path: Path, *, at_least: int) -> Image.Image:
     Args:
         path: the file.
         at_least: pixels; the picture is reduced by a whole number as long as its short side keeps this size.
+        limits: what is black and what is white in a picture of more than 8 bits; its own unless given.
 
     Raises:
         PhotoError: it is truncated, unreadable, missing or too large; the message is the reason, as a clause.
@@ -65,29 +53,14 @@ def open_photo(path: Path, *, at_least: int) -> Image.Image:
         >>> picture.mode, picture.size
         ('RGB', (134, 100))
     """
-    image = open_picture(path)
-    with image:
-        # JPEG decodes at 1/2, 1/4 or 1/8 for the price of the small picture.
-        image.draft(image.mode, (at_least, at_least))
+    with open_picture(path) as image:
         large = image.width * image.height > _LARGE
         with _large_pictures if large else nullcontext():
             try:
-                image.load()
-                orientation = orientation_of(image)
-                picture = to_rgb(_reduced(image, at_least))
+                picture = pictures.as_seen(image, at_least=(at_least, at_least), limits=limits)
             except Exception as error:
                 raise PhotoError(picture_fault(path, error)) from error
-    return upright(picture, orientation)
-
-
-def _reduced(image: Image.Image, at_least: int) -> Image.Image:
-    factor = min(image.size) // max(at_least, 1)
-    if factor < 2:
-        return image
-    # Single bits, palette indices and a colour that stands for transparency cannot be averaged.
-    if image.mode in ("1", "P", "PA") or image.mode.startswith("I;") or "transparency" in image.info:
-        image = to_rgb(image)
-    return image.reduce(factor)
+    return picture.reduce(max(1, min(picture.size) // max(at_least, 1)))
 
 
 def thumbnail(image: Image.Image, side: int = 256) -> bytes:

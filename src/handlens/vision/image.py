@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,11 +16,11 @@ from handlens.errors import DataError
 from handlens.io.pictures import (
     FORMATS,
     LARGEST,
+    as_seen,
     check_is_file,
-    check_size,
+    open_picture,
     orientation_of,
     picture_fault,
-    to_rgb,
     upright,
 )
 from handlens.vision import jpeg
@@ -307,30 +308,28 @@ def _decoded_jpeg(path: Path, at_least: tuple[int, int] | None) -> Pixels | None
         if head != jpeg.MAGIC:
             return None
         data = head + file.read()
-    size = jpeg.size_of(data)
-    if size is None or size[0] * size[1] > LARGEST:
+    header = jpeg.read_header(data)
+    if header is None or header.height * header.width > LARGEST:
         return None
     # Half the size may be enough, whatever the orientation: then Pillow decodes at reduced scale.
-    if at_least is not None and min(size) // 2 >= min(at_least) and max(size) // 2 >= max(at_least):
+    sides = header.height, header.width
+    if at_least is not None and min(sides) // 2 >= min(at_least) and max(sides) // 2 >= max(at_least):
         return None
     try:
-        return jpeg.decoded(data)
+        pixels = jpeg.decoded(data)
     except RuntimeError:
         return None
+    if header.has_metadata:
+        with Pillow.open(io.BytesIO(data), formats=FORMATS) as picture:
+            orientation = orientation_of(picture)
+        if orientation != 1:
+            return np.array(upright(Pillow.fromarray(pixels), orientation))
+    return pixels
 
 
 def _decoded(path: Path, at_least: tuple[int, int] | None) -> Pixels:
-    with Pillow.open(path, formats=FORMATS) as picture:
-        check_size(picture)
-        if picture.format not in ("JPEG", "MPO"):
-            # Reading the EXIF decodes a PNG, and an error then is not one of the EXIF. Only a JPEG is decoded later.
-            picture.load()
-        orientation = orientation_of(picture)
-        if at_least is not None:
-            height, width = at_least if orientation < 5 else at_least[::-1]  # from 5 on the picture is stored sideways
-            picture.draft(picture.mode, (width, height))
-        picture.load()  # only afterwards does Pillow know whether the pixels must be copied
-        return np.array(upright(to_rgb(picture), orientation))
+    with open_picture(path) as picture:
+        return np.array(as_seen(picture, at_least=at_least))
 
 
 def why_unreadable(path: Path | str, error: DataError) -> str:
