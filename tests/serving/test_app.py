@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from handlens.core.saved import load_learner
 from handlens.errors import ArtifactError
+from handlens.io.tables import read_table
 from handlens.serving.app import MOST_ROWS, create_app
 from handlens.serving.guard import BODY_LIMIT
 from handlens.tabular.data import TabularList
@@ -236,3 +237,36 @@ def test_strangers_are_refused(client: TestClient, folder: Path) -> None:
 def test_what_is_no_model(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="is not a saved model"):
         create_app(tmp_path, hosts=[])
+
+
+WIDE = [2**53 + 1, 2**53 + 2, 2**53 + 3, 2**60 + 1, -(2**53) - 1, 7]
+BEYOND = [2**63 + 1, 2**63 + 2, 2**64 + 1]
+
+
+@pytest.fixture(scope="module", params=[WIDE, [*WIDE, *BEYOND], [*WIDE, "a"]], ids=["int64", "beyond 64 bits", "text"])
+def of_ids(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> TabularLearner:
+    """A model of identifiers above 2**53, each with its own answer."""
+    ids = pd.Series(request.param * 2, dtype=object)
+    table = pd.DataFrame({"id": ids.infer_objects(), "y": np.arange(float(len(ids)))})
+    rows = TabularList.from_df(table, path=tmp_path_factory.mktemp("ids"), cat_names=["id"], procs=[Categorify])
+    learn = tabular_learner(rows.split_none().label_from_df("y").databunch(bs=4), layers=[4], seed=0)
+    learn.model.eval()
+    return learn
+
+
+def test_t3_a_rows_answer_does_not_depend_on_its_neighbours(of_ids: TabularLearner, tmp_path: Path) -> None:
+    ids = list(of_ids.data.encoder.levels["id"].index)
+    alone = [of_ids.predict({"id": one}).label for one in ids]
+    unseen = of_ids.predict({"id": None}).label
+    assert len({*alone, unseen}) == len(ids) + 1
+    beside = [*ids, None]
+    wanted = pytest.approx([*alone, unseen], rel=1e-5)
+
+    served = TestClient(create_app(of_ids.export(), hosts=["127.0.0.1:8600"]), base_url=ADDRESS)
+    answer = served.post("/api/predict", json={"rows": [{"id": one} for one in beside]}).json()
+    assert [row["y"] for row in answer["predictions"]] == wanted
+    assert of_ids.predict_frame(pd.DataFrame({"id": pd.Series(beside, dtype=object)}))["y"].tolist() == wanted
+
+    levels = {"id": of_ids.data.encoder.levels["id"].index}
+    (tmp_path / "rows.csv").write_text("id,other\n" + "".join(f"{one},0\n" for one in ids) + ",0\n")
+    assert of_ids.predict_frame(read_table(tmp_path / "rows.csv", levels=levels))["y"].tolist() == wanted

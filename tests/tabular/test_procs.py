@@ -6,7 +6,6 @@ import datetime
 import json
 import math
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -293,7 +292,6 @@ def test_frames_that_cannot_be_used(make: MakeProc) -> None:
         ([1, "two"], "text such as 'two'"),
         ([pd.Timestamp("2015-07-31")] * 2, r"Timestamp values such as 2015-07-31.*add_datepart\(df, 'x'\)"),
         ([datetime.date(2015, 7, 31)] * 2, "date values.*add_datepart"),
-        ([Decimal(1), Decimal(2)], "Decimal values such as 1"),
         ([1j, 2j], "complex"),
         ([np.timedelta64(1, "D")] * 2, r"convert it: df\['x'\]\.dt\.total_seconds\(\)"),
     ],

@@ -6,6 +6,7 @@ import math
 import re
 from array import array
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pandas as pd
 
 from handlens.errors import TableError
 
+DECIMAL_COMMA = re.compile(r"[+-]?\d[\d.]*,\d+")
+WHOLE = re.compile(r"\s*[+-]?\d+\s*")
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
 
 
@@ -26,9 +29,20 @@ class CsvColumn:
         """Raise unless pandas took all values for numbers or booleans."""
         if self.column.dtype.kind in "biuf":
             return
+        odd = {value for value in self.column.dropna().unique() if isinstance(value, str) and not _is_number(value)}
         for row, value in enumerate(self.column):
-            if isinstance(value, str) and not _is_number(value):
+            if value in odd:
                 raise self._odd(row, "numbers")
+
+    def whole_numbers(self) -> pd.Series | None:
+        """The text as whole numbers, each exact, also beside missing ones; None if it is something else."""
+        texts = self.column.dropna().unique()
+        if not all(WHOLE.fullmatch(text) for text in texts):
+            return None
+        found = self._replaced({text: int(text) for text in texts})
+        if all(-(2**63) <= int(text) < 2**63 for text in texts):
+            return found.astype("Int64")
+        return found.astype("UInt64") if all(0 <= int(text) < 2**64 for text in texts) else found
 
     def booleans(self) -> pd.Series:
         """The text as booleans."""
@@ -62,9 +76,12 @@ class CsvColumn:
         return pd.Series([values.get(text) for text in self.column], dtype=object)
 
     def _odd(self, row: int, required: str) -> TableError:
+        value = str(self.column.iloc[row])
+        comma = required == "numbers" and DECIMAL_COMMA.fullmatch(value)
+        remedy = "Write it with a point" if comma else "Correct it"
         return TableError(
             f"column {self.column.name!r} of {self.path} must hold {required}; line {self.lines[row]} holds "
-            f"{str(self.column.iloc[row])[:40]!r}. Correct it, or leave the field empty where the value is missing."
+            f"{value[:40]!r}. {remedy}, or leave the field empty where the value is missing."
         )
 
 
@@ -87,10 +104,10 @@ def _readings(text: str) -> Iterator[Any]:
         yield text == "True"
     if (moment := _moment(text)) is not None:
         yield moment
-    for make in (float, int):
-        try:
-            number = make(text)
-        except ValueError:
-            continue
-        if math.isfinite(number):
-            yield number
+    try:
+        number = float(text)
+    except ValueError:
+        return
+    if math.isfinite(number):
+        # A float stands for several whole numbers from 2**53 on.
+        yield int(Decimal(text)) if number.is_integer() else number

@@ -8,6 +8,7 @@ import gzip
 import io
 import itertools
 import lzma
+import re
 import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,11 +22,17 @@ import pyarrow
 from numpy.typing import NDArray
 
 from handlens.errors import TableError
-from handlens.io.columns import CsvColumn
+from handlens.io.columns import DECIMAL_COMMA, WHOLE, CsvColumn
 from handlens.io.problems import reason_of
 
 _SEPARATORS = ",;\t"
+_OTHERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+"""Separators of files that are not quite CSV, and what they are called."""
+_SAMPLE = 50
+"""Lines that are looked at to tell how a file's fields are separated."""
 _BLOCK = 1 << 24
+_EXACT = 2.0**53
+"""Whole numbers from here on are not all floats."""
 
 # What pandas takes for a missing value where it is not told otherwise; "" comes first.
 _MISSING = [
@@ -38,7 +45,8 @@ def read_table(file: Path | str, *, levels: Mapping[str, pd.Index] | None = None
     """The rows of a .csv, .csv.gz or .parquet file.
 
     Args:
-        file: of a CSV, the first line names the columns, and all rows have a field for each.
+        file: of a CSV, the first line names the columns, and all rows have a field for each. Whole numbers are exact
+            also in a column where some are missing, however large they are.
         levels: for a CSV, which does not say it itself, what columns hold: values like those of the Index, which may
             have none, by its dtype text, numbers, booleans, timestamps, or for object whichever of the levels a field
             is. In text, only an empty field is missing: "NA" is text. What other columns hold is guessed.
@@ -88,8 +96,10 @@ def csv_columns(file: Path | str) -> list[str]:
     with reading(path), _opened(path) as opened:
         for line in opened:
             if line.strip():
-                lines = _numbered(itertools.chain([line], opened), path)
-                return _names(_fields(next(lines)[1], lines), path)
+                first = [line, *itertools.islice(opened, _SAMPLE)]
+                _check_separator(first, path)
+                lines = _numbered(itertools.chain(first, opened), path)
+                return _names(_fields(next(lines)[1], lines))
     raise _empty(path)
 
 
@@ -105,7 +115,7 @@ def read_text_rows(data: bytes, name: str) -> TextRows:
 
     Args:
         data: UTF-8 or UTF-16 text, with a byte order mark or not; the separator is a comma, a semicolon or a tab,
-            whichever the first line has most of.
+            whichever the first line has most of, or what that line says: sep=;.
         name: what the file is called, for errors.
 
     Raises:
@@ -123,6 +133,8 @@ def read_text_rows(data: bytes, name: str) -> TextRows:
         raise TableError(f"{name} must be a CSV file, text in UTF-8; it is not. Save it again as “CSV UTF-8”.")
     first = next((line for line in text.splitlines() if line.strip()), "")
     separator = max(_SEPARATORS, key=first.count)
+    if said := _SAYS_SEPARATOR.fullmatch(first):  # a line for spreadsheet programs
+        separator, text = said[1], text.replace(first, "", 1)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         rows = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if any(map(str.strip, cells))]
@@ -161,36 +173,59 @@ def reading(path: Path) -> Iterator[None]:
 
 def _read_csv(path: Path, levels: Mapping[str, pd.Index]) -> pd.DataFrame:
     names, lines = _check_shape(path)
-    levels = {name: index for name, index in levels.items() if name in names}
+    # Columns by position: a name that is there twice matters only to those who use it.
+    held = {i: levels[name] for i, name in enumerate(names) if name in levels and names.count(name) == 1}
     # All but numbers come as text.
-    text = {name: index.dtype.kind == "O" for name, index in levels.items() if index.dtype.kind in "OMb"}
-    table = pd.read_csv(
-        path,
-        names=names,
-        header=0,
-        index_col=False,
-        dtype=dict.fromkeys(text, "str"),
-        keep_default_na=False,
-        na_values={name: _MISSING[:1] if text.get(name) else _MISSING for name in names},
-        # In one piece: a column's type must not depend on where a large file happens to be cut.
-        low_memory=False,
-    )
+    text = {i: index.dtype.kind == "O" for i, index in held.items() if index.dtype.kind in "OMb"}
+    table = _parsed(path, list(range(len(names))), len(names), text)
     if len(table) != len(lines):  # pandas skips lines of nothing but spaces, whatever the columns
         raise TableError(
             f"{path} cannot be read as a table: it has {len(lines)} rows, but only {len(table)} can be told apart "
             'from blank lines. Put quotes around fields of nothing but spaces: "  ".'
         )
-    for name, index in levels.items():
-        column = CsvColumn(table[name], lines, path)
+    rounded = [i for i in range(len(names)) if i not in text and _is_rounded(table[i])]
+    if rounded:
+        again = _parsed(path, rounded, len(names), dict.fromkeys(rounded, False))
+        for i in rounded:
+            exact = CsvColumn(again[i], lines, path).whole_numbers()
+            table[i] = table[i] if exact is None else exact
+    for i, index in held.items():
+        column = CsvColumn(table[i].rename(names[i]), lines, path)
         if index.dtype == "object":
-            table[name] = column.mixed(index)
+            table[i] = column.mixed(index)
         elif index.dtype.kind == "M":
-            table[name] = column.timestamps(zoned=getattr(index.dtype, "tz", None) is not None)
+            table[i] = column.timestamps(zoned=getattr(index.dtype, "tz", None) is not None)
         elif index.dtype.kind == "b":
-            table[name] = column.booleans()
+            table[i] = column.booleans()
         elif index.dtype.kind in "iuf":
             column.check_numbers()
-    return table
+    return table.set_axis(names, axis=1)
+
+
+def _is_rounded(column: pd.Series) -> bool:
+    """Whether pandas may have made floats, or even text, of large whole numbers, because some values are missing."""
+    if column.dtype.kind == "f":
+        return bool((column.abs() >= _EXACT).any())
+    texts = (value for value in column if isinstance(value, str) and value not in _MISSING)
+    first = next(texts, "")
+    return WHOLE.fullmatch(first) is not None and all(WHOLE.fullmatch(text) for text in texts)
+
+
+def _parsed(path: Path, columns: list[int], width: int, text: Mapping[int, bool]) -> pd.DataFrame:
+    """Columns of a CSV by their positions; `text` are those that stay text, True where only "" is missing."""
+    missing: dict[Any, list[str]] = {i: _MISSING[:1] if text.get(i) else _MISSING for i in columns}
+    return pd.read_csv(
+        path,
+        names=list(range(width)),
+        usecols=columns,
+        header=0,
+        index_col=False,
+        dtype=dict.fromkeys(text, "str"),
+        keep_default_na=False,
+        na_values=missing,
+        # In one piece: a column's type must not depend on where a large file happens to be cut.
+        low_memory=False,
+    )
 
 
 def _opened(path: Path, mode: str = "rt") -> Any:
@@ -298,9 +333,41 @@ def _empty(path: Path) -> TableError:
     return TableError(f"{path} cannot be read as a table: it must begin with a line of column names; it is empty.")
 
 
-def _names(fields: list[str], path: Path) -> list[str]:
-    names = [name or f"Unnamed: {position}" for position, name in enumerate(fields)]  # as pandas calls them
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise TableError(f"the columns of {path} must have distinct names; there more than once: {twice}. Rename them.")
-    return names
+def _names(fields: list[str]) -> list[str]:
+    return [name or f"Unnamed: {position}" for position, name in enumerate(fields)]  # as pandas calls them
+
+
+_SAYS_SEPARATOR = re.compile(r"\s*sep=(.)\s*", re.IGNORECASE)
+
+
+def _check_separator(lines: list[str], path: Path) -> None:
+    """Raise TableError if the fields of a file, by its first lines, are separated by something else than commas."""
+    said = _SAYS_SEPARATOR.fullmatch(lines[0])
+    found = said[1] if said else next((mark for mark in _OTHERS if _separates(mark, lines)), ",")
+    if found == "," and not said:
+        return
+    rows = csv.reader(lines[2 if said else 1 :], delimiter=found)
+    decimal = found != "," and any(DECIMAL_COMMA.fullmatch(field) for row in rows for field in row)
+    options = f", sep={found!r}" + ", decimal=','" * decimal + ", skiprows=1" * bool(said)
+    raise TableError(
+        f"{path} must have commas between its fields, and begin with the names of the columns; "
+        + (f"its first line is {lines[0].strip()}" if said else f"they seem to be separated by {_OTHERS[found]}")
+        + f"{', and numbers to have decimal commas' * decimal}. "
+        f"Write it anew: pd.read_csv({path.name!r}{options}).to_csv({path.name!r}, index=False)."
+    )
+
+
+def _separates(mark: str, lines: list[str]) -> bool:
+    """Whether each line has as many fields as the first one, two or more, with this separator and not with commas."""
+    if mark not in lines[0]:
+        return False
+    by_mark, by_comma = (_widths(lines, delimiter) for delimiter in (mark, ","))
+    return len(lines) > 1 and len(by_mark) == 1 and min(by_mark) > 1 and (len(by_comma) > 1 or by_comma == {1})
+
+
+def _widths(lines: list[str], delimiter: str) -> set[int]:
+    """The numbers of fields that rows have; none if the lines are no rows with this separator."""
+    try:
+        return {len(row) for row in csv.reader(lines, delimiter=delimiter) if row}
+    except csv.Error:
+        return set()

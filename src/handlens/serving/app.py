@@ -109,7 +109,8 @@ def create_app(model: Path | str, *, token: str | None = None, hosts: Iterable[s
     def predict(rows: Rows) -> Predictions:  # type: ignore[valid-type]  # made for this model's columns
         """A prediction for each row; columns that the model does not use are ignored."""
         given = [row.model_dump(by_alias=True) for row in rows.rows]  # type: ignore[attr-defined]
-        found = learn.predict_frame(pd.DataFrame(given))
+        # As objects: a missing value in one row would make floats of the whole numbers in all others.
+        found = learn.predict_frame(pd.DataFrame(given, dtype=object))
         # As objects, because a whole number in a column with probabilities would become a float.
         values = found.astype(object).to_numpy().tolist()
         return Predictions(predictions=[dict(zip(found.columns, row, strict=True)) for row in values])

@@ -6,6 +6,7 @@ import datetime
 import math
 import warnings
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from handlens.errors import TableError
 # The network computes in float32; a larger number would become infinity there.
 LARGEST = float(np.finfo(np.float32).max)
 
-_NUMBERS = (bool, int, float, np.integer, np.floating, np.bool_)
+_NUMBERS = (bool, int, float, np.integer, np.floating, np.bool_, Decimal)
 
 
 def check_names(names: Iterable[str], what: str) -> list[str]:
@@ -69,7 +70,7 @@ def is_missing(value: object) -> bool:
 
 
 def numbers(column: pd.Series, name: str) -> NDArray[np.float64]:
-    """A column as float64, NaN where missing; takes any numeric or boolean dtype, nullable and Arrow too.
+    """A column as float64, NaN where missing; takes any numeric or boolean dtype, nullable, decimal and Arrow too.
 
     Raises:
         TableError: it holds text, timestamps or other values that are not numbers, or numbers that are infinite or
@@ -80,9 +81,9 @@ def numbers(column: pd.Series, name: str) -> NDArray[np.float64]:
         array([ 1., nan,  1.])
     """
     dtype: Any = column.dtype
-    if dtype.kind == "O" and isinstance(dtype, np.dtype):
+    if dtype.kind == "O" and not isinstance(dtype, pd.CategoricalDtype):
         return np.array([number(value, name) for value in column], np.float64)
-    if isinstance(dtype, pd.CategoricalDtype) or dtype.kind not in "biuf":
+    if dtype.kind not in "biuf":
         present = column.dropna()
         if len(present):
             raise _no_number(name, present.iloc[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Hashable, Iterable
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from handlens.io.problems import reason_of
 from handlens.tabular.frames import LARGEST, is_missing
 
 _KINDS = ("numbers", "timestamps", "timestamps with a time zone", "text")
+_EXACT = 2**53
+"""Whole numbers from here on are not all floats: each float stands for several of them."""
 _DATETIME = re.compile(r"datetime64\[(s|ms|us|ns)(?:, (.+))?\]")
 
 
@@ -23,8 +26,8 @@ class Levels:
     """The distinct values of one column in the training rows, each with its code 0, 1, ….
 
     A level is text, a number, a boolean or a timestamp. Equal values are one level, whatever their type: 1, 1.0,
-    True and numpy's 1. With levels of a float32 column, numbers are compared in float32. A missing value is not a
-    level.
+    Decimal(1), True and numpy's 1; a date is the timestamp of its midnight. With levels of a float32 column, numbers
+    are compared in float32. A missing value is not a level.
 
     Attributes:
         index: the levels as a pandas Index of bool, int64, float32, float64, str, datetime64 with unit and time zone,
@@ -47,6 +50,8 @@ class Levels:
         self._code: dict[Hashable, int] = {_key(value): code for code, value in enumerate(self._values)}
         self._kinds = {_kind(value) for value in self._values}
         self._narrow = index.dtype == "float32"
+        # The floats that large whole numbers are rounded to, which may stand for others too.
+        self._rounded = {float(v) for v in self._values if type(v) is int and _EXACT < abs(v) <= LARGEST}
 
     @classmethod
     def of(cls, column: pd.Series, name: str) -> Levels:
@@ -102,7 +107,7 @@ class Levels:
 
         Raises:
             TableError: it is of a kind that no level is, such as text where the levels are numbers: it would never
-                match.
+                match; or it is a float that a level above 2**53 is rounded to: it may have been another number.
         """
         level = _level(value, self.name)
         if level is None:
@@ -110,6 +115,12 @@ class Levels:
         if self._narrow and type(level) is float and abs(level) <= LARGEST:
             level = float(np.float32(level))
         code = self._code.get(_key(level), -1)
+        if type(level) is float and level in self._rounded and (code < 0 or type(self._values[code]) is int):
+            raise TableError(
+                f"column {self.name!r} must hold whole numbers as they are, because a float cannot tell those above "
+                f"2**53 apart; the float {level!r} arrived. Missing values, and taking a row as a Series, make floats "
+                "of them: read the column with dtype='Int64', and give a row as a dict or as df.iloc[[0]]."
+            )
         if code < 0 and self._kinds and _kind(level) not in self._kinds:
             known = " and ".join(_KINDS[kind] for kind in sorted(self._kinds))
             raise TableError(
@@ -187,7 +198,9 @@ def _level(value: object, name: str) -> Any:
                 f"Mark it as missing: df[{name!r}] = df[{name!r}].replace([np.inf, -np.inf], np.nan)."
             )
         return float(value)
-    if isinstance(value, (datetime.datetime, np.datetime64)):
+    if isinstance(value, Decimal) and value.is_finite():
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, (datetime.date, np.datetime64)):  # a datetime is a date too
         return pd.Timestamp(value)
     raise TableError(
         f"categorical column {name!r} must hold text, numbers, booleans or timestamps; it holds "
