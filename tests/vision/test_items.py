@@ -298,3 +298,104 @@ def test_a_class_with_one_photo(tmp_path: Path) -> None:
         items.split_by_idx([2]).label_from_re(pattern)
     known = items.split_by_idx([2]).label_from_re(pattern, classes=["cat", "dog"])
     assert known.valid.y.data.tolist() == [1]
+
+
+# ---------------------------------------------------------------------------------------------- links
+
+
+def photos_in(folder: Path, n: int = 2) -> Path:
+    folder.mkdir(parents=True)
+    for i in range(n):
+        Pillow.new("RGB", (8, 8), (i, 0, 0)).save(folder / f"{i}.png")
+    return folder
+
+
+def test_p1_a_class_folder_that_is_a_link_is_followed(tmp_path: Path) -> None:
+    root = photos_in(tmp_path / "data" / "cats").parent
+    (root / "dogs").symlink_to(photos_in(tmp_path / "elsewhere" / "of dogs", 3))
+    labelled = ImageItemList.from_folder(root).split_none().label_from_folder()
+    assert labelled.train.y.classes == ["cats", "dogs"]
+    assert labelled.train.y.data.bincount().tolist() == [2, 3]
+
+
+def test_p1_links_in_links_and_links_to_files_are_followed(tmp_path: Path) -> None:
+    store, root = photos_in(tmp_path / "store"), tmp_path / "data"
+    (root / "a").mkdir(parents=True)
+    (root / "a" / "one.png").symlink_to(store / "0.png")
+    (tmp_path / "between").mkdir()
+    (tmp_path / "between" / "b").symlink_to(store)
+    (root / "deep").symlink_to(tmp_path / "between")
+    (tmp_path / "entry").symlink_to(root)
+    with pytest.warns(UserWarning, match=r"1 pictures are found by several paths.* a/one.png and deep/b/0.png"):
+        items = ImageItemList.from_folder(tmp_path / "entry")
+    assert [file.relative_to(tmp_path / "entry").as_posix() for file in items.items] == [
+        "a/one.png",
+        "deep/b/0.png",
+        "deep/b/1.png",
+    ]
+
+
+def test_p1_links_that_lead_back_are_not_followed(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    photos_in(root / "a", 1)
+    photos_in(root / "b", 1)
+    (root / "a" / "self").symlink_to(root / "a")
+    (root / "a" / "up").symlink_to("..")
+    (root / "b" / "far up").symlink_to(tmp_path)
+    (root / "b" / "everything").symlink_to("/")
+    photos_in(tmp_path / "beside it", 1)
+    items = ImageItemList.from_folder(root)
+    assert [file.relative_to(root).as_posix() for file in items.items] == ["a/0.png", "b/0.png"]
+    assert items.left_out == []
+
+
+def test_p1_folders_that_link_to_one_another_end(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    photos_in(root / "a", 1)
+    photos_in(root / "b", 1)
+    (root / "a" / "to b").symlink_to(root / "b")
+    (root / "b" / "to a").symlink_to(root / "a")
+    with pytest.warns(UserWarning, match="2 pictures are found by several paths"):
+        items = ImageItemList.from_folder(root)
+    assert [file.relative_to(root).as_posix() for file in items.items] == [
+        "a/0.png",
+        "a/to b/0.png",
+        "b/0.png",
+        "b/to a/0.png",
+    ]
+
+
+def test_p1_a_link_that_leads_nowhere_is_said(tmp_path: Path) -> None:
+    root = photos_in(tmp_path / "data" / "cats").parent
+    (root / "dogs").symlink_to("/gone/dogs")
+    (root / "cats" / "3.png").symlink_to("3.png")
+    with pytest.warns(
+        UserWarning, match=r"2 of 4 files cannot be read.*dogs \(a link to /gone/dogs, which is not there"
+    ):
+        items = ImageItemList.from_folder(root)
+    assert [file.name for file, _ in items.left_out] == ["3.png", "dogs"]
+    assert len(items) == 2
+
+
+def test_p1_a_folder_of_dead_links_alone_says_so(tmp_path: Path) -> None:
+    (tmp_path / "dogs").symlink_to("/gone/dogs")
+    with pytest.raises(DataError, match=r"holds no pictures; .*dogs is a link to /gone/dogs, which is not there\."):
+        ImageItemList.from_folder(tmp_path)
+
+
+def test_p1_a_linked_folder_is_a_part_of_a_split(tmp_path: Path) -> None:
+    root = photos_in(tmp_path / "data" / "train" / "cats").parents[1]
+    photos_in(tmp_path / "held out" / "cats", 1)
+    (root / "valid").symlink_to(tmp_path / "held out")
+    split = ImageItemList.from_folder(root).split_by_folder()
+    assert (len(split.train), len(split.valid)) == (2, 1)
+
+
+def test_p1_a_datasheet_describes_what_links_lead_to(tmp_path: Path) -> None:
+    from handlens.audit import Datasheet
+
+    root = photos_in(tmp_path / "data" / "cats").parent
+    (root / "dogs").symlink_to(photos_in(tmp_path / "elsewhere", 3))
+    (root / "dogs" / "up").symlink_to(tmp_path)
+    sheet = Datasheet.from_data(root)
+    assert "dogs" in sheet.to_markdown()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import warnings
 from collections import Counter
@@ -19,6 +18,7 @@ from handlens.audit.table_facts import Facts, class_facts, overlap
 from handlens.core.description import PictureFile
 from handlens.errors import AuditError
 from handlens.io.problems import reason_of
+from handlens.io.walking import walk
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".jp2", ".ppm", ".pgm"}
 # Pillow's other readers may start programs, and their formats are not those of photos.
@@ -115,12 +115,9 @@ def find_pictures(folder: Path) -> dict[str, list[PictureFile]]:
 
 
 def _walk(folder: Path) -> Iterator[str]:
-    for where, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in files:
-            file = Path(where) / name
-            if not name.startswith(".") and file.suffix.lower() in SUFFIXES and not file.is_symlink():
-                yield file.relative_to(folder).as_posix()
+    for entry in walk(folder):
+        if entry.path.suffix.lower() in SUFFIXES:
+            yield entry.path.as_posix()
 
 
 def _read_file(file: Path) -> _FileFacts | str:

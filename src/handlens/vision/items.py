@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,6 +16,7 @@ from handlens.core.items import FEW, ItemList, SplitItems
 from handlens.errors import DataError, TableError
 from handlens.io.problems import reason_of
 from handlens.io.tables import csv_columns, read_csv
+from handlens.io.walking import Entry, walk
 from handlens.vision.data import ImageDataBunch, LabelledImages
 from handlens.vision.dataset import ImageDataset
 from handlens.vision.image import Image, open_image
@@ -62,6 +62,9 @@ class ImageItemList(ItemList):
     ) -> Self:
         """The pictures in a folder, sorted by their paths; hidden files and folders (a leading dot) are ignored.
 
+        Links to folders are followed, but for those that lead back to a folder that they are in. A warning says which
+        folders and links cannot be followed, and whether links lead to one picture twice.
+
         Args:
             path: the folder; models and exports are saved below it.
             recurse: also those in its subfolders.
@@ -75,11 +78,12 @@ class ImageItemList(ItemList):
             raise DataError(f"path must be a folder of pictures; there is no folder at {root.absolute()}.")
         endings = (extensions,) if isinstance(extensions, str) else tuple(extensions)
         endings = tuple(f".{ending.lower().lstrip('.')}" for ending in endings)
-        found, others = _found(root, endings, recurse)
+        found, others, lost = _found(root, endings, recurse)
         if not found:
             inside = f"only {others} other files" if others else "the folder is empty"
+            inside = f"{lost[0][0]} is {lost[0][1]}" if lost else inside
             raise DataError(f"{root} holds no pictures; {inside}{'' if recurse else ' (recurse=False)'}.")
-        return cls._readable(found, path=root)
+        return cls._readable(found, path=root, lost=lost)
 
     @classmethod
     def from_df(
@@ -149,19 +153,25 @@ class ImageItemList(ItemList):
         return cls.from_df(df, path, cols=name, folder=folder, suffix=suffix)
 
     @classmethod
-    def _readable(cls, paths: list[Path], *, path: Path, frame: pd.DataFrame | None = None) -> Self:
-        """The list of the files that can be read as pictures; a warning names the others."""
-        left_out = verify_images(paths)
-        bad = {file for file, _ in left_out}
+    def _readable(
+        cls,
+        paths: list[Path],
+        *,
+        path: Path,
+        frame: pd.DataFrame | None = None,
+        lost: Sequence[tuple[Path, str]] = (),
+    ) -> Self:
+        """The list of the files that can be read as pictures; a warning names the others, and those that are lost."""
+        unreadable = verify_images(paths)
+        bad = {file for file, _ in unreadable}
+        left_out = [*lost, *unreadable]
         if left_out:
             named = "; ".join(f"{file} ({reason})" for file, reason in left_out[:FEW])
             more = f"; and {len(left_out) - FEW} more, see .left_out" if len(left_out) > FEW else ""
             if len(bad) == len(paths):
                 raise DataError(f"none of the {len(paths)} files can be read as a picture: {named}{more}.")
-            warnings.warn(
-                f"{len(left_out)} of {len(paths)} files cannot be read as pictures and are left out: {named}{more}",
-                stacklevel=3,
-            )
+            of = f"{len(left_out)} of {len(paths) + len(lost)}"
+            warnings.warn(f"{of} files cannot be read as pictures and are left out: {named}{more}", stacklevel=3)
         keep = np.array([file not in bad for file in paths], bool)
         items = cls(_array([file for file in paths if file not in bad]), path=path)
         items.frame = None if frame is None else frame[keep]
@@ -232,18 +242,30 @@ class ImageItemList(ItemList):
         return self.split_by_idx([by_name[name][0] for name in named])
 
 
-def _found(root: Path, endings: tuple[str, ...], recurse: bool) -> tuple[list[Path], int]:
-    found, others = [], 0
-    for folder, below, files in os.walk(root):
-        below[:] = [name for name in below if recurse and not name.startswith(".")]
-        for name in files:
-            if name.startswith("."):
-                continue
-            if name.lower().endswith(endings):
-                found.append(Path(folder, name))
-            else:
-                others += 1
-    return sorted(found), others
+def _found(root: Path, endings: tuple[str, ...], recurse: bool) -> tuple[list[Path], int, list[tuple[Path, str]]]:
+    """The pictures in a folder, how many other files there are, and what cannot be followed, with its reason."""
+    entries = list(walk(root, recurse=recurse))
+    pictures = [entry for entry in entries if not entry.problem and entry.path.name.lower().endswith(endings)]
+    lost = sorted((root / entry.path, entry.problem) for entry in entries if entry.problem)
+    _tell_twice(root, pictures)
+    return sorted(root / entry.path for entry in pictures), len(entries) - len(pictures) - len(lost), lost
+
+
+def _tell_twice(root: Path, pictures: list[Entry]) -> None:
+    """Warn of pictures that are found by several paths because links lead to their folder."""
+    if not any(entry.linked for entry in pictures):
+        return
+    ways: dict[Path, list[Path]] = {}
+    for entry in sorted(pictures):
+        ways.setdefault((root / entry.path).resolve(), []).append(entry.path)
+    twice = [paths for paths in ways.values() if len(paths) > 1]
+    if twice:
+        warnings.warn(
+            f"{len(twice)} pictures are found by several paths, because links lead to their folders, such as "
+            f"{' and '.join(map(str, twice[0][:2]))}. With one of them in each part of a split the model would seem "
+            "too good: split by their names, or take the links away.",
+            stacklevel=4,
+        )
 
 
 def _column_name(df: pd.DataFrame, cols: int | str) -> Any:
