@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from handlens.errors import ArtifactError, DataError, TableError
+from handlens.io.checksums import with_checksum
 from handlens.tabular import (
     Categorify,
     CategoryList,
@@ -307,7 +308,8 @@ def test_damaged_exports(tmp_path: Path, part: str, value: object) -> None:
     path = folder / "model.json"
     description = json.loads(path.read_text(encoding="utf-8"))
     description["config"][part] = value
-    path.write_text(json.dumps(description), encoding="utf-8")
+    del description["crc32"]
+    path.write_text(json.dumps(with_checksum(description)), encoding="utf-8")
     with pytest.raises(ArtifactError, match="damaged"):
         load_data(folder)
 

@@ -19,6 +19,7 @@ from handlens.core.callbacks import Callback, EarlyStopping, SaveBest
 from handlens.core.checkpoint import Checkpoint
 from handlens.core.learner import Learner
 from handlens.errors import ArtifactError, DataError, TableError, TrainingError, WeightsError
+from handlens.io.checksums import with_checksum
 from handlens.tabular import (
     Categorify,
     FillMissing,
@@ -255,7 +256,8 @@ def change(folder: Path, *keys: str | int, value: object) -> None:
     for key in keys[:-1]:
         place = place[key]
     place[keys[-1]] = value
-    path.write_text(json.dumps(description), encoding="utf-8")
+    del description["crc32"]
+    path.write_text(json.dumps(with_checksum(description)), encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from handlens import __version__
 from handlens.errors import ArtifactError, WeightsError
+from handlens.io.checksums import DamagedError, with_checksum, without_checksum
 from handlens.io.files import atomic_folder, interrupted_folder
 from handlens.io.problems import reason_of, reporting_disk_errors, storage_error
 
@@ -27,6 +28,7 @@ CARD = "README.md"
 WEIGHTS = "weights"
 """The kind of a saved model that is weights alone, for a model that is made by other means."""
 _LARGEST_DESCRIPTION = 64 * 2**20
+_MEMBERS = frozenset({"format", "format_version", "library_version", "kind", "config", "tensors"})
 
 
 def save_artifact(
@@ -64,7 +66,7 @@ def save_artifact(
         "tensors": {name: _describe(tensor) for name, tensor in plain.items()},
     }
     try:
-        text = json.dumps(description, indent=1, allow_nan=False, ensure_ascii=False)
+        text = json.dumps(with_checksum(description), indent=1, allow_nan=False, ensure_ascii=False)
     except (TypeError, ValueError) as error:
         raise ArtifactError(f"the config of a saved model must be plain JSON: {reason_of(error)}.") from error
     with atomic_folder(target) as staging:
@@ -180,6 +182,12 @@ def _read_description(source: Path) -> dict[str, Any]:
             f"{source} was saved by handlens {description.get('library_version', '?')} in format {version}; "
             f"this handlens {__version__} reads up to format {FORMAT_VERSION}: upgrade it to load the model."
         )
+    try:
+        description = without_checksum(description, known=_MEMBERS)
+    except DamagedError as error:
+        raise ArtifactError(
+            f"{source} is damaged: {DESCRIPTION} is not as it was saved ({reason_of(error)})."
+        ) from error
     for key, expected in (("kind", str), ("config", dict), ("tensors", dict)):
         if not isinstance(description.get(key), expected):
             raise ArtifactError(f"{source} is damaged: {DESCRIPTION} has no proper '{key}'.")

@@ -6,8 +6,6 @@ import hashlib
 import io
 import threading
 import time
-import zipfile
-import zlib
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
@@ -20,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from handlens.errors import CollectionError
-from handlens.io.files import atomic_write
+from handlens.io.checksums import DamagedError, read_checked, write_checked
 from handlens.studio.discriminant import Floats
 from handlens.studio.labels import Labels
 from handlens.studio.listeners import Listeners
@@ -38,7 +36,7 @@ ALIKE = Origin("duplicates", "by hand")
 """A label that a person had given to a duplicate."""
 
 _TINY = 8  # pixels of the longer side below which photos are compared by all their pixels only
-_FILE = "duplicates-1.npz"  # the number grows when other photos count as duplicates
+_FILE = "duplicates-2.npz"  # the number grows when other photos count as duplicates
 
 
 @dataclass(frozen=True)
@@ -157,10 +155,11 @@ class Duplicates:
         found = self._found
         if found is None and self._file.exists():
             try:
-                with self._file.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                    found = self._found = Copies(**{field.name: stored[field.name] for field in fields(Copies)})
-            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
-                return None  # a damaged cache is computed again
+                content = io.BytesIO(read_checked(self._file, of=self._of))
+            except (OSError, DamagedError):
+                return None  # what is damaged, or of other photos, is computed again
+            with np.load(content, allow_pickle=False) as stored:
+                found = self._found = Copies(**{field.name: stored[field.name] for field in fields(Copies)})
         return found if found is not None and found.prepared == self._photos.prepared else None
 
     def _searched(self, report: Callable[[int, int], bool]) -> Copies:
@@ -172,9 +171,15 @@ class Duplicates:
             if found is None:
                 found = self._found = self._search(report)
                 self._photos.check_in_place()
-                with atomic_write(self._file) as partial, partial.open("wb") as file:
-                    np.savez(file, **vars(found))
+                content = io.BytesIO()
+                np.savez(content, **vars(found))
+                write_checked(self._file, content.getvalue(), of=self._of)
         return found
+
+    @property
+    def _of(self) -> str:
+        """Tells the photos that are prepared from others."""
+        return f"duplicates {self._photos.thumbnails.sums.mark(self._photos.prepared)}"
 
     def _search_quietly(self) -> None:
         """Search, and tell how far it is."""

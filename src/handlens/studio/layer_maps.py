@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-import zipfile
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from handlens.io.files import atomic_write
+from handlens.io.checksums import DamagedError, read_checked, write_checked
 from handlens.studio.discriminant import Floats
 from handlens.studio.neighbours import LayerDistances
 from handlens.studio.projections import (
@@ -52,17 +50,25 @@ class LayerMaps:
     Args:
         read: gives the features [rows, D] that there are now, in the order of preparing; NaN for unreadable photos.
         fitted_rows: gives how many rows to fit on now; fits are repeated when it changes.
+        mark: gives a number that tells the first so many rows from others: a map of others is computed again.
         cache: the folder for the neighbour embedding.
         name: the id of the layer, which names the file there.
         seed: makes the maps repeatable.
     """
 
     def __init__(
-        self, read: Callable[[], Floats], fitted_rows: Callable[[], int], *, cache: Path, name: str, seed: int
+        self,
+        read: Callable[[], Floats],
+        fitted_rows: Callable[[], int],
+        mark: Callable[[int], int],
+        *,
+        cache: Path,
+        name: str,
+        seed: int,
     ) -> None:
-        self._read, self._fitted_rows, self._seed = read, fitted_rows, seed
+        self._read, self._fitted_rows, self._mark, self._name, self._seed = read, fitted_rows, mark, name, seed
         digest = hashlib.sha256(name.encode()).hexdigest()[:16]
-        self._embedding_file = cache / f"neighbours-{digest}.npz"
+        self._embedding_file = cache / f"neighbours-{digest}.f4"
         self._lock = threading.RLock()
         self._good = np.zeros(0, bool)
         self._embedding_lock = threading.Lock()
@@ -163,18 +169,21 @@ class LayerMaps:
                 xy[good] = neighbour_embedding(np.asarray(x[good]), fit.scaling, seed=self._seed, report=report)
                 stored = frame(xy)
                 self._embedding = (fit.rows, stored)
-                with atomic_write(self._embedding_file) as partial, partial.open("wb") as file:
-                    np.savez(file, xy=stored)
+                content = np.asarray(stored, "<f4").tobytes()
+                write_checked(self._embedding_file, content, of=self._what(fit.rows))
             return stored
+
+    def _what(self, rows: int) -> str:
+        """Tells the embedding of these rows from others."""
+        return f"{self._name} {self._seed} {rows} {self._mark(rows)}"
 
     def _stored_embedding(self, rows: int) -> Floats | None:
         if self._embedding is None and self._embedding_file.exists():
             try:
-                with self._embedding_file.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                    xy = np.asarray(stored["xy"], np.float32)
-                self._embedding = (len(xy), xy)
-            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
-                return None  # a damaged cache is computed again
+                content = read_checked(self._embedding_file, of=self._what(rows))
+            except (OSError, DamagedError):
+                return None  # what is damaged, or of other rows, is computed again
+            self._embedding = (rows, np.frombuffer(content, "<f4").reshape(-1, 2).astype(np.float32))
         if self._embedding is not None and self._embedding[0] == rows and rows:
             return self._embedding[1]
         return None

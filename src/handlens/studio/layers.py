@@ -80,6 +80,7 @@ class Layers:
                 self._maps[layer.id] = LayerMaps(
                     lambda: np.asarray(stored.read()[: source.prepared], np.float32),
                     fitted_rows,
+                    stored.mark,
                     cache=self._cache,
                     name=layer.id,
                     seed=self._seed,

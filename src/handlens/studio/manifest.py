@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from handlens.errors import CollectionError, FolderGoneError
+from handlens.io.checksums import KEY, DamagedError, with_checksum, without_checksum
 from handlens.io.files import atomic_write
 from handlens.io.problems import reason_of
 
@@ -17,6 +18,8 @@ FORMAT = "handlens-collection"
 FORMAT_VERSION = 1
 MANIFEST = "collection.json"
 DATABASE = "collection.sqlite"
+
+_MEMBERS = frozenset({"format", "version", "name", "images", "seed", "created"})
 
 
 @dataclass(frozen=True)
@@ -30,14 +33,16 @@ class Manifest:
 
 def new_manifest(folder: Path, images: Path, *, name: str | None, seed: int) -> dict[str, Any]:
     """The content of a new collection's collection.json."""
-    return {
-        "format": FORMAT,
-        "version": FORMAT_VERSION,
-        "name": name or images.name,
-        "images": _written(images, folder),
-        "seed": seed,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+    return with_checksum(
+        {
+            "format": FORMAT,
+            "version": FORMAT_VERSION,
+            "name": name or images.name,
+            "images": _written(images, folder),
+            "seed": seed,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+    )
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -68,7 +73,7 @@ def images_of(folder: Path) -> Path:
 
 def write_images(folder: Path, images: Path) -> None:
     """Write into the collection.json of a folder where its photos are; errors of `images_of`, or StorageError."""
-    content = _content(folder) | {"images": _written(images, folder)}
+    content = with_checksum(_content(folder) | {"images": _written(images, folder)})
     with atomic_write(folder / MANIFEST) as partial:
         partial.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
 
@@ -86,14 +91,30 @@ def _content(folder: Path) -> dict[str, Any]:
         raise CollectionError(
             f"{folder} is not a collection: it has no collection.json. Create one with Collection.create."
         ) from None
-    except (OSError, ValueError) as error:
-        raise CollectionError(f"{file} cannot be read ({reason_of(error)}).") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise CollectionError(f"{file} cannot be read ({reason_of(error)}). Restore it from a backup.") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise CollectionError(f"{file} does not describe a handlens collection.")
-    if not isinstance(content.get("version"), int) or content["version"] > FORMAT_VERSION:
+        raise CollectionError(f"{file} does not describe a handlens collection. Restore it from a backup.")
+    version = content.get("version")
+    if type(version) is not int or version > FORMAT_VERSION:
+        raise CollectionError(f"{folder} was made by a newer handlens (version {version}). Update handlens to open it.")
+    try:
+        content = without_checksum(content, known=_MEMBERS)
+    except DamagedError as error:
         raise CollectionError(
-            f"{folder} was made by a newer handlens (version {content.get('version')}). Update handlens to open it."
-        )
-    if not all(isinstance(content.get(key), kind) for key, kind in (("name", str), ("images", str), ("seed", int))):
-        raise CollectionError(f"{file} is damaged: name, images or seed is missing.")
+            f"{file} is damaged: {reason_of(error)}. Restore it from a backup. If you changed it on purpose, remove the "
+            f"line “{KEY}”."
+        ) from error
+    if not all(type(content.get(key)) is kind for key, kind in (("name", str), ("images", str), ("seed", int))):
+        raise CollectionError(f"{file} is damaged: name, images or seed is missing. Restore it from a backup.")
+    if content["seed"] < 0 or not _is_path(content["images"]):
+        raise CollectionError(f"{file} is damaged: its images or seed cannot be right. Restore it from a backup.")
     return content
+
+
+def _is_path(text: str) -> bool:
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+    return text != "" and "\0" not in text

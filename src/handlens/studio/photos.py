@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from handlens.errors import CollectionError
+from handlens.errors import CollectionError, StorageError
 from handlens.studio.discriminant import Floats
 from handlens.studio.pictures import open_photo, thumbnail
 from handlens.studio.register import Register
@@ -38,6 +39,8 @@ class Photos:
         self._settings = settings
         self._unreadable = {photo: why for photo, why in settings.unreadable.items() if photo < len(register)}
         self._aspects: Floats = np.empty(0, np.float32)
+        with suppress(StorageError):
+            thumbnails.make_sums(int(photo) for photo in register.order)
 
     def __len__(self) -> int:
         return len(self.register)
@@ -87,12 +90,16 @@ class Photos:
         return self.register.file(photo)
 
     def thumbnail(self, photo: int) -> bytes:
-        """The thumbnail of a photo, a JPEG of at most 256 px; made at once where it is not prepared yet."""
+        """The thumbnail of a photo, a JPEG of at most 256 px; made at once where it is not prepared, or damaged."""
         self.check(photo)
-        try:
-            return self.thumbnails.path(photo).read_bytes()
-        except FileNotFoundError:
-            return thumbnail(open_photo(self.file(photo), at_least=THUMBNAIL), THUMBNAIL)
+        row = int(self.rows[photo])
+        found = self.thumbnails.read(photo, row)
+        if found is None:
+            found = thumbnail(open_photo(self.file(photo), at_least=THUMBNAIL), THUMBNAIL)
+            if row < self.prepared:  # it is gone or damaged
+                with suppress(OSError, StorageError):
+                    self.thumbnails.sums.replace(row, [self.thumbnails.write(photo, found)])
+        return found
 
     def view(self, photo: int) -> bytes:
         """A photo large enough to look at closely, a JPEG of at most 1,600 px; PhotoError if it cannot be read."""

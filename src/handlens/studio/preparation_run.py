@@ -117,7 +117,7 @@ class Preparation:
         for source in sources:  # a crash may have left one layer a few rows ahead of another
             for rows in source.rows:
                 rows.truncate(min(rows.count, source.prepared))
-        for rows in (self.photos.thumbnails.tiles, self.photos.thumbnails.aspects):
+        for rows in self.photos.thumbnails.rows:
             rows.truncate(min(rows.count, self.photos.prepared))
         done = min([self.photos.prepared, *(s.prepared for s in sources)])
         started, first = time.monotonic(), done
@@ -196,15 +196,14 @@ class Preparation:
     def _keep_thumbnails(self, batch: list[Decoded], rows: range) -> None:
         blank = np.zeros((TILE, TILE, 3), np.uint8)
         unreadable: dict[int, str] = {}
+        sums = np.zeros((len(batch), 1), np.uint32)
         try:
-            for row, decoded in zip(rows, batch, strict=True):
+            for i, (row, decoded) in enumerate(zip(rows, batch, strict=True)):
                 photo = int(self.photos.order[row])
                 if decoded.reason is not None:
                     unreadable[photo] = decoded.reason
                     continue
-                path = self.photos.thumbnails.path(photo)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(decoded.thumb)
+                sums[i] = self.photos.thumbnails.write(photo, decoded.thumb)
         except OSError as error:
             raise StorageError(
                 f"thumbnails could not be written: {reason_of(error)}. Make room on the disk, then resume."
@@ -215,6 +214,7 @@ class Preparation:
         tiles = np.stack([blank if d.tile is None else d.tile for d in batch])
         self.photos.thumbnails.tiles.append(tiles.reshape(len(batch), -1))
         self.photos.thumbnails.aspects.append(np.array([[d.aspect] for d in batch], np.float32))
+        self.photos.thumbnails.sums.append(sums)
 
     def _keep_features(self, source: Source, batch: list[Decoded]) -> None:
         import torch

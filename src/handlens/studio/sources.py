@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from handlens.core.artifact import TENSORS
 from handlens.errors import CollectionError, StorageError
+from handlens.io.checksums import with_checksum, without_checksum
 from handlens.io.files import atomic_write
 from handlens.io.problems import reason_of
 from handlens.studio.features.extractor import Extractor, Layer
@@ -29,6 +30,8 @@ AUTO = "auto"
 
 EXTRACTOR_KIND = "feature-extractor"
 
+_LAYERS = "layers.json"
+
 
 @dataclass
 class Source:
@@ -43,6 +46,7 @@ class Source:
         reason: why it was chosen by the photos, as a sentence; None if a person chose it.
         state: "waiting" to be prepared, "preparing", "ready", or "failed" with a `message`.
         layers: first to last; empty before the first preparation.
+        rows: the features of each layer on disk.
         extractor: computes the features; None until it is loaded.
     """
 
@@ -55,12 +59,8 @@ class Source:
     state: Literal["waiting", "preparing", "ready", "failed"] = "waiting"
     message: str | None = None
     layers: list[Layer] = field(default_factory=list)
+    rows: list[RowFile] = field(default_factory=list)
     extractor: Extractor | None = None
-
-    @property
-    def rows(self) -> list[RowFile]:
-        """The features of each layer on disk."""
-        return [RowFile(self.folder / f"{i:02d}.f4", layer.dim) for i, layer in enumerate(self.layers)]
 
     @property
     def prepared(self) -> int:
@@ -93,9 +93,12 @@ class Source:
     def read_layers(self) -> None:
         """Read from disk which layers there are, without loading the network."""
         try:
-            self.layers = [Layer(**layer) for layer in json.loads((self.folder / "layers.json").read_text())]
-        except (OSError, ValueError, TypeError):
-            self.layers = []
+            found = json.loads((self.folder / _LAYERS).read_text(encoding="utf-8"))
+            if isinstance(found, dict):  # without checksums, it was a list
+                found = without_checksum(found, known=frozenset({"layers"}), of=self.name)["layers"]
+            self._take([Layer(**layer) for layer in found])
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            self._take([])
 
     def reload(self) -> None:
         """Take the state that the disk has, after somebody deleted files of the cache; what is gone is made again."""
@@ -109,13 +112,16 @@ class Source:
         layers = list(extractor.layers)
         self.forget()
         save_artifact(self.folder / "extractor", EXTRACTOR_KIND, extractor.config(), extractor.tensors())
-        with atomic_write(self.folder / "layers.json") as file:
-            file.write_text(json.dumps([asdict(layer) for layer in layers]))
-        self.layers, self.extractor = layers, extractor
+        content = with_checksum({"layers": [asdict(layer) for layer in layers]}, of=self.name)
+        with atomic_write(self.folder / _LAYERS) as file:
+            file.write_text(json.dumps(content), encoding="utf-8")
+        self._take(layers)
+        self.extractor = extractor
 
     def forget(self) -> None:
         """Delete the extractor and all its features: those of two extractors must never mix."""
-        self.extractor, self.layers = None, []
+        self.extractor = None
+        self._take([])
         try:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir(parents=True)
@@ -132,10 +138,17 @@ class Source:
 
         if self.extractor is None and self.layers:
             try:
-                self.extractor = rebuild(*load_artifact(self.folder / "extractor", EXTRACTOR_KIND))
+                extractor = rebuild(*load_artifact(self.folder / "extractor", EXTRACTOR_KIND))
             except ArtifactError:
                 return False  # a damaged cache is made again
+            if list(extractor.layers) != self.layers:
+                return False  # it is the extractor of another source
+            self.extractor = extractor
         return self.extractor is not None
+
+    def _take(self, layers: list[Layer]) -> None:
+        self.layers = layers
+        self.rows = [RowFile(self.folder / f"{i:02d}.f4", layer.dim) for i, layer in enumerate(layers)]
 
 
 def requested_sources(

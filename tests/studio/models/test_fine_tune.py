@@ -136,7 +136,7 @@ def test_what_follows_from_fine_tuning(folder, tmp_path):
         collection.fine_tune(epochs=1, backbone="test_resnet")
         assert collection.parts.models.version not in ("", version)
         id = collection.parts.models.version.removeprefix("fine-tuned-")
-        assert leftovers(folder) == [id, f"fine-tuned-{id}.f4"]
+        assert leftovers(folder) == [id, f"fine-tuned-{id}.f4", f"fine-tuned-{id}.f4.crc32"]
 
 
 def test_predictions_are_made_again_with_the_cache(folder, draw_photo):

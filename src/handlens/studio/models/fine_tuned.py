@@ -103,8 +103,7 @@ class FineTunedModel:
 
     def remove(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
-        with suppress(OSError):
-            self._rows.path.unlink(missing_ok=True)
+        self._rows.remove()
 
     def remove_others(self) -> None:
         with suppress(OSError):
@@ -113,7 +112,7 @@ class FineTunedModel:
                     shutil.rmtree(other, ignore_errors=True)
             for file in self._rows.path.parent.glob("fine-tuned-*.f4"):
                 if file != self._rows.path:
-                    file.unlink(missing_ok=True)
+                    RowFile(file, 1).remove()
 
     def save(self, learner: VisionLearner) -> None:
         """Write the model that a learner holds."""
