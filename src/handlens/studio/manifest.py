@@ -102,8 +102,8 @@ def _content(folder: Path) -> dict[str, Any]:
         content = without_checksum(content, known=_MEMBERS)
     except DamagedError as error:
         raise CollectionError(
-            f"{file} is damaged: {reason_of(error)}. Restore it from a backup. If you changed it on purpose, remove the "
-            f"line “{KEY}”."
+            f"{file} is damaged: {reason_of(error)}. Restore it from a backup. If you changed it on purpose, remove "
+            f"the line “{KEY}”."
         ) from error
     if not all(type(content.get(key)) is kind for key, kind in (("name", str), ("images", str), ("seed", int))):
         raise CollectionError(f"{file} is damaged: name, images or seed is missing. Restore it from a backup.")
