@@ -15,7 +15,16 @@ from handlens.core.bunch import DataBunch
 from handlens.core.labels import CategoryList
 from handlens.core.learner import Learner
 from handlens.errors import DataError
-from handlens.vision import ImageItemList, Interpretation, heatmap, heatmaps, open_image, show_activations
+from handlens.vision import (
+    ImageItemList,
+    Interpretation,
+    accuracy,
+    flip_lr,
+    heatmap,
+    heatmaps,
+    open_image,
+    show_activations,
+)
 
 
 @pytest.fixture
@@ -89,3 +98,65 @@ def test_data_that_are_no_pictures() -> None:
     learn = Learner(DataBunch(loader, loader, device="cpu"), nn.Linear(3, 2))
     with pytest.raises(DataError, match="the data of this one are a DataBunch"):
         heatmap(learn, x[0])
+
+
+# ---------------------------------------------------------------------------------------------- training pictures
+
+
+class LeftOrRight(nn.Module):
+    """Scores of "left" and "right": how bright each half of a picture is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        left, right = x.mean(1).split(x.shape[3] // 2, 2)
+        return torch.stack([left.mean((1, 2)), right.mean((1, 2))], 1) * self.scale
+
+
+@pytest.fixture
+def mirrored(tmp_path: Path) -> Learner:
+    """A model that is always right, and training transforms that always turn the left to the right."""
+    for i in range(10):
+        pixels = np.zeros((8, 16, 3), np.uint8)
+        pixels[:, 8 * (i % 2) : 8 * (i % 2) + 8] = 255 - i
+        Pillow.fromarray(pixels).save(tmp_path / f"{('left', 'right')[i % 2]}_{i}.png")
+    labelled = ImageItemList.from_folder(tmp_path).split_by_idx([0, 5]).label_from_re(r"([a-z]+)_\d\.png$")
+    data = labelled.transform(([flip_lr(p=1)], [])).databunch(bs=3, num_workers=0)
+    return Learner(data, LeftOrRight(), metrics=[accuracy])
+
+
+def test_p2_training_pictures_are_predicted_as_they_are(mirrored: Learner) -> None:
+    predictions, targets = mirrored.get_preds("train")
+    assert targets.tolist() == mirrored.data.train_ds.y.data.tolist()
+    assert predictions.argmax(1).tolist() == targets.tolist()
+    found = Interpretation.from_learner(mirrored, "train")
+    assert found.confusion_matrix().tolist() == [[4, 0], [0, 4]]
+    assert found.most_confused() == []
+    for position in found.top_losses(3)[1].tolist():
+        picture, label = found.dataset[position]
+        assert str(mirrored.predict(picture).label) == str(label)
+
+
+def test_p2_so_are_those_of_the_training_loader_in_the_order_of_the_data(mirrored: Learner) -> None:
+    loss, share = mirrored.validate(mirrored.data.train_dl)
+    assert share == 1.0
+    assert loss == pytest.approx(float(mirrored.run_over(mirrored.data.to_predict("train")).loss))
+    assert torch.equal(mirrored.get_preds(dl=mirrored.data.train_dl)[1], mirrored.data.train_ds.y.data)
+    assert mirrored.get_preds(dl=mirrored.data.train_dl)[0].argmax(1).tolist() == mirrored.data.train_ds.y.data.tolist()
+
+
+def test_p2_averaging_over_transforms_still_transforms(mirrored: Learner) -> None:
+    augmented = mirrored.get_preds(dl=mirrored.data.augmented("train"))[0].argmax(1)
+    assert (augmented != mirrored.data.train_ds.y.data).all()
+
+
+def test_p2_training_itself_still_transforms(mirrored: Learner) -> None:
+    inputs, targets = mirrored.data.one_batch()
+    assert (mirrored.outputs(inputs).argmax(1) != targets).all()
+
+
+def test_p2_the_name_of_a_part_where_a_loader_belongs_is_an_error_that_says_so(mirrored: Learner) -> None:
+    with pytest.raises(DataError, match=r"dl must be a loader, such as data.train_dl.*'train' arrived"):
+        mirrored.validate("train")  # type: ignore[arg-type]

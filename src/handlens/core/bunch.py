@@ -127,6 +127,17 @@ class DataBunch:
             raise DataError(f"the data must have a part named {part!r}; it has {has}.")
         return loader
 
+    def to_predict(self, part: str) -> Loader:
+        """The loader of a part as a model predicts it: in order, and as validation data are prepared.
+
+        Args:
+            part: "train", "valid" or "test".
+
+        Raises:
+            DataError: the data have no such part.
+        """
+        return self.dl(part).in_order()
+
     def one_batch(self) -> Batch:
         """The first batch of a training epoch: (inputs, targets).
 

@@ -89,12 +89,12 @@ class Interpretation:
 
         Args:
             learn: the learner.
-            ds_type: which of its data: "valid" or "train".
+            ds_type: which of its data: "valid" or "train"; both are prepared as validation data are.
 
         Raises:
             DataError: these data have no labelled items.
         """
-        dl = learn.data.dl(ds_type).in_order()
+        dl = learn.data.to_predict(ds_type)
         outputs, targets, _ = learn.run_over(dl)
         return cls(learn, dl.dataset, outputs, targets)
 

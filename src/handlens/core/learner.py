@@ -317,7 +317,8 @@ class Learner:
         """The loss and each metric over a whole dataset.
 
         Args:
-            dl: a loader of labelled items; that of the validation data unless given.
+            dl: a loader of labelled items; that of the validation data unless given. `data.train_dl` is gone through
+                in order, and prepared as validation data are.
 
         Returns:
             The loss, then a number for each of `metrics`; the metrics are nan for items without labels.
@@ -325,7 +326,7 @@ class Learner:
         Raises:
             DataError: nothing was held out, or the loader is empty.
         """
-        outputs, targets, loss = self.run_over(self.data.valid_dl if dl is None else dl)
+        outputs, targets, loss = self.run_over(self.data.valid_dl if dl is None else self._to_predict(dl))
         predictions = self.data.y.activate(outputs)
         known = labelled(targets)
         return [loss, *(float(metric(predictions, targets)) if known else math.nan for metric in self.metrics)]
@@ -334,7 +335,7 @@ class Learner:
         """Predictions and targets of a whole dataset, in the order of its items.
 
         Args:
-            ds_type: the part of the data: "train", "valid" or "test".
+            ds_type: the part of the data: "train", "valid" or "test"; all are prepared as validation data are.
             dl: a loader, such as `data.loader(items)` gives; used in place of `ds_type`.
 
         Returns:
@@ -344,8 +345,14 @@ class Learner:
         Raises:
             DataError: there are no items, or the data have no such part.
         """
-        outputs, targets, _ = self.run_over(self.data.dl(ds_type).in_order() if dl is None else dl)
+        outputs, targets, _ = self.run_over(self.data.to_predict(ds_type) if dl is None else self._to_predict(dl))
         return self.data.y.activate(outputs), targets
+
+    def _to_predict(self, dl: Loader) -> Loader:
+        """A loader as a model predicts it: the training data's shuffles and transforms at random, for training only."""
+        if not hasattr(dl, "dataset"):
+            raise DataError(f"dl must be a loader, such as data.train_dl or data.loader(items); {dl!r} arrived.")
+        return self.data.to_predict("train") if dl is self.data.train_dl else dl
 
     def predict(self, item: Any) -> Prediction:
         """Predict one item.

@@ -162,6 +162,18 @@ class ImageDataBunch(DataBunch):
             raise DataError("a batch needs training pictures, and these data have none: they can only predict.")
         return next(iter(self.train_dl.here()))
 
+    def to_predict(self, part: str) -> PictureLoader:
+        """The loader of a part as a model predicts it: in order, and transformed as validation pictures are.
+
+        Args:
+            part: "train", "valid" or "test".
+
+        Raises:
+            DataError: the data have no such part.
+        """
+        dataset = self.dl(part).dataset
+        return self.valid_dl.like(Labelled(dataset.x.augmented(self.valid_ds.x.augment), dataset.y))
+
     def denorm(self, inputs: Tensor) -> Tensor:
         """Normalised pictures [3, H, W] or [B, 3, H, W] with the normalisation undone: 0–1, on the CPU."""
         pictures = inputs.detach().cpu().float()
