@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,9 @@ from handlens import __version__
 from handlens.errors import ArtifactError, WeightsError
 from handlens.io.checksums import DamagedError, with_checksum, without_checksum
 from handlens.io.files import atomic_folder, interrupted_folder
+from handlens.io.plain_json import parse_json, read_json
 from handlens.io.problems import reason_of, reporting_disk_errors, storage_error
+from handlens.io.tensor_files import Outline, not_finite, outlines, read_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -27,7 +30,6 @@ TENSORS = "tensors.safetensors"
 CARD = "README.md"
 WEIGHTS = "weights"
 """The kind of a saved model that is weights alone, for a model that is made by other means."""
-_LARGEST_DESCRIPTION = 64 * 2**20
 _MEMBERS = frozenset({"format", "format_version", "library_version", "kind", "config", "tensors"})
 
 
@@ -67,7 +69,8 @@ def save_artifact(
     }
     try:
         text = json.dumps(with_checksum(description), indent=1, allow_nan=False, ensure_ascii=False)
-    except (TypeError, ValueError) as error:
+        parse_json(text.encode("utf-8"))
+    except (TypeError, ValueError, RecursionError) as error:
         raise ArtifactError(f"the config of a saved model must be plain JSON: {reason_of(error)}.") from error
     with atomic_folder(target) as staging:
         try:
@@ -79,22 +82,22 @@ def save_artifact(
             (staging / CARD).write_text(card, encoding="utf-8", newline="\n")
 
 
-def load_artifact(folder: Path | str, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def load_artifact(folder: Path | str, kind: str, *, finite: bool = True) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Read a saved model, every byte checked; runs no code from it.
+
+    Sizes are checked before memory is allocated for the tensors.
 
     Args:
         folder: what `save_artifact` wrote.
         kind: the kind of model that it must be.
+        finite: refuse tensors with NaN or infinity: a model with these predicts NaN.
 
     Returns:
         Its config, plain JSON, and its tensors by name, on the CPU.
 
     Raises:
-        ArtifactError: it is not a saved model, another kind, damaged, or from a newer version.
+        ArtifactError: it is not a saved model, another kind, damaged, from a newer version, or not finite.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
     source = Path(folder)
     description = _read_description(source)
     if description["kind"] != kind:
@@ -102,20 +105,34 @@ def load_artifact(folder: Path | str, kind: str) -> tuple[dict[str, Any], dict[s
     path = source / TENSORS
     if path.is_symlink() or not path.is_file():
         raise ArtifactError(f"{source} is damaged: its {TENSORS} is missing; save the model again.")
+    expected: dict[str, Any] = description["tensors"]
     try:
-        tensors = load(path.read_bytes())
-    except (SafetensorError, OSError, ValueError, KeyError) as error:  # KeyError: of a type that torch has not
+        _check_outlines(source, outlines(path), expected)
+        tensors = read_tensors(path)
+    except (OSError, ValueError, MemoryError) as error:
         raise ArtifactError(
             f"{source} is damaged: {TENSORS} cannot be read ({reason_of(error)}); save it again."
         ) from error
-    expected: dict[str, Any] = description["tensors"]
-    if set(tensors) != set(expected):
-        odd = ", ".join(sorted(set(tensors) ^ set(expected))[:5])
-        raise ArtifactError(f"{source} is damaged: {DESCRIPTION} and {TENSORS} disagree about {odd}.")
     for name, tensor in tensors.items():
         if _describe(tensor) != expected[name]:
             raise ArtifactError(f"{source} is damaged: the tensor {name} is not the one that was saved.")
+    odd = not_finite(tensors) if finite else None
+    if odd is not None:
+        raise ArtifactError(
+            f"{source} cannot be used: {odd}, so each prediction would be NaN. Train the model again at a lower rate."
+        )
     return description["config"], tensors
+
+
+def _check_outlines(source: Path, found: Mapping[str, Outline], expected: Mapping[str, Any]) -> None:
+    """Raise ArtifactError unless the file of tensors has those that are described."""
+    if set(found) != set(expected):
+        odd = ", ".join(sorted(set(found) ^ set(expected))[:5])
+        raise ArtifactError(f"{source} is damaged: {DESCRIPTION} and {TENSORS} disagree about {odd}.")
+    for name, outline in found.items():
+        described = expected[name]
+        if not isinstance(described, dict) or described.get("shape") != outline.shape:
+            raise ArtifactError(f"{source} is damaged: {DESCRIPTION} and {TENSORS} disagree about {name}.")
 
 
 def save_weights(model: nn.Module, folder: Path | str) -> None:
@@ -149,6 +166,24 @@ def load_weights(model: nn.Module, folder: Path | str) -> None:
         raise WeightsError(f"{folder} holds the weights of another model: {reason_of(error)}.") from error
 
 
+@contextmanager
+def refusing_damage(folder: Path | str, what: str) -> Iterator[None]:
+    """Raise an ArtifactError that names the folder for every error of the block that makes a model of a config.
+
+    A config is plain JSON that anybody may have written, so any error may come of it.
+
+    Args:
+        folder: of the saved model.
+        what: what it should be, such as "a saved learner".
+    """
+    try:
+        yield
+    except ArtifactError:
+        raise
+    except Exception as error:
+        raise ArtifactError(f"{folder} is damaged or not {what}: {reason_of(error)}.") from error
+
+
 def part_of(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The tensors whose names begin with a prefix, by the rest of their names."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
@@ -165,14 +200,12 @@ def _read_description(source: Path) -> dict[str, Any]:
     try:
         if not path.is_file() or path.is_symlink():
             raise _nothing_saved(source)
-        if path.stat().st_size > _LARGEST_DESCRIPTION:
-            raise ArtifactError(f"{source} is not a saved model: its {DESCRIPTION} is unreasonably large.")
-        description = json.loads(path.read_text(encoding="utf-8"))
+        description = read_json(path)
     except OSError as error:
         raise ArtifactError(f"{source} cannot be read: {reason_of(error)}.") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ArtifactError(f"{source} is damaged: {DESCRIPTION} cannot be read ({reason_of(error)}).") from error
-    if not isinstance(description, dict) or description.get("format") != FORMAT:
+    if description.get("format") != FORMAT:
         raise ArtifactError(f"{source} is not a saved model: its {DESCRIPTION} is not of the format {FORMAT}.")
     version = description.get("format_version")
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
@@ -184,7 +217,7 @@ def _read_description(source: Path) -> dict[str, Any]:
         )
     try:
         description = without_checksum(description, known=_MEMBERS)
-    except DamagedError as error:
+    except (DamagedError, RecursionError) as error:
         raise ArtifactError(
             f"{source} is damaged: {DESCRIPTION} is not as it was saved ({reason_of(error)})."
         ) from error

@@ -78,7 +78,7 @@ class Checkpoint(Callback):
 
     def _restore(self, learn: Learner, folder: Path) -> None:
         run = learn.run
-        config, tensors = load_artifact(folder, KIND)
+        config, tensors = load_artifact(folder, KIND, finite=False)  # the losses of a run may be NaN
         if config.get("run") != _fingerprint(learn):
             raise TrainingError(
                 f"{folder} holds the state of another run (other epochs, rates, batches, targets, seed, model, "

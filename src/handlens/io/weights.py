@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from handlens.errors import DownloadError, WeightsError
 from handlens.io.download import STALL, download, is_offline
 from handlens.io.locks import process_lock
 from handlens.io.problems import reason_of
+from handlens.io.tensor_files import not_finite, read_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -84,18 +86,21 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file, or of a .pth file through PyTorch's weights-only reader.
 
     Raises:
-        WeightsError: it is missing, damaged, or holds anything but tensors.
+        WeightsError: it is missing, damaged, not finite, or holds anything but tensors.
     """
     if not path.is_file():
         raise WeightsError(f"weights must be a file; there is no file {path}.")
-    if path.suffix in (".pth", ".pt", ".bin"):
-        return _read_torch(path)
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    found = _read_torch(path) if path.suffix in (".pth", ".pt", ".bin") else _read_safetensors(path)
+    odd = not_finite(found)
+    if odd is not None:
+        raise WeightsError(f"{path} cannot be used: {odd}, so each output would be NaN.")
+    return found
 
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
-        return load_file(path)
-    except (SafetensorError, OSError, ValueError) as error:
+        return read_tensors(path)
+    except (OSError, ValueError) as error:
         raise WeightsError(
             f"{path} must be a safetensors file; it cannot be read as one ({reason_of(error)})."
         ) from error
@@ -104,6 +109,11 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 def _read_torch(path: Path) -> dict[str, Tensor]:
     import torch
 
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+        if unpacked > path.stat().st_size:  # PyTorch compresses nothing
+            raise WeightsError(f"{path} is not a weights file of PyTorch: it would unpack to {unpacked:,} bytes.")
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # the reader raises many types on a damaged file

@@ -10,14 +10,13 @@ import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
-from handlens.core.artifact import load_artifact, part_of
+from handlens.core.artifact import load_artifact, part_of, refusing_damage
 from handlens.core.description import ModelDescription
 from handlens.core.predictions import REASON, class_predictions_frame, probability_columns
 from handlens.errors import ArtifactError
-from handlens.io.problems import reason_of
 from handlens.studio.discriminant import Floats
 from handlens.studio.models.ensemble import KIND, log_mean
-from handlens.studio.predictor import Predictor, predictor_of
+from handlens.studio.predictor import Predictor, class_names, predictor_of, temperature_of
 from handlens.vision.learner import VisionLearner, vision_learner_of
 
 __all__ = ["EnsemblePredictor", "load_ensemble"]
@@ -97,16 +96,11 @@ def load_ensemble(folder: Path | str) -> EnsemblePredictor:
         ArtifactError: the folder is not such a model, is damaged, or comes from a newer version.
     """
     config, tensors = load_artifact(folder, KIND)
-    try:
-        classes = [str(name) for name in config["classes"]]
-        temperature = float(config["temperature"])
+    with refusing_damage(folder, "an ensemble of photo classifiers"):
+        classes, temperature = class_names(config["classes"]), temperature_of(config)
         quick_config, tuned_config = (member["config"] for member in config["members"])
         quick = predictor_of(quick_config, part_of(tensors, "0."), folder=folder)
         tuned = vision_learner_of(tuned_config, part_of(tensors, "1."), folder=folder)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ArtifactError(
-            f"{folder} is damaged or not an ensemble of photo classifiers: {reason_of(error)}."
-        ) from error
-    if not sorted(quick.classes) == sorted(tuned.data.classes or []) == sorted(classes) or not temperature > 0:
-        raise ArtifactError(f"{folder} is damaged: its two models do not know the same classes.")
+        if not sorted(quick.classes) == sorted(tuned.data.classes or []) == sorted(classes):
+            raise ArtifactError(f"{folder} is damaged: its two models do not know the same classes.")
     return EnsemblePredictor(classes, quick, tuned, temperature)

@@ -13,14 +13,13 @@ import pandas as pd
 import torch
 from scipy.special import softmax
 
-from handlens.core.artifact import load_artifact, save_artifact
+from handlens.core.artifact import load_artifact, part_of, refusing_damage, save_artifact
 from handlens.core.description import ModelDescription
 from handlens.core.predictions import PATH, REASON, class_predictions_frame, with_missing_rows
 from handlens.core.products import product
 from handlens.core.saved import PhotoModel
 from handlens.core.threads import one_blas_thread
 from handlens.errors import ArtifactError, PhotoError
-from handlens.io.problems import reason_of
 from handlens.studio.discriminant import Floats
 from handlens.studio.features import Extractor, rebuild
 from handlens.studio.pictures import read_squares
@@ -33,6 +32,8 @@ __all__ = ["Predictor", "load_predictor"]
 
 KIND = "photo-classifier"
 BATCH = 32
+TEMPERATURES = (1e-6, 1e6)
+"""The least and the greatest temperature that a saved model may have."""
 
 
 @dataclass
@@ -202,23 +203,40 @@ def predictor_of(config: dict[str, Any], tensors: dict[str, Tensor], *, folder: 
     Raises:
         ArtifactError: they do not fit each other; the message names `folder`.
     """
-    try:
+    with refusing_damage(folder, "a photo classifier"):
         extractors = []
         for i, source in enumerate(config["sources"]):
-            prefix = f"source.{i}."
-            own = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
-            extractors.append(rebuild(source["config"], own))
-        classes = [str(name) for name in config["classes"]]
+            extractors.append(rebuild(source["config"], part_of(tensors, f"source.{i}.")))
+        classes = class_names(config["classes"])
         weights = {str(layer): tensors[f"layer.{layer}"].numpy() for layer in config["layers"]}
         bias = tensors["bias"].numpy()
-        temperature = float(config["temperature"])
+        temperature = temperature_of(config)
         dims = {layer.id: layer.dim for e in extractors for layer in e.layers}
         fits = all(w.shape == (dims.get(layer), len(classes)) for layer, w in weights.items())
-        if not fits or bias.shape != (len(classes),) or not temperature > 0:
+        if not extractors or not fits or bias.shape != (len(classes),):
             raise ArtifactError(f"{folder} is damaged: its weights do not fit its layers and classes.")
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ArtifactError(f"{folder} is damaged or not a photo classifier: {reason_of(error)}.") from error
+        if any(numbers.dtype != np.float32 for numbers in (bias, *weights.values())):
+            raise ArtifactError(f"{folder} is damaged: its weights must be float32.")
     return Predictor(classes, extractors, weights, bias, temperature)
+
+
+def class_names(names: Any) -> list[str]:
+    """The classes of a saved config; raises ValueError unless they are at least one text each, all different."""
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"classes must be a list of texts; {names!r:.80} arrived")
+    if len(set(names)) != len(names):
+        raise ValueError("classes must have different names")
+    return names
+
+
+def temperature_of(config: dict[str, Any]) -> float:
+    """What scores of a saved model are divided by; raises ValueError for what would make NaN of them."""
+    temperature = config["temperature"]
+    if isinstance(temperature, bool) or not isinstance(temperature, (int, float)):
+        raise ValueError(f"temperature must be a number; {temperature!r:.40} arrived")
+    if not TEMPERATURES[0] <= temperature <= TEMPERATURES[1]:
+        raise ValueError(f"temperature must be from {TEMPERATURES[0]:g} to {TEMPERATURES[1]:g}; {temperature} arrived")
+    return float(temperature)
 
 
 def _batches(files: Sequence[Path | str], sizes: list[int]) -> Iterator[tuple[list[str], list[Tensor]]]:

@@ -132,13 +132,14 @@ class Source:
 
     def load(self) -> bool:
         """Load the extractor from disk unless it is loaded; False if it is not there or damaged."""
-        from handlens.core.artifact import load_artifact
+        from handlens.core.artifact import load_artifact, refusing_damage
         from handlens.errors import ArtifactError
         from handlens.studio.features import rebuild
 
         if self.extractor is None and self.layers:
             try:
-                extractor = rebuild(*load_artifact(self.folder / "extractor", EXTRACTOR_KIND))
+                with refusing_damage(self.folder, "a saved extractor"):
+                    extractor = rebuild(*load_artifact(self.folder / "extractor", EXTRACTOR_KIND))
             except ArtifactError:
                 return False  # a damaged cache is made again
             if list(extractor.layers) != self.layers:

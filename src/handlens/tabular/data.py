@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from handlens.core.artifact import load_artifact, save_artifact
+from handlens.core.artifact import load_artifact, refusing_damage, save_artifact
 from handlens.core.bunch import DataBunch
 from handlens.core.checks import listed, whole
 from handlens.core.defaults import defaults
@@ -325,7 +325,8 @@ def load_data(folder: Path | str, *, own_procs: Iterable[type[TabularProc]] = ()
         ['shop']
     """
     config, _ = load_artifact(folder, KIND)
-    return TabularDataBunch.from_state(config, path=Path(folder).parent, own_procs=own_procs)
+    with refusing_damage(folder, "saved data"):
+        return TabularDataBunch.from_state(config, path=Path(folder).parent, own_procs=own_procs)
 
 
 class TabularList(ItemList):

@@ -10,13 +10,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from handlens.core.artifact import load_artifact, load_weights, part_of, save_artifact
+from handlens.core.artifact import load_artifact, load_weights, part_of, refusing_damage, save_artifact
 from handlens.core.callbacks import Callback, PreciseBatchNorm
 from handlens.core.checks import listed
 from handlens.core.learner import Learner
 from handlens.core.predictions import predictions_frame
 from handlens.errors import ArtifactError, DataError, TrainingError
-from handlens.io.problems import reason_of
 from handlens.tabular.data import TabularDataBunch
 from handlens.tabular.embeddings import embedding_sizes
 from handlens.tabular.ensemble import Ensemble
@@ -210,7 +209,7 @@ def load_tabular_learner(folder: Path | str, *, own_procs: Iterable[type[Tabular
         ArtifactError: it is damaged, of another kind, or from a newer version.
     """
     config, tensors = load_artifact(folder, KIND)
-    try:
+    with refusing_damage(folder, "a saved learner"):
         data = TabularDataBunch.from_state(config["data"], path=Path(folder).parent, own_procs=own_procs)
         shape, members = config["model"], config.get("members")
         if members is None:
@@ -226,8 +225,6 @@ def load_tabular_learner(folder: Path | str, *, own_procs: Iterable[type[Tabular
         fits = [n for n, _ in shape["emb_szs"]] == list(data.encoder.n_levels.values())
         if not fits or shape["n_cont"] != len(data.cont_names) or shape["out_sz"] != data.c:
             raise ArtifactError(f"{folder} is damaged: its model does not fit its columns and labels.")
-    except (KeyError, TypeError, ValueError, RuntimeError, OverflowError, TrainingError) as error:
-        raise ArtifactError(f"{folder} is damaged or not a saved learner: {reason_of(error)}.") from error
     learn = TabularLearner(data, model)
     learn.model.eval()
     return learn

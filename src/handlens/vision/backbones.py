@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from handlens.errors import BackboneError, WeightsError
 from handlens.io import weights as files
@@ -52,13 +57,17 @@ def load_network(name: str, library: str | None = None, *, weights: Path | None,
         WeightsError: the weights do not fit, are damaged or should be installed and are not, or the library has no
             weights for this network.
     """
-    load = _load_timm if (library or library_of(name)) == TIMM else _load_torchvision
+    load = _load_timm if _known(name, library) == TIMM else _load_torchvision
     return load(name, weights, random)
 
 
 def new_network(name: str, library: str) -> nn.Module:
-    """A network with random weights; a network of timm has no classifier."""
-    if library == TIMM:
+    """A network with random weights; a network of timm has no classifier.
+
+    Raises:
+        BackboneError: the library has no network of this name.
+    """
+    if _known(name, library) == TIMM:
         import timm
 
         net: nn.Module = timm.create_model(name, pretrained=False, num_classes=0)
@@ -69,20 +78,78 @@ def new_network(name: str, library: str) -> nn.Module:
     return net
 
 
+def outline_of(name: str, library: str) -> dict[str, Tensor]:
+    """The tensors of `new_network` by name, without numbers and without their memory: their shapes and types.
+
+    Raises:
+        BackboneError: as of `new_network`.
+    """
+    # Some networks compute with numbers while they are made: they refuse the first way or the second, not both.
+    for without_memory in (torch.device("meta"), _parameters_without_memory()):
+        with suppress(RuntimeError), without_memory:
+            return {key: value.to("meta") for key, value in new_network(name, library).state_dict().items()}
+    return new_network(name, library).state_dict()
+
+
+@contextmanager
+def _parameters_without_memory() -> Iterator[None]:
+    """Let each parameter lose its numbers when a layer of this thread takes it up."""
+    owner = threading.get_ident()
+
+    def emptied(_module: nn.Module, _name: str, parameter: nn.Parameter | None) -> nn.Parameter | None:
+        if parameter is None or threading.get_ident() != owner:
+            return None  # as it is
+        return nn.Parameter(parameter.to("meta"), requires_grad=parameter.requires_grad)
+
+    hook = register_module_parameter_registration_hook(emptied)  # type: ignore[arg-type]  # it may return one
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def _known(name: str, library: str | None) -> str:
+    """The library of a network that it knows; raises BackboneError, so that nothing is loaded from elsewhere."""
+    if library is None:
+        return library_of(name)
+    if library not in (TIMM, TORCHVISION):
+        raise BackboneError(f"a network must be of timm or torchvision; {str(library)[:100]!r} arrived.")
+    # Some networks are in both.
+    in_library = _in_timm(name) if library == TIMM else isinstance(name, str) and name in _classifiers()
+    if not in_library:
+        library_of(name)  # names what is like it
+        raise BackboneError(f"{library} must have a network of that name; got {str(name)[:100]!r}.")
+    return library
+
+
+def _in_timm(name: str) -> bool:
+    """Whether timm itself has the network; names with : or / are those of other places, which it would ask."""
+    import timm
+
+    return isinstance(name, str) and ":" not in name and "/" not in name and timm.is_model(name)
+
+
+def _classifiers() -> list[str]:
+    """The networks of torchvision that classify pictures; other ones download the weights of a part of them."""
+    from torchvision import models
+
+    return list(models.list_models(module=models))
+
+
 def library_of(name: str) -> str:
     """The library that knows a name, "timm" or else "torchvision"; raises BackboneError if neither does."""
     import timm
 
-    if ":" not in name and "/" not in name and timm.is_model(name):
+    if _in_timm(name):
         return TIMM
-    from torchvision.models import list_models
-
-    known = list_models()
+    if not isinstance(name, str):
+        raise BackboneError(f"a network must be given by its name, as text; {str(name)[:100]!r} arrived.")
+    known = _classifiers()
     if name in known:
         return TORCHVISION
-    near = difflib.get_close_matches(name, timm.list_models() + known, n=3)
+    near = difflib.get_close_matches(name[:200], timm.list_models() + known, n=3)
     hint = f"did you mean {', '.join(near)}?" if near else "timm.list_models() lists the names"
-    raise BackboneError(f"there must be a network of that name in timm or torchvision; got {name!r}: {hint}.")
+    raise BackboneError(f"there must be a network of that name in timm or torchvision; got {name[:200]!r}: {hint}.")
 
 
 def cached_weights(name: str) -> Path | None:
@@ -113,12 +180,21 @@ def load_exactly(
     Raises:
         WeightsError: names what is missing, unexpected or of another shape in `origin`.
     """
+    wanted = net.state_dict()
+    check_fits(wanted, found, name, origin, loose=loose)
+    fitting = {key: value for key, value in found.items() if key in wanted and value.shape == wanted[key].shape}
+    net.load_state_dict(fitting, strict=False)
+
+
+def check_fits(
+    wanted: Mapping[str, Tensor], found: Mapping[str, Tensor], name: str, origin: str, *, loose: tuple[str, ...] = ()
+) -> None:
+    """Raise WeightsError unless the tensors found are those of a network, as `load_exactly` does."""
 
     def free(key: str) -> bool:
         # The batch counter of a norm is not used, and older files do not have it.
         return key.endswith("num_batches_tracked") or any(key.startswith(f"{part}.") for part in loose)
 
-    wanted = net.state_dict()
     missing = [key for key in wanted if key not in found and not free(key)]
     unexpected = [key for key in found if key not in wanted and not free(key)]
     shapes = [
@@ -133,8 +209,6 @@ def load_exactly(
                 more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
                 problems.append(f"{what}: {', '.join(keys[:3])}{more}")
         raise WeightsError(f"{origin} does not fit {name}: {'; '.join(problems)}.")
-    fitting = {key: value for key, value in found.items() if key in wanted and value.shape == wanted[key].shape}
-    net.load_state_dict(fitting, strict=False)
 
 
 def _load_timm(name: str, weights: Path | None, random: bool) -> Network:

@@ -11,12 +11,12 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from handlens.core.artifact import load_artifact, save_artifact
+from handlens.core.artifact import load_artifact, part_of, refusing_damage, save_artifact
 from handlens.core.learner import Learner
 from handlens.core.predictions import photo_predictions_frame
-from handlens.errors import ArtifactError, BackboneError, DataError, DownloadError, TrainingError, WeightsError
+from handlens.errors import BackboneError, DataError, DownloadError, TrainingError, WeightsError
 from handlens.io.problems import reason_of
-from handlens.vision.backbones import TORCHVISION, Network, library_of, load_network
+from handlens.vision.backbones import TORCHVISION, Network, library_of, load_network, outline_of
 from handlens.vision.body import RESCALES, create_body
 from handlens.vision.data import ImageDataBunch
 from handlens.vision.folded_norms import folded_norms, unfold_norms
@@ -29,6 +29,9 @@ Arch = str | Callable[..., nn.Module]
 
 AT_ONCE = 64
 """How many pictures are read and predicted together."""
+
+_ALLOWANCE, _SMALL = 32, 2**24
+"""How many times more parameters than its body a network may have, and how many in any case."""
 
 ENOUGH = 256
 """How many pictures the statistics of folded norms are computed from."""
@@ -261,14 +264,13 @@ def vision_learner_of(config: dict[str, Any], tensors: dict[str, Tensor], *, fol
     Raises:
         ArtifactError: they do not fit each other; the message names the folder.
     """
-    try:
+    with refusing_damage(folder, "a saved learner"):
         data = ImageDataBunch.from_state(config["data"], path=Path(folder).parent)
         made_as = config["model"]
+        _check_sizes(made_as, data.c, tensors)
         with torch.random.fork_rng():
             model, groups = _make(_again(made_as), data.c, made_as)
         model.load_state_dict(tensors)
-    except (KeyError, TypeError, ValueError, RuntimeError, BackboneError, TrainingError) as error:
-        raise ArtifactError(f"{folder} is damaged or not a saved learner: {reason_of(error)}.") from error
     learn = VisionLearner(data, model, made_as=made_as, layer_groups=groups)
     learn.model.eval()
     return learn
@@ -305,6 +307,23 @@ def _load(name: str, library: str, weights: Path | None, *, random: bool) -> Net
 
 def _again(made_as: dict[str, Any]) -> Network:
     return load_network(made_as["name"], made_as["library"], weights=None, random=True)
+
+
+def _check_sizes(made_as: dict[str, Any], classes: int, tensors: dict[str, Tensor]) -> None:
+    """Raise ValueError unless a model of this config has about the size of the tensors; allocates no memory for it."""
+    held = sum(tensor.numel() for tensor in tensors.values())
+    wanted = sum(tensor.numel() for tensor in outline_of(made_as["name"], made_as["library"]).values())
+    # A body is less than its network: the layers that only a classifier uses are nine tenths of some.
+    if wanted > _ALLOWANCE * held + _SMALL:
+        raise ValueError(f"{made_as['name']} has {wanted:,} parameters, and {held:,} were saved")
+    head = part_of(tensors, "1.")
+    channels = head["2.weight"].numel() // 2  # the batch norm after the concat-pool
+    with torch.device("meta"):
+        made = create_head(
+            channels, classes, ps=made_as["ps"], hidden=made_as.get("hidden", HIDDEN), bn_final=made_as["bn_final"]
+        )
+    if {key: value.shape for key, value in made.state_dict().items()} != {k: v.shape for k, v in head.items()}:
+        raise ValueError("model.json describes a head of other sizes")
 
 
 def _make(network: Network, classes: int, made_as: dict[str, Any]) -> tuple[nn.Sequential, list[nn.Module]]:

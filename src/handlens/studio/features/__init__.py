@@ -78,11 +78,12 @@ def rebuild(config: dict[str, Any], tensors: dict[str, Tensor]) -> Extractor:
 
     Raises:
         ArtifactError: they are not of an extractor that this version knows.
+        BackboneError: there is no network of the name.
         WeightsError: the tensors are not those of the network that is named.
     """
     kind = config.get("kind")
-    if kind not in SOURCES:
-        raise ArtifactError(f"features must be of the kind {' or '.join(map(repr, SOURCES))}; got {kind!r}.")
+    if not isinstance(kind, str) or kind not in SOURCES:
+        raise ArtifactError(f"features must be of the kind {' or '.join(map(repr, SOURCES))}; got {kind!r:.80}.")
     return SOURCES[kind].rebuild(config, tensors)
 
 

@@ -16,11 +16,21 @@ from handlens.studio.features.extractor import CELLS, check_batch, layers_of
 from handlens.studio.features.fuse import fused
 from handlens.studio.features.precision import device, half_precision
 from handlens.studio.features.stages import stages_by_hooks
-from handlens.vision.backbones import classifier_of, load_exactly, load_network, new_network
+from handlens.vision.backbones import (
+    check_fits,
+    classifier_of,
+    load_exactly,
+    load_network,
+    new_network,
+    outline_of,
+)
 
 KIND = "backbone"
 MOST_STAGES = 6
 """Of more stages than this (a transformer's blocks) so many are used, evenly spaced, the last included."""
+
+LARGEST_SIZE = 1024
+"""Side of the largest pictures that a network of a saved model may take, in pixels; that of timm's largest."""
 
 AT_ONCE = 16
 """Pictures in one pass on a CPU: what a layer hands on stays in its caches, where 64 run a third slower."""
@@ -106,11 +116,21 @@ def load_backbone(name: str, *, weights: Path | None, random: bool) -> BackboneE
 
 
 def rebuild_backbone(config: dict[str, Any], tensors: dict[str, Tensor]) -> BackboneExtractor:
-    """The extractor that `config()` and `tensors()` came from; asks nothing of the network."""
-    name, library = config["name"], config["library"]
+    """The extractor that `config()` and `tensors()` came from; asks nothing of the network.
+
+    Raises:
+        BackboneError, WeightsError, ValueError: they do not describe a network.
+    """
+    name, library, size = config["name"], config["library"], config["size"]
+    if type(size) is not int or not 1 <= size <= LARGEST_SIZE:
+        raise ValueError(f"size must be a whole number from 1 to {LARGEST_SIZE}; {size!r:.40} arrived")
+    for key, least in (("mean", 0.0), ("std", 0.001)):
+        if len(config[key]) != 3 or not all(least <= number <= 1 for number in config[key]):
+            raise ValueError(f"{key} must be three numbers from {least:g} to 1; {config[key]!r:.80} arrived")
+    check_fits(outline_of(name, library), tensors, name, "the saved model")
     net = new_network(name, library)
     load_exactly(net, tensors, name, "the saved model")
-    return BackboneExtractor(name, library, net, size=config["size"], mean=config["mean"], std=config["std"])
+    return BackboneExtractor(name, library, net, size=size, mean=config["mean"], std=config["std"])
 
 
 # ---------------------------------------------------------------------------------------------- stages

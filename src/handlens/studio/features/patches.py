@@ -95,13 +95,19 @@ class PatchExtractor:
 
 
 def rebuild_patches(config: dict[str, Any], tensors: dict[str, Tensor]) -> PatchExtractor:
-    """The extractor that `config()` and `tensors()` came from."""
-    return PatchExtractor(
-        {
-            stage: Vocabulary(*(tensors[f"{stage}.{part}"] for part in ("whitening", "mean", "centres")))
-            for stage in config["stages"]
-        }
-    )
+    """The extractor that `config()` and `tensors()` came from; ValueError if they do not describe one."""
+    found = {
+        stage: Vocabulary(*(tensors[f"{stage}.{part}"] for part in ("whitening", "mean", "centres")))
+        for stage in config["stages"]
+    }
+    features = 3 * PATCH**2
+    for stage, one in found.items():
+        shapes = [tuple(part.shape) for part in (one.whitening, one.mean, one.centres)]
+        if stage not in SCALES or shapes != [(features, features), (features,), (len(one.centres) or 1, features)]:
+            raise ValueError(f"the scale {stage!r:.40} has patches of other sizes, {shapes}")
+    if not found:
+        raise ValueError("there must be at least one scale")
+    return PatchExtractor(found)
 
 
 def fit_patches(pictures: NDArray[np.uint8], *, seed: int) -> PatchExtractor:
