@@ -9,12 +9,25 @@ import shutil
 import tarfile
 import zlib
 from pathlib import Path
+from typing import Any, BinaryIO
 
-from handlens.errors import DownloadError
+from handlens.errors import DownloadError, StorageError
 from handlens.io.files import atomic_folder, rename
 from handlens.io.problems import reason_of
 
 _CHUNK = 1 << 18
+
+RATIO = 100
+"""How many times its own size an archive may unpack to; not checked up to SMALL bytes."""
+
+SMALL = 256 * 2**20
+MOST_ENTRIES = 2_000_000
+RESERVE = 256 * 2**20
+"""Bytes of the disk that are left free."""
+
+_LONGEST_HEADER = 2**20
+_LONGEST_END = 64 * 2**20
+_LONGEST_NAME, _LONGEST_PART, _DEEPEST = 1024, 255, 32
 
 
 def unpack_tar(archive: Path, target: Path) -> None:
@@ -23,20 +36,24 @@ def unpack_tar(archive: Path, target: Path) -> None:
     Owners, rights and times that the archive gives are not taken over.
 
     Raises:
-        DownloadError: it is damaged and was removed, or it holds links, devices, or files outside its folder.
+        DownloadError: it is damaged and was removed; or it holds links, devices, or files outside its folder, or would
+            unpack to more than RATIO times its size or MOST_ENTRIES files.
         StorageError: the disk refused.
     """
     with atomic_folder(target) as folder:
         try:
-            with tarfile.open(archive) as tar:
-                for member in tar:
-                    _refuse_odd(archive, member)
-                    _write(tar, member, folder / member.name)
-                # The archive's own checksum comes after its last file.
-                while tar.fileobj is not None and tar.fileobj.read(_CHUNK):
-                    pass
+            with archive.open("rb") as file, _Tar.open(fileobj=file) as tar:
+                unpacking = _Unpacking(archive, target, folder)
+                while (member := tar.next_member()) is not None:
+                    unpacking.check(member)
+                    tar.write(member, folder / member.name)
+                tar.read_end()
+        except _TooLong as error:
+            raise _refused(archive, str(error), target) from error
         except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
             raise _damaged(archive, _first_line(error)) from error
+        except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+            raise _refused(archive, "a name in it is both that of a file and of a folder", target) from error
         except OSError as error:
             # gzip and bz2 report what is wrong in the archive as the system reports what is wrong with the disk.
             if error.errno is not None:
@@ -49,15 +66,83 @@ def unpack_tar(archive: Path, target: Path) -> None:
             _lift(found[0])
 
 
-def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
-    if member.isdir():
-        path.mkdir(parents=True, exist_ok=True)
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = tar.extractfile(member)
-    assert content is not None  # only links have none
-    with content, path.open("wb") as file:
-        shutil.copyfileobj(content, file, _CHUNK)
+class _TooLong(Exception):
+    """A part of an archive that is longer than any data set needs."""
+
+
+class _Bounded:
+    """A file of which only so much can be read at a time: tarfile reads headers of any length into memory."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.seek, self.tell, self.close = file.seek, file.tell, file.close
+        self.left = _LONGEST_HEADER
+
+    def read(self, size: int) -> bytes:
+        self.left -= size
+        if self.left < 0:
+            raise _TooLong("a header in it is longer than 1 MB")
+        return self._file.read(size)
+
+
+class _Tar(tarfile.TarFile):
+    """A tar archive that is read once, in order, and holds one header at a time in memory."""
+
+    def __init__(self, name: str | None = None, mode: str = "r", fileobj: Any = None, **options: Any) -> None:
+        self._bounded = _Bounded(fileobj)
+        super().__init__(name, mode, self._bounded, **options)  # type: ignore[arg-type]
+
+    def next_member(self) -> tarfile.TarInfo | None:
+        """The next entry; None after the last one."""
+        self._bounded.left = _LONGEST_HEADER
+        member = self.next()
+        self.members.clear()  # type: ignore[attr-defined]  # it keeps all that it has read
+        return member
+
+    def write(self, member: tarfile.TarInfo, path: Path) -> None:
+        """Write an entry, a file or a folder."""
+        if member.isdir():
+            path.mkdir(parents=True, exist_ok=True)
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = self.extractfile(member)
+        assert content is not None  # only links have none
+        self._bounded.left = member.size + _LONGEST_HEADER
+        with content, path.open("wb") as file:
+            shutil.copyfileobj(content, file, _CHUNK)
+
+    def read_end(self) -> None:
+        """Read to the end, where the checksum of a compressed archive is."""
+        self._bounded.left = _LONGEST_END
+        while self._bounded.read(_CHUNK):
+            pass
+
+
+class _Unpacking:
+    """What was unpacked of an archive so far."""
+
+    def __init__(self, archive: Path, target: Path, folder: Path) -> None:
+        self._archive, self._target, self._folder = archive, target, folder
+        self._most = max(SMALL, RATIO * archive.stat().st_size)
+        self._bytes = self._entries = 0
+
+    def check(self, member: tarfile.TarInfo) -> None:
+        """Raise an error unless this entry may be unpacked after those before it."""
+        _refuse_odd(self._archive, member)
+        self._entries += 1
+        self._bytes += member.size
+        if self._entries > MOST_ENTRIES:
+            raise _TooLong(f"it holds more than {MOST_ENTRIES:,} files")
+        if self._bytes > self._most:
+            raise _TooLong(
+                f"it would unpack to {self._bytes / 1e6:,.0f} MB or more, which is over {RATIO} times its own size"
+            )
+        free = shutil.disk_usage(self._folder).free
+        if member.size + RESERVE > free:
+            raise StorageError(
+                f"{self._archive} unpacks to more than the disk has room for: {free / 1e6:,.0f} MB are left. Make "
+                "room, or choose another folder."
+            )
 
 
 def _lift(folder: Path) -> None:
@@ -76,11 +161,24 @@ def _refuse_odd(archive: Path, member: tarfile.TarInfo) -> None:
         what = "a link" if member.issym() or member.islnk() else "a device or special file"
     elif name.startswith("/") or re.match(r"[A-Za-z]:", name) or ".." in name.split("/"):
         what = "a path outside its folder"
+    elif _is_long([part.encode("utf-8", "surrogateescape") for part in name.split("/")]):
+        what = f"a path of more than {_LONGEST_NAME} bytes, {_LONGEST_PART} in a part, or {_DEEPEST} folders"
     else:
         return
     raise DownloadError(
         f"{archive} is refused: {member.name[:200]!r} in it is {what}, which no data set needs. Nothing of it was "
         "unpacked; remove the archive, and check where it came from."
+    )
+
+
+def _is_long(parts: list[bytes]) -> bool:
+    return len(b"/".join(parts)) > _LONGEST_NAME or len(parts) > _DEEPEST or max(map(len, parts)) > _LONGEST_PART
+
+
+def _refused(archive: Path, why: str, target: Path) -> DownloadError:
+    return DownloadError(
+        f"{archive} is refused: {why}, as no data set has. Nothing of it was unpacked. If you trust it, unpack it "
+        f"yourself to {target}; otherwise remove it."
     )
 
 

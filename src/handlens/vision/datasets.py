@@ -99,8 +99,8 @@ def untar_data(url: str, *, folder: Path | str | None = None, sha256: str | None
         sha256: of the archive, in hexadecimal, to be checked. Of those in `URLs` size and a hash are known already.
 
     Raises:
-        DownloadError: no network, refused, not the file it should be, or an archive that is damaged or has links,
-            devices, or files outside its folder.
+        DownloadError: no network, refused, not the file it should be, or an archive that is damaged, has links,
+            devices, or files outside its folder, or would unpack to over 100 times its size (and 256 MB).
         StorageError: the disk refused.
     """
     name = _archive_name(url)
