@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -84,11 +85,17 @@ def numbers(values: pd.Series, name: str) -> NDArray[np.float64]:
 
 
 def plain(value: Any) -> Any:
-    """A value of NumPy as one of Python, and a whole number as int: 3.0 in a column with gaps is the same as 3.
+    """A value of NumPy or a decimal as one of Python, and a whole number as int: 3.0 in a column with gaps is 3.
 
     Example:
         >>> plain(np.float64(3.0)), plain("3")
         (3, '3')
     """
-    value = value.item() if isinstance(value, np.generic) else value
+    value = (
+        value.item()
+        if isinstance(value, np.generic) and not isinstance(value, (np.datetime64, np.timedelta64))
+        else value
+    )
+    if isinstance(value, Decimal) and value.is_finite():
+        return int(value) if value == value.to_integral_value() else float(value)
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from itertools import combinations
@@ -13,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from handlens.audit.alike import alike, codes_of, type_of
 from handlens.audit.columns import plain
 from handlens.errors import AuditError
 
@@ -22,8 +22,6 @@ FEW = 20
 """The most levels of a column that are listed: more might be names or free text, which a datasheet must not repeat."""
 EACH = 10
 """The fewest rows per level, on average, for which the levels are listed."""
-
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?")
 
 
 def table_facts(parts: Mapping[str, pd.DataFrame], *, target: str | None = None) -> Facts:
@@ -40,18 +38,20 @@ def table_facts(parts: Mapping[str, pd.DataFrame], *, target: str | None = None)
     if target is not None and not any(target in df.columns for df in named.values()):
         has = ", ".join(next(iter(named.values())).columns[:20])
         raise AuditError(f"target must be a column of the data; {target!r} arrived, and the columns are: {has}.")
-    whole = pd.concat(list(named.values()), ignore_index=True, sort=False)
-    columns = {str(name): _column_facts(whole[name]) for name in whole.columns}
+    parts = alike(named)
+    whole = pd.concat(list(parts.values()), ignore_index=True, sort=False)
+    columns = {name: _column_facts(whole[name]) for name in whole.columns}
+    codes = _codes(whole, parts)
     # Within each part: rows that are in two parts are counted as overlap.
-    doubled = sum(int(row_keys(df).duplicated().sum()) for df in named.values())
+    doubled = sum(int(rows.duplicated().sum()) for rows in codes.values())
     facts: Facts = {"kind": "table", "rows": len(whole), "columns": columns, "repeated_rows": doubled}
     if target is not None:
         facts["target"] = target
-        facts |= class_facts({name: df[target] for name, df in named.items() if target in df.columns})
+        facts |= class_facts({name: df[target] for name, df in parts.items() if target in df.columns})
     facts["parts"] = {name: {"rows": len(df), "sha256": table_hash(df)} for name, df in named.items()}
     if len(named) > 1:
         facts["overlap"] = _overlaps(
-            {name: df.drop(columns=target or [], errors="ignore") for name, df in named.items()}
+            {name: codes[name][[column for column in df.columns if column != target]] for name, df in parts.items()}
         )
     return facts
 
@@ -60,7 +60,7 @@ def class_facts(labels: Mapping[str, pd.Series]) -> Facts:
     """The items of each class, in total and by part; numbers with many distinct values have no classes."""
     everything = pd.concat(list(labels.values()), ignore_index=True)
     present = everything.dropna()
-    if _type_of(present) == "number" and present.nunique() > FEW:
+    if type_of(present) == "number" and present.nunique() > FEW:
         return {"unlabelled": int(everything.isna().sum())}
     counts = {name: _counts(column) for name, column in labels.items()}
     facts: Facts = {"classes": _counts(everything), "unlabelled": int(everything.isna().sum())}
@@ -86,12 +86,6 @@ def table_hash(df: pd.DataFrame) -> str:
     return digest.hexdigest()
 
 
-def row_keys(df: pd.DataFrame) -> pd.Series:
-    """A number for each row that is the same for equal rows; valid within this process only."""
-    plain = pd.DataFrame({i: _hashable(df.iloc[:, i]) for i in range(df.shape[1])}, index=df.index)
-    return pd.Series(pd.util.hash_pandas_object(plain, index=False).to_numpy())
-
-
 def overlap(keys: Mapping[str, Iterable[Hashable]]) -> dict[str, int]:
     """For each pair of parts, how many items of the second are in the first too.
 
@@ -103,20 +97,25 @@ def overlap(keys: Mapping[str, Iterable[Hashable]]) -> dict[str, int]:
     return {f"{a} & {b}": int(listed[b].isin(set(listed[a])).sum()) for a, b in combinations(listed, 2)}
 
 
-def _overlaps(named: Mapping[str, pd.DataFrame]) -> dict[str, int]:
+def _overlaps(codes: Mapping[str, pd.DataFrame]) -> dict[str, int]:
     """For each pair of parts, the rows of the second that are equal to one of the first in all columns of both.
 
     The parts come without the target: a row that was seen in training is not a test, whatever its label.
     """
     found = {}
-    for a, b in combinations(named, 2):
-        shared = [name for name in named[a].columns if name in set(named[b].columns)]
+    for a, b in combinations(codes, 2):
+        shared = [name for name in codes[a].columns if name in set(codes[b].columns)]
         if shared:
-            # Together, so that a column of whole numbers in one and fractions in the other is compared as numbers.
-            both = row_keys(pd.concat([named[a][shared], named[b][shared]], ignore_index=True))
-            first = len(named[a])
-            found[f"{a} & {b}"] = int(both[first:].isin(both[:first]).sum())
+            first, second = (pd.util.hash_pandas_object(codes[name][shared], index=False) for name in (a, b))
+            found[f"{a} & {b}"] = int(second.isin(first).sum())
     return found
+
+
+def _codes(whole: pd.DataFrame, parts: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """The rows of each part as numbers, one for each distinct value of a column, −1 where it is missing."""
+    coded = pd.DataFrame({name: codes_of(whole[name])[0] for name in whole.columns})
+    ends = np.cumsum([len(df) for df in parts.values()])
+    return {name: coded.iloc[end - len(df) : end] for (name, df), end in zip(parts.items(), ends, strict=True)}
 
 
 def _text_columns(df: pd.DataFrame, part: str) -> pd.DataFrame:
@@ -131,40 +130,9 @@ def _text_columns(df: pd.DataFrame, part: str) -> pd.DataFrame:
     return df.set_axis(names, axis=1)
 
 
-def _type_of(present: pd.Series) -> str:
-    """The kind of the values of a column without missing ones: number, yes/no, date, text, mixed or empty."""
-    dtype: Any = present.dtype
-    if isinstance(dtype, pd.CategoricalDtype):
-        return _type_of(pd.Series(dtype.categories))
-    if dtype.kind == "O" and len(present):
-        kinds = {type(value) for value in present}
-        if kinds <= {bool, np.bool_}:
-            return "yes/no"
-        if all(issubclass(kind, (int, float, np.number)) for kind in kinds):
-            return "number"
-        if not kinds <= {str}:
-            converted = pd.to_datetime(present, errors="coerce") if not kinds & {str, list, dict} else None
-            return "date" if converted is not None and converted.notna().all() else "mixed"
-    if dtype.kind == "b":
-        return "yes/no"
-    if dtype.kind in "iuf":
-        return "number"
-    if dtype.kind == "M":
-        return "date"
-    if not len(present):
-        return "empty"
-    if all(_DAY.fullmatch(str(value)) for value in present.head(1000)) and not present.map(_day).isna().any():
-        return "date"
-    return "text"
-
-
-def _day(value: object) -> object:
-    return value if _DAY.fullmatch(str(value)) else None
-
-
 def _column_facts(column: pd.Series) -> Facts:
     present = column.dropna()
-    kind = _type_of(present)
+    kind = type_of(present)
     levels = _factorized(present)[1]
     facts: Facts = {"type": kind, "missing": int(column.isna().sum()), "distinct": len(levels)}
     if kind == "number":
@@ -194,24 +162,15 @@ def _counts(column: pd.Series) -> dict[str, int]:
 
 def _factorized(present: pd.Series) -> tuple[NDArray[np.intp], list[str]]:
     """A code for each value, and the levels by code as text."""
-    codes, levels = pd.factorize(_hashable(present))
-    return codes, [str(plain(level)).encode("utf-8", "backslashreplace").decode() for level in levels]
-
-
-def _hashable(column: pd.Series) -> pd.Series:
-    """The column; as text if it holds lists, mappings and the like, which have no hash."""
-    try:
-        pd.factorize(column)
-    except TypeError:
-        return column.map(str)
-    return column
+    codes, levels = codes_of(present)
+    return codes, [str(level).encode("utf-8", "backslashreplace").decode() for level in levels]
 
 
 def _blocks(column: pd.Series) -> list[bytes]:
     """The values as bytes: numbers as 64-bit floats, everything else as text by order of appearance."""
     present: NDArray[np.bool_] = column.notna().to_numpy(bool)
     held = column[present]
-    if _type_of(held) in ("number", "yes/no"):
+    if type_of(held) in ("number", "yes/no"):
         values = np.zeros(len(column))
         values[present] = held.astype(float)
         values += 0.0  # −0.0 equals 0.0

@@ -35,7 +35,7 @@ _EXACT = 2.0**53
 """Whole numbers from here on are not all floats."""
 
 # What pandas takes for a missing value where it is not told otherwise; "" comes first.
-_MISSING = [
+MISSING = [
     *("", " ", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A"),
     *("NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
 ]
@@ -206,14 +206,14 @@ def _is_rounded(column: pd.Series) -> bool:
     """Whether pandas may have made floats, or even text, of large whole numbers, because some values are missing."""
     if column.dtype.kind == "f":
         return bool((column.abs() >= _EXACT).any())
-    texts = (value for value in column if isinstance(value, str) and value not in _MISSING)
+    texts = (value for value in column if isinstance(value, str) and value not in MISSING)
     first = next(texts, "")
     return WHOLE.fullmatch(first) is not None and all(WHOLE.fullmatch(text) for text in texts)
 
 
 def _parsed(path: Path, columns: list[int], width: int, text: Mapping[int, bool]) -> pd.DataFrame:
     """Columns of a CSV by their positions; `text` are those that stay text, True where only "" is missing."""
-    missing: dict[Any, list[str]] = {i: _MISSING[:1] if text.get(i) else _MISSING for i in columns}
+    missing: dict[Any, list[str]] = {i: MISSING[:1] if text.get(i) else MISSING for i in columns}
     return pd.read_csv(
         path,
         names=list(range(width)),
@@ -353,7 +353,7 @@ def _check_separator(lines: list[str], path: Path) -> None:
         f"{path} must have commas between its fields, and begin with the names of the columns; "
         + (f"its first line is {lines[0].strip()}" if said else f"they seem to be separated by {_OTHERS[found]}")
         + f"{', and numbers to have decimal commas' * decimal}. "
-        f"Write it anew: pd.read_csv({path.name!r}{options}).to_csv({path.name!r}, index=False)."
+        f"Write it again: pd.read_csv({path.name!r}{options}).to_csv({path.name!r}, index=False)."
     )
 
 
@@ -366,7 +366,7 @@ def _separates(mark: str, lines: list[str]) -> bool:
 
 
 def _widths(lines: list[str], delimiter: str) -> set[int]:
-    """The numbers of fields that rows have; none if the lines are no rows with this separator."""
+    """The numbers of fields that rows have; none if they cannot be read with this separator."""
     try:
         return {len(row) for row in csv.reader(lines, delimiter=delimiter) if row}
     except csv.Error:
