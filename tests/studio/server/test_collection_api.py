@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import re
 import threading
 import zipfile
 from collections.abc import Callable
@@ -371,6 +372,28 @@ def test_folders_without_labels_or_with_a_photo_gone_are_refused_before_sending(
     answer = client.get(f"{shapes}/export/folders.zip")
     assert answer.status_code == 400
     assert "3.png" in answer.json()["error"]
+
+
+@pytest.mark.parametrize("depth", [33, 300, 900, 990, 5000, 200_000])
+@pytest.mark.parametrize("brackets", ['{"a":%s}', '{"a":[%s]}'])
+def test_s9_a_view_of_any_depth_is_refused(client: TestClient, shapes: str, brackets: str, depth: int) -> None:
+    opening, closing = brackets.split("%s")
+    body = opening * depth + "1" + closing * depth
+    answer = client.put(f"{shapes}/view", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code in (400, 422)
+    assert re.search("at most 32 levels deep|must be JSON", answer.json()["error"])
+    assert client.get(shapes).json()["view"] is None
+
+
+@pytest.mark.parametrize("depth", [100, 900, 990, 5000, 200_000])
+def test_s9_other_bodies_of_any_depth_are_refused(client: TestClient, shapes: str, depth: int) -> None:
+    deep = '{"all":[' * depth + '{"field":"label"}' + "]}" * depth
+    for path in ("filter", "filters", "labels/assign", "separate"):
+        for body in (f'{{"filter":{deep},"name":"x"}}', "[" * depth + "]" * depth, deep):
+            answer = client.post(f"{shapes}/{path}", content=body, headers={"content-type": "application/json"})
+            assert 400 <= answer.status_code < 500, path
+    answer = client.get(f"{shapes}/export/labels.csv", params={"where": deep[:3000]})
+    assert 400 <= answer.status_code < 500
 
 
 def test_the_view_is_kept(client: TestClient, shapes: str) -> None:

@@ -224,3 +224,85 @@ def test_a_disk_that_fills_up_keeps_nothing_of_the_zip(
     with pytest.raises(StorageError, match="disk is full"):
         unpack(archive, folder)
     assert everything_below(folder) == {"before.jpg"}
+
+
+@pytest.mark.parametrize("where", [2**63, 2**64 - 1, 2**62, 10**6, 1])
+def test_s9_a_zip64_locator_that_points_beyond_the_end(tmp_path: Path, folder: Path, where: int) -> None:
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, where, 1)
+    old = struct.pack("<4sHHHHLLH", b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, 2**32 - 1, 2**32 - 1, 0)
+    (tmp_path / "z.zip").write_bytes(bytes(100) + locator + old)
+    with pytest.raises(UploadError, match="table of contents is damaged"):
+        unpack(tmp_path / "z.zip", folder)
+
+
+@pytest.mark.parametrize("value", [0, 1, 2**31, 2**62, 2**63, 2**64 - 1])
+@pytest.mark.parametrize("place", range(6))
+def test_s9_any_number_in_the_records_of_zip64(tmp_path: Path, folder: Path, place: int, value: int) -> None:
+    data = make(tmp_path / "z.zip", {"a.jpg": b"1"}).read_bytes()
+    start = data.index(b"PK\x01\x02")
+    end = data.index(b"PK\x05\x06")
+    numbers = [44, 1, 1, end - start, start, end]  # its length, files here, files, bytes of the table, its place, where
+    numbers[place] = value
+    record = struct.pack("<4sQHHLLQQQQ", b"PK\x06\x06", numbers[0], 45, 45, 0, 0, *numbers[1:5])
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, numbers[5], 1)
+    old = struct.pack("<4sHHHHLLH", b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, 2**32 - 1, 2**32 - 1, 0)
+    (tmp_path / "z.zip").write_bytes(data[:end] + record + locator + old)
+    try:
+        result = unpack(tmp_path / "z.zip", folder)
+    except UploadError:
+        assert everything_below(folder) == set()
+    else:
+        assert result.count == len(everything_below(folder))
+
+
+@pytest.mark.parametrize("value", [2**31, 2**63, 2**64 - 1])
+@pytest.mark.parametrize("place", range(3))
+def test_s9_any_number_in_the_extra_field_of_an_entry(tmp_path: Path, folder: Path, place: int, value: int) -> None:
+    with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
+        archive.writestr("a.jpg", b"1")
+        info = zipfile.ZipInfo("b.jpg")
+        info.extra = struct.pack("<HHQQQ", 0x7777, 24, *(value if i == place else 1 for i in range(3)))
+        archive.writestr(info, b"2")
+    data = bytearray((tmp_path / "z.zip").read_bytes())
+    at = data.rindex(b"PK\x01\x02")
+    data[at + 20 : at + 28] = b"\xff" * 8  # sizes
+    data[at + 42 : at + 46] = b"\xff" * 4  # the place of the entry
+    data[at + 46 + 5 : at + 46 + 7] = struct.pack("<H", 1)  # the extra field is that of Zip64
+    (tmp_path / "z.zip").write_bytes(data)
+    with pytest.raises(UploadError):
+        unpack(tmp_path / "z.zip", folder)
+    assert everything_below(folder) == set()
+
+
+def test_s9_a_local_name_that_is_not_utf_8_leaves_out_that_entry(tmp_path: Path, folder: Path) -> None:
+    data = make(tmp_path / "z.zip", {"å.jpg": b"1", "b.jpg": b"2"}).read_bytes()
+    name = "å.jpg".encode()
+    at = data.index(name)  # that of the entry comes before that of the table of contents
+    (tmp_path / "z.zip").write_bytes(data[:at] + b"\xff\xfe" + data[at + 2 :])
+    result = unpack(tmp_path / "z.zip", folder)
+    assert result.count == 1
+    assert [path for path, _ in result.left_out] == ["å.jpg"]
+    assert "damaged inside the zip" in result.left_out[0][1]
+    assert everything_below(folder) == {"b.jpg"}
+
+
+def test_s9_a_listed_name_that_is_not_utf_8_keeps_the_other_photos(tmp_path: Path, folder: Path) -> None:
+    data = make(tmp_path / "z.zip", {"å.jpg": b"1", "b.jpg": b"2"}).read_bytes()
+    (tmp_path / "z.zip").write_bytes(data.replace("å.jpg".encode(), b"\xff\xfe.jpg"))
+    result = unpack(tmp_path / "z.zip", folder)
+    # Some versions of Python take the name as another encoding, others do not.
+    assert result.count + len(result.left_out) == 2
+    assert (folder / "b.jpg").read_bytes() == b"2"
+
+
+def test_s13_a_limit_says_what_to_do_otherwise(tmp_path: Path, folder: Path) -> None:
+    archive = make(tmp_path / "z.zip", {"a.jpg": bytes(10_000), "b.jpg": b"1"}, zipfile.ZIP_DEFLATED)
+    otherwise = "Unpack it yourself and give the folder, which has no such limit"
+    for limits, what in (
+        (ZipLimits(count=1), "at most 1 files"),
+        (ZipLimits(total=5000), "at most 0 MB"),
+        (ZipLimits(ratio=2, small=10), "at most 2 times its size"),
+    ):
+        with pytest.raises(TooLarge, match=f"{what}.*{otherwise}"):
+            unpack(archive, folder, limits=limits)
+    assert everything_below(folder) == set()

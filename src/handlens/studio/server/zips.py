@@ -20,12 +20,16 @@ from handlens.io.problems import is_disk_full, reason_of
 from handlens.studio.server.safe_paths import is_hidden, safe_path
 
 CHUNK = 2**20
+_ENTRY = b"PK\x01\x02"
 _ENDED = b"PK\x05\x06"
 _ENDED_64 = b"PK\x06\x06"
 _WHERE_64 = b"PK\x06\x07"
 _UTF8 = 0x800
 _ENCRYPTED = 0x1 | 0x40
 _UNICODE_PATH = 0x7075
+_OTHERWISE = "Unpack it yourself and give the folder, which has no such limit."
+# OverflowError and ValueError: of positions that no file has, and of names that are not of the encoding that they say.
+_UNREADABLE = (zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError, struct.error)
 _KINDS = (0, stat.S_IFREG, stat.S_IFDIR)
 
 
@@ -93,10 +97,10 @@ def unpack(archive: Path, folder: Path, *, limits: ZipLimits | None = None) -> U
         StorageError: the disk is full.
     """
     limits = limits or ZipLimits()
-    _check_directory(archive, limits)
+    _mend_names(archive, *_directory(archive, limits))
     try:
         opened = zipfile.ZipFile(archive)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
+    except (*_UNREADABLE, OSError) as error:
         raise UploadError(f"this is not a zip that can be opened ({reason_of(error)}).") from error
     with opened:
         entries = _checked(opened, archive.stat().st_size, limits)
@@ -116,8 +120,8 @@ def unpack(archive: Path, folder: Path, *, limits: ZipLimits | None = None) -> U
             raise
 
 
-def _check_directory(archive: Path, limits: ZipLimits) -> None:
-    """Refuse a table of contents too long to read; zipfile would read it whole into memory first."""
+def _directory(archive: Path, limits: ZipLimits) -> tuple[int, int]:
+    """Where the table of contents is and its length; refuses one too long to read, as zipfile would do in memory."""
     size = archive.stat().st_size
     with archive.open("rb") as file:
         file.seek(max(0, size - 65_557))
@@ -126,22 +130,45 @@ def _check_directory(archive: Path, limits: ZipLimits) -> None:
         if at < 0 or len(tail) < at + 22:
             raise UploadError("this is not a zip: it has no table of contents. It may have been cut off on its way.")
         count, length = struct.unpack_from("<HL", tail, at + 10)
+        end = size - len(tail) + at
         if at >= 20 and tail[at - 20 : at - 16] == _WHERE_64:
-            file.seek(struct.unpack_from("<Q", tail, at - 12)[0])
+            # What is beyond the end may be more than the system takes.
+            end = min(struct.unpack_from("<Q", tail, at - 12)[0], size)
+            file.seek(end)
             record = file.read(56)
             if len(record) < 56 or record[:4] != _ENDED_64:
                 raise UploadError("this is not a zip that can be opened: its table of contents is damaged.")
             count, length = struct.unpack_from("<QQ", record, 32)
-    # Each entry has 46 bytes and a name; an average of 2 kB is far more than any real zip has.
-    if count > limits.count or length > limits.count * 2048:
-        raise TooLarge(f"a zip must have at most {limits.count:,} files; this one says {count:,}.")
+    # Each entry has 46 bytes and a name; an average of 500 bytes is far more than any real zip has.
+    if count > limits.count or length > limits.count * 500:
+        raise _too_many(count, limits)
+    return end - length, length
+
+
+def _mend_names(archive: Path, start: int, length: int) -> None:
+    """Let the names that say they are UTF-8 and are not say so no more: zipfile would refuse the whole zip."""
+    if start < 0:
+        return  # zipfile finds out
+    with archive.open("r+b") as file:
+        file.seek(start)
+        directory, at = file.read(length), 0
+        while directory[at : at + 4] == _ENTRY and at + 46 <= len(directory):
+            flags = struct.unpack_from("<H", directory, at + 8)[0]
+            lengths = struct.unpack_from("<HHH", directory, at + 28)
+            name = directory[at + 46 : at + 46 + lengths[0]]
+            try:
+                name.decode("utf-8")
+            except UnicodeDecodeError:
+                file.seek(start + at + 8)
+                file.write(struct.pack("<H", flags & ~_UTF8))
+            at += 46 + sum(lengths)
 
 
 def _checked(opened: zipfile.ZipFile, size: int, limits: ZipLimits) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
     """The entries that are files, each with its path in the folder; raises before anything is written."""
     infos = opened.infolist()
     if len(infos) > limits.count:
-        raise TooLarge(f"a zip must have at most {limits.count:,} files; this one has {len(infos):,}.")
+        raise _too_many(len(infos), limits)
     entries = []
     for info in infos:
         name = _name(info)
@@ -158,13 +185,20 @@ def _checked(opened: zipfile.ZipFile, size: int, limits: ZipLimits) -> list[tupl
         entries.append((info, path))
     total = sum(info.file_size for info, _ in entries)
     if total > limits.total:
-        raise TooLarge(f"a zip must unpack to at most {_megabytes(limits.total)}; this one says {_megabytes(total)}.")
+        raise TooLarge(
+            f"a zip must unpack to at most {_megabytes(limits.total)}; this one says {_megabytes(total)}. {_OTHERWISE}"
+        )
     if total > limits.small and total > limits.ratio * size:
         raise TooLarge(
-            f"the zip would unpack to {total // max(size, 1):,} times its size ({_megabytes(total)}), as no photos do."
+            f"a zip must unpack to at most {limits.ratio} times its size; this one would to {total // max(size, 1):,} "
+            f"times ({_megabytes(total)}), as no photos do. {_OTHERWISE}"
         )
     _check_overlaps(infos, size)
     return entries
+
+
+def _too_many(count: int, limits: ZipLimits) -> TooLarge:
+    return TooLarge(f"a zip must have at most {limits.count:,} files; this one says {count:,}. {_OTHERWISE}")
 
 
 def _check_overlaps(infos: list[zipfile.ZipInfo], size: int) -> None:
@@ -221,7 +255,7 @@ def _write_all(
             with os.fdopen(handle, "wb") as out:
                 left -= _copy(opened, info, out, left)
             result.count += 1
-        except (zipfile.BadZipFile, zlib.error, EOFError, struct.error, NotImplementedError, RuntimeError) as error:
+        except (*_UNREADABLE, zlib.error, EOFError, RuntimeError) as error:
             with contextlib.suppress(OSError):
                 target.unlink()
             result.left_out.append((str(path), f"is damaged inside the zip ({reason_of(error)})"))

@@ -66,20 +66,24 @@ def relocate(c: CollectionId, wanted: Relocate, server: Server) -> CollectionSta
 @router.put("/view", status_code=204)
 def keep_view(view: dict[str, Any], collection: OpenCollection) -> None:
     """Keep the state of the page, to restore it later: any JSON object of at most 16 kB."""
+    if _is_deep(view):
+        raise HTTPException(422, f"A view must be at most {VIEW_DEPTH} levels deep.")
     try:
         text = json.dumps(view, allow_nan=False)
     except ValueError:
         raise HTTPException(422, "A view must be plain JSON, without NaN or infinity.") from None
     if len(text) > VIEW_LIMIT:
         raise HTTPException(413, f"A view must be at most {VIEW_LIMIT} bytes; {len(text)} arrived.")
-    if _depth(view) > VIEW_DEPTH:
-        raise HTTPException(422, f"A view must be at most {VIEW_DEPTH} levels deep.")
     collection.parts.settings.view = view
 
 
-def _depth(value: object) -> int:
-    inner = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
-    return 1 + max(map(_depth, inner), default=0) if isinstance(value, (dict, list)) else 0
+def _is_deep(view: object) -> bool:
+    """Whether there is something more than VIEW_DEPTH levels deep; without calls that are as deep."""
+    level = [view]
+    for _ in range(VIEW_DEPTH + 1):
+        insides = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, (dict, list))]
+        level = [part for inside in insides for part in inside]
+    return bool(level)
 
 
 class EventStream(StreamingResponse):
