@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -361,3 +363,48 @@ def test_norms_that_are_frozen_or_not_used_keep_what_they_have(make_learner: Mak
         with_model(make_learner(), model).fit(1, callbacks=callbacks)
         for kept in (frozen, model.unused):
             assert (kept.running_mean.item(), kept.running_var.item()) == (3, 4)
+
+
+# ---------------------------------------------------------------------------------------------- read-only folders
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> Path:
+    """A folder below which nothing can be written, not even by root: a file is in its place."""
+    (tmp_path / "file").touch()
+    return tmp_path / "file" / "data"
+
+
+@pytest.mark.parametrize("callback", [SaveBest, Checkpoint])
+def test_p17_what_cannot_be_saved_is_known_before_the_first_epoch(
+    make_learner: MakeLearner, locked: Path, callback: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    learn = make_learner(path=locked)
+    before = [parameter.clone() for parameter in learn.model.parameters()]
+    with pytest.raises(StorageError, match=r"models could not be .* below learn.path, .*data: set"):
+        learn.fit(1, 0.1, callbacks=[callback()])
+    assert all(torch.equal(a, b) for a, b in zip(before, learn.model.parameters(), strict=True))
+    assert "train_loss" not in capsys.readouterr().out
+
+
+def test_p17_the_error_of_saving_says_that_the_folder_can_be_chosen(
+    make_learner: MakeLearner, locked: Path, tmp_path: Path
+) -> None:
+    learn = make_learner(path=locked)
+    with pytest.raises(StorageError, match=r"set learn.path = Path\(…\) to a folder that can be written"):
+        learn.save("best")
+    learn.path = str(tmp_path / "elsewhere")  # text is a path too
+    learn.fit(1, 0.1, callbacks=[SaveBest()])
+    assert (tmp_path / "elsewhere" / "models" / "best").is_dir()
+    assert [file.name for file in (tmp_path / "elsewhere" / "models").iterdir()] == ["best"]
+
+
+def test_p17_a_read_only_folder(make_learner: MakeLearner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    learn = make_learner(path=tmp_path)
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    for write in (lambda: learn.save("best"), lambda: learn.check_can_save("best")):
+        with pytest.raises(StorageError, match=r"Read-only file system.* set learn.path"):
+            write()

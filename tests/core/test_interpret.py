@@ -150,3 +150,50 @@ def test_drawn(normalize: bool, row: list[str]) -> None:
     assert [text.get_text() for text in ax.texts] == row
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b", "c"]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("predicted", "actual")
+
+
+# ---------------------------------------------------------------------------------------------- classes that count 0
+
+
+def test_p18_items_of_a_class_of_weight_0_come_last() -> None:
+    learn = learner()
+    learn.loss_func = nn.CrossEntropyLoss(weight=torch.tensor([1.0, 1, 0]))  # items 2 and 3 are of class c
+    found = Interpretation.from_learner(learn)
+    values, positions = found.top_losses()
+    assert [positions[0].item(), {*positions[1:3].tolist()}, {*positions[3:].tolist()}] == [4, {0, 1}, {2, 3}]
+    assert values.isnan().tolist() == [False, False, False, True, True]
+    two = math.log(math.exp(2) + 2)
+    torch.testing.assert_close(values[:3], torch.tensor([math.log(math.exp(1) + 2), two - 2, two - 2]))
+    assert found.top_losses(1)[1].tolist() == [4]
+    assert "nan" not in repr(found)
+
+
+def test_p18_a_batch_of_that_class_alone_does_not_cost_the_mean_loss() -> None:
+    learn = learner()
+    learn.loss_func = nn.CrossEntropyLoss(weight=torch.tensor([1.0, 1, 0]))
+    # Batches of 2 and 3 items: a, b with the loss two − 2 each; c, c, b, of which the last one counts alone.
+    two = math.log(math.exp(2) + 2)
+    assert learn.validate() == [pytest.approx((2 * (two - 2) + 3 * math.log(math.exp(1) + 2)) / 5)]
+    learn.loss_func = nn.CrossEntropyLoss(weight=torch.tensor([0.0, 0, 1]))  # nothing in the first batch
+    assert learn.validate() == [pytest.approx((two + math.log(math.exp(3) + 2) - 3) / 2)]
+
+
+def test_p18_scores_that_are_not_numbers_are_still_not_numbers() -> None:
+    scores = SCORES.clone()
+    scores[0, 0] = math.nan
+    assert math.isnan(learner(scores).validate()[0])
+    assert Interpretation.from_learner(learner(scores)).top_losses()[1].tolist()[-1] == 0
+
+
+# ---------------------------------------------------------------------------------------------- names of classes
+
+
+@pytest.mark.parametrize("names", [["$5 to $10", "a$b", "$x_{"], ["\\$", "$$", "100 %"], ["_a", "^b", "\\frac$1$"]])
+@pytest.mark.usefixtures("_no_windows")
+def test_p11_any_name_of_a_class_is_drawn(names: list[str]) -> None:
+    found = Interpretation.from_learner(learner(SCORES, CategoryList([names["abc".index(c)] for c in ACTUAL])))
+    ax = found.plot_confusion_matrix()
+    ax.figure.canvas.draw()
+    assert [label.get_text() for label in ax.get_xticklabels()] == found.learn.data.classes
+    assert [label.get_text() for label in ax.get_yticklabels()] == found.learn.data.classes
+    assert not any(label.get_parse_math() for label in [*ax.get_xticklabels(), *ax.get_yticklabels()])

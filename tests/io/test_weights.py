@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from argparse import Namespace
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+import torch
 from huggingface_hub import constants
+from safetensors.torch import save_file
 
-from handlens.errors import DownloadError
+from handlens.errors import DownloadError, WeightsError
 from handlens.io import download, weights
 
 if TYPE_CHECKING:
@@ -114,3 +118,83 @@ def test_weights_in_the_older_format_are_found_too(hub: Hub) -> None:
 
 def left(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if not path.name.endswith(".lock"))
+
+
+# ---------------------------------------------------------------------------------------------- checkpoints
+
+PLAIN = {"stem.weight": torch.arange(6.0).reshape(2, 3), "model.bias": torch.tensor([1.0])}
+
+
+def begun(*beginnings: str) -> dict[str, torch.Tensor]:
+    return {"".join(beginnings) + key: value for key, value in PLAIN.items()}
+
+
+def assert_plain(path: Path) -> None:
+    found = weights.read_weights(path)
+    assert sorted(found) == sorted(PLAIN)
+    assert all(torch.equal(found[key], value) for key, value in PLAIN.items())
+
+
+@pytest.mark.parametrize("name", ["a.pth", "a.pt", "a.bin", "a.pth.tar", "a.ckpt", "a", "a.safetensors"])
+@pytest.mark.parametrize(
+    "beginnings",
+    [(), ("module.",), ("_orig_mod.",), ("module.", "_orig_mod."), ("_orig_mod.", "module."), ("module.",) * 2],
+)
+def test_p13_what_wraps_a_model_is_taken_off_its_names(tmp_path: Path, name: str, beginnings: tuple[str, ...]) -> None:
+    save = save_file if name.endswith("safetensors") else torch.save
+    save(begun(*beginnings), tmp_path / name)
+    assert_plain(tmp_path / name)
+
+
+@pytest.mark.parametrize("old", [False, True])
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        {"state_dict": begun("module."), "epoch": 3, "best_acc1": 0.5, "arch": "resnet18"},
+        {"model": begun(), "optimizer": {"state": {0: {"step": torch.tensor(1.0)}}, "param_groups": [{"lr": 0.1}]}},
+        {"model_state_dict": begun("_orig_mod."), "loss": torch.tensor(1.0)},
+        {"ema": begun("module.")},
+        {"state_dict_ema": begun(), "args": Namespace(lr=0.1, model="resnet18")},
+        {"model": {"state_dict": begun()}, "best": np.float64(0.9)},
+        {"model": begun(), "model_ema": {key: value + 1 for key, value in begun().items()}},
+        {"module.n_averaged": None, "state_dict": {"n_averaged": torch.tensor(5), **begun("module.")}},
+    ],
+)
+def test_p13_weights_are_found_in_a_checkpoint(tmp_path: Path, wrapped: dict[str, object], old: bool) -> None:
+    torch.save(wrapped, tmp_path / "a.pth.tar", _use_new_zipfile_serialization=not old)
+    assert_plain(tmp_path / "a.pth.tar")
+
+
+def test_p13_parts_that_were_compiled_or_sharded(tmp_path: Path) -> None:
+    torch.save({"stem._orig_mod.weight": torch.ones(1), "a._fsdp_wrapped_module.b": torch.ones(1)}, tmp_path / "a.pt")
+    assert list(weights.read_weights(tmp_path / "a.pt")) == ["stem.weight", "a.b"]
+
+
+def test_p13_only_what_all_names_begin_with_is_taken_off(tmp_path: Path) -> None:
+    torch.save({"module.a": torch.ones(1), "b": torch.ones(1)}, tmp_path / "a.pt")
+    assert list(weights.read_weights(tmp_path / "a.pt")) == ["module.a", "b"]
+    wanted = {"a.w", "b.w"}
+    assert list(weights.named_as({"net.a.w": torch.ones(1), "net.b.w": torch.ones(1)}, wanted)) == ["a.w", "b.w"]
+    assert list(weights.named_as({"net.a.w": torch.ones(1), "b.w": torch.ones(1)}, wanted)) == ["net.a.w", "b.w"]
+    assert list(weights.named_as({"net.c.w": torch.ones(1)}, wanted)) == ["net.c.w"]
+    assert weights.named_as({}, wanted) == {}
+
+
+@pytest.mark.parametrize("name", ["a.pth", "a.pth.tar", "a.ckpt", "a"])
+def test_p13_no_code_is_run(tmp_path: Path, name: str, bomb: bytes) -> None:
+    (tmp_path / name).write_bytes(bomb)
+    with pytest.raises(WeightsError):
+        weights.read_weights(tmp_path / name)
+    torch.save({"state_dict": begun(), "hook": print}, tmp_path / name)
+    with pytest.raises(WeightsError, match=r"cannot be read as weights only.* torch.save\(model.state_dict\(\)"):
+        weights.read_weights(tmp_path / name)
+    torch.save(torch.nn.Linear(1, 1), tmp_path / name)
+    with pytest.raises(WeightsError, match="such as a whole model"):
+        weights.read_weights(tmp_path / name)
+
+
+def test_p13_nothing_in_it_is_weights(tmp_path: Path) -> None:
+    for found in ({"state_dict": {}}, {"epoch": 3}, [torch.ones(1)], torch.ones(1), {"model": {"a": {"b": {"c": 1}}}}):
+        torch.save(found, tmp_path / "a.pt")
+        with pytest.raises(WeightsError, match="named tensors only"):
+            weights.read_weights(tmp_path / "a.pt")

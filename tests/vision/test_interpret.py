@@ -16,6 +16,7 @@ from handlens.core.labels import CategoryList
 from handlens.core.learner import Learner
 from handlens.errors import DataError
 from handlens.vision import (
+    ImageBBox,
     ImageItemList,
     Interpretation,
     accuracy,
@@ -160,3 +161,26 @@ def test_p2_training_itself_still_transforms(mirrored: Learner) -> None:
 def test_p2_the_name_of_a_part_where_a_loader_belongs_is_an_error_that_says_so(mirrored: Learner) -> None:
     with pytest.raises(DataError, match=r"dl must be a loader, such as data.train_dl.*'train' arrived"):
         mirrored.validate("train")  # type: ignore[arg-type]
+
+
+# ---------------------------------------------------------------------------------------------- names of classes
+
+
+def test_p11_any_name_of_a_class_is_drawn(learn: Learner) -> None:
+    from matplotlib import pyplot as plt
+
+    names = ["$5 to $10", "$x_{"]
+    learn.data.y.classes = learn.data.valid_ds.y.classes = names
+    found = Interpretation.from_learner(learn)
+    found.plot_top_losses(4).canvas.draw()
+    picture, _ = found.dataset[0]
+    ax = heatmap(learn, picture, cat="$x_{").show()
+    ax.figure.canvas.draw()
+    assert ax.get_title() == "$x_{ (gradcam)"
+    learn.data.show_batch(2)
+    plt.gcf().canvas.draw()
+    picture.show(title="$x_{")
+    ax = plt.figure().subplots()
+    picture.show(ax=ax, y=ImageBBox(np.array([[1, 1, 9, 9]]), picture.size, labels=["$x_{"]))
+    ax.figure.canvas.draw()
+    assert ax.texts[0].get_text() == "$x_{"

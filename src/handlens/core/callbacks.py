@@ -128,6 +128,7 @@ class SaveBest(Monitor):
     def before_fit(self, learn: Learner) -> None:
         self._saved = -1
         super().before_fit(learn)
+        learn.check_can_save(self.name)
 
     def before_epoch(self, learn: Learner) -> None:
         if self._saved < 0:  # a run that is resumed has its best epoch so far on disk

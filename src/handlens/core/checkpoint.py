@@ -69,6 +69,7 @@ class Checkpoint(Callback):
     def before_fit(self, learn: Learner) -> None:
         run = learn.run
         self.folder = None  # the checkpoint of another run stays
+        learn.check_can_save(self.name)
         folder = learn.model_path(self.name)
         restore_folder(folder)
         if folder.exists():
@@ -108,7 +109,8 @@ class Checkpoint(Callback):
             "records": records,
             "python_random": [version, list(words), gauss],
         }
-        save_artifact(learn.model_path(self.name), KIND, config, tensors)
+        with learn.writing():
+            save_artifact(learn.model_path(self.name), KIND, config, tensors)
 
     def after_fit(self, learn: Learner) -> None:
         if learn.run.complete and self.folder is not None and self.folder.exists():

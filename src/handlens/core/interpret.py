@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import operator
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
@@ -104,17 +106,17 @@ class Interpretation:
         return self.learn.data.y.decide(self.preds)
 
     def top_losses(self, k: int | None = None) -> tuple[Tensor, Tensor]:
-        """The largest losses, largest first.
+        """The largest losses, largest first; items without one, as those of a class of weight 0, come last.
 
         Args:
-            k: how many at most; all unless given.
+            k: how many at most, 0 or more; all unless given.
 
         Returns:
             The losses [k], and the positions [k] of their items in `dataset`.
         """
-        k = len(self.losses) if k is None else min(k, len(self.losses))
-        top = self.losses.topk(k)
-        return top.values, top.indices
+        k = len(self.losses) if k is None else min(operator.index(k), len(self.losses))
+        top = self.losses.nan_to_num(nan=-math.inf, posinf=math.inf).topk(k).indices
+        return self.losses[top], top
 
     def confusion_matrix(self) -> NDArray[np.int64]:
         """How often each class (row) was taken for each (column), [classes, classes].
@@ -162,8 +164,8 @@ class Interpretation:
                     text = f"{shares[i, j]:.2f}" if normalize else f"{matrix[i, j]}"
                     colour = "white" if shares[i, j] > 0.5 else "black"
                     ax.text(j, i, text, ha="center", va="center", color=colour, fontsize="small")
-        ax.set_xticks(range(len(classes)), [str(name) for name in classes], rotation=90)
-        ax.set_yticks(range(len(classes)), [str(name) for name in classes])
+        ax.set_xticks(range(len(classes)), [str(name) for name in classes], rotation=90, parse_math=False)
+        ax.set_yticks(range(len(classes)), [str(name) for name in classes], parse_math=False)
         ax.set_xlabel("predicted")
         ax.set_ylabel("actual")
         return ax
@@ -193,7 +195,7 @@ class Interpretation:
         return subgroups(actual, predicted, groups, **options)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__} of {len(self.losses):,} items, mean loss {float(self.losses.mean()):.4f}"
+        return f"{type(self).__name__} of {len(self.losses):,} items, mean loss {float(self.losses.nanmean()):.4f}"
 
     def _classes(self) -> list[Any]:
         y = self.learn.data.y

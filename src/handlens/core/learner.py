@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -31,7 +32,8 @@ from handlens.core.recorder import Recorder
 from handlens.core.schedule import Rates, Schedule, constant, exponential, group_rates, one_cycle
 from handlens.core.summary import Summary, summarize
 from handlens.core.training import Run, StopWhenWorse, find_rate, fit
-from handlens.errors import DataError, TrainingError
+from handlens.errors import DataError, StorageError, TrainingError
+from handlens.io.problems import reason_of, reporting_disk_errors
 
 PRECISIONS = ("fp32", "bf16")
 
@@ -96,7 +98,7 @@ class Learner:
         self.wd = check_decay(wd)
         self.precision = precision
         self.callbacks = _listed_callbacks(callbacks)
-        self.path = Path(path) if path is not None else data.path
+        self.path = data.path if path is None else path
         self.recorder = Recorder(self._columns())
         self.optimizer: Optimizer
         """The optimizer of the current run."""
@@ -122,6 +124,15 @@ class Learner:
                 f"learn.data takes data labelled as those that the model was made for, {self.data.y.state()}; "
                 f"{data.y.state()} arrived. Label them so, or make a new learner."
             )
+
+    @property
+    def path(self) -> Path:
+        """The folder below which models and exports are written; it may be set to another one."""
+        return self._path
+
+    @path.setter
+    def path(self, path: Path | str) -> None:
+        self._path = Path(path)
 
     @property
     def precision(self) -> str:
@@ -414,10 +425,39 @@ class Learner:
         """Write the model's parameters and running statistics to models/`name` below the learner's path.
 
         That is enough to `load` them into the same model again; `export` writes all it takes to predict.
+
+        Raises:
+            StorageError: the disk refused, such as one that is read-only; `learn.path` can be set to another folder.
         """
         folder = self.model_path(name)
-        save_weights(self.model, folder)
+        with self.writing():
+            save_weights(self.model, folder)
         return folder
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """A block that writes below the learner's path: an error of the disk says how to choose another one."""
+        try:
+            yield
+        except StorageError as error:
+            raise StorageError(
+                f"{reason_of(error)}. Models are kept below learn.path, {self.path}: set learn.path = Path(…) to a "
+                "folder that can be written."
+            ) from error
+
+    def check_can_save(self, name: str) -> None:
+        """Raise StorageError now where `save(name)` would raise it after hours of training.
+
+        Example:
+            >>> from types import SimpleNamespace as Namespace
+            >>> data = Namespace(y=None, path=Path("."), device="cpu", valid_dl=[])
+            >>> Learner(data, nn.Linear(1, 1), loss_func=nn.MSELoss()).check_can_save("best")
+        """
+        folder = self.model_path(name).parent
+        with self.writing(), reporting_disk_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
 
     def load(self, name: str) -> Self:
         """Load what `save(name)` wrote, and return the learner; no code from the files is run.
@@ -446,7 +486,8 @@ class Learner:
         if not parts:
             raise DataError("an ONNX file is checked on items, and these data have none; set learn.data, or add_test.")
         inputs, _ = next(iter(parts[0]))
-        export_onnx(self.model, inputs, self.path / name, self._onnx_metadata())
+        with self.writing():
+            export_onnx(self.model, inputs, self.path / name, self._onnx_metadata())
         return self.path / name
 
     def _onnx_metadata(self) -> dict[str, Any]:

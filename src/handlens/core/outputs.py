@@ -44,7 +44,8 @@ def run_over(dl: Loader, forward: Callable[[Any], Tensor], loss_func: Loss) -> O
     Args:
         dl: the batches.
         forward: inputs of a batch → outputs [B, …].
-        loss_func: (outputs, targets) → mean over the batch.
+        loss_func: (outputs, targets) → mean over the batch. A batch of items that have no loss, such as those without
+            labels or of a class of weight 0, is left out; the mean loss is nan if all are.
 
     Raises:
         DataError: the loader has no batches.
@@ -58,8 +59,11 @@ def run_over(dl: Loader, forward: Callable[[Any], Tensor], loss_func: Loss) -> O
     for inputs, wanted in dl:
         output = forward(inputs).float()
         with torch.inference_mode():
-            losses.append(loss_func(as_targets(output, wanted), wanted))
-        sizes.append(len(wanted))
+            loss = loss_func(as_targets(output, wanted), wanted)
+        # The mean over a batch whose items all count 0, as a class can be weighted, is not a number, but no fault.
+        counts = not bool(loss.isnan()) or not bool(output.isfinite().all())
+        losses.append(loss if counts else torch.zeros_like(loss))
+        sizes.append(len(wanted) if counts else 0)
         outputs.append(output.cpu())
         targets.append(wanted.cpu())
     weights = torch.tensor(sizes, dtype=torch.float64)

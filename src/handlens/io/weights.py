@@ -9,8 +9,12 @@ import sys
 import tempfile
 import time
 import zipfile
+from argparse import Namespace
+from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from handlens.errors import DownloadError, WeightsError
 from handlens.io.download import STALL, download, is_offline
@@ -22,6 +26,17 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _FILE_NAMES = ("model.safetensors", "pytorch_model.bin")
+
+_WRAPPERS = (
+    *("state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights", "params", "module"),
+    *("ema", "model_ema", "state_dict_ema", "ema_state_dict", "params_ema", "teacher", "student"),
+)
+"""What checkpoints call the weights among other things, those that are trained before their averages."""
+_SCALAR = np.float64(0).__reduce__()[0]
+_HARMLESS: list[Any] = [Namespace, _SCALAR, np.dtype, *{type(np.dtype(code)) for code in "?ilfd"}]
+"""What checkpoints hold beside weights, options and best scores, and what does nothing when it is made."""
+_BEFORE, _COUNTERS = "module.", ("n_averaged",)
+_WITHIN = r"(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\."
 
 
 def cached_in_hub(repository: str) -> Path | None:
@@ -83,18 +98,44 @@ def from_address(address: str) -> Path:
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, or of a .pth file through PyTorch's weights-only reader.
+    """The tensors of a safetensors file, or of a file of PyTorch through its weights-only reader, by their names.
+
+    What wraps them is taken away: a dict such as {"state_dict": …} with more than weights in it, and the beginnings
+    that DistributedDataParallel ("module."), torch.compile ("_orig_mod.") and others put before each name.
 
     Raises:
         WeightsError: it is missing, damaged, not finite, or holds anything but tensors.
     """
     if not path.is_file():
         raise WeightsError(f"weights must be a file; there is no file {path}.")
-    found = _read_torch(path) if path.suffix in (".pth", ".pt", ".bin") else _read_safetensors(path)
+    found = _plain_names(_read_torch(path) if _is_of_torch(path) else _read_safetensors(path))
     odd = not_finite(found)
     if odd is not None:
         raise WeightsError(f"{path} cannot be used: {odd}, so each output would be NaN.")
     return found
+
+
+def named_as(weights: dict[str, Tensor], wanted: Collection[str]) -> dict[str, Tensor]:
+    """The tensors without a beginning that all their names have, such as "model.", if only then they are the wanted.
+
+    Example:
+        >>> sorted(named_as({"model.weight": 1, "model.bias": 2}, {"weight", "bias"}))
+        ['bias', 'weight']
+    """
+    if not wanted or any(key in wanted for key in weights):
+        return weights
+    first = next(iter(weights), "").split(".")[0] + "."
+    plain = {key.removeprefix(first): value for key, value in weights.items()}
+    return plain if all(key.startswith(first) for key in weights) and any(key in wanted for key in plain) else weights
+
+
+def _is_of_torch(path: Path) -> bool:
+    """Whether a file is one of torch.save, by its first bytes (a zip archive, or a pickle) or by its name."""
+    with path.open("rb") as file:
+        head = file.read(9)
+    if head[8:] == b"{":  # safetensors: the length of a table, and the table
+        return False
+    return head[:2] == b"PK" or head[:1] == b"\x80" or path.suffix in (".pth", ".pt", ".bin", ".tar")
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
@@ -115,14 +156,37 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
         if unpacked > path.stat().st_size:  # PyTorch compresses nothing
             raise WeightsError(f"{path} is not a weights file of PyTorch: it would unpack to {unpacked:,} bytes.")
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_HARMLESS):
+            found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # the reader raises many types on a damaged file
-        raise WeightsError(f"{path} cannot be read as weights only. Give a safetensors file.") from error
-    if isinstance(found, dict) and isinstance(found.get("state_dict"), dict):
-        found = found["state_dict"]
-    if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
+        raise WeightsError(
+            f"{path} cannot be read as weights only: it is damaged, or holds more than weights, such as a whole model. "
+            "Give a safetensors file, or what torch.save(model.state_dict(), …) writes."
+        ) from error
+    weights = _state_dict(found)
+    if weights is None:
         raise WeightsError(f"{path} must hold named tensors only. Give a safetensors file.")
-    return dict(found)
+    return weights
+
+
+def _state_dict(found: Any, depth: int = 4) -> dict[str, Tensor] | None:
+    """The named tensors in what torch.save wrote, perhaps beside other things and in dicts; None if there are none."""
+    from torch import Tensor
+
+    if not isinstance(found, dict) or not depth:
+        return None
+    if found and all(isinstance(key, str) and isinstance(value, Tensor) for key, value in found.items()):
+        return dict(found)
+    inside = [_state_dict(found[key], depth - 1) for key in _WRAPPERS if key in found]
+    return next((weights for weights in inside if weights is not None), None)
+
+
+def _plain_names(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors under the names of the network itself."""
+    named = {re.sub(_WITHIN, "", key): value for key, value in weights.items() if key not in _COUNTERS}
+    while named and all(key.startswith(_BEFORE) for key in named):
+        named = {key.removeprefix(_BEFORE): value for key, value in named.items()}
+    return named
 
 
 def _download_from_hub(repository: str, name: str) -> None:

@@ -110,7 +110,8 @@ class TabularLearner(Learner):
         if isinstance(self.model, Ensemble):
             config["members"] = len(members)
         card = ModelCard.from_learner(self, name=folder.name).for_export(folder)
-        save_artifact(folder, KIND, config, self.model.state_dict(), card=card)
+        with self.writing():
+            save_artifact(folder, KIND, config, self.model.state_dict(), card=card)
         return folder
 
     def ensemble(self, names: Sequence[str]) -> TabularLearner:

@@ -228,7 +228,7 @@ def _load_timm(name: str, weights: Path | None, random: bool) -> Network:
         else:
             weights = files.from_hub(manifest.hf_hub_id)
     if weights is not None:
-        found = files.read_weights(weights)
+        found = files.named_as(files.read_weights(weights), net.state_dict())
         try:
             load_exactly(net, found, name, str(weights), loose=loose)
         except WeightsError as error:
@@ -266,7 +266,8 @@ def _load_torchvision(name: str, weights: Path | None, random: bool) -> Network:
         weights = files.from_address(manifest.url)
     net = new_network(name, TORCHVISION)
     if weights is not None:
-        load_exactly(net, files.read_weights(weights), name, str(weights), loose=(classifier_of(net),))
+        found = files.named_as(files.read_weights(weights), net.state_dict())
+        load_exactly(net, found, name, str(weights), loose=(classifier_of(net),))
     crop = manifest.transforms()
     return Network(name, TORCHVISION, net, size=crop.crop_size[0], mean=tuple(crop.mean), std=tuple(crop.std))
 

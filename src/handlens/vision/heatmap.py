@@ -103,7 +103,8 @@ class HeatMap:
 
             _, ax = plt.subplots()
         ax.imshow(self.drawn(alpha=alpha).permute(1, 2, 0).numpy())
-        ax.set_title(f"{self.label if self.label is not None else self.cat} ({self.method})", fontsize="medium")
+        title = f"{self.label if self.label is not None else self.cat} ({self.method})"
+        ax.set_title(title, fontsize="medium", parse_math=False)
         ax.set_axis_off()
         return ax
 

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.uint8]
 
+UNKNOWN = 255
+"""The class of a mask's pixels that were outside of the picture: to be left out of a loss."""
+
 # Around the reason in the error of a file that cannot be read.
 _BEFORE_REASON = "cannot be read as a picture: "
 _AFTER_REASON = ". Replace the file or leave it out"
@@ -136,8 +139,11 @@ class Image:
 class ImageSegment:
     """A mask: a class for each pixel of a picture; it is transformed with the picture, by nearest neighbours.
 
+    What lies outside of the picture and is padded with "zeros" gets the class 255, for “unknown”, because 0 is a class:
+    `nn.CrossEntropyLoss(ignore_index=255)` leaves it out.
+
     Args:
-        data: whole numbers 0 to 255, [H, W] or [1, H, W].
+        data: whole numbers 0 to 255, [H, W] or [1, H, W]; 255 stands for unknown.
 
     Raises:
         DataError: `data` has another shape, or other values.
@@ -169,8 +175,13 @@ class ImageSegment:
         return self.pixels.shape[0], self.pixels.shape[1]
 
     def draw(self, axes: Axes) -> None:
-        """Draw the mask half transparent on the axes; class 0 is not drawn."""
-        axes.imshow(np.ma.masked_equal(self.pixels, 0), alpha=0.5, cmap="tab20", interpolation="nearest")
+        """Draw the mask half transparent on the axes; class 0 and unknown pixels are not drawn."""
+        axes.imshow(
+            np.ma.masked_where(np.isin(self.pixels, (0, UNKNOWN)), self.pixels),
+            alpha=0.5,
+            cmap="tab20",
+            interpolation="nearest",
+        )
 
     def __repr__(self) -> str:
         return f"ImageSegment {self.size[0]}×{self.size[1]}"
@@ -248,7 +259,7 @@ class ImageBBox:
             corner = (left - 0.5, top - 0.5)
             axes.add_patch(Rectangle(corner, right - left, bottom - top, fill=False, edgecolor="white", linewidth=2))
             if self.labels is not None:
-                axes.text(*corner, str(self.labels[i]), color="white", fontsize=10, verticalalignment="top")
+                axes.text(*corner, str(self.labels[i]), color="white", fontsize=10, va="top", parse_math=False)
 
     def __repr__(self) -> str:
         return f"ImageBBox {len(self.data)} on {self.size[0]}×{self.size[1]}"

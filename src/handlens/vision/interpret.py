@@ -75,6 +75,6 @@ class ImageInterpretation(Interpretation):
                 heatmap_of(self.learn, picture, cat=cat, layer=layer, method=method).show(ax)
             else:
                 picture.show(ax)
-            ax.set_title(title, fontsize="small")
+            ax.set_title(title, fontsize="small", parse_math=False)
         figure.suptitle("predicted / actual / loss" + (" / probability" if isinstance(y, CategoryList) else ""))
         return figure

@@ -178,7 +178,8 @@ class VisionLearner(Learner):
         folder = self.path / name
         config = {"data": self.data.state(), "model": self.made_as}
         card = ModelCard.from_learner(self, name=folder.name).for_export(folder)
-        save_artifact(folder, KIND, config, self.model.state_dict(), card=card)
+        with self.writing():
+            save_artifact(folder, KIND, config, self.model.state_dict(), card=card)
         return folder
 
     def _onnx_metadata(self) -> dict[str, Any]:
@@ -209,7 +210,9 @@ def create_cnn(
         hidden: outputs of the head's first linear layer; 0 for a head with one linear layer only.
         bn_final: a batch norm of the scores at the end.
         pretrained: start with the library's weights, from its cache or downloaded; False starts with random weights.
-        weights: a file of weights to start with instead, .safetensors or .pth; only the classifier may be missing.
+        weights: a file of weights to start with instead: safetensors, or what torch.save wrote (.pth, .pt, .bin,
+            .pth.tar), read without running code, as weights alone or as a checkpoint that has them under "state_dict",
+            "model" and the like; only the classifier may be missing.
         seed: makes the head's initial weights, and random weights, repeatable, without changing the state of torch's
             random numbers.
         options: as in `Learner`: metrics, wd, loss_func, precision, callbacks, ….

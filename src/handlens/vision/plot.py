@@ -72,7 +72,7 @@ def show_image(
     ax.imshow(shown, cmap=cmap, alpha=alpha)
     ax.axis("off")
     if title is not None:
-        ax.set_title(title)
+        ax.set_title(title, parse_math=False)  # a “$” in a name of a class would begin mathematics
     return ax
 
 

@@ -47,11 +47,11 @@ def plot_subgroups(audit: Subgroups, metrics: Sequence[str], *, by: str | None =
         _draw_metric(axes, frame[frame["metric"] == name], audit.metrics[name], positions)
     first = grid[0][0]
     first.set_ylim(y - 0.2, -0.7)
-    first.set_yticks([position for position, _ in labels], [text for _, text in labels])
+    first.set_yticks([position for position, _ in labels], [text for _, text in labels], parse_math=False)
     for position, level in headings:
         first.annotate(
             f"by {level}", (0, position), xycoords=("axes fraction", "data"), xytext=(-6, 0),
-            textcoords="offset points", ha="right", va="center", weight="bold", annotation_clip=False,
+            textcoords="offset points", ha="right", va="center", weight="bold", annotation_clip=False, parse_math=False,
         )  # fmt: skip
     figure.supxlabel(
         f"{100 * audit.ci:g} % intervals; square: worst group; hollow: fewer than {audit.small} rows; line: everyone",
@@ -70,7 +70,7 @@ def _draw_metric(axes: Axes, rows: pd.DataFrame, metric: Metric, positions: dict
         if row.undefined:
             axes.annotate(
                 f"undefined: {row.undefined}", (0.02, y), xycoords=("axes fraction", "data"), va="center",
-                fontsize=9, style="italic", color=_GREY,
+                fontsize=9, style="italic", color=_GREY, parse_math=False,
             )  # fmt: skip
             continue
         colour = _RED if row.worst else _BLUE
@@ -79,7 +79,7 @@ def _draw_metric(axes: Axes, rows: pd.DataFrame, metric: Metric, positions: dict
             factor * row.value, y, "s" if row.worst else "o", color=colour, markersize=6.5,
             markerfacecolor="white" if row.small else colour,
         )  # fmt: skip
-    axes.set_title(f"{metric.title}, {metric.unit}" if metric.unit else metric.title, fontsize=11)
+    axes.set_title(f"{metric.title}, {metric.unit}" if metric.unit else metric.title, fontsize=11, parse_math=False)
     axes.grid(axis="x", alpha=0.3)
     axes.tick_params(axis="y", length=0)
     for side in ("top", "right", "left"):
@@ -91,12 +91,15 @@ def plot_feedback(feedback: Feedback, ax: Axes | None = None, *, title: str | No
     import matplotlib.pyplot as plt
 
     axes = plt.subplots()[1] if ax is None else ax
-    for group, rows in feedback.frame.groupby("group", sort=False):
-        axes.plot(rows["round"], 100 * rows["share"], marker="o", markersize=3, label=str(group))
+    groups = feedback.frame.groupby("group", sort=False)
+    for number, (_, rows) in enumerate(groups):
+        axes.plot(rows["round"], 100 * rows["share"], marker="o", markersize=3, label=str(number))
     axes.set_xlabel("round")
     axes.set_ylabel("% of those who came")
     axes.set_ylim(0, 100)
-    axes.legend()
+    # Named afterwards: matplotlib takes “$” for mathematics, and leaves out what begins with “_”.
+    for text, (group, _) in zip(axes.legend().get_texts(), groups, strict=True):
+        text.set(text=str(group), parse_math=False)
     if title is not None:
-        axes.set_title(title)
+        axes.set_title(title, parse_math=False)
     return axes

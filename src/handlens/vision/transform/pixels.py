@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from handlens.errors import DataError
+from handlens.vision.image import UNKNOWN
 from handlens.vision.transform import lighting, noise
 from handlens.vision.transform.plan import Matrix, Plan
 from handlens.vision.transform.sampling import HORIZON, Sampling, sampling
@@ -43,10 +44,11 @@ def resampled(pixels: Pixels, plan: Plan, size: tuple[int, int]) -> Pixels:
 
 
 def resampled_mask(classes: Pixels, plan: Plan, size: tuple[int, int]) -> Pixels:
-    """The finished mask, uint8 [H, W], by nearest neighbours."""
+    """The finished mask, uint8 [H, W], by nearest neighbours; unknown where the picture is black for being outside."""
     matrix = plan.between_pixels(_checked(classes), size)
     x, y = _places(matrix, plan, size)
-    return cv2.remap(classes, x, y, cv2.INTER_NEAREST, borderMode=_BORDERS[plan.padding_mode])
+    border = _BORDERS[plan.padding_mode]
+    return cv2.remap(classes, x, y, cv2.INTER_NEAREST, borderMode=border, borderValue=(UNKNOWN,))
 
 
 def _warped(pixels: Pixels, plan: Plan, size: tuple[int, int]) -> Pixels:

@@ -19,7 +19,7 @@ Matrix = NDArray[np.float64]
 Size = tuple[float, float]
 
 PADDING = ("zeros", "border", "reflection")
-"""What is seen outside a picture: black, its outermost pixels, or its mirror image (edge pixels twice)."""
+"""What is seen outside a picture: black (in a mask: unknown), its outermost pixels, or its mirror image."""
 
 
 _IDENTITY = np.eye(3)
