@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from handlens.io.sqlite import open_database, transaction
+from handlens.errors import StorageError
+from handlens.io.sqlite import Database, mend_database, open_database, transaction
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS t (x INTEGER CHECK (x > 0));"
 
@@ -65,3 +68,92 @@ def test_what_is_no_database_is_closed_again(tmp_path: Path) -> None:
     (tmp_path / "a.sqlite").write_bytes(b"no database, and long enough to be told from an empty one" * 100)
     with pytest.raises(sqlite3.DatabaseError):
         open_database(tmp_path / "a.sqlite", SCHEMA)
+
+
+TABLE = "CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY, name TEXT UNIQUE, size REAL, data BLOB);"
+
+
+def checked(path: Path) -> Database:
+    db = open_database(path, TABLE)
+    db.keep_checksums("t")
+    return db
+
+
+def wrong(path: Path) -> list[int]:
+    with closing(checked(path)) as db:
+        return [id for (id,) in db.execute(f"SELECT id FROM t WHERE NOT {db.right('t')}")] + db.gone("t")
+
+
+def test_s11_rows_that_are_not_as_they_were_written(tmp_path: Path) -> None:
+    file = tmp_path / "a.sqlite"
+    with closing(checked(file)) as db:
+        db.execute("INSERT INTO t VALUES (1, 'a', 0.5, x'00'), (2, 'b', NULL, x''), (3, NULL, 1e300, NULL)")
+        db.execute("INSERT OR REPLACE INTO t VALUES (9, 'b', 2, x'01')")  # which takes the place of row 2
+        db.execute("UPDATE t SET size = 0.25 WHERE id = 1")
+        db.execute("DELETE FROM t WHERE id = 3")
+    assert wrong(file) == []
+    for statement in (
+        "UPDATE t SET name = 'A' WHERE id = 1",
+        "UPDATE t SET name = x'61' WHERE id = 1",  # the same bytes, but not text
+        "UPDATE t SET name = NULL WHERE id = 1",
+        "UPDATE t SET size = 0.2500000000000001 WHERE id = 1",
+        "UPDATE t SET size = NULL WHERE id = 1",
+        "UPDATE t SET data = x'01' WHERE id = 1",
+        "UPDATE t SET name = 'é' || char(0) WHERE id = 1",
+        "DELETE FROM t WHERE id = 1",
+    ):
+        copy = tmp_path / "copy.sqlite"
+        copy.write_bytes(file.read_bytes())
+        with closing(sqlite3.connect(copy)) as db, db:
+            db.execute(statement)
+        assert wrong(copy) == [1], statement
+
+
+def test_rows_from_before_there_were_checksums_get_them_and_a_later_column_changes_none(tmp_path: Path) -> None:
+    file = tmp_path / "a.sqlite"
+    with closing(open_database(file, TABLE)) as db:
+        db.execute("INSERT INTO t VALUES (1, 'a', 0.5, NULL)")
+    assert wrong(file) == []
+    with closing(sqlite3.connect(file)) as db, db:
+        db.execute("ALTER TABLE t ADD COLUMN later TEXT")
+    assert wrong(file) == []
+    with closing(sqlite3.connect(file)) as db, db:
+        db.execute("UPDATE t SET size = 0.75")
+    assert wrong(file) == [1]
+
+
+def test_a_damaged_index_is_made_again(tmp_path: Path) -> None:
+    file = tmp_path / "a.sqlite"
+    with closing(checked(file)) as db:
+        db.executemany("INSERT INTO t (name) VALUES (?)", [(f"name {i:03d}",) for i in range(100)])
+    data = file.read_bytes()
+    places = [i for i in range(len(data)) if data.startswith(b"name 050", i)]
+    assert len(places) == 2  # in the table and in its index
+    found = []
+    for place in places:
+        file.write_bytes(data[:place] + b"N" + data[place + 1 :])
+        mend_database(file)
+        with closing(checked(file)) as db:
+            found.append((db.execute("SELECT id FROM t WHERE name = 'name 050'").fetchall(), wrong(file)))
+    assert sorted(found) == [([], [51]), ([(51,)], [])]
+
+
+@pytest.mark.parametrize(("content", "why"), [(b"", "missing or empty"), (b"x" * 5000, "not a database")])
+def test_a_file_that_cannot_be_mended_says_so(tmp_path: Path, content: bytes, why: str) -> None:
+    (tmp_path / "a.sqlite").write_bytes(content)
+    with pytest.raises(StorageError, match=rf"{why}.*Restore it from a backup"):
+        mend_database(tmp_path / "a.sqlite")
+
+
+def test_a_file_that_may_not_be_written_is_opened_for_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "a ?#.sqlite"
+    with closing(checked(file)) as db:
+        db.execute("INSERT INTO t VALUES (1, 'a', 0.5, NULL)")
+    monkeypatch.setattr("os.access", lambda _path, mode: mode != os.W_OK)
+    with closing(open_database(file, TABLE + SCHEMA.replace(" t ", " other "))) as db:
+        db.keep_checksums("t")
+        assert db.execute(f"SELECT id, {db.right('t')} FROM t").fetchall() == [(1, 1)]
+        assert db.execute("SELECT * FROM other").fetchall() == []
+        with pytest.raises(StorageError, match="on a disk that cannot be written"), transaction(db):
+            pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a ?#.sqlite"]

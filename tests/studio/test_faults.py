@@ -10,9 +10,11 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from handlens.errors import CollectionError, StorageError
@@ -512,34 +514,78 @@ def test_rows_that_may_not_grow(tmp_path):
     assert rows[:, 0].tolist() == [1] * 20 + [2]
 
 
-def test_a_folder_that_cannot_be_written(folder, tmp_path, drawn):
-    with Collection.open(folder) as collection:
-        collection.label([0], "kept")
-    mounted = None
-    if os.geteuid() == 0:  # permissions do not hold root back, a disk mounted for reading does
-        mounted = tmp_path / "readonly"
-        mounted.mkdir()
-        for options in (["--bind", folder, mounted], ["-o", "remount,ro,bind", mounted]):
+@contextmanager
+def read_only(folder: Path, place: Path) -> Iterator[Path]:
+    """The folder on a disk that cannot be written: mounted so at `place` for root, by its permissions for others."""
+    if os.geteuid() == 0:  # permissions do not hold root back
+        place.mkdir()
+        for options in (["--bind", folder, place], ["-o", "remount,ro,bind", place]):
             if subprocess.run(["mount", *options], capture_output=True, check=False).returncode:
-                subprocess.run(["umount", "-l", mounted], capture_output=True, check=False)
+                subprocess.run(["umount", "-l", place], capture_output=True, check=False)
                 pytest.skip("a folder could not be mounted for reading only")
-        place = mounted
-    else:
-        place = folder
-        for each in (folder, folder / "cache"):
-            each.chmod(0o555)
-        for each in folder.glob("collection.sqlite*"):
-            each.chmod(0o444)
+        try:
+            yield place
+        finally:
+            subprocess.run(["umount", "-l", place], check=True)
+        return
+    files = [folder, folder / "cache", *folder.glob("collection.sqlite*")]
+    for each in files:
+        each.chmod(0o555 if each.is_dir() else 0o444)
     try:
-        with pytest.raises(StorageError):
-            Collection.open(place)
+        yield folder
+    finally:
+        for each in files:
+            each.chmod(0o755)
+
+
+def test_s12_a_collection_on_a_disk_that_cannot_be_written_is_opened_for_reading(folder, tmp_path, drawn):
+    with Collection.open(folder) as collection:
+        collection.label([0, 1, 2], "kept")
+        collection.label([3, 4, 5], "other")
+        collection.train()
+        expected = collection.predictions()
+        places = collection.map(WHERE, "pca-1-2")
+        report = collection.report.accuracy
+        history = collection.history
+    with read_only(folder, tmp_path / "readonly") as place, Collection.open(place) as collection:
+        assert collection.progress.phase == "done"
+        assert collection.labels[:6].tolist() == ["kept"] * 3 + ["other"] * 3
+        pd.testing.assert_frame_equal(collection.predictions(), expected)
+        np.testing.assert_array_equal(collection.map(WHERE, "pca-1-2"), places)
+        assert (collection.report.accuracy, collection.history) == (report, history)
+        assert len(collection.parts.photos.thumbnail(0)) > 100
+        collection.export_labels(tmp_path / "labels.csv")
+        collection.export_folders(tmp_path / "folders.zip")
+        collection.export_model(tmp_path / "model")
+        assert pd.read_csv(tmp_path / "labels.csv")["label"].tolist() == ["kept"] * 3 + ["other"] * 3
+        says = "on a disk that cannot be written, so it can be looked at and exported, but not changed"
+        for change in (
+            lambda: collection.label([9], "new"),
+            collection.undo,
+            lambda: collection.draw_spot_check(3),
+            lambda: collection.add_features("resnet18"),
+            lambda: collection.answer("notes", "seen"),
+            lambda: collection.review.contest(7, by="Kim", why="It looks odd."),
+        ):
+            with pytest.raises(StorageError, match=says):
+                change()
+        with pytest.raises(StorageError, match=r"cannot be written|could not be written"):
+            collection.train()
+        assert collection.labels[9:].isna().all()
         with pytest.raises(StorageError, match="cannot be written"):
             Collection.create(place / "cache" / "new", images=drawn, backbone=None)
-    finally:
-        if mounted:
-            subprocess.run(["umount", "-l", mounted], check=True)
-        else:
-            for each in (folder, folder / "cache", *folder.glob("collection.sqlite*")):
-                each.chmod(0o755)
     with Collection.open(folder) as collection:
+        assert collection.labels[:3].tolist() == ["kept"] * 3
+
+
+def test_s12_a_log_that_was_not_closed_is_not_read_without_its_last_changes(folder, tmp_path):
+    with Collection.open(folder) as collection:
+        collection.label([0], "kept")
+        shutil.copytree(folder, tmp_path / "copy")  # as a kill would leave it
+    with (
+        read_only(tmp_path / "copy", tmp_path / "readonly") as place,
+        pytest.raises(StorageError, match=r"was not closed.*Copy the folder to a disk that can be written"),
+    ):
+        Collection.open(place)
+    with Collection.open(tmp_path / "copy") as collection:
         assert collection.labels[0] == "kept"

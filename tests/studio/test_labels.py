@@ -122,8 +122,11 @@ def test_damaged_kept_labels_are_told(log, tmp_path, kept):
         damaged = json.loads(zlib.decompress(body)) | {"kept": kept}
         db.execute("UPDATE changes SET body = ? WHERE seq = 2", (zlib.compress(json.dumps(damaged).encode()),))
         db.commit()
-    with pytest.raises(StorageError, match="“keep the label of 1 photo” cannot be read"):
-        Labels(file, 6)
+    with closing(Labels(file, 6)) as again:
+        (said,) = again.damage
+        assert said.startswith("Change 2, “keep the label of 1 photo”, of the label log is damaged (")
+        assert again.state.kept == {}
+        assert again.codes.tolist() == [0, -1, -1, -1, -1, -1]
 
 
 def test_state_is_one_moment(log):
@@ -328,25 +331,108 @@ def test_a_file_that_is_no_database(tmp_path):
 
 
 @pytest.mark.parametrize("body", [b"xx", zlib.compress(b"{}"), zlib.compress(b"[1"), zlib.compress(b"[]")])
-def test_a_damaged_change_says_so(tmp_path, body):
+def test_s12_a_damaged_change_is_told_and_all_others_are_read(tmp_path, body):
     with closing(Labels(tmp_path / "c.sqlite", 4)) as log:
+        log.assign([0], "front")
         log.assign([1], "front")
+        log.assign([2], "rear")
     with closing(sqlite3.connect(tmp_path / "c.sqlite")) as db:
-        db.execute("UPDATE changes SET body = ?", (body,))
+        db.execute("UPDATE changes SET body = ? WHERE seq = 2", (body,))
         db.commit()
-    with pytest.raises(StorageError, match="the label log is damaged: “label 1 photo “front”” cannot be read"):
-        Labels(tmp_path / "c.sqlite", 4)
+    with closing(Labels(tmp_path / "c.sqlite", 4)) as log:
+        (said,) = log.damage
+        assert said.startswith(
+            "Change 2, “label 1 photo “front””, of the label log is damaged (its labels are not known:"
+        )
+        assert said.endswith("). All others are read.")
+        assert (log.names, log.codes.tolist()) == (["front", "rear"], [0, -1, 1, -1])
+        log.assign([1], "rear")
+        assert log.codes.tolist() == [0, 1, 1, -1]
+        for codes in ([0, -1, 1, -1], [0, -1, -1, -1], [0, -1, -1, -1], [-1, -1, -1, -1]):
+            assert log.undo()  # the third time it is the damaged one
+            assert log.codes.tolist() == codes
+        assert not log.undo()
+        for _ in range(4):
+            assert log.redo()
+        assert log.codes.tolist() == [0, 1, 1, -1]
+        assert len(log.damage) == 1
 
 
 @pytest.mark.parametrize("kind", ["undo", "redo"])
-def test_a_step_without_the_change_that_it_is_about_says_so(tmp_path, kind):
+def test_a_step_without_the_change_that_it_is_about_is_told(tmp_path, kind):
     with closing(Labels(tmp_path / "c.sqlite", 4)) as log:
         log.assign([1], "front")
+        log.assign([2], "rear")
     with closing(sqlite3.connect(tmp_path / "c.sqlite")) as db:
-        db.execute("UPDATE changes SET kind = ?", (kind,))
+        db.execute("UPDATE changes SET kind = ?, body = x'' WHERE seq = 1", (kind,))
         db.commit()
-    with pytest.raises(StorageError, match=rf"the label log is damaged: .* \(there is nothing to {kind}\)"):
-        Labels(tmp_path / "c.sqlite", 4)
+    with closing(Labels(tmp_path / "c.sqlite", 4)) as log:
+        assert log.damage == [
+            f"Change 1, “label 1 photo “front””, of the label log is damaged (there is nothing to {kind}). "
+            "All others are read."
+        ]
+        assert (log.names, log.codes.tolist()) == (["front", "rear"], [-1, -1, 1, -1])
+
+
+def test_s11_each_bit_of_a_change_is_found(tmp_path):
+    file = tmp_path / "c.sqlite"
+    with closing(Labels(file, 4)) as log:
+        log.assign([1], "front", origin=Origin("lasso", "by hand"))
+        log.undo()
+        log.redo()
+        log.assign([2], "rear")
+        codes = log.codes.tolist()
+    with closing(sqlite3.connect(file)) as db:
+        rows = db.execute("SELECT seq, at, text, body FROM changes").fetchall()
+    for seq, *values in rows:
+        for column, value in zip(("at", "text", "body"), values, strict=True):
+            content = value if isinstance(value, bytes) else value.encode()
+            for bit in range(seq, 8 * len(content), 7):
+                flipped = bytearray(content)
+                flipped[bit // 8] ^= 1 << bit % 8
+                put = "?" if column == "body" else "CAST(? AS TEXT)"
+                with closing(sqlite3.connect(file)) as db:
+                    db.execute(f"UPDATE changes SET {column} = {put} WHERE seq = ?", (bytes(flipped), seq))
+                    db.commit()
+                with closing(Labels(file, 4)) as log:
+                    assert len(log.damage) >= 1
+                    assert log.damage[0].startswith(f"Change {seq}")
+                    if column != "body":
+                        assert log.codes.tolist() == codes
+            with closing(sqlite3.connect(file)) as db:
+                db.execute(f"UPDATE changes SET {column} = ? WHERE seq = ?", (value, seq))
+                db.commit()
+    with closing(Labels(file, 4)) as log:
+        assert (log.damage, log.codes.tolist()) == ([], codes)
+
+
+def test_s11_a_change_that_is_gone_is_told(tmp_path):
+    file = tmp_path / "c.sqlite"
+    with closing(Labels(file, 4)) as log:
+        log.assign([1], "front")
+        log.assign([2], "rear")
+    with closing(sqlite3.connect(file)) as db:
+        db.execute("DELETE FROM changes WHERE seq = 2")
+        db.commit()
+    with closing(Labels(file, 4)) as log:
+        assert log.damage == [
+            "Change 2 of the label log is damaged (it cannot be found any more). All others are read."
+        ]
+        assert log.codes.tolist() == [-1, 0, -1, -1]
+
+
+def test_s11_a_log_from_before_there_were_checksums_gets_them(tmp_path):
+    file = tmp_path / "c.sqlite"
+    with closing(Labels(file, 4)) as log:
+        log.assign([1], "front")
+    with closing(sqlite3.connect(file)) as db:
+        kept = db.execute("SELECT * FROM checksums").fetchall()
+        db.execute("DROP TABLE checksums")
+        db.commit()
+    with closing(Labels(file, 4)) as log:
+        assert (log.damage, log.codes.tolist()) == ([], [-1, 0, -1, -1])
+    with closing(sqlite3.connect(file)) as db:
+        assert db.execute("SELECT * FROM checksums").fetchall() == kept != []
 
 
 def test_a_closed_log_says_so(tmp_path):

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from handlens.errors import CollectionError, StorageError
+from handlens.errors import CollectionError
 from handlens.studio.labels import Labels
 from handlens.studio.origins import CALL, UNKNOWN, Certificate, Origin
 
@@ -370,11 +370,12 @@ def test_a_damaged_origin_says_so(tmp_path, damage):
     with closing(Labels(path, 4)) as log:
         log.assign([1], "front", origin=LASSO)
     rewrite(path, lambda body: (without_origins(body) if "into" in damage else body) | damage)
-    with pytest.raises(
-        StorageError, match="the label log is damaged: “label 1 photo “front”” cannot be read"
-    ) as raised:
-        Labels(path, 4)
-    assert str(raised.value).endswith("Restore collection.sqlite from a backup.")
+    with closing(Labels(path, 4)) as log:
+        (said,) = log.damage
+        assert said.startswith(
+            "Change 1, “label 1 photo “front””, of the label log is damaged (its labels are not known:"
+        )
+        assert log.codes.tolist() == [-1, -1, -1, -1]
 
 
 @pytest.mark.parametrize("at", ["yesterday", "", "2026-11-25", 5, "2026-11-25T10:00:00.000"])
@@ -385,8 +386,10 @@ def test_a_damaged_time_says_so(tmp_path, at):
     with closing(sqlite3.connect(path)) as db:
         db.execute("UPDATE changes SET at = ?", (at,))
         db.commit()
-    with pytest.raises(StorageError, match=r"it was made at '.*', which is not a time"):
-        Labels(path, 4)
+    with closing(Labels(path, 4)) as log:
+        (said,) = log.damage
+        assert f"is damaged (its time cannot be {str(at)!r})" in said
+        assert given(log) == [None, CALL, None, None]
 
 
 def test_a_log_keeps_no_origins_of_photos_that_it_does_not_know(tmp_path):

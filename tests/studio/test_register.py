@@ -107,12 +107,31 @@ def test_a_damaged_database(images, tmp_path):
         Register(tmp_path / "c.sqlite", images, seed=0)
 
 
-@pytest.mark.parametrize(("column", "value"), [("id", 9), ("id", -1), ("row", 9), ("row", "x"), ("path", b"0.png")])
+@pytest.mark.parametrize(("column", "value"), [("id", 9), ("id", -1), ("row", 9), ("row", "x")])
 def test_a_damaged_row(images, tmp_path, column, value):
     Register(tmp_path / "c.sqlite", images, seed=0)
     with closing(sqlite3.connect(tmp_path / "c.sqlite")) as db, db:
         db.execute(f"UPDATE photos SET {column} = ? WHERE id = 2", (value,))
     with pytest.raises(StorageError, match=r"the list of photos in .* is damaged"):
+        Register(tmp_path / "c.sqlite", images, seed=0)
+
+
+@pytest.mark.parametrize("value", [b"10.png", "9.png", "1\ufffd.png", "", 5])
+def test_s11_a_damaged_path_is_that_of_the_file_that_has_its_checksum(images, tmp_path, value):
+    before = Register(tmp_path / "c.sqlite", images, seed=0).paths
+    with closing(sqlite3.connect(tmp_path / "c.sqlite")) as db, db:
+        db.execute("UPDATE photos SET path = ? WHERE id = 2", (value,))
+    again = Register(tmp_path / "c.sqlite", images, seed=0)
+    assert (again.paths, again.left_out) == (before, [])
+    assert Register(tmp_path / "c.sqlite", images, seed=0).paths == before
+
+
+def test_s11_a_damaged_path_of_a_file_that_is_gone_says_so(images, tmp_path):
+    paths = Register(tmp_path / "c.sqlite", images, seed=0).paths
+    (images / paths[2]).unlink()
+    with closing(sqlite3.connect(tmp_path / "c.sqlite")) as db, db:
+        db.execute("UPDATE photos SET path = 'another.png' WHERE id = 2")
+    with pytest.raises(StorageError, match=r"is damaged: photo 2 is not the one that was written"):
         Register(tmp_path / "c.sqlite", images, seed=0)
 
 

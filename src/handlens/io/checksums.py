@@ -1,13 +1,15 @@
 """CRC-32 checksums of files that are kept, so that damage on the disk is found when they are read.
 
 A checksum also covers the name of what it is of: a file that takes the place of another is found too. JSON has it as
-its member "crc32", other files as their last four bytes. What was written before there were checksums has none, and
+its member "crc32", other files as their last four bytes, tables in the table "checksums" beside them
+(`handlens.io.sqlite`). What was written before there were checksums has none, and
 is read as it is.
 """
 
 from __future__ import annotations
 
 import json
+import struct
 import zlib
 from pathlib import Path
 from typing import Any
@@ -84,6 +86,21 @@ def read_checked(path: Path, *, of: str) -> bytes:
     if len(data) < 4 or checksum(memoryview(data)[:-4], of=of) != int.from_bytes(data[-4:], "little"):
         raise DamagedError("its checksum is not that of its content")
     return data[:-4]
+
+
+def row_checksum(*fields: str | bytes | float | None) -> int:
+    """The checksum of a row of a table.
+
+    Args:
+        fields: for each column its name, the type of its value and the value itself, text and whole numbers as bytes.
+            Columns without a value do not count, so that one that is added later changes no checksum.
+    """
+    found = 0
+    for name, kind, value in zip(fields[::3], fields[1::3], fields[2::3], strict=True):
+        if value is not None:
+            content = value if isinstance(value, bytes) else struct.pack("<d", value)
+            found = zlib.crc32(content, zlib.crc32(f"{name!s} {kind!s} {len(content)} ".encode(), found))
+    return found
 
 
 def _of_json(content: dict[str, Any], of: str) -> str:

@@ -1,15 +1,25 @@
-"""SQLite files: what a finished transaction wrote survives a power cut."""
+"""SQLite files: what a finished transaction wrote survives a power cut, and damaged rows are found."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from handlens.errors import StorageError
+from handlens.io.checksums import row_checksum
 from handlens.io.problems import reason_of
+
+_CHECKSUMS = """
+CREATE TABLE IF NOT EXISTS checksums (           -- of the rows of other tables
+    name  TEXT NOT NULL,                         -- of the table
+    row   INTEGER NOT NULL,
+    crc32 INTEGER NOT NULL,
+    PRIMARY KEY (name, row)
+) WITHOUT ROWID;
+"""
 
 _Identity = tuple[tuple[int, int] | None, ...]
 
@@ -19,6 +29,57 @@ class Database(sqlite3.Connection):
 
     path: Path
     opened: _Identity
+    read_only: bool
+
+    def keep_checksums(self, *tables: str) -> None:
+        """Keep a checksum of each row of these tables, which have all of their columns; `right` compares it.
+
+        Rows that have none get it now. Columns that are added later must be empty in the rows that there are.
+        """
+        if self.read_only:
+            return
+        self.execute("PRAGMA recursive_triggers = ON")  # else INSERT OR REPLACE removes rows without their triggers
+        self.executescript(_CHECKSUMS)
+        for table in tables:
+            put = f"INSERT OR REPLACE INTO checksums VALUES ('{table}', new.rowid, {self._sum(table, 'new')})"
+            drop = f"DELETE FROM checksums WHERE name = '{table}' AND row = old.rowid"
+            for event, does in (("INSERT", put), ("UPDATE", f"{drop}; {put}"), ("DELETE", drop)):
+                self.execute(
+                    f"CREATE TEMP TRIGGER IF NOT EXISTS {table}_{event.lower()} AFTER {event} ON main.{table} "
+                    f"BEGIN {does}; END"
+                )
+            bare = f"FROM {table} WHERE rowid NOT IN (SELECT row FROM checksums WHERE name = '{table}')"
+            if self.execute(f"SELECT 1 {bare}").fetchone():
+                self.execute(
+                    f"INSERT OR REPLACE INTO checksums SELECT '{table}', rowid, {self._sum(table, table)} {bare}"
+                )
+
+    def right(self, table: str) -> str:
+        """An SQL expression that tells whether a row is as it was written; it is if it has no checksum."""
+        if not self._has_checksums:
+            return "1"
+        kept = f"(SELECT crc32 FROM checksums WHERE name = '{table}' AND row = {table}.rowid)"
+        return f"coalesce({kept} = {self._sum(table, table)}, 1)"
+
+    def gone(self, table: str) -> list[int]:
+        """The rows that were written and are not there."""
+        if not self._has_checksums:
+            return []
+        query = f"SELECT row FROM checksums WHERE name = '{table}' AND row NOT IN (SELECT rowid FROM {table})"
+        return [row for (row,) in self.execute(query)]
+
+    @property
+    def _has_checksums(self) -> bool:
+        return self.execute("SELECT 1 FROM sqlite_master WHERE name = 'checksums'").fetchone() is not None
+
+    def _sum(self, table: str, row: str) -> str:
+        """An SQL expression of the checksum of a row, as text and bytes are on the disk."""
+        fields = (
+            f"'{name}', typeof({row}.{name}), "
+            f"CASE typeof({row}.{name}) WHEN 'real' THEN {row}.{name} ELSE CAST({row}.{name} AS BLOB) END"
+            for _, name, *_ in self.execute(f"PRAGMA main.table_info({table})")
+        )
+        return f"row_checksum({', '.join(fields)})"
 
     def check_in_place(self) -> None:
         """Raise StorageError if another file, or none, is now where this one was opened."""
@@ -33,14 +94,31 @@ class Database(sqlite3.Connection):
 def open_database(path: Path, schema: str) -> Database:
     """Open the file, made if there is none, with the tables of `schema`; raises sqlite3.Error.
 
-    Other processes may have it open too. Threads may share the connection, one at a time.
+    Other processes may have it open too. Threads may share the connection, one at a time. A file on a disk that cannot
+    be written is opened for reading.
     """
-    db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False, factory=Database)
+    read_only = path.exists() and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+    if read_only and _size(path.with_name(f"{path.name}-wal")):
+        raise StorageError(
+            f"{path} was not closed, and {path.parent} cannot be written, so that its last changes cannot be read. "
+            "Copy the folder to a disk that can be written, and open it there."
+        )
+    # Immutable: without a lock and a log, which cannot be written either.
+    address = f"{path.absolute().as_uri()}?immutable=1" if read_only else path
+    db = sqlite3.connect(
+        address, timeout=30, isolation_level=None, check_same_thread=False, factory=Database, uri=read_only
+    )
     try:
-        db.execute("PRAGMA journal_mode = WAL")
-        # FULL: a finished transaction survives a power cut, not only a killed process.
-        db.execute("PRAGMA synchronous = FULL")
-        db.executescript(schema)
+        db.read_only = read_only
+        db.text_factory = _text
+        db.create_function("row_checksum", -1, row_checksum, deterministic=True)
+        if read_only:
+            _make_missing(db, schema)
+        else:
+            db.execute("PRAGMA journal_mode = WAL")
+            # FULL: a finished transaction survives a power cut, not only a killed process.
+            db.execute("PRAGMA synchronous = FULL")
+            db.executescript(schema)
         db.path = Path(path).absolute()
         db.opened = _identity(db.path)
     except BaseException:
@@ -54,7 +132,7 @@ def transaction(db: Database) -> Iterator[None]:
     """Hold the file's write lock; all that the block writes is on disk when it ends, or none if it fails.
 
     Raises:
-        StorageError: the file was deleted, moved or replaced after it was opened.
+        StorageError: the file was deleted, moved or replaced after it was opened, or it cannot be written.
 
     Example:
         >>> db = open_database(Path("notes.sqlite"), "CREATE TABLE IF NOT EXISTS notes (text)")
@@ -65,6 +143,11 @@ def transaction(db: Database) -> Iterator[None]:
         >>> db.close()
     """
     db.check_in_place()
+    if db.read_only:
+        raise StorageError(
+            f"{db.path.parent} is on a disk that cannot be written, so it can be looked at and exported, but not "
+            "changed. Copy the folder to a disk that can be written, and open it there."
+        )
     db.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -104,3 +187,51 @@ def _number(file: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def mend_database(path: Path) -> None:
+    """Look at every page of a file; indexes that are damaged are made again.
+
+    Raises:
+        StorageError: it is missing or empty, cannot be opened, or something else than an index is damaged.
+    """
+    if not _size(path) and not _size(path.with_name(f"{path.name}-wal")):
+        raise StorageError(f"{path} is missing or empty. Restore it from a backup.")
+    with storage_errors(f"{path} could not be opened"):
+        try:
+            with closing(open_database(path, "")) as db:
+                found = _damage(db)
+                if found and not db.read_only:
+                    with transaction(db):
+                        db.execute("REINDEX")
+                    found = _damage(db)
+        except sqlite3.OperationalError:  # it is full, locked or gone, and not damaged
+            raise
+        except sqlite3.DatabaseError as error:
+            found = reason_of(error)
+    if found:
+        raise StorageError(f"{path} is damaged ({found}). Restore it from a backup.")
+
+
+def _damage(db: Database) -> str:
+    """The first thing that is wrong in a file; "" if nothing is."""
+    (found,) = db.execute("PRAGMA integrity_check(1)").fetchone()
+    return "" if found == "ok" else str(found).replace("\n", " ").rstrip(".")
+
+
+def _make_missing(db: Database, schema: str) -> None:
+    """Empty tables, for as long as the file is open, in place of those that an earlier version did not make."""
+    with closing(sqlite3.connect(":memory:")) as model:
+        model.executescript(schema)
+        made = model.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'").fetchall()
+    for name, statement in made:
+        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone():
+            db.execute(statement.replace("CREATE TABLE", "CREATE TEMP TABLE", 1))
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")  # so that a damaged row can be named
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0

@@ -217,8 +217,8 @@ class Collection:
 
     @property
     def notices(self) -> list[str]:
-        """Sentences for the person, such as which features were chosen by the photos, or why a network is not used."""
-        return self.parts.preparing.notices
+        """Sentences for the person: what is damaged on the disk, which features were chosen, why no network is used."""
+        return self.parts.notices
 
     # --- layers and maps -----------------------------------------------------------------------
 

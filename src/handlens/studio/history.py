@@ -73,8 +73,10 @@ class History:
         self._lock = threading.Lock()
         with storage_errors(_REFUSED):
             self._db = open_database(database, _SCHEMA)
-            if not any(name == "unsure" for _, name, *_ in self._db.execute("PRAGMA table_info(history)")):
+            columns = [name for _, name, *_ in self._db.execute("PRAGMA table_info(history)")]
+            if "unsure" not in columns and not self._db.read_only:
                 self._db.execute("ALTER TABLE history ADD COLUMN unsure INTEGER NOT NULL DEFAULT 0")
+            self._db.keep_checksums("history")
 
     def close(self) -> None:
         """Close the file."""
@@ -86,6 +88,8 @@ class History:
         An accuracy that was known stays when the check no longer tells about the photos that are left. The ensemble,
         which nobody trains, has a point only if it is in use.
         """
+        if self._db.read_only:
+            return
         used = self._models.in_use
         for model in self._models.all.values():
             if model.kind == "both" and (used is None or used.kind != "both"):
@@ -94,9 +98,15 @@ class History:
             low, high = report.interval or (None, None)
             guess_low, guess_high = report.guess or (None, None)
             known = (report.accuracy, low, high, guess_low, guess_high, report.checked, report.unsure)
-            query = "SELECT accuracy, low, high, guess_low, guess_high, checked, unsure FROM history WHERE version = ?"
+            query = (
+                "SELECT accuracy, low, high, guess_low, guess_high, checked, unsure, "
+                f"{self._db.right('history')} FROM history WHERE version = ?"
+            )
             with self._lock, storage_errors(_REFUSED):
-                kept = self._db.execute(query, (model.version,)).fetchone()
+                row = self._db.execute(query, (model.version,)).fetchone()
+                if row is not None and not row[-1]:
+                    continue  # it is damaged
+                kept = row and row[:-1]
                 if kept is None or (kept != known and (report.accuracy is not None or kept[0] is None)):
                     self._keep(model, report.n_labelled, known)
 
@@ -107,8 +117,10 @@ class History:
         with self._lock, storage_errors(_REFUSED):
             rows = self._db.execute(
                 "SELECT at, kind, n_labelled, drawn, accuracy, low, high, guess_low, guess_high, checked, unsure "
-                "FROM history ORDER BY seq"
+                f"FROM history WHERE {self._db.right('history')} ORDER BY seq"
             ).fetchall()
+            (kept,) = self._db.execute("SELECT count(*) FROM history").fetchone()
+            kept += len(self._db.gone("history"))
         points = [
             Point(
                 at,
@@ -123,8 +135,8 @@ class History:
             )
             for at, kind, n, drawn, accuracy, low, high, *guess, checked, unsure in filter(_fits, rows)
         ]
-        if len(points) < len(rows):
-            _log.warning("%d models in the history are damaged, so they are left out.", len(rows) - len(points))
+        if len(points) < kept:
+            _log.warning("%d models in the history are damaged, so they are left out.", kept - len(points))
         return points
 
     def _keep(self, model: Model, n_labelled: int, known: tuple[float | None, ...]) -> None:

@@ -55,31 +55,37 @@ class Change:
 
     @classmethod
     def unpack(cls, text: str, packed: bytes) -> Change:
-        """Read what `pack` made, also in versions without origins; StorageError if it is damaged."""
+        """Read what `pack` made, also in versions without origins; StorageError, saying why, if it is damaged."""
         try:
             body = json.loads(zlib.decompress(packed))
             ids, old, new = np.array(body["ids"], np.int64), *(np.array(body[k], np.int32) for k in ("old", "new"))
             if not ids.shape == old.shape == new.shape == (ids.size,):
                 raise ValueError("its lists of photos and labels do not have the same length")
+            before, after = _labels(body["before"]), _labels(body["after"])
+            if (
+                (ids < 0).any()
+                or not {*old.tolist()} <= {-1, *dict(before)}
+                or not {*new.tolist()} <= {-1, *dict(after)}
+            ):
+                raise ValueError("its photos have labels that it does not name")
             return cls(
                 text,
-                [(key, name) for key, name in body["before"]],
-                [(key, name) for key, name in body["after"]],
+                before,
+                after,
                 ids,
                 old,
                 new,
                 *_origin_and_target(text, body, new),
                 kept=_kept(body),
             )
-        except (zlib.error, KeyError, TypeError, ValueError, CollectionError) as error:
-            raise damaged(text, reason_of(error)) from error
+        except (zlib.error, KeyError, TypeError, ValueError, OverflowError, RecursionError, CollectionError) as error:
+            raise StorageError(f"{reason_of(error)}.") from error
 
-
-def damaged(text: str, why: str) -> StorageError:
-    """The error of a step in the file that cannot be read."""
-    return StorageError(
-        f"the label log is damaged: “{text}” cannot be read ({why}). Restore collection.sqlite from a backup."
-    )
+    @classmethod
+    def nothing(cls, text: str, labels: list[tuple[int, str]]) -> Change:
+        """A change of nothing, where there are these labels."""
+        ids, keys = np.empty(0, np.int64), np.empty(0, np.int32)
+        return cls(text, labels, labels, ids, keys, keys)
 
 
 class LabelledPhotos:
@@ -242,6 +248,14 @@ def _origin_and_target(text: str, body: dict[str, Any], new: Keys) -> tuple[Orig
     if text.startswith("merge "):
         return None, int(new[0]) if new.size else None
     return UNKNOWN if (new >= 0).any() else None, None
+
+
+def _labels(kept: Any) -> list[tuple[int, str]]:
+    """The key and the name of each label."""
+    found = [(key, name) for key, name in kept]
+    if not all(type(key) is int and 0 <= key < 2**31 and isinstance(name, str) for key, name in found):
+        raise TypeError(f"its labels are {found}, not keys and names")
+    return found
 
 
 def _kept(body: dict[str, Any]) -> dict[int, tuple[int, int]] | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,12 +16,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from handlens.errors import CollectionError
+from handlens.errors import CollectionError, StorageError
+from handlens.io.problems import reason_of
 from handlens.io.sqlite import open_database, storage_errors, transaction
-from handlens.studio.label_changes import Change, Ids, Keys, LabelledPhotos, damaged
+from handlens.studio.label_changes import Change, Ids, Keys, LabelledPhotos
 from handlens.studio.origins import CALL, LabelOrigins, Origin, certified
 
 MAX_NAME = 100  # characters
+
+_log = logging.getLogger(__name__)
 
 _REFUSED = "the file of the labels could not be read or written"
 
@@ -108,12 +112,16 @@ class Labels:
     """The labels of `n` photos, kept in a SQLite file; every change is on disk before its method returns.
 
     Other processes may write the same file: each call first reads what is new. A label has a key that never changes,
-    so that renaming it changes no photo's entry.
+    so that renaming it changes no photo's entry. A change that is damaged on the disk changes nothing; all others are
+    read.
 
     Args:
         path: the collection's SQLite file; created if it does not exist.
         n: the number of photos.
         changed: called with the new version after each method that changes labels.
+
+    Attributes:
+        damage: what is damaged, as sentences.
 
     Raises:
         CollectionError: (methods that change labels) there is no such label or photo, or a name is not a valid one.
@@ -135,9 +143,15 @@ class Labels:
         self._on_change = changed
         self._seq = 0  # the last change that was read
         self._photos = LabelledPhotos(n)
+        self._at = datetime.fromtimestamp(0, UTC)  # of the last change whose time is known
+        self._told: set[int] = set()
+        self.damage: list[str] = []
         with storage_errors(_REFUSED):
             self._db = open_database(path, _SCHEMA)
             try:
+                self._db.keep_checksums("changes")
+                for seq in self._db.gone("changes"):
+                    self._damaged(seq, "", "it cannot be found any more")
                 self._catch_up()
             except BaseException:
                 self._db.close()
@@ -389,17 +403,44 @@ class Labels:
 
     def _catch_up(self) -> None:
         """Apply the changes in the file that this object has not read yet."""
-        query = "SELECT seq, at, kind, text, body FROM changes WHERE seq > ? ORDER BY seq"
-        for seq, at, kind, text, body in self._db.execute(query, (self._seq,)).fetchall():
-            if kind == "change":
-                self._photos.apply(seq, Change.unpack(text, body), _time(text, at))
-            elif kind == "undo" and self._photos.undoable:
-                self._photos.undo()
-            elif kind == "redo" and self._photos.redoable:
-                self._photos.redo()
+        right = self._db.right("changes")
+        query = f"SELECT seq, at, kind, text, body, {right} FROM changes WHERE seq > ? ORDER BY seq"
+        for seq, at, kind, text, body, whole in self._db.execute(query, (self._seq,)).fetchall():
+            if kind == "undo" and not body:
+                if self._photos.undoable:
+                    self._photos.undo()
+                else:
+                    self._damaged(seq, text, "there is nothing to undo")
+            elif kind == "redo" and not body:
+                if self._photos.redoable:
+                    self._photos.redo()
+                else:
+                    self._damaged(seq, text, "there is nothing to redo")
             else:
-                raise damaged(text, f"there is nothing to {kind}")
+                self._apply(seq, at, text, body)
+            if not whole and seq not in self._told:
+                self._damaged(seq, text, "it is not as it was written, but can be read")
             self._seq = seq
+
+    def _apply(self, seq: int, at: str, text: str, body: bytes) -> None:
+        """Make a change; in place of one that is damaged one of nothing, which `undo` takes back in its turn."""
+        try:
+            change = Change.unpack(text, body)
+        except StorageError as error:
+            change = Change.nothing(text, self._photos.labels)
+            self._damaged(seq, text, f"its labels are not known: {reason_of(error)}")
+        try:
+            self._at = _time(at)
+        except (TypeError, ValueError):
+            self._damaged(seq, text, f"its time cannot be {at!r}")
+        self._photos.apply(seq, change, self._at)
+
+    def _damaged(self, seq: int, text: str, why: str) -> None:
+        """Tell that a change is damaged; those before and after it are not."""
+        named = f"{seq}, “{text}”," if text else f"{seq}"
+        self._told.add(seq)
+        self.damage.append(f"Change {named} of the label log is damaged ({why}). All others are read.")
+        _log.warning("%s", self.damage[-1])
 
     def _assign(
         self, groups: Sequence[tuple[Ids, str | None]], origin: Origin, text: str, *, version: int | None = None
@@ -495,11 +536,8 @@ def check_name(name: str, *, of: str = "a label") -> str:
     return name
 
 
-def _time(text: str, at: str) -> datetime:
-    try:
-        return datetime.strptime(at, "%Y-%m-%dT%H:%M:%S.%f%z")
-    except (TypeError, ValueError) as error:
-        raise damaged(text, f"it was made at {at!r}, which is not a time") from error
+def _time(at: str) -> datetime:
+    return datetime.strptime(at, "%Y-%m-%dT%H:%M:%S.%f%z")
 
 
 def _photos(n: int) -> str:

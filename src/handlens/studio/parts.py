@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from handlens.io.sqlite import mend_database
 from handlens.studio.checks import Checks
 from handlens.studio.duplicates import Duplicates
 from handlens.studio.evaluation import Evaluation
@@ -47,6 +48,7 @@ class Parts:
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         database, cache, seed = folder / DATABASE, folder / "cache", manifest.seed
+        mend_database(database)
         self.listeners = listeners = Listeners()
         self.settings = settings = Settings(database)
         self.photos = photos = Photos(Register(database, manifest.images, seed=seed), ThumbnailCache(cache), settings)
@@ -92,6 +94,16 @@ class Parts:
                     self.settings,
                 )
             return self._review
+
+    @property
+    def notices(self) -> list[str]:
+        """Sentences for the person: what is damaged on the disk, and what preparing has to say."""
+        return [
+            *self.labels.damage,
+            *self.settings.damage.values(),
+            *self.spot_check.damage,
+            *self.preparing.notices,
+        ]
 
     def close(self) -> None:
         """Stop preparing, fine-tuning and searching, and close the files."""

@@ -45,8 +45,17 @@ class Register:
         self.images = images
         failed = storage_errors(f"the list of photos in {database} could not be read or kept")
         with failed, closing(open_database(database, _SCHEMA)) as db:
+            db.keep_checksums("photos")
             found, self.left_out = scan(images, known=_paths(db))
-            photos = _merge(db, found, seed)
+            if not db.read_only:
+                _mend(db, found)
+            photos = _all(db) if db.read_only else _merge(db, found, seed)
+            damaged = db.gone("photos") or _damaged(db)
+        if damaged:
+            raise StorageError(
+                f"the list of photos in {database} is damaged: photo {damaged[0]} is not the one that was written, and "
+                "no new photo in the folder is it. Restore collection.sqlite from a backup."
+            )
         numbers = set(range(len(photos)))
         whole = all(isinstance(path, str) for _, path, _ in photos)
         if not whole or not {id for id, _, _ in photos} == {row for _, _, row in photos} == numbers:
@@ -109,4 +118,29 @@ def _merge(db: Database, found: list[str], seed: int) -> list[tuple[int, str, in
             rows = len(known) + np.argsort(np.random.default_rng([seed, len(known)]).permutation(len(new)))
             entries = [(len(known) + i, path, int(row)) for i, (path, row) in enumerate(zip(new, rows, strict=True))]
             db.executemany("INSERT INTO photos VALUES (?, ?, ?)", entries)
-        return db.execute("SELECT id, path, row FROM photos ORDER BY id").fetchall()
+        return _all(db)
+
+
+def _all(db: Database) -> list[tuple[int, str, int]]:
+    """(id, path, row) of all photos by id."""
+    return db.execute("SELECT id, path, row FROM photos ORDER BY id").fetchall()
+
+
+def _damaged(db: Database) -> list[int]:
+    """The ids of the photos that are not as they were written."""
+    return [id for (id,) in db.execute(f"SELECT id FROM photos WHERE NOT {db.right('photos')}")]
+
+
+def _mend(db: Database, found: list[str]) -> None:
+    """Give a photo whose path is damaged the path of the file that has its checksum."""
+    for id in _damaged(db):
+        with transaction(db):
+            for path in sorted({*found} - _paths(db)):
+                db.execute("SAVEPOINT mend")
+                kept = db.execute("SELECT crc32 FROM checksums WHERE name = 'photos' AND row = ?", (id,)).fetchone()
+                db.execute("UPDATE photos SET path = ? WHERE id = ?", (path, id))
+                now = db.execute("SELECT crc32 FROM checksums WHERE name = 'photos' AND row = ?", (id,)).fetchone()
+                if now == kept:
+                    db.execute("RELEASE mend")
+                    break
+                db.execute("ROLLBACK TO mend")

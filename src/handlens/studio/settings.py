@@ -38,6 +38,9 @@ class Settings:
     Args:
         database: the collection's SQLite file; created if it does not exist.
 
+    Attributes:
+        damage: what is damaged, by key, as sentences.
+
     Example:
         >>> settings = Settings(Path("collection.sqlite"))
         >>> settings.view = {"zoom": 2}
@@ -48,9 +51,13 @@ class Settings:
 
     def __init__(self, database: Path) -> None:
         self._lock = threading.Lock()
-        self._damaged: set[str] = set()  # keys that the log names already
+        self.damage: dict[str, str] = {}
         with storage_errors(f"the settings in {database} could not be opened"):
             self._db = open_database(database, _SCHEMA)
+            self._db.keep_checksums("keep")
+            if gone := self._db.gone("keep"):
+                count = "a setting" if len(gone) == 1 else f"{len(gone)} settings"
+                self.damage[""] = f"{count} of the collection cannot be found any more, which are then as at first."
 
     def close(self) -> None:
         """Close the file; the settings cannot be used afterwards."""
@@ -189,15 +196,16 @@ class Settings:
 
     def _read(self, key: str, fits: Callable[[Any], bool]) -> Any:
         """The value of a key; None if there is none, or if it is damaged."""
-        row = self._db.execute("SELECT value FROM keep WHERE name = ?", (key,)).fetchone()
+        query = f"SELECT value, {self._db.right('keep')} FROM keep WHERE name = ?"
+        row = self._db.execute(query, (key,)).fetchone()
         if row is None:
             return None
-        with suppress(TypeError, ValueError):
+        with suppress(TypeError, ValueError, RecursionError):
             value = json.loads(row[0])
-            if value is None or fits(value):
+            if row[1] and (value is None or fits(value)):
                 return value
-        if key not in self._damaged:
-            self._damaged.add(key)
+        if key not in self.damage:
+            self.damage[key] = f"The setting “{key}” of the collection is damaged, so it is ignored."
             _log.warning("The setting “%s” of the collection is damaged, so it is ignored: %.100s.", key, row[0])
         return None
 

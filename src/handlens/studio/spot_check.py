@@ -7,6 +7,7 @@ result suits.
 from __future__ import annotations
 
 import itertools
+import logging
 import threading
 import zlib
 from collections.abc import Callable
@@ -27,6 +28,8 @@ from handlens.studio.photos import Photos
 
 Ids = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+
+_log = logging.getLogger(__name__)
 
 MOST = 10_000
 """Photos that may be drawn at once."""
@@ -57,6 +60,13 @@ CREATE TABLE IF NOT EXISTS spot_check_answers (
     change INTEGER NOT NULL                     -- the change of labels that it made; once undone, it does not count
 );
 """
+
+_TABLES = {
+    "spot_check_rounds": "rounds are",
+    "spot_check_draws": "drawn photos are",
+    "spot_check_answers": "answers, which are asked for again, are",
+}
+"""The tables, and what their rows are."""
 
 _LAST = "SELECT (SELECT MAX(seq) FROM spot_check_draws), (SELECT MAX(seq) FROM spot_check_answers)"
 
@@ -154,6 +164,9 @@ class SpotCheck:
         seed: of the random order of each draw.
         changed: called after each draw and each answer with whether other answers count than before.
 
+    Attributes:
+        damage: what is damaged on the disk, as sentences.
+
     Raises:
         StorageError: (all methods) the file cannot be read or written, or is damaged.
     """
@@ -170,8 +183,11 @@ class SpotCheck:
         self._photos, self._labels, self._seed, self._changed = photos, labels, seed, changed
         self._lock = threading.RLock()
         self._kept: _Kept | None = None
+        self.damage: list[str] = []
         with storage_errors(_REFUSED):
             self._db = open_database(database, _SCHEMA)
+            self._db.keep_checksums(*_TABLES)
+            self._tell_damage()
 
     def close(self) -> None:
         """Close the file."""
@@ -241,9 +257,21 @@ class SpotCheck:
 
     # --- inside ----------------------------------------------------------------------------------
 
+    def _tell_damage(self) -> None:
+        """Say what is left out: rounds with their photos, photos that can be drawn again, and answers, to be asked for.
+
+        Damage does not depend on what a photo shows, so what is left is a random sample still.
+        """
+        for table, what in _TABLES.items():
+            wrong = f"SELECT count(*) FROM {table} WHERE NOT {self._db.right(table)}"
+            count = self._db.execute(wrong).fetchone()[0] + len(self._db.gone(table))
+            if count:
+                self.damage.append(f"The spot check is damaged on the disk: {what} left out ({count}).")
+                _log.warning("%s", self.damage[-1])
+
     def _draw(self, now: Check, n: int) -> list[int]:
         """Up to n new photos, of those whose files are there."""
-        number = len(now.rounds) + 1
+        (number,) = self._db.execute("SELECT coalesce(max(round), 0) + 1 FROM spot_check_rounds").fetchone()
         population = zlib.compress(np.packbits(now.open).tobytes(), 1)
         order = np.random.default_rng([self._seed, number]).permutation(np.flatnonzero(now.open)).tolist()
         there = ((photo, stamp) for photo in order if (stamp := self._stamp(photo)))
@@ -255,7 +283,7 @@ class SpotCheck:
             (number, now.labels.version, population),
         )
         self._db.executemany(
-            "INSERT INTO spot_check_draws (round, photo, stamp) VALUES (?, ?, ?)",
+            "INSERT OR REPLACE INTO spot_check_draws (round, photo, stamp) VALUES (?, ?, ?)",  # a damaged one
             [(number, photo, stamp) for photo, stamp in chosen],
         )
         return [photo for photo, _ in chosen]
@@ -287,16 +315,26 @@ class SpotCheck:
         """All that the file and the labels say."""
         state, n = self._labels.state, len(self._photos)
         # Draws before rounds: another process may draw meanwhile, and writes the round first.
-        draws = self._db.execute("SELECT round, photo, stamp FROM spot_check_draws ORDER BY seq").fetchall()
-        rounds = self._db.execute("SELECT round, population FROM spot_check_rounds ORDER BY round").fetchall()
+        right = {table: self._db.right(table) for table in _TABLES}
+        draws = self._db.execute(
+            f"SELECT round, photo, stamp FROM spot_check_draws WHERE {right['spot_check_draws']} ORDER BY seq"
+        ).fetchall()
+        rounds = self._db.execute(
+            f"SELECT round, population FROM spot_check_rounds WHERE {right['spot_check_rounds']} ORDER BY round"
+        ).fetchall()
         populations = {number: _mask(number, population, n) for number, population in rounds}
         answers: dict[int, list[tuple[str, int | None, int]]] = {}
-        query = "SELECT photo, answer, label, change FROM spot_check_answers ORDER BY seq"
+        query = (
+            "SELECT photo, answer, label, change FROM spot_check_answers "
+            f"WHERE {right['spot_check_answers']} ORDER BY seq"
+        )
         for photo, *said in self._db.execute(query):
             answers.setdefault(photo, []).append(tuple(said))
         codes = _Codes(state)
         kept = _Kept((state.version, last_draw, last_answer, prepared), state, codes.by_model, populations)
         for number, photo, stamp in draws:
+            if number not in populations and self.damage:
+                continue  # the round is damaged
             if number not in populations or not isinstance(photo, int) or photo < 0:
                 raise _damaged(f"photo {photo} was drawn in round {number}, which is not kept")
             if photo >= n:

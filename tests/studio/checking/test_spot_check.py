@@ -713,24 +713,34 @@ def test_whatever_happens_draws_are_from_photos_that_nobody_labelled(open_desk, 
 
 
 @pytest.mark.parametrize(
-    ("statement", "value", "message"),
+    ("statement", "value", "told"),
     [
-        ("UPDATE spot_check_rounds SET population = ?", b"no bits", "the photos of round 1 cannot be read"),
-        ("UPDATE spot_check_rounds SET population = ?", "text", "the photos of round 1 cannot be read"),
-        ("UPDATE spot_check_rounds SET population = ?", 5, "the photos of round 1 cannot be read"),
-        ("UPDATE spot_check_rounds SET round = ?", 7, "drawn in round 1, which is not kept"),
-        ("UPDATE spot_check_draws SET photo = ? WHERE seq = 1", -1, "photo -1 was drawn"),
-        ("UPDATE spot_check_draws SET photo = ? WHERE seq = 1", "x", "photo x was drawn"),
-        ("UPDATE spot_check_draws SET round = ? WHERE seq = 1", "x", "in round x, which is not kept"),
+        ("UPDATE spot_check_rounds SET population = ?", b"no bits", "rounds are left out (1)"),
+        ("UPDATE spot_check_rounds SET population = ?", "text", "rounds are left out (1)"),
+        ("UPDATE spot_check_rounds SET population = ?", 5, "rounds are left out (1)"),
+        ("UPDATE spot_check_rounds SET round = ?", 7, "rounds are left out (1)"),
+        ("UPDATE spot_check_draws SET photo = ? WHERE seq = 1", -1, "drawn photos are left out (1)"),
+        ("UPDATE spot_check_draws SET photo = ? WHERE seq = 1", "x", "drawn photos are left out (1)"),
+        ("UPDATE spot_check_draws SET round = ? WHERE seq = 1", "x", "drawn photos are left out (1)"),
     ],
 )
-def test_damaged_draws(desk, open_desk, statement, value, message):
+def test_s11_damaged_draws_are_told_and_left_out(desk, open_desk, statement, value, told):
     desk.draw(3)
     edit(desk, statement, value)
     again = open_desk()
-    for what in (again.check.now, lambda: again.draw(3)):
-        with pytest.raises(StorageError, match=f"the spot check is damaged.*{message}.*Restore collection.sqlite"):
-            what()
+    assert again.check.damage == [f"The spot check is damaged on the disk: {told}."]
+    assert len(again.check.now().waiting) == (0 if "rounds" in told else 2)
+    assert len(again.draw(3)) == 3
+    assert len(again.check.now().waiting) == 3
+
+
+def test_a_damaged_round_from_before_there_were_checksums_says_so(desk, open_desk):
+    desk.draw(3)
+    edit(desk, "DROP TABLE checksums")
+    edit(desk, "UPDATE spot_check_rounds SET population = ?", b"no bits")
+    again = open_desk()
+    with pytest.raises(StorageError, match=r"the photos of round 1 cannot be read.*Restore collection\.sqlite"):
+        again.check.now()
 
 
 @pytest.mark.parametrize("column", ["photo", "answer", "label", "change"])
