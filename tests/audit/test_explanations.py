@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import datetime
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -82,3 +84,83 @@ def test_the_nearest_labelled_cases() -> None:
 def test_bad_features_get_a_sentence(arguments: tuple, options: dict[str, object], says: str) -> None:
     with pytest.raises(AuditError, match=says):
         nearest_labelled(*arguments, **options)
+
+
+VALUES = {
+    "nan": (float("nan"), None),
+    "None": (None, None),
+    "pd.NA": (pd.NA, None),
+    "NaT": (pd.NaT, None),
+    "infinity": (float("inf"), "inf"),
+    "numpy": (np.float32(0.5), 0.5),
+    "numpy nan": (np.float32("nan"), None),
+    "boolean": (np.bool_(True), True),
+    "large": (np.uint64(2**64 - 1), 2**64 - 1),
+    "decimal": (Decimal("0.5"), 0.5),
+    "decimal nan": (Decimal("NaN"), None),
+    "timestamp": (pd.Timestamp("2024-01-02", tz="UTC"), "2024-01-02T00:00:00+00:00"),
+    "date": (datetime.date(2024, 1, 2), "2024-01-02"),
+    "time": (datetime.time(12), "12:00:00"),
+    "numpy date": (np.datetime64("2024-01-02"), "2024-01-02"),
+    "duration": (pd.Timedelta(1, "D"), "1 days 00:00:00"),
+    "period": (pd.Period("2024-01"), "2024-01"),
+    "interval": (pd.Interval(0, 1), "(0, 1]"),
+    "bytes": (b"x", "b'x'"),
+    "half a character": ("a\ud800", "a\\ud800"),
+    "path": (Path("a/b"), str(Path("a/b"))),
+    "list": ([1, float("nan")], [1, None]),
+    "array": (np.array([1.5, np.nan]), [1.5, None]),
+    "mapping": ({1: float("nan")}, {"1": None}),
+    "set": ({1}, "{1}"),
+    "complex": (1 + 2j, "(1+2j)"),
+}
+
+
+@pytest.mark.parametrize("kind", VALUES)
+def test_t5_any_value_of_a_frame_survives_in_the_queue(tmp_path: Path, kind: str) -> None:
+    value, kept = VALUES[kind]
+    frame = pd.DataFrame({"feature": ["a"], "value": pd.Series([value], dtype=object)})
+    with ReviewQueue(tmp_path / "review.sqlite") as queue:
+        case = queue.add("r", {"x": 0.5}, explanation=frame, nearest=frame)
+        assert case is not None
+        assert case.explanation == case.nearest == [{"feature": "a", "value": kept}]
+    with ReviewQueue(tmp_path / "review.sqlite") as queue:
+        queue.verify()
+        assert queue.case(1).explanation == [{"feature": "a", "value": kept}]
+
+
+def test_t5_a_row_with_missing_values_is_explained_and_queued(tmp_path: Path) -> None:
+    background = pd.DataFrame(
+        {
+            "n": [1.0, 2.0, 3.0],
+            "s": ["x", "y", "x"],
+            "d": pd.to_datetime(["2020-01-01"] * 3),
+            "b": [True, False, True],
+            "c": pd.Categorical(["u", "v", "u"]),
+            "i": [2**53 + 1, 2**53 + 3, 2**53 + 3],
+        }
+    )
+    for missing in (None, float("nan"), pd.NA):
+        seen: list[pd.DataFrame] = []
+
+        def predict(rows: pd.DataFrame, seen: list[pd.DataFrame] = seen) -> np.ndarray:
+            seen.append(rows)
+            return np.arange(len(rows), dtype=float)
+
+        moves = feature_moves(predict, dict.fromkeys(background, missing), background)
+        assert seen[0].iloc[0].isna().all()
+        assert seen[0]["i"].tolist()[6] == 2**53 + 3  # its typical value, exactly
+        with ReviewQueue(tmp_path / "review.sqlite") as queue:
+            case = queue.add(str(missing), {"x": 0.5}, explanation=moves)
+            assert case is not None
+            assert [row["value"] for row in case.explanation] == [None] * 6
+            nested = queue.add(f"nested {missing}", {"x": 0.5}, explanation={"rows": [{"value": missing}]})
+            assert nested is not None
+            assert nested.explanation == {"rows": [{"value": None}]}
+
+
+def test_t3_an_identifier_is_explained_as_it_is() -> None:
+    background = pd.DataFrame({"id": [2**53 + 1, 2**53 + 3, 2**53 + 4]})
+    seen: list[int] = []
+    feature_moves(lambda rows: (seen.extend(rows["id"]), np.zeros(len(rows)))[1], {"id": 2**53 + 1}, background)
+    assert seen == [2**53 + 1, 2**53 + 3]

@@ -362,3 +362,31 @@ def test_a_threshold_that_is_not_a_probability_and_a_file_that_is_not_a_database
         ReviewQueue(tmp_path / "text.sqlite")
     with pytest.raises(StorageError, match="refused"):
         ReviewQueue(tmp_path / "no" / "folder.sqlite")
+
+
+@pytest.mark.parametrize("value", [1.0000000000000002, 1 + 9e-7, np.float32(1.0000001), -1e-17, np.float64(-9e-7)])
+def test_t14_a_probability_that_rounding_carried_out_of_the_range_is_clipped(path: Path, value: float) -> None:
+    with ReviewQueue(path, below=1.0) as queue:
+        expected = 1.0 if value > 0.5 else 0.0
+        case = queue.contest("a", by="Ada", why="no", probabilities={"x": value, "y": 0.5})
+        assert case.probabilities == {"x": expected, "y": 0.5}
+        [case] = queue.add_all(["b"], [[value, 0.5]], classes=["x", "y"]) or [case]
+        assert case.probabilities["x"] == expected
+        with pytest.raises(AuditError, match=r"probabilities must be numbers from 0 to 1; 1\.00001 arrived for 'x'"):
+            queue.add("c", {"x": 1.00001})
+
+
+@pytest.mark.parametrize("given", [None, [], {}, "cat", 0.5, [0.5], np.array([0.5, 0.5])], ids=str)
+def test_t9_probabilities_that_are_no_mapping_are_named(path: Path, given: object) -> None:
+    with ReviewQueue(path) as queue:
+        with pytest.raises(AuditError, match="probabilities must be a mapping by class"):
+            queue.add("r", given)  # type: ignore[arg-type]
+        assert queue.cases == []
+
+
+def test_t8_classes_that_are_the_same_as_text_lose_none_in_silence(path: Path) -> None:
+    with ReviewQueue(path) as queue:
+        with pytest.raises(AuditError, match="classes that differ as text"):
+            queue.add("r", {1: 0.5, "1": 0.5})  # type: ignore[dict-item]
+        with pytest.raises(AuditError, match="classes must be distinct"):
+            queue.add_all(["r"], [[0.5, 0.5]], classes=[True, "True"])

@@ -342,3 +342,62 @@ def test_a_positive_class_that_no_row_has():
     assert audit.positive == 1
     assert cell(audit, "a", "tpr")["undefined"] == "no positive rows"
     assert cell(audit, "a", "fpr")["value"] == 0
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda a, b: np.eye(2),
+        lambda a, b: np.array([0.5]),
+        lambda a, b: [0.5],
+        lambda a, b: "0.5",
+        lambda a, b: "x",
+        lambda a, b: None,
+        lambda a, b: 1 + 2j,
+        lambda a, b: {"value": 0.5},
+        lambda a, b: torch.zeros(2),
+        lambda a, b: pd.Series([1.0, 2.0]),
+        lambda a: 0.5,
+        lambda a, b: {}["key"],
+        lambda a, b: a.no_such_thing,
+        lambda a, b: [][1],
+    ],
+)
+@pytest.mark.parametrize("by_name", [True, False])
+def test_t9_a_metric_that_gives_no_number_is_an_error_that_names_it(function, by_name):
+    if not by_name:
+        function.__name__ = "cm"
+    with pytest.raises(AuditError, match="metric 'cm' must"):
+        subgroups([0, 1, 1, 0], [0, 1, 0, 0], ["a", "b"] * 2, metrics={"cm": function} if by_name else [function])
+
+
+@pytest.mark.parametrize("number", [np.float32(0.5), np.array(0.5), torch.tensor(0.5), 1, True])
+def test_t9_any_single_number_will_do(number):
+    audit = subgroups([0, 1], [0, 1], ["a", "b"], metrics={"m": lambda a, b: number}, draws=100)
+    assert audit.frame["value"].tolist() == [float(number)] * 3
+
+
+def test_t9_labels_that_hold_the_sign_between_two_labels():
+    groups = {"g": ["a × b", "a", "a × b", "a"], "h": ["c", "b × c", "c", "b × c"], "g × h": ["x"] * 4}
+    audit = subgroups([0, 1, 1, 0], [0, 1, 0, 0], groups, metrics=["error", "accuracy"])
+    assert len(audit.chance) == len(audit.frame) - 2
+    pd.testing.assert_frame_equal(
+        audit.chance[["by", "group", "metric"]], audit.frame[["by", "group", "metric"]][2:].reset_index(drop=True)
+    )
+    both = audit.frame[(audit.frame["by"] == "g × h") & (audit.frame["metric"] == "error")]
+    assert both["group"].tolist() == ["x", "a × 'b × c'", "a × c", "'a × b' × 'b × c'", "'a × b' × c"]
+    assert "error by g" in repr(audit)
+
+
+def test_t9_an_attribute_called_overall_is_an_attribute():
+    audit = subgroups([0, 1, 1, 0], [0, 1, 0, 0], {"overall": ["a", "b"] * 2}, metrics=["error"])
+    assert audit.chance["group"].tolist() == ["a", "b"]
+
+
+def test_t14_scores_that_rounding_carried_beyond_1_are_probabilities():
+    score = [1.0000000000000002, -1e-17, 1.0000009, 0.5]
+    frame = subgroups([1, 0, 1, 0], [1, 0, 1, 0], ["a"] * 4, score=score, metrics=["calibration"]).frame
+    assert frame["value"].tolist()[0] == (1 + 0 + 1 + 0.5) / 4 - 0.5
+    for outside in (1.00001, -0.00001, 2):
+        with pytest.raises(AuditError, match="score must be probabilities from 0 to 1; 1 of 2 are outside"):
+            subgroups([1, 0], [1, 0], ["a", "b"], score=[0.5, outside])

@@ -136,3 +136,38 @@ def test_labels_that_were_saved_with_such_names_can_be_read_but_make_no_table() 
     assert str(y.decode(torch.tensor([1]))[0]) == "1"
     with pytest.raises(DataError, match="distinct when written as text"):
         check_prediction_columns(y)
+
+
+@pytest.mark.parametrize(
+    "classes", [[1, "1"], [1.5, "1.5"], [True, "True"], [1.0, "1.0"], [2**60, str(2**60)]], ids=str
+)
+@pytest.mark.parametrize("dtype", ["object", "category"])
+def test_t8_classes_that_are_the_same_as_text_are_refused_before_training(classes: list[Any], dtype: str) -> None:
+    frame = pd.DataFrame({"y": pd.Series(classes * 2, dtype=object).astype(dtype)})
+    split = ItemList(np.arange(4), frame=frame).split_none()
+    with pytest.raises(DataError, match=r"distinct when written as text.*Rename one, or make both the same"):
+        split.label_from_df("y")
+    with pytest.raises(DataError, match="distinct when written as text"):
+        ItemList(classes * 2).split_none().label_from_func(lambda item: item, label_cls=CategoryList, classes=classes)
+
+
+def test_t8_a_target_that_is_called_like_a_probability_is_refused_before_training() -> None:
+    frame = pd.DataFrame({"probability of p": ["p", "q"] * 2})
+    split = ItemList(np.arange(4), frame=frame).split_none()
+    with pytest.raises(DataError, match="Rename the target or the class"):
+        split.label_from_df("probability of p")
+
+
+@pytest.mark.parametrize("name", ["reason", "file", "path", "predicted", "probability", "label", "index"])
+def test_p4_a_targets_name_overwrites_no_column(name: str) -> None:
+    y = CategoryList(pd.Series(["a", "b"], name=name))
+    table = photo_predictions_frame(["1.png", "2.png"], y, torch.tensor([[0.25, 0.75], [0.75, 0.25]]), reasons=["", ""])
+    assert table["predicted"].tolist() == ["b", "a"]
+    assert table["path"].tolist() == ["1.png", "2.png"]
+    assert table["reason"].tolist() == ["", ""]
+    assert table.columns.is_unique
+    several = FloatList(pd.DataFrame({name: [1.0, 2.0], "other": [3.0, 4.0]}))
+    table = photo_predictions_frame(["1.png"], several, torch.tensor([[0.25, 0.75]]))
+    assert table.columns.tolist() == ["path", f"predicted {name}", "predicted other", "reason"]
+    rows = predictions_frame(y, torch.tensor([[0.25, 0.75]]))
+    assert rows.columns.tolist() == [name, "probability of a", "probability of b"]

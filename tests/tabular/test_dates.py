@@ -231,3 +231,86 @@ def test_against_pythons_calendar(moments: list[datetime.datetime | None], unit:
             "Minute": moment.minute,
             "Second": moment.second,
         }
+
+
+@pytest.mark.parametrize(("field", "twin"), [("date", "Date"), ("Date", "date"), ("Saledate", "SaleDate")])
+def test_t15_two_dates_whose_columns_would_have_the_same_names_are_refused(field: str, twin: str) -> None:
+    df = pd.DataFrame({field: ["2020-01-01"], twin: ["2021-01-01"]})
+    before = df.copy()
+    with pytest.raises(TableError, match=rf"names of their own; '{twin}', which is there too"):
+        add_datepart(df, field)
+    pd.testing.assert_frame_equal(df, before)
+
+
+@pytest.mark.parametrize(
+    "held", [2021, 2021.5, None, "2020", [2020], True], ids=["number", "fraction", "missing", "text", "list", "flag"]
+)
+def test_t15_a_column_that_holds_something_else_is_not_replaced(held: object) -> None:
+    df = pd.DataFrame({"date": ["2020-01-01"], "Year": pd.Series([held], dtype=object)})
+    before = df.copy()
+    if held == "2020":  # which says the same
+        add_datepart(df, "date")
+        assert df["Year"].tolist() == [2020]
+        return
+    with pytest.raises(TableError, match=r"must not have a column .Year. yet.*drop it, df = df\.drop"):
+        add_datepart(df, "date")
+    pd.testing.assert_frame_equal(df, before)
+
+
+def test_t15_one_date_after_the_other_is_refused_and_the_same_one_again_is_not() -> None:
+    df = pd.DataFrame({"Date": ["2020-01-01", None]})
+    add_datepart(df, "Date", drop=False)
+    once = df.copy()
+    add_datepart(df, "Date", drop=False)
+    pd.testing.assert_frame_equal(df, once)
+    again = once.convert_dtypes()
+    pd.testing.assert_frame_equal(add_datepart(again, "Date", drop=False), once, check_column_type=False)
+    second = once.drop(columns="Date").assign(date=["2021-01-01", None])
+    with pytest.raises(TableError, match="must not have a column 'Year' yet"):
+        add_datepart(second, "date")
+    twice = pd.concat([once, once[["Year"]]], axis=1)
+    with pytest.raises(TableError, match="must not have a column 'Year' yet"):
+        add_datepart(twice, "Date")
+
+
+NEW_YEAR = pd.Timestamp("2020-01-01")
+
+
+@pytest.mark.parametrize(
+    ("value", "date", "advice"),
+    [
+        (20200101, NEW_YEAR, "format='%Y%m%d'"),
+        (202001, NEW_YEAR, "format='%Y%m'"),
+        (2020001, NEW_YEAR, "format='%Y%j'"),
+        (2020, NEW_YEAR, "format='%Y'"),
+        (202001010000, NEW_YEAR, "format='%Y%m%d%H%M'"),
+        (20200101000000, NEW_YEAR, "format='%Y%m%d%H%M%S'"),
+        (1577836800, NEW_YEAR, "unit='s'"),
+        (1577836800000, NEW_YEAR, "unit='ms'"),
+        (1577836800000000, NEW_YEAR, "unit='us'"),
+        (1577836800000000000, NEW_YEAR, "unit='ns'"),
+        (43831, NEW_YEAR, "unit='D', origin='1899-12-30'"),
+        ("01.01.2020", NEW_YEAR, "format='%d.%m.%Y'"),
+        ("1/1/2020", NEW_YEAR, "format='%d/%m/%Y'"),
+        ("12/31/2020", pd.Timestamp("2020-12-31"), "format='%m/%d/%Y'"),
+        ("1 Jan 2020", NEW_YEAR, "format='%d %b %Y'"),
+        ("January 1, 2020", NEW_YEAR, "format='%B %d, %Y'"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("gap", [False, True], ids=["complete", "with a gap"])
+@pytest.mark.parametrize("dtype", [None, "object"], ids=str)
+def test_t12_the_advice_works(value: Any, date: pd.Timestamp, advice: str, gap: bool, dtype: Any) -> None:
+    df = pd.DataFrame({"d": pd.Series([value, *[None] * gap], dtype=dtype)})
+    with pytest.raises(TableError) as error:
+        add_datepart(df, "d")
+    assert advice in str(error.value)
+    code = "df['d'] = " + str(error.value).split("df['d'] = ")[1].removesuffix(".").split(", or format")[0]
+    exec(code, {"df": df, "pd": pd})
+    assert df["d"].tolist()[0] == date
+    assert add_datepart(df, "d")["dYear"].tolist()[0] == date.year
+
+
+def test_t12_an_ambiguous_text_has_both_readings() -> None:
+    with pytest.raises(TableError, match=r"format='%d/%m/%Y'\), or format='%m/%d/%Y' where the month comes first"):
+        add_datepart(pd.DataFrame({"d": ["01/02/2020"]}), "d")

@@ -84,6 +84,17 @@ def numbers(values: pd.Series, name: str) -> NDArray[np.float64]:
     return found
 
 
+def probabilities(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Numbers that rounding carried out of the range from 0 to 1, by up to 1e-6, as 0 and 1; all others as they are.
+
+    Example:
+        >>> probabilities(np.array([-1e-9, 0.5, 1.0000000000000002, 1.1])).tolist()
+        [0.0, 0.5, 1.0, 1.1]
+    """
+    clipped = np.clip(values, 0.0, 1.0)
+    return np.where(np.abs(values - clipped) <= 1e-6, clipped, values)
+
+
 def plain(value: Any) -> Any:
     """A value of NumPy or a decimal as one of Python, and a whole number as int: 3.0 in a column with gaps is 3.
 

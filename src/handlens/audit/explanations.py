@@ -12,6 +12,9 @@ from numpy.typing import ArrayLike
 from handlens.audit.columns import plain
 from handlens.errors import AuditError
 
+_EXACT = 2**53
+"""Whole numbers from here on are not all floats."""
+
 Predict = Callable[[pd.DataFrame], ArrayLike]
 
 
@@ -127,6 +130,10 @@ def _typical(column: pd.Series) -> Any:
     present = column.dropna()
     if not len(present):
         return None
+    if pd.api.types.is_integer_dtype(present):
+        ordered = sorted(map(int, present))
+        twice = ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]
+        return twice // 2 if twice % 2 == 0 or abs(twice) >= _EXACT else twice / 2  # exact, as identifiers must be
     if pd.api.types.is_numeric_dtype(present) and not pd.api.types.is_bool_dtype(present):
         return present.median()
     counts = present.value_counts()
@@ -140,7 +147,12 @@ def _as(values: list[Any], like: pd.Series | None) -> pd.Series:
     if like is None:
         return column.infer_objects()
     try:
-        return column.astype(like.dtype) if not pd.api.types.is_integer_dtype(like.dtype) else column.astype(float)
+        if like.dtype == bool and column.isna().any():  # which would become False
+            return column
+        if not pd.api.types.is_integer_dtype(like.dtype):
+            return column.astype(like.dtype)
+        numbers = column.astype(float)
+        return column if (numbers.abs() >= _EXACT).any() else numbers  # a float would be another whole number
     except (TypeError, ValueError):
         return column.infer_objects()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +51,7 @@ class Level:
     @property
     def by(self) -> str:
         """The name of the level, such as "sex × race"."""
-        return CROSS.join(self.names)
+        return _crossed(self.names)
 
     def total(self, table: NDArray[Any]) -> NDArray[Any]:
         """The sums over groups, [groups, …], of a table with a row for each cell, [cells, …]."""
@@ -90,7 +90,7 @@ def make_groups(groups: Any, *, n: int, bins: int, max_attributes: int) -> Group
     for subset in chosen:
         parts = [attributes[i] for i in subset]
         shape = [len(part.labels) for part in parts]
-        labels = [CROSS.join(names) for names in itertools.product(*(part.labels for part in parts))]
+        labels = [_crossed(names) for names in itertools.product(*(part.labels for part in parts))]
         codes = np.ravel_multi_index([of_cell[i] for i in subset], shape)
         levels.append(Level(tuple(part.name for part in parts), labels, codes.astype(np.int64)))
     return Grouping(cells, len(of_cell[0]), levels)
@@ -109,6 +109,13 @@ def make_attribute(values: pd.Series, name: str, *, n: int, bins: int) -> Attrib
         labels.append(MISSING if MISSING not in labels else f"{MISSING} (no value)")
         codes = np.where(gaps, len(labels) - 1, codes)
     return Attribute(name, labels, codes)
+
+
+def _crossed(names: Sequence[str]) -> str:
+    """The names of a combination, such as "sex × race"; one that has this sign itself is in quotes."""
+    if len(names) == 1:
+        return names[0]
+    return CROSS.join(repr(name) if CROSS.strip() in name else name for name in names)
 
 
 def columns_of(given: Any, what: str) -> dict[str, pd.Series]:

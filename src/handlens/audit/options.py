@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from handlens.audit.columns import numbers
+from handlens.audit.columns import numbers, probabilities
 from handlens.audit.intervals import Floats
 from handlens.audit.metrics import METRICS, Metric, Needs
 from handlens.audit.outcomes import BinaryOutcomes, ClassOutcomes, NumberOutcomes, Outcomes
@@ -164,8 +164,11 @@ def _comparable(y_true: pd.Series, y_pred: pd.Series) -> tuple[pd.Series, pd.Ser
 
 def _scores(score: pd.Series, chosen: list[Metric]) -> Floats:
     scores = numbers(score, "score")
+    if chosen and not any(metric.needs == "probability" for metric in chosen):
+        return scores
+    scores = probabilities(scores)
     outside = (scores < 0) | (scores > 1)
-    if outside.any() and (not chosen or any(metric.needs == "probability" for metric in chosen)):
+    if outside.any():
         names = [m.name for m in chosen or METRICS.values() if m.needs == "probability"]
         ranking = [m.name for m in METRICS.values() if m.needs == "score"]
         raise AuditError(

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from handlens.audit.columns import check_complete, check_length, column
-from handlens.audit.comparison import OVERALL, comparison
+from handlens.audit.comparison import comparison
 from handlens.audit.estimates import GroupedRows, LevelEstimate
 from handlens.audit.groups import Level, make_groups
 from handlens.audit.metrics import Metric
@@ -127,17 +127,21 @@ class Subgroups:
         Computed when it is first used.
         """
         tests = len({metric.complement_of or metric.name for metric in self.metrics.values()})
-        levels = self._data.group_levels
-        parts = []
+        by_metric = []
         for name, metric in self.metrics.items():
             measured = self._measured[name]
             p_values = metric.estimator.p_values(self._data, measured)
-            for level, of_level, p in zip(levels, measured[1:], p_values, strict=True):
-                corrected = np.where(np.isnan(of_level.groups.value), np.nan, np.minimum(p * tests, 1))
-                parts.append(pd.DataFrame({"by": level.by, "group": level.labels, "metric": name, "p": corrected}))
-        keys = ["by", "group", "metric"]
-        of_groups = self.frame.loc[self.frame["by"] != OVERALL, [*keys, "minus_rest"]]
-        return of_groups.merge(pd.concat(parts), on=keys, how="left", validate="one_to_one")
+            by_metric.append(
+                [
+                    np.where(np.isnan(of_level.groups.value), np.nan, np.minimum(p * tests, 1))
+                    for of_level, p in zip(measured[1:], p_values, strict=True)
+                ]
+            )
+        of_groups = self.frame.iloc[len(self.metrics) :][["by", "group", "metric", "minus_rest"]].reset_index(drop=True)
+        # In the order of the frame: level by level, group by group, metric by metric.
+        return of_groups.assign(
+            p=np.concatenate([np.stack(level, 1).ravel() for level in zip(*by_metric, strict=True)])
+        )
 
     def worst(self, metric: str) -> pd.DataFrame:
         """The worst group of each attribute and intersection by a metric: rows of `frame`.

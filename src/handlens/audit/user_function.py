@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from handlens.audit import significance
 from handlens.audit.estimates import GroupedRows, GroupEstimates, LevelEstimate
 from handlens.audit.intervals import Floats, bootstrap
-from handlens.errors import AuditError
+from handlens.errors import AuditError, HandlensError
+from handlens.io.problems import reason_of
 
 
 class _Value(NamedTuple):
@@ -90,10 +91,18 @@ class UserFunction:
         return _Value(n, value, *bootstrap(resampled, n, level=data.ci, draws=data.draws, rng=rng))
 
     def _call(self, y_true: NDArray[Any], y_pred: NDArray[Any]) -> float:
-        found = self.function(y_true, y_pred)
         try:
-            return float(found)
-        except TypeError:
+            found: Any = self.function(y_true, y_pred)
+        except (ValueError, ZeroDivisionError, HandlensError):
+            raise
+        except Exception as error:
+            raise AuditError(
+                f"metric {self.name!r} must take the arrays y_true and y_pred and return a number; it raised "
+                f"{type(error).__name__}: {reason_of(error)}."
+            ) from error
+        try:
+            return float(None if isinstance(found, str) else found)  # type: ignore[arg-type]  # a text is refused
+        except (TypeError, ValueError, RuntimeError, OverflowError):
             raise AuditError(f"metric {self.name!r} must return a number; {found!r:.40} arrived.") from None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import datetime
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from handlens.audit.columns import plain
+from handlens.audit.columns import plain, probabilities
 from handlens.audit.review.case import Label
 from handlens.errors import AuditError
 from handlens.io.problems import reason_of
@@ -21,17 +21,21 @@ Nearest = Sequence[Mapping[str, Any]] | pd.DataFrame
 
 def prediction_body(
     reference: str | Path,
-    probabilities: Mapping[str, float] | None,
+    by_class: Mapping[str, float] | None,
     predicted: Label | None,
     explanation: Any,
     nearest: Nearest,
 ) -> dict[str, Any]:
     """A prediction as the log keeps it; raises AuditError, naming the argument that is wrong."""
     p: dict[str, float] = {}
-    if probabilities is not None:
-        if not isinstance(probabilities, Mapping) or not probabilities:
-            raise AuditError(f"probabilities must be a mapping by class; {probabilities!r} arrived.")
-        p = {str(name): _probability(value, str(name)) for name, value in probabilities.items()}
+    if by_class is not None or predicted is None:
+        if not isinstance(by_class, Mapping) or not by_class:
+            raise AuditError(f"probabilities must be a mapping by class, {{'cat': 0.9, …}}; {by_class!r:.40} arrived.")
+        p = {str(name): _probability(value, str(name)) for name, value in by_class.items()}
+        if len(p) < len(by_class):
+            raise AuditError(
+                f"probabilities must be of classes that differ as text; {list(by_class)} do not: rename one."
+            )
     return {
         "reference": reference_text(reference),
         "predicted": max(p, key=lambda name: p[name]) if predicted is None else label_value(predicted, "predicted"),
@@ -69,26 +73,44 @@ def label_value(value: Any, name: str) -> Label:
 
 def _probability(value: object, name: str) -> float:
     found = plain(value)
-    if isinstance(found, bool) or not isinstance(found, (int, float)) or not 0 <= found <= 1:
-        raise AuditError(f"probabilities must be numbers from 0 to 1; {found!r} arrived for {name!r}.")
-    return float(found)
+    if not isinstance(found, bool) and isinstance(found, (int, float)):
+        number = float(probabilities(np.array([found], np.float64))[0])
+        if 0 <= number <= 1:
+            return number
+    raise AuditError(f"probabilities must be numbers from 0 to 1; {found!r} arrived for {name!r}.")
 
 
 def _json_value(value: Any, name: str) -> Any:
     """A value as it is after writing it to JSON and reading it; a frame as a list of rows."""
-    if isinstance(value, pd.DataFrame):
-        value = [{str(column): plain(cell) for column, cell in row.items()} for row in value.to_dict("records")]
     try:
-        written = json.dumps(value, allow_nan=False, default=_json_default, ensure_ascii=False)
-        written.encode()
-        return json.loads(written)
+        return _plain_json(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise AuditError(f"{name} must be a path, a frame or values that JSON can hold: {reason_of(error)}.") from error
 
 
-def _json_default(value: object) -> object:
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, Path):
-        return str(value)
-    raise TypeError(f"JSON has no {type(value).__name__}")
+def _plain_json(value: Any, *, cell: bool = False) -> Any:
+    """A value as JSON has it, missing ones as null; of the cell of a frame any value, as text if JSON has no such."""
+    if isinstance(value, pd.DataFrame):
+        rows = value.itertuples(index=False, name=None)
+        return [_plain_json(dict(zip(value.columns, row, strict=True)), cell=True) for row in rows]
+    if isinstance(value, Mapping):
+        return {_unicode(key): _plain_json(each, cell=cell) for key, each in value.items()}
+    if hasattr(value, "tolist") and not isinstance(value, np.generic):  # arrays, tensors, series
+        return _plain_json(value.tolist(), cell=cell)
+    if isinstance(value, (list, tuple)):
+        return [_plain_json(each, cell=cell) for each in value]
+    if pd.api.types.is_scalar(value) and pd.isna(value):
+        return None
+    found = plain(value)
+    if isinstance(found, (bool, int)) or (isinstance(found, float) and math.isfinite(found)):
+        return found
+    if isinstance(found, (datetime.date, datetime.time)):
+        return found.isoformat()
+    if cell or isinstance(found, (str, Path, datetime.timedelta, np.datetime64, np.timedelta64)):
+        return _unicode(found)
+    raise TypeError(f"JSON has no {found!r:.40}")
+
+
+def _unicode(value: Any) -> str:
+    """Text, with half a character (a lone surrogate) written out."""
+    return str(value).encode("utf-8", "backslashreplace").decode()
