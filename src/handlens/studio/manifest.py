@@ -12,6 +12,7 @@ from typing import Any
 from handlens.errors import CollectionError, FolderGoneError
 from handlens.io.checksums import KEY, DamagedError, with_checksum, without_checksum
 from handlens.io.files import atomic_write
+from handlens.io.plain_json import read_json
 from handlens.io.problems import reason_of
 
 FORMAT = "handlens-collection"
@@ -52,8 +53,8 @@ def read_manifest(folder: Path) -> Manifest:
         CollectionError: there is no such file, it is damaged, or it was written by a newer version.
         FolderGoneError: the folder of photos that it names does not exist.
     """
-    content, images = _content(folder), images_of(folder)
-    if not images.is_dir():
+    content, images = read_content(folder), images_of(folder)
+    if not os.path.isdir(images):  # also where the name is too long for a file
         raise FolderGoneError(
             f"the photos of this collection were in {images}, and there is no such folder now; the labels are safe. "
             "Plug the disk in or move the folder back; or open it with the folder where they are now, "
@@ -68,12 +69,12 @@ def images_of(folder: Path) -> Path:
     Raises:
         CollectionError: as of `read_manifest`.
     """
-    return (folder / _content(folder)["images"]).resolve()
+    return (folder / read_content(folder)["images"]).resolve()
 
 
 def write_images(folder: Path, images: Path) -> None:
     """Write into the collection.json of a folder where its photos are; errors of `images_of`, or StorageError."""
-    content = with_checksum(_content(folder) | {"images": _written(images, folder)})
+    content = with_checksum(read_content(folder) | {"images": _written(images, folder)})
     with atomic_write(folder / MANIFEST) as partial:
         partial.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
 
@@ -83,17 +84,18 @@ def _written(images: Path, folder: Path) -> str:
     return os.path.relpath(images, folder) if folder in images.parents else str(images)
 
 
-def _content(folder: Path) -> dict[str, Any]:
+def read_content(folder: Path) -> dict[str, Any]:
+    """The members of the collection.json of a folder; CollectionError as of `read_manifest`."""
     file = folder / MANIFEST
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = read_json(file)
     except FileNotFoundError:
         raise CollectionError(
             f"{folder} is not a collection: it has no collection.json. Create one with Collection.create."
         ) from None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise CollectionError(f"{file} cannot be read ({reason_of(error)}). Restore it from a backup.") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    if content.get("format") != FORMAT:
         raise CollectionError(f"{file} does not describe a handlens collection. Restore it from a backup.")
     version = content.get("version")
     if type(version) is not int or version > FORMAT_VERSION:
@@ -107,14 +109,14 @@ def _content(folder: Path) -> dict[str, Any]:
         ) from error
     if not all(type(content.get(key)) is kind for key, kind in (("name", str), ("images", str), ("seed", int))):
         raise CollectionError(f"{file} is damaged: name, images or seed is missing. Restore it from a backup.")
-    if content["seed"] < 0 or not _is_path(content["images"]):
+    if content["seed"] < 0 or not is_path(content["images"]):
         raise CollectionError(f"{file} is damaged: its images or seed cannot be right. Restore it from a backup.")
     return content
 
 
-def _is_path(text: str) -> bool:
+def is_path(value: Any) -> bool:
+    """Whether a value in JSON can be the path of a folder."""
     try:
-        os.fsencode(text)
-    except UnicodeEncodeError:
+        return b"\0" not in os.fsencode(value) and value != ""
+    except (TypeError, UnicodeEncodeError):
         return False
-    return text != "" and "\0" not in text

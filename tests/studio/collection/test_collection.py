@@ -85,7 +85,7 @@ def test_create_goes_on_where_one_was_cut_short(drawn, tmp_path):
     ("text", "message"),
     [
         ("{", "cannot be read"),
-        ("[]", "does not describe"),
+        ("[]", "cannot be read"),
         ('{"format": "other"}', "does not describe"),
         ('{"format": "handlens-collection", "version": 99}', "newer handlens"),
         ('{"format": "handlens-collection", "version": 1, "name": 3}', "damaged"),

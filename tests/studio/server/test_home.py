@@ -6,6 +6,7 @@ import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -280,8 +281,92 @@ def test_a_damaged_record_does_not_hide_the_others(client: TestClient, home: Pat
     (worse / "studio.json").write_text(json.dumps({"count": {}}))
     (home / "collections" / "stray.txt").write_text("x")
     listed = {row["id"]: row for row in client.get("/api/studio").json()["collections"]}
-    assert set(listed) == {"bad-0000000000", shapes.rpartition("/")[2]}
+    assert set(listed) == {"bad-0000000000", "worse", shapes.rpartition("/")[2]}
+    assert listed["worse"]["fault"].endswith(
+        "collection.json does not describe a handlens collection. Restore it from a backup."
+    )
     assert client.get("/api/collections/bad-0000000000").status_code == 400
+
+
+DAMAGE = {
+    "infinite": b'{"count": 1e999}',
+    "deep": b"[" * 100_000,
+    "deep object": b'{"name": ' * 100_000,
+    "nul": b'{"name": "a", "images": "/a\\u0000b"}',
+    "list": b"[1, 2]",
+    "text": b'"studio"',
+    "null": b"null",
+    "wrong types": b'{"count": "many", "labelled": [], "prepared": {}}',
+    "negative": b'{"count": -1}',
+    "fraction": b'{"count": 1.5}',
+    "true": b'{"prepared": true}',
+    "huge": b'{"count": 1' + b"0" * 400 + b"}",
+    "huger": b'{"count": 1' + b"0" * 10_000 + b"}",
+    "nan": b'{"count": NaN}',
+    "time": b'{"opened_at": 5}',
+    "time of control characters": b'{"opened_at": "\\u0007"}',
+    "no text": b'{"name": "\xff\xfe"}',
+    "name": b'{"name": null}',
+    "other member": b'{"counts": 3}',
+    "zeros": bytes(200),
+    "empty": b"",
+    "cut off": b'{"name": "sha',
+    "checksum": b'{"name": "other", "crc32": "00000000"}',
+    "folder": None,
+}
+
+
+@pytest.mark.parametrize("name", ["studio.json", "collection.json"])
+def test_s8_a_damaged_file_is_said_on_the_home_page_and_harms_no_other_collection(
+    client: TestClient, home: Path, photos: Path, shapes: str, name: str
+) -> None:
+    id, other = make(client, {"kind": "path", "path": str(photos)}), shapes.rpartition("/")[2]
+    client.app.state.server.registry.close()  # type: ignore[attr-defined]
+
+    def listed() -> dict[str, dict[str, Any]]:
+        return {row["id"]: row for row in client.get("/api/studio").json()["collections"]}
+
+    before = listed()
+    assert [row["fault"] for row in before.values()] == [None, None]
+    file = home / "collections" / id / name
+    for damage, content in DAMAGE.items():
+        file.rmdir() if file.is_dir() else file.unlink()
+        if content is None:
+            file.mkdir()
+        else:
+            file.write_bytes(content)
+        now = listed()
+        assert now.keys() == before.keys(), damage
+        assert now[other] == before[other], damage
+        assert str(file) in now[id]["fault"], damage
+        assert client.get(f"/api/collections/{id}/cover").status_code == 200
+    file.rmdir()
+    file.write_bytes(DAMAGE["infinite"] or b"")
+    opened = client.get(f"/api/collections/{id}")
+    if name == "studio.json":
+        assert opened.status_code == 200
+        assert (listed()[id]["fault"], listed()[id]["count"]) == (None, before[id]["count"])  # it is written again
+    else:
+        assert opened.status_code == 400
+        assert str(file) in opened.json()["error"]
+    assert client.get(shapes).status_code == 200
+    assert client.delete(f"/api/collections/{id}").status_code == 204
+    assert [*listed()] == [other]
+
+
+def test_s8_names_that_are_not_text(client: TestClient, home: Path) -> None:
+    odd = home / "collections" / "odd"
+    odd.mkdir()
+    (odd / "collection.json").write_bytes(b'{"format": "other"}')
+    (odd / "studio.json").write_bytes(b'{"name": "a\\ud800b", "images": "/x"}')
+    (row,) = client.get("/api/studio").json()["collections"]
+    assert (row["name"], row["images"], row["folder_gone"]) == ("a?b", "/x", True)
+    (odd / "studio.json").write_bytes(b'{"name": "a", "images": "/x\\ud800"}')
+    (row,) = client.get("/api/studio").json()["collections"]
+    assert (row["name"], row["images"]) == ("odd", "")
+    (odd / "studio.json").write_text(json.dumps({"name": "a", "images": "/" + "x" * 10_000}))
+    (row,) = client.get("/api/studio").json()["collections"]
+    assert (row["name"], row["folder_gone"]) == ("a", True)
 
 
 def test_forgetting_a_collection_deletes_what_is_studios_own_and_leaves_the_photos(

@@ -84,7 +84,7 @@ class CollectionPlans:
 
     def exists(self, id: str) -> bool:
         """Whether there is a collection with this id."""
-        return _ID.fullmatch(id) is not None and (self.folder / id / MANIFEST).is_file()
+        return _ID.fullmatch(id) is not None and (self.folder / id / MANIFEST).exists()
 
     def existing(self, id: str, *, images: Path | None = None) -> CollectionPlan:
         """The plan of a collection that was made before; its `open` raises NoSuchCollection if there is none.

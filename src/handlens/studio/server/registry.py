@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 
+from handlens.errors import HandlensError
 from handlens.io.files import rename
 from handlens.studio.collection import Collection
 from handlens.studio.server.collection_plans import CollectionPlan, CollectionPlans, no_such_collection
@@ -131,10 +132,9 @@ class CollectionRegistry:
         for id in [folder.name for folder in self._folder.iterdir() if self.plans.exists(folder.name)]:
             collection = self._if_open(id)
             if collection is not None:
-                self._summaries.write(id, collection)
-            summary = self._summaries.read(id)
-            if summary is not None:
-                found.append(summary)
+                with suppress(HandlensError):  # it was deleted while it is open
+                    self._summaries.write(id, collection)
+            found.append(self._summaries.read(id))
         return sorted(found, key=lambda summary: (summary.opened_at or "", summary.id), reverse=True)
 
     def close(self) -> bool:

@@ -23,6 +23,7 @@ class CollectionSummary(BaseModel):
     copied: bool = Field(
         description="whether the photos are copies that Studio made, which are deleted with the collection"
     )
+    fault: str | None = Field(description="which of its files is damaged, as a sentence")
 
 
 class BuiltinSummary(BaseModel):

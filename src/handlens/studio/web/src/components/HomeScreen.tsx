@@ -98,6 +98,7 @@ function Card({ of }: { of: CollectionSummary }): JSX.Element {
         </span>
         <small title={of.images}>{of.images}</small>
         {of.folder_gone && <small class="gone">This folder is gone (unplugged?).</small>}
+        {of.fault && <small class="gone">{of.fault}</small>}
         <small>{when(of.opened_at)}</small>
         <i class="share" aria-hidden="true">
           <i style={{ width: `${share * 100}%` }} />

@@ -1676,6 +1676,11 @@ export interface components {
              * @description whether the photos are copies that Studio made, which are deleted with the collection
              */
             copied: boolean;
+            /**
+             * Fault
+             * @description which of its files is damaged, as a sentence
+             */
+            fault: string | null;
         };
         /**
          * ColumnIs
