@@ -1,0 +1,25 @@
+"""Imported once by the process from which children are forked: all that they need, and settings that make it quick."""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+
+import handlens.core.checkpoint
+import handlens.core.saved
+import handlens.serving.app
+import handlens.studio.ensemble_predictor
+import handlens.studio.predictor
+import handlens.studio.server.app
+import handlens.studio.server.run
+import handlens.tabular
+import handlens.vision
+import handlens.vision.learner  # noqa: F401
+from handlens.studio import preparation_run
+from handlens.studio.features import patches
+
+warnings.filterwarnings("ignore")
+torch.set_num_threads(1)
+patches._SAMPLES, patches._ROUNDS, patches.CENTRES = 2000, 3, 24
+preparation_run.BATCH = 8
