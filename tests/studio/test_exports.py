@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
+import unicodedata
 import zipfile
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from hypothesis import strategies as st
 
 from handlens.errors import StorageError
 from handlens.io.files import atomic_write
-from handlens.studio.exports import about_origins, folder_names, write_csv, write_folders
+from handlens.studio.exports import about_origins, write_csv, write_folders, zipped_photos
 from handlens.studio.labels import Labels, check_name
 from handlens.studio.origins import CHECKED, Certificate, Origin
 
@@ -76,8 +78,7 @@ def test_csv_keeps_every_character(tmp_path):
 
 def test_folder_names_by_hand():
     labels = ["front", "Front", "a/b", "a:b", "..", "con", "COM1.x", "left out.csv", "x" * 100, "五" * 100]
-    names = folder_names(labels)
-    assert list(names.values()) == [
+    assert [photo.name.partition("/")[0] for photo in zipped_photos({str(i): x for i, x in enumerate(labels)})] == [
         "front",
         "Front 2",
         "a_b",
@@ -100,7 +101,7 @@ def test_folder_names_are_distinct_and_valid(labels):
         except Exception:
             continue
     good = list(dict.fromkeys(good))
-    names = list(folder_names(good).values())
+    names = [photo.name.partition("/")[0] for photo in zipped_photos({str(i): x for i, x in enumerate(good)})]
     assert len({name.casefold() for name in names}) == len(good)
     for name in names:
         assert name.strip(". ") == name != ""
@@ -115,20 +116,27 @@ def test_zip_of_folders(tmp_path):
         if content:
             (images / path).parent.mkdir(parents=True, exist_ok=True)
             (images / path).write_bytes(content)
-    labels = pd.Series(["x/y", "x/y", "../../etc", "x/y", None], dtype="str")
-    write_folders(images, list(contents), labels, tmp_path / "out.zip")
+    labels = dict(zip(contents, ["x/y", "x/y", "../../etc", "x/y"], strict=False))
+    write_folders(images, labels, tmp_path / "out.zip")
     with zipfile.ZipFile(tmp_path / "out.zip") as archive:
         assert archive.testzip() is None
         found = {name: archive.read(name) for name in archive.namelist()}
     listed = list(csv.reader(io.StringIO(found.pop("left out.csv").decode())))
+    renamed = list(csv.reader(io.StringIO(found.pop("renamed.csv").decode())))
     assert found == {"x_y/a/1.jpg": b"one", "x_y/b/1.jpg": b"two", "_.._etc/2.jpg": b"three"}
+    assert renamed == [
+        ["path", "label", "name"],
+        ["a/1.jpg", "x/y", "x_y/a/1.jpg"],
+        ["b/1.jpg", "x/y", "x_y/b/1.jpg"],
+        ["2.jpg", "../../etc", "_.._etc/2.jpg"],
+    ]
     assert listed == [["path", "label", "reason"], ["gone.jpg", "x/y", "No such file or directory"]]
 
 
 def test_zip_of_photos_older_than_zips(tmp_path):
     (tmp_path / "1.jpg").write_bytes(b"x")
     os.utime(tmp_path / "1.jpg", (0, 0))  # 1970: a zip's calendar begins in 1980
-    write_folders(tmp_path, ["1.jpg"], pd.Series(["a"], dtype="str"), tmp_path / "out.zip")
+    write_folders(tmp_path, {"1.jpg": "a"}, tmp_path / "out.zip")
     with zipfile.ZipFile(tmp_path / "out.zip") as archive:
         assert archive.namelist() == ["a/1.jpg"]
 
@@ -169,3 +177,61 @@ def test_a_datasheet_says_where_labels_come_from(tmp_path):
     assert labels.redo()
     assert "of the 6 labels" in about_origins(labels.state)["labels: certified"]
     labels.close()
+
+
+SYSTEMS = {
+    **dict.fromkeys(("a:b.jpg", "what?.jpg", "st*r.jpg", "p|pe.jpg", 'qu"te.jpg', "less<.jpg", "new\nline.jpg"), "a"),
+    **dict.fromkeys(("aux.jpg", "COM1", "lpt9.txt", "nul .png", "com².jpg", "conin$", "PRN.tar.gz"), "a"),
+    **dict.fromkeys(("IMG.JPG", "img.jpg", "Img 2.jpg", "é.png", "é.png", "straße.png", "STRASSE.png"), "a"),
+    **dict.fromkeys(("end. ", "end", "dots...", "x" * 300 + ".jpg", "x" * 301 + ".jpg", "五" * 84 + ".png"), "a"),
+    **dict.fromkeys(("D/1.jpg", "d/1.jpg", "D./1.jpg", "e/x.jpg", "E", "con/aux/1.jpg", "back\\slash.jpg"), "a"),
+    "renamed.csv": "a",
+    "1.jpg": "left out.csv",
+    "2.jpg": "renamed.csv",
+    "3.jpg": "Left Out.csv",
+    "4.jpg": "A",
+    "5.jpg": "COM1",
+    "6.jpg": "é",
+    "7.jpg": "e\u0301",
+    "8.jpg": "dot.",
+    "9.jpg": "dot",
+}
+
+
+def test_p10_names_in_the_zip_are_valid_and_distinct_on_every_system():
+    photos = zipped_photos(SYSTEMS)
+    names = [photo.name for photo in photos]
+    assert [photo.path for photo in photos] == list(SYSTEMS)
+    same = [unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold()) for name in names]
+    assert len(set(same)) == len(SYSTEMS)
+    folders = {"/".join(name.split("/")[:i]) for name in same for i in range(1, name.count("/") + 1)}
+    assert not folders & {*same, "left out.csv", "renamed.csv"}  # nothing is a file and a folder
+    for name in names:
+        for part in name.split("/"):
+            assert not set('<>:"\\|?*\n') & set(part)
+            assert part == part.strip(" ").rstrip(".")
+            assert 0 < len(part.encode()) <= 200
+            assert not re.fullmatch(r"(con|prn|aux|nul|conin\$|(com|lpt)[0-9²])( *\..*)?", part, re.IGNORECASE)
+    by_path = dict(zip(SYSTEMS, names, strict=True))
+    assert by_path["IMG.JPG"] == "a/IMG.JPG"
+    assert by_path["img.jpg"] == "a/img 2.jpg"
+    assert by_path["Img 2.jpg"] == "a/Img 2 2.jpg"
+    assert by_path["new\nline.jpg"] == "a/new_line.jpg"
+    assert by_path["aux.jpg"] == "a/_aux.jpg"
+    assert by_path["x" * 300 + ".jpg"] == f"a/{'x' * 196}.jpg"
+    assert by_path["4.jpg"] == "A 2/4.jpg"
+    assert by_path["con/aux/1.jpg"] == "a/_con/_aux/1.jpg"
+
+
+def test_p10_no_photo_is_lost_and_a_list_says_what_was_renamed(tmp_path):
+    photos = {f"=1 {i}:{j}.jpg": "-x" for i in range(3) for j in range(3)} | {"plain.jpg": "plain"}
+    for path in photos:
+        (tmp_path / path).write_text(path)
+    write_folders(tmp_path, photos, tmp_path / "out.zip")
+    with zipfile.ZipFile(tmp_path / "out.zip") as archive:
+        found = {name: archive.read(name).decode() for name in archive.namelist()}
+    rows = list(csv.DictReader(io.StringIO(found.pop("renamed.csv"), newline="")))
+    assert sorted(found.values()) == sorted(photos)
+    assert found["plain/plain.jpg"] == "plain.jpg"
+    assert [row["path"] for row in rows] == [f"'{path}" for path in photos if path != "plain.jpg"]  # nothing is run
+    assert all(found[row["name"].removeprefix("'")] == row["path"].removeprefix("'") for row in rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from handlens.core.description import DataDescription, picture_files
+from handlens.errors import StorageError
 from handlens.studio.attributes import Attached
 from handlens.studio.creating import create_collection
 from handlens.studio.discriminant import Floats
@@ -25,6 +27,7 @@ from handlens.studio.manifest import read_manifest
 from handlens.studio.models.held_out import HeldOut
 from handlens.studio.models.model import Model, ModelKind
 from handlens.studio.origins import certificate_sentence
+from handlens.studio.own_files import check_own_files
 from handlens.studio.parts import Parts
 from handlens.studio.progress import FineTuningProgress, Progress
 from handlens.studio.relocating import relocate
@@ -66,10 +69,13 @@ class Collection:
     """
 
     def __init__(self, folder: Path) -> None:
+        check_own_files(folder)
         manifest = read_manifest(folder)
+        check_own_files(folder, manifest.images)
         self.folder = folder
         self.name, self.images, self.seed = manifest.name, manifest.images, manifest.seed
         self.parts = Parts(folder, manifest)
+        self._say_where_photos_are()
 
     # --- making, opening, closing --------------------------------------------------------------
 
@@ -149,6 +155,17 @@ class Collection:
 
     def __repr__(self) -> str:
         return f"Collection({str(self.folder)!r}: {len(self.paths):,} photos, {len(self.layers)} layers)"
+
+    def _say_where_photos_are(self) -> None:
+        """Add a notice where a collection is opened for the first time: whoever made it chose the folder of photos."""
+        settings, place = self.parts.settings, str(self.folder)
+        if settings.place != place:
+            if self.folder not in self.images.parents:
+                self.notices.append(
+                    f"This collection is opened here for the first time. Its photos are in {self.images}."
+                )
+            with suppress(StorageError):  # a disk that cannot be written
+                settings.place = place
 
     # --- photos and preparing ------------------------------------------------------------------
 
@@ -861,7 +878,9 @@ class Collection:
 
     def describe(self) -> DataDescription:
         """The photos with their labels so far, for a datasheet."""
-        photos = picture_files(self.paths, self.images, self.labels.tolist())
+        inside = [photo for photo in range(len(self.paths)) if self.parts.photos.is_inside(photo)]
+        labels = self.labels.iloc[inside].tolist()
+        photos = picture_files([self.paths[photo] for photo in inside], self.images, labels)
         return DataDescription(parts={"data": photos}, name=self.name, about=about_origins(self.parts.labels.state))
 
     def datasheet(self) -> Datasheet:
@@ -889,33 +908,36 @@ class Collection:
 
     # --- taking away ---------------------------------------------------------------------------
 
-    def export_labels(self, path: Path | str, *, where: Filter | None = None) -> None:
+    def export_labels(self, path: Path | str, *, where: Filter | None = None, spreadsheet: bool = False) -> None:
         """Write the labelled photos as CSV: path, label, and the columns of `origins`.
+
+        `ImageItemList.from_csv(…).label_from_df("label")` reads back the same labels, whatever they are called.
 
         Args:
             path: the file.
             where: only the photos that this filter means.
+            spreadsheet: put an apostrophe before text that a spreadsheet program would run as a formula.
         """
-        write_csv(labels_table(self._only(self.origins, where)), path)
+        write_csv(labels_table(self._only(self.origins, where)), path, spreadsheet=spreadsheet)
 
-    def export_predictions(self, path: Path | str, *, where: Filter | None = None) -> None:
+    def export_predictions(self, path: Path | str, *, where: Filter | None = None, spreadsheet: bool = False) -> None:
         """Write `predictions()` as CSV.
 
         Args:
             path: the file.
             where: only the photos that this filter means.
+            spreadsheet: as in `export_labels`.
         """
-        write_csv(self._only(self.predictions(), where), path)
+        write_csv(self._only(self.predictions(), where), path, spreadsheet=spreadsheet)
 
     def export_folders(self, path: Path | str, *, where: Filter | None = None) -> None:
-        """Write a zip of the labelled photos in folders by label.
+        """Write a zip of the labelled photos in folders by label, under names that every system takes.
 
         Args:
             path: the zip.
             where: only the photos that this filter means.
         """
-        table = self._only(pd.DataFrame({"path": self.paths, "label": self.labels}), where)
-        write_folders(self.images, table["path"].tolist(), table["label"], path)
+        write_folders(self.images, self.parts.filtering.labelled_paths(where), path)
 
     def _only(self, table: pd.DataFrame, where: Filter | None) -> pd.DataFrame:
         """The rows, by photo id, of the photos that a filter means; all without one."""

@@ -44,6 +44,7 @@ def create_collection(
         partial.write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
         settings = Settings(target / DATABASE)
         settings.requested_sources = sources
+        settings.place = str(target)
         settings.close()
         rename(partial, target / MANIFEST)  # last, so that a folder with it is complete
     except OSError as error:

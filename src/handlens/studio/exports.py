@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import re
 import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from handlens.errors import PhotoError
 from handlens.io.files import atomic_write
 from handlens.io.problems import reason_of
+from handlens.io.spreadsheets import LABEL_COLUMNS, csv_text
 from handlens.studio.origins import certificate_sentence
+from handlens.studio.register import file_below
+from handlens.studio.zip_names import ZipNames
 
 if TYPE_CHECKING:
     from handlens.audit import ModelCard
     from handlens.studio.labels import LabelState
     from handlens.studio.report import TrainingReport
 
-_FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
-_RESERVED = {"con", "prn", "aux", "nul", *(f"{p}{i}" for p in ("com", "lpt") for i in range(1, 10))}
-
-_LONGEST = 200  # bytes; file systems allow 255
-_MISSING = "left out.csv"
+_LEFT_OUT, _RENAMED = "left out.csv", "renamed.csv"
 
 
-def write_csv(table: pd.DataFrame, path: Path | str) -> None:
-    """Write a table as CSV in UTF-8, complete or not at all; numbers have 6 decimals."""
+def write_csv(table: pd.DataFrame, path: Path | str, *, spreadsheet: bool = False) -> None:
+    """Write a table as CSV in UTF-8, complete or not at all; numbers have 6 decimals.
+
+    Args:
+        table: without its index.
+        path: the file.
+        spreadsheet: for a person who opens it in a spreadsheet program, which then runs no text as a formula.
+    """
     with atomic_write(path) as partial:
-        table.to_csv(partial, index=False, float_format="%.6f")
+        partial.write_text(csv_text(table, spreadsheet=spreadsheet), encoding="utf-8", newline="")
 
 
 def labels_table(origins: pd.DataFrame) -> pd.DataFrame:
@@ -39,62 +44,85 @@ def labels_table(origins: pd.DataFrame) -> pd.DataFrame:
     names = {"kind": "origin", "gesture": "gesture", "at": "labelled_at", "error": "error_at_most"}
     table = origins.dropna(subset="label").rename(columns=names)
     table["labelled_at"] = [f"{at:%Y-%m-%dT%H:%M:%S}Z" for at in table["labelled_at"]]
-    return table[["path", "label", *names.values(), "confidence"]]
+    return table[LABEL_COLUMNS]
 
 
-def folder_names(labels: list[str]) -> dict[str, str]:
-    """A folder name for each label: all differ, and each is valid on every system.
+@dataclass(frozen=True)
+class ZippedPhoto:
+    """A labelled photo in the zip of folders by label.
+
+    Attributes:
+        path: below the folder of photos.
+        label: of the photo.
+        name: in the zip: the label's folder, and below it the photo's own ones.
+    """
+
+    path: str
+    label: str
+    name: str
+
+
+def zipped_photos(labels: Mapping[str, str]) -> list[ZippedPhoto]:
+    """The name in the zip of each photo, given the label of each path; all differ and are valid on every system.
 
     Example:
-        >>> folder_names(["left/right", "left?right", "con"])
-        {'left/right': 'left_right', 'left?right': 'left_right 2', 'con': '_con'}
+        >>> [photo.name for photo in zipped_photos({"1.png": "left/right", "a?.png": "left?right", "2.png": "con"})]
+        ['left_right/1.png', 'left_right 2/a_.png', '_con/2.png']
     """
-    taken = {_MISSING}
-    names: dict[str, str] = {}
-    for label in labels:
-        name = _FORBIDDEN.sub("_", label).encode()[:_LONGEST].decode(errors="ignore").strip(". ") or "_"
-        if name.split(".")[0].casefold() in _RESERVED:
-            name = f"_{name}"
-        base, i = name, 2
-        while name.casefold() in taken:
-            name, i = f"{base} {i}", i + 1
-        taken.add(name.casefold())
-        names[label] = name
-    return names
+    names = ZipNames(_LEFT_OUT, _RENAMED)
+    return [ZippedPhoto(path, label, names.file(label, path)) for path, label in labels.items()]
 
 
-def write_folders(images: Path, paths: list[str], labels: pd.Series[str], path: Path | str) -> None:
+def write_photos(archive: zipfile.ZipFile, photos: Sequence[ZippedPhoto], images: Path) -> Iterator[None]:
+    """Write photos, unchanged, into a zip that is being written, and at its end what a person must know of them.
+
+    “renamed.csv” lists the photos whose name in the zip is not their label and path, and “left out.csv” those that
+    cannot be read. It goes on, after each photo, when it is asked to.
+    """
+    left_out: list[tuple[str, str, str]] = []
+    for photo in photos:
+        try:
+            file = file_below(images, photo.path)
+            # Read before it is written: half of a photo in a zip would look like a damaged one.
+            entry, content = zipfile.ZipInfo.from_file(file, photo.name, strict_timestamps=False), file.read_bytes()
+        except PhotoError as error:
+            left_out.append((photo.path, photo.label, str(error)))
+        except OSError as error:
+            left_out.append((photo.path, photo.label, reason_of(error)))
+        else:
+            archive.writestr(entry, content)
+            yield
+    out = {photo[0] for photo in left_out}
+    renamed = [
+        (photo.path, photo.label, photo.name)
+        for photo in photos
+        if photo.name != f"{photo.label}/{photo.path}" and photo.path not in out
+    ]
+    for name, columns, rows in (
+        (_LEFT_OUT, ["path", "label", "reason"], left_out),
+        (_RENAMED, ["path", "label", "name"], renamed),
+    ):
+        if rows:
+            archive.writestr(name, csv_text(pd.DataFrame(rows, columns=columns), spreadsheet=True))
+    yield
+
+
+def write_folders(images: Path, labels: Mapping[str, str], path: Path | str) -> None:
     """Write a zip with each labelled photo, unchanged, in a folder named after its label.
 
-    Photos keep their own folders below that of the label, so two photos with the same name do not collide. Photos that
-    no longer exist or cannot be read are listed with their labels in “left out.csv” inside the zip.
+    Photos keep their own folders below that of the label, so two photos with the same name do not collide.
 
     Args:
         images: the folder of the photos.
-        paths: their paths by id.
-        labels: their labels by id, missing where a photo has none.
+        labels: the label of each path.
         path: the zip to write.
 
     Raises:
         StorageError: the disk refuses.
     """
-    names = folder_names(list(dict.fromkeys(labels.dropna())))
-    missing: list[tuple[str, str, str]] = []
-    with atomic_write(path) as partial, zipfile.ZipFile(partial, "w", strict_timestamps=False) as archive:
-        for photo, label, known in zip(paths, labels, labels.notna(), strict=True):
-            if not known:
-                continue
-            try:
-                with (images / photo).open("rb"):
-                    pass
-            except OSError as error:
-                missing.append((photo, label, reason_of(error)))
-                continue
-            archive.write(images / photo, f"{names[label]}/{photo}")
-        if missing:
-            text = io.StringIO(newline="")
-            csv.writer(text).writerows([("path", "label", "reason"), *missing])
-            archive.writestr(_MISSING, text.getvalue())
+    with atomic_write(path) as partial, zipfile.ZipFile(partial, "w") as archive:
+        for _ in write_photos(archive, zipped_photos(labels), images):
+            pass
 
 
 def about_origins(state: LabelState) -> dict[str, str]:

@@ -131,6 +131,12 @@ class Filtering:
         """Which photos a filter means, bool [N] by id; see `Collection.where`."""
         return _checked(wanted).mask(self._facts())
 
+    def labelled_paths(self, wanted: Filter | None) -> dict[str, str]:
+        """The label of each labelled photo by its path, in the order of ids; only of photos that a filter means."""
+        labels = self._labels.series
+        kept = labels.notna().to_numpy(bool) & (True if wanted is None else self.mask(wanted))
+        return {self._photos.paths[photo]: str(labels[photo]) for photo in np.flatnonzero(kept).tolist()}
+
     @property
     def saved(self) -> dict[str, Filter]:
         """The filters that were saved, by name; labels are called as they are now."""

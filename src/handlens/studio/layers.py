@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -140,7 +141,7 @@ class Layers:
         backbone, weights = request["backbone"], request["weights"]
         name = backbone or LEARNED
         title = {None: "learned on these photos", AUTO: "to be chosen by the photos"}.get(backbone, name)
-        folder = self._cache / "sources" / name.replace("/", "_")
+        folder = self._cache / "sources" / (re.sub(r"[/\\:]", "_", name).strip(".") or "_")  # never another place
         source = Source(name, title, folder, backbone, weights, request.get("reason"))
         source.read_layers()
         if source.layers and source.prepared == len(self._photos):

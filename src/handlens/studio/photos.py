@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from handlens.errors import CollectionError, StorageError
+from handlens.errors import CollectionError, PhotoError, StorageError
 from handlens.studio.discriminant import Floats
 from handlens.studio.pictures import open_photo, thumbnail
 from handlens.studio.register import Register
@@ -86,8 +86,16 @@ class Photos:
         return self.aspects > 0
 
     def file(self, photo: int) -> Path:
-        """The file of a photo."""
+        """The file of a photo; PhotoError if it is outside the folder of photos."""
         return self.register.file(photo)
+
+    def is_inside(self, photo: int) -> bool:
+        """Whether the file of a photo is in the folder of photos, whether or not it exists."""
+        try:
+            self.file(photo)
+        except PhotoError:
+            return False
+        return True
 
     def thumbnail(self, photo: int) -> bytes:
         """The thumbnail of a photo, a JPEG of at most 256 px; made at once where it is not prepared, or damaged."""

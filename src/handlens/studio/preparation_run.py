@@ -146,8 +146,7 @@ class Preparation:
             if not self._holds(row, sizes, thumbnails=thumbnails):
                 self._held.pop(row, None)
             if row not in self._held and row not in self._coming:
-                path = self.photos.file(int(self.photos.order[row]))
-                self._coming[row] = self._pool.submit(decode, path, sizes, thumbnails=thumbnails)
+                self._coming[row] = self._pool.submit(self._read, row, sizes, thumbnails=thumbnails)
         out = []
         for row in rows:
             self._check_cancelled()
@@ -169,15 +168,20 @@ class Preparation:
         self, rows: range, sizes: set[int], *, thumbnails: bool, judge: bool = False
     ) -> Iterator[tuple[int, Decoded]]:
         futures = {
-            row: self._pool.submit(
-                decode, self.photos.file(int(self.photos.order[row])), sizes, thumbnails=thumbnails, judge=judge
-            )
+            row: self._pool.submit(self._read, row, sizes, thumbnails=thumbnails, judge=judge)
             for row in rows
             if not self._holds(row, sizes, thumbnails=thumbnails)
         }
         for row in rows:
             self._check_cancelled()
             yield row, self._result(futures[row]) if row in futures else self._held[row]
+
+    def _read(self, row: int, sizes: set[int], *, thumbnails: bool, judge: bool = False) -> Decoded:
+        try:
+            file = self.photos.file(int(self.photos.order[row]))
+        except PhotoError as error:
+            return Decoded(reason=str(error))
+        return decode(file, sizes, thumbnails=thumbnails, judge=judge)
 
     def _result(self, future: Future[Decoded]) -> Decoded:
         """A photo that was read; FolderGoneError if it could not be because all are away."""

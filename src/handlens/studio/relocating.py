@@ -13,7 +13,7 @@ from handlens.io.problems import reason_of
 from handlens.studio.creating import check_apart
 from handlens.studio.manifest import DATABASE, write_images
 from handlens.studio.pictures import READ_AT, open_photo, tile
-from handlens.studio.register import first_paths
+from handlens.studio.register import file_below, first_paths
 from handlens.studio.thumbnails import TILE, ThumbnailCache
 
 SAMPLE = 64
@@ -87,7 +87,11 @@ def find(folder: Path, images: Path) -> Found:
     sample = first_paths(folder / DATABASE, SAMPLE)
     missing, different = [], []
     for row, path in enumerate(sample):
-        file = images / path
+        try:
+            file = file_below(images, path)
+        except PhotoError:
+            missing.append(path)
+            continue
         if not file.is_file():
             missing.append(path)
         elif row < min(len(tiles), len(aspects)) and aspects[row] > 0:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import stat
 from collections import defaultdict
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from handlens.errors import CollectionError, PhotoError
 from handlens.io.pictures import picture_fault
 from handlens.io.problems import reason_of
+from handlens.studio.contents import content_of
 from handlens.studio.pictures import open_picture
 
 
@@ -34,7 +34,13 @@ class LeftOut:
     reason: str
 
 
-def scan(folder: Path, *, known: Container[str] = (), copies: bool = False) -> tuple[list[str], list[LeftOut]]:
+def scan(
+    folder: Path,
+    *,
+    known: Callable[[str], bool] = lambda _path: False,
+    digest: Callable[[str], bytes | None] | None = None,
+    copies: bool = False,
+) -> tuple[list[str], list[LeftOut]]:
     """Find the pictures in a folder and its subfolders by their headers; nothing is decoded or changed.
 
     Hidden files and folders (a leading dot) are ignored. Links to files inside the folder are used; links to folders
@@ -42,7 +48,8 @@ def scan(folder: Path, *, known: Container[str] = (), copies: bool = False) -> t
 
     Args:
         folder: the folder.
-        known: paths that are preferred among files with the same bytes; otherwise the first by name is used.
+        known: whether a path is preferred among files with the same bytes; otherwise the first by name is used.
+        digest: gives a hash of the bytes of the file at a path, or raises OSError; they are read unless it is given.
         copies: use all files with the same bytes.
 
     Returns:
@@ -76,7 +83,7 @@ def scan(folder: Path, *, known: Container[str] = (), copies: bool = False) -> t
     if copies:
         paths = [path for path, _, _ in found]
     else:
-        paths, same = _without_copies(root, found, known)
+        paths, same = _without_copies(root, found, known, digest or (lambda path: content_of(root / path).digest))
         left_out.extend(same)
     left_out.sort(key=lambda file: natural_order(file.path))
     return paths, left_out
@@ -138,7 +145,10 @@ def _check_file(root: Path, path: str) -> tuple[str | None, bool, int]:
 
 
 def _without_copies(
-    root: Path, found: list[tuple[str, bool, int]], known: Container[str]
+    root: Path,
+    found: list[tuple[str, bool, int]],
+    known: Callable[[str], bool],
+    digest: Callable[[str], bytes | None],
 ) -> tuple[list[str], list[LeftOut]]:
     by_size: dict[int, list[tuple[str, bool]]] = defaultdict(list)
     for path, is_link, size in found:
@@ -147,12 +157,11 @@ def _without_copies(
     for same_size in by_size.values():
         if len(same_size) == 1:
             continue
-        first: dict[bytes, str] = {}
+        first: dict[bytes | None, str] = {}
         # A file that was used before stays in use; a file comes before links to it.
-        for path, _ in sorted(same_size, key=lambda file: (file[0] not in known, file[1])):
+        for path, _ in sorted(same_size, key=lambda file: (not known(file[0]), file[1])):
             try:
-                with (root / path).open("rb") as file:
-                    content = hashlib.file_digest(file, "blake2b").digest()
+                content = digest(path)
             except OSError as error:
                 left_out[path] = picture_fault(root / path, error)
                 continue

@@ -94,6 +94,15 @@ class Settings:
     # --- photos and features -------------------------------------------------------------------
 
     @property
+    def place(self) -> str | None:
+        """The folder in which the collection was opened last; None if it never was."""
+        return self._get("place", _is_text)
+
+    @place.setter
+    def place(self, folder: str) -> None:
+        self._put({"place": folder})
+
+    @property
     def requested_sources(self) -> list[RequestedSource]:
         """The sources of features that were asked for, in order; learned features unless something else was."""
         return self._get("sources", _are_sources) or [{"backbone": None, "weights": None}]

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from handlens.errors import CollectionError, StorageError
+from handlens.errors import CollectionError, PhotoError, StorageError
 from handlens.io.problems import reason_of
 from handlens.io.sqlite import open_database, storage_errors, transaction
 from handlens.studio.estimates import pool_rounds
@@ -307,7 +307,7 @@ class SpotCheck:
         """What tells whether a file has changed; "" if it is gone."""
         try:
             found = self._photos.file(photo).stat()
-        except OSError:
+        except (OSError, PhotoError):
             return ""
         return f"{found.st_size} {found.st_mtime_ns}"
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from handlens.core.items import FEW, ItemList, SplitItems
 from handlens.errors import DataError, TableError
 from handlens.io.problems import reason_of
+from handlens.io.spreadsheets import LABEL_COLUMNS, is_for_spreadsheets, unguarded
 from handlens.io.tables import csv_columns, read_csv
 from handlens.io.walking import Entry, walk
 from handlens.vision.data import ImageDataBunch, LabelledImages
@@ -145,9 +146,13 @@ class ImageItemList(ItemList):
         if not file.is_file():
             raise DataError(f"csv_name must be a file below path; there is no file {file.absolute()}.")
         try:
-            name = _column_name(pd.DataFrame(columns=csv_columns(file)), cols)
+            columns = csv_columns(file)
+            name = _column_name(pd.DataFrame(columns=columns), cols)
             # As text: "0001" is a name, and not the number 1.
-            df = read_csv(file, levels={name: pd.Index([], dtype="str")})
+            text = {name, "label"} if columns == LABEL_COLUMNS else {name}
+            df = read_csv(file, levels={column: pd.Index([], dtype="str") for column in text})
+            if columns == LABEL_COLUMNS and is_for_spreadsheets(file):
+                df[["path", "label"]] = df[["path", "label"]].map(unguarded, na_action="ignore")
         except TableError as error:
             raise DataError(str(error)) from error
         return cls.from_df(df, path, cols=name, folder=folder, suffix=suffix)

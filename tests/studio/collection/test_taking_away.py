@@ -8,8 +8,11 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
-from handlens.studio.exports import folder_names
+from handlens.io.spreadsheets import unguarded
+from handlens.studio.collection import Collection
+from handlens.studio.exports import zipped_photos
 from handlens.studio.origins import Certificate, Origin
 from handlens.vision import ImageItemList
 
@@ -40,14 +43,12 @@ def test_exports_come_back(collection, tmp_path):
     assert back.iloc[:, 3:-1].to_numpy() == pytest.approx(table.iloc[:, 3:-1].to_numpy(), abs=1e-6)
     assert back["reason"].isna().all()
     collection.export_folders(tmp_path / "folders.zip")
-    folders = folder_names(list(nasty))
+    photos = zipped_photos({collection.paths[i]: name for name, ids in nasty.items() for i in ids})
     with zipfile.ZipFile(tmp_path / "folders.zip") as archive:
         found = {name: archive.read(name) for name in archive.namelist()}
-    assert found == {
-        f"{folders[name]}/{collection.paths[i]}": (collection.images / collection.paths[i]).read_bytes()
-        for name, ids in nasty.items()
-        for i in ids
-    }
+    assert "renamed.csv" in found
+    del found["renamed.csv"]
+    assert found == {photo.name: (collection.images / photo.path).read_bytes() for photo in photos}
     assert not any(part in ("..", "con") for name in found for part in name.split("/"))
 
 
@@ -87,3 +88,50 @@ def test_labels_with_and_without_origins_are_read(collection, tmp_path, columns)
     assert attached.table["label"].dropna().tolist() == ["circle", "square", "square"]
     if "confidence" in attached.table:
         np.testing.assert_array_equal(attached.table["confidence"][:3], [np.nan, 0.95, 0.95])
+
+
+NAMES = [
+    "NA",
+    "None",
+    "null",
+    "nan",
+    "1e5",
+    "01",
+    "1",
+    "True",
+    "=1+1",
+    "-1",
+    "+x",
+    "@x",
+    "'=x",
+    "''-",
+    'a "b", c',
+    "左",
+    "–",
+]
+
+
+@pytest.mark.parametrize("spreadsheet", [False, True])
+def test_p3_labels_read_back_the_same_whatever_they_are_called(collection, tmp_path, spreadsheet):
+    for photo, name in enumerate(NAMES):
+        collection.label([photo, photo + 20], name)
+    collection.export_labels(collection.images / "labels.csv", spreadsheet=spreadsheet)
+    given = ImageItemList.from_csv(collection.images)
+    items = given.split_by_idx([1]).label_from_df("label")
+    assert sorted(items.classes) == sorted(NAMES)
+    back = pd.read_csv(collection.images / "labels.csv", keep_default_na=False, dtype=str)
+    assert back["label"].map(unguarded if spreadsheet else str).tolist() == [*NAMES, *NAMES]
+
+
+def test_p3_names_of_photos_are_read_back_too(tmp_path, quick):
+    names = ["=1.png", "'=2.png", "NA", "01", "-3", "a,b.png", 'c"d.png', "e\nf.png", "g\rh.png"]
+    (tmp_path / "photos").mkdir()
+    for i, name in enumerate(names):
+        Image.new("RGB", (8, 8), (i, 0, 0)).save(tmp_path / "photos" / name, "PNG")
+    with Collection.create(tmp_path / "c", images=tmp_path / "photos", backbone=None) as collection:
+        collection.label(range(len(names)), "x")
+        for spreadsheet in (False, True):
+            collection.export_labels(tmp_path / "photos" / ".labels.csv", spreadsheet=spreadsheet)
+            items = ImageItemList.from_csv(tmp_path / "photos", ".labels.csv")
+            assert [path.name for path in items.items] == collection.paths
+    assert sorted(names) == sorted(path.name for path in items.items)

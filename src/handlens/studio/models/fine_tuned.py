@@ -78,8 +78,8 @@ class FineTunedModel:
         with _predicting:
             while self.predicted < (upto := min(self._photos.prepared, len(self._photos))):
                 learner = learner or self._load()
-                usable = self._photos.usable
-                files = [self._photos.file(int(i)) if usable[i] else None for i in self._photos.order[:upto]]
+                usable, photos = self._photos.usable, self._photos.order[:upto].tolist()
+                files = [self._photos.file(i) if usable[i] and self._photos.is_inside(i) else None for i in photos]
                 self._predict(learner, files, step)
 
     def heatmap(self, photo: int, code: int, label: str) -> HeatMap:

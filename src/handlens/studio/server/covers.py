@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from handlens.studio.own_files import check_inside
 from handlens.studio.thumbnails import TILE, ThumbnailCache
 
 COLUMNS, ROWS = 4, 2
@@ -21,6 +22,7 @@ def cover(folder: Path) -> bytes:
     """
     n = COLUMNS * ROWS
     tiles = np.full((n, TILE, TILE, 3), 128, np.uint8)
+    check_inside(folder / "cache" / "tiles.u1", folder)
     found = ThumbnailCache(folder / "cache").tiles.read()[:n]
     tiles[: len(found)] = found.reshape(-1, TILE, TILE, 3)
     picture = tiles.reshape(ROWS, COLUMNS, TILE, TILE, 3).swapaxes(1, 2).reshape(ROWS * TILE, COLUMNS * TILE, 3)

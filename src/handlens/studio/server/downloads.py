@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
-from handlens.errors import CollectionError
+from handlens.errors import CollectionError, PhotoError
+from handlens.studio.exports import ZippedPhoto, write_photos, zipped_photos
+from handlens.studio.register import file_below
 from handlens.studio.server.temporary_folders import TemporaryFolders
 
 if TYPE_CHECKING:
@@ -102,8 +104,8 @@ def sent_file(
     )
 
 
-def labelled_files(collection: Collection, where: Filter | None) -> list[tuple[Path, str]]:
-    """Each labelled photo with its path in the zip of folders by label.
+def labelled_photos(collection: Collection, where: Filter | None) -> list[ZippedPhoto]:
+    """Each labelled photo with its name in the zip of folders by label.
 
     Args:
         collection: of the photos.
@@ -112,29 +114,27 @@ def labelled_files(collection: Collection, where: Filter | None) -> list[tuple[P
     Raises:
         CollectionError: no such photo has a label, or a labelled photo no longer exists.
     """
-    from handlens.studio.exports import folder_names
-
-    labels, paths = collection.labels, collection.paths
-    if where is not None:
-        labels = labels[collection.parts.filtering.mask(where)]
-        paths = [paths[photo] for photo in labels.index]
-    names = folder_names(list(dict.fromkeys(labels.dropna())))
-    files = [
-        (collection.images / path, f"{names[label]}/{path}")
-        for path, label in zip(paths, labels, strict=True)
-        if isinstance(label, str)
-    ]
-    if not files and where is not None:
+    photos = zipped_photos(collection.parts.filtering.labelled_paths(where))
+    if not photos and where is not None:
         raise CollectionError("none of the photos that the filter means has a label, so the zip would be empty.")
-    if not files:
+    if not photos:
         raise CollectionError("no photo has a label yet, so the zip would be empty. Label some photos first.")
-    missing = [file.name for file, _ in files if not file.is_file()]
+    missing = [photo.path for photo in photos if not _is_there(collection.images, photo.path)]
     if missing:
         raise CollectionError(
             f"{len(missing):,} labelled photos are no longer in {collection.images}, such as {missing[0]}. "
             "Bring them back first."
         )
-    return files
+    return photos
+
+
+def zip_of_photos(photos: list[ZippedPhoto], images: Path) -> Iterator[bytes]:
+    """A zip of photos, not compressed, yielded in pieces of one photo each."""
+    buffer = _SendBuffer()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for _ in write_photos(archive, photos, images):
+            yield buffer.drain()
+    yield buffer.drain()
 
 
 def zipped_model(collection: Collection, temporary: TemporaryFolders) -> tuple[Path, list[tuple[Path, str]]]:
@@ -145,3 +145,10 @@ def zipped_model(collection: Collection, temporary: TemporaryFolders) -> tuple[P
         collection.export_model(model)
     files = sorted(file for file in model.rglob("*") if file.is_file())
     return folder, [(file, f"model/{file.relative_to(model).as_posix()}") for file in files]
+
+
+def _is_there(images: Path, path: str) -> bool:
+    try:
+        return file_below(images, path).is_file()
+    except (OSError, PhotoError):
+        return False

@@ -14,7 +14,7 @@ from starlette.background import BackgroundTask
 from handlens.errors import CollectionError
 from handlens.studio.filters import MOST_BYTES, Filter
 from handlens.studio.server.dependencies import CollectionId, OpenCollection, Server
-from handlens.studio.server.downloads import labelled_files, sent_file, zip_of, zipped_model
+from handlens.studio.server.downloads import labelled_photos, sent_file, zip_of, zip_of_photos, zipped_model
 
 router = APIRouter(prefix="/api/collections/{c}/export", tags=["take away"])
 
@@ -36,28 +36,37 @@ def _filter(
     return Filter.from_json(tree)
 
 
+Exact = Annotated[
+    bool,
+    Query(description="text as it is, for programs; otherwise text that a spreadsheet would run gets an apostrophe"),
+]
 Where = Annotated[Filter | None, Depends(_filter)]
 
 
 @router.get("/labels.csv", response_class=FileResponse, responses=_CSV)
-def labels(c: CollectionId, collection: OpenCollection, server: Server, where: Where) -> FileResponse:
+def labels(
+    c: CollectionId, collection: OpenCollection, server: Server, where: Where, exact: Exact = False
+) -> FileResponse:
     """The labelled photos: path, label, origin, gesture, labelled_at, error_at_most, confidence."""
-    return sent_file(c, "labels.csv", partial(collection.export_labels, where=where), server.temporary, kind="text/csv")
+    write = partial(collection.export_labels, where=where, spreadsheet=not exact)
+    return sent_file(c, "labels.csv", write, server.temporary, kind="text/csv")
 
 
 @router.get("/predictions.csv", response_class=FileResponse, responses=_CSV)
-def predictions(c: CollectionId, collection: OpenCollection, server: Server, where: Where) -> FileResponse:
+def predictions(
+    c: CollectionId, collection: OpenCollection, server: Server, where: Where, exact: Exact = False
+) -> FileResponse:
     """A row for each photo: path, label, predicted, probability, one probability for each class, and reason."""
-    return sent_file(
-        c, "predictions.csv", partial(collection.export_predictions, where=where), server.temporary, kind="text/csv"
-    )
+    write = partial(collection.export_predictions, where=where, spreadsheet=not exact)
+    return sent_file(c, "predictions.csv", write, server.temporary, kind="text/csv")
 
 
 @router.get("/folders.zip", response_class=StreamingResponse, responses=_ZIP)
 def folders(c: CollectionId, collection: OpenCollection, where: Where) -> StreamingResponse:
     """The labelled photos, unchanged, in folders by label."""
-    files = labelled_files(collection, where)
-    return StreamingResponse(zip_of(files), media_type="application/zip", headers=_attachment(f"{c}-photos.zip"))
+    photos = labelled_photos(collection, where)
+    content = zip_of_photos(photos, collection.images)
+    return StreamingResponse(content, media_type="application/zip", headers=_attachment(f"{c}-photos.zip"))
 
 
 @router.get("/model.zip", response_class=StreamingResponse, responses=_ZIP)

@@ -1,0 +1,78 @@
+"""CSV files for programs, and for people who open them in a spreadsheet program, which would run text as a formula."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+LABEL_COLUMNS = ["path", "label", "origin", "gesture", "labelled_at", "error_at_most", "confidence"]
+"""The columns of the labels that Studio writes."""
+
+_FORMULA = re.compile("[=+\\-@\\t\\r\\n\uff1d\uff0b\uff0d\uff20]")  # the last four are wide forms of the first ones
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+
+
+def guarded(text: str) -> str:
+    """The text, with an apostrophe before it if it would be run as a formula; numbers stay as they are.
+
+    Text that has apostrophes before a formula already gets one more, so that `unguarded` gives back any text.
+
+    Example:
+        >>> guarded("=1+1"), guarded("-1"), guarded("don't"), guarded("'=1+1")
+        ("'=1+1", '-1', "don't", "''=1+1")
+    """
+    return f"'{text}" if _FORMULA.match(text.lstrip("'")) and not _NUMBER.fullmatch(text) else text
+
+
+def unguarded(text: str) -> str:
+    """What `guarded` was given.
+
+    Example:
+        >>> unguarded("'=1+1"), unguarded("'quoted'")
+        ('=1+1', "'quoted'")
+    """
+    return text[1:] if text.startswith("'") and guarded(text[1:]) == text else text
+
+
+def csv_text(table: pd.DataFrame, *, spreadsheet: bool) -> str:
+    """The table as CSV, without its index; numbers have 6 decimals.
+
+    Args:
+        table: columns of text, numbers or times.
+        spreadsheet: guard all text, names of columns too, and end lines in CR LF, as such programs do. Otherwise text
+            is as it is, and lines end in LF.
+    """
+    if spreadsheet:
+        texts = {name: table[name].map(_guarded_value) for name in table.columns if table[name].dtype.kind == "O"}
+        table, end = table.assign(**texts).rename(columns=_guarded_value), "\r\n"
+    else:
+        end = "\n"
+    # Python puts no quotes around a CR unless lines end in one.
+    bare = not spreadsheet and any("\r" in text for text in _texts(table))
+    text: str = table.to_csv(
+        index=False,
+        float_format="%.6f",
+        lineterminator=end,
+        quoting=csv.QUOTE_ALL if bare else csv.QUOTE_MINIMAL,
+    )
+    return text
+
+
+def is_for_spreadsheets(file: Path) -> bool:
+    """Whether a file that Studio wrote has its text guarded, by the end of its first line."""
+    with file.open("rb") as opened:
+        return opened.readline().endswith(b"\r\n")
+
+
+def _texts(table: pd.DataFrame) -> Iterator[str]:
+    for name in table.columns:
+        if table[name].dtype.kind == "O":
+            yield from (value for value in table[name] if isinstance(value, str))
+
+
+def _guarded_value(value: object) -> object:
+    return guarded(value) if isinstance(value, str) else value
