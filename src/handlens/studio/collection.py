@@ -157,7 +157,7 @@ class Collection:
         return f"Collection({str(self.folder)!r}: {len(self.paths):,} photos, {len(self.layers)} layers)"
 
     def _say_where_photos_are(self) -> None:
-        """Add a notice where a collection is opened for the first time: whoever made it chose the folder of photos."""
+        """Say where the photos are of a collection that was made elsewhere: its maker chose the folder."""
         settings, place = self.parts.settings, str(self.folder)
         if settings.place != place:
             if self.folder not in self.images.parents:

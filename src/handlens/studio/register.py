@@ -165,8 +165,7 @@ def file_below(images: Path, path: str) -> Path:
     """The file of a photo at a path below the folder of photos.
 
     Raises:
-        PhotoError: the path, or a link on its way, leads out of the folder. Whoever wrote the list of photos, no other
-            file is read.
+        PhotoError: the path, or a link on its way, leads out of the folder.
     """
     try:
         file, pure = images / path, PurePath(path)

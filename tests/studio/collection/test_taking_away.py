@@ -90,25 +90,8 @@ def test_labels_with_and_without_origins_are_read(collection, tmp_path, columns)
         np.testing.assert_array_equal(attached.table["confidence"][:3], [np.nan, 0.95, 0.95])
 
 
-NAMES = [
-    "NA",
-    "None",
-    "null",
-    "nan",
-    "1e5",
-    "01",
-    "1",
-    "True",
-    "=1+1",
-    "-1",
-    "+x",
-    "@x",
-    "'=x",
-    "''-",
-    'a "b", c',
-    "左",
-    "–",
-]
+NAMES = ["NA", "None", "null", "nan", "1e5", "01", "1", "True"]
+NAMES += ["=1+1", "-1", "+x", "@x", "'=x", "''-", 'a "b", c', "左", "–"]
 
 
 @pytest.mark.parametrize("spreadsheet", [False, True])
@@ -117,8 +100,8 @@ def test_p3_labels_read_back_the_same_whatever_they_are_called(collection, tmp_p
         collection.label([photo, photo + 20], name)
     collection.export_labels(collection.images / "labels.csv", spreadsheet=spreadsheet)
     given = ImageItemList.from_csv(collection.images)
-    items = given.split_by_idx([1]).label_from_df("label")
-    assert sorted(items.classes) == sorted(NAMES)
+    items = given.split_none().label_from_df("label")
+    assert [items.train.y.classes[code] for code in items.train.y.data] == [*NAMES, *NAMES]
     back = pd.read_csv(collection.images / "labels.csv", keep_default_na=False, dtype=str)
     assert back["label"].map(unguarded if spreadsheet else str).tolist() == [*NAMES, *NAMES]
 

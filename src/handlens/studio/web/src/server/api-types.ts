@@ -6458,6 +6458,8 @@ export interface operations {
     labels_api_collections__c__export_labels_csv_get: {
         parameters: {
             query?: {
+                /** @description text as it is, for programs; otherwise text that a spreadsheet would run gets an apostrophe */
+                exact?: boolean;
                 /** @description only the photos that this filter means; JSON */
                 where?: string | null;
             };
@@ -6502,6 +6504,8 @@ export interface operations {
     predictions_api_collections__c__export_predictions_csv_get: {
         parameters: {
             query?: {
+                /** @description text as it is, for programs; otherwise text that a spreadsheet would run gets an apostrophe */
+                exact?: boolean;
                 /** @description only the photos that this filter means; JSON */
                 where?: string | null;
             };
