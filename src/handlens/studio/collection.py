@@ -161,7 +161,7 @@ class Collection:
         settings, place = self.parts.settings, str(self.folder)
         if settings.place != place:
             if self.folder not in self.images.parents:
-                self.notices.append(
+                self.parts.preparing.notices.append(
                     f"This collection is opened here for the first time. Its photos are in {self.images}."
                 )
             with suppress(StorageError):  # a disk that cannot be written

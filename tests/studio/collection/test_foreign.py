@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 import sys
 import zipfile
 from collections.abc import Callable
@@ -14,6 +13,7 @@ import pytest
 from PIL import Image
 
 from handlens.errors import CollectionError, PhotoError
+from handlens.io.sqlite import open_database
 from handlens.studio.collection import Collection
 from handlens.studio.server.covers import cover
 from handlens.studio.server.downloads import labelled_photos
@@ -31,7 +31,8 @@ def secret(tmp_path: Path) -> Path:
 def written(folder: Path, path: str, photo: int = 3) -> None:
     """Write a path into a collection's list of photos, as a stranger could, and take its photo away."""
     (folder / "photos" / "circles" / f"{photo}.png").unlink()
-    with closing(sqlite3.connect(folder / "collection.sqlite")) as db, db:
+    with closing(open_database(folder / "collection.sqlite", "")) as db:
+        db.keep_checksums("photos")
         db.execute("UPDATE photos SET path = ? WHERE id = ?", (path, photo))
 
 
