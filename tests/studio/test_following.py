@@ -233,7 +233,7 @@ def test_p8_a_collection_of_an_earlier_version_takes_its_photos_as_they_are(
 
 
 @pytest.mark.parametrize("column", ["size", "modified", "looked", "digest", "replaced"])
-def test_s11_a_photo_is_read_again_if_what_is_kept_of_it_is_damaged(images: Path, opened, tmp_path: Path, column: str) -> None:
+def test_s11_a_photo_is_read_again_if_what_is_kept_of_it_is_damaged(
     images: Path, opened, tmp_path: Path, column: str
 ) -> None:
     import sqlite3
