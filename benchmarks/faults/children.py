@@ -172,6 +172,11 @@ class Server(Child):
         self.log = log
         self.address = str(self.answer())
 
+    def stop(self) -> None:
+        """End it as Ctrl+C does, and wait until it has."""
+        self.process.terminate()
+        self.process.join()
+
     def client(self, timeout: float = 60.0) -> Client:
         """A connection of its own."""
         return Client(self.address, timeout)
@@ -196,16 +201,26 @@ class Client:
             body = body if isinstance(body, bytes) else json.dumps(body).encode()
             headers["Content-Type"] = kind
         try:
-            self._connection.request(method, path, body=body, headers=headers)
-            answer = self._connection.getresponse()
+            answer = self._answer(method, path, body, headers)
             content = answer.read()
         except BaseException:
             self._connection.close()
             raise
         self.statuses.append(answer.status)
-        if answer.status >= 500:  # the server may hang up after an error
-            self._connection.close()
         return answer.status, content
+
+    def _answer(self, method: str, path: str, body: Any, headers: dict[str, str]) -> http.client.HTTPResponse:
+        kept = self._connection.sock is not None
+        try:
+            self._connection.request(method, path, body=body, headers=headers)
+            return self._connection.getresponse()
+        except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+            if not kept:
+                raise
+        # As browsers do: the server may have hung up after its last answer, such as one to a body that it did not read.
+        self._connection.close()
+        self._connection.request(method, path, body=body, headers=headers)
+        return self._connection.getresponse()
 
     def json(self, method: str, path: str, body: Any = None) -> Any:
         """The JSON of an answer that must be a success."""

@@ -104,6 +104,7 @@ def read_only(campaign: Campaign) -> None:
         before = client.json("GET", f"{ROUTE}/labels")
         client.json("POST", f"{ROUTE}/train")
         client.close()
+        server.stop()
     bad = looked = 0
     with frozen(home / "collections") as works:
         if not works:
