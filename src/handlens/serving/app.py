@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pandas as pd
-import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, BeforeValidator, Field, create_model
@@ -18,6 +17,7 @@ from handlens import __version__
 from handlens.core.saved import load_learner
 from handlens.errors import ArtifactError
 from handlens.serving.api_page import add_api_page
+from handlens.serving.connections import Server
 from handlens.serving.guard import Guard
 from handlens.serving.listening import LOCAL, accepted_hosts, address, listen
 from handlens.serving.problems import explain_errors
@@ -213,6 +213,6 @@ def serve(model: Path | str, *, host: str = "127.0.0.1", port: int | None = None
         actual = int(bound.getsockname()[1])
         app = create_app(model, token=token, hosts=accepted_hosts(host, actual))
         print(f"handlens model: {address(host, actual, '/api/docs', token)}", flush=True)
-        uvicorn.Server(uvicorn.Config(app, log_level="warning", server_header=False, ws="none")).run(sockets=[bound])
+        Server(app).run(sockets=[bound])
     finally:
         bound.close()

@@ -8,6 +8,7 @@ import sys
 
 from handlens.errors import HandlensError
 from handlens.io.problems import reason_of
+from handlens.serving.connections import WAITING
 
 DEFAULT_PORT = 8600
 _TRIED = 100
@@ -34,7 +35,7 @@ def listen(host: str, port: int | None) -> socket.socket:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             bound.bind((address[0], candidate))
-            bound.listen(256)
+            bound.listen(WAITING)
         except (OSError, OverflowError) as error:
             bound.close()
             if isinstance(error, OverflowError):

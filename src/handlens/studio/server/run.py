@@ -12,21 +12,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import uvicorn
-
 from handlens.errors import StorageError
 from handlens.io.problems import reason_of
+from handlens.serving.connections import Server
 from handlens.serving.listening import LOCAL, accepted_hosts, address, has_display, listen
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
 
-class _Server(uvicorn.Server):
-    """A uvicorn server that calls `ready` when it accepts requests, and ends the event streams before it stops."""
+class _Server(Server):
+    """A server that calls `ready` when it accepts requests, and ends the event streams before it stops."""
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI, ready: Callable[[], None]) -> None:
-        super().__init__(config)
+    def __init__(self, app: FastAPI, ready: Callable[[], None]) -> None:
+        super().__init__(app)
         self._app, self._ready = app, ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -80,10 +79,7 @@ def serve(
             if browser and has_display():
                 threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
-        config = uvicorn.Config(
-            app, log_level="warning", access_log=False, server_header=False, ws="none", timeout_graceful_shutdown=5
-        )
-        server = _Server(config, app, ready)
+        server = _Server(app, ready)
         # uvicorn raises the signal again when it has stopped; to stop on a signal is not a failure here.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
