@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from handlens.audit.picture_facts import find_pictures, picture_facts
+from handlens.audit.picture_facts import LABEL, find_pictures, picture_facts
 from handlens.audit.table_facts import Facts, table_facts
 from handlens.core.description import DataDescription, description_of
 from handlens.errors import AuditError
@@ -18,15 +18,16 @@ ONLY_PART = "data"
 """What the part of undivided data is called."""
 
 
-def facts_of(data: DataDescription, *, target: str | None = None) -> Facts:
+def facts_of(data: DataDescription, *, target: str | None = None, hide: Sequence[str] = ()) -> Facts:
     """The facts of data, as plain values.
 
     Args:
         data: what `describe_data` gave.
         target: the column to predict, whose classes are counted; that of the description unless given.
+        hide: columns of which no value is given; "label" for the labels of pictures.
 
     Raises:
-        AuditError: the target is not a column of the data, or the parts are of different kinds.
+        AuditError: the target or a hidden column is not one of the data, or the parts are of different kinds.
     """
     if target is not None and not isinstance(target, str):
         raise AuditError(f"target must be the name of a column; {type(target).__name__} arrived.")
@@ -35,11 +36,23 @@ def facts_of(data: DataDescription, *, target: str | None = None) -> Facts:
     if tables and pictures:
         raise AuditError("data must be tables or pictures; parts of both arrived: make a datasheet for each.")
     about: Facts = {"about": dict(data.about)} if data.about else {}
+    unknown = [name for name in hide if name not in columns_of(data)]
+    if unknown:
+        shown = ", ".join(columns_of(data))
+        raise AuditError(f"hide must name columns of the data; {unknown[0]!r} arrived, and the columns are: {shown}.")
+    if hide:
+        about |= {"hidden": list(hide)}
     if tables:
-        return table_facts(tables, target=target or data.target) | about
+        return table_facts(tables, target=target or data.target, hide=hide) | about
     if target is not None:
         raise AuditError(f"target must be left out for pictures, whose labels are their folders; {target!r} arrived.")
-    return picture_facts(pictures) | about
+    return picture_facts(pictures, hide_labels=LABEL in hide) | about
+
+
+def columns_of(data: DataDescription) -> list[str]:
+    """The columns of data, "label" for pictures."""
+    tables = [part for part in data.parts.values() if isinstance(part, pd.DataFrame)]
+    return list(dict.fromkeys(str(name) for part in tables for name in part.columns)) if tables else [LABEL]
 
 
 def describe_data(data: Any) -> DataDescription:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self, TypeGuard
 
-from handlens.audit.data_facts import describe_data, facts_of, paths_of
+from handlens.audit.data_facts import columns_of, describe_data, facts_of, paths_of
 from handlens.audit.questionnaire import Document, Questionnaire, read, write
 from handlens.audit.questions import DATASHEET
+from handlens.core.checks import listed
+from handlens.core.description import DataDescription
 from handlens.errors import AuditError, HandlensError
 from handlens.io.files import atomic_write
 from handlens.io.problems import reason_of
@@ -49,7 +52,9 @@ class Datasheet(Questionnaire):
         self.source = source or []
 
     @classmethod
-    def from_data(cls, data: Any, *, name: str | None = None, target: str | None = None) -> Self:
+    def from_data(
+        cls, data: Any, *, name: str | None = None, target: str | None = None, hide: Iterable[str] = ()
+    ) -> Self:
         """A datasheet with all facts that can be computed from the data, and no question answered yet.
 
         Args:
@@ -59,17 +64,20 @@ class Datasheet(Questionnaire):
                 subfolders train, valid and test are parts, and the folders that hold the pictures are their labels.
             name: what the dataset is called; its own name, or that of the file or folder, unless given.
             target: the column to predict, whose classes are counted; a DataBunch knows it.
+            hide: columns of which no value may be in the datasheet, such as ["employee"]; ["label"] for the labels of
+                pictures. Values that look like names of people, e-mail addresses, phone numbers, identifiers or free
+                text are left out in any case, and the facts say so.
 
         Returns:
             The datasheet.
 
         Raises:
-            AuditError: `data` is none of these or is empty; there is no such column.
+            AuditError: `data` is none of these or is empty; there is no such column to predict or to hide.
             TableError: a file cannot be read.
             DataError: a DataBunch has no items, or they are neither rows nor files.
         """
         described, source = describe_data(data), paths_of(data)
-        facts = facts_of(described, target=target)
+        facts = facts_of(described, target=target, hide=listed(hide, "hide", "['employee']", AuditError))
         if name is None:
             name = described.name or " and ".join(path.name for path in source) or "data"
         if not isinstance(name, str):
@@ -82,18 +90,22 @@ class Datasheet(Questionnaire):
         parts = {name: part["sha256"] for name, part in self.facts["parts"].items()}
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
-    def refresh(self, data: Any = None, *, target: str | None = None) -> None:
+    def refresh(self, data: Any = None, *, target: str | None = None, hide: Iterable[str] = ()) -> None:
         """Compute the facts again, and keep every answer.
 
         Args:
             data: as in `from_data`; the files that the datasheet was made from unless given.
             target: as in `from_data`; the same as before unless given.
+            hide: as in `from_data`; in addition to those that are hidden already.
 
         Raises:
             AuditError: there are no such files any more; otherwise as `from_data`.
         """
         source = self._data(data)
-        self.facts = facts_of(describe_data(source), target=target or self.facts.get("target"))
+        described = describe_data(source)
+        hidden = [*self._hidden(described), *listed(hide, "hide", "['employee']", AuditError)]
+        target = target or self.facts.get("target")
+        self.facts = facts_of(described, target=target, hide=list(dict.fromkeys(hidden)))
         self.source = paths_of(source)
 
     def check(self, data: Any = None) -> list[str]:
@@ -108,7 +120,8 @@ class Datasheet(Questionnaire):
         questions = self.questions
         found = [f"not answered: {questions[key]} ({key})" for key in self.unanswered]
         try:
-            now = facts_of(describe_data(self._data(data)), target=self.facts.get("target"))
+            described = describe_data(self._data(data))
+            now = facts_of(described, target=self.facts.get("target"), hide=self._hidden(described))
         except HandlensError as error:
             return [*found, f"the facts cannot be compared: {error}"]
         return [*found, *_differences(self.facts, now)]
@@ -188,6 +201,10 @@ class Datasheet(Questionnaire):
         if gone is not None:
             raise AuditError(f"data must be given, because they are no longer at {gone}.")
         return self.source[0] if len(self.source) == 1 else self.source
+
+    def _hidden(self, data: DataDescription) -> list[str]:
+        """The columns that are hidden and that the data still have."""
+        return [name for name in self.facts.get("hidden", []) if name in columns_of(data)]
 
     def __repr__(self) -> str:
         return f"Datasheet of {self.name}: {self._progress()}"

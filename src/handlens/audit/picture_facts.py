@@ -23,6 +23,8 @@ from handlens.io.walking import walk
 SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".jp2", ".ppm", ".pgm"}
 # Pillow's other readers may start programs, and their formats are not those of photos.
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM")
+LABEL = "label"
+"""What the labels of pictures are called."""
 _COMMON = 5  # sizes that are listed, the most common ones
 
 _TAKEN = re.compile(r"(\d{4}):(\d{2}):(\d{2})\b")
@@ -42,11 +44,15 @@ class _FileFacts:
     day: str
 
 
-def picture_facts(parts: Mapping[str, Sequence[PictureFile]]) -> Facts:
+def picture_facts(parts: Mapping[str, Sequence[PictureFile]], *, hide_labels: bool = False) -> Facts:
     """The facts of pictures in one part or several (train, valid, …), as plain values that YAML keeps exactly.
 
     Only counts and days are taken from EXIF: how many pictures name a camera or a place, and how many cameras there
     are; never which camera, and never where.
+
+    Args:
+        parts: the picture files of each part.
+        hide_labels: whether no label may be named.
 
     Raises:
         AuditError: a part has no pictures.
@@ -79,7 +85,7 @@ def picture_facts(parts: Mapping[str, Sequence[PictureFile]]) -> Facts:
     } | ({"first": days[0], "last": days[-1]} if days else {})
     labels = {name: pd.Series([picture.label for picture in part], dtype=object) for name, part in parts.items()}
     if any(column.notna().any() for column in labels.values()):
-        facts |= class_facts(labels)
+        facts |= class_facts(labels, LABEL, hidden=hide_labels)
     facts["parts"] = {name: {"pictures": len(part), "sha256": _hash(part, files[name])} for name, part in parts.items()}
     if len(parts) > 1:
         facts["overlap"] = overlap({name: _hashes(part) for name, part in files.items()})

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import combinations
+from statistics import median_low
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from handlens.audit import personal
 from handlens.audit.alike import alike, codes_of, type_of
 from handlens.audit.columns import plain
 from handlens.errors import AuditError
@@ -22,14 +24,17 @@ FEW = 20
 """The most levels of a column that are listed: more might be names or free text, which a datasheet must not repeat."""
 EACH = 10
 """The fewest rows per level, on average, for which the levels are listed."""
+HIDDEN = "hidden"
+"""Why the values of a column are left out that the datasheet was told to hide."""
 
 
-def table_facts(parts: Mapping[str, pd.DataFrame], *, target: str | None = None) -> Facts:
+def table_facts(parts: Mapping[str, pd.DataFrame], *, target: str | None = None, hide: Sequence[str] = ()) -> Facts:
     """The facts of a table in one part or several (train, valid, …), as plain values that YAML keeps exactly.
 
     Args:
         parts: frames by name; they are not changed.
         target: the column to predict, whose classes are counted; at least one part must have it.
+        hide: columns of which no value is given.
 
     Raises:
         AuditError: a part has no rows, or columns of the same name; no part has the target.
@@ -40,14 +45,15 @@ def table_facts(parts: Mapping[str, pd.DataFrame], *, target: str | None = None)
         raise AuditError(f"target must be a column of the data; {target!r} arrived, and the columns are: {has}.")
     parts = alike(named)
     whole = pd.concat(list(parts.values()), ignore_index=True, sort=False)
-    columns = {name: _column_facts(whole[name]) for name in whole.columns}
+    columns = {name: _column_facts(whole[name], name, hidden=name in hide) for name in whole.columns}
     codes = _codes(whole, parts)
     # Within each part: rows that are in two parts are counted as overlap.
     doubled = sum(int(rows.duplicated().sum()) for rows in codes.values())
     facts: Facts = {"kind": "table", "rows": len(whole), "columns": columns, "repeated_rows": doubled}
     if target is not None:
         facts["target"] = target
-        facts |= class_facts({name: df[target] for name, df in parts.items() if target in df.columns})
+        labels = {name: df[target] for name, df in parts.items() if target in df.columns}
+        facts |= class_facts(labels, target, hidden=target in hide)
     facts["parts"] = {name: {"rows": len(df), "sha256": table_hash(df)} for name, df in named.items()}
     if len(named) > 1:
         facts["overlap"] = _overlaps(
@@ -56,16 +62,31 @@ def table_facts(parts: Mapping[str, pd.DataFrame], *, target: str | None = None)
     return facts
 
 
-def class_facts(labels: Mapping[str, pd.Series]) -> Facts:
-    """The items of each class, in total and by part; numbers with many distinct values have no classes."""
+def class_facts(labels: Mapping[str, pd.Series], name: str, *, hidden: bool = False) -> Facts:
+    """The items of each class, in total and by part; numbers with many distinct values have no classes.
+
+    Args:
+        labels: the label of each item, by part.
+        name: what the labels are called.
+        hidden: whether no class may be named. If so, or if they look as if they named people, only their number and
+            sizes are given.
+    """
     everything = pd.concat(list(labels.values()), ignore_index=True)
     present = everything.dropna()
-    if type_of(present) == "number" and present.nunique() > FEW:
-        return {"unlabelled": int(everything.isna().sum())}
-    counts = {name: _counts(column) for name, column in labels.items()}
-    facts: Facts = {"classes": _counts(everything), "unlabelled": int(everything.isna().sum())}
+    unlabelled = {"unlabelled": int(everything.isna().sum())}
+    is_number = type_of(present) == "number"
+    if is_number and present.nunique() > FEW:
+        return unlabelled
+    sizes = _counts(present)
+    # Classes repeat, so numbers that are called identifiers are not those of rows.
+    why = _look(present, "" if is_number else name, hidden=hidden)
+    if why:
+        counts = sorted(sizes.values())
+        items = {"least": counts[0], "median": median_low(counts), "greatest": counts[-1]}
+        return {"different_classes": len(counts), "items_of_a_class": items, "classes_left_out": why} | unlabelled
+    facts: Facts = {"classes": sizes} | unlabelled
     if len(labels) > 1:
-        facts["classes_by_part"] = counts
+        facts["classes_by_part"] = {part: _counts(column) for part, column in labels.items()}
     return facts
 
 
@@ -130,11 +151,25 @@ def _text_columns(df: pd.DataFrame, part: str) -> pd.DataFrame:
     return df.set_axis(names, axis=1)
 
 
-def _column_facts(column: pd.Series) -> Facts:
+def _look(present: pd.Series, name: str, *, hidden: bool) -> str:
+    """Why the values of a column must not be given: "hidden", or what they look like; "" if they can be."""
+    if hidden:
+        return HIDDEN if len(present) else ""
+    if type_of(present) == "number":
+        values = present.to_numpy(np.float64)
+        return personal.of_numbers(name, values[np.isfinite(values)])
+    return personal.of_texts(name, [level for level in codes_of(present)[1] if isinstance(level, str)])
+
+
+def _column_facts(column: pd.Series, name: str, *, hidden: bool) -> Facts:
     present = column.dropna()
     kind = type_of(present)
     levels = _factorized(present)[1]
     facts: Facts = {"type": kind, "missing": int(column.isna().sum()), "distinct": len(levels)}
+    listed = kind in ("text", "yes/no") and len(levels) <= FEW and len(present) >= EACH * len(levels)
+    why = _look(present, name, hidden=hidden) if hidden or kind == "number" or (kind == "text" and listed) else ""
+    if why:
+        return facts | {"left_out": why}
     if kind == "number":
         values = present.astype(float)
         infinite = int(np.isinf(values.to_numpy()).sum())
@@ -146,7 +181,7 @@ def _column_facts(column: pd.Series) -> Facts:
     elif kind == "date":
         days = present.astype(str).str.replace("T", " ")
         facts |= {"first": days.min(), "last": days.max()}
-    if kind in ("text", "yes/no") and len(levels) <= FEW and len(present) >= EACH * len(levels):
+    if listed:
         facts["levels"] = _counts(present)
     return facts
 

@@ -24,6 +24,10 @@ def datasheet(
     ],
     out: Annotated[Path, typer.Option("--out", help="The Markdown file; the answers in an existing one are kept.")],
     target: Annotated[str | None, typer.Option(help="The column to predict, whose classes are counted.")] = None,
+    hide: Annotated[
+        list[str] | None,
+        typer.Option(help="A column of which no value may be in the datasheet; can be repeated. For pictures: label."),
+    ] = None,
     name: Annotated[
         str | None, typer.Option(help="What the data are called; the names of the files unless given.")
     ] = None,
@@ -35,10 +39,10 @@ def datasheet(
         paths = data[0] if len(data) == 1 else data
         if out.exists():
             sheet = Datasheet.load(out)
-            sheet.refresh(paths, target=target)
+            sheet.refresh(paths, target=target, hide=hide or [])
             sheet.name = name or sheet.name
         else:
-            sheet = Datasheet.from_data(paths, name=name, target=target)
+            sheet = Datasheet.from_data(paths, name=name, target=target, hide=hide or [])
         sheet.save(out)
         typer.echo(f"{len(sheet.unanswered)} of {len(sheet.questions)} questions not answered yet: {out}")
     except HandlensError as error:

@@ -33,6 +33,12 @@ def _counts(facts: Facts) -> Table:
         rows.append(["target", facts["target"]])
     if "unlabelled" in facts:
         rows.append(["without a label", facts["unlabelled"]])
+    if "classes_left_out" in facts:
+        items = " – ".join(map(str, facts["items_of_a_class"].values()))
+        rows += [
+            [f"classes, left out: {facts['classes_left_out']}", facts["different_classes"]],
+            ["items of a class, least – median – greatest", items],
+        ]
     rows += [[what, fact] for what, fact in facts.get("about", {}).items()]
     return ["what", "how many"], rows
 
@@ -88,9 +94,10 @@ def _columns(columns: Facts) -> Table:
     for name, column in columns.items():
         low = column.get("least", column.get("first", ""))
         high = column.get("greatest", column.get("last", ""))
-        rows.append(
-            [name, column["type"], column["missing"], column["distinct"], low, high, _listed(column.get("levels", {}))]
-        )
+        levels = _listed(column.get("levels", {}))
+        if "left_out" in column:
+            levels = f"values left out: {column['left_out']}"
+        rows.append([name, column["type"], column["missing"], column["distinct"], low, high, levels])
     return ["column", "holds", "missing", "distinct", "least or first", "greatest or last", "levels"], rows
 
 
