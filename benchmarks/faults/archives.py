@@ -441,7 +441,7 @@ def _bomb(tar: tarfile.TarFile, random: np.random.Generator) -> None:
 
 
 def _many(tar: tarfile.TarFile, random: np.random.Generator) -> None:
-    for i in range(int(random.choice([100, 3000]))):
+    for i in range(int(random.choice([100, 1000]))):
         _add(tar, tarfile.TarInfo(f"photos/{i}/{i}.png"))
 
 
@@ -540,7 +540,7 @@ def _zip_bomb(archive: zipfile.ZipFile, random: np.random.Generator) -> None:
 
 
 def _zip_many(archive: zipfile.ZipFile, random: np.random.Generator) -> None:
-    for i in range(int(random.choice([100, 3000]))):
+    for i in range(int(random.choice([100, 1000]))):
         _put(archive, zipfile.ZipInfo(f"photos/{i}/{i}.png"), b"")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faults import archives, crowds, disks, flips, kills, loaders, pictures
+from faults import apis, archives, crowds, disks, flips, kills, loaders, pictures
 from faults.campaign import Section
 
 SECTIONS: dict[str, Section] = {
@@ -24,6 +24,7 @@ SECTIONS: dict[str, Section] = {
     "tars": archives.tars,
     "zips": archives.zips,
     "loaders": loaders.loaders,
+    "apis": apis.apis,
     "together": crowds.together,
     "connections": crowds.connections,
     "soak": crowds.soak,
