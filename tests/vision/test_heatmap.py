@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import re
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import timm
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -17,7 +20,7 @@ from torch.nn import functional as F
 from handlens.core.labels import Category
 from handlens.errors import DataError, LayerError
 from handlens.vision.feature_maps import last_spatial_layer
-from handlens.vision.heatmap import METHODS, HeatMap, heatmap, heatmaps
+from handlens.vision.heatmap import METHODS, HeatMap, _position, heatmap, heatmaps
 
 X = torch.tensor([[[1.0, 2], [3, 4]]])  # one channel, 2 × 2
 
@@ -508,3 +511,102 @@ def test_what_is_highlighted_matters_more_than_any_other_part(mobilenet: nn.Modu
     others = [cost(torch.rand(maps["gradcam"].shape, generator=generator)) for _ in range(4)]
     for method, small in maps.items():
         assert cost(small) > max(1.5 * np.mean(others), max(others)), method
+
+
+# ---------------------------------------------------------------------------------------------- the right layer
+
+
+def transformer(name: str, **options: object) -> nn.Module:
+    torch.manual_seed(0)
+    return timm.create_model(name, pretrained=False, num_classes=3, **options).eval()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "layer", "grid"),
+    [
+        ("vit_tiny_patch16_224", {"depth": 2, "img_size": 64}, "blocks.1.norm1", (4, 4)),
+        ("deit_tiny_patch16_224", {"depth": 2, "img_size": 64}, "blocks.1.norm1", (4, 4)),
+        ("deit_tiny_distilled_patch16_224", {"depth": 2, "img_size": 64}, "blocks.1.norm1", (4, 4)),
+        ("vit_small_patch14_dinov2", {"depth": 2, "img_size": 56}, "blocks.1.norm1", (4, 4)),
+        ("vit_small_patch14_reg4_dinov2", {"depth": 2, "img_size": 56}, "blocks.1.norm1", (4, 4)),
+        ("vit_tiny_patch16_224", {"depth": 2, "img_size": 64, "global_pool": "avg"}, "norm", (4, 4)),
+        ("coat_tiny", {"img_size": 64}, "parallel_blocks.5.norm14", (2, 2)),
+        ("xcit_nano_12_p16_224", {"depth": 1, "img_size": 64}, "cls_attn_blocks.1.norm1", (4, 4)),
+        ("swin_tiny_patch4_window7_224", {"depths": (1, 1, 1, 1), "img_size": 64}, "norm", (2, 2)),
+    ],
+)
+def test_p12_the_layer_is_found_on_whose_positions_the_scores_depend(
+    name: str, options: dict[str, object], layer: str, grid: tuple[int, int]
+) -> None:
+    net = transformer(name, **options)
+    picture = torch.rand(3, int(options["img_size"]), int(options["img_size"]))
+    for method in ("gradcam", "layercam"):
+        found = heatmap(net, picture, cat=1, method=method)
+        torch.testing.assert_close(found.data, heatmap(net, picture, cat=1, method=method, layer=layer).data)
+        assert tuple(found.data.shape) == grid
+
+
+def test_p12_a_network_that_pools_by_attention() -> None:
+    net = transformer("resnet50_clip")
+    picture = torch.rand(3, 224, 224)
+    assert tuple(heatmap(net, picture, cat=0).data.shape) == (7, 7)
+    torch.testing.assert_close(heatmap(net, picture, cat=0).data, heatmap(net, picture, cat=0, layer="stages").data)
+
+
+def test_p12_a_picture_that_is_not_square() -> None:
+    net = transformer("vit_tiny_patch16_224", depth=2, img_size=(64, 96))
+    assert tuple(heatmap(net, torch.rand(3, 64, 96)).data.shape) == (4, 6)
+
+
+def test_p12_a_layer_without_influence_is_named_with_what_to_choose() -> None:
+    net = transformer("vit_tiny_patch16_224", depth=2, img_size=64)
+    with pytest.raises(LayerError, match=r"do not depend on the patch tokens of norm \(LayerNorm\).* the last block"):
+        heatmap(net, torch.rand(3, 64, 64), layer="norm")
+
+
+# ---------------------------------------------------------------------------------------------- other numbers and kinds
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+def test_p19_a_model_of_half_precision(kind: torch.dtype) -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)
+    )
+    half, picture = copy.deepcopy(net).to(kind), torch.rand(3, 8, 8)
+    for given in (picture, picture.to(kind)):
+        for layer in (None, "0", half[0]):
+            name = None if layer is None else "0"
+            expected = heatmap(copy.deepcopy(half).float(), given.float(), cat=1, layer=name)
+            torch.testing.assert_close(heatmap(half, given, cat=1, layer=layer).data, expected.data)
+    assert half[0].weight.dtype == kind
+
+
+def test_p19_a_scripted_or_traced_model_is_refused_in_our_words() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)).eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch advises something newer
+        models = torch.jit.script(net), torch.jit.trace(net, torch.rand(1, 3, 8, 8))
+    for model in (*models, nn.Sequential(models[0])):
+        for layer in (None, "0"):
+            with pytest.raises(
+                LayerError, match=r"a scripted or traced one arrived\. Give the model that it was made from"
+            ):
+                heatmap(model, torch.rand(3, 8, 8), layer=layer)
+
+
+@pytest.mark.parametrize(("cat", "position"), [(3, 1), (7, 2), (np.int64(7), 2), (0, 0), (np.int32(0), 0)])
+def test_p19_classes_that_are_numbers_are_named(cat: object, position: int) -> None:
+    assert _position(cat, [0, 3, 7]) == position
+
+
+@pytest.mark.parametrize("cat", [1, 2, np.int64(1), "3", 1.5, None])
+def test_p19_a_number_that_names_no_class_is_not_taken_for_a_position(cat: object) -> None:
+    with pytest.raises(DataError, match=r"cat must be a class; .* is not: the classes are 0, 3, 7"):
+        _position(cat, [0, 3, 7])
+
+
+def test_p19_positions_hold_where_names_are_text() -> None:
+    assert [_position(cat, ["a", "b"]) for cat in ("b", 1, np.int64(0), np.uint8(1))] == [1, 1, 0, 1]
+    assert [_position(cat, [False, True]) for cat in (True, False, np.bool_(True))] == [1, 0, 1]
+    assert _position(np.int64(2), None) == 2

@@ -12,19 +12,19 @@ import numpy as np
 from handlens.errors import HandlensError
 
 
-def whole(value: Any, what: str, error: type[HandlensError]) -> int:
-    """`value`, an integer of any kind, as an int of 1 or more; raises `error` for anything else, booleans too.
+def whole(value: Any, what: str, error: type[HandlensError], *, least: int = 1) -> int:
+    """`value`, an integer of any kind, as an int of `least` or more; raises `error` for anything else, booleans too.
 
     Example:
         >>> whole(np.int64(3), "bs", HandlensError)
         3
     """
     try:
-        number = 0 if isinstance(value, bool) else operator.index(value)
+        number = least - 1 if isinstance(value, (bool, np.bool_)) else operator.index(value)
     except TypeError:
-        number = 0
-    if number < 1:
-        raise error(f"{what} must be a whole number, 1 or more; {value!r} arrived.")
+        number = least - 1
+    if number < least:
+        raise error(f"{what} must be a whole number, {least} or more; {value!r} arrived.")
     return number
 
 

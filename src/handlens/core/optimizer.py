@@ -117,10 +117,10 @@ class Optimizer:
 
 
 def check_decay(wd: float) -> float:
-    """`wd` as it is; raises TrainingError unless it is a finite number, 0 or more."""
+    """`wd` as a float; raises TrainingError unless it is a finite number, 0 or more."""
     if not isinstance(wd, (int, float, np.number)) or not 0 <= wd < math.inf:
         raise TrainingError(f"weight decay, wd, must be a finite number, 0 or more; {wd!r} arrived.")
-    return wd
+    return float(wd)
 
 
 def freeze(layer_groups: Sequence[nn.Module], n: int) -> None:

@@ -15,6 +15,12 @@ from handlens.vision.backbones import TIMM, Network, classifier_of
 SAMPLE = 96
 """Side in pixels of the sample picture that is run through a body: enough for most strides."""
 
+LARGEST = 512
+"""Side in pixels of the largest pictures that are tried where smaller ones do not go through a body."""
+
+_REFUSALS = (RuntimeError, ValueError, AssertionError, TypeError, IndexError, ArithmeticError, NotImplementedError)
+"""What layers raise for pictures whose size does not suit them."""
+
 DEEP = 16
 """The second layer group of a body begins where the feature map has this many times fewer rows than the picture."""
 
@@ -78,6 +84,26 @@ def create_body(network: Network) -> Body:
     return Body(body, found.shape[1], [nn.ModuleList([*own, *parts[:cut]]), nn.ModuleList(parts[cut:])])
 
 
+def goes_through(body: nn.Module, size: tuple[int, int]) -> bool:
+    """Whether a picture of this height and width goes through a body, which predicts, and leaves a feature map."""
+    parameter = next(body.parameters())
+    try:
+        with torch.inference_mode():
+            found = body(torch.zeros(1, 3, *size, device=parameter.device, dtype=parameter.dtype))
+    except _REFUSALS:
+        return False
+    return isinstance(found, Tensor) and found.numel() > 0
+
+
+def smallest_size(body: nn.Module, refused: tuple[int, int]) -> int | None:
+    """The side of the smallest square pictures that go through a body, larger than those that were refused if any are.
+
+    Some networks take only multiples of a size. None if no picture of up to 512 pixels goes through.
+    """
+    larger, smaller = range(min(refused) + 1, LARGEST + 1), range(1, min(min(refused), LARGEST) + 1)
+    return next((side for side in (*larger, *smaller) if goes_through(body, (side, side))), None)
+
+
 def _before_pooling(network: Network) -> nn.Sequential:
     """The children of a torchvision network before its pooling or classifier, in the order of its `forward`."""
     from torchvision.models import DenseNet
@@ -103,10 +129,10 @@ def _run(body: nn.Module, network: Network) -> tuple[int, Tensor]:
                 with torch.no_grad():
                     found = body(torch.zeros(1, 3, size, size))
                 break
-            except (RuntimeError, ValueError, AssertionError, TypeError):
+            except _REFUSALS:
                 if size == network.size:
                     raise
-    except (RuntimeError, ValueError, AssertionError, TypeError, NotImplementedError) as error:
+    except _REFUSALS as error:
         raise BackboneError(
             f"{network.name} has no layers before a pooling that can be used alone: {reason_of(error)}."
         ) from error

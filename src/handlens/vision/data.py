@@ -174,6 +174,17 @@ class ImageDataBunch(DataBunch):
         dataset = self.dl(part).dataset
         return self.valid_dl.like(Labelled(dataset.x.augmented(self.valid_ds.x.augment), dataset.y))
 
+    @property
+    def picture_size(self) -> tuple[int, int] | None:
+        """Height and width of the pictures, that of the first one if none was asked for; None if it is not known."""
+        augment = self.train_ds.x.augment
+        if augment is not None and augment.size is not None:
+            return augment.size
+        try:
+            return self.train_ds.x[0].size if len(self.train_ds) else None
+        except DataError:  # it can no longer be read, which an epoch says
+            return None
+
     def denorm(self, inputs: Tensor) -> Tensor:
         """Normalised pictures [3, H, W] or [B, 3, H, W] with the normalisation undone: 0–1, on the CPU."""
         pictures = inputs.detach().cpu().float()

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from handlens.vision.data import ImageDataBunch
 
 
+_WITHIN_ATTENTION = (nn.Linear, nn.Identity, nn.Dropout)
+"""Layers of a transformer whose outputs are parts of others: the keys of an attention are not its tokens."""
+
+
 class ModelInputs(NamedTuple):
     """A model, and one picture both as the model's input and for display."""
 
@@ -78,28 +82,39 @@ def layer_name(model: nn.Module, layer: nn.Module) -> str:
 
 
 def last_spatial_layer(model: nn.Module, batch: Tensor) -> nn.Module:
-    """The last layer whose output has spatial positions (h·w > 1); of nested layers the outermost.
+    """The last layer whose output has spatial positions (h·w > 1) on which the scores depend; of nested ones the outer.
 
-    The model is run once to find it.
+    Of a transformer that scores its class token, this is the norm before the attention of its last block: what comes
+    after it mixes no more positions. The model is run once to find it.
 
     Args:
-        model: the model.
+        model: the model, in prediction.
         batch: its input, [B, 3, H, W].
 
     Raises:
-        LayerError: no layer's output has spatial positions.
+        LayerError: no layer's output has spatial positions that count.
     """
-    found: list[nn.Module] = []
+    found: list[tuple[nn.Module, Tensor]] = []
     size = (int(batch.shape[-2]), int(batch.shape[-1]))
+    counts: set[int] = set()  # of the tokens of transformers
 
-    def note(module: nn.Module, _inputs: Any, output: Any) -> None:
-        if isinstance(output, Tensor) and output.is_floating_point() and as_feature_maps(output, size) is not None:
-            found.append(module)
+    def note(module: nn.Module, _inputs: Any, output: Any) -> Tensor | None:
+        if not isinstance(output, Tensor) or not output.is_floating_point() or as_feature_maps(output, size) is None:
+            return None
+        if output.ndim == 3:
+            counts.add(output.shape[1])
+            if isinstance(module, _WITHIN_ATTENTION):
+                return None
+        elif {*output.shape[2:]} & counts:  # queries, keys and weights of attention: heads × tokens × …
+            return None
+        # A clone, so that what follows may work in place.
+        found.append((module, output))
+        return output.clone()
 
     handles = [module.register_forward_hook(note) for module in model.modules() if module is not model]
     try:
-        with torch.no_grad():
-            model(batch)
+        with torch.enable_grad():
+            scores = model(batch.detach().requires_grad_())
     finally:
         for handle in handles:
             handle.remove()
@@ -107,7 +122,27 @@ def last_spatial_layer(model: nn.Module, batch: Tensor) -> nn.Module:
         raise LayerError(
             f"a heat map needs a layer whose output has spatial positions; no layer of {type(model).__name__} has."
         )
-    return found[-1]
+    gradients = _gradients(scores, [output for _, output in found])
+    counting = [
+        module
+        for (module, output), gradient in zip(found, gradients, strict=True)
+        if gradient is not None and _depends(as_feature_maps(gradient, size))
+    ]
+    if not counting:
+        return found[-1][0]  # its own error says why it does not do
+    return counting[-1]
+
+
+def _gradients(scores: Any, outputs: list[Tensor]) -> Sequence[Tensor | None]:
+    """The gradients of the greatest score of each picture; None where it does not depend on an output."""
+    if not isinstance(scores, Tensor) or scores.ndim != 2 or not scores.requires_grad:
+        return [None] * len(outputs)
+    with torch.enable_grad():
+        return torch.autograd.grad(scores.amax(1).sum(), outputs, allow_unused=True)
+
+
+def _depends(gradient: Tensor | None) -> bool:
+    return gradient is not None and bool(gradient.isfinite().all()) and bool(gradient.any())
 
 
 def as_feature_maps(output: Tensor, size: tuple[int, int]) -> Tensor | None:

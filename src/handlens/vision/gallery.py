@@ -62,7 +62,7 @@ def gallery(
 
     def draw(_: int, column: int, axes: Axes) -> None:
         augment = Augment([made[column]], size=size, padding_mode=padding_mode)
-        show_image(augment(image, generator=Generator().manual_seed(seed)), ax=axes, title=_title(made[column]))
+        show_image(augment(image, generator=Generator().manual_seed(int(seed))), ax=axes, title=_title(made[column]))
 
     return plot_multi(draw, 1, len(made), figsize=(2.6 * len(made), 2.6))
 

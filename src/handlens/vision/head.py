@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from handlens.core.checks import whole
 from handlens.errors import TrainingError
 
 HIDDEN = 512
@@ -56,8 +59,7 @@ def create_head(
         >>> [type(layer).__name__ for layer in create_head(8, 3, hidden=0)][2:]
         ['BatchNorm1d', 'Dropout', 'Linear']
     """
-    if isinstance(hidden, bool) or not isinstance(hidden, int) or hidden < 0:
-        raise TrainingError(f"hidden must be a whole number, 0 or more; {hidden!r} arrived.")
+    hidden = whole(hidden, "hidden", TrainingError, least=0)
     widths = [2 * channels, hidden, classes] if hidden else [2 * channels, classes]
     layers: list[nn.Module] = [AdaptiveConcatPool2d(), nn.Flatten()]
     for i, p in enumerate(_dropout(ps, len(widths) - 1)):
@@ -74,9 +76,12 @@ def create_head(
     return nn.Sequential(*layers)
 
 
-def _dropout(ps: float | Sequence[float], layers: int) -> list[float]:
+def _dropout(ps: Any, layers: int) -> list[float]:
     """The dropout probability before each linear layer."""
-    found = [ps / 2, ps][-layers:] if isinstance(ps, (int, float)) else [float(p) for p in ps]
+    try:
+        found = [float(ps) / 2, float(ps)][-layers:] if np.ndim(ps) == 0 else [float(p) for p in ps]
+    except (TypeError, ValueError) as error:
+        raise TrainingError(f"ps must be dropout probabilities, numbers from 0 to below 1; {ps!r} arrived.") from error
     if len(found) != layers:
         raise TrainingError(f"ps must be one probability, or one for each of the head's linear layers; {ps} arrived.")
     if not all(0 <= p < 1 for p in found):

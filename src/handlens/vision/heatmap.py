@@ -12,6 +12,7 @@ A layer's activations are A [B, K, h, w] and g = ∂score/∂A the gradients of 
 
 from __future__ import annotations
 
+import copy
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -137,10 +138,11 @@ def heatmap(
     Args:
         learn: a learner, or any model that outputs a score for each class, [B, classes].
         image: a picture that the learner takes, such as `open_image(file)`; for a bare model its input [3, H, W].
-        cat: the class: its position, its name, or the label of `learn.predict` or a dataset; the most probable class
-            unless given.
-        layer: the layer to explain, or its name such as "0.layer3"; unless given, the body `learn.model[0]`, and of a
-            bare model the last layer whose output has spatial positions, for which the model runs once more.
+        cat: the class: its name, the label of `learn.predict` or a dataset, or its position where names are not
+            numbers; the most probable class unless given.
+        layer: the layer to explain, or its name such as "0.layer3"; unless given, the last one whose output has spatial
+            positions on which the scores depend, for which the model runs once more: the body of a `create_cnn`, the
+            norm before the last attention of a transformer.
         method: "activations", "cam", "gradcam", "gradcam++" or "layercam"; see the top of this module.
 
     Returns:
@@ -157,8 +159,6 @@ def heatmap(
         torch.Size([6, 6])
     """
     model, inputs, picture, names = model_inputs(learn, image)
-    if layer is None and not isinstance(learn, nn.Module) and isinstance(model, nn.Sequential):
-        layer = model[0]  # the body; the head follows
     position = None if cat is None else _position(cat, names)
     maps, cats = heatmaps(model, inputs, None if position is None else [position], layer=layer, method=method)
     return HeatMap(maps[0], picture, cats[0], None if names is None else names[cats[0]], method)
@@ -200,11 +200,33 @@ def heatmaps(
         if batch.is_inference():
             batch = batch.clone()
         batch = to_device_of(model, batch)
+        model, layer = _in_single_precision(model, layer)
+        batch = batch.float() if batch.dtype in (torch.float16, torch.bfloat16) else batch
         where = last_spatial_layer(model, batch) if layer is None else find_layer(model, layer)
         forward = _ForwardPass(model, where, batch)
         chosen = _chosen(forward.outputs, cats)
         maps = METHODS[method](forward, chosen)
     return maps.float().cpu(), chosen
+
+
+def _in_single_precision(model: nn.Module, layer: nn.Module | str | None) -> tuple[nn.Module, nn.Module | str | None]:
+    """A copy of a model of half precision, whose gradients would vanish, with the same layer; others as they are.
+
+    Raises:
+        LayerError: the model is a script, or the layer is not a part of it.
+    """
+    if any(isinstance(part, torch.jit.ScriptModule) for part in model.modules()):
+        raise LayerError(
+            "a heat map needs the layers of a model in Python; a scripted or traced one arrived. Give the model that "
+            "it was made from."
+        )
+    if not any(parameter.dtype in (torch.float16, torch.bfloat16) for parameter in model.parameters()):
+        return model, layer
+    name = layer
+    if isinstance(layer, nn.Module):
+        where = find_layer(model, layer)
+        name = next(name for name, part in model.named_modules() if part is where)
+    return copy.deepcopy(model).float(), name
 
 
 class _ForwardPass:
@@ -352,8 +374,11 @@ def _position(cat: Any, names: Sequence[Any] | None) -> int:
         return cat.code
     if names is not None and cat in names:
         return names.index(cat)
-    try:
-        return operator.index(cat)
-    except TypeError as error:
-        known = "give its position" if names is None else "the classes are " + ", ".join(map(str, names[:10]))
-        raise DataError(f"cat must be a class; {cat!r} is not: {known}.") from error
+    # Where classes are numbers, another number is not a position, but the name of a class that there is not.
+    if names is None or not any(isinstance(name, (int, float)) for name in names):
+        try:
+            return operator.index(cat)
+        except TypeError:
+            pass
+    known = "give its position" if names is None else "the classes are " + ", ".join(map(str, names[:10]))
+    raise DataError(f"cat must be a class; {cat!r} is not: {known}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Self
 
@@ -274,7 +275,7 @@ def _tell_twice(root: Path, pictures: list[Entry]) -> None:
 
 
 def _column_name(df: pd.DataFrame, cols: int | str) -> Any:
-    if isinstance(cols, int) and not isinstance(cols, bool) and cols not in df.columns:
+    if isinstance(cols, Integral) and not isinstance(cols, bool) and cols not in df.columns:
         if not -len(df.columns) <= cols < len(df.columns):
             raise DataError(f"cols must be the position of a column; there are {len(df.columns)}, {cols} arrived.")
         return df.columns[cols]

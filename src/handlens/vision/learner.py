@@ -7,17 +7,20 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
 from handlens.core.artifact import load_artifact, part_of, refusing_damage, save_artifact
+from handlens.core.bunch import DataBunch
 from handlens.core.learner import Learner
+from handlens.core.modes import evaluating
 from handlens.core.predictions import photo_predictions_frame
 from handlens.errors import BackboneError, DataError, DownloadError, TrainingError, WeightsError
 from handlens.io.problems import reason_of
 from handlens.vision.backbones import TORCHVISION, Network, library_of, load_network, outline_of
-from handlens.vision.body import RESCALES, create_body
+from handlens.vision.body import RESCALES, create_body, goes_through, smallest_size
 from handlens.vision.data import ImageDataBunch
 from handlens.vision.folded_norms import folded_norms, unfold_norms
 from handlens.vision.head import HIDDEN, create_head
@@ -71,6 +74,12 @@ class VisionLearner(Learner):
     @property
     def model_options(self) -> Mapping[str, Any]:
         return self.made_as
+
+    def _check_data(self, data: DataBunch) -> None:
+        super()._check_data(data)
+        if isinstance(data, ImageDataBunch):
+            with evaluating(self.model):
+                check_pictures_fit(self.model[0], data, self.made_as["name"])
 
     def TTA(self, ds_type: str = "valid", *, n: int = 4, beta: float = 0.4, seed: int | None = None) -> Predictions:
         """Test-time augmentation: predictions averaged over n passes with pictures transformed as in training.
@@ -218,7 +227,7 @@ def create_cnn(
         options: as in `Learner`: metrics, wd, loss_func, precision, callbacks, ….
 
     Raises:
-        BackboneError: no network has the name, or it does not output a feature map.
+        BackboneError: no network has the name, it does not output a feature map, or the pictures are too small for it.
         DownloadError: its weights are not on this machine and cannot be downloaded, which is known after 10 seconds.
         WeightsError: the weights file is damaged or of another network.
 
@@ -239,8 +248,10 @@ def create_cnn(
         if seed is not None:
             torch.manual_seed(seed)
         network = _load(name, library, Path(weights) if weights is not None else None, random=not pretrained)
-        made_as = {"name": name, "library": library, "ps": _plain(ps), "hidden": hidden, "bn_final": bn_final}
+        made_as = {"name": name, "library": library, "ps": _plain(ps), "hidden": _plain(hidden)}
+        made_as["bn_final"] = bool(bn_final)
         model, groups = _make(network, data.c, made_as)
+        check_pictures_fit(model[0], data, name)
         learn = VisionLearner(data, model, made_as=made_as, layer_groups=groups, **options)
         if pretrained and folded_norms(model[0]):
             unfold_norms(model[0], _some_inputs(data))
@@ -277,6 +288,20 @@ def vision_learner_of(config: dict[str, Any], tensors: dict[str, Tensor], *, fol
     learn = VisionLearner(data, model, made_as=made_as, layer_groups=groups)
     learn.model.eval()
     return learn
+
+
+def check_pictures_fit(body: nn.Module, data: ImageDataBunch, name: str) -> None:
+    """Raise BackboneError, with the smallest size that does, unless pictures of the data's size go through a body."""
+    size = data.picture_size
+    if size is None or goes_through(body, size):
+        return
+    smallest = smallest_size(body, size)
+    needed = "" if smallest is None else f"; the smallest that do are {smallest}×{smallest}"
+    advice = "give another network" if smallest is None else f"give them this size, .transform(tfms, size={smallest})"
+    raise BackboneError(
+        f"pictures must be large enough for the layers of {name}; {size[0]}×{size[1]} pixels do not go through "
+        f"them{needed}: {advice}."
+    )
 
 
 def _named(arch: Arch) -> tuple[str, str]:
@@ -337,8 +362,9 @@ def _make(network: Network, classes: int, made_as: dict[str, Any]) -> tuple[nn.S
     return nn.Sequential(body.module, head), [*body.groups, head]
 
 
-def _plain(ps: float | Sequence[float]) -> float | list[float]:
-    return ps if isinstance(ps, (int, float)) else [float(p) for p in ps]
+def _plain(numbers: Any) -> Any:
+    """A number or a list of numbers, of any kind, as JSON holds them."""
+    return np.asarray(numbers).tolist()
 
 
 def _some_inputs(data: ImageDataBunch) -> Iterator[Tensor]:

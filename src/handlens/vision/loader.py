@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from handlens.core.checks import whole
 from handlens.core.items import FEW, Labelled
 from handlens.core.loaders import Batch, batch_sizes
 from handlens.errors import DataError
@@ -56,10 +57,8 @@ class PictureLoader:
         num_workers: int = 0,
         stats: ChannelStats | None = None,
     ) -> None:
-        if not isinstance(bs, int) or isinstance(bs, bool) or bs < 1:
-            raise DataError(f"bs must be a whole number of pictures, 1 or more; {bs!r} arrived.")
-        if not isinstance(num_workers, int) or isinstance(num_workers, bool) or num_workers < 0:
-            raise DataError(f"num_workers must be a whole number of processes, 0 or more; {num_workers!r} arrived.")
+        bs = whole(bs, "bs", DataError)
+        num_workers = whole(num_workers, "num_workers", DataError, least=0)
         self.dataset = dataset
         self.bs = bs
         self.device = device

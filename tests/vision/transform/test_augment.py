@@ -255,7 +255,7 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: jitter(-1), "magnitude must be 0 or more"),
     (lambda: rgb_randomize(3), "channel must be between 0 and 2"),
     (lambda: cutout(1, 0), "length must be 1 or more"),
-    (lambda: pad(-1), "padding must be a whole number of pixels, 0 or more; -1"),
+    (lambda: pad(-1), "padding must be a whole number, 0 or more; -1"),
     (lambda: pad(1, mode="mirror"), "must be one of zeros, border, reflection; 'mirror'"),
     (lambda: crop(0), "size must be 1 pixel or more each way; 0"),
     (lambda: resize((3, -2)), "size must be 1 pixel or more"),

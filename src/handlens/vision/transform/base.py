@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 from handlens.errors import DataError
@@ -38,7 +39,7 @@ class Transform:
     p: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.p, (int, float)) and 0 <= self.p <= 1):
+        if not (isinstance(self.p, Real) and 0 <= self.p <= 1):
             raise DataError(f"p of {self.name} must be a probability from 0 to 1; {self.p!r} arrived.")
 
     @cached_property

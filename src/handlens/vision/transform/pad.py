@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from handlens.core.checks import whole
 from handlens.errors import DataError
 from handlens.vision.transform.base import Transform
 from handlens.vision.transform.plan import Plan, check_padding
@@ -24,8 +25,7 @@ def pad(padding: int, *, mode: str | None = None) -> Transform:
         >>> pad(8, mode="border")
         pad(p=1)
     """
-    if not isinstance(padding, int) or padding < 0:
-        raise DataError(f"padding must be a whole number of pixels, 0 or more; {padding!r} arrived.")
+    padding = whole(padding, "padding", DataError, least=0)
     return Transform("pad", partial(_act, padding=padding, mode=None if mode is None else check_padding(mode)))
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import operator
+from typing import Any
+
+import numpy as np
 
 from handlens.errors import DataError
 
 
 def whole_size(name: str, given: int | tuple[int, int]) -> tuple[int, int]:
     """Height and width in pixels; raises DataError unless they are whole numbers of 1 or more."""
+    pair: Any = (given, given) if np.ndim(given) == 0 else given
     try:
-        height, width = (given, given) if isinstance(given, int) else given
+        height, width = pair
         height, width = operator.index(height), operator.index(width)
     except (TypeError, ValueError) as error:
         raise DataError(f"{name} must be a whole number or (height, width); {given!r} arrived.") from error
