@@ -26,7 +26,7 @@ def test_a_new_collection_has_defaults(settings):
     assert settings.model_in_use is None
     assert settings.model_record("quick") is None
     assert settings.held_out("quick") is None
-    assert settings.attached_name is None
+    assert settings.attached is None
     assert settings.answer("motivation.purpose") == ""
     assert settings.label_before_review(1) is None
 
@@ -40,9 +40,9 @@ def test_what_is_assigned_is_read_back_by_another_process(settings, tmp_path):
     with settings.changing_filters() as filters:
         filters["a"] = {"filter": {}, "keys": {"x": 1}}
     settings.model_in_use = "quick"
-    settings.attached_name = "cameras.csv"
+    settings.attached = ("cameras.csv", "attributes-0.csv")
     settings.set_answer("motivation.purpose", "To count.")
-    settings.set_label_before_review(7, "")
+    settings.set_label_before_review(7, "", begun=True)
     with closing(Settings(tmp_path / "c.sqlite")) as other:
         assert other.view == {"zoom": 2}
         assert other.requested_sources == [{"backbone": "resnet18", "weights": None}]
@@ -50,10 +50,10 @@ def test_what_is_assigned_is_read_back_by_another_process(settings, tmp_path):
         assert other.separating == [2, 0]
         assert other.saved_filters == {"a": {"filter": {}, "keys": {"x": 1}}}
         assert other.model_in_use == "quick"
-        assert other.attached_name == "cameras.csv"
+        assert other.attached == ("cameras.csv", "attributes-0.csv")
         assert other.answer("motivation.purpose") == "To count."
         assert other.label_before_review(7) == ""
-        other.set_label_before_review(7, None)
+        other.set_label_before_review(7, None, begun=False)
     assert settings.label_before_review(7) is None
 
 
@@ -79,7 +79,7 @@ def test_keys_are_those_of_earlier_versions(settings, tmp_path):
     settings.replace_model("quick", {"id": "a"}, {"of": [1, 2]}, use="quick")
     settings.replace_model("fine-tuned", {"id": "b"}, {"of": [3, 4]}, use="fine-tuned", outcome="It helps.")
     settings.separating = []
-    settings.set_label_before_review(7, "front")
+    settings.set_label_before_review(7, "front", begun=False)
     settings.set_answer("notes", "n")
     with closing(sqlite3.connect(tmp_path / "c.sqlite")) as db:
         kept = dict(db.execute("SELECT name, value FROM keep"))
@@ -92,6 +92,7 @@ def test_keys_are_those_of_earlier_versions(settings, tmp_path):
         "outcome": '"It helps."',
         "separating": "[]",
         "review 7: label before": '"front"',
+        "review 7: begun": "false",
         "datasheet notes": '"n"',
     }
 
@@ -141,7 +142,7 @@ def test_a_damaged_value_counts_as_missing(settings, tmp_path, caplog, text):
     assert settings.unreadable == {}
     assert settings.separating == []
     assert settings.model_in_use is None
-    assert settings.attached_name is None
+    assert settings.attached is None
     assert settings.answer("notes") == ""
     assert settings.label_before_review(7) is None
     assert f"The setting “sources” of the collection is damaged, so it is ignored: {text}." in caplog.messages

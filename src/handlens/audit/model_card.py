@@ -16,7 +16,7 @@ from handlens.audit.questionnaire import Document, Questionnaire, read, write
 from handlens.audit.questions import MODEL_CARD
 from handlens.core.description import HeldOutMetric, ModelDescription, description_of
 from handlens.errors import ArtifactError, AuditError
-from handlens.io.files import atomic_write
+from handlens.io.files import atomic_write, interrupted_folder
 from handlens.io.problems import reason_of
 
 FORMAT = "handlens-model-card"
@@ -188,7 +188,7 @@ class ModelCard(Questionnaire):
             ArtifactError: there is a README.md of another kind.
         """
         try:
-            self._keep_answers_of(folder / FILE)
+            self._keep_answers_of((interrupted_folder(folder) or folder) / FILE)
         except AuditError as error:
             raise ArtifactError(f"{error} Nothing was overwritten.") from error
         return self.to_markdown()

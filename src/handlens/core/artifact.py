@@ -98,7 +98,7 @@ def load_artifact(folder: Path | str, kind: str, *, finite: bool = True) -> tupl
     Raises:
         ArtifactError: it is not a saved model, another kind, damaged, from a newer version, or not finite.
     """
-    source = Path(folder)
+    source = _source(folder)
     description = _read_description(source)
     if description["kind"] != kind:
         raise ArtifactError(f"{source} holds a saved {description['kind']}; a saved {kind} was asked for.")
@@ -191,7 +191,7 @@ def part_of(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 def artifact_kind(folder: Path | str) -> str:
     """What a saved model is, such as "tabular-learner"; raises ArtifactError if it is not a saved model."""
-    kind: str = _read_description(Path(folder))["kind"]
+    kind: str = _read_description(_source(folder))["kind"]
     return kind
 
 
@@ -227,14 +227,17 @@ def _read_description(source: Path) -> dict[str, Any]:
     return description
 
 
+def _source(folder: Path | str) -> Path:
+    """Where the model of a folder is: while it is replaced, or after that was cut off, under another name beside it."""
+    return interrupted_folder(folder) or Path(folder)
+
+
 def _nothing_saved(source: Path) -> ArtifactError:
     if source.is_file():
         advice = "unpack the zip" if source.suffix.lower() == ".zip" else "give the folder"
         return ArtifactError(f"{source} is not a saved model: it is a file, and a saved model is a folder; {advice}.")
-    before = interrupted_folder(source)
-    hint = f" The model that was there before a replacement was interrupted is {before}: rename it." if before else ""
     why = f"it has no {DESCRIPTION}" if source.is_dir() else "there is no such folder"
-    return ArtifactError(f"{source} is not a saved model: {why}.{hint}")
+    return ArtifactError(f"{source} is not a saved model: {why}.")
 
 
 def _describe(tensor: Tensor) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import random
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from torch import Tensor
 from handlens.core.artifact import load_artifact, part_of, save_artifact
 from handlens.core.callbacks import Callback
 from handlens.errors import ArtifactError, TrainingError
-from handlens.io.files import restore_folder
+from handlens.io.files import remove_folder, restore_folder
 from handlens.io.problems import reason_of
 
 if TYPE_CHECKING:
@@ -114,7 +113,7 @@ class Checkpoint(Callback):
 
     def after_fit(self, learn: Learner) -> None:
         if learn.run.complete and self.folder is not None and self.folder.exists():
-            shutil.rmtree(self.folder)
+            remove_folder(self.folder)
 
 
 def _fingerprint(learn: Learner) -> str:

@@ -67,7 +67,7 @@ def atomic_folder(path: Path | str) -> Iterator[Path]:
     """An empty folder beside `path` that takes its place, and that of what is there, when the block ends well.
 
     Folders cannot be swapped in one step: a process that is killed between the two leaves what was at `path` under
-    another name beside it, which `interrupted_folder` finds and `restore_folder` puts back.
+    another name beside it, which `interrupted_folder` finds and `restore_folder` puts back. The next call removes it.
 
     Raises:
         StorageError: the disk refused; what was at `path` before stays.
@@ -115,6 +115,25 @@ def restore_folder(path: Path | str) -> None:
     _remove_left_over(target, "tmp")
 
 
+def remove_folder(path: Path | str) -> None:
+    """Remove a folder, whole or not at all; what a killed call leaves beside it `restore_folder` removes.
+
+    Raises:
+        StorageError: the disk refused; the folder stays.
+
+    Example:
+        >>> Path("models/run").mkdir(parents=True)
+        >>> remove_folder("models/run")
+        >>> list(Path("models").iterdir())
+        []
+    """
+    target = Path(path).absolute()
+    aside = _beside(target, "tmp")
+    with reporting_disk_errors(path, "It is still there."):
+        rename(target, aside)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
 def rename(source: Path, target: Path) -> None:
     """Rename a file or folder, over a file that is there; on Windows, wait up to 2.5 s for who has it open.
 
@@ -146,6 +165,7 @@ def _swap(staging: Path, target: Path) -> None:
         target.rmdir()
     if not target.exists():
         rename(staging, target)
+        _remove_left_over(target, "old")
         return
     aside = _beside(target, "old")
     rename(target, aside)

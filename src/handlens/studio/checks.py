@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handlens.errors import CollectionError, TrainingError
+from handlens.io.checksums import checksum
 from handlens.io.files import atomic_write
 from handlens.io.problems import reason_of
 from handlens.studio.attributes import Attached, match_csv
@@ -15,7 +17,7 @@ from handlens.studio.evaluation import Evaluation
 from handlens.studio.models.model import NO_MODEL
 from handlens.studio.models.registry import Models
 from handlens.studio.photos import Photos
-from handlens.studio.settings import Settings
+from handlens.studio.settings import FIRST_NAME, Settings
 
 if TYPE_CHECKING:
     from handlens.audit import Subgroups
@@ -26,8 +28,11 @@ class Checks:
 
     Args:
         photos, models, evaluation, settings: of the collection.
-        folder: the collection's folder, where the CSV is kept as attributes.csv.
+        folder: the collection's folder, where the CSV is kept under a name that holds its checksum.
         seed: of the permutation tests.
+
+    Attributes:
+        damage: that the attached CSV is damaged, as a sentence.
     """
 
     def __init__(
@@ -42,7 +47,8 @@ class Checks:
     ) -> None:
         self._photos, self._models, self._evaluation = photos, models, evaluation
         self._settings, self._seed = settings, seed
-        self._file = folder / "attributes.csv"
+        self._folder = folder
+        self.damage: list[str] = []
         self._lock = threading.RLock()
         self._attached: tuple[object, Attached] | None = None
 
@@ -54,31 +60,54 @@ class Checks:
         except OSError as error:
             raise CollectionError(f"csv must be a file that can be read: {file}: {reason_of(error)}.") from error
         found = match_csv(data, name or file.name, self._photos.paths)
+        kept = f"attributes-{checksum(data):08x}.csv"
         with self._lock:
             self._settings.check_in_place()
-            with atomic_write(self._file) as partial:
+            with atomic_write(self._folder / kept) as partial:
                 partial.write_bytes(data)
-            self._settings.attached_name = found.name
-            self._attached = None
+            self._settings.attached = (found.name, kept)
+            self._remove_others(kept)
+            self._attached, self.damage = None, []
         return found
 
     def detach(self) -> None:
         """Remove the attached CSV from the collection; the file that it was read from stays."""
         with self._lock:
-            self._settings.attached_name = None
-            self._file.unlink(missing_ok=True)
+            self._settings.attached = None
+            self._remove_others("")
+            self.damage = []
 
     @property
     def attached(self) -> Attached | None:
-        """The attached CSV, matched with the photos that there are now; None without one."""
+        """The attached CSV, matched with the photos that there are now; None without one, or if it is damaged."""
         with self._lock:
-            name = self._settings.attached_name
-            if name is None or not self._file.is_file():
+            found = self._settings.attached
+            if found is None:
                 return None
-            key = (name, self._file.stat().st_mtime_ns, len(self._photos))
+            key = (*found, len(self._photos))
             if self._attached is None or self._attached[0] != key:
-                self._attached = (key, match_csv(self._file.read_bytes(), name, self._photos.paths))
+                data = self._read(found[1])
+                if data is None:
+                    return None
+                self._attached = (key, match_csv(data, found[0], self._photos.paths))
             return self._attached[1]
+
+    def _read(self, name: str) -> bytes | None:
+        """The attached CSV; None if it is not the one that was attached."""
+        try:
+            data = (self._folder / name).read_bytes()
+        except OSError:
+            data = None
+        if data is None or (name != FIRST_NAME and name != f"attributes-{checksum(data):08x}.csv"):
+            self.damage = ["The attached CSV is damaged or gone. Attach it again."]
+            return None
+        return data
+
+    def _remove_others(self, name: str) -> None:
+        with suppress(OSError):
+            for file in self._folder.glob("attributes*.csv"):
+                if file.name != name:
+                    file.unlink(missing_ok=True)
 
     def subgroups(self, columns: str | Sequence[str], *, metrics: Sequence[str]) -> Subgroups:
         """The accuracy of the model in use by columns of the attached CSV; see `Collection.subgroups`."""

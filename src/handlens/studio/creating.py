@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from handlens.errors import CollectionError, StorageError
-from handlens.io.files import rename
+from handlens.io.files import atomic_write
 from handlens.io.problems import reason_of
 from handlens.studio.manifest import DATABASE, MANIFEST, new_manifest
 from handlens.studio.settings import Settings
 from handlens.studio.sources import requested_sources
+
+_UNFINISHED = re.compile(rf"\.[0-9a-f]+\.tmp\.json|{re.escape(MANIFEST)}\.tmp")
+"""The name of what `atomic_write` had not finished when it was killed, in this version and in earlier ones."""
 
 
 def create_collection(
@@ -40,13 +44,12 @@ def create_collection(
     manifest = new_manifest(target, photos, name=name, seed=seed)
     try:
         target.mkdir(parents=True, exist_ok=True)
-        partial = target / f"{MANIFEST}.tmp"
-        partial.write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
         settings = Settings(target / DATABASE)
         settings.requested_sources = sources
         settings.place = str(target)
         settings.close()
-        rename(partial, target / MANIFEST)  # last, so that a folder with it is complete
+        with atomic_write(target / MANIFEST) as partial:  # last, so that a folder with it is complete
+            partial.write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
     except OSError as error:
         raise StorageError(f"{target} cannot be written: {reason_of(error)}.") from error
     return target
@@ -62,5 +65,6 @@ def check_apart(folder: Path, photos: Path) -> None:
 
 def _other_files(target: Path, photos: Path) -> bool:
     """Whether the folder holds more than the photos and what an interrupted call left."""
-    begun = (f"{MANIFEST}.tmp", DATABASE)
-    return any(e != photos and not e.name.startswith(begun) for e in target.iterdir())
+    return any(
+        e != photos and not e.name.startswith(DATABASE) and not _UNFINISHED.fullmatch(e.name) for e in target.iterdir()
+    )

@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from handlens.errors import HandlensError
 from handlens.io.sqlite import mend_database
 from handlens.studio.checks import Checks
 from handlens.studio.duplicates import Duplicates
@@ -76,6 +77,12 @@ class Parts:
         self.filtering = Filtering(photos, labels, models, self.checks, duplicates, settings)
         self._database, self._lock = database, threading.Lock()
         self._review: Review | None = None
+        self._notices: list[str] = []
+        if self.settings.has_table("review_log"):
+            try:
+                _ = self.review  # which finishes decisions whose labels were not on disk when the process was killed
+            except HandlensError as error:
+                self._notices.append(f"The review cannot be opened: {error}")
 
     @property
     def review(self) -> Review:
@@ -102,6 +109,8 @@ class Parts:
             *self.labels.damage,
             *self.settings.damage.values(),
             *self.spot_check.damage,
+            *self.checks.damage,
+            *self._notices,
             *self.preparing.notices,
         ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,9 @@ from handlens.studio.origins import UNKNOWN, Origin
 from handlens.studio.photos import Photos
 from handlens.studio.settings import Settings
 from handlens.studio.similarity import Similarity
+
+GESTURE: Final = "review"
+"""The gesture of the labels that decisions give."""
 
 NEAREST = 6
 """Labelled photos that are shown beside a case."""
@@ -51,11 +55,8 @@ class Review:
         self._similarity, self._settings = similarity, settings
         self._lock = threading.RLock()
         self._ids = {_reference(path): id for id, path in enumerate(photos.paths)}
-        with self._lock:
-            # A decision whose label did not reach the disk, because the process was killed in between.
-            for case in self.queue.cases:
-                if case.status != WAITING and case.reference in self._ids and not self._is_settled(case):
-                    self._settle(case)
+        if not settings.read_only:
+            self._finish_decisions()
 
     def close(self) -> None:
         """Close the file."""
@@ -117,7 +118,7 @@ class Review:
         row = dict(zip(names, p[photo].astype(np.float64).tolist(), strict=True))
         with self._lock:
             case = self.queue.contest(_reference(path), by=by, why=why, probabilities=row, nearest=self.nearest(photo))
-            self._settings.set_label_before_review(case.id, None)
+            self._settings.set_label_before_review(case.id, None, begun=False)
             return case
 
     def confirm(self, id: int, *, by: str, reason: str = "") -> Case:
@@ -171,12 +172,8 @@ class Review:
             photo, before = self.photo(case), self._settings.label_before_review(case.id)
             waiting = self.queue.undo(id, by=by, reason=reason)
             if self._label(photo) == case.label:  # and nobody changed it since
-                if before:
-                    origin = self._labels.origin_before(photo) or UNKNOWN
-                    self._labels.assign([photo], before, origin=origin)
-                else:
-                    self._labels.remove([photo])
-            self._settings.set_label_before_review(case.id, None)
+                self._give_back(photo, before)
+            self._settings.set_label_before_review(case.id, None, begun=False)
             return waiting
 
     def nearest(self, photo: int, *, k: int = NEAREST) -> pd.DataFrame:
@@ -211,17 +208,47 @@ class Review:
         if case.status == WAITING and not case.contested and not case.nearest:
             self.queue.add(case.reference, case.probabilities, nearest=self.nearest(photo))
 
+    def _finish_decisions(self) -> None:
+        """Give and take back the labels of decisions, where the process was killed before that was on disk."""
+        with self._lock:
+            for case in self.queue.cases:
+                before, begun = self._settings.label_before_review(case.id), self._settings.review_begun(case.id)
+                if case.reference not in self._ids:
+                    continue
+                if case.status != WAITING:
+                    if before is None or begun:
+                        self._settle(case)
+                elif before is not None:  # it waits again
+                    photo = self.photo(case)
+                    given = self._origin(photo)
+                    if not case.contested and given is not None and given.gesture == GESTURE:
+                        self._give_back(photo, before)
+                    self._settings.set_label_before_review(case.id, None, begun=False)
+
     def _settle(self, case: Case) -> Case:
+        """Make a decision the photo's label; if it is killed meanwhile, `_finish_decisions` does the rest."""
         photo = self.photo(case)
-        before = self._label(photo) or ""
-        origin = Origin("review", "suggested" if case.status == CONFIRMED else "by hand")
+        before = self._settings.label_before_review(case.id) if self._settings.review_begun(case.id) else None
+        if before is None:
+            before = self._label(photo) or ""
+            self._settings.set_label_before_review(case.id, before, begun=True)
+        origin = Origin(GESTURE, "suggested" if case.status == CONFIRMED else "by hand")
         self._labels.assign([photo], str(case.label), origin=origin)
-        self._settings.set_label_before_review(case.id, before)
+        self._settings.set_label_before_review(case.id, before, begun=False)
         return case
 
-    def _is_settled(self, case: Case) -> bool:
-        """Whether the decision became the photo's label."""
-        return self._settings.label_before_review(case.id) is not None
+    def _give_back(self, photo: int, before: str | None) -> None:
+        """Give a photo the label that it had before a decision."""
+        if before:
+            self._labels.assign([photo], before, origin=self._labels.origin_before(photo) or UNKNOWN)
+        else:
+            self._labels.remove([photo])
+
+    def _origin(self, photo: int) -> Origin | None:
+        """Where the label of a photo comes from."""
+        origins = self._labels.state.origins
+        change = origins.by_change.get(int(origins.changes[photo]))
+        return None if change is None else change.origin
 
     def _label(self, photo: int) -> str | None:
         state = self._labels.state

@@ -19,6 +19,9 @@ _SCHEMA = "CREATE TABLE IF NOT EXISTS keep (name TEXT PRIMARY KEY, value TEXT NO
 
 _NOT_WRITTEN = "the collection's settings could not be written"
 
+FIRST_NAME = "attributes.csv"
+"""The file of the attached CSV in earlier versions."""
+
 _log = logging.getLogger(__name__)
 
 RequestedSource = dict[str, str | None]
@@ -59,6 +62,11 @@ class Settings:
                 count = "a setting" if len(gone) == 1 else f"{len(gone)} settings"
                 self.damage[""] = f"{count} of the collection cannot be found any more, which are then as at first."
 
+    @property
+    def read_only(self) -> bool:
+        """Whether they are on a disk that cannot be written."""
+        return self._db.read_only
+
     def close(self) -> None:
         """Close the file; the settings cannot be used afterwards."""
         self._db.close()
@@ -66,6 +74,11 @@ class Settings:
     def check_in_place(self) -> None:
         """Raise StorageError if the collection was deleted, moved or replaced since it was opened."""
         self._db.check_in_place()
+
+    def has_table(self, name: str) -> bool:
+        """Whether the collection's file has a table, such as one that is made when it is first needed."""
+        with self._lock, storage_errors("the collection's settings could not be read"):
+            return self._db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone() is not None
 
     # --- the page ------------------------------------------------------------------------------
 
@@ -165,13 +178,15 @@ class Settings:
     # --- checks and review ---------------------------------------------------------------------
 
     @property
-    def attached_name(self) -> str | None:
-        """The name of the attached CSV, None without one."""
-        return self._get("attached", _is_text)
+    def attached(self) -> tuple[str, str] | None:
+        """The name of the attached CSV, and of the file in the collection's folder that holds it; None without one."""
+        name = self._get("attached", _is_text)
+        return None if name is None else (name, self._get("attached file", _is_text) or FIRST_NAME)
 
-    @attached_name.setter
-    def attached_name(self, name: str | None) -> None:
-        self._put({"attached": name})
+    @attached.setter
+    def attached(self, names: tuple[str, str] | None) -> None:
+        name, file = names or (None, None)
+        self._put({"attached": name, "attached file": file})
 
     def answer(self, question: str) -> str:
         """The answer to a question of the datasheet, "" without one."""
@@ -185,9 +200,19 @@ class Settings:
         """The label that the photo of a decided case had before, "" for none; None if the case is not settled."""
         return self._get(f"review {case}: label before", _is_text)
 
-    def set_label_before_review(self, case: int, label: str | None) -> None:
-        """Keep the label that a photo had before its case was decided; None when the case waits again."""
-        self._put({f"review {case}: label before": label})
+    def review_begun(self, case: int) -> bool:
+        """Whether a decided case is not settled yet, though the label before it is known."""
+        return bool(self._get(f"review {case}: begun", _is_truth))
+
+    def set_label_before_review(self, case: int, label: str | None, *, begun: bool) -> None:
+        """Keep the label that a photo had before its case was decided; None when the case waits again.
+
+        Args:
+            case: its number.
+            label: the label, "" for none.
+            begun: the photo does not have the label of the decision yet.
+        """
+        self._put({f"review {case}: label before": label, f"review {case}: begun": begun})
 
     # --- inside --------------------------------------------------------------------------------
 
@@ -225,6 +250,10 @@ _RECORDS = {"quick": "report"}
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
+
+
+def _is_truth(value: Any) -> bool:
+    return isinstance(value, bool)
 
 
 def _is_object(value: Any) -> bool:
