@@ -97,7 +97,7 @@ def copy_of(folder: Path, to: Path, change: Callable[[dict[str, Any]], None]) ->
     """A model folder whose description was changed by hand."""
     to.mkdir(exist_ok=True)
     description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    del description["crc32"]  # a stranger would compute it anew
+    del description["crc32"]  # a stranger would compute it again
     change(description)
     (to / "model.json").write_text(json.dumps(description), encoding="utf-8")
     if not (to / "tensors.safetensors").exists():

@@ -120,7 +120,7 @@ class Connection(H11Protocol):
             self.transport.abort()
 
     def _note(self) -> None:
-        """Start to count anew if it waits for something else than before."""
+        """Start to count again if it waits for something else than before."""
         if (waits := self._waiting()) != self._waits:
             self._waits, self.since = waits, self.loop.time()
 
