@@ -21,6 +21,7 @@ from handlens.serving.connections import Server
 from handlens.serving.guard import Guard
 from handlens.serving.listening import LOCAL, accepted_hosts, address, listen
 from handlens.serving.problems import explain_errors
+from handlens.serving.semantics import Semantics
 from handlens.tabular.encoder import Encoder
 from handlens.tabular.learner import TabularLearner
 
@@ -97,6 +98,7 @@ def create_app(model: Path | str, *, token: str | None = None, hosts: Iterable[s
         # Newer FastAPIs report to OpenTelemetry where that is set up; nothing leaves this server.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
+    app.add_middleware(Semantics)
     app.add_middleware(Guard, hosts=frozenset(hosts), token=token, private="/api/predict")
     explain_errors(app)
 

@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 
 from handlens.errors import Cancelled, DownloadError, HandlensError, PhotoError, StorageError, TrainingError
 from handlens.io.problems import is_disk_full, reason_of
+from handlens.serving.semantics import methods_at
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +37,14 @@ def explain_errors(app: FastAPI, *own: tuple[type[HandlensError], int]) -> None:
         return _answer(status, _sentence(str(error)))
 
     @app.exception_handler(HTTPException)
-    async def refused(_: Request, error: HTTPException) -> JSONResponse:
+    async def refused(request: Request, error: HTTPException) -> JSONResponse:
+        # A page that answers at every other address has not found what other methods are for.
+        allowed = methods_at(app, request.scope) if error.status_code in (404, 405) else []
+        if error.status_code == 405 or (allowed and request.method not in allowed):
+            names = ", ".join(allowed or ["GET", "HEAD"])
+            answer = _answer(405, f"This address takes {names}; {request.method[:20]} arrived.")
+            answer.headers["Allow"] = names
+            return answer
         if isinstance(error.__cause__, (ValueError, RecursionError)):  # FastAPI could not even look for the JSON
             return _answer(error.status_code, f"The request's body must be JSON in UTF-8: {error.__cause__}.")
         return _answer(error.status_code, _sentence(str(error.detail)))

@@ -192,10 +192,23 @@ class Collection:
             weights: a safetensors file of the network; as in `create` unless given.
 
         Raises:
+            BackboneError: no network has the name.
             CollectionError: the file of weights does not exist, or the network is being prepared with other weights.
         """
         for request in requested_sources(backbone, weights):
             self.parts.layers.request(request)
+        self.parts.listeners.tell("state")
+
+    def remove_features(self, name: str) -> None:
+        """Remove a source that failed, such as a network whose weights cannot be downloaded.
+
+        Args:
+            name: of one of `sources`.
+
+        Raises:
+            CollectionError: there is no such source, it did not fail, or there is no other.
+        """
+        self.parts.layers.remove(name)
         self.parts.listeners.tell("state")
 
     def prepare(

@@ -107,6 +107,22 @@ class Layers:
                 known.state, known.message = "waiting", None
             self._keep_requests()
 
+    def remove(self, name: str) -> None:
+        """Remove a source that failed, so that it is not tried again.
+
+        Raises:
+            CollectionError: there is no such source, it did not fail, or there is no other.
+        """
+        with self._lock:
+            known = next((s for s in self.sources if s.name == name), None)
+            if known is None or known.state != "failed":
+                failed = ", ".join(s.name for s in self.sources if s.state == "failed") or "none failed"
+                raise CollectionError(f"only a source that failed can be removed ({failed}); “{name[:100]}” arrived.")
+            if len(self.sources) == 1:
+                raise CollectionError("the only source of a collection cannot be removed. Add another one first.")
+            self.sources.remove(known)
+            self._keep_requests()
+
     def choose(self, backbone: str | None, reason: str) -> Source | None:
         """Put a network, or learned features (None), in place of the source that was to be chosen by the photos.
 

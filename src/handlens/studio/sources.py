@@ -152,12 +152,24 @@ class Source:
         self.rows = [RowFile(self.folder / f"{i:02d}.f4", layer.dim) for i, layer in enumerate(layers)]
 
 
+def _check_name(name: str | None) -> None:
+    """Raise BackboneError unless features can be asked for by this name; well-known names need no library."""
+    from handlens.studio.features import SOURCES, SUGGESTED
+
+    if name is None or name == AUTO or name in SOURCES or any(name == network.name for network in SUGGESTED):
+        return
+    from handlens.vision.backbones import library_of
+
+    library_of(name)
+
+
 def requested_sources(
     backbone: str | Sequence[str | None] | None, weights: Path | str | Sequence[Path | str] | None
 ) -> list[RequestedSource]:
     """The sources that the arguments `backbone` and `weights` ask for, as settings keep them.
 
     Raises:
+        BackboneError: no network has a name that is given.
         CollectionError: a file of weights does not exist, or does not belong to a network that is named.
     """
     backbones = [backbone] if isinstance(backbone, str) else list(backbone or [])
@@ -166,6 +178,8 @@ def requested_sources(
         raise CollectionError(f"weights need a backbone each; {len(files)} files and {len(backbones)} names arrived.")
     if not {None, AUTO}.isdisjoint(backbones[: len(files)]):
         raise CollectionError("weights need a backbone each that is the name of a network; “auto” or None arrived.")
+    for name in backbones:
+        _check_name(name)
     for file in files:
         if not Path(file).expanduser().is_file():
             raise CollectionError(f"weights must be a safetensors file; there is no file {file}.")

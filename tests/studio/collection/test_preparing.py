@@ -85,6 +85,7 @@ def test_features_added_later_stand_beside_the_others(collection, monkeypatch, d
             return {"none": torch.zeros(1)}
 
     monkeypatch.setattr("handlens.studio.features.backbone_extractor", lambda name, weights=None: Means())
+    monkeypatch.setattr("handlens.vision.backbones.library_of", lambda name: "timm")
     label_some(collection)
     # Photo 3 was prepared for the first source and is gone now: it takes part in neither from here on.
     (collection.images / collection.paths[3]).unlink()

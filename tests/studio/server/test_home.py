@@ -162,6 +162,7 @@ def test_networks_asked_for_are_added_to_what_there_is(
     client: TestClient, photos: Path, quick: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Collection, "start_preparing", lambda self: None)
+    monkeypatch.setattr("handlens.vision.backbones.library_of", lambda name: "timm")
     id = make(client, {"kind": "path", "path": str(photos)}, backbones=["one", "two"], own_features=True)
 
     def names() -> list[str]:

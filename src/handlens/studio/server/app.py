@@ -16,6 +16,7 @@ from handlens.errors import FolderGoneError
 from handlens.serving.api_page import add_api_page
 from handlens.serving.guard import Guard
 from handlens.serving.problems import explain_errors
+from handlens.serving.semantics import Semantics
 from handlens.studio.server.collection_plans import NoSuchCollection
 from handlens.studio.server.dependencies import ServerState
 from handlens.studio.server.registry import CollectionRegistry
@@ -82,6 +83,7 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.server = state
+    app.add_middleware(Semantics)
     app.add_middleware(Guard, hosts=frozenset(hosts), token=token, private="/api/collections/", uploads="/api/uploads/")
     explain_errors(app, (NoSuchCollection, 404), (FolderGoneError, 410), (NoSuchUpload, 404), (TooLarge, 413))
     for module in (home, preparing, pictures, labelling, learning, filtering, checking, reviewing, auditing, export):

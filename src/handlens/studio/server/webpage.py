@@ -50,11 +50,14 @@ class Page(StaticFiles):
         return _INDEX if _SCREENS.fullmatch(scope["path"]) else super().get_path(scope)
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        """The file; 404 for anything but files of the known types inside the folder."""
+        """The file; 404 for anything but files of the known types inside the folder, 405 for other methods than GET."""
         try:
-            if scope["method"] in ("GET", "HEAD") and Path(path).suffix not in _TYPES:
+            if Path(path).suffix not in _TYPES:
                 raise HTTPException(404)
-            return await super().get_response(path, scope)
+            found = await super().get_response(path, {**scope, "method": "GET"})
+            if scope["method"] not in ("GET", "HEAD"):
+                raise HTTPException(405)
+            return found
         except HTTPException as error:
             if error.status_code == 405:
                 raise

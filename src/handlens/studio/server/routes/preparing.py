@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -54,6 +54,17 @@ def add_source(c: CollectionId, wanted: NewSource, collection: OpenCollection) -
     """Add a network, or features learned on these photos (null), and prepare it."""
     collection.add_features(wanted.backbone)
     collection.start_preparing()
+    return payloads.state(c, collection)
+
+
+@router.delete("/sources/{name}")
+def remove_source(
+    c: CollectionId,
+    name: Annotated[str, Path(max_length=300, description="of a source that failed")],
+    collection: OpenCollection,
+) -> CollectionState:
+    """Remove a source that failed, such as a network whose weights cannot be downloaded."""
+    collection.remove_features(name)
     return payloads.state(c, collection)
 
 

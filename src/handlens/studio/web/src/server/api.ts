@@ -77,6 +77,9 @@ export class CollectionApi {
   addSource = (backbone: string | null): Promise<CollectionState> =>
     call('post', '/api/collections/{c}/sources', this.c, { backbone })
 
+  removeSource = (name: string): Promise<CollectionState> =>
+    call('delete', '/api/collections/{c}/sources/{name}', { ...this.c, name })
+
   async photos(): Promise<Photos> {
     const raw = await call('get', '/api/collections/{c}/photos', this.c)
     return { ...raw, order: int32s(raw.order), aspect: float32s(raw.aspect) }

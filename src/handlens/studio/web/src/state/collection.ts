@@ -74,6 +74,10 @@ export const lookForFolder = (): Promise<boolean> =>
 export const addSource = (backbone: string | null): Promise<boolean> =>
   attempt(async () => void replaceCollection(await api.addSource(backbone)), 'Could not add it: ')
 
+/** Removes a source that failed. */
+export const removeSource = (name: string): Promise<boolean> =>
+  attempt(async () => void replaceCollection(await api.removeSource(name)), 'Could not remove it: ')
+
 /** Networks number their stages from 0, people from 1. */
 export const stageOf = (of: Layer): string => (/^\d+$/.test(of.stage) ? String(Number(of.stage) + 1) : of.stage)
 

@@ -2,7 +2,7 @@
 
 import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
-import { addSource, collection } from '../../state/collection'
+import { addSource, collection, removeSource } from '../../state/collection'
 import { failed, info, loadHome } from '../../state/home'
 import { headed, number } from '../../text/format'
 import { Dialog } from './Dialog'
@@ -26,6 +26,11 @@ export function Sources(): JSX.Element {
             {s.state === 'failed' && (
               <button type="button" class="button small" onClick={() => add(s.name === 'patches' ? null : s.name)}>
                 Try again
+              </button>
+            )}
+            {s.state === 'failed' && state.sources.length > 1 && (
+              <button type="button" class="button small" onClick={() => void removeSource(s.name)}>
+                Remove
               </button>
             )}
             {s.message && <small>{headed(s.message)}</small>}
