@@ -104,13 +104,47 @@ class Scripted(Callback):
         ([3.0, 2, 1, 1], 0, 4),
         ([3.0, 2, 2, 1], 0, 3),
         ([3.0, 4, 2, 3, 3], 1, 5),
-        ([float("nan"), 2, 1, 1], 0, 1),
     ],
 )
 def test_early_stopping(make_learner: MakeLearner, values: list[float], patience: int, epochs: int) -> None:
     learn = make_learner(n=16)
     learn.fit(len(values), callbacks=[Scripted("valid_loss", values), EarlyStopping(patience=patience)])
     assert len(learn.recorder.rows) == epochs
+
+
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize("odd", [NAN, INF, -INF])
+def test_t16_a_value_that_is_no_number_is_said_and_never_the_best(
+    make_learner: MakeLearner, odd: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    learn = make_learner(n=16)
+    with pytest.warns(UserWarning, match=rf"EarlyStopping follows valid_loss, which was {odd} in every epoch"):
+        learn.fit(4, callbacks=[Scripted("valid_loss", [odd, 2, 1, 1]), EarlyStopping()])
+    assert len(learn.recorder.rows) == 1
+    assert "stopped after epoch 1: valid_loss was not a finite number in any epoch" in capsys.readouterr().out
+
+
+def test_t16_best_saved_says_which_epochs_had_no_number(make_learner: MakeLearner) -> None:
+    learn = make_learner(n=16, classes=True, metrics=accuracy)
+    saved = SaveBest("accuracy", name="kept")
+    with pytest.warns(UserWarning, match=r"SaveBest follows accuracy, which was nan in epoch 1, 3 of 4"):
+        learn.fit(4, callbacks=[Scripted("accuracy", [NAN, 0.5, NAN, 0.4]), saved])
+    assert saved.best_epoch(learn) == 1
+    assert learn.model_path("kept").exists()
+
+
+def test_t16_nothing_is_saved_where_no_epoch_has_a_number(make_learner: MakeLearner) -> None:
+    learn = make_learner(n=16, classes=True, metrics=accuracy)
+    with pytest.warns(UserWarning, match=r"SaveBest follows accuracy, which was nan in every epoch"):
+        learn.fit(2, callbacks=[Scripted("accuracy", [NAN, NAN]), SaveBest("accuracy", name="none")])
+    assert not learn.model_path("none").exists()
+
+
+def test_t16_a_monitor_of_ones_own_says_it_too(make_learner: MakeLearner) -> None:
+    with pytest.warns(UserWarning, match=r"Monitor follows valid_loss, which was nan in epoch 2 of 2"):
+        make_learner(n=16).fit(2, callbacks=[Scripted("valid_loss", [1.0, NAN]), Monitor()])
 
 
 def test_a_metric_of_which_more_is_better(make_learner: MakeLearner) -> None:

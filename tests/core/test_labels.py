@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -318,3 +319,29 @@ def test_labels_of_other_items_are_found_by_name() -> None:
 def test_log_is_true_or_false(log: object) -> None:
     with pytest.raises(DataError, match="log must be True or False"):
         FloatList([1.0], log=log)  # type: ignore[arg-type]
+
+
+PRICES = [100 + 7 * i for i in range(60)]
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint16", "Int64", "int32[pyarrow]", object])
+def test_t10_whole_numbers_that_seem_to_be_amounts_are_said_to_be_taken_for_classes(dtype: Any) -> None:
+    column = pd.Series(PRICES * 2, dtype=dtype, name="price")
+    with pytest.warns(UserWarning, match=r"'price' are taken for 60 classes; .* give label_cls=FloatList"):
+        assert label_class_for(column) is CategoryList
+    with pytest.warns(UserWarning, match="taken for 30 classes"):  # fewer values, but of few rows each
+        label_class_for(pd.Series(PRICES[:30] * 9, dtype=dtype))
+
+
+@pytest.mark.parametrize(
+    "values", [PRICES[:30] * 10, PRICES[:20], [str(price) for price in PRICES], [True, False] * 40]
+)
+def test_t10_classes_are_taken_without_a_word(values: list[Any]) -> None:
+    assert label_class_for(values) is CategoryList
+
+
+def test_t10_a_number_that_the_training_rows_lack_leads_to_float_list() -> None:
+    with pytest.raises(DataError, match=r"such as 3\. For numbers to predict, give label_cls=FloatList\. Split"):
+        CategoryList([1, 2]).new([1, 3])
+    with pytest.raises(DataError, match=r"such as 'c'\. Split otherwise"):
+        CategoryList(["a", "b"]).new(["c"])

@@ -170,3 +170,9 @@ def test_a_factor_needs_rows_and_logarithms() -> None:
         rmspe_scale(torch.empty(0), torch.empty(0))
     with pytest.raises(DataError, match="takes the logarithms of targets"):
         rmspe_scale(torch.tensor([5000.0]), torch.tensor([5000.0]))
+
+
+@pytest.mark.parametrize("metric", [ours.accuracy, ours.error_rate, ours.f1, ours.precision, ours.recall])
+def test_t10_numbers_that_stand_for_classes_lead_to_category_list(metric: ours.Metric) -> None:
+    with pytest.raises(DataError, match=r"targets are numbers, such as 1: .* label_cls=CategoryList"):
+        metric(torch.tensor([0.9, 0.1]), torch.tensor([1.0, 0.0]))

@@ -320,3 +320,27 @@ def test_a_pickle_in_place_of_an_export_is_not_run(tmp_path: Path, bomb: bytes) 
         (folder / name).write_bytes(bomb)
         with pytest.raises(ArtifactError, match="damaged"):
             load_data(folder)
+
+
+@pytest.mark.parametrize("names", [{"cont_names": ["x", "y"]}, {"cont_names": ["x"], "cat_names": ["y"]}])
+@pytest.mark.parametrize("target", ["y", ["z", "y"]])
+def test_t11_a_target_that_is_an_input_too_is_refused(names: dict[str, Any], target: Any) -> None:
+    df = pd.DataFrame({"x": [1.0, 2.0, 3.0], "y": [1.0, 2.0, 1.0], "z": [0.5, 1.5, 2.5]})
+    split = TabularList.from_df(df, **names, procs=[Categorify]).split_none()
+    with pytest.raises(DataError, match=r"a target cannot be an input as well.*'y' is also among cat_names or"):
+        split.label_from_df(target)
+    assert split.label_from_df("z").train.y.names == ["z"]
+
+
+def test_t10_an_integer_target_with_many_values() -> None:
+    df = pd.DataFrame({"x": np.arange(1000.0), "price": np.arange(1000) % 469})
+    items = TabularList.from_df(df, cont_names=["x"])
+    with pytest.warns(UserWarning, match="469 classes; for amounts to predict give label_cls=FloatList"):
+        items.split_none().label_from_df("price")
+    with (
+        pytest.warns(UserWarning, match="taken for"),
+        pytest.raises(DataError, match="For numbers to predict, give label_cls=FloatList"),
+    ):
+        items.split_by_idx([0, 469, 938]).label_from_df("price")  # all rows of one price
+    assert items.split_none().label_from_df("price", label_cls=FloatList).train.y.c == 1
+    assert items.split_none().label_from_df("price", label_cls=CategoryList).train.y.c == 469

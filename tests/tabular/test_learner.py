@@ -325,7 +325,7 @@ def test_test_data_stay_when_rows_are_held_out(tmp_path: Path) -> None:
 
 def test_many_classes_are_predicted_without_a_warning(tmp_path: Path) -> None:
     df = pd.DataFrame({"shop": [str(i % 150) for i in range(450)], "x": np.arange(450.0)})
-    items = TabularList.from_df(df, path=tmp_path, cat_names=["shop"], cont_names=["x"], procs=[Categorify, Normalize])
+    items = TabularList.from_df(df, path=tmp_path, cont_names=["x"], procs=[Normalize])
     learn = tabular_learner(items.split_none().label_from_df("shop").databunch(), layers=[5], seed=0)
     table = learn.predict_frame(df[:3])
     assert table.shape == (3, 151)

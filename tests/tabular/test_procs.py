@@ -378,3 +378,56 @@ def test_a_wide_frame_gives_no_warning() -> None:
     df = pd.DataFrame({name: [1.0, math.nan, 3.0] for name in names})
     FillMissing([], names)(df)
     assert df.shape == (3, 300)
+
+
+ULP = 2.0**-52
+ONES = [1.0, 1 - ULP / 2, 1 + ULP]
+THIRDS = np.random.default_rng(0).dirichlet(np.ones(30), 200).sum(1)  # shares, added up
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ONES,
+        [0.3, 0.1 + 0.2],
+        [1e6, 1e6 + 1e-10, 1e6 - 1e-10],
+        [-1e-6, -1e-6 * (1 + ULP)],
+        np.array([1, 1 + 2.0**-23, 1 - 2.0**-24], np.float32),
+        np.array([0.3, np.float32(0.1) + np.float32(0.2)], np.float32),
+        pd.array(ONES, dtype="Float64"),
+        pd.array([*ONES, None], dtype="double[pyarrow]"),
+        pd.array([1, 1 + 2.0**-23], dtype="Float32"),
+        np.array(ONES, object),
+        THIRDS,
+        [*ONES, None],
+    ],
+)
+def test_t2_a_column_that_is_constant_but_for_rounding_is_constant(values: Any) -> None:
+    df = pd.DataFrame({"x": values})
+    normalize = Normalize([], ["x"])
+    normalize(df)
+    assert set(df["x"].dropna()) == {0.0}
+    later = pd.DataFrame({"x": [0.9, 1e9]})
+    normalize(later, test=True)
+    assert later["x"].tolist() == [0, 0]
+    row = {"x": 0.9}
+    normalize.apply_row(row)
+    assert row == {"x": 0.0}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1.0, 1 + 1e-12],
+        [1e-20, 2e-20],
+        [2.0**53, 2.0**53 + 1000],
+        np.array([10**15, 10**15 + 1]),
+        np.array([1e6, 1e6 + 1], np.float32),
+        np.array([100, 100.5], np.float16),
+        [0.0, 5e-17],
+    ],
+)
+def test_t2_small_differences_that_are_none_of_rounding_are_kept(values: Any) -> None:
+    df = pd.DataFrame({"x": values})
+    Normalize([], ["x"])(df)
+    assert df["x"].tolist() == pytest.approx([-1, 1])

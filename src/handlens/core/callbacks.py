@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import TYPE_CHECKING
 
 import torch
 
-from handlens.core.checks import whole
+from handlens.core.checks import callers_level, whole
 from handlens.core.events import EVENTS, Callback, StopTraining
 from handlens.core.metrics import metric_name, more_is_better
 from handlens.errors import TrainingError
@@ -32,6 +33,9 @@ __all__ = [
 
 class Monitor(Callback):
     """A callback that follows one column of the training table, from epoch to epoch.
+
+    An epoch whose value is nan or infinite, such as the area under a ROC curve of one class alone, is never the best;
+    a warning at the end of the fit says which those are.
 
     Args:
         monitor: "valid_loss", "train_loss" or the name of a metric.
@@ -62,16 +66,28 @@ class Monitor(Callback):
         self._sign = -1 if metric is not None and more_is_better(metric) else 1
 
     def best_epoch(self, learn: Learner) -> int:
-        """The position of the best epoch so far, −1 if there is none; nan is never best.
+        """The position of the best epoch so far; −1 while no value has been a finite number.
 
         It is looked up in the records each time, so that a resumed run knows it too.
         """
         best, at = math.inf, -1
         for i, row in enumerate(learn.recorder.rows):
             value = self._sign * row[self.monitor]
-            if value < best - self.min_delta:
+            if math.isfinite(value) and value < best - self.min_delta:
                 best, at = value, i
         return at
+
+    def after_fit(self, learn: Learner) -> None:
+        values = [row[self.monitor] for row in learn.recorder.rows if self.monitor in row]
+        odd = [i + 1 for i, value in enumerate(values) if not math.isfinite(value)]
+        if odd:
+            which = "every epoch" if len(odd) == len(values) else f"epoch {', '.join(map(str, odd))} of {len(values)}"
+            warnings.warn(
+                f"{type(self).__name__} follows {self.monitor}, which was {values[odd[0] - 1]} in {which}: such an "
+                "epoch is never the best. Follow another column, or hold out data for which it is defined.",
+                UserWarning,
+                stacklevel=callers_level(),
+            )
 
 
 class EarlyStopping(Monitor):
@@ -93,7 +109,8 @@ class EarlyStopping(Monitor):
     def after_epoch(self, learn: Learner) -> None:
         best, epoch = self.best_epoch(learn), learn.run.epoch
         if epoch - best > self.patience:
-            print(f"stopped after epoch {epoch + 1}: {self.monitor} was best in epoch {best + 1}")
+            when = f"best in epoch {best + 1}" if best >= 0 else "not a finite number in any epoch"
+            print(f"stopped after epoch {epoch + 1}: {self.monitor} was {when}")
             raise StopTraining
 
 
@@ -143,6 +160,7 @@ class SaveBest(Monitor):
     def after_fit(self, learn: Learner) -> None:
         if self._saved >= 0 and self._saved == self.best_epoch(learn):
             learn.load(self.name)
+        super().after_fit(learn)
 
 
 class GradientClipping(Callback):

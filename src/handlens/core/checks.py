@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import datetime
 import operator
+import os
+import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,3 +45,12 @@ def listed(values: Any, what: str, example: str, error: type[HandlensError]) -> 
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise error(f"{what} must be a list, such as {example}; {values!r} arrived.")
     return list(values)
+
+
+def callers_level() -> int:
+    """The `stacklevel` with which a warning of the caller points at code outside of this library."""
+    ours = str(Path(__file__).parents[1]) + os.sep
+    level, frame = 0, sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(ours):
+        level, frame = level + 1, frame.f_back
+    return level + 1

@@ -94,6 +94,11 @@ class ItemList:
         """
         return self
 
+    @property
+    def input_columns(self) -> list[str]:
+        """The columns of the frame that the model gets, which cannot be targets; none unless a class overrides it."""
+        return []
+
     def split_by_idx(self, valid_idx: Iterable[int]) -> SplitItems:
         """Hold out the items at these positions for validation.
 
@@ -200,13 +205,20 @@ class SplitItems:
             Labelled items, with `databunch()`.
 
         Raises:
-            DataError: a column is missing, labels are missing or cannot be used, or an option is unknown.
+            DataError: a column is missing or an input of the model too, labels are missing or cannot be used, or an
+                option is unknown.
         """
         if label_cls is None and "label_delim" in options:
             label_cls = MultiCategoryList
         names = [cols] if isinstance(cols, str) else listed(cols, "cols", "['sales']", DataError)
         if not names:
             raise DataError("label_from_df takes a column of the frame or more; none were named: cols=['sales'].")
+        given = [name for name in names if name in self.train.input_columns]
+        if given:
+            raise DataError(
+                f"a target cannot be an input as well, which the model would copy; {', '.join(map(repr, given))} is "
+                "also among cat_names or cont_names: take it out there."
+            )
         train, valid = (
             pd.concat([_column(items, name) for name in dict.fromkeys(names)], axis=1).reset_index(drop=True)
             for items in (self.train, self.valid)

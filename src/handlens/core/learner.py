@@ -29,7 +29,7 @@ from handlens.core.modes import evaluating, unchanged
 from handlens.core.optimizer import AdamW, MakeOptimizer, Optimizer, check_decay, freeze
 from handlens.core.outputs import Outputs, Prediction, apply_model, run_over
 from handlens.core.recorder import Recorder
-from handlens.core.schedule import Rates, Schedule, constant, exponential, group_rates, one_cycle
+from handlens.core.schedule import USUAL_RATE, Rates, Schedule, constant, exponential, group_rates, one_cycle
 from handlens.core.summary import Summary, summarize
 from handlens.core.training import Run, StopWhenWorse, find_rate, fit
 from handlens.errors import DataError, StorageError, TrainingError
@@ -178,7 +178,7 @@ class Learner:
     def fit_one_cycle(
         self,
         epochs: int,
-        max_lr: Rates = 3e-3,
+        max_lr: Rates = USUAL_RATE,
         *,
         wd: float | None = None,
         pct_start: float = 0.3,
@@ -221,7 +221,9 @@ class Learner:
     ) -> float:
         """Train for up to `num_it` batches with a growing learning rate, and suggest one; the model stays as it is.
 
-        Stops when the smoothed loss is four times its lowest. `learn.recorder.plot()` shows the losses.
+        Stops when the smoothed loss is four times its lowest. `learn.recorder.plot()` shows the losses. Where the loss
+        falls at no rate by more than its noise, as with a model that is good already, the search cannot tell rates
+        apart: it says so, and returns the usual rate of `fit_one_cycle`.
 
         Args:
             start_lr, end_lr: the learning rates of the first and of the last batch, as `max_lr` in `fit_one_cycle`.
@@ -232,7 +234,7 @@ class Learner:
             The suggested learning rate, of the last layer group; see `suggest_rate`.
 
         Raises:
-            TrainingError: the loss never falls, or the arguments or data do not allow training.
+            TrainingError: the arguments or data do not allow training.
         """
         num_it = whole(num_it, "num_it, the number of batches,", TrainingError)
         n = len(self.layer_groups)
@@ -243,8 +245,12 @@ class Learner:
         heard = {"before_fit", "after_fit"} | (set(EVENTS) - EPOCH_EVENTS)
         with unchanged(self.model), self._training(run):
             find_rate(self, Events(self, [*batchwise, StopWhenWorse(num_it)], heard))
-        rate = self.recorder.suggest()
-        print(f"suggested learning rate: {rate:.1e}; learn.recorder.plot() shows the losses")
+        try:
+            rate, why = self.recorder.suggest(), ""
+        except TrainingError:
+            rate = self.recorder.suggestion = USUAL_RATE
+            why = " (the usual one, because the loss fell clearly at no rate)"
+        print(f"suggested learning rate: {rate:.1e}{why}; learn.recorder.plot() shows the losses")
         return rate
 
     def _fit(

@@ -379,6 +379,12 @@ def _numbers(preds: Tensor, targets: Tensor) -> tuple[NDArray[np.float64], NDArr
 
 
 def _classes(preds: Tensor, targets: Tensor) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    if targets.dim() == 1 and targets.is_floating_point():
+        raise DataError(
+            f"this metric needs one class an item, and these targets are numbers, such as {float(targets[0]):g}: use a "
+            "metric of numbers, such as rmse; or, if they stand for classes as 0.0 and 1.0 do, label the items with "
+            "label_cls=CategoryList."
+        )
     if preds.dim() != 2 or targets.dim() != 1 or targets.is_floating_point():
         raise DataError(
             f"this metric needs probabilities [N, classes] and one class an item; predictions of shape "

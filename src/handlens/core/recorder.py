@@ -94,7 +94,11 @@ class Recorder:
         return self._schedule.momenta[: self._steps] if self._schedule else np.empty(0)
 
     def suggest(self) -> float:
-        """The learning rate, of the last layer group, that a run with growing rates suggests; see `suggest_rate`."""
+        """The learning rate, of the last layer group, that a run with growing rates suggests; see `suggest_rate`.
+
+        Raises:
+            TrainingError: the loss never falls clearly.
+        """
         losses = self.losses
         losses = losses[: int(np.isfinite(losses).cumprod().sum())]
         self.suggestion = suggest_rate(self.rates[: len(losses), -1], losses)
@@ -134,7 +138,7 @@ class Recorder:
         ax.plot(rates[shown], losses[shown])
         if self.suggestion is not None:
             at = int(np.argmin(np.abs(np.log(rates / self.suggestion))))
-            ax.plot(rates[at], losses[at], "o", color="tab:red", label=f"suggested: {self.suggestion:.1e}")
+            ax.plot(self.suggestion, losses[at], "o", color="tab:red", label=f"suggested: {self.suggestion:.1e}")
             ax.legend()
         ax.set(xscale="log", xlabel="learning rate", ylabel="loss")
 

@@ -18,6 +18,12 @@ Rates = float | slice | Sequence[float]
 SMOOTHING = 0.98
 """How much of the running average of the losses stays at each step."""
 
+USUAL_RATE = 3e-3
+"""The largest rate of `fit_one_cycle` unless another one is given, and what `lr_find` says where nothing is better."""
+
+CLEARLY = 4.0
+"""Standard errors that a slope must have to be one; some seventy slopes of one search are compared."""
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -178,22 +184,42 @@ def suggest_rate(rates: Floats, losses: Floats) -> float:
         rates: [T], growing by the same factor.
         losses: [T], as they were; a running average would follow the rate too late.
 
-    The slope of the loss over the logarithm of the rate is that of a line through 21 steps. The first tenth of the
-    steps, where the model leaves its first weights whatever the rate, and those after the lowest loss do not count.
+    The slope of the loss over the logarithm of the rate is that of a line through 21 steps. It counts if the logarithm
+    of the loss falls by more than `CLEARLY` standard errors: otherwise batches that happen to be easy would decide. The
+    first tenth of the steps, where the model leaves its first weights whatever the rate, and those after the lowest
+    loss do not count.
 
     Raises:
-        TrainingError: the loss never falls.
+        TrainingError: the loss never falls clearly.
     """
-    places = np.arange(-10, 11)
     first = len(losses) // 10
     lowest = first + int(np.argmin(losses[first:])) if len(losses) else 0
     centres = np.arange(first + 10, min(lowest, len(losses) - 11) + 1)
-    slopes = np.array([product(places, losses[centre - 10 : centre + 11]) for centre in centres])
-    if not len(slopes) or slopes.min() >= 0:
+    logarithms = np.log(losses) if len(losses) and losses.min() > 0 else losses
+    falls = {
+        int(centre): _line(losses[centre - 10 : centre + 11])[0]
+        for centre in centres
+        if _falls_clearly(logarithms[centre - 10 : centre + 11])
+    }
+    if not falls:
         raise TrainingError(
-            "no learning rate can be suggested: the loss never falls; try a lower start_lr, or more steps, num_it."
+            "no learning rate can be suggested: the loss never falls clearly; try a lower start_lr, or more steps, "
+            "num_it."
         )
-    return float(rates[centres[int(np.argmin(slopes))]])
+    return float(rates[min(falls, key=falls.__getitem__)])
+
+
+def _line(values: Floats) -> tuple[float, float]:
+    """The slope of the line through 21 values, and its standard error."""
+    places = np.arange(-10, 11)
+    slope = float(product(places, values)) / 770  # the sum of the squared places
+    left = values - values.mean() - slope * places
+    return slope, float(np.sqrt(np.square(left).sum() / 19 / 770))
+
+
+def _falls_clearly(values: Floats) -> bool:
+    slope, error = _line(values)
+    return slope < -CLEARLY * error
 
 
 def smooth(losses: Floats, beta: float = SMOOTHING) -> Floats:

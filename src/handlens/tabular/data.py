@@ -398,6 +398,11 @@ class TabularList(ItemList):
         frame: pd.DataFrame = self.frame  # type: ignore[assignment]
         return DataDescription(parts={"data": frame})
 
+    @property
+    def input_columns(self) -> list[str]:
+        """The categorical and the continuous columns."""
+        return [*self.cat_names, *self.cont_names]
+
     def processed(self, like: Rows | None = None) -> Rows:
         """The rows encoded by preprocessors that are fitted on them, or by those of `like`."""
         frame: pd.DataFrame = self.frame  # type: ignore[assignment]

@@ -53,6 +53,7 @@ class Embeddings(nn.ModuleList):
 
     Args:
         sizes: number of levels and vector length of each column.
+        deviation: the standard deviation of the numbers at the start.
 
     Example:
         >>> Embeddings([(4, 2), (3, 1)])(torch.tensor([[1, 2], [0, 0]])).shape
@@ -65,9 +66,9 @@ class Embeddings(nn.ModuleList):
     columns: Tensor
     within: Tensor
 
-    def __init__(self, sizes: Sequence[tuple[int, int]]) -> None:
+    def __init__(self, sizes: Sequence[tuple[int, int]], *, deviation: float = 0.01) -> None:
         super().__init__()
-        flat = nn.init.trunc_normal_(torch.empty(sum(n * d for n, d in sizes)), std=0.01)
+        flat = nn.init.trunc_normal_(torch.empty(sum(n * d for n, d in sizes)), std=deviation)
         starts = [0, *accumulate(n * d for n, d in sizes)]
         for (n, d), start in zip(sizes, starts, strict=False):
             self.append(nn.Embedding(n, d, _weight=flat[start : start + n * d].view(n, d)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,15 @@ from torch import Tensor
 from handlens.core.artifact import load_artifact, load_weights, part_of, refusing_damage, save_artifact
 from handlens.core.callbacks import Callback, PreciseBatchNorm
 from handlens.core.checks import listed
+from handlens.core.labels import FloatList, LabelList, Loss
 from handlens.core.learner import Learner
 from handlens.core.predictions import predictions_frame
 from handlens.errors import ArtifactError, DataError, TrainingError
 from handlens.tabular.data import TabularDataBunch
+from handlens.tabular.default_network import effective_rows, network_for
 from handlens.tabular.embeddings import embedding_sizes
 from handlens.tabular.ensemble import Ensemble
+from handlens.tabular.linear import LinearPart
 from handlens.tabular.model import Dropouts, TabularModel
 from handlens.tabular.procs import TabularProc
 
@@ -158,8 +162,8 @@ class TabularLearner(Learner):
 def tabular_learner(
     data: TabularDataBunch,
     *,
-    layers: Sequence[int],
-    ps: Dropouts = 0.0,
+    layers: Sequence[int] | None = None,
+    ps: Dropouts | None = None,
     emb_drop: float = 0.0,
     emb_szs: Mapping[str, int] | None = None,
     y_range: Sequence[float] | Tensor | None = None,
@@ -169,9 +173,15 @@ def tabular_learner(
 ) -> TabularLearner:
     """A learner with a TabularModel for the data.
 
+    Without `layers` the network follows from the data, see `handlens.tabular.default_network`; with `layers` it is the
+    lesson's. Without `y_range` a model of numbers begins as a linear model that is fitted to the training rows, and so
+    does the default network of classes; the network learns what that leaves, and the loss is the squared error in units
+    of the targets' variance: 1 is as good as the mean. Predictions and metrics are in the targets' own units.
+
     Args:
         data: made by `TabularList.…databunch()`.
-        layers, ps, emb_drop, y_range: as in `TabularModel`.
+        layers, emb_drop, y_range: as in `TabularModel`.
+        ps: as in `TabularModel`; 0 with `layers` unless given, otherwise by the number of rows.
         emb_szs: vector lengths by column, for columns that should not follow the rule of `embedding_sizes`.
         seed: makes the initial weights repeatable, without changing the state of torch's random numbers.
         callbacks: used in every fit, after a `PreciseBatchNorm`, which is first in `learn.callbacks`.
@@ -192,11 +202,47 @@ def tabular_learner(
     """
     given = listed(callbacks, "callbacks", "[EarlyStopping()]", TrainingError)
     sizes = embedding_sizes(data.encoder.n_levels, emb_szs)
+    codes, numbers, _ = data.train_dl.tensors
+    shape: dict[str, Any] = (
+        {"layers": layers, "ps": 0.0} if layers is not None else asdict(network_for(effective_rows(data.y)))
+    )
+    shape |= {"emb_drop": emb_drop, "y_range": y_range} | ({} if ps is None else {"ps": ps})
+    linear = y_range is None and (layers is None or isinstance(data.y, FloatList))
     with torch.random.fork_rng([], enabled=seed is not None):
         if seed is not None:
             torch.manual_seed(seed)
-        model = TabularModel(sizes, len(data.cont_names), data.c, layers, ps=ps, emb_drop=emb_drop, y_range=y_range)
+        model = TabularModel(sizes, len(data.cont_names), data.c, linear=linear, **shape)
+    if len(codes):
+        model.begin(codes, numbers, data.y)
+    options = {"loss_func": _loss_of(model, data.y)} | options
     return TabularLearner(data, model, callbacks=[PreciseBatchNorm(), *given], **options)
+
+
+class StandardisedMSE:
+    """The mean squared error of numbers in units of their variance in the training rows: 1 is as good as the mean.
+
+    Args:
+        part: the linear part of the model, whose `spreads` are the targets' deviations.
+
+    Example:
+        >>> part = LinearPart([], 1, 1)
+        >>> _ = part.spreads.fill_(10.0)
+        >>> float(StandardisedMSE(part)(torch.tensor([105.0, 95.0]), torch.tensor([100.0, 100.0])))
+        0.25
+    """
+
+    def __init__(self, part: LinearPart) -> None:
+        self.part = part
+
+    def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        spreads = self.part.spreads.to(targets.device)
+        return ((outputs.view_as(targets) - targets) / spreads).square().mean()
+
+
+def _loss_of(model: TabularModel | Ensemble, y: LabelList) -> Loss:
+    """The loss that the model is trained with unless another one is given."""
+    one: Any = model[0] if isinstance(model, Ensemble) else model
+    return StandardisedMSE(one.linear) if isinstance(y, FloatList) and one.linear is not None else y.loss_func
 
 
 def load_tabular_learner(folder: Path | str, *, own_procs: Iterable[type[TabularProc]] = ()) -> TabularLearner:
@@ -226,7 +272,7 @@ def load_tabular_learner(folder: Path | str, *, own_procs: Iterable[type[Tabular
         fits = [n for n, _ in shape["emb_szs"]] == list(data.encoder.n_levels.values())
         if not fits or shape["n_cont"] != len(data.cont_names) or shape["out_sz"] != data.c:
             raise ArtifactError(f"{folder} is damaged: its model does not fit its columns and labels.")
-    learn = TabularLearner(data, model)
+    learn = TabularLearner(data, model, loss_func=_loss_of(model, data.y))
     learn.model.eval()
     return learn
 

@@ -10,9 +10,13 @@ from torch import Tensor, nn
 
 from handlens.core.checks import listed, whole
 from handlens.core.dropout import Dropout
+from handlens.core.labels import LabelList
 from handlens.errors import TrainingError
+from handlens.tabular.bins import Bins
+from handlens.tabular.default_network import VECTORS
 from handlens.tabular.embeddings import Embeddings
 from handlens.tabular.fused import FusedTraining
+from handlens.tabular.linear import LinearPart
 
 Dropouts = float | Sequence[float]
 
@@ -37,6 +41,9 @@ class TabularModel(nn.Module):
         ps: dropout after each hidden layer: one probability for all, or one for each.
         emb_drop: dropout on the embeddings.
         y_range: the lowest and the highest output.
+        bins: how many `Bins` each number is cut into, instead of all batch norms.
+        linear: whether a `LinearPart` is added to the output, which is multiplied by its `gains` before; not with
+            `y_range`. It is all zeros until `begin` fits it.
 
     Raises:
         TrainingError: there are no columns, or the arguments do not fit together.
@@ -58,6 +65,8 @@ class TabularModel(nn.Module):
         ps: Dropouts = 0.0,
         emb_drop: float = 0.0,
         y_range: Sequence[float] | Tensor | None = None,
+        bins: int | None = None,
+        linear: bool = False,
     ) -> None:
         super().__init__()
         layers = [whole(width, "each of layers", TrainingError) for width in _list(layers, "layers", "[1000, 500]")]
@@ -67,13 +76,18 @@ class TabularModel(nn.Module):
         if not n_emb + n_cont:
             raise TrainingError("a model needs at least one column: give cat_names or cont_names.")
         self.y_range = _check_range(y_range)
-        self.embeds = Embeddings(emb_szs)
+        if linear and self.y_range is not None:
+            raise TrainingError("a model has either a linear part or a y_range; both arrived.")
+        self.embeds = Embeddings(emb_szs) if bins is None else Embeddings(emb_szs, deviation=VECTORS)
         self.emb_drop = Dropout(emb_drop)
-        self.bn_cont = nn.BatchNorm1d(n_cont) if n_cont else None
-        widths = [n_emb + n_cont, *layers]
+        self.bn_cont = nn.BatchNorm1d(n_cont) if n_cont and bins is None else None
+        self.bins = Bins(n_cont, whole(bins, "bins", TrainingError)) if n_cont and bins is not None else None
+        self.linear = LinearPart([n for n, _ in emb_szs], n_cont, out_sz) if linear else None
+        widths = [n_emb + n_cont * (bins or 1), *layers]
         steps: list[nn.Module] = []
         for n_in, n_out, p in zip(widths, layers, drops, strict=False):
-            steps += [nn.Linear(n_in, n_out), nn.ReLU(inplace=True), nn.BatchNorm1d(n_out), Dropout(p)]
+            norms = [nn.BatchNorm1d(n_out)] if bins is None else []
+            steps += [nn.Linear(n_in, n_out), nn.ReLU(inplace=True), *norms, Dropout(p)]
         self.layers = nn.Sequential(*steps, nn.Linear(widths[-1], out_sz))
         self._fused: FusedTraining | None = None
         self.config: dict[str, Any] = {
@@ -85,12 +99,31 @@ class TabularModel(nn.Module):
             "emb_drop": emb_drop,
             "y_range": None if self.y_range is None else list(self.y_range),
         }
+        if bins is not None:
+            self.config["bins"] = bins
+        if linear:
+            self.config["linear"] = True
         """The arguments that create this model, as plain JSON."""
 
     def train(self, mode: bool = True) -> Self:
         super().train(mode)
-        self._fused = FusedTraining.of(self.embeds, self.emb_drop, self.bn_cont, self.layers) if mode else None
+        with_norms = mode and "bins" not in self.config
+        self._fused = FusedTraining.of(self.embeds, self.emb_drop, self.bn_cont, self.layers) if with_norms else None
         return self
+
+    def begin(self, codes: Tensor, numbers: Tensor, y: LabelList) -> None:
+        """Fit to the training rows what no optimizer trains: the bins, and the linear part, from which a fit begins.
+
+        Args:
+            codes, numbers: the training rows, as in `forward`.
+            y: their labels.
+        """
+        if self.bins is not None:
+            self.bins.begin(numbers)
+        if self.linear is not None:
+            self.linear.begin(codes, numbers, y)
+            for parameter in self.layers[-1].parameters():
+                nn.init.zeros_(parameter)
 
     def forward(self, codes: Tensor, numbers: Tensor) -> Tensor:
         """The outputs for a batch of rows.
@@ -106,6 +139,8 @@ class TabularModel(nn.Module):
             x = self._fused(codes, numbers)
         else:
             x = self._through_layers(codes, numbers)
+        if self.linear is not None:
+            x = self.linear(codes, numbers) + x * self.linear.gains
         if self.y_range is not None:
             low, high = self.y_range
             x = torch.sigmoid(x) * (high - low) + low
@@ -117,6 +152,8 @@ class TabularModel(nn.Module):
             parts.append(self.emb_drop(self.embeds(codes)))
         if self.bn_cont is not None:
             parts.append(self.bn_cont(numbers))
+        if self.bins is not None:
+            parts.append(self.bins(numbers))
         x = torch.cat(parts, 1)
         layers: list[Any] = list(self.layers)
         *hidden, last = layers

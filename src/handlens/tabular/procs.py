@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-import os
-import sys
 import warnings
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from handlens.core.checks import callers_level
 from handlens.core.preprocess import Preprocessor
 from handlens.errors import ArtifactError, TableError
 from handlens.tabular.frames import LARGEST, check_columns, check_names, number, numbers, put_columns
@@ -262,7 +260,8 @@ class Normalize(TabularProc):
     """Subtract the mean of the training rows from each continuous column and divide by their standard deviation.
 
     The standard deviation divides by N, as scikit-learn's StandardScaler does. A column that is constant in training
-    becomes zeros, in later rows too, because a model cannot have learned anything from it. Missing values stay missing.
+    becomes zeros, in later rows too, because a model cannot have learned anything from it; so does one that is constant
+    but for rounding, as shares that add up to 1 are. Missing values stay missing.
     The columns become float64.
 
     The fitted state is {"means": {column: number}, "stds": {column: number, 0 where constant}}.
@@ -289,8 +288,7 @@ class Normalize(TabularProc):
             present = values[~np.isnan(values)]
             if not len(present):
                 raise _all_missing(name)
-            # Computed from the values: rounding would give equal values a deviation of some 1e-17.
-            constant = bool((present == present[0]).all())
+            constant = float(present.max()) - float(present.min()) <= _rounding(df[name]) * float(np.abs(present).max())
             means[name] = float(present[0] if constant else present.mean())
             stds[name] = 0.0 if constant else float(present.std())
         return {"means": means, "stds": stds}
@@ -320,6 +318,23 @@ class Normalize(TabularProc):
                 row[name] = value if math.isnan(value) else 0.0
 
 
+_UNITS = {"f2": 2, "f4": 8, "f8": 64}
+"""Units in the last place by which values may differ that are equal but for rounding: as many as a sum of some hundred
+shares is off in doubles, and fewer in the coarser types, where so many units could be what was measured."""
+
+
+def _rounding(column: pd.Series) -> float:
+    """How far apart the values of a column may be, in relation to their size, to be equal but for rounding.
+
+    Whole numbers are never rounded.
+    """
+    dtype: Any = column.dtype
+    if dtype.kind in "iub":
+        return 0.0
+    kind = f"f{min(dtype.itemsize, 8)}" if dtype.kind == "f" else "f8"
+    return _UNITS[kind] * float(np.finfo(kind).eps)
+
+
 def _flag(name: str) -> str:
     return f"{name}_na"
 
@@ -343,17 +358,8 @@ def _warn_of(surprises: dict[str, int]) -> None:
         warnings.warn(
             f"missing values in columns that had none in training, filled with the training median: {counted}",
             UserWarning,
-            stacklevel=_callers_level(),
+            stacklevel=callers_level(),
         )
-
-
-def _callers_level() -> int:
-    """The `stacklevel` with which a warning of the caller points at code outside of this library."""
-    ours = str(Path(__file__).parents[1]) + os.sep
-    level, frame = 0, sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(ours):
-        level, frame = level + 1, frame.f_back
-    return level + 1
 
 
 def _all_missing(name: str) -> TableError:

@@ -93,9 +93,11 @@ class CategoryList(LabelList):
         unknown = np.flatnonzero(codes < 0)
         if len(unknown):
             [odd] = column.iloc[unknown[:1]].tolist()
+            is_number = isinstance(odd, (int, float)) and not isinstance(odd, bool)
+            amounts = "For numbers to predict, give label_cls=FloatList. " if is_number else ""
             raise DataError(
                 f"the labels of {name!r} must be classes of the training items; {len(unknown)} are not, such as "
-                f"{repr(odd)[:40]}. Split otherwise, drop these rows, or give all classes: classes=[…]."
+                f"{repr(odd)[:40]}. {amounts}Split otherwise, drop these rows, or give all classes: classes=[…]."
             )
         return torch.from_numpy(codes.astype(np.int64))
 

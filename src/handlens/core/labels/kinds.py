@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import pandas as pd
 
+from handlens.core.checks import callers_level
 from handlens.core.labels.base import LabelList, as_table
 from handlens.core.labels.classes import CategoryList, MultiCategoryList
 from handlens.core.labels.floats import FloatList
@@ -13,11 +15,16 @@ from handlens.errors import ArtifactError, DataError
 
 _KINDS: dict[str, type[LabelList]] = {kind.__name__: kind for kind in (CategoryList, MultiCategoryList, FloatList)}
 
+MANY, SOME = 50, 20
+"""Distinct whole numbers of a target that seem to be amounts, whatever their rows; and if each has few rows."""
+
 
 def label_class_for(values: Any) -> type[LabelList]:
     """The class of labels that values are taken for: floats are numbers to predict, the rest classes.
 
-    Several columns are FloatList if all hold floats, and MultiCategoryList if all hold booleans.
+    Several columns are FloatList if all hold floats, and MultiCategoryList if all hold booleans. A warning says so
+    where whole numbers have so many distinct values that they seem to be amounts: more than `MANY`, or more than `SOME`
+    that occur less than ten times each on average.
 
     Raises:
         DataError: several columns are neither all floats nor all booleans.
@@ -27,6 +34,7 @@ def label_class_for(values: Any) -> type[LabelList]:
     if kinds == {"f"}:
         return FloatList
     if table.shape[1] == 1:
+        _warn_of_amounts(table.iloc[:, 0])
         return CategoryList
     if kinds == {"b"}:
         return MultiCategoryList
@@ -34,6 +42,19 @@ def label_class_for(values: Any) -> type[LabelList]:
         f"columns {list(table.columns)} must all be floats or all booleans to be taken as targets together; "
         "say what they are: label_cls=FloatList or label_cls=MultiCategoryList."
     )
+
+
+def _warn_of_amounts(column: pd.Series) -> None:
+    if column.dtype.kind not in "iu" and pd.api.types.infer_dtype(column, skipna=True) != "integer":
+        return
+    distinct = column.nunique()
+    if distinct > MANY or (distinct > SOME and len(column) < 10 * distinct):
+        warnings.warn(
+            f"the whole numbers of the target {str(column.name)!r} are taken for {distinct} classes; for amounts to "
+            "predict give label_cls=FloatList, and label_cls=CategoryList if they are classes.",
+            UserWarning,
+            stacklevel=callers_level(),
+        )
 
 
 def _is_float(column: pd.Series) -> bool:
