@@ -12,9 +12,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image as Pillow
+from PIL import ImageOps
 
 from handlens.errors import DataError, PhotoError
-from handlens.studio.pictures import open_photo
+from handlens.studio import Collection
+from handlens.studio.pictures import about_limits, limits_of, open_photo
+from handlens.studio.predictor import load_predictor
 from handlens.vision.image import open_image
 from handlens.vision.verify import verify_images
 
@@ -333,3 +336,102 @@ def test_p16_random_damage_is_never_more_than_an_error(tmp_path: Path) -> None:
             assert open_image(path).pixels.dtype == np.uint8
         except DataError as error:
             assert str(path) in str(error)  # noqa: PT017 — some are damaged, others are not
+
+
+# ---------------------------------------------------------------------------------------------- in a collection
+
+
+def ramps(folder: Path, low: int, high: int, n: int = 12) -> None:
+    """Grey photos of 16 bits that together go from `low` to `high`, each through a part of that."""
+    folder.mkdir()
+    ends = np.linspace(low, high, n + 1)
+    for i in range(n):
+        row = np.round(np.linspace(ends[i], ends[i + 1], 32)).astype(np.uint16)
+        Pillow.fromarray(np.tile(row, (32, 1))).save(folder / f"{i:02}.png")
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 4095), (0, 1023), (1000, 1500), (0, 16383), (0, 65535), (500, 60000)])
+def test_p7_a_collection_shows_its_photos_in_the_range_that_all_of_them_have(
+    tmp_path: Path, low: int, high: int
+) -> None:
+    ramps(tmp_path / "photos", low, high)
+    with Collection.create(tmp_path / "own", images=tmp_path / "photos", backbone=None) as collection:
+        collection.prepare()
+        assert collection.parts.photos.limits == {"whole": (low, high)}
+        [said] = [text for text in collection.notices if "8 bits" in text]
+        assert said == (
+            f"Pictures of more than 8 bits are shown in the range that they have here: {low} is black and {high} white."
+        )
+        for photo in (0, 5, 11):
+            ends = np.linspace(0, 255, 13)[photo : photo + 2]
+            for picture in (collection.parts.photos.view(photo), collection.parts.photos.thumbnail(photo)):
+                seen = np.asarray(Pillow.open(io.BytesIO(picture)))[16]
+                assert abs(int(seen[0]) - ends[0]) <= 4 if seen.ndim == 1 else np.abs(seen[0] - ends[0]).max() <= 4
+                assert np.abs(seen[-1].astype(int) - ends[1]).max() <= 4  # a JPEG
+    with Collection.open(tmp_path / "own") as collection:
+        assert said in collection.notices
+        assert collection.parts.photos.limits == {"whole": (low, high)}
+
+
+def test_p7_photos_that_come_later_are_shown_as_those_before_them(tmp_path: Path) -> None:
+    ramps(tmp_path / "photos", 0, 4095)
+    with Collection.create(tmp_path / "own", images=tmp_path / "photos", backbone=None) as collection:
+        collection.prepare()
+    Pillow.fromarray(np.full((32, 32), 8000, np.uint16)).save(tmp_path / "photos" / "later.png")
+    with Collection.open(tmp_path / "own") as collection:
+        collection.prepare()
+        assert collection.parts.photos.limits == {"whole": (0, 4095)}
+        seen = np.asarray(Pillow.open(io.BytesIO(collection.parts.photos.view(12))))
+        assert np.unique(seen).tolist() == [255]
+
+
+def test_p7_a_model_that_is_taken_away_sees_photos_as_the_collection_does(tmp_path: Path) -> None:
+    ramps(tmp_path / "photos", 0, 4095)
+    with Collection.create(tmp_path / "own", images=tmp_path / "photos", backbone=None) as collection:
+        collection.prepare()
+        collection.label(range(6), "dark")
+        collection.label(range(6, 12), "bright")
+        collection.train()
+        collection.export_model(tmp_path / "model")
+        inside = collection.predictions()
+    model = load_predictor(tmp_path / "model")
+    assert model.limits == {"whole": (0, 4095)}
+    outside = model.predict(tmp_path / "photos")
+    assert outside["predicted"].tolist() == inside["predicted"].tolist()
+    np.testing.assert_allclose(outside["probability"], inside["probability"], atol=1e-3)
+
+
+def test_p7_a_collection_that_was_moved_is_known_again(tmp_path: Path) -> None:
+    ramps(tmp_path / "photos", 1000, 1500)
+    with Collection.create(tmp_path / "own", images=tmp_path / "photos", backbone=None) as collection:
+        collection.prepare()
+    (tmp_path / "photos").rename(tmp_path / "elsewhere")
+    with Collection.open(tmp_path / "own", images=tmp_path / "elsewhere") as collection:
+        assert len(collection.paths) == 12
+
+
+def test_p7_whole_numbers_and_fractions_have_ranges_of_their_own(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    write_tiff(photos / "a.tif", np.array([[-2.0, 2.0]], np.float32))
+    write_tiff(photos / "b.tif", np.array([[0.0, 1.0, np.nan, np.inf]], np.float16))
+    write_tiff(photos / "c.tif", np.array([[7, 500]], np.uint16))
+    Pillow.new("L", (4, 4), 9).save(photos / "d.png")
+    (photos / "e.tif").write_bytes(b"II*\0")
+    found = limits_of(sorted(photos.iterdir()))
+    assert found == {"fractions": (-2, 2), "whole": (7, 500)}
+    assert about_limits(found).endswith("here: 7 is black and 500 white, of fractions -2 is black and 2 white.")
+    assert about_limits({}) == ""
+    assert np.asarray(open_photo(photos / "b.tif", at_least=9, limits=found))[0, :, 0].tolist() == [128, 191, 0, 255]
+    assert np.asarray(open_photo(photos / "d.png", at_least=9, limits=found))[0, 0].tolist() == [9] * 3
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_p6_a_tiff_that_only_opencv_reads_is_turned_as_one_that_pillow_reads(tmp_path: Path, orientation: int) -> None:
+    values = np.arange(6, dtype=np.float32).reshape(2, 3) / 5
+    by_pillow = write_tiff(tmp_path / "a.tif", values, orientation=(3, orientation))
+    by_opencv = write_tiff(tmp_path / "b.tif", values.astype(np.float64), orientation=(3, orientation))
+    assert open_image(by_opencv).pixels.tolist() == open_image(by_pillow).pixels.tolist()
+    stored = Pillow.fromarray(np.rint(values * 255).astype(np.uint8))
+    stored.getexif()[0x0112] = orientation
+    assert open_image(by_pillow).pixels[..., 0].tolist() == np.asarray(ImageOps.exif_transpose(stored)).tolist()

@@ -6,8 +6,9 @@ Pillow reads only some of them, and of 16-bit colour only the upper byte, so Ope
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,16 +25,35 @@ DEPTHS = (8, 10, 12, 14, 16)
 """The bits that cameras and scanners use of 16."""
 
 
+VALUES = "handlens.values"
+"""Where `Image.info` of a picture that Pillow cannot open holds its values, upright."""
+
+_TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    2: lambda stored: stored[:, ::-1],
+    3: lambda stored: stored[::-1, ::-1],
+    4: lambda stored: stored[::-1],
+    5: lambda stored: stored.swapaxes(0, 1),
+    6: lambda stored: stored.swapaxes(0, 1)[:, ::-1],
+    7: lambda stored: stored.swapaxes(0, 1)[::-1, ::-1],
+    8: lambda stored: stored.swapaxes(0, 1)[::-1],
+}
+
+
 class ValueRange(NamedTuple):
     """The value that is shown as black and the one that is shown as white; those outside are black or white too.
 
     Example:
-        >>> PixelValues(np.array([[0, 1000, 2000]], np.uint16)).shown(ValueRange(0, 2000)).getpixel((1, 0))
+        >>> picture = PixelValues(np.array([[0, 1000, 2000]], np.uint16))
+        >>> picture.shown({"whole": ValueRange(0, 2000)}).getpixel((1, 0))
         (128, 128, 128)
     """
 
     low: float
     high: float
+
+
+Limits = Mapping[str, ValueRange]
+"""The ranges in which pictures of more than 8 bits are shown: those of "whole" numbers, and those of "fractions"."""
 
 
 class PixelValues(NamedTuple):
@@ -57,6 +77,11 @@ class PixelValues(NamedTuple):
         return self.array[..., :3] if self.array.ndim == 3 else self.array
 
     @property
+    def kind(self) -> str:
+        """What the values are, "whole" numbers or "fractions"."""
+        return "fractions" if self.array.dtype.kind == "f" else "whole"
+
+    @property
     def extent(self) -> ValueRange | None:
         """The least and the greatest finite value; None if there is none."""
         found = self.colours
@@ -64,15 +89,19 @@ class PixelValues(NamedTuple):
             found = found[np.isfinite(found)]
         return ValueRange(float(found.min()), float(found.max())) if found.size else None
 
-    def shown(self, limits: ValueRange | None = None) -> Image.Image:
+    def turned(self, orientation: int) -> PixelValues:
+        """Upright, by an orientation of 1 to 8 as EXIF counts."""
+        return self._replace(array=_TURNS.get(orientation, lambda stored: stored)(self.array))
+
+    def shown(self, limits: Limits | None = None) -> Image.Image:
         """The picture in 8-bit RGB; transparent parts are white, and what is not a number is black.
 
         Args:
-            limits: unless given, 0 is black, and white is the greatest number of the fewest bits, of 8, 10, 12, 14 and
-                16, that hold the picture's values, so that a 12-bit picture in a file of 16 bits keeps 256 levels.
+            limits: those of its collection; unless given, 0 is black, and white is the greatest number of the fewest
+                bits, of 8, 10, 12, 14 and 16, that hold the picture's values: 12 bits in a file of 16 keep 256 levels.
                 Fractions of 0–1 are shown as they are. Other values are shown from the least to the greatest.
         """
-        grey = _scaled(self.colours, limits or self._own_range())
+        grey = _scaled(self.colours, (limits or {}).get(self.kind) or self._own_range())
         if self.negative:
             grey = 255 - grey
         if self.array.dtype.kind == "f":
@@ -93,7 +122,7 @@ class PixelValues(NamedTuple):
 
 def is_deep(picture: Image.Image) -> bool:
     """Whether an opened picture has values that 8 bits do not hold."""
-    if picture.mode in ("I", "F") or picture.mode.startswith("I;"):
+    if picture.mode in ("I", "F") or picture.mode.startswith("I;") or VALUES in picture.info:
         return True
     tags = getattr(picture, "tag_v2", None)
     if tags is not None:
@@ -110,6 +139,8 @@ def values_of(picture: Image.Image) -> PixelValues | None:
     Raises:
         Exception: of nearly any type, if the file is damaged.
     """
+    if VALUES in picture.info:
+        return cast(PixelValues, picture.info[VALUES])
     file, tags = getattr(picture, "filename", ""), getattr(picture, "tag_v2", None)
     picture.load()  # which finds damage
     try:

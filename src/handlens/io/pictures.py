@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from handlens.io.deep_pictures import PixelValues, ValueRange, is_deep, read_tiff, tiff_size, tiff_tags, values_of
+from handlens.io.deep_pictures import VALUES, Limits, PixelValues, is_deep, read_tiff, tiff_size, tiff_tags, values_of
 from handlens.io.problems import reason_of
 
 LARGEST = 200_000_000
@@ -126,11 +126,14 @@ def _deep_tiff(path: Path) -> Image.Image:
     if tags is None:
         raise UnidentifiedImageError(f"{path} is not a picture.")
     check_size(*tiff_size(tags))
-    return upright(read_tiff(path, tags).shown(), _orientation_in(tags, tags.get(_XMP)))
+    values = read_tiff(path, tags).turned(_orientation_in(tags, tags.get(_XMP)))
+    picture = values.shown()
+    picture.info[VALUES] = values
+    return picture
 
 
 def as_seen(
-    picture: Image.Image, *, at_least: tuple[int, int] | None = None, limits: ValueRange | None = None
+    picture: Image.Image, *, at_least: tuple[int, int] | None = None, limits: Limits | None = None
 ) -> Image.Image:
     """An opened picture as a person sees it: upright, in 8-bit RGB, and writable.
 

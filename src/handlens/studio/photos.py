@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from handlens.errors import CollectionError, PhotoError, StorageError
+from handlens.io.deep_pictures import Limits
 from handlens.studio.discriminant import Floats
-from handlens.studio.pictures import open_photo, thumbnail
+from handlens.studio.pictures import limits_of, open_photo, thumbnail
 from handlens.studio.register import Register
 from handlens.studio.scanning import LeftOut
 from handlens.studio.settings import Settings
@@ -39,6 +41,8 @@ class Photos:
         self._settings = settings
         self._unreadable = {photo: why for photo, why in settings.unreadable.items() if photo < len(register)}
         self._aspects: Floats = np.empty(0, np.float32)
+        self.limits: Limits = settings.limits or {}
+        """The ranges in which photos of more than 8 bits are shown, which are those of the first photos prepared."""
         with suppress(StorageError):
             thumbnails.make_sums(int(photo) for photo in register.order)
 
@@ -103,7 +107,7 @@ class Photos:
         row = int(self.rows[photo])
         found = self.thumbnails.read(photo, row)
         if found is None:
-            found = thumbnail(open_photo(self.file(photo), at_least=THUMBNAIL), THUMBNAIL)
+            found = thumbnail(open_photo(self.file(photo), at_least=THUMBNAIL, limits=self.limits), THUMBNAIL)
             if row < self.prepared:  # it is gone or damaged
                 with suppress(OSError, StorageError):
                     self.thumbnails.sums.replace(row, [self.thumbnails.write(photo, found)])
@@ -112,7 +116,7 @@ class Photos:
     def view(self, photo: int) -> bytes:
         """A photo large enough to look at closely, a JPEG of at most 1,600 px; PhotoError if it cannot be read."""
         self.check(photo)
-        return thumbnail(open_photo(self.file(photo), at_least=VIEW), VIEW)
+        return thumbnail(open_photo(self.file(photo), at_least=VIEW, limits=self.limits), VIEW)
 
     def sheet(self, number: int) -> bytes:
         """256 map tiles of 64 px as one JPEG of 1024×1024: from row number·256 of the preparing order on."""
@@ -126,6 +130,11 @@ class Photos:
         out = io.BytesIO()
         Image.fromarray(picture).save(out, "JPEG", quality=85, subsampling=0)
         return out.getvalue()
+
+    def find_limits(self, files: Iterable[Path]) -> None:
+        """Keep in which ranges photos of more than 8 bits are shown, unless it is known: models depend on it."""
+        if self._settings.limits is None:
+            self.limits = self._settings.limits = limits_of(files)
 
     def mark_unreadable(self, reasons: dict[int, str]) -> None:
         """Keep why photos cannot be read, by id."""

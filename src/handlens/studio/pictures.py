@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from PIL import Image
 
 from handlens.errors import PhotoError
 from handlens.io import pictures
-from handlens.io.deep_pictures import ValueRange
+from handlens.io.deep_pictures import Limits, ValueRange, is_deep, values_of
 from handlens.io.pictures import picture_fault
 
 _LARGE = 40_000_000
@@ -33,7 +34,7 @@ def open_picture(path: Path) -> Image.Image:
         raise PhotoError(picture_fault(path, error)) from error
 
 
-def open_photo(path: Path, *, at_least: int, limits: ValueRange | None = None) -> Image.Image:
+def open_photo(path: Path, *, at_least: int, limits: Limits | None = None) -> Image.Image:
     """Decode a picture to 8-bit RGB as a person sees it.
 
     It is turned upright by its EXIF orientation; of an animation it is the first frame; transparent parts become white.
@@ -90,7 +91,9 @@ READ_AT = 256
 """Pixels of the short side to which a photo may be reduced when it is decoded, before it is resized for any use."""
 
 
-def read_squares(path: Path, sizes: set[int]) -> tuple[Image.Image, dict[int, NDArray[np.uint8]]]:
+def read_squares(
+    path: Path, sizes: set[int], *, limits: Limits | None = None
+) -> tuple[Image.Image, dict[int, NDArray[np.uint8]]]:
     """Decode a photo once for its thumbnail and for several networks.
 
     The pixels of a size do not depend on the other sizes, so a model sees the same when it predicts as in training.
@@ -101,6 +104,38 @@ def read_squares(path: Path, sizes: set[int]) -> tuple[Image.Image, dict[int, ND
     Raises:
         PhotoError: it cannot be read.
     """
-    image = open_photo(path, at_least=READ_AT)
-    larger = {size: open_photo(path, at_least=size) for size in sizes if size > READ_AT}
+    image = open_photo(path, at_least=READ_AT, limits=limits)
+    larger = {size: open_photo(path, at_least=size, limits=limits) for size in sizes if size > READ_AT}
     return image, {size: square(larger.get(size, image), size) for size in sizes}
+
+
+def limits_of(files: Iterable[Path]) -> dict[str, ValueRange]:
+    """From which value to which pictures of more than 8 bits go, of each kind of numbers; nothing for other pictures.
+
+    Args:
+        files: the pictures; those that cannot be read are left out.
+    """
+    found: dict[str, ValueRange] = {}
+    for file in files:
+        try:
+            with open_picture(file) as picture:
+                values = values_of(picture) if is_deep(picture) else None
+        except Exception:  # it cannot be read, which preparing says
+            continue
+        extent = None if values is None else values.extent
+        if values is not None and extent is not None:
+            low, high = found.get(values.kind, extent)
+            found[values.kind] = ValueRange(min(low, extent.low), max(high, extent.high))
+    return found
+
+
+def about_limits(limits: Limits) -> str:
+    """How pictures of more than 8 bits are shown, as a sentence; "" if there are none.
+
+    Example:
+        >>> about_limits({"whole": ValueRange(0, 4095)})
+        'Pictures of more than 8 bits are shown in the range that they have here: 0 is black and 4095 white.'
+    """
+    ranges = [f"{low:.7g} is black and {high:.7g} white" for _, (low, high) in sorted(limits.items(), reverse=True)]
+    how = ", of fractions ".join(ranges)
+    return f"Pictures of more than 8 bits are shown in the range that they have here: {how}." if ranges else ""

@@ -20,9 +20,10 @@ from handlens.core.products import product
 from handlens.core.saved import PhotoModel
 from handlens.core.threads import one_blas_thread
 from handlens.errors import ArtifactError, PhotoError
+from handlens.io.deep_pictures import Limits, ValueRange
 from handlens.studio.discriminant import Floats
 from handlens.studio.features import Extractor, rebuild
-from handlens.studio.pictures import read_squares
+from handlens.studio.pictures import about_limits, read_squares
 from handlens.studio.scanning import LeftOut, natural_order, scan
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Predictor:
         weights: for each layer that is used, by its id, float32 [D, C] for its raw features.
         bias: float32 [C].
         temperature: above 0.
+        limits: the ranges in which photos of more than 8 bits are seen, as in training; those of each unless given.
         left_out: after `predict`, the files that have no prediction.
 
     Example:
@@ -72,6 +74,7 @@ class Predictor:
     weights: dict[str, Floats]  # by layer id
     bias: Floats
     temperature: float
+    limits: Limits = field(default_factory=dict, kw_only=True)
     left_out: list[LeftOut] = field(default_factory=list)
 
     def predict(self, photos: Path | str, *, progress: Callable[[int, int], None] | None = None) -> pd.DataFrame:
@@ -106,7 +109,7 @@ class Predictor:
         """
         p = np.full((len(files), len(self.classes)), np.nan, np.float32)
         reasons: list[str] = []
-        for why, pictures in _batches(files, [e.size for e in self.extractors]):
+        for why, pictures in _batches(files, [e.size for e in self.extractors], self.limits):
             read = [len(reasons) + i for i, reason in enumerate(why) if not reason]
             if read:
                 p[read] = softmax(self._scores(pictures) / self.temperature, axis=1)
@@ -140,6 +143,7 @@ class Predictor:
                 "layers": ", ".join(f"{layer} ({dims[layer]} features)" for layer in self.weights),
                 "parameters of the linear model": self.bias.size + sum(w.size for w in self.weights.values()),
                 "temperature": f"{self.temperature:.3g}",
+                **({"photos of more than 8 bits": about_limits(self.limits)} if self.limits else {}),
             },
         )
 
@@ -157,6 +161,7 @@ class Predictor:
             "temperature": self.temperature,
             "layers": list(self.weights),
             "sources": [{"name": e.name, "config": e.config()} for e in self.extractors],
+            "limits": {kind: list(ends) for kind, ends in self.limits.items()},
         }
         save_artifact(folder, KIND, config, tensors)
 
@@ -211,13 +216,14 @@ def predictor_of(config: dict[str, Any], tensors: dict[str, Tensor], *, folder: 
         weights = {str(layer): tensors[f"layer.{layer}"].numpy() for layer in config["layers"]}
         bias = tensors["bias"].numpy()
         temperature = temperature_of(config)
+        limits = {str(kind): ValueRange(*map(float, ends)) for kind, ends in config.get("limits", {}).items()}
         dims = {layer.id: layer.dim for e in extractors for layer in e.layers}
         fits = all(w.shape == (dims.get(layer), len(classes)) for layer, w in weights.items())
         if not extractors or not fits or bias.shape != (len(classes),):
             raise ArtifactError(f"{folder} is damaged: its weights do not fit its layers and classes.")
         if any(numbers.dtype != np.float32 for numbers in (bias, *weights.values())):
             raise ArtifactError(f"{folder} is damaged: its weights must be float32.")
-    return Predictor(classes, extractors, weights, bias, temperature)
+    return Predictor(classes, extractors, weights, bias, temperature, limits=limits)
 
 
 def class_names(names: Any) -> list[str]:
@@ -239,7 +245,7 @@ def temperature_of(config: dict[str, Any]) -> float:
     return float(temperature)
 
 
-def _batches(files: Sequence[Path | str], sizes: list[int]) -> Iterator[tuple[list[str], list[Tensor]]]:
+def _batches(files: Sequence[Path | str], sizes: list[int], limits: Limits) -> Iterator[tuple[list[str], list[Tensor]]]:
     """Batches of files: for each file the reason why it cannot be read ("" if it can), and the photos that can be read.
 
     They are uint8 tensors [B, S, S, 3] for each size, decoded ahead in two threads.
@@ -247,7 +253,7 @@ def _batches(files: Sequence[Path | str], sizes: list[int]) -> Iterator[tuple[li
 
     def read(file: Path | str) -> list[np.ndarray] | str:
         try:
-            squares = read_squares(Path(file), set(sizes))[1]
+            squares = read_squares(Path(file), set(sizes), limits=limits)[1]
             return [squares[size] for size in sizes]
         except PhotoError as error:
             return str(error)

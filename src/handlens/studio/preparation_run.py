@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handlens.errors import Cancelled, CollectionError, PhotoError, StorageError
+from handlens.io.deep_pictures import Limits
 from handlens.io.locks import process_lock
 from handlens.io.problems import reason_of
 from handlens.studio.layers import FIRST
@@ -33,6 +34,9 @@ LEARN_SIZE = 96
 
 LOOKED_AT = 64
 """Photos by which it is decided whether all are photographs."""
+
+MEASURED = 200
+"""Photos in which it is seen how far those of more than 8 bits go."""
 
 BATCH = 64
 """Photos whose features are computed at once."""
@@ -50,10 +54,12 @@ class Decoded:
     squares: dict[int, NDArray[np.uint8]] = field(default_factory=dict)
 
 
-def decode(path: Path, sizes: set[int], *, thumbnails: bool, judge: bool = False) -> Decoded:
+def decode(
+    path: Path, sizes: set[int], *, thumbnails: bool, judge: bool = False, limits: Limits | None = None
+) -> Decoded:
     """Read a photo once: thumbnail and tile, a square of each size, and with `judge` whether it is a photograph."""
     try:
-        image, squares = read_squares(path, sizes)
+        image, squares = read_squares(path, sizes, limits=limits)
         return Decoded(
             aspect=image.width / image.height,
             thumb=thumbnail(image, THUMBNAIL) if thumbnails else b"",
@@ -81,6 +87,17 @@ class Preparation:
         self.photos, self.changed, self.cancel = photos, changed, cancel
         self.progress = Progress(running=True, phase="reading", total=len(photos))
         self._held: dict[int, Decoded] = {}  # by row: read for learning, and used again right after
+
+    def find_limits(self) -> None:
+        """See in which range the first photos are, of those with more than 8 bits, before one of them is decoded."""
+        if not self.photos.prepared:
+            self.photos.find_limits(self._first_files())
+
+    def _first_files(self) -> Iterator[Path]:
+        for row in range(min(MEASURED, len(self.photos))):
+            self._check_cancelled()
+            with suppress(PhotoError):
+                yield self.photos.file(int(self.photos.order[row]))
 
     def photographs(self, sizes: set[int]) -> list[bool]:
         """Whether each of the first photos looks like a photograph; they are decoded for what follows too.
@@ -181,7 +198,7 @@ class Preparation:
             file = self.photos.file(int(self.photos.order[row]))
         except PhotoError as error:
             return Decoded(reason=str(error))
-        return decode(file, sizes, thumbnails=thumbnails, judge=judge)
+        return decode(file, sizes, thumbnails=thumbnails, judge=judge, limits=self.photos.limits)
 
     def _result(self, future: Future[Decoded]) -> Decoded:
         """A photo that was read; FolderGoneError if it could not be because all are away."""

@@ -14,6 +14,7 @@ from handlens.studio.listeners import Listeners
 from handlens.studio.memory import release_memory
 from handlens.studio.models.registry import Models
 from handlens.studio.photos import Photos
+from handlens.studio.pictures import about_limits
 from handlens.studio.preparation_run import LEARN_SIZE, Preparation, only_one
 from handlens.studio.progress import Progress, ended_by
 from handlens.studio.sources import AUTO, Source
@@ -44,7 +45,7 @@ class Preparing:
         self._starting = threading.Lock()
         self._cancel = threading.Event()
         self._thread: threading.Thread | None = None
-        self.notices: list[str] = []
+        self.notices = [text] if (text := about_limits(photos.limits)) else []
         done, total = layers.prepared, len(photos)
         self.progress = Progress(phase="done" if done == total else "idle", done=done, total=total)
 
@@ -73,6 +74,8 @@ class Preparing:
             run = Preparation(self._photos, changed=changed, cancel=cancel)
             changed(run.progress)
             self._photos.forget_unreadable_from(self._photos.prepared)
+            run.find_limits()
+            self._notice(about_limits(self._photos.limits))
             try:
                 with run.reading():
                     if any(source.backbone == AUTO for source in sources):
@@ -216,7 +219,7 @@ class Preparing:
             self._notice(str(error))
 
     def _notice(self, text: str) -> None:
-        if text not in self.notices:
+        if text and text not in self.notices:
             self.notices.append(text)
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from handlens.errors import CollectionError, PhotoError
+from handlens.io.deep_pictures import Limits
 from handlens.io.problems import reason_of
 from handlens.studio.creating import check_apart
 from handlens.studio.manifest import DATABASE, write_images
 from handlens.studio.pictures import READ_AT, open_photo, tile
 from handlens.studio.register import file_below, first_paths
+from handlens.studio.settings import Settings
 from handlens.studio.thumbnails import TILE, ThumbnailCache
 
 SAMPLE = 64
@@ -85,6 +88,8 @@ def find(folder: Path, images: Path) -> Found:
     cache = ThumbnailCache(folder / "cache")
     tiles, aspects = cache.tiles.read()[:SAMPLE], cache.aspects.read()[:SAMPLE, 0]
     sample = first_paths(folder / DATABASE, SAMPLE)
+    with closing(Settings(folder / DATABASE)) as settings:
+        limits = settings.limits or {}
     missing, different = [], []
     for row, path in enumerate(sample):
         try:
@@ -96,14 +101,14 @@ def find(folder: Path, images: Path) -> Found:
             missing.append(path)
         elif row < min(len(tiles), len(aspects)) and aspects[row] > 0:
             before = np.asarray(tiles[row]).reshape(TILE, TILE, 3)
-            if not _is_like(file, before):
+            if not _is_like(file, before, limits):
                 different.append(path)
     return Found(len(sample), missing, different)
 
 
-def _is_like(file: Path, before: np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]) -> bool:
+def _is_like(file: Path, before: np.ndarray[tuple[int, int, int], np.dtype[np.uint8]], limits: Limits) -> bool:
     try:
-        now = tile(open_photo(file, at_least=READ_AT), TILE)
+        now = tile(open_photo(file, at_least=READ_AT, limits=limits), TILE)
     except PhotoError:
         return False
     return float(np.abs(now.astype(np.int16) - before.astype(np.int16)).mean()) <= TOLERANCE

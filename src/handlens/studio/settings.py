@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from handlens.io.deep_pictures import Limits, ValueRange
 from handlens.io.sqlite import open_database, storage_errors, transaction
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS keep (name TEXT PRIMARY KEY, value TEXT NOT NULL);"
@@ -132,6 +133,16 @@ class Settings:
     @unreadable.setter
     def unreadable(self, reasons: dict[int, str]) -> None:
         self._put({"refused": reasons})
+
+    @property
+    def limits(self) -> dict[str, ValueRange] | None:
+        """The ranges in which photos of more than 8 bits are shown; None before the first preparation."""
+        found = self._get("limits", _are_limits)
+        return None if found is None else {kind: ValueRange(*ends) for kind, ends in found.items()}
+
+    @limits.setter
+    def limits(self, limits: Limits) -> None:
+        self._put({"limits": limits})
 
     @property
     def separating(self) -> list[int]:
@@ -262,6 +273,13 @@ def _is_object(value: Any) -> bool:
 
 def _are_numbers(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(number, int) for number in value)
+
+
+def _are_limits(value: Any) -> bool:
+    return _is_object(value) and all(
+        isinstance(ends, list) and len(ends) == 2 and all(isinstance(end, (int, float)) for end in ends)
+        for ends in value.values()
+    )
 
 
 def _are_reasons(value: Any) -> bool:

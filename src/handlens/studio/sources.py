@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from handlens.core.artifact import TENSORS
 from handlens.errors import CollectionError, StorageError
 from handlens.io.checksums import with_checksum, without_checksum
+from handlens.io.deep_pictures import Limits
 from handlens.io.files import atomic_write
 from handlens.io.problems import reason_of
 from handlens.studio.features.extractor import Extractor, Layer
@@ -83,12 +84,12 @@ class Source:
             raise CollectionError(f"the features of {self.title} are damaged on disk. Prepare the collection again.")
         return self.extractor
 
-    def square(self, path: Path) -> Tensor:
+    def square(self, path: Path, *, limits: Limits | None = None) -> Tensor:
         """A photo as the extractor takes it, uint8 [1, size, size, 3]; PhotoError if it cannot be read."""
         import torch
 
         size = self.loaded().size
-        return torch.from_numpy(read_squares(path, {size})[1][size].copy())[None]
+        return torch.from_numpy(read_squares(path, {size}, limits=limits)[1][size].copy())[None]
 
     def read_layers(self) -> None:
         """Read from disk which layers there are, without loading the network."""

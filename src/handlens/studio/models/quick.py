@@ -92,7 +92,7 @@ class QuickModel:
             used = {i: layer for i, layer in enumerate(source.layers) if f"layer.{layer.id}" in tensors}
             if not used:
                 continue
-            maps = source.loaded().maps(source.square(self._photos.file(photo)))
+            maps = source.loaded().maps(source.square(self._photos.file(photo), limits=self._photos.limits))
             for i, layer in used.items():
                 mean = self._layers.maps_of(layer).fit().scaling.mean
                 towards = against_others(tensors[f"layer.{layer.id}"].numpy(), code)

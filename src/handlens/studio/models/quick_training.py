@@ -124,4 +124,5 @@ class QuickTraining:
             bias -= product(scaling.mean, weights[layer])
         used = [s for s in self._layers.sources if any(layer.id in weights for layer in s.layers)]
         extractors = [source.loaded() for source in used]
-        Predictor(names, extractors, weights, bias, classifier.temperature).save(model.folder)
+        limits = self._photos.limits
+        Predictor(names, extractors, weights, bias, classifier.temperature, limits=limits).save(model.folder)
