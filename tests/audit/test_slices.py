@@ -1,8 +1,12 @@
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import special
 
-from handlens.audit import weakest_slices
+from handlens.audit import slice_search, weakest_slices
+from handlens.audit.slice_search import find_slices
 from handlens.errors import AuditError
 
 
@@ -109,3 +113,132 @@ def test_bad_input_is_refused_by_name(change, message):
     given = {"features": {"a": [1, 2, 3]}, "errors": [0, 1, 1]} | change
     with pytest.raises(AuditError, match=message):
         weakest_slices(given.pop("features"), given.pop("errors"), **given)
+
+
+def half_wrong(n=3000):
+    """Errors of which those in the second half of the rows are wrong half of the time."""
+    return np.r_[np.zeros(n // 2), np.arange(n // 2) % 2]
+
+
+HOURS = pd.date_range("2024-01-01", periods=3000, freq="h", unit="us")
+DAYS = pd.date_range("2000-01-01", periods=3000, freq="D", unit="us")
+MOMENTS = {
+    "timestamps": HOURS,
+    "seconds": HOURS.as_unit("s"),
+    "nanoseconds": HOURS.as_unit("ns"),
+    "with a zone": HOURS.tz_localize("UTC"),
+    "Arrow": pd.Series(HOURS).astype("timestamp[us][pyarrow]"),
+    "objects": pd.Series(list(HOURS), dtype=object),
+    "text": pd.Series(HOURS.astype(str)),
+}
+
+
+@pytest.mark.parametrize("kind", MOMENTS)
+def test_t18_dates_are_cut_like_numbers(kind):
+    found = weakest_slices({"when": MOMENTS[kind]}, half_wrong(), bins=2)
+    zone = "+00:00" if kind == "with a zone" else ""
+    low, high = f"2024-03-03 11:00:00{zone}", f"2024-05-04 23:00:00{zone}"
+    assert found.frame["slice"].tolist() == [f"when {low} to {high}"]
+    assert found.frame["conditions"].tolist() == [{"when": f"{low} to {high}"}]
+    assert found.frame["n"].tolist() == [1501]
+
+
+@pytest.mark.parametrize("column", [DAYS, pd.Series(DAYS.date), pd.Series(DAYS.date).astype("date32[pyarrow]")])
+def test_t18_days_have_no_hours(column):
+    found = weakest_slices({"day": column}, half_wrong(), bins=2)
+    assert found.frame["slice"].tolist() == ["day 2004-02-08 to 2008-03-18"]
+
+
+@pytest.mark.parametrize("unit", ["timedelta64[us]", "timedelta64[s]", "duration[us][pyarrow]", object])
+def test_t18_durations_are_cut_like_numbers(unit):
+    hours = pd.Series(pd.to_timedelta(np.arange(3000), "h")).astype(unit)
+    if unit is not object:
+        found = weakest_slices({"age": hours}, half_wrong(), bins=2)
+        assert found.frame["slice"].tolist() == ["age 62 days 11:00:00 to 124 days 23:00:00"]
+    days = pd.Series(pd.to_timedelta(np.arange(3000), "D")).astype(unit)
+    assert weakest_slices({"age": days}, half_wrong(), bins=2).frame["slice"].tolist() == ["age 1499 days to 2999 days"]
+
+
+def test_t18_missing_dates_are_a_slice_and_few_dates_are_values():
+    gaps = pd.Series(HOURS).mask(np.arange(3000) >= 1500)
+    assert weakest_slices({"when": gaps}, half_wrong()).frame["slice"].tolist() == ["when = missing"]
+    few = pd.to_datetime(np.where(np.arange(3000) < 1500, "2024-01-01", "2024-01-02"))
+    assert weakest_slices({"when": few}, half_wrong()).frame["n"].tolist() == [1500]
+
+
+def test_t18_many_columns_are_searched_within_bounds_and_what_is_left_out_is_said():
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({f"c{k}": rng.integers(0, 3, 1500) for k in range(60)})
+    inside = (rows["c7"] == 1) & (rows["c31"] == 2)
+    wrong = rng.random(1500) < np.where(inside, 0.9, 0.1)
+    with pytest.warns(UserWarning, match="combinations of three were compared for 50 of 60 attributes only"):
+        found = weakest_slices(rows, wrong)
+    assert found.frame["conditions"].tolist() == [{"c31": "2", "c7": "1"}]
+    assert "left out: c" in found.left_out
+    assert "two" not in found.left_out
+    assert "combinations of three were compared for 50 of 60" in found._repr_html_()
+    assert weakest_slices(rows.iloc[:, :50], wrong).left_out == ""
+    assert weakest_slices(rows, wrong, max_attributes=2).left_out == ""
+
+
+def test_t18_of_very_many_columns_pairs_are_left_out_too(monkeypatch):
+    monkeypatch.setattr(slice_search, "MOST_ATTRIBUTES", {2: 4, 3: 3})
+    rng = np.random.default_rng(0)
+    rows = {f"c{k}": rng.integers(0, 2, 1000) for k in range(16)}
+    wrong = rng.random(1000) < np.where(rows["c3"] == 1, 0.5, 0.1)
+    with pytest.warns(UserWarning, match="combinations of two were compared for 4 of 16"):
+        found = weakest_slices(rows, wrong)
+    assert found.frame["conditions"].tolist() == [{"c3": "1"}]
+    # 32 values, 6 pairs of 4 and 3 of 8 combinations: each has enough rows.
+    assert found.looked_at == 16 * 2 + 6 * 4 + 1 * 8
+    two, three = found.left_out.split("; combinations")
+    assert "left out: " in two
+    assert two.endswith(" and 2 more")
+    assert three.endswith(" and 3 more")
+
+
+@pytest.mark.parametrize("rates", [True, False])
+@pytest.mark.parametrize("block", [1 << 22, 100])
+def test_the_search_compares_what_a_plain_one_does(monkeypatch, rates, block):
+    monkeypatch.setattr(slice_search, "_BLOCK", block)
+    rng = np.random.default_rng(3)
+    codes = [rng.integers(0, width, 400) for width in (3, 4, 2, 5)]
+    errors = (rng.random(400) < 0.3).astype(float) if rates else rng.exponential(1, 400)
+    errors += np.where((codes[1] == 2) & (codes[3] == 1), 0 if rates else 2, 0)
+    shares = []
+    found = find_slices(codes, [3, 4, 2, 5], errors, size=10, depth=3, most=1, progress=shares.append)
+    best, looked_at = (-np.inf, ()), 0
+    price = 2 * np.log(10)
+    for size in (1, 2, 3):
+        for subset in itertools.combinations(range(4), size):
+            for values in itertools.product(*(range(1, (3, 4, 2, 5)[k]) for k in subset)):
+                inside = np.logical_and.reduce([codes[k] == value for k, value in zip(subset, values, strict=True)])
+                n, total = inside.sum(), errors[inside].sum()
+                if n < 10:
+                    continue
+                looked_at += 1
+                a, b = total / n, (errors.sum() - total) / (400 - n)
+                if rates:
+
+                    def likelihood(hits, of):
+                        return special.xlogy(hits, hits / of) + special.xlogy(of - hits, 1 - hits / of)
+
+                    gain = 2 * (
+                        likelihood(total, n) + likelihood(errors.sum() - total, 400 - n) - likelihood(errors.sum(), 400)
+                    )
+                else:
+                    spread = [
+                        (((x - x.mean()) ** 2).sum() + 3 * errors.var()) / (len(x) + 2) / len(x)
+                        for x in (errors[inside], errors[~inside])
+                    ]
+                    gain = (a - b) ** 2 / sum(spread)
+                score = (gain if a > b else 0) - price * size
+                if score > best[0] + 1e-9:
+                    best = score, tuple(zip(subset, values, strict=True))
+    assert found.looked_at == looked_at
+    if best[0] > 0:
+        assert set(best[1]) <= set(found.slices[0])
+    else:
+        assert found.slices == []
+    assert shares == sorted(shares)
+    assert shares[-1] == 1

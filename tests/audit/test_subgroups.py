@@ -401,3 +401,13 @@ def test_t14_scores_that_rounding_carried_beyond_1_are_probabilities():
     for outside in (1.00001, -0.00001, 2):
         with pytest.raises(AuditError, match="score must be probabilities from 0 to 1; 1 of 2 are outside"):
             subgroups([1, 0], [1, 0], ["a", "b"], score=[0.5, outside])
+
+
+def test_t18_groups_by_dates_and_durations_are_ranges():
+    days = pd.date_range("2024-01-01", periods=40, freq="D")
+    groups = {"day": days, "text": days.astype(str), "age": days - days[0], "zoned": days.tz_localize("Europe/Berlin")}
+    audit = subgroups([0, 1] * 20, [0, 1] * 20, groups, metrics=["error"], bins=2, max_attributes=1)
+    of = audit.frame.groupby("by")["group"].apply(list)
+    assert of["day"] == of["text"] == ["2024-01-01 to <2024-01-20", "2024-01-20 to 2024-02-09"]
+    assert of["age"] == ["0 days to <19 days", "19 days to 39 days"]
+    assert of["zoned"] == of["day"]

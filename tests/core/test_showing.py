@@ -143,3 +143,18 @@ def test_the_device_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     assert settings._best_device().type == "mps"
+
+
+@pytest.mark.parametrize("notebook", [True, False])
+def test_a_bar_comes_after_a_second_where_it_can_be_seen(monkeypatch: pytest.MonkeyPatch, notebook: bool) -> None:
+    times = iter([0.0, 0.5, 1.5, 1.6, 2.0])
+    shown: list[str] = []
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: next(times))
+    monkeypatch.setattr(progress, "in_notebook", lambda: notebook)
+    monkeypatch.setattr(progress, "show_html", lambda text, update: shown.append(text) or "handle")
+    with progress.slow_bar("a <b>") as show:
+        for share in (0.1, 0.25, 0.3, 0.5):
+            show(share)
+    bar = '<progress value="{}" max="1"></progress> a &lt;b&gt;'
+    # Not before a second, nor five times a second; and it goes when the work is done.
+    assert shown == ([bar.format("0.250"), bar.format("0.500"), ""] if notebook else [])

@@ -49,15 +49,17 @@ def type_of(present: pd.Series) -> str:
     dtype: Any = present.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         return type_of(pd.Series(dtype.categories))
-    if dtype.kind == "O" and len(present):
+    if dtype.kind == "O" and not isinstance(dtype, pd.StringDtype) and len(present):
         kinds = {type(value) for value in present}
         if kinds <= {bool, np.bool_}:
             return "yes/no"
         if all(issubclass(kind, (int, float, np.number, Decimal)) for kind in kinds):
             return "number"
         if not kinds <= {str}:
+            if all(issubclass(kind, (datetime.timedelta, np.timedelta64)) for kind in kinds):
+                return "duration"
             are_dates = all(issubclass(kind, (datetime.date, np.datetime64)) for kind in kinds)
-            return "date" if are_dates and _moments(present) is not None else "mixed"
+            return "date" if are_dates and moments_of(present) is not None else "mixed"
     for letters, kind in (("b", "yes/no"), ("iuf", "number"), ("M", "date"), ("m", "duration")):
         if dtype.kind in letters:
             return kind
@@ -86,7 +88,7 @@ def _alike(columns: Sequence[pd.Series]) -> list[pd.Series]:
     if not found:
         return [column.astype(object) for column in columns]
     if found == {"date"}:
-        moments = [moment for column in columns if (moment := _moments(column)) is not None]
+        moments = [moment for column in columns if (moment := moments_of(column)) is not None]
         if len(moments) == len(columns):
             return columns if same and columns[0].dtype.kind == "M" else _of_one_zone(columns, moments)
     elif "number" in found and found <= {"number", "yes/no"}:
@@ -163,7 +165,7 @@ def _number(value: Any, narrow: bool) -> Any:
     return int(found)
 
 
-def _moments(column: pd.Series) -> pd.Series | None:
+def moments_of(column: pd.Series) -> pd.Series | None:
     """Dates, timestamps or text in ISO 8601 as timestamps in UTC, without the zone; None if they are something else."""
     try:
         found = pd.to_datetime(column, utc=True, format=None if column.dtype.kind == "M" else "ISO8601")
@@ -215,7 +217,7 @@ def _said(value: Any, kinds: set[str], narrow: bool) -> Any:
     if isinstance(value, (int, float)) and math.isfinite(value):
         return _number(value, narrow)
     if "date" in kinds and (text[:1].isdigit() or isinstance(value, datetime.date)):
-        moment = _moments(pd.Series([value], dtype=object))
+        moment = moments_of(pd.Series([value], dtype=object))
         return value if moment is None else moment.iat[0]
     return value
 

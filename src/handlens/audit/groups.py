@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from handlens.audit.alike import moments_of, type_of
 from handlens.audit.columns import as_array, check_length, column
 from handlens.errors import AuditError
 from handlens.io.problems import reason_of
@@ -99,11 +101,8 @@ def make_groups(groups: Any, *, n: int, bins: int, max_attributes: int) -> Group
 def make_attribute(values: pd.Series, name: str, *, n: int, bins: int) -> Attribute:
     """A column as an attribute: numbers with many values in `bins` ranges, missing values as a group of their own."""
     check_length(values, f"groups[{name!r}]", n, "y_true")
-    dtype: Any = values.dtype
-    if dtype.kind in "iuf" and values.nunique() > DISTINCT:
-        codes, labels = ranges(values, bins)
-    else:
-        codes, labels = _values(values, name)
+    measured = measured_values(values)
+    codes, labels = _values(values, name) if measured is None else ranges(measured, bins)
     gaps = codes < 0
     if gaps.any():
         labels.append(MISSING if MISSING not in labels else f"{MISSING} (no value)")
@@ -136,16 +135,62 @@ def columns_of(given: Any, what: str) -> dict[str, pd.Series]:
     return {str(name): column(values, f"{what}[{str(name)!r}]") for name, values in given.items()}
 
 
-def ranges(values: pd.Series, bins: int) -> tuple[Codes, list[str]]:
-    """The range of each number, −1 if it is missing, and the ranges as text; up to `bins` of them, fewer with ties."""
-    numbers = values.to_numpy(np.float64, na_value=np.nan)
+class Measured(NamedTuple):
+    """Values that are cut into ranges: as numbers, [N], NaN where missing; and how the ends of ranges are written."""
+
+    numbers: NDArray[np.float64]
+    texts: Callable[[NDArray[np.float64]], list[str]]
+
+
+def measured_values(values: pd.Series) -> Measured | None:
+    """Numbers, dates and durations with more than `DISTINCT` distinct values; None for all others."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return None
+    kind = type_of(values.dropna())
+    if kind not in ("number", "date", "duration") or values.nunique() <= DISTINCT:
+        return None
+    if kind == "number":
+        is_plain = values.dtype.kind in "iuf"
+        numbers = values if is_plain else values.map(float, na_action="ignore").astype(np.float64)
+        return Measured(np.asarray(numbers.to_numpy(np.float64, na_value=np.nan), np.float64), _texts)
+    if kind == "duration":
+        return Measured(_microseconds(values.astype("timedelta64[us]")), _duration_texts)
+    moments = moments_of(values)
+    if moments is None:
+        return None
+    zone = getattr(values.dtype, "tz", None)
+    return Measured(_microseconds(moments.astype("datetime64[us]")), partial(_date_texts, zone=zone))
+
+
+def _microseconds(values: pd.Series) -> NDArray[np.float64]:
+    return np.where(values.isna(), np.nan, values.astype(np.int64).to_numpy(np.float64))
+
+
+def _date_texts(edges: NDArray[np.float64], *, zone: Any) -> list[str]:
+    moments = pd.to_datetime(edges.astype(np.int64), unit="us")
+    local = moments if zone is None else moments.tz_localize("UTC").tz_convert(zone)
+    if (local == local.normalize()).all():
+        return [f"{moment:%Y-%m-%d}" for moment in local]
+    return [str(moment) for moment in local]
+
+
+def _duration_texts(edges: NDArray[np.float64]) -> list[str]:
+    days = edges / 86_400e6
+    if (days % 1 == 0).all():
+        return [f"{day:.0f} days" for day in days]
+    return [str(pd.Timedelta(int(edge), "us")) for edge in edges]
+
+
+def ranges(measured: Measured, bins: int) -> tuple[Codes, list[str]]:
+    """The range of each value, −1 if it is missing, and the ranges as text; up to `bins` of them, fewer with ties."""
+    numbers = measured.numbers
     known = numbers[~np.isnan(numbers)]
     least = known.min()
     inner = np.quantile(known, np.linspace(0, 1, bins + 1)[1:-1], method="inverted_cdf")
     # If many rows have the least value, it has a range of its own.
     inner = np.unique(np.where(inner == least, known[known > least].min(), inner))
     codes = np.searchsorted(inner, numbers, side="right")
-    texts = _texts(np.r_[least, inner, known.max()])
+    texts = measured.texts(np.r_[least, inner, known.max()])
     labels = [f"{low} to <{high}" for low, high in itertools.pairwise(texts)]
     labels[-1] = f"{texts[-2]} to {texts[-1]}"
     return np.where(np.isnan(numbers), -1, codes).astype(np.int64), labels

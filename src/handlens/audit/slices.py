@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,14 +13,19 @@ from numpy.typing import NDArray
 from scipy import special
 
 from handlens.audit.columns import check_complete, check_length, column, numbers
-from handlens.audit.groups import columns_of
+from handlens.audit.groups import Codes, columns_of
 from handlens.audit.intervals import Floats, difference_interval, mean_interval, normal, wilson
 from handlens.audit.significance import holm
 from handlens.audit.slice_search import Condition, SliceAttribute, are_in, are_rates, find_slices, make_attribute
+from handlens.core.progress import slow_bar
 from handlens.errors import AuditError
 
 SEARCHED = 2 / 3
 """The share of the rows that is searched; the other rows confirm what is found."""
+
+
+FEW = 10
+"""Attributes that were left out that are named."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,7 @@ class Slices:
             the number of slices that were tried.
         tried: how many slices the search put forward; those that the other rows did not confirm are left out.
         looked_at: how many slices were large enough to be compared.
+        left_out: which combinations of attributes were not compared because there are too many; empty if all were.
 
     Example:
         >>> camera = np.repeat(["a", "b"], 500)
@@ -45,6 +52,7 @@ class Slices:
     frame: pd.DataFrame
     tried: int
     looked_at: int
+    left_out: str = ""
 
     def _repr_html_(self) -> str:
         from handlens.audit.report.html import slices_html
@@ -75,13 +83,18 @@ def weakest_slices(
     chance (Foster & George 1994), and what a slice must gain over one with fewer conditions. A part of a slice that is
     worse than its other rows replaces it, and the rows of a slice that was found are removed before the next search.
 
+    Of more than 50 attributes, combinations of three are compared only for the 50 with the worst slices so far, and of
+    more than 200, combinations of two only for 200: a warning and `left_out` say which attributes these leave out. A
+    search that takes more than a second shows a bar on a terminal or in a notebook.
+
     Args:
-        features: a frame or dict of columns to make slices from, values or numbers, [N]; they need not be inputs of
-            the model. Values that fewer than `min_size` rows have make no slices, so identifiers can be given too.
+        features: a frame or dict of columns to make slices from, values, numbers, dates or durations, [N]; they need
+            not be inputs of the model. Values that fewer than `min_size` rows have make no slices, so identifiers can
+            be given too.
         errors: how wrong the model is on each row, [N]: True or False, or a loss; more is worse.
         max_attributes: the most conditions of a slice, from 1 to 3.
         min_size: the fewest rows of a slice; 0.5 % of all rows, but not less than 30, unless given.
-        bins: ranges that numbers are cut into, at their quantiles.
+        bins: ranges that numbers, dates and durations are cut into, at their quantiles.
         most: the most slices that the search puts forward.
         level: the probability that a slice is reported although the model is equally good everywhere.
         ci: the confidence level of the intervals.
@@ -117,16 +130,35 @@ def weakest_slices(
     attributes = [make_attribute(name, given, bins=bins, size=size) for name, given in table.items()]
     search = np.zeros(n, bool)
     search[np.random.default_rng(seed).permutation(n)[: round(n * SEARCHED)]] = True
-    found, looked_at = find_slices(
-        [attribute.codes[search] for attribute in attributes],
-        [len(attribute.labels) for attribute in attributes],
-        values[search],
-        size=max(round(size * SEARCHED), 1),
-        depth=max_attributes,
-        most=most,
-    )
-    frame = _confirmed(attributes, found, values, ~search, level=level, ci=ci)
-    return Slices(frame, len(found), looked_at)
+    with slow_bar("searching for slices") as progress:
+        found = find_slices(
+            [attribute.codes[search] for attribute in attributes],
+            [len(attribute.labels) for attribute in attributes],
+            values[search],
+            size=max(round(size * SEARCHED), 1),
+            depth=max_attributes,
+            most=most,
+            progress=progress,
+        )
+    frame = _confirmed(attributes, found.slices, values, ~search, level=level, ci=ci)
+    left_out = _left_out([attribute.name for attribute in attributes], found.kept)
+    if left_out:
+        warnings.warn(f"weakest_slices: {left_out}", UserWarning, stacklevel=2)
+    return Slices(frame, len(found.slices), found.looked_at, left_out)
+
+
+def _left_out(names: Sequence[str], kept: Sequence[Codes]) -> str:
+    """Which attributes were left out of combinations of two and of three."""
+    parts = []
+    for size, attributes in zip(("two", "three"), kept, strict=False):
+        others = [name for k, name in enumerate(names) if k not in set(attributes.tolist())]
+        if others:
+            more = f" and {len(others) - FEW:,} more" if len(others) > FEW else ""
+            parts.append(
+                f"combinations of {size} were compared for {len(attributes)} of {len(names):,} attributes only, those "
+                f"with the worst slices; left out: {', '.join(others[:FEW])}{more}"
+            )
+    return "; ".join(parts)
 
 
 def _confirmed(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from handlens.core.display import in_notebook, show_html
@@ -55,6 +55,41 @@ class ProgressTable:
     def close(self) -> None:
         """The run is over, well or not."""
         self._view.close(f"Total time: {clock(time.perf_counter() - self._began)}")
+
+
+@contextmanager
+def slow_bar(what: str) -> Iterator[Callable[[float], None]]:
+    """A bar for work that may take long: call the result with the share that is done, from 0 to 1.
+
+    It comes after a second, where there is a terminal or a notebook to show it.
+
+    Args:
+        what: what is done, as text beside the bar.
+    """
+    began = shown = time.perf_counter()
+    notebook = in_notebook()
+    bar: Any = None
+
+    def show(share: float) -> None:
+        nonlocal bar, shown
+        now = time.perf_counter()
+        if now - began < 1 or now - shown < _OFTEN or not (notebook or sys.stdout.isatty()):
+            return
+        shown = now
+        if notebook:
+            bar = show_html(f'<progress value="{share:.3f}" max="1"></progress> {html.escape(what)}', update=bar)
+            return
+        bar = bar or _start_bar()
+        for task in bar.task_ids:
+            bar.update(task, completed=share, description=what, refresh=True)
+
+    try:
+        yield show
+    finally:
+        if notebook and bar is not None:
+            show_html("", update=bar)
+        elif bar is not None:
+            bar.stop()
 
 
 class _Terminal:

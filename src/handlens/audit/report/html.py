@@ -43,6 +43,8 @@ def subgroups_html(audit: Subgroups) -> str:
 def slices_html(slices: Slices) -> str:
     """A table of the slices, and how many were compared."""
     counts = f"{slices.looked_at:,} slices compared, {slices.tried} put forward, {len(slices.frame)} confirmed"
+    notes = f"{counts}; errors are from rows that the search did not see"
+    notes += f"; {slices.left_out}." if slices.left_out else "."
     body = "".join(
         f"<tr><td>{escape(row.slice)}</td><td>{row.n:,}</td><td>{row.error:.3g}<br>"
         f"<small>{row.low:.3g} to {row.high:.3g}</small></td><td>{row.rest:.3g}</td><td>{format_p(row.p)}</td></tr>"
@@ -51,7 +53,7 @@ def slices_html(slices: Slices) -> str:
     head = "<tr><th>slice</th><th>rows</th><th>error</th><th>all others</th><th>by chance</th></tr>"
     return (
         f'<div class="handlens-audit">{STYLE}<table><thead>{head}</thead><tbody>{body}</tbody></table>'
-        f"<p><small>{escape(counts)}; errors are from rows that the search did not see.</small></p></div>"
+        f"<p><small>{escape(notes)}</small></p></div>"
     )
 
 
