@@ -180,6 +180,14 @@ class Collection:
         return self.parts.photos.left_out
 
     @property
+    def replaced(self) -> Ids:
+        """The labelled photos in whose place another one was found after they got their label; int64 [n].
+
+        Their labels are kept, and may be wrong now. A photo that gets a label again is no longer among them.
+        """
+        return np.flatnonzero(self.parts.filtering.replaced)
+
+    @property
     def sources(self) -> list[Source]:
         """The sources of features: networks, or features learned on the photos."""
         return self.parts.layers.sources

@@ -79,6 +79,7 @@ class Duplicates:
         self._cancel = threading.Event()
         self._thread: threading.Thread | None = None
         self._found: Copies | None = None
+        self._version = photos.version  # of the photos in which these were found
         self.progress = SearchProgress()
 
     def table(self, *, report: Callable[[int, int], bool]) -> pd.DataFrame:
@@ -152,6 +153,8 @@ class Duplicates:
     @property
     def found(self) -> Copies | None:
         """The groups, None if they have not been searched for since photos were prepared."""
+        if self._version != self._photos.version:  # photos were replaced
+            self._found, self._version = None, self._photos.version
         found = self._found
         if found is None and self._file.exists():
             try:

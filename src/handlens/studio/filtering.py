@@ -98,6 +98,15 @@ class Facts:
         return kinds
 
     @property
+    def replaced(self) -> Mask:
+        """Which photos have a label that was given before another photo was found in their place."""
+        found = np.zeros(len(self._photos), bool)
+        changes, by_change = self.labels.origins
+        for photo, at in self._photos.register.replaced.items():
+            found[photo] = changes[photo] > 0 and by_change[int(changes[photo])].at <= at
+        return found
+
+    @property
     def left_out(self) -> Mask:
         """Which photos cannot be used."""
         out = {file.path for file in self._photos.left_out}
@@ -130,6 +139,23 @@ class Filtering:
     def mask(self, wanted: Filter) -> Mask:
         """Which photos a filter means, bool [N] by id; see `Collection.where`."""
         return _checked(wanted).mask(self._facts())
+
+    @property
+    def replaced(self) -> Mask:
+        """Which photos have a label that was given before another photo was found in their place."""
+        return self._facts().replaced
+
+    @property
+    def replaced_notice(self) -> list[str]:
+        """What to say of the photos of `replaced`, as a sentence, if there are any."""
+        photos = np.flatnonzero(self.replaced) if self._photos.register.replaced else np.empty(0, np.int64)
+        if not len(photos):
+            return []
+        count = "1 labelled photo was" if len(photos) == 1 else f"{len(photos):,} labelled photos were"
+        return [
+            f"{count} replaced by another one under the same name, such as {self._photos.paths[photos[0]]}. The labels "
+            "are kept: look whether they are right, and give them again."
+        ]
 
     def labelled_paths(self, wanted: Filter | None) -> dict[str, str]:
         """The label of each labelled photo by its path, in the order of ids; only of photos that a filter means."""

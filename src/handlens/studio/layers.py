@@ -145,6 +145,11 @@ class Layers:
                 self.maps_of(layer).forget()
                 del self._maps[layer.id]
 
+    def forget_maps(self) -> None:
+        """Drop all maps, because features of photos that had been prepared have changed."""
+        for layer in self.all:
+            self.maps_of(layer).forget()
+
     def _keep_requests(self) -> None:
         requests: list[RequestedSource] = []
         for source in self.sources:

@@ -112,6 +112,7 @@ class Parts:
             *self.checks.damage,
             *self._notices,
             *self.preparing.notices,
+            *self.filtering.replaced_notice,
         ]
 
     def close(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -34,6 +34,9 @@ class Photos:
         register: the list of photos.
         thumbnails: their thumbnails, tiles and shapes on disk.
         settings: where the photos that cannot be read are kept.
+
+    Attributes:
+        version: grows when prepared photos are read again and have changed.
     """
 
     def __init__(self, register: Register, thumbnails: ThumbnailCache, settings: Settings) -> None:
@@ -43,6 +46,7 @@ class Photos:
         self._aspects: Floats = np.empty(0, np.float32)
         self.limits: Limits = settings.limits or {}
         """The ranges in which photos of more than 8 bits are shown, which are those of the first photos prepared."""
+        self.version = settings.photos_version
         with suppress(StorageError):
             thumbnails.make_sums(int(photo) for photo in register.order)
 
@@ -140,6 +144,13 @@ class Photos:
         """Keep why photos cannot be read, by id."""
         self._unreadable.update(reasons)
         self._settings.unreadable = self._unreadable
+
+    def mark_changed(self, reasons: Mapping[int, str | None]) -> None:
+        """Note that photos were read again; None for those that could be read, for others the reason."""
+        self._unreadable = {photo: reason for photo, reason in self._unreadable.items() if photo not in reasons}
+        self.mark_unreadable({photo: reason for photo, reason in reasons.items() if reason is not None})
+        self._aspects = np.empty(0, np.float32)
+        self._settings.photos_version = self.version = self.version + 1
 
     def forget_unreadable_from(self, row: int) -> None:
         """Drop the reasons of photos from this row on, which are about to be read again."""

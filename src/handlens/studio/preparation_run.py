@@ -7,12 +7,14 @@ any interruption, and computed again if deleted.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from errno import EINVAL
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,7 @@ from handlens.errors import Cancelled, CollectionError, PhotoError, StorageError
 from handlens.io.deep_pictures import Limits
 from handlens.io.locks import process_lock
 from handlens.io.problems import reason_of
+from handlens.studio.contents import Content, content_of
 from handlens.studio.layers import FIRST
 from handlens.studio.photographs import looks_like_photograph
 from handlens.studio.photos import Photos
@@ -44,20 +47,48 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class Decoded:
-    """A photo, read once for all uses; `reason` is set when it cannot be used."""
+    """A photo, read once for all uses.
+
+    Attributes:
+        reason: why it cannot be used.
+        aspect, thumb, tile, photograph, squares: what was made of it.
+        content: what the file held, where thumbnails were made.
+        away: it could not be read now, but may be another time: its disk is gone, or refuses it.
+    """
 
     reason: str | None = None
     aspect: float = 0.0
     thumb: bytes = b""
     tile: NDArray[np.uint8] | None = None
     photograph: bool | None = None
+    content: Content | None = None
+    away: bool = False
     squares: dict[int, NDArray[np.uint8]] = field(default_factory=dict)
 
 
 def decode(
-    path: Path, sizes: set[int], *, thumbnails: bool, judge: bool = False, limits: Limits | None = None
+    path: Path,
+    sizes: set[int],
+    *,
+    thumbnails: bool,
+    judge: bool = False,
+    limits: Limits | None = None,
+    before: Content | None = None,
 ) -> Decoded:
-    """Read a photo once: thumbnail and tile, a square of each size, and with `judge` whether it is a photograph."""
+    """Read a photo once: thumbnail and tile, a square of each size, and with `judge` whether it is a photograph.
+
+    Args:
+        path: the file.
+        sizes: of the squares.
+        thumbnails: make thumbnail and tile, and look at what the file holds.
+        judge: look whether it is a photograph.
+        limits: the ranges in which photos of more than 8 bits are shown.
+        before: what the file held when it was looked at last.
+    """
+    content = None
+    if thumbnails:
+        with suppress(OSError):
+            content = content_of(path, before)
     try:
         image, squares = read_squares(path, sizes, limits=limits)
         return Decoded(
@@ -65,10 +96,19 @@ def decode(
             thumb=thumbnail(image, THUMBNAIL) if thumbnails else b"",
             tile=tile(image, TILE) if thumbnails else None,
             photograph=looks_like_photograph(image) if judge else None,
+            content=content,
             squares=squares,
         )
     except PhotoError as error:
-        return Decoded(reason=str(error))
+        away = _is_away(error.__cause__) or (thumbnails and content is None)
+        return Decoded(reason=str(error), content=content, away=away)
+
+
+def _is_away(error: BaseException | None) -> bool:
+    """Whether the system refused a file, and not what is in it, which fails in the same way each time."""
+    if not isinstance(error, OSError):
+        return False
+    return isinstance(error, FileNotFoundError) or error.errno not in (None, EINVAL)  # EINVAL: of damaged positions
 
 
 class Preparation:
@@ -145,6 +185,8 @@ class Preparation:
             lagging = [s for s in sources if s.prepared < upto]
             ahead = range(done, min(done + 3 * BATCH, total))
             batch = self._batch(range(done, upto), ahead, sources)
+            # Before the rows count as prepared, so that a photo that could not be read is read again.
+            self._keep_contents(self.photos.order[done:upto].tolist(), batch)
             if self.photos.prepared < upto:
                 self._keep_thumbnails(batch[self.photos.prepared - done :], range(self.photos.prepared, upto))
             for source in lagging:
@@ -152,6 +194,59 @@ class Preparation:
             done = upto
             reached(done)
             self._tell("features", done, started, first, total=total)
+
+    def read_again(self, sources: list[Source], forget: Callable[[list[int]], None]) -> int:
+        """Read the prepared photos again whose files have other bytes now, or could not be read before.
+
+        Args:
+            sources: whose features are computed again.
+            forget: called with the photos whose thumbnails and features are about to change.
+
+        Returns:
+            how many have changed.
+        """
+        prepared, changed = self.photos.prepared, 0
+        waiting = [photo for photo in self.photos.register.again if self.photos.rows[photo] < prepared]
+        sizes = {source.loaded().size for source in sources} if waiting else set()
+        started = time.monotonic()
+        for start in range(0, len(waiting), BATCH):
+            photos = waiting[start : start + BATCH]
+            futures = [self._pool.submit(self._read, int(self.photos.rows[i]), sizes, thumbnails=True) for i in photos]
+            read = []
+            for future in futures:
+                self._check_cancelled()
+                read.append(self._result(future))
+            # What was read before stays until the photo can be read.
+            known = [photo for photo, decoded in zip(photos, read, strict=True) if not decoded.away]
+            if known:
+                forget(known)
+                self._replace(known, [decoded for decoded in read if not decoded.away], sources)
+            self._keep_contents(photos, read)
+            changed += len(known)
+            self._tell("reading", start + len(photos), started, 0, total=len(waiting))
+        return changed
+
+    def _replace(self, photos: Sequence[int], batch: Sequence[Decoded], sources: list[Source]) -> None:
+        """Put what was read of photos in the place of what was read of them before."""
+        rows = [int(self.photos.rows[photo]) for photo in photos]
+        for source in sources:
+            for stored, block in zip(source.rows, self._features(source, batch), strict=True):
+                for row, values in zip(rows, block, strict=True):
+                    stored.replace(row, values)
+        cache = self.photos.thumbnails
+        for row, *values in zip(rows, *self._thumbnails(photos, batch), strict=True):
+            for stored, value in zip(cache.rows, values, strict=True):
+                stored.replace(row, value)
+        self.photos.mark_changed({i: decoded.reason for i, decoded in zip(photos, batch, strict=True)})
+
+    def _keep_contents(self, photos: Sequence[int], batch: Sequence[Decoded]) -> None:
+        """Keep what files held that were read, and which could not be read now."""
+        read = {photo: d for photo, d in zip(photos, batch, strict=True) if d.content is not None or d.away}
+        self.photos.check_in_place()
+        self.photos.register.keep(
+            {photo: decoded.content for photo, decoded in read.items()},
+            again=[photo for photo, decoded in read.items() if decoded.away],
+        )
 
     def _batch(self, rows: range, ahead: range, sources: list[Source]) -> list[Decoded]:
         """The decoded photos of `rows`, while those of `ahead` are already being read."""
@@ -194,11 +289,13 @@ class Preparation:
             yield row, self._result(futures[row]) if row in futures else self._held[row]
 
     def _read(self, row: int, sizes: set[int], *, thumbnails: bool, judge: bool = False) -> Decoded:
+        photo = int(self.photos.order[row])
         try:
-            file = self.photos.file(int(self.photos.order[row]))
+            file = self.photos.file(photo)
         except PhotoError as error:
             return Decoded(reason=str(error))
-        return decode(file, sizes, thumbnails=thumbnails, judge=judge, limits=self.photos.limits)
+        before = self.photos.register.content(photo)
+        return decode(file, sizes, thumbnails=thumbnails, judge=judge, limits=self.photos.limits, before=before)
 
     def _result(self, future: Future[Decoded]) -> Decoded:
         """A photo that was read; FolderGoneError if it could not be because all are away."""
@@ -215,42 +312,46 @@ class Preparation:
         return sizes <= held.squares.keys() and (bool(held.thumb) or not thumbnails)
 
     def _keep_thumbnails(self, batch: list[Decoded], rows: range) -> None:
-        blank = np.zeros((TILE, TILE, 3), np.uint8)
-        unreadable: dict[int, str] = {}
-        sums = np.zeros((len(batch), 1), np.uint32)
+        photos = self.photos.order[rows.start : rows.stop].tolist()
+        found = self._thumbnails(photos, batch)
+        unreadable = {photo: d.reason for photo, d in zip(photos, batch, strict=True) if d.reason is not None}
+        if unreadable:
+            # Before the rows count as prepared, so that no photo is missing without its reason.
+            self.photos.mark_unreadable(unreadable)
+        for stored, values in zip(self.photos.thumbnails.rows, found, strict=True):
+            stored.append(values)
+
+    def _thumbnails(self, photos: Sequence[int], batch: Sequence[Decoded]) -> tuple[NDArray[Any], ...]:
+        """Write the thumbnails of photos: the rows of their tiles, shapes and checksums, which are still to be kept."""
+        tiles = np.zeros((len(batch), TILE * TILE * 3), np.uint8)
+        aspects, sums = np.zeros((len(batch), 1), np.float32), np.zeros((len(batch), 1), np.uint32)
         try:
-            for i, (row, decoded) in enumerate(zip(rows, batch, strict=True)):
-                photo = int(self.photos.order[row])
-                if decoded.reason is not None:
-                    unreadable[photo] = decoded.reason
-                    continue
-                sums[i] = self.photos.thumbnails.write(photo, decoded.thumb)
+            for i, (photo, decoded) in enumerate(zip(photos, batch, strict=True)):
+                if decoded.tile is not None:
+                    tiles[i], aspects[i] = decoded.tile.reshape(-1), decoded.aspect
+                    sums[i] = self.photos.thumbnails.write(photo, decoded.thumb)
         except OSError as error:
             raise StorageError(
                 f"thumbnails could not be written: {reason_of(error)}. Make room on the disk, then resume."
             ) from error
-        if unreadable:
-            # Before the rows count as prepared, so that no photo is missing without its reason.
-            self.photos.mark_unreadable(unreadable)
-        tiles = np.stack([blank if d.tile is None else d.tile for d in batch])
-        self.photos.thumbnails.tiles.append(tiles.reshape(len(batch), -1))
-        self.photos.thumbnails.aspects.append(np.array([[d.aspect] for d in batch], np.float32))
-        self.photos.thumbnails.sums.append(sums)
+        return tiles, aspects, sums
 
     def _keep_features(self, source: Source, batch: list[Decoded]) -> None:
+        for rows, block in zip(source.rows, self._features(source, batch), strict=True):
+            rows.append(block)
+
+    def _features(self, source: Source, batch: Sequence[Decoded]) -> list[NDArray[np.float32]]:
+        """The features of each layer, NaN for photos that cannot be read."""
         import torch
 
         extractor = source.loaded()
         good = np.array([d.reason is None for d in batch], bool)
-        found: list[NDArray[np.float32]] = []
+        blocks = [np.full((len(batch), layer.dim), np.nan, np.float32) for layer in source.layers]
         if good.any():
             pictures = np.stack([d.squares[extractor.size] for d in batch if d.reason is None])
-            found = [x.numpy() for x in extractor(torch.from_numpy(pictures))]
-        for i, rows in enumerate(source.rows):
-            block = np.full((len(batch), rows.dim), np.nan, np.float32)
-            if good.any():
-                block[good] = found[i]
-            rows.append(block)
+            for block, found in zip(blocks, extractor(torch.from_numpy(pictures)), strict=True):
+                block[good] = found.numpy()
+        return blocks
 
     def reporter(self, phase: PreparingPhase) -> Callable[[int, int], None]:
         """A function of (done, total) that reports the progress of a phase, and raises Cancelled when asked to."""

@@ -47,7 +47,8 @@ class Preparing:
         self._thread: threading.Thread | None = None
         self.notices = [text] if (text := about_limits(photos.limits)) else []
         done, total = layers.prepared, len(photos)
-        self.progress = Progress(phase="done" if done == total else "idle", done=done, total=total)
+        complete = done == total and not photos.register.again
+        self.progress = Progress(phase="done" if complete else "idle", done=done, total=total)
 
     def run(self, *, progress: Callable[[Progress], None] | None = None, cancel: threading.Event | None = None) -> None:
         """Prepare in this thread; see `Collection.prepare`."""
@@ -88,7 +89,11 @@ class Preparing:
                             source.state = "ready"
                     if self._photos.prepared < len(self._photos):
                         run.stream([], self._reached)
+                    changed_again = run.read_again([s for s in sources if s.state == "ready"], self._models.forget)
                 self._predict(run)
+                if changed_again:
+                    self._layers.forget_maps()
+                    self._listeners.tell("predictions", version=self._models.predictions_version)
                 ended = {"phase": "done", "seconds_left": 0.0}
             except BaseException as error:
                 ended = ended_by(error, "preparing")

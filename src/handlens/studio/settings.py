@@ -126,6 +126,15 @@ class Settings:
         self._put({"sources": sources})
 
     @property
+    def photos_version(self) -> int:
+        """How often prepared photos were read again and had changed."""
+        return self._get("photos version", _is_count) or 0
+
+    @photos_version.setter
+    def photos_version(self, version: int) -> None:
+        self._put({"photos version": version})
+
+    @property
     def unreadable(self) -> dict[int, str]:
         """Photos that could not be read when they were prepared, by id, with the reason."""
         return {int(id): reason for id, reason in (self._get("refused", _are_reasons) or {}).items()}
@@ -265,6 +274,10 @@ def _is_text(value: Any) -> bool:
 
 def _is_truth(value: Any) -> bool:
     return isinstance(value, bool)
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 0
 
 
 def _is_object(value: Any) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from handlens.core.artifact import DESCRIPTION, load_artifact
-from handlens.core.predictions import probability_columns
+from handlens.core.predictions import REASON, probability_columns
 from handlens.studio.discriminant import Floats
 from handlens.studio.layers import Layers
 from handlens.studio.models.model import ModelKind, Saved
@@ -81,6 +81,13 @@ class FineTunedModel:
                 usable, photos = self._photos.usable, self._photos.order[:upto].tolist()
                 files = [self._photos.file(i) if usable[i] and self._photos.is_inside(i) else None for i in photos]
                 self._predict(learner, files, step)
+            self._predict_again(learner, step)
+
+    def forget(self, rows: list[int]) -> None:
+        with _predicting:
+            for row in rows:
+                if row < self._rows.count:
+                    self._rows.replace(row, np.full(self._rows.dim, np.nan, np.float32))
 
     def heatmap(self, photo: int, code: int, label: str) -> HeatMap:
         """Grad-CAM at the network's last map."""
@@ -137,7 +144,26 @@ class FineTunedModel:
             block = np.full((len(chunk), len(self.record.names)), np.nan, np.float32)
             there = [i for i, file in enumerate(chunk) if file is not None]
             if there:
-                table = learner.predict_files([chunk[i] for i in there])  # type: ignore[misc]
-                block[there] = table[probability_columns(self.record.names)].to_numpy(np.float32)
+                block[there] = self._probabilities(learner, [chunk[i] for i in there])  # type: ignore[misc]
             self._rows.append(block)
         step(len(files), len(files))
+
+    def _predict_again(self, learner: VisionLearner | None, step: Callable[[int, int], None]) -> None:
+        """Predict the photos that can be read and have no prediction: they were replaced, or could not be read then."""
+        bare = np.isnan(self._rows.read()[:, 0])
+        order = self._photos.order[: len(bare)]
+        rows = np.flatnonzero(bare & self._photos.usable[order]).tolist()
+        rows = [row for row in rows if self._photos.is_inside(int(order[row]))]
+        for start in range(0, len(rows), AT_ONCE):
+            step(start, len(rows))
+            learner, chunk = learner or self._load(), rows[start : start + AT_ONCE]
+            files = [self._photos.file(int(order[row])) for row in chunk]
+            for row, p in zip(chunk, self._probabilities(learner, files), strict=True):
+                self._rows.replace(row, p)
+
+    def _probabilities(self, learner: VisionLearner, files: list[Path]) -> Floats:
+        """The probabilities of classes, float32 [n, C], NaN for files that cannot be read."""
+        table = learner.predict_files(files)
+        if (table[REASON] != "").any():
+            self._photos.register.check_there()
+        return table[probability_columns(self.record.names)].to_numpy(np.float32)

@@ -91,7 +91,10 @@ class TrainedModel(Model, Protocol):
         """
 
     def predict_new_photos(self, step: Callable[[int, int], None]) -> None:
-        """Predict prepared photos that have no row yet; `step(done, total)` is called often and may raise to stop."""
+        """Predict prepared photos without a prediction; `step(done, total)` is called often and may raise to stop."""
+
+    def forget(self, rows: list[int]) -> None:
+        """Drop the predictions, where they are kept, of photos in these rows of the preparing order."""
 
     def remove(self) -> None:
         """Delete the model from disk, as far as the disk allows."""

@@ -80,6 +80,9 @@ class QuickModel:
     def predict_new_photos(self, step: Callable[[int, int], None]) -> None:
         """Nothing to do: scores are computed from the features when they are asked for."""
 
+    def forget(self, rows: list[int]) -> None:
+        """Nothing to do: no predictions are kept."""
+
     def heatmap(self, photo: int, code: int, label: str) -> HeatMap:
         """The score of the class taken apart place by place, exactly; see `handlens.studio.models.attention`."""
         import torch

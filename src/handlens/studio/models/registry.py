@@ -85,6 +85,7 @@ class Models:
         self._opened: dict[ModelKind, tuple[str, TrainedModel | None]] = {}  # the record as JSON, and its model
         self._scores: dict[ModelKind, tuple[tuple[str, int], Floats]] = {}
         self._checked: dict[ModelKind, tuple[Check, tuple[str, int], Checked]] = {}
+        self._forgotten = 0  # how often photos that had been predicted were replaced
         self._looking = threading.Lock()  # held while a heat map is computed
         self._heatmaps: OrderedDict[tuple[str, int, str], HeatMap] = OrderedDict()
 
@@ -124,7 +125,8 @@ class Models:
         if model is None:
             return ""
         try:
-            return f"{model.version}-{self.temperature(model):.4g}"
+            again = f"-{self._forgotten}" if self._forgotten else ""
+            return f"{model.version}-{self.temperature(model):.4g}{again}"
         except ArtifactError:
             return model.version
 
@@ -324,8 +326,19 @@ class Models:
                 raise ArtifactError(
                     f"The {kind} model cannot be used: {reason}. Train it again, or use another one."
                 ) from error
+            self._scores.pop(kind, None)
+            self._checked.pop(kind, None)
             if model.predicted != before:
                 self._listeners.tell("predictions", version=self.predictions_version)
+
+    def forget(self, photos: list[int]) -> None:
+        """Drop what models have predicted of photos that are about to change, and all that was computed of it."""
+        self._forgotten += 1
+        for kept in (self._scores, self._checked, self._heatmaps):
+            kept.clear()
+        rows = [int(self._photos.rows[photo]) for photo in photos]
+        for model in self._trained.values():
+            model.forget(rows)
 
     def export(self, model: Model, path: Path, *, card: str) -> None:
         """Write a model with its model card, calibrated as it is now."""
