@@ -113,10 +113,10 @@ class Disk:
             monkeypatch.setattr(preparation_run, name, self.refusing(getattr(preparation_run, name)))
 
     def refusing(self, real):
-        def read(path, *arguments):
+        def read(path, *arguments, **options):
             error = self.error(path)
             if error is None:
-                return real(path, *arguments)
+                return real(path, *arguments, **options)
             if real.__name__ == "content_of":
                 raise error
             raise PhotoError("the file cannot be read: input/output error") from error
