@@ -26,7 +26,7 @@ from faults.campaign import CRASH, HANG, OURS, RAW, Campaign
 from faults.children import UNANSWERED, Child, Died, Server, serve_studio
 
 UNPACKED = "unpacked"
-SECONDS = 20.0
+SECONDS = 30.0
 MEGABYTES = 300.0
 """Most memory that one archive may take, and most of the disk beside 256 MB, which any may unpack to."""
 _GIVEN_UP = 60.0
