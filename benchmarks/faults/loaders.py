@@ -132,8 +132,10 @@ class Broke:
         elif event == "open" and isinstance(arguments[0], str | bytes):
             self.on = False
             path = os.path.realpath(os.fsdecode(arguments[0]))
+            # A name without its folder may be one in a folder that is open, as those that rmtree removes.
+            elsewhere = not path.startswith(self._allowed) and os.path.exists(path)
             self.on = True
-            if not path.startswith(self._allowed):
+            if elsewhere:
                 self.found.setdefault(OUTSIDE, path)
 
 
@@ -148,7 +150,8 @@ def load_all(connection: Connection, folder: Path, begin: dict[str, Path], seed:
         shutil.copytree(source, place / name, symlinks=True)
         load(name, place / name)
         shutil.rmtree(place)
-    watched = Broke([place, folder / "home"])
+    weights = begin["collection"].parent / "tiny.safetensors"  # which a person gave when the collection was made
+    watched = Broke([place, weights])
     for number in range(at, end):
         place.mkdir()
         name, what, target = hostile(place, begin, seed, number)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -144,5 +146,24 @@ def test_a_run_that_stops_before_it_begins_leaves_the_checkpoint(make_learner: M
 def test_a_pickle_in_place_of_a_checkpoint_is_not_run(make_learner: MakeLearner, bomb: bytes) -> None:
     learn = make_learner()
     (learn.model_path("checkpoint") / "tensors.safetensors").write_bytes(bomb)
+    with pytest.raises(ArtifactError, match="damaged"):
+        learn.fit(3, 1e-2, callbacks=[Checkpoint()])
+
+
+@pytest.mark.usefixtures("killed")
+@pytest.mark.parametrize(
+    ("place", "value"), [(("python_random", 1, 245), -5), (("python_random",), [3]), (("step",), 1e999)]
+)
+def test_numbers_that_no_checkpoint_holds(make_learner: MakeLearner, place: tuple[int | str, ...], value: Any) -> None:
+    learn = make_learner()
+    file = learn.model_path("checkpoint") / "model.json"
+    description = json.loads(file.read_text())
+    del description["crc32"]
+    *within, last = ("config", *place)
+    parent = description
+    for key in within:
+        parent = parent[key]
+    parent[last] = value
+    file.write_text(json.dumps(description))
     with pytest.raises(ArtifactError, match="damaged"):
         learn.fit(3, 1e-2, callbacks=[Checkpoint()])

@@ -198,3 +198,13 @@ def test_p13_nothing_in_it_is_weights(tmp_path: Path) -> None:
         torch.save(found, tmp_path / "a.pt")
         with pytest.raises(WeightsError, match="named tensors only"):
             weights.read_weights(tmp_path / "a.pt")
+
+
+@pytest.mark.parametrize("place", [b"PK\x01\x02", b"a/data.pkl"])
+def test_a_zip_of_pytorch_whose_table_of_contents_is_damaged(tmp_path: Path, place: bytes) -> None:
+    torch.save({"a": torch.ones(3)}, tmp_path / "a.pth")
+    data = (tmp_path / "a.pth").read_bytes()
+    at = data.rfind(place)
+    (tmp_path / "a.pth").write_bytes(data[:at] + b"\xae\xae" + data[at + 2 :])
+    with pytest.raises(WeightsError, match="it is damaged"):
+        weights.read_weights(tmp_path / "a.pth")

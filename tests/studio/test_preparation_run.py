@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -248,3 +249,18 @@ def test_progress_of_a_collection(quick, drawn, tmp_path):
     assert replace(told[-1], rate=0) == replace(
         told[-1], running=False, phase="done", done=40, total=40, seconds_left=0, error=None, rate=0
     )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"id": True}, {"stage": None}, {"pooling": "both"}, {"dim": "9"}, {"dim": 0}, {"colour": "red"}],
+)
+def test_layers_that_cannot_be_are_made_again(run, change):
+    source = run.source("one", 16)
+    file = source.folder / "layers.json"
+    found = json.loads(file.read_text())
+    layers = found["layers"] if isinstance(found, dict) else found
+    layers[0] |= change
+    file.write_text(json.dumps(layers))
+    source.read_layers()
+    assert source.layers == []

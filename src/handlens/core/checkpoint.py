@@ -91,7 +91,7 @@ class Checkpoint(Callback):
             learn.recorder.restore(config["records"], tensors["losses"])
             run.epoch, run.step = int(config["epoch"]), int(config["step"])
             _restore_random(config["python_random"], tensors, learn.data.device)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        except (LookupError, TypeError, ValueError, RuntimeError, OverflowError) as error:
             raise ArtifactError(f"{folder} is damaged ({reason_of(error)}); remove it to start again.") from error
 
     def after_epoch(self, learn: Learner) -> None:

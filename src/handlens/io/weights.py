@@ -150,15 +150,14 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 def _read_torch(path: Path) -> dict[str, Tensor]:
     import torch
 
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(entry.file_size for entry in archive.infolist())
-        if unpacked > path.stat().st_size:  # PyTorch compresses nothing
-            raise WeightsError(f"{path} is not a weights file of PyTorch: it would unpack to {unpacked:,} bytes.")
     try:
+        if zipfile.is_zipfile(path):
+            _check_stored(path)
         with torch.serialization.safe_globals(_HARMLESS):
             found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # the reader raises many types on a damaged file
+    except WeightsError:
+        raise
+    except Exception as error:  # the readers raise many types on a damaged file
         raise WeightsError(
             f"{path} cannot be read as weights only: it is damaged, or holds more than weights, such as a whole model. "
             "Give a safetensors file, or what torch.save(model.state_dict(), …) writes."
@@ -167,6 +166,14 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
     if weights is None:
         raise WeightsError(f"{path} must hold named tensors only. Give a safetensors file.")
     return weights
+
+
+def _check_stored(path: Path) -> None:
+    """Raise WeightsError for a zip that unpacks to more than it has: PyTorch compresses nothing."""
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(entry.file_size for entry in archive.infolist())
+    if unpacked > path.stat().st_size:
+        raise WeightsError(f"{path} is not a weights file of PyTorch: it would unpack to {unpacked:,} bytes.")
 
 
 def _state_dict(found: Any, depth: int = 4) -> dict[str, Tensor] | None:

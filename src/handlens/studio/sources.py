@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from handlens.core.artifact import TENSORS
 from handlens.errors import CollectionError, StorageError
@@ -97,7 +97,7 @@ class Source:
             found = json.loads((self.folder / _LAYERS).read_text(encoding="utf-8"))
             if isinstance(found, dict):  # without checksums, it was a list
                 found = without_checksum(found, known=frozenset({"layers"}), of=self.name)["layers"]
-            self._take([Layer(**layer) for layer in found])
+            self._take([_layer(entry) for entry in found])
         except (OSError, ValueError, TypeError, KeyError, RecursionError):
             self._take([])
 
@@ -162,6 +162,16 @@ def _check_name(name: str | None) -> None:
     from handlens.vision.backbones import library_of
 
     library_of(name)
+
+
+def _layer(entry: Any) -> Layer:
+    """A layer as `adopt` wrote it; TypeError for what is not one."""
+    layer = Layer(**entry)
+    if not all(isinstance(text, str) for text in (layer.id, layer.source, layer.stage)):
+        raise TypeError(f"a layer's names must be text; {entry!r:.100} arrived")
+    if layer.pooling not in ("what", "where") or type(layer.dim) is not int:
+        raise TypeError(f"a layer must have a pooling and a number of features; {entry!r:.100} arrived")
+    return layer
 
 
 def requested_sources(

@@ -260,6 +260,8 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: crop(0), "size must be 1 pixel or more each way; 0"),
     (lambda: resize((3, -2)), "size must be 1 pixel or more"),
     (lambda: resize(2.5), "size must be a whole number or"),  # type: ignore[arg-type]
+    (lambda: Augment([], size=10**39), "size must be at most 200,000,000 pixels in all"),
+    (lambda: crop((1, 200_000_001)), "size must be at most 200,000,000 pixels in all"),
     (lambda: Augment([], size=0), "size must be 1 pixel or more each way; 0"),
     (lambda: Augment([], padding_mode="wrap"), "padding_mode must be one of zeros, border, reflection; 'wrap'"),
     (lambda: Augment([], resize_method="fit"), "resize_method must be one of crop, squish; 'fit'"),
