@@ -567,7 +567,7 @@ def test_p12_a_layer_without_influence_is_named_with_what_to_choose() -> None:
 # ---------------------------------------------------------------------------------------------- other numbers and kinds
 
 
-@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
 def test_p19_a_model_of_half_precision(kind: torch.dtype) -> None:
     torch.manual_seed(0)
     net = nn.Sequential(

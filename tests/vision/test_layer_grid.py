@@ -97,3 +97,20 @@ def test_a_channel_that_sees_nothing_is_dark() -> None:
     model = nn.Sequential(conv(1, torch.zeros(1, 1, 1, 1)), nn.Identity())
     shown = torch.as_tensor(show_activations(model, torch.ones(1, 3, 3), "0").get_images()[0].get_array())
     assert shown.max() < 0.02
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_p19_a_model_in_another_precision(kind: torch.dtype) -> None:
+    net = nn.Sequential(conv(3, torch.full((2, 3, 1, 1), 0.5)), nn.ReLU()).to(kind)
+    found = activations(net, torch.full((3, 2, 2), 0.5), "1")
+    assert (found.dtype, found.tolist()) == (torch.float32, [[[0.75] * 2] * 2] * 2)
+
+
+def test_p19_a_scripted_model_is_refused_in_our_words() -> None:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch advises something newer
+        scripted = torch.jit.script(nn.Sequential(nn.Conv2d(3, 4, 1)).eval())
+    with pytest.raises(LayerError, match="a scripted or traced one arrived"):
+        activations(scripted, torch.rand(3, 8, 8), "0")

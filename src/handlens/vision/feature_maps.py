@@ -184,10 +184,19 @@ def _grid(places: int, size: tuple[int, int]) -> tuple[int, int] | None:
     return None
 
 
-def to_device_of(model: nn.Module, batch: Tensor) -> Tensor:
-    """The batch on the model's device."""
-    first = next(model.parameters(), None)
-    return batch if first is None else batch.to(first.device)
+def check_layers(model: nn.Module) -> None:
+    """Raise LayerError for a model whose layers cannot be looked at, because they are not in Python."""
+    if any(isinstance(part, torch.jit.ScriptModule) for part in model.modules()):
+        raise LayerError(
+            "the layers of a model in Python are needed; a scripted or traced one arrived. Give the model that it was "
+            "made from."
+        )
+
+
+def as_inputs_of(model: nn.Module, batch: Tensor) -> Tensor:
+    """The batch on the model's device and in its precision."""
+    first = next((parameter for parameter in model.parameters() if parameter.is_floating_point()), None)
+    return batch if first is None else batch.to(first.device, first.dtype)
 
 
 def check_pictures(batch: Tensor) -> None:

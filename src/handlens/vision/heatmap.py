@@ -28,12 +28,13 @@ from handlens.core.modes import evaluating
 from handlens.errors import DataError, LayerError
 from handlens.vision.feature_maps import (
     as_feature_maps,
+    as_inputs_of,
+    check_layers,
     check_pictures,
     find_layer,
     last_spatial_layer,
     layer_name,
     model_inputs,
-    to_device_of,
 )
 
 if TYPE_CHECKING:
@@ -195,13 +196,13 @@ def heatmaps(
     if method not in METHODS:
         raise LayerError(f"method must be one of {', '.join(METHODS)}; {method!r} arrived.")
     check_pictures(batch)
+    check_layers(model)
     # Enabling gradients does not end inference mode, and tensors made in inference mode must be copied.
     with torch.inference_mode(False), evaluating(model), torch.no_grad():
         if batch.is_inference():
             batch = batch.clone()
-        batch = to_device_of(model, batch)
         model, layer = _in_single_precision(model, layer)
-        batch = batch.float() if batch.dtype in (torch.float16, torch.bfloat16) else batch
+        batch = as_inputs_of(model, batch)
         where = last_spatial_layer(model, batch) if layer is None else find_layer(model, layer)
         forward = _ForwardPass(model, where, batch)
         chosen = _chosen(forward.outputs, cats)
@@ -210,16 +211,7 @@ def heatmaps(
 
 
 def _in_single_precision(model: nn.Module, layer: nn.Module | str | None) -> tuple[nn.Module, nn.Module | str | None]:
-    """A copy of a model of half precision, whose gradients would vanish, with the same layer; others as they are.
-
-    Raises:
-        LayerError: the model is a script, or the layer is not a part of it.
-    """
-    if any(isinstance(part, torch.jit.ScriptModule) for part in model.modules()):
-        raise LayerError(
-            "a heat map needs the layers of a model in Python; a scripted or traced one arrived. Give the model that "
-            "it was made from."
-        )
+    """A copy of a model of half precision, whose gradients would vanish, with the same layer; others as they are."""
     if not any(parameter.dtype in (torch.float16, torch.bfloat16) for parameter in model.parameters()):
         return model, layer
     name = layer

@@ -12,11 +12,12 @@ from handlens.core.modes import evaluating
 from handlens.errors import DataError, LayerError
 from handlens.vision.feature_maps import (
     as_feature_maps,
+    as_inputs_of,
+    check_layers,
     check_pictures,
     find_layer,
     layer_name,
     model_inputs,
-    to_device_of,
 )
 from handlens.vision.heatmap import coloured
 
@@ -64,9 +65,10 @@ def activations(learn: Learner | nn.Module, image: Any, layer: nn.Module | str) 
     """
     model, inputs, _, _ = model_inputs(learn, image)
     check_pictures(inputs)
+    check_layers(model)
     where = find_layer(model, layer)
     with torch.no_grad(), evaluating(model), hook_output(where) as hook:
-        model(to_device_of(model, inputs))
+        model(as_inputs_of(model, inputs))
     output = hook.stored
     size = (int(inputs.shape[-2]), int(inputs.shape[-1]))
     found = as_feature_maps(output, size) if isinstance(output, Tensor) else None
