@@ -145,3 +145,14 @@ def test_bad_input_gets_a_sentence(options: dict[str, object], says: str) -> Non
     policy = options.pop("policy", recommend_equally)
     with pytest.raises(AuditError, match=says):
         simulate_feedback(policy, **options)  # type: ignore[arg-type]
+
+
+def test_p11_any_name_of_a_group_is_drawn_and_in_the_legend() -> None:
+    from matplotlib import pyplot as plt
+
+    names = ["$x_{", "_b", "a$b$"]
+    groups = {name: {"size": 100, "interest": 0.5, "attended": 5} for name in names}
+    axes = simulate_feedback(recommend_equally, groups, 2).plot(title="$x_{")
+    axes.figure.canvas.draw()
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == names
+    plt.close("all")

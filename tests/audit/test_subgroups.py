@@ -411,3 +411,14 @@ def test_t18_groups_by_dates_and_durations_are_ranges():
     assert of["day"] == of["text"] == ["2024-01-01 to <2024-01-20", "2024-01-20 to 2024-02-09"]
     assert of["age"] == ["0 days to <19 days", "19 days to 39 days"]
     assert of["zoned"] == of["day"]
+
+
+def test_p11_any_name_of_a_group_is_drawn():
+    import matplotlib.pyplot as plt
+
+    names = ["$x_{", "_b", "a$b$"]
+    frame = pd.DataFrame({"$g_{": [name for name in names for _ in range(4)]})
+    figure = subgroups([0, 1, 0, 1] * 3, [0, 1, 1, 0] * 3, frame).plot("accuracy")
+    figure.canvas.draw()
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == [f"{name}  (4)" for name in names]
+    plt.close("all")

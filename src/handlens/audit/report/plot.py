@@ -91,15 +91,17 @@ def plot_feedback(feedback: Feedback, ax: Axes | None = None, *, title: str | No
     import matplotlib.pyplot as plt
 
     axes = plt.subplots()[1] if ax is None else ax
-    groups = feedback.frame.groupby("group", sort=False)
-    for number, (_, rows) in enumerate(groups):
-        axes.plot(rows["round"], 100 * rows["share"], marker="o", markersize=3, label=str(number))
+    lines = {
+        str(group): axes.plot(rows["round"], 100 * rows["share"], marker="o", markersize=3, label=" ")[0]
+        for group, rows in feedback.frame.groupby("group", sort=False)
+    }
     axes.set_xlabel("round")
     axes.set_ylabel("% of those who came")
     axes.set_ylim(0, 100)
     # Named afterwards: matplotlib takes “$” for mathematics, and leaves out what begins with “_”.
-    for text, (group, _) in zip(axes.legend().get_texts(), groups, strict=True):
-        text.set(text=str(group), parse_math=False)
+    for text, (group, line) in zip(axes.legend().get_texts(), lines.items(), strict=True):
+        text.set(text=group, parse_math=False)
+        line.set_label(group)
     if title is not None:
         axes.set_title(title, parse_math=False)
     return axes
