@@ -240,17 +240,19 @@ def test_what_is_no_model(tmp_path: Path) -> None:
 
 
 WIDE = [2**53 + 1, 2**53 + 2, 2**53 + 3, 2**60 + 1, -(2**53) - 1, 7]
-BEYOND = [2**63 + 1, 2**63 + 2, 2**64 + 1]
+BEYOND = [2**63 + 1, 2**64 + 1]
 
 
-@pytest.fixture(scope="module", params=[WIDE, [*WIDE, *BEYOND], [*WIDE, "a"]], ids=["int64", "beyond 64 bits", "text"])
+@pytest.fixture(
+    scope="module", params=[WIDE, [*WIDE, *BEYOND], [*WIDE, "a", "b"]], ids=["int64", "beyond 64 bits", "text"]
+)
 def of_ids(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> TabularLearner:
     """A model of identifiers above 2**53, each with its own answer."""
     ids = pd.Series(request.param * 2, dtype=object)
     table = pd.DataFrame({"id": ids.infer_objects(), "y": np.arange(float(len(ids)))})
     rows = TabularList.from_df(table, path=tmp_path_factory.mktemp("ids"), cat_names=["id"], procs=[Categorify])
-    learn = tabular_learner(rows.split_none().label_from_df("y").databunch(bs=4), layers=[4], seed=0)
-    learn.model.eval()
+    learn = tabular_learner(rows.split_none().label_from_df("y").databunch(bs=4), layers=[32], seed=0)
+    learn.fit_one_cycle(3, 0.1, seed=0)  # until the answers are far apart
     return learn
 
 
@@ -258,7 +260,7 @@ def test_t3_a_rows_answer_does_not_depend_on_its_neighbours(of_ids: TabularLearn
     ids = list(of_ids.data.encoder.levels["id"].index)
     alone = [of_ids.predict({"id": one}).label for one in ids]
     unseen = of_ids.predict({"id": None}).label
-    assert len({*alone, unseen}) == len(ids) + 1
+    assert len({round(answer, 2) for answer in (*alone, unseen)}) == len(ids) + 1
     beside = [*ids, None]
     wanted = pytest.approx([*alone, unseen], rel=1e-5)
 

@@ -66,7 +66,7 @@ def make_attribute(name: str, values: pd.Series, *, bins: int, size: int) -> Sli
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundSlices:
     """What a search found.
 
     Attributes:
@@ -89,7 +89,7 @@ def find_slices(
     depth: int,
     most: int,
     progress: Callable[[float], None],
-) -> Found:
+) -> FoundSlices:
     """The conditions of the slices, each the best one among the rows that are in no earlier slice.
 
     Args:
@@ -121,7 +121,7 @@ def find_slices(
             best, inside = (*best, *part.best), inside[are_in(part.best, table[:, inside])]
         found.append(tuple(sorted(best)))
         rows = np.setdiff1d(rows, inside, assume_unique=True)
-    return Found(found, first.count if first else 0, first.kept if first else [])
+    return FoundSlices(found, first.count if first else 0, first.kept if first else [])
 
 
 class _Search:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import operator
 import os
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -37,7 +38,30 @@ def as_numbers(value: object, name: str) -> str:
         return f"df[{name!r}].dt.total_seconds()"
     if isinstance(value, (datetime.date, np.datetime64)):
         return f"(df[{name!r}] - df[{name!r}].min()).dt.days"
+    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d[\d.]*,\d+\s*", value):  # a decimal comma
+        points = ".str.replace('.', '')" if "." in value else ""
+        return f"pd.to_numeric(df[{name!r}]{points}.str.replace(',', '.'))"
     return f"pd.to_numeric(df[{name!r}])"
+
+
+def separator_hint(columns: Iterable[Any], missing: Iterable[str]) -> str:
+    """A sentence for an error about missing columns whose names are all in one column: the frame was read wrongly.
+
+    Example:
+        >>> separator_hint(["a;b"], ["b"])
+        " It has a column 'a;b', so its fields seem to be separated by ';': pd.read_csv(file, sep=';')."
+    """
+    for name in filter(lambda name: isinstance(name, str), columns):
+        for mark in ";\t|":
+            fields = [field.strip(' "') for field in name.split(mark)]
+            if len(fields) > 1 and set(missing) <= set(fields):
+                return (
+                    f" It has a column {name!r}, so its fields seem to be separated by {mark!r}: "
+                    f"pd.read_csv(file, sep={mark!r})."
+                )
+        if name.lower().startswith("sep="):
+            return f" Its first line was {name!r}: pd.read_csv(file, sep={name[4:5]!r}, skiprows=1)."
+    return ""
 
 
 def listed(values: Any, what: str, example: str, error: type[HandlensError]) -> list[Any]:

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from handlens.core.bunch import DataBunch
-from handlens.core.checks import listed
+from handlens.core.checks import listed, separator_hint
 from handlens.core.description import DataDescription, picture_files
 from handlens.core.labels import LabelList, MultiCategoryList, label_class_for
 from handlens.core.predictions import check_prediction_columns
@@ -435,5 +435,6 @@ def _column(items: ItemList, name: str) -> pd.Series:
     count = list(items.frame.columns).count(name)
     if count != 1:
         there = "there more than once" if count else "missing"
-        raise DataError(f"{name!r} must be a column of the frame; it is {there}: add, rename or drop columns.")
+        hint = "" if count else separator_hint(items.frame.columns, [name])
+        raise DataError(f"{name!r} must be a column of the frame; it is {there}: add, rename or drop columns.{hint}")
     return items.frame[name]

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from handlens.core.checks import separator_hint
 from handlens.errors import TableError
 from handlens.io.problems import reason_of
 from handlens.tabular.frames import check_columns, is_missing, put_columns
@@ -109,7 +110,8 @@ def check_column(df: pd.DataFrame, name: object, what: str) -> None:
     check_columns(df, [], what)
     if name not in df.columns:
         shown = ", ".join(map(str, df.columns[:10]))
-        raise TableError(f"{what} must be a column of the frame; {name!r} is not. The columns are: {shown}.")
+        hint = separator_hint(df.columns, [name])
+        raise TableError(f"{what} must be a column of the frame; {name!r} is not. The columns are: {shown}.{hint}")
     check_columns(df, [name], what)
 
 

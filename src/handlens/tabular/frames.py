@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from handlens.core.checks import as_numbers
+from handlens.core.checks import as_numbers, separator_hint
 from handlens.errors import TableError
 
 # The network computes in float32; a larger number would become infinity there.
@@ -48,6 +48,7 @@ def check_columns(df: pd.DataFrame, names: Iterable[str], what: str) -> None:
     if missing:
         raise TableError(
             f"{what} must be columns of the frame; missing: {missing}. Add them, or leave them out of {what}."
+            + separator_hint(df.columns, missing)
         )
     if not df.columns.is_unique:
         twice = [name for name in names if name in set(df.columns[df.columns.duplicated()])]
