@@ -128,6 +128,7 @@ def asked(collection: Any) -> dict[str, str]:
         "next": lambda: collection.next(5),
         "duplicates": lambda: collection.duplicates().to_numpy().tolist(),
         "similar": lambda: collection.similar([0], layer=WHERE).to_numpy().tolist(),
+        "told": lambda: [notice for notice in collection.notices if "damaged" in notice],  # last: as it is found
     }
     found = {}
     for name, answer in answers.items():

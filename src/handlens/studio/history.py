@@ -66,6 +66,9 @@ class History:
     Args:
         database: the file.
         models, evaluation: of the collection.
+
+    Attributes:
+        damage: what is damaged on the disk, as a sentence.
     """
 
     def __init__(self, database: Path, models: Models, evaluation: Evaluation) -> None:
@@ -77,6 +80,9 @@ class History:
             if "unsure" not in columns and not self._db.read_only:
                 self._db.execute("ALTER TABLE history ADD COLUMN unsure INTEGER NOT NULL DEFAULT 0")
             self._db.keep_checksums("history")
+            wrong = f"SELECT count(*) FROM history WHERE NOT {self._db.right('history')}"
+            damaged = self._db.execute(wrong).fetchone()[0] + len(self._db.gone("history"))
+        self.damage = [f"The history of the models is damaged: {damaged} left out."] if damaged else []
 
     def close(self) -> None:
         """Close the file."""

@@ -110,6 +110,7 @@ class Parts:
             *self.settings.damage.values(),
             *self.spot_check.damage,
             *self.checks.damage,
+            *self.history.damage,
             *self._notices,
             *self.preparing.notices,
             *self.filtering.replaced_notice,

@@ -170,6 +170,8 @@ class Review:
         with self._lock:
             case = self.queue.case(id)
             photo, before = self.photo(case), self._settings.label_before_review(case.id)
+            if case.status != WAITING:
+                self._settings.set_label_before_review(case.id, before, begun=True)
             waiting = self.queue.undo(id, by=by, reason=reason)
             if self._label(photo) == case.label:  # and nobody changed it since
                 self._give_back(photo, before)
@@ -218,10 +220,10 @@ class Review:
                 if case.status != WAITING:
                     if before is None or begun:
                         self._settle(case)
-                elif before is not None:  # it waits again
+                elif before is not None or begun:  # it waits again
                     photo = self.photo(case)
                     given = self._origin(photo)
-                    if not case.contested and given is not None and given.gesture == GESTURE:
+                    if begun and given is not None and given.gesture == GESTURE:
                         self._give_back(photo, before)
                     self._settings.set_label_before_review(case.id, None, begun=False)
 

@@ -60,8 +60,7 @@ class Settings:
             self._db = open_database(database, _SCHEMA)
             self._db.keep_checksums("keep")
             if gone := self._db.gone("keep"):
-                count = "a setting" if len(gone) == 1 else f"{len(gone)} settings"
-                self.damage[""] = f"{count} of the collection cannot be found any more, which are then as at first."
+                self.damage[""] = f"The settings of the collection are damaged: {len(gone)} cannot be found any more."
 
     @property
     def read_only(self) -> bool:
