@@ -154,3 +154,12 @@ def test_p19_so_is_an_odd_padding(odd: Any) -> None:
 def test_p19_so_is_an_odd_dropout(odd: Any) -> None:
     with pytest.raises(TrainingError, match="ps must be"):
         create_head(2, 2, ps=odd)
+
+
+def test_p14_a_single_picture_that_is_too_small_is_refused_in_our_words(sized: Any, tmp_path: Path) -> None:
+    data = sized(None)  # pictures keep their own size
+    learn = create_cnn(data, models.squeezenet1_1, pretrained=False, seed=0)
+    Pillow.new("RGB", (9, 8)).save(tmp_path / "tiny.png")
+    for predict in (lambda: learn.predict(tmp_path / "tiny.png"), lambda: learn.predict_files([tmp_path / "tiny.png"])):
+        with pytest.raises(BackboneError, match="8×9 pixels do not go through them; the smallest that do are 17×17"):
+            predict()

@@ -50,7 +50,7 @@ def _walk(root: Path, folder: Entry, above: tuple[tuple[int, int], ...], recurse
         return
     for entry in entries:
         found = Entry(folder.path / entry.name, folder.linked)
-        if os.path.isdir(entry.path):
+        if _is_folder(entry):
             identity = _identity(Path(entry.path))
             if recurse and identity not in above:
                 linked = found.linked or not entry.is_dir(follow_symlinks=False)
@@ -59,6 +59,13 @@ def _walk(root: Path, folder: Entry, above: tuple[tuple[int, int], ...], recurse
             yield found._replace(problem=f"a link to {os.readlink(entry.path)}, which is not there")
         else:
             yield found
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads back to itself
+        return False
 
 
 def _identity(path: Path) -> tuple[int, int]:

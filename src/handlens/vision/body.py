@@ -84,7 +84,7 @@ def create_body(network: Network) -> Body:
     return Body(body, found.shape[1], [nn.ModuleList([*own, *parts[:cut]]), nn.ModuleList(parts[cut:])])
 
 
-def goes_through(body: nn.Module, size: tuple[int, int]) -> bool:
+def goes_through(body: nn.Module, size: tuple[int, ...]) -> bool:
     """Whether a picture of this height and width goes through a body, which predicts, and leaves a feature map."""
     parameter = next(body.parameters())
     try:
@@ -95,7 +95,7 @@ def goes_through(body: nn.Module, size: tuple[int, int]) -> bool:
     return isinstance(found, Tensor) and found.numel() > 0
 
 
-def smallest_size(body: nn.Module, refused: tuple[int, int]) -> int | None:
+def smallest_size(body: nn.Module, refused: tuple[int, ...]) -> int | None:
     """The side of the smallest square pictures that go through a body, larger than those that were refused if any are.
 
     Some networks take only multiples of a size. None if no picture of up to 512 pixels goes through.

@@ -79,7 +79,15 @@ class VisionLearner(Learner):
         super()._check_data(data)
         if isinstance(data, ImageDataBunch):
             with evaluating(self.model):
-                check_pictures_fit(self.model[0], data, self.made_as["name"])
+                check_size(self.model[0], data.picture_size, self.made_as["name"])
+
+    def outputs(self, inputs: Any) -> Tensor:
+        try:
+            return super().outputs(inputs)
+        except RuntimeError:
+            with evaluating(self.model):
+                check_size(self.model[0], tuple(inputs.shape[2:]), self.made_as["name"])
+            raise
 
     def TTA(self, ds_type: str = "valid", *, n: int = 4, beta: float = 0.4, seed: int | None = None) -> Predictions:
         """Test-time augmentation: predictions averaged over n passes with pictures transformed as in training.
@@ -251,7 +259,7 @@ def create_cnn(
         made_as = {"name": name, "library": library, "ps": _plain(ps), "hidden": _plain(hidden)}
         made_as["bn_final"] = bool(bn_final)
         model, groups = _make(network, data.c, made_as)
-        check_pictures_fit(model[0], data, name)
+        check_size(model[0], data.picture_size, name)
         learn = VisionLearner(data, model, made_as=made_as, layer_groups=groups, **options)
         if pretrained and folded_norms(model[0]):
             unfold_norms(model[0], _some_inputs(data))
@@ -290,9 +298,8 @@ def vision_learner_of(config: dict[str, Any], tensors: dict[str, Tensor], *, fol
     return learn
 
 
-def check_pictures_fit(body: nn.Module, data: ImageDataBunch, name: str) -> None:
-    """Raise BackboneError, with the smallest size that does, unless pictures of the data's size go through a body."""
-    size = data.picture_size
+def check_size(body: nn.Module, size: tuple[int, ...] | None, name: str) -> None:
+    """Raise BackboneError, with the smallest size that does, unless pictures of a size go through a body."""
     if size is None or goes_through(body, size):
         return
     smallest = smallest_size(body, size)
