@@ -8,15 +8,17 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from handlens.audit import ModelCard
 from handlens.core.artifact import load_artifact, save_artifact
+from handlens.core.predictions import class_predictions_frame
 from handlens.core.saved import load_learner
-from handlens.errors import ArtifactError, CollectionError
+from handlens.errors import ArtifactError, CollectionError, FolderGoneError
 from handlens.studio.collection import Collection
 from handlens.studio.features import rebuild
 from handlens.studio.features.extractor import layers_of
-from handlens.studio.predictor import KIND, Predictor, load_predictor
+from handlens.studio.predictor import KIND, Predictor, load_predictor, predict_folder
 
 
 class MeanColour:
@@ -194,3 +196,39 @@ def test_an_exported_model_gets_a_model_card(model):
     assert "| sources of features | patches (" in card.computed
     assert "| layers | patches/" in card.computed
     assert "_Not measured: " in card.computed
+
+
+class Reader:
+    """A model that takes no look at photos; `seen` is called before each batch of files."""
+
+    def __init__(self, seen=lambda: None):
+        self.seen = seen
+
+    def predict_files(self, files, *, progress=None):
+        self.seen()
+        reasons = ["" if file.is_file() else "there is no such file" for file in files]
+        p = np.array([[np.nan if reason else 1.0] for reason in reasons], np.float32)
+        return class_predictions_frame([str(file) for file in files], ["x"], p, reasons=reasons)
+
+
+def test_p5_a_row_for_each_file_though_three_of_nine_are_copies(model, tmp_path):
+    folder, _, images = model
+    for i in range(9):
+        shutil.copy(images / "circles" / f"{i % 6}.png", tmp_path / f"{i}.png")
+    for predictor in (load_predictor(folder), Reader()):
+        found = predict_folder(predictor, tmp_path)
+        assert found["path"].tolist() == [f"{i}.png" for i in range(9)]
+        assert found["predicted"].tolist()[6:] == found["predicted"].tolist()[:3]
+        assert found["reason"].tolist() == [""] * 9
+
+
+def test_s2_predicting_stops_if_the_disk_is_unplugged(tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for i in range(3):
+        Image.new("RGB", (8, 8), (i, 0, 0)).save(photos / f"{i}.png")
+    with pytest.raises(FolderGoneError, match="is gone, or its photos are, so not all of them were predicted"):
+        predict_folder(Reader(lambda: photos.rename(tmp_path / "away")), photos)
+    (tmp_path / "away").rename(photos)
+    found = predict_folder(Reader((photos / "1.png").unlink), photos)  # one that is deleted has a reason
+    assert found["reason"].tolist() == ["", "there is no such file", ""]

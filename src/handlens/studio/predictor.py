@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from handlens.core.predictions import PATH, REASON, class_predictions_frame, wit
 from handlens.core.products import product
 from handlens.core.saved import PhotoModel
 from handlens.core.threads import one_blas_thread
-from handlens.errors import ArtifactError, PhotoError
+from handlens.errors import ArtifactError, FolderGoneError, PhotoError
 from handlens.io.deep_pictures import Limits, ValueRange
 from handlens.studio.discriminant import Floats
 from handlens.studio.features import Extractor, rebuild
@@ -183,10 +184,16 @@ def predict_folder(
 
     Raises:
         CollectionError: `folder` is not a folder that can be read.
+        FolderGoneError: all of its photos went away meanwhile, as with an unplugged disk.
     """
     root = Path(folder)
     paths, left_out = scan(root, copies=True)
     table = model.predict_files([root / path for path in paths], progress=progress)
+    if paths and (table[REASON] != "").any() and not any(os.path.exists(root / path) for path in paths):
+        raise FolderGoneError(
+            f"the folder {root} is gone, or its photos are, so not all of them were predicted. Plug its disk in, and "
+            "predict them again."
+        )
     rows = [(path, i, why) for i, (path, why) in enumerate(zip(paths, table[REASON], strict=True))]
     rows = sorted([*rows, *((out.path, -1, out.reason) for out in left_out)], key=lambda row: natural_order(row[0]))
     table = with_missing_rows(table, [i for _, i, _ in rows]).reset_index(drop=True)

@@ -74,6 +74,7 @@ def state(id: str, collection: Collection) -> CollectionState:
         notices=[Notice(id=_short_hash(text), text=text) for text in list(collection.notices)],
         view=parts.settings.view,
         maps_version=parts.layers.version,
+        photos_version=parts.photos.version,
         labels_version=parts.labels.version,
         report=None if report is None or model is None else training(model, report),
         model=model,

@@ -20,6 +20,14 @@ PhotoId = Annotated[int, Path(ge=0, description="the photo's position in `paths`
 CACHED = {"Cache-Control": "private, max-age=3600"}
 
 
+Version = Annotated[
+    int,
+    Query(
+        alias="v", ge=0, description="photos_version; not used, but gives what was replaced another address in caches"
+    ),
+]
+
+
 class Jpeg(Response):
     """A JPEG picture."""
 
@@ -39,14 +47,14 @@ def photos(collection: OpenCollection) -> PhotoList:
 
 
 @router.get("/photos/{id}/thumb", response_class=Jpeg)
-def thumb(id: PhotoId, collection: OpenCollection) -> Jpeg:
+def thumb(id: PhotoId, collection: OpenCollection, _v: Version = 0) -> Jpeg:
     """A photo within 256×256."""
     check_photo(id, collection)
     return Jpeg(collection.parts.photos.thumbnail(id), headers=CACHED)
 
 
 @router.get("/photos/{id}/view", response_class=Jpeg)
-def view(id: PhotoId, collection: OpenCollection) -> Jpeg:
+def view(id: PhotoId, collection: OpenCollection, _v: Version = 0) -> Jpeg:
     """A photo within 1600×1600."""
     check_photo(id, collection)
     return Jpeg(collection.parts.photos.view(id), headers=CACHED)
@@ -66,6 +74,7 @@ def sheet(
             description="photos known; not used, but gives a sheet that has grown an address of its own in caches",
         ),
     ] = 0,
+    _v: Version = 0,
 ) -> Jpeg:
     """16×16 tiles of 64 px as one picture of 1024×1024, row by row."""
     try:

@@ -77,6 +77,7 @@ class CollectionState(BaseModel):
     notices: list[Notice]
     view: dict[str, Any] | None
     maps_version: int
+    photos_version: int = Field(description="grows when photos that had been prepared were replaced by others")
     labels_version: int
     report: Report | None
     model: ModelKind | None = Field(description="the model in use, which the report is of")

@@ -1632,6 +1632,11 @@ export interface components {
             } | null;
             /** Maps Version */
             maps_version: number;
+            /**
+             * Photos Version
+             * @description grows when photos that had been prepared were replaced by others
+             */
+            photos_version: number;
             /** Labels Version */
             labels_version: number;
             report: components["schemas"]["Report"] | null;
@@ -3962,7 +3967,10 @@ export interface operations {
     };
     thumb_api_collections__c__photos__id__thumb_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description photos_version; not used, but gives what was replaced another address in caches */
+                v?: number;
+            };
             header?: never;
             path: {
                 /** @description the photo's position in `paths` */
@@ -4005,7 +4013,10 @@ export interface operations {
     };
     view_api_collections__c__photos__id__view_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description photos_version; not used, but gives what was replaced another address in caches */
+                v?: number;
+            };
             header?: never;
             path: {
                 /** @description the photo's position in `paths` */
@@ -4051,6 +4062,8 @@ export interface operations {
             query?: {
                 /** @description photos known; not used, but gives a sheet that has grown an address of its own in caches */
                 n?: number;
+                /** @description photos_version; not used, but gives what was replaced another address in caches */
+                v?: number;
             };
             header?: never;
             path: {

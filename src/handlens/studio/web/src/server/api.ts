@@ -65,6 +65,9 @@ export class CollectionApi {
   /** the parameter that every path has: the id of the collection */
   private readonly c: { c: string }
 
+  /** Part of the addresses of photos once some of them were replaced, so that no cache gives the earlier ones. */
+  private replaced: { v?: number } = {}
+
   constructor(readonly id: string) {
     this.c = { c: id }
   }
@@ -231,12 +234,17 @@ export class CollectionApi {
   contest = (photo: number, by: string, why: string) =>
     call('post', '/api/collections/{c}/contest', this.c, { photo, by, why })
 
+  /** From here on, photos are those of this version. */
+  usePhotos(version: number): void {
+    this.replaced = version > 0 ? { v: version } : {}
+  }
+
   /** The address of the stream of events. */
   events = () => address('/api/collections/{c}/events', this.c)
   /** The address of thumbnail sheet `k`, once `n` photos are on it: it changes while photos are being prepared. */
-  sheet = (k: number, n: number) => address('/api/collections/{c}/sheets/{k}', { ...this.c, k, n })
-  thumb = (id: number) => address('/api/collections/{c}/photos/{id}/thumb', { ...this.c, id })
-  picture = (id: number) => address('/api/collections/{c}/photos/{id}/view', { ...this.c, id })
+  sheet = (k: number, n: number) => address('/api/collections/{c}/sheets/{k}', { ...this.c, k, n, ...this.replaced })
+  thumb = (id: number) => address('/api/collections/{c}/photos/{id}/thumb', { ...this.c, id, ...this.replaced })
+  picture = (id: number) => address('/api/collections/{c}/photos/{id}/view', { ...this.c, id, ...this.replaced })
   /** A photo within 256 × 256. */
   smallPicture = (id: number) => call('get', '/api/collections/{c}/photos/{id}/thumb', { ...this.c, id })
   /** The address of a file; only of the photos that a filter means, where that is possible. */

@@ -61,10 +61,11 @@ export async function open(id: string): Promise<void> {
 function takeState(state: CollectionState): void {
   const before = collection.value
   if (!replaceCollection(state)) return
+  api.usePhotos(state.photos_version)
   const moved = lookAtWhatExists()
   const more = state.layers.length !== before?.layers.length || state.projections.length !== before.projections.length
   if (moved || more || state.maps_version !== before?.maps_version) mapsChanged()
-  if (before && state.left_out !== before.left_out) photosChanged()
+  if (before && (state.left_out !== before.left_out || state.photos_version !== before.photos_version)) photosChanged()
   if (before?.preparation.running && !state.preparation.running) {
     announce(state.preparation.phase === 'done' ? 'All photos are prepared' : 'Preparing has stopped')
     photosChanged()
