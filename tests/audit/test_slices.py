@@ -143,7 +143,10 @@ def test_t18_dates_are_cut_like_numbers(kind):
     assert found.frame["n"].tolist() == [1501]
 
 
-@pytest.mark.parametrize("column", [DAYS, pd.Series(DAYS.date), pd.Series(DAYS.date).astype("date32[pyarrow]")])
+@pytest.mark.parametrize(
+    "column",
+    [DAYS, pd.Series(DAYS.to_period("D")), pd.Series(DAYS.date), pd.Series(DAYS.date).astype("date32[pyarrow]")],
+)
 def test_t18_days_have_no_hours(column):
     found = weakest_slices({"day": column}, half_wrong(), bins=2)
     assert found.frame["slice"].tolist() == ["day 2004-02-08 to 2008-03-18"]

@@ -146,6 +146,8 @@ def measured_values(values: pd.Series) -> Measured | None:
     """Numbers, dates and durations with more than `DISTINCT` distinct values; None for all others."""
     if isinstance(values.dtype, pd.CategoricalDtype):
         return None
+    if isinstance(values.dtype, pd.PeriodDtype):
+        values = values.dt.to_timestamp()
     kind = type_of(values.dropna())
     if kind not in ("number", "date", "duration") or values.nunique() <= DISTINCT:
         return None
