@@ -20,7 +20,7 @@ from handlens.serving.api_page import add_api_page
 from handlens.serving.connections import Server
 from handlens.serving.guard import Guard
 from handlens.serving.listening import LOCAL, accepted_hosts, address, listen
-from handlens.serving.problems import explain_errors
+from handlens.serving.problems import describe_errors, explain_errors
 from handlens.serving.semantics import Semantics
 from handlens.tabular.encoder import Encoder
 from handlens.tabular.learner import TabularLearner
@@ -121,6 +121,7 @@ def create_app(model: Path | str, *, token: str | None = None, hosts: Iterable[s
     def home() -> Response:
         return RedirectResponse("/api/docs")
 
+    describe_errors(app)
     add_api_page(app)
 
     return app

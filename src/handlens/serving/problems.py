@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -78,6 +79,25 @@ def explain_errors(app: FastAPI, *own: tuple[type[HandlensError], int]) -> None:
     @app.exception_handler(Exception)
     async def unexpected(_: Request, error: Exception) -> JSONResponse:
         return _answer(500, f"Something went wrong here ({type(error).__name__}). See the terminal for more.")
+
+
+def describe_errors(app: FastAPI) -> None:
+    """Let the app's description say that errors are JSON, also where an answer is a picture, a file or a stream."""
+    describe = app.openapi
+
+    def described() -> dict[str, Any]:
+        api = describe()
+        for call in (call for calls in api["paths"].values() for call in calls.values()):
+            for status, answer in call["responses"].items():
+                content = answer.get("content", {})
+                if status in ("4XX", "5XX") and content:
+                    answer["content"] = {"application/json": next(iter(content.values()))}
+                stream = content.get("text/event-stream", {}).get("schema", {})
+                if "oneOf" in stream:
+                    stream.pop("type", None)  # it is one of these, and no text
+        return api
+
+    app.openapi = described  # type: ignore[method-assign]  # as FastAPI's documentation does it
 
 
 def _no_json(body: str, position: int, reason: str) -> str:

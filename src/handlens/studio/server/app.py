@@ -15,7 +15,7 @@ from handlens import __version__
 from handlens.errors import FolderGoneError
 from handlens.serving.api_page import add_api_page
 from handlens.serving.guard import Guard
-from handlens.serving.problems import explain_errors
+from handlens.serving.problems import describe_errors, explain_errors
 from handlens.serving.semantics import Semantics
 from handlens.studio.server.collection_plans import NoSuchCollection
 from handlens.studio.server.dependencies import ServerState
@@ -88,6 +88,7 @@ def create_app(
     explain_errors(app, (NoSuchCollection, 404), (FolderGoneError, 410), (NoSuchUpload, 404), (TooLarge, 413))
     for module in (home, preparing, pictures, labelling, learning, filtering, checking, reviewing, auditing, export):
         app.include_router(module.router)
+    describe_errors(app)
     add_api_page(app)
     app.mount("/", GZipMiddleware(page or Page()))  # last: it answers at every address that is left
     return app
