@@ -261,7 +261,7 @@ def test_what_is_taken_away_predicts_the_same(collection, tmp_path):
     ("damage", "says"),
     [
         ({"members": []}, "is damaged or not an ensemble of photo classifiers"),
-        ({"temperature": 0}, "do not know the same classes"),
+        ({"temperature": 0}, "temperature must be from 1e-06 to 1e\\+06; 0 arrived"),
         ({"classes": ["circle", "bird"]}, "do not know the same classes"),
     ],
 )

@@ -138,7 +138,8 @@ def test_a_damaged_check_is_an_error_in_words(client, shapes, post, home):
     for path in ("", "/spot-check"):
         found = client.get(f"{shapes}{path}")
         assert found.status_code == 507
-        assert found.json()["error"].startswith("The spot check is damaged (the photos of round 1 cannot be read: ")
+        assert found.json()["error"].startswith("The spot check is damaged (photo ")
+        assert "was drawn in round 1, which is not kept" in found.json()["error"]
         assert found.json()["error"].endswith("Restore collection.sqlite from a backup.")
     assert client.get(f"{shapes}/labels").status_code == 200
     assert client.get(f"{shapes}/export/labels.csv").status_code == 200
