@@ -35,8 +35,9 @@ def sections(tmp_path_factory):
 
 
 NAMES = [
-    *("labelling", "preparing", "checkpoint", "saving", "queue", "exporting", "training"),
-    *("full-disk", "unplugged", "pictures", "tars", "zips", "together", "soak"),
+    *("labelling", "preparing", "checkpoint", "saving", "queue", "reviewing", "exporting", "training"),
+    *("full-disk", "read-only", "unplugged", "flips", "truncations", "zeroed"),
+    *("pictures", "tars", "zips", "loaders", "apis", "together", "connections", "soak"),
 ]
 
 
