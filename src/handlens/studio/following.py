@@ -56,6 +56,11 @@ class Contents:
         kept, now = self._kept.get(path), self.at(path)
         return path in self._kept and (kept is None or (now is not None and now.stamp == kept.stamp))
 
+    def is_surely_unchanged(self, path: str) -> bool:
+        """Whether a photo has this path, and its file surely has the bytes that were kept."""
+        kept = self._kept.get(path)
+        return kept is not None and kept.is_sure and self.at(path) == kept
+
     def at(self, path: str) -> Content | None:
         """What a file holds now; of one that was never read only size and time; None if it cannot be read."""
         if path not in self._at:

@@ -62,7 +62,12 @@ class Register:
         with failed, closing(open_database(database, _SCHEMA)) as db:
             db.keep_checksums("photos", "files")
             contents = Contents(images, _photos(db))
-            found, self.left_out = scan(images, known=contents.is_unchanged, digest=contents.digest)
+            found, self.left_out = scan(
+                images,
+                known=contents.is_unchanged,
+                digest=contents.digest,
+                looked_at=contents.is_surely_unchanged,
+            )
             if not db.read_only:
                 _mend(db, found)
             known = _checked(db, database)

@@ -39,6 +39,7 @@ def scan(
     *,
     known: Callable[[str], bool] = lambda _path: False,
     digest: Callable[[str], bytes | None] | None = None,
+    looked_at: Callable[[str], bool] = lambda _path: False,
     copies: bool = False,
 ) -> tuple[list[str], list[LeftOut]]:
     """Find the pictures in a folder and its subfolders by their headers; nothing is decoded or changed.
@@ -50,6 +51,7 @@ def scan(
         folder: the folder.
         known: whether a path is preferred among files with the same bytes; otherwise the first by name is used.
         digest: gives a hash of the bytes of the file at a path, or raises OSError; they are read unless it is given.
+        looked_at: whether the file at a path was found to be a picture before, and has not changed since.
         copies: use all files with the same bytes.
 
     Returns:
@@ -74,7 +76,7 @@ def scan(
     found: list[tuple[str, bool, int]] = []
     for path, reason in _files(root):
         if reason is None:
-            reason, is_link, size = _check_file(root, path)
+            reason, is_link, size = _check_file(root, path, looked_at)
             if reason is None:
                 found.append((path, is_link, size))
                 continue
@@ -114,7 +116,7 @@ def _files(root: Path) -> Iterator[tuple[str, str | None]]:
                 yield path, None
 
 
-def _check_file(root: Path, path: str) -> tuple[str | None, bool, int]:
+def _check_file(root: Path, path: str, looked_at: Callable[[str], bool]) -> tuple[str | None, bool, int]:
     """The reason not to use a file (None: use it), whether it is a link, and its size in bytes."""
     full = root / path
     try:
@@ -135,8 +137,9 @@ def _check_file(root: Path, path: str) -> tuple[str | None, bool, int]:
             return "not a file with content (a device, pipe or socket)", is_link, 0
         if status.st_size == 0:
             return "empty (0 bytes)", is_link, 0
-        with open_picture(full):
-            pass
+        if not looked_at(path):
+            with open_picture(full):
+                pass
     except PhotoError as error:
         return str(error), False, 0
     except OSError as error:
