@@ -10,6 +10,7 @@ of these.
 from __future__ import annotations
 
 import gzip
+import http.client
 import json
 import os
 import re
@@ -23,6 +24,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import report
@@ -234,6 +236,44 @@ def page(bench: Photos) -> None:
         bench.add("the same for a collection reopened after preparing", [peak_memory(server)], at_most=1.5, unit="GB")
 
 
+def serving(bench: Photos) -> None:
+    """How soon Studio answers on one kept connection: a thumbnail, and a label while photos are prepared."""
+    options = ("--backbone", NETWORK, "--weights", str(bench.weights))
+    with studio(bench.scratch / "home of answers", bench.photos, *options) as (address, _):
+        server, _, id = address.removeprefix("http://").partition("/c/")
+        connection = http.client.HTTPConnection(server, timeout=60)
+
+        def ask(method: str, path: str, body: str | None = None) -> bytes:
+            headers = {"Content-Type": "application/json"} if body else {}
+            connection.request(method, f"/api/collections/{id}{path}", body, headers)
+            return connection.getresponse().read()
+
+        def state() -> dict[str, Any]:
+            found: dict[str, Any] = json.loads(ask("GET", ""))
+            return found
+
+        while (found := state())["preparation"]["done"] < 64:
+            time.sleep(0.2)
+        labels = []
+        for i in range(200):
+            mask = np.zeros(found["count"], bool)
+            mask[i % 32] = True
+            body = json.dumps({"selection": base64_mask(mask), "name": f"label {i % 8}"})
+            labels.append(1000 * timed(lambda b=body: ask("POST", "/labels/assign", b)))  # type: ignore[misc]
+            time.sleep(0.01)
+        still = state()["preparation"]["phase"] != "done"
+        what = "a label on one kept connection while photos are prepared, p95"
+        bench.add(
+            what if still else f"{what} (preparing ended meanwhile)", labels, at_most=20, unit="ms", value=p95(labels)
+        )
+        while state()["preparation"]["phase"] != "done":
+            time.sleep(0.5)
+        thumbs = [1000 * timed(lambda i=i: ask("GET", f"/photos/{i}/thumb")) for i in range(200)]  # type: ignore[misc]
+        connection.close()
+    what = "a thumbnail on one kept connection, p50"
+    bench.add(what, thumbs, at_most=5, unit="ms", value=statistics.median(thumbs))
+
+
 def naming(bench: Photos) -> None:
     """How soon the next photo is sharp on the screen after one is named by a key, at the pace of a person."""
     options = ("--backbone", NETWORK, "--weights", str(bench.weights))
@@ -380,6 +420,7 @@ SECTIONS = {
     "interaction": interaction,
     "similar": similar,
     "page": page,
+    "serving": serving,
     "naming": naming,
 }
 
