@@ -111,6 +111,15 @@ def huge() -> bytes:
     return bytes(data)
 
 
+def giant(side: int, **options: Any) -> bytes:
+    """A JPEG of 64×64 pixels that says that it has side×side."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 64), "red").save(buffer, "JPEG", **options)
+    data = buffer.getvalue()
+    at = data.index(b"\xff\xc2" if options else b"\xff\xc0") + 5
+    return data[:at] + side.to_bytes(2, "big") * 2 + data[at + 4 :]
+
+
 DAMAGED = "a damaged picture: it cannot be decoded"
 TRUNCATED = "truncated: the end of the file is missing"
 FAULTS = {
@@ -122,6 +131,8 @@ FAULTS = {
     "half.jpg": (encoded("JPEG")[:-400], TRUNCATED),
     "half.png": (encoded("PNG")[:-4000], TRUNCATED),
     "half.webp": (encoded("WEBP")[:-400], DAMAGED),
+    "giant.jpg": (giant(14_000), TRUNCATED),
+    "giant progressive.jpg": (giant(14_000, progressive=True), TRUNCATED),
     "huge.png": (huge(), "too large, more than 200 megapixels"),
 }
 
@@ -179,3 +190,11 @@ def refused(path: Path, mode: str) -> None:
 def test_what_was_raised_decides_for_a_file_that_begins_well(tmp_path: Path, error: Exception, reason: str) -> None:
     (tmp_path / "a.png").write_bytes(encoded("PNG"))
     assert picture_fault(tmp_path / "a.png", error) == reason
+
+
+def test_the_smallest_file_of_a_large_picture_is_read(tmp_path: Path) -> None:
+    from handlens.studio.pictures import open_photo
+
+    whole = Image.new("L", (6400, 6400), 128)
+    whole.save(tmp_path / "grey.jpg", progressive=True, optimize=True)
+    assert open_photo(tmp_path / "grey.jpg", at_least=64).getpixel((9, 9)) == (128, 128, 128)

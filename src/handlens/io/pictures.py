@@ -56,6 +56,18 @@ def check_size(width: int, height: int) -> None:
         raise Image.DecompressionBombError(f"{width}×{height} pixels are more than {LARGEST}.")
 
 
+def is_cut_off(pixels: int, length: int) -> bool:
+    """Whether a JPEG of so many pixels cannot be whole in `length` bytes: each block of 8×8 pixels takes a bit or more.
+
+    Decoding would take a gigabyte to find that out. Smaller pictures are decoded, which says more of what is wrong.
+
+    Example:
+        >>> is_cut_off(200_000_000, 3_000), is_cut_off(200_000_000, 2_000_000)
+        (True, False)
+    """
+    return pixels > 40_000_000 and pixels > 8 * 64 * length
+
+
 def picture_fault(path: Path, error: BaseException) -> str:
     """Why a file cannot be read as a picture: a clause without the file's name, the same wherever it is read.
 
@@ -115,7 +127,9 @@ def open_picture(path: Path) -> Image.Image:
         return _deep_tiff(path)
     try:
         check_size(*picture.size)
-    except Image.DecompressionBombError:
+        if picture.format in ("JPEG", "MPO") and is_cut_off(picture.width * picture.height, path.stat().st_size):
+            raise OSError("image file is truncated")
+    except (Image.DecompressionBombError, OSError):
         picture.close()
         raise
     return picture

@@ -18,6 +18,7 @@ from handlens.io.pictures import (
     LARGEST,
     as_seen,
     check_is_file,
+    is_cut_off,
     open_picture,
     orientation_of,
     picture_fault,
@@ -320,7 +321,8 @@ def _decoded_jpeg(path: Path, at_least: tuple[int, int] | None) -> Pixels | None
             return None
         data = head + file.read()
     header = jpeg.read_header(data)
-    if header is None or header.height * header.width > LARGEST:
+    count = 0 if header is None else header.height * header.width
+    if header is None or count > LARGEST or is_cut_off(count, len(data)):
         return None
     # Half the size may be enough, whatever the orientation: then Pillow decodes at reduced scale.
     sides = header.height, header.width
