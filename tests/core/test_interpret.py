@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -16,7 +18,7 @@ from handlens.core.items import Labelled
 from handlens.core.labels import CategoryList, LabelList, MultiCategoryList
 from handlens.core.learner import Learner
 from handlens.core.loaders import TensorLoader
-from handlens.errors import DataError
+from handlens.errors import DataError, TrainingError
 
 CPU = torch.device("cpu")
 SCORES = torch.tensor([[2.0, 0, 0], [0, 2, 0], [0, 2, 0], [0, 0, 3], [1, 0, 0]])
@@ -176,6 +178,39 @@ def test_p18_a_batch_of_that_class_alone_does_not_cost_the_mean_loss() -> None:
     assert learn.validate() == [pytest.approx((2 * (two - 2) + 3 * math.log(math.exp(1) + 2)) / 5)]
     learn.loss_func = nn.CrossEntropyLoss(weight=torch.tensor([0.0, 0, 1]))  # nothing in the first batch
     assert learn.validate() == [pytest.approx((two + math.log(math.exp(3) + 2) - 3) / 2)]
+
+
+def test_p18_training_goes_on_after_a_batch_of_that_class_alone() -> None:
+    x, y = torch.tensor([[1.0], [1.0], [9.0], [9.0]]), CategoryList(["a", "a", "b", "b"])
+    loader = TensorLoader(Labelled(x, y), (x,), y.data, bs=2, device=CPU, shuffle=False)
+    model = nn.Linear(1, 2, bias=False)
+    nn.init.zeros_(model.weight)
+    learn = Learner(
+        DataBunch(loader, loader, device=CPU),
+        model,
+        loss_func=nn.CrossEntropyLoss(weight=torch.tensor([1.0, 0])),
+        opt_func=partial(torch.optim.SGD, lr=0),
+    )
+    learn.fit(1, 1.0, wd=0)
+    # The loss of two equal scores is log 2, with the gradients −½ and ½; of the second batch there are none, so that
+    # the step is the one before times the momentum 0.9.
+    log2 = math.log(2)
+    assert learn.recorder.losses.tolist() == pytest.approx([log2, log2])
+    after = math.log(1 + math.exp(-1.9))
+    assert learn.recorder.row == {"train_loss": pytest.approx(log2), "valid_loss": pytest.approx(after)}
+    torch.testing.assert_close(model.weight.detach(), torch.tensor([[0.95], [-0.95]]))
+    learn.lr_find(num_it=4)
+    assert np.isfinite(learn.recorder.losses).all()
+
+
+def test_p18_training_still_ends_where_scores_are_not_numbers() -> None:
+    scores = SCORES.clone()
+    scores[0, 0] = math.nan
+    learn = learner(scores)
+    learn.model = learn.layer_groups[0] = nn.BatchNorm1d(3)
+    learn.loss_func = nn.CrossEntropyLoss(weight=torch.tensor([1.0, 1, 0]))
+    with pytest.raises(TrainingError, match="the loss became nan"):
+        learn.fit(1)
 
 
 def test_p18_scores_that_are_not_numbers_are_still_not_numbers() -> None:

@@ -148,6 +148,16 @@ def test_p2_so_are_those_of_the_training_loader_in_the_order_of_the_data(mirrore
     assert mirrored.get_preds(dl=mirrored.data.train_dl)[0].argmax(1).tolist() == mirrored.data.train_ds.y.data.tolist()
 
 
+def test_p2_so_are_those_of_a_loader_that_is_made_of_it(mirrored: Learner) -> None:
+    codes = mirrored.data.train_ds.y.data.tolist()
+    for dl in (mirrored.data.train_dl.in_order(), mirrored.data.train_dl.here()):
+        predictions, targets = mirrored.get_preds(dl=dl)
+        assert (targets.tolist(), predictions.argmax(1).tolist()) == (codes, codes)
+        assert mirrored.validate(dl)[1] == 1.0
+    with pytest.raises(DataError, match="must have a part named None"):
+        Interpretation.from_learner(mirrored, None)  # type: ignore[arg-type]
+
+
 def test_p2_averaging_over_transforms_still_transforms(mirrored: Learner) -> None:
     augmented = mirrored.get_preds(dl=mirrored.data.augmented("train"))[0].argmax(1)
     assert (augmented != mirrored.data.train_ds.y.data).all()

@@ -79,6 +79,7 @@ def jpeg(path: Path, *segments: bytes) -> Path:
     return path
 
 
+SAID_BY_PILLOW = pytest.mark.filterwarnings("ignore:Metadata Warning, tag 274 had too many entries")
 XMP_HEAD = b"http://ns.adobe.com/xap/1.0/\0"
 
 
@@ -94,6 +95,9 @@ XMP_HEAD = b"http://ns.adobe.com/xap/1.0/\0"
         pytest.param([exif(4, b"\6\0\0\0")], QUARTER, id="long"),
         pytest.param([exif(5, b"\6\0\0\0\1\0\0\0")], QUARTER, id="rational"),
         pytest.param([exif(7, b"\6")], QUARTER, id="undefined"),
+        pytest.param([exif(3, b"\6\0\1\0", count=2)], QUARTER, id="two numbers", marks=SAID_BY_PILLOW),
+        pytest.param([exif(1, b"\6\1", count=2)], QUARTER, id="two bytes"),
+        pytest.param([exif(3, b"", count=0)], UPRIGHT, id="no number"),
         pytest.param([exif(3, b"\0\0")], UPRIGHT, id="0"),
         pytest.param([exif(3, b"\x09\0")], UPRIGHT, id="9"),
         pytest.param([exif(2, b"up\0", count=3)], UPRIGHT, id="text"),
@@ -140,6 +144,20 @@ def test_p6_other_formats_are_turned_as_jpegs_are(tmp_path: Path, suffix: str, o
     else:
         marked().save(path, **options)
     assert set(corners(path)) == {QUARTER}
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("mode", ["L", "P", "RGB", "RGBA", "CMYK"])
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw"])
+def test_p6_a_tiff_of_8_bits_is_turned_whether_it_is_compressed_or_not(
+    tmp_path: Path, mode: str, orientation: int, compression: str
+) -> None:
+    stored = Pillow.effect_noise((5, 3), 90).convert("RGB").convert(mode)
+    stored.save(tmp_path / "a.tif", tiffinfo={0x0112: orientation}, compression=compression)
+    stored.getexif()[0x0112] = orientation
+    seen = ImageOps.exif_transpose(stored).convert("RGB")
+    assert open_image(tmp_path / "a.tif").pixels.tolist() == np.asarray(seen).tolist()
+    assert np.asarray(open_photo(tmp_path / "a.tif", at_least=9)).tolist() == np.asarray(seen).tolist()
 
 
 def test_p6_deep_pictures_are_turned_too(tmp_path: Path) -> None:

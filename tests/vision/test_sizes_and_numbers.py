@@ -160,6 +160,26 @@ def test_p14_a_single_picture_that_is_too_small_is_refused_in_our_words(sized: A
     data = sized(None)  # pictures keep their own size
     learn = create_cnn(data, models.squeezenet1_1, pretrained=False, seed=0)
     Pillow.new("RGB", (9, 8)).save(tmp_path / "tiny.png")
-    for predict in (lambda: learn.predict(tmp_path / "tiny.png"), lambda: learn.predict_files([tmp_path / "tiny.png"])):
-        with pytest.raises(BackboneError, match="8×9 pixels do not go through them; the smallest that do are 17×17"):
-            predict()
+    said = "8×9 pixels do not go through them; the smallest that do are 17×17"
+    with pytest.raises(BackboneError, match=said):
+        learn.predict(tmp_path / "tiny.png")
+
+
+def test_p14_one_of_several_files_that_is_too_small_gets_a_row_that_says_why(sized: Any, tmp_path: Path) -> None:
+    learn = create_cnn(sized(None), models.squeezenet1_1, pretrained=False, seed=0)
+    Pillow.new("RGB", (9, 8)).save(tmp_path / "tiny.png")
+    files = [tmp_path / name for name in ("a_0.png", "tiny.png", "missing.png", "b_1.png")]
+    seen: list[tuple[int, int]] = []
+    table = learn.predict_files(files, progress=lambda *now: seen.append(now))
+    assert table["path"].tolist() == [str(file) for file in files]
+    assert table["predicted"].isna().tolist() == [False, True, True, False]
+    assert table["reason"].tolist()[::3] == ["", ""]
+    assert "8×9 pixels do not go through them; the smallest that do are 17×17" in table["reason"][1]
+    assert table["reason"][2] == "there is no such file"
+    torch.testing.assert_close(
+        torch.tensor(table.loc[[0, 3], "probability"].to_numpy()),
+        torch.stack([learn.predict(files[i]).values.max() for i in (0, 3)]).to(torch.float64),
+        check_dtype=False,
+    )
+    assert seen == [(4, 4)]
+    assert learn.predict_files(files[1:2])["predicted"].isna().tolist() == [True]

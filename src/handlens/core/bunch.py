@@ -127,16 +127,21 @@ class DataBunch:
             raise DataError(f"the data must have a part named {part!r}; it has {has}.")
         return loader
 
-    def to_predict(self, part: str) -> Loader:
+    def to_predict(self, part: str | Loader) -> Loader:
         """The loader of a part as a model predicts it: in order, and as validation data are prepared.
 
         Args:
-            part: "train", "valid" or "test".
+            part: "train", "valid" or "test"; or a loader, which stays as it is unless it is that of the training data.
 
         Raises:
             DataError: the data have no such part.
         """
-        return self.dl(part).in_order()
+        if part is self.train_dl:
+            part = "train"
+        loader = self.dl(part).in_order() if isinstance(part, str) else part
+        if not hasattr(loader, "dataset"):
+            raise DataError(f"dl must be a loader, such as data.train_dl or data.loader(items); {part!r} arrived.")
+        return loader
 
     def one_batch(self) -> Batch:
         """The first batch of a training epoch: (inputs, targets).

@@ -367,9 +367,9 @@ class Learner:
 
     def _to_predict(self, dl: Loader) -> Loader:
         """A loader as a model predicts it: the training data's shuffles and transforms at random, for training only."""
-        if not hasattr(dl, "dataset"):
+        if isinstance(dl, str):
             raise DataError(f"dl must be a loader, such as data.train_dl or data.loader(items); {dl!r} arrived.")
-        return self.data.to_predict("train") if dl is self.data.train_dl else dl
+        return self.data.to_predict(dl)
 
     def predict(self, item: Any) -> Prediction:
         """Predict one item.

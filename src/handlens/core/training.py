@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from torch import nn
+from torch import Tensor, nn
 
 from handlens.core.bunch import DataBunch
 from handlens.core.events import Callback, Events, StopTraining
@@ -112,6 +112,8 @@ def train_epoch(learn: Trainee, events: Events, progress: ProgressTable | None =
     model.train()
     events.call("before_epoch")
     total = len(learn.data.train_dl)
+    weighted = loss_func is not learn.data.y.loss_func  # the labels' own counts every item, and need not be waited for
+    last: float | Tensor = 0.0
     for done, (run.inputs, run.targets) in enumerate(learn.data.train_dl, 1):
         if run.step == len(rates):
             raise TrainingError(
@@ -122,7 +124,12 @@ def train_epoch(learn: Trainee, events: Events, progress: ProgressTable | None =
         optimizer.set(rates[run.step], momenta[run.step])
         with learn.autocast():
             run.outputs = apply_model(model, run.inputs)
-            run.loss = loss_func(as_targets(run.outputs, run.targets), run.targets)
+            loss = loss_func(as_targets(run.outputs, run.targets), run.targets)
+        if weighted and not run.targets.is_floating_point() and _is_without_loss(loss, run.outputs):
+            # Nothing is learned from the batch, and the mean loss stays as it is.
+            loss = run.outputs.sum() * 0 + last
+        run.loss = loss
+        last = loss.detach()
         events.call("after_loss")
         run.loss.backward()
         events.call("after_backward")
@@ -132,9 +139,14 @@ def train_epoch(learn: Trainee, events: Events, progress: ProgressTable | None =
         run.step += 1
         events.call("after_step")
         if done % CHECK_EVERY == 0 or done == total:
-            loss = _finite_loss(run)
+            finite = _finite_loss(run)
             if progress:
-                progress.batch(run.epoch, done, total, loss)
+                progress.batch(run.epoch, done, total, finite)
+
+
+def _is_without_loss(loss: Tensor, outputs: Tensor) -> bool:
+    """Whether no item of a batch counts, as where all are of classes of weight 0: the mean over none is nan."""
+    return bool(loss.isnan()) and bool(outputs.isfinite().all())
 
 
 def _finite_loss(run: Run) -> float:

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Mapping
 from errno import EACCES, EIO, EPERM
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -125,6 +125,8 @@ def open_picture(path: Path) -> Image.Image:
         picture = Image.open(path, formats=FORMATS)
     except UnidentifiedImageError:
         return _deep_tiff(path)
+    if picture.format == "TIFF":  # Pillow maps the file of one on its side as if its rows were columns
+        picture.load_read = cast(Any, picture.fp).read  # type: ignore[attr-defined]  # with it no file is mapped
     try:
         check_size(*picture.size)
         if picture.format in ("JPEG", "MPO") and is_cut_off(picture.width * picture.height, path.stat().st_size):
@@ -207,7 +209,7 @@ def _orientation_in(tags: Mapping[int, Any], xmp: Any) -> int:
     if isinstance(found, tuple) and found:
         found = found[0]
     if isinstance(found, bytes):
-        found = found[0] if len(found) == 1 and found[0] <= 8 else found.rstrip(b"\0 ").decode("latin-1")
+        found = found[0] if found and found[0] <= 8 else found.rstrip(b"\0 ").decode("latin-1")
     try:
         number = int(found) if found is not None and float(found) == int(found) else 1
     except (TypeError, ValueError, ArithmeticError):

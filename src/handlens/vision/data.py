@@ -14,7 +14,7 @@ from handlens.core.bunch import DataBunch
 from handlens.core.defaults import defaults
 from handlens.core.items import Labelled, LabelledItems
 from handlens.core.labels import labels_from_state
-from handlens.core.loaders import Batch
+from handlens.core.loaders import Batch, Loader
 from handlens.errors import ArtifactError, DataError
 from handlens.vision.dataset import ImageDataset, TransformedImage, decode_size, transformed
 from handlens.vision.image import Image, open_image
@@ -162,15 +162,20 @@ class ImageDataBunch(DataBunch):
             raise DataError("a batch needs training pictures, and these data have none: they can only predict.")
         return next(iter(self.train_dl.here()))
 
-    def to_predict(self, part: str) -> PictureLoader:
+    def to_predict(self, part: str | Loader) -> Loader:
         """The loader of a part as a model predicts it: in order, and transformed as validation pictures are.
 
         Args:
-            part: "train", "valid" or "test".
+            part: "train", "valid" or "test"; or a loader, which stays as it is unless it is one of the training
+                pictures, such as `data.train_dl.in_order()`: `data.augmented("train")` transforms them as in training.
 
         Raises:
             DataError: the data have no such part.
         """
+        if isinstance(part, PictureLoader) and part.dataset is self.train_ds:
+            part = "train"
+        if not isinstance(part, str):
+            return super().to_predict(part)
         dataset = self.dl(part).dataset
         return self.valid_dl.like(Labelled(dataset.x.augmented(self.valid_ds.x.augment), dataset.y))
 

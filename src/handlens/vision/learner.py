@@ -123,23 +123,22 @@ class VisionLearner(Learner):
         """Predictions for pictures by their paths, a row for each file, in their order.
 
         Args:
-            files: paths; one that cannot be read gets a row without a prediction, which says why.
+            files: paths; one that cannot be read, or is too small for the network, gets a row without a prediction,
+                which says why.
             progress: called as `progress(done, total)` after each batch.
 
         Returns:
             The columns of `photo_predictions_frame`; `path` holds the paths as they were given.
         """
-        rows: list[Tensor | None] = []
-        reasons: list[str] = []
+        rows: list[Tensor | str] = []
         with ThreadPoolExecutor() as threads:
             for start in range(0, len(files), AT_ONCE):
-                found = list(threads.map(self._input, files[start : start + AT_ONCE]))
-                reasons += ["" if isinstance(one, Tensor) else one for one in found]
-                rows += self._predictions(found)
+                rows += self._predictions(list(threads.map(self._input, files[start : start + AT_ONCE])))
                 if progress:
                     progress(len(rows), len(files))
         nothing = self.data.y.activate(torch.full((1, self.data.c), torch.nan))[0]
-        predictions = [nothing if row is None else row for row in rows]
+        reasons = [row if isinstance(row, str) else "" for row in rows]
+        predictions = [nothing if isinstance(row, str) else row for row in rows]
         return photo_predictions_frame(
             [str(file) for file in files],
             self.data.y,
@@ -154,15 +153,20 @@ class VisionLearner(Learner):
         except DataError as error:
             return why_unreadable(file, error)
 
-    def _predictions(self, found: Sequence[Tensor | str]) -> list[Tensor | None]:
-        """A prediction for each picture that could be read; pictures of one size go through the model together."""
-        rows: list[Tensor | None] = [None] * len(found)
+    def _predictions(self, found: Sequence[Tensor | str]) -> list[Tensor | str]:
+        """A prediction for each picture, or why there is none; pictures of one size go through the model together."""
+        rows = list(found)
         by_shape: dict[torch.Size, list[int]] = {}
         for i, one in enumerate(found):
             if isinstance(one, Tensor):
                 by_shape.setdefault(one.shape, []).append(i)
         for places in by_shape.values():
-            outputs = self.outputs(torch.cat([found[i] for i in places]))  # type: ignore[misc]
+            try:
+                outputs = self.outputs(torch.cat([found[i] for i in places]))  # type: ignore[misc]
+            except BackboneError as error:
+                for i in places:
+                    rows[i] = reason_of(error)
+                continue
             for i, row in zip(places, self.data.y.activate(outputs.float().cpu()), strict=True):
                 rows[i] = row
         return rows
