@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -10,7 +12,7 @@ import pytest
 import scipy.linalg
 from threadpoolctl import OpenBLASController, ThreadpoolController
 
-from handlens.core.threads import embedding_threads, one_blas_thread
+from handlens.core.threads import GIVES_WAY, SWITCH, answering_first, embedding_threads, give_way, one_blas_thread
 
 BLAS = ThreadpoolController().select(user_api="blas")
 
@@ -119,3 +121,32 @@ def test_embeddings(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [embedding_threads(n) for n in (2, 1000, 1001, 3000)] == [1, 1, 2, 2]
     monkeypatch.setattr("os.cpu_count", lambda: None)
     assert embedding_threads(3000) == 1
+
+
+def test_threads_that_answer_come_first_while_a_server_runs() -> None:
+    before = sys.getswitchinterval()
+    with answering_first():
+        assert sys.getswitchinterval() == SWITCH == 0.0005
+    assert sys.getswitchinterval() == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for each thread")
+def test_a_thread_that_gives_way_and_those_that_it_starts_have_a_lower_priority() -> None:
+    def priority() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    before, found = priority(), []
+
+    def work() -> None:
+        give_way()
+        found.append(priority())
+        child = threading.Thread(target=lambda: found.append(priority()))
+        child.start()
+        child.join()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert GIVES_WAY == 5
+    assert found == [min(before + 5, 19)] * 2
+    assert priority() == before

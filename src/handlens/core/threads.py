@@ -1,4 +1,4 @@
-"""How many threads each kind of work gets: the one place that decides it.
+"""How many threads each kind of work gets, and which comes first: the one place that decides it.
 
 NumPy, SciPy, PyTorch and openTSNE each bring a pool of threads, and each takes as many threads as there are cores.
 
@@ -8,17 +8,25 @@ NumPy, SciPy, PyTorch and openTSNE each bring a pool of threads, and each takes 
 | a neighbour embedding | `embedding_threads` | a few threads, and only for many photos |
 | networks, in PyTorch | PyTorch's own choice | large products, which gain from every core |
 
-`handlens/__init__.py` sets how PyTorch's threads wait for work: asleep.
+`handlens/__init__.py` sets how PyTorch's threads wait for work: asleep. While a person waits for an answer, work in the
+background gives way: see `answering_first` and `give_way`.
 """
 
 from __future__ import annotations
 
 import functools
 import os
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
+
+SWITCH = 0.0005
+"""Seconds after which Python takes its lock from a thread that computes if another waits for it, in a server."""
+
+GIVES_WAY = 5
+"""How much lower the priority of work in the background is, in steps of `nice`."""
 
 _lock = threading.Lock()
 _blocks = 0  # blocks of `one_blas_thread` that are being executed now, in all threads
@@ -92,3 +100,34 @@ def _libraries() -> list[Any]:
 def embedding_threads(photos: int) -> int:
     """How many threads openTSNE gets for so many photos: of a few, threads take longer to meet than to work."""
     return min(2, os.cpu_count() or 1) if photos > 1000 else 1
+
+
+@contextmanager
+def answering_first() -> Iterator[None]:
+    """Let threads that compute in Python wait for those that answer requests, while the block is executed.
+
+    An answer takes Python's lock about ten times, after each wait for the disk or the network. Python's own 5
+    milliseconds for each add up to those that a person notices.
+
+    Example:
+        >>> with answering_first():
+        ...     sys.getswitchinterval()
+        0.0005
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+def give_way() -> None:
+    """Let this thread, and those that it starts, compute when nothing else has to; only Linux has this for a thread.
+
+    There is no way back without the rights of the system, so call it in threads that end with their work.
+    """
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + GIVES_WAY)

@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
+from handlens.core.threads import give_way
 from handlens.errors import CollectionError
 from handlens.io.checksums import DamagedError, read_checked, write_checked
 from handlens.studio.discriminant import Floats
@@ -185,6 +186,7 @@ class Duplicates:
         return f"duplicates {self._photos.thumbnails.sums.mark(self._photos.prepared)}"
 
     def _search_quietly(self) -> None:
+        give_way()
         """Search, and tell how far it is."""
         started = time.monotonic()
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from handlens.core.threads import give_way
 from handlens.errors import ArtifactError, Cancelled, CollectionError, DownloadError, HandlensError, WeightsError
 from handlens.studio.layers import FIRST, Layers
 from handlens.studio.listeners import Listeners
@@ -129,6 +130,7 @@ class Preparing:
         return self._thread is None or not self._thread.is_alive()
 
     def _run_quietly(self) -> None:
+        give_way()
         try:
             self.run(cancel=self._cancel)
         except HandlensError as error:

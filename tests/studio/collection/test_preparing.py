@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 
 import numpy as np
@@ -123,3 +125,17 @@ def test_photos_count_as_soon_as_they_are_prepared(quick, drawn, tmp_path, monke
         assert len(collection.similar(there[20:22], layer=WHERE, projection=NEIGHBOURS)) == 22
         assert collection.train().n_labelled == 24
         assert np.isfinite(collection.map(WHERE, LABELS)[:, 0]).sum() == 24
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for each thread")
+def test_preparing_in_the_background_gives_way_to_answers(collection):
+    mine, found = os.getpriority(os.PRIO_PROCESS, threading.get_native_id()), set()
+
+    def heard(kind, payload):
+        found.add(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+    collection.parts.listeners.subscribe(heard)
+    collection.start_preparing()
+    collection.parts.preparing.join()
+    assert found == {min(mine + 5, 19)}
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == mine

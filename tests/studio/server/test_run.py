@@ -16,6 +16,7 @@ import pytest
 
 from handlens.serving import listening
 from handlens.serving.listening import AddressError, accepted_hosts, address, listen
+from handlens.studio.server import run
 
 
 def test_a_given_port_must_be_free() -> None:
@@ -246,3 +247,13 @@ def test_the_server_is_there_before_pytorch() -> None:
     code = "import sys, handlens.cli, handlens.studio.server.app; print('torch' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "False"
+
+
+def test_s1_answers_come_first_while_studio_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    monkeypatch.setattr(run.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(run.os, "_exit", lambda _: None)
+    monkeypatch.setattr(run._Server, "run", lambda *_, **__: found.append(sys.getswitchinterval()))
+    run.serve(tmp_path / "home", port=0, browser=False)
+    assert found == [0.0005]
+    assert sys.getswitchinterval() != 0.0005

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from handlens.core.threads import give_way
 from handlens.errors import HandlensError, TrainingError
 from handlens.studio.duplicates import Duplicates
 from handlens.studio.features import SOURCES
@@ -153,6 +154,7 @@ class FineTuner:
         return running
 
     def _run_quietly(self, job: Job, running: ExitStack) -> None:
+        give_way()
         with suppress(HandlensError):  # they are in `progress`
             self._run(job, running, None, self._cancel)
 

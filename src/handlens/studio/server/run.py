@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from handlens.core.threads import answering_first
 from handlens.errors import StorageError
 from handlens.io.problems import reason_of
 from handlens.serving.connections import Server
@@ -83,7 +84,8 @@ def serve(
         # uvicorn raises the signal again when it has stopped; to stop on a signal is not a failure here.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
-        server.run(sockets=[bound])
+        with answering_first():
+            server.run(sockets=[bound])
         if not app.state.server.finished:
             # Labels are on disk; what other threads still compute is a cache, and is computed again the next time.
             os._exit(0)
