@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -164,3 +165,17 @@ def test_t3_an_identifier_is_explained_as_it_is() -> None:
     seen: list[int] = []
     feature_moves(lambda rows: (seen.extend(rows["id"]), np.zeros(len(rows)))[1], {"id": 2**53 + 1}, background)
     assert seen == [2**53 + 1, 2**53 + 3]
+
+
+def test_t5_a_level_that_the_background_does_not_have_is_explained() -> None:
+    background = pd.DataFrame({"c": pd.Categorical(["u", "v", "u"])})
+    moves = feature_moves(lambda rows: (rows["c"] == "new").to_numpy(float), {"c": "new"}, background)
+    assert moves.to_dict("records") == [{"feature": "c", "value": "new", "typical": "u", "change": 1.0}]
+
+
+@pytest.mark.parametrize("row", [None, [1], 5])
+def test_t9_a_row_that_is_none_is_named(row: Any) -> None:
+    with pytest.raises(AuditError, match="row must be a mapping by column name"):
+        feature_moves(len, row, pd.DataFrame({"a": [1]}))
+    with pytest.raises(AuditError, match="background must have distinct column names"):
+        feature_moves(len, {"a": 1}, pd.DataFrame([[1, 2]], columns=["a", "a"]))

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -390,3 +391,27 @@ def test_t8_classes_that_are_the_same_as_text_lose_none_in_silence(path: Path) -
             queue.add("r", {1: 0.5, "1": 0.5})  # type: ignore[dict-item]
         with pytest.raises(AuditError, match="classes must be distinct"):
             queue.add_all(["r"], [[0.5, 0.5]], classes=[True, "True"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"classes": None}, "classes must be a list"),
+        ({"classes": 5}, "classes must be a list"),
+        ({"references": None}, "references must be a list"),
+        ({"probabilities": [[0.5], [0.5, 0.5]]}, "probabilities must have a row for each reference"),
+        ({"probabilities": None}, "probabilities must be numbers"),
+        ({"classes": ["a\ud800", "b"]}, "must be valid Unicode"),
+    ],
+)
+def test_t9_each_argument_of_many_predictions_is_named(path: Path, arguments: dict[str, Any], said: str) -> None:
+    with ReviewQueue(path) as queue:
+        with pytest.raises(AuditError, match=said):
+            queue.add_all(**{"references": ["r"], "probabilities": [[0.5, 0.5]], "classes": ["a", "b"]} | arguments)
+        assert queue.cases == []
+
+
+@pytest.mark.parametrize("twice", [pd.DataFrame([[1, 2]], columns=["a", "a"]), {1: 1, "1": 2}], ids=["frame", "dict"])
+def test_t5_no_value_of_an_explanation_is_lost_to_another_of_its_name(path: Path, twice: Any) -> None:
+    with ReviewQueue(path) as queue, pytest.raises(AuditError, match=r"explanation must be .* distinct"):
+        queue.add("r", {"a": 0.5}, explanation=twice)

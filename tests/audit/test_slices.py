@@ -105,8 +105,8 @@ def test_html_is_escaped():
         ({"errors": [0, 1, None]}, "errors must be known for each row"),
         ({"features": {}}, "features must have at least one attribute"),
         ({"max_attributes": 4}, "max_attributes must be from 1 to 3"),
-        ({"bins": 1}, "bins must be 2 or more"),
-        ({"min_size": 1}, "min_size must be 2 or more"),
+        ({"bins": 1}, "bins must be a whole number, 2 or more"),
+        ({"min_size": 1}, "min_size must be a whole number, 2 or more"),
     ],
 )
 def test_bad_input_is_refused_by_name(change, message):
@@ -245,3 +245,15 @@ def test_the_search_compares_what_a_plain_one_does(monkeypatch, rates, block):
         assert found.slices == []
     assert shares == sorted(shares)
     assert shares[-1] == 1
+
+
+@pytest.mark.parametrize("name", ["max_attributes", "bins", "most", "min_size", "seed", "level", "ci"])
+@pytest.mark.parametrize("value", ["x", 2.5, -1])
+def test_t9_each_option_is_named(name, value):
+    with pytest.raises(AuditError, match=f"{name} must be a "):
+        weakest_slices({"a": range(100)}, [0] * 100, **{name: value})
+
+
+def test_t18_identifiers_that_are_the_same_float_make_no_slices():
+    found = weakest_slices({"id": 2**62 + np.arange(1000), "side": ["a", "b"] * 500}, np.arange(1000) % 2)
+    assert found.frame["conditions"].tolist() == [{"side": "b"}]

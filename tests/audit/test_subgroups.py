@@ -243,10 +243,10 @@ def test_the_same_seed_gives_the_same_audit():
         ({"groups": {}}, "groups must have at least one attribute"),
         ({"groups": pd.DataFrame([[1, 2]] * 10, columns=["a", "a"])}, "groups must have distinct column names"),
         ({"groups": [["a"], ["b"]] * 5}, r"groups\['group'\] must hold one value per row; a list of lists"),
-        ({"ci": 95}, "ci must be between 0 and 1"),
-        ({"bins": 1}, "bins must be 2 or more"),
-        ({"max_attributes": 0}, "max_attributes must be 1 or more"),
-        ({"draws": 5}, "draws must be 100 or more"),
+        ({"ci": 95}, "ci must be a number between 0 and 1"),
+        ({"bins": 1}, "bins must be a whole number, 2 or more"),
+        ({"max_attributes": 0}, "max_attributes must be a whole number, 1 or more"),
+        ({"draws": 5}, "draws must be a whole number, 100 or more"),
     ],
 )
 def test_bad_input_is_refused_by_name(change, message):
@@ -371,10 +371,48 @@ def test_t9_a_metric_that_gives_no_number_is_an_error_that_names_it(function, by
         subgroups([0, 1, 1, 0], [0, 1, 0, 0], ["a", "b"] * 2, metrics={"cm": function} if by_name else [function])
 
 
-@pytest.mark.parametrize("number", [np.float32(0.5), np.array(0.5), torch.tensor(0.5), 1, True])
+class _Odd:
+    def __float__(self):
+        raise KeyError("x")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"metrics": {"m": lambda a, b: _Odd()}}, "metric 'm' must return a number"),
+        ({"metrics": 5}, "metrics must be a list, such as .*; 5 arrived"),
+        ({"metrics": [["error"]]}, r"metrics must be functions or of .*; \['error'\] arrived"),
+        ({"metrics": {1: lambda a, b: 0.5, "1": lambda a, b: 0.5}}, "distinct names; '1' is there twice"),
+        *(
+            ({name: value}, f"{name} must be a whole number")
+            for name in ("bins", "draws", "small", "seed", "max_attributes")
+            for value in ("x", None, 2.5, -1)
+        ),
+        *(({"ci": value}, "ci must be a number between 0 and 1") for value in ("x", None, 1, float("nan"), True)),
+        ({"groups": {"a", "b"}}, "must hold one value per row; a set arrived"),
+        ({"groups": ["a\ud800", "b"]}, "must hold valid Unicode"),
+        ({"groups": {1: ["a", "b"], "1": ["a", "b"]}}, "groups must have names that differ as text"),
+        ({"groups": pd.DataFrame([[1, 2]] * 2, columns=[1, "1"])}, "groups must have names that differ as text"),
+    ],
+)
+def test_t9_each_argument_is_named(arguments, said):
+    with pytest.raises(AuditError, match=said):
+        subgroups(**{"y_true": [0, 1], "y_pred": [0, 1], "groups": ["a", "b"]} | arguments)
+
+
+@pytest.mark.parametrize("first", [2**62, 2**70])
+def test_t3_identifiers_that_are_the_same_float_are_groups(first):
+    ids = [first + i for i in range(13)]
+    assert subgroups([0] * 13, [0] * 13, ids, metrics=["error"]).frame["group"].tolist() == ["all", *map(str, ids)]
+
+
+@pytest.mark.parametrize(
+    "number",
+    [np.float32(0.5), np.array(0.5), torch.tensor(0.5), torch.tensor(0.5, requires_grad=True), 1, True],
+)
 def test_t9_any_single_number_will_do(number):
     audit = subgroups([0, 1], [0, 1], ["a", "b"], metrics={"m": lambda a, b: number}, draws=100)
-    assert audit.frame["value"].tolist() == [float(number)] * 3
+    assert audit.frame["value"].tolist() == [float(number.detach() if isinstance(number, torch.Tensor) else number)] * 3
 
 
 def test_t9_labels_that_hold_the_sign_between_two_labels():

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from handlens.errors import AuditError
+from handlens.io.problems import reason_of
 
 
 def column(values: Any, name: str) -> pd.Series:
@@ -32,7 +33,7 @@ def column(values: Any, name: str) -> pd.Series:
         if values.shape[1] != 1:
             raise AuditError(f"{name} must be one column; a frame of {values.shape[1]} columns arrived: choose one.")
         return values.iloc[:, 0].reset_index(drop=True)
-    if isinstance(values, (str, bytes, dict)) or not hasattr(values, "__len__"):
+    if isinstance(values, (str, bytes, dict, set, frozenset)) or not hasattr(values, "__len__"):
         raise AuditError(
             f"{name} must hold one value per row; a {type(values).__name__} arrived: give a list or an array."
         )
@@ -44,7 +45,10 @@ def column(values: Any, name: str) -> pd.Series:
         raise AuditError(f"{name} must hold one value per row, shape [N]; shape {list(values.shape)} arrived: {hint}.")
     if isinstance(values, (list, tuple)) and any(isinstance(value, (list, tuple, np.ndarray)) for value in values):
         raise AuditError(f"{name} must hold one value per row; a list of lists arrived: choose one column.")
-    return pd.Series(values).reset_index(drop=True)
+    try:
+        return pd.Series(values).reset_index(drop=True)
+    except UnicodeEncodeError as error:
+        raise AuditError(f"{name} must hold valid Unicode: {reason_of(error)}. Correct or drop these rows.") from error
 
 
 def as_array(values: Any) -> Any:
@@ -82,6 +86,14 @@ def numbers(values: pd.Series, name: str) -> NDArray[np.float64]:
     if infinite:
         raise AuditError(f"{name} must be finite; {infinite:,} of {len(found):,} values are infinite: drop these rows.")
     return found
+
+
+def share(value: Any, name: str) -> float:
+    """A number between 0 and 1, such as 0.95, as a float; raises AuditError for anything else."""
+    found = plain(value)
+    if isinstance(found, bool) or not isinstance(found, (int, float)) or not 0 < found < 1:
+        raise AuditError(f"{name} must be a number between 0 and 1, such as 0.95; {value!r} arrived.")
+    return float(found)
 
 
 def probabilities(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from handlens.audit.columns import plain
+from handlens.audit.columns import as_array, plain
 from handlens.errors import AuditError
 
 _EXACT = 2**53
@@ -48,10 +48,14 @@ def feature_moves(
     """
     if not isinstance(background, pd.DataFrame) or not len(background) or not background.shape[1]:
         raise AuditError("background must be a frame with rows and columns; something else, or an empty one, arrived.")
+    if not background.columns.is_unique:
+        raise AuditError(f"background must have distinct column names; {list(background.columns)} are not: rename one.")
     if isinstance(row, pd.DataFrame):
         if len(row) != 1:
             raise AuditError(f"row must be one row; a frame of {len(row)} rows arrived.")
         row = row.iloc[0]
+    if not isinstance(row, (Mapping, pd.Series)):
+        raise AuditError(f"row must be a mapping by column name, or a frame with one row; {row!r:.40} arrived.")
     missing = [name for name in background.columns if name not in row]
     if missing:
         raise AuditError(f"row must have every column of background; missing: {missing}.")
@@ -62,7 +66,7 @@ def feature_moves(
     for i, name in enumerate(names, 1):
         columns[name][i] = typical[name]
     tried = pd.DataFrame({name: _as(values, background.get(name)) for name, values in columns.items()})
-    found = np.asarray(predict(tried))
+    found = np.asarray(as_array(predict(tried)))
     if found.shape != (len(tried),) or found.dtype.kind not in "iufb" or not np.isfinite(found).all():
         raise AuditError(
             f"predict must return a finite number for each of {len(tried)} rows; {found.dtype} {list(found.shape)} "
@@ -149,6 +153,8 @@ def _as(values: list[Any], like: pd.Series | None) -> pd.Series:
     try:
         if like.dtype == bool and column.isna().any():  # which would become False
             return column
+        if isinstance(like.dtype, pd.CategoricalDtype) and not column.dropna().isin(like.cat.categories).all():
+            return column
         if not pd.api.types.is_integer_dtype(like.dtype):
             return column.astype(like.dtype)
         numbers = column.astype(float)
@@ -158,7 +164,7 @@ def _as(values: list[Any], like: pd.Series | None) -> pd.Series:
 
 
 def _floats(values: ArrayLike, name: str, dimensions: int) -> np.ndarray:
-    found = np.asarray(values)
+    found = np.asarray(as_array(values))
     if found.ndim != dimensions or found.dtype.kind not in "iufb":
         shape = "[N, D]" if dimensions == 2 else "[D]"
         raise AuditError(f"{name} must be numbers {shape}; {found.dtype} {list(found.shape)} arrived.")

@@ -122,7 +122,7 @@ def columns_of(given: Any, what: str) -> dict[str, pd.Series]:
     if isinstance(given, pd.DataFrame):
         if not given.columns.is_unique:
             raise AuditError(f"{what} must have distinct column names: rename the columns.")
-        given = {str(name): given[name] for name in given.columns}
+        given = {name: given[name] for name in given.columns}
     elif not isinstance(given, (Mapping, pd.Series)):
         table = as_array(given)
         if isinstance(table, np.ndarray) and table.ndim == 2:
@@ -132,7 +132,10 @@ def columns_of(given: Any, what: str) -> dict[str, pd.Series]:
         given = {str(given.name) if named else "group": given}
     if not given:
         raise AuditError(f"{what} must have at least one attribute; none arrived.")
-    return {str(name): column(values, f"{what}[{str(name)!r}]") for name, values in given.items()}
+    columns = {str(name): column(values, f"{what}[{str(name)!r}]") for name, values in given.items()}
+    if len(columns) < len(given):
+        raise AuditError(f"{what} must have names that differ as text; {list(given)} do not: rename one.")
+    return columns
 
 
 class Measured(NamedTuple):
@@ -154,7 +157,9 @@ def measured_values(values: pd.Series) -> Measured | None:
     if kind == "number":
         is_plain = values.dtype.kind in "iuf"
         numbers = values if is_plain else values.map(float, na_action="ignore").astype(np.float64)
-        return Measured(np.asarray(numbers.to_numpy(np.float64, na_value=np.nan), np.float64), _texts)
+        floats = np.asarray(numbers.to_numpy(np.float64, na_value=np.nan), np.float64)
+        # Large whole numbers, such as identifiers, may all be the same float.
+        return Measured(floats, _texts) if pd.Series(floats).nunique() > DISTINCT else None
     if kind == "duration":
         return Measured(_microseconds(values.astype("timedelta64[us]")), _duration_texts)
     moments = moments_of(values)

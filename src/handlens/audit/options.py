@@ -14,6 +14,7 @@ from handlens.audit.intervals import Floats
 from handlens.audit.metrics import METRICS, Metric, Needs
 from handlens.audit.outcomes import BinaryOutcomes, ClassOutcomes, NumberOutcomes, Outcomes
 from handlens.audit.user_function import UserFunction
+from handlens.core.checks import listed
 from handlens.errors import AuditError
 
 HIGHER_IS_BETTER = "higher_is_better"  # the mark of core.metrics, which would load PyTorch
@@ -75,17 +76,18 @@ def named_metrics(metrics: Any) -> list[Metric]:
     if isinstance(metrics, Mapping):
         pairs: Iterable[tuple[Any, Any]] = metrics.items()
     else:
-        pairs = [(_name_of(each), each) for each in metrics]
+        each_of = listed(metrics, "metrics", "['error']", AuditError)
+        pairs = [(_name_of(each), each) for each in each_of]
     found: dict[str, Metric] = {}
-    for name, each in pairs:
+    for name, each in ((str(name), each) for name, each in pairs):
         if name in found:
             raise AuditError(
                 f"metrics must have distinct names; {name!r} is there twice: give functions as a dict by name."
             )
         if callable(each):
-            found[str(name)] = _user_metric(str(name), each)
+            found[name] = _user_metric(name, each)
         elif isinstance(each, str) and each in METRICS:
-            found[str(name)] = METRICS[each]
+            found[name] = METRICS[each]
         else:
             raise AuditError(f"metrics must be functions or of {list(METRICS)}; {each!r} arrived.")
     if not found:

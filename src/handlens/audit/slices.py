@@ -12,11 +12,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
-from handlens.audit.columns import check_complete, check_length, column, numbers
+from handlens.audit.columns import check_complete, check_length, column, numbers, share
 from handlens.audit.groups import Codes, columns_of
 from handlens.audit.intervals import Floats, difference_interval, mean_interval, normal, wilson
 from handlens.audit.significance import holm
 from handlens.audit.slice_search import Condition, SliceAttribute, are_in, are_rates, find_slices, make_attribute
+from handlens.core.checks import whole
 from handlens.core.progress import slow_bar
 from handlens.errors import AuditError
 
@@ -117,13 +118,12 @@ def weakest_slices(
     check_complete(wrong, "errors")
     values = numbers(wrong, "errors")
     n = len(values)
-    if not 1 <= max_attributes <= 3:
+    max_attributes = whole(max_attributes, "max_attributes", AuditError)
+    if max_attributes > 3:
         raise AuditError(f"max_attributes must be from 1 to 3; {max_attributes!r} arrived.")
-    if bins < 2:
-        raise AuditError(f"bins must be 2 or more; {bins!r} arrived.")
-    size = max(30, n // 200) if min_size is None else min_size
-    if size < 2:
-        raise AuditError(f"min_size must be 2 or more; {min_size!r} arrived.")
+    bins, most = whole(bins, "bins", AuditError, least=2), whole(most, "most", AuditError)
+    level, ci, seed = share(level, "level"), share(ci, "ci"), whole(seed, "seed", AuditError, least=0)
+    size = max(30, n // 200) if min_size is None else whole(min_size, "min_size", AuditError, least=2)
     table = columns_of(features, "features")
     for name, given in table.items():
         check_length(given, f"features[{name!r}]", n, "errors")

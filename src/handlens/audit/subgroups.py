@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from handlens.audit.columns import check_complete, check_length, column
+from handlens.audit.columns import check_complete, check_length, column, share
 from handlens.audit.comparison import comparison
 from handlens.audit.estimates import GroupedRows, LevelEstimate
 from handlens.audit.groups import Level, make_groups
 from handlens.audit.metrics import Metric
 from handlens.audit.options import choose_metrics
+from handlens.core.checks import whole
 from handlens.errors import AuditError
 
 if TYPE_CHECKING:
@@ -81,7 +82,10 @@ def subgroups(
     check_length(predicted, "y_pred", n, "y_true")
     check_complete(truth, "y_true")
     check_complete(predicted, "y_pred")
-    _check_options(ci=ci, bins=bins, max_attributes=max_attributes, draws=draws)
+    ci = share(ci, "ci")
+    bins, draws = whole(bins, "bins", AuditError, least=2), whole(draws, "draws", AuditError, least=100)
+    max_attributes = whole(max_attributes, "max_attributes", AuditError)
+    small, seed = whole(small, "small", AuditError, least=0), whole(seed, "seed", AuditError, least=0)
     scores = None if score is None else column(score, "score")
     if scores is not None:
         check_length(scores, "score", n, "y_true")
@@ -203,11 +207,3 @@ def _frame(
         order = np.arange(len(metrics) * len(level.labels)).reshape(len(metrics), -1).T.ravel()
         parts.append(pd.concat(of_level, ignore_index=True).iloc[order])
     return pd.concat(parts, ignore_index=True)
-
-
-def _check_options(*, ci: float, bins: int, max_attributes: int, draws: int) -> None:
-    if not 0 < ci < 1:
-        raise AuditError(f"ci must be between 0 and 1, such as 0.95; {ci!r} arrived.")
-    for name, value, least in (("bins", bins, 2), ("max_attributes", max_attributes, 1), ("draws", draws, 100)):
-        if value < least:
-            raise AuditError(f"{name} must be {least} or more; {value!r} arrived.")

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handlens.audit import significance
+from handlens.audit.columns import as_array
 from handlens.audit.estimates import GroupedRows, GroupEstimates, LevelEstimate
 from handlens.audit.intervals import Floats, bootstrap
 from handlens.errors import AuditError, HandlensError
@@ -101,8 +102,8 @@ class UserFunction:
                 f"{type(error).__name__}: {reason_of(error)}."
             ) from error
         try:
-            return float(None if isinstance(found, str) else found)  # type: ignore[arg-type]  # a text is refused
-        except (TypeError, ValueError, RuntimeError, OverflowError):
+            return float(None if isinstance(found, str) else as_array(found))  # type: ignore[arg-type]  # no text
+        except Exception:  # whatever the value's own __float__ raises
             raise AuditError(f"metric {self.name!r} must return a number; {found!r:.40} arrived.") from None
 
 

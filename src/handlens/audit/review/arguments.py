@@ -31,7 +31,7 @@ def prediction_body(
     if by_class is not None or predicted is None:
         if not isinstance(by_class, Mapping) or not by_class:
             raise AuditError(f"probabilities must be a mapping by class, {{'cat': 0.9, …}}; {by_class!r:.40} arrived.")
-        p = {str(name): _probability(value, str(name)) for name, value in by_class.items()}
+        p = {_unicode_only(str(name), "a class"): _probability(value, str(name)) for name, value in by_class.items()}
         if len(p) < len(by_class):
             raise AuditError(
                 f"probabilities must be of classes that differ as text; {list(by_class)} do not: rename one."
@@ -56,9 +56,13 @@ def text(value: object, name: str, *, may_be_empty: bool = False) -> str:
         raise AuditError(f"{name} must be text; {type(value).__name__} arrived.")
     if not value.strip() and not may_be_empty:
         raise AuditError(f"{name} must say something; empty text arrived.")
+    return _unicode_only(value, name).strip()
+
+
+def _unicode_only(value: str, name: str) -> str:
     if any("\ud800" <= character <= "\udfff" for character in value):
         raise AuditError(f"{name} must be valid Unicode; it holds half a character (a lone surrogate).")
-    return value.strip()
+    return value
 
 
 def label_value(value: Any, name: str) -> Label:
@@ -91,10 +95,15 @@ def _json_value(value: Any, name: str) -> Any:
 def _plain_json(value: Any, *, cell: bool = False) -> Any:
     """A value as JSON has it, missing ones as null; of the cell of a frame any value, as text if JSON has no such."""
     if isinstance(value, pd.DataFrame):
+        if not value.columns.is_unique:
+            raise TypeError(f"the columns {list(value.columns)} are not distinct")
         rows = value.itertuples(index=False, name=None)
         return [_plain_json(dict(zip(value.columns, row, strict=True)), cell=True) for row in rows]
     if isinstance(value, Mapping):
-        return {_unicode(key): _plain_json(each, cell=cell) for key, each in value.items()}
+        named = {_unicode(key): _plain_json(each, cell=cell) for key, each in value.items()}
+        if len(named) < len(value):
+            raise TypeError(f"the names {list(value)} are not distinct as text")
+        return named
     if hasattr(value, "tolist") and not isinstance(value, np.generic):  # arrays, tensors, series
         return _plain_json(value.tolist(), cell=cell)
     if isinstance(value, (list, tuple)):

@@ -13,12 +13,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from handlens.audit.columns import plain
+from handlens.audit.columns import as_array, plain
 from handlens.audit.review.arguments import Nearest, label_value, prediction_body, reference_text, text
 from handlens.audit.review.case import CONFIRMED, CONTESTED, OVERRULED, PREDICTED, UNDONE, WAITING, Case, Cases, Label
 from handlens.audit.review.event_log import Event, EventLog
 from handlens.audit.review.export import write_log
+from handlens.core.checks import listed
 from handlens.errors import AuditError
+from handlens.io.problems import reason_of
 
 DECISION = ("reference", "label", "predicted", "status", "by", "reason")
 """The columns of `ReviewQueue.labels`."""
@@ -122,8 +124,12 @@ class ReviewQueue:
         Raises:
             AuditError: naming the argument that is wrong.
         """
-        p = np.asarray(probabilities)
-        names = [str(plain(name)) for name in classes]
+        references = listed(references, "references", "['photos/13.jpg']", AuditError)
+        names = [str(plain(name)) for name in listed(classes, "classes", "['cat', 'dog']", AuditError)]
+        try:
+            p = np.asarray(as_array(probabilities))
+        except ValueError as error:  # rows of different lengths
+            raise AuditError(f"probabilities must have a row for each reference: {reason_of(error)}.") from error
         if p.dtype.kind not in "iuf" or p.ndim != 2 or p.shape != (len(references), len(names)):
             raise AuditError(
                 f"probabilities must be numbers [{len(references)} references, {len(names)} classes]; "
