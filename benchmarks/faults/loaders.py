@@ -60,7 +60,7 @@ REPLACEMENTS: tuple[Any, ...] = (
 
 def loaders(campaign: Campaign) -> None:
     """Change descriptions, headers and tables of saved models and collections, and load them in a watched process."""
-    count, folder = campaign.count(800, least=60), campaign.folder("loaders")
+    count, folder = campaign.count(500, least=60), campaign.folder("loaders")
     (folder / "secret").mkdir()
     (folder / "secret" / "config.json").write_text("{}")
     begin = {"collection": whole_collection(campaign)}
