@@ -119,7 +119,7 @@ def connections(campaign: Campaign) -> None:
         while time.monotonic() - began < seconds:
             asked = time.monotonic()
             try:
-                client = server.client(10)
+                client = server.client(30)
                 status, _ = client.ask(
                     "POST", f"{ROUTE}/labels/assign", {"selection": selection([1]), "name": f"n{len(waits)}"}
                 )

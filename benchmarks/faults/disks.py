@@ -13,8 +13,8 @@ from pathlib import Path
 
 from faults import made
 from faults.campaign import Campaign
-from faults.children import Child, Server, serve_studio
-from faults.kills import ROUTE, Change, prepared_home, shown, shown_by
+from faults.children import Child, Client, Server, serve_studio
+from faults.kills import ROUTE, Change, prepared_home, selection, shown, shown_by
 
 FULL = 507
 """The status of an answer that says that the disk refused."""
@@ -68,7 +68,7 @@ def full_disk(campaign: Campaign) -> None:
     campaign.total("… 5xx other than “the disk is full”", sum(status >= 500 for status in others), at_most=0)
 
 
-def _use_it(client: object, campaign: Campaign) -> list[int]:
+def _use_it(client: Client, campaign: Campaign) -> list[int]:
     """Everything else that writes, or reads, on the full disk: the statuses that do not say that it is full."""
     statuses = []
     for method, route, body in (
@@ -84,7 +84,7 @@ def _use_it(client: object, campaign: Campaign) -> list[int]:
         ("POST", "prepare", None),
         ("PUT", "datasheet/motivation.purpose", {"text": "why"}),
     ):
-        status, answer = client.ask(method, f"{ROUTE}/{route}", body)  # type: ignore[attr-defined]
+        status, answer = client.ask(method, f"{ROUTE}/{route}", body)
         if status != FULL:
             statuses.append(status)
             if status >= 500:
@@ -99,7 +99,7 @@ def read_only(campaign: Campaign) -> None:
     with Server(serve_studio, home, folder / "log") as server:
         client = server.client()
         for i in range(12):
-            change = {"selection": _one(i), "name": "circle" if i < 6 else "square"}
+            change = {"selection": selection([i]), "name": "circle" if i < 6 else "square"}
             client.json("POST", f"{ROUTE}/labels/assign", change)
         before = client.json("GET", f"{ROUTE}/labels")
         client.json("POST", f"{ROUTE}/train")
@@ -122,7 +122,7 @@ def read_only(campaign: Campaign) -> None:
                 if status >= 300:
                     bad += 1
                     campaign.wrong("read-only", f"GET {route}: {status} {answer[:200]!r}")
-            status, answer = client.ask("POST", f"{ROUTE}/labels/assign", {"selection": _one(30), "name": "new"})
+            status, answer = client.ask("POST", f"{ROUTE}/labels/assign", {"selection": selection([30]), "name": "new"})
             if status < 300 or (status >= 500 and status != FULL):
                 bad += 1
                 campaign.wrong("read-only", f"a label was answered {status} {answer[:200]!r}")
@@ -135,12 +135,6 @@ def read_only(campaign: Campaign) -> None:
         client.close()
     campaign.total("read-only disk: what can be looked at", looked)
     campaign.total("… answers that are wrong there, or labels lost", bad, at_most=0)
-
-
-def _one(photo: int) -> str:
-    from faults.kills import selection
-
-    return selection([photo])
 
 
 def unplugged(campaign: Campaign) -> None:

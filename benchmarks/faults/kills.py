@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import shutil
 import threading
 import time
@@ -60,11 +61,15 @@ def labelling(campaign: Campaign) -> None:
             if found != shown(twin):
                 lost += 1
                 campaign.wrong("labelling", f"kill {kill}: {found} instead of {shown(twin)}")
-            end = threading.Timer(random.uniform(0, 0.1), server.kill)
-            if kill < kills:
-                end.start()
+            if kill == kills:  # only to look
+                client.close()
+                break
+            end = threading.Timer(random.uniform(0, 0.02), server.kill)
+            before_it = int(random.integers(20))  # changes
             try:
-                while kill < kills:
+                for number in itertools.count():
+                    if number == before_it:
+                        end.start()
                     pending = Change(random, twin.names)
                     answer = client.json("POST", f"{ROUTE}/{pending.route}", pending.body)
                     pending.apply(twin)
@@ -76,7 +81,7 @@ def labelling(campaign: Campaign) -> None:
                 pass
             finally:
                 client.close()
-                end.join() if kill < kills else None
+                end.join()
     twin.close()
     campaign.total("labelling: kills of the server", kills)
     campaign.total("… changes acknowledged", acknowledged)

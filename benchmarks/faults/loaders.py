@@ -21,7 +21,7 @@ from faults import made
 from faults.campaign import CRASH, HANG, OURS, RAW, Campaign
 from faults.children import ROOT, Child, Died
 from faults.harmed import saved_models, whole_collection
-from faults.pictures import _peak, _resident
+from faults.pictures import peak_megabytes, resident_megabytes
 
 LOADED = "loaded"
 SECONDS = 10.0
@@ -157,7 +157,7 @@ def load_all(connection: Connection, folder: Path, begin: dict[str, Path], seed:
         name, what, target = hostile(place, begin, seed, number)
         said: dict[str, Any] = {"what": f"{name}: {what}", "outcome": LOADED, "why": "", "broke": {}}
         watched.found = {}
-        resident, began = _resident(), time.perf_counter()
+        resident, began = resident_megabytes(), time.perf_counter()
         watched.on = True
         try:
             load(name, target)
@@ -171,7 +171,7 @@ def load_all(connection: Connection, folder: Path, begin: dict[str, Path], seed:
             said["outcome"], said["why"] = RAW, f"{type(error).__name__}: {error} ({where})"[:300]
         finally:
             watched.on = False
-        said["seconds"], said["megabytes"] = time.perf_counter() - began, _peak() - resident
+        said["seconds"], said["megabytes"] = time.perf_counter() - began, peak_megabytes() - resident
         if (folder / "run").exists():
             watched.found[CODE] = "a pickle"
             (folder / "run").unlink()

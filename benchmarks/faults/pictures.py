@@ -117,7 +117,7 @@ def read_all(connection: Connection, folder: Path, model: Path, seed: int, begin
         file.write_bytes(data)
         said = {"number": number, "what": what, "outcomes": {}, "why": {}, "seconds": 0.0, "megabytes": 0.0}
         for name, read in readers.items():
-            resident, began = _resident(), time.perf_counter()
+            resident, began = resident_megabytes(), time.perf_counter()
             try:
                 read(file)
                 said["outcomes"][name] = READ
@@ -126,12 +126,12 @@ def read_all(connection: Connection, folder: Path, model: Path, seed: int, begin
             except Exception as error:
                 said["outcomes"][name], said["why"][name] = RAW, f"{type(error).__name__}: {error}"[:200]
             said["seconds"] = max(said["seconds"], time.perf_counter() - began)
-            said["megabytes"] = max(said["megabytes"], _peak() - resident)
+            said["megabytes"] = max(said["megabytes"], peak_megabytes() - resident)
         file.unlink()
         connection.send(said)
 
 
-def _resident() -> float:
+def resident_megabytes() -> float:
     """Megabytes that the process has now; from here on its peak is measured again, where the system does that."""
     clear = Path("/proc/self/clear_refs")
     if clear.exists():
@@ -139,7 +139,7 @@ def _resident() -> float:
     return _status("VmRSS")
 
 
-def _peak() -> float:
+def peak_megabytes() -> float:
     return _status("VmHWM")
 
 
