@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from handlens.errors import StorageError
-from handlens.io.sqlite import Database, mend_database, open_database, transaction
+from handlens.io.sqlite import Database, damaged_log, mend_database, open_database, transaction
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS t (x INTEGER CHECK (x > 0));"
 
@@ -136,6 +136,61 @@ def test_a_damaged_index_is_made_again(tmp_path: Path) -> None:
         with closing(checked(file)) as db:
             found.append((db.execute("SELECT id FROM t WHERE name = 'name 050'").fetchall(), wrong(file)))
     assert sorted(found) == [([], [51]), ([(51,)], [])]
+
+
+FRAME = 24 + 4096  # of SQLite's log, which begins with a head of 32 bytes
+
+
+@pytest.fixture
+def killed(tmp_path: Path) -> Path:
+    """A file as a kill leaves it: two changes, of one frame each, are in the log."""
+    file = tmp_path / "killed" / "a.sqlite"
+    file.parent.mkdir()
+    with closing(open_database(tmp_path / "a.sqlite", SCHEMA)) as db:
+        db.execute("PRAGMA wal_checkpoint")
+        for x in (1, 2):
+            db.execute("INSERT INTO t VALUES (?)", (x,))
+        for ending in ("", "-wal"):
+            file.with_name(f"a.sqlite{ending}").write_bytes((tmp_path / f"a.sqlite{ending}").read_bytes())
+    assert file.with_name("a.sqlite-wal").read_bytes()[32 + 2 * FRAME + 8 :][:8] != log_of(file)[16:24]  # an older one
+    return file
+
+
+def log_of(file: Path) -> bytes:
+    return file.with_name("a.sqlite-wal").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("at", "left"),
+    [
+        *((at, []) for at in (0, 9, 12, 17, 24)),  # in the head
+        *((32 + at, []) for at in (1, 6, 8, 13, 17, 24 + 4095)),  # in the first frame
+        *((32 + FRAME + at, [1]) for at in (1, 6, 8, 13, 17, 24 + 4095)),
+    ],
+)
+def test_s11_changes_that_are_damaged_in_the_log_of_a_killed_process_are_kept(
+    killed: Path, at: int, left: list[int]
+) -> None:
+    damaged = bytearray(log_of(killed))
+    damaged[at] ^= 64
+    killed.with_name("a.sqlite-wal").write_bytes(damaged)
+    mend_database(killed)
+    assert damaged_log(killed).read_bytes() == damaged
+    with closing(open_database(killed, SCHEMA)) as db:
+        assert rows(db) == left
+
+
+def test_s11_a_log_is_not_kept_for_a_change_that_never_ended(killed: Path) -> None:
+    whole = log_of(killed)
+    half = whole[: 32 + FRAME] + whole[32 + FRAME :][:4] + bytes(4) + whole[32 + FRAME + 8 : 32 + 2 * FRAME]
+    for log, left in ((whole, [1, 2]), (whole[: 32 + FRAME + 2000], [1]), (half, [1]), (b"", [])):
+        copy = killed.with_name("copy.sqlite")
+        copy.write_bytes(killed.read_bytes())
+        copy.with_name("copy.sqlite-wal").write_bytes(log)
+        mend_database(copy)
+        assert not damaged_log(copy).exists()
+        with closing(open_database(copy, SCHEMA)) as db:
+            assert rows(db) == left
 
 
 @pytest.mark.parametrize(("content", "why"), [(b"", "missing or empty"), (b"x" * 5000, "not a database")])

@@ -589,3 +589,26 @@ def test_s12_a_log_that_was_not_closed_is_not_read_without_its_last_changes(fold
         Collection.open(place)
     with Collection.open(tmp_path / "copy") as collection:
         assert collection.labels[0] == "kept"
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_s11_damaged_last_changes_of_a_killed_process_are_told_until_their_log_is_removed(folder, tmp_path, moved):
+    with Collection.open(folder) as collection:
+        collection.label([0], "first")
+        copy = shutil.copytree(folder, tmp_path / "copy")  # as a kill would leave it
+    log = copy / "collection.sqlite-wal"
+    content = bytearray(log.read_bytes())
+    content[40] ^= 1
+    log.write_bytes(content)
+    images = {"images": copy / "photos"} if moved else {}
+    for _ in range(2):
+        with Collection.open(copy, **images) as collection:
+            (told,) = (notice for notice in collection.notices if "damaged" in notice)
+            assert "its last changes were damaged on the disk, and may be missing" in told
+            assert collection.label_names == []
+    kept = copy / "collection.sqlite-wal.damaged"
+    assert kept.name in told
+    assert kept.read_bytes() == content
+    kept.unlink()
+    with Collection.open(copy) as collection:
+        assert not any("damaged" in notice for notice in collection.notices)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
+import struct
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from handlens.errors import StorageError
 from handlens.io.checksums import row_checksum
+from handlens.io.files import atomic_write
 from handlens.io.problems import reason_of
 
 _CHECKSUMS = """
@@ -189,17 +192,27 @@ def _number(file: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
+def damaged_log(path: Path) -> Path:
+    """Where `mend_database` keeps the log of a file in which changes were damaged; it is there only then."""
+    return path.with_name(f"{path.name}-wal.damaged")
+
+
 def mend_database(path: Path) -> None:
     """Look at every page of a file; indexes that are damaged are made again.
 
+    A process that was killed leaves its last changes in a log beside the file. SQLite reads that as far as it is whole
+    and overwrites the rest. Where changes were in that rest, the log is kept, see `damaged_log`.
+
     Raises:
-        StorageError: it is missing or empty, cannot be opened, or something else than an index is damaged.
+        StorageError: it is missing or empty, cannot be opened, or something else than an index is damaged; or the disk
+            has no room for the log that is kept.
     """
     if not _size(path) and not _size(path.with_name(f"{path.name}-wal")):
         raise StorageError(f"{path} is missing or empty. Restore it from a backup.")
     with storage_errors(f"{path} could not be opened"):
         try:
             with closing(open_database(path, "")) as db:
+                _keep_damaged_log(db)
                 found = _damage(db)
                 if found and not db.read_only:
                     with transaction(db):
@@ -211,6 +224,48 @@ def mend_database(path: Path) -> None:
             found = reason_of(error)
     if found:
         raise StorageError(f"{path} is damaged ({found}). Restore it from a backup.")
+
+
+def _keep_damaged_log(db: Database) -> None:
+    """Keep the log of a file as `damaged_log` if it has changes that SQLite does not read."""
+    log = db.path.with_name(f"{db.path.name}-wal")
+    if db.read_only or not _size(log):
+        return
+    with transaction(db):  # nobody else is in the middle of writing
+        begun, ends = _log_ends(log)
+    _, read, _ = db.execute("PRAGMA wal_checkpoint").fetchone()
+    if max(ends, default=0) > read and _log_ends(log)[0] == begun:  # else another process has begun the log anew
+        with atomic_write(damaged_log(db.path)) as kept:
+            shutil.copyfile(log, kept)
+
+
+def _log_ends(log: Path) -> tuple[bytes, list[int]]:
+    """The head of SQLite's log, and the numbers of the frames with which a change ends; see its "File Format", 4."""
+    with log.open("rb") as file:
+        head, size = file.read(32), _size(log)
+        page, marks = int.from_bytes(head[8:12], "big"), (head[16:20], head[20:24])
+        if not _is_log_head(head):  # damaged, so that SQLite reads nothing of it
+            return head, [1] * (size > len(head))
+        ends = []
+        for number, at in enumerate(range(32, size - 24 - page + 1, 24 + page), 1):
+            file.seek(at)
+            frame = file.read(16)
+            # Frames of the log before this one, which is overwritten from its beginning, have other marks.
+            if frame[4:8] != bytes(4) and (frame[8:12] == marks[0] or frame[12:16] == marks[1]):
+                ends.append(number)
+    return head, ends
+
+
+def _is_log_head(head: bytes) -> bool:
+    """Whether the first 32 bytes of a log have the checksum that they should have."""
+    if len(head) < 32 or head[:4] not in (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83"):
+        return False
+    words = struct.unpack("<6I" if head[3] == 0x82 else ">6I", head[:24])
+    first = second = 0
+    for one, two in zip(words[::2], words[1::2], strict=True):
+        first = (first + one + second) % 2**32
+        second = (second + two + first) % 2**32
+    return struct.pack(">2I", first, second) == head[24:]
 
 
 def _damage(db: Database) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handlens.errors import HandlensError
-from handlens.io.sqlite import mend_database
+from handlens.io.sqlite import damaged_log, mend_database
 from handlens.studio.checks import Checks
 from handlens.studio.duplicates import Duplicates
 from handlens.studio.evaluation import Evaluation
@@ -78,6 +78,11 @@ class Parts:
         self._database, self._lock = database, threading.Lock()
         self._review: Review | None = None
         self._notices: list[str] = []
+        if (log := damaged_log(database)).exists():
+            self._notices.append(
+                "When this collection was not closed, its last changes were damaged on the disk, and may be missing. "
+                f"What is left of them is kept in {log.name}. Compare the labels with a backup, then remove that file."
+            )
         if self.settings.has_table("review_log"):
             try:
                 _ = self.review  # which finishes decisions whose labels were not on disk when the process was killed

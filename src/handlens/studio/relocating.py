@@ -12,6 +12,7 @@ import numpy as np
 from handlens.errors import CollectionError, PhotoError
 from handlens.io.deep_pictures import Limits
 from handlens.io.problems import reason_of
+from handlens.io.sqlite import mend_database
 from handlens.studio.creating import check_apart
 from handlens.studio.manifest import DATABASE, write_images
 from handlens.studio.pictures import READ_AT, open_photo, tile
@@ -87,6 +88,7 @@ def find(folder: Path, images: Path) -> Found:
     """Look for a random sample of a collection's photos in a folder, and compare them with their tiles on disk."""
     cache = ThumbnailCache(folder / "cache")
     tiles, aspects = cache.tiles.read()[:SAMPLE], cache.aspects.read()[:SAMPLE, 0]
+    mend_database(folder / DATABASE)  # before anything else reads it, which may end a log that is damaged
     sample = first_paths(folder / DATABASE, SAMPLE)
     with closing(Settings(folder / DATABASE)) as settings:
         limits = settings.limits or {}
