@@ -1,9 +1,10 @@
 """Run a piece of work in forked processes that end, as kill -9 ends them, before its first, second, … step on the disk.
 
-    python kill_everywhere.py FOLDER WORK
+    python kill_everywhere.py FOLDER WORK WORK …
 
-FOLDER holds a prepared collection with labels and a model. After each kill the folder is opened again, and what it says
-is printed as a line of JSON; the first line is what it said before, the second what the whole work leads to.
+FOLDER holds a prepared collection with labels and a model. After each kill the folder is opened again, and the work and
+what it says is printed as a line of JSON; the first line of a work is what it said before, the second what the whole
+work leads to.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ WORK: dict[str, tuple[Callable[[Collection], object], Callable[[Collection], obj
 }
 
 
-def says(folder: Path, *, models: bool) -> str:
+def says(folder: Path, *, models: bool) -> dict[str, object]:
     """What a collection says, opened again; with `models` also what is predicted."""
     with Collection.open(folder) as c:
         decisions = {case.reference: case.label for case in c.review.queue.cases if case.label}
@@ -73,7 +74,7 @@ def says(folder: Path, *, models: bool) -> str:
         from handlens.studio.predictor import load_predictor
 
         answer["exported"] = load_predictor(model).classes
-    return json.dumps(answer)
+    return answer
 
 
 def forked(work: Callable[[], object]) -> int:
@@ -116,8 +117,9 @@ def kill_before(step: int) -> None:
     Database.execute = executing
 
 
-def main() -> None:
-    folder, (first, work) = Path(sys.argv[1]), WORK[sys.argv[2]]
+def kill_at_each_step(folder: Path, name: str) -> None:
+    """Print what the collection says before a piece of work, after it, and after each kill."""
+    first, work = WORK[name]
 
     def begin() -> None:
         with Collection.open(folder) as c:
@@ -133,22 +135,33 @@ def main() -> None:
         c.close()
 
     def say() -> None:
-        print(says(folder, models=sys.argv[2] in ("train", "export")))
+        print(json.dumps([name, says(folder, models=name in ("train", "export"))]))
 
-    kept = folder.parent.with_name(f"{folder.parent.name} before")
+    begun = folder.parent.with_name(f"{folder.parent.name} begun")
     assert forked(begin) == 0
-    shutil.copytree(folder.parent, kept)
+    shutil.copytree(folder.parent, begun)
     assert forked(say) == 0
     assert forked(lambda: do(None)) == 0
     assert forked(say) == 0
     for step in range(1000):
         shutil.rmtree(folder.parent)
-        shutil.copytree(kept, folder.parent)
+        shutil.copytree(begun, folder.parent)
         ended = forked(lambda step=step: do(step))
         assert ended in (0, 9), ended
         assert forked(say) == 0
         if ended == 0:
-            return
+            break
+    shutil.rmtree(begun)
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    kept = shutil.copytree(folder.parent, folder.parent.with_name(f"{folder.parent.name} kept"))
+    says(folder, models=True)  # imports what each fork would import anew
+    for name in sys.argv[2:]:
+        shutil.rmtree(folder.parent)
+        shutil.copytree(kept, folder.parent)
+        kill_at_each_step(folder, name)
 
 
 if __name__ == "__main__":
