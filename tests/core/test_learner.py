@@ -226,6 +226,13 @@ def test_finding_a_rate_stops_where_the_loss_explodes(make_learner: MakeLearner)
     assert len(learn.recorder.losses) < 200
 
 
+def test_finding_a_rate_does_not_stop_because_one_of_the_first_batches_is_hard(make_learner: MakeLearner) -> None:
+    losses = iter([0.1, *[1.0] * 99])
+    learn = make_learner(n=200, loss_func=lambda outputs, _: outputs.sum() * 0 + next(losses))
+    learn.lr_find(seed=0)
+    assert len(learn.recorder.losses) == 100
+
+
 def test_the_decay_of_a_fit_holds_for_those_that_follow(make_learner: MakeLearner) -> None:
     learn = make_learner(n=200, wd=0.1)
     learn.lr_find(1e-4, 1e8, num_it=200, wd=0.7, seed=0)

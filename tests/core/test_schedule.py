@@ -99,13 +99,20 @@ def test_smoothing_by_hand() -> None:
 def test_the_suggestion_is_where_the_loss_falls_fastest() -> None:
     rates = np.geomspace(1e-6, 1, 121)
     # flat, then a fall that is steepest at 1e-3, then the loss explodes
-    losses = 1 / (1 + (rates / 1e-3) ** 2) + np.where(rates > 1e-1, (rates / 1e-1) ** 2, 0)
+    losses = 1 / (1 + (rates / 1e-3) ** 2) + np.where(rates > 5e-3, (rates / 5e-3) ** 2, 0)
     assert suggest_rate(rates, losses) == pytest.approx(1e-3, rel=0.3)
+
+
+def test_t19_the_suggestion_is_at_least_a_tenth_of_the_rate_of_the_lowest_loss() -> None:
+    rates = np.geomspace(1e-6, 1, 121)
+    # a fall that is steepest at 1e-5, as that of random weights, and the lowest loss in the 21 steps around 1e-2
+    losses = np.where(abs(np.arange(121) - 80) <= 10, 0.1, 0.3 + 1 / (1 + (rates / 1e-5) ** 2))
+    assert suggest_rate(rates, losses) == pytest.approx(1e-3)
 
 
 def test_the_suggestion_is_not_led_astray_by_the_first_losses() -> None:
     rates = np.geomspace(1e-6, 1, 121)
-    losses = 1 / (1 + (rates / 1e-3) ** 2)
+    losses = 1 / (1 + (rates / 1e-3) ** 2) + np.where(rates > 5e-3, (rates / 5e-3) ** 2, 0)
     losses[:5] += [3, 1, 0.5, 0.2, 0.1]
     assert suggest_rate(rates, losses) == pytest.approx(1e-3, rel=0.3)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from sklearn.datasets import load_diabetes, load_wine, make_friedman1
+from sklearn.datasets import load_diabetes, load_iris, load_wine, make_friedman1
 from sklearn.linear_model import LinearRegression
 from torch.nn import functional as F
 
@@ -206,7 +206,28 @@ def test_a_model_has_no_range_beside_a_linear_part() -> None:
 def test_t19_where_no_rate_is_better_the_usual_one_is_suggested(
     tmp_path: Path, options: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    x = np.random.default_rng(1).normal(size=2000)
-    learn = tabular_learner(bunch(pd.DataFrame({"x": x, "v": 10 + x}), "v", tmp_path), seed=0, **options)
+    x, more = np.random.default_rng(1).normal(size=(2, 2000))
+    learn = tabular_learner(bunch(pd.DataFrame({"x": x, "v": 10 + x + more}), "v", tmp_path), seed=0, **options)
     assert learn.lr_find(seed=0) == learn.recorder.suggestion == USUAL_RATE
     assert "3.0e-03 (the usual one, because the loss fell clearly at no rate)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("options", [{}, {"layers": [200, 100]}])
+def test_t19_what_a_model_has_learned_is_not_undone_by_the_usual_rate(
+    tmp_path: Path, options: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    x = np.random.default_rng(1).normal(size=2000)
+    learn = tabular_learner(bunch(pd.DataFrame({"x": x, "v": 10 + x}), "v", tmp_path), seed=0, **options)
+    assert learn.lr_find(seed=0) == learn.recorder.suggestion == learn.recorder.rates[-1, -1] / 100
+    assert learn.recorder.suggestion < USUAL_RATE
+    assert "(a hundredth of that at which it grew fourfold, because the loss fell clearly at no" in (
+        capsys.readouterr().out
+    )
+
+
+def test_t19_the_suggested_rate_of_classes_is_not_worse_than_the_usual_one(tmp_path: Path) -> None:
+    df = load_iris(as_frame=True).frame
+    df["target"] = df["target"].map({0: "a", 1: "b", 2: "c"})
+    learn = tabular_learner(bunch(df, "target", tmp_path), layers=[200, 100], metrics=accuracy, seed=0)
+    learn.fit_one_cycle(5, learn.lr_find(seed=0), seed=0)
+    assert learn.recorder.row["accuracy"] > 0.85

@@ -223,7 +223,8 @@ class Learner:
 
         Stops when the smoothed loss is four times its lowest. `learn.recorder.plot()` shows the losses. Where the loss
         falls at no rate by more than its noise, as with a model that is good already, the search cannot tell rates
-        apart: it says so, and returns the usual rate of `fit_one_cycle`.
+        apart: it says so, and returns the usual rate of `fit_one_cycle`, but at most a hundredth of the rate at which
+        the loss grew fourfold, so that training does not undo what the model has learned.
 
         Args:
             start_lr, end_lr: the learning rates of the first and of the last batch, as `max_lr` in `fit_one_cycle`.
@@ -248,8 +249,11 @@ class Learner:
         try:
             rate, why = self.recorder.suggest(), ""
         except TrainingError:
-            rate = self.recorder.suggestion = USUAL_RATE
-            why = " (the usual one, because the loss fell clearly at no rate)"
+            grew = run.step < num_it
+            most = float(self.recorder.rates[-1, -1]) / 100 if grew else math.inf
+            rate = self.recorder.suggestion = min(USUAL_RATE, most)
+            which = "the usual one" if rate == USUAL_RATE else "a hundredth of that at which it grew fourfold"
+            why = f" ({which}, because the loss fell clearly at no rate)"
         print(f"suggested learning rate: {rate:.1e}{why}; learn.recorder.plot() shows the losses")
         return rate
 

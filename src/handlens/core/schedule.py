@@ -180,6 +180,9 @@ def exponential(steps: int, start: Floats, end: Floats) -> Schedule:
 def suggest_rate(rates: Floats, losses: Floats) -> float:
     """The rate at which the loss falls fastest, from a run with growing rates (Smith 2015, arXiv 1506.01186).
 
+    A tenth of the rate of the lowest loss, if that is more: a model that begins with random weights falls fast at any
+    rate.
+
     Args:
         rates: [T], growing by the same factor.
         losses: [T], as they were; a running average would follow the rate too late.
@@ -206,7 +209,8 @@ def suggest_rate(rates: Floats, losses: Floats) -> float:
             "no learning rate can be suggested: the loss never falls clearly; try a lower start_lr, or more steps, "
             "num_it."
         )
-    return float(rates[min(falls, key=falls.__getitem__)])
+    means = np.lib.stride_tricks.sliding_window_view(losses, 21).mean(1)
+    return float(max(rates[min(falls, key=falls.__getitem__)], rates[10 + int(np.argmin(means))] / 10))
 
 
 def _line(values: Floats) -> tuple[float, float]:

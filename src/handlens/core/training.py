@@ -160,7 +160,10 @@ def _finite_loss(run: Run) -> float:
 
 
 class StopWhenWorse(Callback):
-    """Stop when the smoothed loss is four times its lowest or not a number, or after `steps` steps; for `lr_find`."""
+    """Stop when the smoothed loss is four times its lowest or not a number, or after `steps` steps; for `lr_find`.
+
+    The losses of the first tenth of the steps are one: a single one says little.
+    """
 
     order = sys.maxsize  # what other callbacks do after a step is done even after the last
 
@@ -173,6 +176,7 @@ class StopWhenWorse(Callback):
         step, loss = learn.run.step, float(learn.run.loss.detach())
         self._average = SMOOTHING * self._average + (1 - SMOOTHING) * loss
         smoothed = self._average / (1 - SMOOTHING**step)
-        self._lowest = min(self._lowest, smoothed)
+        if step >= self.steps // 10:
+            self._lowest = min(self._lowest, smoothed)
         if step >= self.steps or not math.isfinite(loss) or smoothed > 4 * self._lowest:
             raise StopTraining
