@@ -157,7 +157,7 @@ def kill_at_each_step(folder: Path, name: str) -> None:
 def main() -> None:
     folder = Path(sys.argv[1])
     kept = shutil.copytree(folder.parent, folder.parent.with_name(f"{folder.parent.name} kept"))
-    says(folder, models=True)  # imports what each fork would import anew
+    says(folder, models=True)  # imports what each fork would import by itself
     for name in sys.argv[2:]:
         shutil.rmtree(folder.parent)
         shutil.copytree(kept, folder.parent)

@@ -234,7 +234,7 @@ def _keep_damaged_log(db: Database) -> None:
     with transaction(db):  # nobody else is in the middle of writing
         begun, ends = _log_ends(log)
     _, read, _ = db.execute("PRAGMA wal_checkpoint").fetchone()
-    if max(ends, default=0) > read and _log_ends(log)[0] == begun:  # else another process has begun the log anew
+    if max(ends, default=0) > read and _log_ends(log)[0] == begun:  # else another process has begun another log
         with atomic_write(damaged_log(db.path)) as kept:
             shutil.copyfile(log, kept)
 
