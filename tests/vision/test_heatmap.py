@@ -553,6 +553,25 @@ def test_p12_a_network_that_pools_by_attention() -> None:
     torch.testing.assert_close(heatmap(net, picture, cat=0).data, heatmap(net, picture, cat=0, layer="stages").data)
 
 
+class _OneQuery(nn.Module):
+    """A convolution, then one query of attention that is computed from it: [B, heads, 1, channels]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.query, self.head = nn.Conv2d(3, 8, 4, 4), nn.Identity(), nn.Linear(8, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.query(self.body(x).mean((2, 3))[:, None, None]).flatten(1))
+
+
+def test_p12_what_is_not_in_the_shape_of_the_picture_comes_last() -> None:
+    net, picture = _OneQuery(), torch.rand(3, 16, 16)
+    assert last_spatial_layer(net, picture[None]) is net.body
+    assert tuple(heatmap(net, picture).data.shape) == (4, 4)
+    flat = nn.Sequential(nn.Conv2d(3, 4, (1, 16)), nn.Flatten(), nn.Linear(64, 2))  # there is nothing better
+    assert tuple(heatmap(flat, picture).data.shape) == (16, 1)
+
+
 def test_p12_a_picture_that_is_not_square() -> None:
     net = transformer("vit_tiny_patch16_224", depth=2, img_size=(64, 96))
     assert tuple(heatmap(net, torch.rand(3, 64, 96)).data.shape) == (4, 6)

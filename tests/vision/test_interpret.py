@@ -154,7 +154,7 @@ def test_p2_so_are_those_of_a_loader_that_is_made_of_it(mirrored: Learner) -> No
         predictions, targets = mirrored.get_preds(dl=dl)
         assert (targets.tolist(), predictions.argmax(1).tolist()) == (codes, codes)
         assert mirrored.validate(dl)[1] == 1.0
-    with pytest.raises(DataError, match="must have a part named None"):
+    with pytest.raises(DataError, match=r'must be "train", "valid", "test" or a loader.*None arrived'):
         Interpretation.from_learner(mirrored, None)  # type: ignore[arg-type]
 
 

@@ -15,8 +15,9 @@ from PIL import Image as Pillow
 from PIL import ImageOps
 
 from handlens.errors import DataError, PhotoError
+from handlens.io.deep_pictures import about_limits
 from handlens.studio import Collection
-from handlens.studio.pictures import about_limits, limits_of, open_photo
+from handlens.studio.pictures import limits_of, open_photo
 from handlens.studio.predictor import load_predictor
 from handlens.vision.image import open_image
 from handlens.vision.verify import verify_images

@@ -140,7 +140,10 @@ class DataBunch:
             part = "train"
         loader = self.dl(part).in_order() if isinstance(part, str) else part
         if not hasattr(loader, "dataset"):
-            raise DataError(f"dl must be a loader, such as data.train_dl or data.loader(items); {part!r} arrived.")
+            raise DataError(
+                f'what to predict must be "train", "valid", "test" or a loader, such as data.loader(items); {part!r} '
+                "arrived."
+            )
         return loader
 
     def one_batch(self) -> Batch:

@@ -371,7 +371,7 @@ class Learner:
 
     def _to_predict(self, dl: Loader) -> Loader:
         """A loader as a model predicts it: the training data's shuffles and transforms at random, for training only."""
-        if isinstance(dl, str):
+        if not hasattr(dl, "dataset"):
             raise DataError(f"dl must be a loader, such as data.train_dl or data.loader(items); {dl!r} arrived.")
         return self.data.to_predict(dl)
 

@@ -5,6 +5,7 @@ Pillow reads only some of them, and of 16-bit colour only the upper byte, so Ope
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -118,6 +119,31 @@ class PixelValues(NamedTuple):
             return ValueRange(0, 1) if found.low >= 0 and found.high <= 1 else found
         top = next((2**bits - 1 for bits in DEPTHS if found.high < 2**bits), None)
         return found if found.low < 0 or top is None else ValueRange(0, top)
+
+
+def about_limits(limits: Limits) -> str:
+    """How pictures of more than 8 bits are shown, as a sentence; "" if there are none.
+
+    Example:
+        >>> about_limits({"whole": ValueRange(0, 4095)})
+        'Pictures of more than 8 bits are shown in the range that they have here: 0 is black and 4095 white.'
+    """
+    ranges = [f"{low:.7g} is black and {high:.7g} white" for _, (low, high) in sorted(limits.items(), reverse=True)]
+    how = ", of fractions ".join(ranges)
+    return f"Pictures of more than 8 bits are shown in the range that they have here: {how}." if ranges else ""
+
+
+def limits_from(saved: Mapping[str, Any]) -> dict[str, ValueRange]:
+    """Ranges as JSON holds them, [least, greatest] of each kind of numbers; ValueError if they are not that.
+
+    Example:
+        >>> limits_from({"whole": [0, 4095]})
+        {'whole': ValueRange(low=0.0, high=4095.0)}
+    """
+    found = {str(kind): ValueRange(*map(float, ends)) for kind, ends in saved.items()}
+    if not all(math.isfinite(end) for ends in found.values() for end in ends):
+        raise ValueError(f"limits must be finite numbers; {dict(saved)!r:.80} arrived")
+    return found
 
 
 def is_deep(picture: Image.Image) -> bool:

@@ -23,6 +23,9 @@ from handlens.studio.thumbnails import THUMBNAIL, TILE, ThumbnailCache
 SHEET = 16
 """Tiles along a side of a sheet."""
 
+DEEP = (".png", ".tif", ".tiff")
+"""Endings of files that may have more than 8 bits."""
+
 VIEW = 1600
 """Longer side in pixels of a photo that is looked at closely."""
 
@@ -135,10 +138,22 @@ class Photos:
         Image.fromarray(picture).save(out, "JPEG", quality=85, subsampling=0)
         return out.getvalue()
 
+    @property
+    def knows_limits(self) -> bool:
+        """Whether it was seen in which ranges photos of more than 8 bits are shown, if there can be some."""
+        return self._settings.limits is not None or not any(path.lower().endswith(DEEP) for path in self.paths)
+
     def find_limits(self, files: Iterable[Path]) -> None:
-        """Keep in which ranges photos of more than 8 bits are shown, unless it is known: models depend on it."""
+        """Keep in which ranges photos of more than 8 bits are shown, unless it is known: models depend on it.
+
+        Photos that were prepared before it was are to be read again.
+        """
         if self._settings.limits is None:
-            self.limits = self._settings.limits = limits_of(files)
+            limits = limits_of(files)
+            if limits:
+                before = self.order[: self.prepared].tolist()
+                self.register.keep(dict.fromkeys(before), again=before)
+            self.limits = self._settings.limits = limits
 
     def mark_unreadable(self, reasons: dict[int, str]) -> None:
         """Keep why photos cannot be read, by id."""

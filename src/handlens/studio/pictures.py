@@ -127,15 +127,3 @@ def limits_of(files: Iterable[Path]) -> dict[str, ValueRange]:
             low, high = found.get(values.kind, extent)
             found[values.kind] = ValueRange(min(low, extent.low), max(high, extent.high))
     return found
-
-
-def about_limits(limits: Limits) -> str:
-    """How pictures of more than 8 bits are shown, as a sentence; "" if there are none.
-
-    Example:
-        >>> about_limits({"whole": ValueRange(0, 4095)})
-        'Pictures of more than 8 bits are shown in the range that they have here: 0 is black and 4095 white.'
-    """
-    ranges = [f"{low:.7g} is black and {high:.7g} white" for _, (low, high) in sorted(limits.items(), reverse=True)]
-    how = ", of fractions ".join(ranges)
-    return f"Pictures of more than 8 bits are shown in the range that they have here: {how}." if ranges else ""

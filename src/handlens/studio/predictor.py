@@ -21,10 +21,10 @@ from handlens.core.products import product
 from handlens.core.saved import PhotoModel
 from handlens.core.threads import one_blas_thread
 from handlens.errors import ArtifactError, FolderGoneError, PhotoError
-from handlens.io.deep_pictures import Limits, ValueRange
+from handlens.io.deep_pictures import Limits, about_limits, limits_from
 from handlens.studio.discriminant import Floats
 from handlens.studio.features import Extractor, rebuild
-from handlens.studio.pictures import about_limits, read_squares
+from handlens.studio.pictures import read_squares
 from handlens.studio.scanning import LeftOut, natural_order, scan
 
 if TYPE_CHECKING:
@@ -223,7 +223,7 @@ def predictor_of(config: dict[str, Any], tensors: dict[str, Tensor], *, folder: 
         weights = {str(layer): tensors[f"layer.{layer}"].numpy() for layer in config["layers"]}
         bias = tensors["bias"].numpy()
         temperature = temperature_of(config)
-        limits = {str(kind): ValueRange(*map(float, ends)) for kind, ends in config.get("limits", {}).items()}
+        limits = limits_from(config.get("limits", {}))
         dims = {layer.id: layer.dim for e in extractors for layer in e.layers}
         fits = all(w.shape == (dims.get(layer), len(classes)) for layer, w in weights.items())
         if not extractors or not fits or bias.shape != (len(classes),):

@@ -130,8 +130,7 @@ class Preparation:
 
     def find_limits(self) -> None:
         """See in which range the first photos are, of those with more than 8 bits, before one of them is decoded."""
-        if not self.photos.prepared:
-            self.photos.find_limits(self._first_files())
+        self.photos.find_limits(self._first_files())
 
     def _first_files(self) -> Iterator[Path]:
         for row in range(min(MEASURED, len(self.photos))):

@@ -10,12 +10,12 @@ from typing import Any
 
 from handlens.core.threads import give_way
 from handlens.errors import ArtifactError, Cancelled, CollectionError, DownloadError, HandlensError, WeightsError
+from handlens.io.deep_pictures import about_limits
 from handlens.studio.layers import FIRST, Layers
 from handlens.studio.listeners import Listeners
 from handlens.studio.memory import release_memory
 from handlens.studio.models.registry import Models
 from handlens.studio.photos import Photos
-from handlens.studio.pictures import about_limits
 from handlens.studio.preparation_run import LEARN_SIZE, Preparation, only_one
 from handlens.studio.progress import Progress, ended_by
 from handlens.studio.sources import AUTO, Source
@@ -48,7 +48,7 @@ class Preparing:
         self._thread: threading.Thread | None = None
         self.notices = [text] if (text := about_limits(photos.limits)) else []
         done, total = layers.prepared, len(photos)
-        complete = done == total and not photos.register.again
+        complete = done == total and not photos.register.again and photos.knows_limits
         self.progress = Progress(phase="done" if complete else "idle", done=done, total=total)
 
     def run(self, *, progress: Callable[[Progress], None] | None = None, cancel: threading.Event | None = None) -> None:

@@ -51,7 +51,7 @@ class TrainingReport:
         labels_version: the number of the change after which the labels that persons gave first were those that it was
             trained on.
         seconds: how long training took.
-        warnings: sentences for the user.
+        warnings: sentences for the user; one says in which range photos of more than 8 bits were seen.
         network: the network that was fine-tuned, None for the quick model.
         outcome: whether the latest training helped, of whichever model, on photos that no model had seen, as a
             sentence; "" if there is only one model.

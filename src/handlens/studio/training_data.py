@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handlens.errors import TrainingError
+from handlens.io.deep_pictures import about_limits
 from handlens.studio import classifier as learning
 from handlens.studio.discriminant import Floats
 from handlens.studio.layer_maps import LayerMaps
@@ -99,7 +100,8 @@ class TrainingData:
     def warnings(self, names: list[str], counts: list[int]) -> list[str]:
         """Sentences for the person about a model that was trained on so many photos of each label."""
         thin = [name for name, count in zip(names, counts, strict=True) if count < ENOUGH]
-        return [f"Fewer than {ENOUGH} photos: {', '.join(thin)}. Label more of these."] if thin else []
+        few = f"Fewer than {ENOUGH} photos: {', '.join(thin)}. Label more of these." if thin else ""
+        return [text for text in (few, about_limits(self._photos.limits)) if text]
 
 
 def _counts(codes: NDArray[np.integer], names: list[str]) -> dict[str, int]:

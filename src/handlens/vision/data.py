@@ -16,6 +16,7 @@ from handlens.core.items import Labelled, LabelledItems
 from handlens.core.labels import labels_from_state
 from handlens.core.loaders import Batch, Loader
 from handlens.errors import ArtifactError, DataError
+from handlens.io.deep_pictures import about_limits, limits_from
 from handlens.vision.dataset import ImageDataset, TransformedImage, decode_size, transformed
 from handlens.vision.image import Image, open_image
 from handlens.vision.loader import PictureLoader, default_workers
@@ -212,7 +213,7 @@ class ImageDataBunch(DataBunch):
             if isinstance(item, Tensor):
                 item = Image(item)
             elif not isinstance(item, Image):
-                item = open_image(item, at_least=decode_size(augment))
+                item = open_image(item, at_least=decode_size(augment), limits=self.valid_ds.x.limits)
             item = transformed(item, augment, torch.Generator().manual_seed(0))
         pixels = torch.from_numpy(item.pixels)[None]
         return normalised(pixels.to(self.device), self.stats), self.y.blank(1).data.to(self.device)
@@ -221,7 +222,8 @@ class ImageDataBunch(DataBunch):
         """Batches of other pictures, in order and without labels, transformed as validation pictures are."""
         paths = np.empty(len(listed := [Path(item) for item in getattr(items, "items", items)]), object)
         paths[:] = listed
-        return self.valid_dl.like(Labelled(ImageDataset(paths, self.valid_ds.x.augment), self.y.blank(len(paths))))
+        pictures = ImageDataset(paths, self.valid_ds.x.augment, limits=self.valid_ds.x.limits)
+        return self.valid_dl.like(Labelled(pictures, self.y.blank(len(paths))))
 
     def add_test(self, items: Iterable[Path | str]) -> None:
         """Make these pictures (an ImageItemList, or paths) the test data; they have no labels."""
@@ -257,11 +259,17 @@ class ImageDataBunch(DataBunch):
         Raises:
             DataError: the transforms of the validation pictures are not those of `get_transforms()`.
         """
+        limits = {kind: list(ends) for kind, ends in self.valid_ds.x.limits.items()}
         return {
             "transform": _state_of(self.valid_ds.x.augment),
             "stats": None if self.stats is None else {"mean": self.stats.mean.tolist(), "std": self.stats.std.tolist()},
             "labels": self.y.state(),
+            **({"limits": limits} if limits else {}),
         }
+
+    def facts(self) -> dict[str, Any]:
+        said = about_limits(self.valid_ds.x.limits)
+        return super().facts() | ({"pictures of more than 8 bits": said} if said else {})
 
     @classmethod
     def from_state(cls, state: dict[str, Any], *, path: Path | str = ".") -> Self:
@@ -278,7 +286,9 @@ class ImageDataBunch(DataBunch):
             transform, stats = state["transform"], state["stats"]
             augment = None if transform is None else Augment(get_transforms()[1], **transform)
             labels = labels_from_state(state["labels"])
-            nothing = Labelled(ImageDataset(np.empty(0, object), augment), labels)
+            nothing = Labelled(
+                ImageDataset(np.empty(0, object), augment, limits=limits_from(state.get("limits", {}))), labels
+            )
             data = cls.create(nothing, nothing, path=path, num_workers=0)
             return data.normalize((stats["mean"], stats["std"])) if stats else data
         except (KeyError, TypeError, ValueError, AttributeError, DataError) as error:

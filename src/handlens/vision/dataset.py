@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from handlens.io.deep_pictures import Limits
 from handlens.vision.image import Image, open_image
 from handlens.vision.transform import Augment
 
@@ -23,11 +24,13 @@ class ImageDataset:
     Args:
         paths: the files, [N] objects.
         augment: the transforms; pictures are not changed unless it is given.
+        limits: what is black and what is white in pictures of more than 8 bits; those of each picture unless given.
     """
 
-    def __init__(self, paths: NDArray[Any], augment: Augment | None = None) -> None:
+    def __init__(self, paths: NDArray[Any], augment: Augment | None = None, *, limits: Limits | None = None) -> None:
         self.items = paths
         self.augment = augment
+        self.limits = limits or {}
 
     def __len__(self) -> int:
         return len(self.items)
@@ -40,11 +43,11 @@ class ImageDataset:
 
     def opened(self, position: int) -> Image:
         """The picture of a file without its transforms, perhaps reduced, see `decode_size`; raises DataError."""
-        return open_image(self.items[position], at_least=decode_size(self.augment))
+        return open_image(self.items[position], at_least=decode_size(self.augment), limits=self.limits)
 
     def augmented(self, augment: Augment) -> ImageDataset:
         """The same pictures with other transforms."""
-        return ImageDataset(self.items, augment)
+        return ImageDataset(self.items, augment, limits=self.limits)
 
 
 def transformed(picture: Image, augment: Augment | None, generator: torch.Generator | None = None) -> TransformedImage:

@@ -85,7 +85,8 @@ def last_spatial_layer(model: nn.Module, batch: Tensor) -> nn.Module:
     """The last layer whose output has spatial positions (h·w > 1) on which the scores depend; of nested ones the outer.
 
     Of a transformer that scores its class token, this is the norm before the attention of its last block: what comes
-    after it mixes no more positions. The model is run once to find it.
+    after it mixes no more positions. Positions in the picture's aspect ratio come before others, which may be anything,
+    such as the query of a pooling by attention. The model is run once to find it.
 
     Args:
         model: the model, in prediction.
@@ -123,14 +124,13 @@ def last_spatial_layer(model: nn.Module, batch: Tensor) -> nn.Module:
             f"a heat map needs a layer whose output has spatial positions; no layer of {type(model).__name__} has."
         )
     gradients = _gradients(scores, [output for _, output in found])
-    counting = [
-        module
-        for (module, output), gradient in zip(found, gradients, strict=True)
-        if gradient is not None and _depends(as_feature_maps(gradient, size))
-    ]
+    maps = [None if gradient is None else as_feature_maps(gradient, size) for gradient in gradients]
+    counting = [(one, module) for one, (module, _) in zip(maps, found, strict=True) if one is not None and one.any()]
+    counting = [(one, module) for one, module in counting if one.isfinite().all()]
     if not counting:
         return found[-1][0]  # its own error says why it does not do
-    return counting[-1]
+    in_shape = [module for one, module in counting if _alike(one.shape[2:], size)]
+    return in_shape[-1] if in_shape else counting[-1][1]
 
 
 def _gradients(scores: Any, outputs: list[Tensor]) -> Sequence[Tensor | None]:
@@ -139,10 +139,6 @@ def _gradients(scores: Any, outputs: list[Tensor]) -> Sequence[Tensor | None]:
         return [None] * len(outputs)
     with torch.enable_grad():
         return torch.autograd.grad(scores.amax(1).sum(), outputs, allow_unused=True)
-
-
-def _depends(gradient: Tensor | None) -> bool:
-    return gradient is not None and bool(gradient.isfinite().all()) and bool(gradient.any())
 
 
 def as_feature_maps(output: Tensor, size: tuple[int, int]) -> Tensor | None:

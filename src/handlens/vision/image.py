@@ -13,6 +13,7 @@ from PIL import Image as Pillow
 from torch import Tensor
 
 from handlens.errors import DataError
+from handlens.io.deep_pictures import Limits
 from handlens.io.pictures import (
     FORMATS,
     LARGEST,
@@ -282,7 +283,7 @@ def _described(value: Any) -> str:
 # ---------------------------------------------------------------------------------------------- files
 
 
-def open_image(path: Path | str, *, at_least: tuple[int, int] | None = None) -> Image:
+def open_image(path: Path | str, *, at_least: tuple[int, int] | None = None, limits: Limits | None = None) -> Image:
     """Read a picture from a file as a person sees it: upright by its EXIF orientation, in RGB.
 
     Of an animation the first frame is read; transparency becomes white; CMYK, palette and 16-bit pictures become 8-bit
@@ -292,6 +293,7 @@ def open_image(path: Path | str, *, at_least: tuple[int, int] | None = None) -> 
         path: the file.
         at_least: the smallest height and width in pixels, of the upright picture, that are enough. A larger JPEG may
             then be decoded at 1/2, 1/4 or 1/8 of its size, which is faster.
+        limits: what is black and what is white in a picture of more than 8 bits; its own unless given.
 
     Raises:
         DataError: names the file and says why it cannot be read: missing, empty, damaged, truncated, not a picture, or
@@ -308,7 +310,7 @@ def open_image(path: Path | str, *, at_least: tuple[int, int] | None = None) -> 
     try:
         check_is_file(path)
         pixels = _decoded_jpeg(path, at_least)
-        return Image.from_pixels(_decoded(path, at_least) if pixels is None else pixels)
+        return Image.from_pixels(_decoded(path, at_least, limits) if pixels is None else pixels)
     except Exception as error:  # Pillow raises nearly any type on a malformed file
         raise DataError(f"{path} {_BEFORE_REASON}{picture_fault(path, error)}{_AFTER_REASON}.") from error
 
@@ -340,9 +342,9 @@ def _decoded_jpeg(path: Path, at_least: tuple[int, int] | None) -> Pixels | None
     return pixels
 
 
-def _decoded(path: Path, at_least: tuple[int, int] | None) -> Pixels:
+def _decoded(path: Path, at_least: tuple[int, int] | None, limits: Limits | None) -> Pixels:
     with open_picture(path) as picture:
-        return np.array(as_seen(picture, at_least=at_least))
+        return np.array(as_seen(picture, at_least=at_least, limits=limits))
 
 
 def why_unreadable(path: Path | str, error: DataError) -> str:

@@ -23,6 +23,7 @@ from handlens.core.items import Labelled
 from handlens.core.labels import CategoryList
 from handlens.core.metrics import accuracy
 from handlens.errors import Cancelled, TrainingError
+from handlens.io.deep_pictures import Limits
 from handlens.studio.calibration import CAUTION, CAUTION_WORTH, fit_temperature
 from handlens.studio.discriminant import Codes
 from handlens.studio.features.precision import device, half_precision
@@ -72,6 +73,7 @@ class Job:
     Attributes:
         source: the source whose network is copied and trained.
         ids, files: of the labelled photos, [n].
+        limits: the ranges in which photos of more than 8 bits are shown.
         codes: the class of each photo, a position in `classes`, [n].
         gestures: which photos were labelled together, int64 [n].
         together: the same number for photos that are duplicates of each other, int64 [n].
@@ -98,6 +100,7 @@ class Job:
     seconds: float
     epochs: int | None
     seed: int
+    limits: Limits = field(default_factory=dict)
 
     @cached_property
     def choosing(self) -> NDArray[np.bool_]:
@@ -274,7 +277,9 @@ def _labelled(job: Job) -> LabelledImages:
     names = [job.classes[code] for code in job.codes]
 
     def part(rows: NDArray[np.intp]) -> Labelled:
-        return Labelled(_CachedDataset(files[rows]), CategoryList([names[i] for i in rows], classes=job.classes))
+        return Labelled(
+            _CachedDataset(files[rows], limits=job.limits), CategoryList([names[i] for i in rows], classes=job.classes)
+        )
 
     return LabelledImages(part(np.flatnonzero(job.learned)), part(np.flatnonzero(job.choosing)), ImageItemList(files))
 
@@ -340,8 +345,8 @@ def _planned(seconds: float, last: float, whole: float, steps: int, wanted: int 
 class _CachedDataset(ImageDataset):
     """Pictures that stay in memory once they are decoded, up to `_CACHE_BYTES`."""
 
-    def __init__(self, paths: NDArray[Any], augment: Any = None) -> None:
-        super().__init__(paths, augment)
+    def __init__(self, paths: NDArray[Any], augment: Any = None, *, limits: Limits | None = None) -> None:
+        super().__init__(paths, augment, limits=limits)
         self._cache: dict[int, Image] = {}
         self._bytes = 0
 
@@ -355,7 +360,7 @@ class _CachedDataset(ImageDataset):
         return image
 
     def augmented(self, augment: Any) -> ImageDataset:
-        return _CachedDataset(self.items, augment)
+        return _CachedDataset(self.items, augment, limits=self.limits)
 
 
 class _KeepNorms(Callback):

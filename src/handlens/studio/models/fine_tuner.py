@@ -143,6 +143,7 @@ class FineTuner:
             seconds=60.0 * minutes,
             epochs=epochs,
             seed=self._seed,
+            limits=self._photos.limits,
         )
 
     def _start(self) -> ExitStack:
