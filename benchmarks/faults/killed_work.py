@@ -93,7 +93,10 @@ def reviewed(folder: Path) -> Any:
 
     with Collection.open(folder) as collection:
         cases = [[case.id, case.reference, case.status, case.label, case.by] for case in collection.review.queue.cases]
-        return [cases, collection.labels.fillna("").tolist(), collection.spot_check.answers]
+        labels, check = collection.labels.fillna(""), collection.spot_check
+        # An answer that was interrupted may have left its label; the photo is asked again all the same.
+        labels[check.waiting] = ""
+        return [cases, labels.tolist(), check.answers]
 
 
 # --- files for people ------------------------------------------------------------------------------------
