@@ -42,6 +42,8 @@ PERSONAL = {
         ["(555) 010-0123", "555.010.0199"],
         ["5550100123", "unknown"],
         ["tel. 555-010-0123", "none"],
+        ["555-010-0199 ext. 5", "+1 555 010 0100 x12"],
+        ["0170 1234567 (home)", "none"],
     ),
     "names of people": (
         ["Ada Lovelace", "Alan Turing"],
@@ -55,6 +57,16 @@ PERSONAL = {
         ["George_W_Bush", "Aaron_Eckhart"],
         ["Anna", "Maria", "Peter"],
         ["other", "unknown", "staff", "John Smith", "nobody"],
+        ["John Smith 2", '"Jane Doe"'],
+        ["ada.lovelace", "john-hall"],
+        ["AdaLovelace", "Ada/Turing"],
+        ["Turing;Alan", "Doe;Jane"],
+        ["Siobhán", "Müller", "García"],
+        ["王伟", "李娜", "张敏"],
+        ["김철수", "이영희"],
+        ["محمد علي", "فاطمة حسن"],
+        ["राम कुमार", "सीता देवी"],
+        ["Emma Stone", "John Hall", "Ann Price"],
     ),
     "free text": (
         ["Patient complains of severe pain", "no"],
@@ -62,7 +74,7 @@ PERSONAL = {
         ["first line\nsecond", "no"],
         ["x" * 61, "no"],
     ),
-    "web addresses": (["https://example.com/ada", "no"], ["www.example.com", "no"]),
+    "web addresses": (["https://example.com/ada", "no"], ["www.example.com", "no"], ["example.com/ada", "no"]),
 }
 
 
@@ -147,6 +159,9 @@ def test_t6_phone_numbers_as_whole_numbers(dtype: str, repeats: int, tmp_path: P
         ("PassengerId", [1, 2, 2], "identifiers"),
         ("patient_id", [7, 7], "identifiers"),
         ("mobile", [1234, 5678], "phone numbers"),
+        ("phone number", [1234, 5678], "phone numbers"),
+        ("mobile_price", [10.0, 20.0], ""),
+        ("has_phone", [0, 1], ""),
         ("age", [38, 53, 28], ""),
         ("age", np.arange(20, 60), "identifiers"),  # each once, one after the other
         ("year", np.arange(1950, 2000), ""),
@@ -185,6 +200,23 @@ def test_t6_numbers_that_identify_have_no_least_and_greatest(name: str, values: 
         ("answer", ["Very good", "Good", "Bad"]),
         ("size", ["<1H OCEAN", "NEAR BAY"]),
         ("group", ["Rossmann_DE_BW", "Rossmann_DE_BE"]),
+        ("make", ["Alfa Romeo", "Aston Martin", "Land Rover", "Audi"]),
+        ("model", ["Toyota Corolla", "Honda Civic", "Ford Focus"]),
+        ("city", ["Los Angeles", "San Diego", "San Jose", "New York", "Chicago"]),
+        ("breed", ["Golden Retriever", "Siberian Husky", "Border Collie", "Great Dane"]),
+        ("job", ["Software Engineer", "Data Scientist", "Product Manager", "Sales Executive"]),
+        ("field", ["Life Sciences", "Medical", "Marketing", "Human Resources"]),
+        ("mode", ["First Class", "Second Class", "Standard Class", "Same Day"]),
+        ("product", ["Apple Juice", "Green Tea", "Dark Chocolate"]),
+        ("country", ["United States", "South Korea", "New Zealand"]),
+        ("wine", ["Pinot Noir", "Cabernet Sauvignon"]),
+        ("seller", ["Private Seller", "Car Dealer"]),
+        ("payment", ["Credit Card", "Bank Transfer"]),
+        ("PhoneService", ["Yes", "No"]),
+        ("has_email", ["yes", "no", "unknown"]),
+        ("mobile_os", ["android", "ios"]),
+        ("mail_order", ["a", "b"]),
+        ("provider", ["gmail.com", "example.org"]),
     ],
 )
 def test_t6_ordinary_levels_are_listed(name: str, texts: list[str]) -> None:
@@ -193,9 +225,45 @@ def test_t6_ordinary_levels_are_listed(name: str, texts: list[str]) -> None:
     assert set(facts["columns"][name]["levels"]) == set(facts["classes"]) == set(texts)
 
 
-@pytest.mark.parametrize("name", ["name", "Name", "full_name", "LastName", "user name", "email", "E-Mail", "Phone"])
+@pytest.mark.parametrize(
+    "name",
+    ["name", "Name", "full_name", "LastName", "user name", "email", "E-Mail", "Phone", "email address", "Doctor name"],
+)
 def test_t6_a_columns_name_says_it_too(name: str) -> None:
     assert of_texts(name, ["a", "b"]) in ("names of people", "e-mail addresses", "phone numbers")
+
+
+@pytest.mark.parametrize(
+    ("values", "shape"),
+    [
+        ([b"ada@example.com", b"alan@example.org"], "e-mail addresses"),
+        ([("Ada Lovelace", 1), ("Alan Turing", 2)], "names of people"),
+        ([["Ada Lovelace"], ["Alan Turing"]], "names of people"),
+        ([491701234567, "unknown"], "phone numbers or identifiers"),
+        (["Maria Garcia", True], "names of people"),
+        ([Path("Ada Lovelace"), Path("Alan Turing")], "names of people"),
+    ],
+    ids=str,
+)
+def test_t6_classes_of_any_kind_are_looked_at(values: list[object], shape: str) -> None:
+    df = pd.DataFrame({"x": pd.Series(values * 20, dtype=object)})
+    facts = Datasheet.from_data(df, target="x").facts
+    assert facts["classes_left_out"] == shape
+    assert "classes" not in facts
+
+
+def test_t6_a_role_says_that_single_words_are_names() -> None:
+    words = ["Aurelius", "Boniface", "Cassius"]
+    assert of_texts("seller", words) == "names of people"
+    assert of_texts("ship", words) == ""
+
+
+def test_t6_many_single_words_are_names_unless_some_are_not() -> None:
+    makes = (
+        "Toyota Honda Audi Mazda Kia Hyundai Nissan Subaru Volvo Jeep Dodge Tesla Fiat Opel Skoda Seat Renault Acura"
+    )
+    assert of_texts("make", [*makes.split(), "Alpine", "Lancia", "Lotus", "Morgan"]) == ""
+    assert of_texts("make", LAST) == "names of people"
 
 
 def test_t6_hidden_columns_stay_hidden(tmp_path: Path) -> None:

@@ -9,12 +9,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from handlens.audit import words
+
 EMAILS, PHONES, NAMES, FREE_TEXT = "e-mail addresses", "phone numbers", "names of people", "free text"
 WEB, IDENTIFIERS = "web addresses", "identifiers"
 """What values can look like."""
 
 _EMAIL = re.compile(r"[^\s@]+\s?(?:@|\(at\)|\[at\])\s?[^\s@]+|@\w{2,}", re.IGNORECASE)
-_WEB = re.compile(r"https?://|www\.", re.IGNORECASE)
+_WEB = re.compile(r"https?://|www\.|\w\.(?:com|org|net|edu|gov|io|de|fr|uk|eu)/\w", re.IGNORECASE)
 _PHONE = re.compile(r"(?:(?:tel|phone|fax|mobile|cell)[.:]*\s*)?\+?[\d\s()./\-–]{7,24}", re.IGNORECASE)
 _YEARS = re.compile(r"\d{4}\s?[\-–/]\s?\d{4}")
 _SENTENCE = re.compile(r"\w+\W+\w+\W+\w.*[.!?]$")
@@ -25,60 +27,32 @@ _LONG = 60
 """Texts of more characters than this are free text."""
 _WORDS = 5
 """Texts of this many words are free text, unless few words make many levels."""
-_PARTICLES = """
-al bin da de del den der di dos du el la le ten ter van von y zu
-"""
-_TITLES = """
-mr mrs ms miss dr prof sir herr frau mme mlle
-"""
-# Frequent given names of many countries that are not words or places too.
-_GIVEN = """
-aaron abdullah adam adrian ahmed aisha alejandro alexander alexandra ali alice amanda amy ana andre andrea
-andreas andrew angela anita ann anna anne anthony antonio anya arthur barbara beatriz benjamin bernd betty
-birgit bob boris brandon brenda brian bruno camille carla carlos carol carolin caroline catherine chen chloe
-christine christopher claire claudia daniel daniela david deborah denis dennis diana diego dieter dmitri
-dmitry donald dorothy edward elena elif elisabeth elizabeth ella emil emily emma eric erik eva fatima fatma
-felix fernando francesca francesco francois gabriel george gerhard giovanni giulia gregory guillaume gustav
-hanna hannah hans harold heather helen henrik henry hiroshi ibrahim igor ines ingrid irina isabel isabella
-ivan jacob jakub james jamie jan jane janet jason javier jean jeffrey jennifer jeremy jessica jesus joan
-joao johan johann johannes john jonas jonathan jorge jose joseph joshua juan judith julia julie julien
-jurgen justin karen karin karl katarzyna katharina katherine kathleen katja keith kelly kenji kenneth kevin
-klaus krzysztof kyle lars laura lea lena leon lewis liam linda lisa louis louise luca lucas lucia luis luisa
-lukas magdalena manuel marco marcus margaret maria marie mario marta martin martina mary maryam matteo
-matthew mehmet mei melissa mia michael michal michel miguel mikhail mohamed mohammed monica monika muhammad
-mustafa nadia natalia natalie nathan nicholas nicolas nicole nikolai nina noah noor oliver olivia omar oscar
-pablo pamela patricia patrick paul paula pavel pedro peter petra philip philipp pierre piotr priya rachel
-rafael rahul raj ralph raymond rebecca richard robert roberto roger ronald rosa ruth ryan samantha samuel
-sandra sara sarah scott sean sebastian sergei sergey sergio sharon sofia sophia sophie stefan stefanie
-stephanie stephen steven susan susanne svetlana tatiana teresa theresa thomas tim timothy tobias tomasz
-ursula valentina vanessa veronica victor viktor vincent vladimir walter wei werner wilhelm william wolfgang
-xavier yan yuki yusuf yves zainab zoe
-"""
-_PERSONS = """
-author client contact customer employee family first full given last maiden member middle nick passenger
-patient person player student teacher user
-"""
-_particles, _titles, _given, _persons = (frozenset(words.split()) for words in (_PARTICLES, _TITLES, _GIVEN, _PERSONS))
 _OF_PERSONS = {
     **dict.fromkeys(("email", "mail", "emails"), EMAILS),
     **dict.fromkeys(("phone", "telephone", "tel", "mobile", "fax"), PHONES),
     **dict.fromkeys(("surname", "firstname", "lastname", "fullname", "forename", "username", "nickname"), NAMES),
 }
+"""What columns hold whose names end in these words."""
+_ENDINGS = ("tion", "tions", "sion", "ology", "ness", "ical", "ics", "ity", "ities")
+"""Of words that are in no name."""
 
 
 def of_texts(name: str, texts: Sequence[str]) -> str:
     """What distinct texts of a column look like that a datasheet must not repeat; "" if they look harmless.
 
-    One e-mail address, phone number, free text, or frequent given name with a surname is enough; other texts are taken
-    for names if half of them are two to four words with capital letters, or if there are many single ones.
+    One e-mail address, phone number, free text, or frequent given name with a surname is enough. Other texts are taken
+    for names if half of them are two to four words with capital letters, or if there are many single ones; unless a
+    quarter has words that are in no name, such as "Golden Retriever".
 
     Example:
         >>> of_texts("who", ["Ada Lovelace", "Alan Turing"]), of_texts("side", ["left", "right"])
         ('names of people', '')
     """
-    words = _name_words(name)
-    told = next((_OF_PERSONS[word] for word in words if word in _OF_PERSONS), "")
-    if told or (words and words[-1] in ("name", "names") and set(words[:-1]) <= _persons):
+    if not texts or {text.strip().lower() for text in texts} <= words.ANSWERS:
+        return ""
+    called = _called(name)
+    told = _OF_PERSONS.get(called[-1], "") if called else ""
+    if told or (called and called[-1] in ("name", "names") and set(called[:-1]) <= words.PERSONS):
         return told or NAMES
     for shape, is_such in ((EMAILS, _EMAIL.search), (WEB, _WEB.search), (PHONES, _is_phone)):
         if any(is_such(text) for text in texts):
@@ -87,9 +61,12 @@ def of_texts(name: str, texts: Sequence[str]) -> str:
         return FREE_TEXT
     if any(_is_full_name(text) for text in texts):
         return NAMES
-    alike = sum(map(_is_name, texts))
+    if 4 * sum(map(_is_ordinary, texts)) >= len(texts):
+        return ""
+    named = sum(map(_is_name, texts))
     single = sum(bool(_WORD.fullmatch(text)) and text[:1].isupper() for text in texts)
-    return NAMES if 2 * alike >= len(texts) > 0 or (single >= 0.9 * len(texts) and len(texts) > _MANY) else ""
+    are_single = single >= 0.9 * len(texts) and (len(texts) > _MANY or (called and called[-1] in words.ROLES))
+    return NAMES if 2 * named >= len(texts) or are_single else ""
 
 
 _MANY = 20
@@ -109,10 +86,10 @@ def of_numbers(name: str, values: NDArray[np.float64]) -> str:
     """
     if not len(values) or (values % 1 != 0).any():
         return ""
-    words = _name_words(name)
-    if any(_OF_PERSONS.get(word) == PHONES for word in words):
+    called = _called(name)[-1:]
+    if called and _OF_PERSONS.get(called[0]) == PHONES and values.max() > 1:
         return PHONES
-    if words and words[-1] in ("id", "ids", "ssn", "passport", "iban"):
+    if called and called[0] in ("id", "ids", "ssn", "passport", "iban"):
         return IDENTIFIERS
     distinct = np.unique(np.abs(values))
     digits = np.floor(np.log10(np.maximum(distinct, 1))) + 1
@@ -131,13 +108,16 @@ def of_numbers(name: str, values: NDArray[np.float64]) -> str:
     return IDENTIFIERS if follow or alike else ""
 
 
-def _name_words(name: str) -> list[str]:
-    """The words of a column's name, also of one such as PassengerId."""
-    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)]
+def _called(name: str) -> list[str]:
+    """The words of a column's name, also of one such as PassengerId, without "number" and the like at its end."""
+    found = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)]
+    return found[:-1] if found[-1:] in (["number"], ["no"], ["nr"], ["address"]) else found
 
 
 def _is_phone(text: str) -> bool:
     digits = sum(map(str.isdigit, text))
+    if digits >= 9:  # a word or two beside it
+        text = re.sub(r"(?<!\w)[^\W\d_]+(?!\w)\.?|x(?=\d)", "", text)
     return digits >= 7 and bool(_PHONE.fullmatch(text.strip())) and not _YEARS.fullmatch(text.strip())
 
 
@@ -148,31 +128,49 @@ def _are_free(texts: Sequence[str]) -> bool:
     return len(vocabulary) > len(texts) and any(len(text.split()) >= _WORDS for text in texts)
 
 
+def _parts(text: str) -> list[str]:
+    """The words of a text and of its compounds, without accents: "AdaLovelace", "ada.lovelace" and "Ada_Lovelace"."""
+    bare = "".join(c for c in unicodedata.normalize("NFKD", text) if unicodedata.category(c)[0] != "M")
+    return re.findall(r"[^\W\d_]+", re.sub(r"([^\W\d_][a-z])(?=[A-Z])", r"\1 ", bare))
+
+
+def _is_ordinary(text: str) -> bool:
+    """Whether a text has a word that is in no name."""
+    return any(part in words.ORDINARY or part.endswith(_ENDINGS) for part in map(str.lower, _parts(text)))
+
+
 def _is_name(text: str) -> bool:
-    """Whether a text is two to four words with capital letters, or has a frequent given name."""
-    words = text.replace("_", " ").split()
-    if _LAST_FIRST.match(text) or (words and words[0].lower().rstrip(".") in _titles and len(words) > 1):
+    """Whether a text is two to four words with capital letters or of a script without, or has a frequent name."""
+    parts = _parts(text)
+    if _LAST_FIRST.match(text) or (len(parts) > 1 and parts[0].lower() in words.TITLES):
         return True
-    if not 1 <= len(words) <= 4 or not all(_WORD.fullmatch(word) for word in words):
+    if any("\u4e00" <= c <= "\u9fff" or "\uac00" <= c <= "\ud7a3" for c in text):
+        bare = "".join(text.split())
+        return 2 <= len(bare) <= 4 and bare[0] in words.FAMILY_SIGNS
+    if not 1 <= len(parts) <= 4:
         return False
-    if any(_without_accents(part) in _given for word in words for part in re.split(r"['’\-]", word.lower())):
+    if any(part in words.GIVEN or part in words.FAMILY for part in map(str.lower, parts)):
         return True
-    own = [word for word in words if word.lower() not in _particles]
+    own = [part for part in text.replace("_", " ").split() if part.lower() not in words.PARTICLES]
     return (
         len(own) >= 2
+        and all(_WORD.fullmatch(part) for part in _without_marks(own))
         and not own[-1].isupper()
-        and all(word[0].isupper() and (len(word) <= 2 or not word.isupper()) for word in own)
+        and all(not part[0].islower() and (len(part) <= 2 or not part.isupper()) for part in own)
     )
 
 
 def _is_full_name(text: str) -> bool:
-    words = text.replace("_", " ").split()
-    full = 2 <= len(words) <= 4 and all(_WORD.fullmatch(word) and word[0].isupper() for word in (words[0], words[-1]))
-    return full and _without_accents(words[0].lower()) in _given
+    """Whether a text begins with a frequent given name, and goes on like a name."""
+    parts = _parts(text)
+    if not 2 <= len(parts) <= 4 or parts[0].lower() not in words.GIVEN or (len(parts) > 2 and _is_ordinary(text)):
+        return False
+    return (parts[0][0].isupper() and parts[-1][0].isupper()) or (text.islower() and " " not in text.strip())
 
 
-def _without_accents(word: str) -> str:
-    return "".join(c for c in unicodedata.normalize("NFKD", word.rstrip(".")) if not unicodedata.combining(c))
+def _without_marks(parts: Sequence[str]) -> list[str]:
+    """Words without signs such as those of vowels in Indian scripts."""
+    return ["".join(c for c in part if unicodedata.category(c)[0] != "M") for part in parts]
 
 
 def _are_days(numbers: NDArray[np.float64]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -158,7 +159,10 @@ def _look(present: pd.Series, name: str, *, hidden: bool) -> str:
     if type_of(present) == "number":
         values = present.to_numpy(np.float64)
         return personal.of_numbers(name, values[np.isfinite(values)])
-    return personal.of_texts(name, [level for level in codes_of(present)[1] if isinstance(level, str)])
+    levels = codes_of(present)[1]
+    values = np.array([level for level in levels if isinstance(level, (int, float))], np.float64)
+    others = [str(level) for level in levels if not isinstance(level, (int, float, datetime.date))]
+    return personal.of_texts(name, others) or personal.of_numbers("", values[np.isfinite(values)])
 
 
 def _column_facts(column: pd.Series, name: str, *, hidden: bool) -> Facts:
