@@ -415,10 +415,22 @@ def test_t2_a_column_that_is_constant_but_for_rounding_is_constant(values: Any) 
     assert row == {"x": 0.0}
 
 
+@pytest.mark.parametrize("dtype", ["float32", "Float32", "float[pyarrow]"])
+@pytest.mark.parametrize("kept", [[1.0, 1 + 2**-23], [1.0, 1 + 2**-23, 1 + 2**-22], [0.3, 0.3 + 2**-25, 0.3, 0.3]])
+def test_t2_a_column_of_float32_is_constant_but_for_rounding_once_its_missing_values_are_filled(
+    dtype: Any, kept: list[float]
+) -> None:
+    df = pd.DataFrame({"x": pd.Series([*kept, None], dtype=dtype)})
+    FillMissing([], ["x"])(df)
+    Normalize([], ["x"])(df)
+    assert df["x"].tolist() == [0] * len(df)
+
+
 @pytest.mark.parametrize(
     "values",
     [
         [1.0, 1 + 1e-12],
+        [2.0**24, 2.0**24 + 2],
         [1e-20, 2e-20],
         [2.0**53, 2.0**53 + 1000],
         np.array([10**15, 10**15 + 1]),

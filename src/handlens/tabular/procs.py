@@ -202,7 +202,7 @@ class FillMissing(TabularProc):
             present = values[~np.isnan(values)]
             if not len(present):
                 raise _all_missing(name)
-            medians[name] = float(np.median(present))
+            medians[name] = float(np.median(present).astype(_kind(df[name])))  # a value that the column can hold
             if len(present) < len(values):
                 missing.append(name)
                 if _flag(name) in df.columns:
@@ -288,7 +288,8 @@ class Normalize(TabularProc):
             present = values[~np.isnan(values)]
             if not len(present):
                 raise _all_missing(name)
-            constant = float(present.max()) - float(present.min()) <= _rounding(df[name]) * float(np.abs(present).max())
+            rounding = _rounding(df[name], present) * float(np.abs(present).max())
+            constant = float(present.max()) - float(present.min()) <= rounding
             means[name] = float(present[0] if constant else present.mean())
             stds[name] = 0.0 if constant else float(present.std())
         return {"means": means, "stds": stds}
@@ -323,16 +324,25 @@ _UNITS = {"f2": 2, "f4": 8, "f8": 64}
 shares is off in doubles, and fewer in the coarser types, where so many units could be what was measured."""
 
 
-def _rounding(column: pd.Series) -> float:
+def _rounding(column: pd.Series, values: NDArray[np.float64]) -> float:
     """How far apart the values of a column may be, in relation to their size, to be equal but for rounding.
 
-    Whole numbers are never rounded.
+    Whole numbers are never rounded. Doubles that are all float32 values, and not all whole, were float32 before:
+    `FillMissing` makes doubles of them.
     """
     dtype: Any = column.dtype
     if dtype.kind in "iub":
         return 0.0
-    kind = f"f{min(dtype.itemsize, 8)}" if dtype.kind == "f" else "f8"
+    kind = _kind(column)
+    if kind == "f8" and (values == values.astype("f4")).all() and not (values == values.round()).all():
+        kind = "f4"
     return _UNITS[kind] * float(np.finfo(kind).eps)
+
+
+def _kind(column: pd.Series) -> str:
+    """The type of float that the column's values were rounded to."""
+    dtype: Any = column.dtype
+    return f"f{min(dtype.itemsize, 8)}" if dtype.kind == "f" else "f8"
 
 
 def _flag(name: str) -> str:
