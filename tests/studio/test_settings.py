@@ -40,7 +40,7 @@ def test_what_is_assigned_is_read_back_by_another_process(settings, tmp_path):
     with settings.changing_filters() as filters:
         filters["a"] = {"filter": {}, "keys": {"x": 1}}
     settings.model_in_use = "quick"
-    settings.attached = ("cameras.csv", "attributes-0.csv")
+    settings.attached = ("cameras.csv", "attributes-00000000.csv")
     settings.set_answer("motivation.purpose", "To count.")
     settings.set_label_before_review(7, "", begun=True)
     with closing(Settings(tmp_path / "c.sqlite")) as other:
@@ -50,7 +50,7 @@ def test_what_is_assigned_is_read_back_by_another_process(settings, tmp_path):
         assert other.separating == [2, 0]
         assert other.saved_filters == {"a": {"filter": {}, "keys": {"x": 1}}}
         assert other.model_in_use == "quick"
-        assert other.attached == ("cameras.csv", "attributes-0.csv")
+        assert other.attached == ("cameras.csv", "attributes-00000000.csv")
         assert other.answer("motivation.purpose") == "To count."
         assert other.label_before_review(7) == ""
         other.set_label_before_review(7, None, begun=False)

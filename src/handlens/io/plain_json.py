@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import zlib
 from pathlib import Path
 from typing import Any
 
 LARGEST = 64 * 2**20
 """Bytes that a file may have."""
+
+MOST_UNPACKED = 256 * 2**20
+"""Bytes that compressed values may have; those of ten million photos that get a label at once have fewer."""
 
 MOST_VALUES = 2_000_000
 """Values that it may hold, texts aside; an empty list of two characters takes fifty bytes of memory."""
@@ -21,6 +25,8 @@ def read_json(file: Path) -> dict[str, Any]:
         OSError: the file cannot be read.
         ValueError: it is larger than LARGEST, or as of `parse_json`.
     """
+    if file.exists() and not file.is_file():  # a pipe would never end
+        raise ValueError("it must be a file")
     with file.open("rb") as opened:
         data = opened.read(LARGEST + 1)
     return parse_json(data)
@@ -75,3 +81,24 @@ def _finite(text: str) -> float:
 
 def _constant(name: str) -> float:
     raise ValueError(f"numbers must be finite; {name} arrived")
+
+
+def unpacked(data: bytes, *, most: int = MOST_UNPACKED) -> bytes:
+    """What zlib made smaller; a few bytes may stand for any number.
+
+    Raises:
+        ValueError: it is damaged, or has more than `most` bytes.
+
+    Example:
+        >>> unpacked(zlib.compress(b"[1, 2]"))
+        b'[1, 2]'
+    """
+    reader = zlib.decompressobj()
+    try:
+        found = reader.decompress(data, most)
+    except zlib.error as error:
+        raise ValueError(str(error)) from error
+    if not reader.eof:
+        more = f"it has more than {most:,} bytes" if reader.unconsumed_tail else "it was cut off"
+        raise ValueError(more)
+    return found

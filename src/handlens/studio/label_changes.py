@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handlens.errors import CollectionError, StorageError
+from handlens.io.plain_json import unpacked
 from handlens.io.problems import reason_of
 from handlens.studio.origins import UNKNOWN, LabelChange, LabelOrigins, Origin
 
@@ -57,7 +58,7 @@ class Change:
     def unpack(cls, text: str, packed: bytes) -> Change:
         """Read what `pack` made, also in versions without origins; StorageError, saying why, if it is damaged."""
         try:
-            body = json.loads(zlib.decompress(packed))
+            body = json.loads(unpacked(packed))
             ids, old, new = np.array(body["ids"], np.int64), *(np.array(body[k], np.int32) for k in ("old", "new"))
             if not ids.shape == old.shape == new.shape == (ids.size,):
                 raise ValueError("its lists of photos and labels do not have the same length")
@@ -78,7 +79,7 @@ class Change:
                 *_origin_and_target(text, body, new),
                 kept=_kept(body),
             )
-        except (zlib.error, KeyError, TypeError, ValueError, OverflowError, RecursionError, CollectionError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError, CollectionError) as error:
             raise StorageError(f"{reason_of(error)}.") from error
 
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from handlens.errors import CollectionError
@@ -15,7 +16,7 @@ def is_inside(file: Path, folder: Path) -> bool:
 
 
 def check_own_files(folder: Path, images: Path | None = None) -> None:
-    """Raise CollectionError if a link among a collection's own files leads out of its folder.
+    """Raise CollectionError if a link among a collection's own files leads out of its folder, or one is not a file.
 
     Args:
         folder: the collection's own folder.
@@ -29,8 +30,13 @@ def check_own_files(folder: Path, images: Path | None = None) -> None:
         for name in folders:
             check_inside(Path(at, name), folder)
         for name in files:
-            if os.path.islink(Path(at, name)):
+            kind = os.lstat(Path(at, name)).st_mode
+            if stat.S_ISLNK(kind):
                 check_inside(Path(at, name), folder)
+            elif not stat.S_ISREG(kind):
+                raise CollectionError(
+                    f"{Path(at, name)} is a pipe or a device, and a collection consists of files. Remove it."
+                )
 
 
 def check_inside(file: Path, folder: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -22,6 +23,8 @@ _NOT_WRITTEN = "the collection's settings could not be written"
 
 FIRST_NAME = "attributes.csv"
 """The file of the attached CSV in earlier versions."""
+
+VIEW_DEPTH = 32  # a filter has up to 8 levels, each of which is an object in a list
 
 _log = logging.getLogger(__name__)
 
@@ -85,7 +88,7 @@ class Settings:
     @property
     def view(self) -> dict[str, Any] | None:
         """The state in which the page was left, any JSON object; None at first."""
-        return self._get("view", _is_object)
+        return self._get("view", _is_view)
 
     @view.setter
     def view(self, view: dict[str, Any]) -> None:
@@ -200,7 +203,7 @@ class Settings:
     def attached(self) -> tuple[str, str] | None:
         """The name of the attached CSV, and of the file in the collection's folder that holds it; None without one."""
         name = self._get("attached", _is_text)
-        return None if name is None else (name, self._get("attached file", _is_text) or FIRST_NAME)
+        return None if name is None else (name, self._get("attached file", _is_own_csv) or FIRST_NAME)
 
     @attached.setter
     def attached(self, names: tuple[str, str] | None) -> None:
@@ -267,8 +270,25 @@ _RECORDS = {"quick": "report"}
 """Keys of model records that differ from the kind of the model."""
 
 
+def is_deep(view: object) -> bool:
+    """Whether there is something more than VIEW_DEPTH levels deep; without calls that are as deep."""
+    level = [view]
+    for _ in range(VIEW_DEPTH + 1):
+        insides = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, (dict, list))]
+        level = [part for inside in insides for part in inside]
+    return bool(level)
+
+
+def _is_view(value: Any) -> bool:
+    return _is_object(value) and not is_deep(value)
+
+
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
+
+
+def _is_own_csv(value: Any) -> bool:
+    return _is_text(value) and re.fullmatch(r"attributes(-[0-9a-f]{8})?\.csv", value) is not None
 
 
 def _is_truth(value: Any) -> bool:

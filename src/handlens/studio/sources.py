@@ -32,6 +32,10 @@ AUTO = "auto"
 EXTRACTOR_KIND = "feature-extractor"
 
 _LAYERS = "layers.json"
+_MOST_BYTES = 2**20
+
+LARGEST_DIM = 2**18
+"""Numbers that a layer may have of each photo, many times those of any network."""
 
 
 @dataclass
@@ -94,11 +98,14 @@ class Source:
     def read_layers(self) -> None:
         """Read from disk which layers there are, without loading the network."""
         try:
-            found = json.loads((self.folder / _LAYERS).read_text(encoding="utf-8"))
+            file = self.folder / _LAYERS
+            if file.stat().st_size > _MOST_BYTES:
+                raise ValueError(f"{file} must have at most {_MOST_BYTES} bytes")
+            found = json.loads(file.read_text(encoding="utf-8"))
             if isinstance(found, dict):  # without checksums, it was a list
                 found = without_checksum(found, known=frozenset({"layers"}), of=self.name)["layers"]
             self._take([_layer(entry) for entry in found])
-        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             self._take([])
 
     def reload(self) -> None:
@@ -165,11 +172,11 @@ def _check_name(name: str | None) -> None:
 
 
 def _layer(entry: Any) -> Layer:
-    """A layer as `adopt` wrote it; TypeError for what is not one."""
+    """A layer as `adopt` wrote it; TypeError, ValueError or AttributeError for what is not one."""
     layer = Layer(**entry)
-    if not all(isinstance(text, str) for text in (layer.id, layer.source, layer.stage)):
-        raise TypeError(f"a layer's names must be text; {entry!r:.100} arrived")
-    if layer.pooling not in ("what", "where") or type(layer.dim) is not int:
+    for text in (layer.id, layer.source, layer.stage):
+        text.encode("utf-8")  # half of a character is not text
+    if layer.pooling not in ("what", "where") or type(layer.dim) is not int or not 1 <= layer.dim <= LARGEST_DIM:
         raise TypeError(f"a layer must have a pooling and a number of features; {entry!r:.100} arrived")
     return layer
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handlens.errors import CollectionError, PhotoError, StorageError
+from handlens.io.plain_json import unpacked
 from handlens.io.problems import reason_of
 from handlens.io.sqlite import open_database, storage_errors, transaction
 from handlens.studio.estimates import pool_rounds
@@ -455,8 +456,8 @@ class _Codes:
 def _mask(number: int, population: bytes, n: int) -> Mask:
     """The photos that a round was drawn from."""
     try:
-        bits = np.unpackbits(np.frombuffer(zlib.decompress(population), np.uint8))[:n]
-    except (TypeError, ValueError, zlib.error) as error:
+        bits = np.unpackbits(np.frombuffer(unpacked(population, most=n // 8 + 1), np.uint8))[:n]
+    except (TypeError, ValueError) as error:
         raise _damaged(f"the photos of round {number} cannot be read: {reason_of(error)}") from error
     return np.pad(bits, (0, n - len(bits))).astype(bool)
 

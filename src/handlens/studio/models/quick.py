@@ -67,8 +67,10 @@ class QuickModel:
     @one_blas_thread()
     def scores(self) -> Floats:
         config, tensors = self._saved
-        if not {layer.id for layer in self._layers.all}.issuperset(config["layers"]):
-            return np.empty((0, len(config["classes"])), np.float32)  # the cache was deleted
+        sizes = {layer.id: layer.dim for layer in self._layers.all}
+        if any(sizes.get(layer) != len(tensors[f"layer.{layer}"]) for layer in config["layers"]):
+            # The cache was deleted, or is that of another collection.
+            return np.empty((0, len(config["classes"])), np.float32)
         scores: Floats | None = None
         for layer in config["layers"]:
             x = self._layers.maps_of(self._layers.get(layer)).raw()

@@ -15,11 +15,11 @@ from handlens.studio.server.dependencies import CollectionId, OpenCollection, Se
 from handlens.studio.server.schemas.collection import CollectionState, NewSource, Relocate
 from handlens.studio.server.schemas.events import Event
 from handlens.studio.server.typed_paths import typed_path
+from handlens.studio.settings import VIEW_DEPTH, is_deep
 
 router = APIRouter(prefix="/api/collections/{c}", tags=["collection"])
 
 VIEW_LIMIT = 16 * 1024
-VIEW_DEPTH = 32  # a filter has up to 8 levels, each of which is an object in a list
 
 
 @router.get("")
@@ -77,7 +77,7 @@ def relocate(c: CollectionId, wanted: Relocate, server: Server) -> CollectionSta
 @router.put("/view", status_code=204)
 def keep_view(view: dict[str, Any], collection: OpenCollection) -> None:
     """Keep the state of the page, to restore it later: any JSON object of at most 16 kB."""
-    if _is_deep(view):
+    if is_deep(view):
         raise HTTPException(422, f"A view must be at most {VIEW_DEPTH} levels deep.")
     try:
         text = json.dumps(view, allow_nan=False)
@@ -86,15 +86,6 @@ def keep_view(view: dict[str, Any], collection: OpenCollection) -> None:
     if len(text) > VIEW_LIMIT:
         raise HTTPException(413, f"A view must be at most {VIEW_LIMIT} bytes; {len(text)} arrived.")
     collection.parts.settings.view = view
-
-
-def _is_deep(view: object) -> bool:
-    """Whether there is something more than VIEW_DEPTH levels deep; without calls that are as deep."""
-    level = [view]
-    for _ in range(VIEW_DEPTH + 1):
-        insides = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, (dict, list))]
-        level = [part for inside in insides for part in inside]
-    return bool(level)
 
 
 class EventStream(StreamingResponse):
