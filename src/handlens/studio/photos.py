@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from handlens.errors import CollectionError, PhotoError, StorageError
-from handlens.io.deep_pictures import Limits
+from handlens.io.deep_pictures import Limits, is_deep
 from handlens.studio.discriminant import Floats
-from handlens.studio.pictures import limits_of, open_photo, thumbnail
+from handlens.studio.pictures import limits_of, open_photo, open_picture, thumbnail
 from handlens.studio.register import Register
 from handlens.studio.scanning import LeftOut
 from handlens.studio.settings import Settings
@@ -25,6 +25,9 @@ SHEET = 16
 
 DEEP = (".png", ".tif", ".tiff")
 """Endings of files that may have more than 8 bits."""
+
+MEASURED = 200
+"""Photos in which it is seen how far those of more than 8 bits go."""
 
 VIEW = 1600
 """Longer side in pixels of a photo that is looked at closely."""
@@ -139,9 +142,12 @@ class Photos:
         return out.getvalue()
 
     @property
-    def knows_limits(self) -> bool:
-        """Whether it was seen in which ranges photos of more than 8 bits are shown, if there can be some."""
-        return self._settings.limits is not None or not any(path.lower().endswith(DEEP) for path in self.paths)
+    def to_read_again(self) -> list[int]:
+        """The prepared photos that preparing reads again; all where some were seen without the range that they have."""
+        before = self.order[: self.prepared].tolist()
+        if self._settings.limits is None and any(self._is_deep(photo) for photo in before[:MEASURED]):
+            return before
+        return [photo for photo in self.register.again if self.rows[photo] < self.prepared]
 
     def find_limits(self, files: Iterable[Path]) -> None:
         """Keep in which ranges photos of more than 8 bits are shown, unless it is known: models depend on it.
@@ -154,6 +160,16 @@ class Photos:
                 before = self.order[: self.prepared].tolist()
                 self.register.keep(dict.fromkeys(before), again=before)
             self.limits = self._settings.limits = limits
+
+    def _is_deep(self, photo: int) -> bool:
+        """Whether a photo has more than 8 bits; few formats can have."""
+        if not self.paths[photo].lower().endswith(DEEP):
+            return False
+        try:
+            with open_picture(self.file(photo)) as picture:
+                return is_deep(picture)
+        except PhotoError:
+            return False
 
     def mark_unreadable(self, reasons: dict[int, str]) -> None:
         """Keep why photos cannot be read, by id."""

@@ -26,7 +26,7 @@ from handlens.io.problems import reason_of
 from handlens.studio.contents import Content, content_of
 from handlens.studio.layers import FIRST
 from handlens.studio.photographs import looks_like_photograph
-from handlens.studio.photos import Photos
+from handlens.studio.photos import MEASURED, Photos
 from handlens.studio.pictures import read_squares, thumbnail, tile
 from handlens.studio.progress import PreparingPhase, Progress
 from handlens.studio.sources import Source
@@ -37,9 +37,6 @@ LEARN_SIZE = 96
 
 LOOKED_AT = 64
 """Photos by which it is decided whether all are photographs."""
-
-MEASURED = 200
-"""Photos in which it is seen how far those of more than 8 bits go."""
 
 BATCH = 64
 """Photos whose features are computed at once."""

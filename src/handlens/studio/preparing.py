@@ -47,9 +47,9 @@ class Preparing:
         self._cancel = threading.Event()
         self._thread: threading.Thread | None = None
         self.notices = [text] if (text := about_limits(photos.limits)) else []
-        done, total = layers.prepared, len(photos)
-        complete = done == total and not photos.register.again and photos.knows_limits
-        self.progress = Progress(phase="done" if complete else "idle", done=done, total=total)
+        total = len(photos)
+        done = max(0, layers.prepared - len(photos.to_read_again))
+        self.progress = Progress(phase="done" if done == total else "idle", done=done, total=total)
 
     def run(self, *, progress: Callable[[Progress], None] | None = None, cancel: threading.Event | None = None) -> None:
         """Prepare in this thread; see `Collection.prepare`."""

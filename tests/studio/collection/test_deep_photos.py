@@ -47,7 +47,8 @@ def test_p7_photos_that_were_prepared_before_there_was_a_range_are_prepared_agai
         collection.prepare()
         expected = seen(collection)
     with Collection.open(tmp_path / "old") as collection:
-        assert collection.progress.phase == "idle"  # so that a person is asked to prepare
+        # So that a person is asked to prepare the 24 photos.
+        assert (collection.progress.phase, collection.progress.done, collection.progress.total) == ("idle", 0, 24)
         collection.prepare()
         assert SAID in collection.notices
         found = seen(collection)
@@ -61,10 +62,13 @@ def test_p7_photos_that_were_prepared_before_there_was_a_range_are_prepared_agai
         assert collection.progress.phase == "done"
 
 
-def test_p7_photos_of_8_bits_are_not_prepared_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("ending", ["jpg", "png", "tif"])
+def test_p7_photos_of_8_bits_are_not_prepared_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
     (tmp_path / "photos").mkdir()
     for i in range(12):
-        Image.new("RGB", (32, 32), (20 * i, 0, 9)).save(tmp_path / "photos" / f"{i}.jpg")
+        Image.new("RGB", (32, 32), (20 * i, 0, 9)).save(tmp_path / "photos" / f"{i}.{ending}")
     with monkeypatch.context() as earlier:
         earlier.setattr(Photos, "find_limits", lambda *_: None)
         with Collection.create(tmp_path / "own", images=tmp_path / "photos", backbone=None) as collection:
