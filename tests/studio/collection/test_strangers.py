@@ -176,7 +176,7 @@ def test_s5_compressed_values_have_a_limit(labelled: Path) -> None:
         _ = collection.spot_check
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="pipes are no files there")
+@pytest.mark.skipif(sys.platform == "win32", reason="there, pipes are not in folders")
 @pytest.mark.parametrize("name", ["collection.json", LAYERS, "cache/pipe"])
 def test_s5_a_pipe_in_the_place_of_a_file_is_not_waited_for(folder: Path, name: str) -> None:
     (folder / name).unlink(missing_ok=True)
