@@ -23,7 +23,7 @@ from handlens.studio.features.extractor import Layer
 from handlens.studio.filters import Filter
 from handlens.studio.finishing import Finished
 from handlens.studio.history import Point
-from handlens.studio.manifest import read_manifest
+from handlens.studio.manifest import read_manifest, write_version
 from handlens.studio.models.held_out import HeldOut
 from handlens.studio.models.model import Model, ModelKind
 from handlens.studio.origins import certificate_sentence
@@ -75,6 +75,8 @@ class Collection:
         self.folder = folder
         self.name, self.images, self.seed = manifest.name, manifest.images, manifest.seed
         self.parts = Parts(folder, manifest)
+        with suppress(StorageError):  # a disk that cannot be written
+            write_version(folder)
         self._say_where_photos_are()
 
     # --- making, opening, closing --------------------------------------------------------------

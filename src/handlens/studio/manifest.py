@@ -16,7 +16,8 @@ from handlens.io.plain_json import read_json
 from handlens.io.problems import reason_of
 
 FORMAT = "handlens-collection"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""2: with checksums. An earlier handlens would change rows without theirs, and what it wrote would seem damaged."""
 MANIFEST = "collection.json"
 DATABASE = "collection.sqlite"
 
@@ -74,7 +75,23 @@ def images_of(folder: Path) -> Path:
 
 def write_images(folder: Path, images: Path) -> None:
     """Write into the collection.json of a folder where its photos are; errors of `images_of`, or StorageError."""
-    content = with_checksum(read_content(folder) | {"images": _written(images, folder)})
+    _write(folder, read_content(folder) | {"images": _written(images, folder)})
+
+
+def write_version(folder: Path) -> None:
+    """Write the present version into the collection.json of a folder that an earlier handlens made.
+
+    Raises:
+        CollectionError: as of `read_manifest`.
+        StorageError: the disk refuses.
+    """
+    content = read_content(folder)
+    if content["version"] < FORMAT_VERSION:
+        _write(folder, content | {"version": FORMAT_VERSION})
+
+
+def _write(folder: Path, members: dict[str, Any]) -> None:
+    content = with_checksum(members)
     with atomic_write(folder / MANIFEST) as partial:
         partial.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import numpy as np
@@ -94,6 +95,19 @@ def test_create_goes_on_where_one_was_cut_short(drawn, tmp_path):
 def test_descriptions_that_are_none(folder, text, message):
     (folder / "collection.json").write_text(text)
     with pytest.raises(CollectionError, match=message):
+        Collection.open(folder)
+
+
+def test_s11_what_has_checksums_is_refused_by_versions_that_would_not_keep_them(folder, monkeypatch):
+    file = folder / "collection.json"
+    made = json.loads(file.read_text())
+    earlier = {key: value for key, value in made.items() if key != "crc32"} | {"version": 1}
+    file.write_text(json.dumps(earlier))
+    Collection.open(folder).close()
+    assert json.loads(file.read_text()) == made
+    assert made["version"] == 2
+    monkeypatch.setattr("handlens.studio.manifest.FORMAT_VERSION", 1)
+    with pytest.raises(CollectionError, match=r"made by a newer handlens \(version 2\)\. Update handlens"):
         Collection.open(folder)
 
 
