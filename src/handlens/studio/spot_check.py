@@ -263,12 +263,14 @@ class SpotCheck:
 
         Damage does not depend on what a photo shows, so what is left is a random sample still.
         """
+        known, self.damage = self.damage, []
         for table, what in _TABLES.items():
             wrong = f"SELECT count(*) FROM {table} WHERE NOT {self._db.right(table)}"
             count = self._db.execute(wrong).fetchone()[0] + len(self._db.gone(table))
             if count:
                 self.damage.append(f"The spot check is damaged on the disk: {what} left out ({count}).")
-                _log.warning("%s", self.damage[-1])
+                if self.damage[-1] not in known:
+                    _log.warning("%s", self.damage[-1])
 
     def _draw(self, now: Check, n: int) -> list[int]:
         """Up to n new photos, of those whose files are there."""
@@ -333,6 +335,8 @@ class SpotCheck:
             answers.setdefault(photo, []).append(tuple(said))
         codes = _Codes(state)
         kept = _Kept((state.version, last_draw, last_answer, prepared), state, codes.by_model, populations)
+        if any(number not in populations for number, *_ in draws):
+            self._tell_damage()  # which may have come since the file was opened
         for number, photo, stamp in draws:
             if number not in populations and self.damage:
                 continue  # the round is damaged

@@ -734,6 +734,14 @@ def test_s11_damaged_draws_are_told_and_left_out(desk, open_desk, statement, val
     assert len(again.check.now().waiting) == 3
 
 
+def test_s11_damage_that_comes_while_the_collection_is_open_is_left_out_too(desk):
+    desk.draw(3)
+    edit(desk, "UPDATE spot_check_rounds SET population = ?", b"no bits")
+    desk.draw(5)
+    assert desk.check.damage == ["The spot check is damaged on the disk: rounds are left out (1)."]
+    assert len(desk.check.now().waiting) == 5
+
+
 def test_a_damaged_round_from_before_there_were_checksums_says_so(desk, open_desk):
     desk.draw(3)
     edit(desk, "DROP TABLE checksums")
