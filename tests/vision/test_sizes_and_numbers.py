@@ -144,6 +144,12 @@ def test_p19_what_is_not_such_a_number_is_still_refused(sized: Any, odd: Any) ->
         PictureLoader(sized(8).train_ds, bs=odd, device=torch.device("cpu"))
 
 
+@pytest.mark.parametrize("odd", [True, np.bool_(True), (True, 8), (8, np.bool_(True)), np.float64(8), "8", (8, 8, 8)])
+def test_p19_so_is_an_odd_size(odd: Any) -> None:
+    with pytest.raises(DataError, match=r"size must be a whole number or \(height, width\)"):
+        Augment([], size=odd)
+
+
 @pytest.mark.parametrize("odd", [np.float64(2.5), np.int64(-1), np.bool_(True), "2", None])
 def test_p19_so_is_an_odd_padding(odd: Any) -> None:
     with pytest.raises(DataError, match="padding must be a whole number, 0 or more"):

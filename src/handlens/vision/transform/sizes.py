@@ -16,6 +16,8 @@ def whole_size(name: str, given: int | tuple[int, int]) -> tuple[int, int]:
     pair: Any = (given, given) if np.ndim(given) == 0 else given
     try:
         height, width = pair
+        if isinstance(height, (bool, np.bool_)) or isinstance(width, (bool, np.bool_)):
+            raise TypeError("not a number")
         height, width = operator.index(height), operator.index(width)
     except (TypeError, ValueError) as error:
         raise DataError(f"{name} must be a whole number or (height, width); {given!r} arrived.") from error
