@@ -53,6 +53,8 @@ CHANGES: dict[str, Any] = {
     "float32": lambda df: df.assign(x=df["x"].astype("float32")),
     "float32 of Arrow": lambda df: df.assign(x=df["x"].astype("float[pyarrow]")),
     "nullable float32": lambda df: df.assign(x=df["x"].astype("Float32")),
+    "float16": lambda df: df.assign(x=df["x"].astype("float16")),
+    "periods": lambda df: df.assign(day=df["day"].dt.to_period("us")),
     "decimals": lambda df: df.assign(x=[Decimal(f"{x:.2f}") for x in df["x"]]),
     "decimals of Arrow": lambda df: df.assign(
         x=pd.Series([Decimal(f"{x:.2f}") for x in df["x"]], dtype=pd.ArrowDtype(pa.decimal128(9, 2)))
@@ -101,6 +103,13 @@ def test_t4_a_csv_beside_a_parquet_file(tmp_path: Path) -> None:
     gaps.to_parquet(tmp_path / "test.parquet")
     assert overlap_of(tmp_path / "train.csv", tmp_path / "test.parquet") == N
     assert overlap_of(tmp_path / "test.parquet", tmp_path / "train.csv") == N
+
+
+def test_t4_durations_as_text() -> None:
+    held = pd.DataFrame({"d": pd.to_timedelta(["1 days", "-1 days +02:00:00", "0 days 00:00:00.5", None])})
+    assert overlap_of(held, pd.DataFrame({"d": held["d"].astype(str).replace("NaT", "")})) == 4
+    assert overlap_of(pd.DataFrame({"d": held["d"].map(str)}), held.astype("timedelta64[ms]")) == 4
+    assert overlap_of(held, pd.DataFrame({"d": ["1 day off", "2 days", "1"]})) == 0
 
 
 def test_t4_within_a_part_a_text_is_not_a_number() -> None:

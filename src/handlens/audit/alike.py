@@ -18,18 +18,21 @@ from handlens.io.tables import MISSING
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_DURATION = re.compile(r"[+-]?\d+ days?(?: [+-]?\d{2}:\d{2}:\d{2}(?:\.\d+)?)?")
 _BOOLEANS = {"true": True, "false": False}
 _EXACT = 2.0**53
 """Whole numbers from here on are not all floats."""
+_WIDE = 8
+"""The bytes of a float that is not narrowed."""
 
 
 def alike(parts: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """The parts of a table with columns of the same types, so that equal values are the same in all parts.
 
-    Numbers and booleans are equal whatever their type: whole numbers exactly, fractions in float32 if a part has them
-    in no better type. Dates are timestamps in UTC, also as text in ISO 8601. If a part has text where another one has
-    something else, the text is read as numbers, dates or booleans where it says one. Within one part a text is never
-    equal to a number.
+    Numbers and booleans are equal whatever their type: whole numbers exactly, fractions in float32 or float16 if a
+    part has them in no better type. Dates are timestamps in UTC, also as text in ISO 8601; a period is its first
+    moment. If a part has text where another one has something else, it is read as numbers, dates, durations or booleans
+    where it says one. Within one part a text is never equal to a number.
 
     Example:
         >>> found = alike({"a": pd.DataFrame({"x": [1, 2]}), "b": pd.DataFrame({"x": ["2", "x"]})})
@@ -100,9 +103,11 @@ def _alike(columns: Sequence[pd.Series]) -> list[pd.Series]:
 
 
 def _opened(column: pd.Series) -> pd.Series:
-    """The column without what wraps its values: categories and decimals."""
+    """The column without what wraps its values: categories, periods and decimals."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(object)
+    if isinstance(column.dtype, pd.PeriodDtype):
+        return column.dt.to_timestamp()
     if column.dtype.kind == "O" and any(isinstance(value, Decimal) for value in column):
         column = column.astype(object).map(plain)
     return column
@@ -117,7 +122,7 @@ def _with_equal_gaps(columns: list[pd.Series]) -> list[pd.Series]:
 
 def _numbers(columns: Sequence[pd.Series]) -> list[pd.Series]:
     """Numbers and booleans as float64, or as Python's own where a float cannot hold a whole number exactly."""
-    narrow = any(_is_narrow(column) for column in columns)
+    narrow = min(map(_float_bytes, columns))
     if any(_is_wide(column) for column in columns):
         return [
             column.astype(object).map(lambda value: _number(value, narrow), na_action="ignore") for column in columns
@@ -129,22 +134,25 @@ def _numbers(columns: Sequence[pd.Series]) -> list[pd.Series]:
         for column in columns
     ]
     return [
-        values if not narrow or column.dtype.kind in "iub" else _narrowed(values)
+        values if column.dtype.kind in "iub" else pd.Series(_narrowed(values, narrow))
         for column, values in zip(columns, floats, strict=True)
     ]
 
 
-def _narrowed(values: Any) -> Any:
-    """Floats as float32 has them."""
+def _narrowed(values: Any, narrow: int) -> Any:
+    """Floats as those of so many bytes are."""
+    if narrow == _WIDE:
+        return values
     with np.errstate(over="ignore"):
-        return np.float32(values) if isinstance(values, float) else values.astype(np.float32).astype(np.float64)
+        return np.asarray(values, f"f{narrow}").astype(np.float64)
 
 
-def _is_narrow(column: pd.Series) -> bool:
+def _float_bytes(column: pd.Series) -> int:
+    """How many bytes the column's floats have; as many as the widest for all other columns."""
     dtype: Any = column.dtype
     dtype = getattr(dtype, "subtype", dtype)
     dtype = getattr(dtype, "numpy_dtype", dtype)
-    return bool(dtype.kind == "f" and dtype.itemsize < 8)
+    return min(dtype.itemsize, _WIDE) if dtype.kind == "f" else _WIDE
 
 
 def _is_wide(column: pd.Series) -> bool:
@@ -157,10 +165,10 @@ def _is_wide(column: pd.Series) -> bool:
     return False
 
 
-def _number(value: Any, narrow: bool) -> Any:
+def _number(value: Any, narrow: int) -> Any:
     found = value.item() if isinstance(value, np.generic) else value
     if isinstance(found, float):
-        found = float(_narrowed(found)) if narrow else found
+        found = float(_narrowed(found, narrow))
         return int(found) if found.is_integer() else found
     return int(found)
 
@@ -194,7 +202,7 @@ def _of_one_zone(columns: Sequence[pd.Series], moments: list[pd.Series]) -> list
 
 def _read(columns: Sequence[pd.Series], kinds: set[str]) -> list[pd.Series]:
     """Values of several kinds as Python's own; text as a number, date or boolean where it says one."""
-    narrow = any(_is_narrow(column) for column in columns)
+    narrow = min(map(_float_bytes, columns))
     read = []
     for column in columns:
         codes, uniques = codes_of(column)
@@ -204,7 +212,7 @@ def _read(columns: Sequence[pd.Series], kinds: set[str]) -> list[pd.Series]:
     return read
 
 
-def _said(value: Any, kinds: set[str], narrow: bool) -> Any:
+def _said(value: Any, kinds: set[str], narrow: int) -> Any:
     """What a value says, in columns of these kinds."""
     text = value.strip() if isinstance(value, str) else ""
     if isinstance(value, str) and (text in MISSING or text == "NaT"):
@@ -216,6 +224,8 @@ def _said(value: Any, kinds: set[str], narrow: bool) -> Any:
         return int(Decimal(text)) if whole else _number(float(text), narrow)
     if isinstance(value, (int, float)) and math.isfinite(value):
         return _number(value, narrow)
+    if "duration" in kinds and (_DURATION.fullmatch(text) or isinstance(value, datetime.timedelta)):
+        return pd.Timedelta(value)
     if "date" in kinds and (text[:1].isdigit() or isinstance(value, datetime.date)):
         moment = moments_of(pd.Series([value], dtype=object))
         return value if moment is None else moment.iat[0]

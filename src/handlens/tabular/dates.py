@@ -156,12 +156,14 @@ def _is_iso(text: str) -> bool:
 def _no_date(name: str, value: object, values: list[Any]) -> TableError:
     alike: list[Any] = [each for each in values if type(each) is type(value)]
     if isinstance(value, str):
-        found = [text for text in _TEXTS if _are_dates(alike, text)] or ["%d.%m.%Y"]
-        remedy = f"say how it is written: df[{name!r}] = pd.to_datetime(df[{name!r}], format={found[0]!r})"
+        known = [form for form in (*_TEXTS, *_DIGITS.get(len(value.strip()), ())) if _are_dates(alike, form)]
+        found = known or ["%d.%m.%Y"]
+        such = "" if found[0] in known else ", such as '%d.%m.%Y' for 31.12.2020"
+        remedy = f"say how it is written{such}: df[{name!r}] = pd.to_datetime(df[{name!r}], format={found[0]!r})"
         remedy += f", or format={found[1]!r} where the month comes first" if len(found) > 1 else ""
     elif isinstance(value, pd.Period):
         remedy = f"take the first day of each: df[{name!r}] = df[{name!r}].dt.to_timestamp()"
-    elif isinstance(value, (int, float, np.integer, np.floating)):
+    elif isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
         remedy = f"convert it, {_from_numbers(name, alike)}"
     else:
         remedy = "convert it to a column with one date a row"
@@ -176,7 +178,11 @@ _TEXTS = (
     *("%d-%b-%Y", "%b %d, %Y", "%B %d, %Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d.%m.%Y %H:%M", "%d/%m/%Y %H:%M"),
     *("%m/%d/%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%m/%d/%Y %H:%M:%S"),
 )
-_DIGITS = {8: "%Y%m%d", 14: "%Y%m%d%H%M%S", 12: "%Y%m%d%H%M", 10: "%Y%m%d%H", 7: "%Y%j", 6: "%Y%m", 4: "%Y"}
+_DIGITS = {
+    **{8: ("%Y%m%d", "%d%m%Y", "%m%d%Y"), 14: ("%Y%m%d%H%M%S",), 12: ("%Y%m%d%H%M",), 10: ("%Y%m%d%H",)},
+    **{7: ("%Y%j",), 6: ("%Y%m",), 4: ("%Y",)},
+}
+"""How dates are written in so many digits."""
 _ERA = (datetime.datetime(1900, 1, 1), datetime.datetime(2200, 1, 1))
 _SECONDS = (10**8, 7 * 10**9)
 """From 1973 to 2191, in seconds since 1970."""
@@ -188,8 +194,8 @@ def _from_numbers(name: str, values: list[Any]) -> str:
     known = [value for value in values if not is_missing(value)]
     if known and all(float(value).is_integer() for value in known):
         texts = [str(int(value)) for value in known]
-        form = _DIGITS.get(len(texts[0]))
-        if form is not None and _are_dates(texts, form):
+        form = next((form for form in _DIGITS.get(len(texts[0]), ()) if _are_dates(texts, form)), None)
+        if form is not None:
             whole = isinstance(known[0], (int, np.integer))
             text = f"{column}.astype('str')" if whole else f"{column}.astype('Int64').astype('string')"
             return f"whose digits are dates: {column} = pd.to_datetime({text}, format={form!r})"
