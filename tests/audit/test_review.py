@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handlens.audit.review import Case, ReviewQueue
+from handlens.audit.review.event_log import EventLog
 from handlens.errors import AuditError, StorageError
 
 
@@ -415,3 +416,44 @@ def test_t9_each_argument_of_many_predictions_is_named(path: Path, arguments: di
 def test_t5_no_value_of_an_explanation_is_lost_to_another_of_its_name(path: Path, twice: Any) -> None:
     with ReviewQueue(path) as queue, pytest.raises(AuditError, match=r"explanation must be .* distinct"):
         queue.add("r", {"a": 0.5}, explanation=twice)
+
+
+GOOD = {
+    "reference": "a",
+    "predicted": "x",
+    "probabilities": {"x": 0.5},
+    "explanation": None,
+    "nearest": [],
+    "why": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "case", "body"),
+    [
+        ("predicted", 1, []),
+        ("predicted", 1, {}),
+        ("predicted", 3, GOOD),
+        ("predicted", 0, GOOD),
+        ("predicted", "1", GOOD),
+        ("predicted", 1, GOOD | {"reference": ["a"]}),
+        ("predicted", 1, GOOD | {"probabilities": [0.5]}),
+        ("predicted", 1, GOOD | {"probabilities": {"x": "0.5"}}),
+        ("predicted", 1, GOOD | {"nearest": ["a"]}),
+        ("predicted", 1, GOOD | {"status": 5, "more": 1}),
+        ("confirmed", 1, {"label": "x", "by": "Ada", "reason": "", "id": 7}),
+        ("forgotten", 1, {}),
+        ("contested", 1, {"by": "Ada"}),
+        ("undone", 2, {}),
+    ],
+)
+def test_s5_a_log_that_a_stranger_made_is_refused_in_words(path: Path, kind: str, case: Any, body: Any) -> None:
+    with ReviewQueue(path) as queue:
+        queue.add("a", {"x": 0.5})
+    log = EventLog(path)
+    log.read_new()
+    with log.writing():
+        log.append(kind, case, body)  # with the hash that it must have
+    log.close()
+    with pytest.raises(AuditError, match=r"event 2 of the review log is not one of handlens|tampered with: event 2"):
+        ReviewQueue(path)

@@ -11,6 +11,7 @@ import numpy as np
 
 from handlens.audit.review.event_log import Event
 from handlens.errors import AuditError
+from handlens.io.problems import reason_of
 
 WAITING, CONFIRMED, OVERRULED = "waiting", "confirmed", "overruled"
 """The statuses of a case."""
@@ -96,8 +97,23 @@ class Cases:
         return None if id is None else self._cases[id - 1]
 
     def apply(self, event: Event) -> Case:
-        """Change the cases as an event says; returns the case that it is about."""
+        """Change the cases as an event says; returns the case that it is about.
+
+        Raises:
+            AuditError: it says nothing that can be, as in a log that somebody else made.
+        """
+        try:
+            return self._applied(event)
+        except (LookupError, TypeError, ValueError, RecursionError) as error:
+            raise AuditError(
+                f"event {event.seq} of the review log is not one of handlens ({reason_of(error)}). Compare the log "
+                "with an export or a backup."
+            ) from error
+
+    def _applied(self, event: Event) -> Case:
         body = json.loads(event.body)
+        if not isinstance(body, dict) or not 1 <= event.case <= len(self._cases) + (event.kind == PREDICTED):
+            raise ValueError(f"it is about case {event.case!r:.20}, of {len(self._cases)}")
         if event.kind == PREDICTED:
             case = self._predicted(event.case, body)
         else:
@@ -108,18 +124,38 @@ class Cases:
             elif event.kind == UNDONE:
                 case = _reopened(case)
             else:
-                case = replace(case, status=event.kind, **body)
+                case = replace(case, status=event.kind, **_decision(event.kind, body))
         self._cases[event.case - 1] = case
         return case
 
     def _predicted(self, id: int, body: Mapping[str, Any]) -> Case:
         prediction = {name: value for name, value in body.items() if name != "why"}
+        _check_prediction(prediction)
         if id > len(self._cases):
             self._cases.append(Case(id, **prediction))
             self._id_of[prediction["reference"]] = id
         case = replace(self._cases[id - 1], **prediction)
         why = body["why"]
         return case if why is None or why in case.why else replace(case, why=[*case.why, why])
+
+
+def _check_prediction(body: Mapping[str, Any]) -> None:
+    """Raise ValueError unless a prediction has values of the types that a case has."""
+    kinds: dict[str, Any] = {"reference": str, "predicted": (str, int, float), "probabilities": dict, "nearest": list}
+    odd = next((name for name, kind in kinds.items() if not isinstance(body[name], kind)), None)
+    if odd is None and not all(isinstance(each, (int, float)) for each in body["probabilities"].values()):
+        odd = "probabilities"
+    if odd is None and not all(isinstance(each, dict) for each in body["nearest"]):
+        odd = "nearest"
+    if odd is not None:
+        raise ValueError(f"its {odd} cannot be {body[odd]!r:.60}")
+
+
+def _decision(kind: str, body: dict[str, Any]) -> dict[str, Any]:
+    """What a person decided; ValueError if nobody can have."""
+    if kind not in (CONFIRMED, OVERRULED) or not body.keys() <= {"label", "by", "reason"}:
+        raise ValueError(f"it is of the kind {kind!r:.40} with {', '.join(body)!r:.60}")
+    return body
 
 
 def _reopened(case: Case) -> Case:
