@@ -101,6 +101,12 @@ def test_t1_curves_are_learned_in_five_epochs(tmp_path: Path) -> None:
     assert r2(fitted(data)) > 0.88
 
 
+def test_t1_a_column_of_identifiers_leaves_something_to_learn(tmp_path: Path) -> None:
+    x, y = make_friedman1(2000, random_state=0)
+    df = pd.DataFrame(x).add_prefix("x").assign(name=[f"name {i}" for i in range(2000)], y=y)
+    assert r2(fitted(bunch(df, "y", tmp_path))) > 0.85
+
+
 def test_t1_classes_of_a_hundred_rows(tmp_path: Path) -> None:
     df = load_wine(as_frame=True).frame
     df["target"] = df["target"].map({0: "a", 1: "b", 2: "c"})

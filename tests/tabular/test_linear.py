@@ -49,11 +49,17 @@ def test_the_penalty_is_that_of_the_least_generalized_cross_validation(monkeypat
 
 
 def test_shrunk_means_by_hand() -> None:
-    # two levels of two rows each: means 2 and −2, within variance (1 + 1 + 1 + 1) / (4 − 2) = 2,
-    # between variance (4 · 2 + 4 · 2 − 2 · 2) / 4 = 3: sums ±4 over 2 + 2 / 3
+    # two levels of two rows each: means 2 and −2, the variance of all rows is 5,
+    # within variance (1 + 1 + 1 + 1 + 30 · 5) / (4 − 2 + 30) = 4.8125,
+    # between variance (4 · 2 + 4 · 2 − 2 · 4.8125) / 4 = 1.59375: sums ±4 over 2 + 4.8125 / 1.59375
     left = torch.tensor([[1.0], [3], [-1], [-3]], dtype=torch.float64)
     effects = _shrunk_means(torch.tensor([1, 1, 2, 2]), left, 4)
-    assert effects[:, 0].tolist() == pytest.approx([0, 1.5, -1.5, 0])
+    assert effects[:, 0].tolist() == pytest.approx([0, 0.796875, -0.796875, 0])
+
+
+def test_levels_of_one_row_each_add_nothing() -> None:
+    left = torch.tensor([[1.0], [3], [-1], [-3]], dtype=torch.float64)
+    assert _shrunk_means(torch.arange(1, 5), left, 5).abs().max() < 1e-8
 
 
 def test_levels_and_numbers_add_up_and_an_unseen_level_is_an_average_one() -> None:

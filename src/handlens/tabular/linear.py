@@ -18,6 +18,9 @@ MOST_ROWS = 20_000
 MOST_LEVELS = 500
 """Levels that take part in the ridge regression, whose time grows with their cube; see `LinearPart.begin`."""
 
+PRIOR_ROWS = 30
+"""Rows beyond those of the table in the variance within a level; see `_shrunk_means`."""
+
 PENALTIES = np.logspace(-2, 5, 29)
 """The ridge penalties that are tried, for columns with a deviation of 1."""
 
@@ -200,12 +203,17 @@ def _ridge(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _shrunk_means(codes: Tensor, left: Tensor, n: int) -> Tensor:
-    """What each of n levels adds to what is left, [n, K]: a mean that counts the less, the fewer rows it is of."""
+    """What each of n levels adds to what is left, [n, K]: a mean that counts the less, the fewer rows it is of.
+
+    Levels of one row each, as identifiers are, say nothing of the variance within a level: `PRIOR_ROWS` have that of
+    all rows, so that such a column adds nothing, and leaves the network something to learn.
+    """
     counts = torch.bincount(codes, minlength=n).double()[:, None]
     sums = torch.zeros(n, left.shape[1], dtype=torch.float64).index_add_(0, codes, left)
     means = sums / counts.clamp(min=1)
     found = int((counts > 0).sum())
-    within = (left - means[codes]).square().sum(0) / max(1, len(left) - found)
+    prior = PRIOR_ROWS * left.square().mean(0)
+    within = ((left - means[codes]).square().sum(0) + prior) / (len(left) - found + PRIOR_ROWS)
     between = ((means.square() * counts).sum(0) - found * within) / len(left)
     effects = sums / (counts + within / between.clamp(min=1e-9))
     effects[0] = 0  # missing or unseen
