@@ -201,6 +201,9 @@ def test_p18_training_goes_on_after_a_batch_of_that_class_alone() -> None:
     torch.testing.assert_close(model.weight.detach(), torch.tensor([[0.95], [-0.95]]))
     learn.lr_find(num_it=4)
     assert np.isfinite(learn.recorder.losses).all()
+    learn.loss_func = nn.CrossEntropyLoss(weight=torch.zeros(2))
+    with pytest.raises(TrainingError, match="no training item counts in the loss"):
+        learn.fit(1)
 
 
 def test_p18_training_still_ends_where_scores_are_not_numbers() -> None:

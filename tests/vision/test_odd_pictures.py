@@ -15,7 +15,7 @@ from PIL import Image as Pillow
 from PIL import ImageOps
 
 from handlens.errors import DataError, PhotoError
-from handlens.io.deep_pictures import about_limits
+from handlens.io.deep_pictures import about_limits, limits_from
 from handlens.studio import Collection
 from handlens.studio.pictures import limits_of, open_photo
 from handlens.studio.predictor import load_predictor
@@ -454,3 +454,9 @@ def test_p6_a_tiff_that_only_opencv_reads_is_turned_as_one_that_pillow_reads(tmp
     stored = Pillow.fromarray(np.rint(values * 255).astype(np.uint8))
     stored.getexif()[0x0112] = orientation
     assert open_image(by_pillow).pixels[..., 0].tolist() == np.asarray(ImageOps.exif_transpose(stored)).tolist()
+
+
+@pytest.mark.parametrize("saved", [{"whole": [9, 1]}, {"whole": [0, 10**400]}, {"whole": [float("nan"), 1]}])
+def test_p7_saved_ranges_that_are_none_are_refused(saved: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="limits must be finite numbers, the least first"):
+        limits_from(saved)

@@ -114,6 +114,7 @@ def train_epoch(learn: Trainee, events: Events, progress: ProgressTable | None =
     total = len(learn.data.train_dl)
     weighted = loss_func is not learn.data.y.loss_func  # the labels' own counts every item, and need not be waited for
     last: float | Tensor = 0.0
+    empty = 0
     for done, (run.inputs, run.targets) in enumerate(learn.data.train_dl, 1):
         if run.step == len(rates):
             raise TrainingError(
@@ -128,6 +129,12 @@ def train_epoch(learn: Trainee, events: Events, progress: ProgressTable | None =
         if weighted and not run.targets.is_floating_point() and _is_without_loss(loss, run.outputs):
             # Nothing is learned from the batch, and the mean loss stays as it is.
             loss = run.outputs.sum() * 0 + last
+            empty += 1
+            if empty == total:
+                raise TrainingError(
+                    "no training item counts in the loss: the classes of all of them have the weight 0, or are "
+                    "ignored. Give learn.loss_func other weights."
+                )
         run.loss = loss
         last = loss.detach()
         events.call("after_loss")

@@ -140,9 +140,9 @@ def limits_from(saved: Mapping[str, Any]) -> dict[str, ValueRange]:
         >>> limits_from({"whole": [0, 4095]})
         {'whole': ValueRange(low=0.0, high=4095.0)}
     """
-    found = {str(kind): ValueRange(*map(float, ends)) for kind, ends in saved.items()}
-    if not all(math.isfinite(end) for ends in found.values() for end in ends):
-        raise ValueError(f"limits must be finite numbers; {dict(saved)!r:.80} arrived")
+    found = {str(kind): ValueRange(*(float(str(end)) for end in ends)) for kind, ends in saved.items()}
+    if not all(-math.inf < low <= high < math.inf for low, high in found.values()):
+        raise ValueError(f"limits must be finite numbers, the least first; {dict(saved)!r:.80} arrived")
     return found
 
 
