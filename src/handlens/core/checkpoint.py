@@ -79,7 +79,7 @@ class Checkpoint(Callback):
     def _restore(self, learn: Learner, folder: Path) -> None:
         run = learn.run
         config, tensors = load_artifact(folder, KIND, finite=False)  # the losses of a run may be NaN
-        if config.get("run") != _fingerprint(learn):
+        if config.get("run") not in (_fingerprint(learn), _fingerprint(learn, linear=False)):
             raise TrainingError(
                 f"{folder} holds the state of another run (other epochs, rates, batches, targets, seed, model, "
                 "dropout, loss, optimizer or metrics). To start again, remove that folder, or give this run's "
@@ -116,15 +116,21 @@ class Checkpoint(Callback):
             remove_folder(self.folder)
 
 
-def _fingerprint(learn: Learner) -> str:
+def _fingerprint(learn: Learner, *, linear: bool = True) -> str:
+    """What tells one run from another; without `linear` as it was before models of tables had a linear part."""
     run = learn.run
-    shapes = [(name, tuple(value.shape)) for name, value in learn.model.state_dict().items()]
+    tensors = learn.model.state_dict().items()
+    shapes = [(name, tuple(value.shape)) for name, value in tensors if linear or not name.startswith("linear.")]
     parts = (run.epochs, len(learn.data.train_dl), run.wd, run.schedule.rates.tobytes(), run.schedule.momenta.tobytes())
     drops = [
         (name, part.p) for name, part in learn.model.named_modules() if isinstance(getattr(part, "p", None), float)
     ]
     config = getattr(learn.model, "config", None)
-    loss = getattr(learn.loss_func, "__qualname__", type(learn.loss_func).__qualname__)
+    loss_func = learn.loss_func
+    if not linear and config is not None and config.get("linear"):
+        config = {name: value for name, value in config.items() if name != "linear"}
+        loss_func = learn.data.y.loss_func
+    loss = getattr(loss_func, "__qualname__", type(loss_func).__qualname__)
     targets = hashlib.sha256(learn.data.train_ds.y.data.cpu().numpy().tobytes()).hexdigest()
     means = (learn.optimizer.settings, learn.recorder.columns, loss, drops, config, run.seed, targets)
     return hashlib.sha256(repr((parts, shapes, means)).encode()).hexdigest()

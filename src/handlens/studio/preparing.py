@@ -75,10 +75,10 @@ class Preparing:
         with only_one(self._cache):
             run = Preparation(self._photos, changed=changed, cancel=cancel)
             changed(run.progress)
-            self._photos.forget_unreadable_from(self._photos.prepared)
-            run.find_limits()
-            self._notice(about_limits(self._photos.limits))
             try:
+                self._photos.forget_unreadable_from(self._photos.prepared)
+                run.find_limits()
+                self._notice(about_limits(self._photos.limits))
                 with run.reading():
                     if any(source.backbone == AUTO for source in sources):
                         self._choose(run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import Any
 
 import numpy as np
 import torch
@@ -93,6 +94,13 @@ class LinearPart(nn.Module):
             if self.n_levels:
                 out = out + self.values[codes + self.starts].sum(1)
             return out
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any) -> None:
+        """Weights from before models had a linear part are those of a model whose linear part gives 0."""
+        if not any(name.startswith(prefix) for name in state_dict):
+            before = LinearPart(self.n_levels, len(self.centres), len(self.constant))
+            state_dict |= {prefix + name: value for name, value in before.state_dict().items()}
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def extra_repr(self) -> str:
         return f"{len(self.n_levels)} categorical and {len(self.centres)} continuous columns"
