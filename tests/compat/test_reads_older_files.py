@@ -118,8 +118,11 @@ def test_labels_whose_origins_were_not_kept(old: tuple[Collection, dict[str, Any
     assert collection.origins["gesture"][photo] == "call"
 
 
-def test_the_view_and_what_was_separated(old: tuple[Collection, dict[str, Any]]) -> None:
+def test_the_view_and_what_was_separated(
+    old: tuple[Collection, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     collection, said = old
+    monkeypatch.delattr("handlens.studio.layer_maps.neighbour_embedding")
     assert collection.parts.settings.view == said["view"]
     assert collection.parts.maps.separating == said["separating"]
     layer = said["view"]["layer"]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from handlens.io.checksums import (
     DamagedError,
     checksum,
     read_checked,
+    read_npz,
     with_checksum,
     without_checksum,
     write_checked,
@@ -81,3 +84,14 @@ def test_numbers_as_keys_are_text_once_they_are_read() -> None:
 
 def test_json_from_before_there_were_checksums() -> None:
     assert without_checksum({"name": "cars"}, known=KNOWN) == {"name": "cars"}
+
+
+def test_npz_files_have_checksums_of_their_own() -> None:
+    file = io.BytesIO()
+    np.savez(file, xy=np.array([[1.0, 2.0]]))
+    data = file.getvalue()
+    assert read_npz(data)["xy"].tolist() == [[1, 2]]
+    at = data.index(np.array([2.0]).tobytes())
+    for damaged in (data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :], data[:-30], b"", b"PK", np.zeros(3).tobytes()):
+        with pytest.raises(DamagedError):
+            read_npz(damaged)

@@ -8,11 +8,15 @@ is read as it is.
 
 from __future__ import annotations
 
+import io
 import json
 import struct
+import zipfile
 import zlib
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from handlens.io.files import atomic_write
 
@@ -101,6 +105,15 @@ def row_checksum(*fields: str | bytes | float | None) -> int:
             content = value if isinstance(value, bytes) else struct.pack("<d", value)
             found = zlib.crc32(content, zlib.crc32(f"{name!s} {kind!s} {len(content)} ".encode(), found))
     return found
+
+
+def read_npz(data: bytes) -> dict[str, Any]:
+    """The arrays of an npz file, which has checksums of its own; DamagedError if they are not those of its content."""
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as stored:
+            return dict(stored)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DamagedError("it is not an npz file, or is damaged") from error
 
 
 def _of_json(content: dict[str, Any], of: str) -> str:

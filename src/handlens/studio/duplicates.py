@@ -186,8 +186,8 @@ class Duplicates:
         return f"duplicates {self._photos.thumbnails.sums.mark(self._photos.prepared)}"
 
     def _search_quietly(self) -> None:
-        give_way()
         """Search, and tell how far it is."""
+        give_way()
         started = time.monotonic()
 
         def report(done: int, total: int) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from handlens.io.checksums import DamagedError, read_checked, write_checked
+from handlens.io.checksums import DamagedError, read_checked, read_npz, write_checked
 from handlens.studio.discriminant import Floats
 from handlens.studio.neighbours import LayerDistances
 from handlens.studio.projections import (
@@ -149,7 +149,8 @@ class LayerMaps:
         with self._lock, self._embedding_lock:
             self._fit, self._embedding, self._good = None, None, np.zeros(0, bool)
             self._separated.clear()
-            self._embedding_file.unlink(missing_ok=True)
+            for suffix in (".f4", ".npz"):
+                self._embedding_file.with_suffix(suffix).unlink(missing_ok=True)
 
     def raw(self) -> Floats:
         """The features [rows, D] as they are on disk."""
@@ -178,12 +179,17 @@ class LayerMaps:
         return f"{self._name} {self._seed} {rows} {self._mark(rows)}"
 
     def _stored_embedding(self, rows: int) -> Floats | None:
-        if self._embedding is None and self._embedding_file.exists():
+        earlier = self._embedding_file.with_suffix(".npz")  # of versions before there were checksums of ours
+        if self._embedding is None:
             try:
-                content = read_checked(self._embedding_file, of=self._what(rows))
-            except (OSError, DamagedError):
+                if self._embedding_file.exists():
+                    content = read_checked(self._embedding_file, of=self._what(rows))
+                    self._embedding = (rows, np.frombuffer(content, "<f4").reshape(-1, 2).astype(np.float32))
+                elif earlier.exists():
+                    xy = np.asarray(read_npz(earlier.read_bytes())["xy"], np.float32)
+                    self._embedding = (len(xy), xy)
+            except (OSError, DamagedError, KeyError):
                 return None  # what is damaged, or of other rows, is computed again
-            self._embedding = (rows, np.frombuffer(content, "<f4").reshape(-1, 2).astype(np.float32))
         if self._embedding is not None and self._embedding[0] == rows and rows:
             return self._embedding[1]
         return None
