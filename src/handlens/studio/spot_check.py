@@ -457,10 +457,14 @@ class _Codes:
         return self._by_key[key]
 
 
+_MOST_BYTES = 2**23
+"""What a kept population may unpack to: a bit for each photo; another process may know more photos than this one."""
+
+
 def _mask(number: int, population: bytes, n: int) -> Mask:
     """The photos that a round was drawn from."""
     try:
-        bits = np.unpackbits(np.frombuffer(unpacked(population, most=n // 8 + 1), np.uint8))[:n]
+        bits = np.unpackbits(np.frombuffer(unpacked(population, most=_MOST_BYTES), np.uint8))[:n]
     except (TypeError, ValueError) as error:
         raise _damaged(f"the photos of round {number} cannot be read: {reason_of(error)}") from error
     return np.pad(bits, (0, n - len(bits))).astype(bool)

@@ -171,8 +171,8 @@ def test_s5_compressed_values_have_a_limit(labelled: Path) -> None:
         unpacked(zlib.compress(b"abc")[:-1])
     with pytest.raises(ValueError, match="Error -3"):
         unpacked(b"abc")
-    changed(labelled, "UPDATE spot_check_rounds SET population = ?", zlib.compress(bytes(7)))  # of 40 photos: 5 bytes
-    with Collection.open(labelled) as collection, pytest.raises(StorageError, match="more than 6 bytes"):
+    changed(labelled, "UPDATE spot_check_rounds SET population = ?", zlib.compress(bytes(2**23 + 1)))
+    with Collection.open(labelled) as collection, pytest.raises(StorageError, match="more than 8,388,608 bytes"):
         _ = collection.spot_check
 
 
