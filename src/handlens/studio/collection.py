@@ -77,7 +77,7 @@ class Collection:
         self.parts = Parts(folder, manifest)
         with suppress(StorageError):  # a disk that cannot be written
             write_version(folder)
-        self._say_what_its_maker_chose()
+        self._say_where_photos_are()
 
     # --- making, opening, closing --------------------------------------------------------------
 
@@ -158,18 +158,15 @@ class Collection:
     def __repr__(self) -> str:
         return f"Collection({str(self.folder)!r}: {len(self.paths):,} photos, {len(self.layers)} layers)"
 
-    def _say_what_its_maker_chose(self) -> None:
-        """Say where the photos are of a collection that was made elsewhere, and read no file of weights it names."""
-        settings, place, notices = self.parts.settings, str(self.folder), self.parts.preparing.notices
+    def _say_where_photos_are(self) -> None:
+        """Say where the photos are of a collection that was made elsewhere: its maker chose the folder."""
+        settings, place = self.parts.settings, str(self.folder)
         if settings.place != place:
             if self.folder not in self.images.parents:
-                notices.append(f"This collection is opened here for the first time. Its photos are in {self.images}.")
+                self.parts.preparing.notices.append(
+                    f"This collection is opened here for the first time. Its photos are in {self.images}."
+                )
             with suppress(StorageError):  # a disk that cannot be written
-                if files := self.parts.layers.forget_weights():
-                    notices.append(
-                        f"The weights that this collection names, {', '.join(files)}, are not read before you name "
-                        "them again, under Sources or with add_features; what was prepared with them is kept."
-                    )
                 settings.place = place
 
     # --- photos and preparing ------------------------------------------------------------------

@@ -107,20 +107,6 @@ class Layers:
                 known.state, known.message = "waiting", None
             self._keep_requests()
 
-    def forget_weights(self) -> list[str]:
-        """Forget which files networks were loaded from; a network that is kept beside its features is used on.
-
-        Returns:
-            The files.
-        """
-        with self._lock:
-            files = [source.weights for source in self.sources if source.weights]
-            for source in self.sources:
-                source.weights = None
-            if files:
-                self._keep_requests()
-            return files
-
     def remove(self, name: str) -> None:
         """Remove a source that failed, so that it is not tried again.
 

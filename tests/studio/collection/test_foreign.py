@@ -153,17 +153,3 @@ def test_s3_a_collection_that_is_opened_elsewhere_says_where_its_photos_are(fold
         ]
     with Collection.open(tmp_path / "received") as collection:
         assert collection.notices == []
-
-
-def test_s3_weights_that_its_maker_named_are_not_read(drawn: Path, tmp_path: Path) -> None:
-    weights = tmp_path / "secret.safetensors"
-    weights.write_bytes(b"secret")
-    Collection.create(tmp_path / "made", images=drawn, backbone="resnet18", weights=weights).close()
-    with Collection.open(tmp_path / "made") as mine:
-        assert [source.weights for source in mine.sources] == [str(weights)]
-        assert not any("weights" in notice for notice in mine.notices)
-    (tmp_path / "made").rename(tmp_path / "here")
-    for times in (1, 0):
-        with Collection.open(tmp_path / "here") as theirs:
-            assert [source.weights for source in theirs.sources] == [None]
-            assert sum(f"names, {weights}, are not read" in notice for notice in theirs.notices) == times
