@@ -191,3 +191,15 @@ def test_s5_numbers_of_photos_that_there_are_not(labelled: Path) -> None:
     use(labelled)
     with Collection.open(labelled) as collection:
         assert np.all(collection.parts.labels.codes[:40] < 10)
+
+
+@pytest.mark.parametrize("layer", [[], {}, 3, None, "nowhere"], ids=str)
+def test_s5_the_layers_of_a_quick_model_are_names(labelled: Path, layer: Any) -> None:
+    (file,) = labelled.glob("quick/*/model.json")
+    content = json.loads(file.read_text(encoding="utf-8"))
+    content.pop("crc32")
+    content["config"]["layers"][0] = layer
+    file.write_text(json.dumps(content), encoding="utf-8")
+    with Collection.open(labelled) as collection, pytest.raises(HandlensError, match="damaged"):
+        collection.predictions()
+    use(labelled)

@@ -124,10 +124,14 @@ class QuickModel:
 
     @cached_property
     def _saved(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        from handlens.core.artifact import load_artifact
+        from handlens.core.artifact import load_artifact, refusing_damage
         from handlens.studio.predictor import KIND
 
-        return load_artifact(self.folder, KIND)
+        config, tensors = load_artifact(self.folder, KIND)
+        with refusing_damage(self.folder, "a quick model"):
+            if not all(isinstance(layer, str) and tensors[f"layer.{layer}"].ndim == 2 for layer in config["layers"]):
+                raise ValueError("its layers must be names of matrices")
+        return config, tensors
 
 
 def small_picture(photos: Photos, photo: int) -> Tensor:
