@@ -111,3 +111,20 @@ def test_a_collection_is_forgotten_and_its_photos_stay(
     # A tab that was open on it says so, instead of waiting for ever.
     expect(left_open.get_by_role("alert")).to_contain_text("There is no collection")
     watch.expect(f"4\\d\\d.*{id}")
+
+
+def test_a_damaged_collection_says_its_fault_and_can_be_forgotten(studio, page: Page, shoot) -> None:
+    bad = studio.home / "collections" / "bad-0000000000"
+    bad.mkdir(parents=True)
+    (bad / "collection.json").write_text('{"name": 1e999}')
+    page.goto("/")
+    card = page.get_by_role("listitem").filter(has_text="bad-0000000000")
+    fault = card.get_by_text("cannot be read (numbers must be finite; 1e999 arrived). Restore it from a backup.")
+    expect(fault).to_be_visible()
+    assert fault.evaluate("e => e.scrollWidth <= e.clientWidth")  # all of it can be read
+    expect(card).not_to_contain_text("labelled")
+    shoot(page, "damaged-collection")
+    card.get_by_role("button", name="Forget bad-0000000000").click()
+    page.get_by_role("dialog").get_by_role("button", name="Forget", exact=True).click()
+    expect(card).to_have_count(0)
+    assert not bad.exists()

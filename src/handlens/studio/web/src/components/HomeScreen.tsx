@@ -92,17 +92,22 @@ function Card({ of }: { of: CollectionSummary }): JSX.Element {
           <i class="cover" aria-hidden="true" />
         )}
         <b>{of.name}</b>
-        <span>
-          {photosText(of.count)} · {number(of.labelled)} labelled
-          {of.prepared < of.count && ` · ${number(of.prepared)} prepared`}
-        </span>
-        <small title={of.images}>{of.images}</small>
-        {of.folder_gone && <small class="gone">This folder is gone (unplugged?).</small>}
-        {of.fault && <small class="gone">{of.fault}</small>}
-        <small>{when(of.opened_at)}</small>
-        <i class="share" aria-hidden="true">
-          <i style={{ width: `${share * 100}%` }} />
-        </i>
+        {of.fault ? (
+          <small class="fault">{of.fault}</small>
+        ) : (
+          <>
+            <span>
+              {photosText(of.count)} · {number(of.labelled)} labelled
+              {of.prepared < of.count && ` · ${number(of.prepared)} prepared`}
+            </span>
+            <small title={of.images}>{of.images}</small>
+            {of.folder_gone && <small class="fault">This folder is gone (unplugged?).</small>}
+            <small>{when(of.opened_at)}</small>
+            <i class="share" aria-hidden="true">
+              <i style={{ width: `${share * 100}%` }} />
+            </i>
+          </>
+        )}
       </a>
       <IconButton
         icon="bin"
