@@ -95,6 +95,7 @@ def ids_of(person: Person, pattern: str) -> list[int]:
 def test_wrong_labels_lose_them_in_one_step_and_the_edge_moves(person, page, shoot):
     person.label(ids_of(person, r"^circle \d+\.png"), "circle")
     person.label(ids_of(person, r"^square 0[01]"), "circle")
+    expect(page.get_by_role("button", name=f"circle, {EACH + 2} photos")).to_be_visible()  # the page heard of all
     page.get_by_role("button", name="Menu for circle").click()
     page.get_by_role("menuitem", name="Select its photos").click()
     person.keyboard.press("r")
