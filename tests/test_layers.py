@@ -17,6 +17,7 @@ ROOMS = [
     {"callbacks", "audit"},
     {"tabular", "vision"},
     {"serving"},
+    {"experiments"},
     {"studio"},
     {"cli"},
     {"__main__"},

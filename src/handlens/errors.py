@@ -8,6 +8,7 @@ __all__ = [
     "CollectionError",
     "DataError",
     "DownloadError",
+    "ExperimentError",
     "ExportError",
     "FolderGoneError",
     "HandlensError",
@@ -44,6 +45,10 @@ class UploadError(HandlensError):
 
 class BackboneError(HandlensError):
     """No network has the name that was given, or it cannot give features of its layers."""
+
+
+class ExperimentError(HandlensError):
+    """A study of experiments cannot be run, read or stored, or was asked for something it does not have."""
 
 
 class DownloadError(HandlensError):

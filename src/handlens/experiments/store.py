@@ -1,0 +1,204 @@
+"""The record of a study: every combination, run and epoch, as rows of one database.
+
+The tables lie beside Optuna's own in the same database: a SQLite file, or any database that SQLAlchemy reaches by a
+URL. What is written is committed at once, so a process that is killed loses nothing that was finished.
+
+| table | a row is |
+|---|---|
+| handlens_studies | a study: what it measures, in which direction, and its seed |
+| handlens_combinations | one set of choices |
+| handlens_runs | one training of a combination, with one seed on one split |
+| handlens_epochs | one epoch of a run |
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from handlens.errors import ExperimentError
+
+VERSION = 1
+"""Of the tables; a database with a higher one was written by a newer handlens, and is refused."""
+
+STATUSES = ("waiting", "running", "finished", "failed", "pruned", "stopped")
+"""What a run may be: not begun; being trained; at its end; ended by an error; ended early because others were better;
+stopped by a person or by the time limit, to be continued."""
+
+PHASES = ("study", "confirm")
+"""What a run is for: to look for good choices, or to train chosen ones again with new seeds."""
+
+_tables = sa.MetaData()
+
+SCHEMA = sa.Table("handlens_schema", _tables, sa.Column("version", sa.Integer, nullable=False))
+
+STUDIES = sa.Table(
+    "handlens_studies",
+    _tables,
+    sa.Column("name", sa.String(200), primary_key=True),
+    sa.Column("metric", sa.String(200), nullable=False),
+    sa.Column("direction", sa.String(10), nullable=False),  # "minimize" or "maximize"
+    sa.Column("seed", sa.Integer, nullable=False),
+    sa.Column("made", sa.Float, nullable=False),  # seconds since 1970, as all times here
+    sa.Column("settings", sa.Text, nullable=False),  # JSON: of the latest `run`
+)
+
+COMBINATIONS = sa.Table(
+    "handlens_combinations",
+    _tables,
+    sa.Column("study", sa.String(200), sa.ForeignKey("handlens_studies.name"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("trial", sa.Integer),  # Optuna's number of it
+    sa.Column("choices", sa.Text, nullable=False),  # JSON: the value of each choice by its name, in the order asked
+    sa.Column("complete", sa.Boolean, nullable=False),  # whether all choices are made: a training has begun
+    sa.Column("told", sa.Boolean, nullable=False),  # whether Optuna knows the outcome
+)
+
+RUNS = sa.Table(
+    "handlens_runs",
+    _tables,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("study", sa.String(200), sa.ForeignKey("handlens_studies.name"), nullable=False),
+    sa.Column("combination", sa.Integer, nullable=False),
+    sa.Column("phase", sa.String(10), nullable=False),
+    sa.Column("seed", sa.Integer, nullable=False),
+    sa.Column("split", sa.Integer, nullable=False),
+    sa.Column("status", sa.String(10), nullable=False),
+    sa.Column("owner", sa.String(200)),  # the process that trains it
+    sa.Column("beat", sa.Float),  # when the owner was last known to be alive
+    sa.Column("started", sa.Float),
+    sa.Column("ended", sa.Float),
+    sa.Column("seconds", sa.Float, nullable=False),  # of training, over all attempts
+    sa.Column("epochs", sa.Integer, nullable=False),  # recorded so far
+    sa.Column("value", sa.Float),  # the study's metric at the end; nan is stored as NULL
+    sa.Column("numbers", sa.Text, nullable=False),  # JSON: those of the last epoch, and what the function returned
+    sa.Column("facts", sa.Text, nullable=False),  # JSON: versions, commit, data, machine
+    sa.Column("error", sa.Text),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("star", sa.Boolean, nullable=False),
+    sa.Column("hidden", sa.Boolean, nullable=False),
+    sa.Column("stop", sa.Boolean, nullable=False),  # asked to stop after the current epoch
+    sa.Column("changed", sa.Float, nullable=False, index=True),  # when the row or its epochs last changed
+    sa.UniqueConstraint("study", "combination", "phase", "seed", "split"),
+)
+
+EPOCHS = sa.Table(
+    "handlens_epochs",
+    _tables,
+    sa.Column("run", sa.Integer, sa.ForeignKey("handlens_runs.id"), primary_key=True),
+    sa.Column("epoch", sa.Integer, primary_key=True),  # from 1
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("numbers", sa.Text, nullable=False),  # JSON: train_loss, valid_loss, rate and metrics, those there are
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a study is kept: a folder for its files, and the database.
+
+    Attributes:
+        folder: holds `runs/ID/` for each run, with its log and checkpoint; and the database, unless another is named.
+        url: of the database, as SQLAlchemy writes them.
+    """
+
+    folder: Path
+    url: str
+
+    @classmethod
+    def of(cls, folder: Path | str, storage: str | None = None) -> Place:
+        """The place in a folder, with the database `experiments.db` in it, or the one at the URL `storage`."""
+        folder = Path(folder)
+        return cls(folder, storage or f"sqlite:///{(folder / 'experiments.db').absolute()}")
+
+    def run_folder(self, run: int) -> Path:
+        """The folder of one run's files."""
+        return self.folder / "runs" / str(run)
+
+
+@dataclass
+class Store:
+    """The tables of one database, and what is read from them and written to them.
+
+    Args:
+        place: where it is; the folder and the tables are made if they do not exist.
+
+    Raises:
+        ExperimentError: the database cannot be reached, or was written by a newer handlens.
+    """
+
+    place: Place
+    engine: sa.Engine = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.engine = _engine(self.place)
+        with self.writing() as connection:
+            _tables.create_all(connection)
+            version = connection.scalar(sa.select(SCHEMA.c.version))
+            if version is None:
+                connection.execute(SCHEMA.insert().values(version=VERSION))
+        if version is not None and version > VERSION:
+            raise ExperimentError(
+                f"{self.place.url} was written by a newer handlens (tables of version {version}; this one reads "
+                f"{VERSION}). Update handlens to open it."
+            )
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A block whose changes are committed together at its end, or not at all."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    def rows(self, query: sa.Executable) -> list[dict[str, Any]]:
+        """The rows that a query finds, as dicts."""
+        with self.engine.connect() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def studies(self) -> list[dict[str, Any]]:
+        """The row of each study, by name."""
+        return self.rows(sa.select(STUDIES).order_by(STUDIES.c.name))
+
+    def runs(self, study: str) -> list[dict[str, Any]]:
+        """The row of each run of a study, with its choices as JSON, in the order of their ids."""
+        joined = RUNS.join(
+            COMBINATIONS, sa.and_(RUNS.c.study == COMBINATIONS.c.study, RUNS.c.combination == COMBINATIONS.c.number)
+        )
+        query = sa.select(RUNS, COMBINATIONS.c.choices).select_from(joined)
+        return self.rows(query.where(RUNS.c.study == study).order_by(RUNS.c.id))
+
+    def epochs(self, study: str, runs: Sequence[int] | None = None) -> list[dict[str, Any]]:
+        """The row of each epoch of a study, or of some of its runs, by run and epoch."""
+        query = sa.select(EPOCHS).join(RUNS, EPOCHS.c.run == RUNS.c.id).where(RUNS.c.study == study)
+        if runs is not None:
+            query = query.where(EPOCHS.c.run.in_(list(runs)))
+        return self.rows(query.order_by(EPOCHS.c.run, EPOCHS.c.epoch))
+
+
+def written(values: dict[str, Any]) -> str:
+    """Choices, numbers or facts as the tables hold them: JSON, with nan and infinities as Python writes them."""
+    return json.dumps(values, ensure_ascii=False)
+
+
+def read(text: str) -> dict[str, Any]:
+    """What `written` wrote."""
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def _engine(place: Place) -> sa.Engine:
+    place.folder.mkdir(parents=True, exist_ok=True)
+    if not place.url.startswith("sqlite"):
+        return sa.create_engine(place.url, pool_pre_ping=True)
+    engine = sa.create_engine(place.url, connect_args={"timeout": 60})
+
+    @sa.event.listens_for(engine, "connect")
+    def _(connection: Any, _record: Any) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")  # nothing committed is lost when a process is killed
+
+    return engine
