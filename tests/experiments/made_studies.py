@@ -50,15 +50,33 @@ def make_study(
             ]
             facts = {"machine": "made", "versions": {"handlens": "0"}, "commit": None, "data": None}
             runs.append(
-                dict(
-                    id=run, study=name, combination=number, phase="study", seed=seed, split=0, status="finished",
-                    owner=None, beat=None, started=BEGAN + run, ended=BEGAN + run + epochs, seconds=float(epochs),
-                    epochs=epochs, value=end, numbers=written(numbers[-1]), facts=written(facts), error=None, note="",
-                    star=False, hidden=False, stop=False, changed=BEGAN + run,
-                )
-            )  # fmt: skip
+                {
+                    "id": run,
+                    "study": name,
+                    "combination": number,
+                    "phase": "study",
+                    "seed": seed,
+                    "split": 0,
+                    "status": "finished",
+                    "owner": None,
+                    "beat": None,
+                    "started": BEGAN + run,
+                    "ended": BEGAN + run + epochs,
+                    "seconds": float(epochs),
+                    "epochs": epochs,
+                    "value": end,
+                    "numbers": written(numbers[-1]),
+                    "facts": written(facts),
+                    "error": None,
+                    "note": "",
+                    "star": False,
+                    "hidden": False,
+                    "stop": False,
+                    "changed": BEGAN + run,
+                }
+            )
     rows = [
-        dict(study=name, number=i, trial=None, choices=written(dict(one)), complete=True, told=True)
+        {"study": name, "number": i, "trial": None, "choices": written(dict(one)), "complete": True, "told": True}
         for i, one in enumerate(combinations)
     ]
     with store.writing() as connection:
