@@ -1,16 +1,21 @@
-"""How much a campaign does, with which seed, and what came of each try."""
+"""How much a campaign does, with which seed, what came of each try, and the command that runs its sections."""
 
 from __future__ import annotations
 
+import argparse
+import json
+import shutil
+import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from report import Bench
+import report
 
 OURS = "our error"
 RAW = "raw error"
@@ -23,21 +28,22 @@ KEPT = 20
 """Tries of one kind of outcome that are listed; the others are only counted."""
 
 
-class Campaign(Bench):
+class Campaign(report.Bench):
     """The figures of a campaign, its random numbers, and a folder to work in.
 
     Args:
         work: a folder for what is made and harmed; each section has one of its own in it.
         seed: of all random choices. The same seed tries the same, but a kill comes when it comes.
         share: of the full counts that is done; 1 for all.
+        real: the folder with real photos and tables, for sections that need them.
 
     Attributes:
         found: for each section the tries that went wrong, with what happened.
     """
 
-    def __init__(self, work: Path, *, seed: int = 0, share: float = 1.0) -> None:
+    def __init__(self, work: Path, *, seed: int = 0, share: float = 1.0, real: Path | None = None) -> None:
         super().__init__(work)
-        self.seed, self.share = seed, share
+        self.seed, self.share, self.real = seed, share, real
         self.found: dict[str, list[str]] = {}
 
     def count(self, full: int, *, least: int = 1) -> int:
@@ -89,3 +95,46 @@ class Campaign(Bench):
 
 
 Section = Callable[[Campaign], None]
+
+
+def run(name: str, description: str, sections: Mapping[str, Section]) -> int:
+    """Run the sections that the command line names, each in a campaign of its own; 1 if a figure missed its bar.
+
+    What a section found is written when it ends. A section whose result is there for the same commit, seed and share
+    is not run again.
+    """
+    given = report.options(description, sections, _more)
+    work = given.work or Path(tempfile.mkdtemp(prefix=f"handlens-{name}-"))
+    name = f"{name}-seed-{given.seed}-share-{given.share:g}"
+    missed = 0
+    try:
+        for section in given.only:
+            file = given.out / f"{name}-{section}.json"
+            print(f"\n{section}, seed {given.seed}, share {given.share:g}", flush=True)
+            if _is_done(file):
+                print(f"done already, see {file}")
+                continue
+            campaign = Campaign(work, seed=given.seed, share=given.share, real=given.data)
+            began = time.monotonic()
+            only = argparse.Namespace(only=[section], out=given.out)
+            missed += report.run(name, campaign, {section: sections[section], "": print}, only)
+            result = json.loads(file.read_text())
+            result |= {"seconds": round(time.monotonic() - began, 1), "wrong": campaign.found.get(section, [])}
+            file.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    finally:
+        if not given.work:
+            shutil.rmtree(work, ignore_errors=True)
+    return 1 if missed else 0
+
+
+def _more(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--share", type=float, default=1.0, help="of the full counts")
+    parser.add_argument("--work", type=Path, help="an empty folder to work in; one that is removed unless given")
+
+
+def _is_done(file: Path) -> bool:
+    """Whether a result is that of the present commit."""
+    git = ["git", "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(git, cwd=report.ROOT, capture_output=True, text=True, check=False).stdout.strip()
+    return file.exists() and json.loads(file.read_text()).get("commit") == commit

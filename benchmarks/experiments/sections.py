@@ -1,0 +1,7 @@
+"""The sections of the campaign, in the order in which they run. A section is a function of the `Campaign`."""
+
+from __future__ import annotations
+
+from faults.campaign import Section
+
+SECTIONS: dict[str, Section] = {}
