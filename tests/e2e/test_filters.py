@@ -41,6 +41,7 @@ def opened(studio, page: Page, hand) -> Page:
     hand(page).wait_prepared()
     for ids, name in ((range(10), "a"), (range(10, 15), "b")):
         assign(page, ids, name)
+        expect(hand(page).label_button(name)).to_be_visible()
     return page
 
 
