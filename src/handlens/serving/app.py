@@ -21,6 +21,7 @@ from handlens.serving.connections import Server
 from handlens.serving.guard import Guard
 from handlens.serving.listening import LOCAL, accepted_hosts, address, listen
 from handlens.serving.problems import describe_errors, explain_errors
+from handlens.serving.schemas import Error
 from handlens.serving.semantics import Semantics
 from handlens.tabular.encoder import Encoder
 from handlens.tabular.learner import TabularLearner
@@ -59,12 +60,6 @@ class Predictions(BaseModel):
     )
 
 
-class Problem(BaseModel):
-    """What was wrong with a request, in a sentence."""
-
-    error: str
-
-
 def create_app(model: Path | str, *, token: str | None = None, hosts: Iterable[str]) -> FastAPI:
     """Make the server of one saved model, as an ASGI app.
 
@@ -94,7 +89,7 @@ def create_app(model: Path | str, *, token: str | None = None, hosts: Iterable[s
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
-        responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}},
+        responses={"4XX": {"model": Error}, "5XX": {"model": Error}},
         # Newer FastAPIs report to OpenTelemetry where that is set up; nothing leaves this server.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )

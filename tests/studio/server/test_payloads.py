@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlens.errors import CollectionError
+from handlens.serving.encoding import finite, packed
 from handlens.studio.collection import Collection
 from handlens.studio.progress import Progress
-from handlens.studio.server.encoding import finite, packed, readable, selected
+from handlens.studio.server.encoding import readable, selected
 from handlens.studio.server.payloads import state
 
 

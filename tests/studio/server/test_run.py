@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from handlens.serving import listening
+from handlens.serving import listening, running
 from handlens.serving.listening import AddressError, accepted_hosts, address, listen
 from handlens.studio.server import run
 
@@ -251,9 +251,9 @@ def test_the_server_is_there_before_pytorch() -> None:
 
 def test_s1_answers_come_first_while_studio_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
-    monkeypatch.setattr(run.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(running.signal, "signal", lambda *_: None)
     monkeypatch.setattr(run.os, "_exit", lambda _: None)
-    monkeypatch.setattr(run._Server, "run", lambda *_, **__: found.append(sys.getswitchinterval()))
+    monkeypatch.setattr(running._Server, "run", lambda *_, **__: found.append(sys.getswitchinterval()))
     run.serve(tmp_path / "home", port=0, browser=False)
     assert found == [0.0005]
     assert sys.getswitchinterval() != 0.0005

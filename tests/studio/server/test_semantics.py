@@ -13,9 +13,9 @@ from starlette.testclient import TestClient
 from handlens.errors import BackboneError, CollectionError
 from handlens.serving.app import create_app as create_model_app
 from handlens.serving.semantics import MOST_RANGES
+from handlens.serving.webpage import Page
 from handlens.studio.collection import Collection
-from handlens.studio.server.app import create_app
-from handlens.studio.server.webpage import Page
+from handlens.studio.server.app import SCREENS, create_app
 from handlens.tabular.data import TabularList
 from handlens.tabular.learner import tabular_learner
 from tests.studio.server.conftest import ADDRESS
@@ -30,7 +30,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     (tmp_path / "page" / "assets").mkdir(parents=True)
     (tmp_path / "page" / "index.html").write_text("<!doctype html><title>page</title>")
     (tmp_path / "page" / "assets" / "a.js").write_bytes(SCRIPT)
-    app = create_app(tmp_path / "home", page=Page(tmp_path / "page"))
+    app = create_app(tmp_path / "home", page=Page(SCREENS, tmp_path / "page"))
     with TestClient(app, base_url=ADDRESS, raise_server_exceptions=False) as opened:
         yield opened
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from handlens.studio.server.app import create_app
-from handlens.studio.server.webpage import Page
+from handlens.serving.webpage import Page
+from handlens.studio.server.app import SCREENS, create_app
 
 SCRIPT = "export const a = 1;\n" * 500
 
@@ -28,7 +28,7 @@ def built(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def client(home: Path, built: Path) -> TestClient:
-    return TestClient(create_app(home, page=Page(built)), base_url="http://127.0.0.1:8600")
+    return TestClient(create_app(home, page=Page(SCREENS, built)), base_url="http://127.0.0.1:8600")
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_the_page_cannot_be_changed(client: TestClient) -> None:
 
 
 def test_a_page_not_built_says_how(home: Path, tmp_path: Path) -> None:
-    client = TestClient(create_app(home, page=Page(tmp_path / "none")), base_url="http://127.0.0.1:8600")
+    client = TestClient(create_app(home, page=Page(SCREENS, tmp_path / "none")), base_url="http://127.0.0.1:8600")
     answer = client.get("/")
     assert answer.status_code == 503
     assert "make page" in answer.text

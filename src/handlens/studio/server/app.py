@@ -16,7 +16,9 @@ from handlens.errors import FolderGoneError
 from handlens.serving.api_page import add_api_page
 from handlens.serving.guard import Guard
 from handlens.serving.problems import describe_errors, explain_errors
+from handlens.serving.schemas import Error
 from handlens.serving.semantics import Semantics
+from handlens.serving.webpage import Page
 from handlens.studio.server.collection_plans import NoSuchCollection
 from handlens.studio.server.dependencies import ServerState
 from handlens.studio.server.registry import CollectionRegistry
@@ -32,16 +34,15 @@ from handlens.studio.server.routes import (
     preparing,
     reviewing,
 )
-from handlens.studio.server.schemas.base import Error
 from handlens.studio.server.temporary_folders import TemporaryFolders
 from handlens.studio.server.uploads import NoSuchUpload
-from handlens.studio.server.webpage import Page
 from handlens.studio.server.zips import TooLarge
 
 DESCRIPTION = (
     "Everything that the page of handlens Studio does. JSON, except where another type is named; arrays are base64 of "
     'little-endian bytes. A failed request answers {"error": "a sentence"}.'
 )
+SCREENS = r"/(c/[^/]+|kernel)?/?"
 LOCAL_HOSTS = ("127.0.0.1:8600", "localhost:8600", "[::1]:8600")
 
 
@@ -90,7 +91,7 @@ def create_app(
         app.include_router(module.router)
     describe_errors(app)
     add_api_page(app)
-    app.mount("/", GZipMiddleware(page or Page()))  # last: it answers at every address that is left
+    app.mount("/", GZipMiddleware(page or Page(SCREENS)))  # last: it answers at every address that is left
     return app
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from handlens.studio.server.encoding import finite, readable
+from handlens.serving.encoding import finite
+from handlens.studio.server.encoding import readable
 from handlens.studio.server.schemas.audit import (
     Attributes,
     CaseStatus,

@@ -1,30 +1,14 @@
-"""How arrays, selections, numbers and file names are written in JSON."""
+"""How selections and file names are written in JSON."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from handlens.errors import CollectionError
-
-
-def packed(values: Any, dtype: str) -> str:
-    """An array as base64 of its little-endian bytes.
-
-    Args:
-        values: numbers of any shape.
-        dtype: of NumPy, such as "<i4".
-
-    Example:
-        >>> packed([1, -1], "<i2")
-        'AQD//w=='
-    """
-    return base64.b64encode(np.ascontiguousarray(values, dtype=dtype).tobytes()).decode("ascii")
 
 
 def selected(selection: str, count: int) -> NDArray[np.int64]:
@@ -66,11 +50,6 @@ def packed_mask(mask: NDArray[np.bool_]) -> str:
         'BQI='
     """
     return base64.b64encode(np.packbits(mask, bitorder="little").tobytes()).decode("ascii")
-
-
-def finite(value: float | None) -> float | None:
-    """The number, or None for NaN and infinity, which JSON does not have."""
-    return None if value is None or not math.isfinite(value) else float(value)
 
 
 def readable(text: str) -> str:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from handlens.serving.encoding import finite, packed
 from handlens.studio.history import why_it_moved
 from handlens.studio.labels import LabelState
 from handlens.studio.models.registry import KINDS
 from handlens.studio.projections import TITLES
-from handlens.studio.server.encoding import finite, packed, readable
+from handlens.studio.server.encoding import readable
 from handlens.studio.server.schemas.base import LeftOutFile
 from handlens.studio.server.schemas.checking import Comparison, FinishPlan, HistoryPoint, SpotCheckState
 from handlens.studio.server.schemas.collection import (

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from handlens.serving.encoding import packed
 from handlens.studio.server import payloads
 from handlens.studio.server.dependencies import OpenCollection
-from handlens.studio.server.encoding import packed
 from handlens.studio.server.schemas.checking import (
     DrawSpotCheck,
     Finish,

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Query, Response
 from starlette.exceptions import HTTPException
 
 from handlens.errors import TrainingError
+from handlens.serving.encoding import finite, packed
 from handlens.studio.server import payloads
 from handlens.studio.server.dependencies import CollectionId, OpenCollection
-from handlens.studio.server.encoding import finite, packed, selected
+from handlens.studio.server.encoding import selected
 from handlens.studio.server.routes.pictures import CACHED, PhotoId, check_photo
 from handlens.studio.server.schemas.checking import PhotoIds
 from handlens.studio.server.schemas.collection import CollectionState

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from handlens.studio.server.schemas.base import LabelText, RequestBody
+from handlens.serving.schemas import RequestBody
+from handlens.studio.server.schemas.base import LabelText
 
 Person = Annotated[str, Field(max_length=200, description="who decides; kept in the log")]
 CaseStatus = Literal["waiting", "confirmed", "overruled"]

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 Int16s = Annotated[str, Field(description="base64 of little-endian int16")]
-Int32s = Annotated[str, Field(description="base64 of little-endian int32")]
-Float32s = Annotated[str, Field(description="base64 of little-endian float32")]
 Selection = Annotated[
     str,
     Field(
@@ -37,18 +35,6 @@ FILE_BODY: dict[str, Any] = {
     }
 }
 """For routes that read the request as a stream, which FastAPI cannot see: the body is the file itself."""
-
-
-class RequestBody(BaseModel):
-    """A request body: an unknown field is an error and not ignored."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class Error(BaseModel):
-    """The body of every failed request: a sentence for the user."""
-
-    error: str
 
 
 class LeftOutFile(BaseModel):

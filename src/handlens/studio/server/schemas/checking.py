@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from handlens.studio.server.schemas.base import Int32s, LabelText, ModelKind, RequestBody
+from handlens.serving.schemas import Int32s, RequestBody
+from handlens.studio.server.schemas.base import LabelText, ModelKind
 
 
 class DrawSpotCheck(RequestBody):

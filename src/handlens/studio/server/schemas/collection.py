@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from handlens.studio.server.schemas.base import Float32s, Int32s, LeftOutFile, ModelKind, Name, RequestBody, TypedPath
+from handlens.serving.schemas import Float32s, Int32s, RequestBody
+from handlens.studio.server.schemas.base import LeftOutFile, ModelKind, Name, TypedPath
 from handlens.studio.server.schemas.checking import Comparison, SpotCheckState
 from handlens.studio.server.schemas.models import FineTuningState, ModelInfo, Report
 from handlens.studio.server.schemas.reviewing import DuplicateSearch

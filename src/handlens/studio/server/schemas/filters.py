@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from handlens.serving.schemas import Float32s, Int32s, RequestBody
 from handlens.studio.filters import RootFilter, Tree
-from handlens.studio.server.schemas.base import Float32s, Int32s, LabelText, RequestBody, Selection
+from handlens.studio.server.schemas.base import LabelText, Selection
 
 
 class Filtered(RequestBody):

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from handlens.studio.server.schemas.base import LeftOutFile, Name, RequestBody, TypedPath
+from handlens.serving.schemas import RequestBody
+from handlens.studio.server.schemas.base import LeftOutFile, Name, TypedPath
 
 
 class CollectionSummary(BaseModel):

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from handlens.studio.server.schemas.base import Int16s, LabelText, LabelTexts, RequestBody, Selection
+from handlens.serving.schemas import RequestBody
+from handlens.studio.server.schemas.base import Int16s, LabelText, LabelTexts, Selection
 
 
 class LabelCount(BaseModel):

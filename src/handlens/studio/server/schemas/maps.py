@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from handlens.studio.server.schemas.base import Float32s, Int32s, LabelTexts, RequestBody, Selection
+from handlens.serving.schemas import Float32s, Int32s, RequestBody
+from handlens.studio.server.schemas.base import LabelTexts, Selection
 
 
 class DistanceRequest(RequestBody):

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from handlens.studio.server.schemas.base import Float32s, Int16s, ModelKind, Name, RequestBody
+from handlens.serving.schemas import Float32s, RequestBody
+from handlens.studio.server.schemas.base import Int16s, ModelKind, Name
 
 
 class ClassReport(BaseModel):

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from handlens.studio.server.schemas.base import Float32s, Int16s, Int32s, RequestBody, Selection
+from handlens.serving.schemas import Float32s, Int32s, RequestBody
+from handlens.studio.server.schemas.base import Int16s, Selection
 
 
 class SuspectLabels(BaseModel):

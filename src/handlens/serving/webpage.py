@@ -11,10 +11,9 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-FOLDER = Path(__file__).parent / "page"
+FOLDER = Path(__file__).parents[1] / "studio/server/page"
 
 _INDEX = "index.html"
-_SCREENS = re.compile(r"/(c/[^/]+|kernel)?/?")  # the script on the page shows the screen of each address
 # Written out, since what the system says of an ending can be wrong, and a script of another type does not run.
 _TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -29,7 +28,7 @@ _TYPES = {
     ".webmanifest": "application/manifest+json",
     ".woff2": "font/woff2",
 }
-_NOT_BUILT = """<!doctype html><meta charset=utf-8><title>handlens Studio</title>
+_NOT_BUILT = """<!doctype html><meta charset=utf-8><title>handlens</title>
 <p>The page is not built, which happens in a working copy of the code:
 run <code>make page</code>, then load this again.</p>"""
 
@@ -38,16 +37,18 @@ class Page(StaticFiles):
     """The files of the page, as an ASGI app; index.html is the page itself, the same at the address of every screen.
 
     Args:
+        screens: a regular expression of the addresses that have a screen; the script on the page shows it.
         folder: what the build wrote; without it, the page says how to build it.
     """
 
-    def __init__(self, folder: Path = FOLDER) -> None:
+    def __init__(self, screens: str, folder: Path = FOLDER) -> None:
+        self._screens = re.compile(screens)
         super().__init__(directory=folder, check_dir=False)
         self.config_checked = True  # a missing folder is not an error: see get_response
 
     def get_path(self, scope: Scope) -> str:
         """The file that an address stands for."""
-        return _INDEX if _SCREENS.fullmatch(scope["path"]) else super().get_path(scope)
+        return _INDEX if self._screens.fullmatch(scope["path"]) else super().get_path(scope)
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """The file; 404 for anything but files of the known types inside the folder, 405 for other methods than GET."""
