@@ -18,9 +18,9 @@ from handlens.tabular.model import TabularModel
 SIZES = [(50, 20), (8, 5), (3, 2)]
 
 
-def make(n_cont: int = 4, layers: tuple[int, ...] = (30, 16), out: int = 2) -> TabularModel:
+def make(n_cont: int = 4, layers: tuple[int, ...] = (30, 16), out: int = 2, *, bn_cont: bool = True) -> TabularModel:
     torch.manual_seed(0)
-    return TabularModel(SIZES, n_cont, out, layers, ps=0.1, emb_drop=0.2, y_range=(0, 5))
+    return TabularModel(SIZES, n_cont, out, layers, ps=0.1, emb_drop=0.2, y_range=(0, 5), bn_cont=bn_cont)
 
 
 def batch(n_cont: int = 4, out: int = 2) -> tuple[Tensor, Tensor, Tensor]:
@@ -28,12 +28,14 @@ def batch(n_cont: int = 4, out: int = 2) -> tuple[Tensor, Tensor, Tensor]:
     return codes, torch.randn(32, n_cont), torch.rand(32, out) * 5
 
 
-@pytest.mark.parametrize("n_cont", [0, 4])
+@pytest.mark.parametrize(("n_cont", "bn_cont"), [(0, True), (4, True), (4, False)])
 @pytest.mark.parametrize("layers", [(), (30,), (30, 16)])
-def test_the_same_outputs_gradients_and_statistics_as_layer_by_layer(n_cont: int, layers: tuple[int, ...]) -> None:
+def test_the_same_outputs_gradients_and_statistics_as_layer_by_layer(
+    n_cont: int, bn_cont: bool, layers: tuple[int, ...]
+) -> None:
     found = []
     for fused in (True, False):
-        model = make(n_cont, layers).double()
+        model = make(n_cont, layers, bn_cont=bn_cont).double()
         optimizer = Optimizer([model])
         model.train()
         if not fused:

@@ -61,6 +61,22 @@ def test_the_output_by_hand() -> None:
     assert float(model(torch.tensor([[1]]), torch.tensor([[0.0]])).detach()) == pytest.approx(1)
 
 
+def test_without_batch_norm_the_numbers_arrive_as_they_are() -> None:
+    model = TabularModel([(2, 1)], 1, 1, [], bn_cont=False)
+    assert model.bn_cont is None
+    assert "bn_cont.weight" not in model.state_dict()
+    with torch.no_grad():
+        model.embeds[0].weight.copy_(torch.tensor([[1.0], [5]]))  # type: ignore[operator, union-attr]
+        model.layers[0].weight.copy_(torch.tensor([[2.0, 10]]))  # type: ignore[operator]
+        model.layers[0].bias.fill_(-10.0)  # type: ignore[operator]
+    codes, numbers = torch.tensor([[1], [0]]), torch.tensor([[3.0], [0.5]])
+    for training in (True, False):  # 2 · 5 + 10 · 3 − 10 and 2 · 1 + 10 · ½ − 10
+        assert model.train(training)(codes, numbers).tolist() == [[30.0], [-3.0]]
+    again = TabularModel(**model.config)
+    assert again.bn_cont is None
+    assert repr(again) == repr(model)
+
+
 class Plain(nn.Module):
     """The same network as one writes it at first."""
 

@@ -104,10 +104,8 @@ class FusedTraining:
         trace = Trace()
         trace.places, x = self.embeds.gather(codes)
         trace.dropped.append(_drop_(x, self.emb_drop))
-        if self.bn_cont is not None:
-            trace.numbers = numbers
-            scaled = _normalize(self.bn_cont, numbers, trace)
-            x = torch.cat([x, scaled], 1)
+        trace.numbers = numbers
+        x = torch.cat([x, numbers if self.bn_cont is None else _normalize(self.bn_cont, numbers, trace)], 1)
         for linear, norm, drop in self.blocks:
             active = torch.addmm(linear.bias, x, linear.weight.t()).relu_()
             trace.inputs.append(x)
@@ -124,10 +122,10 @@ class FusedTraining:
             active = trace.active.pop()
             grad = torch.ops.aten.threshold_backward(_through_norm(norm, active, grad, trace), active, 0)
             grad = _through_linear(linear, trace.inputs.pop(), grad)
+        width = grad.shape[1] - trace.numbers.shape[1]
         if self.bn_cont is not None:
-            width = grad.shape[1] - trace.numbers.shape[1]
             _through_norm(self.bn_cont, trace.numbers, grad[:, width:], trace)
-            grad = grad[:, :width].contiguous()
+        grad = grad[:, :width].contiguous()
         _undrop_(grad, self.emb_drop, trace.dropped.pop())
         self.embeds.scatter(trace.places, grad)
 

@@ -167,6 +167,7 @@ def tabular_learner(
     emb_drop: float = 0.0,
     emb_szs: Mapping[str, int] | None = None,
     y_range: Sequence[float] | Tensor | None = None,
+    bn_cont: bool = True,
     seed: int | None = None,
     callbacks: Sequence[Callback] = (),
     **options: Any,
@@ -180,7 +181,7 @@ def tabular_learner(
 
     Args:
         data: made by `TabularList.…databunch()`.
-        layers, emb_drop, y_range: as in `TabularModel`.
+        layers, emb_drop, y_range, bn_cont: as in `TabularModel`; the default network has bins instead of batch norm.
         ps: as in `TabularModel`; 0 with `layers` unless given, otherwise by the number of rows.
         emb_szs: vector lengths by column, for columns that should not follow the rule of `embedding_sizes`.
         seed: makes the initial weights repeatable, without changing the state of torch's random numbers.
@@ -206,7 +207,7 @@ def tabular_learner(
     shape: dict[str, Any] = (
         {"layers": layers, "ps": 0.0} if layers is not None else asdict(network_for(effective_rows(data.y)))
     )
-    shape |= {"emb_drop": emb_drop, "y_range": y_range} | ({} if ps is None else {"ps": ps})
+    shape |= {"emb_drop": emb_drop, "y_range": y_range, "bn_cont": bn_cont} | ({} if ps is None else {"ps": ps})
     linear = y_range is None and (layers is None or isinstance(data.y, FloatList))
     with torch.random.fork_rng([], enabled=seed is not None):
         if seed is not None:

@@ -41,6 +41,7 @@ class TabularModel(nn.Module):
         ps: dropout after each hidden layer: one probability for all, or one for each.
         emb_drop: dropout on the embeddings.
         y_range: the lowest and the highest output.
+        bn_cont: whether the continuous columns have a batch norm; otherwise the layers get them as they come.
         bins: how many `Bins` each number is cut into, instead of all batch norms.
         linear: whether a `LinearPart` is added to the output, which is multiplied by its `gains` before; not with
             `y_range`. It is all zeros until `begin` fits it.
@@ -65,6 +66,7 @@ class TabularModel(nn.Module):
         ps: Dropouts = 0.0,
         emb_drop: float = 0.0,
         y_range: Sequence[float] | Tensor | None = None,
+        bn_cont: bool = True,
         bins: int | None = None,
         linear: bool = False,
     ) -> None:
@@ -80,7 +82,7 @@ class TabularModel(nn.Module):
             raise TrainingError("a model has either a linear part or a y_range; both arrived.")
         self.embeds = Embeddings(emb_szs) if bins is None else Embeddings(emb_szs, deviation=VECTORS)
         self.emb_drop = Dropout(emb_drop)
-        self.bn_cont = nn.BatchNorm1d(n_cont) if n_cont and bins is None else None
+        self.bn_cont = nn.BatchNorm1d(n_cont) if n_cont and bn_cont and bins is None else None
         self.bins = Bins(n_cont, whole(bins, "bins", TrainingError)) if n_cont and bins is not None else None
         self.linear = LinearPart([n for n, _ in emb_szs], n_cont, out_sz) if linear else None
         widths = [n_emb + n_cont * (bins or 1), *layers]
@@ -99,6 +101,8 @@ class TabularModel(nn.Module):
             "emb_drop": emb_drop,
             "y_range": None if self.y_range is None else list(self.y_range),
         }
+        if not bn_cont:
+            self.config["bn_cont"] = False
         if bins is not None:
             self.config["bins"] = bins
         if linear:
@@ -150,10 +154,9 @@ class TabularModel(nn.Module):
         parts = []
         if len(self.embeds):
             parts.append(self.emb_drop(self.embeds(codes)))
-        if self.bn_cont is not None:
-            parts.append(self.bn_cont(numbers))
-        if self.bins is not None:
-            parts.append(self.bins(numbers))
+        if numbers.shape[1]:
+            scale = self.bn_cont or self.bins
+            parts.append(numbers if scale is None else scale(numbers))
         x = torch.cat(parts, 1)
         layers: list[Any] = list(self.layers)
         *hidden, last = layers
