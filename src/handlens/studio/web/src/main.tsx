@@ -17,6 +17,7 @@ import './styles/kernel.css'
 import './styles/label-list.css'
 import './styles/map.css'
 import './styles/filters.css'
+import './styles/experiments-views.css'
 import './state/theme'
 
 function screen(): JSX.Element {
