@@ -51,6 +51,7 @@ browser: $(VENV)/dev page chromium
 # Writes the page's types again from the server's description, after a change to the HTTP API.
 page-types: $(VENV)/dev
 	$(BIN)/python -m handlens.studio.server.openapi | $(BIN)/python hatch_build.py npm run types
+	$(BIN)/python -m handlens.experiments.server.openapi | $(BIN)/python hatch_build.py npm run experiment-types
 
 page: $(VENV)/dev
 	$(BIN)/python hatch_build.py

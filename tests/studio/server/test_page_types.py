@@ -1,21 +1,25 @@
-"""The page's types (web/src/server/api-types.ts) are those of this server's description."""
+"""The page's types (api-types.ts in web/src/server and web/src/experiments) are those of the servers' descriptions."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from handlens.studio.server.openapi import openapi
+from handlens.experiments.server.openapi import openapi as experiments
+from handlens.studio.server.openapi import openapi as studio
 
 ROOT = Path(__file__).resolve().parents[3]
 WEB = ROOT / "src/handlens/studio/web"
 
 
-def test_the_page_has_the_types_of_this_server() -> None:
+@pytest.mark.parametrize(("script", "openapi"), [("types", studio), ("experiment-types", experiments)])
+def test_the_page_has_the_types_of_its_servers(script: str, openapi: Callable[[], dict[str, Any]]) -> None:
     if not (WEB / "node_modules/openapi-typescript").exists():
         pytest.skip("needs the page's packages: `python hatch_build.py npm ci`")
     spec = importlib.util.spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
@@ -24,7 +28,7 @@ def test_the_page_has_the_types_of_this_server() -> None:
     hatch_build = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(hatch_build)
     done = subprocess.run(
-        [*hatch_build.find_npm(), "run", "--silent", "types", "--", "--check"],
+        [*hatch_build.find_npm(), "run", "--silent", script, "--", "--check"],
         cwd=WEB,
         input=json.dumps(openapi()),
         capture_output=True,

@@ -6,10 +6,10 @@ import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
-from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
+from handlens.serving.streams import EventStream
 from handlens.studio.server import payloads
 from handlens.studio.server.dependencies import CollectionId, OpenCollection, Server, open_collection
 from handlens.studio.server.schemas.collection import CollectionState, NewSource, Relocate
@@ -86,12 +86,6 @@ def keep_view(view: dict[str, Any], collection: OpenCollection) -> None:
     if len(text) > VIEW_LIMIT:
         raise HTTPException(413, f"A view must be at most {VIEW_LIMIT} bytes; {len(text)} arrived.")
     collection.parts.settings.view = view
-
-
-class EventStream(StreamingResponse):
-    """Server-sent events."""
-
-    media_type = "text/event-stream"
 
 
 @router.get("/events", response_class=EventStream, responses={200: {"model": Event}})

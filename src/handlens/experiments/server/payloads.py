@@ -1,0 +1,179 @@
+"""What the API answers, made from what was recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from handlens.experiments.server import schemas
+from handlens.experiments.server.records import NoSuchRun, Records, level_key, read
+from handlens.experiments.store import COMBINATIONS, RUNS, STUDIES
+from handlens.serving.encoding import finite, packed
+
+LOG = "log.txt"
+LOG_BYTES = 64 * 1024
+"""Of the end of a log, which is all that is sent."""
+
+MOST_FILES = 200
+
+_NUMBERS = ("combination", "seed", "split", "epochs", "value", "seconds", "started", "ended")
+_FACTS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "phase": lambda run: run["phase"],
+    "status": lambda run: run["status"],
+    "error": lambda run: run["error"].strip().splitlines()[-1][:300] if (run["error"] or "").strip() else _MISSING,
+    "note": lambda run: run["note"] or _MISSING,
+    "star": lambda run: run["star"],
+    "hidden": lambda run: run["hidden"],
+    "stop": lambda run: run["stop"],
+}
+_MISSING = object()
+_RECORDED = ("machine", "commit")  # of the facts that are JSON
+
+
+def studies(records: Records) -> schemas.StudyList:
+    """The studies, and how far each is."""
+    version, store = records.version(), records.store
+    url = sa.engine.make_url(records.place.url).render_as_string(hide_password=True)
+    found = schemas.StudyList(version=version, folder=str(records.place.folder), storage=url, studies=[])
+    if store is None:
+        return found
+    counts = sa.select(RUNS.c.study, RUNS.c.status, sa.func.count().label("count"), sa.func.max(RUNS.c.changed))
+    by_study: dict[str, dict[str, Any]] = {}
+    for row in store.rows(counts.group_by(RUNS.c.study, RUNS.c.status)):
+        by_study.setdefault(row["study"], {})[row["status"]] = (row["count"], row["max_1"])
+    combinations = sa.select(COMBINATIONS.c.study, sa.func.count().label("count")).group_by(COMBINATIONS.c.study)
+    of = {row["study"]: row["count"] for row in store.rows(combinations)}
+    for row in store.rows(sa.select(STUDIES).order_by(STUDIES.c.name)):
+        runs = by_study.get(row["name"], {})
+        found.studies.append(
+            schemas.StudySummary(
+                **{key: row[key] for key in ("name", "metric", "direction", "seed", "made")},
+                changed=max([row["made"], *(when for _, when in runs.values())]),
+                combinations=of.get(row["name"], 0),
+                runs=schemas.Counts(**{status: count for status, (count, _) in runs.items()}),
+            )
+        )
+    return found
+
+
+def runs(records: Records, name: str, since: int | None) -> schemas.RunTable:
+    """The runs of a study as columns; with `since`, those that changed after that version."""
+    study = records.study(name)
+    whole, ids = study.changed(since)
+    rows = [study.runs[id] for id in ids]
+    columns: list[schemas.NumberColumn | schemas.LevelColumn] = []
+    for fact in _NUMBERS:
+        columns.append(_numbers(fact, "fact", [row[fact] for row in rows]))
+    for fact, of in _FACTS.items():
+        columns.append(_levels(fact, "fact", [of(row) for row in rows]))
+    facts = read(f"[{','.join(row['facts'] for row in rows)}]")
+    for fact in _RECORDED:
+        columns.append(_levels(fact, "fact", [one.get(fact) or _MISSING for one in facts]))
+    for choice in dict.fromkeys(name for row in rows for name in row["choices"]):
+        columns.append(_levels(choice, "choice", [row["choices"].get(choice, _MISSING) for row in rows]))
+    for number in dict.fromkeys(name for row in rows for name in row["numbers"]):
+        columns.append(_numbers(number, "number", [row["numbers"].get(number) for row in rows]))
+    return schemas.RunTable(
+        version=study.version, whole=whole, ids=packed(ids, "<i4"), removed=study.gone(since), columns=columns
+    )
+
+
+def curves(records: Records, name: str, numbers: Sequence[str], since: int | None) -> schemas.Curves:
+    """Some numbers of each epoch of a study's runs; with `since`, of the runs that changed after that version."""
+    study = records.study(name)
+    whole, ids = study.changed(since)
+    of_runs = study.curves(records.opened(), ids)
+    lengths = [len(one["epoch"]) if one else 0 for one in of_runs]
+    empty = np.full(max(lengths, default=0), np.nan)
+
+    def values(number: str) -> schemas.Curve:
+        parts = [one.get(number, empty[:length]) for one, length in zip(of_runs, lengths, strict=True)]
+        return schemas.Curve(number=number, values=packed(np.concatenate(parts) if parts else [], "<f4"))
+
+    return schemas.Curves(
+        version=study.version,
+        whole=whole,
+        ids=packed(ids, "<i4"),
+        lengths=packed(lengths, "<i4"),
+        removed=study.gone(since),
+        curves=[values(number) for number in numbers],
+    )
+
+
+def detail(records: Records, id: int) -> schemas.RunDetail:
+    """Everything about one run, with the end of its log."""
+    study = records.study_of(id)
+    row = study.runs.get(id)
+    if row is None:
+        raise NoSuchRun(f"there is no run {id} in {records.place.folder}; it may have been deleted.")
+    [curve] = study.curves(records.opened(), [id])
+    facts = read(row["facts"])
+    folder = records.place.run_folder(id)
+    log, files, missing = _files(folder, row, facts)
+    kept = ("id", "study", "combination", "phase", "seed", "split", "status", "seconds", "started", "ended")
+    marks = ("stop", "star", "hidden", "note", "error", "choices")
+    return schemas.RunDetail(
+        **{key: row[key] for key in (*kept, *marks)},
+        value=finite(row["value"]),
+        numbers={key: finite(value) for key, value in row["numbers"].items()},
+        facts=facts,
+        epochs=curve["epoch"].astype(int).tolist() if curve else [],
+        epoch_seconds=curve["seconds"].tolist() if curve else [],
+        curves={
+            key: [finite(value) for value in values]
+            for key, values in curve.items()
+            if key not in ("epoch", "seconds") and not np.isnan(values).all()
+        },
+        log=log,
+        files=files,
+        missing=missing,
+    )
+
+
+def _numbers(name: str, role: Any, values: list[Any]) -> schemas.NumberColumn:
+    return schemas.NumberColumn(name=name, role=role, values=packed(np.array(values, dtype=np.float64), "<f8"))
+
+
+def _levels(name: str, role: Any, values: list[Any]) -> schemas.LevelColumn:
+    keys = [None if value is _MISSING else level_key(value) for value in values]
+    first = {key: value for key, value in zip(keys, values, strict=True) if key is not None}
+    levels = sorted(first.items(), key=lambda pair: _order(pair[1]))
+    place: dict[str | None, int] = {key: i for i, (key, _) in enumerate(levels)} | {None: -1}
+    codes = packed([place[key] for key in keys], "<i4")
+    return schemas.LevelColumn(name=name, role=role, levels=[value for _, value in levels], codes=codes)
+
+
+def _order(value: Any) -> tuple[int, float, str]:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return 0, value, ""
+    return (1, 0.0, value) if isinstance(value, str) else (2, 0.0, level_key(value))
+
+
+def _files(folder: Path, row: dict[str, Any], facts: Any) -> tuple[str | None, list[schemas.RunFile], str | None]:
+    """The end of a run's log, its files, and a sentence if its folder is not here."""
+    if not folder.is_dir():
+        if row["started"] is None:
+            return None, [], None
+        machine = facts.get("machine")
+        where = f"It was trained on {machine}; its" if machine else "Its"
+        return None, [], f"{where} log and files are not in {folder} on this machine."
+    files = []
+    for file in sorted(folder.rglob("*"))[:MOST_FILES]:
+        if file.is_file() and not file.is_symlink():
+            files.append(schemas.RunFile(name=file.relative_to(folder).as_posix(), bytes=file.stat().st_size))
+    return _end_of(folder / LOG), files, None
+
+
+def _end_of(log: Path) -> str | None:
+    try:
+        with log.open("rb") as file:
+            start = max(0, log.stat().st_size - LOG_BYTES)
+            file.seek(start)
+            text = file.read(LOG_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return None
+    return text.partition("\n")[2] if start else text

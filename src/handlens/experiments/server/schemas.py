@@ -1,0 +1,183 @@
+"""What the page of experiments is sent and sends. Times are seconds since 1970; arrays are base64, see each field."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+
+from handlens.serving.schemas import Float32s, Int32s, RequestBody
+
+Float64s = Annotated[str, Field(description="base64 of little-endian float64; NaN where there is no number")]
+MOST_ID = 2**31 - 1
+RunNumber = Annotated[int, Field(ge=1, le=MOST_ID)]
+_NO_NUL = "^[^\\x00]*$"  # which some databases cannot hold
+StudyName = Annotated[str, Field(max_length=200, pattern=_NO_NUL, description="the name of a study")]
+Version = Annotated[int, Field(description="grows with each change; ask with `since` for what changed after it")]
+
+
+class Counts(BaseModel):
+    """How many runs of a study there are in each status."""
+
+    waiting: int = 0
+    running: int = 0
+    finished: int = 0
+    failed: int = 0
+    pruned: int = 0
+    stopped: int = 0
+
+
+class StudySummary(BaseModel):
+    """A study, and how far it is."""
+
+    name: str
+    metric: str
+    direction: Literal["minimize", "maximize"]
+    seed: int
+    made: float
+    changed: float = Field(description="when a run of it last changed")
+    combinations: int
+    runs: Counts
+
+
+class StudyList(BaseModel):
+    """The studies of the folder, by name; none where no study has begun yet."""
+
+    version: Version
+    folder: str
+    storage: str = Field(description="of the database, as SQLAlchemy writes it, without its password")
+    studies: list[StudySummary]
+
+
+class NumberColumn(BaseModel):
+    """A column of numbers, in the order of the ids."""
+
+    kind: Literal["number"] = "number"
+    name: str
+    role: Literal["fact", "choice", "number"]
+    values: Float64s
+
+
+class LevelColumn(BaseModel):
+    """A column of any values, in the order of the ids."""
+
+    kind: Literal["level"] = "level"
+    name: str
+    role: Literal["fact", "choice", "number"]
+    levels: list[Any] = Field(description="the different values: numbers by size, then text, then others")
+    codes: Int32s = Field(description="base64 of little-endian int32: positions in levels; -1 where there is no value")
+
+
+class RunTable(BaseModel):
+    """Runs of a study, column by column: all of them, or those that changed."""
+
+    version: Version
+    whole: bool = Field(description="whether these are all runs, in place of those known before")
+    ids: Int32s
+    removed: list[int] = Field(description="runs that were deleted since")
+    columns: list[Annotated[NumberColumn | LevelColumn, Field(discriminator="kind")]] = Field(
+        description="facts first, then choices in the order in which they were first asked for, then the last epoch's "
+        "numbers"
+    )
+
+
+class Curve(BaseModel):
+    """One number of every epoch, run after run."""
+
+    number: str
+    values: Float32s
+
+
+class Curves(BaseModel):
+    """Numbers of every epoch of a study's runs: of all runs, or of those that changed."""
+
+    version: Version
+    whole: bool = Field(description="whether these are all runs, in place of those known before")
+    ids: Int32s
+    lengths: Int32s = Field(description="base64 of little-endian int32: the epochs of each run")
+    removed: list[int] = Field(description="runs that were deleted since")
+    curves: list[Curve] = Field(description="as asked for; NaN where an epoch has no such number")
+
+
+class RunFile(BaseModel):
+    """A file in the folder of a run."""
+
+    name: str
+    bytes: int
+
+
+class RunDetail(BaseModel):
+    """Everything about one run."""
+
+    id: int
+    study: str
+    combination: int
+    phase: str
+    seed: int
+    split: int
+    status: str
+    value: float | None
+    seconds: float
+    started: float | None
+    ended: float | None
+    stop: bool = Field(description="whether it was asked to stop after its current epoch")
+    star: bool
+    hidden: bool
+    note: str
+    error: str | None
+    choices: dict[str, Any]
+    numbers: dict[str, float | None] = Field(description="of the last epoch, and what the function returned")
+    facts: dict[str, Any] = Field(description="versions, commit, data, machine")
+    epochs: list[int]
+    epoch_seconds: list[float]
+    curves: dict[str, list[float | None]] = Field(description="each number by epoch; null where it is not a number")
+    log: str | None = Field(description="the last part of what it printed; null where there is nothing")
+    files: list[RunFile]
+    missing: str | None = Field(description="a sentence, when its folder is not on this machine")
+
+
+class RunIds(RequestBody):
+    """Which runs are meant."""
+
+    runs: list[RunNumber] = Field(min_length=1, max_length=100_000)
+
+
+class RunChange(RunIds):
+    """What to write beside these runs; what is left out stays."""
+
+    note: str | None = Field(None, max_length=10_000, pattern=_NO_NUL)
+    star: bool | None = None
+    hidden: bool | None = None
+
+
+class RunLeft(BaseModel):
+    """A run to which it was not done, and the reason."""
+
+    run: int
+    reason: str
+
+
+class RunsDone(BaseModel):
+    """To which runs it was done."""
+
+    version: Version
+    done: list[int]
+    left: list[RunLeft]
+
+
+class StudiesEvent(BaseModel):
+    """Runs or studies changed; ask for what changed since the version that you have."""
+
+    kind: Literal["studies"] = "studies"
+    studies: StudyList
+
+
+class ProblemEvent(BaseModel):
+    """The studies cannot be read at the moment; they are tried again."""
+
+    kind: Literal["problem"] = "problem"
+    error: str
+
+
+Event = Annotated[StudiesEvent | ProblemEvent, Field(discriminator="kind")]
+"""One event, told apart by `kind`."""
