@@ -9,6 +9,7 @@ URL. What is written is committed at once, so a process that is killed loses not
 | handlens_combinations | one set of choices |
 | handlens_runs | one training of a combination, with one seed on one split |
 | handlens_epochs | one epoch of a run |
+| handlens_choices | a choice that trainings ask for: its options, or its range |
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from handlens.errors import ExperimentError
+from handlens.errors import ExperimentError, HandlensError
+from handlens.io.problems import is_disk_full, reporting_disk_errors, storage_error
 
 VERSION = 1
 """Of the tables; a database with a higher one was written by a newer handlens, and is refused."""
@@ -71,6 +73,7 @@ RUNS = sa.Table(
     sa.Column("split", sa.Integer, nullable=False),
     sa.Column("status", sa.String(10), nullable=False),
     sa.Column("owner", sa.String(200)),  # the process that trains it
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),  # begun since an epoch was last recorded
     sa.Column("beat", sa.Float),  # when the owner was last known to be alive
     sa.Column("started", sa.Float),
     sa.Column("ended", sa.Float),
@@ -83,7 +86,7 @@ RUNS = sa.Table(
     sa.Column("note", sa.Text, nullable=False),
     sa.Column("star", sa.Boolean, nullable=False),
     sa.Column("hidden", sa.Boolean, nullable=False),
-    sa.Column("stop", sa.Boolean, nullable=False),  # asked to stop after the current epoch
+    sa.Column("stop", sa.Boolean, nullable=False),  # a person asked for it to stop; it waits until that is taken back
     sa.Column("changed", sa.Float, nullable=False, index=True),  # when the row or its epochs last changed
     sa.UniqueConstraint("study", "combination", "phase", "seed", "split"),
 )
@@ -97,6 +100,15 @@ EPOCHS = sa.Table(
     sa.Column("numbers", sa.Text, nullable=False),  # JSON: train_loss, valid_loss, rate and metrics, those there are
 )
 
+CHOICES = sa.Table(
+    "handlens_choices",
+    _tables,
+    sa.Column("study", sa.String(200), sa.ForeignKey("handlens_studies.name"), primary_key=True),
+    sa.Column("name", sa.String(200), primary_key=True),
+    sa.Column("position", sa.Integer, nullable=False),  # in the order in which they were first asked for
+    sa.Column("space", sa.Text, nullable=False),  # JSON: {"options": […]}, or {"kind": "real", "low": …, "high": …}
+)
+
 
 @dataclass(frozen=True)
 class Place:
@@ -104,17 +116,25 @@ class Place:
 
     Attributes:
         folder: holds `runs/ID/` for each run, with its log and checkpoint; and the database, unless another is named.
-        url: of the database, as SQLAlchemy writes them.
+        url: of the database, as SQLAlchemy writes them; `shown` is the same without its password.
     """
 
     folder: Path
-    url: str
+    url: str = field(repr=False)
 
     @classmethod
     def of(cls, folder: Path | str, storage: str | None = None) -> Place:
         """The place in a folder, with the database `experiments.db` in it, or the one at the URL `storage`."""
         folder = Path(folder)
         return cls(folder, storage or f"sqlite:///{(folder / 'experiments.db').absolute()}")
+
+    @property
+    def shown(self) -> str:
+        """The URL as it may be printed."""
+        try:
+            return sa.engine.make_url(self.url).render_as_string(hide_password=True)
+        except sa.exc.ArgumentError:
+            return "the storage that was given"
 
     def run_folder(self, run: int) -> Path:
         """The folder of one run's files."""
@@ -137,26 +157,38 @@ class Store:
 
     def __post_init__(self) -> None:
         self.engine = _engine(self.place)
-        with self.writing() as connection:
-            _tables.create_all(connection)
-            version = connection.scalar(sa.select(SCHEMA.c.version))
-            if version is None:
-                connection.execute(SCHEMA.insert().values(version=VERSION))
-        if version is not None and version > VERSION:
+        version = self._version()
+        if version > VERSION:
             raise ExperimentError(
-                f"{self.place.url} was written by a newer handlens (tables of version {version}; this one reads "
+                f"{self.place.shown} was written by a newer handlens (tables of version {version}; this one reads "
                 f"{VERSION}). Update handlens to open it."
             )
 
+    def _version(self) -> int:
+        with reporting(self.place):
+            there = sa.inspect(self.engine).has_table(SCHEMA.name)
+        with self.writing() as connection:
+            if not there:
+                _tables.create_all(connection)
+            version = connection.scalar(sa.select(SCHEMA.c.version))
+            if version is None:
+                connection.execute(SCHEMA.insert().values(version=VERSION))
+        return version or VERSION
+
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """A block whose changes are committed together at its end, or not at all."""
-        with self.engine.begin() as connection:
+        """A block whose changes are committed together at its end, or not at all.
+
+        Raises:
+            ExperimentError: the database cannot be reached.
+            StorageError: the disk refused.
+        """
+        with reporting(self.place), self.engine.begin() as connection:
             yield connection
 
     def rows(self, query: sa.Executable) -> list[dict[str, Any]]:
         """The rows that a query finds, as dicts."""
-        with self.engine.connect() as connection:
+        with reporting(self.place), self.engine.execution_options(only_reads=True).connect() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
     def studies(self) -> list[dict[str, Any]]:
@@ -190,15 +222,50 @@ def read(text: str) -> dict[str, Any]:
     return found
 
 
+@contextmanager
+def reporting(place: Place) -> Iterator[None]:
+    """A block in which errors of the database are raised as sentences, without passwords."""
+    try:
+        yield
+    except sa.exc.IntegrityError:
+        raise  # somebody else wrote the same row first: for the caller to settle
+    except (sa.exc.SQLAlchemyError, ImportError) as error:
+        raise _said(place, error) from None
+
+
+def _said(place: Place, error: Exception) -> HandlensError:
+    cause = getattr(error, "orig", None) or error
+    if is_disk_full(cause):
+        return storage_error(place.shown, cause)
+    if isinstance(error, ImportError):
+        advice = "Install what reaches this kind of database, such as pip install 'handlens[postgresql]'."
+    else:
+        advice = "Check that it can be reached and written; what was recorded before is kept."
+    text = str(cause).strip().splitlines() or [type(cause).__name__]
+    password = sa.engine.make_url(place.url).password if place.shown.count("***") else None
+    reason = text[0].rstrip(".").replace(str(password), "***") if password else text[0].rstrip(".")
+    return ExperimentError(f"the record of the study, {place.shown}, cannot be used: {reason}. {advice}")
+
+
 def _engine(place: Place) -> sa.Engine:
-    place.folder.mkdir(parents=True, exist_ok=True)
-    if not place.url.startswith("sqlite"):
-        return sa.create_engine(place.url, pool_pre_ping=True)
-    engine = sa.create_engine(place.url, connect_args={"timeout": 60})
+    with reporting_disk_errors(place.folder):
+        place.folder.mkdir(parents=True, exist_ok=True)
+    with reporting(place):
+        url = sa.engine.make_url(place.url)
+        if not place.url.startswith("sqlite"):
+            wait = {"connect_timeout": 10} if url.get_backend_name() in ("postgresql", "mysql", "mariadb") else {}
+            return sa.create_engine(url, pool_pre_ping=True, connect_args=wait)
+        engine = sa.create_engine(url, connect_args={"timeout": 60})
 
     @sa.event.listens_for(engine, "connect")
     def _(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # transactions begin below, and not where sqlite3 would begin them
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")  # nothing committed is lost when a process is killed
+
+    @sa.event.listens_for(engine, "begin")
+    def _(connection: sa.Connection) -> None:
+        if not connection.get_execution_options().get("only_reads"):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # what is read stays true until it is written
 
     return engine

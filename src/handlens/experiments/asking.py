@@ -1,0 +1,187 @@
+"""Asking Optuna: which value a choice gets, whether a run is pruned, and what came out.
+
+Each combination is a trial of the Optuna study of the same name, in the same database. Its values are drawn by a
+sampler that is seeded by the study's seed, the number of the combination and the name of the choice, so random and
+grid search give the same choices on any number of processes, in whatever order they ask.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from handlens.errors import ExperimentError
+from handlens.experiments.spaces import Space, json_text
+from handlens.experiments.store import Place, reporting
+
+if TYPE_CHECKING:
+    from optuna import Study as OptunaStudy
+    from optuna import Trial as OptunaTrial
+    from optuna.samplers import BaseSampler
+
+SAMPLERS = ("random", "tpe")
+
+
+class Grid:
+    """Every combination of the values of some choices, in order, the last name fastest.
+
+    Args:
+        values: the values of each choice, by its name.
+
+    Example:
+        >>> grid = Grid({"layers": [[200, 100], [500]], "ps": [0.0, 0.5]})
+        >>> len(grid), grid[1]
+        (4, {'layers': [200, 100], 'ps': 0.5})
+    """
+
+    def __init__(self, values: Mapping[str, Sequence[Any]]) -> None:
+        if not isinstance(values, Mapping) or not values or not all(_is_list(one) for one in values.values()):
+            raise ExperimentError(
+                f"grid must be lists of values by the names of the choices, such as {{'ps': [0, 0.5]}}; {values!r} "
+                "arrived."
+            )
+        self.values = {name: list(options) for name, options in values.items()}
+
+    def __len__(self) -> int:
+        return math.prod(len(options) for options in self.values.values())
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        chosen = next(itertools.islice(itertools.product(*self.values.values()), number, None))
+        return dict(zip(self.values, chosen, strict=True))
+
+
+class Asker:
+    """The Optuna study beside ours.
+
+    Args:
+        place: whose database holds it.
+        name, direction, seed: of our study.
+        sampler: "random", "tpe", or a sampler of Optuna.
+        grid: what a combination is made of before the sampler is asked for the rest.
+        prune: whether runs may be ended early, by Optuna's SuccessiveHalvingPruner.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        name: str,
+        direction: str,
+        seed: int,
+        *,
+        sampler: str | BaseSampler = "random",
+        grid: Grid | None = None,
+        prune: bool = False,
+    ) -> None:
+        self.seed, self.sampler, self.grid, self.prune = seed, sampler, grid, prune
+        with quiet(place):
+            self._study, self._study_id = _open(place, name, direction, prune)
+        self._place = place
+        self._trials: dict[int, OptunaTrial] = {}
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether asking again gives the same: in a grid."""
+        return self.grid is not None
+
+    def ask(self) -> int:
+        """Begin a new trial, and return Optuna's number of it."""
+        with quiet(self._place):
+            trial = self._study.ask()
+        self._trials[trial.number] = trial
+        return trial.number
+
+    def value(self, trial: int, name: str, space: Space, *, combination: int, attempt: int) -> Any:
+        """The value that a trial gets for a choice, as JSON; of a combination, asked for the `attempt`-th time."""
+        fixed = self.grid[combination] if self.grid else {}
+        if name in fixed:
+            space.check(name, fixed[name])
+            fixed = {name: space.inner(fixed[name])}
+        with quiet(self._place):
+            asked = self._trial(trial)
+            asked.study.sampler = self._sampler(fixed, (combination, attempt, *name.encode()))
+            return space.ask(asked, name)
+
+    def report(self, trial: int, value: float, epoch: int) -> bool:
+        """Report the metric after an epoch; whether the trial is not worth going on with."""
+        with quiet(self._place):
+            asked = self._trial(trial)
+            if epoch not in asked.storage.get_trial(asked._trial_id).intermediate_values:
+                asked.report(value, epoch)
+            return asked.should_prune()
+
+    def tell(self, trial: int, value: float | None, *, pruned: bool = False) -> None:
+        """Tell what came out: a number, or that there is none, because the trial failed or was pruned."""
+        from optuna.trial import TrialState
+
+        state = None if value is not None else TrialState.PRUNED if pruned else TrialState.FAIL
+        with quiet(self._place):
+            self._trial(trial)
+            self._study.tell(trial, value, state, skip_if_finished=True)
+
+    def _trial(self, number: int) -> OptunaTrial:
+        if number not in self._trials:
+            import optuna
+
+            self._study.get_trials(deepcopy=False)  # the storage knows a trial of another process once it is read
+            storage = self._study._storage
+            identity = storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+            self._trials[number] = optuna.Trial(self._study, identity)
+        return self._trials[number]
+
+    def _sampler(self, fixed: dict[str, Any], key: tuple[int, ...]) -> BaseSampler:
+        from optuna.samplers import PartialFixedSampler, RandomSampler, TPESampler
+
+        if not isinstance(self.sampler, str):
+            base = self.sampler
+        else:
+            seed = int(np.random.SeedSequence([abs(self.seed), *key]).generate_state(1)[0])
+            base = TPESampler(seed=seed) if self.sampler == "tpe" else RandomSampler(seed=seed)
+        return PartialFixedSampler(fixed, base) if fixed else base
+
+
+@contextmanager
+def quiet(place: Place) -> Iterator[None]:
+    """A block in which Optuna neither logs nor warns, and errors of the database are raised as sentences."""
+    import optuna
+
+    level = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        with warnings.catch_warnings(), reporting(place):
+            warnings.simplefilter("ignore")
+            yield
+    except optuna.exceptions.StorageInternalError as error:
+        with reporting(place):
+            raise (error.__cause__ or error) from None
+    finally:
+        optuna.logging.set_verbosity(level)
+
+
+def _open(place: Place, name: str, direction: Any, prune: bool) -> tuple[OptunaStudy, int]:
+    import optuna
+
+    wait = {"connect_args": {"timeout": 60}} if place.url.startswith("sqlite") else {"pool_pre_ping": True}
+    storage = optuna.storages.RDBStorage(place.url, engine_kwargs=wait)
+    if place.url.startswith("sqlite"):
+
+        @sa.event.listens_for(storage.engine, "connect")
+        def _(connection: Any, _record: Any) -> None:
+            connection.execute("PRAGMA synchronous=NORMAL")
+
+        storage.engine.dispose()
+    pruner = optuna.pruners.SuccessiveHalvingPruner() if prune else optuna.pruners.NopPruner()
+    study = optuna.create_study(
+        storage=storage, study_name=name, direction=direction, pruner=pruner, load_if_exists=True
+    )
+    return study, storage.get_study_id_from_name(name)
+
+
+def _is_list(values: Any) -> bool:
+    return isinstance(values, (list, tuple)) and len(values) > 0 and len({*map(json_text, values)}) == len(values)

@@ -1,0 +1,86 @@
+"""Tables of a study: a row a run, and a row an epoch."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from handlens.experiments.store import CHOICES, Store, read
+
+_FACTS = (
+    "combination",
+    "phase",
+    "seed",
+    "split",
+    "status",
+    "epochs",
+    "value",
+    "bumpiness",
+    "seconds",
+    "started",
+    "ended",
+)
+_NOTES = ("error", "note", "star", "hidden")
+
+
+def frame(store: Store, study: str) -> pd.DataFrame:
+    """A row a run, by its id: facts, then choices in the order first asked for, then the numbers of the last epoch."""
+    runs = store.runs(study)
+    made = [read(run["choices"]) for run in runs]
+    numbers = [read(run["numbers"]) for run in runs]
+    facts = [read(run["facts"]) for run in runs]
+    columns: dict[str, Any] = {name: [run.get(name) for run in runs] for name in _FACTS}
+    columns["value"] = [math.nan if run["value"] is None else run["value"] for run in runs]
+    columns["bumpiness"] = math.nan
+    for name in ("started", "ended"):
+        seconds = pd.Series([run[name] for run in runs], dtype="float64")
+        columns[name] = pd.to_datetime(seconds, unit="s", utc=True)
+    columns["machine"] = [fact.get("machine") for fact in facts]
+    columns["commit"] = [fact.get("commit") for fact in facts]
+    columns |= {name: [run[name] for run in runs] for name in _NOTES}
+    asked = [
+        row["name"] for row in store.rows(CHOICES.select().where(CHOICES.c.study == study).order_by(CHOICES.c.position))
+    ]
+    for name in _ordered(asked, made):
+        columns[name] = _column([_hashable(one.get(name)) for one in made])
+    for name in _ordered((), numbers):
+        if name not in columns and name != "rate":
+            columns[name] = [one.get(name, math.nan) for one in numbers]
+    index = pd.Index([run["id"] for run in runs], name="run", dtype="int64")
+    return pd.DataFrame(
+        {name: list(values) if isinstance(values, pd.Series) else values for name, values in columns.items()},
+        index=index,
+    )
+
+
+def curves(store: Store, study: str) -> pd.DataFrame:
+    """A row an epoch: run, epoch, seconds, and every number that was recorded."""
+    rows = store.epochs(study)
+    numbers = [read(row["numbers"]) for row in rows]
+    columns: dict[str, Any] = {name: [row[name] for row in rows] for name in ("run", "epoch", "seconds")}
+    columns |= {name: [one.get(name, math.nan) for one in numbers] for name in _ordered((), numbers)}
+    return pd.DataFrame(columns)
+
+
+def _ordered(first: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Every name once, in the order in which they come."""
+    return list(dict.fromkeys([*first, *(name for row in rows for name in row)]))
+
+
+def _column(values: list[Any]) -> pd.Series[Any]:
+    """Choices as pandas keeps them: whole numbers stay whole where a run lacks the choice."""
+    there = [value for value in values if value is not None]
+    if there and all(type(value) is int for value in there) and len(there) < len(values):
+        return pd.Series(values, dtype="Int64")
+    return pd.Series(values, dtype=None if there else object)
+
+
+def _hashable(value: Any) -> Any:
+    """A choice as it can be counted and grouped by: a list is a tuple, a dict its JSON."""
+    if isinstance(value, list):
+        return tuple(_hashable(one) for one in value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value

@@ -1,0 +1,225 @@
+"""Running: a process takes one run of a study after the other, and trains it, until there are no more."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from handlens.errors import ExperimentError
+from handlens.experiments.asking import Asker
+from handlens.experiments.choices import ATTEMPTS, Choices, Repeated
+from handlens.experiments.claims import Claim, Nothing, RunPlan, claim
+from handlens.experiments.facts import facts_here
+from handlens.experiments.logs import Log
+from handlens.experiments.owners import Owner, Watch, machine
+from handlens.experiments.record import Ended, RunRecord, as_number, is_number, stored
+from handlens.experiments.recording import UnfitCheckpoint, remove_checkpoints
+from handlens.experiments.store import COMBINATIONS, EPOCHS, RUNS, Store, written
+from handlens.experiments.trial import Trial
+
+Train = Callable[[Trial], Any]
+"""What users give: it takes a trial, and returns a learner, a number, numbers by name, or nothing."""
+
+ALIKE = 5
+"""How many runs may fail with the same error, one after the other and before any other ends, until the study ends."""
+
+PAUSE = 0.2
+"""Seconds between two looks for a run where other processes have all that are left."""
+
+
+@dataclass
+class Worker:
+    """Trains runs of one study in this process.
+
+    Args:
+        store, study: which study, by its row in the store.
+        plan: how much there is to train.
+        train: the user's function.
+        asker: Optuna's side.
+        until: when no further run begins and those in training stop, by `time.monotonic`; None for never.
+    """
+
+    store: Store
+    study: Mapping[str, Any]
+    plan: RunPlan
+    train: Train
+    asker: Asker
+    until: float | None = None
+    watch: Watch = field(default_factory=Watch)
+
+    def is_over(self) -> bool:
+        """Whether the time is over."""
+        return self.until is not None and time.monotonic() >= self.until
+
+    def next(self, owner: str) -> Claim | Nothing:
+        """Claim the next run."""
+        return claim(self.store, self.study["name"], self.plan, self.study["seed"], owner, self.watch)
+
+    def work(self, after_each: Callable[[], None]) -> None:
+        """Train run after run until there are no more, or the time is over."""
+        with Owner(self.store) as owner:
+            while not self.is_over():
+                found = self.once(owner.name)
+                if isinstance(found, Claim):
+                    after_each()
+                elif found.waiting:
+                    time.sleep(PAUSE)  # other processes have them; if one dies, its run is taken over here
+                else:
+                    return
+
+    def once(self, owner: str) -> Claim | Nothing:
+        """Claim one run and train it, well or not; what there was to claim."""
+        found = self.next(owner)
+        if isinstance(found, Claim):
+            self._train(found, owner)
+            self.tell()
+        return found
+
+    def _train(self, run: Claim, owner: str) -> None:
+        folder = self.store.place.run_folder(run.id)
+        folder.mkdir(parents=True, exist_ok=True)
+        choices: Choices | None = Choices(self.store, self.study["name"], run.combination, self.asker)
+        with Log(folder / "log.txt") as log, redirect_stdout(log.beside_stdout()), redirect_stderr(log.beside_stderr()):
+            while choices is not None:
+                record = RunRecord(self.store, run, owner, self.study["metric"], choices, self.asker, self.is_over)
+                try:
+                    self._attempt(run, record)
+                    return
+                except Repeated:
+                    again = choices.draw_again()
+                    if again is None:
+                        self._leave_out(choices)
+                    choices = again
+                except UnfitCheckpoint as error:
+                    print(f"{error.__cause__} The run begins again.")
+                    remove_checkpoints(folder)
+
+    def _leave_out(self, choices: Choices) -> None:
+        choices.leave_out()
+        if not self.asker.is_fixed:
+            self.plan = replace(self.plan, n=0)
+            print(
+                f"The study ends with {choices.number} combinations: {ATTEMPTS} times in a row one was drawn that it "
+                "has already. It seems to have them all."
+            )
+
+    def _attempt(self, run: Claim, record: RunRecord) -> None:
+        folder = self.store.place.run_folder(run.id)
+        trial = Trial(run.combination, run.seed, run.split, folder, record.choices, record)
+        self._put(run, record, facts=written(facts_here(machine())))
+        _seed(run.seed)
+        try:
+            returned = self.train(trial)
+            record.begin()
+            numbers, value = outcome(returned, record.numbers, self.study["metric"])
+        except Ended as error:
+            if error.status != "lost":
+                self._end(run, record, error.status)
+        except (KeyboardInterrupt, SystemExit):
+            self._end(run, record, "stopped")
+            raise
+        except Exception as error:
+            traceback.print_exc()
+            self._end(run, record, "failed", error=_traceback(error))
+        else:
+            self._end(run, record, "finished", value=stored(value), numbers=written(numbers), epochs=record.epochs)
+
+    def _end(self, run: Claim, record: RunRecord, status: str, **values: Any) -> None:
+        now = time.time()
+        self._put(run, record, status=status, owner=None, beat=None, ended=now, changed=now, **values)
+        if status in ("finished", "failed", "pruned"):
+            remove_checkpoints(self.store.place.run_folder(run.id))
+        with self.store.writing() as connection:
+            if status == "finished":  # of an attempt that was longer
+                connection.execute(EPOCHS.delete().where((EPOCHS.c.run == run.id) & (EPOCHS.c.epoch > record.epochs)))
+            if status == "pruned":
+                others = (RUNS.c.study == self.study["name"]) & (RUNS.c.combination == run.combination)
+                waiting = others & (RUNS.c.phase == run.phase) & (RUNS.c.status == "waiting")
+                connection.execute(RUNS.update().where(waiting).values(status="pruned", changed=now))
+
+    def _put(self, run: Claim, record: RunRecord, **values: Any) -> None:
+        mine = (RUNS.c.id == run.id) & (RUNS.c.owner == record.owner)
+        with self.store.writing() as connection:
+            connection.execute(RUNS.update().where(mine).values(**values))
+
+    def tell(self) -> None:
+        """Tell Optuna the outcome of each combination whose runs are over, if it does not know it."""
+        tell_outcomes(self.store, self.study["name"], self.asker)
+
+
+def tell_outcomes(store: Store, study: str, asker: Asker) -> None:
+    """Tell Optuna the mean over the runs of each combination whose runs are all over, and that it does not know yet."""
+    untold = COMBINATIONS.select().where(
+        (COMBINATIONS.c.study == study) & COMBINATIONS.c.trial.is_not(None) & ~COMBINATIONS.c.told
+    )
+    for row in store.rows(untold):
+        of = (RUNS.c.study == study) & (RUNS.c.combination == row["number"]) & (RUNS.c.phase == "study")
+        runs = store.rows(RUNS.select().where(of))
+        if any(
+            run["status"] in ("waiting", "running") or (run["status"] == "stopped" and not run["stop"]) for run in runs
+        ):
+            continue
+        finished = [run["value"] for run in runs if run["status"] == "finished"]
+        value = None if not finished or None in finished else math.fsum(finished) / len(finished)
+        asker.tell(row["trial"], value, pruned=any(run["status"] == "pruned" for run in runs))
+        with store.writing() as connection:
+            mine = (COMBINATIONS.c.study == study) & (COMBINATIONS.c.number == row["number"])
+            connection.execute(COMBINATIONS.update().where(mine).values(told=True))
+
+
+def outcome(returned: Any, recorded: Mapping[str, float], metric: str) -> tuple[dict[str, float], float]:
+    """The numbers of a run, and its value.
+
+    Args:
+        returned: by the user's function: a number, numbers by name, a learner, or None.
+        recorded: the numbers of the last epoch.
+        metric: the study's.
+
+    Raises:
+        ExperimentError: the metric is not among them.
+    """
+    numbers = dict(recorded)
+    if isinstance(returned, Mapping):
+        numbers |= {str(name): as_number(value, str(name)) for name, value in returned.items()}
+    elif is_number(returned):
+        numbers[metric] = as_number(returned, metric)
+    if metric in numbers:
+        return numbers, numbers[metric]
+    if hasattr(returned, "recorder") and not recorded:
+        raise ExperimentError(
+            "train returned a learner, and no epoch was recorded. Give its fit the callbacks of the trial: "
+            "learn.fit_one_cycle(5, callbacks=trial.callbacks)."
+        )
+    if recorded or isinstance(returned, Mapping):
+        raise ExperimentError(
+            f"the study's metric is {metric!r}, and the numbers of this run are {', '.join(numbers) or 'none'}. Give "
+            "the learner a metric of this name, or the study one of these."
+        )
+    raise ExperimentError(
+        f"train must return a number, numbers by name or a learner, or record {metric!r} with trial.record; it "
+        f"recorded nothing and returned {returned!r}."
+    )
+
+
+def _seed(seed: int) -> None:
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 — for trainings that use it
+    torch.manual_seed(seed)
+
+
+def _traceback(error: Exception) -> str:
+    """The traceback from the user's function on."""
+    frames = traceback.TracebackException.from_exception(error)
+    while len(frames.stack) > 1 and frames.stack[0].filename == __file__:
+        frames.stack.pop(0)
+    return "".join(frames.format()).strip()

@@ -1,0 +1,162 @@
+"""Study: many trainings of one function with different choices, on record, to be compared."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import sqlalchemy as sa
+
+from handlens.core.checks import whole
+from handlens.errors import ExperimentError
+from handlens.experiments import frames
+from handlens.experiments.asking import SAMPLERS, Asker, Grid
+from handlens.experiments.claims import RunPlan, top_up
+from handlens.experiments.progress import StudyProgress
+from handlens.experiments.running import Train, Worker
+from handlens.experiments.store import STUDIES, Place, Store
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
+
+
+class Study:
+    """Many trainings with different choices: each epoch of each is on record, and what was interrupted continues.
+
+    Args:
+        folder: where the record, logs and checkpoints are kept; it is made if it does not exist.
+        name: of the study; a folder may hold several.
+        metric: the number that tells good runs from bad ones, such as "valid_loss" or the name of a metric; a run has
+            the value of its last epoch, or what the function that trains returns.
+        direction: "minimize" or "maximize".
+        storage: the address of a database to use in place of a file in the folder, as SQLAlchemy writes it, such as
+            "postgresql+psycopg://user@host/name"; by it several machines work on one study.
+        seed: of the choices; and of the first run of each combination, the next has one more.
+
+    Raises:
+        ExperimentError: the database cannot be reached, or has a study of this name that measures something else.
+
+    Example:
+        >>> def train(trial):
+        ...     rate = trial.real("rate", 1e-3, 1e-1, log=True)
+        ...     layers = trial.categorical("layers", [[200, 100], [50]])
+        ...     return {"valid_loss": rate * len(layers) + trial.seed}
+        >>> study = Study("experiments", metric="valid_loss")
+        >>> study.run(train, n=4, repeats=3)
+        12 of 12 runs; lowest valid_loss 0.00228287, of run 10; ...
+        >>> frame = study.frame()
+        >>> len(frame), frame["layers"].nunique(), frame["seed"].unique().tolist()
+        (12, 1, [0, 1, 2])
+    """
+
+    def __init__(
+        self,
+        folder: Path | str,
+        name: str = "study",
+        *,
+        metric: str = "valid_loss",
+        direction: str = "minimize",
+        storage: str | None = None,
+        seed: int = 0,
+    ) -> None:
+        if direction not in ("minimize", "maximize"):
+            raise ExperimentError(f'direction must be "minimize" or "maximize"; {direction!r} arrived.')
+        for value, what in ((name, "name"), (metric, "metric")):
+            if not isinstance(value, str) or not 0 < len(value) <= 200:
+                raise ExperimentError(f"the {what} of a study must be text of 1 to 200 characters; {value!r} arrived.")
+        self.name, self.metric, self.direction = name, metric, direction
+        self.seed = whole(seed, "the seed of a study", ExperimentError, least=0)
+        self.place = Place.of(folder, storage)
+        self.store = Store(self.place)
+        self._begin()
+
+    def _begin(self) -> None:
+        row = {"name": self.name, "metric": self.metric, "direction": self.direction, "seed": self.seed}
+        with suppress(sa.exc.IntegrityError), self.store.writing() as connection:  # another process was first
+            if connection.scalar(sa.select(STUDIES.c.name).where(STUDIES.c.name == self.name)) is None:
+                connection.execute(STUDIES.insert().values(**row, made=time.time(), settings="{}"))
+        there = self._row()
+        for key, what in (("metric", "the metric"), ("direction", "the direction"), ("seed", "the seed")):
+            if there[key] != row[key]:
+                raise ExperimentError(
+                    f"{self.place.shown} has a study {self.name!r} already; {what} of it is {there[key]!r}, and "
+                    f"{row[key]!r} arrived. Ask for what it has, or give this study another name."
+                )
+
+    def _row(self) -> dict[str, Any]:
+        return self.store.rows(STUDIES.select().where(STUDIES.c.name == self.name))[0]
+
+    def run(
+        self,
+        train: Train,
+        n: int | None = None,
+        *,
+        repeats: int = 1,
+        splits: int = 1,
+        minutes: float | None = None,
+        jobs: int = 1,
+        sampler: str | BaseSampler = "random",
+        grid: Mapping[str, Sequence[Any]] | None = None,
+        prune: bool = False,
+        retries: int = 2,
+    ) -> None:
+        """Train until the study has `n` combinations of choices; what an earlier call left is continued first.
+
+        Args:
+            train: takes a `Trial`, asks it for choices, trains, and returns the learner, a number, or numbers by name.
+            n: how many combinations the study is to have in all, those of earlier calls included; with `grid`, all of
+                it unless given.
+            repeats: how many seeds each combination is trained with.
+            splits: how many splits of the data each is trained on; the function asks for `trial.split`.
+            minutes: after so long no further run begins, and those in training stop after their epoch; the next call
+                continues them.
+            jobs: how many processes train at once.
+            sampler: "random", "tpe" (Optuna's TPESampler, which learns from the values so far), or a sampler of Optuna.
+            grid: values by the names of choices, every combination of which is trained; choices that are not in it
+                are drawn by the sampler.
+            prune: end runs early that are worse than others at the same epoch (Optuna's SuccessiveHalvingPruner). The
+                first run of a combination decides for all of its runs.
+            retries: how often a run may lose its process without an epoch on record before it counts as failed.
+
+        Raises:
+            ExperimentError: the arguments do not fit together, the database cannot be reached, or the first runs all
+                failed with the same error.
+        """
+        fixed = Grid(grid) if grid is not None else None
+        if isinstance(sampler, str) and sampler not in SAMPLERS:
+            raise ExperimentError(f'sampler must be "random", "tpe" or a sampler of Optuna; {sampler!r} arrived.')
+        if n is None and fixed is None and minutes is None:
+            raise ExperimentError("say how much to train: n=…, grid=… or minutes=….")
+        total = None if n is None else whole(n, "n, the number of combinations,", ExperimentError)
+        if fixed is not None:
+            total = len(fixed) if total is None else min(total, len(fixed))
+        plan = RunPlan(
+            total,
+            whole(repeats, "repeats", ExperimentError),
+            whole(splits, "splits", ExperimentError),
+            prune,
+            whole(retries, "retries", ExperimentError, least=0),
+        )
+        jobs = whole(jobs, "jobs", ExperimentError)
+        asker = Asker(self.place, self.name, self.direction, self.seed, sampler=sampler, grid=fixed, prune=prune)
+        top_up(self.store, self.name, plan, self.seed)
+        until = None if minutes is None else time.monotonic() + 60 * minutes
+        worker = Worker(self.store, self._row(), plan, train, asker, until)
+        worker.tell()
+        progress = StudyProgress(self.store, self._row(), plan, jobs)
+        try:
+            worker.work(progress.show)
+        finally:
+            progress.end()
+
+    def frame(self) -> pd.DataFrame:
+        """A row a run, by its id: facts, then choices in the order first asked for, then numbers of the last epoch."""
+        return frames.frame(self.store, self.name)
+
+    def curves(self) -> pd.DataFrame:
+        """A row an epoch: run, epoch, seconds, and every number that was recorded, such as train_loss."""
+        return frames.curves(self.store, self.name)

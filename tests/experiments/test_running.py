@@ -1,0 +1,107 @@
+"""Running a study: the same choices in every order, every run on record, and what comes out of bad input."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from handlens.errors import ExperimentError
+from handlens.experiments import Study
+
+
+def weighing(trial):
+    """Three epochs whose loss is known."""
+    x = trial.real("x", 0, 1)
+    side = trial.categorical("side", [["left", 1], ["right", 2]])
+    for epoch in (1, 2, 3):
+        trial.record(valid_loss=x + side[1] + trial.seed / 100 + 1 / epoch)
+
+
+def choices_of(study):
+    frame = study.frame()
+    return frame[["combination", "x", "side"]].drop_duplicates().values.tolist()
+
+
+def test_every_run_is_a_row_with_its_choices_and_the_value_of_its_last_epoch(tmp_path):
+    study = Study(tmp_path)
+    study.run(weighing, n=3, repeats=2)
+    frame = study.frame()
+    assert frame.index.tolist() == [1, 2, 3, 4, 5, 6]
+    assert frame["combination"].tolist() == [0, 0, 1, 1, 2, 2]
+    assert frame["seed"].tolist() == [0, 1, 0, 1, 0, 1]
+    assert set(frame["status"]) == {"finished"}
+    assert frame["epochs"].tolist() == [3] * 6
+    for _, row in frame.iterrows():
+        assert row["value"] == row["x"] + row["side"][1] + row["seed"] / 100 + 1 / 3
+    assert choices_of(study) == choices_of(study)
+    curves = study.curves()
+    assert curves["run"].tolist() == [run for run in range(1, 7) for _ in range(3)]
+    assert curves["epoch"].tolist() == [1, 2, 3] * 6
+
+
+def test_a_later_call_adds_what_is_missing_and_trains_nothing_twice(tmp_path):
+    seen = []
+
+    def train(trial):
+        seen.append((trial.number, trial.seed))
+        return trial.real("x", 0, 1)
+
+    study = Study(tmp_path)
+    study.run(train, n=2, repeats=1)
+    study.run(train, n=3, repeats=2)
+    assert seen == [(0, 0), (1, 0), (0, 1), (1, 1), (2, 0), (2, 1)]
+    again = Study(tmp_path / "other")
+    again.run(train, n=3, repeats=2)
+    assert sorted(again.frame()["value"]) == sorted(study.frame()["value"])
+
+
+def test_a_grid_trains_every_combination_in_order(tmp_path):
+    def train(trial):
+        return trial.integer("n", 1, 3) * 10 + trial.categorical("flag", [False, True])
+
+    study = Study(tmp_path)
+    study.run(train, grid={"n": [1, 3], "flag": [True, False]})
+    assert study.frame()["value"].tolist() == [11, 10, 31, 30]
+
+
+def test_no_combination_is_trained_twice_and_the_study_ends_when_it_has_them_all(tmp_path, capsys):
+    def train(trial):
+        return trial.integer("n", 1, 3)
+
+    study = Study(tmp_path)
+    study.run(train, n=10)
+    assert sorted(study.frame()["n"]) == [1, 2, 3]
+    assert "The study ends with 3 combinations" in capsys.readouterr().out
+
+
+def test_tpe_learns_where_the_good_values_are(tmp_path):
+    study = Study(tmp_path)
+    study.run(lambda trial: abs(trial.real("x", 0, 1) - 0.5), n=40, sampler="tpe")
+    assert study.frame()["value"].iloc[20:].median() < study.frame()["value"].iloc[:10].median()
+
+
+def test_a_run_that_raises_is_a_row_with_its_error(tmp_path):
+    def train(trial):
+        if trial.number == 1:
+            raise ValueError("the rate is too high")
+        return trial.real("x", 0, 1)
+
+    study = Study(tmp_path)
+    study.run(train, n=3)
+    frame = study.frame()
+    assert frame["status"].tolist() == ["finished", "failed", "finished"]
+    assert frame["error"][2].endswith("ValueError: the rate is too high")
+    assert math.isnan(frame["value"][2])
+    assert "the rate is too high" in (tmp_path / "runs" / "2" / "log.txt").read_text()
+
+
+def test_a_study_of_one_name_measures_one_thing(tmp_path):
+    Study(tmp_path, "a", metric="accuracy", direction="maximize")
+    with pytest.raises(ExperimentError, match=r"study 'a' already; the metric of it is 'accuracy', and 'valid_loss'"):
+        Study(tmp_path, "a")
+
+
+def test_what_to_train_must_be_said(tmp_path):
+    with pytest.raises(ExperimentError, match=r"say how much to train: n=…, grid=… or minutes=…"):
+        Study(tmp_path).run(weighing)
