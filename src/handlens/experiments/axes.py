@@ -104,7 +104,8 @@ def names_of(given: Any, what: str, known: Sequence[str]) -> list[str]:
     names = [given] if isinstance(given, str) else list(given) if isinstance(given, Iterable) else [given]
     for name in names:
         if name not in known:
-            raise ExperimentError(f"{what} must name a choice of the study; {name!r} arrived. {closest(name, known)}")
+            hint = closest(name, known)
+            raise ExperimentError(f"{what} must name a choice of the study; {name!r} arrived. {hint}")
     return names
 
 

@@ -166,8 +166,9 @@ def grouped(runs: CodedRuns, cells: int, baseline: int | None) -> Estimates:
         cubes = cubes[0] - cubes[0][baseline], (cubes[1] + cubes[1][baseline]) / 2
     of_seeds, df_seeds = over_seeds(*cubes)
     with np.errstate(invalid="ignore", divide="ignore"):
-        variance = between + np.nan_to_num(np.fmax(of_seeds - single, 0))
-        squares = squares + np.nan_to_num(of_seeds**2 / df_seeds)
+        more = of_seeds > single  # the seeds' differences vary more than their single runs explain
+        variance = between + np.where(more, of_seeds - single, 0)
+        squares = squares + np.where(more, of_seeds**2 / df_seeds, 0)
         return Estimates(mean, variance, np.where(variance > 0, variance**2 / squares, np.inf))
 
 

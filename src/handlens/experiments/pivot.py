@@ -129,9 +129,8 @@ def pivot(
     if not row_names or len(set(names)) < len(names):
         raise ExperimentError(f"rows and columns must name different choices, and rows at least one; {names} arrived.")
     if aggregate not in AGGREGATES:
-        raise ExperimentError(
-            f"aggregate must be one of {', '.join(AGGREGATES)}; {aggregate!r} arrived. {closest(aggregate, AGGREGATES)}"
-        )
+        hint = closest(aggregate, AGGREGATES)
+        raise ExperimentError(f"aggregate must be one of {', '.join(AGGREGATES)}; {aggregate!r} arrived. {hint}")
     if "phase" not in names:
         frame = frame[frame["phase"] == "study"]
         if not len(frame):
@@ -159,8 +158,9 @@ def numbers_of(frame: pd.DataFrame, values: str) -> Floats:
         ExperimentError: there is no such column, or it does not hold numbers.
     """
     numeric = [str(name) for name in frame if pd.api.types.is_numeric_dtype(frame[name])]
+    hint = closest(values, numeric)
     if values not in frame:
-        raise ExperimentError(f"values must name a column of numbers; {values!r} arrived. {closest(values, numeric)}")
+        raise ExperimentError(f"values must name a column of numbers; {values!r} arrived. {hint}")
     column = frame[values]
     try:
         if pd.api.types.is_bool_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
@@ -168,7 +168,7 @@ def numbers_of(frame: pd.DataFrame, values: str) -> Floats:
         numbers = pd.to_numeric(column).to_numpy(np.float64, na_value=np.nan)
     except (TypeError, ValueError):
         raise ExperimentError(
-            f"values must name a column of numbers; {values!r} holds {column.dtype}. {closest(values, numeric)}"
+            f"values must name a column of numbers; {values!r} holds {column.dtype}. {hint}"
         ) from None
     ended = (frame["status"] == "finished").to_numpy() & np.isfinite(numbers)
     return np.where(ended, numbers, np.nan)
