@@ -1,0 +1,220 @@
+"""The little training graphs of a study: which runs a cell holds, and what is drawn of them, on one scale for all.
+
+`small_multiples` draws them with matplotlib, and `page_file` into the HTML that a study is handed over as.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from handlens.errors import ExperimentError
+from handlens.experiments.axes import FACTS, Axis, axis_of, names_of
+from handlens.experiments.pivot import numbers_of
+from handlens.experiments.scales import Floats, Key, Scale
+
+LOSSES = ("train_loss", "valid_loss")
+"""What is drawn unless something else is asked for, from below to the top."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One number of one run, epoch by epoch.
+
+    Attributes:
+        run: the run's id.
+        status: the run's, as in `store.STATUSES`.
+        epochs, values: [E] each; a value may be nan or infinite.
+    """
+
+    run: int
+    status: str
+    epochs: Floats
+    values: Floats
+
+    def leaves(self, scale: Scale) -> tuple[float, bool] | None:
+        """The first epoch whose value is outside the scale, and whether above it; None if all lie on it."""
+        above, below = self.values > scale.high, self.values < scale.low
+        out = np.flatnonzero(above | below)
+        return (float(self.epochs[out[0]]), bool(above[out[0]])) if len(out) else None
+
+    @property
+    def end(self) -> tuple[float, float] | None:
+        """The last epoch with a finite value, and this value; None if there is none."""
+        finite = np.flatnonzero(np.isfinite(self.values))
+        return (float(self.epochs[finite[-1]]), float(self.values[finite[-1]])) if len(finite) else None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The runs of one place of the grid.
+
+    Attributes:
+        runs: their rows of the frame; there may be none.
+        curves: a curve a run for each number that is drawn; runs without one are left out.
+        mean: over the runs that ended with a number, of this number; nan without any.
+        bumpiness: the mean over the finished runs; nan without any.
+        ended: how many runs ended with a number.
+    """
+
+    runs: pd.DataFrame
+    curves: dict[str, list[Curve]]
+    mean: float
+    bumpiness: float
+    ended: int
+
+    def mean_curve(self, number: str) -> tuple[Floats, Floats]:
+        """The epochs that all finished runs have, and the mean of the number over these runs, [E] each."""
+        finished = [curve for curve in self.curves[number] if curve.status == "finished"]
+        if not finished:
+            return np.empty(0), np.empty(0)
+        epochs = finished[0].epochs
+        for curve in finished[1:]:
+            epochs = np.intersect1d(epochs, curve.epochs)
+        values = [curve.values[np.isin(curve.epochs, epochs)] for curve in finished]
+        with np.errstate(invalid="ignore"):  # of two infinities
+            return epochs, np.mean(values, axis=0)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """All cells, by the levels of the choices that name rows and columns.
+
+    Attributes:
+        row_names, column_names: the choices; empty for a single row or column.
+        rows, columns: their levels, each a tuple with a value for each name.
+        cells: by (row, column).
+        numbers: what is drawn, from below to the top.
+        measured: the column of the frame whose mean the cells give.
+        scale: of all curves.
+        epochs: the highest epoch of any curve, 1 or more.
+    """
+
+    row_names: tuple[str, ...]
+    column_names: tuple[str, ...]
+    rows: list[Key]
+    columns: list[Key]
+    cells: dict[tuple[Key, Key], Cell]
+    numbers: tuple[str, ...]
+    measured: str
+    scale: Scale
+    epochs: int
+
+    @classmethod
+    def of(
+        cls,
+        frame: pd.DataFrame,
+        curves: pd.DataFrame,
+        *,
+        rows: str | Sequence[str] | None,
+        columns: str | Sequence[str] | None = None,
+        values: str | None = None,
+    ) -> Grid:
+        """The grid of some runs.
+
+        Args:
+            frame, curves: as `Study.frame` and `Study.curves` give them.
+            rows, columns: the choices whose values make the rows and the columns, as in `pivot`; None for a single one.
+            values: the number that is drawn, and whose mean the cells give; both losses, and the study's metric,
+                unless given.
+
+        Raises:
+            ExperimentError: there are no runs, or no such columns.
+        """
+        frame = begun(frame, keep_phases="phase" in (rows or ()) or "phase" in (columns or ()))
+        known = [str(name) for name in frame.columns]
+        row_names = tuple(names_of(rows or [], "rows", known))
+        column_names = tuple(names_of(columns or [], "columns", known))
+        axes = {name: axis_of(frame, name, cut=name not in FACTS) for name in (*row_names, *column_names)}
+        numbers = _numbers(curves, values)
+        measured = values if values is not None and values in frame.columns else "value"
+        by_run = _curves_by_run(frame, curves, numbers)
+        row_keys, row_levels = _keys(axes, row_names, len(frame))
+        column_keys, column_levels = _keys(axes, column_names, len(frame))
+        members: dict[tuple[Key, Key], list[int]] = {}
+        for position, key in enumerate(zip(row_keys, column_keys, strict=True)):
+            members.setdefault(key, []).append(position)
+        ended = numbers_of(frame, measured)
+        cells = {
+            (row, column): _cell(frame, members.get((row, column), []), by_run, numbers, ended)
+            for row in row_levels
+            for column in column_levels
+        }
+        every = [curve for runs in by_run.values() for curve in runs.values()]
+        return cls(
+            row_names,
+            column_names,
+            row_levels,
+            column_levels,
+            cells,
+            numbers,
+            measured,
+            Scale.of(curve.values for curve in every),
+            int(max((curve.epochs[-1] for curve in every), default=1)),
+        )
+
+
+def begun(frame: pd.DataFrame, *, keep_phases: bool = False) -> pd.DataFrame:
+    """The runs that are drawn: those that have begun, of the phase "study" alone unless all phases are kept.
+
+    Raises:
+        ExperimentError: there are no such runs.
+    """
+    frame = frame[frame["status"] != "waiting"]
+    frame = frame if keep_phases else frame[frame["phase"] == "study"]
+    if not len(frame):
+        raise ExperimentError("there is nothing to draw: no run of the study has begun yet. Call study.run first.")
+    return frame
+
+
+def _keys(axes: dict[str, Axis], names: Sequence[str], n: int) -> tuple[list[Key], list[Key]]:
+    """The key of each run, and the different ones in the order of their values."""
+    codes = list(zip(*(axes[name].codes.tolist() for name in names), strict=True)) if names else [()] * n
+    labels = {one: tuple(axes[name].labels[code] for name, code in zip(names, one, strict=True)) for one in set(codes)}
+    return [labels[one] for one in codes], [labels[one] for one in sorted(labels)]
+
+
+def _numbers(curves: pd.DataFrame, values: str | None) -> tuple[str, ...]:
+    recorded = [str(name) for name in curves.columns if name not in ("run", "epoch", "seconds")]
+    if values is None:
+        return tuple(name for name in LOSSES if name in recorded) or tuple(recorded[-1:])
+    if values not in recorded:
+        raise ExperimentError(
+            f"values must be a number that the runs recorded: {', '.join(recorded) or 'they recorded none'}; "
+            f"{values!r} arrived."
+        )
+    return (values,)
+
+
+def _curves_by_run(frame: pd.DataFrame, curves: pd.DataFrame, numbers: Sequence[str]) -> dict[int, dict[str, Curve]]:
+    ordered = curves[curves["run"].isin(frame.index)].sort_values(["run", "epoch"], kind="stable")
+    runs, epochs = ordered["run"].to_numpy(), ordered["epoch"].to_numpy(float)
+    values = {name: ordered[name].to_numpy(float, na_value=np.nan) for name in numbers}
+    starts = np.flatnonzero(np.r_[True, runs[1:] != runs[:-1]]) if len(runs) else np.empty(0, int)
+    ends = [*starts[1:], len(runs)]
+    status = frame["status"].to_dict()
+    return {
+        int(runs[start]): {
+            name: Curve(int(runs[start]), status[runs[start]], epochs[start:end], values[name][start:end])
+            for name in numbers
+        }
+        for start, end in zip(starts, ends, strict=False)
+    }
+
+
+def _cell(
+    frame: pd.DataFrame,
+    positions: list[int],
+    by_run: dict[int, dict[str, Curve]],
+    numbers: Sequence[str],
+    ended: Floats,
+) -> Cell:
+    runs = frame.iloc[positions]
+    values = ended[positions]
+    values = values[np.isfinite(values)]
+    finished = runs["bumpiness"][runs["status"] == "finished"]
+    curves = {name: [by_run[run][name] for run in runs.index if run in by_run] for name in numbers}
+    return Cell(runs, curves, float(values.mean()) if len(values) else np.nan, float(finished.mean()), len(values))
