@@ -11,7 +11,7 @@ import itertools
 import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from handlens.errors import ExperimentError
 from handlens.experiments.spaces import Space, json_text
-from handlens.experiments.store import Place, reporting
+from handlens.experiments.store import Place, patiently, reporting
 
 if TYPE_CHECKING:
     from optuna import Study as OptunaStudy
@@ -118,10 +118,11 @@ class Asker:
 
     def tell(self, trial: int, value: float | None, *, pruned: bool = False) -> None:
         """Tell what came out: a number, or that there is none, because the trial failed or was pruned."""
+        from optuna.exceptions import UpdateFinishedTrialError
         from optuna.trial import TrialState
 
         state = None if value is not None else TrialState.PRUNED if pruned else TrialState.FAIL
-        with quiet(self._place):
+        with suppress(UpdateFinishedTrialError), quiet(self._place):  # another process told it at the same time
             self._trial(trial)
             self._study.tell(trial, value, state, skip_if_finished=True)
 
@@ -168,19 +169,23 @@ def _open(place: Place, name: str, direction: Any, prune: bool) -> tuple[OptunaS
     import optuna
 
     wait = {"connect_args": {"timeout": 60}} if place.url.startswith("sqlite") else {"pool_pre_ping": True}
-    storage = optuna.storages.RDBStorage(place.url, engine_kwargs=wait)
-    if place.url.startswith("sqlite"):
-
-        @sa.event.listens_for(storage.engine, "connect")
-        def _(connection: Any, _record: Any) -> None:
-            connection.execute("PRAGMA synchronous=NORMAL")
-
-        storage.engine.dispose()
     pruner = optuna.pruners.SuccessiveHalvingPruner() if prune else optuna.pruners.NopPruner()
-    study = optuna.create_study(
-        storage=storage, study_name=name, direction=direction, pruner=pruner, load_if_exists=True
-    )
-    return study, storage.get_study_id_from_name(name)
+
+    def make() -> tuple[OptunaStudy, int]:
+        storage = optuna.storages.RDBStorage(place.url, engine_kwargs=wait)
+        if place.url.startswith("sqlite"):
+
+            @sa.event.listens_for(storage.engine, "connect")
+            def _(connection: Any, _record: Any) -> None:
+                connection.execute("PRAGMA synchronous=NORMAL")
+
+            storage.engine.dispose()
+        study = optuna.create_study(
+            storage=storage, study_name=name, direction=direction, pruner=pruner, load_if_exists=True
+        )
+        return study, storage.get_study_id_from_name(name)
+
+    return patiently(make)
 
 
 def _is_list(values: Any) -> bool:

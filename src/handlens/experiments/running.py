@@ -44,7 +44,7 @@ class Worker:
         plan: how much there is to train.
         train: the user's function.
         asker: Optuna's side.
-        until: when no further run begins and those in training stop, by `time.monotonic`; None for never.
+        until: when no further run begins and those in training stop, in seconds since 1970; None for never.
     """
 
     store: Store
@@ -57,14 +57,19 @@ class Worker:
 
     def is_over(self) -> bool:
         """Whether the time is over."""
-        return self.until is not None and time.monotonic() >= self.until
+        return self.until is not None and time.time() >= self.until
 
     def next(self, owner: str) -> Claim | Nothing:
         """Claim the next run."""
         return claim(self.store, self.study["name"], self.plan, self.study["seed"], owner, self.watch)
 
-    def work(self, after_each: Callable[[], None]) -> None:
-        """Train run after run until there are no more, or the time is over."""
+    def work(self, after_each: Callable[[], None] = lambda: None) -> None:
+        """Train run after run until there are no more, or the time is over.
+
+        Raises:
+            ExperimentError: the first runs all failed with the same error.
+        """
+        self.tell()
         with Owner(self.store) as owner:
             while not self.is_over():
                 found = self.once(owner.name)

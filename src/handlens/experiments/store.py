@@ -15,16 +15,19 @@ URL. What is written is committed at once, so a process that is killed loses not
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from handlens.errors import ExperimentError, HandlensError
 from handlens.io.problems import is_disk_full, reporting_disk_errors, storage_error
+
+T = TypeVar("T")
 
 VERSION = 1
 """Of the tables; a database with a higher one was written by a newer handlens, and is refused."""
@@ -166,10 +169,10 @@ class Store:
 
     def _version(self) -> int:
         with reporting(self.place):
-            there = sa.inspect(self.engine).has_table(SCHEMA.name)
-        with self.writing() as connection:
+            there = patiently(lambda: sa.inspect(self.engine).has_table(SCHEMA.name))
             if not there:
-                _tables.create_all(connection)
+                patiently(lambda: _tables.create_all(self.engine))
+        with self.writing() as connection:
             version = connection.scalar(sa.select(SCHEMA.c.version))
             if version is None:
                 connection.execute(SCHEMA.insert().values(version=VERSION))
@@ -220,6 +223,18 @@ def read(text: str) -> dict[str, Any]:
     """What `written` wrote."""
     found: dict[str, Any] = json.loads(text)
     return found
+
+
+def patiently(make: Callable[[], T]) -> T:
+    """Make something in a database that another process may be making at the same moment."""
+    for attempt in range(6):
+        try:
+            return make()
+        except (sa.exc.OperationalError, sa.exc.ProgrammingError, sa.exc.IntegrityError):
+            if attempt == 5:
+                raise
+            time.sleep(0.05 * 2**attempt)
+    raise AssertionError
 
 
 @contextmanager

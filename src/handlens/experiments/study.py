@@ -14,10 +14,12 @@ import sqlalchemy as sa
 from handlens.core.checks import whole
 from handlens.errors import ExperimentError
 from handlens.experiments import frames
-from handlens.experiments.asking import SAMPLERS, Asker, Grid
+from handlens.experiments.asking import SAMPLERS, Grid
 from handlens.experiments.claims import RunPlan, top_up
+from handlens.experiments.orders import Order
+from handlens.experiments.processes import work_in_processes
 from handlens.experiments.progress import StudyProgress
-from handlens.experiments.running import Train, Worker
+from handlens.experiments.running import Train
 from handlens.experiments.store import STUDIES, Place, Store
 
 if TYPE_CHECKING:
@@ -126,14 +128,13 @@ class Study:
             ExperimentError: the arguments do not fit together, the database cannot be reached, or the first runs all
                 failed with the same error.
         """
-        fixed = Grid(grid) if grid is not None else None
         if isinstance(sampler, str) and sampler not in SAMPLERS:
             raise ExperimentError(f'sampler must be "random", "tpe" or a sampler of Optuna; {sampler!r} arrived.')
-        if n is None and fixed is None and minutes is None:
+        if n is None and grid is None and minutes is None:
             raise ExperimentError("say how much to train: n=…, grid=… or minutes=….")
         total = None if n is None else whole(n, "n, the number of combinations,", ExperimentError)
-        if fixed is not None:
-            total = len(fixed) if total is None else min(total, len(fixed))
+        if grid is not None:
+            total = len(Grid(grid)) if total is None else min(total, len(Grid(grid)))
         plan = RunPlan(
             total,
             whole(repeats, "repeats", ExperimentError),
@@ -142,14 +143,17 @@ class Study:
             whole(retries, "retries", ExperimentError, least=0),
         )
         jobs = whole(jobs, "jobs", ExperimentError)
-        asker = Asker(self.place, self.name, self.direction, self.seed, sampler=sampler, grid=fixed, prune=prune)
+        until = None if minutes is None else time.time() + 60 * _positive(minutes)
         top_up(self.store, self.name, plan, self.seed)
-        until = None if minutes is None else time.monotonic() + 60 * minutes
-        worker = Worker(self.store, self._row(), plan, train, asker, until)
-        worker.tell()
-        progress = StudyProgress(self.store, self._row(), plan, jobs)
+        self._train(Order(self.place, self.name, train, plan, sampler, grid, until), jobs)
+
+    def _train(self, order: Order, jobs: int) -> None:
+        progress = StudyProgress(self.store, self._row(), order.plan, jobs)
         try:
-            worker.work(progress.show)
+            if jobs == 1:
+                order.worker().work(progress.show)
+            else:
+                work_in_processes(order, self.store, jobs, progress.show)
         finally:
             progress.end()
 
@@ -160,3 +164,9 @@ class Study:
     def curves(self) -> pd.DataFrame:
         """A row an epoch: run, epoch, seconds, and every number that was recorded, such as train_loss."""
         return frames.curves(self.store, self.name)
+
+
+def _positive(minutes: float) -> float:
+    if isinstance(minutes, bool) or not isinstance(minutes, (int, float)) or not minutes > 0:
+        raise ExperimentError(f"minutes must be a number above 0; {minutes!r} arrived.")
+    return minutes

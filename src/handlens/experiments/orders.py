@@ -1,0 +1,91 @@
+"""Orders: all that a process requires to take part in a study, as bytes that can be sent to it."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import cloudpickle
+
+from handlens.errors import ExperimentError
+from handlens.experiments.asking import Asker, Grid
+from handlens.experiments.claims import RunPlan
+from handlens.experiments.running import Train, Worker
+from handlens.experiments.store import STUDIES, Place, Store
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be trained, and where it is recorded.
+
+    Attributes:
+        place, study: where the record is, and the name of the study in it.
+        train: the user's function.
+        plan, sampler, grid: as `Study.run` takes them.
+        until: when no further run begins and those in training stop, in seconds since 1970; None for never.
+
+    Example:
+        >>> from handlens.experiments import Study
+        >>> study = Study("experiments")
+        >>> order = Order(study.place, study.name, lambda trial: trial.real("x", 0, 1), RunPlan(n=2))
+        >>> Order.unpacked(order.packed()).worker().work()
+        >>> len(study.frame())
+        2
+    """
+
+    place: Place
+    study: str
+    train: Train
+    plan: RunPlan
+    sampler: str | BaseSampler = "random"
+    grid: Mapping[str, Sequence[Any]] | None = None
+    until: float | None = None
+
+    def packed(self) -> bytes:
+        """The order for another process, with the function by value if it is of a notebook or a script.
+
+        Raises:
+            ExperimentError: the function uses something that cannot be sent to another process, such as an open file.
+        """
+        try:
+            return pickle.dumps((sys.path, cloudpickle.dumps(self)))
+        except Exception as error:  # anything that the function refers to may refuse in a way of its own
+            raise ExperimentError(
+                f"the function that trains cannot be sent to other processes: {error}. Let it open or make within "
+                "itself what it uses, or give jobs=1."
+            ) from error
+
+    @classmethod
+    def unpacked(cls, data: bytes) -> Order:
+        """What `packed` gave: only for bytes that this program made, because they run code."""
+        path, order = pickle.load(io.BytesIO(data))  # noqa: S301 — from the process that started this one
+        sys.path[:] = [*path, *(folder for folder in sys.path if folder not in path)]
+        found: Order = pickle.loads(order)  # noqa: S301
+        return found
+
+    def worker(self) -> Worker:
+        """Open the record here, and return what trains.
+
+        Each process makes its own: `worker().work()` trains until there is nothing left, and `worker().once(owner)`
+        trains one run.
+        """
+        store = Store(self.place)
+        study = store.rows(STUDIES.select().where(STUDIES.c.name == self.study))[0]
+        grid = Grid(self.grid) if self.grid is not None else None
+        asker = Asker(
+            self.place,
+            self.study,
+            study["direction"],
+            study["seed"],
+            sampler=self.sampler,
+            grid=grid,
+            prune=self.plan.prune,
+        )
+        return Worker(store, study, self.plan, self.train, asker, self.until)
