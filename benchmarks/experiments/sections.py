@@ -4,4 +4,8 @@ from __future__ import annotations
 
 from faults.campaign import Section
 
-SECTIONS: dict[str, Section] = {}
+from experiments import rossmann
+
+SECTIONS: dict[str, Section] = {
+    "study": rossmann.study,
+}
