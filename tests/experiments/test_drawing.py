@@ -12,7 +12,7 @@ import pytest
 
 from handlens.errors import ExperimentError
 from handlens.experiments.choice_plots import parallel_coordinates, slices
-from handlens.experiments.scales import MISSING, Place, Scale, text_of
+from handlens.experiments.scales import MISSING, ChoicePlace, Scale, text_of
 from handlens.experiments.small_multiples import small_multiples
 
 
@@ -251,24 +251,24 @@ class TestScale:
 
 class TestPlace:
     def test_few_values_are_levels_at_equal_distances(self):
-        place = Place.of(pd.DataFrame({"combination": [0, 0, 1, 2], "x": [8, 8, 1, 8]}), "x")
+        place = ChoicePlace.of(pd.DataFrame({"combination": [0, 0, 1, 2], "x": [8, 8, 1, 8]}), "x")
         assert place.ticks == [(0.25, "1"), (0.75, "8")]
         # Two combinations share the level 8, side by side in the middle 0.3 of it.
         assert place.positions.tolist() == pytest.approx([0.675, 0.675, 0.25, 0.825])
 
     def test_many_numbers_are_drawn_to_scale(self):
         numbers = [float(x) for x in range(11)]
-        place = Place.of(pd.DataFrame({"combination": range(11), "x": numbers}), "x")
+        place = ChoicePlace.of(pd.DataFrame({"combination": range(11), "x": numbers}), "x")
         assert place.positions.tolist() == pytest.approx([x / 10 for x in range(11)])
         assert place.ticks == [(0, "0"), (0.5, "5"), (1, "10")]
 
     def test_the_logarithm_is_drawn_to_scale_where_asked(self):
         numbers = [10.0**-x for x in range(9)]
-        place = Place.of(pd.DataFrame({"combination": range(9), "x": numbers}), "x", log=True)
+        place = ChoicePlace.of(pd.DataFrame({"combination": range(9), "x": numbers}), "x", log=True)
         assert place.positions.tolist() == pytest.approx([1 - x / 8 for x in range(9)])
 
     def test_a_run_that_was_not_asked_lies_beside_the_axis(self):
-        place = Place.of(pd.DataFrame({"combination": [0, 1], "x": ["a", None]}), "x")
+        place = ChoicePlace.of(pd.DataFrame({"combination": [0, 1], "x": ["a", None]}), "x")
         assert place.positions.tolist() == pytest.approx([0.5, MISSING])
         assert place.ticks == [(0.5, "a"), (MISSING, "(not asked)")]
 

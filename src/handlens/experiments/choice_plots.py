@@ -12,7 +12,7 @@ import pandas as pd
 from handlens.errors import ExperimentError
 from handlens.experiments.graphs import begun
 from handlens.experiments.pivot import numbers_of
-from handlens.experiments.scales import MISSING, Place, Scale
+from handlens.experiments.scales import MISSING, ChoicePlace, Scale
 from handlens.experiments.style import (
     BLUE,
     GREY,
@@ -58,7 +58,7 @@ def parallel_coordinates(
     means, whole = (
         combinations["combination"].map(found).to_numpy() for found in (ended.mean(), ended.count() == ended.size())
     )
-    places = [Place.of(combinations, name, log=name in log) for name in choices]
+    places = [ChoicePlace.of(combinations, name, log=name in log) for name in choices]
     scale = Scale.of(np.array([mean]) for mean in means)
     height = scale.position(means)
     good = np.clip(height if maximize else 1 - height, 0, 1)
@@ -126,7 +126,7 @@ def slices(
     frame = _drawn(frame, choices)
     n_columns = min(len(choices), 3)
     n_rows = -(-len(choices) // n_columns)
-    places = {name: Place.of(frame, name, log=name in log) for name in choices}
+    places = {name: ChoicePlace.of(frame, name, log=name in log) for name in choices}
     labels = {name: [wrapped([text], 14) for _, text in place.ticks] for name, place in places.items()}
     below = 0.45 + 0.12 * max(most_lines(texts) for texts in labels.values())
     height, foot = 1.8 + below + 0.1, 0.5
@@ -153,7 +153,7 @@ def slices(
     return figure
 
 
-def _draw_slice(axes: Axes, frame: pd.DataFrame, place: Place, scale: Scale, *, worst: float) -> None:
+def _draw_slice(axes: Axes, frame: pd.DataFrame, place: ChoicePlace, scale: Scale, *, worst: float) -> None:
     """The runs as dots, those of a combination joined, the mean of each level; runs without a value at `worst`."""
     from matplotlib.collections import LineCollection
 
@@ -205,7 +205,7 @@ def _write_ticks(axes: Axes, x: float, name: str, ticks: Sequence[tuple[float, s
         axes.annotate(text, (x, at), xytext=(6 * side, 0), ha=ha, va="center", fontsize=7, color="#333333", **beside_it)
 
 
-def _lowest(places: Sequence[Place]) -> float:
+def _lowest(places: Sequence[ChoicePlace]) -> float:
     """The lower limit of axes from 0 to 1, with room for runs that lack a choice."""
     missing = any((place.positions < 0).any() for place in places)
     return MISSING - 0.06 if missing else -_ROOM - 0.01

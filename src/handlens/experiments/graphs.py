@@ -21,7 +21,7 @@ LOSSES = ("train_loss", "valid_loss")
 
 
 @dataclass(frozen=True)
-class Curve:
+class RunCurve:
     """One number of one run, epoch by epoch.
 
     Attributes:
@@ -53,7 +53,7 @@ class Cell:
     """The runs of one place of the grid.
 
     Attributes:
-        runs: their rows of the frame; there may be none.
+        runs: their rows of the frame; maybe no runs.
         curves: a curve a run for each number that is drawn; runs without one are left out.
         mean: over the runs that ended with a number, of this number; nan without any.
         bumpiness: the mean over the finished runs; nan without any.
@@ -61,7 +61,7 @@ class Cell:
     """
 
     runs: pd.DataFrame
-    curves: dict[str, list[Curve]]
+    curves: dict[str, list[RunCurve]]
     mean: float
     bumpiness: float
     ended: int
@@ -80,7 +80,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Grid:
+class GraphGrid:
     """All cells, by the levels of the choices that name rows and columns.
 
     Attributes:
@@ -112,7 +112,7 @@ class Grid:
         rows: str | Sequence[str] | None,
         columns: str | Sequence[str] | None = None,
         values: str | None = None,
-    ) -> Grid:
+    ) -> GraphGrid:
         """The grid of some runs.
 
         Args:
@@ -189,7 +189,7 @@ def _numbers(curves: pd.DataFrame, values: str | None) -> tuple[str, ...]:
     return (values,)
 
 
-def _curves_by_run(frame: pd.DataFrame, curves: pd.DataFrame, numbers: Sequence[str]) -> dict[int, dict[str, Curve]]:
+def _curves_by_run(frame: pd.DataFrame, curves: pd.DataFrame, numbers: Sequence[str]) -> dict[int, dict[str, RunCurve]]:
     ordered = curves[curves["run"].isin(frame.index)].sort_values(["run", "epoch"], kind="stable")
     runs, epochs = ordered["run"].to_numpy(), ordered["epoch"].to_numpy(float)
     values = {name: ordered[name].to_numpy(float, na_value=np.nan) for name in numbers}
@@ -198,7 +198,7 @@ def _curves_by_run(frame: pd.DataFrame, curves: pd.DataFrame, numbers: Sequence[
     status = frame["status"].to_dict()
     return {
         int(runs[start]): {
-            name: Curve(int(runs[start]), status[runs[start]], epochs[start:end], values[name][start:end])
+            name: RunCurve(int(runs[start]), status[runs[start]], epochs[start:end], values[name][start:end])
             for name in numbers
         }
         for start, end in zip(starts, ends, strict=False)
@@ -208,7 +208,7 @@ def _curves_by_run(frame: pd.DataFrame, curves: pd.DataFrame, numbers: Sequence[
 def _cell(
     frame: pd.DataFrame,
     positions: list[int],
-    by_run: dict[int, dict[str, Curve]],
+    by_run: dict[int, dict[str, RunCurve]],
     numbers: Sequence[str],
     ended: Floats,
 ) -> Cell:

@@ -91,7 +91,7 @@ MISSING = -0.12
 
 
 @dataclass(frozen=True)
-class Place:
+class ChoicePlace:
     """Where the values of one choice lie on an axis from 0 to 1.
 
     Attributes:
@@ -105,7 +105,7 @@ class Place:
     levels: list[tuple[float, NDArray[np.int64]]]
 
     @classmethod
-    def of(cls, frame: pd.DataFrame, name: str, *, log: bool = False) -> Place:
+    def of(cls, frame: pd.DataFrame, name: str, *, log: bool = False) -> ChoicePlace:
         """The place of a choice; `log` for numbers whose logarithm is drawn to scale."""
         axis = axis_of(frame, name, cut=False)
         known = [label for label in axis.labels if label is not NOT_ASKED]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from handlens.experiments.graphs import Cell, Curve, Grid
+from handlens.experiments.graphs import Cell, GraphGrid, RunCurve
 from handlens.experiments.scales import number_text, text_of
 from handlens.experiments.style import (
     BLUE,
@@ -44,12 +44,12 @@ def small_multiples(
     """A small training graph for each cell of a grid, all on one scale; `Study.small_multiples` says more.
 
     Args:
-        frame, curves, rows, columns, values: see `Grid.of`.
+        frame, curves, rows, columns, values: see `GraphGrid.of`.
         metric: what the frame's `value` is called.
     """
     import matplotlib.pyplot as plt
 
-    grid = Grid.of(frame, curves, rows=rows, columns=columns, values=values)
+    grid = GraphGrid.of(frame, curves, rows=rows, columns=columns, values=values)
     layout = _Layout(grid)
     figure = plt.figure(figsize=layout.size)
     for i, row in enumerate(grid.rows):
@@ -74,7 +74,7 @@ mean, and below the grid."""
 class _Layout:
     """How large the graphs of a grid are, and where they and their labels lie."""
 
-    def __init__(self, grid: Grid) -> None:
+    def __init__(self, grid: GraphGrid) -> None:
         n_rows, n_columns = len(grid.rows), len(grid.columns)
         self.width = min(max(13 / n_columns, 1.15), 1.9)
         self.height = 0.62 * self.width
@@ -97,7 +97,7 @@ class _Layout:
         return x / self.size[0], y / self.size[1], self.width / self.size[0], self.height / self.size[1]
 
 
-def _prepare(axes: Axes, grid: Grid, *, first: bool, last: bool) -> None:
+def _prepare(axes: Axes, grid: GraphGrid, *, first: bool, last: bool) -> None:
     """An empty graph on the grid's scale, with numbers at the left and the lower edge of the grid alone."""
     value_axis(axes, grid.scale)
     room = 0.1 + 0.04 * (grid.epochs - 1)
@@ -106,7 +106,7 @@ def _prepare(axes: Axes, grid: Grid, *, first: bool, last: bool) -> None:
     axes.tick_params(labelleft=first, labelbottom=last)
 
 
-def _draw_cell(axes: Axes, grid: Grid, cell: Cell) -> None:
+def _draw_cell(axes: Axes, grid: GraphGrid, cell: Cell) -> None:
     if not len(cell.runs):
         axes.set_facecolor("#f4f4f4")
         axes.text(0.5, 0.5, "not run", transform=axes.transAxes, ha="center", va="center", fontsize=7, color=GREY)
@@ -122,11 +122,11 @@ def _draw_cell(axes: Axes, grid: Grid, cell: Cell) -> None:
     beside(axes, count, (1, 1), (-1, -1), ha="right", va="top", fontsize=6.5, color=RED if short else GREY)
 
 
-def _colour(grid: Grid, number: str) -> str:
+def _colour(grid: GraphGrid, number: str) -> str:
     return BLUE if number == grid.numbers[-1] else ORANGE
 
 
-def _draw_number(axes: Axes, grid: Grid, cell: Cell, number: str, colour: str) -> None:
+def _draw_number(axes: Axes, grid: GraphGrid, cell: Cell, number: str, colour: str) -> None:
     """The curves of one number: every run thinly, with marks where they end early or leave the scale, and the mean."""
     from matplotlib.collections import LineCollection
 
@@ -137,7 +137,7 @@ def _draw_number(axes: Axes, grid: Grid, cell: Cell, number: str, colour: str) -
     )
     epochs, values = cell.mean_curve(number)
     axes.plot(epochs, values, color=colour, linewidth=1.4, label=f"mean {number}")
-    _dots(axes, [*drawn, Curve(0, "finished", epochs, values)], colour)
+    _dots(axes, [*drawn, RunCurve(0, "finished", epochs, values)], colour)
     for curve in drawn:
         left = curve.leaves(grid.scale)
         if left:
@@ -151,7 +151,7 @@ def _draw_number(axes: Axes, grid: Grid, cell: Cell, number: str, colour: str) -
             )  # fmt: skip
 
 
-def _dots(axes: Axes, curves: Sequence[Curve], colour: str) -> None:
+def _dots(axes: Axes, curves: Sequence[RunCurve], colour: str) -> None:
     """A dot for each value that has no neighbour, and so no line: of a run of one epoch, or between missing ones."""
     alone = []
     for curve in curves:
@@ -163,7 +163,7 @@ def _dots(axes: Axes, curves: Sequence[Curve], colour: str) -> None:
         axes.plot(*zip(*alone, strict=True), "o", color=colour, markersize=2.5, label="values without a neighbour")
 
 
-def _write_names(figure: Figure, grid: Grid, layout: _Layout) -> None:
+def _write_names(figure: Figure, grid: GraphGrid, layout: _Layout) -> None:
     """The names of the choices: above the rows' labels, and above those of the columns; and that of the x axis."""
 
     def write(x: float, y: float, text: str, **style: Any) -> None:
@@ -178,7 +178,7 @@ def _write_names(figure: Figure, grid: Grid, layout: _Layout) -> None:
     write(layout.middle, _FOOT - 0.33, "epoch", ha="center", va="center", fontsize=8, color=GREY)
 
 
-def _explain(figure: Figure, frame: pd.DataFrame, grid: Grid, metric: str) -> None:
+def _explain(figure: Figure, frame: pd.DataFrame, grid: GraphGrid, metric: str) -> None:
     """What the lines, the marks and the numbers are, at the foot."""
     drawn = [curve for cell in grid.cells.values() for curves in cell.curves.values() for curve in curves]
     out = {curve.run for curve in drawn if curve.leaves(grid.scale)}
