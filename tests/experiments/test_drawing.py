@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from handlens.errors import ExperimentError
+from handlens.experiments import Study
 from handlens.experiments.choice_plots import parallel_coordinates, slices
 from handlens.experiments.scales import MISSING, ChoicePlace, Scale, text_of
 from handlens.experiments.small_multiples import small_multiples
@@ -178,6 +179,12 @@ class TestSmallMultiples:
         assert [one.get_label() for one in figure.axes[0].collections] == ["train_loss of each run"]
         assert texts_of(figure.axes[0])[0] == "1.5"
         assert any("mean train_loss at the end" in text for text in words_of(figure))
+
+    def test_without_losses_the_metric_is_drawn(self):
+        frame, curves = tables(*FOUR)
+        curves = curves.rename(columns={"valid_loss": "score"}).drop(columns="train_loss")
+        (axes, *_) = small_multiples(frame, curves, rows="layers", metric="score").axes
+        assert [one.get_label() for one in axes.collections] == ["score of each run"]
 
     def test_several_choices_may_make_the_rows(self):
         frame, curves = tables(*FOUR)
@@ -362,3 +369,21 @@ class TestSlices:
         frame, _ = tables(*SIX)
         one, two = (slices(frame, ["layers"], metric="loss").axes[0] for _ in range(2))
         assert points_of(one, "runs") == points_of(two, "runs")
+
+
+def test_a_study_draws_its_own_runs(tmp_path):
+    def train(trial):
+        rate = trial.real("rate", 1e-3, 1e-1, log=True)
+        size = trial.categorical("size", [[8], [16, 8]])
+        for epoch in range(3):
+            trial.record(train_loss=rate / (epoch + 1), valid_loss=len(size) / (epoch + 1))
+
+    study = Study(tmp_path, direction="maximize")
+    study.run(train, grid={"size": [[8], [16, 8]]}, repeats=2)
+    assert study.choices == ["rate", "size"]
+    one, two = study.small_multiples("size").axes
+    assert points_of(one, "mean valid_loss") == [[[1, 2], [2, 1], [3, pytest.approx(2 / 3)]]]
+    assert texts_of(two)[-1] == "[8]"
+    (axes,) = study.parallel_coordinates().axes
+    assert [line[-1] for line in lines_of(axes, "combinations")] == [[2, 0], [2, 1]]  # the higher value is the best
+    assert [axes.get_xlabel() for axes in study.slices().axes] == ["rate", "size"]

@@ -42,10 +42,7 @@ def frame(store: Store, study: str) -> pd.DataFrame:
     columns["machine"] = [fact.get("machine") for fact in facts]
     columns["commit"] = [fact.get("commit") for fact in facts]
     columns |= {name: [run[name] for run in runs] for name in _NOTES}
-    asked = [
-        row["name"] for row in store.rows(CHOICES.select().where(CHOICES.c.study == study).order_by(CHOICES.c.position))
-    ]
-    for name in _ordered(asked, made):
+    for name in _ordered(spaces(store, study), made):
         columns[name] = _column([_hashable(one.get(name)) for one in made])
     for name in _ordered((), numbers):
         if name not in columns and name != "rate":
@@ -55,6 +52,12 @@ def frame(store: Store, study: str) -> pd.DataFrame:
         {name: list(values) if isinstance(values, pd.Series) else values for name, values in columns.items()},
         index=index,
     )
+
+
+def spaces(store: Store, study: str) -> dict[str, dict[str, Any]]:
+    """What each choice is asked for, by its name, in the order in which they were first asked for."""
+    rows = store.rows(CHOICES.select().where(CHOICES.c.study == study).order_by(CHOICES.c.position))
+    return {row["name"]: read(row["space"]) for row in rows}
 
 
 def curves(store: Store, study: str) -> pd.DataFrame:

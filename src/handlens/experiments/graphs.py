@@ -112,14 +112,16 @@ class GraphGrid:
         rows: str | Sequence[str] | None,
         columns: str | Sequence[str] | None = None,
         values: str | None = None,
+        metric: str,
     ) -> GraphGrid:
         """The grid of some runs.
 
         Args:
             frame, curves: as `Study.frame` and `Study.curves` give them.
             rows, columns: the choices whose values make the rows and the columns, as in `pivot`; None for a single one.
-            values: the number that is drawn, and whose mean the cells give; both losses, and the study's metric,
-                unless given.
+            values: the number that is drawn, and whose mean the cells give; both losses, or without any the metric,
+                and the mean of the frame's `value` unless given.
+            metric: what the frame's `value` is called.
 
         Raises:
             ExperimentError: there are no runs, or no such columns.
@@ -129,7 +131,7 @@ class GraphGrid:
         row_names = tuple(names_of(rows or [], "rows", known))
         column_names = tuple(names_of(columns or [], "columns", known))
         axes = {name: axis_of(frame, name, cut=name not in FACTS) for name in (*row_names, *column_names)}
-        numbers = _numbers(curves, values)
+        numbers = _numbers(curves, values, metric)
         measured = values if values is not None and values in frame.columns else "value"
         by_run = _curves_by_run(frame, curves, numbers)
         row_keys, row_levels = _keys(axes, row_names, len(frame))
@@ -177,10 +179,10 @@ def _keys(axes: dict[str, Axis], names: Sequence[str], n: int) -> tuple[list[Key
     return [labels[one] for one in codes], [labels[one] for one in sorted(labels)]
 
 
-def _numbers(curves: pd.DataFrame, values: str | None) -> tuple[str, ...]:
+def _numbers(curves: pd.DataFrame, values: str | None, metric: str) -> tuple[str, ...]:
     recorded = [str(name) for name in curves.columns if name not in ("run", "epoch", "seconds")]
     if values is None:
-        return tuple(name for name in LOSSES if name in recorded) or tuple(recorded[-1:])
+        return tuple(one for one in LOSSES if one in recorded) or tuple(one for one in [metric] if one in recorded)
     if values not in recorded:
         raise ExperimentError(
             f"values must be a number that the runs recorded: {', '.join(recorded) or 'they recorded none'}; "

@@ -44,12 +44,11 @@ def small_multiples(
     """A small training graph for each cell of a grid, all on one scale; `Study.small_multiples` says more.
 
     Args:
-        frame, curves, rows, columns, values: see `GraphGrid.of`.
-        metric: what the frame's `value` is called.
+        frame, curves, rows, columns, values, metric: see `GraphGrid.of`.
     """
     import matplotlib.pyplot as plt
 
-    grid = GraphGrid.of(frame, curves, rows=rows, columns=columns, values=values)
+    grid = GraphGrid.of(frame, curves, rows=rows, columns=columns, values=values, metric=metric)
     layout = _Layout(grid)
     figure = plt.figure(figsize=layout.size)
     for i, row in enumerate(grid.rows):

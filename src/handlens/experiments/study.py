@@ -23,6 +23,7 @@ from handlens.experiments.running import Train
 from handlens.experiments.store import STUDIES, Place, Store
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from optuna.samplers import BaseSampler
 
 
@@ -164,6 +165,67 @@ class Study:
     def curves(self) -> pd.DataFrame:
         """A row an epoch: run, epoch, seconds, and every number that was recorded, such as train_loss."""
         return frames.curves(self.store, self.name)
+
+    @property
+    def choices(self) -> list[str]:
+        """The names of the choices, in the order in which they were first asked for."""
+        return list(frames.spaces(self.store, self.name))
+
+    def small_multiples(
+        self,
+        rows: str | Sequence[str] | None = None,
+        columns: str | Sequence[str] | None = None,
+        values: str | None = None,
+    ) -> Figure:
+        """Draw a small training graph for each cell of a grid, all on one scale.
+
+        A thin line is one run, the thick one the mean of the finished runs of the cell, at the epochs that all of them
+        have. Above each graph stand the mean of what the runs ended with and their mean bumpiness, in it how many runs
+        that is. Runs that failed, were pruned or stopped are marked and are not part of a mean. One run that exploded
+        does not stretch the scale: it is cut off and marked. A scale over more than a factor of 20 is logarithmic.
+
+        Args:
+            rows, columns: the choices whose values make the rows and the columns, as in a pivot table; at least one.
+            values: the number that is drawn, such as a metric; the training and the validation loss unless given.
+
+        Raises:
+            ExperimentError: no run has begun, or there is no such choice or number.
+        """
+        from handlens.experiments.small_multiples import small_multiples
+
+        return small_multiples(
+            self.frame(), self.curves(), rows=rows, columns=columns, values=values, metric=self.metric
+        )
+
+    def parallel_coordinates(self) -> Figure:
+        """Draw a line for each combination, through the value of each choice to the mean value of its runs.
+
+        The better the mean, the darker and thicker the line. Choices that were drawn on a log scale lie on one.
+
+        Raises:
+            ExperimentError: no run has begun, or the study has no choices.
+        """
+        from handlens.experiments.choice_plots import parallel_coordinates
+
+        return parallel_coordinates(self.frame(), self.choices, **self._scales())
+
+    def slices(self) -> Figure:
+        """Draw the value of each run over each choice, with the runs of a combination joined.
+
+        Combinations of the same level lie side by side, always in the same order; a bar is the mean of the level. The
+        other choices differ too: `pivot` says which differences chance could explain.
+
+        Raises:
+            ExperimentError: no run has begun, or the study has no choices.
+        """
+        from handlens.experiments.choice_plots import slices
+
+        return slices(self.frame(), self.choices, **self._scales())
+
+    def _scales(self) -> dict[str, Any]:
+        """What the value is, and which choices lie on a log scale."""
+        log = [name for name, space in frames.spaces(self.store, self.name).items() if space.get("log")]
+        return {"metric": self.metric, "maximize": self.direction == "maximize", "log": log}
 
 
 def _positive(minutes: float) -> float:
