@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 
 from handlens.experiments.server import schemas
-from handlens.experiments.server.records import NoSuchRun, Records, level_key, read
+from handlens.experiments.server.records import NoSuchRun, Records, level_key, read_all
 from handlens.experiments.store import COMBINATIONS, RUNS, STUDIES
 from handlens.serving.encoding import finite, packed
 
@@ -21,6 +23,7 @@ LOG_BYTES = 64 * 1024
 MOST_FILES = 200
 
 _NUMBERS = ("combination", "seed", "split", "epochs", "value", "seconds", "started", "ended")
+_MISSING: object = object()
 _FACTS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "phase": lambda run: run["phase"],
     "status": lambda run: run["status"],
@@ -30,7 +33,6 @@ _FACTS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "hidden": lambda run: run["hidden"],
     "stop": lambda run: run["stop"],
 }
-_MISSING = object()
 _RECORDED = ("machine", "commit")  # of the facts that are JSON
 
 
@@ -70,12 +72,10 @@ def runs(records: Records, name: str, since: int | None) -> schemas.RunTable:
         columns.append(_numbers(fact, "fact", [row[fact] for row in rows]))
     for fact, of in _FACTS.items():
         columns.append(_levels(fact, "fact", [of(row) for row in rows]))
-    facts = read(f"[{','.join(row['facts'] for row in rows)}]")
     for fact in _RECORDED:
-        columns.append(_levels(fact, "fact", [one.get(fact) or _MISSING for one in facts]))
-    for choice in dict.fromkeys(name for row in rows for name in row["choices"]):
-        columns.append(_levels(choice, "choice", [row["choices"].get(choice, _MISSING) for row in rows]))
-    for number in dict.fromkeys(name for row in rows for name in row["numbers"]):
+        columns.append(_levels(fact, "fact", [row["facts"].get(fact) or _MISSING for row in rows]))
+    columns += _choices([row["choices"] for row in rows])
+    for number in dict.fromkeys(chain.from_iterable(row["numbers"] for row in rows)):
         columns.append(_numbers(number, "number", [row["numbers"].get(number) for row in rows]))
     return schemas.RunTable(
         version=study.version, whole=whole, ids=packed(ids, "<i4"), removed=study.gone(since), columns=columns
@@ -110,8 +110,9 @@ def detail(records: Records, id: int) -> schemas.RunDetail:
     row = study.runs.get(id)
     if row is None:
         raise NoSuchRun(f"there is no run {id} in {records.place.folder}; it may have been deleted.")
-    [curve] = study.curves(records.opened(), [id])
-    facts = read(row["facts"])
+    epochs = records.opened().epochs(row["study"], [id])
+    numbers = read_all(epoch["numbers"] for epoch in epochs)
+    facts = row["facts"]
     folder = records.place.run_folder(id)
     log, files, missing = _files(folder, row, facts)
     kept = ("id", "study", "combination", "phase", "seed", "split", "status", "seconds", "started", "ended")
@@ -121,12 +122,10 @@ def detail(records: Records, id: int) -> schemas.RunDetail:
         value=finite(row["value"]),
         numbers={key: finite(value) for key, value in row["numbers"].items()},
         facts=facts,
-        epochs=curve["epoch"].astype(int).tolist() if curve else [],
-        epoch_seconds=curve["seconds"].tolist() if curve else [],
+        epochs=[epoch["epoch"] for epoch in epochs],
+        epoch_seconds=[epoch["seconds"] for epoch in epochs],
         curves={
-            key: [finite(value) for value in values]
-            for key, values in curve.items()
-            if key not in ("epoch", "seconds") and not np.isnan(values).all()
+            name: [finite(one.get(name)) for one in numbers] for name in dict.fromkeys(chain.from_iterable(numbers))
         },
         log=log,
         files=files,
@@ -138,13 +137,32 @@ def _numbers(name: str, role: Any, values: list[Any]) -> schemas.NumberColumn:
     return schemas.NumberColumn(name=name, role=role, values=packed(np.array(values, dtype=np.float64), "<f8"))
 
 
+def _choices(rows: Sequence[dict[str, Any]]) -> list[schemas.LevelColumn]:
+    """A column a choice; runs of one combination have the same dict."""
+    places: dict[int, int] = {}
+    of_run = [places.setdefault(id(row), len(places)) for row in rows]
+    made = list({id(row): row for row in rows}.values())
+    columns = []
+    for name in dict.fromkeys(chain.from_iterable(made)):
+        values = [row.get(name, _MISSING) for row in made]
+        keys = [_MISSING if value is _MISSING else level_key(value) for value in values]
+        levels, codes = _coded(keys, values)
+        columns.append(schemas.LevelColumn(name=name, role="choice", levels=levels, codes=packed(codes[of_run], "<i4")))
+    return columns
+
+
 def _levels(name: str, role: Any, values: list[Any]) -> schemas.LevelColumn:
-    keys = [None if value is _MISSING else level_key(value) for value in values]
-    first = {key: value for key, value in zip(keys, values, strict=True) if key is not None}
+    levels, codes = _coded(values, values)
+    return schemas.LevelColumn(name=name, role=role, levels=levels, codes=packed(codes, "<i4"))
+
+
+def _coded(keys: list[Any], values: list[Any]) -> tuple[list[Any], NDArray[np.int32]]:
+    """The different values in their order, and the position of each among them; -1 where it is missing."""
+    first = dict(zip(keys, values, strict=True))
+    first.pop(_MISSING, None)
     levels = sorted(first.items(), key=lambda pair: _order(pair[1]))
-    place: dict[str | None, int] = {key: i for i, (key, _) in enumerate(levels)} | {None: -1}
-    codes = packed([place[key] for key in keys], "<i4")
-    return schemas.LevelColumn(name=name, role=role, levels=[value for _, value in levels], codes=codes)
+    place = {key: i for i, (key, _) in enumerate(levels)} | {_MISSING: -1}
+    return [value for _, value in levels], np.array([place[key] for key in keys], np.int32)
 
 
 def _order(value: Any) -> tuple[int, float, str]:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ class RecordedStudy:
     Attributes:
         row: of the study.
         began: the version when it was first read; who has an older one needs all runs.
-        runs: the row of each run by its id, with its `choices` and `numbers` as dicts.
+        runs: the row of each run by its id, with its `choices`, `numbers` and `facts` as dicts.
         versions: by id, when the run was last found to have changed.
         removed: the deleted runs, each with the version at which that was found.
         version: when all this was read.
@@ -53,7 +54,7 @@ class RecordedStudy:
     version: int = 0
     _curves: dict[int, Curve] = field(default_factory=dict)
     _curves_of: dict[int, int] = field(default_factory=dict)
-    _choices: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _shared: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def update(self, store: Store, version: int) -> None:
         """Read what changed since the last time; `version` grows whenever anything in the database changes."""
@@ -69,13 +70,19 @@ class RecordedStudy:
             self._curves_of.pop(id, None)
         self.removed += [(id, version) for id in sorted(gone)]
         if changed:
-            for row in store.rows(_runs(name, changed)):
-                row["choices"] = self._choices.setdefault(row["choices"], read(row["choices"]))
-                row["numbers"] = read(row["numbers"])
-                self.runs[row["id"]] = row
+            rows = store.rows(_runs(name, changed))
+            for row, numbers in zip(rows, read_all(row["numbers"] for row in rows), strict=True):
+                row["choices"], row["facts"] = self._once(row["choices"]), self._once(row["facts"])
+                self.runs[row["id"]] = row | {"numbers": numbers}
                 self.versions[row["id"]] = version
             self.runs = dict(sorted(self.runs.items()))
         self.version = version
+
+    def _once(self, text: str) -> dict[str, Any]:
+        """What JSON holds that many runs have in common: the same object for the same text."""
+        if text not in self._shared:
+            self._shared[text] = read(text)
+        return self._shared[text]
 
     def changed(self, since: int | None) -> tuple[bool, list[int]]:
         """Whether all runs are new to somebody who has the version `since`, and the ids of those that are."""
@@ -88,7 +95,7 @@ class RecordedStudy:
         return [id for id, when in self.removed if since is not None and when > since and id not in self.runs]
 
     def curves(self, store: Store, ids: Sequence[int]) -> list[Curve]:
-        """Every number of each epoch of these runs, by name; `epoch` and `seconds` are among them."""
+        """Every number of each epoch of these runs, by name; `epoch` is among them."""
         wanted = [id for id in ids if self._curves_of.get(id) != self.versions[id]]
         if wanted:
             read_now = _curves(store, self.row["name"], wanted)
@@ -197,6 +204,16 @@ def read(text: str) -> Any:
         raise ExperimentError(f"the record is damaged: {error} in {text[:80]!r}.") from None
 
 
+def read_all(texts: Iterable[str]) -> list[Any]:
+    """What many texts of JSON hold, read in one go; one text may hold several values.
+
+    Raises:
+        ExperimentError: one of them is not JSON.
+    """
+    found: list[Any] = read(f"[{','.join(texts)}]")
+    return found
+
+
 def _identity(place: Place) -> object:
     """What tells the database's file from another one of its name; None where there is no file."""
     url = sa.engine.make_url(place.url)
@@ -244,37 +261,31 @@ def _runs(study: str, ids: Sequence[int]) -> sa.Select[Any]:
 
 def _curves(store: Store, study: str, ids: Sequence[int]) -> dict[int, Curve]:
     """All epochs of some runs: each run in one row, since 150,000 rows take longer to come than to be read."""
-    epochs = sa.select(EPOCHS).join(RUNS, EPOCHS.c.run == RUNS.c.id).where(RUNS.c.study == study)
-    if len(ids) <= _AT_ONCE:
-        epochs = epochs.where(EPOCHS.c.run.in_(ids))
-    ordered = epochs.order_by(EPOCHS.c.run, EPOCHS.c.epoch).subquery()
+    of = sa.select(RUNS.c.id).where(RUNS.c.study == study) if len(ids) > _AT_ONCE else ids
 
-    def joined(column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[Any]:
-        return sa.func.aggregate_strings(sa.cast(column, sa.Text), ",").label(name)
+    def joined(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+        return sa.func.aggregate_strings(sa.cast(column, sa.Text), ",").label(column.name)
 
-    columns = ("epoch", "seconds", "numbers")
-    rows = store.rows(
-        sa.select(ordered.c.run, *(joined(ordered.c[name], name) for name in columns)).group_by(ordered.c.run)
-    )
-    epoch, seconds, numbers = (read(f"[{','.join(row[name] for row in rows)}]") for name in columns)
-    counts = [row["epoch"].count(",") + 1 for row in rows]
-    ends = np.cumsum(counts)
-    whole = {"epoch": _array(epoch), "seconds": _array(seconds)} | _by_name(numbers)
-    found = {}
-    for row, count, end in zip(rows, counts, ends, strict=True):
-        part = {name: values[end - count : end] for name, values in whole.items()}
-        order = np.argsort(part["epoch"], kind="stable")  # databases do not promise the order of what they join
-        found[row["run"]] = {name: values[order] for name, values in part.items()}
-    return found
+    query = sa.select(EPOCHS.c.run, joined(EPOCHS.c.epoch), joined(EPOCHS.c.numbers))
+    rows = store.rows(query.where(EPOCHS.c.run.in_(of)).group_by(EPOCHS.c.run))
+    lengths = [row["epoch"].count(",") + 1 for row in rows]
+    whole = {"epoch": _array(read_all(row["epoch"] for row in rows))}
+    whole |= _by_name(read_all(row["numbers"] for row in rows))
+    order = np.lexsort((whole["epoch"], np.repeat(np.arange(len(rows)), lengths)))
+    whole = {name: values[order] for name, values in whole.items()}  # joined in any order, as databases may do it
+    ends = np.cumsum(lengths).tolist()
+    return {
+        row["run"]: {name: values[end - length : end] for name, values in whole.items()}
+        for row, length, end in zip(rows, lengths, ends, strict=True)
+    }
 
 
 def _by_name(rows: list[dict[str, Any]]) -> Curve:
-    names = dict.fromkeys(name for row in rows for name in row)
-    return {name: _array([row.get(name) for row in rows]) for name in names}
+    return {name: _array([row.get(name) for row in rows]) for name in dict.fromkeys(chain.from_iterable(rows))}
 
 
-def _array(values: Iterable[Any]) -> NDArray[np.float64]:
-    return np.array(list(values), dtype=np.float64)  # None becomes nan
+def _array(values: Any) -> NDArray[np.float64]:
+    return np.array(values, dtype=np.float64)  # None becomes nan
 
 
 def level_key(value: Any) -> str:
