@@ -13,7 +13,7 @@ from handlens.audit.significance import holm
 from handlens.errors import ExperimentError
 from handlens.experiments.axes import FACTS, Axis, axis_of, closest, codes_of, names_of
 from handlens.experiments.missing import Difference, difference_to, missing_of
-from handlens.experiments.paired import LEVEL, CodedRuns, Floats, are_matched, compact, grouped, is_grid, of_grid
+from handlens.experiments.paired import LEVEL, CodedRuns, Codes, Floats, are_matched, compact, grouped, is_grid, of_grid
 
 AGGREGATES = ("mean", "median", "best", "sd", "count")
 """What one cell of the table can show of its runs."""
@@ -39,6 +39,8 @@ class Pivot:
         rows: the names of the choices that make the rows.
         columns: of those that make the columns.
         labels: the values of each of these choices, in order.
+        codes: of each of these choices the position of every cell's value in `labels`.
+        cell: of every run, by its id, the position of its cell.
         values: the number that is summarised.
         aggregate: what `frame` shows of it.
         direction: "minimize" if less of it is better, otherwise "maximize".
@@ -49,6 +51,8 @@ class Pivot:
     rows: list[str]
     columns: list[str]
     labels: dict[str, list[Any]]
+    codes: dict[str, Codes] = field(repr=False)
+    cell: pd.Series[int] = field(repr=False)
     values: str
     aggregate: str
     direction: str
@@ -148,7 +152,9 @@ def pivot(
         cells = _compared(cells, found, at, direction)
         notes += found.notes
     labels = {axis.name: axis.labels for axis in axes}
-    return Pivot(cells, row_names, column_names, labels, values, aggregate, direction, notes)
+    codes = {axis.name: axis.codes[firsts] for axis in axes}
+    of_run = pd.Series(cell, frame.index)
+    return Pivot(cells, row_names, column_names, labels, codes, of_run, values, aggregate, direction, notes)
 
 
 def numbers_of(frame: pd.DataFrame, values: str) -> Floats:

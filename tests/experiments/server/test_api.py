@@ -101,6 +101,7 @@ def test_the_runs_of_a_study_column_by_column(client: TestClient) -> None:
     assert columns["fact", "status"] == ["finished"] * 6
     assert columns["fact", "value"] == [0, 1, 0.5, 1.5, 0.25, 1.25]
     assert columns["fact", "started"] == [BEGAN + i for i in range(1, 7)]
+    assert columns["fact", "bumpiness"] == [0] * 6
     assert columns["fact", "machine"] == ["made"] * 6
     assert columns["fact", "error"] == columns["fact", "commit"] == columns["fact", "note"] == [None] * 6
     assert columns["fact", "star"] == [False] * 6
@@ -181,6 +182,46 @@ def test_a_folder_on_another_machine_is_said(client: TestClient, store: Store) -
     folder = store.place.run_folder(3)
     assert found["missing"] == f"It was trained on made; its log and files are not in {folder} on this machine."
     assert (found["log"], found["files"]) == (None, [])
+
+
+def test_a_pivot_table(client: TestClient, store: Store) -> None:
+    change(store, 6, status="failed", value=None)
+    wanted = {"study": "a/b ü?", "rows": ["ps"], "baseline": {"ps": 0.5}}
+    found = client.post("/api/pivot", json=wanted).json()
+    assert found["labels"] == {"ps": [0, 0.25, 0.5]}
+    assert found["key"] == {"ps": [0, 1, 2]}
+    assert found["runs"] == [[1, 2], [5, 6], [3, 4]]
+    assert (found["count"], found["missing"]) == ([2, 1, 2], [0, 1, 0])
+    assert found["why_missing"] == ["", "1 failed", ""]
+    assert found["mean"] == [0.5, 0.25, 1]
+    assert found["best"] == [0, 0.25, 0.5]
+    assert found["difference"][0] == -0.5
+    assert found["verdict"][2] == "baseline"
+    assert found["version"] == table(client)[0]["version"]
+
+
+def test_a_pivot_table_of_some_runs(client: TestClient) -> None:
+    wanted = {"study": "a/b ü?", "rows": ["ps"], "columns": ["layers"], "values": "epochs", "runs": [1, 4, 99]}
+    found = client.post("/api/pivot", json=wanted).json()
+    assert found["labels"] == {"ps": [0, 0.5], "layers": [[1000, 500], [200, 100]]}
+    assert found["key"] == {"ps": [0, 1], "layers": [1, 0]}
+    assert (found["runs"], found["mean"]) == ([[1], [4]], [3, 3])
+    assert found["difference"] is found["verdict"] is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ({"rows": ["layer"]}, "Rows must name a choice of the study; 'layer' arrived. Did you mean layers?"),
+        ({"rows": ["ps"], "values": "machine"}, "Values must name a column of numbers; 'machine' holds"),
+        ({"rows": ["ps"], "baseline": {"ps": 7}}, "Baseline must be a cell of the table; no run has ps = 7."),
+        ({"rows": ["ps"], "runs": []}, "A pivot table requires runs; the study does not have any yet."),
+    ],
+)
+def test_a_pivot_table_that_cannot_be(client: TestClient, wanted: dict[str, Any], said: str) -> None:
+    answer = client.post("/api/pivot", json={"study": "a/b ü?", **wanted})
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith(said)
 
 
 def test_a_note_a_star_and_hiding(client: TestClient, store: Store) -> None:

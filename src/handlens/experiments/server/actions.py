@@ -15,15 +15,8 @@ from handlens.experiments.server.records import NoSuchRun, Records
 from handlens.experiments.store import EPOCHS, RUNS, Place
 
 _AT_ONCE = 500
-_DEAD = 60.0
-_AGAIN = {
-    "status": "waiting",
-    "stop": False,
-    "owner": None,
-    "beat": None,
-    "ended": None,
-    "error": None,
-}
+_NOBODYS = {"owner": None, "beat": None, "attempts": 0}
+_AGAIN = _NOBODYS | {"status": "waiting", "stop": False, "ended": None, "error": None}
 _FROM_THE_START = _AGAIN | {"started": None, "seconds": 0.0, "epochs": 0, "value": None, "numbers": "{}"}
 
 
@@ -39,11 +32,12 @@ def mark(records: Records, ids: Sequence[int], marks: dict[str, Any]) -> schemas
 def stop(records: Records, ids: Sequence[int]) -> schemas.RunsDone:
     """Ask runs to stop after their current epoch; those that nobody trains are stopped at once."""
     done: list[int] = []
-    stopped = {"status": "stopped", "stop": True, "owner": None, "ended": time.time()}
+    stopped = _NOBODYS | {"status": "stopped", "stop": True, "ended": time.time()}
+    dead = _is_dead(records)
     with records.opened().writing() as connection:
         for part in _parts(ids):
             done += _changed(connection, part, RUNS.c.status == "waiting", {"status": "stopped", "stop": True})
-            done += _changed(connection, part, _is_dead(), stopped)
+            done += _changed(connection, part, dead, stopped)
             done += _changed(connection, part, RUNS.c.status == "running", {"stop": True})
     return _answer(records, ids, done, "only a run that waits or is being trained can be stopped")
 
@@ -51,7 +45,7 @@ def stop(records: Records, ids: Sequence[int]) -> schemas.RunsDone:
 def requeue(records: Records, ids: Sequence[int]) -> schemas.RunsDone:
     """Let runs wait for training again: stopped ones go on from their checkpoint, all others begin again."""
     done: list[int] = []
-    go_on = (RUNS.c.status == "stopped") | _is_dead()
+    go_on = (RUNS.c.status == "stopped") | _is_dead(records)
     with records.opened().writing() as connection:
         for part in _parts(ids):
             going_on = _changed(connection, part, go_on, _AGAIN)
@@ -64,9 +58,10 @@ def requeue(records: Records, ids: Sequence[int]) -> schemas.RunsDone:
 def delete(records: Records, ids: Sequence[int]) -> schemas.RunsDone:
     """Delete runs with their epochs and folders, but none that is being trained."""
     done: list[int] = []
+    free = (RUNS.c.status != "running") | _is_dead(records)
     with records.opened().writing() as connection:
         for part in _parts(ids):
-            gone = _changed(connection, part, (RUNS.c.status != "running") | _is_dead(), {"status": "stopped"})
+            gone = _changed(connection, part, free, _NOBODYS | {"status": "stopped"})
             _forget(connection, records.place, gone)
             connection.execute(RUNS.delete().where(RUNS.c.id.in_(gone)))
             done += gone
@@ -81,8 +76,10 @@ def _changed(
     return sorted(connection.scalars(change.returning(RUNS.c.id)))
 
 
-def _is_dead() -> sa.ColumnElement[bool]:
-    return (RUNS.c.status == "running") & (sa.func.coalesce(RUNS.c.beat, 0) < time.time() - _DEAD)
+def _is_dead(records: Records) -> sa.ColumnElement[bool]:
+    """Whether the process that trains a run is gone, and no other has taken the run since."""
+    owners = [(row["id"], row["owner"]) for row in records.lost()]
+    return (RUNS.c.status == "running") & sa.tuple_(RUNS.c.id, RUNS.c.owner).in_(owners)
 
 
 def _forget(connection: sa.Connection, place: Place, ids: Sequence[int]) -> None:

@@ -58,6 +58,7 @@ class StudyFeed:
         try:
             with self._records.lock:
                 version = self._records.version()
+                self._records.lost()  # so that it is soon known of other machines' processes
                 return version, StudiesEvent(studies=payloads.studies(self._records)) if version != sent else None
         except HandlensError as error:
             said = str(error)

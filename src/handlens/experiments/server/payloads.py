@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from handlens.experiments.server import schemas
-from handlens.experiments.server.records import NoSuchRun, Records, level_key, read_all
+from handlens.experiments.server.records import NoSuchRun, RecordedStudy, Records, level_key, read_all
 from handlens.experiments.store import COMBINATIONS, RUNS, STUDIES
 from handlens.serving.encoding import finite, packed
 
@@ -70,12 +70,16 @@ def runs(records: Records, name: str, since: int | None) -> schemas.RunTable:
     columns: list[schemas.NumberColumn | schemas.LevelColumn] = []
     for fact in _NUMBERS:
         columns.append(_numbers(fact, "fact", [row[fact] for row in rows]))
+    columns.append(_numbers("bumpiness", "fact", study.bumpiness(records.opened(), ids)))
     for fact, of in _FACTS.items():
         columns.append(_levels(fact, "fact", [of(row) for row in rows]))
     for fact in _RECORDED:
         columns.append(_levels(fact, "fact", [row["facts"].get(fact) or _MISSING for row in rows]))
-    columns += _choices([row["choices"] for row in rows])
+    columns += _choices(study, [row["choices"] for row in rows])
+    known = {column.name for column in columns} | {"rate"}  # the rate of the last step says nothing of a run
     for number in dict.fromkeys(chain.from_iterable(row["numbers"] for row in rows)):
+        if number in known:
+            continue
         columns.append(_numbers(number, "number", [row["numbers"].get(number) for row in rows]))
     return schemas.RunTable(
         version=study.version, whole=whole, ids=packed(ids, "<i4"), removed=study.gone(since), columns=columns
@@ -137,17 +141,26 @@ def _numbers(name: str, role: Any, values: list[Any]) -> schemas.NumberColumn:
     return schemas.NumberColumn(name=name, role=role, values=packed(np.array(values, dtype=np.float64), "<f8"))
 
 
-def _choices(rows: Sequence[dict[str, Any]]) -> list[schemas.LevelColumn]:
+def _choices(study: RecordedStudy, rows: Sequence[dict[str, Any]]) -> list[schemas.LevelColumn]:
     """A column a choice; runs of one combination have the same dict."""
     places: dict[int, int] = {}
     of_run = [places.setdefault(id(row), len(places)) for row in rows]
     made = list({id(row): row for row in rows}.values())
     columns = []
-    for name in dict.fromkeys(chain.from_iterable(made)):
+    for name in study.choices:
         values = [row.get(name, _MISSING) for row in made]
         keys = [_MISSING if value is _MISSING else level_key(value) for value in values]
         levels, codes = _coded(keys, values)
-        columns.append(schemas.LevelColumn(name=name, role="choice", levels=levels, codes=packed(codes[of_run], "<i4")))
+        space = study.spaces.get(name)
+        columns.append(
+            schemas.LevelColumn(
+                name=name,
+                role="choice",
+                levels=levels,
+                codes=packed(codes[of_run], "<i4"),
+                space=None if space is None else schemas.Space.model_validate(space),
+            )
+        )
     return columns
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import threading
 import time
@@ -12,15 +13,21 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import sqlalchemy as sa
 from numpy.typing import NDArray
 from pydantic_core import from_json
 
 from handlens.errors import ExperimentError
-from handlens.experiments.store import COMBINATIONS, EPOCHS, RUNS, SCHEMA, STUDIES, Place, Store
+from handlens.experiments import frames
+from handlens.experiments.bumpiness import bumpiness_of
+from handlens.experiments.owners import Watch
+from handlens.experiments.store import CHOICES, COMBINATIONS, EPOCHS, RUNS, SCHEMA, STUDIES, Place, Store
 
 _AT_ONCE = 500
 """Runs that are asked for by their ids; when more have changed, all of the study are read."""
+
+_VALID_LOSS = "valid_loss"
 
 Curve = dict[str, NDArray[np.float64]]
 
@@ -44,6 +51,7 @@ class RecordedStudy:
         versions: by id, when the run was last found to have changed.
         removed: the deleted runs, each with the version at which that was found.
         version: when all this was read.
+        spaces: what each choice was asked for, by its name, in the order in which they were first asked for.
     """
 
     row: dict[str, Any]
@@ -52,6 +60,8 @@ class RecordedStudy:
     versions: dict[int, int] = field(default_factory=dict)
     removed: list[tuple[int, int]] = field(default_factory=list)
     version: int = 0
+    spaces: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _frame: tuple[int, pd.DataFrame] | None = None
     _curves: dict[int, Curve] = field(default_factory=dict)
     _curves_of: dict[int, int] = field(default_factory=dict)
     _shared: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -76,6 +86,7 @@ class RecordedStudy:
                 self.runs[row["id"]] = row | {"numbers": numbers}
                 self.versions[row["id"]] = version
             self.runs = dict(sorted(self.runs.items()))
+            self.spaces = {row["name"]: read(row["space"]) for row in store.rows(_spaces(name))}
         self.version = version
 
     def _once(self, text: str) -> dict[str, Any]:
@@ -93,6 +104,29 @@ class RecordedStudy:
     def gone(self, since: int | None) -> list[int]:
         """The runs that were deleted after a version."""
         return [id for id, when in self.removed if since is not None and when > since and id not in self.runs]
+
+    @property
+    def choices(self) -> list[str]:
+        """The names of the choices, in the order in which they were first asked for."""
+        return list(dict.fromkeys([*self.spaces, *chain.from_iterable(row["choices"] for row in self.runs.values())]))
+
+    def frame(self, store: Store) -> pd.DataFrame:
+        """A row a run, as `Study.frame` gives it."""
+        if self._frame is None or self._frame[0] != self.version:
+            self._frame = self.version, frames.frame(store, self.row["name"])
+        return self._frame[1]
+
+    def bumpiness(self, store: Store, ids: Sequence[int]) -> list[float]:
+        """Of each of these runs, by its loss on the validation data, or else by the study's metric."""
+        name, direction = _VALID_LOSS, "minimize"
+        if not any(name in row["numbers"] for row in self.runs.values()):
+            name, direction = self.row["metric"], self.row["direction"]
+        curves = {id: curve[name] for id, curve in zip(ids, self.curves(store, ids), strict=True) if name in curve}
+        if not curves:
+            return [math.nan] * len(ids)
+        of = pd.Series(np.repeat(list(curves), [len(curve) for curve in curves.values()]))
+        found = bumpiness_of(of, np.concatenate(list(curves.values())), direction)
+        return found.reindex(list(ids)).to_list()
 
     def curves(self, store: Store, ids: Sequence[int]) -> list[Curve]:
         """Every number of each epoch of these runs, by name; `epoch` is among them."""
@@ -122,6 +156,7 @@ class Records:
         self._seen: object = None
         self._version = int(time.time() * 1000)  # so that it is higher than any of a server before this one
         self._studies: dict[str, RecordedStudy] = {}
+        self._watch = Watch()
 
     @property
     def store(self) -> Store | None:
@@ -179,6 +214,15 @@ class Records:
         if not rows:
             raise NoSuchRun(f"there is no run {run} in {self.place.folder}; it may have been deleted.")
         return self.study(rows[0]["study"])
+
+    def lost(self) -> list[dict[str, Any]]:
+        """The runs, with id and owner, whose processes are gone.
+
+        That of another machine is known to be gone when it gave no sign of life while this was called again and again.
+        """
+        store = self.store
+        running = sa.select(RUNS.c.id, RUNS.c.owner, RUNS.c.beat).where(RUNS.c.status == "running")
+        return [] if store is None else [row for row in store.rows(running) if self._watch.is_dead(row)]
 
     def opened(self) -> Store:
         """The database, where there has to be one.
@@ -249,6 +293,10 @@ def _fingerprint() -> sa.Select[Any]:
 
 def _ids(study: str) -> sa.Select[Any]:
     return sa.select(RUNS.c.id, RUNS.c.changed).where(RUNS.c.study == study)
+
+
+def _spaces(study: str) -> sa.Select[Any]:
+    return sa.select(CHOICES.c.name, CHOICES.c.space).where(CHOICES.c.study == study).order_by(CHOICES.c.position)
 
 
 def _runs(study: str, ids: Sequence[int]) -> sa.Select[Any]:

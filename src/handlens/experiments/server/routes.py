@@ -14,6 +14,8 @@ from handlens.experiments.server.schemas import (
     MOST_ID,
     Curves,
     Event,
+    PivotRequest,
+    PivotTable,
     RunChange,
     RunDetail,
     RunIds,
@@ -22,6 +24,7 @@ from handlens.experiments.server.schemas import (
     StudyList,
     StudyName,
 )
+from handlens.experiments.server.summaries import pivot_table
 from handlens.serving.streams import EventStream
 
 router = APIRouter(prefix="/api", tags=["experiments"])
@@ -78,6 +81,13 @@ def curves(
     """Numbers of every epoch of a study's runs."""
     with records.lock:
         return payloads.curves(records, study, number, since)
+
+
+@router.post("/pivot")
+def pivot(wanted: PivotRequest, records: Recorded) -> PivotTable:
+    """A pivot table of a study, with its cells compared with a baseline."""
+    with records.lock:
+        return pivot_table(records, wanted)
 
 
 @router.get("/runs/{id}")

@@ -9,6 +9,8 @@ from pydantic import BaseModel, Field
 from handlens.serving.schemas import Float32s, Int32s, RequestBody
 
 Float64s = Annotated[str, Field(description="base64 of little-endian float64; NaN where there is no number")]
+Name = Annotated[str, Field(max_length=200)]
+Names = Annotated[list[Name], Field(max_length=10)]
 MOST_ID = 2**31 - 1
 RunNumber = Annotated[int, Field(ge=1, le=MOST_ID)]
 _NO_NUL = "^[^\\x00]*$"  # which some databases cannot hold
@@ -58,6 +60,16 @@ class NumberColumn(BaseModel):
     values: Float64s
 
 
+class Space(BaseModel):
+    """What a choice was asked for: one of some options, or a number from low to high."""
+
+    kind: Literal["categorical", "integer", "real"]
+    options: list[Any] | None = None
+    low: float | None = None
+    high: float | None = None
+    log: bool = Field(False, description="whether each factor of ten is drawn equally often")
+
+
 class LevelColumn(BaseModel):
     """A column of any values, in the order of the ids."""
 
@@ -66,6 +78,7 @@ class LevelColumn(BaseModel):
     role: Literal["fact", "choice", "number"]
     levels: list[Any] = Field(description="the different values: numbers by size, then text, then others")
     codes: Int32s = Field(description="base64 of little-endian int32: positions in levels; -1 where there is no value")
+    space: Space | None = Field(default=None, description="of a choice")
 
 
 class RunTable(BaseModel):
@@ -97,6 +110,45 @@ class Curves(BaseModel):
     lengths: Int32s = Field(description="base64 of little-endian int32: the epochs of each run")
     removed: list[int] = Field(description="runs that were deleted since")
     curves: list[Curve] = Field(description="as asked for; NaN where an epoch has no such number")
+
+
+class PivotRequest(RequestBody):
+    """Which pivot table is asked for."""
+
+    study: StudyName
+    rows: Names = Field(min_length=1, description="choices, or combination, phase, seed, split, machine, commit, star")
+    columns: Names = Field(default_factory=list)
+    values: Name = "value"
+    baseline: dict[Name, Any] | None = Field(
+        None, description="the cell that the others are compared with: a value for each row and column choice"
+    )
+    runs: list[RunNumber] | None = Field(None, max_length=1_000_000, description="only these; all unless given")
+
+
+class PivotTable(BaseModel):
+    """A pivot table; what is of the cells is a list with an entry for each. null where there is no such number."""
+
+    version: Version
+    labels: dict[str, list[Any]] = Field(description="the values of each row and column choice, in order")
+    key: dict[str, list[int]] = Field(description="of each such choice, by cell, the position of its value in labels")
+    runs: list[list[int]] = Field(description="the ids of the runs of each cell")
+    count: list[int] = Field(description="the runs that ended with a number")
+    combinations: list[int]
+    missing: list[int] = Field(description="the runs without a number")
+    why_missing: list[str]
+    mean: list[float | None]
+    median: list[float | None]
+    best: list[float | None]
+    sd: list[float | None]
+    low: list[float | None] = Field(description="of the 95 % interval of the mean; high is its other end")
+    high: list[float | None]
+    difference: list[float | None] | None = Field(description="cell minus baseline; null without a baseline, as below")
+    difference_low: list[float | None] | None = Field(description="of its 95 % interval")
+    difference_high: list[float | None] | None
+    pairs: list[int] | None = Field(description="how many runs were compared as pairs; 0 where as groups")
+    p_adjusted: list[float | None] | None = Field(description="after Holm's correction for the number of cells")
+    verdict: list[Literal["better", "worse", "chance could explain it", "too few runs", "baseline"]] | None
+    notes: list[str] = Field(description="what a reader has to know, in sentences")
 
 
 class RunFile(BaseModel):

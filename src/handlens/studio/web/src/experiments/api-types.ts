@@ -68,6 +68,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/pivot": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pivot
+         * @description A pivot table of a study, with its cells compared with a baseline.
+         */
+        post: operations["pivot_api_pivot_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/runs/{id}": {
         parameters: {
             query?: never;
@@ -292,6 +312,8 @@ export interface components {
              * @description base64 of little-endian int32: positions in levels; -1 where there is no value
              */
             codes: string;
+            /** @description of a choice */
+            space?: components["schemas"]["Space"] | null;
         };
         /**
          * NumberColumn
@@ -315,6 +337,129 @@ export interface components {
              * @description base64 of little-endian float64; NaN where there is no number
              */
             values: string;
+        };
+        /**
+         * PivotRequest
+         * @description Which pivot table is asked for.
+         */
+        PivotRequest: {
+            /**
+             * Study
+             * @description the name of a study
+             */
+            study: string;
+            /**
+             * Rows
+             * @description choices, or combination, phase, seed, split, machine, commit, star
+             */
+            rows: string[];
+            /** Columns */
+            columns?: string[];
+            /**
+             * Values
+             * @default value
+             */
+            values: string;
+            /**
+             * Baseline
+             * @description the cell that the others are compared with: a value for each row and column choice
+             */
+            baseline?: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Runs
+             * @description only these; all unless given
+             */
+            runs?: number[] | null;
+        };
+        /**
+         * PivotTable
+         * @description A pivot table; what is of the cells is a list with an entry for each. null where there is no such number.
+         */
+        PivotTable: {
+            /**
+             * Version
+             * @description grows with each change; ask with `since` for what changed after it
+             */
+            version: number;
+            /**
+             * Labels
+             * @description the values of each row and column choice, in order
+             */
+            labels: {
+                [key: string]: unknown[];
+            };
+            /**
+             * Key
+             * @description of each such choice, by cell, the position of its value in labels
+             */
+            key: {
+                [key: string]: number[];
+            };
+            /**
+             * Runs
+             * @description the ids of the runs of each cell
+             */
+            runs: number[][];
+            /**
+             * Count
+             * @description the runs that ended with a number
+             */
+            count: number[];
+            /** Combinations */
+            combinations: number[];
+            /**
+             * Missing
+             * @description the runs without a number
+             */
+            missing: number[];
+            /** Why Missing */
+            why_missing: string[];
+            /** Mean */
+            mean: (number | null)[];
+            /** Median */
+            median: (number | null)[];
+            /** Best */
+            best: (number | null)[];
+            /** Sd */
+            sd: (number | null)[];
+            /**
+             * Low
+             * @description of the 95 % interval of the mean; high is its other end
+             */
+            low: (number | null)[];
+            /** High */
+            high: (number | null)[];
+            /**
+             * Difference
+             * @description cell minus baseline; null without a baseline, as below
+             */
+            difference: (number | null)[] | null;
+            /**
+             * Difference Low
+             * @description of its 95 % interval
+             */
+            difference_low: (number | null)[] | null;
+            /** Difference High */
+            difference_high: (number | null)[] | null;
+            /**
+             * Pairs
+             * @description how many runs were compared as pairs; 0 where as groups
+             */
+            pairs: number[] | null;
+            /**
+             * P Adjusted
+             * @description after Holm's correction for the number of cells
+             */
+            p_adjusted: (number | null)[] | null;
+            /** Verdict */
+            verdict: ("better" | "worse" | "chance could explain it" | "too few runs" | "baseline")[] | null;
+            /**
+             * Notes
+             * @description what a reader has to know, in sentences
+             */
+            notes: string[];
         };
         /**
          * ProblemEvent
@@ -498,6 +643,29 @@ export interface components {
             done: number[];
             /** Left */
             left: components["schemas"]["RunLeft"][];
+        };
+        /**
+         * Space
+         * @description What a choice was asked for: one of some options, or a number from low to high.
+         */
+        Space: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "categorical" | "integer" | "real";
+            /** Options */
+            options?: unknown[] | null;
+            /** Low */
+            low?: number | null;
+            /** High */
+            high?: number | null;
+            /**
+             * Log
+             * @description whether each factor of ten is drawn equally often
+             * @default false
+             */
+            log: boolean;
         };
         /**
          * StudiesEvent
@@ -713,6 +881,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Curves"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    pivot_api_pivot_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PivotRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PivotTable"];
                 };
             };
             /** @description Client Error */
