@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from faults.campaign import Section
 
-from experiments import rossmann
+from experiments import kills, overhead, postgresql, rossmann
 
 SECTIONS: dict[str, Section] = {
+    "kills": kills.kills,
+    "postgresql": postgresql.postgresql,
+    "overhead": overhead.overhead,
     "study": rossmann.study,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -161,7 +162,7 @@ def _plain(value: Any) -> Any:
 # --- saved models ---------------------------------------------------------------------------------------
 
 
-def learner(folder: Path) -> Any:
+def learner(folder: Path, *, layers: Sequence[int] = (8,), seed: int = 0) -> Any:
     """A learner of a made-up table, the same each time."""
     import pandas as pd
 
@@ -175,7 +176,7 @@ def learner(folder: Path) -> Any:
         df, path=folder, cat_names=["shop", "day"], cont_names=["x"], procs=[FillMissing, Categorify, Normalize]
     )
     data = items.split_by_idx(range(16)).label_from_df("sales", label_cls=FloatList).databunch(bs=16)
-    return tabular_learner(data, layers=[8], ps=[0.1], emb_drop=0.0, seed=0)
+    return tabular_learner(data, layers=list(layers), ps=[0.1] * len(layers), emb_drop=0.0, seed=seed)
 
 
 def make_models(connection: Connection, folder: Path, whole: Path) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import warnings
 
+import optuna
 import torch
 
 import handlens.core.checkpoint
 import handlens.core.saved
+import handlens.experiments.study
 import handlens.serving.app
 import handlens.studio.ensemble_predictor
 import handlens.studio.predictor
@@ -16,6 +18,7 @@ import handlens.studio.server.run
 import handlens.tabular
 import handlens.vision
 import handlens.vision.learner  # noqa: F401
+from handlens.experiments import record
 from handlens.studio import preparation_run
 from handlens.studio.features import patches
 
@@ -23,3 +26,5 @@ warnings.filterwarnings("ignore")
 torch.set_num_threads(1)
 patches._SAMPLES, patches._ROUNDS, patches.CENTRES = 2000, 3, 24
 preparation_run.BATCH = 8
+record.SAVING_SHARE = 1.0  # so that trainings this short have checkpoints
+optuna.storages.RDBStorage("sqlite://").engine.dispose()  # loads what it opens a database with
