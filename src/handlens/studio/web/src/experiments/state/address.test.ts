@@ -35,6 +35,7 @@ test('what is written is read again', () => {
     value: 'valid_loss',
     aggregate: 'median',
     baseline: { layers: [200, 100], 'a=b': null },
+    graph: ['valid_loss', 'rate'],
   }
   expect(readAgain(address)).toEqual(address)
 })
@@ -52,6 +53,13 @@ describe('what makes no sense', () => {
   )
   it('an address that cannot be decoded is kept as it is', () =>
     expect(readAddress('/experiments/50%/table', '')).toEqual({ ...AT_FIRST, study: '50%' }))
+})
+
+test('all columns can be shown, and many selected runs are not listed', () => {
+  expect(writeAddress({ ...AT_FIRST, study: 'a', without: [] })).toBe('/experiments/a/runs?without=')
+  expect(readAgain({ ...AT_FIRST, study: 'a', without: [] }).without).toEqual([])
+  const many = Array.from({ length: 101 }, (_, i) => i)
+  expect(writeAddress({ ...AT_FIRST, study: 'a', selected: many })).toBe('/experiments/a/runs')
 })
 
 test('other pages are not this one', () => {

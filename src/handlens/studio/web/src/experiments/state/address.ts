@@ -6,7 +6,7 @@ import type { Json } from './table'
 export const VIEWS = ['runs', 'pivot', 'compare', 'parallel'] as const
 export type View = (typeof VIEWS)[number]
 
-export const AGGREGATES = ['mean', 'median', 'best', 'spread', 'count'] as const
+export const AGGREGATES = ['mean', 'median', 'best', 'sd', 'count'] as const
 export type Aggregate = (typeof AGGREGATES)[number]
 
 export interface Sorting {
@@ -35,7 +35,14 @@ export interface Address {
   aggregate: Aggregate
   /** the choices of the cell that the others are compared with */
   baseline: { readonly [choice: string]: Json } | null
+  /** the numbers of the small graphs; none: the losses */
+  graph: readonly string[]
 }
+
+/** Columns that few people look at. */
+export const LEFT_OUT: readonly string[] = ['phase', 'split', 'ended', 'machine', 'commit']
+/** More runs than this are not listed in the address. */
+const MOST_LISTED = 100
 
 export const AT_FIRST: Address = {
   study: null,
@@ -44,13 +51,14 @@ export const AT_FIRST: Address = {
   where: [],
   hidden: false,
   sort: null,
-  without: [],
+  without: LEFT_OUT,
   selected: [],
   rows: [],
   columns: [],
   value: null,
   aggregate: 'mean',
   baseline: null,
+  graph: [],
 }
 
 const ROOT = '/experiments'
@@ -70,13 +78,14 @@ export function readAddress(path: string, search: string): Address {
     where: query.getAll('where').flatMap((text) => read(text) ?? []),
     hidden: query.get('hidden') === 'shown',
     sort: sort ? { column: sort.replace(/^-/, ''), descending: sort.startsWith('-') } : null,
-    without: query.getAll('without'),
+    without: query.has('without') ? query.getAll('without').filter(Boolean) : LEFT_OUT,
     selected: (query.get('selected') ?? '').split(',').flatMap((text) => whole(text) ?? []),
     rows: query.getAll('row'),
     columns: query.getAll('column'),
     value: query.get('value'),
     aggregate: AGGREGATES.find((one) => one === query.get('aggregate')) ?? AT_FIRST.aggregate,
     baseline: object(query.get('baseline')),
+    graph: query.getAll('graph'),
   }
 }
 
@@ -88,11 +97,13 @@ export function writeAddress(of: Address): string {
   if (of.value !== null) query.append('value', of.value)
   if (of.aggregate !== AT_FIRST.aggregate) query.append('aggregate', of.aggregate)
   if (of.baseline) query.append('baseline', JSON.stringify(of.baseline))
+  for (const name of of.graph) query.append('graph', name)
   for (const condition of of.where) query.append('where', written(condition))
   if (of.hidden) query.append('hidden', 'shown')
   if (of.sort) query.append('sort', `${of.sort.descending ? '-' : ''}${of.sort.column}`)
-  for (const name of of.without) query.append('without', name)
-  if (of.selected.length > 0) query.append('selected', of.selected.join())
+  if (of.without.join('\n') !== LEFT_OUT.join('\n'))
+    for (const name of of.without.length > 0 ? of.without : ['']) query.append('without', name)
+  if (of.selected.length > 0 && of.selected.length <= MOST_LISTED) query.append('selected', of.selected.join())
   if (of.run !== null) query.append('run', String(of.run))
   const text = query.toString().replaceAll('%2C', ',').replaceAll('%3A', ':')
   return `${ROOT}/${encodeURIComponent(of.study)}/${of.view}${text && `?${text}`}`

@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from 'vitest'
-import { choicesOf, columnOf, compare, find, type Json, levelsOf, numbersOf, runsOf, valueIn } from './table'
+import { choicesOf, columnOf, compare, find, type Json, levelsOf, merged, numbersOf, runsOf, valueIn } from './table'
 
 describe('the order of values', () => {
   it('is that of numbers, text, lists, and what is missing last', () => {
@@ -34,4 +34,17 @@ test('columns are found by what they are', () => {
   expect(valueIn(runs, 'status', 7)).toBe('failed')
   expect(valueIn(runs, 'status', 5)).toBeNull()
   expect(valueIn(runs, 'none', 7)).toBeNull()
+})
+
+test('changed runs take the place of what was known of them', () => {
+  const before = runsOf([1, 2, 3], [columnOf('status', 'fact', ['running', 'finished', 'failed'])])
+  const changed = runsOf(
+    [1, 4],
+    [columnOf('status', 'fact', ['finished', 'waiting']), columnOf('loss', 'number', [0.5, null])],
+  )
+  const now = merged(before, changed, [3, 9])
+  expect(now.ids).toEqual([1, 2, 4])
+  expect(find(now, 'status')!.values).toEqual(['finished', 'finished', 'waiting'])
+  expect(find(now, 'loss')).toEqual(columnOf('loss', 'number', [0.5, null, null]))
+  expect(now.places.get(4)).toBe(2)
 })

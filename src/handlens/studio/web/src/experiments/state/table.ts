@@ -79,3 +79,20 @@ function rank(value: Json): number {
   if (value === null) return 4
   return { boolean: 0, number: 1, string: 2, object: 3 }[typeof value as 'boolean' | 'number' | 'string' | 'object']
 }
+
+/** Runs that changed, in place of those known before, and without those that were removed. */
+export function merged(before: Runs, changed: Runs, removed: readonly number[]): Runs {
+  const gone = new Set(removed)
+  const ids = [...before.ids.filter((id) => !gone.has(id)), ...changed.ids.filter((id) => !before.places.has(id))]
+  const names = new Set([...before.columns, ...changed.columns].map(({ name }) => name))
+  const columns = [...names].map((name) => {
+    const [old, next] = [find(before, name), find(changed, name)]
+    const values = ids.map((id) => {
+      const place = changed.places.get(id)
+      if (place !== undefined) return next?.values[place] ?? null
+      return old?.values[before.places.get(id)!] ?? null
+    })
+    return columnOf(name, (next ?? old)!.role, values)
+  })
+  return runsOf(ids, columns)
+}

@@ -1,0 +1,159 @@
+// One study: its views, what is filtered, and the run that is open beside them.
+
+import type { JSX } from 'preact'
+import { useEffect } from 'preact/hooks'
+import { IconButton } from '../components/Button'
+import { Icon } from '../components/icons'
+import type { Command } from '../keyboard/commands'
+import { ariaKey, keyText } from '../keyboard/key-names'
+import { isDark, toggleTheme } from '../state/theme'
+import { number } from '../text/format'
+import { COMMANDS, NAMES } from './commands'
+import { RunDetail } from './detail/RunDetail'
+import { FilterLine } from './filter/FilterLine'
+import { PivotView } from './pivot/PivotView'
+import { RunsView } from './runs/RunsView'
+import { AT_FIRST, VIEWS, type View, writeAddress } from './state/address'
+import { openDialog } from './state/dialogs'
+import { go, place } from './state/place'
+import { connected, failed, loaded, runs, studies, study } from './state/study'
+
+export function StudyScreen(): JSX.Element {
+  const { study: name, view, run } = place.value
+  useEffect(() => {
+    document.title = `${name} – handlens experiments`
+  }, [name])
+  const gone = studies.value !== null && study.value === null
+  return (
+    <div class={`experiments ${run === null ? '' : 'with-run'}`}>
+      <Bar />
+      {gone ? (
+        <Gone name={name!} />
+      ) : (
+        <>
+          <FilterLine />
+          <main aria-label={NAMES[view]} aria-busy={!loaded.value}>
+            {!loaded.value ? (
+              <p class="opening" role="status">
+                Loading the runs…
+              </p>
+            ) : runs.value.ids.length === 0 ? (
+              <p class="opening" role="status">
+                This study has no runs yet. They appear here as soon as the first one is planned.
+              </p>
+            ) : (
+              <TheView of={view} />
+            )}
+          </main>
+          {run !== null && <RunDetail key={run} id={run} />}
+        </>
+      )}
+    </div>
+  )
+}
+
+function TheView({ of }: { of: View }): JSX.Element | null {
+  if (of === 'runs') return <RunsView />
+  if (of === 'pivot') return <PivotView />
+  return null
+}
+
+function Bar(): JSX.Element {
+  const now = study.value
+  return (
+    <header class="top-bar">
+      <a
+        class="button square"
+        href={writeAddress(AT_FIRST)}
+        aria-label="All studies"
+        data-tip="All studies"
+        onClick={(event) => {
+          event.preventDefault()
+          go(AT_FIRST)
+        }}
+      >
+        <Icon name="home" />
+      </a>
+      <h1>
+        {place.value.study}{' '}
+        {now && (
+          <small>
+            {now.metric}, {now.direction === 'minimize' ? 'smaller' : 'larger'} is better
+          </small>
+        )}
+      </h1>
+      <nav class="views" aria-label="Views">
+        {VIEWS.map((view) => (
+          <Tab key={view} of={view} />
+        ))}
+      </nav>
+      <span class="grow" />
+      <Live />
+      <span class="bar-end">
+        <IconButton icon="help" name="Help" onClick={() => openDialog('help')} />
+        <IconButton
+          icon={isDark() ? 'sun' : 'moon'}
+          name={isDark() ? 'Light theme' : 'Dark theme'}
+          onClick={toggleTheme}
+        />
+      </span>
+    </header>
+  )
+}
+
+function Tab({ of }: { of: View }): JSX.Element {
+  const command: Command = COMMANDS[of]
+  return (
+    <a
+      class="button small"
+      href={writeAddress({ ...place.value, view: of })}
+      aria-current={place.value.view === of ? 'page' : undefined}
+      aria-keyshortcuts={ariaKey(command.keys[0]!)}
+      data-tip={command.name}
+      data-key={keyText(command.keys[0]!)}
+      onClick={(event) => {
+        if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return
+        event.preventDefault()
+        go({ view: of })
+      }}
+    >
+      {NAMES[of]}
+    </a>
+  )
+}
+
+/** Whether runs come in, and whether the page hears of them. */
+function Live(): JSX.Element {
+  const counts = study.value?.runs ?? {}
+  const text = !connected.value
+    ? 'Not connected: what is shown may be old'
+    : failed.value !== null
+      ? failed.value
+      : counts.running
+        ? `${number(counts.running)} running${counts.waiting ? `, ${number(counts.waiting)} waiting` : ''}`
+        : counts.waiting
+          ? `${number(counts.waiting)} waiting`
+          : ''
+  const bad = !connected.value || failed.value !== null
+  return (
+    <span class={`live ${bad ? 'bad' : ''}`} role="status" title={text}>
+      {bad && <Icon name="warn" size={16} />}
+      {!bad && counts.running ? <i class="pulse" aria-hidden="true" /> : null}
+      <span>{text}</span>
+    </span>
+  )
+}
+
+function Gone({ name }: { name: string }): JSX.Element {
+  return (
+    <main class="opening">
+      <h2>This study could not be found</h2>
+      <p role="alert">
+        There is no study “{name}” in {studies.value?.folder}. It may have another name, or lie in another folder.
+      </p>
+      <button type="button" class="button filled" onClick={() => go(AT_FIRST)}>
+        All studies
+      </button>
+    </main>
+  )
+}

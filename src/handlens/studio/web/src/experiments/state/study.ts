@@ -1,0 +1,162 @@
+// The studies, and the runs and curves of the one that is looked at; kept in step with the server as runs come in.
+
+import { computed, effect } from '@preact/signals'
+import { announce, attempt, sentenceOf } from '../../state/messages'
+import { owned } from '../../state/owned'
+import { experiments, type Studies, type Study } from '../server'
+import { type Curves, LOSSES } from './curves'
+import { place } from './place'
+import { find, merged, NO_RUNS, type Runs } from './table'
+
+const [studies, setStudies] = owned<Studies | null>(null)
+/** Why the studies cannot be read; null while all is well. */
+const [failed, setFailed] = owned<string | null>(null)
+/** Whether the server was heard of lately. */
+const [connected, setConnected] = owned(true)
+const [runs, setRuns] = owned<Runs>(NO_RUNS)
+/** Whether the runs are those of the study of the address. */
+const [loaded, setLoaded] = owned(false)
+const [curves, setCurves] = owned<Curves>(new Map())
+/** Of the runs that the page has; grows with each change. */
+const [version, setVersion] = owned(-1)
+
+export { connected, curves, failed, loaded, runs, studies, version }
+
+export const study = computed<Study | null>(
+  () => studies.value?.studies.find(({ name }) => name === place.value.study) ?? null,
+)
+
+/** Whether a smaller number is better. */
+export const smallerIsBetter = computed(() => study.value?.direction !== 'maximize')
+
+/** The numbers that the small graphs show. */
+export const graphed = computed<readonly string[]>(() => {
+  if (place.value.graph.length > 0) return place.value.graph
+  const losses = LOSSES.filter((name) => find(runs.value, name)?.numeric)
+  return losses.length > 0 || !study.value ? losses : [study.value.metric]
+})
+
+export async function loadStudies(): Promise<void> {
+  setFailed(null)
+  try {
+    setStudies(await experiments.studies())
+  } catch (error) {
+    setFailed(sentenceOf(error))
+  }
+}
+
+/** Which answers are still wanted: those to the latest question about the latest study. */
+let asked = 0
+
+async function loadStudy(name: string): Promise<void> {
+  const mine = ++asked
+  setLoaded(false)
+  setRuns(NO_RUNS)
+  setCurves(new Map())
+  setVersion(-1)
+  await attempt(async () => {
+    const table = await experiments.runs(name)
+    if (mine !== asked) return
+    setRuns(table.runs)
+    setVersion(table.version)
+    setLoaded(true)
+  }, 'The runs could not be loaded: ')
+}
+
+/** Fetches what changed since, until nothing did. */
+async function update(): Promise<void> {
+  const name = place.value.study
+  if (!name || !loaded.value) return
+  const mine = asked
+  const [table, lines] = await Promise.all([
+    experiments.runs(name, version.value),
+    graphed.value.length > 0 ? experiments.curves(name, graphed.value, version.value) : null,
+  ])
+  if (mine !== asked) return
+  setRuns(table.whole ? table.runs : merged(runs.value, table.runs, table.removed))
+  if (lines) setCurves(lines.whole ? lines.curves : mergedCurves(curves.value, lines.curves, lines.removed))
+  // The earlier of the two: what changed between them is asked for again.
+  setVersion(Math.min(table.version, lines?.version ?? table.version))
+}
+
+function mergedCurves(before: Curves, changed: Curves, removed: readonly number[]): Curves {
+  return new Map(
+    [...changed].map(([number, of]) => {
+      const now = new Map([...(before.get(number) ?? []), ...of])
+      for (const id of removed) now.delete(id)
+      return [number, now]
+    }),
+  )
+}
+
+async function loadCurves(name: string, numbers: readonly string[]): Promise<void> {
+  const mine = asked
+  await attempt(async () => {
+    const found = await experiments.curves(name, numbers)
+    if (mine === asked) setCurves(found.curves)
+  }, 'The curves could not be loaded: ')
+}
+
+/** How long to wait between two updates, in milliseconds. */
+const OFTEN = 1000
+let updating = false
+
+/** Brings the page up to date, as often as is good for it. */
+export async function refresh(): Promise<void> {
+  if (updating) return
+  updating = true
+  try {
+    await update()
+  } catch {
+    // The next event asks again.
+  }
+  setTimeout(() => {
+    updating = false
+    if ((studies.value?.version ?? 0) > version.value && loaded.value) void refresh()
+  }, OFTEN)
+}
+
+/** Loads what the address asks for, and listens to what changes. */
+export function keepInStep(): () => void {
+  void loadStudies()
+  const stops = [
+    effect(() => {
+      const name = place.value.study
+      if (name !== loading) {
+        loading = name
+        if (name !== null) void loadStudy(name)
+      }
+    }),
+    effect(() => {
+      const [name, numbers] = [place.value.study, graphed.value.join('\n')]
+      if (name !== null && loaded.value && numbers && `${name}\n${numbers}` !== drawn) {
+        drawn = `${name}\n${numbers}`
+        void loadCurves(name, numbers.split('\n'))
+      }
+    }),
+    listen(),
+  ]
+  return () => {
+    for (const stop of stops) stop()
+  }
+}
+
+let loading: string | null = null
+let drawn = ''
+
+function listen(): () => void {
+  const stream = new EventSource(experiments.events())
+  stream.onopen = () => {
+    if (!connected.value) announce('Connected again')
+    setConnected(true)
+  }
+  stream.onmessage = ({ data }) => {
+    const event = experiments.event(data as string)
+    if (event.kind === 'problem') return setFailed(event.error)
+    setFailed(null)
+    setStudies(event.studies)
+    if (event.studies.version > version.value) void refresh()
+  }
+  stream.onerror = () => setConnected(false)
+  return () => stream.close()
+}
