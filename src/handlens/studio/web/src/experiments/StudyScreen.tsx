@@ -11,11 +11,13 @@ import { number } from '../text/format'
 import { COMMANDS, NAMES } from './commands'
 import { RunDetail } from './detail/RunDetail'
 import { FilterLine } from './filter/FilterLine'
+import { ParallelView } from './parallel/ParallelView'
 import { PivotView } from './pivot/PivotView'
 import { RunsView } from './runs/RunsView'
 import { AT_FIRST, VIEWS, type View, writeAddress } from './state/address'
 import { openDialog } from './state/dialogs'
-import { go, place } from './state/place'
+import { pivotValue, setConditions } from './state/looked-at'
+import { adjust, go, place } from './state/place'
 import { connected, failed, loaded, runs, studies, study } from './state/study'
 
 export function StudyScreen(): JSX.Element {
@@ -55,6 +57,23 @@ export function StudyScreen(): JSX.Element {
 function TheView({ of }: { of: View }): JSX.Element | null {
   if (of === 'runs') return <RunsView />
   if (of === 'pivot') return <PivotView />
+  const { where, hidden, axes, scales } = place.value
+  if (of === 'parallel')
+    return (
+      <ParallelView
+        runs={runs.value}
+        direction={study.value?.direction ?? 'minimize'}
+        value={pivotValue.value}
+        where={where}
+        showHidden={hidden}
+        axes={axes}
+        otherScales={scales}
+        onWhere={setConditions}
+        onAxes={(to) => adjust({ axes: to })}
+        onOtherScales={(to) => adjust({ scales: to })}
+        onSelect={(ids) => go({ view: 'runs', selected: ids })}
+      />
+    )
   return null
 }
 
@@ -124,7 +143,7 @@ function Tab({ of }: { of: View }): JSX.Element {
 
 /** Whether runs come in, and whether the page hears of them. */
 function Live(): JSX.Element {
-  const counts = study.value?.runs ?? {}
+  const counts = study.value?.runs ?? { running: 0, waiting: 0 }
   const text = !connected.value
     ? 'Not connected: what is shown may be old'
     : failed.value !== null

@@ -1,69 +1,26 @@
 // The page's calls to the server of experiments. Arrays in answers are decoded.
 
 import { bytesOf, float32s, int32s } from '../server/codec'
+import { address, call } from '../server/http'
+import type { components } from './api-types'
 import type { Curves } from './state/curves'
-import { type Column, columnOf, type Json, type Role, type Runs, runsOf } from './state/table'
+import { type Column, columnOf, type Json, type Runs, runsOf } from './state/table'
 
-export interface Study {
-  name: string
-  metric: string
-  direction: 'minimize' | 'maximize'
-  seed: number
-  made: number
-  changed: number
-  combinations: number
-  runs: Record<string, number>
-}
-export interface Studies {
-  version: number
-  folder: string
-  storage: string
-  studies: Study[]
-}
-type RawColumn =
-  | { kind: 'number'; name: string; role: Role; values: string }
-  | { kind: 'level'; name: string; role: Role; levels: Json[]; codes: string }
-interface RawTable {
-  version: number
-  whole: boolean
-  ids: string
-  removed: number[]
-  columns: RawColumn[]
-}
-interface RawCurves {
-  version: number
-  whole: boolean
-  ids: string
-  lengths: string
-  removed: number[]
-  curves: { number: string; values: string }[]
-}
-export interface Detail {
-  id: number
-  study: string
-  combination: number
-  phase: string
-  seed: number
-  split: number
-  status: string
-  value: number | null
-  seconds: number
-  started: number | null
-  ended: number | null
-  stop: boolean
-  star: boolean
-  hidden: boolean
-  note: string
-  error: string | null
+type Schemas = components['schemas']
+export type Study = Schemas['StudySummary']
+export type Studies = Schemas['StudyList']
+export type Detail = Omit<Schemas['RunDetail'], 'choices' | 'facts'> & {
   choices: Record<string, Json>
-  numbers: Record<string, number | null>
   facts: Record<string, Json>
-  epochs: number[]
-  epoch_seconds: number[]
-  curves: Record<string, (number | null)[]>
-  log: string | null
-  files: { name: string; bytes: number }[]
-  missing: string | null
+}
+export type Event = Schemas['StudiesEvent'] | Schemas['ProblemEvent']
+
+/** What an answer about many runs says beside them. */
+interface Answer {
+  version: number
+  /** whether these are all runs, in place of those known before */
+  whole: boolean
+  removed: number[]
 }
 export type Verdict = 'better' | 'worse' | 'chance could explain it' | 'too few runs' | 'baseline'
 /** The cells of a pivot, column by column. */
@@ -97,35 +54,29 @@ export interface Question {
   baseline: { readonly [choice: string]: Json } | null
   runs: readonly number[] | null
 }
-export type Event = { kind: 'studies'; studies: Studies } | { kind: 'problem'; error: string }
 
-async function call<T>(path: string, body?: unknown): Promise<T> {
-  const answer = await fetch(
-    path,
-    body === undefined
-      ? {}
-      : { method: 'POST', body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } },
-  )
-  if (!answer.ok) throw new Error(((await answer.json()) as { error: string }).error)
-  return (await answer.json()) as T
-}
-
-function decodeColumn(raw: RawColumn): Column {
+function decodeColumn(raw: Schemas['RunTable']['columns'][number]): Column {
   if (raw.kind === 'number') {
-    const values = Array.from(new Float64Array(bytesOf(raw.values).buffer), (value) =>
-      Number.isNaN(value) ? null : value,
+    const values = new Float64Array(bytesOf(raw.values).buffer)
+    return columnOf(
+      raw.name,
+      raw.role,
+      Array.from(values, (value) => (Number.isNaN(value) ? null : value)),
     )
-    return columnOf(raw.name, raw.role, values)
   }
-  const values = Array.from(int32s(raw.codes), (code) => raw.levels[code] ?? null)
-  return columnOf(raw.name, raw.role, values)
+  const levels = raw.levels as Json[]
+  return columnOf(
+    raw.name,
+    raw.role,
+    Array.from(int32s(raw.codes), (code) => levels[code] ?? null),
+  )
 }
 
-function decodeTable(raw: RawTable): { version: number; whole: boolean; removed: number[]; runs: Runs } {
+function decodeTable(raw: Schemas['RunTable']): Answer & { runs: Runs } {
   return { ...raw, runs: runsOf([...int32s(raw.ids)], raw.columns.map(decodeColumn)) }
 }
 
-function decodeCurves(raw: RawCurves): { version: number; whole: boolean; removed: number[]; curves: Curves } {
+function decodeCurves(raw: Schemas['Curves']): Answer & { curves: Curves } {
   const [ids, lengths] = [int32s(raw.ids), int32s(raw.lengths)]
   const curves = raw.curves.map(({ number, values }): [string, Map<number, Float32Array>] => {
     const all = float32s(values)
@@ -140,23 +91,23 @@ function decodeCurves(raw: RawCurves): { version: number; whole: boolean; remove
   return { ...raw, curves: new Map(curves) }
 }
 
-const about = (study: string, more: Record<string, string | undefined> = {}): URLSearchParams => {
-  const query = new URLSearchParams({ study })
-  for (const [name, value] of Object.entries(more)) if (value !== undefined) query.set(name, value)
-  return query
-}
+const changedAfter = (since: number | undefined): { since?: number } => (since === undefined ? {} : { since })
 
 export const experiments = {
-  studies: (): Promise<Studies> => call('/api/studies'),
-  events: (): string => '/api/events',
+  studies: (): Promise<Studies> => call('get', '/api/studies', {}),
+  events: (): string => address('/api/events', {}),
   event: (data: string): Event => JSON.parse(data) as Event,
   runs: async (study: string, since?: number) =>
-    decodeTable(await call(`/api/runs?${about(study, { since: since?.toString() })}`)),
-  curves: async (study: string, numbers: readonly string[], since?: number) => {
-    const query = about(study, { since: since?.toString() })
-    for (const number of numbers) query.append('number', number)
-    return decodeCurves(await call(`/api/curves?${query}`))
+    decodeTable(await call('get', '/api/runs', { study, ...changedAfter(since) })),
+  curves: async (study: string, number: readonly string[], since?: number) =>
+    decodeCurves(await call('get', '/api/curves', { study, number: [...number], ...changedAfter(since) })),
+  pivot: async (question: Question): Promise<RawPivot> => {
+    const answer = await fetch('/api/pivot', {
+      method: 'POST',
+      body: JSON.stringify(question),
+      headers: { 'Content-Type': 'application/json' },
+    })
+    return (await answer.json()) as RawPivot
   },
-  pivot: (question: Question): Promise<RawPivot> => call('/api/pivot', question),
-  run: (run: number): Promise<Detail> => call(`/api/runs/${run}`),
+  run: async (id: number) => (await call('get', '/api/runs/{id}', { id })) as Detail,
 }

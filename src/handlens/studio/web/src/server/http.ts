@@ -1,7 +1,10 @@
-// One typed way to call the server: paths, parameters, bodies and answers are checked against
-// api-types.ts, which is generated from the server's own description.
+// One typed way to call a server: paths, parameters, bodies and answers are checked against
+// the files api-types.ts, which are generated from the servers' own descriptions.
 
-import type { paths } from './api-types'
+import type { paths as experimentPaths } from '../experiments/api-types'
+import type { paths as studioPaths } from './api-types'
+
+type paths = studioPaths & experimentPaths
 
 export class ApiError extends Error {
   constructor(
@@ -13,7 +16,7 @@ export class ApiError extends Error {
   }
 }
 
-type Method = 'get' | 'put' | 'post' | 'delete'
+type Method = 'get' | 'put' | 'post' | 'patch' | 'delete'
 export type PathOf<M extends Method> = { [P in keyof paths]: paths[P][M] extends object ? P : never }[keyof paths]
 
 type OneOf<T> = [T] extends [undefined] ? object : T
@@ -40,7 +43,7 @@ export async function call<M extends Method, P extends PathOf<M>>(
   try {
     response = await fetch(filled(path, params), init(method, body))
   } catch {
-    throw new ApiError('Studio does not answer: is it still running in its terminal?', 0)
+    throw new ApiError(`${server()} does not answer: is it still running in its terminal?`, 0)
   }
   if (!response.ok) throw new ApiError(await sentence(response), response.status)
   return (await answer(response)) as AnswerTo<paths[P][M]>
@@ -85,13 +88,17 @@ async function answer(response: Response): Promise<unknown> {
   return response.headers.get('Content-Type')?.startsWith('application/json') ? response.json() : response.blob()
 }
 
+/** What answers, as it is called in the terminal. */
+const server = (): string =>
+  globalThis.location?.pathname.startsWith('/experiments') ? 'handlens experiments' : 'Studio'
+
 async function sentence(response: Response): Promise<string> {
   const text = await response.text().catch(() => '')
   try {
     const said = JSON.parse(text) as { error?: unknown }
     if (typeof said.error === 'string') return said.error
   } catch {
-    // Not JSON: this was not answered by Studio; the status says more than its body.
+    // Not JSON: this was not answered by the server; the status says more than its body.
   }
-  return `Studio answered with an error (${response.status} ${response.statusText}).`
+  return `${server()} answered with an error (${response.status} ${response.statusText}).`
 }

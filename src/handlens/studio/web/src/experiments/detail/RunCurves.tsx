@@ -154,7 +154,7 @@ function Axes({ epochs, y }: { epochs: readonly number[]; y: Scale }): JSX.Eleme
             {tick}
           </text>
         ))}
-      <line class="axis" x1={BOX.left} x2={BOX.right} y1={BOX.bottom} y2={BOX.bottom} />
+      <line class="base-line" x1={BOX.left} x2={BOX.right} y1={BOX.bottom} y2={BOX.bottom} />
     </g>
   )
 }

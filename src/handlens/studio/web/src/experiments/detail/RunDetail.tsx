@@ -183,7 +183,7 @@ function flat(name: string, value: Json): [string, Json][] {
 }
 
 const time = (seconds: number): string =>
-  new Date(1000 * seconds).toLocaleString('en', { dateStyle: 'medium', timeStyle: 'medium' })
+  new Date(1000 * seconds).toLocaleString('en', { dateStyle: 'medium', timeStyle: 'medium', hourCycle: 'h23' })
 
 const size = (bytes: number): string =>
   bytes < 1e3 ? `${bytes} bytes` : bytes < 1e6 ? `${(bytes / 1e3).toFixed(0)} kB` : `${(bytes / 1e6).toFixed(1)} MB`

@@ -8,7 +8,7 @@ import { Menu, type MenuItem } from '../../components/Menu'
 import { announce } from '../../state/messages'
 import { AGGREGATES, type Aggregate } from '../state/address'
 import { LOSSES } from '../state/curves'
-import { calledAs, pivotValue } from '../state/looked-at'
+import { calledAs, isTheValue, pivotValue } from '../state/looked-at'
 import { go, place } from '../state/place'
 import { graphed, runs } from '../state/study'
 import { choicesOf, find, numbersOf } from '../state/table'
@@ -25,7 +25,7 @@ const KIND = 'application/x-handlens-name'
 /** Numbers of each run that can be summed up. */
 const numbers = (): string[] => {
   const facts = ['value', 'bumpiness', 'seconds', 'epochs'].filter((name) => find(runs.value, name)?.numeric)
-  return [...facts, ...numbersOf(runs.value)]
+  return [...facts, ...numbersOf(runs.value).filter((name) => !isTheValue({ name, role: 'number' }))]
 }
 
 const sideable = (): string[] => [...choicesOf(runs.value), ...FACTS.filter((name) => find(runs.value, name))]

@@ -43,7 +43,8 @@ export function PivotLegend({ of }: { of: Layout }): JSX.Element {
       {(place.value.aggregate === 'mean' || place.value.baseline !== null) && (
         <p>
           {place.value.aggregate === 'mean' && '“a to b”: 95 % interval of the mean. '}
-          {place.value.baseline !== null && 'Verdicts allow for the number of cells that are compared.'}
+          {place.value.baseline !== null &&
+            'Verdicts allow for the number of cells that are compared: where many are, an interval without 0 may be chance.'}
         </p>
       )}
       {of.notes.map((note) => (

@@ -18,6 +18,9 @@ import { shade, shadingOf, shareOf } from './shade'
 import { frame, layout, toggleBaseline } from './state'
 import { VERDICTS } from './verdicts'
 
+/** Pixels of a cell and of a head, at the most. */
+const [WIDEST, HEADS] = [290, 140]
+
 /** More rows than this are drawn only when asked for. */
 const ROWS = 100
 
@@ -49,8 +52,13 @@ export function PivotTable({ of }: { of: Layout }): JSX.Element {
   const { rows: across, columns: down } = of.axes
   const rowHeads = across.map((_, level) => headsOf(rows, level))
   return (
-    <div class="pivot-scroll">
-      <table ref={table} class="pivot" onKeyDown={(event) => onKey(event, table.current!, stop)}>
+    <div>
+      <table
+        ref={table}
+        class="pivot"
+        style={{ maxWidth: `${WIDEST * of.columns.length + HEADS * across.length}px` }}
+        onKeyDown={(event) => onKey(event, table.current!, stop)}
+      >
         <caption class="visually-hidden">
           {AGGREGATE_NAMES[place.value.aggregate]} of {calledAs(pivotValue.value)} by {[...across, ...down].join(', ')}
         </caption>
@@ -58,7 +66,7 @@ export function PivotTable({ of }: { of: Layout }): JSX.Element {
           {down.length === 0 ? (
             <tr>
               {across.map((name) => (
-                <th key={name} scope="col" class="axis">
+                <th key={name} scope="col" class="axis-head">
                   {name}
                 </th>
               ))}
@@ -69,7 +77,7 @@ export function PivotTable({ of }: { of: Layout }): JSX.Element {
               <tr key={name}>
                 {level === down.length - 1
                   ? across.map((one) => (
-                      <th key={one} scope="col" class="axis">
+                      <th key={one} scope="col" class="axis-head">
                         {one}
                       </th>
                     ))
@@ -206,7 +214,7 @@ function OneCell({ of, cell, place: at, isStop }: CellProps): JSX.Element {
           onClick={() => openCell(of, cell)}
         >
           <b>{text}</b>
-          {aggregate === 'mean' && interval && <small class="interval">{interval}</small>}
+          {aggregate === 'mean' && interval && <small class="cell-interval">{interval}</small>}
           <small>
             {count}
             {missing && <span class="missing"> + {missing}</span>}

@@ -7,7 +7,7 @@ import { figure } from '../scale'
 import { bandOf, curvesOf, type Frame } from '../state/curves'
 import { curves, graphed } from '../state/study'
 
-const [WIDTH, HEIGHT] = [148, 44]
+const HEIGHT = 52
 /** More curves than this are drawn as a band with their median. */
 const SEPARATE = 30
 const EDGE = 3
@@ -34,18 +34,21 @@ export function SmallGraph({ runs, frame }: { runs: readonly number[]; frame: Fr
       draw()
     })
     watch.observe(canvas.current!)
-    return () => watch.disconnect()
+    let width = 0
+    const resized = new ResizeObserver(([entry]) => {
+      const now = entry!.contentRect.width
+      if (width > 0 && now !== width) draw()
+      width = now
+    })
+    resized.observe(canvas.current!)
+    return () => {
+      watch.disconnect()
+      resized.disconnect()
+    }
   }, [numbers, all, runs, frame, now])
   return (
     // biome-ignore lint/a11y/noAriaHiddenOnFocusable: a canvas without tabIndex takes no focus; its cell is named
-    <canvas
-      ref={canvas}
-      class="small-graph"
-      width={WIDTH * 2}
-      height={HEIGHT * 2}
-      style={{ width: `${WIDTH}px`, height: `${HEIGHT}px` }}
-      aria-hidden="true"
-    />
+    <canvas ref={canvas} class="small-graph" height={HEIGHT * 2} style={{ height: `${HEIGHT}px` }} aria-hidden="true" />
   )
 }
 
@@ -64,10 +67,12 @@ export function graphText(runs: readonly number[]): string {
 
 function drawOn(canvas: HTMLCanvasElement, numbers: readonly Float32Array[][], frame: Frame): void {
   const style = getComputedStyle(canvas)
+  const width = canvas.clientWidth
+  // This clears it, too.
+  canvas.width = 2 * width
   const pen = canvas.getContext('2d')!
   pen.setTransform(2, 0, 0, 2, 0, 0)
-  pen.clearRect(0, 0, WIDTH, HEIGHT)
-  const x = (epoch: number): number => EDGE + (frame.epochs > 1 ? epoch / (frame.epochs - 1) : 0.5) * (WIDTH - 2 * EDGE)
+  const x = (epoch: number): number => EDGE + (frame.epochs > 1 ? epoch / (frame.epochs - 1) : 0.5) * (width - 2 * EDGE)
   const y = (value: number): number =>
     HEIGHT - EDGE - Math.min(1.2, (value - frame.low) / (frame.high - frame.low)) * (HEIGHT - 2 * EDGE)
   pen.lineJoin = 'round'

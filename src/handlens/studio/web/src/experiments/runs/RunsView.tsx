@@ -16,7 +16,7 @@ export function RunsView(): JSX.Element {
     <div class="runs-view">
       <div class="runs-line" role="group" aria-label="Selected runs">
         {n === 0 ? (
-          <span class="hint">Select runs with Space, or with the boxes at their start.</span>
+          <span class="hint wide-only">Select runs with Space, or with the boxes at their start.</span>
         ) : (
           <>
             <span role="status">{plural(n, 'run')} selected</span>

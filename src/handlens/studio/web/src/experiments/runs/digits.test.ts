@@ -7,6 +7,7 @@ const all = (values: number[]): string[] => values.map(writerOf(values))
 describe('numbers of a column', () => {
   it('have the decimals that the largest wants', () => {
     expect(all([0.12345, 0.5, 1.25])).toEqual(['0.123', '0.500', '1.250'])
+    expect(all([0, 0.25, 0.5])).toEqual(['0.00', '0.25', '0.50'])
     expect(all([0.01234567, 0.09])).toEqual(['0.01235', '0.09000'])
     expect(all([123.456, -7])).toEqual(['123.5', '−7.0'])
   })

@@ -12,18 +12,26 @@ const WIDE = 1000
 
 /** A function that writes these numbers alike. */
 export function writerOf(values: Iterable<number>): (value: number) => string {
-  let [least, most, whole] = [Number.POSITIVE_INFINITY, 0, true]
+  let [least, most, whole, exact] = [Number.POSITIVE_INFINITY, 0, true, 0]
   for (const value of values) {
     if (!Number.isFinite(value)) continue
     whole &&= Number.isInteger(value)
+    exact = Math.max(exact, decimalsOf(value))
     const size = Math.abs(value)
     if (size > most) most = size
     if (size > 0 && size < least) least = size
   }
   if (whole && most < 1e9) return (value) => (Number.isInteger(value) ? minus(value.toFixed(0)) : figure(value))
-  const decimals = Math.max(0, DIGITS - 1 - Math.floor(Math.log10(most)))
+  // Not more than they were written with: 0.5 and 0.25, not 0.5000 and 0.2500.
+  const decimals = Math.min(exact, Math.max(0, DIGITS - 1 - Math.floor(Math.log10(most))))
   if (decimals > MOST_DECIMALS || most >= 1e6 || most / least > WIDE) return (value) => figure(value)
   return (value) => (Number.isFinite(value) ? minus(value.toFixed(decimals)) : figure(value))
+}
+
+/** The decimals of a number as it is written, many for one that is written with a power of ten. */
+function decimalsOf(value: number): number {
+  const text = String(value)
+  return text.includes('e') ? MOST_DECIMALS + 1 : (text.split('.')[1]?.length ?? 0)
 }
 
 const minus = (text: string): string => text.replace('-', '−')
@@ -33,7 +41,7 @@ const DATES = new Intl.DateTimeFormat('en', {
   day: 'numeric',
   hour: '2-digit',
   minute: '2-digit',
-  hour12: false,
+  hourCycle: 'h23',
 })
 
 /** Columns of seconds since 1970. */

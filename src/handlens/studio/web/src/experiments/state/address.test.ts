@@ -36,6 +36,8 @@ test('what is written is read again', () => {
     aggregate: 'median',
     baseline: { layers: [200, 100], 'a=b': null },
     graph: ['valid_loss', 'rate'],
+    axes: ['ps', 'layers'],
+    scales: ['ps'],
   }
   expect(readAgain(address)).toEqual(address)
 })

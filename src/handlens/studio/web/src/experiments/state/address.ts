@@ -37,6 +37,10 @@ export interface Address {
   baseline: { readonly [choice: string]: Json } | null
   /** the numbers of the small graphs; none: the losses */
   graph: readonly string[]
+  /** of the parallel coordinates, from the left; others follow */
+  axes: readonly string[]
+  /** axes that have the other scale than at first */
+  scales: readonly string[]
 }
 
 /** Columns that few people look at. */
@@ -59,6 +63,8 @@ export const AT_FIRST: Address = {
   aggregate: 'mean',
   baseline: null,
   graph: [],
+  axes: [],
+  scales: [],
 }
 
 const ROOT = '/experiments'
@@ -86,6 +92,8 @@ export function readAddress(path: string, search: string): Address {
     aggregate: AGGREGATES.find((one) => one === query.get('aggregate')) ?? AT_FIRST.aggregate,
     baseline: object(query.get('baseline')),
     graph: query.getAll('graph'),
+    axes: query.getAll('axis'),
+    scales: query.getAll('scale'),
   }
 }
 
@@ -98,6 +106,8 @@ export function writeAddress(of: Address): string {
   if (of.aggregate !== AT_FIRST.aggregate) query.append('aggregate', of.aggregate)
   if (of.baseline) query.append('baseline', JSON.stringify(of.baseline))
   for (const name of of.graph) query.append('graph', name)
+  for (const name of of.axes) query.append('axis', name)
+  for (const name of of.scales) query.append('scale', name)
   for (const condition of of.where) query.append('where', written(condition))
   if (of.hidden) query.append('hidden', 'shown')
   if (of.sort) query.append('sort', `${of.sort.descending ? '-' : ''}${of.sort.column}`)

@@ -19,7 +19,8 @@ test('runs without a curve are left out', () => {
 })
 
 test('the frame holds the longest curve and the lowest number', () => {
-  expect(frameOf([f(4, 2), f(3, 2, 1)])).toEqual({ epochs: 3, low: 1, high: 4 })
+  expect(frameOf([f(4, 2.5), f(3, 2, 1)])).toEqual({ epochs: 3, low: 1, high: 2.5 })
+  expect(frameOf([f(4, 2), f(3, 1)])).toEqual({ epochs: 2, low: 1, high: 4 })
   expect(frameOf([f(2, 2)])).toEqual({ epochs: 2, low: 2, high: 4 })
   expect(frameOf([])).toBeNull()
   expect(frameOf([f(Number.NaN)])).toBeNull()

@@ -20,12 +20,19 @@ export interface Frame {
   high: number
 }
 
-/** The frame that all graphs share: it holds all but the highest twentieth of what is drawn, and all that is low. */
+/**
+ * The frame that all graphs share. It holds all that is low, and all but the highest twentieth of what comes after the
+ * first epoch: what a training begins with would press the rest flat.
+ */
 export function frameOf(curves: readonly Float32Array[]): Frame | null {
   const epochs = longest(curves)
   const all = new Float32Array(curves.length * epochs)
   let n = 0
-  for (const curve of curves) for (const value of curve) if (Number.isFinite(value)) all[n++] = value
+  for (const curve of curves) {
+    for (let i = epochs > 2 && curve.length > 1 ? 1 : 0; i < curve.length; i++) {
+      if (Number.isFinite(curve[i])) all[n++] = curve[i]!
+    }
+  }
   const values = all.subarray(0, n).sort()
   if (values.length === 0) return null
   const low = values[0]!

@@ -6,7 +6,7 @@ import type { Sorting } from './address'
 import { type Condition, meeting } from './filter'
 import { adjust, go, place } from './place'
 import { runs, study } from './study'
-import { find } from './table'
+import { type Column, find } from './table'
 
 /** The places of the runs that meet all conditions, as recorded. */
 export const met = computed(() => meeting(runs.value, place.value.where, place.value.hidden))
@@ -17,8 +17,11 @@ export const metIds = computed(() => met.value.map((at) => runs.value.ids[at]!))
 /** The same as the table shows them. */
 export const ordered = computed(() => sorted(runs.value, met.value, place.value.sort))
 
-/** All columns of the table. */
-export const allColumns = computed(() => arranged(runs.value.columns))
+/** All columns of the table; the study's own number once, as the value of a run. */
+export const allColumns = computed(() => arranged(runs.value.columns).filter((one) => !isTheValue(one)))
+
+export const isTheValue = ({ name, role }: Pick<Column, 'name' | 'role'>): boolean =>
+  role === 'number' && name === study.value?.metric
 
 /** Those that are shown. */
 export const shownColumns = computed(() => allColumns.value.filter(({ name }) => !place.value.without.includes(name)))
