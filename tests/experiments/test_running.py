@@ -72,7 +72,7 @@ def test_no_combination_is_trained_twice_and_the_study_ends_when_it_has_them_all
     study = Study(tmp_path)
     study.run(train, n=10)
     assert sorted(study.frame()["n"]) == [1, 2, 3]
-    assert "The study ends with 3 combinations" in capsys.readouterr().out
+    assert "The study ends with 3 combinations of choices: 50 times" in capsys.readouterr().out
 
 
 def test_tpe_learns_where_the_good_values_are(tmp_path):

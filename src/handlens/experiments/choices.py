@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 from handlens.errors import ExperimentError
 from handlens.experiments.asking import Asker
 from handlens.experiments.facts import check_name
+from handlens.experiments.owners import Watch
 from handlens.experiments.spaces import Space, described
 from handlens.experiments.store import CHOICES, COMBINATIONS, RUNS, Store, read, written
 
@@ -37,6 +39,7 @@ class Choices:
         self.made: dict[str, Any] = read(row["choices"])
         self.complete: bool = row["complete"]
         self.trial: int | None = row["trial"]
+        self._watch = Watch()
 
     @property
     def _mine(self) -> sa.ColumnElement[bool]:
@@ -54,19 +57,22 @@ class Choices:
             trial = self._trial()
             drawn = self.asker.value(trial, name, space, combination=self.number, attempt=self.attempt)
             self._keep(name, drawn)
-            if not self.complete and self._is_repeated():
+            if not self.complete and any(_same(row, self.made) for row in self._others() if row["complete"]):
                 raise Repeated
         return self.made[name]
 
     def finish(self) -> None:
         """All choices are made: training begins.
 
+        Of two equal combinations that are drawn at the same time, the one with the higher number is drawn again, as it
+        would be if one came after the other. For that it waits while the other is still drawing.
+
         Raises:
             Repeated: an earlier combination has the same choices.
         """
         if not self.complete:
-            if self._is_repeated():
-                raise Repeated
+            while self._is_lower_drawing():
+                time.sleep(0.05)
             with self.store.writing() as connection:
                 connection.execute(COMBINATIONS.update().where(self._mine).values(complete=True))
             self.complete = True
@@ -75,7 +81,7 @@ class Choices:
         """The same combination without its choices, to be drawn again; None if that was tried often enough."""
         if self.trial is not None:
             self.asker.tell(self.trial, None)
-        if self.asker.is_fixed or self.attempt + 1 == ATTEMPTS:
+        if self.asker.is_fixed or not self.made or self.attempt + 1 == ATTEMPTS:
             return None
         blank = {"trial": None, "choices": "{}"}
         with self.store.writing() as connection:
@@ -109,12 +115,31 @@ class Choices:
                 connection.execute(RUNS.update().where(of).values(changed=time.time()))
         self.made = made
 
-    def _is_repeated(self) -> bool:
-        others = COMBINATIONS.select().where(
-            (COMBINATIONS.c.study == self.study) & (COMBINATIONS.c.number != self.number) & COMBINATIONS.c.complete
-        )
-        mine = json.dumps(self.made, sort_keys=True)
-        return any(json.dumps(read(row["choices"]), sort_keys=True) == mine for row in self.store.rows(others))
+    def _is_lower_drawing(self) -> bool:
+        """Whether a combination of a lower number may come to have the same choices.
+
+        Raises:
+            Repeated: one has them, or one of any number is trained with them.
+        """
+        in_training = self._in_training()
+        for row in self._others():
+            drawing = row["number"] < self.number and row["number"] in in_training
+            if (row["complete"] or drawing) and _same(row, self.made):
+                raise Repeated
+            if drawing and not row["complete"] and _is_part(row, self.made):
+                return True
+        return False
+
+    def _others(self) -> list[dict[str, Any]]:
+        of = (COMBINATIONS.c.study == self.study) & (COMBINATIONS.c.number != self.number)
+        return self.store.rows(COMBINATIONS.select().where(of))
+
+    def _in_training(self) -> set[int]:
+        """The combinations that some process trains."""
+        running = (RUNS.c.study == self.study) & (RUNS.c.status == "running")
+        return {
+            run["combination"] for run in self.store.rows(RUNS.select().where(running)) if not self._watch.is_dead(run)
+        }
 
     def _check(self, name: str, space: Space) -> None:
         """Raise ExperimentError if the study knows this name with another space; put a new one on record."""
@@ -137,3 +162,11 @@ class Choices:
         return {
             row["name"]: row["space"] for row in self.store.rows(CHOICES.select().where(CHOICES.c.study == self.study))
         }
+
+
+def _same(row: Mapping[str, Any], made: Mapping[str, Any]) -> bool:
+    return json.dumps(read(row["choices"]), sort_keys=True) == json.dumps(made, sort_keys=True)
+
+
+def _is_part(row: Mapping[str, Any], made: Mapping[str, Any]) -> bool:
+    return all(name in made and made[name] == value for name, value in read(row["choices"]).items())

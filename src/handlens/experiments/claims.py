@@ -62,17 +62,22 @@ def add_runs(store: Store, study: str, runs: Iterable[tuple[int, str, int, int]]
         _add(connection, study, runs)
 
 
-def top_up(store: Store, study: str, plan: RunPlan, seed: int) -> None:
-    """Add the runs that combinations lack because this plan has more repeats or splits than an earlier one."""
-    query = sa.select(RUNS.c.combination, sa.func.count()).where(
-        (RUNS.c.study == study) & (RUNS.c.phase == "study") & (RUNS.c.status != "pruned")
-    )
+def make_ready(store: Store, study: str, plan: RunPlan, seed: int) -> None:
+    """Before a study is run: add the runs that its combinations lack because an earlier plan had fewer repeats.
+
+    Runs that failed wait again, as long as no run has finished: the function that trains was at fault.
+    """
+    mine = (RUNS.c.study == study) & (RUNS.c.phase == "study")
+    query = sa.select(RUNS.c.combination, sa.func.count()).where(mine & (RUNS.c.status != "pruned"))
     wanted = plan.pairs(seed)
     with store.writing() as connection:
         _lock(connection, study)
         counts = connection.execute(query.group_by(RUNS.c.combination)).all()
         short = [number for number, count in counts if count < len(wanted)]
         _add(connection, study, [(number, "study", *pair) for number in short for pair in wanted])
+        if not connection.scalar(sa.select(RUNS.c.id).where(mine & (RUNS.c.status == "finished")).limit(1)):
+            failed = mine & (RUNS.c.status == "failed")
+            connection.execute(RUNS.update().where(failed).values(status="waiting", attempts=0, changed=time.time()))
 
 
 def claim(store: Store, study: str, plan: RunPlan, seed: int, owner: str, watch: Watch) -> Claim | Nothing:

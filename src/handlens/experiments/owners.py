@@ -36,14 +36,15 @@ class Owner:
 
     Args:
         store: where the runs are.
+        mark: tells it from other owners in this process; random unless given.
 
     Attributes:
-        name: as the column `owner` of a run has it: machine:process:a random part.
+        name: as the column `owner` of a run has it: machine:process:mark.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, mark: str | None = None) -> None:
         self.store = store
-        self.name = f"{machine()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.name = f"{machine()}:{os.getpid()}:{mark or secrets.token_hex(4)}"
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="handlens signs of life", daemon=True)
 
@@ -79,7 +80,9 @@ class Watch:
 
     def is_dead(self, run: dict[str, Any], now: float | None = None) -> bool:
         """Whether a run that is "running" has lost its owner."""
-        where, _, rest = (run["owner"] or "").partition(":")
+        if run["owner"] is None:
+            return True
+        where, _, rest = run["owner"].partition(":")
         process = rest.partition(":")[0]
         if where == machine() and process.isdigit():
             if int(process) == os.getpid():

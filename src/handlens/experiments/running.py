@@ -7,13 +7,14 @@ import random
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import sqlalchemy as sa
 
-from handlens.errors import ExperimentError
+from handlens.errors import ExperimentError, HandlensError, StorageError
 from handlens.experiments.asking import Asker
 from handlens.experiments.choices import ATTEMPTS, Choices, Repeated
 from handlens.experiments.claims import Claim, Nothing, RunPlan, claim
@@ -22,8 +23,9 @@ from handlens.experiments.logs import Log
 from handlens.experiments.owners import Owner, Watch, machine
 from handlens.experiments.record import Ended, RunRecord, as_number, is_number, stored
 from handlens.experiments.recording import UnfitCheckpoint, remove_checkpoints
-from handlens.experiments.store import COMBINATIONS, EPOCHS, RUNS, Store, written
+from handlens.experiments.store import COMBINATIONS, EPOCHS, RUNS, RecordError, Store, written
 from handlens.experiments.trial import Trial
+from handlens.io.problems import is_disk_full
 
 Train = Callable[[Trial], Any]
 """What users give: it takes a trial, and returns a learner, a number, numbers by name, or nothing."""
@@ -85,6 +87,7 @@ class Worker:
         found = self.next(owner)
         if isinstance(found, Claim):
             self._train(found, owner)
+            self._check_failures()
             self.tell()
         return found
 
@@ -111,10 +114,12 @@ class Worker:
         choices.leave_out()
         if not self.asker.is_fixed:
             self.plan = replace(self.plan, n=0)
-            print(
-                f"The study ends with {choices.number} combinations: {ATTEMPTS} times in a row one was drawn that it "
-                "has already. It seems to have them all."
+            why = (
+                f"{ATTEMPTS} times in a row one was drawn that it has already"
+                if choices.made
+                else "train asks for none"
             )
+            print(f"The study ends with {choices.number} combinations of choices: {why}.")
 
     def _attempt(self, run: Claim, record: RunRecord) -> None:
         folder = self.store.place.run_folder(run.id)
@@ -132,6 +137,9 @@ class Worker:
             self._end(run, record, "stopped")
             raise
         except Exception as error:
+            if isinstance(error, (RecordError, StorageError)) or is_disk_full(error):
+                self._let_go(run, record)
+                raise
             traceback.print_exc()
             self._end(run, record, "failed", error=_traceback(error))
         else:
@@ -139,7 +147,7 @@ class Worker:
 
     def _end(self, run: Claim, record: RunRecord, status: str, **values: Any) -> None:
         now = time.time()
-        self._put(run, record, status=status, owner=None, beat=None, ended=now, changed=now, **values)
+        self._put(run, record, status=status, owner=None, beat=None, attempts=0, ended=now, changed=now, **values)
         if status in ("finished", "failed", "pruned"):
             remove_checkpoints(self.store.place.run_folder(run.id))
         with self.store.writing() as connection:
@@ -149,6 +157,29 @@ class Worker:
                 others = (RUNS.c.study == self.study["name"]) & (RUNS.c.combination == run.combination)
                 waiting = others & (RUNS.c.phase == run.phase) & (RUNS.c.status == "waiting")
                 connection.execute(RUNS.update().where(waiting).values(status="pruned", changed=now))
+
+    def _let_go(self, run: Claim, record: RunRecord) -> None:
+        """The run is continued later: the disk or the database refused, which is not its fault."""
+        with suppress(HandlensError):  # it is taken over in any case, because its owner is gone
+            self._end(run, record, "stopped")
+
+    def _check_failures(self) -> None:
+        """End the study if the first runs all failed with the same error: the function is at fault, not the choices.
+
+        Raises:
+            ExperimentError: they did.
+        """
+        of = RUNS.c.study == self.study["name"]
+        if self.store.rows(sa.select(RUNS.c.id).where(of & RUNS.c.status.in_(("finished", "pruned"))).limit(1)):
+            return
+        failed = self.store.rows(sa.select(RUNS.c.id, RUNS.c.error).where(of & (RUNS.c.status == "failed")))
+        errors = {_last_line(run["error"]) for run in failed}
+        if len(failed) >= ALIKE and len(errors) == 1:
+            raise ExperimentError(
+                f"the first {len(failed)} runs all failed with the same error: {errors.pop()} The log of one is "
+                f"{self.store.place.run_folder(failed[0]['id']) / 'log.txt'}. Correct the function and run again: as "
+                "long as no run has finished, those that failed are trained again."
+            )
 
     def _put(self, run: Claim, record: RunRecord, **values: Any) -> None:
         mine = (RUNS.c.id == run.id) & (RUNS.c.owner == record.owner)
@@ -220,6 +251,12 @@ def _seed(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002 — for trainings that use it
     torch.manual_seed(seed)
+
+
+def _last_line(error: str | None) -> str:
+    """The sentence of an error, without its traceback."""
+    line = (error or "").strip().splitlines()[-1:] or [""]
+    return line[0] if line[0].endswith((".", "!", "?")) else f"{line[0]}."
 
 
 def _traceback(error: Exception) -> str:

@@ -113,6 +113,10 @@ CHOICES = sa.Table(
 )
 
 
+class RecordError(ExperimentError):
+    """The record of a study cannot be reached; whatever trains is not at fault."""
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a study is kept: a folder for its files, and the database.
@@ -259,7 +263,7 @@ def _said(place: Place, error: Exception) -> HandlensError:
     text = str(cause).strip().splitlines() or [type(cause).__name__]
     password = sa.engine.make_url(place.url).password if place.shown.count("***") else None
     reason = text[0].rstrip(".").replace(str(password), "***") if password else text[0].rstrip(".")
-    return ExperimentError(f"the record of the study, {place.shown}, cannot be used: {reason}. {advice}")
+    return RecordError(f"the record of the study, {place.shown}, cannot be used: {reason}. {advice}")
 
 
 def _engine(place: Place) -> sa.Engine:

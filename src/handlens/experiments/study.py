@@ -15,7 +15,7 @@ from handlens.core.checks import whole
 from handlens.errors import ExperimentError
 from handlens.experiments import frames
 from handlens.experiments.asking import SAMPLERS, Grid
-from handlens.experiments.claims import RunPlan, top_up
+from handlens.experiments.claims import RunPlan, make_ready
 from handlens.experiments.orders import Order
 from handlens.experiments.processes import work_in_processes
 from handlens.experiments.progress import StudyProgress
@@ -145,7 +145,7 @@ class Study:
         )
         jobs = whole(jobs, "jobs", ExperimentError)
         until = None if minutes is None else time.time() + 60 * _positive(minutes)
-        top_up(self.store, self.name, plan, self.seed)
+        make_ready(self.store, self.name, plan, self.seed)
         self._train(Order(self.place, self.name, train, plan, sampler, grid, until), jobs)
 
     def _train(self, order: Order, jobs: int) -> None:
