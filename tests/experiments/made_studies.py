@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from handlens.experiments.store import COMBINATIONS, EPOCHS, RUNS, STUDIES, Place, Store, written
+from handlens.experiments.store import CHOICES, COMBINATIONS, EPOCHS, RUNS, STUDIES, Place, Store, written
 
 BEGAN = 1_700_000_000.0
 
@@ -79,13 +79,26 @@ def make_study(
         {"study": name, "number": i, "trial": None, "choices": written(dict(one)), "complete": True, "told": True}
         for i, one in enumerate(combinations)
     ]
+    options: dict[str, dict[str, Any]] = {}  # of each choice by their JSON
+    for choices in combinations:
+        for choice, option in choices.items():
+            options.setdefault(choice, {})[written({"": option})] = option
+    asked = [
+        {"study": name, "name": choice, "position": position, "space": written(_categorical(values.values()))}
+        for position, (choice, values) in enumerate(options.items())
+    ]
     with store.writing() as connection:
         connection.execute(
             STUDIES.insert().values(
                 name=name, metric=metric, direction=direction, seed=0, made=BEGAN, settings=written({})
             )
         )
+        connection.execute(CHOICES.insert(), asked)
         connection.execute(COMBINATIONS.insert(), rows)
         connection.execute(RUNS.insert(), runs)
         connection.execute(EPOCHS.insert(), curves)
     return store
+
+
+def _categorical(options: Iterable[Any]) -> dict[str, Any]:
+    return {"kind": "categorical", "options": list(options)}

@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handlens.errors import ExperimentError
-from handlens.experiments.pivot import pivot
-from tests.experiments.made_studies import combinations_of
+from handlens.experiments import Study
+from handlens.experiments.bumpiness import bumpiness
+from handlens.experiments.pivot import direction_of, pivot
+from tests.experiments.made_studies import combinations_of, make_study
 from tests.experiments.run_frames import frame_of
 
 # ps 0.0 minus ps 0.5, seed by seed and averaged over the rates: 1, 2, 3.
@@ -283,3 +285,25 @@ def test_it_shows_itself():
     assert text.startswith("mean of value (less is better)\n")
     assert "chance could explain it" in text
     assert all(note in text for note in found.notes)
+
+
+def test_of_which_numbers_more_is_better():
+    expected = {"value": "maximize", "my_score": "maximize", "valid_loss": "minimize", "seconds": "minimize",
+                "roc_auc": "maximize", "error_rate": "minimize", "loudness": "maximize"}  # fmt: skip
+    assert {name: direction_of(name, "my_score", "maximize") for name in expected} == expected
+
+
+def test_the_pivot_table_of_a_study(tmp_path):
+    make_study(tmp_path, GRID, lambda choices, seed: float(BY_HAND[choices["ps"], choices["rate"]][seed]))
+    found = Study(tmp_path, "made").pivot("ps", baseline=0.5)
+    pd.testing.assert_frame_equal(found.cells, pivot(grid(), ["ps", "rate"], "ps", baseline=0.5).cells)
+
+
+def test_the_bumpiness_of_a_studys_runs(tmp_path):
+    make_study(tmp_path, GRID, lambda choices, seed: 1.0, epochs=30)
+    study = Study(tmp_path, "made")
+    curves = study.curves()
+    by_hand = [bumpiness(curves["valid_loss"][curves["run"] == run].to_list()) for run in study.frame().index]
+    assert study.frame()["bumpiness"].to_list() == by_hand
+    assert len(set(by_hand)) > 1
+    assert study.pivot("ps", values="bumpiness").frame["bumpiness"].notna().all()

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -71,15 +72,11 @@ class Estimates:
 
     def interval(self) -> tuple[Floats, Floats]:
         """The two ends of the 95 % interval."""
-        from scipy import special  # takes longer to load than all the rest
-
         reach = special.stdtrit(self.df, 1 - LEVEL / 2) * np.sqrt(self.variance)
         return self.value - reach, self.value + reach
 
     def p(self) -> Floats:
         """The probability of a value at least as far from 0 if the truth is 0."""
-        from scipy import special
-
         with np.errstate(divide="ignore", invalid="ignore"):
             t = np.where(self.value == 0, 0, np.abs(self.value) / np.sqrt(self.variance))
         return np.where(np.isnan(self.variance), np.nan, 2 * special.stdtr(self.df, -t))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,8 +17,6 @@ from handlens.experiments.paired import LEVEL, CodedRuns, Codes, Floats, are_mat
 
 AGGREGATES = ("mean", "median", "best", "sd", "count")
 """What one cell of the table can show of its runs."""
-
-Direction = Literal["minimize", "maximize"]
 
 BETTER, WORSE, CHANCE = "better", "worse", "chance could explain it"
 BASELINE, TOO_FEW = "baseline", "too few runs"
@@ -45,6 +43,15 @@ class Pivot:
         aggregate: what `frame` shows of it.
         direction: "minimize" if less of it is better, otherwise "maximize".
         notes: what a reader has to know of these numbers, in sentences.
+
+    Example:
+        >>> from handlens.experiments import Study
+        >>> study = Study("experiments", metric="error")
+        >>> study.run(lambda trial: trial.real("ps", 0, 1) + 0.25 * trial.seed, grid={"ps": [0, 0.5]}, repeats=3)
+        6 of 6 runs; ...
+        >>> table = study.pivot("ps", baseline=0.5)
+        >>> table.cells[["ps", "count", "mean", "verdict"]].to_numpy().tolist()
+        [[0.0, 3, 0.25, 'better'], [0.5, 3, 0.75, 'baseline']]
     """
 
     cells: pd.DataFrame
@@ -92,7 +99,7 @@ def pivot(
     values: str = "value",
     aggregate: str = "mean",
     *,
-    direction: Direction = "minimize",
+    direction: str = "minimize",
     baseline: Any = None,
 ) -> Pivot:
     """Summarise runs in a table, and compare its cells with one of them.
@@ -155,6 +162,25 @@ def pivot(
     codes = {axis.name: axis.codes[firsts] for axis in axes}
     of_run = pd.Series(cell, frame.index)
     return Pivot(cells, row_names, column_names, labels, codes, of_run, values, aggregate, direction, notes)
+
+
+def direction_of(values: str, metric: str, direction: str) -> str:
+    """Whether less or more of a number is better: of losses and times less, of metrics what their mark says.
+
+    Example:
+        >>> direction_of("seconds", "accuracy", "maximize"), direction_of("value", "accuracy", "maximize")
+        ('minimize', 'maximize')
+    """
+    if values in ("value", metric):
+        return direction
+    if values in ("seconds", "epochs", "bumpiness") or "loss" in values:
+        return "minimize"
+    from handlens.core import metrics  # loads torch
+
+    known = getattr(metrics, values, None) if values in metrics.__all__ else None
+    if known is None:
+        return direction
+    return "maximize" if metrics.more_is_better(known) else "minimize"
 
 
 def numbers_of(frame: pd.DataFrame, values: str) -> Floats:

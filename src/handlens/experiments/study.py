@@ -17,6 +17,7 @@ from handlens.experiments import frames
 from handlens.experiments.asking import SAMPLERS, Grid
 from handlens.experiments.claims import RunPlan, make_ready
 from handlens.experiments.orders import Order
+from handlens.experiments.pivot import Pivot, direction_of, pivot
 from handlens.experiments.processes import work_in_processes
 from handlens.experiments.progress import StudyProgress
 from handlens.experiments.running import Train
@@ -170,6 +171,41 @@ class Study:
     def choices(self) -> list[str]:
         """The names of the choices, in the order in which they were first asked for."""
         return list(frames.spaces(self.store, self.name))
+
+    def pivot(
+        self,
+        rows: str | Sequence[str],
+        columns: str | Sequence[str] | None = None,
+        values: str = "value",
+        aggregate: str = "mean",
+        *,
+        baseline: Any = None,
+    ) -> Pivot:
+        """Summarise the runs in a table with a cell for each value of some choices, and compare it with one of them.
+
+        Runs that do not have a number are counted and not averaged. A choice of numbers with more than 12 different
+        values is cut into four ranges; runs that were not asked for a choice are in a cell "(not asked)".
+
+        Args:
+            rows: the choices, or `combination`, `phase`, `seed`, `split`, `machine`, `commit` or `star`, that make the
+                rows; one name or a list.
+            columns: those that make the columns, if any.
+            values: the column of `frame` that is summarised; the study's metric at the end of each run unless given.
+            aggregate: "mean", "median", "best", "sd" or "count".
+            baseline: the cell that the others are compared with: the value of the row choice, or a dict of the value of
+                each row and column choice.
+
+        Returns:
+            The table; its `cells` has all numbers, with intervals and a verdict where there is a baseline.
+
+        Raises:
+            ExperimentError: there are no runs, a name is not known, the values are not numbers, or the baseline is not
+                a cell of the table.
+        """
+        direction = direction_of(values, self.metric, self.direction)
+        return pivot(
+            self.frame(), self.choices, rows, columns, values, aggregate, direction=direction, baseline=baseline
+        )
 
     def small_multiples(
         self,
