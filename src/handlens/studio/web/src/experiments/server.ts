@@ -22,30 +22,9 @@ interface Answer {
   whole: boolean
   removed: number[]
 }
-export type Verdict = 'better' | 'worse' | 'chance could explain it' | 'too few runs' | 'baseline'
 /** The cells of a pivot, column by column. */
-export interface RawPivot {
-  version: number
-  labels: Record<string, Json[]>
-  key: Record<string, number[]>
-  runs: number[][]
-  count: number[]
-  combinations: number[]
-  missing: number[]
-  why_missing: string[]
-  mean: (number | null)[]
-  median: (number | null)[]
-  best: (number | null)[]
-  sd: (number | null)[]
-  low: (number | null)[]
-  high: (number | null)[]
-  difference: (number | null)[] | null
-  difference_low: (number | null)[] | null
-  difference_high: (number | null)[] | null
-  pairs: number[] | null
-  verdict: Verdict[] | null
-  notes: string[]
-}
+export type RawPivot = Omit<Schemas['PivotTable'], 'labels'> & { labels: Record<string, Json[]> }
+export type Verdict = NonNullable<RawPivot['verdict']>[number]
 export interface Question {
   study: string
   rows: readonly string[]
@@ -101,13 +80,7 @@ export const experiments = {
     decodeTable(await call('get', '/api/runs', { study, ...changedAfter(since) })),
   curves: async (study: string, number: readonly string[], since?: number) =>
     decodeCurves(await call('get', '/api/curves', { study, number: [...number], ...changedAfter(since) })),
-  pivot: async (question: Question): Promise<RawPivot> => {
-    const answer = await fetch('/api/pivot', {
-      method: 'POST',
-      body: JSON.stringify(question),
-      headers: { 'Content-Type': 'application/json' },
-    })
-    return (await answer.json()) as RawPivot
-  },
+  pivot: async (question: Question) =>
+    (await call('post', '/api/pivot', {}, question as Schemas['PivotRequest'])) as RawPivot,
   run: async (id: number) => (await call('get', '/api/runs/{id}', { id })) as Detail,
 }

@@ -6,6 +6,7 @@ import { useRef } from 'preact/hooks'
 import { Icon } from '../../components/icons'
 import { plural } from '../../text/format'
 import { writerOf } from '../runs/digits'
+import { widthOf } from '../runs/widths'
 import { shown } from '../state/filter'
 import { calledAs, narrow, pivotValue } from '../state/looked-at'
 import { go, place } from '../state/place'
@@ -18,8 +19,8 @@ import { shade, shadingOf, shareOf } from './shade'
 import { frame, layout, toggleBaseline } from './state'
 import { VERDICTS } from './verdicts'
 
-/** Pixels of a cell and of a head, at the most. */
-const [WIDEST, HEADS] = [290, 140]
+/** Pixels of a cell. */
+const [LEAST, MOST] = [196, 300]
 
 /** More rows than this are drawn only when asked for. */
 const ROWS = 100
@@ -50,18 +51,32 @@ export function PivotTable({ of }: { of: Layout }): JSX.Element {
   const table = useRef<HTMLTableElement>(null)
   const rows = of.rows.slice(0, more.value)
   const { rows: across, columns: down } = of.axes
+  const widths = across.map((name) => {
+    const labels = of.labels[name]!
+    return widthOf(name, labels.length, (at) => shown(labels[at] ?? null))
+  })
+  const heads = widths.reduce((sum, width) => sum + width, 0)
   const rowHeads = across.map((_, level) => headsOf(rows, level))
   return (
     <div>
       <table
         ref={table}
         class="pivot"
-        style={{ maxWidth: `${WIDEST * of.columns.length + HEADS * across.length}px` }}
+        style={{
+          minWidth: `${heads + LEAST * of.columns.length}px`,
+          maxWidth: `${heads + MOST * of.columns.length}px`,
+        }}
         onKeyDown={(event) => onKey(event, table.current!, stop)}
       >
         <caption class="visually-hidden">
           {AGGREGATE_NAMES[place.value.aggregate]} of {calledAs(pivotValue.value)} by {[...across, ...down].join(', ')}
         </caption>
+        <colgroup>
+          {widths.map((width, at) => (
+            <col key={across[at]} style={{ width: `${width}px` }} />
+          ))}
+          <col span={of.columns.length} />
+        </colgroup>
         <thead>
           {down.length === 0 ? (
             <tr>

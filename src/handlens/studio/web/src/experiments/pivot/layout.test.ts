@@ -22,6 +22,7 @@ const RAW: RawPivot = {
   difference_low: [null, null, -0.5],
   difference_high: [null, null, 0.1],
   pairs: [0, 0, 1],
+  p_adjusted: [null, null, 0.4],
   verdict: ['baseline', 'too few runs', 'chance could explain it'],
   notes: [],
 }
