@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
+import socket
 import subprocess
 import sys
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from handlens.errors import ExperimentError
+
+if TYPE_CHECKING:
+    from handlens.core.learner import Learner
 
 FACTS = (
     "run",
@@ -48,7 +56,8 @@ def check_name(name: Any, what: str) -> None:
         )
 
 
-def facts_here(owner_machine: str) -> dict[str, Any]:
+@cache
+def facts_here() -> dict[str, Any]:
     """What is known of this process before training: machine, versions, commit."""
     versions = {"python": platform.python_version()}
     for package in _PACKAGES:
@@ -57,7 +66,7 @@ def facts_here(owner_machine: str) -> dict[str, Any]:
         except PackageNotFoundError:
             continue
     return {
-        "machine": owner_machine.partition("/")[0],
+        "machine": socket.gethostname(),
         "system": platform.platform(),
         "cores": os.cpu_count(),
         "versions": versions,
@@ -65,6 +74,23 @@ def facts_here(owner_machine: str) -> dict[str, Any]:
         "script": sys.argv[0] if sys.argv else "",
         "data": None,
     }
+
+
+def data_facts(learn: Learner) -> dict[str, Any]:
+    """What a learner is trained and validated on: how many items of which classes, and a hash of them.
+
+    The hash is of the rows and their labels; of pictures, it is of their names and labels.
+    """
+    data = learn.data
+    digest = hashlib.blake2b(digest_size=16)
+    for part in (data.train_dl, data.valid_dl):
+        tensors = getattr(part, "tensors", None)
+        if tensors is None:
+            tensors = [part.dataset.y.data] if len(part) else []
+            digest.update("\n".join(map(str, getattr(part.dataset.x, "items", ()))).encode())
+        for tensor in tensors:
+            digest.update(np.ascontiguousarray(tensor.detach().cpu().numpy()).data)
+    return {**data.facts(), "hash": digest.hexdigest()}
 
 
 def _commit() -> str | None:

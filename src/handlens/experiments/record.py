@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -15,8 +15,11 @@ from handlens.errors import ExperimentError
 from handlens.experiments.asking import Asker
 from handlens.experiments.choices import Choices
 from handlens.experiments.claims import Claim
-from handlens.experiments.facts import check_name
+from handlens.experiments.facts import check_name, data_facts, facts_here
 from handlens.experiments.store import EPOCHS, RUNS, Store, read, written
+
+if TYPE_CHECKING:
+    from handlens.core.learner import Learner
 
 SAVING_SHARE = 0.01
 """How much of the time of training checkpoints may take."""
@@ -67,6 +70,11 @@ class RunRecord:
         self._saving = 0.0  # seconds that went into checkpoints
         self._one_save = FIRST_SAVE
 
+    @property
+    def mine(self) -> sa.ColumnElement[bool]:
+        """The run, as long as it is ours."""
+        return (RUNS.c.id == self.claim.id) & (RUNS.c.owner == self.owner) & (RUNS.c.status == "running")
+
     def next_fit(self) -> int:
         """The number of the next fit of the run, from 1."""
         self._fits += 1
@@ -91,9 +99,13 @@ class RunRecord:
         self._one_save = seconds
         self._last += seconds  # it belongs to no epoch
 
-    def begin(self) -> None:
-        """Training begins: all choices are made."""
+    def begin(self, learn: Learner | None = None) -> None:
+        """Training begins, of a learner or not: all choices are made."""
         self.choices.finish()
+        if learn is not None and not self._fits:
+            facts = facts_here() | {"data": data_facts(learn)}
+            with self.store.writing() as connection:
+                connection.execute(RUNS.update().where(self.mine).values(facts=written(facts)))
 
     def epoch(
         self, numbers: Mapping[str, Any], epoch: int | None = None, before_end: Callable[[], None] | None = None
@@ -131,9 +143,8 @@ class RunRecord:
         values: dict[str, Any] = {"beat": now, "changed": now, "attempts": 0, "seconds": RUNS.c.seconds + seconds}
         if number >= self.on_record:
             values |= {"epochs": number, "numbers": text}
-        mine = (RUNS.c.id == self.claim.id) & (RUNS.c.owner == self.owner) & (RUNS.c.status == "running")
         with self.store.writing() as connection:
-            if not connection.execute(RUNS.update().where(mine).values(**values)).rowcount:
+            if not connection.execute(RUNS.update().where(self.mine).values(**values)).rowcount:
                 raise Ended("lost")
             place = (EPOCHS.c.run == self.claim.id) & (EPOCHS.c.epoch == number)
             if (

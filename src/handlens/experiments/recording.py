@@ -34,7 +34,7 @@ class Record(Callback):
         self._checkpoint = Checkpoint()
 
     def before_fit(self, learn: Learner) -> None:
-        self.record.begin()
+        self.record.begin(learn)
         self._before = self.record.epochs
         self._fit = self.record.next_fit()
         self._checkpoint = Checkpoint(str(self.folder.absolute() / "checkpoints" / str(self._fit)))

@@ -20,7 +20,7 @@ from handlens.experiments.choices import ATTEMPTS, Choices, Repeated
 from handlens.experiments.claims import Claim, Nothing, RunPlan, claim
 from handlens.experiments.facts import facts_here
 from handlens.experiments.logs import Log
-from handlens.experiments.owners import Owner, Watch, machine
+from handlens.experiments.owners import Owner, Watch
 from handlens.experiments.record import Ended, RunRecord, as_number, is_number, stored
 from handlens.experiments.recording import UnfitCheckpoint, remove_checkpoints
 from handlens.experiments.store import COMBINATIONS, EPOCHS, RUNS, RecordError, Store, written
@@ -124,7 +124,7 @@ class Worker:
     def _attempt(self, run: Claim, record: RunRecord) -> None:
         folder = self.store.place.run_folder(run.id)
         trial = Trial(run.combination, run.seed, run.split, folder, record.choices, record)
-        self._put(run, record, facts=written(facts_here(machine())))
+        self._put(record, facts=written(facts_here()))
         _seed(run.seed)
         try:
             returned = self.train(trial)
@@ -147,7 +147,7 @@ class Worker:
 
     def _end(self, run: Claim, record: RunRecord, status: str, **values: Any) -> None:
         now = time.time()
-        self._put(run, record, status=status, owner=None, beat=None, attempts=0, ended=now, changed=now, **values)
+        self._put(record, status=status, owner=None, beat=None, attempts=0, ended=now, changed=now, **values)
         if status in ("finished", "failed", "pruned"):
             remove_checkpoints(self.store.place.run_folder(run.id))
         with self.store.writing() as connection:
@@ -181,10 +181,9 @@ class Worker:
                 "long as no run has finished, those that failed are trained again."
             )
 
-    def _put(self, run: Claim, record: RunRecord, **values: Any) -> None:
-        mine = (RUNS.c.id == run.id) & (RUNS.c.owner == record.owner)
+    def _put(self, record: RunRecord, **values: Any) -> None:
         with self.store.writing() as connection:
-            connection.execute(RUNS.update().where(mine).values(**values))
+            connection.execute(RUNS.update().where(record.mine).values(**values))
 
     def tell(self) -> None:
         """Tell Optuna the outcome of each combination whose runs are over, if it does not know it."""

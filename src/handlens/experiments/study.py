@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from handlens.experiments.pivot import Pivot, direction_of, pivot
 from handlens.experiments.processes import work_in_processes
 from handlens.experiments.progress import StudyProgress
 from handlens.experiments.running import Train
+from handlens.experiments.spaces import json_text
 from handlens.experiments.store import STUDIES, Place, Store
 
 if TYPE_CHECKING:
@@ -147,7 +149,16 @@ class Study:
         jobs = whole(jobs, "jobs", ExperimentError)
         until = None if minutes is None else time.time() + 60 * _positive(minutes)
         make_ready(self.store, self.name, plan, self.seed)
+        self._note(plan, sampler, grid, jobs)
         self._train(Order(self.place, self.name, train, plan, sampler, grid, until), jobs)
+
+    def _note(self, plan: RunPlan, sampler: str | BaseSampler, grid: Any, jobs: int) -> None:
+        """Put on record how the study was last run."""
+        name = sampler if isinstance(sampler, str) else type(sampler).__name__
+        settings = {**asdict(plan), "sampler": name, "grid": grid, "jobs": jobs}
+        with self.store.writing() as connection:
+            mine = STUDIES.c.name == self.name
+            connection.execute(STUDIES.update().where(mine).values(settings=json_text(settings)))
 
     def _train(self, order: Order, jobs: int) -> None:
         progress = StudyProgress(self.store, self._row(), order.plan, jobs)

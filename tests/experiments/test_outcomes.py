@@ -1,0 +1,145 @@
+"""What a run comes to: its value, and what Optuna is told of its combination."""
+
+from __future__ import annotations
+
+import math
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from handlens.errors import ExperimentError
+from handlens.experiments import Study
+from handlens.experiments.running import outcome
+
+
+class Learned:
+    """As a learner that was trained without the callbacks of the trial."""
+
+    recorder = None
+
+
+@pytest.mark.parametrize(
+    ("returned", "recorded", "value"),
+    [
+        (None, {"valid_loss": 2.0}, 2),
+        (Learned(), {"valid_loss": 2.0}, 2),
+        (1, {"valid_loss": 2.0}, 1),
+        (True, {}, 1),
+        ({"valid_loss": 3, "more": 4}, {}, 3),
+        ({"more": 4}, {"valid_loss": 2.0}, 2),
+    ],
+    ids=str,
+)
+def test_the_value_is_what_is_returned_or_else_the_last_that_was_recorded(returned, recorded, value):
+    assert outcome(returned, recorded, "valid_loss")[1] == value
+
+
+@pytest.mark.parametrize(
+    ("returned", "recorded", "words"),
+    [
+        (None, {}, "train must return a number, numbers by name or a learner, or record 'valid_loss'"),
+        ("good", {}, "it recorded nothing and returned 'good'."),
+        (Learned(), {}, "train returned a learner, and no epoch was recorded. Give its fit the callbacks of the trial"),
+        (None, {"train_loss": 1.0}, "the study's metric is 'valid_loss', and the numbers of this run are train_loss."),
+        ({"loss": 1}, {}, "the study's metric is 'valid_loss', and the numbers of this run are loss."),
+        ({"valid_loss": "low"}, {}, "valid_loss must be a number; 'low' arrived."),
+    ],
+)
+def test_a_run_without_a_value_says_what_was_missing(returned, recorded, words):
+    with pytest.raises(ExperimentError) as error:
+        outcome(returned, recorded, "valid_loss")
+    assert words in str(error.value)
+
+
+def told(study):
+    """What Optuna knows of each combination: its state and value."""
+    trials = optuna.load_study(study_name=study.name, storage=study.place.url).trials
+    return [(trial.state, trial.value) for trial in trials]
+
+
+def test_optuna_is_told_the_mean_over_the_runs_of_a_combination(tmp_path):
+    study = Study(tmp_path)
+    study.run(lambda trial: trial.integer("n", 5, 5) + trial.seed, n=1, repeats=3)
+    assert told(study) == [(TrialState.COMPLETE, 6)]
+
+
+def test_a_run_that_ends_with_nan_is_finished_and_never_the_best(tmp_path, capsys):
+    def train(trial):
+        trial.real("x", 0, 1)
+        return [math.nan, 2, 3][trial.number]
+
+    study = Study(tmp_path)
+    study.run(train, n=3)
+    frame = study.frame()
+    assert frame["status"].tolist() == ["finished"] * 3
+    assert math.isnan(frame["value"][1])
+    assert told(study) == [(TrialState.FAIL, None), (TrialState.COMPLETE, 2), (TrialState.COMPLETE, 3)]
+    assert "lowest valid_loss 2, of run 2" in capsys.readouterr().out
+
+
+def test_a_combination_one_run_of_which_fails_has_the_mean_of_the_others(tmp_path):
+    def train(trial):
+        trial.real("x", 0, 1)
+        if trial.seed == 0:
+            raise RuntimeError("too hot")
+        return trial.seed
+
+    study = Study(tmp_path)
+    study.run(train, n=1, repeats=3)
+    assert study.frame()["status"].tolist() == ["failed", "finished", "finished"]
+    assert told(study) == [(TrialState.COMPLETE, 1.5)]
+
+
+def test_what_was_not_told_is_told_by_the_next_call(tmp_path, monkeypatch):
+    from handlens.experiments.running import Worker
+
+    study = Study(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Worker, "tell", lambda self: None)
+        study.run(lambda trial: trial.integer("n", 5, 5), n=1)
+    assert told(study) == [(TrialState.RUNNING, None)]
+    study.run(lambda trial: 0, n=1)
+    assert told(study) == [(TrialState.COMPLETE, 5)]
+
+
+def test_the_first_runs_failing_alike_end_the_study_and_are_trained_again_with_a_better_function(tmp_path):
+    def wrong(trial):
+        trial.real("x", 0, 1)
+        raise NameError("name 'learnr' is not defined")
+
+    study = Study(tmp_path)
+    with pytest.raises(ExperimentError, match=r"first 5 runs all failed with the same error: NameError: name 'learnr'"):
+        study.run(wrong, n=8)
+    assert study.frame()["status"].tolist() == ["failed"] * 5
+    study.run(lambda trial: trial.real("x", 0, 1), n=8)
+    assert study.frame()["status"].tolist() == ["finished"] * 8
+
+
+def test_runs_that_fail_for_different_reasons_do_not_end_it(tmp_path):
+    def train(trial):
+        raise ValueError(f"{trial.real('x', 0, 1)} is too much")
+
+    study = Study(tmp_path)
+    study.run(train, n=6)
+    assert study.frame()["status"].tolist() == ["failed"] * 6
+
+
+def steps(trial):
+    """Eight epochs at a height that depends on the combination: the third and the fourth are the worse ones."""
+    trial.real("x", 0, 1)
+    height = [1, 2, 3, 4][trial.number]
+    for _ in range(8):
+        trial.record(valid_loss=height)
+
+
+def test_pruning_ends_the_first_run_of_a_combination_that_is_worse_and_its_others_are_not_trained(tmp_path):
+    study = Study(tmp_path)
+    study.run(steps, n=4, repeats=2, prune=True)
+    frame = study.frame()
+    # The first combination shows how long a training is. The second reaches each step alone, so it is not compared.
+    assert frame["status"].tolist() == ["finished"] * 4 + ["pruned"] * 4
+    assert frame["epochs"].tolist() == [8, 8, 8, 8, 1, 0, 1, 0]
+    assert [state for state, _ in told(study)] == [TrialState.COMPLETE] * 2 + [TrialState.PRUNED] * 2
+    study.run(steps, n=4, repeats=2, prune=True)
+    assert study.frame()["epochs"].tolist() == frame["epochs"].tolist()
