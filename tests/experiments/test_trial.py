@@ -10,7 +10,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlens.errors import ExperimentError
 from handlens.experiments import Study
 from handlens.experiments.spaces import Options, json_text
 
