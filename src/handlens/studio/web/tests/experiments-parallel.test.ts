@@ -140,7 +140,7 @@ describe('lines', () => {
     paint(all, chosen, { tones, plain: [10, 20, 30], opacity: 0.999, dimmed: 0.5 }, rgba)
     expect([...rgba.slice(0, 3)]).toEqual([200, 0, 0])
     expect([...rgba.slice(4, 7)]).toEqual([0, 200, 0])
-    expect([...rgba.slice(8)]).toEqual([10, 20, 30, 128])
+    expect([...rgba.slice(8)]).toEqual([10, 20, 30, 64])
     expect([rgba[3], rgba[7]]).toEqual([255, 255])
   })
   it('are fainter the more there are', () => expect([1, 400, 10_000].map(opacityOf)).toEqual([0.9, 0.5, 0.1]))

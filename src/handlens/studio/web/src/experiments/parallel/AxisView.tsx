@@ -57,8 +57,8 @@ export function AxisView(props: AxisViewProps): JSX.Element {
               ),
           )}
       {axis.anyMissing && (
-        <span class="tick missing" style={{ top: `${yOf(Number.NaN, size)}px` }}>
-          <span aria-hidden="true">none</span>
+        <span class="tick missing" aria-hidden="true" style={{ top: `${yOf(Number.NaN, size)}px` }}>
+          none
         </span>
       )}
       {range && (

@@ -57,8 +57,12 @@ export function ParallelView(props: ParallelProps): JSX.Element {
   )
   const axes = useMemo(() => names.map((name) => made.get(name)!), [made, names.join('\0')])
   const tones = useMemo(
-    () => Int16Array.from(made.get(value)!.places, (place) => (Number.isNaN(place) ? -1 : Math.round(place * 255))),
-    [made, value],
+    () =>
+      Int16Array.from(made.get(value)!.places, (place) => {
+        const badness = direction === 'minimize' ? place : 1 - place
+        return Number.isNaN(place) ? -1 : Math.round(badness * 255)
+      }),
+    [made, value, direction],
   )
   const conditions = draft ? withBrush(where, made.get(draft.axis)!, draft.brush) : where
   const there = useMemo(() => maskOf(runs, [], showHidden), [runs, showHidden])
@@ -151,7 +155,7 @@ export function ParallelView(props: ParallelProps): JSX.Element {
         </div>
       </div>
       <div class="parallel-foot">
-        <Key axis={made.get(value)!} />
+        <Key axis={made.get(value)!} direction={direction} />
         <p class="hint">
           Drag along an axis to mark a part of it, press an option to mark it, or move the ends of an axis with the
           arrow keys. Drag a name, or press Shift with ← or →, to move an axis.
@@ -174,14 +178,15 @@ const switched = (names: readonly string[], name: string): readonly string[] =>
   names.includes(name) ? names.filter((one) => one !== name) : [...names, name]
 
 /** What the colours of the lines mean. */
-function Key({ axis }: { axis: Axis }): JSX.Element {
-  const { low, high, log } = axis.scale ?? { low: 0, high: 1, log: false }
+function Key({ axis, direction }: { axis: Axis; direction: Direction }): JSX.Element {
+  const { low, high, log } = axis.scale!
+  const [best, worst] = direction === 'minimize' ? [low, high] : [high, low]
   return (
     <p class="ramp-key">
       <span>{axis.name}</span>
-      <span>{figure(low)}</span>
+      <span>best {figure(best)}</span>
       <i style={{ background: rampCss(theme.value) }} aria-hidden="true" />
-      <span>{figure(high)}</span>
+      <span>worst {figure(worst)}</span>
       {log && <span class="hint">log</span>}
     </p>
   )

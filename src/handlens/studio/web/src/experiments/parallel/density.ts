@@ -72,6 +72,9 @@ export interface Ink {
 /** The opacity of n lines together that stays readable. */
 export const opacityOf = (n: number): number => Math.min(0.9, 10 / Math.sqrt(Math.max(1, n)))
 
+/** The most that lines which are not brushed hide. */
+const DIM = 0.5
+
 /** Draws the lines that are brushed over all the others: `all` holds both. */
 export function paint(all: Field, chosen: Field, ink: Ink, rgba: Uint8ClampedArray): void {
   const over = hiding(ink.opacity)
@@ -86,7 +89,7 @@ export function paint(all: Field, chosen: Field, ink: Ink, rgba: Uint8ClampedArr
     const mine = chosen.sums[i]!
     const front = over[Math.min(mine, over.length - 1)]!
     const rest = total - mine
-    const back = (1 - front) * under[Math.min(rest, under.length - 1)]!
+    const back = (1 - front) * DIM * under[Math.min(rest, under.length - 1)]!
     const tone = mine > 0 ? 3 * Math.round(chosen.sums[i + 1]! / mine) : 0
     const share = front / (front + back)
     rgba[at] = share * ink.tones[tone]! + (1 - share) * r
