@@ -5,6 +5,7 @@ import { useEffect } from 'preact/hooks'
 import { Asking } from '../components/dialogs/Asking'
 import { Messages } from '../components/Messages'
 import { Tooltip } from '../components/Tooltip'
+import { NoteDialog } from './actions/NoteDialog'
 import { listenToKeys } from './commands'
 import { Columns } from './dialogs/Columns'
 import { Help } from './dialogs/Help'
@@ -26,6 +27,7 @@ export function ExperimentsScreen(): JSX.Element {
       {place.value.study === null ? <StudyList /> : <StudyScreen />}
       {dialog.value === 'help' && <Help />}
       {dialog.value === 'columns' && <Columns />}
+      <NoteDialog />
       <Asking />
       <Messages />
       <Tooltip />

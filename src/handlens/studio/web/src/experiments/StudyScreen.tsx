@@ -8,17 +8,21 @@ import type { Command } from '../keyboard/commands'
 import { ariaKey, keyText } from '../keyboard/key-names'
 import { isDark, toggleTheme } from '../state/theme'
 import { number } from '../text/format'
+import { StudyBanners } from './banners/StudyBanners'
 import { COMMANDS, NAMES } from './commands'
+import { CompareView } from './compare/CompareView'
 import { RunDetail } from './detail/RunDetail'
 import { FilterLine } from './filter/FilterLine'
 import { ParallelView } from './parallel/ParallelView'
 import { PivotView } from './pivot/PivotView'
 import { RunsView } from './runs/RunsView'
+import { experiments } from './server'
 import { AT_FIRST, VIEWS, type View, writeAddress } from './state/address'
 import { openDialog } from './state/dialogs'
-import { pivotValue, setConditions } from './state/looked-at'
+import { calledAs, pivotValue, select, setConditions } from './state/looked-at'
 import { adjust, go, place } from './state/place'
-import { connected, failed, loaded, runs, studies, study } from './state/study'
+import { connected, curves, failed, graphed, loaded, runs, studies, study } from './state/study'
+import { numbersOf } from './state/table'
 
 export function StudyScreen(): JSX.Element {
   const { study: name, view, run } = place.value
@@ -33,6 +37,7 @@ export function StudyScreen(): JSX.Element {
         <Gone name={name!} />
       ) : (
         <>
+          <StudyBanners />
           <FilterLine />
           <main aria-label={NAMES[view]} aria-busy={!loaded.value}>
             {!loaded.value ? (
@@ -57,6 +62,7 @@ export function StudyScreen(): JSX.Element {
 function TheView({ of }: { of: View }): JSX.Element | null {
   if (of === 'runs') return <RunsView />
   if (of === 'pivot') return <PivotView />
+  if (of === 'compare') return <TheComparison />
   const { where, hidden, axes, scales } = place.value
   if (of === 'parallel')
     return (
@@ -64,6 +70,7 @@ function TheView({ of }: { of: View }): JSX.Element | null {
         runs={runs.value}
         direction={study.value?.direction ?? 'minimize'}
         value={pivotValue.value}
+        called={calledAs(pivotValue.value)}
         where={where}
         showHidden={hidden}
         axes={axes}
@@ -75,6 +82,32 @@ function TheView({ of }: { of: View }): JSX.Element | null {
       />
     )
   return null
+}
+
+function TheComparison(): JSX.Element {
+  const { study: name, selected, by, against, scales, graph } = place.value
+  const number = graph.length > 0 ? graph[0]! : (graphed.value.at(-1) ?? pivotValue.value)
+  return (
+    <CompareView
+      study={name!}
+      runs={runs.value}
+      curves={curves.value}
+      selected={selected}
+      by={by}
+      against={against}
+      value={pivotValue.value}
+      called={calledAs(pivotValue.value)}
+      number={number}
+      numbers={numbersOf(runs.value)}
+      log={scales.includes(number)}
+      ask={experiments.pivot}
+      onSelect={select}
+      onBy={(to) => adjust({ by: to, against: null })}
+      onAgainst={(to) => adjust({ against: to })}
+      onNumber={(to) => adjust({ graph: [to] })}
+      onLog={(log) => adjust({ scales: log ? [...scales, number] : scales.filter((one) => one !== number) })}
+    />
+  )
 }
 
 function Bar(): JSX.Element {

@@ -6,6 +6,8 @@ import { pressed } from '../keyboard/key-names'
 import { isField } from '../keyboard/keys'
 import { question } from '../state/dialogs'
 import { say } from '../state/messages'
+import { noting } from './actions/act'
+import { RUN_COMMANDS } from './actions/commands'
 import { VIEWS, type View } from './state/address'
 import { dialog, openDialog } from './state/dialogs'
 import { closeRun, select, stepRun } from './state/looked-at'
@@ -44,6 +46,7 @@ export const COMMANDS = {
     run: () => adjust({ hidden: !place.value.hidden }),
     can: inStudy,
   },
+  ...RUN_COMMANDS,
   help: { name: 'Help', keys: ['?'], group: 'Page', run: () => openDialog('help') },
 } satisfies Record<string, Command>
 
@@ -61,7 +64,7 @@ export function runCommand({ can, run, needs }: Command): void {
 
 export function listenToKeys(): () => void {
   const onKey = (event: KeyboardEvent): void => {
-    if (event.defaultPrevented || dialog.value || question.value) return
+    if (event.defaultPrevented || dialog.value || question.value || noting.value) return
     const key = pressed(event)
     if (isField(event.target)) {
       // Esc leaves a field, so that the other keys work again.

@@ -84,6 +84,6 @@ export function figure(value: number, digits: 1 | 2 | 3 | 4 | 5 | 6 = 4): string
 }
 
 /** The same with its sign, for differences. */
-export const signed = (value: number): string => (value > 0 ? `+${figure(value)}` : figure(value))
+export const signed = (value: number): string => `${value > 0 ? '+' : ''}${figure(value, 3)}`
 
 const minus = (text: string): string => text.replaceAll('-', '−')

@@ -6,6 +6,7 @@ import { useEffect, useRef } from 'preact/hooks'
 import { IconButton } from '../../components/Button'
 import { announce, sentenceOf } from '../../state/messages'
 import { duration, number } from '../../text/format'
+import { RunActions } from '../actions/RunActions'
 import { CopyButton } from '../CopyButton'
 import { figure } from '../scale'
 import { type Detail, experiments } from '../server'
@@ -64,6 +65,7 @@ export function RunDetail({ id }: { id: number }): JSX.Element {
         <IconButton icon="right" name="Next run" class="small" onClick={() => stepRun(1)} />
         <IconButton icon="close" name="Close the run" class="small" onClick={closeRun} />
       </header>
+      <RunActions ids={[id]} />
       <div class="run-inside">
         {failed.value !== null && <p role="alert">{failed.value}</p>}
         {!now && failed.value === null && <p role="status">Loading…</p>}

@@ -13,6 +13,8 @@ import { LEAST_APART, placeAt, yOf } from './layout'
 
 interface AxisViewProps {
   axis: Axis
+  /** the name that is shown */
+  called: string
   x: number
   size: Size
   brush: Brush | null
@@ -29,12 +31,12 @@ interface AxisViewProps {
 const LINE = 24
 
 export function AxisView(props: AxisViewProps): JSX.Element {
-  const { axis, x, size, brush, hint, onBrush } = props
+  const { axis, called, x, size, brush, hint, onBrush } = props
   const { scale, options } = axis
   const range = brush && !('options' in brush) ? brush : null
   const every = Math.ceil((LINE * options.length) / Math.max(1, yOf(0, size) - yOf(1, size)))
   return (
-    <div class="axis" role="group" aria-label={axis.name} data-axis={axis.name} style={{ left: `${x}px` }}>
+    <div class="axis" role="group" aria-label={called} data-axis={axis.name} style={{ left: `${x}px` }}>
       <Name {...props} />
       {hint && <small class="axis-hint">{hint}</small>}
       <Grab {...props} />
@@ -76,7 +78,7 @@ export function AxisView(props: AxisViewProps): JSX.Element {
 const WHOLE = { low: 0, high: 1 }
 
 /** The name: drag it to move the axis, press it for the menu. */
-function Name({ axis, brush, onMove, onBrush, onOtherScale }: AxisViewProps): JSX.Element {
+function Name({ axis, called, brush, onMove, onBrush, onOtherScale }: AxisViewProps): JSX.Element {
   const box = useRef<HTMLSpanElement>(null)
   const from = useRef<number | null>(null)
   const items: MenuItem[] = [
@@ -90,7 +92,7 @@ function Name({ axis, brush, onMove, onBrush, onOtherScale }: AxisViewProps): JS
     <span
       ref={box}
       class="axis-name"
-      data-tip={`${axis.name}: drag to move`}
+      data-tip={`${called}: drag to move`}
       onKeyDown={(event) => {
         const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key]
         if (!by || !event.shiftKey) return
@@ -120,8 +122,8 @@ function Name({ axis, brush, onMove, onBrush, onOtherScale }: AxisViewProps): JS
         box.current!.style.translate = ''
       }}
     >
-      <Menu name={`Axis ${axis.name}`} items={items}>
-        {axis.name}
+      <Menu name={`Axis ${called}`} items={items}>
+        {called}
       </Menu>
     </span>
   )
@@ -193,7 +195,7 @@ const STEPS: Record<string, number> = {
 }
 
 /** One end of the brush. */
-function Handle({ axis, size, end, range, onDraw, onBrush }: HandleProps): JSX.Element {
+function Handle({ axis, called, size, end, range, onDraw, onBrush }: HandleProps): JSX.Element {
   const drawn = useRef<Brush | null>(null)
   const [least, most] = end === 'low' ? [0, range.high] : [range.low, 1]
   const to = (place: number): Brush => ({ ...range, [end]: Math.max(least, Math.min(most, place)) })
@@ -204,7 +206,7 @@ function Handle({ axis, size, end, range, onDraw, onBrush }: HandleProps): JSX.E
       class={`handle ${end}`}
       role="slider"
       tabIndex={0}
-      aria-label={`${axis.name}, ${end === 'low' ? 'at least' : 'at most'}`}
+      aria-label={`${called}, ${end === 'low' ? 'at least' : 'at most'}`}
       aria-orientation="vertical"
       aria-valuemin={low}
       aria-valuemax={high}

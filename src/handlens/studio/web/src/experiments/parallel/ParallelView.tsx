@@ -24,6 +24,8 @@ export interface ParallelProps {
   direction: Direction
   /** the column on the last axis, which gives the lines their colour */
   value: string
+  /** what it is called */
+  called: string
   /** which runs are looked at: the marks on the axes are part of it */
   where: readonly Condition[]
   showHidden: boolean
@@ -41,7 +43,7 @@ export interface ParallelProps {
 const MOST_SELECTED = 200
 
 export function ParallelView(props: ParallelProps): JSX.Element {
-  const { runs, direction, value, where, showHidden, onWhere } = props
+  const { runs, direction, value, called, where, showHidden, onWhere } = props
   const [draft, setDraft] = useState<{ axis: string; brush: Brush } | null>(null)
   const [box, size] = useSize<HTMLDivElement>()
   const plot = useRef<HTMLElement>(null)
@@ -71,7 +73,7 @@ export function ParallelView(props: ParallelProps): JSX.Element {
   const [all, some] = [countOf(there), countOf(chosen)]
   const values = find(runs, value)!
   const marked = axes.flatMap((axis) => brushOf(axis, where) ?? []).length > 0
-  const text = `${some === all ? `All ${number(all)} runs` : `${number(some)} of ${plural(all, 'run')}`}. ${valuesText(values, chosen, direction)}`
+  const text = `${some === all ? `All ${number(all)} runs` : `${number(some)} of ${plural(all, 'run')}`}. ${valuesText(values, called, chosen, direction)}`
 
   /** Does something with an axis, whose name then has the focus. */
   const act = (axis: Axis, what: () => void): void => {
@@ -90,7 +92,7 @@ export function ParallelView(props: ParallelProps): JSX.Element {
   const move = (axis: Axis, by: number): void => {
     const order = moved(names, axis.name, by)
     props.onAxes(order)
-    announce(`${axis.name} is axis ${order.indexOf(axis.name) + 1} of ${order.length}`)
+    announce(`${axis.name === value ? called : axis.name} is axis ${order.indexOf(axis.name) + 1} of ${order.length}`)
   }
   return (
     <section class="parallel" aria-label="Parallel coordinates" ref={plot}>
@@ -134,6 +136,7 @@ export function ParallelView(props: ParallelProps): JSX.Element {
                 <AxisView
                   key={axis.name}
                   axis={axis}
+                  called={axis.name === value ? called : axis.name}
                   x={xOf(i, axes.length, size)}
                   size={size}
                   brush={brushOf(axis, conditions)}
@@ -155,13 +158,13 @@ export function ParallelView(props: ParallelProps): JSX.Element {
         </div>
       </div>
       <div class="parallel-foot">
-        <Key axis={made.get(value)!} direction={direction} />
+        <Key axis={made.get(value)!} called={called} direction={direction} />
         <p class="hint">
           Drag along an axis to mark a part of it, press an option to mark it, or move the ends of an axis with the
           arrow keys. Drag a name, or press Shift with ← or →, to move an axis.
         </p>
       </div>
-      <Parts axes={axes.filter(({ name }) => name !== value)} values={values} chosen={chosen} />
+      <Parts axes={axes.filter(({ name }) => name !== value)} values={values} called={called} chosen={chosen} />
     </section>
   )
 }
@@ -178,12 +181,12 @@ const switched = (names: readonly string[], name: string): readonly string[] =>
   names.includes(name) ? names.filter((one) => one !== name) : [...names, name]
 
 /** What the colours of the lines mean. */
-function Key({ axis, direction }: { axis: Axis; direction: Direction }): JSX.Element {
+function Key({ axis, called, direction }: { axis: Axis; called: string; direction: Direction }): JSX.Element {
   const { low, high, log } = axis.scale!
   const [best, worst] = direction === 'minimize' ? [low, high] : [high, low]
   return (
     <p class="ramp-key">
-      <span>{axis.name}</span>
+      <span>{called}</span>
       <span>best {figure(best)}</span>
       <i style={{ background: rampCss(theme.value) }} aria-hidden="true" />
       <span>worst {figure(worst)}</span>

@@ -11,10 +11,11 @@ import { partsOf } from './summary'
 interface PartsProps {
   axes: readonly Axis[]
   values: Column
+  called: string
   chosen: Uint8Array
 }
 
-export function Parts({ axes, values, chosen }: PartsProps): JSX.Element {
+export function Parts({ axes, values, called, chosen }: PartsProps): JSX.Element {
   const [open, setOpen] = useState(false)
   return (
     <details class="parts" onToggle={(event) => setOpen(event.currentTarget.open)}>
@@ -26,7 +27,7 @@ export function Parts({ axes, values, chosen }: PartsProps): JSX.Element {
               <th scope="col">Choice</th>
               <th scope="col">Option</th>
               <th scope="col">Runs</th>
-              <th scope="col">Median {values.name}</th>
+              <th scope="col">Median {called}</th>
             </tr>
           </thead>
           {axes.map((axis) => {

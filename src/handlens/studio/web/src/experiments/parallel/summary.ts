@@ -51,11 +51,11 @@ export function partsOf(axis: Axis, values: Column, chosen: Uint8Array): Part[] 
 }
 
 /** The best, middle and worst value of the chosen runs. */
-export function valuesText(values: Column, chosen: Uint8Array, direction: Direction): string {
+export function valuesText(values: Column, called: string, chosen: Uint8Array, direction: Direction): string {
   const found = values.values.filter((value, i) => chosen[i] && typeof value === 'number') as number[]
-  if (found.length === 0) return `Without a ${values.name} so far.`
+  if (found.length === 0) return `None has a result so far.`
   const sorted = Float64Array.from(found).sort()
   const [low, high] = [sorted[0]!, sorted.at(-1)!]
   const [best, worst] = direction === 'minimize' ? [low, high] : [high, low]
-  return `${values.name}: best ${figure(best)}, median ${figure(median(found)!)}, worst ${figure(worst)}.`
+  return `${called}: best ${figure(best)}, median ${figure(median(found)!)}, worst ${figure(worst)}.`
 }

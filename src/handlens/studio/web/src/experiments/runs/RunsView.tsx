@@ -4,6 +4,7 @@ import type { JSX } from 'preact'
 import { Icon } from '../../components/icons'
 import { ariaKey, keyText } from '../../keyboard/key-names'
 import { plural } from '../../text/format'
+import { RunActions } from '../actions/RunActions'
 import { COMMANDS } from '../commands'
 import { openDialog } from '../state/dialogs'
 import { met, select, selected, setConditions } from '../state/looked-at'
@@ -26,6 +27,7 @@ export function RunsView(): JSX.Element {
             <button type="button" class="button small" onClick={() => go({ view: 'compare' })}>
               Compare
             </button>
+            <RunActions ids={[...selected.value]} />
           </>
         )}
         <span class="grow" />

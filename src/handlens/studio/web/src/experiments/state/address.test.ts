@@ -38,6 +38,8 @@ test('what is written is read again', () => {
     graph: ['valid_loss', 'rate'],
     axes: ['ps', 'layers'],
     scales: ['ps'],
+    by: 'runs',
+    against: 12,
   }
   expect(readAgain(address)).toEqual(address)
 })
@@ -49,9 +51,18 @@ test('a pivot can be read in its address', () => {
 })
 
 describe('what makes no sense', () => {
-  it.each(['?run=x', '?run=-1', '?where=ps', '?aggregate=mode', '?baseline=[1]', '?baseline={', '?selected=a,'])(
-    '%s is as at first',
-    (search) => expect(readAddress('/experiments/made/runs', search)).toEqual({ ...AT_FIRST, study: 'made' }),
+  it.each([
+    '?run=x',
+    '?run=-1',
+    '?where=ps',
+    '?aggregate=mode',
+    '?baseline=[1]',
+    '?baseline={',
+    '?selected=a,',
+    '?by=x',
+    '?against=x',
+  ])('%s is as at first', (search) =>
+    expect(readAddress('/experiments/made/runs', search)).toEqual({ ...AT_FIRST, study: 'made' }),
   )
   it('an address that cannot be decoded is kept as it is', () =>
     expect(readAddress('/experiments/50%/table', '')).toEqual({ ...AT_FIRST, study: '50%' }))

@@ -9,6 +9,9 @@ export type View = (typeof VIEWS)[number]
 export const AGGREGATES = ['mean', 'median', 'best', 'sd', 'count'] as const
 export type Aggregate = (typeof AGGREGATES)[number]
 
+const BYS = ['combinations', 'runs'] as const
+export type By = (typeof BYS)[number]
+
 export interface Sorting {
   column: string
   descending: boolean
@@ -39,8 +42,12 @@ export interface Address {
   graph: readonly string[]
   /** of the parallel coordinates, from the left; others follow */
   axes: readonly string[]
-  /** axes that have the other scale than at first */
+  /** axes, and curves, that have the other scale than at first */
   scales: readonly string[]
+  /** what is compared; null: combinations, if runs of several are selected */
+  by: By | null
+  /** what the others are compared with: the number of a combination, or of a run; null: the first */
+  against: number | null
 }
 
 /** Columns that few people look at. */
@@ -65,6 +72,8 @@ export const AT_FIRST: Address = {
   graph: [],
   axes: [],
   scales: [],
+  by: null,
+  against: null,
 }
 
 const ROOT = '/experiments'
@@ -94,6 +103,8 @@ export function readAddress(path: string, search: string): Address {
     graph: query.getAll('graph'),
     axes: query.getAll('axis'),
     scales: query.getAll('scale'),
+    by: BYS.find((one) => one === query.get('by')) ?? AT_FIRST.by,
+    against: whole(query.get('against')),
   }
 }
 
@@ -108,6 +119,8 @@ export function writeAddress(of: Address): string {
   for (const name of of.graph) query.append('graph', name)
   for (const name of of.axes) query.append('axis', name)
   for (const name of of.scales) query.append('scale', name)
+  if (of.by) query.append('by', of.by)
+  if (of.against !== null) query.append('against', String(of.against))
   for (const condition of of.where) query.append('where', written(condition))
   if (of.hidden) query.append('hidden', 'shown')
   if (of.sort) query.append('sort', `${of.sort.descending ? '-' : ''}${of.sort.column}`)

@@ -1,0 +1,20 @@
+// What can be done to runs with a key: to those that are selected, otherwise to the one that is open.
+
+import type { Command } from '../../keyboard/commands'
+import { place } from '../state/place'
+import { openNote, remove, toggleHidden, toggleStar } from './act'
+
+function meant(): readonly number[] {
+  const { selected, run } = place.value
+  return selected.length > 0 || run === null ? selected : [run]
+}
+
+const can = (): boolean => meant().length > 0
+const needs = 'Select runs first, or open one.'
+
+export const RUN_COMMANDS = {
+  star: { name: 'Star', keys: ['s'], group: 'Select', run: () => toggleStar(meant()), can, needs },
+  note: { name: 'Note', keys: ['n'], group: 'Select', run: () => openNote(meant()), can, needs },
+  hide: { name: 'Hide, or show again', keys: ['h'], group: 'Select', run: () => toggleHidden(meant()), can, needs },
+  delete: { name: 'Delete', keys: ['Delete'], group: 'Select', run: () => void remove(meant()), can, needs },
+} satisfies Record<string, Command>
