@@ -77,7 +77,14 @@ def test_the_example_prints_what_it_says(module, test, tmp_path, monkeypatch):
     assert outcome.failed == 0, "".join(report)
 
 
-FACES = ("handlens.audit", "handlens.callbacks.hooks", "handlens.studio", "handlens.tabular", "handlens.vision")
+FACES = (
+    "handlens.audit",
+    "handlens.callbacks.hooks",
+    "handlens.callbacks.trackers",
+    "handlens.studio",
+    "handlens.tabular",
+    "handlens.vision",
+)
 
 
 @pytest.mark.parametrize("face", FACES)

@@ -87,6 +87,11 @@ class Trial:
         return before.given(self._choices.value(name, space))
 
     @property
+    def choices(self) -> dict[str, Any]:
+        """The choices made so far, by their names, as plain JSON."""
+        return dict(self._choices.made)
+
+    @property
     def callbacks(self) -> list[Callback]:
         """What to give to `learn.fit` and `learn.fit_one_cycle`: every epoch is recorded and the run can be continued.
 
