@@ -101,6 +101,7 @@ it('the server is asked for a pivot of these combinations, and its cells are fou
     median: none,
     best: none,
     sd: none,
+    p_adjusted: none,
     low: none,
     high: none,
     labels: { combination: [4, 7] },
