@@ -22,7 +22,7 @@ from handlens.errors import ExperimentError
 from handlens.experiments import frames
 from handlens.experiments.bumpiness import bumpiness_of
 from handlens.experiments.owners import Watch
-from handlens.experiments.store import CHOICES, COMBINATIONS, EPOCHS, RUNS, SCHEMA, STUDIES, Place, Store
+from handlens.experiments.store import COMBINATIONS, EPOCHS, RUNS, SCHEMA, STUDIES, Place, Store
 
 _AT_ONCE = 500
 """Runs that are asked for by their ids; when more have changed, all of the study are read."""
@@ -86,7 +86,7 @@ class RecordedStudy:
                 self.runs[row["id"]] = row | {"numbers": numbers}
                 self.versions[row["id"]] = version
             self.runs = dict(sorted(self.runs.items()))
-            self.spaces = {row["name"]: read(row["space"]) for row in store.rows(_spaces(name))}
+            self.spaces = frames.spaces(store, name)
         self.version = version
 
     def _once(self, text: str) -> dict[str, Any]:
@@ -293,10 +293,6 @@ def _fingerprint() -> sa.Select[Any]:
 
 def _ids(study: str) -> sa.Select[Any]:
     return sa.select(RUNS.c.id, RUNS.c.changed).where(RUNS.c.study == study)
-
-
-def _spaces(study: str) -> sa.Select[Any]:
-    return sa.select(CHOICES.c.name, CHOICES.c.space).where(CHOICES.c.study == study).order_by(CHOICES.c.position)
 
 
 def _runs(study: str, ids: Sequence[int]) -> sa.Select[Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handlens.errors import ExperimentError
 from handlens.experiments.store import Place
 from handlens.serving.running import serve_page
 
@@ -23,12 +22,8 @@ def serve(place: Place, *, host: str = "127.0.0.1", port: int | None = None, bro
 
     Raises:
         AddressError: the address or port cannot be listened on.
-        ExperimentError: there is no such folder.
     """
     from handlens.experiments.server.app import HOME, create_app
-
-    if not place.folder.is_dir():
-        raise ExperimentError(f"FOLDER must be a folder of experiments; there is no folder {place.folder}.")
 
     def make(token: str | None, hosts: list[str]) -> tuple[FastAPI, str]:
         return create_app(place, token=token, hosts=hosts), HOME

@@ -2,37 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from handlens.experiments.pivot import pivot
+from handlens.experiments.pivot import Pivot, pivot
 from handlens.experiments.server import schemas
-from handlens.experiments.server.records import Records
+from handlens.experiments.server.records import RecordedStudy, Records
+from handlens.experiments.store import Store
 
 _COUNTS = ("count", "combinations", "missing", "why_missing")
 _NUMBERS = ("mean", "median", "best", "sd", "low", "high")
 _COMPARED = ("difference", "difference_low", "difference_high", "p_adjusted", "pairs", "verdict")
 
 
-def pivot_table(records: Records, wanted: schemas.PivotRequest) -> schemas.PivotTable:
-    """The pivot table of a study that is asked for.
+def pivot_of(
+    study: RecordedStudy,
+    store: Store,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    values: str,
+    aggregate: str = "mean",
+    *,
+    baseline: Any,
+    runs: Sequence[int] | None = None,
+) -> Pivot:
+    """The pivot table of a study, or of some of its runs; see `Study.pivot`.
 
     Raises:
-        ExperimentError: a name is not known, or the baseline is not a cell; as `pivot`.
+        ExperimentError: a name is not known, or the baseline is not a cell.
+    """
+    frame = study.frame(store)
+    if runs is not None:
+        frame = frame[frame.index.isin(runs)]
+    direction = study.row["direction"]
+    return pivot(frame, study.choices, rows, columns, values, aggregate, direction=direction, baseline=baseline)
+
+
+def pivot_table(records: Records, wanted: schemas.PivotRequest) -> schemas.PivotTable:
+    """The pivot table that is asked for, cell by cell.
+
+    Raises:
+        ExperimentError: as `pivot_of`.
+        NoSuchStudy: there is no such study.
     """
     study = records.study(wanted.study)
-    frame = study.frame(records.opened())
-    if wanted.runs is not None:
-        frame = frame[frame.index.isin(wanted.runs)]
-    found = pivot(
-        frame,
-        study.choices,
+    found = pivot_of(
+        study,
+        records.opened(),
         wanted.rows,
         wanted.columns,
         wanted.values,
-        direction=study.row["direction"],
         baseline=wanted.baseline,
+        runs=wanted.runs,
     )
     cells = {str(name): column.to_list() for name, column in found.cells.items()}
     lists: dict[str, Any] = {name: cells[name] for name in _COUNTS}
