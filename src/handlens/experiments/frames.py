@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,20 +35,33 @@ _NOTES = ("error", "note", "star", "hidden")
 
 def frame(store: Store, study: str) -> pd.DataFrame:
     """A row a run, by its id: facts, then choices in the order first asked for, then the numbers of the last epoch."""
-    runs = store.runs(study)
-    made = [read(run["choices"]) for run in runs]
-    numbers = [read(run["numbers"]) for run in runs]
-    facts = [read(run["facts"]) for run in runs]
+    as_json = ("choices", "numbers", "facts")
+    runs = [run | {name: read(run[name]) for name in as_json} for run in store.runs(study)]
+    bumpiness = _bumpiness(store, study).reindex([run["id"] for run in runs]).to_list()
+    return table(runs, spaces(store, study), bumpiness)
+
+
+def table(runs: Sequence[Mapping[str, Any]], choices: Iterable[str], bumpiness: Sequence[float]) -> pd.DataFrame:
+    """The frame of these runs: rows of the store, with their JSON read.
+
+    Args:
+        runs: the row of each, with `choices`, `numbers` and `facts` as dicts.
+        choices: the names of choices that come first.
+        bumpiness: of each run.
+    """
+    made = [run["choices"] for run in runs]
+    numbers = [run["numbers"] for run in runs]
+    facts = [run["facts"] for run in runs]
     columns: dict[str, Any] = {name: [run.get(name) for run in runs] for name in _FACTS}
     columns["value"] = [math.nan if run["value"] is None else run["value"] for run in runs]
-    columns["bumpiness"] = _bumpiness(store, study).reindex([run["id"] for run in runs]).to_list()
+    columns["bumpiness"] = list(bumpiness)
     for name in ("started", "ended"):
         seconds = pd.Series([run[name] for run in runs], dtype="float64")
         columns[name] = pd.to_datetime(seconds, unit="s", utc=True)
     columns["machine"] = [fact.get("machine") for fact in facts]
     columns["commit"] = [fact.get("commit") for fact in facts]
     columns |= {name: [run[name] for run in runs] for name in _NOTES}
-    for name in _ordered(spaces(store, study), made):
+    for name in _ordered(choices, made):
         columns[name] = _column([_hashable(one.get(name)) for one in made])
     for name in _ordered((), numbers):
         if name not in columns and name != "rate":

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from handlens.experiments.pivot import Pivot, pivot
+from handlens.experiments.pivot import Pivot, direction_of, pivot
 from handlens.experiments.server import schemas
 from handlens.experiments.server.records import RecordedStudy, Records
 from handlens.experiments.store import Store
@@ -36,7 +36,7 @@ def pivot_of(
     frame = study.frame(store)
     if runs is not None:
         frame = frame[frame.index.isin(runs)]
-    direction = study.row["direction"]
+    direction = direction_of(values, study.row["metric"], study.row["direction"])
     return pivot(frame, study.choices, rows, columns, values, aggregate, direction=direction, baseline=baseline)
 
 
