@@ -59,7 +59,7 @@ FOUR = (
     run(0, [4.0, 2.0], layers=(200, 100), ps=0.0),
     run(0, [6.0, 4.0], layers=(200, 100), ps=0.0),
     run(1, [5.0, 3.0], layers=(200, 100), ps=0.5),
-    run(2, [8.0, 7.0], layers=(50,), ps=0.0),
+    run(2, [8.0, 7.0], layers=(500,), ps=0.0),
 )
 
 
@@ -102,7 +102,7 @@ class TestSmallMultiples:
         figure = small_multiples(frame, curves, rows="layers", columns="ps", metric="loss")
         assert texts_of(figure.axes[0]) == ["3", "bumpy 0.25", "n 2", "0", "[200, 100]"]
         assert texts_of(figure.axes[1]) == ["3", "bumpy 0.25", "n 1", "0.5"]
-        assert texts_of(figure.axes[2]) == ["7", "bumpy 0.25", "n 1", "[50]"]
+        assert texts_of(figure.axes[2]) == ["7", "bumpy 0.25", "n 1", "[500]"]
         assert {"layers", "ps", "train_loss", "valid_loss"} <= set(words_of(figure))
         assert any("mean loss at the end" in text for text in words_of(figure))
 
@@ -189,7 +189,7 @@ class TestSmallMultiples:
     def test_several_choices_may_make_the_rows(self):
         frame, curves = tables(*FOUR)
         figure = small_multiples(frame, curves, rows=["layers", "ps"], metric="loss")
-        assert [texts_of(axes)[-1] for axes in figure.axes] == ["[200, 100]\n0", "[200, 100]\n0.5", "[50]\n0"]
+        assert [texts_of(axes)[-1] for axes in figure.axes] == ["[200, 100]\n0", "[200, 100]\n0.5", "[500]\n0"]
 
     def test_names_and_values_are_text_whatever_they_hold(self):
         frame, curves = tables(
@@ -291,10 +291,10 @@ def test_values_are_written_as_people_write_them(value, text):
 SIX = (
     run(0, [1.0], layers=(200,), rate=0.001),
     run(0, [3.0], layers=(200,), rate=0.001),
-    run(1, [4.0], layers=(50,), rate=0.1),
-    run(1, [], "failed", layers=(50,), rate=0.1),
-    run(2, [], "failed", layers=(50,), rate=None),
-    run(2, [9.0], "pruned", layers=(50,), rate=None),
+    run(1, [4.0], layers=(500,), rate=0.1),
+    run(1, [], "failed", layers=(500,), rate=0.1),
+    run(2, [], "failed", layers=(500,), rate=None),
+    run(2, [9.0], "pruned", layers=(500,), rate=None),
 )
 
 
@@ -302,14 +302,14 @@ class TestParallelCoordinates:
     def test_a_line_is_a_combination_with_the_mean_of_its_finished_runs(self):
         frame, _ = tables(*SIX)
         (axes,) = parallel_coordinates(frame, ["layers", "rate"], metric="loss").axes
-        # The layers [200] lie at 1/4; [50] at 3/4, where two combinations lie side by side. The means are 2 and 4:
+        # The layers [200] lie at 1/4; [500] at 3/4, where two combinations lie side by side. The means are 2 and 4:
         # the two ends of the value axis. The better one, 2, is drawn last.
         assert lines_of(axes, "combinations") == [
             [[0, pytest.approx(0.675)], [1, 0.75], [2, 1]],
             [[0, 0.25], [1, 0.25], [2, 0]],
         ]
         assert lines_of(axes, "without a value") == [[[0, pytest.approx(0.825)], [1, MISSING]]]
-        assert texts_of(axes)[:8] == ["layers", "[200]", "[50]", "rate", "0.001", "0.1", "(not asked)", "loss"]
+        assert texts_of(axes)[:8] == ["layers", "[200]", "[500]", "rate", "0.001", "0.1", "(not asked)", "loss"]
 
     def test_the_best_is_drawn_last_and_darkest_whatever_the_direction(self):
         frame, _ = tables(*SIX)
@@ -374,16 +374,16 @@ class TestSlices:
 def test_a_study_draws_its_own_runs(tmp_path):
     def train(trial):
         rate = trial.real("rate", 1e-3, 1e-1, log=True)
-        size = trial.categorical("size", [[8], [16, 8]])
+        size = trial.categorical("size", [[16], [8, 8]])
         for epoch in range(3):
             trial.record(train_loss=rate / (epoch + 1), valid_loss=len(size) / (epoch + 1))
 
     study = Study(tmp_path, direction="maximize")
-    study.run(train, grid={"size": [[8], [16, 8]]}, repeats=2)
+    study.run(train, grid={"size": [[16], [8, 8]]}, repeats=2)
     assert study.choices == ["rate", "size"]
     one, two = study.small_multiples("size").axes
     assert points_of(one, "mean valid_loss") == [[[1, 2], [2, 1], [3, pytest.approx(2 / 3)]]]
-    assert texts_of(two)[-1] == "[8]"
+    assert texts_of(two)[-1] == "[16]"
     (axes,) = study.parallel_coordinates().axes
     assert [line[-1] for line in lines_of(axes, "combinations")] == [[2, 0], [2, 1]]  # the higher value is the best
     assert [axes.get_xlabel() for axes in study.slices().axes] == ["rate", "size"]

@@ -50,6 +50,12 @@ def test_a_grid_by_hand():
     assert (first["low"], first["high"]) == pytest.approx((23 - 11 * REACH, 23 + 11 * REACH))
 
 
+def test_lists_are_in_the_order_of_their_items():
+    layers = [[100], [20], [100, 9], [9, 100], "deep", 3]
+    frame = frame_of(combinations_of({"layers": layers}), lambda _, seed: float(seed))
+    assert pivot(frame, ["layers"], "layers").labels == {"layers": [3, "deep", (9, 100), (20,), (100,), (100, 9)]}
+
+
 def test_a_difference_beyond_chance():
     def value(choices, seed):
         return 10 * seed + choices["ps"] * 100 + choices["ps"] * choices["rate"] * (seed - 1)
@@ -149,8 +155,8 @@ def test_lists_are_choices():
     choices = combinations_of({"layers": [[200, 100], [1000, 500]]})
     found = pivot(frame_of(choices, lambda one, seed: seed - one["layers"][0] / 1000), ["layers"], "layers",
                   baseline=[200, 100])  # fmt: skip
-    assert found.cells["layers"].tolist() == [(1000, 500), (200, 100)]
-    assert found.cells["verdict"].tolist() == ["better", "baseline"]
+    assert found.cells["layers"].tolist() == [(200, 100), (1000, 500)]
+    assert found.cells["verdict"].tolist() == ["baseline", "better"]
 
 
 def test_many_numbers_are_cut_into_ranges():

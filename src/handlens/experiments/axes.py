@@ -148,7 +148,9 @@ def _factorized(column: pd.Series[Any]) -> tuple[NDArray[Any], Any]:
 
 
 def _place(value: Any) -> tuple[int, Any]:
-    """The order of values of any kind: numbers, then text, then lists by their text."""
+    """The order of values of any kind: numbers, then text, then lists item by item, then the others by their text."""
     if isinstance(value, (bool, int, float)):
         return 0, value
-    return (1, value) if isinstance(value, str) else (2, str(value))
+    if isinstance(value, tuple):
+        return 2, tuple(_place(one) for one in value)
+    return (1, value) if isinstance(value, str) else (3, str(value))

@@ -114,6 +114,7 @@ def test_the_runs_of_a_study_column_by_column(client: TestClient) -> None:
 def test_levels_are_in_their_order(client: TestClient) -> None:
     by_name = {one["name"]: one for one in client.get("/api/runs", params={"study": "a/b ü?"}).json()["columns"]}
     assert by_name["ps"]["levels"] == [0, 0.25, 0.5]
+    assert by_name["layers"]["levels"] == [[200, 100], [1000, 500]]  # item by item, and not by their text
     assert array(by_name["ps"]["codes"], "<i4") == [0, 0, 2, 2, 1, 1]
 
 
@@ -203,8 +204,8 @@ def test_a_pivot_table(client: TestClient, store: Store) -> None:
 def test_a_pivot_table_of_some_runs(client: TestClient) -> None:
     wanted = {"study": "a/b ü?", "rows": ["ps"], "columns": ["layers"], "values": "epochs", "runs": [1, 4, 99]}
     found = client.post("/api/pivot", json=wanted).json()
-    assert found["labels"] == {"ps": [0, 0.5], "layers": [[1000, 500], [200, 100]]}
-    assert found["key"] == {"ps": [0, 1], "layers": [1, 0]}
+    assert found["labels"] == {"ps": [0, 0.5], "layers": [[200, 100], [1000, 500]]}
+    assert found["key"] == {"ps": [0, 1], "layers": [0, 1]}
     assert (found["runs"], found["mean"]) == ([[1], [4]], [3, 3])
     assert found["difference"] is found["verdict"] is None
 

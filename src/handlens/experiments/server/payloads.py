@@ -178,10 +178,13 @@ def _coded(keys: list[Any], values: list[Any]) -> tuple[list[Any], NDArray[np.in
     return [value for _, value in levels], np.array([place[key] for key in keys], np.int32)
 
 
-def _order(value: Any) -> tuple[int, float, str]:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return 0, value, ""
-    return (1, 0.0, value) if isinstance(value, str) else (2, 0.0, level_key(value))
+def _order(value: Any) -> tuple[int, Any]:
+    """As pivot tables in Python have it: numbers, then text, then lists item by item, then the others by their text."""
+    if isinstance(value, (int, float)):
+        return 0, value
+    if isinstance(value, list):
+        return 2, tuple(_order(one) for one in value)
+    return (1, value) if isinstance(value, str) else (3, level_key(value))
 
 
 def _files(folder: Path, row: dict[str, Any], facts: Any) -> tuple[str | None, list[schemas.RunFile], str | None]:
