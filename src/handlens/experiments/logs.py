@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from io import TextIOBase
 from pathlib import Path
 from types import TracebackType
 from typing import TextIO
+
+from handlens.io.problems import reporting_disk_errors
 
 
 class Log:
@@ -20,13 +23,15 @@ class Log:
         self.path = path
 
     def __enter__(self) -> Log:
-        self._file = self.path.open("a", encoding="utf-8", errors="replace", buffering=1)
+        with reporting_disk_errors(self.path):
+            self._file = self.path.open("a", encoding="utf-8", errors="replace", buffering=1)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        self._file.close()
+        with suppress(OSError):  # a full disk was reported where a line was printed
+            self._file.close()
 
     def beside_stdout(self) -> Both:
         return Both(sys.stdout, self._file)

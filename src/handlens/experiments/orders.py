@@ -20,6 +20,12 @@ from handlens.experiments.store import STUDIES, Place, Store
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
+REFUSED = 3
+"""The exit status of a process whose last line on stderr is a sentence for the user."""
+
+AT_WORK = "at work"
+"""What a process writes to stderr when it begins with its order."""
+
 
 @dataclass(frozen=True)
 class Order:

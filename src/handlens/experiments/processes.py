@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+import sqlalchemy as sa
+
 from handlens.errors import ExperimentError
-from handlens.experiments.orders import Order
-from handlens.experiments.owners import machine
+from handlens.experiments.orders import AT_WORK, REFUSED, Order
 from handlens.experiments.store import RUNS, Store
-from handlens.experiments.worker import REFUSED
 
 _PAUSE = 0.1
 _PATIENCE = 30.0  # seconds for a process to stop by itself
@@ -33,9 +33,10 @@ def work_in_processes(order: Order, store: Store, jobs: int, show: Callable[[], 
         show: is called again and again meanwhile.
 
     Raises:
-        ExperimentError: a process refused, or ended before it had a run.
+        ExperimentError: a process refused, or they die without getting anywhere.
     """
     data, processes = order.packed(), []
+    deaths, most, before = 0, jobs * (order.plan.retries + 1), -1
     try:
         processes = [Process(data, jobs) for _ in range(jobs)]
         while processes:
@@ -45,8 +46,11 @@ def work_in_processes(order: Order, store: Store, jobs: int, show: Callable[[], 
                 status = process.status()
                 if status is None:
                     continue
-                if status == REFUSED or (status and not process.had_run(store, order.study)):
-                    raise ExperimentError(process.said())
+                if status:
+                    done = _done(store, order.study)
+                    deaths, before = deaths + 1 if done == before else 1, done
+                    if status == REFUSED or deaths > most or not process.was_at_work():
+                        raise ExperimentError(process.said())
                 processes.remove(process)
                 process.close()
                 if status:
@@ -56,6 +60,13 @@ def work_in_processes(order: Order, store: Store, jobs: int, show: Callable[[], 
             process.stop()
         for process in processes:
             process.close()
+
+
+def _done(store: Store, study: str) -> int:
+    """How much is done: epochs on record, and runs that are over."""
+    over = RUNS.c.status.in_(("finished", "failed", "pruned"))
+    query = sa.select(sa.func.sum(RUNS.c.epochs + sa.case((over, 1), else_=0)).label("done"))
+    return int(store.rows(query.where(RUNS.c.study == study))[0]["done"] or 0)
 
 
 class Process:
@@ -88,21 +99,23 @@ class Process:
         """The exit status; None while it is at work."""
         return self._process.poll()
 
-    def had_run(self, store: Store, study: str) -> bool:
-        """Whether it died while it trained a run, which another process continues."""
-        mine = RUNS.c.owner.startswith(f"{machine()}:{self._process.pid}:", autoescape=True)
-        return bool(store.rows(RUNS.select().where((RUNS.c.study == study) & (RUNS.c.status == "running") & mine)))
+    def was_at_work(self) -> bool:
+        """Whether it had begun with its order when it ended."""
+        return AT_WORK in self._written()
 
     def said(self) -> str:
         """The end of what it wrote to stderr."""
-        self._errors.seek(0)
-        text = self._errors.read().decode("utf-8", "replace").strip()
+        text = self._written().replace(AT_WORK, "").strip()
         if self._process.returncode == REFUSED:
             return text.splitlines()[-1]
         return (
-            f"a process of the study ended with status {self._process.returncode} before it trained anything: "
-            f"{text[-2000:] or 'it said nothing'}. Run with jobs=1 to see more."
+            f"the processes of the study end before they get anywhere, with status {self._process.returncode}: "
+            f"{text[-2000:] or 'they said nothing'}. Run with jobs=1 to see more."
         )
+
+    def _written(self) -> str:
+        self._errors.seek(0)
+        return self._errors.read().decode("utf-8", "replace")
 
     def stop(self) -> None:
         """Ask it to stop."""

@@ -25,7 +25,7 @@ from handlens.experiments.record import Ended, RunRecord, as_number, is_number, 
 from handlens.experiments.recording import UnfitCheckpoint, remove_checkpoints
 from handlens.experiments.store import COMBINATIONS, EPOCHS, RUNS, RecordError, Store, written
 from handlens.experiments.trial import Trial
-from handlens.io.problems import is_disk_full
+from handlens.io.problems import is_disk_full, reporting_disk_errors, storage_error
 
 Train = Callable[[Trial], Any]
 """What users give: it takes a trial, and returns a learner, a number, numbers by name, or nothing."""
@@ -93,7 +93,8 @@ class Worker:
 
     def _train(self, run: Claim, owner: str) -> None:
         folder = self.store.place.run_folder(run.id)
-        folder.mkdir(parents=True, exist_ok=True)
+        with reporting_disk_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         choices: Choices | None = Choices(self.store, self.study["name"], run.combination, self.asker)
         with Log(folder / "log.txt") as log, redirect_stdout(log.beside_stdout()), redirect_stderr(log.beside_stderr()):
             while choices is not None:
@@ -139,7 +140,9 @@ class Worker:
         except Exception as error:
             if isinstance(error, (RecordError, StorageError)) or is_disk_full(error):
                 self._let_go(run, record)
-                raise
+                if isinstance(error, HandlensError):
+                    raise
+                raise storage_error(folder, error) from error
             traceback.print_exc()
             self._end(run, record, "failed", error=_traceback(error))
         else:

@@ -12,9 +12,6 @@ import sys
 import threading
 from io import TextIOBase
 
-REFUSED = 3
-"""The exit status of a process whose last line on stderr is a sentence for the user."""
-
 
 class Nowhere(TextIOBase):
     """A text stream that keeps nothing: what runs print is in their logs."""
@@ -30,10 +27,12 @@ def main() -> int:
     real, sys.stdout, sys.stderr = sys.stderr, Nowhere(), Nowhere()
     try:
         from handlens.errors import HandlensError
-        from handlens.experiments.orders import Order
+        from handlens.experiments.orders import AT_WORK, REFUSED, Order
 
         try:
-            Order.unpacked(data).worker().work()
+            worker = Order.unpacked(data).worker()
+            print(AT_WORK, file=real, flush=True)
+            worker.work()
         except HandlensError as error:
             print(error, file=real, flush=True)
             return REFUSED
