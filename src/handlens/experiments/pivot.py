@@ -146,7 +146,7 @@ def pivot(
         frame = frame[frame["phase"] == "study"]
         if not len(frame):
             raise ExperimentError("a pivot table requires runs of the phase “study”; all runs are of another one.")
-    axes = [axis_of(frame, name, cut=name in choices) for name in names]
+    axes = [axis_of(frame, name, cut=name in choices and "combination" not in names) for name in names]
     cell, firsts = compact(*(axis.codes for axis in axes))
     runs = _coded(frame, choices, names, cell, numbers_of(frame, values))
     cells = _summary(axes, firsts, runs, direction)

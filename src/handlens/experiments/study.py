@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +16,10 @@ from handlens.core.checks import whole
 from handlens.errors import ExperimentError
 from handlens.experiments import frames
 from handlens.experiments.asking import SAMPLERS, Grid
-from handlens.experiments.claims import RunPlan, make_ready
+from handlens.experiments.best import Best, best
+from handlens.experiments.claims import RunPlan, add_runs, make_ready
+from handlens.experiments.comparison import compare
+from handlens.experiments.confirm import CONFIRM, Confirmation, confirmation, new_seeds, number_of, picked
 from handlens.experiments.orders import Order
 from handlens.experiments.pivot import Pivot, direction_of, pivot
 from handlens.experiments.processes import work_in_processes
@@ -78,6 +81,7 @@ class Study:
         self.seed = whole(seed, "the seed of a study", ExperimentError, least=0)
         self.place = Place.of(folder, storage)
         self.store = Store(self.place)
+        self._function: Train | None = None  # of the latest `run`
         self._begin()
 
     def _begin(self) -> None:
@@ -150,6 +154,7 @@ class Study:
         until = None if minutes is None else time.time() + 60 * _positive(minutes)
         make_ready(self.store, self.name, plan, self.seed)
         self._note(plan, sampler, grid, jobs)
+        self._function = train
         self._train(Order(self.place, self.name, train, plan, sampler, grid, until), jobs)
 
     def _note(self, plan: RunPlan, sampler: str | BaseSampler, grid: Any, jobs: int) -> None:
@@ -217,6 +222,91 @@ class Study:
         return pivot(
             self.frame(), self.choices, rows, columns, values, aggregate, direction=direction, baseline=baseline
         )
+
+    def compare(self, combinations: Iterable[int], values: str = "value", *, baseline: int | None = None) -> Pivot:
+        """Compare combinations in pairs of runs with the same seed and split.
+
+        Args:
+            combinations: their numbers, two or more.
+            values: the column of `frame` that is compared.
+            baseline: the combination that the others are compared with; the first one unless given.
+
+        Returns:
+            A table with a row for each of them, with the choices that they differ in.
+
+        Raises:
+            ExperimentError: fewer than two combinations, or one that the study does not have.
+        """
+        direction = direction_of(values, self.metric, self.direction)
+        return compare(self.frame(), self.choices, combinations, values, direction=direction, baseline=baseline)
+
+    def importance(self, values: str = "value", *, seed: int = 0) -> pd.DataFrame:
+        """How much of the differences between combinations each choice explains by itself (Optuna's fANOVA).
+
+        Args:
+            values: the column of `frame` that is explained.
+            seed: of the forests that it is computed with.
+
+        Returns:
+            A row a choice, the most important first: `choice`, `importance` from 0 to 1, its 95 % interval `low` and
+            `high`, `chance`, what random numbers reach in 95 % of samples, `combinations`, how many it is from, and
+            `verdict`: "beyond chance" or "chance could explain it".
+
+        Raises:
+            ExperimentError: fewer than 10 combinations ended with a number, or none of the choices varies.
+        """
+        from handlens.experiments.importance import importance
+
+        return importance(self.frame(), self.choices, values, seed=seed)
+
+    def best(self) -> Best:
+        """The combination with the best mean, and what it is worth after having been picked for that.
+
+        Raises:
+            ExperimentError: no run has ended with a number.
+        """
+        return best(self.frame(), self.choices, direction=self.direction)
+
+    def confirm(
+        self,
+        k: int = 3,
+        seeds: int = 5,
+        *,
+        train: Train | None = None,
+        baseline: int | Mapping[str, Any] | None = None,
+        jobs: int = 1,
+    ) -> Confirmation:
+        """Train the best combinations again, with seeds that had no part in picking them.
+
+        A call that was interrupted is continued by the next one.
+
+        Args:
+            k: how many of the best combinations, of those that have all their runs.
+            seeds: how many new seeds each is trained with, on every split of the study.
+            train: the function that trains, as for `run`; the one of the latest `run` unless given.
+            baseline: a combination that is trained again too and that the others are compared with: its number, or a
+                dict of its choices. The best one unless given.
+            jobs: how many processes train at once.
+
+        Returns:
+            The table of what each came to, beside what it was picked for.
+
+        Raises:
+            ExperimentError: no run has ended with a number, there is no such baseline, or `train` is missing.
+        """
+        train = train or self._function
+        if train is None:
+            raise ExperimentError("confirm requires the function that trains: give train=….")
+        frame = self.frame()
+        chosen = picked(frame, whole(k, "k", ExperimentError), direction=self.direction)
+        base = chosen[0] if baseline is None else number_of(frame, self.choices, baseline)
+        fresh = new_seeds(frame, whole(seeds, "seeds", ExperimentError))
+        splits = sorted(map(int, set(frame["split"])))
+        wanted = [(number, CONFIRM, seed, split) for number in {*chosen, base} for split in splits for seed in fresh]
+        add_runs(self.store, self.name, wanted)
+        plan = RunPlan(int(frame["combination"].max()) + 1)
+        self._train(Order(self.place, self.name, train, plan), whole(jobs, "jobs", ExperimentError))
+        return confirmation(self.frame(), self.choices, chosen, base, direction=self.direction)
 
     def small_multiples(
         self,
