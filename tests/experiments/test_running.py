@@ -40,6 +40,22 @@ def test_every_run_is_a_row_with_its_choices_and_the_value_of_its_last_epoch(tmp
     assert curves["epoch"].tolist() == [1, 2, 3] * 6
 
 
+def test_none_that_was_chosen_is_not_a_choice_that_was_not_asked_for(tmp_path):
+    def train(trial):
+        if trial.categorical("tree", [True, False]):
+            return {2: 1.0, None: 3.0}[trial.categorical("depth", [2, None])] + trial.seed / 4
+        return 7.0 + trial.seed / 4
+
+    study = Study(tmp_path)
+    study.run(train, grid={"tree": [True, False], "depth": [2, None]}, repeats=2)
+    depth = study.frame()["depth"]
+    assert depth[depth.notna()].tolist() == [2, 2, "None", "None"]
+    assert study.frame().loc[depth.isna(), "tree"].unique().tolist() == [False]
+    found = study.pivot("depth", baseline={"depth": None})
+    assert found.frame["value"].to_dict() == {2: 1.125, "None": 3.125, "(not asked)": 7.125}
+    assert found.cells["difference"][0] == -2
+
+
 def test_a_later_call_adds_what_is_missing_and_trains_nothing_twice(tmp_path):
     seen = []
 

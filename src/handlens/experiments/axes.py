@@ -47,7 +47,7 @@ class Axis:
         Raises:
             ExperimentError: there is no such value.
         """
-        value = hashable(value)
+        value = "None" if value is None else hashable(value)  # as `Study.frame` has it
         for code, label in enumerate(self.labels):
             if type(label) is type(value) and label == value:
                 return code

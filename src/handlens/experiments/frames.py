@@ -62,7 +62,7 @@ def table(runs: Sequence[Mapping[str, Any]], choices: Iterable[str], bumpiness: 
     columns["commit"] = [fact.get("commit") for fact in facts]
     columns |= {name: [run[name] for run in runs] for name in _NOTES}
     for name in _ordered(choices, made):
-        columns[name] = _column([_hashable(one.get(name)) for one in made])
+        columns[name] = _column([_choice(one[name]) if name in one else None for one in made])
     for name in _ordered((), numbers):
         if name not in columns and name != "rate":
             columns[name] = [one.get(name, math.nan) for one in numbers]
@@ -114,6 +114,11 @@ def _column(values: list[Any]) -> pd.Series[Any]:
     if there and all(type(value) is int for value in there) and len(there) < len(values):
         return pd.Series(values, dtype="Int64")
     return pd.Series(values, dtype=None if there else object)
+
+
+def _choice(value: Any) -> Any:
+    """A choice as a cell of the table; None that was chosen is text, to differ from a choice that was not asked for."""
+    return "None" if value is None else _hashable(value)
 
 
 def _hashable(value: Any) -> Any:
