@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from faults.campaign import Section
 
-from experiments import kills, overhead, postgresql, rossmann
+from experiments import coverage, kills, overhead, pivot, postgresql, rossmann
 
 SECTIONS: dict[str, Section] = {
     "kills": kills.kills,
     "postgresql": postgresql.postgresql,
     "overhead": overhead.overhead,
+    "coverage": coverage.coverage,
+    "pivot": pivot.pivot,
     "study": rossmann.study,
 }

@@ -1,0 +1,146 @@
+"""How often the intervals of a pivot table hold the truth, and how often it calls a setting better that is not.
+
+Studies are simulated in which all settings are equally good, so every difference to the baseline is 0 in truth. An
+interval is right if it holds 0. A study is wrong if its table has a "better" anywhere. What varies between designs:
+
+- a grid, whose cells have the same other choices, or a random search, whose other choices matter much;
+- how many seeds and splits, and how much a seed changes all runs, or the runs of one setting alone;
+- cells of different size and spread, and values with heavy tails (Student's t with 3 degrees of freedom);
+- runs that fail because they are bad. Here the truth is the mean of all runs, those that failed included, which no
+  method can know: an interval may only be too wide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+import report
+from faults.campaign import Campaign
+
+from handlens.experiments.pivot import pivot
+
+STUDIES = 1000
+
+
+@dataclass(frozen=True)
+class Design:
+    """How a study is simulated; spreads are in units of the noise of a single run.
+
+    Attributes:
+        what: in words.
+        sizes: combinations in each cell.
+        seeds, splits: how many.
+        grid: whether the cells have the same other choices.
+        others: the spread that the other choices make.
+        of_seed: the spread that a seed makes in all runs.
+        of_setting: what it makes in the runs of one setting.
+        of_split: what a split makes in the runs of one setting.
+        spreads: of the noise of a single run and of the other choices, in each cell.
+        tails: degrees of freedom of Student's t; 0 for normal values.
+        fails: the share of runs that fail, all of them among the worse half.
+    """
+
+    what: str
+    sizes: Sequence[int] = (10, 10, 10, 10)
+    seeds: int = 3
+    splits: int = 1
+    grid: bool = False
+    others: float = 3.0
+    of_seed: float = 1.0
+    of_setting: float = 0.0
+    of_split: float = 0.0
+    spreads: Sequence[float] = field(default=(1, 1, 1, 1))
+    tails: int = 0
+    fails: float = 0.0
+
+    def study(self, random: np.random.Generator) -> pd.DataFrame:
+        """The runs of one study, with a choice `a` that makes the cells, and `b`, all other choices."""
+
+        def noise(*shape: int) -> np.ndarray:
+            if self.tails:
+                return random.standard_t(self.tails, shape) / np.sqrt(self.tails / (self.tails - 2))
+            return random.standard_normal(shape)
+
+        a = np.repeat(np.arange(len(self.sizes)), self.sizes)
+        n = len(a)
+        b = np.concatenate([np.arange(size) for size in self.sizes]) if self.grid else random.random(n)
+        of_others = noise(max(self.sizes))[b.astype(int)] if self.grid else noise(n)
+        spread = np.asarray(self.spreads)[a]
+        values = (
+            (self.others * spread * of_others)[:, None, None]
+            + self.of_seed * noise(self.seeds, 1)
+            + self.of_setting * noise(len(self.sizes), self.seeds, 1)[a]
+            + self.of_split * noise(len(self.sizes), 1, self.splits)[a]
+            + spread[:, None, None] * noise(n, self.seeds, self.splits)
+        )
+        number, seed, split = (each.ravel() for each in np.indices(values.shape))
+        lost = (values.ravel() > np.median(values)) & (random.random(values.size) < 2 * self.fails)
+        return pd.DataFrame(
+            {
+                "combination": number,
+                "phase": "study",
+                "seed": seed,
+                "split": split,
+                "status": np.where(lost, "failed", "finished"),
+                "value": values.ravel(),
+                "a": a[number],
+                "b": b[number],
+            }
+        )
+
+
+GRID = Design("grid 4 × 3, 3 seeds", sizes=(3, 3, 3, 3), grid=True)
+SEARCH = Design("random search, 40 combinations, 3 seeds")
+
+DESIGNS = (
+    GRID,
+    replace(GRID, what="grid 4 × 3, 5 seeds", seeds=5),
+    replace(GRID, what="grid 4 × 3, 3 seeds that matter much, to each setting", of_seed=10, of_setting=2),
+    replace(GRID, what="grid 4 × 3, 3 seeds, settings of unequal spread", spreads=(1, 0.3, 3, 1), others=1),
+    replace(GRID, what="grid 4 × 3, 3 seeds, heavy tails", tails=3),
+    replace(GRID, what="grid 4 × 3, one seed", seeds=1, others=1),
+    replace(GRID, what="grid 4 × 3, 3 seeds × 3 splits that matter", splits=3, of_split=1, of_setting=1),
+    SEARCH,
+    replace(SEARCH, what="random search, 40 combinations, 5 seeds", seeds=5),
+    replace(SEARCH, what="random search, 3 seeds that matter to each setting", others=1, of_setting=1),
+    replace(SEARCH, what="random search, cells of 25, 10, 5 and 5", sizes=(25, 10, 5, 5), of_seed=5),
+    replace(
+        SEARCH, what="random search, unequal cells of unequal spread", sizes=(20, 10, 5, 5), spreads=(1, 0.3, 3, 1)
+    ),
+    replace(SEARCH, what="random search, heavy tails", tails=3),
+    replace(SEARCH, what="random search, other choices that do not matter", others=0),
+    replace(SEARCH, what="random search, one seed", seeds=1),
+    replace(GRID, what="grid 4 × 3, 3 seeds, 10 % of the runs failed, bad ones", fails=0.1),
+    replace(SEARCH, what="random search, 3 seeds, 20 % of the runs failed, bad ones", fails=0.2),
+)
+
+
+def coverage(campaign: Campaign) -> None:
+    """Simulate each design, and count what its intervals and verdicts are worth."""
+    studies = campaign.count(STUDIES)
+    for design in DESIGNS:
+        random = campaign.random(f"coverage {design.what}")
+        held, shown, wrong, calls = 0, 0, 0, 0
+        for _ in campaign.tries("coverage", range(studies), studies):
+            cells = pivot(design.study(random), ["a", "b"], "a", baseline=0).cells.drop(index=0)
+            low, high = cells["difference_low"], cells["difference_high"]
+            shown += int(low.notna().sum())
+            held += int(((low <= 0) & (high >= 0)).sum())
+            wrong += bool((cells["verdict"] == "better").any())
+            calls += len(cells)
+        within(
+            campaign, f"{design.what}: intervals that hold the truth", 100 * held / shown, 100 if design.fails else 97
+        )
+        campaign.add(f"{design.what}: studies with a false “better”", [100 * wrong / studies], at_most=5, unit="%")
+        if shown < calls:
+            campaign.total(f"{design.what}: cells without an interval", 100 * (1 - shown / calls), unit="%")
+
+
+def within(campaign: Campaign, what: str, measured: float, top: float) -> None:
+    """Record a share that must be at least 93 % and at most `top`."""
+    reached = 93 <= measured <= top
+    campaign.figures.append(report.Figure(what, f"93 – {top} %", measured, "%", reached, (measured, measured)))
+    print(campaign.figures[-1], flush=True)
