@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from faults.campaign import Section
 
-from experiments import coverage, kills, overhead, pivot, postgresql, rossmann
+from experiments import coverage, kills, overhead, page, pivot, postgresql, rossmann
 
 SECTIONS: dict[str, Section] = {
     "kills": kills.kills,
@@ -12,5 +12,6 @@ SECTIONS: dict[str, Section] = {
     "overhead": overhead.overhead,
     "coverage": coverage.coverage,
     "pivot": pivot.pivot,
+    "page": page.page,
     "study": rossmann.study,
 }

@@ -252,7 +252,7 @@ interface OptionProps {
 
 function Option({ option, y, on, onToggle }: OptionProps): JSX.Element {
   return (
-    <button type="button" class="option" aria-pressed={on} style={{ top: `${y}px` }} onClick={onToggle}>
+    <button type="button" class="axis-option" aria-pressed={on} style={{ top: `${y}px` }} onClick={onToggle}>
       {shown(option)}
     </button>
   )
