@@ -4,7 +4,7 @@ import type { JSX } from 'preact'
 import { useLayoutEffect, useRef } from 'preact/hooks'
 import { theme } from '../../state/theme'
 import { figure } from '../scale'
-import { bandOf, curvesOf, type Frame } from '../state/curves'
+import { bandOf, curvesOf, endsOf, type Frame } from '../state/curves'
 import { curves, graphed } from '../state/study'
 
 const HEIGHT = 52
@@ -57,10 +57,9 @@ export function graphText(runs: readonly number[]): string {
   return graphed.value
     .map((number) => {
       const found = curvesOf(curves.value, number, runs)
-      const { middle } = bandOf(found)
-      const known = middle.filter(Number.isFinite)
-      if (known.length === 0) return `no curve of ${number}`
-      return `${number} from ${figure(known[0]!)} to ${figure(known.at(-1)!)} in ${known.length} epochs`
+      const ends = endsOf(found)
+      if (ends === null) return `no curve of ${number}`
+      return `${number} from ${figure(ends.first)} to ${figure(ends.last)} in ${ends.epochs} epochs`
     })
     .join(', ')
 }

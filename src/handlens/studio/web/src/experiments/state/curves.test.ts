@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { bandOf, type Curves, curvesOf, frameOf } from './curves'
+import { bandOf, type Curves, curvesOf, endsOf, frameOf } from './curves'
 
 const f = (...values: number[]): Float32Array => Float32Array.from(values)
 
@@ -38,4 +38,14 @@ test('a band is the middle half of the curves at each epoch', () => {
     high: [4, 30],
   })
   expect(bandOf([])).toEqual({ low: [], middle: [], high: [] })
+})
+
+test('the ends of a band are its first and its last median', () => {
+  expect(endsOf([f(Number.NaN, 1, 10), f(Number.NaN, 2), f(Number.NaN, 3, 30, 7)])).toEqual({
+    first: 2,
+    last: 7,
+    epochs: 3,
+  })
+  expect(endsOf([f(Number.NaN)])).toBeNull()
+  expect(endsOf([])).toBeNull()
 })

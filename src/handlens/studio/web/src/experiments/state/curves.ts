@@ -51,13 +51,35 @@ export function bandOf(curves: readonly Float32Array[]): Band {
   const band: Band = { low: [], middle: [], high: [] }
   const epochs = longest(curves)
   for (let epoch = 0; epoch < epochs; epoch++) {
-    const values = Float32Array.from(curves.flatMap((curve) => curve[epoch] ?? []))
-      .filter(Number.isFinite)
-      .sort()
+    const values = sortedAt(curves, epoch)
     const at = (share: number): number => values[Math.round(share * (values.length - 1))] ?? Number.NaN
     band.low.push(at(0.25))
     band.middle.push(at(0.5))
     band.high.push(at(0.75))
   }
   return band
+}
+
+/** The first and the last median of the curves, and how many epochs have one; null if none has. */
+export function endsOf(curves: readonly Float32Array[]): { first: number; last: number; epochs: number } | null {
+  const known = Array.from({ length: longest(curves) }, (_, epoch) => epoch).filter((epoch) =>
+    curves.some((curve) => Number.isFinite(curve[epoch])),
+  )
+  if (known.length === 0) return null
+  const medianAt = (epoch: number): number => {
+    const values = sortedAt(curves, epoch)
+    return values[Math.round(0.5 * (values.length - 1))]!
+  }
+  return { first: medianAt(known[0]!), last: medianAt(known.at(-1)!), epochs: known.length }
+}
+
+/** What the curves that reach an epoch have there, the lowest first. */
+function sortedAt(curves: readonly Float32Array[], epoch: number): Float32Array {
+  const values = new Float32Array(curves.length)
+  let n = 0
+  for (const curve of curves) {
+    const value = curve[epoch]
+    if (value !== undefined && Number.isFinite(value)) values[n++] = value
+  }
+  return values.subarray(0, n).sort()
 }

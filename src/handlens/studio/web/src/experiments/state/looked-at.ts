@@ -8,8 +8,12 @@ import { adjust, go, place } from './place'
 import { runs, study } from './study'
 import { type Column, find } from './table'
 
+// Parts of the address of their own: what is computed from them stays when other parts change.
+const where = computed(() => place.value.where)
+const showsHidden = computed(() => place.value.hidden)
+
 /** The places of the runs that meet all conditions, as recorded. */
-export const met = computed(() => meeting(runs.value, place.value.where, place.value.hidden))
+export const met = computed(() => meeting(runs.value, where.value, showsHidden.value))
 
 /** Their numbers. */
 export const metIds = computed(() => met.value.map((at) => runs.value.ids[at]!))

@@ -29,9 +29,12 @@ export const study = computed<Study | null>(
 /** Whether a smaller number is better. */
 export const smallerIsBetter = computed(() => study.value?.direction !== 'maximize')
 
+/** A part of the address of its own: what is computed from it stays when other parts change. */
+const graph = computed(() => place.value.graph)
+
 /** The numbers that the small graphs show. */
 export const graphed = computed<readonly string[]>(() => {
-  if (place.value.graph.length > 0) return place.value.graph
+  if (graph.value.length > 0) return graph.value
   const losses = LOSSES.filter((name) => find(runs.value, name)?.numeric)
   return losses.length > 0 || !study.value ? losses : [study.value.metric]
 })
