@@ -160,8 +160,10 @@ class TestWeightsAndBiases:
 
     def records(self, folder):
         """The records of each file that a run has, by their kind; a file is a log of LevelDB with a header."""
+        import wandb
         from wandb.proto.wandb_internal_pb2 import Record
 
+        wandb.teardown()  # its process writes what it still has, and ends
         for file in sorted(folder.glob("wandb/offline-run-*/*.wandb")):
             content, at, found = file.read_bytes(), 7, {}
             part = b""

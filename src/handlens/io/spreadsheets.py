@@ -38,13 +38,14 @@ def unguarded(text: str) -> str:
     return text[1:] if text.startswith("'") and guarded(text[1:]) == text else text
 
 
-def csv_text(table: pd.DataFrame, *, spreadsheet: bool) -> str:
-    """The table as CSV, without its index; numbers have 6 decimals.
+def csv_text(table: pd.DataFrame, *, spreadsheet: bool, float_format: str | None = "%.6f") -> str:
+    """The table as CSV, without its index.
 
     Args:
         table: columns of text, numbers or times.
         spreadsheet: guard all text, names of columns too, and end lines in CR LF, as such programs do. Otherwise text
             is as it is, and lines end in LF.
+        float_format: how numbers are written; with None, as many digits as it takes to read the same number again.
     """
     if spreadsheet:
         texts = {name: table[name].map(_guarded_value) for name in table.columns if table[name].dtype.kind == "O"}
@@ -55,7 +56,7 @@ def csv_text(table: pd.DataFrame, *, spreadsheet: bool) -> str:
     bare = not spreadsheet and any("\r" in text for text in _texts(table))
     text: str = table.to_csv(
         index=False,
-        float_format="%.6f",
+        float_format=float_format,
         lineterminator=end,
         quoting=csv.QUOTE_ALL if bare else csv.QUOTE_MINIMAL,
     )
