@@ -359,6 +359,46 @@ class Study:
 
         return slices(self.frame(), self.choices, **self._scales())
 
+    def to_csv(self, path: Path | str, *, curves: bool = False, spreadsheet: bool = False) -> None:
+        """Write the runs as CSV: a row a run, with each number such that it is read again exactly.
+
+        Args:
+            path: the file.
+            curves: write a row an epoch in place of a row a run.
+            spreadsheet: put an apostrophe before text that a spreadsheet program would run as a formula.
+
+        Raises:
+            StorageError: the disk refused; what was there before stays.
+        """
+        from handlens.experiments.exports import write_csv
+
+        write_csv(self.curves() if curves else self.frame(), path, spreadsheet=spreadsheet)
+
+    def to_parquet(self, path: Path | str, *, curves: bool = False) -> None:
+        """Write the runs as Parquet; args and errors as in `to_csv`. Choices that are lists become JSON."""
+        from handlens.experiments.exports import write_parquet
+
+        write_parquet(self.curves() if curves else self.frame(), path)
+
+    def to_html(self, path: Path | str, *, pivot: Pivot | None = None) -> None:
+        """Write one HTML file with facts, training graphs and all runs, that any browser opens without a server.
+
+        It requests nothing from the network. The table of runs is sorted by a click on the name of a column.
+
+        Args:
+            path: the file.
+            pivot: of this study: it is shown, and its cells have the graphs; a graph a combination unless given.
+
+        Raises:
+            StorageError: the disk refused; what was there before stays.
+        """
+        from handlens.experiments.html_page import write_html
+
+        write_html(
+            path, self.frame(), self.curves(), name=self.name, metric=self.metric, direction=self.direction,
+            choices=self.choices, pivot=pivot,
+        )  # fmt: skip
+
     def _scales(self) -> dict[str, Any]:
         """What the value is, and which choices lie on a log scale."""
         log = [name for name, space in frames.spaces(self.store, self.name).items() if space.get("log")]
