@@ -56,6 +56,14 @@ def test_none_that_was_chosen_is_not_a_choice_that_was_not_asked_for(tmp_path):
     assert found.cells["difference"][0] == -2
 
 
+def test_a_training_that_records_no_epoch_has_its_seconds_too(tmp_path, monkeypatch):
+    clock = iter(range(0, 1000, 5))
+    monkeypatch.setattr("handlens.experiments.record.time.perf_counter", lambda: next(clock))
+    study = Study(tmp_path)
+    study.run(lambda trial: trial.real("x", 0, 1), n=1)
+    assert study.frame()["seconds"].tolist() == [5]
+
+
 def test_a_later_call_adds_what_is_missing_and_trains_nothing_twice(tmp_path):
     seen = []
 

@@ -99,6 +99,10 @@ class RunRecord:
         self._one_save = seconds
         self._last += seconds  # it belongs to no epoch
 
+    def since_last(self) -> float:
+        """Seconds since the last epoch, or since the run began: those that no epoch has counted."""
+        return time.perf_counter() - self._last
+
     def begin(self, learn: Learner | None = None) -> None:
         """Training begins, of a learner or not: all choices are made."""
         self.choices.finish()

@@ -149,8 +149,9 @@ class Worker:
             self._end(run, record, "finished", value=stored(value), numbers=written(numbers), epochs=record.epochs)
 
     def _end(self, run: Claim, record: RunRecord, status: str, **values: Any) -> None:
-        now = time.time()
-        self._put(record, status=status, owner=None, beat=None, attempts=0, ended=now, changed=now, **values)
+        now, seconds = time.time(), RUNS.c.seconds + record.since_last()
+        ending = {"status": status, "owner": None, "beat": None, "attempts": 0, "ended": now, "changed": now}
+        self._put(record, **ending, seconds=seconds, **values)
         if status in ("finished", "failed", "pruned"):
             remove_checkpoints(self.store.place.run_folder(run.id))
         with self.store.writing() as connection:
