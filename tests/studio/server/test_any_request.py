@@ -1,4 +1,4 @@
-"""Requests of every kind that the descriptions of both APIs allow, and many that they do not, by schemathesis."""
+"""Requests of every kind that the descriptions of the three APIs allow, and many that they do not, by schemathesis."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 
+from handlens.experiments.server.app import create_app as create_experiments_app
+from handlens.experiments.store import Place
 from handlens.serving.app import create_app as create_model_app
 from handlens.serving.connections import Server
 from handlens.serving.listening import listen
@@ -24,6 +26,7 @@ from handlens.studio.collection import Collection
 from handlens.studio.server.app import create_app
 from handlens.tabular.data import TabularList
 from handlens.tabular.learner import tabular_learner
+from tests.experiments.made_studies import make_study
 
 SHAPES = "shapes-0123456789"
 # A handful of requests for each address here; thousands in benchmarks/faults.py.
@@ -79,6 +82,10 @@ def asked_of(operation: Any, mode: GenerationMode, address: str, known: dict[str
     def ask(case: Any) -> None:
         nonlocal asked
         case.path_parameters |= {name: known[name] for name in known.keys() & case.path_parameters}
+        if mode is GenerationMode.POSITIVE:
+            for part in (case.query, case.body):
+                if isinstance(part, dict):
+                    part |= {name: known[name] for name in known.keys() & part}
         check(operation, case.call(base_url=address, timeout=60))
         asked += 1
 
@@ -118,3 +125,12 @@ def test_any_request_to_a_saved_model(tmp_path: Path) -> None:
     items = TabularList.from_df(df, path=tmp_path, cont_names=["size"]).split_by_idx(range(4))
     folder = tabular_learner(items.label_from_df("pay").databunch(bs=4), layers=[4], seed=0).export()
     assert ask_all(lambda hosts: create_model_app(folder, hosts=hosts), {}) >= 3
+
+
+def test_any_request_to_experiments(tmp_path: Path) -> None:
+    combinations = [{"ps": 0.0}, {"ps": 0.5, "layers": [200, 100]}]
+    make_study(tmp_path, combinations, lambda choices, seed: choices["ps"] + seed)
+    place = Place.of(tmp_path)
+    known = {"id": 3, "study": "made", "rows": ["ps"], "values": "value", "number": ["valid_loss"]}
+    asked = ask_all(lambda hosts: create_experiments_app(place, hosts=hosts), known)
+    assert asked > 30
