@@ -124,18 +124,12 @@ def pivot(
 ) -> None:
     """Print a pivot table of a study."""
     try:
-        from handlens.experiments.server.summaries import pivot_of
+        from handlens.experiments.server.summaries import StudyFrame
 
         records = _records(folder, storage)
-        found = pivot_of(
-            records.study(_study(records, study)),
-            records.opened(),
-            rows,
-            columns or [],
-            values,
-            aggregate,
-            baseline=_cell(baseline) if baseline else None,
-        )
+        cell = _cell(baseline) if baseline else None
+        frame = StudyFrame.of(records, _study(records, study))
+        found = frame.pivot(rows, columns or [], values, aggregate, baseline=cell)
         typer.echo(repr(found))
     except HandlensError as error:
         fail(error)

@@ -225,6 +225,25 @@ def test_a_pivot_table_that_cannot_be(client: TestClient, wanted: dict[str, Any]
     assert answer.json()["error"].startswith(said)
 
 
+def test_the_importance_of_choices(tmp_path: Path) -> None:
+    """All differences come from one of two choices."""
+    choices = combinations_of({"ps": [i / 16 for i in range(16)], "bn": [True, False]})
+    make_study(tmp_path, choices, lambda choices, seed: choices["ps"], seeds=[0])
+    with opened(tmp_path) as client:
+        found = client.get("/api/importance", params={"study": "made"}).json()["choices"]
+        assert [(row["choice"], row["combinations"], row["verdict"]) for row in found] == [
+            ("ps", 32, "beyond chance"),
+            ("bn", 32, "chance could explain it"),
+        ]
+        assert found[0]["importance"] > 0.9
+
+
+def test_the_importance_of_too_few(client: TestClient) -> None:
+    answer = client.get("/api/importance", params={"study": "a/b ü?"})
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith("The importance of choices requires 10 combinations")
+
+
 def test_a_note_a_star_and_hiding(client: TestClient, store: Store) -> None:
     before, _ = table(client)
     answer = client.patch("/api/runs", json={"runs": [2, 5, 99, 2], "star": True, "note": "über"}).json()

@@ -38,6 +38,7 @@ def test_the_page_is_served_until_a_signal_while_a_tab_listens(process: subproce
     line = process.stdout.readline()
     assert line.startswith("handlens experiments: http://127.0.0.1:")
     assert line.endswith("/experiments\n")
+    assert process.stdout.readline() == "Ctrl+C ends it; runs that are being trained go on.\n"
     host = line.split("/")[2]
     tab = http.client.HTTPConnection(host, timeout=60)
     tab.request("GET", "/api/events")
@@ -47,6 +48,5 @@ def test_the_page_is_served_until_a_signal_while_a_tab_listens(process: subproce
     process.send_signal(signal.SIGTERM)
     assert events.read() == b"\n"
     output, errors = process.communicate(timeout=60)
-    assert (process.returncode, errors) == (0, "")
-    assert output == "Ctrl+C ends it; runs that are being trained go on.\n"
+    assert (process.returncode, output, errors) == (0, "", "")
     tab.close()

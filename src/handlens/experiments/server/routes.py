@@ -14,6 +14,8 @@ from handlens.experiments.server.schemas import (
     MOST_ID,
     Curves,
     Event,
+    Importance,
+    Name,
     PivotRequest,
     PivotTable,
     RunChange,
@@ -24,7 +26,7 @@ from handlens.experiments.server.schemas import (
     StudyList,
     StudyName,
 )
-from handlens.experiments.server.summaries import pivot_table
+from handlens.experiments.server.summaries import importance_of, pivot_table
 from handlens.serving.streams import EventStream
 
 router = APIRouter(prefix="/api", tags=["experiments"])
@@ -86,8 +88,17 @@ def curves(
 @router.post("/pivot")
 def pivot(wanted: PivotRequest, records: Recorded) -> PivotTable:
     """A pivot table of a study, with its cells compared with a baseline."""
-    with records.lock:
-        return pivot_table(records, wanted)
+    return pivot_table(records, wanted)
+
+
+@router.get("/importance")
+def importance(
+    study: Study,
+    records: Recorded,
+    values: Annotated[Name, Query(description="the number that is explained")] = "value",
+) -> Importance:
+    """How important each choice of a study is, and whether chance could explain it; this takes seconds."""
+    return importance_of(records, study, values)
 
 
 @router.get("/runs/{id}")

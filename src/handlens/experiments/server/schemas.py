@@ -151,6 +151,25 @@ class PivotTable(BaseModel):
     notes: list[str] = Field(description="what a reader has to know, in sentences")
 
 
+class ChoiceImportance(BaseModel):
+    """How much of the differences between combinations a choice explains by itself."""
+
+    choice: str
+    importance: float = Field(description="0 to 1")
+    low: float | None = Field(description="of its 95 % interval; high is the other end")
+    high: float | None
+    chance: float | None = Field(description="what random numbers reach in 95 % of samples")
+    combinations: int
+    verdict: Literal["beyond chance", "chance could explain it"]
+
+
+class Importance(BaseModel):
+    """The choices of a study, the most important first."""
+
+    version: Version
+    choices: list[ChoiceImportance]
+
+
 class RunFile(BaseModel):
     """A file in the folder of a run."""
 

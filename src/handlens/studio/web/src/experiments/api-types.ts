@@ -88,6 +88,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/importance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Importance
+         * @description How important each choice of a study is, and whether chance could explain it; this takes seconds.
+         */
+        get: operations["importance_api_importance_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/runs/{id}": {
         parameters: {
             query?: never;
@@ -193,6 +213,38 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * ChoiceImportance
+         * @description How much of the differences between combinations a choice explains by itself.
+         */
+        ChoiceImportance: {
+            /** Choice */
+            choice: string;
+            /**
+             * Importance
+             * @description 0 to 1
+             */
+            importance: number;
+            /**
+             * Low
+             * @description of its 95 % interval; high is the other end
+             */
+            low: number | null;
+            /** High */
+            high: number | null;
+            /**
+             * Chance
+             * @description what random numbers reach in 95 % of samples
+             */
+            chance: number | null;
+            /** Combinations */
+            combinations: number;
+            /**
+             * Verdict
+             * @enum {string}
+             */
+            verdict: "beyond chance" | "chance could explain it";
+        };
+        /**
          * Counts
          * @description How many runs of a study there are in each status.
          */
@@ -284,6 +336,19 @@ export interface components {
         Error: {
             /** Error */
             error: string;
+        };
+        /**
+         * Importance
+         * @description The choices of a study, the most important first.
+         */
+        Importance: {
+            /**
+             * Version
+             * @description grows with each change; ask with `since` for what changed after it
+             */
+            version: number;
+            /** Choices */
+            choices: components["schemas"]["ChoiceImportance"][];
         };
         /**
          * LevelColumn
@@ -923,6 +988,49 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PivotTable"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    importance_api_importance_get: {
+        parameters: {
+            query: {
+                /** @description the name of a study */
+                study: string;
+                /** @description the number that is explained */
+                values?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Importance"];
                 };
             };
             /** @description Client Error */
