@@ -76,10 +76,15 @@ class Studio:
 
 def start_studio(home: Path, *arguments: str | Path) -> Studio:
     """Start `handlens studio` with `home` as its home folder, on a free port, and wait until it listens."""
+    return start_server("handlens Studio", home, "studio", *arguments)
+
+
+def start_server(title: str, home: Path, *arguments: str | Path) -> Studio:
+    """Start a `handlens` that serves a page, and wait until it has printed its address after `title`."""
     home.mkdir(parents=True, exist_ok=True)
     log = home.parent / f"{home.name}-{len(list(home.parent.glob('*.log')))}.log"
-    command = [sys.executable, "-c", "from handlens.cli import app; app()", "studio", "--no-browser"]
-    command += ["--port", "0", *map(str, arguments)]
+    command = [sys.executable, "-c", "from handlens.cli import app; app()", *map(str, arguments)]
+    command += ["--no-browser", "--port", "0"]
     environment = {
         **os.environ,
         "HANDLENS_HOME": str(home),
@@ -95,12 +100,12 @@ def start_studio(home: Path, *arguments: str | Path) -> Studio:
     give_up = time.monotonic() + STARTING
     while True:
         printed = log.read_text(errors="replace")
-        if found := re.search(r"^handlens Studio: (http://127\.0\.0\.1:\d+)\S*\n", printed, re.MULTILINE):
+        if found := re.search(rf"^{title}: (http://127\.0\.0\.1:\d+)\S*\n", printed, re.MULTILINE):
             return Studio(found[1], home, process, log)
         if process.poll() is not None or time.monotonic() > give_up:
             process.kill()
             process.wait()
-            pytest.fail(f"`handlens studio` does not listen:\n{printed}")
+            pytest.fail(f"{title} does not listen:\n{printed}")
         time.sleep(0.1)
 
 

@@ -5,6 +5,7 @@ import type { ComponentChildren, JSX } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import { IconButton } from '../../components/Button'
 import { announce, sentenceOf } from '../../state/messages'
+import { isNarrow } from '../../state/screen'
 import { duration, number } from '../../text/format'
 import { RunActions } from '../actions/RunActions'
 import { CopyButton } from '../CopyButton'
@@ -48,8 +49,9 @@ export function RunDetail({ id }: { id: number }): JSX.Element {
   const at = rows.findIndex((row) => runs.value.ids[row] === id)
   const now = detail.value
   return (
-    <aside class="run-detail" aria-label={`Run ${id}`}>
-      <header>
+    // On a narrow screen it takes the place of the view.
+    <section class="run-detail" role={isNarrow.value ? 'main' : 'complementary'} aria-label={`Run ${id}`}>
+      <div class="run-head">
         <h2 ref={head} tabIndex={-1}>
           Run {id}
         </h2>
@@ -64,14 +66,14 @@ export function RunDetail({ id }: { id: number }): JSX.Element {
         <IconButton icon="left" name="Previous run" class="small" onClick={() => stepRun(-1)} />
         <IconButton icon="right" name="Next run" class="small" onClick={() => stepRun(1)} />
         <IconButton icon="close" name="Close the run" class="small" onClick={closeRun} />
-      </header>
+      </div>
       <RunActions ids={[id]} />
       <div class="run-inside">
         {failed.value !== null && <p role="alert">{failed.value}</p>}
         {!now && failed.value === null && <p role="status">Loading…</p>}
         {now && <Everything of={now} />}
       </div>
-    </aside>
+    </section>
   )
 }
 
@@ -147,7 +149,7 @@ function Text({ of, name, bad }: { of: string; name: string; bad?: boolean }): J
   return (
     <div class={`code ${bad ? 'bad' : ''}`}>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: long texts are scrolled with keys */}
-      <pre tabIndex={0} role="region" aria-label={name}>
+      <pre tabIndex={0} role="group" aria-label={name}>
         {of}
       </pre>
       <CopyButton text={of} />

@@ -47,7 +47,8 @@ export { write as writeNumber }
 
 export function PivotTable({ of }: { of: Layout }): JSX.Element {
   const more = useSignal(ROWS)
-  const stop = useSignal('0,0')
+  /** the cell that had the focus last, which Tab comes back to */
+  const wanted = useSignal('0,0')
   const table = useRef<HTMLTableElement>(null)
   const rows = of.rows.slice(0, more.value)
   const { rows: across, columns: down } = of.axes
@@ -56,6 +57,7 @@ export function PivotTable({ of }: { of: Layout }): JSX.Element {
     return widthOf(name, labels.length, (at) => shown(labels[at] ?? null))
   })
   const heads = widths.reduce((sum, width) => sum + width, 0)
+  const stop = stopOf(of, wanted.value)
   const rowHeads = across.map((_, level) => headsOf(rows, level))
   return (
     <div>
@@ -66,7 +68,7 @@ export function PivotTable({ of }: { of: Layout }): JSX.Element {
           minWidth: `${heads + LEAST * of.columns.length}px`,
           maxWidth: `${heads + MOST * of.columns.length}px`,
         }}
-        onKeyDown={(event) => onKey(event, table.current!, stop)}
+        onKeyDown={(event) => onKey(event, table.current!, wanted)}
       >
         <caption class="visually-hidden">
           {AGGREGATE_NAMES[place.value.aggregate]} of {calledAs(pivotValue.value)} by {[...across, ...down].join(', ')}
@@ -128,7 +130,7 @@ export function PivotTable({ of }: { of: Layout }): JSX.Element {
                   of={of}
                   cell={cell}
                   place={`${row},${column}`}
-                  isStop={stop.value === `${row},${column}`}
+                  isStop={stop === `${row},${column}`}
                 />
               ))}
             </tr>
@@ -145,6 +147,12 @@ export function PivotTable({ of }: { of: Layout }): JSX.Element {
       )}
     </div>
   )
+}
+
+/** The one cell that Tab goes to: the one wanted, or the first that there is. */
+function stopOf({ cells }: Layout, wanted: string): string {
+  const there = cells.flatMap((row, r) => row.flatMap((cell, c) => (cell ? [`${r},${c}`] : [])))
+  return there.includes(wanted) ? wanted : (there[0] ?? '')
 }
 
 /** Arrow keys, Home and End move the focus from cell to cell; B makes one the baseline. */

@@ -15,8 +15,9 @@ import { type Layout, layOut } from './layout'
 export const axes = computed<Axes>(() => axesOf(place.value, runs.value))
 
 const question = computed<Question | null>(() => {
-  const { study } = place.value
-  if (study === null || !loaded.value || axes.value.rows.length === 0 || metIds.value.length === 0) return null
+  const { study, view } = place.value
+  if (study === null || view !== 'pivot' || !loaded.value || axes.value.rows.length === 0 || metIds.value.length === 0)
+    return null
   const all = metIds.value.length === runs.value.ids.length
   return {
     study,

@@ -1,6 +1,7 @@
 // The studies, and the runs and curves of the one that is looked at; kept in step with the server as runs come in.
 
 import { computed, effect } from '@preact/signals'
+import { ApiError } from '../../server/http'
 import { announce, attempt, sentenceOf } from '../../state/messages'
 import { owned } from '../../state/owned'
 import { experiments, type Studies, type Study } from '../server'
@@ -58,8 +59,12 @@ async function loadStudy(name: string): Promise<void> {
   setCurves(new Map())
   setVersion(-1)
   await attempt(async () => {
-    const table = await experiments.runs(name)
-    if (mine !== asked) return
+    const table = await experiments.runs(name).catch((error: unknown) => {
+      // A study that is not there is said by the screen.
+      if (error instanceof ApiError && error.status === 404) return null
+      throw error
+    })
+    if (mine !== asked || !table) return
     setRuns(table.runs)
     setVersion(table.version)
     setLoaded(true)
