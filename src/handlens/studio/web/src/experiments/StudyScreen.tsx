@@ -40,6 +40,7 @@ export function StudyScreen(): JSX.Element {
           <StudyBanners />
           <FilterLine />
           <main aria-label={NAMES[view]} aria-busy={!loaded.value}>
+            <h2 class="visually-hidden">{NAMES[view]}</h2>
             {!loaded.value ? (
               <p class="opening" role="status">
                 Loading the runs…

@@ -1,7 +1,7 @@
 // The table of the pivot: a real one, with heads, whose cells are buttons. One stop for Tab, arrow keys within.
 
 import { computed, useSignal } from '@preact/signals'
-import type { JSX, TargetedKeyboardEvent } from 'preact'
+import type { ComponentChildren, JSX, TargetedKeyboardEvent } from 'preact'
 import { useRef } from 'preact/hooks'
 import { Icon } from '../../components/icons'
 import { plural } from '../../text/format'
@@ -215,38 +215,40 @@ function OneCell({ of, cell, place: at, isStop }: CellProps): JSX.Element {
     versus && versus.difference !== null && versus.verdict !== 'baseline'
       ? `${signed(versus.difference)}${versus.low === null || versus.high === null ? '' : ` (${signed(versus.low)} to ${signed(versus.high)})`}`
       : ''
-  const name = [
-    `${inWords(values)}: ${AGGREGATE_NAMES[aggregate]} ${text}`,
-    aggregate === 'mean' && interval && `95 % interval ${interval}`,
-    count,
-    missing,
-    said && `${said.text}${difference && `, difference ${difference}`}`,
-    frame.value && graphText(cell.runs),
-  ]
   return (
     <td
       class={isBaseline ? 'baseline' : ''}
       style={{ background: value === null || scale === null ? undefined : shade(shareOf(value, scale)) }}
     >
       <div class="pivot-cell">
-        <button
-          type="button"
-          data-cell={at}
-          tabIndex={isStop ? 0 : -1}
-          aria-label={name.filter(Boolean).join('; ')}
-          onClick={() => openCell(of, cell)}
-        >
-          <b>{text}</b>
-          {aggregate === 'mean' && interval && <small class="cell-interval">{interval}</small>}
+        <button type="button" data-cell={at} tabIndex={isStop ? 0 : -1} onClick={() => openCell(of, cell)}>
+          <b>
+            <Unseen>
+              {inWords(values)}: {AGGREGATE_NAMES[aggregate]}{' '}
+            </Unseen>
+            {text}
+          </b>{' '}
+          {aggregate === 'mean' && interval && (
+            <small>
+              <Unseen>, 95 % interval </Unseen>
+              {interval}
+            </small>
+          )}{' '}
           <small>
+            <Unseen>, </Unseen>
             {count}
-            {missing && <span class="missing"> + {missing}</span>}
-          </small>
-          {frame.value && <SmallGraph runs={cell.runs} frame={frame.value} />}
+            {missing && ` + ${missing}`}
+          </small>{' '}
+          {frame.value && (
+            <>
+              <SmallGraph runs={cell.runs} frame={frame.value} />
+              <Unseen>, {graphText(cell.runs)}, </Unseen>
+            </>
+          )}
           {said && (
             <small class={`verdict ${said.kind}`}>
               <span aria-hidden="true">{said.mark}</span> {said.text}
-              {difference && <span class="difference">{difference}</span>}
+              {difference && <span class="difference"> {difference}</span>}
             </small>
           )}
         </button>
@@ -265,6 +267,11 @@ function OneCell({ of, cell, place: at, isStop }: CellProps): JSX.Element {
       </div>
     </td>
   )
+}
+
+/** What only a screen reader tells. */
+function Unseen({ children }: { children: ComponentChildren }): JSX.Element {
+  return <span class="visually-hidden">{children}</span>
 }
 
 const signed = (value: number): string => (value > 0 ? `+${write.value(value)}` : write.value(value))
