@@ -16,11 +16,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import pandas as pd
 import report
 from faults.campaign import Campaign
 
-from handlens.experiments.pivot import pivot
+from handlens.experiments.missing import difference_to
+from handlens.experiments.paired import CodedRuns, are_matched
+from handlens.experiments.pivot import BETTER, verdicts
 
 STUDIES = 1000
 
@@ -56,8 +57,8 @@ class Design:
     tails: int = 0
     fails: float = 0.0
 
-    def study(self, random: np.random.Generator) -> pd.DataFrame:
-        """The runs of one study, with a choice `a` that makes the cells, and `b`, all other choices."""
+    def study(self, random: np.random.Generator) -> tuple[CodedRuns, np.ndarray]:
+        """The runs of one study, and which of them failed."""
 
         def noise(*shape: int) -> np.ndarray:
             if self.tails:
@@ -66,8 +67,8 @@ class Design:
 
         a = np.repeat(np.arange(len(self.sizes)), self.sizes)
         n = len(a)
-        b = np.concatenate([np.arange(size) for size in self.sizes]) if self.grid else random.random(n)
-        of_others = noise(max(self.sizes))[b.astype(int)] if self.grid else noise(n)
+        b = np.concatenate([np.arange(size) for size in self.sizes]) if self.grid else np.arange(n)
+        of_others = noise(b.max() + 1)[b]
         spread = np.asarray(self.spreads)[a]
         values = (
             (self.others * spread * of_others)[:, None, None]
@@ -78,18 +79,8 @@ class Design:
         )
         number, seed, split = (each.ravel() for each in np.indices(values.shape))
         lost = (values.ravel() > np.median(values)) & (random.random(values.size) < 2 * self.fails)
-        return pd.DataFrame(
-            {
-                "combination": number,
-                "phase": "study",
-                "seed": seed,
-                "split": split,
-                "status": np.where(lost, "failed", "finished"),
-                "value": values.ravel(),
-                "a": a[number],
-                "b": b[number],
-            }
-        )
+        flat = np.where(lost, np.nan, values.ravel())
+        return CodedRuns(flat, a[number], number, b[number], seed, split), lost
 
 
 GRID = Design("grid 4 × 3, 3 seeds", sizes=(3, 3, 3, 3), grid=True)
@@ -123,20 +114,22 @@ def coverage(campaign: Campaign) -> None:
     studies = campaign.count(STUDIES)
     for design in DESIGNS:
         random = campaign.random(f"coverage {design.what}")
-        held, shown, wrong, calls = 0, 0, 0, 0
+        held, shown, wrong, cells = 0, 0, 0, len(design.sizes)
         for _ in campaign.tries("coverage", range(studies), studies):
-            cells = pivot(design.study(random), ["a", "b"], "a", baseline=0).cells.drop(index=0)
-            low, high = cells["difference_low"], cells["difference_high"]
-            shown += int(low.notna().sum())
+            runs, lost = design.study(random)
+            matched = are_matched(runs, cells, 0)
+            found = difference_to(0, runs, lost, cells, matched, "minimize")
+            low, high = found.low[1:], found.high[1:]
+            shown += int(np.isfinite(low).sum())
             held += int(((low <= 0) & (high >= 0)).sum())
-            wrong += bool((cells["verdict"] == "better").any())
-            calls += len(cells)
+            wrong += bool((verdicts(found, 0, "minimize")[1] == BETTER).any())
         within(
             campaign, f"{design.what}: intervals that hold the truth", 100 * held / shown, 100 if design.fails else 97
         )
         campaign.add(f"{design.what}: studies with a false “better”", [100 * wrong / studies], at_most=5, unit="%")
-        if shown < calls:
-            campaign.total(f"{design.what}: cells without an interval", 100 * (1 - shown / calls), unit="%")
+        missed = 1 - shown / (studies * (cells - 1))
+        if missed:
+            campaign.total(f"{design.what}: cells without an interval", 100 * missed, unit="%")
 
 
 def within(campaign: Campaign, what: str, measured: float, top: float) -> None:

@@ -33,15 +33,23 @@ _FACTS = (
 _NOTES = ("error", "note", "star", "hidden")
 
 
-def frame(store: Store, study: str) -> pd.DataFrame:
-    """A row a run, by its id: facts, then choices in the order first asked for, then the numbers of the last epoch."""
-    as_json = ("choices", "numbers", "facts")
-    runs = [run | {name: read(run[name]) for name in as_json} for run in store.runs(study)]
+def frame(store: Store, study: str, *, bumpy: bool = True) -> pd.DataFrame:
+    """A row a run, by its id: facts, then choices in the order first asked for, then the numbers of the last epoch.
+
+    Without `bumpy` the bumpiness is nan, and no curve is read: these are most of a study.
+    """
+    runs = store.runs(study)
+    for name in ("choices", "numbers", "facts"):
+        texts = {run[name]: None for run in runs}  # many are the same
+        known = dict(zip(texts, json.loads(f"[{','.join(texts)}]"), strict=True))
+        runs = [run | {name: known[run[name]]} for run in runs]
+    if not bumpy:
+        return table(runs, spaces(store, study), np.full(len(runs), np.nan))
     bumpiness = _bumpiness(store, study).reindex([run["id"] for run in runs]).to_list()
     return table(runs, spaces(store, study), bumpiness)
 
 
-def table(runs: Sequence[Mapping[str, Any]], choices: Iterable[str], bumpiness: Sequence[float]) -> pd.DataFrame:
+def table(runs: Sequence[Mapping[str, Any]], choices: Iterable[str], bumpiness: Iterable[float]) -> pd.DataFrame:
     """The frame of these runs: rows of the store, with their JSON read.
 
     Args:

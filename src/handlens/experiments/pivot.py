@@ -251,8 +251,9 @@ def _cell_of(baseline: Any, axes: Sequence[Axis], firsts: Any) -> int:
     return int(at.argmax())
 
 
-def _compared(cells: pd.DataFrame, found: Difference, at: int, direction: str) -> pd.DataFrame:
-    p = found.p.copy()
+def verdicts(found: Difference, at: int, direction: str) -> tuple[Floats, Any]:
+    """The p-values of the differences, corrected for the number of cells, and the verdict on each cell."""
+    p = found.p
     known = np.isfinite(p) & (np.arange(len(p)) != at)
     adjusted = np.full(len(p), np.nan)
     adjusted[known] = holm(p[known])
@@ -260,6 +261,12 @@ def _compared(cells: pd.DataFrame, found: Difference, at: int, direction: str) -
     verdict = np.where(adjusted <= LEVEL, np.where(is_better, BETTER, WORSE), CHANCE).astype(object)
     verdict[~known] = TOO_FEW
     verdict[at] = BASELINE
+    return adjusted, verdict
+
+
+def _compared(cells: pd.DataFrame, found: Difference, at: int, direction: str) -> pd.DataFrame:
+    adjusted, verdict = verdicts(found, at, direction)
+    p = found.p.copy()
     p[at] = np.nan
     return cells.assign(
         difference=found.value,

@@ -220,8 +220,12 @@ class Study:
         """
         direction = direction_of(values, self.metric, self.direction)
         return pivot(
-            self.frame(), self.choices, rows, columns, values, aggregate, direction=direction, baseline=baseline
+            self._frame(values), self.choices, rows, columns, values, aggregate, direction=direction, baseline=baseline
         )
+
+    def _frame(self, values: str) -> pd.DataFrame:
+        """The frame for what looks at one column of it; curves are read only where it is about them."""
+        return frames.frame(self.store, self.name, bumpy=values == "bumpiness")
 
     def compare(self, combinations: Iterable[int], values: str = "value", *, baseline: int | None = None) -> Pivot:
         """Compare combinations in pairs of runs with the same seed and split.
@@ -238,7 +242,7 @@ class Study:
             ExperimentError: fewer than two combinations, or one that the study does not have.
         """
         direction = direction_of(values, self.metric, self.direction)
-        return compare(self.frame(), self.choices, combinations, values, direction=direction, baseline=baseline)
+        return compare(self._frame(values), self.choices, combinations, values, direction=direction, baseline=baseline)
 
     def importance(self, values: str = "value", *, seed: int = 0) -> pd.DataFrame:
         """How much of the differences between combinations each choice explains by itself (Optuna's fANOVA).
@@ -257,7 +261,7 @@ class Study:
         """
         from handlens.experiments.importance import importance
 
-        return importance(self.frame(), self.choices, values, seed=seed)
+        return importance(self._frame(values), self.choices, values, seed=seed)
 
     def best(self) -> Best:
         """The combination with the best mean, and what it is worth after having been picked for that.
