@@ -30,6 +30,9 @@ EPOCHS = 5
 
 SEEDS = 3
 
+PICKED, NEW_SEEDS = 2, 10
+"""How many of the best combinations are trained again, with how many seeds."""
+
 LESSON = {"layers": [1000, 500], "emb_drop": 0.04, "ps": [0.001, 0.01], "rate": 1e-3, "bn_cont": True}
 
 GRID = {
@@ -90,14 +93,28 @@ def study(campaign: Campaign) -> None:
     campaign.total("Rossmann: combinations, with three seeds each", found.frame()["combination"].nunique())
 
 
+def confirm(campaign: Campaign) -> None:
+    """The two best combinations of the study, and the lesson's, with ten new seeds each."""
+    found, train = opened(campaign)
+    confirmed = found.confirm(k=PICKED, seeds=NEW_SEEDS, train=train, baseline=LESSON)
+    write(found)
+    print(confirmed)
+    for row in confirmed.frame.to_dict("records"):
+        if row["combination"] != confirmed.baseline:
+            what = f"Rossmann: combination {row['combination']} minus the lesson's, {row['verdict']}"
+            ends = [row["difference_low"], row["difference_high"]]
+            campaign.add(what, ends, value=row["difference"], unit="exp_rmspe")
+
+
 def opened(campaign: Campaign) -> tuple[Study, Train]:
-    """The study, in the folder `rossmann` of the campaign, and what trains its runs."""
+    """The study, in the folder `rossmann-study` of the campaign, and what trains its runs."""
     assert campaign.real is not None
-    return Study(campaign.data / "rossmann", "rossmann", metric="exp_rmspe"), Train(campaign.real / "rossmann")
+    return Study(campaign.data / "rossmann-study", "rossmann", metric="exp_rmspe"), Train(campaign.real / "rossmann")
 
 
 def write(found: Study) -> None:
     """The runs and the epochs as two small tables."""
+    RECORD.mkdir(exist_ok=True)
     facts = ["combination", "phase", "seed", "split", "status", "value", "bumpiness"]
     runs = found.frame()[[*facts, *GRID, *NUMBERS]]
     lists = runs[["layers", "ps"]].map(lambda value: json.dumps(list(value)))

@@ -14,4 +14,5 @@ SECTIONS: dict[str, Section] = {
     "pivot": pivot.pivot,
     "page": page.page,
     "study": rossmann.study,
+    "confirm": rossmann.confirm,
 }
