@@ -54,6 +54,7 @@ class ModelCard(Questionnaire):
         datasheet: of the data that it was trained on.
         subgroups: the result of `subgroups`, or another object with a frame as `.frame`.
         license: the licence's name as the hub knows it, such as "apache-2.0".
+        chosen: how its settings were chosen, by the name of each fact, such as `Study.how_chosen` gives.
 
     Raises:
         AuditError: naming the argument that is wrong.
@@ -78,6 +79,7 @@ class ModelCard(Questionnaire):
         datasheet: Datasheet | None = None,
         subgroups: Any = None,
         license: str = UNKNOWN,
+        chosen: Mapping[str, Any] | None = None,
     ) -> None:
         if not isinstance(name, str) or not name.strip():
             raise AuditError(f"name must be text; {name!r} arrived.")
@@ -94,6 +96,7 @@ class ModelCard(Questionnaire):
         self.task, self.license = task, license
         self.data, self.recipe = dict(data), dict(recipe)
         self.metrics = list(metrics)
+        self.chosen = dict(chosen or {})
         self.datasheet = datasheet
         self.subgroups: pd.DataFrame | None = frame
         self.answers = {}
@@ -107,12 +110,13 @@ class ModelCard(Questionnaire):
         subgroups: Any = None,
         name: str | None = None,
         license: str = UNKNOWN,
+        chosen: Mapping[str, Any] | None = None,
     ) -> Self:
         """The card of a learner; its metrics are computed on the validation data.
 
         Args:
             learn: a learner of tables or pictures, or an object whose `describe()` gives a ModelDescription.
-            datasheet, subgroups, license: as in ModelCard.
+            datasheet, subgroups, license, chosen: as in ModelCard.
             name: what the model is called; the learner's description unless given.
 
         Raises:
@@ -130,6 +134,7 @@ class ModelCard(Questionnaire):
             datasheet=datasheet,
             subgroups=subgroups,
             license=license,
+            chosen=chosen,
         )
 
     @property
@@ -149,6 +154,8 @@ class ModelCard(Questionnaire):
             "tags": ["handlens", self.task],
         }
         own: dict[str, Any] = {"format": FORMAT, "format_version": FORMAT_VERSION, "handlens_version": __version__}
+        if self.chosen:
+            own["chosen"] = dict(self.chosen)
         sheet = self.datasheet
         if sheet is not None:
             fields["datasets"] = [sheet.name]

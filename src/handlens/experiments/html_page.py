@@ -122,11 +122,12 @@ def _graphs(
         table = f"<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody>"
         content = f"<div class='scroll'><table class='grid'>{table}</table></div>"
     names = " ".join(f"<span class='key n{_rank(grid, one)}'>{escape(one)}</span>" for one in grid.numbers)
+    measured = metric if grid.measured == "value" else grid.measured
     scale = f"{grid.scale.low:.4g} to {grid.scale.high:.4g}{', logarithmic' if grid.scale.log else ''}"
     return (
         f"<h2>Training graphs</h2><p class='legend'>{names}. All graphs have one scale, {escape(scale)}, over "
-        f"{grid.epochs} epochs. Thin: a run; thick: the mean of the finished runs, whose mean at the end is the bold "
-        f"number. ▲ ▼ beyond the scale, × failed, | pruned, – stopped.</p>{content}"
+        f"{grid.epochs} epochs. Thin: a run; thick: the mean of the finished runs. Bold number: their mean "
+        f"{escape(measured)} at the end. ▲ ▼ beyond the scale, × failed, | pruned, – stopped.</p>{content}"
     )
 
 
@@ -229,7 +230,7 @@ def _says_something(name: str, column: pd.Series[Any]) -> bool:
 
 def _td(value: Any, *, number: bool) -> str:
     if _is_missing(value):
-        return "<td></td>"
+        return "<td class=number></td>" if number else "<td></td>"
     if number:
         text = f"{value:.4g}" if isinstance(value, float) else str(value)
         return f"<td class=number data-v='{value!r}'>{text}</td>"

@@ -363,6 +363,24 @@ class Study:
 
         return slices(self.frame(), self.choices, **self._scales())
 
+    def how_chosen(self, confirmed: Confirmation, combination: int | None = None) -> dict[str, str]:
+        """Facts for a model card: how much was tried, what was chosen, and what it came to with new seeds.
+
+        `ModelCard.from_learner(learn, chosen=study.how_chosen(confirmed))` puts them into the card.
+
+        Args:
+            confirmed: what `confirm` gave.
+            combination: the one that the model has; the best of the study unless given.
+
+        Raises:
+            ExperimentError: this combination was not confirmed.
+        """
+        from handlens.experiments.card import how_chosen
+
+        return how_chosen(
+            self.frame(), confirmed, name=self.name, metric=self.metric, choices=self.choices, combination=combination
+        )
+
     def to_csv(self, path: Path | str, *, curves: bool = False, spreadsheet: bool = False) -> None:
         """Write the runs as CSV: a row a run, with each number such that it is read again exactly.
 

@@ -26,6 +26,7 @@ def computed_part(card: ModelCard) -> str:
             table(["what", "value"], _lines(card.data)),
             "### Recipe",
             table(["what", "value"], _lines(card.recipe)),
+            *(["### How it was chosen", table(["what", "value"], _lines(card.chosen))] if card.chosen else []),
             "### How good it is",
             _metrics(card),
             "### For whom",
