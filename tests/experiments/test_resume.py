@@ -10,7 +10,7 @@ from handlens.core.callbacks import Callback
 from handlens.experiments import Study, record
 from handlens.experiments.claims import Claim, RunPlan, claim
 from handlens.experiments.owners import Owner, Watch
-from handlens.experiments.store import RUNS
+from handlens.experiments.store import EPOCHS, RUNS
 from handlens.tabular import TabularList, tabular_learner
 
 
@@ -184,6 +184,24 @@ def test_a_run_that_was_taken_over_or_deleted_ends_silently(tmp_path):
     study.run(train, n=2)
     assert went_on == []
     assert study.frame()[["status", "epochs"]].values.tolist() == [["finished", 1]]
+
+
+def test_a_process_that_slept_does_not_touch_what_another_has_trained_meanwhile(tmp_path):
+    def train(trial):
+        if trial.folder.name == "1":
+            trial.record(valid_loss=1)
+            with study.store.writing() as connection:  # another takes the run over, and gets further
+                connection.execute(RUNS.update().values(owner="another:1:x"))
+                connection.execute(EPOCHS.insert().values(run=1, epoch=2, seconds=0.0, numbers='{"valid_loss": 2}'))
+            (trial.folder / "checkpoints").mkdir()
+            with study.store.writing() as connection:
+                connection.execute(RUNS.update().values(status="stopped", stop=True, owner=None))
+
+    study = Study(tmp_path)
+    study.run(train, n=1)
+    assert study.curves()["valid_loss"].tolist() == [1, 2]
+    assert (tmp_path / "runs" / "1" / "checkpoints").exists()
+    assert study.frame()["status"].tolist() == ["stopped"]
 
 
 PLAN = RunPlan(n=1)

@@ -87,9 +87,10 @@ def claim(store: Store, study: str, plan: RunPlan, seed: int, owner: str, watch:
     """
     with store.writing() as connection:
         _lock(connection, study)
-        firsts = _firsts(connection, study)
         waiting = False
-        for run in _open_runs(connection, study):
+        runs = _open_runs(connection, study)
+        firsts = _firsts(connection, study, {run["combination"] for run in runs})
+        for run in runs:
             first = firsts[run["combination"], run["phase"]]
             if run["status"] == "running":
                 if not watch.is_dead(run):
@@ -126,9 +127,10 @@ def _open_runs(connection: sa.Connection, study: str) -> list[dict[str, Any]]:
     return [dict(row) for row in connection.execute(query.order_by(RUNS.c.id)).mappings()]
 
 
-def _firsts(connection: sa.Connection, study: str) -> dict[tuple[int, str], dict[str, Any]]:
-    """The first run of each combination in each phase, and whether the choices are complete."""
-    first = sa.select(sa.func.min(RUNS.c.id)).where(RUNS.c.study == study).group_by(RUNS.c.combination, RUNS.c.phase)
+def _firsts(connection: sa.Connection, study: str, numbers: set[int]) -> dict[tuple[int, str], dict[str, Any]]:
+    """The first run of each of these combinations in each phase, and whether the choices are complete."""
+    of = (RUNS.c.study == study) & RUNS.c.combination.in_(numbers)
+    first = sa.select(sa.func.min(RUNS.c.id)).where(of).group_by(RUNS.c.combination, RUNS.c.phase)
     joined = RUNS.join(
         COMBINATIONS, (RUNS.c.study == COMBINATIONS.c.study) & (RUNS.c.combination == COMBINATIONS.c.number)
     )

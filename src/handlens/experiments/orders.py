@@ -16,6 +16,7 @@ from handlens.experiments.asking import Asker, Grid
 from handlens.experiments.claims import RunPlan
 from handlens.experiments.running import Train, Worker
 from handlens.experiments.store import STUDIES, Place, Store
+from handlens.io.problems import reason_of
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -64,8 +65,8 @@ class Order:
             return pickle.dumps((sys.path, cloudpickle.dumps(self)))
         except Exception as error:  # anything that the function refers to may refuse in a way of its own
             raise ExperimentError(
-                f"the function that trains cannot be sent to other processes: {error}. Let it open or make within "
-                "itself what it uses, or give jobs=1."
+                f"the function that trains cannot be sent to other processes: {reason_of(error)}. Let it open or make "
+                "within itself what it uses, or give jobs=1."
             ) from error
 
     @classmethod

@@ -151,7 +151,8 @@ class Worker:
     def _end(self, run: Claim, record: RunRecord, status: str, **values: Any) -> None:
         now, seconds = time.time(), RUNS.c.seconds + record.since_last()
         ending = {"status": status, "owner": None, "beat": None, "attempts": 0, "ended": now, "changed": now}
-        self._put(record, **ending, seconds=seconds, **values)
+        if not self._put(record, **ending, seconds=seconds, **values):
+            return  # another process has it now, with its epochs and checkpoints
         if status in ("finished", "failed", "pruned"):
             remove_checkpoints(self.store.place.run_folder(run.id))
         with self.store.writing() as connection:
@@ -185,9 +186,10 @@ class Worker:
                 "long as no run has finished, those that failed are trained again."
             )
 
-    def _put(self, record: RunRecord, **values: Any) -> None:
+    def _put(self, record: RunRecord, **values: Any) -> bool:
+        """Write into the row of the run; whether it is ours."""
         with self.store.writing() as connection:
-            connection.execute(RUNS.update().where(record.mine).values(**values))
+            return bool(connection.execute(RUNS.update().where(record.mine).values(**values)).rowcount)
 
     def tell(self) -> None:
         """Tell Optuna the outcome of each combination whose runs are over, if it does not know it."""

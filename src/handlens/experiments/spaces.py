@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from optuna import Trial as OptunaTrial
 
 
-class Space(Protocol):
+class ChoiceSpace(Protocol):
     """The values that one choice may have."""
 
     @property

@@ -116,6 +116,9 @@ class Study:
     ) -> None:
         """Train until the study has `n` combinations of choices; what an earlier call left is continued first.
 
+        Several processes or machines may run one study at the same time. This one returns when no run is left, also of
+        those that others train: if one of them dies, its runs are continued here.
+
         Args:
             train: takes a `Trial`, asks it for choices, trains, and returns the learner, a number, or numbers by name.
             n: how many combinations the study is to have in all, those of earlier calls included; with `grid`, all of
