@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 from faults.campaign import Campaign
-from faults.children import prepare_forking
+from faults.children import Child, prepare_forking
 
 from experiments import database
 from experiments.kills import kill_again_and_again, wait_for
@@ -59,10 +59,16 @@ def harm(
     """Train in two processes while something happens to the server; a process that ends with an error starts again."""
     seen: Epochs = {}
     workers = [study.start() for _ in range(2)]
+    done: set[Child] = set()
 
     def revive() -> None:
         for i, worker in enumerate(workers):
-            if not worker.process.is_alive() and (said := worker.received()) != ["done"]:
+            if worker in done or worker.process.is_alive():
+                continue
+            said = worker.received()
+            if said == ["done"]:
+                done.add(worker)
+            else:
                 is_sentence = str(said[-1:]).startswith("[Broke('ExperimentError: the record of the study")
                 counted["sentence" if is_sentence else "raw"] += 1
                 if not is_sentence:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from faults.campaign import Section
 
-from experiments import coverage, kills, overhead, page, pivot, postgresql, rossmann
+from experiments import coverage, kills, nodes, overhead, page, pivot, postgresql, rossmann
 
 SECTIONS: dict[str, Section] = {
     "kills": kills.kills,
+    "nodes": nodes.nodes,
     "postgresql": postgresql.postgresql,
     "overhead": overhead.overhead,
     "coverage": coverage.coverage,

@@ -18,7 +18,6 @@ import handlens.studio.server.run
 import handlens.tabular
 import handlens.vision
 import handlens.vision.learner  # noqa: F401
-from handlens.experiments import record
 from handlens.studio import preparation_run
 from handlens.studio.features import patches
 
@@ -26,5 +25,4 @@ warnings.filterwarnings("ignore")
 torch.set_num_threads(1)
 patches._SAMPLES, patches._ROUNDS, patches.CENTRES = 2000, 3, 24
 preparation_run.BATCH = 8
-record.SAVING_SHARE = 1.0  # so that trainings this short have checkpoints
 optuna.storages.RDBStorage("sqlite://").engine.dispose()  # loads what it opens a database with

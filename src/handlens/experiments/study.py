@@ -24,6 +24,7 @@ from handlens.experiments.orders import Order
 from handlens.experiments.pivot import Pivot, direction_of, pivot
 from handlens.experiments.processes import work_in_processes
 from handlens.experiments.progress import StudyProgress
+from handlens.experiments.ray_engine import work_on_ray
 from handlens.experiments.running import Train
 from handlens.experiments.spaces import json_text
 from handlens.experiments.store import STUDIES, Place, Store
@@ -112,6 +113,9 @@ class Study:
         sampler: str | BaseSampler = "random",
         grid: Mapping[str, Sequence[Any]] | None = None,
         prune: bool = False,
+        engine: str = "local",
+        address: str | None = None,
+        resources: Mapping[str, Any] | None = None,
         retries: int = 2,
     ) -> None:
         """Train until the study has `n` combinations of choices; what an earlier call left is continued first.
@@ -133,6 +137,11 @@ class Study:
                 are drawn by the sampler.
             prune: end runs early that are worse than others at the same epoch (Optuna's SuccessiveHalvingPruner). The
                 first run of a combination decides for all of its runs.
+            engine: "local" for this machine, or "ray" for a Ray cluster, each of whose tasks trains one run.
+            address: of the Ray cluster, such as "host:6379" or "auto". Unless given, the one that this process is
+                connected to; if there is none, a Ray is started on this machine for the time of the call.
+            resources: what a run needs on Ray: `num_cpus` (1 unless given), `num_gpus`, `memory` in bytes, and
+                `resources`, a dict of those that have names of their own. As many runs train at once as there is room.
             retries: how often a run may lose its process without an epoch on record before it counts as failed.
 
         Raises:
@@ -154,11 +163,13 @@ class Study:
             whole(retries, "retries", ExperimentError, least=0),
         )
         jobs = whole(jobs, "jobs", ExperimentError)
+        _check_engine(engine, jobs, address, resources)
         until = None if minutes is None else time.time() + 60 * _positive(minutes)
         make_ready(self.store, self.name, plan, self.seed)
         self._note(plan, sampler, grid, jobs)
         self._function = train
-        self._train(Order(self.place, self.name, train, plan, sampler, grid, until), jobs)
+        order = Order(self.place, self.name, train, plan, sampler, grid, until)
+        self._train(order, jobs, engine, address, resources)
 
     def _note(self, plan: RunPlan, sampler: str | BaseSampler, grid: Any, jobs: int) -> None:
         """Put on record how the study was last run."""
@@ -168,10 +179,19 @@ class Study:
             mine = STUDIES.c.name == self.name
             connection.execute(STUDIES.update().where(mine).values(settings=json_text(settings)))
 
-    def _train(self, order: Order, jobs: int) -> None:
+    def _train(
+        self,
+        order: Order,
+        jobs: int,
+        engine: str = "local",
+        address: str | None = None,
+        resources: Mapping[str, Any] | None = None,
+    ) -> None:
         progress = StudyProgress(self.store, self._row(), order.plan, jobs)
         try:
-            if jobs == 1:
+            if engine == "ray":
+                work_on_ray(order, self.store, progress.show, address=address, resources=resources)
+            elif jobs == 1:
                 order.worker().work(progress.show)
             else:
                 work_in_processes(order, self.store, jobs, progress.show)
@@ -428,6 +448,17 @@ class Study:
         """What the value is, and which choices lie on a log scale."""
         log = [name for name, space in frames.spaces(self.store, self.name).items() if space.get("log")]
         return {"metric": self.metric, "maximize": self.direction == "maximize", "log": log}
+
+
+def _check_engine(engine: str, jobs: int, address: str | None, resources: Mapping[str, Any] | None) -> None:
+    if engine not in ("local", "ray"):
+        raise ExperimentError(f'engine must be "local" or "ray"; {engine!r} arrived.')
+    if engine == "local" and (address is not None or resources is not None):
+        raise ExperimentError(
+            'address and resources are for engine="ray"; here, jobs says how many runs train at once.'
+        )
+    if engine == "ray" and jobs != 1:
+        raise ExperimentError('jobs is for engine="local"; with Ray, as many runs train at once as there is room.')
 
 
 def _positive(minutes: float) -> float:
