@@ -81,7 +81,7 @@ function Everything({ of }: { of: Detail }): JSX.Element {
   return (
     <>
       <p class="run-value">
-        {calledAs('value')}: <b>{of.value === null ? 'none yet' : figure(of.value, 5)}</b>
+        {calledAs('value')}: <b>{of.value === null ? 'none' : figure(of.value, 5)}</b>
       </p>
       {of.error && (
         <section aria-labelledby="run-error">

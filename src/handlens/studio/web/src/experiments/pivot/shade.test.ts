@@ -11,9 +11,13 @@ test('the scale goes from the best number to the worst', () => {
 })
 
 test('a number far worse than the others does not stretch it', () => {
-  expect(shadingOf([1, 2, 3, 4, 5, 1000], true)).toEqual({ best: 1, worst: 5, beyond: true })
-  expect(shadingOf([1, 2, 3, 4, 5, 8], true)).toEqual({ best: 1, worst: 8, beyond: false })
-  expect(shadingOf([1, 1, 1, 1, 5], true)).toEqual({ best: 1, worst: 1, beyond: true })
+  expect(shadingOf([1, 2, 3, 4, 5, 6, 7, 1000], true)).toEqual({ best: 1, worst: 7, beyond: true })
+  expect(shadingOf([1, 2, 3, 4, 5, 6, 7, 12], true)).toEqual({ best: 1, worst: 12, beyond: false })
+  expect(shadingOf([1, 1, 1, 1, 1, 1, 1, 5], true)).toEqual({ best: 1, worst: 1, beyond: true })
+})
+
+test('of a few numbers none is left out', () => {
+  expect(shadingOf([1, 1, 1, 1, 1, 1, 5], true)).toEqual({ best: 1, worst: 5, beyond: false })
 })
 
 test('the share of a number is how near it is to the best', () => {

@@ -13,10 +13,14 @@ export interface Shading {
 /** How far from the middle half a number may lie, in widths of that half, and still stretch the scale. */
 const FAR = 3
 
+/** Of fewer numbers none is left out. */
+const MANY = 8
+
 /** The scale of these numbers; one that is far worse than most does not leave the others without difference. */
 export function shadingOf(values: readonly number[], smallerIsBetter: boolean): Shading | null {
   const ranked = values.filter(Number.isFinite).sort((a, b) => (smallerIsBetter ? a - b : b - a))
   if (ranked.length === 0) return null
+  if (ranked.length < MANY) return { best: ranked[0]!, worst: ranked.at(-1)!, beyond: false }
   const at = (share: number): number => ranked[Math.round(share * (ranked.length - 1))]!
   const fence = Math.abs(at(0.75) - at(0.25)) * FAR
   const within = ranked.filter((value) => Math.abs(value - at(0.75)) <= fence || Math.abs(value - at(0.5)) <= fence)
