@@ -39,7 +39,7 @@ class Design:
         of_seed: the spread that a seed makes in all runs.
         of_setting: what it makes in the runs of one setting.
         of_split: what a split makes in the runs of one setting.
-        spreads: of the noise of a single run and of the other choices, in each cell.
+        spreads: of the noise of a single run, in each cell, and in a random search also of the other choices.
         tails: degrees of freedom of Student's t; 0 for normal values.
         fails: the share of runs that fail, all of them among the worse half.
     """
@@ -71,7 +71,7 @@ class Design:
         of_others = noise(b.max() + 1)[b]
         spread = np.asarray(self.spreads)[a]
         values = (
-            (self.others * spread * of_others)[:, None, None]
+            (self.others * (1 if self.grid else spread) * of_others)[:, None, None]
             + self.of_seed * noise(self.seeds, 1)
             + self.of_setting * noise(len(self.sizes), self.seeds, 1)[a]
             + self.of_split * noise(len(self.sizes), 1, self.splits)[a]

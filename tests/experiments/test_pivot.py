@@ -74,7 +74,7 @@ def test_one_seed_is_compared_over_the_other_choices():
     frame = frame[frame["seed"] == 2]  # the differences are 33 - 30 and 35 - 32
     found = pivot(frame, ["ps", "rate"], "ps", baseline=0.5)
     assert found.cells.loc[0, ["difference", "difference_low", "difference_high"]].tolist() == [3, 3, 3]
-    assert "All runs have one seed and one split: how much another seed would change is not known." in found.notes
+    assert "All runs have one seed: how much another seed would change is not known." in found.notes
     assert math.isnan(found.cells.loc[0, "low"])
 
 

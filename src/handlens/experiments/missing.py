@@ -124,8 +124,8 @@ def _notes(runs: CodedRuns, ended: Flags, matched: Flags, baseline: int, some_ba
             "Groups: the other choices differ from the baseline's, so the interval also allows for which ones were "
             "tried."
         )
-    if len(compact(runs.seed[ended], runs.split[ended])[1]) == 1:
-        notes.append("All runs have one seed and one split: how much another seed would change is not known.")
+    if len(np.unique(runs.seed[ended])) == 1:
+        notes.append("All runs have one seed: how much another seed would change is not known.")
     if some_bad:
         notes.append(
             "Runs that failed, were pruned or ended without a number may also have ended like the worst run of the "
