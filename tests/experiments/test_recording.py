@@ -11,6 +11,7 @@ import torch
 
 from handlens.core.callbacks import EarlyStopping
 from handlens.core.metrics import rmse
+from handlens.errors import StorageError
 from handlens.experiments import Study
 from handlens.experiments.facts import data_facts
 from handlens.experiments.record import RunRecord
@@ -92,6 +93,18 @@ def test_a_callback_of_the_learner_itself_records_all_of_its_fits(tmp_path):
     study = Study(tmp_path)
     study.run(train, n=1)
     assert study.curves()["epoch"].tolist() == [1, 2]
+
+
+def test_a_checkpoint_that_cannot_be_written_ends_the_study_with_a_sentence(tmp_path):
+    def train(trial):
+        (trial.folder / "checkpoints").write_text("in its place")
+        tabular_learner(bunch(), layers=[4], seed=0).fit(1, 0.01, callbacks=trial.callbacks)
+
+    study = Study(tmp_path)
+    with pytest.raises(StorageError, match=r"runs.1 could not be written: .*\. Make room or check the disk\.") as error:
+        study.run(train, n=1)
+    assert "learn.path" not in str(error.value)
+    assert study.frame()["status"].tolist() == ["stopped"]
 
 
 @pytest.mark.parametrize(

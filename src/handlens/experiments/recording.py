@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handlens.core.checkpoint import Checkpoint
 from handlens.core.events import Callback
-from handlens.errors import ArtifactError, TrainingError
+from handlens.errors import ArtifactError, StorageError, TrainingError
 from handlens.experiments.record import RunRecord
+from handlens.io.problems import storage_error
 
 if TYPE_CHECKING:
     from handlens.core.learner import Learner
@@ -39,7 +42,8 @@ class Record(Callback):
         self._fit = self.record.next_fit()
         self._checkpoint = Checkpoint(str(self.folder.absolute() / "checkpoints" / str(self._fit)))
         try:
-            self._checkpoint.before_fit(learn)
+            with self._writing():
+                self._checkpoint.before_fit(learn)
         except (ArtifactError, TrainingError) as error:
             raise UnfitCheckpoint from error
         self.record.went_on(self._before + learn.run.epoch)
@@ -54,8 +58,17 @@ class Record(Callback):
 
     def _save(self, learn: Learner) -> None:
         began = time.perf_counter()
-        self._checkpoint.after_epoch(learn)
+        with self._writing():
+            self._checkpoint.after_epoch(learn)
         self.record.saved(time.perf_counter() - began)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """A block that writes a checkpoint: an error of the disk names the folder of the run, not the learner's."""
+        try:
+            yield
+        except StorageError as error:
+            raise storage_error(self.folder, error.__cause__ or error) from error
 
 
 class UnfitCheckpoint(BaseException):
