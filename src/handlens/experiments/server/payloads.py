@@ -158,7 +158,7 @@ def _choices(study: RecordedStudy, rows: Sequence[dict[str, Any]]) -> list[schem
                 role="choice",
                 levels=levels,
                 codes=packed(codes[of_run], "<i4"),
-                space=None if space is None else schemas.Space.model_validate(space),
+                space=None if space is None else schemas.ChoiceSpace.model_validate(space),
             )
         )
     return columns

@@ -60,7 +60,7 @@ class NumberColumn(BaseModel):
     values: Float64s
 
 
-class Space(BaseModel):
+class ChoiceSpace(BaseModel):
     """What a choice was asked for: one of some options, or a number from low to high."""
 
     kind: Literal["categorical", "integer", "real"]
@@ -78,7 +78,7 @@ class LevelColumn(BaseModel):
     role: Literal["fact", "choice", "number"]
     levels: list[Any] = Field(description="the different values: numbers by size, then text, then others")
     codes: Int32s = Field(description="base64 of little-endian int32: positions in levels; -1 where there is no value")
-    space: Space | None = Field(default=None, description="of a choice")
+    space: ChoiceSpace | None = Field(default=None, description="of a choice")
 
 
 class RunTable(BaseModel):

@@ -245,6 +245,29 @@ export interface components {
             verdict: "beyond chance" | "chance could explain it";
         };
         /**
+         * ChoiceSpace
+         * @description What a choice was asked for: one of some options, or a number from low to high.
+         */
+        ChoiceSpace: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "categorical" | "integer" | "real";
+            /** Options */
+            options?: unknown[] | null;
+            /** Low */
+            low?: number | null;
+            /** High */
+            high?: number | null;
+            /**
+             * Log
+             * @description whether each factor of ten is drawn equally often
+             * @default false
+             */
+            log: boolean;
+        };
+        /**
          * Counts
          * @description How many runs of a study there are in each status.
          */
@@ -378,7 +401,7 @@ export interface components {
              */
             codes: string;
             /** @description of a choice */
-            space?: components["schemas"]["Space"] | null;
+            space?: components["schemas"]["ChoiceSpace"] | null;
         };
         /**
          * NumberColumn
@@ -708,29 +731,6 @@ export interface components {
             done: number[];
             /** Left */
             left: components["schemas"]["RunLeft"][];
-        };
-        /**
-         * Space
-         * @description What a choice was asked for: one of some options, or a number from low to high.
-         */
-        Space: {
-            /**
-             * Kind
-             * @enum {string}
-             */
-            kind: "categorical" | "integer" | "real";
-            /** Options */
-            options?: unknown[] | null;
-            /** Low */
-            low?: number | null;
-            /** High */
-            high?: number | null;
-            /**
-             * Log
-             * @description whether each factor of ten is drawn equally often
-             * @default false
-             */
-            log: boolean;
         };
         /**
          * StudiesEvent
