@@ -33,7 +33,7 @@ page-test: $(VENV)/dev page
 
 # Unit tests, property tests, the code in README.md and docs/, and the examples in docstrings.
 unit: $(VENV)/dev page
-	$(BIN)/pytest -m 'not browser'
+	$(BIN)/pytest -m 'not browser' --numprocesses auto --maxprocesses 4 --dist loadfile
 
 # The numerical tests as on other processors, with one thread and two; takes about 20 minutes.
 test-anywhere: $(VENV)/dev

@@ -102,7 +102,7 @@ class Asker:
         fixed = self.grid[combination] if self.grid else {}
         if name in fixed:
             space.check(name, fixed[name])
-            fixed = {name: space.inner(fixed[name])}
+            fixed = {name: space.internal(fixed[name])}
         with quiet(self._place):
             asked = self._trial(trial)
             asked.study.sampler = self._sampler(fixed, (combination, attempt, *name.encode()))

@@ -27,7 +27,7 @@ class ChoiceSpace(Protocol):
     def check(self, name: str, value: Any) -> None:
         """Raise ExperimentError for a value of a grid that is not one of these."""
 
-    def inner(self, value: Any) -> Any:
+    def internal(self, value: Any) -> Any:
         """A value as Optuna knows it."""
 
     def ask(self, trial: OptunaTrial, name: str) -> Any:
@@ -65,7 +65,7 @@ class Options:
                 f"{list(self.options)!r}."
             )
 
-    def inner(self, value: Any) -> str:
+    def internal(self, value: Any) -> str:
         return json_text(value)
 
     def ask(self, trial: OptunaTrial, name: str) -> Any:
@@ -118,7 +118,7 @@ class Range:
                 f"to {self.high}."
             )
 
-    def inner(self, value: Any) -> float:
+    def internal(self, value: Any) -> float:
         return int(value) if self.kind == "integer" else float(value)
 
     def ask(self, trial: OptunaTrial, name: str) -> Any:
