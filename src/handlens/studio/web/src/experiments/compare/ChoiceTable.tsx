@@ -10,7 +10,7 @@ export function ChoiceTable({ groups, rows }: { groups: readonly Group[]; rows: 
   const same = rows.filter(({ differs }) => !differs)
   return (
     <section aria-labelledby="compare-choices">
-      <h3 id="compare-choices">What differs</h3>
+      <h2 id="compare-choices">What differs</h2>
       {differing.length === 0 ? (
         <p class="empty">Nothing: all have the same choices.</p>
       ) : (

@@ -75,7 +75,7 @@ export function CompareView(props: CompareProps): JSX.Element {
       <div class="compare-parts">
         <CurvePart {...props} groups={groups} />
         <section aria-labelledby="compare-ends">
-          <h3 id="compare-ends">{props.called}: difference to the baseline</h3>
+          <h2 id="compare-ends">{props.called}: difference to the baseline</h2>
           {failed !== null ? (
             <p class="problem" role="alert">
               {failed}
@@ -148,7 +148,7 @@ function CurvePart({
   return (
     <section class="compare-curves" aria-labelledby="compare-curves">
       <div class="row">
-        <h3 id="compare-curves">Curves</h3>
+        <h2 id="compare-curves">Curves</h2>
         <select
           aria-label="Number of the curves"
           value={number}
