@@ -1,0 +1,109 @@
+"""Differences between cells: computed by hand, and against SciPy."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from handlens.experiments.paired import CodedRuns, are_matched, clustered, grouped, is_grid, over_seeds, paired
+
+
+def coded(values: np.ndarray, *, matched: bool) -> CodedRuns:
+    """Values [cells, rest, seeds] as runs."""
+    cell, rest, seed = (each.ravel() for each in np.indices(values.shape))
+    number = cell * values.shape[1] + rest
+    return CodedRuns(values.ravel(), cell, number, rest if matched else number, seed, np.zeros_like(seed))
+
+
+def random_values(seed: int, *shape: int) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def test_clusters_by_hand():
+    # The scores of a mean of 1, 2 and 6, each with a third: the variance of the mean is 7 / 3, from 3 - 1.
+    values = np.array([1.0, 2.0, 6.0])
+    variance, df = clustered(np.zeros(3, int), (values - 3) / 3, np.full(3, 1 / 3), 1)
+    assert (variance[0], df[0]) == pytest.approx((7 / 3, 2))
+    variance, df = clustered(np.zeros(1, int), np.zeros(1), np.ones(1), 1)
+    assert math.isnan(variance[0])
+    assert math.isnan(df[0])
+
+
+def test_clusters_of_unequal_weight_count_as_fewer():
+    _, df = clustered(np.zeros(3, int), np.zeros(3), np.array([0.5, 0.25, 0.25]), 1)
+    assert df[0] == 1 / (1 / 4 + 1 / 16 + 1 / 16) - 1
+
+
+def test_seeds_and_splits_by_hand():
+    # Differences of 2 seeds × 2 splits, [[0, 2], [4, 10]]: the seeds' means are 1 and 7, the splits' 2 and 6.
+    values = np.array([[0.0, 2.0], [4.0, 10.0]])
+    variance, df = over_seeds(((values - 4) / 4)[None], np.full((1, 2, 2), 1 / 4))
+    # 9 between seeds and 4 between splits; of both, what is left is ±1: (4 × 1 / 16) × 4.
+    assert variance[0] == pytest.approx(9 + 4 - 1)
+    assert df[0] == pytest.approx(12**2 / (81 + 16))
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(0, 1000), st.integers(1, 4), st.integers(2, 5))
+def test_a_grid_is_a_paired_t_test_over_the_seeds(seed, rests, seeds):
+    values = random_values(seed, 3, rests, seeds)
+    found = paired(coded(values, matched=True), 3, 0)
+    expected = stats.ttest_rel(values[2].mean(0), values[0].mean(0))
+    low, high = found.interval()
+    assert found.p()[2] == pytest.approx(expected.pvalue)
+    interval = expected.confidence_interval()
+    assert (low[2], high[2]) == pytest.approx((interval.low, interval.high))
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(0, 1000), st.integers(2, 6))
+def test_one_seed_is_a_paired_t_test_over_the_other_choices(seed, rests):
+    values = random_values(seed, 2, rests, 1)
+    expected = stats.ttest_rel(values[1, :, 0], values[0, :, 0])
+    assert paired(coded(values, matched=True), 2, 0).p()[1] == pytest.approx(expected.pvalue)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(0, 1000), st.integers(2, 6))
+def test_one_seed_without_matching_choices_is_welchs_test(seed, rests):
+    values = random_values(seed, 2, rests, 1)
+    found = grouped(coded(values, matched=False), 2, 0)
+    expected = stats.ttest_ind(values[1, :, 0], values[0, :, 0], equal_var=False)
+    assert (found.p()[1], found.df[1]) == pytest.approx((expected.pvalue, expected.df))
+
+
+def test_what_seeds_do_to_a_setting_widens_groups():
+    values = random_values(0, 2, 5, 3)
+    plain = grouped(coded(values, matched=False), 2, 0)
+    alike = grouped(coded(values + np.array([0, 50, 100]), matched=False), 2, 0)
+    assert alike.variance[1] == pytest.approx(plain.variance[1])  # the seeds do the same to both settings
+    shifted = values + np.array([[[0, 50, 100]], [[0, 0, 0]]])
+    apart = grouped(coded(shifted, matched=False), 2, 0)
+    # Then the differences of the three seeds decide: their variance over 3, less what single runs explain.
+    of_seeds = (shifted[1].mean(0) - shifted[0].mean(0)).var(ddof=1) / 3
+    assert apart.variance[1] == pytest.approx(of_seeds, rel=0.01)
+    assert 2 <= apart.df[1] < 2.05
+
+
+def test_a_run_without_a_partner_is_left_out():
+    values = random_values(0, 2, 2, 3)
+    runs = coded(values, matched=True)
+    found = paired(runs.where(np.arange(12) != 0), 2, 0)  # the baseline's first run
+    differences = values[1] - values[0]
+    assert found.value[1] == pytest.approx((differences[0, 1:].mean() + differences[1].mean()) / 2)
+
+
+def test_which_cells_match():
+    full = coded(random_values(0, 2, 5, 1), matched=True)
+    assert is_grid(full, 2)
+    assert are_matched(full, 2, 0).tolist() == [True, True]
+    four = full.where(np.arange(10) != 9)  # 4 of 5 are enough
+    assert not is_grid(four, 2)
+    assert are_matched(four, 2, 0).tolist() == [True, True]
+    assert are_matched(full.where(np.arange(10) < 8), 2, 0).tolist() == [True, False]
+    assert are_matched(coded(random_values(0, 2, 5, 1), matched=False), 2, 0).tolist() == [True, False]
