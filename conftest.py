@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -135,8 +136,9 @@ def write_tables() -> Callable[..., Path]:
 
 @pytest.fixture(scope="module")
 def documentation_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A working folder for one page of documentation: tables in data/rossmann and data/adult, and HANDLENS_HOME."""
+    """A working folder for one page of documentation: data/rossmann, data/adult, docs/data, and HANDLENS_HOME."""
     folder = tmp_path_factory.mktemp("documentation")
+    shutil.copytree(Path(__file__).parent / "docs" / "data", folder / "docs" / "data")
     _write(_seven_tables(MORE_DAYS), folder / "data" / "rossmann")
     census = {"adult.data": _census(4000, 0), "adult.test": _census(4000, 1)}
     census["adult.test"]["Y"] += "."  # as in the real file

@@ -116,7 +116,8 @@ def write(found: Study) -> None:
     """The runs and the epochs as two small tables."""
     RECORD.mkdir(exist_ok=True)
     facts = ["combination", "phase", "seed", "split", "status", "value", "bumpiness"]
-    runs = found.frame()[[*facts, *GRID, *NUMBERS]]
+    runs = found.frame().query("status not in ('waiting', 'running')")[[*facts, *GRID, *NUMBERS]]
     lists = runs[["layers", "ps"]].map(lambda value: json.dumps(list(value)))
     runs.assign(**lists).round(6).to_csv(RECORD / "rossmann-runs.csv")
-    found.curves()[["run", "epoch", *NUMBERS]].round(6).to_csv(RECORD / "rossmann-curves.csv", index=False)
+    curves = found.curves()[["run", "epoch", *NUMBERS]].round(6)
+    curves[curves["run"].isin(runs.index)].to_csv(RECORD / "rossmann-curves.csv", index=False)
