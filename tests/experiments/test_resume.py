@@ -65,10 +65,10 @@ def numbers(study):
     return study.curves().drop(columns="seconds")
 
 
-@pytest.fixture
-def undisturbed(tmp_path, data):
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, data):
     train = Fits(data)
-    study = Study(tmp_path / "undisturbed")
+    study = Study(tmp_path_factory.mktemp("undisturbed"))
     study.run(train, n=2)
     assert numbers(study)["epoch"].tolist() == [1, 2, 3, 4, 5, 6] * 2
     return numbers(study), train.models
