@@ -121,6 +121,11 @@ class TestPage:
         numbers = [float(re.search(r"data-v='(.*?)'", cell)[1]) for cell in cells]
         assert numbers == study.frame()["rate"].tolist()
 
+    def test_of_a_traceback_the_last_line_is_shown(self, study, tmp_path):
+        text = self.page(study, tmp_path)
+        assert text.count(">ValueError: &lt;script&gt;alert(") == 2
+        assert ">Traceback" not in text
+
     def test_columns_that_are_the_same_for_all_are_left_out(self, study, tmp_path):
         names = re.findall(r"<button type='button'>(.*?)</button>", self.page(study, tmp_path))
         assert names[:4] == ["run", "combination", "seed", "status"]

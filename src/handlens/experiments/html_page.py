@@ -239,7 +239,8 @@ def _td(value: Any, *, number: bool) -> str:
     text = str(value)
     if text in ("failed", "pruned", "stopped"):
         return f"<td class=short>{text}</td>"
-    short = text if len(text) <= _MANY else text[: _MANY - 1] + "…"
+    last = text.strip().rpartition("\n")[2]  # of a traceback: the error
+    short = last if len(last) <= _MANY else last[: _MANY - 1] + "…"
     title = "" if short == text else f' title="{escape(text, quote=True)}"'
     return f"<td{title}>{escape(short)}</td>"
 
@@ -291,7 +292,8 @@ text { font-size: 11px; text-anchor: middle; } .mark { fill: var(--red); font-we
 .out { fill: var(--soft); font-size: 8px; }
 @media print { body { max-width: none; padding: 0; font-size: 10px; } .runs { font-size: 7px; }
   .scroll { overflow: visible; }
-  .runs td, .runs th { white-space: normal; } thead { display: table-header-group; } tr { break-inside: avoid; } }
+  .runs td, .runs th, .runs .number { white-space: normal; padding: 2px 4px 2px 0; } figure { font-size: 8px; }
+  thead { display: table-header-group; } tr { break-inside: avoid; } }
 </style>
 </head>
 <body>
