@@ -98,7 +98,8 @@ function meanText(runs: Runs, group: Group, by: By, number: string, cell: Cell |
   }
   if (!cell) return plural(group.runs.length, 'run')
   const missing = cell.missing > 0 ? `, ${cell.missing} missing (${cell.whyMissing})` : ''
-  return `${cell.mean === null ? '–' : `mean ${figure(cell.mean)}`} of ${plural(cell.count, 'run')}${missing}`
+  if (cell.mean === null) return `no result yet${missing}`
+  return `mean ${figure(cell.mean)} of ${plural(cell.count, 'run')}${missing}`
 }
 
 interface DifferenceProps {
