@@ -313,3 +313,23 @@ def test_the_bumpiness_of_a_studys_runs(tmp_path):
     assert study.frame()["bumpiness"].to_list() == by_hand
     assert len(set(by_hand)) > 1
     assert study.pivot("ps", values="bumpiness").frame["bumpiness"].notna().all()
+
+
+@pytest.mark.parametrize(("sampler", "learns"), [("random", False), ("tpe", True)])
+def test_a_sampler_that_learns_is_mentioned(tmp_path, sampler, learns):
+    study = Study(tmp_path, metric="error")
+    study.run(lambda trial: trial.categorical("ps", [0.0, 0.5]) + trial.seed, n=3, repeats=2, sampler=sampler)
+    notes = study.pivot("ps", baseline=study.frame()["ps"].iloc[0]).notes
+    assert any("The sampler chose later combinations" in note for note in notes) == learns
+
+
+def test_whole_numbers_that_some_runs_were_not_asked_for(tmp_path):
+    def train(trial):
+        if trial.categorical("kind", ["a", "b"]) == "b":
+            return trial.integer("n", 1, 2) + trial.seed
+        return 5.0
+
+    study = Study(tmp_path, metric="error")
+    study.run(train, grid={"kind": ["a", "b"], "n": [1]}, repeats=2)
+    cells = study.pivot("n", "kind", baseline={"n": "(not asked)", "kind": "a"}).cells
+    assert cells[["n", "kind", "mean"]].to_numpy().tolist() == [[1, "b", 1.5], ["(not asked)", "a", 5.0]]

@@ -18,6 +18,14 @@ from handlens.experiments.paired import LEVEL, CodedRuns, Codes, Floats, are_mat
 AGGREGATES = ("mean", "median", "best", "sd", "count")
 """What one cell of the table can show of its runs."""
 
+INDEPENDENT = ("random", "RandomSampler", "QMCSampler", "GridSampler", "BruteForceSampler")
+"""Samplers whose combinations do not depend on what earlier ones came to."""
+
+LEARNED = (
+    "The sampler chose later combinations by what earlier ones came to, so a cell is also better where it looked "
+    "longer: confirm what you find."
+)
+
 BETTER, WORSE, CHANCE = "better", "worse", "chance could explain it"
 BASELINE, TOO_FEW = "baseline", "too few runs"
 

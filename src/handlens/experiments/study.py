@@ -21,13 +21,13 @@ from handlens.experiments.claims import RunPlan, add_runs, make_ready
 from handlens.experiments.comparison import compare
 from handlens.experiments.confirm import CONFIRM, Confirmation, confirmation, new_seeds, number_of, picked
 from handlens.experiments.orders import Order
-from handlens.experiments.pivot import Pivot, direction_of, pivot
+from handlens.experiments.pivot import INDEPENDENT, LEARNED, Pivot, direction_of, pivot
 from handlens.experiments.processes import work_in_processes
 from handlens.experiments.progress import StudyProgress
 from handlens.experiments.ray_engine import work_on_ray
 from handlens.experiments.running import Train
 from handlens.experiments.spaces import json_text
-from handlens.experiments.store import STUDIES, Place, Store
+from handlens.experiments.store import STUDIES, Place, Store, read
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -242,9 +242,12 @@ class Study:
                 a cell of the table.
         """
         direction = direction_of(values, self.metric, self.direction)
-        return pivot(
+        table = pivot(
             self._frame(values), self.choices, rows, columns, values, aggregate, direction=direction, baseline=baseline
         )
+        if baseline is not None and read(self._row()["settings"]).get("sampler", "random") not in INDEPENDENT:
+            table.notes.append(LEARNED)
+        return table
 
     def _frame(self, values: str) -> pd.DataFrame:
         """The frame for what looks at one column of it; curves are read only where it is about them."""
