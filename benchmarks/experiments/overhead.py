@@ -15,7 +15,7 @@ CARS = "*1.jpg"
 
 def overhead(campaign: Campaign) -> None:
     """The lesson's learner on a tenth of Rossmann, and a network on photos."""
-    folder, pairs = campaign.folder("overhead"), campaign.count(8, least=2)
+    folder, pairs = campaign.folder("overhead"), campaign.count(8)
     assert campaign.real is not None
     tabular, vision = rossmann(campaign.real / "rossmann", folder), cars(campaign.real, folder)
     measure(campaign, "the lesson's tabular learner, a tenth of Rossmann", folder / "tabular", *tabular, pairs)

@@ -69,7 +69,7 @@ def harm(
             if said == ["done"]:
                 done.add(worker)
             else:
-                is_sentence = str(said[-1:]).startswith("[Broke('ExperimentError: the record of the study")
+                is_sentence = str(said[-1:]).startswith("[Broke('RecordError: the record of the study")
                 counted["sentence" if is_sentence else "raw"] += 1
                 if not is_sentence:
                     campaign.wrong("postgresql", f"a process ended with {said}")
