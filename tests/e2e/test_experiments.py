@@ -181,7 +181,7 @@ def test_a_pivot_says_what_chance_could_explain(studio: Studio, page: Page) -> N
     page.locator(".pivot-unused").get_by_text("epochs").drag_to(page.get_by_role("group", name="Number"))
     expect(cell(page, "layers [200, 100], ps 0")).to_contain_text("4")
 
-    # Whoever gets the address sees the same, and the runs of a cell are a press away.
+    # Another person with the address sees the same, and the runs of a cell are a press away.
     page.goto(copied)
     expect(cell(page, "layers [1000, 500], ps 0")).to_contain_text("better than the baseline")
     cell(page, "layers [1000, 500], ps 0").click()

@@ -274,7 +274,7 @@ function Row({ id, row, index, current: isCurrent, selected: isSelected, open, e
 }
 
 function onClick(event: TargetedMouseEvent<HTMLElement>, id: number): void {
-  // Text that was marked to be copied is no press.
+  // Text that was marked to be copied does not open the run.
   if (String(getSelection())) return
   if (event.shiftKey) selectUpTo(id)
   else if (event.ctrlKey || event.metaKey) toggleSelected(id)

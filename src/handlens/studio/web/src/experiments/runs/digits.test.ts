@@ -14,7 +14,7 @@ describe('numbers of a column', () => {
   it('are whole if they all are', () => expect(all([1, 0, 12000])).toEqual(['1', '0', '12000']))
   it('have digits of their own if some are far larger than others', () =>
     expect(all([0.000005, 0.01, 0.0025])).toEqual(['5e−6', '0.01', '0.0025']))
-  it('may be none, or not finite', () => {
+  it('may be missing, or not finite', () => {
     expect(writerOf([])(3)).toBe('3')
     expect(writerOf([0.5])(Number.NaN)).toBe('not a number')
   })

@@ -20,7 +20,7 @@ export function go(to: Partial<Address>): void {
   write()
   setPlace({ ...place.value, ...to })
   const address = writeAddress(place.value)
-  // An address that is the same is no new place.
+  // An address that is the same is not a new place.
   if (address !== `${location.pathname}${location.search}`) history.pushState(null, '', address)
 }
 
