@@ -18,7 +18,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from handlens.errors import ExperimentError
-from handlens.experiments.spaces import ChoiceSpace, json_text
+from handlens.experiments.spaces import Space, json_text
 from handlens.experiments.store import Place, patiently, reporting
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Asker:
         self._trials[trial.number] = trial
         return trial.number
 
-    def value(self, trial: int, name: str, space: ChoiceSpace, *, combination: int, attempt: int) -> Any:
+    def value(self, trial: int, name: str, space: Space, *, combination: int, attempt: int) -> Any:
         """The value that a trial gets for a choice, as JSON; of a combination, asked for the `attempt`-th time."""
         fixed = self.grid[combination] if self.grid else {}
         if name in fixed:

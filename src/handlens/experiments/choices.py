@@ -13,7 +13,7 @@ from handlens.errors import ExperimentError
 from handlens.experiments.asking import Asker
 from handlens.experiments.facts import check_name
 from handlens.experiments.owners import Watch
-from handlens.experiments.spaces import ChoiceSpace, described
+from handlens.experiments.spaces import Space, described
 from handlens.experiments.store import CHOICES, COMBINATIONS, RUNS, Store, read, written
 
 ATTEMPTS = 50
@@ -45,7 +45,7 @@ class Choices:
     def _mine(self) -> sa.ColumnElement[bool]:
         return (COMBINATIONS.c.study == self.study) & (COMBINATIONS.c.number == self.number)
 
-    def value(self, name: str, space: ChoiceSpace) -> Any:
+    def value(self, name: str, space: Space) -> Any:
         """The value of a choice, as JSON: as it was made, or else drawn now and put on record.
 
         Raises:
@@ -141,7 +141,7 @@ class Choices:
             run["combination"] for run in self.store.rows(RUNS.select().where(running)) if not self._watch.is_dead(run)
         }
 
-    def _check(self, name: str, space: ChoiceSpace) -> None:
+    def _check(self, name: str, space: Space) -> None:
         """Raise ExperimentError if the study knows this name with another space; put a new one on record."""
         check_name(name, "a choice")
         known = self._spaces()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from optuna import Trial as OptunaTrial
 
 
-class ChoiceSpace(Protocol):
+class Space(Protocol):
     """The values that one choice may have."""
 
     @property

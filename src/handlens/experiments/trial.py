@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from handlens.errors import ExperimentError
 from handlens.experiments.choices import Choices
 from handlens.experiments.record import RunRecord
-from handlens.experiments.spaces import ChoiceSpace, Options, Range, described
+from handlens.experiments.spaces import Options, Range, Space, described
 
 if TYPE_CHECKING:
     from handlens.core.events import Callback
@@ -43,7 +43,7 @@ class Trial:
     def __init__(self, number: int, seed: int, split: int, folder: Path, choices: Choices, record: RunRecord) -> None:
         self.number, self.seed, self.split, self.folder = number, seed, split, folder
         self._choices, self._record = choices, record
-        self._asked: dict[str, ChoiceSpace] = {}
+        self._asked: dict[str, Space] = {}
 
     def categorical(self, name: str, options: Sequence[T]) -> T:
         """One of several options.
@@ -77,7 +77,7 @@ class Trial:
         chosen: float = self._ask(name, Range.reals(name, low, high, log=log))
         return chosen
 
-    def _ask(self, name: str, space: ChoiceSpace) -> Any:
+    def _ask(self, name: str, space: Space) -> Any:
         before = self._asked.setdefault(name, space)
         if before.record != space.record:
             raise ExperimentError(
