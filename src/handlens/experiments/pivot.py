@@ -15,6 +15,8 @@ from handlens.experiments.axes import FACTS, Axis, axis_of, closest, codes_of, n
 from handlens.experiments.missing import Difference, difference_to, missing_of
 from handlens.experiments.paired import LEVEL, CodedRuns, Codes, Floats, are_matched, compact, grouped, is_grid, of_grid
 
+__all__ = ["Pivot", "pivot"]
+
 AGGREGATES = ("mean", "median", "best", "sd", "count")
 """What one cell of the table can show of its runs."""
 

@@ -27,6 +27,8 @@ from handlens.experiments.style import (
     wrapped,
 )
 
+__all__ = ["small_multiples"]
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
