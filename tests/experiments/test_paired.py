@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from handlens.experiments.paired import CodedRuns, are_matched, clustered, grouped, is_grid, over_seeds, paired
+from handlens.experiments.paired import CodedRuns, are_matched, clustered, grouped, is_grid, of_grid, over_seeds, paired
 
 
 def coded(values: np.ndarray, *, matched: bool) -> CodedRuns:
@@ -37,6 +37,31 @@ def test_clusters_by_hand():
 def test_clusters_of_unequal_weight_count_as_fewer():
     _, df = clustered(np.zeros(3, int), np.zeros(3), np.array([0.5, 0.25, 0.25]), 1)
     assert df[0] == 1 / (1 / 4 + 1 / 16 + 1 / 16) - 1
+
+
+def test_two_clusters_of_very_unequal_weight_do_not_have_an_interval():
+    values = np.array([1.0, -1.0])
+    for weight, known in ((0.5, True), (2 / 3, True), (0.7, False)):
+        shares = np.array([weight, 1 - weight])
+        variance, _ = clustered(np.zeros(2, int), shares * values, shares, 1)
+        assert np.isfinite(variance[0]) == known
+
+
+def test_what_was_trained_with_one_seed_does_not_narrow_the_interval():
+    # Five other choices with the seeds 0 and 1; where one was trained with seed 0 alone, the other four speak for it.
+    values = random_values(0, 1, 5, 2)
+    complete = coded(values, matched=True)
+    without = ~((complete.rest == 4) & (complete.seed == 1))
+    found = of_grid(complete.where(without), 1)
+    mean = (values[0, :4].mean(1).sum() + values[0, 4, 0]) / 5
+    signed = (values[0, :4] - values[0, :4].mean(1, keepdims=True)).sum(0) / 10 / 0.8
+    assert found.value[0] == pytest.approx(mean)
+    shares = np.array([0.6, 0.4])  # of seed 0, which all five have, and of seed 1
+    variance, df = clustered(np.zeros(2, int), signed, shares, 1)
+    assert (found.variance[0], found.df[0]) == pytest.approx((variance[0], df[0]))
+    # With two of five, too much of the cell is not known to say how much seeds matter.
+    without &= ~((complete.rest == 3) & (complete.seed == 1))
+    assert math.isnan(of_grid(complete.where(without), 1).variance[0])
 
 
 def test_seeds_and_splits_by_hand():

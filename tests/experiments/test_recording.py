@@ -110,14 +110,14 @@ def test_a_checkpoint_that_cannot_be_written_ends_the_study_with_a_sentence(tmp_
 @pytest.mark.parametrize(
     ("trained_for", "saved", "may"),
     [
-        (1.9, [], False),  # a first checkpoint is expected to take 0.02 s
-        (2.0, [], True),
-        (9.9, [0.05], False),  # 0.05 s were spent and 0.05 s would be, which is one hundredth of 10 s
-        (10.0, [0.05], True),
-        (14.9, [0.05, 0.05, 0.05], False),
+        (19.9, [], False),  # a first checkpoint is expected to take 0.1 s
+        (20.1, [], True),
+        (19.9, [0.05], False),  # 0.05 s were spent and 0.05 s would be, which is half a percent of 20 s
+        (20.1, [0.05], True),
+        (29.9, [0.05, 0.05, 0.05], False),
     ],
 )
-def test_checkpoints_take_one_hundredth_of_the_time_of_training(monkeypatch, trained_for, saved, may):
+def test_checkpoints_take_half_a_percent_of_the_time_of_training(monkeypatch, trained_for, saved, may):
     from handlens.experiments.claims import Claim
 
     now = [100.0]

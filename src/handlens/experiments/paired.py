@@ -33,6 +33,13 @@ MATCHED = 0.8
 """The share of the combinations of both cells that must have a partner for these to be compared as pairs."""
 
 
+REPEATED = 0.8
+"""The share of a cell's other choices that must be trained more than once for seeds to have an interval."""
+
+LEAST_DF = 0.8
+"""Degrees of freedom below which there is no interval: those of two clusters of which one weighs twice the other."""
+
+
 @dataclass(frozen=True)
 class CodedRuns:
     """Runs as numbers: of each its value, its cell, and what it is paired by; all arrays are [runs].
@@ -137,7 +144,11 @@ def of_grid(runs: CodedRuns, cells: int) -> Estimates:
     """The mean of each cell if its other choices are fixed, and only seeds and splits vary."""
     unit, share = _shares(runs, runs.rest, cells)
     mean = _sums(runs.cell, share * runs.value, cells)
-    scores = share * (runs.value - means(unit, runs.value)[unit])
+    repeated = _sums(runs.cell, share * (np.bincount(unit)[unit] > 1), cells)[runs.cell]
+    # What was trained once does not tell how much seeds matter; the rest speaks for it, if it is most of the cell.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        factor = np.where(repeated > REPEATED - 1e-9, 1 / repeated, np.where(repeated > 0, np.nan, 1))
+    scores = factor * share * (runs.value - means(unit, runs.value)[unit])
     return Estimates(mean, *over_seeds(_cube(runs, scores, cells), _cube(runs, share, cells)))
 
 
@@ -195,12 +206,13 @@ def clustered(cell: Codes, scores: Floats, shares: Floats, cells: int) -> tuple[
     """The variance of the sums of scores in each cell, whose clusters are independent, and its degrees of freedom.
 
     `shares` says how much each cluster weighs in its cell; they sum to 1 there. For n clusters of the same share this
-    is the usual variance of a mean, with n - 1 degrees of freedom; nan for one cluster.
+    is the usual variance of a mean, with n - 1 degrees of freedom; nan where it would
+    have fewer than `LEAST_DF`, as for one cluster.
     """
     second, third = np.bincount(cell, shares**2, cells), np.bincount(cell, shares**3, cells)
     left = second - 2 * third + second**2  # of `second`, after the cell's mean was taken off the scores
     with np.errstate(invalid="ignore", divide="ignore"):
-        known = left > 1e-9 * second
+        known = (left > 1e-9 * second) & (1 / second - 1 > LEAST_DF - 1e-9)
         variance = np.where(known, np.bincount(cell, scores**2, cells) * second / left, np.nan)
         return variance, np.where(known, 1 / second - 1, np.nan)
 

@@ -21,10 +21,10 @@ from handlens.experiments.store import EPOCHS, RUNS, Store, read, written
 if TYPE_CHECKING:
     from handlens.core.learner import Learner
 
-SAVING_SHARE = 0.01
+SAVING_SHARE = 0.005
 """How much of the time of training checkpoints may take."""
 
-FIRST_SAVE = 0.02
+FIRST_SAVE = 0.1
 """Seconds that a checkpoint takes, as long as none was written."""
 
 

@@ -23,7 +23,7 @@ class Record(Callback):
     """Put every epoch on record, and continue a run that was stopped or killed from its checkpoint.
 
     Each fit that a run makes with it counts its epochs on from those of the fits before, and has a checkpoint of its
-    own. Checkpoints are written as often as they take one hundredth of the time of training, and when a run is stopped.
+    own. Checkpoints are written as often as they take half a percent of the training time, and when a run is stopped.
 
     Args:
         record: of the run.
