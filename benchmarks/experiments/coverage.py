@@ -19,9 +19,9 @@ import numpy as np
 import report
 from faults.campaign import Campaign
 
-from handlens.experiments.missing import difference_to
-from handlens.experiments.paired import CodedRuns, are_matched
-from handlens.experiments.pivot import BETTER, verdicts
+from handlens.experiments.reading.missing import difference_to
+from handlens.experiments.reading.paired import CodedRuns, are_matched
+from handlens.experiments.reading.pivot import BETTER, verdicts
 
 STUDIES = 1000
 

@@ -12,7 +12,7 @@ import report
 from faults.campaign import Campaign
 
 from handlens.experiments import Study
-from handlens.experiments import pivot as pivots
+from handlens.experiments.reading import pivot as pivots
 
 sys.path.append(str(report.ROOT))
 

@@ -64,7 +64,7 @@ def learner(folder: Path, pause: float = 0.02) -> Train:
         from faults import made
 
         from handlens.core.callbacks import Callback
-        from handlens.experiments import record
+        from handlens.experiments.training import record
 
         record.SAVING_SHARE = 1.0  # so that trainings this short have checkpoints
         run = run_of(trial)

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from handlens.errors import ExperimentError
 from handlens.experiments import store
-from handlens.experiments.asking import Asker
 from handlens.experiments.store import Place
+from handlens.experiments.training.asking import Asker
 
 
 def asker(folder):

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from handlens.errors import ExperimentError, StorageError
 from handlens.experiments import Study
-from handlens.experiments.record import RunRecord
 from handlens.experiments.store import Place, reporting
+from handlens.experiments.training.record import RunRecord
 
 
 @pytest.mark.parametrize(

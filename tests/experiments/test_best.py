@@ -7,7 +7,7 @@ import math
 import pytest
 
 from handlens.errors import ExperimentError
-from handlens.experiments.best import best
+from handlens.experiments.reading.best import best
 from tests.experiments.run_frames import frame_of
 
 # By combination and seed. The means are 2, 3 and 4; without seed 0 they are 2.5, 1.5 and 4.5, without seed 1

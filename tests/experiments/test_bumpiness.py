@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlens.experiments.bumpiness import bumpiness, bumpiness_of
+from handlens.experiments.reading.bumpiness import bumpiness, bumpiness_of
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import yaml
 from handlens.audit import ModelCard
 from handlens.errors import ExperimentError
 from handlens.experiments import Study
-from handlens.experiments.card import how_chosen
-from handlens.experiments.confirm import Confirmation
+from handlens.experiments.reading.confirm import Confirmation
+from handlens.experiments.sharing.card import how_chosen
 
 FRAME = pd.DataFrame(
     {

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from handlens.experiments import Study
-from handlens.experiments.choices import Choices, Repeated
-from handlens.experiments.claims import Claim, RunPlan, claim
-from handlens.experiments.owners import Owner, Watch
-from handlens.experiments.spaces import Options
+from handlens.experiments.training.choices import Choices, Repeated
+from handlens.experiments.training.claims import Claim, RunPlan, claim
+from handlens.experiments.training.owners import Owner, Watch
+from handlens.experiments.training.spaces import Options
 
 SIDE, SIZE = Options(["left", "right"]), Options([1, 2])
 
@@ -87,14 +87,14 @@ def test_it_waits_while_the_first_may_come_to_the_same_choices(two, monkeypatch)
         waits.append(seconds)
         first.value("size", SIZE)
 
-    monkeypatch.setattr("handlens.experiments.choices.time.sleep", wait)
+    monkeypatch.setattr("handlens.experiments.training.choices.time.sleep", wait)
     second.finish()
     assert len(waits) == 1
     assert second.made == {"side": "left", "size": 1}
 
 
 def test_it_does_not_wait_for_one_that_differs_or_that_nobody_trains(two, monkeypatch):
-    monkeypatch.setattr("handlens.experiments.choices.time.sleep", lambda seconds: pytest.fail("it waits"))
+    monkeypatch.setattr("handlens.experiments.training.choices.time.sleep", lambda seconds: pytest.fail("it waits"))
     first = Choices(two, "study", 0, Drawn(side=["left"]))
     first.value("side", SIDE)
     second = Choices(two, "study", 1, Drawn(side=["right"]))

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from handlens.errors import ExperimentError
-from handlens.experiments.comparison import compare
+from handlens.experiments.reading.comparison import compare
 from tests.experiments.run_frames import frame_of
 
 VALUES = {"a": [1, 12, 23], "b": [3, 13, 26], "c": [5, 5, 5]}

@@ -12,9 +12,9 @@ import pytest
 
 from handlens.errors import ExperimentError
 from handlens.experiments import Study
-from handlens.experiments.choice_plots import parallel_coordinates, slices
-from handlens.experiments.scales import MISSING, ChoicePlace, Scale, text_of
-from handlens.experiments.small_multiples import small_multiples
+from handlens.experiments.drawing.choice_plots import parallel_coordinates, slices
+from handlens.experiments.drawing.scales import MISSING, ChoicePlace, Scale, text_of
+from handlens.experiments.drawing.small_multiples import small_multiples
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from handlens.experiments import Study
-from handlens.experiments.exports import plain, write_csv, write_parquet
-from handlens.experiments.html_page import write_html
+from handlens.experiments.sharing.exports import plain, write_csv, write_parquet
+from handlens.experiments.sharing.html_page import write_html
 
 NASTY = "<script>alert('x')</script> & \"co\""
 

@@ -7,7 +7,7 @@ import optuna
 import pytest
 
 from handlens.errors import ExperimentError
-from handlens.experiments.importance import DEPTH, fanova, importance
+from handlens.experiments.reading.importance import DEPTH, fanova, importance
 from tests.experiments.made_studies import combinations_of
 from tests.experiments.run_frames import frame_of
 

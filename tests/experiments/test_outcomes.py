@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 
 from handlens.errors import ExperimentError
 from handlens.experiments import Study
-from handlens.experiments.running import outcome
+from handlens.experiments.training.running import outcome
 
 
 class Learned:
@@ -29,7 +29,6 @@ class Learned:
         ({"valid_loss": 3, "more": 4}, {}, 3),
         ({"more": 4}, {"valid_loss": 2.0}, 2),
     ],
-    ids=str,
 )
 def test_the_value_is_what_is_returned_or_else_the_last_that_was_recorded(returned, recorded, value):
     assert outcome(returned, recorded, "valid_loss")[1] == value
@@ -92,7 +91,7 @@ def test_a_combination_one_run_of_which_fails_has_the_mean_of_the_others(tmp_pat
 
 
 def test_what_was_not_told_is_told_by_the_next_call(tmp_path, monkeypatch):
-    from handlens.experiments.running import Worker
+    from handlens.experiments.training.running import Worker
 
     study = Study(tmp_path)
     with monkeypatch.context() as patch:

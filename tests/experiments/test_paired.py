@@ -10,7 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from handlens.experiments.paired import CodedRuns, are_matched, clustered, grouped, is_grid, of_grid, over_seeds, paired
+from handlens.experiments.reading.paired import (
+    CodedRuns,
+    are_matched,
+    clustered,
+    grouped,
+    is_grid,
+    of_grid,
+    over_seeds,
+    paired,
+)
 
 
 def coded(values: np.ndarray, *, matched: bool) -> CodedRuns:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from handlens.errors import ExperimentError
 from handlens.experiments import Study
-from handlens.experiments.bumpiness import bumpiness
-from handlens.experiments.pivot import direction_of, pivot
+from handlens.experiments.reading.bumpiness import bumpiness
+from handlens.experiments.reading.pivot import direction_of, pivot
 from tests.experiments.made_studies import combinations_of, make_study
 from tests.experiments.run_frames import frame_of
 

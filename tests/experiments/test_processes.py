@@ -10,8 +10,9 @@ import threading
 import pytest
 
 from handlens.errors import ExperimentError
-from handlens.experiments import Study, orders
-from handlens.experiments.worker import Nowhere
+from handlens.experiments import Study
+from handlens.experiments.training import orders
+from handlens.experiments.training.worker import Nowhere
 
 WINDOWS = sys.platform == "win32"
 

@@ -12,8 +12,8 @@ import pytest
 
 from handlens.errors import ExperimentError
 from handlens.experiments import Study
-from handlens.experiments.ray_engine import check_database, needed, room
 from handlens.experiments.store import Place
+from handlens.experiments.training.ray_engine import check_database, needed, room
 
 WILDCARDS = {"00000000", "0" * 32}
 """The addresses of /proc/net/tcp and tcp6 at which everybody is heard."""

@@ -13,9 +13,9 @@ from handlens.core.callbacks import EarlyStopping
 from handlens.core.metrics import rmse
 from handlens.errors import StorageError
 from handlens.experiments import Study
-from handlens.experiments.facts import data_facts
-from handlens.experiments.record import RunRecord
 from handlens.experiments.store import read
+from handlens.experiments.training.facts import data_facts
+from handlens.experiments.training.record import RunRecord
 from handlens.tabular import TabularList, tabular_learner
 
 
@@ -118,10 +118,10 @@ def test_a_checkpoint_that_cannot_be_written_ends_the_study_with_a_sentence(tmp_
     ],
 )
 def test_checkpoints_take_half_a_percent_of_the_time_of_training(monkeypatch, trained_for, saved, may):
-    from handlens.experiments.claims import Claim
+    from handlens.experiments.training.claims import Claim
 
     now = [100.0]
-    monkeypatch.setattr("handlens.experiments.record.time.perf_counter", lambda: now[0])
+    monkeypatch.setattr("handlens.experiments.training.record.time.perf_counter", lambda: now[0])
     record = RunRecord(None, Claim(1, 0, "study", 0, 0, 0, True), "me", "valid_loss", None, None, None)
     for seconds in saved:
         record.saved(seconds)

@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 
 from handlens.core.callbacks import Callback
-from handlens.experiments import Study, record
-from handlens.experiments.claims import Claim, RunPlan, claim
-from handlens.experiments.owners import Owner, Watch
+from handlens.experiments import Study
 from handlens.experiments.store import EPOCHS, RUNS
+from handlens.experiments.training import record
+from handlens.experiments.training.claims import Claim, RunPlan, claim
+from handlens.experiments.training.owners import Owner, Watch
 from handlens.tabular import TabularList, tabular_learner
 
 
@@ -132,7 +133,7 @@ def test_when_the_time_is_over_a_run_stops_after_its_epoch_and_the_next_call_con
 
 
 def test_a_run_in_training_stops_after_its_epoch_when_the_time_is_over(tmp_path, data, undisturbed, monkeypatch):
-    from handlens.experiments.running import Worker
+    from handlens.experiments.training.running import Worker
 
     study, train = Study(tmp_path / "short"), Fits(data)
     asked = iter([False, False, True, True, True])

@@ -58,7 +58,7 @@ def test_none_that_was_chosen_is_not_a_choice_that_was_not_asked_for(tmp_path):
 
 def test_a_training_that_records_no_epoch_has_its_seconds_too(tmp_path, monkeypatch):
     clock = iter(range(0, 1000, 5))
-    monkeypatch.setattr("handlens.experiments.record.time.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("handlens.experiments.training.record.time.perf_counter", lambda: next(clock))
     study = Study(tmp_path)
     study.run(lambda trial: trial.real("x", 0, 1), n=1)
     assert study.frame()["seconds"].tolist() == [5]

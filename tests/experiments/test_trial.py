@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlens.experiments import Study
-from handlens.experiments.spaces import Options, json_text
+from handlens.experiments.training.spaces import Options, json_text
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

@@ -14,20 +14,20 @@ import sqlalchemy as sa
 
 from handlens.core.checks import whole
 from handlens.errors import ExperimentError
-from handlens.experiments import frames
-from handlens.experiments.asking import SAMPLERS, Grid
-from handlens.experiments.best import Best, best
-from handlens.experiments.claims import RunPlan, add_runs, make_ready
-from handlens.experiments.comparison import compare
-from handlens.experiments.confirm import CONFIRM, Confirmation, confirmation, new_seeds, number_of, picked
-from handlens.experiments.orders import Order
-from handlens.experiments.pivot import INDEPENDENT, LEARNED, Pivot, direction_of, pivot
-from handlens.experiments.processes import work_in_processes
-from handlens.experiments.progress import StudyProgress
-from handlens.experiments.ray_engine import work_on_ray
-from handlens.experiments.running import Train
-from handlens.experiments.spaces import json_text
+from handlens.experiments.reading import frames
+from handlens.experiments.reading.best import Best, best
+from handlens.experiments.reading.comparison import compare
+from handlens.experiments.reading.confirm import CONFIRM, Confirmation, confirmation, new_seeds, number_of, picked
+from handlens.experiments.reading.pivot import INDEPENDENT, LEARNED, Pivot, direction_of, pivot
 from handlens.experiments.store import STUDIES, Place, Store, read
+from handlens.experiments.training.asking import SAMPLERS, Grid
+from handlens.experiments.training.claims import RunPlan, add_runs, make_ready
+from handlens.experiments.training.orders import Order
+from handlens.experiments.training.processes import work_in_processes
+from handlens.experiments.training.progress import StudyProgress
+from handlens.experiments.training.ray_engine import work_on_ray
+from handlens.experiments.training.running import Train
+from handlens.experiments.training.spaces import json_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -285,7 +285,7 @@ class Study:
         Raises:
             ExperimentError: fewer than 10 combinations ended with a number, or none of the choices varies.
         """
-        from handlens.experiments.importance import importance
+        from handlens.experiments.reading.importance import importance
 
         return importance(self._frame(values), self.choices, values, seed=seed)
 
@@ -358,7 +358,7 @@ class Study:
         Raises:
             ExperimentError: no run has begun, or there is no such choice or number.
         """
-        from handlens.experiments.small_multiples import small_multiples
+        from handlens.experiments.drawing.small_multiples import small_multiples
 
         return small_multiples(
             self.frame(), self.curves(), rows=rows, columns=columns, values=values, metric=self.metric
@@ -372,7 +372,7 @@ class Study:
         Raises:
             ExperimentError: no run has begun, or the study has no choices.
         """
-        from handlens.experiments.choice_plots import parallel_coordinates
+        from handlens.experiments.drawing.choice_plots import parallel_coordinates
 
         return parallel_coordinates(self.frame(), self.choices, **self._scales())
 
@@ -385,7 +385,7 @@ class Study:
         Raises:
             ExperimentError: no run has begun, or the study has no choices.
         """
-        from handlens.experiments.choice_plots import slices
+        from handlens.experiments.drawing.choice_plots import slices
 
         return slices(self.frame(), self.choices, **self._scales())
 
@@ -401,7 +401,7 @@ class Study:
         Raises:
             ExperimentError: this combination was not confirmed.
         """
-        from handlens.experiments.card import how_chosen
+        from handlens.experiments.sharing.card import how_chosen
 
         return how_chosen(
             self.frame(), confirmed, name=self.name, metric=self.metric, choices=self.choices, combination=combination
@@ -418,13 +418,13 @@ class Study:
         Raises:
             StorageError: the disk refused; what was there before stays.
         """
-        from handlens.experiments.exports import write_csv
+        from handlens.experiments.sharing.exports import write_csv
 
         write_csv(self.curves() if curves else self.frame(), path, spreadsheet=spreadsheet)
 
     def to_parquet(self, path: Path | str, *, curves: bool = False) -> None:
         """Write the runs as Parquet; args and errors as in `to_csv`. Choices that are lists become JSON."""
-        from handlens.experiments.exports import write_parquet
+        from handlens.experiments.sharing.exports import write_parquet
 
         write_parquet(self.curves() if curves else self.frame(), path)
 
@@ -440,7 +440,7 @@ class Study:
         Raises:
             StorageError: the disk refused; what was there before stays.
         """
-        from handlens.experiments.html_page import write_html
+        from handlens.experiments.sharing.html_page import write_html
 
         write_html(
             path, self.frame(), self.curves(), name=self.name, metric=self.metric, direction=self.direction,

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from handlens.errors import ExperimentError
-from handlens.experiments.choices import Choices
-from handlens.experiments.record import RunRecord
-from handlens.experiments.spaces import Options, Range, Space, described
+from handlens.experiments.training.choices import Choices
+from handlens.experiments.training.record import RunRecord
+from handlens.experiments.training.spaces import Options, Range, Space, described
 
 if TYPE_CHECKING:
     from handlens.core.events import Callback
@@ -97,7 +97,7 @@ class Trial:
 
         Several fits of one run are recorded one after the other, as epochs that count on.
         """
-        from handlens.experiments.recording import Record
+        from handlens.experiments.training.recording import Record
 
         return [Record(self._record, self.folder)]
 

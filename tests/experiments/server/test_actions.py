@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from handlens.errors import ExperimentError
-from handlens.experiments.owners import machine
 from handlens.experiments.server import actions
 from handlens.experiments.server.records import Records
 from handlens.experiments.store import EPOCHS, RUNS, STATUSES, Place, Store
+from handlens.experiments.training.owners import machine
 from tests.experiments.made_studies import make_study
 
 DEAD = f"{machine()}:{2**22 + 1}:ab"  # no process has a number above the limit of Linux, 2²²
@@ -122,7 +122,7 @@ def test_a_process_of_another_machine_is_gone_when_it_gives_no_sign_of_life(
     records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [100.0]
-    monkeypatch.setattr("handlens.experiments.owners.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("handlens.experiments.training.owners.time.monotonic", lambda: now[0])
     assert [one["id"] for one in records.lost()] == [7]
     now[0] = 159.9
     assert [one["id"] for one in records.lost()] == [7]

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from pydantic_core import from_json
 
 from handlens.errors import ExperimentError
-from handlens.experiments import frames
-from handlens.experiments.bumpiness import bumpiness_of
-from handlens.experiments.owners import Watch
+from handlens.experiments.reading import frames
+from handlens.experiments.reading.bumpiness import bumpiness_of
 from handlens.experiments.store import COMBINATIONS, EPOCHS, RUNS, SCHEMA, STUDIES, Place, Store
+from handlens.experiments.training.owners import Watch
 
 _AT_ONCE = 500
 """Runs that are asked for by their ids; when more have changed, all of the study are read."""

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from handlens.experiments.importance import importance
-from handlens.experiments.pivot import Pivot, direction_of, pivot
+from handlens.experiments.reading.importance import importance
+from handlens.experiments.reading.pivot import Pivot, direction_of, pivot
 from handlens.experiments.server import schemas
 from handlens.experiments.server.records import Records
 

@@ -18,8 +18,8 @@ import numpy as np
 import sqlalchemy as sa
 
 from handlens.errors import ExperimentError
-from handlens.experiments.spaces import Space, json_text
 from handlens.experiments.store import Place, patiently, reporting
+from handlens.experiments.training.spaces import Space, json_text
 
 if TYPE_CHECKING:
     from optuna import Study as OptunaStudy

@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 
 from handlens.errors import ExperimentError
-from handlens.experiments.axes import hashable
-from handlens.experiments.best import choices_of, complete
-from handlens.experiments.pivot import BETTER, numbers_of, pivot
+from handlens.experiments.reading.axes import hashable
+from handlens.experiments.reading.best import choices_of, complete
+from handlens.experiments.reading.pivot import BETTER, numbers_of, pivot
 
 CONFIRM = "confirm"
 

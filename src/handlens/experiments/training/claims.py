@@ -9,8 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from handlens.experiments.owners import Watch
 from handlens.experiments.store import COMBINATIONS, RUNS, STUDIES, Store
+from handlens.experiments.training.owners import Watch
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from handlens.experiments.axes import NOT_ASKED, axis_of
+from handlens.experiments.reading.axes import NOT_ASKED, axis_of
 
 Floats = NDArray[np.float64]
 Key = tuple[Any, ...]

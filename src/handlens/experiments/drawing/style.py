@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from handlens.experiments.scales import Scale
+from handlens.experiments.drawing.scales import Scale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

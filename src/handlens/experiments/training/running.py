@@ -15,15 +15,15 @@ import numpy as np
 import sqlalchemy as sa
 
 from handlens.errors import ExperimentError, HandlensError, StorageError
-from handlens.experiments.asking import Asker
-from handlens.experiments.choices import ATTEMPTS, Choices, Repeated
-from handlens.experiments.claims import Claim, Nothing, RunPlan, claim
-from handlens.experiments.facts import facts_here
-from handlens.experiments.logs import Log
-from handlens.experiments.owners import Owner, Watch
-from handlens.experiments.record import Ended, RunRecord, as_number, is_number, stored
-from handlens.experiments.recording import UnfitCheckpoint, remove_checkpoints
 from handlens.experiments.store import COMBINATIONS, EPOCHS, RUNS, RecordError, Store, written
+from handlens.experiments.training.asking import Asker
+from handlens.experiments.training.choices import ATTEMPTS, Choices, Repeated
+from handlens.experiments.training.claims import Claim, Nothing, RunPlan, claim
+from handlens.experiments.training.facts import facts_here
+from handlens.experiments.training.logs import Log
+from handlens.experiments.training.owners import Owner, Watch
+from handlens.experiments.training.record import Ended, RunRecord, as_number, is_number, stored
+from handlens.experiments.training.recording import UnfitCheckpoint, remove_checkpoints
 from handlens.experiments.trial import Trial
 from handlens.io.problems import is_disk_full, reporting_disk_errors, storage_error
 

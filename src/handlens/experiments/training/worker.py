@@ -27,7 +27,7 @@ def main() -> int:
     real, sys.stdout, sys.stderr = sys.stderr, Nowhere(), Nowhere()
     try:
         from handlens.errors import HandlensError
-        from handlens.experiments.orders import AT_WORK, REFUSED, Order
+        from handlens.experiments.training.orders import AT_WORK, REFUSED, Order
 
         try:
             worker = Order.unpacked(data).worker()

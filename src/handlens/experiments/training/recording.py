@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from handlens.core.checkpoint import Checkpoint
 from handlens.core.events import Callback
 from handlens.errors import ArtifactError, StorageError, TrainingError
-from handlens.experiments.record import RunRecord
+from handlens.experiments.training.record import RunRecord
 from handlens.io.problems import storage_error
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from handlens.experiments.bumpiness import bumpiness_of
+from handlens.experiments.reading.bumpiness import bumpiness_of
 from handlens.experiments.store import CHOICES, EPOCHS, RUNS, STUDIES, Store, read
 
 VALID_LOSS = "valid_loss"

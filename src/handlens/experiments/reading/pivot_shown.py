@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from handlens.experiments.pivot import BETTER, WORSE, Pivot
+from handlens.experiments.reading.pivot import BETTER, WORSE, Pivot
 
 MOST_ROWS = 200
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from handlens.experiments.graphs import Cell, GraphGrid, RunCurve
-from handlens.experiments.scales import number_text, text_of
-from handlens.experiments.style import (
+from handlens.experiments.drawing.graphs import Cell, GraphGrid, RunCurve
+from handlens.experiments.drawing.scales import number_text, text_of
+from handlens.experiments.drawing.style import (
     BLUE,
     GREY,
     MARKS,

@@ -10,11 +10,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from handlens.errors import ExperimentError
-from handlens.experiments.asking import Asker
-from handlens.experiments.facts import check_name
-from handlens.experiments.owners import Watch
-from handlens.experiments.spaces import Space, described
 from handlens.experiments.store import CHOICES, COMBINATIONS, RUNS, Store, read, written
+from handlens.experiments.training.asking import Asker
+from handlens.experiments.training.facts import check_name
+from handlens.experiments.training.owners import Watch
+from handlens.experiments.training.spaces import Space, described
 
 ATTEMPTS = 50
 """How often a combination is drawn again because an earlier one has the same choices."""

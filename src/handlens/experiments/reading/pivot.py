@@ -11,9 +11,19 @@ import pandas as pd
 
 from handlens.audit.significance import holm
 from handlens.errors import ExperimentError
-from handlens.experiments.axes import FACTS, Axis, axis_of, closest, codes_of, names_of
-from handlens.experiments.missing import Difference, difference_to, missing_of
-from handlens.experiments.paired import LEVEL, CodedRuns, Codes, Floats, are_matched, compact, grouped, is_grid, of_grid
+from handlens.experiments.reading.axes import FACTS, Axis, axis_of, closest, codes_of, names_of
+from handlens.experiments.reading.missing import Difference, difference_to, missing_of
+from handlens.experiments.reading.paired import (
+    LEVEL,
+    CodedRuns,
+    Codes,
+    Floats,
+    are_matched,
+    compact,
+    grouped,
+    is_grid,
+    of_grid,
+)
 
 __all__ = ["Pivot", "pivot"]
 
@@ -91,12 +101,12 @@ class Pivot:
         return pd.MultiIndex.from_frame(found) if len(names) > 1 else pd.Index(found.iloc[:, 0])
 
     def __repr__(self) -> str:
-        from handlens.experiments.pivot_shown import pivot_text
+        from handlens.experiments.reading.pivot_shown import pivot_text
 
         return pivot_text(self)
 
     def _repr_html_(self) -> str:
-        from handlens.experiments.pivot_shown import pivot_html
+        from handlens.experiments.reading.pivot_shown import pivot_html
 
         return pivot_html(self)
 

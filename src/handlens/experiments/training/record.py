@@ -12,11 +12,11 @@ import numpy as np
 import sqlalchemy as sa
 
 from handlens.errors import ExperimentError
-from handlens.experiments.asking import Asker
-from handlens.experiments.choices import Choices
-from handlens.experiments.claims import Claim
-from handlens.experiments.facts import check_name, data_facts, facts_here
 from handlens.experiments.store import EPOCHS, RUNS, Store, read, written
+from handlens.experiments.training.asking import Asker
+from handlens.experiments.training.choices import Choices
+from handlens.experiments.training.claims import Claim
+from handlens.experiments.training.facts import check_name, data_facts, facts_here
 
 if TYPE_CHECKING:
     from handlens.core.learner import Learner

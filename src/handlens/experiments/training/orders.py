@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 
 from handlens.errors import ExperimentError
-from handlens.experiments.asking import Asker, Grid
-from handlens.experiments.claims import RunPlan
-from handlens.experiments.running import Train, Worker
 from handlens.experiments.store import STUDIES, Place, Store
+from handlens.experiments.training.asking import Asker, Grid
+from handlens.experiments.training.claims import RunPlan
+from handlens.experiments.training.running import Train, Worker
 from handlens.io.problems import reason_of
 
 if TYPE_CHECKING:

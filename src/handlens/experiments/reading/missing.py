@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from handlens.experiments.paired import CodedRuns, Codes, Estimates, Flags, Floats, compact, differences
+from handlens.experiments.reading.paired import CodedRuns, Codes, Estimates, Flags, Floats, compact, differences
 
 WAITING = "waiting"
 

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from handlens import __version__
-from handlens.experiments.exports import plain
-from handlens.experiments.graphs import Cell, GraphGrid, RunCurve
-from handlens.experiments.pivot import Pivot
-from handlens.experiments.scales import Floats, number_text, text_of
+from handlens.experiments.drawing.graphs import Cell, GraphGrid, RunCurve
+from handlens.experiments.drawing.scales import Floats, number_text, text_of
+from handlens.experiments.reading.pivot import Pivot
+from handlens.experiments.sharing.exports import plain
 from handlens.io.files import atomic_write
 
 MOST_GRAPHS = 200

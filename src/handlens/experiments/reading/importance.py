@@ -19,9 +19,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from handlens.errors import ExperimentError
-from handlens.experiments.axes import Axis, axis_of
-from handlens.experiments.paired import Codes, Floats
-from handlens.experiments.pivot import numbers_of
+from handlens.experiments.reading.axes import Axis, axis_of
+from handlens.experiments.reading.paired import Codes, Floats
+from handlens.experiments.reading.pivot import numbers_of
 
 FEWEST = 10
 """Combinations; with fewer the trees have almost nothing to split."""

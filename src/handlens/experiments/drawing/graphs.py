@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from handlens.errors import ExperimentError
-from handlens.experiments.axes import FACTS, Axis, axis_of, names_of
-from handlens.experiments.pivot import numbers_of
-from handlens.experiments.scales import Floats, Key, Scale
+from handlens.experiments.drawing.scales import Floats, Key, Scale
+from handlens.experiments.reading.axes import FACTS, Axis, axis_of, names_of
+from handlens.experiments.reading.pivot import numbers_of
 
 LOSSES = ("train_loss", "valid_loss")
 """What is drawn unless something else is asked for, from below to the top."""

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from handlens.errors import ExperimentError
-from handlens.experiments.axes import NOT_ASKED
-from handlens.experiments.pivot import Pivot, pivot
+from handlens.experiments.reading.axes import NOT_ASKED
+from handlens.experiments.reading.pivot import Pivot, pivot
 
 
 def compare(

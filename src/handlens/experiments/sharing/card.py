@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from handlens.errors import ExperimentError
-from handlens.experiments.best import choices_of
-from handlens.experiments.confirm import Confirmation
-from handlens.experiments.scales import text_of
+from handlens.experiments.drawing.scales import text_of
+from handlens.experiments.reading.best import choices_of
+from handlens.experiments.reading.confirm import Confirmation
 
 
 def how_chosen(

@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from handlens.core.progress import clock
-from handlens.experiments.claims import RunPlan
 from handlens.experiments.store import COMBINATIONS, RUNS, Store
+from handlens.experiments.training.claims import RunPlan
 
 OVER = ("finished", "failed", "pruned")
 

@@ -19,12 +19,12 @@ from io import TextIOBase
 from typing import Any, TextIO
 
 from handlens.errors import ExperimentError, HandlensError
-from handlens.experiments.claims import Claim, Nothing
-from handlens.experiments.orders import Order
-from handlens.experiments.owners import Owner
-from handlens.experiments.running import Worker
 from handlens.experiments.store import RUNS, Place, Store
-from handlens.experiments.worker import Nowhere
+from handlens.experiments.training.claims import Claim, Nothing
+from handlens.experiments.training.orders import Order
+from handlens.experiments.training.owners import Owner
+from handlens.experiments.training.running import Worker
+from handlens.experiments.training.worker import Nowhere
 from handlens.io.problems import reason_of
 
 NAMES = {"num_cpus": "CPU", "num_gpus": "GPU", "memory": "memory"}

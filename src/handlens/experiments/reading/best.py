@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from handlens.errors import ExperimentError
-from handlens.experiments.paired import Floats
-from handlens.experiments.pivot import numbers_of
+from handlens.experiments.reading.paired import Floats
+from handlens.experiments.reading.pivot import numbers_of
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 
 from handlens.errors import ExperimentError
-from handlens.experiments.graphs import begun
-from handlens.experiments.pivot import numbers_of
-from handlens.experiments.scales import MISSING, ChoicePlace, Scale
-from handlens.experiments.style import (
+from handlens.experiments.drawing.graphs import begun
+from handlens.experiments.drawing.scales import MISSING, ChoicePlace, Scale
+from handlens.experiments.drawing.style import (
     BLUE,
     GREY,
     LIGHT,
@@ -27,6 +26,7 @@ from handlens.experiments.style import (
     value_axis,
     wrapped,
 )
+from handlens.experiments.reading.pivot import numbers_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,8 +13,8 @@ from contextlib import suppress
 import sqlalchemy as sa
 
 from handlens.errors import ExperimentError
-from handlens.experiments.orders import AT_WORK, REFUSED, Order
 from handlens.experiments.store import RUNS, Store
+from handlens.experiments.training.orders import AT_WORK, REFUSED, Order
 
 _PAUSE = 0.1
 _PATIENCE = 30.0  # seconds for a process to stop by itself
@@ -83,7 +83,7 @@ class Process:
         threads = str(max(1, torch.get_num_threads() // jobs))
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 — it is open as long as the process is
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "handlens.experiments.worker"],
+            [sys.executable, "-m", "handlens.experiments.training.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=self._errors,

@@ -1,0 +1,1 @@
+"""Drawing a study: little training graphs, parallel coordinates and slices."""

@@ -1,0 +1,1 @@
+"""What leaves a study: files for others, one HTML page, and the facts for a model card."""
