@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import time
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from handlens.experiments.store import EPOCHS, RUNS, Place, Store, written
+from handlens.experiments.training.owners import machine
 from tests.e2e.conftest import Studio, Watch, start_server
 from tests.e2e.test_accessibility import AXE, SIZES, violations
 from tests.experiments.made_studies import combinations_of, make_study
@@ -268,7 +270,8 @@ def test_runs_appear_as_they_come_in(studio: Studio, page: Page, folder: Path) -
     expect(grid).to_have_attribute("aria-rowcount", "13")
     store = Store(Place.of(folder))
     [like] = store.rows(sa.select(RUNS).where(RUNS.c.id == 1))
-    now = {"id": 13, "seed": 3, "status": "running", "value": None, "epochs": 1, "changed": time.time()}
+    owner = f"{machine()}:{os.getpid()}:test"
+    now = {"id": 13, "seed": 3, "status": "running", "value": None, "epochs": 1, "changed": time.time(), "owner": owner}
     with store.writing() as connection:
         connection.execute(RUNS.insert().values(like | now))
         connection.execute(EPOCHS.insert().values(run=13, epoch=1, seconds=1.0, numbers=written({"valid_loss": 0.9})))
@@ -286,6 +289,12 @@ def test_runs_appear_as_they_come_in(studio: Studio, page: Page, folder: Path) -
     expect(row).to_contain_text("finished")
     expect(run).to_contain_text("exp_rmspe: 0.25")
     expect(run.get_by_role("img")).to_have_attribute("aria-label", re.compile("to 0.25 over 2 epochs"))
+    # Its process ends in the middle of another one.
+    with store.writing() as connection:
+        cut_off = {"id": 14, "seed": 4, "status": "running", "value": None, "epochs": 1, "changed": time.time()}
+        connection.execute(RUNS.insert().values(like | cut_off))
+    expect(page.get_by_role("region", name="Notices")).to_contain_text("1 run was cut off when the process ended")
+    expect(page.get_by_role("banner")).not_to_contain_text("running")
 
 
 def test_what_is_not_there_is_said(studio: Studio, page: Page, watch: Watch, tmp_path: Path, browser: Browser) -> None:

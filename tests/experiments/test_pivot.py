@@ -116,7 +116,10 @@ def test_runs_without_a_number_are_counted_and_widen_the_interval():
     # The worst run has 33. As if the failed one had it too, its difference is 33 - 32 = 1: 1, 2 and 2 for the seeds.
     as_if = np.array([1, 2, 2])
     assert cell["difference_low"] <= as_if.mean() - REACH * as_if.std(ddof=1) + 1e-12
-    assert "Without a number: 1 failed. These runs are in `missing` and not in the other columns." in found.notes
+    assert (
+        "Without a number: 1 failed. They count as missing, and every mean and interval is of the other runs."
+        in found.notes
+    )
 
 
 def test_missing_runs_do_not_make_a_cell_better():

@@ -18,7 +18,7 @@ from handlens.experiments.reading import frames
 from handlens.experiments.reading.best import Best, best
 from handlens.experiments.reading.comparison import compare
 from handlens.experiments.reading.confirm import CONFIRM, Confirmation, confirmation, new_seeds, number_of, picked
-from handlens.experiments.reading.pivot import INDEPENDENT, LEARNED, Pivot, direction_of, pivot
+from handlens.experiments.reading.pivot import Pivot, direction_of, note_sampler, pivot
 from handlens.experiments.store import STUDIES, Place, Store, read
 from handlens.experiments.training.asking import SAMPLERS, Grid
 from handlens.experiments.training.claims import RunPlan, add_runs, make_ready
@@ -245,8 +245,8 @@ class Study:
         table = pivot(
             self._frame(values), self.choices, rows, columns, values, aggregate, direction=direction, baseline=baseline
         )
-        if baseline is not None and read(self._row()["settings"]).get("sampler", "random") not in INDEPENDENT:
-            table.notes.append(LEARNED)
+        if baseline is not None:
+            note_sampler(table, read(self._row()["settings"]))
         return table
 
     def _frame(self, values: str) -> pd.DataFrame:

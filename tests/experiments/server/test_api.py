@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from handlens.experiments.reading.pivot import LEARNED
 from handlens.experiments.server.app import create_app
-from handlens.experiments.store import EPOCHS, RUNS, Place, Store, written
+from handlens.experiments.store import EPOCHS, RUNS, STUDIES, Place, Store, written
 from tests.experiments.made_studies import BEGAN, combinations_of, make_study
 
 HOST = "127.0.0.1:8600"
@@ -89,8 +90,19 @@ def test_the_studies(client: TestClient, store: Store) -> None:
             "changed": BEGAN + 1002,
             "combinations": 3,
             "runs": {"waiting": 0, "running": 0, "finished": 5, "failed": 1, "pruned": 0, "stopped": 0},
+            "lost": [],
+            "to_come": 0,
         }
     ]
+
+
+def test_runs_that_nobody_trains_and_runs_that_are_still_to_be_chosen(client: TestClient, store: Store) -> None:
+    change(store, 2, status="running", owner=None)
+    with store.writing() as connection:
+        connection.execute(STUDIES.update().values(settings=written({"n": 5, "repeats": 2, "splits": 3})))
+    [found] = client.get("/api/studies").json()["studies"]
+    assert found["lost"] == [2]
+    assert found["to_come"] == (5 - 3) * 2 * 3
 
 
 def test_the_runs_of_a_study_column_by_column(client: TestClient) -> None:
@@ -199,6 +211,14 @@ def test_a_pivot_table(client: TestClient, store: Store) -> None:
     assert found["difference"][0] == -0.5
     assert found["verdict"][2] == "baseline"
     assert found["version"] == table(client)[0]["version"]
+
+
+def test_a_sampler_that_learned_is_said_beside_a_comparison(client: TestClient, store: Store) -> None:
+    with store.writing() as connection:
+        connection.execute(STUDIES.update().values(settings=written({"sampler": "tpe"})))
+    asked = {"study": "a/b ü?", "rows": ["ps"]}
+    assert LEARNED not in client.post("/api/pivot", json=asked).json()["notes"]
+    assert client.post("/api/pivot", json={**asked, "baseline": {"ps": 0.0}}).json()["notes"][-1] == LEARNED
 
 
 def test_a_pivot_table_of_some_runs(client: TestClient) -> None:

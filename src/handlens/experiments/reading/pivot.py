@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -299,6 +299,12 @@ def _compared(cells: pd.DataFrame, found: Difference, at: int, direction: str) -
     )
 
 
+def note_sampler(table: Pivot, settings: Mapping[str, Any]) -> None:
+    """Note beside a table with a baseline that the study's sampler learned from the values, if it did."""
+    if settings.get("sampler", "random") not in INDEPENDENT:
+        table.notes.append(LEARNED)
+
+
 def _notes_on(axes: Sequence[Axis], runs: CodedRuns, missing: str, aggregate: str) -> list[str]:
     notes = [
         f"{axis.name} has more than 12 different numbers: they are cut into {len(axis.ends)} ranges of about as many "
@@ -309,7 +315,9 @@ def _notes_on(axes: Sequence[Axis], runs: CodedRuns, missing: str, aggregate: st
     if not np.isfinite(runs.value).any():
         notes.append("No run has ended with a number yet.")
     if missing:
-        notes.append(f"Without a number: {missing}. These runs are in `missing` and not in the other columns.")
+        notes.append(
+            f"Without a number: {missing}. They count as missing, and every mean and interval is of the other runs."
+        )
     if aggregate == "best":
         notes.append("The best of many runs is better than the same settings would be again: look at mean and count.")
     return notes

@@ -57,9 +57,8 @@ class StudyFeed:
         """What there is to know now, and the event that says so unless that was sent."""
         try:
             with self._records.lock:
-                version = self._records.version()
-                self._records.lost()  # so that it is soon known of other machines' processes
-                return version, StudiesEvent(studies=payloads.studies(self._records)) if version != sent else None
+                now = self._records.version(), [run["id"] for run in self._records.lost()]
+                return now, StudiesEvent(studies=payloads.studies(self._records)) if now != sent else None
         except HandlensError as error:
             said = str(error)
             return said, ProblemEvent(error=said[:1].upper() + said[1:]) if said != sent else None

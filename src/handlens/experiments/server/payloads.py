@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from handlens.experiments.server import schemas
-from handlens.experiments.server.records import NoSuchRun, RecordedStudy, Records, level_key, read_all
+from handlens.experiments.server.records import NoSuchRun, RecordedStudy, Records, level_key, read, read_all
 from handlens.experiments.store import COMBINATIONS, RUNS, STUDIES
 from handlens.serving.encoding import finite, packed
 
@@ -49,6 +49,7 @@ def studies(records: Records) -> schemas.StudyList:
         by_study.setdefault(row["study"], {})[row["status"]] = (row["count"], row["max_1"])
     combinations = sa.select(COMBINATIONS.c.study, sa.func.count().label("count")).group_by(COMBINATIONS.c.study)
     of = {row["study"]: row["count"] for row in store.rows(combinations)}
+    lost = records.lost()
     for row in store.rows(sa.select(STUDIES).order_by(STUDIES.c.name)):
         runs = by_study.get(row["name"], {})
         found.studies.append(
@@ -57,9 +58,17 @@ def studies(records: Records) -> schemas.StudyList:
                 changed=max([row["made"], *(when for _, when in runs.values())]),
                 combinations=of.get(row["name"], 0),
                 runs=schemas.Counts(**{status: count for status, (count, _) in runs.items()}),
+                lost=[run["id"] for run in lost if run["study"] == row["name"]],
+                to_come=_to_come(read(row["settings"]), of.get(row["name"], 0)),
             )
         )
     return found
+
+
+def _to_come(settings: dict[str, Any], combinations: int) -> int:
+    """How many runs are planned of combinations that are not chosen yet."""
+    left = max(0, (settings.get("n") or 0) - combinations)
+    return int(left * settings.get("repeats", 1) * settings.get("splits", 1))
 
 
 def runs(records: Records, name: str, since: int | None) -> schemas.RunTable:

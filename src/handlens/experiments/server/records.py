@@ -219,12 +219,12 @@ class Records:
         return self.study(rows[0]["study"])
 
     def lost(self) -> list[dict[str, Any]]:
-        """The runs, with id and owner, whose processes are gone.
+        """The runs, with study, id and owner, whose processes are gone.
 
         That of another machine is known to be gone when it gave no sign of life while this was called again and again.
         """
         store = self.store
-        running = sa.select(RUNS.c.id, RUNS.c.owner, RUNS.c.beat).where(RUNS.c.status == "running")
+        running = sa.select(RUNS.c.study, RUNS.c.id, RUNS.c.owner, RUNS.c.beat).where(RUNS.c.status == "running")
         return [] if store is None else [row for row in store.rows(running) if self._watch.is_dead(row)]
 
     def opened(self) -> Store:

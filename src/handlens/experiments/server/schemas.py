@@ -40,6 +40,8 @@ class StudySummary(BaseModel):
     changed: float = Field(description="when a run of it last changed")
     combinations: int
     runs: Counts
+    lost: list[int] = Field(description="runs that are being trained according to the record, but by no process")
+    to_come: int = Field(description="runs of combinations that the latest run of the study is still to choose")
 
 
 class StudyList(BaseModel):

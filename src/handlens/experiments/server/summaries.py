@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from handlens.experiments.reading.importance import importance
-from handlens.experiments.reading.pivot import Pivot, direction_of, pivot
+from handlens.experiments.reading.pivot import Pivot, direction_of, note_sampler, pivot
 from handlens.experiments.server import schemas
-from handlens.experiments.server.records import Records
+from handlens.experiments.server.records import Records, read
 
 _COUNTS = ("count", "combinations", "missing", "why_missing")
 _NUMBERS = ("mean", "median", "best", "sd", "low", "high")
@@ -51,7 +51,10 @@ class StudyFrame:
     ) -> Pivot:
         """The pivot table; see `Study.pivot`."""
         direction = direction_of(values, self.study["metric"], self.study["direction"])
-        return pivot(self.runs, self.choices, rows, columns, values, aggregate, direction=direction, baseline=baseline)
+        table = pivot(self.runs, self.choices, rows, columns, values, aggregate, direction=direction, baseline=baseline)
+        if baseline is not None:
+            note_sampler(table, read(self.study["settings"]))
+        return table
 
 
 def pivot_table(records: Records, wanted: schemas.PivotRequest) -> schemas.PivotTable:

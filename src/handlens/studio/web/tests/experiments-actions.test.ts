@@ -26,6 +26,7 @@ const RUNS = runsOf(
   ],
 )
 const ALL = RUNS.ids
+const NONE = { lost: [], to_come: 0 }
 
 describe('what can be done depends on the status', () => {
   it.each([
@@ -66,9 +67,25 @@ test.each([
 describe('progress', () => {
   it('counts, and guesses what is left from the runs that finished', () => {
     // At 1060 both take longer than the usual 60 s, so that only the run that waits is left, for two processes.
-    expect(progressOf(RUNS, 1060)).toMatchObject({ running: 2, waiting: 1, ended: 4, total: 7 })
-    expect(progressOf(RUNS, 1060).secondsLeft).toBe(30)
-    expect(progressOf(RUNS, 1000).secondsLeft).toBe((60 + 60 + 40) / 2)
+    expect(progressOf(RUNS, 1060, NONE)).toMatchObject({ running: 2, waiting: 1, lost: 0, ended: 4, total: 7 })
+    expect(progressOf(RUNS, 1060, NONE).secondsLeft).toBe(30)
+    expect(progressOf(RUNS, 1000, NONE).secondsLeft).toBe((60 + 60 + 40) / 2)
+  })
+  it('counts what is still to be chosen, and what its process left behind', () => {
+    // Of the two, run 2 has lost its process: it and the three to come are left for one process.
+    const found = progressOf(RUNS, 1060, { lost: [2, 3], to_come: 3 })
+    expect(found).toEqual({ running: 1, waiting: 1, lost: 1, ended: 4, total: 10, secondsLeft: 60 * (1 + 1 + 3) })
+  })
+  it('takes the mean of those that finished: a few long ones take most of the time', () => {
+    const runs = runsOf(
+      [1, 2, 3, 4, 5],
+      [
+        columnOf('status', 'fact', ['finished', 'finished', 'finished', 'running', 'waiting']),
+        columnOf('seconds', 'fact', [10, 10, 100, 0, 0]),
+        columnOf('started', 'fact', [0, 0, 0, 1000, null]),
+      ],
+    )
+    expect(progressOf(runs, 1000, NONE).secondsLeft).toBe(80)
   })
   it('does not guess without a finished run, or when nothing is being trained', () => {
     const of = (statuses: string[]) =>
@@ -83,8 +100,8 @@ describe('progress', () => {
           ),
         ],
       )
-    expect(progressOf(of(['running', 'failed']), 0).secondsLeft).toBeNull()
-    expect(progressOf(of(['waiting', 'finished']), 0).secondsLeft).toBeNull()
+    expect(progressOf(of(['running', 'failed']), 0, NONE).secondsLeft).toBeNull()
+    expect(progressOf(of(['waiting', 'finished']), 0, NONE).secondsLeft).toBeNull()
   })
 })
 

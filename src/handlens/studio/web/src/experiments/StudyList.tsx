@@ -22,7 +22,7 @@ export function StudyList(): JSX.Element {
       <header>
         <img src="/favicon.svg" alt="" width="36" height="36" />
         <h1>Experiments</h1>
-        <p>Many trainings with different settings, side by side, with what chance could explain.</p>
+        <p>Compare trainings with different settings, and see which differences chance could explain.</p>
         <IconButton
           icon={isDark() ? 'sun' : 'moon'}
           name={isDark() ? 'Light theme' : 'Dark theme'}

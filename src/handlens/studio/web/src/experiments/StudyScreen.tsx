@@ -177,7 +177,8 @@ function Tab({ of }: { of: View }): JSX.Element {
 
 /** Whether runs come in, and whether the page hears of them. */
 function Live(): JSX.Element {
-  const counts = study.value?.runs ?? { running: 0, waiting: 0 }
+  const now = study.value
+  const counts = now ? { ...now.runs, running: now.runs.running - now.lost.length } : { running: 0, waiting: 0 }
   const text = !connected.value
     ? 'Not connected: what is shown may be old'
     : failed.value !== null

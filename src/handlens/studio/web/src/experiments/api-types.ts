@@ -790,6 +790,16 @@ export interface components {
             /** Combinations */
             combinations: number;
             runs: components["schemas"]["Counts"];
+            /**
+             * Lost
+             * @description runs that are being trained according to the record, but by no process
+             */
+            lost: number[];
+            /**
+             * To Come
+             * @description runs of combinations that the latest run of the study is still to choose
+             */
+            to_come: number;
         };
     };
     responses: never;

@@ -7,7 +7,7 @@ import { owned } from '../../state/owned'
 import { plural } from '../../text/format'
 import { select } from '../state/looked-at'
 import { adjust, place } from '../state/place'
-import { refresh, runs } from '../state/study'
+import { refreshNow, runs } from '../state/study'
 import { allHave, byValue, type Done, outcome, withResults } from './which'
 
 type Mark = 'star' | 'hidden' | 'note'
@@ -29,16 +29,16 @@ async function mark(ids: Ids, which: Mark, value: string | boolean, did: string)
   const before = byValue(runs.value, ids, which)
   await attempt(async () => {
     const done = await change(ids, which, value)
+    await refreshNow()
     say(outcome(done, did), 'note', [{ name: 'Undo', run: () => void takeBack(which, before) }])
-    void refresh()
   }, 'This could not be saved: ')
 }
 
 async function takeBack(which: Mark, before: readonly [value: unknown, ids: Ids][]): Promise<void> {
   await attempt(async () => {
     for (const [value, ids] of before) await change(ids, which, which === 'note' ? String(value ?? '') : value === true)
+    await refreshNow()
     say('Taken back.')
-    void refresh()
   }, 'This could not be taken back: ')
 }
 
@@ -61,8 +61,8 @@ async function send(work: () => Promise<Done>, did: string): Promise<Ids> {
   await attempt(async () => {
     const answer = await work()
     done = answer.done
+    await refreshNow()
     say(outcome(answer, did))
-    void refresh()
   }, 'This could not be done: ')
   return done
 }

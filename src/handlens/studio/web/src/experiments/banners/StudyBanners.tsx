@@ -7,7 +7,7 @@ import { owned } from '../../state/owned'
 import { duration, number, plural } from '../../text/format'
 import { requeue } from '../actions/act'
 import { narrow, setConditions } from '../state/looked-at'
-import { connected, failed, runs } from '../state/study'
+import { connected, failed, runs, study } from '../state/study'
 import { valueIn } from '../state/table'
 import { countOf, failuresOf, progressOf } from './progress'
 
@@ -45,14 +45,17 @@ function Trouble(): JSX.Element | null {
 }
 
 function Running(): JSX.Element | null {
-  const { running, waiting, ended, total, secondsLeft } = progressOf(runs.value, Date.now() / 1000)
+  if (!study.value) return null
+  const { running, waiting, lost, ended, total, secondsLeft } = progressOf(runs.value, Date.now() / 1000, study.value)
   if (running === 0) {
-    if (waiting === 0) return null
+    if (waiting + lost === 0) return null
     return (
       <Banner>
         <span>
-          {plural(waiting, 'run')} {waiting === 1 ? 'waits' : 'wait'}, and no process trains them: start the script of
-          the study again, and it goes on where it was.
+          {lost > 0 && `${plural(lost, 'run')} ${lost === 1 ? 'was' : 'were'} cut off when the process ended. `}
+          {waiting > 0 &&
+            `${plural(waiting, 'run')} ${waiting === 1 ? 'waits' : 'wait'}, and no process trains ${waiting === 1 ? 'it' : 'them'}. `}
+          Start the script of the study again, and it goes on where it was.
         </span>
       </Banner>
     )
@@ -65,6 +68,7 @@ function Running(): JSX.Element | null {
         <b>{number(running)} running</b> · {number(ended)} of {plural(total, 'run')} ended
         {pruned > 0 && ` (${number(pruned)} pruned early: others were better)`}
         {waiting > 0 && ` · ${number(waiting)} waiting`}
+        {lost > 0 && ` · ${number(lost)} cut off, to be taken over`}
         {secondsLeft !== null && ` · about ${duration(secondsLeft)} left`}
       </span>
     </div>

@@ -1,12 +1,16 @@
 // How far a study is, and what went wrong in it, from its runs.
 
+import type { Study } from '../server'
 import { find, type Json, type Runs } from '../state/table'
 
 export interface Progress {
   readonly running: number
   readonly waiting: number
+  /** of those that are being trained according to the record, the ones whose process is gone */
+  readonly lost: number
   /** of all runs, those that are not waiting or being trained */
   readonly ended: number
+  /** with those that are still to be chosen */
   readonly total: number
   /** null: no run has finished yet, or none is being trained */
   readonly secondsLeft: number | null
@@ -14,31 +18,46 @@ export interface Progress {
 
 const column = (runs: Runs, name: string): readonly Json[] => find(runs, name)?.values ?? []
 
-/** How far the runs are at a time in seconds since 1970; those that wait take as long as the median of finished ones. */
-export function progressOf(runs: Runs, now: number): Progress {
+/**
+ * How far the runs are at a time in seconds since 1970; those to come take as long as finished ones on average. Those
+ * that are lost wait for another process.
+ */
+export function progressOf(runs: Runs, now: number, { lost, to_come }: Pick<Study, 'lost' | 'to_come'>): Progress {
   const [statuses, seconds, started] = ['status', 'seconds', 'started'].map((name) => column(runs, name)) as [
     readonly Json[],
     readonly Json[],
     readonly Json[],
   ]
-  const took: number[] = []
-  let [running, waiting] = [0, 0]
+  const gone = new Set(lost)
+  let [finished, took, running, waiting, cutOff] = [0, 0, 0, 0, 0]
+  const startedAt: number[] = []
   for (const [i, status] of statuses.entries()) {
-    if (status === 'finished' && typeof seconds[i] === 'number') took.push(seconds[i])
-    if (status === 'running') running++
-    if (status === 'waiting') waiting++
-  }
-  took.sort((a, b) => a - b)
-  const usual = took[took.length >> 1]
-  let secondsLeft: number | null = null
-  if (usual !== undefined && running > 0) {
-    let work = waiting * usual
-    for (const [i, status] of statuses.entries()) {
-      if (status === 'running') work += Math.max(0, usual - (now - Number(started[i] ?? now)))
+    if (status === 'finished' && typeof seconds[i] === 'number') {
+      finished++
+      took += seconds[i]
     }
-    secondsLeft = work / running
+    if (status === 'waiting') waiting++
+    if (status !== 'running') continue
+    if (gone.has(runs.ids[i]!)) cutOff++
+    else {
+      running++
+      startedAt.push(Number(started[i] ?? now))
+    }
   }
-  return { running, waiting, ended: statuses.length - running - waiting, total: statuses.length, secondsLeft }
+  let secondsLeft: number | null = null
+  if (finished > 0 && running > 0) {
+    const usual = took / finished
+    const left = startedAt.map((at) => Math.max(0, usual - (now - at)))
+    secondsLeft = (usual * (waiting + cutOff + to_come) + left.reduce((sum, one) => sum + one, 0)) / running
+  }
+  return {
+    running,
+    waiting,
+    lost: cutOff,
+    ended: statuses.length - running - waiting - cutOff,
+    total: statuses.length + to_come,
+    secondsLeft,
+  }
 }
 
 export interface Failure {

@@ -51,9 +51,13 @@ export async function loadStudies(): Promise<void> {
 
 /** Which answers are still wanted: those to the latest question about the latest study. */
 let asked = 0
+/** Whether the runs of the study are on their way. */
+let opening = false
 
 async function loadStudy(name: string): Promise<void> {
   const mine = ++asked
+  opening = true
+  drawn = ''
   setLoaded(false)
   setRuns(NO_RUNS)
   setCurves(new Map())
@@ -69,19 +73,27 @@ async function loadStudy(name: string): Promise<void> {
     setVersion(table.version)
     setLoaded(true)
   }, 'The runs could not be loaded: ')
+  if (mine === asked) opening = false
 }
 
 /** Fetches what changed since, until nothing did. */
 async function update(): Promise<void> {
   const name = place.value.study
-  if (!name || !loaded.value) return
-  const mine = asked
+  if (!name) return
+  if (!loaded.value) {
+    // It did not answer, or there was none of this name.
+    if (study.value && !opening) await loadStudy(name)
+    return
+  }
+  const [mine, shown] = [asked, drawn]
   const [table, lines] = await Promise.all([
     experiments.runs(name, version.value),
     graphed.value.length > 0 ? experiments.curves(name, graphed.value, version.value) : null,
   ])
   if (mine !== asked) return
   setRuns(table.whole ? table.runs : merged(runs.value, table.runs, table.removed))
+  // Other numbers are drawn by now: these curves would take their place.
+  if (shown !== drawn) return
   if (lines) setCurves(lines.whole ? lines.curves : mergedCurves(curves.value, lines.curves, lines.removed))
   // The earlier of the two: what changed between them is asked for again.
   setVersion(Math.min(table.version, lines?.version ?? table.version))
@@ -98,10 +110,15 @@ function mergedCurves(before: Curves, changed: Curves, removed: readonly number[
 }
 
 async function loadCurves(name: string, numbers: readonly string[]): Promise<void> {
-  const mine = asked
+  const [mine, shown] = [asked, drawn]
   await attempt(async () => {
     const found = await experiments.curves(name, numbers)
-    if (mine === asked) setCurves(found.curves)
+    if (mine !== asked || shown !== drawn) return
+    setCurves(found.curves)
+    if (found.version >= version.value) return
+    // The runs were read later: what changed between them is asked for again.
+    setVersion(found.version)
+    await refreshNow()
   }, 'The curves could not be loaded: ')
 }
 
@@ -109,15 +126,20 @@ async function loadCurves(name: string, numbers: readonly string[]): Promise<voi
 const OFTEN = 1000
 let updating = false
 
-/** Brings the page up to date, as often as is good for it. */
-export async function refresh(): Promise<void> {
+/** Brings the page up to date, after what it did itself; one update after the other. */
+export function refreshNow(): Promise<void> {
+  // After a failure the next event asks again.
+  turn = turn.then(update).catch(() => {})
+  return turn
+}
+
+let turn: Promise<void> = Promise.resolve()
+
+/** Brings the page up to date with others, as often as is good for it. */
+async function refresh(): Promise<void> {
   if (updating) return
   updating = true
-  try {
-    await update()
-  } catch {
-    // The next event asks again.
-  }
+  await refreshNow()
   setTimeout(() => {
     updating = false
     if ((studies.value?.version ?? 0) > version.value && loaded.value) void refresh()
