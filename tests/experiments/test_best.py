@@ -38,7 +38,15 @@ def test_a_combination_with_missing_runs_is_not_the_best(status):
     frame.loc[2, "status"] = status  # the seed with which `a` was worst
     found = best(frame, ["kind"])
     assert (found.combination, found.candidates, found.left_out) == (1, 2, 1)
-    assert "Not looked at because runs are missing: 1 combinations." in repr(found)
+    assert "Not looked at because runs are missing: 1 combination." in repr(found)
+
+
+def test_combinations_that_lack_different_seeds_are_not_compared():
+    frame = frame_of(CHOICES, lambda one, seed: float(VALUES[one["kind"]][seed]))
+    frame.loc[[2, 4, 7], "status"] = "failed"  # seed 1 of `a`, and seed 0 of `b` and of `c`
+    found = best(frame, ["kind"])
+    assert (found.combination, found.value, found.runs) == (1, 1.5, 2)
+    assert (found.candidates, found.left_out) == (2, 1)
 
 
 def test_one_seed_does_not_tell_what_picking_gained():

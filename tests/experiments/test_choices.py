@@ -17,6 +17,7 @@ class Drawn:
     """Draws what it was given, in place of Optuna."""
 
     is_fixed = False
+    grid_names = ()
 
     def __init__(self, **values):
         self.values = values

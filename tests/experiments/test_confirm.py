@@ -8,7 +8,7 @@ from handlens.errors import ExperimentError
 from handlens.experiments import Study
 
 # By combination, what each seed ends with; the study has the seeds 0 and 1, and 2, 3 and 4 are new.
-VALUES = {"a": [1, 1, 7, 7, 7], "b": [2, 2, 3, 4, 5], "c": [3, 3, 9, 10, 11]}
+VALUES = {"a": [1, 1, 7, 7, 7], "b": [2, 2, 3, 5, 4], "c": [3, 3, 9, 10, 11]}
 
 
 def train(trial):
@@ -33,7 +33,9 @@ def test_by_hand(study):
     ]
     assert table["picked_difference"].tolist() == [-2, -1, 0]
     assert table["difference"].tolist() == [-3, -6, 0]
-    assert table.loc[1, ["difference_low", "difference_high"]].tolist() == [-6, -6]
+    # The differences are -6, -5 and -7: a mean of -6, of which one of three seeds varies by 1.
+    reach = 4.302652729696142 / 3**0.5
+    assert table.loc[1, ["difference_low", "difference_high"]].tolist() == pytest.approx([-6 - reach, -6 + reach])
     assert table["verdict"].tolist() == ["better", "better", "baseline"]
     assert found.notes[:2] == [
         "Combination 0, the best of the study, differed there from combination 2 by -2, and with new seeds by -3.",
@@ -51,6 +53,14 @@ def test_the_seeds_are_new_and_the_study_stays_as_it_was(study):
     assert again[["combination", "seed"]].to_numpy().tolist() == [[0, 2], [0, 3], [0, 4]]
     assert study.pivot("kind").cells.equals(before)
     assert study.best().combination == 0
+
+
+def test_seeds_that_the_study_has_had_since_are_not_new(study):
+    study.confirm(2, 3)
+    study.run(train, repeats=3, grid={"kind": ["a", "b", "c"]})  # seed 2, with which `a` has 7 and `b` 3
+    found = study.confirm(1, 2).frame
+    assert found["combination"].tolist() == [1]
+    assert found[["count", "confirmed"]].to_numpy().tolist() == [[2, 4.5]]
 
 
 def test_a_second_call_trains_nothing_twice(study):

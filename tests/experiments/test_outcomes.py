@@ -28,10 +28,11 @@ class Learned:
         (True, {}, 1),
         ({"valid_loss": 3, "more": 4}, {}, 3),
         ({"more": 4}, {"valid_loss": 2.0}, 2),
+        ({"ps": 0.5, "valid_loss": 3}, {}, 3),
     ],
 )
 def test_the_value_is_what_is_returned_or_else_the_last_that_was_recorded(returned, recorded, value):
-    assert outcome(returned, recorded, "valid_loss")[1] == value
+    assert outcome(returned, recorded, "valid_loss", {"ps": 0.5})[1] == value
 
 
 @pytest.mark.parametrize(
@@ -42,12 +43,14 @@ def test_the_value_is_what_is_returned_or_else_the_last_that_was_recorded(return
         (Learned(), {}, "train returned a learner, and no epoch was recorded. Give its fit the callbacks of the trial"),
         (None, {"train_loss": 1.0}, "the study's metric is 'valid_loss', and the numbers of this run are train_loss."),
         ({"loss": 1}, {}, "the study's metric is 'valid_loss', and the numbers of this run are loss."),
+        ({"valid_loss": 1, "seconds": 3}, {}, "a number cannot be called 'seconds': study.frame() and"),
+        ({"valid_loss": 1, "ps": 0.2}, {}, "a number cannot be called 'ps', because a choice is."),
         ({"valid_loss": "low"}, {}, "valid_loss must be a number; 'low' arrived."),
     ],
 )
 def test_a_run_without_a_value_says_what_was_missing(returned, recorded, words):
     with pytest.raises(ExperimentError) as error:
-        outcome(returned, recorded, "valid_loss")
+        outcome(returned, recorded, "valid_loss", {"ps": 0.5})
     assert words in str(error.value)
 
 

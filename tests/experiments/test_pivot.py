@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from handlens.errors import ExperimentError
 from handlens.experiments import Study
 from handlens.experiments.reading.bumpiness import bumpiness
-from handlens.experiments.reading.pivot import direction_of, pivot
+from handlens.experiments.reading.pivot import SAME, direction_of, pivot
 from tests.experiments.made_studies import combinations_of, make_study
 from tests.experiments.run_frames import frame_of
 
@@ -69,11 +69,40 @@ def test_a_difference_beyond_chance():
     assert found["verdict"] == "better"
 
 
+def test_differences_that_are_all_the_same_do_not_tell_chance():
+    accuracy = {("a", 0): 0.7, ("a", 1): 0.6, ("b", 0): 0.8, ("b", 1): 0.7}  # of ten photos
+
+    def value(choices, seed):
+        return accuracy[choices["kind"], seed]
+
+    frame = frame_of(combinations_of({"kind": ["a", "b"]}), value, seeds=[0, 1])
+    found = pivot(frame, ["kind"], "kind", baseline="a", direction="maximize")
+    assert found.cells["difference"].tolist() == pytest.approx([0, 0.1])
+    assert found.cells["verdict"].tolist() == ["baseline", "too few runs"]
+    assert found.cells[["difference_low", "difference_high", "p"]].isna().all(axis=None)
+    assert found.cells.loc[1, ["low", "high"]].tolist() == pytest.approx(
+        [0.75 - 0.05 * 12.706204736432095, 0.75 + 0.05 * 12.706204736432095]
+    )
+    assert SAME not in found.notes
+
+
+def test_seeds_that_do_not_change_anything_are_no_evidence():
+    frame = frame_of(GRID, lambda one, seed: 0.1 * one["rate"] + one["ps"])
+    found = pivot(frame, ["ps", "rate"], ["ps", "rate"], baseline={"ps": 0.0, "rate": 0.1})
+    assert found.cells[["low", "high", "difference_low", "difference_high"]].isna().all(axis=None)
+    assert set(found.cells["verdict"]) == {"baseline", "too few runs"}
+    assert SAME in found.notes
+    assert SAME not in pivot(frame[frame["seed"] == 0], ["ps", "rate"], "ps").notes
+
+
 def test_one_seed_is_compared_over_the_other_choices():
     frame = grid()
-    frame = frame[frame["seed"] == 2]  # the differences are 33 - 30 and 35 - 32
+    frame = frame[frame["seed"] == 2].astype({"value": float})  # the differences are 33 - 30 and 35 - 32
+    frame.loc[(frame["ps"] == 0) & (frame["rate"] == 0.2), "value"] += 2
     found = pivot(frame, ["ps", "rate"], "ps", baseline=0.5)
-    assert found.cells.loc[0, ["difference", "difference_low", "difference_high"]].tolist() == [3, 3, 3]
+    assert found.cells.loc[0, ["difference", "difference_low", "difference_high"]].tolist() == pytest.approx(
+        [4, 4 - 12.706204736432095, 4 + 12.706204736432095]
+    )
     assert "All runs have one seed: how much another seed would change is not known." in found.notes
     assert math.isnan(found.cells.loc[0, "low"])
 
@@ -156,7 +185,7 @@ def test_a_choice_that_some_runs_lack_has_a_row_of_its_own():
 
 def test_lists_are_choices():
     choices = combinations_of({"layers": [[200, 100], [1000, 500]]})
-    found = pivot(frame_of(choices, lambda one, seed: seed - one["layers"][0] / 1000), ["layers"], "layers",
+    found = pivot(frame_of(choices, lambda one, seed: seed - one["layers"][0] * (8 + seed)), ["layers"], "layers",
                   baseline=[200, 100])  # fmt: skip
     assert found.cells["layers"].tolist() == [(200, 100), (1000, 500)]
     assert found.cells["verdict"].tolist() == ["baseline", "better"]

@@ -45,6 +45,21 @@ def each_epoch(monkeypatch):
     monkeypatch.setattr(record, "SAVING_SHARE", 1e9)
 
 
+def test_a_record_that_was_removed_does_not_leave_checkpoints_to_the_next(tmp_path, data, each_epoch):
+    fits = Fits(data)
+    fits.fail = (0, 2, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        Study(tmp_path).run(fits, n=1)
+    assert (tmp_path / "runs" / "1" / "checkpoints").is_dir()
+    for file in tmp_path.glob("experiments.db*"):
+        file.unlink()
+    fits.fail = None
+    study = Study(tmp_path, seed=1)
+    study.run(fits, n=1)
+    assert study.frame()[["status", "epochs"]].to_numpy().tolist() == [["finished", 6]]
+    assert len(study.curves()) == 6
+
+
 class Fits:
     """Trains in two fits of three epochs with dropout; fails before one of them when told."""
 

@@ -89,6 +89,45 @@ def test_a_grid_trains_every_combination_in_order(tmp_path):
     assert study.frame()["value"].tolist() == [11, 10, 31, 30]
 
 
+def test_a_grid_of_names_that_train_does_not_ask_for_is_refused_before_training(tmp_path):
+    def train(trial):
+        trial.real("rate", 0, 1)
+        trial.record(valid_loss=1.0)
+
+    study = Study(tmp_path)
+    with pytest.raises(
+        ExperimentError, match=r"grid has values for 'rates', and train asks for 'rate'. Write the names"
+    ):
+        study.run(train, grid={"rates": [0.1, 0.2]})
+    assert study.curves().empty
+    study.run(train, grid={"rate": [0.1, 0.2]})
+    assert study.frame()["rate"].tolist() == [0.1, 0.2]
+
+
+def test_a_grid_that_is_not_that_of_the_study_is_refused(tmp_path):
+    def train(trial):
+        return trial.integer("n", 1, 3) * 10 + trial.categorical("flag", [False, True])
+
+    study = Study(tmp_path)
+    study.run(train, grid={"n": [1], "flag": [True, False]})
+    with pytest.raises(ExperimentError, match=r"has a combination 0 already, with n = 1, flag = True; in this grid it"):
+        study.run(train, grid={"flag": [False, True], "n": [1, 2]})
+    study.run(train, grid={"n": [1, 3], "flag": [True, False]})
+    assert study.frame()["value"].tolist() == [11, 10, 31, 30]
+
+
+def test_choices_that_changed_between_two_calls_end_the_second_at_its_first_run(tmp_path):
+    study = Study(tmp_path)
+    study.run(lambda trial: trial.real("rate", 0, 1), n=2)
+    with pytest.raises(
+        ExperimentError, match=r"knows the choice 'rate' as a real number from 0.0 to 1.0; it was asked"
+    ):
+        study.run(lambda trial: trial.real("rate", 0, 2), n=10)
+    assert study.frame()["status"].tolist() == ["finished", "finished", "stopped"]
+    study.run(lambda trial: trial.real("rate", 0, 1), n=10)
+    assert study.frame()["status"].tolist() == ["finished"] * 10
+
+
 def test_no_combination_is_trained_twice_and_the_study_ends_when_it_has_them_all(tmp_path, capsys):
     def train(trial):
         return trial.integer("n", 1, 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handlens.errors import ExperimentError
 from handlens.experiments import Study
 from handlens.experiments.training.spaces import Options, json_text
 
@@ -84,7 +86,8 @@ def test_a_choice_that_changes_between_runs_is_refused(tmp_path, first, then, wo
         (first if trial.number == 0 else then)(trial)
         return 0
 
-    assert words in error_of(tmp_path, train, n=2)
+    with pytest.raises(ExperimentError, match=re.escape(words)):
+        Study(tmp_path).run(train, n=2)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from handlens.experiments.reading.best import Best, best
 from handlens.experiments.reading.comparison import compare
 from handlens.experiments.reading.confirm import CONFIRM, Confirmation, confirmation, new_seeds, number_of, picked
 from handlens.experiments.reading.pivot import Pivot, direction_of, note_sampler, pivot
-from handlens.experiments.store import STUDIES, Place, Store, read
+from handlens.experiments.store import COMBINATIONS, STUDIES, Place, Store, read
 from handlens.experiments.training.asking import SAMPLERS, Grid
 from handlens.experiments.training.claims import RunPlan, add_runs, make_ready
 from handlens.experiments.training.orders import Order
@@ -165,11 +165,18 @@ class Study:
         jobs = whole(jobs, "jobs", ExperimentError)
         _check_engine(engine, jobs, address, resources)
         until = None if minutes is None else time.time() + 60 * _positive(minutes)
+        if grid is not None:
+            Grid(grid).check_fits(self._made())
         make_ready(self.store, self.name, plan, self.seed)
         self._note(plan, sampler, grid, jobs)
         self._function = train
         order = Order(self.place, self.name, train, plan, sampler, grid, until)
         self._train(order, jobs, engine, address, resources)
+
+    def _made(self) -> dict[int, dict[str, Any]]:
+        """The choices of each combination, by its number."""
+        rows = self.store.rows(COMBINATIONS.select().where(COMBINATIONS.c.study == self.name))
+        return {row["number"]: read(row["choices"]) for row in rows}
 
     def _note(self, plan: RunPlan, sampler: str | BaseSampler, grid: Any, jobs: int) -> None:
         """Put on record how the study was last run."""

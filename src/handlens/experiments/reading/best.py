@@ -68,7 +68,8 @@ class Best:
         else:
             lines.append("Picked for that, it is partly luck: study.confirm() trains it again with new seeds.")
         if self.left_out:
-            lines.append(f"Not looked at because runs are missing: {self.left_out} combinations.")
+            left_out = "1 combination" if self.left_out == 1 else f"{self.left_out} combinations"
+            lines.append(f"Not looked at because runs are missing: {left_out}.")
         return "\n".join(lines)
 
 
@@ -115,7 +116,10 @@ def complete(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     if not table.size:
         raise ExperimentError("no run of the study has ended with a number yet.")
     counts = table.notna().sum(axis=1)
-    table = table[counts == counts.max()].dropna(axis="columns", how="all").dropna()
+    table = table[counts == counts.max()]
+    same = [tuple(row) for row in table.notna().to_numpy()]  # which seeds and splits: those that most of them have
+    most = max(dict.fromkeys(same), key=same.count)
+    table = table.loc[[row == most for row in same], list(most)]
     return table, frame["combination"].nunique() - len(table)
 
 

@@ -112,7 +112,8 @@ def confirmation(
     numbers = list(dict.fromkeys([*combinations, baseline]))
     study = frame[frame["phase"] == "study"]
     means = study.assign(value=numbers_of(study, "value")).groupby("combination")["value"].mean()
-    again = frame[(frame["phase"] == CONFIRM) & frame["combination"].isin(numbers)].assign(phase="study")
+    new = (frame["phase"] == CONFIRM) & ~frame["seed"].isin(set(study["seed"]))  # the study may have had repeats since
+    again = frame[new & frame["combination"].isin(numbers)].assign(phase="study")
     table = pivot(again, choices, "combination", direction=direction, baseline=baseline)
     cells = table.cells.set_index("combination")
     rows = []

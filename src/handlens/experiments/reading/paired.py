@@ -36,6 +36,9 @@ MATCHED = 0.8
 REPEATED = 0.8
 """The share of a cell's other choices that must be trained more than once for seeds to have an interval."""
 
+ROUNDING = 1e-12
+"""The share of the largest value below which a difference is rounding."""
+
 LEAST_DF = 0.8
 """Degrees of freedom below which there is no interval: those of two clusters of which one weighs twice the other."""
 
@@ -82,6 +85,14 @@ class Estimates:
         reach = special.stdtrit(self.df, 1 - LEVEL / 2) * np.sqrt(self.variance)
         return self.value - reach, self.value + reach
 
+    def varying(self, values: Floats) -> Estimates:
+        """These, without a variance where it is zero but for rounding; `values` are those they are estimated from.
+
+        Seeds that all give the same do not tell what another would: accuracies of few items are often equal.
+        """
+        none = self.variance <= (ROUNDING * np.abs(values).max(initial=0)) ** 2
+        return replace(self, variance=np.where(none, np.nan, self.variance))
+
     def p(self) -> Floats:
         """The probability of a value at least as far from 0 if the truth is 0."""
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -123,7 +134,8 @@ def differences(runs: CodedRuns, cells: int, baseline: int, matched: Flags) -> E
         nothing tells how much of it is chance.
     """
     known = runs.where(np.isfinite(runs.value))
-    return paired(known, cells, baseline).chosen(matched, grouped(known, cells, baseline))
+    found = paired(known, cells, baseline).chosen(matched, grouped(known, cells, baseline))
+    return found.varying(known.value)
 
 
 def paired(runs: CodedRuns, cells: int, baseline: int) -> Estimates:

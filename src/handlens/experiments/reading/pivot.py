@@ -38,6 +38,11 @@ LEARNED = (
     "longer: confirm what you find."
 )
 
+SAME = (
+    "All seeds of a combination gave the same number, so they tell nothing about chance. If train sets a seed itself, "
+    "let that be trial.seed."
+)
+
 BETTER, WORSE, CHANCE = "better", "worse", "chance could explain it"
 BASELINE, TOO_FEW = "baseline", "too few runs"
 
@@ -66,12 +71,12 @@ class Pivot:
 
     Example:
         >>> from handlens.experiments import Study
-        >>> study = Study("experiments", metric="error")
-        >>> study.run(lambda trial: trial.real("ps", 0, 1) + 0.25 * trial.seed, grid={"ps": [0, 0.5]}, repeats=3)
+        >>> study = Study("experiments", "ps", metric="error")
+        >>> study.run(lambda trial: trial.real("ps", 0, 1) * (8 + trial.seed), grid={"ps": [0, 0.5]}, repeats=3)
         6 of 6 runs; ...
         >>> table = study.pivot("ps", baseline=0.5)
         >>> table.cells[["ps", "count", "mean", "verdict"]].to_numpy().tolist()
-        [[0.0, 3, 0.25, 'better'], [0.5, 3, 0.75, 'baseline']]
+        [[0.0, 3, 0.0, 'better'], [0.5, 3, 4.5, 'baseline']]
     """
 
     cells: pd.DataFrame
@@ -246,10 +251,17 @@ def _summary(axes: Sequence[Axis], firsts: Any, runs: CodedRuns, direction: str)
     cells["mean"], cells["median"] = of_cell.mean().reindex(every), of_cell.median().reindex(every)
     cells["best"] = (of_cell.min() if direction == "minimize" else of_cell.max()).reindex(every)
     cells["sd"] = of_cell.std().reindex(every)
-    low, high = (of_grid(ended, n) if is_grid(runs, n) else grouped(ended, n, None)).interval()
+    means = of_grid(ended, n) if is_grid(runs, n) else grouped(ended, n, None)
+    low, high = means.varying(ended.value).interval()
     # The intervals are about the mean in which each combination counts the same.
     cells["low"], cells["high"] = low, high
     return cells
+
+
+def _is_same_for_all_seeds(ended: CodedRuns) -> bool:
+    """Whether some combination was trained with several seeds, and the seed never mattered."""
+    unit, firsts = compact(ended.combination, ended.split)
+    return len(firsts) < len(unit) and bool((ended.value == ended.value[firsts][unit]).all())
 
 
 def _labels(axis: Axis, firsts: Any) -> pd.Series[Any]:
@@ -318,6 +330,8 @@ def _notes_on(axes: Sequence[Axis], runs: CodedRuns, missing: str, aggregate: st
         notes.append(
             f"Without a number: {missing}. They count as missing, and every mean and interval is of the other runs."
         )
+    if _is_same_for_all_seeds(runs.where(np.isfinite(runs.value))):
+        notes.append(SAME)
     if aggregate == "best":
         notes.append("The best of many runs is better than the same settings would be again: look at mean and count.")
     return notes

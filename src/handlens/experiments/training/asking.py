@@ -56,6 +56,22 @@ class Grid:
         chosen = next(itertools.islice(itertools.product(*self.values.values()), number, None))
         return dict(zip(self.values, chosen, strict=True))
 
+    def check_fits(self, made: Mapping[int, Mapping[str, Any]]) -> None:
+        """Raise ExperimentError if a study has other combinations than these: they are told apart by their numbers.
+
+        Args:
+            made: the choices of each combination of the study, by its number.
+        """
+        for number, choices in made.items():
+            wanted = self[number] if number < len(self) else {}
+            other = {name: value for name, value in wanted.items() if name in choices and choices[name] != value}
+            if other:
+                raise ExperimentError(
+                    f"the study has a combination {number} already, with {_said(choices)}; in this grid it has "
+                    f"{_said(wanted)}. A grid can be given more values at the end of its first list; give another grid "
+                    "a study of another name."
+                )
+
 
 class Asker:
     """The Optuna study beside ours.
@@ -89,6 +105,11 @@ class Asker:
     def is_fixed(self) -> bool:
         """Whether asking again gives the same: in a grid."""
         return self.grid is not None
+
+    @property
+    def grid_names(self) -> list[str]:
+        """The names of the choices in the grid, if there is one."""
+        return list(self.grid.values) if self.grid else []
 
     def ask(self) -> int:
         """Begin a new trial, and return Optuna's number of it."""
@@ -186,6 +207,10 @@ def _open(place: Place, name: str, direction: Any, prune: bool) -> tuple[OptunaS
         return study, storage.get_study_id_from_name(name)
 
     return patiently(make)
+
+
+def _said(choices: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} = {value!r}" for name, value in choices.items())
 
 
 def _is_list(values: Any) -> bool:

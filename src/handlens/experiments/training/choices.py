@@ -24,6 +24,10 @@ class Repeated(BaseException):
     """The choices are those of an earlier combination; not an Exception, so that a training does not catch it."""
 
 
+class OtherwiseAsked(ExperimentError):
+    """The function that trains asks for other choices than the study has: no run of it is worth training."""
+
+
 class Choices:
     """The choices of one combination.
 
@@ -49,7 +53,8 @@ class Choices:
         """The value of a choice, as JSON: as it was made, or else drawn now and put on record.
 
         Raises:
-            ExperimentError: the study knows this name with another space, or it cannot be the name of a choice.
+            OtherwiseAsked: the study knows this name with another space.
+            ExperimentError: it cannot be the name of a choice.
             Repeated: an earlier combination has the same choices.
         """
         self._check(name, space)
@@ -68,9 +73,11 @@ class Choices:
         would be if one came after the other. For that it waits while the other is still drawing.
 
         Raises:
+            OtherwiseAsked: no training of the study asked for anything that is in the grid.
             Repeated: an earlier combination has the same choices.
         """
         if not self.complete:
+            self._check_grid()
             while self._is_lower_drawing():
                 time.sleep(0.05)
             with self.store.writing() as connection:
@@ -83,10 +90,14 @@ class Choices:
             self.asker.tell(self.trial, None)
         if self.asker.is_fixed or not self.made or self.attempt + 1 == ATTEMPTS:
             return None
-        blank = {"trial": None, "choices": "{}"}
-        with self.store.writing() as connection:
-            connection.execute(COMBINATIONS.update().where(self._mine).values(**blank))
+        self.forget()
         return Choices(self.store, self.study, self.number, self.asker, self.attempt + 1)
+
+    def forget(self) -> None:
+        """Take the choices off the record again, unless training has begun with them."""
+        mine = self._mine & ~COMBINATIONS.c.complete
+        with self.store.writing() as connection:
+            connection.execute(COMBINATIONS.update().where(mine).values(trial=None, choices="{}"))
 
     def leave_out(self) -> None:
         """There is nothing new to train: the combination has no runs, and its number is not used again."""
@@ -114,6 +125,15 @@ class Choices:
                 of = (RUNS.c.study == self.study) & (RUNS.c.combination == self.number)
                 connection.execute(RUNS.update().where(of).values(changed=time.time()))
         self.made = made
+
+    def _check_grid(self) -> None:
+        """Raise OtherwiseAsked if no training asked for anything that is in the grid."""
+        grid = self.asker.grid_names
+        if grid and not self.made.keys() & grid and not self._spaces().keys() & grid:
+            raise OtherwiseAsked(
+                f"grid has values for {', '.join(map(repr, grid))}, and train asks for "
+                f"{', '.join(map(repr, self.made)) or 'no choices'}. Write the names in grid as train has them."
+            )
 
     def _is_lower_drawing(self) -> bool:
         """Whether a combination of a lower number may come to have the same choices.
@@ -153,7 +173,7 @@ class Choices:
             except sa.exc.IntegrityError:  # another process asked first
                 known = self._spaces()
         if name in known and known[name] != written(space.record):
-            raise ExperimentError(
+            raise OtherwiseAsked(
                 f"the study {self.study!r} knows the choice {name!r} as {described(read(known[name]))}; it was asked "
                 f"for as {described(space.record)}. Give it another name, or begin a study of another name."
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -165,15 +165,20 @@ class RunRecord:
     def _checked(self, numbers: Mapping[str, Any]) -> dict[str, float]:
         found = {}
         for name, value in numbers.items():
-            check_name(name, "a number")
-            if name in self.choices.made and name != "rate":
-                raise ExperimentError(
-                    f"a number cannot be called {name!r}, because a choice is. Give one of them another name."
-                )
+            check_number_name(name, self.choices.made)
             found[name] = as_number(value, name)
         if not found:
             raise ExperimentError("an epoch is recorded with its numbers, trial.record(valid_loss=…); none arrived.")
         return found
+
+
+def check_number_name(name: Any, choices: Container[str]) -> None:
+    """Raise ExperimentError for what cannot be the name of a number, beside these choices."""
+    check_name(name, "a number")
+    if name in choices and name != "rate":
+        raise ExperimentError(
+            f"a number cannot be called {name!r}, because a choice is. Give one of them another name."
+        )
 
 
 def as_number(value: Any, name: str) -> float:

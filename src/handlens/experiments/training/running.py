@@ -17,12 +17,12 @@ import sqlalchemy as sa
 from handlens.errors import ExperimentError, HandlensError, StorageError
 from handlens.experiments.store import COMBINATIONS, EPOCHS, RUNS, RecordError, Store, written
 from handlens.experiments.training.asking import Asker
-from handlens.experiments.training.choices import ATTEMPTS, Choices, Repeated
+from handlens.experiments.training.choices import ATTEMPTS, Choices, OtherwiseAsked, Repeated
 from handlens.experiments.training.claims import Claim, Nothing, RunPlan, claim
 from handlens.experiments.training.facts import facts_here
 from handlens.experiments.training.logs import Log
 from handlens.experiments.training.owners import Owner, Watch
-from handlens.experiments.training.record import Ended, RunRecord, as_number, is_number, stored
+from handlens.experiments.training.record import Ended, RunRecord, as_number, check_number_name, is_number, stored
 from handlens.experiments.training.recording import UnfitCheckpoint, remove_checkpoints
 from handlens.experiments.trial import Trial
 from handlens.io.problems import is_disk_full, reporting_disk_errors, storage_error
@@ -95,6 +95,8 @@ class Worker:
         folder = self.store.place.run_folder(run.id)
         with reporting_disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
+            if not run.epochs:  # what lies there is of another record in the same folder
+                remove_checkpoints(folder)
         choices: Choices | None = Choices(self.store, self.study["name"], run.combination, self.asker)
         with Log(folder / "log.txt") as log, redirect_stdout(log.beside_stdout()), redirect_stderr(log.beside_stderr()):
             while choices is not None:
@@ -130,7 +132,7 @@ class Worker:
         try:
             returned = self.train(trial)
             record.begin()
-            numbers, value = outcome(returned, record.numbers, self.study["metric"])
+            numbers, value = outcome(returned, record.numbers, self.study["metric"], record.choices.made)
         except Ended as error:
             if error.status != "lost":
                 self._end(run, record, error.status)
@@ -138,8 +140,10 @@ class Worker:
             self._end(run, record, "stopped")
             raise
         except Exception as error:
-            if isinstance(error, (RecordError, StorageError)) or is_disk_full(error):
+            if isinstance(error, (OtherwiseAsked, RecordError, StorageError)) or is_disk_full(error):
                 self._let_go(run, record)
+                if isinstance(error, OtherwiseAsked):
+                    record.choices.forget()
                 if isinstance(error, HandlensError):
                     raise
                 raise storage_error(folder, error) from error
@@ -164,7 +168,7 @@ class Worker:
                 connection.execute(RUNS.update().where(waiting).values(status="pruned", changed=now))
 
     def _let_go(self, run: Claim, record: RunRecord) -> None:
-        """The run is continued later: the disk or the database refused, which is not its fault."""
+        """The run is continued later: what went wrong is not its fault."""
         with suppress(HandlensError):  # it is taken over in any case, because its owner is gone
             self._end(run, record, "stopped")
 
@@ -216,19 +220,26 @@ def tell_outcomes(store: Store, study: str, asker: Asker) -> None:
             connection.execute(COMBINATIONS.update().where(mine).values(told=True))
 
 
-def outcome(returned: Any, recorded: Mapping[str, float], metric: str) -> tuple[dict[str, float], float]:
+def outcome(
+    returned: Any, recorded: Mapping[str, float], metric: str, choices: Mapping[str, Any]
+) -> tuple[dict[str, float], float]:
     """The numbers of a run, and its value.
 
     Args:
         returned: by the user's function: a number, numbers by name, a learner, or None.
         recorded: the numbers of the last epoch.
         metric: the study's.
+        choices: of the run, which may be returned too.
 
     Raises:
-        ExperimentError: the metric is not among them.
+        ExperimentError: the metric is not among them, or one cannot have its name.
     """
     numbers = dict(recorded)
     if isinstance(returned, Mapping):
+        returned = {name: value for name, value in returned.items() if name not in choices or value != choices[name]}
+        for name in returned:
+            if name != metric:
+                check_number_name(name, choices)
         numbers |= {str(name): as_number(value, str(name)) for name, value in returned.items()}
     elif is_number(returned):
         numbers[metric] = as_number(returned, metric)
