@@ -44,7 +44,14 @@ def test_every_epoch_of_a_learner_is_on_record_as_its_own_recorder_has_it(tmp_pa
     assert study.curves()[names].to_dict("records") == learn.recorder.rows
     assert study.curves()["rate"].tolist() == learn.recorder.rates[[2, 5, 8], -1].tolist()
     assert study.frame()["value"].tolist() == [learn.recorder.rows[-1]["rmse"]]
+
+
+def test_the_table_of_a_learner_is_in_the_log_of_its_run_and_not_between_the_lines_of_the_study(tmp_path, capsys):
+    trained(tmp_path, bunch())
     assert "epoch  train_loss  valid_loss  rmse" in (tmp_path / "runs" / "1" / "log.txt").read_text()
+    assert "train_loss" not in capsys.readouterr().out
+    tabular_learner(bunch(), layers=[4]).fit(1, 0.01)
+    assert "train_loss" in capsys.readouterr().out
 
 
 def test_facts_say_what_data_a_run_had(tmp_path):

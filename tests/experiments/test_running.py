@@ -168,3 +168,27 @@ def test_a_study_of_one_name_measures_one_thing(tmp_path):
 def test_what_to_train_must_be_said(tmp_path):
     with pytest.raises(ExperimentError, match=r"say how much to train: n=…, grid=… or minutes=…"):
         Study(tmp_path).run(weighing)
+
+
+def test_progress_is_shown_during_a_run_and_does_not_promise_more_time_than_there_is(tmp_path, capsys, monkeypatch):
+    clock = [1000.0]
+    monkeypatch.setattr("handlens.experiments.training.progress.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("handlens.experiments.training.progress.time.time", lambda: clock[0])
+
+    def train(trial):
+        trial.real("rate", 0, 1)
+        for _ in range(2):
+            clock[0] += 100
+            trial.record(valid_loss=1.0)
+
+    Study(tmp_path).run(train, n=3, minutes=10)
+    assert capsys.readouterr().out.splitlines() == [
+        "0 of 3 runs; about 08:20 left",
+        "0 of 3 runs; about 06:40 left",
+        "1 of 3 runs; lowest valid_loss 1, of run 1; about 05:00 left",
+        "1 of 3 runs; lowest valid_loss 1, of run 1; about 03:20 left",
+        "2 of 3 runs; lowest valid_loss 1, of run 1; about 01:40 left",
+        "2 of 3 runs; lowest valid_loss 1, of run 1; about 00:00 left",
+        "2 of 3 runs; lowest valid_loss 1, of run 1; 10:00",
+    ]
+    assert "runs" not in (tmp_path / "runs" / "1" / "log.txt").read_text()

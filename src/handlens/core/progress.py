@@ -7,7 +7,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, TextIO
 
 from handlens.core.display import in_notebook, show_html
 
@@ -15,6 +16,18 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 _OFTEN = 0.2  # seconds between two updates of the bar
+
+_FILE: ContextVar[TextIO | None] = ContextVar("file", default=None)
+
+
+@contextmanager
+def tables_in(file: TextIO) -> Iterator[None]:
+    """A block whose tables are written to a file, and not shown."""
+    before = _FILE.set(file)
+    try:
+        yield
+    finally:
+        _FILE.reset(before)
 
 
 class ProgressTable:
@@ -32,7 +45,9 @@ class ProgressTable:
         self._began = time.perf_counter()
         self._epoch_began = self._began
         self._shown = 0.0
-        self._view: _Notebook | _Terminal = _Notebook(self) if in_notebook() else _Terminal(self)
+        file = _FILE.get()
+        notebook = file is None and in_notebook()
+        self._view: _Notebook | _Terminal = _Notebook(self) if notebook else _Terminal(self, file)
 
     def start_epoch(self) -> None:
         self._epoch_began = time.perf_counter()
@@ -93,8 +108,8 @@ def slow_bar(what: str) -> Iterator[Callable[[float], None]]:
 
 
 class _Terminal:
-    def __init__(self, table: ProgressTable) -> None:
-        self.table = table
+    def __init__(self, table: ProgressTable, file: TextIO | None) -> None:
+        self.table, self.file = table, file
         self.widths = [
             max(len(name), 10 if 0 < i < len(table.columns) - 1 else 5) for i, name in enumerate(table.columns)
         ]
@@ -102,7 +117,7 @@ class _Terminal:
 
     def bar(self, share: float, text: str) -> None:
         if self.progress is None:
-            if not sys.stdout.isatty():
+            if self.file is not None or not sys.stdout.isatty():
                 return
             self.progress = _start_bar()
         for task in self.progress.task_ids:
@@ -117,10 +132,11 @@ class _Terminal:
     def close(self, total: str) -> None:
         self._clear()
         if len(self.table.rows) > 1:
-            print(total, flush=True)
+            print(total, flush=True, file=self.file)
 
     def _line(self, cells: Sequence[str]) -> None:
-        print("  ".join(cell.ljust(width) for cell, width in zip(cells, self.widths, strict=True)).rstrip(), flush=True)
+        line = "  ".join(cell.ljust(width) for cell, width in zip(cells, self.widths, strict=True)).rstrip()
+        print(line, flush=True, file=self.file)
 
     def _clear(self) -> None:
         if self.progress is not None:

@@ -194,12 +194,12 @@ class Study:
         address: str | None = None,
         resources: Mapping[str, Any] | None = None,
     ) -> None:
-        progress = StudyProgress(self.store, self._row(), order.plan, jobs)
+        progress = StudyProgress(self.store, self._row(), order.plan, jobs, order.until)
         try:
             if engine == "ray":
                 work_on_ray(order, self.store, progress.show, address=address, resources=resources)
             elif jobs == 1:
-                order.worker().work(progress.show)
+                order.worker(progress.show).work()
             else:
                 work_in_processes(order, self.store, jobs, progress.show)
         finally:

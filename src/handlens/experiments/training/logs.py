@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from io import TextIOBase
 from pathlib import Path
 from types import TracebackType
 from typing import TextIO
 
+from handlens.core.progress import tables_in
 from handlens.io.problems import reporting_disk_errors
 
 
@@ -32,6 +33,10 @@ class Log:
     ) -> None:
         with suppress(OSError):  # a full disk was reported where a line was printed
             self._file.close()
+
+    def tables(self) -> AbstractContextManager[None]:
+        """A block in which learners write their tables here alone: a study has too many of them to be shown."""
+        return tables_in(self._file)
 
     def beside_stdout(self) -> Both:
         return Both(sys.stdout, self._file)

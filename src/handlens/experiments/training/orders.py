@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -77,11 +77,11 @@ class Order:
         found: Order = pickle.loads(order)  # noqa: S301
         return found
 
-    def worker(self) -> Worker:
+    def worker(self, show: Callable[[], None] = lambda: None) -> Worker:
         """Open the record here, and return what trains.
 
         Each process makes its own: `worker().work()` trains until there is nothing left, and `worker().once(owner)`
-        trains one run.
+        trains one run; `show` is called after each epoch and each run.
         """
         store = Store(self.place)
         study = store.rows(STUDIES.select().where(STUDIES.c.name == self.study))[0]
@@ -95,4 +95,4 @@ class Order:
             grid=grid,
             prune=self.plan.prune,
         )
-        return Worker(store, study, self.plan, self.train, asker, self.until)
+        return Worker(store, study, self.plan, self.train, asker, self.until, show=show)

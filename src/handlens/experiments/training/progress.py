@@ -22,10 +22,14 @@ class StudyProgress:
     Args:
         store, study, plan: what is run.
         jobs: how many processes train at once.
+        until: when the study stops in any case, in seconds since 1970.
     """
 
-    def __init__(self, store: Store, study: Mapping[str, Any], plan: RunPlan, jobs: int) -> None:
-        self.store, self.study, self.plan, self.jobs = store, study, plan, jobs
+    def __init__(
+        self, store: Store, study: Mapping[str, Any], plan: RunPlan, jobs: int, until: float | None = None
+    ) -> None:
+        self.store, self.study, self.plan, self.jobs, self.until = store, study, plan, jobs, until
+        self._out = sys.stdout  # a run that is being trained has its own
         self._began = self._shown = time.monotonic()
         self._often = 2.0 if sys.stdout.isatty() else 60.0
         self._before = sum(self._counts().values())
@@ -35,7 +39,7 @@ class StudyProgress:
         now = time.monotonic()
         if now - self._shown >= self._often:
             self._shown = now
-            print(f"{self.line()}{self._left(now)}", flush=True)
+            print(f"{self.line()}{self._left(now)}", flush=True, file=self._out)
 
     def end(self) -> None:
         """Print the last line."""
@@ -73,7 +77,8 @@ class StudyProgress:
 
     def _left(self, now: float) -> str:
         done = sum(self._counts().values()) - self._before
-        if not done or self.plan.n is None:
-            return ""
-        left = self._total() - sum(self._counts().values())
-        return f"; about {clock((now - self._began) / done * left)} left"
+        limits = [] if self.until is None else [max(0, self.until - time.time())]
+        if done and self.plan.n is not None:
+            left = self._total() - sum(self._counts().values())
+            limits.append((now - self._began) / done * left)
+        return f"; about {clock(min(limits))} left" if limits else ""

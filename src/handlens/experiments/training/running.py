@@ -47,6 +47,7 @@ class Worker:
         train: the user's function.
         asker: Optuna's side.
         until: when no further run begins and those in training stop, in seconds since 1970; None for never.
+        show: is called after each epoch and each run.
     """
 
     store: Store
@@ -56,16 +57,22 @@ class Worker:
     asker: Asker
     until: float | None = None
     watch: Watch = field(default_factory=Watch)
+    show: Callable[[], None] = lambda: None
 
     def is_over(self) -> bool:
         """Whether the time is over."""
         return self.until is not None and time.time() >= self.until
 
+    def _after_epoch(self) -> bool:
+        """Show the progress of the study; whether the time is over."""
+        self.show()
+        return self.is_over()
+
     def next(self, owner: str) -> Claim | Nothing:
         """Claim the next run."""
         return claim(self.store, self.study["name"], self.plan, self.study["seed"], owner, self.watch)
 
-    def work(self, after_each: Callable[[], None] = lambda: None) -> None:
+    def work(self) -> None:
         """Train run after run until there are no more, or the time is over.
 
         Raises:
@@ -76,7 +83,7 @@ class Worker:
             while not self.is_over():
                 found = self.once(owner.name)
                 if isinstance(found, Claim):
-                    after_each()
+                    self.show()
                 elif found.waiting:
                     time.sleep(PAUSE)  # other processes have them; if one dies, its run is taken over here
                 else:
@@ -98,9 +105,14 @@ class Worker:
             if not run.epochs:  # what lies there is of another record in the same folder
                 remove_checkpoints(folder)
         choices: Choices | None = Choices(self.store, self.study["name"], run.combination, self.asker)
-        with Log(folder / "log.txt") as log, redirect_stdout(log.beside_stdout()), redirect_stderr(log.beside_stderr()):
+        with (
+            Log(folder / "log.txt") as log,
+            redirect_stdout(log.beside_stdout()),
+            redirect_stderr(log.beside_stderr()),
+            log.tables(),
+        ):
             while choices is not None:
-                record = RunRecord(self.store, run, owner, self.study["metric"], choices, self.asker, self.is_over)
+                record = RunRecord(self.store, run, owner, self.study["metric"], choices, self.asker, self._after_epoch)
                 try:
                     self._attempt(run, record)
                     return
