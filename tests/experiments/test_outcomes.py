@@ -93,6 +93,13 @@ def test_a_combination_one_run_of_which_fails_has_the_mean_of_the_others(tmp_pat
     assert told(study) == [(TrialState.COMPLETE, 1.5)]
 
 
+@pytest.mark.parametrize("values", [[math.inf, -math.inf], [1.7e308, 1.7e308]])
+def test_numbers_without_a_mean_do_not_end_the_study(tmp_path, values):
+    study = Study(tmp_path)
+    study.run(lambda trial: values[trial.seed] + 0 * trial.real("x", 0, 1), n=2, repeats=2)
+    assert told(study) == [(TrialState.FAIL, None)] * 2
+
+
 def test_what_was_not_told_is_told_by_the_next_call(tmp_path, monkeypatch):
     from handlens.experiments.training.running import Worker
 

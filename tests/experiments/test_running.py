@@ -168,6 +168,10 @@ def test_a_study_of_one_name_measures_one_thing(tmp_path):
 def test_what_to_train_must_be_said(tmp_path):
     with pytest.raises(ExperimentError, match=r"say how much to train: n=…, grid=… or minutes=…"):
         Study(tmp_path).run(weighing)
+    with pytest.raises(ExperimentError, match=r"train must be a function that takes a trial; 10 arrived\."):
+        Study(tmp_path).run(10, weighing)
+    with pytest.raises(ExperimentError, match=r"each with one value or more and none twice; \{'x': \[1, 1\]\} arrived"):
+        Study(tmp_path).run(weighing, grid={"x": [1, 1]})
 
 
 def test_progress_is_shown_during_a_run_and_does_not_promise_more_time_than_there_is(tmp_path, capsys, monkeypatch):

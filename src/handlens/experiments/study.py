@@ -148,6 +148,8 @@ class Study:
             ExperimentError: the arguments do not fit together, the database cannot be reached, or the first runs all
                 failed with the same error.
         """
+        if not callable(train):
+            raise ExperimentError(f"train must be a function that takes a trial; {train!r} arrived.")
         if isinstance(sampler, str) and sampler not in SAMPLERS:
             raise ExperimentError(f'sampler must be "random", "tpe" or a sampler of Optuna; {sampler!r} arrived.')
         if n is None and grid is None and minutes is None:

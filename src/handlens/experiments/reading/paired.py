@@ -90,7 +90,7 @@ class Estimates:
 
         Seeds that all give the same do not tell what another would: accuracies of few items are often equal.
         """
-        none = self.variance <= (ROUNDING * np.abs(values).max(initial=0)) ** 2
+        none = np.sqrt(self.variance) <= ROUNDING * np.abs(values).max(initial=0)
         return replace(self, variance=np.where(none, np.nan, self.variance))
 
     def p(self) -> Floats:

@@ -44,7 +44,8 @@ class Grid:
     def __init__(self, values: Mapping[str, Sequence[Any]]) -> None:
         if not isinstance(values, Mapping) or not values or not all(_is_list(one) for one in values.values()):
             raise ExperimentError(
-                f"grid must be lists of values by the names of the choices, such as {{'ps': [0, 0.5]}}; {values!r} "
+                f"grid must be lists of values by the names of the choices, such as {{'ps': [0, 0.5]}}, "
+                f"each with one value or more and none twice; {values!r} "
                 "arrived."
             )
         self.values = {name: list(options) for name, options in values.items()}

@@ -6,7 +6,7 @@ import math
 import random
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -225,7 +225,7 @@ def tell_outcomes(store: Store, study: str, asker: Asker) -> None:
         ):
             continue
         finished = [run["value"] for run in runs if run["status"] == "finished"]
-        value = None if not finished or None in finished else math.fsum(finished) / len(finished)
+        value = None if not finished or None in finished else _mean(finished)
         asker.tell(row["trial"], value, pruned=any(run["status"] == "pruned" for run in runs))
         with store.writing() as connection:
             mine = (COMBINATIONS.c.study == study) & (COMBINATIONS.c.number == row["number"])
@@ -271,6 +271,14 @@ def outcome(
         f"train must return a number, numbers by name or a learner, or record {metric!r} with trial.record; it "
         f"recorded nothing and returned {returned!r}."
     )
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    """None where there is no such number: of infinities of both signs, and of numbers whose sum is too large."""
+    try:
+        return math.fsum(values) / len(values)
+    except (OverflowError, ValueError):
+        return None
 
 
 def _seed(seed: int) -> None:
