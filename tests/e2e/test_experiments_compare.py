@@ -182,6 +182,7 @@ def test_axes_are_marked_and_moved_by_keys(studio: Studio, page: Page) -> None:
 def test_marks_of_runs_can_be_taken_back(studio: Studio, folder: Path, page: Page) -> None:
     page.goto(f"{PAGE}/runs?selected=1,2")
     actions = page.get_by_role("group", name="2 runs", exact=True)
+    expect(actions.get_by_role("button", name="Star", exact=True)).to_be_visible()
     page.keyboard.press("s")
     expect(page.get_by_text("2 runs starred.", exact=True).last).to_be_visible()
     expect(actions.get_by_role("button", name="Take the star away")).to_be_visible()

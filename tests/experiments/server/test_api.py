@@ -13,7 +13,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from handlens.experiments.reading.pivot import LEARNED
+from handlens.experiments.server import payloads
 from handlens.experiments.server.app import create_app
+from handlens.experiments.server.records import Records
 from handlens.experiments.store import EPOCHS, RUNS, STUDIES, Place, Store, written
 from tests.experiments.made_studies import BEGAN, combinations_of, make_study
 
@@ -103,6 +105,16 @@ def test_runs_that_nobody_trains_and_runs_that_are_still_to_be_chosen(client: Te
     [found] = client.get("/api/studies").json()["studies"]
     assert found["lost"] == [2]
     assert found["to_come"] == (5 - 3) * 2 * 3
+
+
+def test_the_latest_study_is_read_before_anybody_asks(store: Store) -> None:
+    records = Records(store.place)
+    payloads.read_ahead(records)
+    with store.writing() as connection:
+        connection.execute(EPOCHS.delete())
+    ids = [1, 2, 3, 4, 5, 6]
+    assert [len(curve["epoch"]) for curve in records.study("a/b ü?").curves(store, ids)] == [3] * 6
+    records.close()
 
 
 def test_the_runs_of_a_study_column_by_column(client: TestClient) -> None:

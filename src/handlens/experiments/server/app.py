@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
@@ -11,6 +12,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from handlens import __version__
 from handlens.experiments.server import routes
+from handlens.experiments.server.payloads import read_ahead
 from handlens.experiments.server.records import NoSuchRun, NoSuchStudy, Records
 from handlens.experiments.store import Place
 from handlens.serving.api_page import add_api_page
@@ -42,6 +44,7 @@ def create_app(place: Place, *, token: str | None = None, hosts: Iterable[str], 
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        threading.Thread(target=read_ahead, args=(records,), name="handlens first reading", daemon=True).start()
         yield
         state.feed.close()
         with records.lock:

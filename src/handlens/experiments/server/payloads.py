@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from handlens.errors import HandlensError
 from handlens.experiments.server import schemas
 from handlens.experiments.server.records import NoSuchRun, RecordedStudy, Records, level_key, read, read_all
 from handlens.experiments.store import COMBINATIONS, RUNS, STUDIES
@@ -93,6 +95,15 @@ def runs(records: Records, name: str, since: int | None) -> schemas.RunTable:
     return schemas.RunTable(
         version=study.version, whole=whole, ids=packed(ids, "<i4"), removed=study.gone(since), columns=columns
     )
+
+
+def read_ahead(records: Records) -> None:
+    """Read the study that changed last, which a person who starts the server is likely to open first."""
+    with records.lock, suppress(HandlensError):  # what is wrong is said to who asks
+        last = max(studies(records).studies, key=lambda study: study.changed, default=None)
+        if last is not None:
+            study = records.study(last.name)
+            study.curves(records.opened(), list(study.runs))
 
 
 def curves(records: Records, name: str, numbers: Sequence[str], since: int | None) -> schemas.Curves:

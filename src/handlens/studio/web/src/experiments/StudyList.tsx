@@ -5,11 +5,12 @@ import { useEffect } from 'preact/hooks'
 import { IconButton } from '../components/Button'
 import { isDark, toggleTheme } from '../state/theme'
 import { number, plural, when } from '../text/format'
+import { Trouble } from './banners/StudyBanners'
 import { CopyButton } from './CopyButton'
 import type { Study } from './server'
 import { AT_FIRST, writeAddress } from './state/address'
 import { go } from './state/place'
-import { failed, loadStudies, studies } from './state/study'
+import { connected, failed, loadStudies, studies } from './state/study'
 import { Status } from './status'
 
 export function StudyList(): JSX.Element {
@@ -30,6 +31,7 @@ export function StudyList(): JSX.Element {
         />
       </header>
       <main>
+        {!connected.value && <Trouble />}
         {failed.value !== null && (
           <div class="card" role="alert">
             <p>{failed.value}</p>
@@ -79,13 +81,14 @@ function Card({ of }: { of: Study }): JSX.Element {
         </span>
         <span>{plural(of.combinations, 'combination')}</span>
         <span class="counts">
-          {Object.entries(of.runs)
+          {Object.entries({ ...of.runs, running: of.runs.running - of.lost.length })
             .filter(([, count]) => count > 0)
             .map(([status, count]) => (
               <span key={status}>
                 {number(count)} <Status of={status} />
               </span>
             ))}
+          {of.lost.length > 0 && <span>{number(of.lost.length)} cut off</span>}
         </span>
         <small>changed {when(new Date(1000 * of.changed).toISOString())}</small>
       </a>

@@ -2,11 +2,14 @@
 
 import type { Command } from '../../keyboard/commands'
 import { place } from '../state/place'
+import { runs } from '../state/study'
 import { openNote, remove, toggleHidden, toggleStar } from './act'
 
+/** Those of the address that the page knows: of others it could not say what they had before. */
 function meant(): readonly number[] {
   const { selected, run } = place.value
-  return selected.length > 0 || run === null ? selected : [run]
+  const ids = selected.length > 0 || run === null ? selected : [run]
+  return ids.filter((id) => runs.value.places.has(id))
 }
 
 const can = (): boolean => meant().length > 0

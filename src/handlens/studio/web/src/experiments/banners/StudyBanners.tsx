@@ -25,7 +25,8 @@ export function StudyBanners(): JSX.Element {
 /** So many different errors are shown; the table has them all. */
 const MOST_ERRORS = 2
 
-function Trouble(): JSX.Element | null {
+/** A server or a record that does not answer. */
+export function Trouble(): JSX.Element | null {
   if (!connected.value) {
     return (
       <Banner warn>

@@ -96,6 +96,9 @@ export function CompareView(props: CompareProps): JSX.Element {
           <p class="hint">
             {by === 'combinations' &&
               'Dots: the difference of each seed. Bar: where the mean difference lies, with 95 % confidence. '}
+            {by === 'combinations' &&
+              groups.length > 2 &&
+              'Verdicts allow for the number of comparisons: where there are several, an interval without 0 may be chance. '}
             {found.notes.join(' ')}
           </p>
         </section>

@@ -36,7 +36,8 @@ export function PivotLegend({ of }: { of: Layout }): JSX.Element {
             </span>
           ))}
           <span>
-            all graphs: {figure(box.low, 3)} to {figure(box.high, 3)}, {box.epochs} epochs
+            all graphs: {figure(box.low, 3)} to {figure(box.high, 3)}, {box.epochs} epochs; lines may begin above the
+            edge
           </span>
         </p>
       )}

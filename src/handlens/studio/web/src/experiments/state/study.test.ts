@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { ApiError } from '../../server/http'
+import { RUN_COMMANDS } from '../actions/commands'
 import { experiments, type Studies } from '../server'
 import { AT_FIRST } from './address'
 import { go } from './place'
@@ -97,6 +98,16 @@ test('curves that were read before the runs are asked for again', async () => {
   await vi.advanceTimersByTimeAsync(0)
   expect(drawn()).toBe(0.5)
   expect(version.value).toBe(2)
+})
+
+test('nothing is done to runs before the page knows what there is to undo', async () => {
+  go({ ...AT_FIRST, study: 'made', selected: [1, 2] })
+  expect(RUN_COMMANDS.star.can()).toBe(false)
+  await vi.advanceTimersByTimeAsync(0)
+  expect(RUN_COMMANDS.star.can()).toBe(true)
+  const call = vi.spyOn(globalThis, 'fetch').mockRejectedValue(new Error('not there'))
+  RUN_COMMANDS.star.run()
+  expect(JSON.parse(String(call.mock.calls[0]![1]!.body))).toEqual({ runs: [1], star: true })
 })
 
 test('what the page does is seen at once, however short the time since the last update', async () => {
