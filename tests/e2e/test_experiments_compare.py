@@ -24,9 +24,9 @@ SIZES = {"wide": (1280, 800), "narrow": (390, 844), "large": (1920, 1080)}
 
 
 def end(choices: dict, seed: int) -> float:
-    """Better by 0.1 with the larger layers; worse with each rate; seeds differ a little, and not alike everywhere."""
+    """Better by about 0.1 with the larger layers; worse with each rate; seeds differ a little, not alike everywhere."""
     rate = RATES.index(choices["rate"])
-    base = 0.5 - 0.1 * (choices["layers"] == LAYERS[1]) + 0.01 * rate
+    base = 0.5 - (0.1, 0.101, 0.099)[seed] * (choices["layers"] == LAYERS[1]) + 0.01 * rate
     return round(base + 0.002 * seed + 0.001 * ((rate + seed) % 3), 6)
 
 
@@ -78,11 +78,11 @@ def test_combinations_are_compared_and_the_comparison_is_shared(
     expect(each).to_have_count(3)
     expect(each.nth(0)).to_contain_text("Combination 0")
     expect(each.nth(2)).to_contain_text("Combination 7")
-    # 0.1 less with every seed.
+    # 0.1 less on average.
     expect(each.nth(2)).to_contain_text("−0.1")
     expect(each.nth(2)).to_contain_text("better")
     expect(page.get_by_role("list", name="Combination 7, difference by seed").get_by_role("listitem")).to_have_text(
-        ["seed 0: −0.1", "seed 1: −0.1", "seed 2: −0.1"]
+        ["seed 0: −0.1", "seed 1: −0.101", "seed 2: −0.099"]
     )
     choices = page.get_by_role("region", name="Choices that differ")
     expect(choices.get_by_role("row", name=re.compile("^layers"))).to_contain_text("[1000, 500]")
@@ -93,6 +93,7 @@ def test_combinations_are_compared_and_the_comparison_is_shared(
     page.wait_for_url("**against=7*")
     page.get_by_role("button", name="Leave out Combination 1").click()
     expect(each).to_have_count(2)
+    page.wait_for_url(re.compile("selected=1,22(&|$)"))
 
     # Somebody else sees the same.
     other = new_page()
@@ -226,7 +227,7 @@ def test_what_goes_wrong_is_said(studio: Studio, folder: Path, page: Page, watch
     page.goto(f"{PAGE}/runs")
     notices = page.get_by_role("region", name="Notices")
     expect(notices).to_contain_text("1 run failed. FloatingPointError: the loss is NaN")
-    expect(notices).to_contain_text("1 run waits, and no process trains them")
+    expect(notices).to_contain_text("1 run waits, and no process trains it")
     notices.get_by_role("button", name="Show failed").click()
     expect(page.locator(".run-id")).to_have_text(["40"])
 
