@@ -53,6 +53,8 @@ def test_ctrl_c_stops_every_process_and_the_next_call_goes_on(tmp_path):
             time.sleep(0.05)
         trial.record(valid_loss=2)
 
+    # Where the tests are a background job of a shell, the signal is ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     study_folder = tmp_path
     study = Study(tmp_path)
 
@@ -66,6 +68,7 @@ def test_ctrl_c_stops_every_process_and_the_next_call_goes_on(tmp_path):
     thread.start()
     with pytest.raises(KeyboardInterrupt):
         study.run(train, n=2, jobs=2)
+    signal.signal(signal.SIGINT, before)
     thread.join()
     assert study.frame()[["status", "epochs"]].values.tolist() == [["stopped", 1]] * 2
     (tmp_path / "go on").touch()
