@@ -9,6 +9,7 @@ import sys
 import types
 
 import pytest
+import rich
 import torch
 
 from handlens.core import defaults as settings
@@ -57,6 +58,7 @@ def test_clock(seconds: float, shown: str) -> None:
 
 def test_the_bar_of_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(rich, "_console", None)  # an earlier one remembers that there was no terminal
     monkeypatch.setattr(progress, "_OFTEN", 0.0)
     table = ProgressTable(["train_loss"], 2)
     table.start_epoch()
@@ -75,6 +77,7 @@ def test_two_runs_at_a_time_share_a_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(rich, "_console", None)  # an earlier one remembers that there was no terminal
     first, second = ProgressTable(["train_loss"], 1), ProgressTable(["train_loss"], 1)
     for table in (first, second):
         table.start_epoch()
