@@ -80,11 +80,11 @@ def start_studio(home: Path, *arguments: str | Path) -> Studio:
 
 
 def start_server(title: str, home: Path, *arguments: str | Path) -> Studio:
-    """Start a `handlens` that serves a page, and wait until it has printed its address after `title`."""
+    """Start a `handlens` that serves a page, on a free port unless one is given; wait until it has printed `title`."""
     home.mkdir(parents=True, exist_ok=True)
     log = home.parent / f"{home.name}-{len(list(home.parent.glob('*.log')))}.log"
     command = [sys.executable, "-c", "from handlens.cli import app; app()", *map(str, arguments)]
-    command += ["--no-browser", "--port", "0"]
+    command += ["--no-browser", *([] if "--port" in arguments else ["--port", "0"])]
     environment = {
         **os.environ,
         "HANDLENS_HOME": str(home),
