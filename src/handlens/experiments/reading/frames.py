@@ -17,7 +17,7 @@ from handlens.experiments.store import CHOICES, EPOCHS, RUNS, STUDIES, Store, re
 VALID_LOSS = "valid_loss"
 """The name by which the loss on the validation data is recorded."""
 
-_FACTS = (
+FACTS = (
     "combination",
     "phase",
     "seed",
@@ -29,8 +29,14 @@ _FACTS = (
     "seconds",
     "started",
     "ended",
+    "machine",
+    "commit",
+    "error",
+    "note",
+    "star",
+    "hidden",
 )
-_NOTES = ("error", "note", "star", "hidden")
+"""The columns of every study, in order; choices and numbers follow."""
 
 
 def frame(store: Store, study: str, *, bumpy: bool = True) -> pd.DataFrame:
@@ -60,15 +66,14 @@ def table(runs: Sequence[Mapping[str, Any]], choices: Iterable[str], bumpiness: 
     made = [run["choices"] for run in runs]
     numbers = [run["numbers"] for run in runs]
     facts = [run["facts"] for run in runs]
-    columns: dict[str, Any] = {name: [run.get(name) for run in runs] for name in _FACTS}
+    columns: dict[str, Any] = {name: [run.get(name) for run in runs] for name in FACTS}
     columns["value"] = [math.nan if run["value"] is None else run["value"] for run in runs]
     columns["bumpiness"] = list(bumpiness)
     for name in ("started", "ended"):
         seconds = pd.Series([run[name] for run in runs], dtype="float64")
         columns[name] = pd.to_datetime(seconds, unit="s", utc=True)
-    columns["machine"] = [fact.get("machine") for fact in facts]
-    columns["commit"] = [fact.get("commit") for fact in facts]
-    columns |= {name: [run[name] for run in runs] for name in _NOTES}
+    for name in ("machine", "commit"):
+        columns[name] = [fact.get(name) for fact in facts]
     for name in _ordered(choices, made):
         columns[name] = _column([_choice(one[name]) if name in one else None for one in made])
     for name in _ordered((), numbers):

@@ -15,31 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from handlens.errors import ExperimentError
+from handlens.experiments.reading import frames
 
 if TYPE_CHECKING:
     from handlens.core.learner import Learner
 
-FACTS = (
-    "run",
-    "combination",
-    "phase",
-    "seed",
-    "split",
-    "status",
-    "epochs",
-    "value",
-    "bumpiness",
-    "seconds",
-    "started",
-    "ended",
-    "machine",
-    "commit",
-    "error",
-    "note",
-    "star",
-    "hidden",
-    "epoch",
-)
+_TAKEN = ("run", *frames.FACTS, "epoch")
 """Names of columns that choices and numbers may not have."""
 
 _PACKAGES = ("handlens", "torch", "numpy", "pandas", "scikit-learn", "optuna")
@@ -49,7 +30,7 @@ def check_name(name: Any, what: str) -> None:
     """Raise ExperimentError for what cannot be the name of a choice or a number."""
     if not isinstance(name, str) or not name.strip() or len(name) > 200:
         raise ExperimentError(f"the name of {what} must be text of 1 to 200 characters; {name!r} arrived.")
-    if name in FACTS:
+    if name in _TAKEN:
         raise ExperimentError(
             f"{what} cannot be called {name!r}: study.frame() and study.curves() have a column of this name. Give it "
             "another name."
