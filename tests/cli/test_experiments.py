@@ -72,6 +72,13 @@ def test_a_folder_without_a_study(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_script_on_a_ray_cluster(folder: Path) -> None:
+    pytest.importorskip("ray")
+    code, output = said("run", "scripts/mine.py", "--n", "2", "--engine", "ray", "--address", "127.0.0.1:9")
+    assert code == 1
+    assert "Error: the Ray at '127.0.0.1:9' cannot be reached: " in output
+
+
 def test_the_studies_of_a_folder(made: Path) -> None:
     Study(made, "second", metric="accuracy", direction="maximize")
     assert said("ls", str(made)) == (

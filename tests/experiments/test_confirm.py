@@ -6,6 +6,7 @@ import pytest
 
 from handlens.errors import ExperimentError
 from handlens.experiments import Study
+from handlens.experiments.store import RUNS
 
 # By combination, what each seed ends with; the study has the seeds 0 and 1, and 2, 3 and 4 are new.
 VALUES = {"a": [1, 1, 7, 7, 7], "b": [2, 2, 3, 5, 4], "c": [3, 3, 9, 10, 11]}
@@ -69,6 +70,15 @@ def test_a_second_call_trains_nothing_twice(study):
     assert len(study.frame()) == 6 + 3
     assert first.frame["confirmed"].tolist() == [7]
     assert first.frame["verdict"].tolist() == ["baseline"]
+
+
+def test_what_an_interrupted_study_left_is_not_trained(study, capsys):
+    capsys.readouterr()
+    with study.store.writing() as connection:
+        connection.execute(RUNS.update().where(RUNS.c.id == 6).values(status="stopped", value=None))
+    assert study.confirm(1, 3).frame["count"].tolist() == [3]
+    assert study.frame()["status"][6] == "stopped"
+    assert capsys.readouterr().out.startswith("3 of 3 runs; lowest error 7, of run 7; ")
 
 
 def test_bad_input(study, tmp_path):

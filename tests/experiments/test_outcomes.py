@@ -125,6 +125,40 @@ def test_the_first_runs_failing_alike_end_the_study_and_are_trained_again_with_a
     assert study.frame()["status"].tolist() == ["finished"] * 8
 
 
+def broken(trial):
+    trial.real("x", 0, 1)
+    raise FileNotFoundError("data.csv")
+
+
+def test_a_function_that_is_broken_later_ends_the_study_before_it_uses_up_the_combinations(tmp_path):
+    study = Study(tmp_path)
+    study.run(lambda trial: trial.real("x", 0, 1), n=2)
+    said = (
+        r"first 5 runs all failed with the same error: FileNotFoundError: data\.csv\. .* queue those that failed again"
+    )
+    with pytest.raises(ExperimentError, match=said):
+        study.run(broken, n=50)
+    assert study.frame()["status"].tolist() == ["finished"] * 2 + ["failed"] * 5
+
+
+def test_what_breaks_while_it_runs_ends_the_study_after_twenty_combinations(tmp_path):
+    study = Study(tmp_path)
+    with pytest.raises(ExperimentError, match=r"the last 20 runs all failed with the same error: FileNotFoundError"):
+        study.run(lambda trial: trial.real("x", 0, 1) if trial.number == 0 else broken(trial), n=50)
+    assert study.frame()["status"].tolist() == ["finished"] + ["failed"] * 20
+
+
+def test_a_combination_that_fails_with_every_seed_does_not_end_the_study(tmp_path):
+    def train(trial):
+        if trial.categorical("layers", ["huge", "small"]) == "huge":
+            raise MemoryError("too large")
+        return 1
+
+    study = Study(tmp_path)
+    study.run(train, grid={"layers": ["huge", "small"]}, repeats=6)
+    assert study.frame()["status"].tolist() == ["failed"] * 6 + ["finished"] * 6
+
+
 def test_runs_that_fail_for_different_reasons_do_not_end_it(tmp_path):
     def train(trial):
         raise ValueError(f"{trial.real('x', 0, 1)} is too much")

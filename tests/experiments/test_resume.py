@@ -236,6 +236,18 @@ def test_the_run_of_an_owner_without_signs_of_life_is_claimed(tmp_path):
     assert watch.is_dead(row | {"beat": row["beat"] + 10}, now=1121)
 
 
+def test_runs_of_others_beyond_the_plan_are_not_waited_for(tmp_path):
+    study = Study(tmp_path)
+    with Owner(study.store) as owner:
+        for plan in (PLAN, RunPlan(n=2)):
+            assert isinstance(claim(study.store, "study", plan, 0, owner.name, Watch()), Claim)
+        assert claim(study.store, "study", PLAN, 0, owner.name, Watch()).waiting  # for the first combination
+        with study.store.writing() as connection:
+            connection.execute(RUNS.update().where(RUNS.c.id == 1).values(status="finished"))
+        assert not claim(study.store, "study", PLAN, 0, owner.name, Watch()).waiting
+        assert claim(study.store, "study", RunPlan(n=2), 0, owner.name, Watch()).waiting
+
+
 def test_owners_of_this_machine_are_dead_when_their_process_is(tmp_path):
     study = Study(tmp_path)
     with Owner(study.store) as owner:

@@ -104,6 +104,39 @@ def test_a_grid_of_names_that_train_does_not_ask_for_is_refused_before_training(
     assert study.frame()["rate"].tolist() == [0.1, 0.2]
 
 
+def test_a_name_of_a_grid_that_train_does_not_ask_for_is_said_at_once_and_at_the_end(tmp_path, capsys):
+    def train(trial):
+        print("trained")
+        return trial.real("rate", 0, 1) + trial.categorical("side", [1, 2])
+
+    Study(tmp_path).run(train, grid={"side": [1, 2], "rates": [0.1]})
+    assert [line for line in capsys.readouterr().out.splitlines() if "of 2" not in line] == [
+        "trained",
+        "The first training did not ask for 'rates', which grid has values for. All is well if another choice decides "
+        "whether it asks; otherwise write the name in grid as train has it.",
+        "trained",
+        "No training asked for 'rates', which grid has values for.",
+    ]
+
+
+def test_a_choice_of_a_grid_that_depends_on_another_one_is_asked_for_later(tmp_path, capsys):
+    def train(trial):
+        return trial.real("beta", 0, 1) if trial.categorical("kind", ["plain", "beta"]) == "beta" else 2
+
+    study = Study(tmp_path)
+    study.run(train, grid={"kind": ["plain", "beta"], "beta": [0.1, 0.2]})
+    assert sorted(study.frame()["value"]) == [0.1, 0.2, 2]
+    assert "No training asked" not in capsys.readouterr().out
+
+
+def test_seeds_as_large_as_every_program_reads_them(tmp_path):
+    study = Study(tmp_path, seed=2**40)
+    study.run(lambda trial: trial.real("x", 0, 1), n=1, repeats=2)
+    assert study.frame()["seed"].tolist() == [2**40, 2**40 + 1]
+    with pytest.raises(ExperimentError, match=r"the seed of a study must be \d+ or less; 9223372036854775808 arrived"):
+        Study(tmp_path, "other", seed=2**63)
+
+
 def test_a_grid_that_is_not_that_of_the_study_is_refused(tmp_path):
     def train(trial):
         return trial.integer("n", 1, 3) * 10 + trial.categorical("flag", [False, True])
@@ -135,7 +168,9 @@ def test_no_combination_is_trained_twice_and_the_study_ends_when_it_has_them_all
     study = Study(tmp_path)
     study.run(train, n=10)
     assert sorted(study.frame()["n"]) == [1, 2, 3]
-    assert "The study ends with 3 combinations of choices: 50 times" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "The study ends with 3 combinations of choices: 50 times" in out
+    assert out.splitlines()[-1].startswith("3 of 3 runs; lowest valid_loss 1, of run ")
 
 
 def test_tpe_learns_where_the_good_values_are(tmp_path):

@@ -83,13 +83,18 @@ def run(
     jobs: Annotated[int, typer.Option(help="How many processes train at once.")] = 1,
     sampler: Annotated[str, typer.Option(help="How choices are drawn: random, or tpe, which learns.")] = "random",
     prune: Annotated[bool, typer.Option("--prune", help="End runs early that are worse than others.")] = False,
+    engine: Annotated[str, typer.Option(help="local, or ray for a Ray cluster.")] = "local",
+    address: Annotated[str | None, typer.Option(help="Of the Ray cluster, such as host:6379 or auto.")] = None,
 ) -> None:
     """Train the function of a script with many combinations of choices; what an earlier call left goes on first."""
     try:
         if n is None and minutes is None:
             raise ExperimentError("say how much to train, with --n, --minutes or both.")
         train, study = _script(script)
-        study.run(train, n, repeats=repeats, splits=splits, minutes=minutes, jobs=jobs, sampler=sampler, prune=prune)
+        study.run(
+            train, n, repeats=repeats, splits=splits, minutes=minutes, jobs=jobs, sampler=sampler, prune=prune,
+            engine=engine, address=address,
+        )  # fmt: skip
     except HandlensError as error:
         fail(error)
 

@@ -49,7 +49,7 @@ STUDIES = sa.Table(
     sa.Column("name", sa.String(200), primary_key=True),
     sa.Column("metric", sa.String(200), nullable=False),
     sa.Column("direction", sa.String(10), nullable=False),  # "minimize" or "maximize"
-    sa.Column("seed", sa.Integer, nullable=False),
+    sa.Column("seed", sa.BigInteger, nullable=False),
     sa.Column("made", sa.Float, nullable=False),  # seconds since 1970, as all times here
     sa.Column("settings", sa.Text, nullable=False),  # JSON: of the latest `run`
 )
@@ -72,7 +72,7 @@ RUNS = sa.Table(
     sa.Column("study", sa.String(200), sa.ForeignKey("handlens_studies.name"), nullable=False),
     sa.Column("combination", sa.Integer, nullable=False),
     sa.Column("phase", sa.String(10), nullable=False),
-    sa.Column("seed", sa.Integer, nullable=False),
+    sa.Column("seed", sa.BigInteger, nullable=False),
     sa.Column("split", sa.Integer, nullable=False),
     sa.Column("status", sa.String(10), nullable=False),
     sa.Column("owner", sa.String(200)),  # the process that trains it

@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
 
+MOST_SEED = 2**53 - 2**20
+"""So that also the last run of a combination has a seed that every program reads exactly."""
+
+
 class Study:
     """Many trainings with different choices: each epoch of each is on record, and what was interrupted continues.
 
@@ -80,6 +84,8 @@ class Study:
                 raise ExperimentError(f"the {what} of a study must be text of 1 to 200 characters; {value!r} arrived.")
         self.name, self.metric, self.direction = name, metric, direction
         self.seed = whole(seed, "the seed of a study", ExperimentError, least=0)
+        if self.seed > MOST_SEED:
+            raise ExperimentError(f"the seed of a study must be {MOST_SEED} or less; {seed!r} arrived.")
         self.place = Place.of(folder, storage)
         self.store = Store(self.place)
         self._function: Train | None = None  # of the latest `run`
@@ -145,8 +151,8 @@ class Study:
             retries: how often a run may lose its process without an epoch on record before it counts as failed.
 
         Raises:
-            ExperimentError: the arguments do not fit together, the database cannot be reached, or the first runs all
-                failed with the same error.
+            ExperimentError: the arguments do not fit together, the database cannot be reached, or one combination
+                after the other failed with the same error: the first five, or twenty later on.
         """
         if not callable(train):
             raise ExperimentError(f"train must be a function that takes a trial; {train!r} arrived.")
@@ -196,7 +202,7 @@ class Study:
         address: str | None = None,
         resources: Mapping[str, Any] | None = None,
     ) -> None:
-        progress = StudyProgress(self.store, self._row(), order.plan, jobs, order.until)
+        progress = StudyProgress(self.store, self._row(), order.plan, order.until, order.grid or ())
         try:
             if engine == "ray":
                 work_on_ray(order, self.store, progress.show, address=address, resources=resources)
@@ -317,7 +323,7 @@ class Study:
     ) -> Confirmation:
         """Train the best combinations again, with seeds that had no part in picking them.
 
-        A call that was interrupted is continued by the next one.
+        A call that was interrupted is continued by the next one. Runs that an interrupted `run` left are not trained.
 
         Args:
             k: how many of the best combinations, of those that have all their runs.
@@ -343,7 +349,7 @@ class Study:
         splits = sorted(map(int, set(frame["split"])))
         wanted = [(number, CONFIRM, seed, split) for number in {*chosen, base} for split in splits for seed in fresh]
         add_runs(self.store, self.name, wanted)
-        plan = RunPlan(int(frame["combination"].max()) + 1)
+        plan = RunPlan(int(frame["combination"].max()) + 1, phase=CONFIRM)
         self._train(Order(self.place, self.name, train, plan), whole(jobs, "jobs", ExperimentError))
         return confirmation(self.frame(), self.choices, chosen, base, direction=self.direction)
 

@@ -69,7 +69,7 @@ def studies(records: Records) -> schemas.StudyList:
 
 def _to_come(settings: dict[str, Any], combinations: int) -> int:
     """How many runs are planned of combinations that are not chosen yet."""
-    left = max(0, (settings.get("n") or 0) - combinations)
+    left = 0 if settings.get("exhausted") else max(0, (settings.get("n") or 0) - combinations)
     return int(left * settings.get("repeats", 1) * settings.get("splits", 1))
 
 

@@ -22,6 +22,7 @@ class RunPlan:
         repeats, splits: how many seeds and splits each is trained with.
         prune: whether a combination's other runs wait for its first one.
         retries: how often a run may lose its process without recording an epoch before it counts as failed.
+        phase: if given, only runs of this phase are trained, and no combination is new.
     """
 
     n: int | None
@@ -29,6 +30,7 @@ class RunPlan:
     splits: int = 1
     prune: bool = False
     retries: int = 2
+    phase: str | None = None
 
     def pairs(self, seed: int) -> list[tuple[int, int]]:
         """The seed and split of each run of a combination, the first run first."""
@@ -83,18 +85,20 @@ def make_ready(store: Store, study: str, plan: RunPlan, seed: int) -> None:
 def claim(store: Store, study: str, plan: RunPlan, seed: int, owner: str, watch: Watch) -> Claim | Nothing:
     """Claim a run that waits, was stopped, or lost its owner; otherwise one of a new combination.
 
-    The runs of a combination wait until its first one has made all choices, and with pruning until it is over.
+    The runs of a combination wait until its first one has made all choices, and with pruning until it is over. What
+    others train of combinations beyond the plan is not waited for.
     """
     with store.writing() as connection:
         _lock(connection, study)
         waiting = False
-        runs = _open_runs(connection, study)
+        runs = _open_runs(connection, study, plan.phase)
         firsts = _firsts(connection, study, {run["combination"] for run in runs})
         for run in runs:
             first = firsts[run["combination"], run["phase"]]
+            is_planned = plan.n is None or run["combination"] < plan.n
             if run["status"] == "running":
                 if not watch.is_dead(run):
-                    waiting = True
+                    waiting = waiting or is_planned
                     continue
                 if run["attempts"] > plan.retries:
                     _give_up(connection, run)
@@ -102,9 +106,11 @@ def claim(store: Store, study: str, plan: RunPlan, seed: int, owner: str, watch:
             elif run["stop"]:
                 continue
             if run["id"] != first["id"] and not _may_follow(first, plan.prune):
-                waiting = waiting or not first["stop"]
+                waiting = waiting or (is_planned and not first["stop"])
                 continue
             return _take(connection, run, first["id"], owner)
+        if plan.phase is not None:
+            return Nothing(waiting)
         number = connection.scalar(sa.select(sa.func.max(COMBINATIONS.c.number)).where(COMBINATIONS.c.study == study))
         number = 0 if number is None else number + 1
         if plan.n is not None and number >= plan.n:
@@ -122,8 +128,10 @@ def _lock(connection: sa.Connection, study: str) -> None:
     connection.execute(sa.select(STUDIES.c.name).where(STUDIES.c.name == study).with_for_update())
 
 
-def _open_runs(connection: sa.Connection, study: str) -> list[dict[str, Any]]:
+def _open_runs(connection: sa.Connection, study: str, phase: str | None = None) -> list[dict[str, Any]]:
     query = RUNS.select().where((RUNS.c.study == study) & RUNS.c.status.in_(("waiting", "running", "stopped")))
+    if phase is not None:
+        query = query.where(RUNS.c.phase == phase)
     return [dict(row) for row in connection.execute(query.order_by(RUNS.c.id)).mappings()]
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import pickle
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
@@ -37,6 +38,7 @@ class Order:
         train: the user's function.
         plan, sampler, grid: as `Study.run` takes them.
         until: when no further run begins and those in training stop, in seconds since 1970; None for never.
+        began: when it was given, in seconds since 1970.
 
     Example:
         >>> from handlens.experiments import Study
@@ -54,6 +56,7 @@ class Order:
     sampler: str | BaseSampler = "random"
     grid: Mapping[str, Sequence[Any]] | None = None
     until: float | None = None
+    began: float = field(default_factory=time.time)
 
     def packed(self) -> bytes:
         """The order for another process, with the function by value if it is of a notebook or a script.
@@ -95,4 +98,4 @@ class Order:
             grid=grid,
             prune=self.plan.prune,
         )
-        return Worker(store, study, self.plan, self.train, asker, self.until, show=show)
+        return Worker(store, study, self.plan, self.train, asker, self.until, self.began, show=show)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
 from handlens.core.progress import clock
-from handlens.experiments.store import COMBINATIONS, RUNS, Store
+from handlens.experiments.store import CHOICES, COMBINATIONS, RUNS, STUDIES, Store, read
 from handlens.experiments.training.claims import RunPlan
 
 OVER = ("finished", "failed", "pruned")
@@ -21,14 +21,21 @@ class StudyProgress:
 
     Args:
         store, study, plan: what is run.
-        jobs: how many processes train at once.
         until: when the study stops in any case, in seconds since 1970.
+        grid: the names of the choices in the grid, if there is one.
     """
 
     def __init__(
-        self, store: Store, study: Mapping[str, Any], plan: RunPlan, jobs: int, until: float | None = None
+        self,
+        store: Store,
+        study: Mapping[str, Any],
+        plan: RunPlan,
+        until: float | None = None,
+        grid: Iterable[str] = (),
     ) -> None:
-        self.store, self.study, self.plan, self.jobs, self.until = store, study, plan, jobs, until
+        self.store, self.study, self.plan, self.until = store, study, plan, until
+        self._grid = list(grid)
+        self._has_begun = False  # a training of the study
         self._out = sys.stdout  # a run that is being trained has its own
         self._began = self._shown = time.monotonic()
         self._often = 2.0 if sys.stdout.isatty() else 60.0
@@ -36,6 +43,8 @@ class StudyProgress:
 
     def show(self) -> None:
         """Print a line, unless one was printed shortly before."""
+        if self._grid and not self._has_begun:
+            self._begin()
         now = time.monotonic()
         if now - self._shown >= self._often:
             self._shown = now
@@ -44,6 +53,23 @@ class StudyProgress:
     def end(self) -> None:
         """Print the last line."""
         print(f"{self.line()}; {clock(time.monotonic() - self._began)}", flush=True)
+        self._say_not_asked("No training asked for {}, which grid has values for.")
+
+    def _begin(self) -> None:
+        """Once training begins, say which names of the grid were not asked for."""
+        complete = (COMBINATIONS.c.study == self.study["name"]) & COMBINATIONS.c.complete
+        if self.store.rows(sa.select(COMBINATIONS.c.number).where(complete).limit(1)):
+            self._has_begun = True
+            self._say_not_asked(
+                "The first training did not ask for {}, which grid has values for. All is well if another choice "
+                "decides whether it asks; otherwise write the name in grid as train has it."
+            )
+
+    def _say_not_asked(self, sentence: str) -> None:
+        asked = self.store.rows(sa.select(CHOICES.c.name).where(CHOICES.c.study == self.study["name"]))
+        left = [name for name in self._grid if name not in {row["name"] for row in asked}]
+        if left and asked:
+            print(sentence.format(", ".join(map(repr, left))), flush=True, file=self._out)
 
     def line(self) -> str:
         """What is done so far, such as: 5 of 12 runs (1 failed); lowest valid_loss 0.2157, of run 3."""
@@ -61,7 +87,8 @@ class StudyProgress:
 
     @property
     def _mine(self) -> sa.ColumnElement[bool]:
-        return RUNS.c.study == self.study["name"]
+        phase = sa.true() if self.plan.phase is None else RUNS.c.phase == self.plan.phase
+        return (RUNS.c.study == self.study["name"]) & phase
 
     def _counts(self) -> dict[str, int]:
         query = sa.select(RUNS.c.status, sa.func.count().label("runs")).where(self._mine & RUNS.c.status.in_(OVER))
@@ -72,7 +99,9 @@ class StudyProgress:
         listed = self.store.rows(sa.select(sa.func.count().label("runs")).where(self._mine))[0]["runs"]
         of = COMBINATIONS.c.study == self.study["name"]
         combinations = self.store.rows(sa.select(sa.func.count().label("made")).where(of))[0]["made"]
-        to_come = max(0, (self.plan.n or 0) - combinations)
+        row = self.store.rows(sa.select(STUDIES.c.settings).where(STUDIES.c.name == self.study["name"]))[0]
+        is_all = self.plan.phase is not None or "exhausted" in read(row["settings"])
+        to_come = 0 if is_all else max(0, (self.plan.n or 0) - combinations)
         return int(listed + to_come * len(self.plan.pairs(0)))
 
     def _left(self, now: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import time
@@ -15,7 +16,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from handlens.errors import ExperimentError, HandlensError, StorageError
-from handlens.experiments.store import COMBINATIONS, EPOCHS, RUNS, RecordError, Store, written
+from handlens.experiments.store import COMBINATIONS, EPOCHS, RUNS, STUDIES, RecordError, Store, read, written
 from handlens.experiments.training.asking import Asker
 from handlens.experiments.training.choices import ATTEMPTS, Choices, OtherwiseAsked, Repeated
 from handlens.experiments.training.claims import Claim, Nothing, RunPlan, claim
@@ -31,7 +32,10 @@ Train = Callable[[Trial], Any]
 """What users give: it takes a trial, and returns a learner, a number, numbers by name, or nothing."""
 
 ALIKE = 5
-"""How many runs may fail with the same error, one after the other and before any other ends, until the study ends."""
+"""How many combinations may fail with the same error, the first ones of a call, until the study ends."""
+
+ALIKE_LATER = 20
+"""How many may fail so one after the other once a run has ended well."""
 
 PAUSE = 0.2
 """Seconds between two looks for a run where other processes have all that are left."""
@@ -47,6 +51,7 @@ class Worker:
         train: the user's function.
         asker: Optuna's side.
         until: when no further run begins and those in training stop, in seconds since 1970; None for never.
+        began: when the study was run, in seconds since 1970.
         show: is called after each epoch and each run.
     """
 
@@ -56,6 +61,7 @@ class Worker:
     train: Train
     asker: Asker
     until: float | None = None
+    began: float = 0.0
     watch: Watch = field(default_factory=Watch)
     show: Callable[[], None] = lambda: None
 
@@ -76,7 +82,7 @@ class Worker:
         """Train run after run until there are no more, or the time is over.
 
         Raises:
-            ExperimentError: the first runs all failed with the same error.
+            ExperimentError: one combination after the other failed with the same error.
         """
         self.tell()
         with Owner(self.store) as owner:
@@ -128,13 +134,22 @@ class Worker:
     def _leave_out(self, choices: Choices) -> None:
         choices.leave_out()
         if not self.asker.is_fixed:
-            self.plan = replace(self.plan, n=0)
+            self.plan = replace(self.plan, n=choices.number)
+            self._note_exhausted()
             why = (
                 f"{ATTEMPTS} times in a row one was drawn that it has already"
                 if choices.made
                 else "train asks for none"
             )
             print(f"The study ends with {choices.number} combinations of choices: {why}.")
+
+    def _note_exhausted(self) -> None:
+        """Put on record that there are no more combinations, for those who count what is to come."""
+        mine = STUDIES.c.name == self.study["name"]
+        with self.store.writing() as connection:
+            settings = read(connection.scalar(sa.select(STUDIES.c.settings).where(mine)) or "{}")
+            changed = written(settings | {"exhausted": True})
+            connection.execute(STUDIES.update().where(mine).values(settings=changed))
 
     def _attempt(self, run: Claim, record: RunRecord) -> None:
         folder = self.store.place.run_folder(run.id)
@@ -185,22 +200,28 @@ class Worker:
             self._end(run, record, "stopped")
 
     def _check_failures(self) -> None:
-        """End the study if the first runs all failed with the same error: the function is at fault, not the choices.
+        """End the study if combination after combination fails with the same error: the choices are not at fault.
 
         Raises:
-            ExperimentError: they did.
+            ExperimentError: the first `ALIKE` of this call did, or `ALIKE_LATER` after one that ended well.
         """
-        of = RUNS.c.study == self.study["name"]
-        if self.store.rows(sa.select(RUNS.c.id).where(of & RUNS.c.status.in_(("finished", "pruned"))).limit(1)):
+        mine = RUNS.c.study == self.study["name"]
+        over = mine & (RUNS.c.ended >= self.began) & RUNS.c.status.in_(("finished", "pruned", "failed"))
+        columns = (RUNS.c.id, RUNS.c.combination, RUNS.c.status, RUNS.c.error)
+        most = ALIKE_LATER * self.plan.repeats * self.plan.splits
+        runs = self.store.rows(sa.select(*columns).where(over).order_by(RUNS.c.ended.desc()).limit(most + 1))
+        error = _last_line(runs[0]["error"]) if runs and runs[0]["status"] == "failed" else ""
+        alike = list(itertools.takewhile(lambda run: _last_line(run["error"]) == error, runs))
+        is_first = len(alike) == len(runs) <= most
+        if not error or len({run["combination"] for run in alike}) < (ALIKE if is_first else ALIKE_LATER):
             return
-        failed = self.store.rows(sa.select(RUNS.c.id, RUNS.c.error).where(of & (RUNS.c.status == "failed")))
-        errors = {_last_line(run["error"]) for run in failed}
-        if len(failed) >= ALIKE and len(errors) == 1:
-            raise ExperimentError(
-                f"the first {len(failed)} runs all failed with the same error: {errors.pop()} The log of one is "
-                f"{self.store.place.run_folder(failed[0]['id']) / 'log.txt'}. Correct the function and run again: as "
-                "long as no run has finished, those that failed are trained again."
-            )
+        advice = "run again: as long as no run has finished, those that failed are trained again."
+        if self.store.rows(sa.select(RUNS.c.id).where(mine & (RUNS.c.status == "finished")).limit(1)):
+            advice = "queue those that failed again, on the page of the study, before you run again."
+        raise ExperimentError(
+            f"the {'first' if is_first else 'last'} {len(alike)} runs all failed with the same error: {error} The log "
+            f"of one is {self.store.place.run_folder(alike[-1]['id']) / 'log.txt'}. Correct the function and {advice}"
+        )
 
     def _put(self, record: RunRecord, **values: Any) -> bool:
         """Write into the row of the run; whether it is ours."""
