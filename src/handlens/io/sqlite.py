@@ -97,8 +97,11 @@ class Database(sqlite3.Connection):
 def open_database(path: Path, schema: str) -> Database:
     """Open the file, made if there is none, with the tables of `schema`; raises sqlite3.Error.
 
-    Other processes may have it open too. Threads may share the connection, one at a time. A file on a disk that cannot
-    be written is opened for reading.
+    Other processes may have it open too. A file on a disk that cannot be written is opened for reading.
+
+    Threads may share the connection, one at a time: each statement, also one that only reads, needs a lock of the
+    caller. Two at once can stop the whole process: the checksum of a row is computed in Python, so that one thread has
+    the connection and waits for Python's lock, while another has that lock and waits for the connection.
     """
     read_only = path.exists() and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
     if read_only and _size(path.with_name(f"{path.name}-wal")):

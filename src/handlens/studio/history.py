@@ -86,7 +86,8 @@ class History:
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
+        with self._lock:
+            self._db.close()
 
     def update(self) -> None:
         """Keep what is known now of the models that there are; a model that has a point keeps its place.
@@ -104,12 +105,12 @@ class History:
             low, high = report.interval or (None, None)
             guess_low, guess_high = report.guess or (None, None)
             known = (report.accuracy, low, high, guess_low, guess_high, report.checked, report.unsure)
-            query = (
-                "SELECT accuracy, low, high, guess_low, guess_high, checked, unsure, "
-                f"{self._db.right('history')} FROM history WHERE version = ?"
-            )
             with self._lock, storage_errors(_REFUSED):
-                row = self._db.execute(query, (model.version,)).fetchone()
+                row = self._db.execute(
+                    "SELECT accuracy, low, high, guess_low, guess_high, checked, unsure, "
+                    f"{self._db.right('history')} FROM history WHERE version = ?",
+                    (model.version,),
+                ).fetchone()
                 if row is not None and not row[-1]:
                     continue  # it is damaged
                 kept = row and row[:-1]

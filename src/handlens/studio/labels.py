@@ -159,7 +159,8 @@ class Labels:
 
     def close(self) -> None:
         """Close the file; the log cannot be used afterwards."""
-        self._db.close()
+        with self._lock:
+            self._db.close()
 
     # --- reading -------------------------------------------------------------------------------
 

@@ -72,7 +72,8 @@ class Settings:
 
     def close(self) -> None:
         """Close the file; the settings cannot be used afterwards."""
-        self._db.close()
+        with self._lock:
+            self._db.close()
 
     def check_in_place(self) -> None:
         """Raise StorageError if the collection was deleted, moved or replaced since it was opened."""

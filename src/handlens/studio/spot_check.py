@@ -192,7 +192,8 @@ class SpotCheck:
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
+        with self._lock:
+            self._db.close()
 
     def draw(self, n: int) -> Ids:
         """Up to n photos to be answered: those that wait already first, then newly drawn ones."""

@@ -88,7 +88,8 @@ class EventLog:
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
+        with self._lock:
+            self._db.close()
 
     def read_new(self) -> list[Event]:
         """The events after the latest that was read or written here."""
