@@ -254,6 +254,9 @@ def reporting(place: Place) -> Iterator[None]:
         raise _said(place, error) from None
 
 
+_DAMAGED = ("file is not a database", "disk image is malformed")  # as SQLite says it
+
+
 def _said(place: Place, error: Exception) -> HandlensError:
     cause = getattr(error, "orig", None) or error
     if is_disk_full(cause):
@@ -263,6 +266,8 @@ def _said(place: Place, error: Exception) -> HandlensError:
     else:
         advice = "Check that it can be reached and written; what was recorded before is kept."
     text = str(cause).strip().splitlines() or [type(cause).__name__]
+    if any(sign in text[0] for sign in _DAMAGED):
+        advice = "The file is damaged: put a copy of it in its place, or begin again in another folder."
     password = sa.engine.make_url(place.url).password if place.shown.count("***") else None
     reason = text[0].rstrip(".").replace(str(password), "***") if password else text[0].rstrip(".")
     return RecordError(f"the record of the study, {place.shown}, cannot be used: {reason}. {advice}")

@@ -96,6 +96,16 @@ def test_deleting(store: Store, records: Records) -> None:
     assert sorted(folder.name for folder in (store.place.folder / "runs").iterdir()) == ["2", "8"]
 
 
+@pytest.mark.parametrize(
+    ("act", "became"), [(actions.stop, "stopped"), (actions.requeue, "waiting"), (actions.delete, None)]
+)
+def test_a_run_in_training_without_a_process(store: Store, records: Records, act: Any, became: str | None) -> None:
+    with store.writing() as connection:
+        connection.execute(RUNS.update().where(RUNS.c.id == 7).values(owner=None))
+    assert act(records, [7]).done == [7]
+    assert [run["status"] for run in store.rows(RUNS.select().where(RUNS.c.id == 7))] == ([became] if became else [])
+
+
 def test_many_at_once(tmp_path: Path) -> None:
     store = make_study(tmp_path, [{"ps": 0.5}], lambda choices, seed: seed, seeds=range(1203), epochs=1)
     ids = list(range(1203, 0, -1))

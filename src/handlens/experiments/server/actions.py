@@ -78,8 +78,11 @@ def _changed(
 
 def _is_dead(records: Records) -> sa.ColumnElement[bool]:
     """Whether the process that trains a run is gone, and no other has taken the run since."""
-    owners = [(row["id"], row["owner"]) for row in records.lost()]
-    return (RUNS.c.status == "running") & sa.tuple_(RUNS.c.id, RUNS.c.owner).in_(owners)
+    lost = records.lost()
+    owners = [(row["id"], row["owner"]) for row in lost if row["owner"] is not None]
+    without = [row["id"] for row in lost if row["owner"] is None]  # no NULL equals another
+    same = sa.tuple_(RUNS.c.id, RUNS.c.owner).in_(owners) | (RUNS.c.id.in_(without) & RUNS.c.owner.is_(None))
+    return (RUNS.c.status == "running") & same
 
 
 def _forget(connection: sa.Connection, place: Place, ids: Sequence[int]) -> None:

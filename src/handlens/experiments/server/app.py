@@ -14,7 +14,7 @@ from handlens import __version__
 from handlens.experiments.server import routes
 from handlens.experiments.server.payloads import read_ahead
 from handlens.experiments.server.records import NoSuchRun, NoSuchStudy, Records
-from handlens.experiments.store import Place
+from handlens.experiments.store import Place, RecordError
 from handlens.serving.api_page import add_api_page
 from handlens.serving.guard import Guard
 from handlens.serving.problems import describe_errors, explain_errors
@@ -66,7 +66,7 @@ def create_app(place: Place, *, token: str | None = None, hosts: Iterable[str], 
     app.add_middleware(GZipMiddleware, minimum_size=_SMALL, compresslevel=1)
     app.add_middleware(Semantics)
     app.add_middleware(Guard, hosts=frozenset(hosts), token=token, private="/api/")
-    explain_errors(app, (NoSuchStudy, 404), (NoSuchRun, 404))
+    explain_errors(app, (NoSuchStudy, 404), (NoSuchRun, 404), (RecordError, 503))
     app.include_router(routes.router)
 
     @app.get("/", include_in_schema=False)

@@ -23,7 +23,7 @@ from pydantic_core import from_json
 from handlens.errors import ExperimentError
 from handlens.experiments.reading import frames
 from handlens.experiments.reading.bumpiness import bumpiness_of
-from handlens.experiments.store import COMBINATIONS, EPOCHS, RUNS, SCHEMA, STUDIES, Place, Store
+from handlens.experiments.store import COMBINATIONS, EPOCHS, RUNS, SCHEMA, STUDIES, Place, RecordError, Store
 from handlens.experiments.training.owners import Watch
 
 _AT_ONCE = 500
@@ -156,6 +156,7 @@ class Records:
         self.lock = threading.RLock()
         self._store: Store | None = None
         self._file: object = None
+        self._written: object = None
         self._seen: object = None
         self._version = int(time.time() * 1000)  # so that it is higher than any of a server before this one
         self._studies: dict[str, RecordedStudy] = {}
@@ -168,9 +169,13 @@ class Records:
         Raises:
             ExperimentError: it cannot be read, or was written by a newer handlens.
         """
-        file = _identity(self.place)
+        file, written = _identity(self.place)
         if file != self._file or file is None:
             self.close()
+        elif written != self._written and self._store is not None:
+            # SQLite answers from its memory what may be damaged on the disk by now.
+            self._store.engine.dispose()
+        self._written = written
         if self._store is None and file is not None and _has_tables(self.place):
             self._store, self._file = Store(self.place), file
         return self._store
@@ -243,34 +248,34 @@ def read(text: str) -> Any:
     """What JSON of the database holds.
 
     Raises:
-        ExperimentError: it is not JSON.
+        RecordError: it is not JSON.
     """
     try:
         return from_json(text)
     except ValueError as error:
-        raise ExperimentError(f"the record is damaged: {error} in {text[:80]!r}.") from None
+        raise RecordError(f"the record is damaged: {error} in {text[:80]!r}.") from None
 
 
 def read_all(texts: Iterable[str]) -> list[Any]:
     """What many texts of JSON hold, read in one go; one text may hold several values.
 
     Raises:
-        ExperimentError: one of them is not JSON.
+        RecordError: one of them is not JSON.
     """
     found: list[Any] = read(f"[{','.join(texts)}]")
     return found
 
 
-def _identity(place: Place) -> object:
-    """What tells the database's file from another one of its name; None where there is no file."""
+def _identity(place: Place) -> tuple[object, object]:
+    """What tells the database's file from another one of its name, or None, and when and how long it was written."""
     url = sa.engine.make_url(place.url)
     if url.get_backend_name() != "sqlite":
-        return place.url
+        return place.url, None
     try:
         found = os.stat(url.database or "")
     except OSError:
-        return None
-    return found.st_dev, found.st_ino
+        return None, None
+    return (found.st_dev, found.st_ino), (found.st_mtime_ns, found.st_size)
 
 
 def _has_tables(place: Place) -> bool:
