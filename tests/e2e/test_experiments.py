@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -16,10 +15,10 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from handlens.experiments.store import EPOCHS, RUNS, Place, Store, written
 from handlens.experiments.training.owners import machine
 from tests.e2e.conftest import Studio, Watch, start_server
+from tests.e2e.served_study import ERROR, LAYERS, serving
 from tests.e2e.test_accessibility import AXE, SIZES, violations
 from tests.experiments.made_studies import combinations_of, make_study
 
-LAYERS = ([200, 100], [1000, 500])
 PS = (0.0, 0.5)
 # Of the seeds 0, 1 and 2. Against the first: the second is better and worse by the same, the third is better by 0.1
 # with every seed, and the fourth worse.
@@ -29,7 +28,6 @@ ENDS = {
     (1000, 0.0): (0.40, 0.411, 0.419),
     (1000, 0.5): (0.60, 0.611, 0.62),
 }
-ERROR = "Traceback (most recent call last):\n  …\nFloatingPointError: the loss is NaN"
 
 
 def make(folder: Path) -> None:
@@ -48,22 +46,7 @@ def make(folder: Path) -> None:
     (store.place.run_folder(7) / "log.txt").write_text("epoch 1\nepoch 2\n", encoding="utf-8")
 
 
-@pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    """The server of a folder with one study."""
-    home = tmp_path_factory.mktemp("experiments") / "home"
-    make(home / "study")
-    server = start_server("handlens experiments", home, "experiments", home / "study")
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def folder(studio: Studio) -> Iterator[Path]:
-    """The folder of the study, which is as it was after the test; to be asked for before a page, which it outlives."""
-    yield studio.home / "study"
-    shutil.rmtree(studio.home / "study", ignore_errors=True)  # the server may look into it meanwhile
-    make(studio.home / "study")
+studio, folder = serving(make)
 
 
 def expect_ids(page: Page, ids: Iterable[int]) -> None:
@@ -297,6 +280,13 @@ def test_runs_appear_as_they_come_in(studio: Studio, folder: Path, page: Page) -
         connection.execute(RUNS.insert().values(like | cut_off))
     expect(page.get_by_role("region", name="Notices")).to_contain_text("1 run was cut off when the process ended")
     expect(page.get_by_role("banner")).not_to_contain_text("running")
+    cut_off = grid.get_by_role("row", name=re.compile("^Select run 14"))
+    expect(cut_off).to_contain_text("cut off")
+    cut_off.get_by_role("checkbox").click()
+    actions = page.get_by_role("group", name="Run 14", exact=True)
+    expect(actions.get_by_role("button", name="Delete…")).not_to_have_attribute("aria-disabled", "true")
+    actions.get_by_role("button", name="Train again").click()
+    expect(cut_off).to_contain_text("waiting")
 
 
 def test_what_is_not_there_is_said(studio: Studio, page: Page, watch: Watch, tmp_path: Path, browser: Browser) -> None:

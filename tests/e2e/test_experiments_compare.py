@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Browser, Page, expect
 
-from handlens.experiments.store import RUNS
-from tests.e2e.conftest import Studio, Watch, start_server
+from handlens.experiments.store import RUNS, Place, Store
+from tests.e2e.conftest import Studio, Watch
+from tests.e2e.served_study import ERROR, LAYERS, serving
 from tests.e2e.test_accessibility import AXE, violations
 from tests.experiments.made_studies import combinations_of, make_study
 
-LAYERS = ([200, 100], [1000, 500])
 RATES = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064)
-ERROR = "Traceback (most recent call last):\n  …\nFloatingPointError: the loss is NaN"
 PAGE = "/experiments/lesson"
 SIZES = {"wide": (1280, 800), "narrow": (390, 844), "large": (1920, 1080)}
 
@@ -50,22 +49,7 @@ def make(folder: Path) -> None:
             connection.execute(sa.update(RUNS).where(RUNS.c.id == run).values(**values))
 
 
-@pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    """The server of a folder with one study."""
-    home = tmp_path_factory.mktemp("compared") / "home"
-    make(home / "study")
-    server = start_server("handlens experiments", home, "experiments", home / "study")
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def folder(studio: Studio) -> Iterator[Path]:
-    """The folder of the study, which is as it was after the test."""
-    yield studio.home / "study"
-    shutil.rmtree(studio.home / "study", ignore_errors=True)
-    make(studio.home / "study")
+studio, folder = serving(make)
 
 
 def test_combinations_are_compared_and_the_comparison_is_shared(
@@ -236,6 +220,26 @@ def test_what_goes_wrong_is_said(studio: Studio, folder: Path, page: Page, watch
     page.goto(f"{PAGE}/runs")
     expect(notices).to_contain_text("The server does not answer")
     watch.forgive("ERR_FAILED")
+
+
+def test_a_study_in_which_all_failed_has_every_view(studio: Studio, folder: Path, page: Page) -> None:
+    with Store(Place.of(folder)).writing() as connection:
+        values = {"status": "failed", "value": None, "numbers": "{}", "error": ERROR, "changed": time.time()}
+        connection.execute(sa.update(RUNS).values(**values))
+    page.goto(f"{PAGE}/parallel")
+    expect(page.locator(".parallel-head p")).to_have_text("All 42 runs. None has a result so far.")
+    page.get_by_role("link", name="Pivot").click()
+    expect(page.get_by_role("table")).to_contain_text("0 runs + 3 failed")
+    page.goto(f"{PAGE}/compare?selected=1,4")
+    expect(page.get_by_role("list", name="exp_rmspe of each").locator("> li")).to_have_count(2)
+
+
+def test_a_number_that_is_not_there_is_said(studio: Studio, page: Page, watch: Watch) -> None:
+    page.goto(f"{PAGE}/parallel?value=none")
+    expect(page.locator(".parallel-head p")).to_contain_text("exp_rmspe: best")
+    page.get_by_role("link", name="Pivot").click()
+    expect(page.get_by_role("alert").filter(has_text="none")).to_be_visible()
+    watch.expect("400")
 
 
 @pytest.mark.skipif(not AXE.exists(), reason="needs axe-core: hatch_build.py npm ci")

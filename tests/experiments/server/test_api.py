@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,18 @@ def test_the_runs_of_a_study_column_by_column(client: TestClient) -> None:
     assert columns["choice", "layers"] == [[200, 100], [200, 100], [1000, 500], [1000, 500], None, None]
     assert columns["number", "valid_loss"] == columns["fact", "value"]
     assert [name for role, name in columns if role == "choice"] == ["ps", "layers"]
+
+
+def test_whether_less_or_more_of_a_number_is_better(client: TestClient, store: Store) -> None:
+    change(store, 1, numbers=written({"valid_loss": 0.0, "accuracy": 0.9, "error_rate": 0.1, "points": 3.0}))
+    with store.writing() as connection:
+        connection.execute(STUDIES.update().values(metric="points", direction="maximize"))
+    columns = client.get("/api/runs", params={"study": "a/b ü?"}).json()["columns"]
+    found = {one["name"]: one["direction"] for one in columns if one["kind"] == "number"}
+    for better in ("value", "points", "accuracy"):
+        assert found[better] == "maximize"
+    for worse in ("valid_loss", "train_loss", "error_rate", "bumpiness", "seconds", "epochs"):
+        assert found[worse] == "minimize"
 
 
 def test_levels_are_in_their_order(client: TestClient) -> None:
@@ -346,6 +359,41 @@ def test_a_database_that_vanishes_and_comes_back(tmp_path: Path) -> None:
         make_study(tmp_path, [{"ps": 0.5}], lambda choices, seed: 1, seeds=[0])
         again = client.get("/api/runs", params={"study": "made", "since": first["version"]}).json()
         assert (again["whole"], array(again["ids"], "<i4")) == (True, [1])
+
+
+@pytest.mark.parametrize("path", ["studies", "runs?study=made", "runs/1", "curves?study=made&number=valid_loss"])
+def test_a_record_that_cannot_be_read_is_no_fault_of_who_asks(tmp_path: Path, path: str) -> None:
+    make_study(tmp_path, [{"ps": 0.5}], lambda choices, seed: 1, seeds=[0]).engine.dispose()  # all is in the one file
+    (tmp_path / "experiments.db").write_bytes(b"not a database" * 100)
+    with opened(tmp_path) as client:
+        answer = client.get(f"/api/{path}")
+        assert answer.status_code == 503
+        assert answer.json()["error"].startswith("The record of the study, sqlite:////")
+        assert answer.json()["error"].endswith(
+            "database. The file is damaged: put a copy of it in its place, or begin again in another folder."
+        )
+
+
+@pytest.mark.parametrize("first", [0, 4 * 4096])
+def test_a_file_that_is_damaged_while_the_page_is_open(tmp_path: Path, first: int) -> None:
+    make_study(tmp_path, [{"ps": 0.5}], lambda choices, seed: 1, seeds=range(50)).engine.dispose()
+    with opened(tmp_path) as client:
+        assert client.get("/api/runs", params={"study": "made"}).status_code == 200
+        file = tmp_path / "experiments.db"
+        length = file.stat().st_size
+        with file.open("r+b") as damaged:
+            damaged.seek(first)
+            damaged.write(b"x" * (length - first))
+        os.utime(file, (BEGAN, BEGAN))  # however coarse the clock of the disk is
+        assert client.get("/api/studies").status_code == 503
+        assert client.patch("/api/runs", json={"runs": [1], "star": True}).status_code == 503
+
+
+def test_a_damaged_row_is_no_fault_of_who_asks(client: TestClient, store: Store) -> None:
+    change(store, 2, facts="{")
+    answer = client.get("/api/runs", params={"study": "a/b ü?"})
+    assert answer.status_code == 503
+    assert answer.json()["error"].startswith("The record is damaged: ")
 
 
 @pytest.mark.parametrize(

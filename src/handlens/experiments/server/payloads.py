@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from handlens.errors import HandlensError
+from handlens.experiments.reading.pivot import direction_of
 from handlens.experiments.server import schemas
 from handlens.experiments.server.records import NoSuchRun, RecordedStudy, Records, level_key, read, read_all
 from handlens.experiments.store import COMBINATIONS, RUNS, STUDIES
@@ -80,8 +81,8 @@ def runs(records: Records, name: str, since: int | None) -> schemas.RunTable:
     rows = [study.runs[id] for id in ids]
     columns: list[schemas.NumberColumn | schemas.LevelColumn] = []
     for fact in _NUMBERS:
-        columns.append(_numbers(fact, "fact", [row[fact] for row in rows]))
-    columns.append(_numbers("bumpiness", "fact", study.bumpiness(records.opened(), ids)))
+        columns.append(_numbers(study, fact, "fact", [row[fact] for row in rows]))
+    columns.append(_numbers(study, "bumpiness", "fact", study.bumpiness(records.opened(), ids)))
     for fact, of in _FACTS.items():
         columns.append(_levels(fact, "fact", [of(row) for row in rows]))
     for fact in _RECORDED:
@@ -91,7 +92,7 @@ def runs(records: Records, name: str, since: int | None) -> schemas.RunTable:
     for number in dict.fromkeys(chain.from_iterable(row["numbers"] for row in rows)):
         if number in known:
             continue
-        columns.append(_numbers(number, "number", [row["numbers"].get(number) for row in rows]))
+        columns.append(_numbers(study, number, "number", [row["numbers"].get(number) for row in rows]))
     return schemas.RunTable(
         version=study.version, whole=whole, ids=packed(ids, "<i4"), removed=study.gone(since), columns=columns
     )
@@ -157,8 +158,10 @@ def detail(records: Records, id: int) -> schemas.RunDetail:
     )
 
 
-def _numbers(name: str, role: Any, values: list[Any]) -> schemas.NumberColumn:
-    return schemas.NumberColumn(name=name, role=role, values=packed(np.array(values, dtype=np.float64), "<f8"))
+def _numbers(study: RecordedStudy, name: str, role: Any, values: list[Any]) -> schemas.NumberColumn:
+    direction: Any = direction_of(name, study.row["metric"], study.row["direction"])
+    data = packed(np.array(values, dtype=np.float64), "<f8")
+    return schemas.NumberColumn(name=name, role=role, values=data, direction=direction)
 
 
 def _choices(study: RecordedStudy, rows: Sequence[dict[str, Any]]) -> list[schemas.LevelColumn]:

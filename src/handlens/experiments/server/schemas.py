@@ -60,6 +60,7 @@ class NumberColumn(BaseModel):
     name: str
     role: Literal["fact", "choice", "number"]
     values: Float64s
+    direction: Literal["minimize", "maximize"] = Field(description="whether a smaller or a larger number is better")
 
 
 class ChoiceSpace(BaseModel):

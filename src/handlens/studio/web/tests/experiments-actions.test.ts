@@ -11,6 +11,7 @@ import {
 } from '../src/experiments/actions/which'
 import { countOf, failuresOf, progressOf } from '../src/experiments/banners/progress'
 import { columnOf, runsOf } from '../src/experiments/state/table'
+import { saidOf } from '../src/experiments/status'
 
 const STATUSES = ['waiting', 'running', 'finished', 'failed', 'pruned', 'stopped', 'running']
 const RUNS = runsOf(
@@ -26,6 +27,7 @@ const RUNS = runsOf(
   ],
 )
 const ALL = RUNS.ids
+const NOTHING: ReadonlySet<number> = new Set()
 const NONE = { lost: [], to_come: 0 }
 
 describe('what can be done depends on the status', () => {
@@ -34,7 +36,15 @@ describe('what can be done depends on the status', () => {
     ['trained again', queueable, [3, 4, 5, 6]],
     ['trained again with a result lost', withResults, [3, 5]],
     ['deleted', deletable, [1, 3, 4, 5, 6]],
-  ] as const)('%s', (_, of, ids) => expect(of(RUNS, ALL)).toEqual(ids))
+  ] as const)('%s', (_, of, ids) => expect(of(RUNS, ALL, NOTHING)).toEqual(ids))
+  it('a run whose process is gone can be stopped, trained again and deleted', () => {
+    const lost = new Set([2, 3, 7])
+    expect(stoppable(RUNS, [7])).toEqual([7])
+    expect(queueable(RUNS, [1, 2, 7], lost)).toEqual([2, 7])
+    expect(deletable(RUNS, [2, 7], lost)).toEqual([2, 7])
+    expect(['running', 'stopped'].map((status) => saidOf(status, 7, lost))).toEqual(['cut off', 'stopped'])
+    expect(saidOf('running', 8, lost)).toBe('running')
+  })
 })
 
 test('a mark that all have is taken away', () => {

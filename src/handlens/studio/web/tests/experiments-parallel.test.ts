@@ -41,6 +41,9 @@ describe('an axis', () => {
   })
   it('has a scale for a number that is measured, however few there are', () => {
     expect(axisOf(columnOf('value', 'number', [1, 2])).scale).toEqual({ low: 1, high: 2, log: false })
+    const none = axisOf(columnOf('value', 'fact', [null, null]))
+    expect(none.scale).toEqual({ low: 0, high: 1, log: false })
+    expect([...none.places]).toEqual([Number.NaN, Number.NaN])
   })
   it('stands where it was put', () => {
     expect(inOrder(['a', 'b', 'c'], ['c', 'gone', 'a'])).toEqual(['c', 'a', 'b'])

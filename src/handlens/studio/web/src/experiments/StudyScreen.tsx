@@ -22,7 +22,7 @@ import { openDialog } from './state/dialogs'
 import { calledAs, pivotValue, select, setConditions } from './state/looked-at'
 import { adjust, go, place } from './state/place'
 import { connected, curves, failed, graphed, loaded, runs, studies, study } from './state/study'
-import { numbersOf } from './state/table'
+import { find, numbersOf } from './state/table'
 
 export function StudyScreen(): JSX.Element {
   const { study: name, view, run } = place.value
@@ -65,13 +65,15 @@ function TheView({ of }: { of: View }): JSX.Element | null {
   if (of === 'pivot') return <PivotView />
   if (of === 'compare') return <TheComparison />
   const { where, hidden, axes, scales } = place.value
-  if (of === 'parallel')
+  if (of === 'parallel') {
+    // An address may name what is no number of these runs.
+    const asked = find(runs.value, pivotValue.value)
+    const value = asked?.numeric && asked.role !== 'choice' ? asked.name : 'value'
     return (
       <ParallelView
         runs={runs.value}
-        direction={study.value?.direction ?? 'minimize'}
-        value={pivotValue.value}
-        called={calledAs(pivotValue.value)}
+        value={value}
+        called={calledAs(value)}
         where={where}
         showHidden={hidden}
         axes={axes}
@@ -82,6 +84,7 @@ function TheView({ of }: { of: View }): JSX.Element | null {
         onSelect={(ids) => go({ view: 'runs', selected: ids })}
       />
     )
+  }
   return null
 }
 

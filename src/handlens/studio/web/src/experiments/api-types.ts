@@ -425,6 +425,12 @@ export interface components {
              * @description base64 of little-endian float64; NaN where there is no number
              */
             values: string;
+            /**
+             * Direction
+             * @description whether a smaller or a larger number is better
+             * @enum {string}
+             */
+            direction: "minimize" | "maximize";
         };
         /**
          * PivotRequest

@@ -41,6 +41,7 @@ function decodeColumn(raw: Schemas['RunTable']['columns'][number]): Column {
       raw.name,
       raw.role,
       Array.from(values, (value) => (Number.isNaN(value) ? null : value)),
+      raw.direction === 'minimize',
     )
   }
   const levels = raw.levels as Json[]

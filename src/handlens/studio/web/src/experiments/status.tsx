@@ -9,11 +9,16 @@ const SHAPES: Record<string, string> = {
   failed: 'M3.500 3.500l9 9M12.500 3.500l-9 9',
   pruned: 'M3 4h10M5 8h6M7 12h2',
   stopped: 'M4 4h8v8h-8z',
+  'cut off': 'M3 8h3.500M9.500 8h3.500M6.500 5.500v5M9.500 5.500v5',
 }
+
+/** What is said of a run: one whose process is gone is not running, whatever the record says. */
+export const saidOf = (status: string, id: number, lost: ReadonlySet<number>): string =>
+  status === 'running' && lost.has(id) ? 'cut off' : status
 
 export function Status({ of }: { of: string }): JSX.Element {
   return (
-    <span class={`status ${of}`}>
+    <span class={`status ${of.replace(' ', '-')}`}>
       <svg width="14" height="14" viewBox="0 0 16 16" aria-hidden="true" focusable="false">
         <path d={SHAPES[of] ?? SHAPES.waiting} />
       </svg>

@@ -4,13 +4,14 @@ import type { JSX } from 'preact'
 import { Icon, type IconName } from '../../components/icons'
 import { keyText } from '../../keyboard/key-names'
 import { plural } from '../../text/format'
-import { runs } from '../state/study'
+import { lost, runs } from '../state/study'
 import { openNote, remove, requeue, stop, toggleHidden, toggleStar } from './act'
 import { allHave, deletable, queueable, stoppable } from './which'
 
 export function RunActions({ ids }: { ids: readonly number[] }): JSX.Element {
   const now = runs.value
-  const [stops, queues, deletes] = [stoppable(now, ids), queueable(now, ids), deletable(now, ids)]
+  const gone = lost.value
+  const [stops, queues, deletes] = [stoppable(now, ids), queueable(now, ids, gone), deletable(now, ids, gone)]
   const starred = allHave(now, ids, 'star')
   const hidden = allHave(now, ids, 'hidden')
   return (

@@ -5,21 +5,31 @@ import { find, type Json, keyOf, type Runs, valueIn } from '../state/table'
 
 const STOPPED_BY_US = ['waiting', 'running']
 
+export type Lost = ReadonlySet<number>
+
+const isCutOff = (status: Json, id: number, lost: Lost): boolean => status === 'running' && lost.has(id)
+
 /** Those of the runs that can be stopped: not those that were asked to already. */
 export const stoppable = (runs: Runs, ids: readonly number[]): number[] =>
   ids.filter((id) => STOPPED_BY_US.includes(String(valueIn(runs, 'status', id))) && valueIn(runs, 'stop', id) !== true)
 
-/** Those that can be trained again, or go on. */
-export const queueable = (runs: Runs, ids: readonly number[]): number[] =>
-  ids.filter((id) => ['finished', 'failed', 'pruned', 'stopped'].includes(String(valueIn(runs, 'status', id))))
+/** Those that can be trained again, or go on; `lost` are those whose process is gone. */
+export const queueable = (runs: Runs, ids: readonly number[], lost: Lost): number[] =>
+  ids.filter((id) => {
+    const status = String(valueIn(runs, 'status', id))
+    return ['finished', 'failed', 'pruned', 'stopped'].includes(status) || isCutOff(status, id, lost)
+  })
 
 /** Those whose results are lost when they are trained again. */
 export const withResults = (runs: Runs, ids: readonly number[]): number[] =>
   ids.filter((id) => ['finished', 'pruned'].includes(String(valueIn(runs, 'status', id))))
 
 /** Those that can be deleted. */
-export const deletable = (runs: Runs, ids: readonly number[]): number[] =>
-  ids.filter((id) => valueIn(runs, 'status', id) !== 'running')
+export const deletable = (runs: Runs, ids: readonly number[], lost: Lost): number[] =>
+  ids.filter((id) => {
+    const status = valueIn(runs, 'status', id)
+    return status !== 'running' || isCutOff(status, id, lost)
+  })
 
 /** Whether all of the runs have a mark, so that the button takes it away. */
 export const allHave = (runs: Runs, ids: readonly number[], mark: 'star' | 'hidden'): boolean =>

@@ -13,9 +13,9 @@ import { figure } from '../scale'
 import { type Detail, experiments } from '../server'
 import { shown } from '../state/filter'
 import { calledAs, closeRun, ordered, stepRun } from '../state/looked-at'
-import { runs, version } from '../state/study'
+import { lost, runs, version } from '../state/study'
 import type { Json } from '../state/table'
-import { Status } from '../status'
+import { Status, saidOf } from '../status'
 import { RunCurves } from './RunCurves'
 
 export function RunDetail({ id }: { id: number }): JSX.Element {
@@ -55,8 +55,8 @@ export function RunDetail({ id }: { id: number }): JSX.Element {
         <h2 ref={head} tabIndex={-1}>
           Run {id}
         </h2>
-        {now && <Status of={now.status} />}
-        {now?.stop && now.status === 'running' && <small>stops after this epoch</small>}
+        {now && <Status of={saidOf(now.status, id, lost.value)} />}
+        {now?.stop && now.status === 'running' && !lost.value.has(id) && <small>stops after this epoch</small>}
         <span class="grow" />
         {at >= 0 && (
           <small>

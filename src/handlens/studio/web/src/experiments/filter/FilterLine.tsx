@@ -7,7 +7,7 @@ import { Menu } from '../../components/Menu'
 import { ariaKey, keyText } from '../../keyboard/key-names'
 import { plural } from '../../text/format'
 import { COMMANDS } from '../commands'
-import { type Condition, wordsOf } from '../state/filter'
+import { allOf, type Condition, wordsOf } from '../state/filter'
 import { allColumns, hiddenCount, met, narrow, setConditions } from '../state/looked-at'
 import { adjust, place } from '../state/place'
 import { loaded, runs } from '../state/study'
@@ -96,9 +96,7 @@ export function FilterLine(): JSX.Element {
 
 function found(): string {
   const [n, all] = [met.value.length, runs.value.ids.length]
-  return n === all
-    ? `All ${plural(all, 'run')}`
-    : `${n === 0 ? 'None' : n.toLocaleString('en')} of ${plural(all, 'run')}`
+  return n === all ? allOf(all) : `${n === 0 ? 'None' : n.toLocaleString('en')} of ${plural(all, 'run')}`
 }
 
 interface ChipProps {

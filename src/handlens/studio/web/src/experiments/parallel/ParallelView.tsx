@@ -9,8 +9,8 @@ import { theme } from '../../state/theme'
 import { number, plural } from '../../text/format'
 import { figure } from '../scale'
 import { useSize } from '../size'
-import { type Condition, meeting } from '../state/filter'
-import { choicesOf, find, levelsOf, type Runs } from '../state/table'
+import { allOf, type Condition, meeting } from '../state/filter'
+import { type Column, choicesOf, find, levelsOf, type Runs } from '../state/table'
 import { AxisView } from './AxisView'
 import { type Axis, axisOf, inOrder, moved } from './axes'
 import { type Brush, brushOf, withBrush } from './brushes'
@@ -21,7 +21,6 @@ import { type Direction, valuesText } from './summary'
 
 export interface ParallelProps {
   runs: Runs
-  direction: Direction
   /** the column on the last axis, which gives the lines their colour */
   value: string
   /** what it is called */
@@ -43,8 +42,10 @@ export interface ParallelProps {
 const MOST_SELECTED = 200
 
 export function ParallelView(props: ParallelProps): JSX.Element {
-  const { runs, direction, value, called, where, showHidden, onWhere } = props
+  const { runs, value, called, where, showHidden, onWhere } = props
   const [draft, setDraft] = useState<{ axis: string; brush: Brush } | null>(null)
+  const values = find(runs, value)!
+  const direction = values.smallerIsBetter ? 'minimize' : 'maximize'
   const [box, size] = useSize<HTMLDivElement>()
   const plot = useRef<HTMLElement>(null)
 
@@ -71,9 +72,8 @@ export function ParallelView(props: ParallelProps): JSX.Element {
   const chosen = useMemo(() => maskOf(runs, conditions, showHidden), [runs, conditions, showHidden])
 
   const [all, some] = [countOf(there), countOf(chosen)]
-  const values = find(runs, value)!
   const marked = axes.flatMap((axis) => brushOf(axis, where) ?? []).length > 0
-  const text = `${some === all ? `All ${number(all)} runs` : `${number(some)} of ${plural(all, 'run')}`}. ${valuesText(values, called, chosen, direction)}`
+  const text = `${some === all ? allOf(all) : `${number(some)} of ${plural(all, 'run')}`}. ${valuesText(values, called, chosen, direction)}`
 
   /** Does something with an axis, whose name then has the focus. */
   const act = (axis: Axis, what: () => void): void => {
@@ -98,6 +98,7 @@ export function ParallelView(props: ParallelProps): JSX.Element {
     <section class="parallel" aria-label="Parallel coordinates" ref={plot}>
       <div class="parallel-head">
         <p>{text}</p>
+        {choices.length === 0 && <p class="hint">No choice differs among these runs, so no line leads anywhere.</p>}
         {marked && (
           <button
             type="button"
@@ -158,7 +159,7 @@ export function ParallelView(props: ParallelProps): JSX.Element {
         </div>
       </div>
       <div class="parallel-foot">
-        <Key axis={made.get(value)!} called={called} direction={direction} />
+        <Key axis={made.get(value)!} values={values} called={called} direction={direction} />
         <p class="hint">
           Drag along an axis to mark a part of it, press an option to mark it, or move the ends of an axis with the
           arrow keys. Drag a name, or press Shift with ← or →, to move an axis.
@@ -180,9 +181,21 @@ const countOf = (mask: Uint8Array): number => mask.reduce((sum, one) => sum + on
 const switched = (names: readonly string[], name: string): readonly string[] =>
   names.includes(name) ? names.filter((one) => one !== name) : [...names, name]
 
+interface KeyProps {
+  axis: Axis
+  values: Column
+  called: string
+  direction: Direction
+}
+
 /** What the colours of the lines mean. */
-function Key({ axis, called, direction }: { axis: Axis; called: string; direction: Direction }): JSX.Element {
-  const { low, high, log } = axis.scale!
+function Key({ axis, values, called, direction }: KeyProps): JSX.Element | null {
+  const sorted = Float64Array.from(
+    values.values.filter((_, i) => !Number.isNaN(axis.places[i])),
+    Number,
+  ).sort()
+  if (sorted.length === 0) return null
+  const [low, high] = [sorted[0]!, sorted.at(-1)!]
   const [best, worst] = direction === 'minimize' ? [low, high] : [high, low]
   return (
     <p class="ramp-key">
@@ -190,7 +203,7 @@ function Key({ axis, called, direction }: { axis: Axis; called: string; directio
       <span>best {figure(best)}</span>
       <i style={{ background: rampCss(theme.value) }} aria-hidden="true" />
       <span>worst {figure(worst)}</span>
-      {log && <span class="hint">log</span>}
+      {axis.scale!.log && <span class="hint">log</span>}
     </p>
   )
 }

@@ -22,7 +22,9 @@ export function axisOf(column: Column, otherScale = false): Axis {
   const levels = levelsOf(column).filter((level) => level !== null)
   const places = new Float64Array(column.values.length).fill(Number.NaN)
   let scale: Scale | null = null
-  if (column.numeric && (column.role !== 'choice' || levels.length > MOST_OPTIONS)) {
+  if (
+    column.role === 'choice' ? column.numeric && levels.length > MOST_OPTIONS : column.numeric || levels.length === 0
+  ) {
     const log = isLog(levels as number[]) !== otherScale
     scale = scaleOf(levels as number[], log)
     for (const [i, value] of column.values.entries()) {

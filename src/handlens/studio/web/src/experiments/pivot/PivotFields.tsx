@@ -86,6 +86,7 @@ function Draggable({ name, number }: { name: string; number?: boolean }): JSX.El
     // biome-ignore lint/a11y/noStaticElementInteractions: dragging is beside the menus, which have keys
     <span
       class={`pivot-name ${number ? 'number' : ''}`}
+      title={number ? calledAs(name) : name}
       draggable
       onDragStart={(event) => {
         event.dataTransfer!.setData(KIND, name)
@@ -159,7 +160,7 @@ function Zone({ side, title }: { side: Side; title: string }): JSX.Element {
           }}
         >
           <Menu name={name} items={movesOf(name, side, at, names.length)}>
-            {name} <Icon name="down" size={12} />
+            <span class="pivot-called">{name}</span> <Icon name="down" size={12} />
           </Menu>
         </span>
       ))}

@@ -10,7 +10,7 @@ import { widthOf } from '../runs/widths'
 import { shown } from '../state/filter'
 import { calledAs, narrow, pivotValue } from '../state/looked-at'
 import { go, place } from '../state/place'
-import { runs, smallerIsBetter } from '../state/study'
+import { runs } from '../state/study'
 import { find, keyOf } from '../state/table'
 import { type Cell, conditionsOf, headsOf, inWords, type Layout, valuesOf } from './layout'
 import { AGGREGATE_NAMES } from './PivotFields'
@@ -21,6 +21,9 @@ import { VERDICTS } from './verdicts'
 
 /** Pixels of a cell. */
 const [LEAST, MOST] = [196, 300]
+
+/** How much wider bold letters are. */
+const BOLD = 1.2
 
 /** More rows than this are drawn only when asked for. */
 const ROWS = 100
@@ -40,8 +43,8 @@ export const shading = computed(() => {
   return shadingOf(numbers, aggregate === 'sd' || isSmallerBetter())
 })
 
-/** Of the number that is summed up; all but the study's own are losses, times and counts. */
-const isSmallerBetter = (): boolean => pivotValue.value !== 'value' || smallerIsBetter.value
+/** Of the number that is summed up. */
+const isSmallerBetter = (): boolean => find(runs.value, pivotValue.value)?.smallerIsBetter ?? true
 
 export { write as writeNumber }
 
@@ -54,7 +57,8 @@ export function PivotTable({ of }: { of: Layout }): JSX.Element {
   const { rows: across, columns: down } = of.axes
   const widths = across.map((name) => {
     const labels = of.labels[name]!
-    return widthOf(name, labels.length, (at) => shown(labels[at] ?? null))
+    // Heads are bold, and have more room at their sides.
+    return Math.round(BOLD * widthOf(name, labels.length, (at) => shown(labels[at] ?? null)))
   })
   const heads = widths.reduce((sum, width) => sum + width, 0)
   const stop = stopOf(of, wanted.value)

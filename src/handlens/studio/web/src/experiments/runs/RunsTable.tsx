@@ -8,9 +8,9 @@ import { announce } from '../../state/messages'
 import { number } from '../../text/format'
 import { calledAs, openRun, ordered, select, selected, shownColumns, sortBy, toggleSelected } from '../state/looked-at'
 import { place } from '../state/place'
-import { runs } from '../state/study'
+import { lost, runs } from '../state/study'
 import { type Column, find, type Json } from '../state/table'
-import { Status } from '../status'
+import { Status, saidOf } from '../status'
 import { nextCurrent } from './current'
 import { writerFor } from './digits'
 import { nextSorting } from './order'
@@ -260,8 +260,8 @@ function Row({ id, row, index, current: isCurrent, selected: isSelected, open, e
           <td key={name} class={numeric ? 'number' : ''} title={text.length > 24 ? text : undefined}>
             {name === 'status' && typeof value === 'string' ? (
               <>
-                <Status of={value} />
-                {stop && value === 'running' && <small> stopping</small>}
+                <Status of={saidOf(value, id, lost.value)} />
+                {stop && value === 'running' && !lost.value.has(id) && <small> stopping</small>}
               </>
             ) : (
               text

@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from 'vitest'
-import { type Condition, meeting, read, wordsOf, written } from './filter'
+import { allOf, type Condition, meeting, read, wordsOf, written } from './filter'
 import { columnOf, runsOf } from './table'
 
 const RUNS = runsOf(
@@ -12,6 +12,10 @@ const RUNS = runsOf(
     columnOf('ps', 'choice', [0.1, 0.2, 0.3, null]),
   ],
 )
+
+test('all runs are counted', () => {
+  expect([0, 1, 12_000].map(allOf)).toEqual(['All 0 runs', '1 run', 'All 12,000 runs'])
+})
 
 describe('a condition', () => {
   it.each<[Condition, number[]]>([
@@ -34,6 +38,10 @@ describe('a condition', () => {
       ]),
     ).toEqual([1])
   })
+})
+
+test('all runs are counted', () => {
+  expect([0, 1, 12_000].map(allOf)).toEqual(['All 0 runs', '1 run', 'All 12,000 runs'])
 })
 
 test('hidden runs are left out if asked', () => {

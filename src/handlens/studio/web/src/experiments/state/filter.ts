@@ -1,5 +1,6 @@
 // Which runs are looked at: conditions on columns, all of which hold.
 
+import { plural } from '../../text/format'
 import { type Column, find, type Json, keyOf, type Runs } from './table'
 
 export type Condition =
@@ -40,6 +41,9 @@ function testOf(condition: Condition, column: Column | undefined): (place: numbe
     }
   }
 }
+
+/** "All 12 runs". */
+export const allOf = (count: number): string => (count === 1 ? '1 run' : `All ${plural(count, 'run')}`)
 
 /** A value as people write it: lists with commas, no quotation marks. */
 export const shown = (value: Json): string =>

@@ -4,7 +4,7 @@ import { RUN_COMMANDS } from '../actions/commands'
 import { experiments, type Studies } from '../server'
 import { AT_FIRST } from './address'
 import { go } from './place'
-import { curves, keepInStep, loaded, refreshNow, runs, version } from './study'
+import { curves, failed, keepInStep, loaded, refreshNow, runs, version } from './study'
 import { columnOf, runsOf } from './table'
 
 const STUDY = { name: 'made', metric: 'valid_loss', direction: 'minimize' } as Studies['studies'][number]
@@ -108,6 +108,19 @@ test('nothing is done to runs before the page knows what there is to undo', asyn
   const call = vi.spyOn(globalThis, 'fetch').mockRejectedValue(new Error('not there'))
   RUN_COMMANDS.star.run()
   expect(JSON.parse(String(call.mock.calls[0]![1]!.body))).toEqual({ runs: [1], star: true })
+})
+
+test('runs that cannot be brought up to date are said to be old, until they can', async () => {
+  await open()
+  vi.spyOn(experiments, 'runs').mockRejectedValueOnce(new ApiError('The file is damaged.', 503))
+  ;[star, at] = [true, 2]
+  hear()
+  await vi.advanceTimersByTimeAsync(0)
+  expect(failed.value).toBe('The file is damaged.')
+  expect(runs.value.columns[0]!.values).toEqual([false])
+  await vi.advanceTimersByTimeAsync(1000)
+  expect(failed.value).toBe(null)
+  expect(runs.value.columns[0]!.values).toEqual([true])
 })
 
 test('what the page does is seen at once, however short the time since the last update', async () => {

@@ -10,8 +10,12 @@ import { place } from './place'
 import { find, merged, NO_RUNS, type Runs } from './table'
 
 const [studies, setStudies] = owned<Studies | null>(null)
-/** Why the studies cannot be read; null while all is well. */
-const [failed, setFailed] = owned<string | null>(null)
+/** Why the list of studies cannot be read; null while it can. */
+const [unread, setUnread] = owned<string | null>(null)
+/** Why the runs that are shown cannot be brought up to date; null while they can. */
+const [behind, setBehind] = owned<string | null>(null)
+/** What is wrong with the record; null while all is well. */
+const failed = computed(() => unread.value ?? behind.value)
 /** Whether the server was heard of lately. */
 const [connected, setConnected] = owned(true)
 const [runs, setRuns] = owned<Runs>(NO_RUNS)
@@ -27,8 +31,8 @@ export const study = computed<Study | null>(
   () => studies.value?.studies.find(({ name }) => name === place.value.study) ?? null,
 )
 
-/** Whether a smaller number is better. */
-export const smallerIsBetter = computed(() => study.value?.direction !== 'maximize')
+/** The runs that are being trained according to the record, but by no process. */
+export const lost = computed<ReadonlySet<number>>(() => new Set(study.value?.lost))
 
 /** A part of the address of its own: what is computed from it stays when other parts change. */
 const graph = computed(() => place.value.graph)
@@ -41,11 +45,11 @@ export const graphed = computed<readonly string[]>(() => {
 })
 
 export async function loadStudies(): Promise<void> {
-  setFailed(null)
+  setUnread(null)
   try {
     setStudies(await experiments.studies())
   } catch (error) {
-    setFailed(sentenceOf(error))
+    setUnread(sentenceOf(error))
   }
 }
 
@@ -62,6 +66,7 @@ async function loadStudy(name: string): Promise<void> {
   setRuns(NO_RUNS)
   setCurves(new Map())
   setVersion(-1)
+  setBehind(null)
   await attempt(async () => {
     const table = await experiments.runs(name).catch((error: unknown) => {
       // A study that is not there is said by the screen.
@@ -128,8 +133,11 @@ let updating = false
 
 /** Brings the page up to date, after what it did itself; one update after the other. */
 export function refreshNow(): Promise<void> {
-  // After a failure the next event asks again.
-  turn = turn.then(update).catch(() => {})
+  turn = turn.then(update).then(
+    () => setBehind(null),
+    // It is asked again by itself.
+    (error: unknown) => setBehind(sentenceOf(error)),
+  )
   return turn
 }
 
@@ -182,8 +190,8 @@ function listen(): () => void {
   }
   stream.onmessage = ({ data }) => {
     const event = experiments.event(data as string)
-    if (event.kind === 'problem') return setFailed(event.error)
-    setFailed(null)
+    if (event.kind === 'problem') return setUnread(event.error)
+    setUnread(null)
     setStudies(event.studies)
     if (event.studies.version > version.value) void refresh()
   }

@@ -12,6 +12,8 @@ export interface Column {
   values: readonly Json[]
   /** whether every value that there is is a number */
   numeric: boolean
+  /** whether a smaller number is better */
+  smallerIsBetter: boolean
 }
 
 export interface Runs {
@@ -22,9 +24,10 @@ export interface Runs {
   places: ReadonlyMap<number, number>
 }
 
-export function columnOf(name: string, role: Role, values: readonly Json[]): Column {
+export function columnOf(name: string, role: Role, values: readonly Json[], smallerIsBetter = true): Column {
   const there = values.filter((value) => value !== null)
-  return { name, role, values, numeric: there.length > 0 && there.every((value) => typeof value === 'number') }
+  const numeric = there.length > 0 && there.every((value) => typeof value === 'number')
+  return { name, role, values, numeric, smallerIsBetter }
 }
 
 export function runsOf(ids: readonly number[], columns: readonly Column[]): Runs {
@@ -92,7 +95,8 @@ export function merged(before: Runs, changed: Runs, removed: readonly number[]):
       if (place !== undefined) return next?.values[place] ?? null
       return old?.values[before.places.get(id)!] ?? null
     })
-    return columnOf(name, (next ?? old)!.role, values)
+    const { role, smallerIsBetter } = (next ?? old)!
+    return columnOf(name, role, values, smallerIsBetter)
   })
   return runsOf(ids, columns)
 }
