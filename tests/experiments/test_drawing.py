@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import count
+from itertools import count, pairwise
 from math import inf, isnan, nan
 
 import matplotlib as mpl
@@ -13,7 +13,7 @@ import pytest
 from handlens.errors import ExperimentError
 from handlens.experiments import Study
 from handlens.experiments.drawing.choice_plots import parallel_coordinates, slices
-from handlens.experiments.drawing.scales import MISSING, ChoicePlace, Scale, text_of
+from handlens.experiments.drawing.scales import MISSING, ChoicePlace, Scale, number_texts, text_of
 from handlens.experiments.drawing.small_multiples import small_multiples
 
 
@@ -79,8 +79,11 @@ def texts_of(axes):
 
 
 def words_of(figure):
-    """All text of a figure that lies outside of its axes."""
-    return [*(text.get_text() for text in figure.texts), *(t.get_text() for one in figure.legends for t in one.texts)]
+    """All text of a figure that lies outside of its axes, in one line each."""
+    return [
+        *(text.get_text().replace("\n", " ") for text in figure.texts),
+        *(t.get_text() for one in figure.legends for t in one.texts),
+    ]
 
 
 class TestSmallMultiples:
@@ -230,11 +233,93 @@ class TestSmallMultiples:
 
     def test_runs_that_recorded_nothing_have_empty_graphs(self):
         frame, curves = tables(run(0, [], "failed", x=1))
+        figure = small_multiples(frame, curves, rows="x", metric="loss")
+        (axes,) = figure.axes
+        assert texts_of(axes)[:3] == ["no epochs", "–", "0 of 1"]
+        assert len(axes.get_yticks()) == 0
+        assert "epoch" not in words_of(figure)
+
+    def test_runs_that_ended_without_a_number_are_marked_and_are_not_part_of_the_mean(self):
+        frame, curves = tables(run(0, [4.0, 2.0], x=1), run(0, [6.0, nan], x=1), run(0, [5.0, inf], x=1))
+        figure = small_multiples(frame, curves, rows="x", metric="loss")
+        (axes,) = figure.axes
+        assert points_of(axes, "mean valid_loss") == [[[1, 4], [2, 2]]]
+        assert points_of(axes, "run 2 ended without a number") == [[[1, 6]]]
+        assert points_of(axes, "run 3 ended without a number") == [[[1, 5]]]
+        assert "1 of 3" in texts_of(axes)
+        assert "ended without a number: 2" in words_of(figure)
+
+    def test_runs_that_are_not_drawn_are_not_counted(self):
+        frame, curves = tables(*FOUR, run(0, [], "failed", layers=(500,), ps=0.0))
+        frame["phase"] = [*4 * ["study"], "confirm"]
+        assert not any("failed" in text for text in words_of(small_multiples(frame, curves, rows="ps", metric="loss")))
+
+    def test_each_time_that_a_run_leaves_the_scale_is_marked_unless_it_is_still_seen(self):
+        calm = [run(i, [3.0, 2.0, 2.0, 2.0], x=1) for i in range(8)]
+        frame, curves = tables(*calm, run(8, [3.05, 1e6, 2.0, 1e6], x=1), train=1)
         (axes,) = small_multiples(frame, curves, rows="x", metric="loss").axes
-        assert texts_of(axes)[:2] == ["–", "0 of 1"]
+        marks = [line.get_xydata().tolist() for line in axes.lines if line.get_label() == "run 9 is beyond the scale"]
+        assert marks == 2 * [[[2, 1]], [[4, 1]]]  # of the training loss, and of the validation loss
+
+    def test_more_graphs_than_can_be_read_are_refused(self):
+        frame, curves = tables(*(run(i, [1.0], x=1) for i in range(501)))
+        with pytest.raises(ExperimentError, match="at most 500 graphs; 501 arrived"):
+            small_multiples(frame, curves, rows="combination", metric="loss")
+
+
+LONG = "a name of many letters, of which_somebody_was_very_proud_" + 9 * "Root_Mean_Square_"
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "values"),
+    [
+        ("x", ["a", "b"], [1.0, 1e6]),
+        ("x", [f"option {i}" for i in range(20)], [1e-9, 3e-9]),
+        (LONG, [(1000, 500), (200, 100)], [100.0001, 100.0002]),
+        (LONG, [LONG, "b", "c", "d"], [-1e5, -2e5]),
+        ("x", [1, 2], [nan]),
+    ],
+)
+def test_all_text_lies_within_the_picture_and_tick_labels_apart(values, options, name):
+    runs = [run(i, [9 * value, value], **{name: option}) for i, option in enumerate(options) for value in values]
+    frame, curves = tables(*runs, run(99, [], "failed", **{name: options[0]}), run(98, [1.0], "pruned"))
+    pictures = [
+        small_multiples(frame, curves, rows=name, metric=name),
+        small_multiples(frame, curves, rows="status", columns=name, values="valid_loss", metric=name),
+        parallel_coordinates(frame, [name, "status"], metric=name),
+        slices(frame, [name, "status"], metric=name),
+    ]
+    for figure in pictures:
+        figure.canvas.draw()
+        renderer = figure.canvas.get_renderer()
+        shown = [axes for axes in figure.axes if axes.axison]
+        labels = [[one for one in axes.get_xticklabels() if one.get_visible()] for axes in shown]
+        ticks = [[one for one in axes.get_yticklabels() if one.get_visible()] for axes in shown]
+        texts = [*figure.texts, *(text for axes in figure.axes for text in (*axes.texts, axes.xaxis.label))]
+        texts += [axes.yaxis.label for axes in figure.axes]
+        texts += [text for legend in figure.legends for text in legend.texts]
+        for text in (*texts, *(one for row in (*labels, *ticks) for one in row)):
+            if text.get_text().strip():
+                box = text.get_window_extent(renderer)
+                assert box.x0 >= 0, text
+                assert box.y0 >= 0, text
+                assert box.x1 <= figure.bbox.width, text
+                assert box.y1 <= figure.bbox.height, text
+        for row in labels:
+            boxes = sorted((one.get_window_extent(renderer) for one in row), key=lambda box: box.x0)
+            assert all(one.x1 <= other.x0 for one, other in pairwise(boxes))
 
 
 class TestScale:
+    def test_what_is_seen_of_it_reaches_a_little_beyond(self):
+        assert Scale(2, 4, False).seen == (1.9, 4.1)
+        assert Scale(0, 0, False).seen == (-1, 1)
+        assert Scale(1, 10**20, True).seen == pytest.approx((0.1, 10**21))
+
+    def test_texts_of_numbers_tell_them_apart(self):
+        assert number_texts([0.1 + 0.2, 1.0, 1e-9]) == ["0.3", "1", "1e-09"]
+        assert number_texts([100.0, 100.001]) == ["100", "100.001"]
+
     def test_all_values_are_on_it_where_none_lies_far_out(self):
         assert Scale.of([np.array([1.0, 2.0]), np.array([3.0, nan]), np.array([inf])]) == Scale(1, 3, False)
 
@@ -325,8 +410,8 @@ class TestParallelCoordinates:
         frame, _ = tables(*runs, run(9, [1e9], x=9), run(9, [1.0], "pruned", x=9), run(10, [], "failed", x=10))
         figure = parallel_coordinates(frame, ["x"], metric="loss")
         (note,) = words_of(figure)
-        assert "Dotted: no run finished (1)" in note
-        assert "Dashed: some runs did not finish (1)" in note
+        assert "Crosses: no run ended with a number (1)" in note
+        assert "Dashed: some runs ended without a number (1)" in note
         assert "Beyond the ends of the scale: 1" in note
         assert max(line[-1][1] for line in lines_of(figure.axes[0], "combinations")) == 1.06
 
@@ -356,6 +441,13 @@ class TestSlices:
         (failed,) = points_of(figure.axes[0], "failed")
         assert [y for _, y in failed] == [worst, worst]
         assert {"failed: 2", "pruned: 1"} <= set(words_of(figure))
+
+    def test_runs_that_finished_without_a_number_lie_there_too(self):
+        frame, _ = tables(run(0, [1.0], x=1), run(1, [2.0], x=1), run(2, [nan], x=2), run(3, [inf], x=2))
+        figure = slices(frame, ["x"], metric="loss")
+        (points,) = points_of(figure.axes[0], "ended without a number")
+        assert [y for _, y in points] == [2, 2]
+        assert "ended without a number: 2" in words_of(figure)
 
     def test_one_run_that_exploded_does_not_stretch_the_scale_and_is_marked(self):
         runs = [run(i, [1.0 + i / 8], x=i) for i in range(9)]

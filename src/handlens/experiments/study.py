@@ -362,16 +362,17 @@ class Study:
         """Draw a small training graph for each cell of a grid, all on one scale.
 
         A thin line is one run, the thick one the mean of the finished runs of the cell, at the epochs that all of them
-        have. Above each graph stand the mean of what the runs ended with and their mean bumpiness, in it how many runs
-        that is. Runs that failed, were pruned or stopped are marked and are not part of a mean. One run that exploded
-        does not stretch the scale: it is cut off and marked. A scale over more than a factor of 20 is logarithmic.
+        have. Above each graph stand the mean of what the runs ended with, how many runs that is, and their mean
+        bumpiness. Runs that failed, were pruned or stopped, or ended without a number, are marked and are not part of a
+        mean. One run that exploded does not stretch the scale: it is cut off and marked. A scale over more than a
+        factor of 20 is logarithmic.
 
         Args:
             rows, columns: the choices whose values make the rows and the columns, as in a pivot table; at least one.
             values: the number that is drawn, such as a metric; the training and the validation loss unless given.
 
         Raises:
-            ExperimentError: no run has begun, or there is no such choice or number.
+            ExperimentError: no run has begun, there is no such choice or number, or they make more than 500 graphs.
         """
         from handlens.experiments.drawing.small_multiples import small_multiples
 

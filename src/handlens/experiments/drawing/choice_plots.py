@@ -8,21 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from handlens.errors import ExperimentError
-from handlens.experiments.drawing.graphs import begun
-from handlens.experiments.drawing.scales import MISSING, ChoicePlace, Scale
+from handlens.experiments.drawing.graphs import begun, counted, outcomes
+from handlens.experiments.drawing.scales import MISSING, ChoicePlace, Floats, Scale, number_texts
 from handlens.experiments.drawing.style import (
     BLUE,
     GREY,
+    LETTER,
     LIGHT,
     MARKS,
-    footnote,
-    legend,
+    Foot,
     longest,
     mark_out,
     marks_named,
     most_lines,
+    shortened,
     value_axis,
     wrapped,
 )
@@ -34,6 +36,10 @@ if TYPE_CHECKING:
 
 _ROOM = 0.06
 """How far beyond the ends of an axis from 0 to 1 those values lie that would stretch it too far."""
+
+
+_TALL, _WIDE = 3.1, 2.9
+"""The height of upright axes, and the width of a slice, in inches."""
 
 
 def parallel_coordinates(
@@ -65,11 +71,20 @@ def parallel_coordinates(
     points = np.column_stack([*(place.positions for place in places), np.clip(height, -_ROOM, 1 + _ROOM)])
     lines = np.stack([np.broadcast_to(np.arange(len(choices) + 1), points.shape), points], axis=-1)
 
-    labels = [[(at, wrapped([text], 16)) for at, text in place.ticks] for place in places]
+    labels = [_beside_axis(place.ticks) for place in places]
     apart = max(0.4 + 0.06 * max((longest([text]) for ticks in labels for _, text in ticks), default=0), 1.1)
-    width = max(apart * (len(choices) + 1) + 0.5, 5.2)
-    figure = plt.figure(figsize=(width, 4.2))
-    axes = figure.add_axes(((apart - 0.2) / width, 0.12, 1 - (apart + 0.5) / width, 0.74))
+    measured = wrapped([metric], 24)
+    right = max(0.1 + 5 * LETTER * longest([measured]), 0.5)  # its half, in type of ten points
+    width = max(apart * (len(choices) + 1) + right, 5.2)
+    between = (width - apart - right) / len(choices)
+    names = [wrapped([name], int((min(between, 2 * apart) - 0.05) / (9 * LETTER))) for name in choices]
+    foot = Foot(width, [], _said(metric, means, whole, height, crosses=len(choices) == 1))
+    above = 0.3 + 0.16 * most_lines([*names, measured])
+    size = width, above + _TALL + 0.2 + foot.height
+    figure = plt.figure(figsize=size)
+    axes = figure.add_axes(
+        ((apart - 0.2) / width, (foot.height + 0.2) / size[1], 1 - (apart + right) / width, _TALL / size[1])
+    )
     known, unknown = np.flatnonzero(np.isfinite(means)), np.flatnonzero(~np.isfinite(means))
     known = known[np.argsort(good[known], kind="stable")]  # the best lie on top
     best = good[known] ** 3
@@ -88,29 +103,47 @@ def parallel_coordinates(
     axes.add_collection(
         LineCollection(list(lines[unknown, :-1]), colors=GREY, linewidths=0.8, linestyles=":", label="without a value")
     )
-    for x, (name, ticks) in enumerate(zip(choices, labels, strict=True)):
+    if len(choices) == 1:  # there is nothing to join
+        axes.plot(np.zeros(len(unknown)), points[unknown, 0], "x", color=GREY, markersize=4, label="without a value")
+    for x, (name, ticks) in enumerate(zip(names, labels, strict=True)):
         axes.plot([x, x], [0, 1], color=LIGHT, linewidth=1, zorder=1)
         _write_ticks(axes, x, name, ticks, ha="right")
-    strip = np.linspace(0, 1, 101)
-    axes.add_collection(
-        LineCollection(
-            [[(len(choices), low), (len(choices), high)] for low, high in pairwise(strip)],
-            colors=colours(strip[:-1] if maximize else 1 - strip[:-1]), linewidths=5, antialiaseds=False, zorder=3,
-        )
-    )  # fmt: skip
-    _write_ticks(axes, len(choices), metric, scale.ticks, ha="left")
+    if len(known):
+        shades = np.linspace(0, 1, 100)
+        ends = np.linspace(0, 1, 101)
+        strip = [[(len(choices), low), (len(choices), high)] for low, high in pairwise(ends)]
+        colour = colours(shades if maximize else 1 - shades)
+        axes.add_collection(LineCollection(strip, colors=colour, linewidths=5, antialiaseds=False, zorder=3))
+    _write_ticks(axes, len(choices), measured, scale.ticks if len(known) else [], ha="left")
     axes.set(xlim=(-0.02, len(choices) + 0.05), ylim=(_lowest(places), 1 + _ROOM + 0.01))
     axes.set_axis_off()
-    note = f"A line is a combination, its {metric} the mean of its finished runs. Darker and thicker: better."
+    foot.draw(figure)
+    return figure
+
+
+def _said(metric: str, means: Floats, whole: NDArray[np.bool_], height: Floats, *, crosses: bool) -> str:
+    """What a line is, and what some lines lack."""
+    known = np.isfinite(means)
+    measured = shortened(metric, 40)
+    note = f"A line is a combination, its {measured} the mean of its finished runs. Darker and thicker: better."
     if not whole[known].all():
-        note += f" Dashed: some runs did not finish ({np.sum(~whole[known])})."
-    if len(unknown):
-        note += f" Dotted: no run finished ({len(unknown)})."
+        note += f" Dashed: some runs ended without a number ({np.sum(~whole[known])})."
+    if not known.all():
+        note += f" {'Crosses' if crosses else 'Dotted'}: no run ended with a number ({np.sum(~known)})."
     out = int(np.sum((height < 0) | (height > 1)))
     if out:
         note += f" Beyond the ends of the scale: {out}."
-    footnote(figure, note)
-    return figure
+    return note
+
+
+def _beside_axis(ticks: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
+    """The texts beside an upright axis, in fewer lines where they lie close; where there is no room, some are left out.
+
+    Numbers that are drawn to scale are few already.
+    """
+    room = _TALL * min((high - low for (low, _), (high, _) in pairwise(sorted(ticks))), default=1)
+    kept = ticks[:: max(round(np.ceil(0.1 / room)), 1)]
+    return [(at, wrapped([text], 16, most=min(max(int(room / 0.11), 1), 3))) for at, text in kept]
 
 
 def slices(
@@ -127,33 +160,60 @@ def slices(
     n_columns = min(len(choices), 3)
     n_rows = -(-len(choices) // n_columns)
     places = {name: ChoicePlace.of(frame, name, log=name in log) for name in choices}
-    labels = {name: [wrapped([text], 14) for _, text in place.ticks] for name, place in places.items()}
-    below = 0.45 + 0.12 * max(most_lines(texts) for texts in labels.values())
-    height, foot = 1.8 + below + 0.1, 0.5
-    size = 0.75 + 3.1 * n_columns, 0.15 + n_rows * height + foot
-    figure = plt.figure(figsize=size)
+    below_axis = [_below_axis(place.ticks) for place in places.values()]
+    names = [wrapped([name], int(_WIDE / (10 * LETTER))) for name in choices]
+    below = 0.3 + max(_depth(ticks, upright) for ticks, upright in below_axis) + 0.16 * most_lines(names)
     values = numbers_of(frame, "value")
     scale = Scale.of(np.array([value]) for value in values)
-    for i, (name, place) in enumerate(places.items()):
+    measured = wrapped([metric], 26, most=2)
+    numbers = max(0.34 + 0.14 * most_lines([measured]) + 7 * LETTER * longest(number_texts(scale.numbers)), 0.7)
+    out = int(np.sum((values < scale.seen[0]) | (values > scale.seen[1])))
+    outcome = outcomes(frame, values)
+    run = ("a run", {"color": BLUE, "marker": "o", "markersize": 3, "linewidth": 0.7})
+    named = [run, *marks_named(counted(outcome), out)]
+    width = numbers + (_WIDE + 0.2) * n_columns
+    note = "A line joins the runs of a combination. Bar: the mean of the finished runs of a level."
+    if not np.isfinite(values).all():
+        note += " Runs that ended without a number lie at the worse end."
+    foot = Foot(width, named, note)
+    height = 1.8 + below + 0.1
+    size = width, 0.15 + n_rows * height + foot.height
+    figure = plt.figure(figsize=size)
+    for i, place in enumerate(places.values()):
         row, column = divmod(i, n_columns)
-        x, y = 0.7 + 3.1 * column, foot + (n_rows - 1 - row) * height + below
-        axes = figure.add_axes((x / size[0], y / size[1], 2.9 / size[0], 1.8 / size[1]))
+        x, y = numbers + (_WIDE + 0.2) * column, foot.height + (n_rows - 1 - row) * height + below
+        axes = figure.add_axes((x / size[0], y / size[1], _WIDE / size[0], 1.8 / size[1]))
         value_axis(axes, scale)
         axes.set_xlim(_lowest([place]), 1 + _ROOM)
-        axes.set_xticks([at for at, _ in place.ticks], labels[name], parse_math=False)
-        axes.set_xlabel(name, fontsize=9, weight="bold", parse_math=False)
+        ticks, upright = below_axis[i]
+        axes.set_xticks([at for at, _ in ticks], [text for _, text in ticks], parse_math=False, rotation=90 * upright)
+        axes.set_xlabel(names[i], fontsize=9, weight="bold", parse_math=False)
         axes.tick_params(labelleft=column == 0)
         if column == 0:
-            axes.set_ylabel(metric, fontsize=8, parse_math=False)
-        _draw_slice(axes, frame, place, scale, worst=scale.low if maximize else scale.high)
-    out = int(np.sum((values < scale.low) | (values > scale.high)))
-    run = ("a run", {"color": BLUE, "marker": "o", "markersize": 3, "linewidth": 0.7})
-    legend(figure, [run, *marks_named(frame, out)])
-    footnote(figure, "A line joins the runs of a combination. Bar: the mean of the finished runs of a level.")
+            axes.set_ylabel(measured, fontsize=8, parse_math=False)
+        _draw_slice(axes, frame, place, scale, outcome, worst=scale.low if maximize else scale.high)
+    foot.draw(figure)
     return figure
 
 
-def _draw_slice(axes: Axes, frame: pd.DataFrame, place: ChoicePlace, scale: Scale, *, worst: float) -> None:
+def _below_axis(ticks: Sequence[tuple[float, str]]) -> tuple[list[tuple[float, str]], bool]:
+    """The texts below an axis, and whether they are written upright, as they are where they lie close."""
+    room = _WIDE * min((high - low for (low, _), (high, _) in pairwise(sorted(ticks))), default=1)
+    letters = int(room / (7.5 * LETTER))
+    if letters >= 8 or letters > max(len(text) for _, text in ticks):
+        return [(at, wrapped([text], min(letters, 14))) for at, text in ticks], False
+    return [(at, shortened(text, 24)) for at, text in ticks[:: max(round(np.ceil(0.12 / room)), 1)]], True
+
+
+def _depth(ticks: Sequence[tuple[float, str]], upright: bool) -> float:
+    """How far such texts reach down, in inches."""
+    texts = [text for _, text in ticks]
+    return 7 * LETTER * longest(texts) if upright else 0.12 * most_lines(texts)
+
+
+def _draw_slice(
+    axes: Axes, frame: pd.DataFrame, place: ChoicePlace, scale: Scale, outcome: pd.Series[str], *, worst: float
+) -> None:
     """The runs as dots, those of a combination joined, the mean of each level; runs without a value at `worst`."""
     from matplotlib.collections import LineCollection
 
@@ -167,21 +227,22 @@ def _draw_slice(axes: Axes, frame: pd.DataFrame, place: ChoicePlace, scale: Scal
     )
     axes.plot(place.positions[ended], values[ended], "o", color=BLUE, markersize=2.5, alpha=alpha, label="runs")
     for x, value in zip(place.positions[ended], values[ended], strict=True):
-        if not scale.low <= value <= scale.high:
+        if not scale.seen[0] <= value <= scale.seen[1]:
             mark_out(axes, x, above=value > scale.high, colour=BLUE, label="a run beyond the scale")
-    for status, (mark, colour) in MARKS.items():
-        at = (frame["status"] == status).to_numpy()
-        ends = np.nan_to_num(frame["value"].to_numpy(float, na_value=np.nan)[at], nan=worst)
+    for how, (mark, colour) in MARKS.items():
+        at = (outcome == how).to_numpy()
+        ends = frame["value"].to_numpy(float, na_value=np.nan)[at]
+        ends = np.where(np.isfinite(ends), ends, worst)
         axes.plot(
             place.positions[at], np.clip(ends, scale.low, scale.high), mark, color=colour, markersize=4,
-            markeredgewidth=1.1, linestyle="", label=status,
+            markeredgewidth=1.1, linestyle="", label=how,
         )  # fmt: skip
     half = 0.35 / max(len(place.levels), 1)
     for x, rows in place.levels:
         if ended[rows].any():
             mean = values[rows][ended[rows]].mean()
             axes.plot([x - half, x + half], [mean, mean], color="black", linewidth=1.4, label="mean")
-            if not scale.low <= mean <= scale.high:
+            if not scale.seen[0] <= mean <= scale.seen[1]:
                 mark_out(axes, x, above=mean > scale.high, colour="black", label="a mean beyond the scale")
 
 
@@ -197,7 +258,7 @@ def _write_ticks(axes: Axes, x: float, name: str, ticks: Sequence[tuple[float, s
 
     beside_it: dict[str, Any] = {
         "textcoords": "offset points", "parse_math": False, "annotation_clip": False, "zorder": 5,
-        "path_effects": [withStroke(linewidth=2, foreground="white")],
+        "path_effects": [withStroke(linewidth=3, foreground="white")],
     }  # fmt: skip
     side = -1 if ha == "right" else 1
     axes.annotate(name, (x, 1), xytext=(0, 14), ha="center", va="bottom", fontsize=9, weight="bold", **beside_it)

@@ -20,26 +20,31 @@ LOSSES = ("train_loss", "valid_loss")
 """What is drawn unless something else is asked for, from below to the top."""
 
 
+NO_NUMBER = "ended without a number"
+"""How a run ended that finished, but whose number is missing or infinite."""
+
+
 @dataclass(frozen=True)
 class RunCurve:
     """One number of one run, epoch by epoch.
 
     Attributes:
         run: the run's id.
-        status: the run's, as in `store.STATUSES`.
+        outcome: how the run ended, as `outcomes` says.
         epochs, values: [E] each; a value may be nan or infinite.
     """
 
     run: int
-    status: str
+    outcome: str
     epochs: Floats
     values: Floats
 
-    def leaves(self, scale: Scale) -> tuple[float, bool] | None:
-        """The first epoch whose value is outside the scale, and whether above it; None if all lie on it."""
-        above, below = self.values > scale.high, self.values < scale.low
-        out = np.flatnonzero(above | below)
-        return (float(self.epochs[out[0]]), bool(above[out[0]])) if len(out) else None
+    def leaves(self, scale: Scale) -> list[tuple[float, bool]]:
+        """The epochs at which it goes beyond what is seen of the scale, each with whether it is above it."""
+        low, high = scale.seen
+        side = np.where(self.values > high, 1, np.where(self.values < low, -1, 0))
+        left = np.flatnonzero((side != 0) & (side != np.r_[0, side[:-1]]))
+        return [(float(self.epochs[at]), bool(side[at] > 0)) for at in left]
 
     @property
     def end(self) -> tuple[float, float] | None:
@@ -67,8 +72,8 @@ class Cell:
     ended: int
 
     def mean_curve(self, number: str) -> tuple[Floats, Floats]:
-        """The epochs that all finished runs have, and the mean of the number over these runs, [E] each."""
-        finished = [curve for curve in self.curves[number] if curve.status == "finished"]
+        """The epochs that all runs that ended with a number have, and the mean over these runs, [E] each."""
+        finished = [curve for curve in self.curves[number] if curve.outcome == "finished"]
         if not finished:
             return np.empty(0), np.empty(0)
         epochs = finished[0].epochs
@@ -89,6 +94,7 @@ class GraphGrid:
         cells: by (row, column).
         numbers: what is drawn, from below to the top.
         measured: the column of the frame whose mean the cells give.
+        counts: how many runs ended how, as `outcomes` says.
         scale: of all curves.
         epochs: the highest epoch of any curve, 1 or more.
     """
@@ -100,8 +106,14 @@ class GraphGrid:
     cells: dict[tuple[Key, Key], Cell]
     numbers: tuple[str, ...]
     measured: str
+    counts: dict[str, int]
     scale: Scale
     epochs: int
+
+    @property
+    def drawn(self) -> list[RunCurve]:
+        """All curves."""
+        return [curve for cell in self.cells.values() for curves in cell.curves.values() for curve in curves]
 
     @classmethod
     def of(
@@ -133,13 +145,14 @@ class GraphGrid:
         axes = {name: axis_of(frame, name, cut=name not in FACTS) for name in (*row_names, *column_names)}
         numbers = _numbers(curves, values, metric)
         measured = values if values is not None and values in frame.columns else "value"
-        by_run = _curves_by_run(frame, curves, numbers)
+        ended = numbers_of(frame, measured)
+        how = outcomes(frame, ended)
+        by_run = _curves_by_run(how, curves, numbers)
         row_keys, row_levels = _keys(axes, row_names, len(frame))
         column_keys, column_levels = _keys(axes, column_names, len(frame))
         members: dict[tuple[Key, Key], list[int]] = {}
         for position, key in enumerate(zip(row_keys, column_keys, strict=True)):
             members.setdefault(key, []).append(position)
-        ended = numbers_of(frame, measured)
         cells = {
             (row, column): _cell(frame, members.get((row, column), []), by_run, numbers, ended)
             for row in row_levels
@@ -154,9 +167,20 @@ class GraphGrid:
             cells,
             numbers,
             measured,
+            counted(how),
             Scale.of(curve.values for curve in every),
             int(max((curve.epochs[-1] for curve in every), default=1)),
         )
+
+
+def outcomes(frame: pd.DataFrame, ended: Floats) -> pd.Series[str]:
+    """The status of each run, or `NO_NUMBER`; `ended` is what each ended with, as `numbers_of` gives it."""
+    return frame["status"].mask((frame["status"] == "finished") & np.isnan(ended), NO_NUMBER)
+
+
+def counted(outcome: pd.Series[str]) -> dict[str, int]:
+    """How many runs ended how."""
+    return {str(one): int(count) for one, count in outcome.value_counts().items()}
 
 
 def begun(frame: pd.DataFrame, *, keep_phases: bool = False) -> pd.DataFrame:
@@ -191,16 +215,18 @@ def _numbers(curves: pd.DataFrame, values: str | None, metric: str) -> tuple[str
     return (values,)
 
 
-def _curves_by_run(frame: pd.DataFrame, curves: pd.DataFrame, numbers: Sequence[str]) -> dict[int, dict[str, RunCurve]]:
-    ordered = curves[curves["run"].isin(frame.index)].sort_values(["run", "epoch"], kind="stable")
+def _curves_by_run(
+    outcome: pd.Series[str], curves: pd.DataFrame, numbers: Sequence[str]
+) -> dict[int, dict[str, RunCurve]]:
+    ordered = curves[curves["run"].isin(outcome.index)].sort_values(["run", "epoch"], kind="stable")
     runs, epochs = ordered["run"].to_numpy(), ordered["epoch"].to_numpy(float)
     values = {name: ordered[name].to_numpy(float, na_value=np.nan) for name in numbers}
     starts = np.flatnonzero(np.r_[True, runs[1:] != runs[:-1]]) if len(runs) else np.empty(0, int)
     ends = [*starts[1:], len(runs)]
-    status = frame["status"].to_dict()
+    how = outcome.to_dict()
     return {
         int(runs[start]): {
-            name: RunCurve(int(runs[start]), status[runs[start]], epochs[start:end], values[name][start:end])
+            name: RunCurve(int(runs[start]), how[runs[start]], epochs[start:end], values[name][start:end])
             for name in numbers
         }
         for start, end in zip(starts, ends, strict=False)

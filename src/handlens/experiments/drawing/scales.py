@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +49,15 @@ class Scale:
         low, high = -_top(-lows, -highs), _top(highs, lows)
         return cls(low, high, positive and high / low > WIDE)
 
+    @property
+    def seen(self) -> tuple[float, float]:
+        """The ends of an axis that shows it, with a little room beyond its own."""
+        if self.log:
+            room = (self.high / self.low) ** 0.05
+            return self.low / room, self.high * room
+        room = 0.05 * (self.high - self.low) or 0.05 * abs(self.high) or 1.0
+        return self.low - room, self.high + room
+
     def position(self, values: Any) -> Floats:
         """Where values lie, from 0 at the lower end to 1 at the upper end; outside below 0 or above 1."""
         values = np.asarray(values, float)
@@ -62,6 +71,12 @@ class Scale:
     @property
     def ticks(self) -> list[tuple[float, str]]:
         """The positions and texts of some round numbers on it."""
+        numbers = self.numbers
+        return list(zip(map(float, self.position(numbers)), number_texts(numbers), strict=True))
+
+    @property
+    def numbers(self) -> list[float]:
+        """Some round numbers on it."""
         from matplotlib.ticker import LogLocator, MaxNLocator
 
         if self.log:
@@ -72,8 +87,7 @@ class Scale:
             ticks = MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(self.low, self.high)
         if self.low == self.high:
             ticks = [self.low]
-        numbers = [float(tick) for tick in ticks if self.low <= tick <= self.high]
-        return [(float(self.position(number)), f"{number:.4g}") for number in numbers]
+        return [float(tick) for tick in ticks if self.low <= tick <= self.high]
 
 
 def _top(highs: Floats, lows: Floats) -> float:
@@ -146,3 +160,13 @@ def text_of(value: Any) -> str:
 def number_text(value: float) -> str:
     """A number with four digits that count; a dash where there is none."""
     return "–" if math.isnan(value) else f"{value:.4g}"
+
+
+def number_texts(numbers: Sequence[float]) -> list[str]:
+    """Numbers with as many digits as it takes to tell them apart, four or more."""
+    texts: list[str] = []
+    for digits in range(4, 18):
+        texts = [f"{number:.{digits}g}" for number in numbers]
+        if len(set(texts)) == len(set(numbers)):
+            break
+    return texts

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from handlens import __version__
-from handlens.experiments.drawing.graphs import Cell, GraphGrid, RunCurve
+from handlens.experiments.drawing.graphs import NO_NUMBER, Cell, GraphGrid, RunCurve
 from handlens.experiments.drawing.scales import Floats, number_text, text_of
 from handlens.experiments.reading.pivot import Pivot
 from handlens.experiments.sharing.exports import plain
@@ -25,6 +25,8 @@ _WIDTH, _HEIGHT, _ROOM = 150.0, 84.0, 5.0
 
 _LAST = ("epochs", "seconds", "started", "ended", "machine", "commit", "error", "note", "star", "hidden")
 """Columns that the table of runs has at its end, after the choices and the numbers."""
+
+_SIGNS = {"failed": "×", "pruned": "|", "stopped": "–", NO_NUMBER: "◆"}
 
 _MANY = 40
 """Letters of a text that a table shows; all of it is shown when the pointer rests on it."""
@@ -123,11 +125,12 @@ def _graphs(
         content = f"<div class='scroll'><table class='grid'>{table}</table></div>"
     names = " ".join(f"<span class='key n{_rank(grid, one)}'>{escape(one)}</span>" for one in grid.numbers)
     measured = metric if grid.measured == "value" else grid.measured
+    signs = ", ".join(f"{sign} {outcome}" for outcome, sign in _SIGNS.items())
     scale = f"{grid.scale.low:.4g} to {grid.scale.high:.4g}{', logarithmic' if grid.scale.log else ''}"
     return (
         f"<h2>Training graphs</h2><p class='legend'>{names}. All graphs have one scale, {escape(scale)}, over "
         f"{grid.epochs} epochs. Thin: a run; thick: the mean of the finished runs. Bold number: their mean "
-        f"{escape(measured)} at the end. ▲ ▼ beyond the scale, × failed, | pruned, – stopped.</p>{content}"
+        f"{escape(measured)} at the end. ▲ ▼ beyond the scale, {signs}.</p>{content}"
     )
 
 
@@ -165,7 +168,7 @@ def _svg(grid: GraphGrid, cell: Cell) -> str:
         epochs, values = cell.mean_curve(number)
         if len(epochs):
             parts.append(f"<path class='n{rank} mean' d='{_path(grid, epochs, values)}'/>")
-        parts += [mark for curve in cell.curves[number] if (mark := _mark(grid, curve, last=rank == 0))]
+        parts += [mark for curve in cell.curves[number] for mark in _marks(grid, curve, last=rank == 0)]
     return "".join(parts)
 
 
@@ -191,17 +194,17 @@ def _path(grid: GraphGrid, epochs: Floats, values: Floats) -> str:
     return "".join(parts)
 
 
-def _mark(grid: GraphGrid, curve: RunCurve, *, last: bool) -> str:
-    left = curve.leaves(grid.scale)
-    if left:
-        epoch, above = left
+def _marks(grid: GraphGrid, curve: RunCurve, *, last: bool) -> list[str]:
+    """A triangle wherever a run leaves the scale, and how it ended, unless with a number."""
+    marks = []
+    for epoch, above in curve.leaves(grid.scale):
         x = _points(grid, np.array([epoch]), np.array([grid.scale.low]))[0][0]
-        return f"<text class='out' x='{x:.1f}' y='{7 if above else _HEIGHT:g}'>{'▲' if above else '▼'}</text>"
-    sign = {"failed": "×", "pruned": "|", "stopped": "–"}.get(curve.status)
-    if sign is None or curve.end is None or not last:
-        return ""
-    x, y = (one[0] for one in _points(grid, np.array([curve.end[0]]), np.array([curve.end[1]])))
-    return f"<text class='mark' x='{x:.1f}' y='{y + 4:.1f}'>{sign}</text>"
+        marks.append(f"<text class='out' x='{x:.1f}' y='{7 if above else _HEIGHT:g}'>{'▲' if above else '▼'}</text>")
+    low, high = grid.scale.seen
+    if last and curve.outcome in _SIGNS and curve.end and low <= curve.end[1] <= high:
+        x, y = (one[0] for one in _points(grid, np.array([curve.end[0]]), np.array([curve.end[1]])))
+        marks.append(f"<text class='mark' x='{x:.1f}' y='{y + 4:.1f}'>{_SIGNS[curve.outcome]}</text>")
+    return marks
 
 
 def _runs(frame: pd.DataFrame) -> str:
