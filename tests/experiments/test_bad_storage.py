@@ -48,7 +48,23 @@ def test_what_the_database_says_does_not_show_the_password():
 
 def test_a_file_that_is_not_a_database_is_said(tmp_path):
     (tmp_path / "experiments.db").write_text("not a database, " * 100)
-    with pytest.raises(ExperimentError, match=r"experiments\.db, cannot be used: file is not a database\."):
+    with pytest.raises(ExperimentError, match=r"experiments\.db, is damaged: file is not a database\. Put back"):
+        Study(tmp_path)
+
+
+def test_a_damaged_file_is_said_before_anything_is_trained_or_read(tmp_path):
+    study = Study(tmp_path)
+    study.run(lambda trial: trial.record(valid_loss=trial.real("x", 0, 1)), n=20)
+    study.store.engine.dispose()
+    with sqlite3.connect(tmp_path / "experiments.db") as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    file = tmp_path / "experiments.db"
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2] + bytes(len(whole) - len(whole) // 2))
+    with pytest.raises(ExperimentError, match=r"experiments\.db, is damaged: .* `sqlite3 FILE \.recover` writes what"):
+        study.frame()
+    with pytest.raises(ExperimentError, match=r"experiments\.db, is damaged: .* move it away and begin anew"):
         Study(tmp_path)
 
 

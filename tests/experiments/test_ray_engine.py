@@ -154,7 +154,9 @@ def test_several_machines_do_not_share_a_sqlite_file(tmp_path):
     file, server = Place.of(tmp_path), Place.of(tmp_path, "postgresql+psycopg://ann@db/studies")
     check_database(file, {"a"})
     check_database(server, {"a", "b"})
-    with pytest.raises(ExperimentError, match=r"this Ray has 2 machines, and .* Give the study a database that all"):
+    with pytest.raises(
+        ExperimentError, match=r"would be trained by 2 machines, and .* Give the study a database that all"
+    ):
         check_database(file, {"a", "b"})
 
 
@@ -166,10 +168,11 @@ def test_ray_that_is_missing_is_said_with_the_command_that_installs_it(tmp_path,
         Study(tmp_path).run(lambda trial: trial.real("x", 0, 1), n=1, engine="ray")
 
 
-def test_a_cluster_that_does_not_answer_is_said(tmp_path):
+@pytest.mark.parametrize("kind", ["", "ray://"])
+def test_a_cluster_that_does_not_answer_is_said(tmp_path, kind):
     with socket.socket() as taken:  # and does not listen
         taken.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        address = f"{kind}127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(ExperimentError, match=f"the Ray at '{address}' cannot be reached"):
             Study(tmp_path).run(lambda trial: trial.real("x", 0, 1), n=1, engine="ray", address=address)
 

@@ -88,6 +88,7 @@ class Study:
             raise ExperimentError(f"the seed of a study must be {MOST_SEED} or less; {seed!r} arrived.")
         self.place = Place.of(folder, storage)
         self.store = Store(self.place)
+        self.store.check()
         self._function: Train | None = None  # of the latest `run`
         self._begin()
 

@@ -12,7 +12,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from handlens.experiments.reading.bumpiness import bumpiness_of
-from handlens.experiments.store import CHOICES, EPOCHS, RUNS, STUDIES, Store, read
+from handlens.experiments.store import CHOICES, EPOCHS, RUNS, STUDIES, Store, read, reporting
 
 VALID_LOSS = "valid_loss"
 """The name by which the loss on the validation data is recorded."""
@@ -105,7 +105,7 @@ def _bumpiness(store: Store, study: str) -> pd.Series[Any]:
     """Of each run, by its loss on the validation data, or else by the study's metric."""
     row = store.rows(STUDIES.select().where(STUDIES.c.name == study))[0]
     query = sa.select(EPOCHS.c.run, EPOCHS.c.numbers).join(RUNS, EPOCHS.c.run == RUNS.c.id)
-    with store.engine.connect() as connection:  # without a dict for each epoch: there are many
+    with reporting(store.place), store.engine.connect() as connection:  # without a dict for each epoch: there are many
         epochs = connection.execute(query.where(RUNS.c.study == study).order_by(EPOCHS.c.run, EPOCHS.c.epoch)).all()
     numbers = json.loads(f"[{','.join(epoch.numbers for epoch in epochs)}]")  # at once, which takes half the time
     for name, direction in ((VALID_LOSS, "minimize"), (row["metric"], row["direction"])):

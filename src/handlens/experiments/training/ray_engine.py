@@ -71,7 +71,8 @@ def work_on_ray(
     data = replace(order, place=place).packed()
     with connected(address) as ray:
         nodes = living(ray)
-        check_database(place, {node["NodeManagerHostname"] for node in nodes})
+        client = {socket.gethostname()} if ray.util.client.ray.is_connected() else set()
+        check_database(place, client | {node["NodeManagerHostname"] for node in nodes})
         if not any(room(node["Resources"], needs) for node in nodes):
             said = f"a run needs {needs}, and this Ray has no machine with that"
             if address is None:
@@ -230,9 +231,9 @@ def check_database(place: Place, hosts: set[str]) -> None:
     """Raise ExperimentError if several hosts would write to one SQLite file."""
     if place.url.startswith("sqlite") and len(hosts) > 1:
         raise ExperimentError(
-            f"this Ray has {len(hosts)} machines, and the record of the study is a SQLite file, which only processes "
-            "of one machine may write to, also on a disk that they share. Give the study a database that all of them "
-            'reach, such as storage="postgresql+psycopg://user@host/name".'
+            f"this study would be trained by {len(hosts)} machines, and its record is a SQLite file, which only "
+            "processes of one machine may write to, also on a disk that they share. Give the study a database that all "
+            'of them reach, such as storage="postgresql+psycopg://user@host/name".'
         )
 
 
@@ -273,8 +274,8 @@ def connected(address: str | None) -> Iterator[Any]:
 
 
 def _check_reachable(address: str) -> None:
-    """Raise ExperimentError if nothing answers at host:port, which Ray would try for minutes."""
-    host, _, port = address.rpartition(":")
+    """Raise ExperimentError if nothing answers at host:port or ray://host:port, which Ray would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
     if not host or "/" in address or not port.isdigit():
         return  # "auto", or an address of another kind
     try:
