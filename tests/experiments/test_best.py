@@ -49,6 +49,17 @@ def test_combinations_that_lack_different_seeds_are_not_compared():
     assert (found.candidates, found.left_out) == (2, 1)
 
 
+def test_while_more_seeds_are_trained_all_combinations_are_compared_by_the_seed_that_they_have():
+    frame = frame_of(CHOICES, lambda one, seed: float(VALUES[one["kind"]][seed]))
+    frame.loc[(frame["seed"] > 0) & (frame["combination"] > 0), "status"] = "waiting"
+    frame.loc[frame["status"] == "waiting", "value"] = math.nan
+    found = best(frame, ["kind"])
+    assert (found.combination, found.value, found.runs) == (0, 1, 1)
+    assert (found.candidates, found.left_out) == (3, 0)
+    frame.loc[(frame["seed"] == 0) & (frame["combination"] == 1), "value"] = 0.5
+    assert best(frame, ["kind"]).combination == 1  # although `a` alone has all seeds
+
+
 def test_one_seed_does_not_tell_what_picking_gained():
     found = best(frame_of(CHOICES, lambda one, seed: float(VALUES[one["kind"]][seed]), seeds=[0]), ["kind"])
     assert math.isnan(found.expected)

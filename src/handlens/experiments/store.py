@@ -183,7 +183,7 @@ class Store:
         return version or VERSION
 
     def check(self) -> None:
-        """Raise ExperimentError if the database is a file that is damaged; this reads all of it, 1 MB in a millisecond."""
+        """Raise ExperimentError if the database is a damaged file; all of it is read, 1 MB in a millisecond."""
         if self.engine.dialect.name == "sqlite":
             found = self.rows(sa.text("PRAGMA quick_check(1)"))[0]["quick_check"]
             if found != "ok":
@@ -284,8 +284,8 @@ def _said(place: Place, error: Exception) -> HandlensError:
 
 def _damaged(place: Place, reason: str) -> RecordError:
     return RecordError(
-        f"the record of the study, {place.shown}, is damaged: {reason.rstrip('.')}. Put back a copy of the file, or move "
-        "it away and begin anew. `sqlite3 FILE .recover` writes what can still be read of it."
+        f"the record of the study, {place.shown}, is damaged: {reason.rstrip('.')}. Put back a copy of the file, or "
+        "move it away and begin anew. `sqlite3 FILE .recover` writes what can still be read of it."
     )
 
 

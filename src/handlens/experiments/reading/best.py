@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from handlens.errors import ExperimentError
+from handlens.experiments.reading.missing import BAD
 from handlens.experiments.reading.paired import Floats
 from handlens.experiments.reading.pivot import numbers_of
 
@@ -103,6 +104,8 @@ def best(frame: pd.DataFrame, choices: Sequence[str], *, direction: str = "minim
 def complete(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     """The values of the combinations that have a number for each seed and split, and how many do not.
 
+    While more seeds are trained, the seeds and splits are those that most combinations have so far.
+
     Returns:
         A row a combination and a column a pair (seed, split); and how many combinations are not in it.
 
@@ -110,16 +113,19 @@ def complete(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
         ExperimentError: no run has ended with a number.
     """
     frame = frame[frame["phase"] == "study"]
-    table = frame.assign(value=numbers_of(frame, "value")).pivot_table(
+    values = numbers_of(frame, "value")
+    table = frame.assign(value=values).pivot_table(
         "value", index="combination", columns=["seed", "split"], aggfunc="mean"
     )
     if not table.size:
         raise ExperimentError("no run of the study has ended with a number yet.")
-    counts = table.notna().sum(axis=1)
-    table = table[counts == counts.max()]
-    same = [tuple(row) for row in table.notna().to_numpy()]  # which seeds and splits: those that most of them have
-    most = max(dict.fromkeys(same), key=same.count)
-    table = table.loc[[row == most for row in same], list(most)]
+    bad = frame.loc[frame["status"].isin(BAD) & ~np.isfinite(values), "combination"]
+    whole = table[~table.index.isin(bad)]
+    table = table if whole.empty else whole
+    has = table.notna()
+    same = [tuple(row) for row in has.to_numpy()]
+    pairs = list(max(dict.fromkeys(same), key=lambda row: (same.count(row), sum(row))))
+    table = table.loc[has.loc[:, pairs].all(axis=1), pairs]
     return table, frame["combination"].nunique() - len(table)
 
 
