@@ -268,15 +268,13 @@ def _said(place: Place, error: Exception) -> HandlensError:
     cause = getattr(error, "orig", None) or error
     if is_disk_full(cause):
         return storage_error(place.shown, cause)
-    if getattr(cause, "sqlite_errorname", "") in ("SQLITE_CORRUPT", "SQLITE_NOTADB"):
+    if any(sign in str(cause) for sign in _DAMAGED):
         return _damaged(place, str(cause))
     if isinstance(error, ImportError):
         advice = "Install what reaches this kind of database, such as pip install 'handlens[postgresql]'."
     else:
         advice = "Check that it can be reached and written; what was recorded before is kept."
     text = str(cause).strip().splitlines() or [type(cause).__name__]
-    if any(sign in text[0] for sign in _DAMAGED):
-        advice = "The file is damaged: put a copy of it in its place, or begin again in another folder."
     password = sa.engine.make_url(place.url).password if place.shown.count("***") else None
     reason = text[0].rstrip(".").replace(str(password), "***") if password else text[0].rstrip(".")
     return RecordError(f"the record of the study, {place.shown}, cannot be used: {reason}. {advice}")

@@ -7,6 +7,7 @@ reached with the seed left out, which had no part in picking it, is averaged.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -123,9 +124,9 @@ def complete(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     whole = table[~table.index.isin(bad)]
     table = table if whole.empty else whole
     has = table.notna()
-    same = [tuple(row) for row in has.to_numpy()]
-    pairs = list(max(dict.fromkeys(same), key=lambda row: (same.count(row), sum(row))))
-    table = table.loc[has.loc[:, pairs].all(axis=1), pairs]
+    count = Counter(tuple(row) for row in has.to_numpy())
+    pairs = max(count.items(), key=lambda each: (each[1], sum(each[0])))[0]
+    table = table.loc[has.loc[:, list(pairs)].all(axis=1), list(pairs)]
     return table, frame["combination"].nunique() - len(table)
 
 
