@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,7 +49,11 @@ class Axis:
         Raises:
             ExperimentError: there is no such value.
         """
-        value = "None" if value is None else hashable(value)  # as `Study.frame` has it
+        value = in_frame(value)
+        texts = [*map(repr, self.labels)]
+        for text in (repr(value), repr(repr(value))):  # the second is that of a label `_told_apart`
+            if text in texts:
+                return texts.index(text)
         for code, label in enumerate(self.labels):
             if type(label) is type(value) and label == value:
                 return code
@@ -74,7 +80,7 @@ def axis_of(frame: pd.DataFrame, name: str, *, cut: bool) -> Axis:
     codes, values = _factorized(column)
     labels = [value.item() if isinstance(value, np.generic) else value for value in values]
     order = sorted(range(len(labels)), key=lambda code: _place(labels[code]))
-    return _with_missing(name, codes, order, [labels[code] for code in order], [])
+    return _with_missing(name, codes, order, _told_apart([labels[code] for code in order]), [])
 
 
 def codes_of(frame: pd.DataFrame, names: Iterable[str]) -> NDArray[np.int64]:
@@ -86,13 +92,16 @@ def codes_of(frame: pd.DataFrame, names: Iterable[str]) -> NDArray[np.int64]:
     return key
 
 
-def hashable(value: Any) -> Any:
-    """Lists as tuples, all the way down; dicts as their items."""
+def in_frame(value: Any) -> Any:
+    """A choice as a cell of `Study.frame`; None that was chosen is text, to differ from a choice not asked for."""
+    return "None" if value is None else _hashable(value)
+
+
+def _hashable(value: Any) -> Any:
+    """A choice as it can be counted and grouped by: a list is a tuple, a dict its JSON."""
     if isinstance(value, (list, tuple)):
-        return tuple(hashable(one) for one in value)
-    if isinstance(value, dict):
-        return tuple((name, hashable(one)) for name, one in value.items())
-    return value
+        return tuple(_hashable(one) for one in value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
 
 
 def names_of(given: Any, what: str, known: Sequence[str]) -> list[str]:
@@ -141,10 +150,20 @@ def _with_missing(
 
 
 def _factorized(column: pd.Series[Any]) -> tuple[NDArray[Any], Any]:
-    try:
+    """The code of each value, -1 where it is missing, and the values; True, 1 and 1.0 are three of them."""
+    if column.dtype != object:
         return pd.factorize(column, use_na_sentinel=True)
-    except TypeError:  # lists
-        return pd.factorize(column.map(hashable), use_na_sentinel=True)
+    values = [*map(_hashable, column)]
+    texts = [None if missing else repr(value) for value, missing in zip(values, column.isna(), strict=True)]
+    codes, _ = pd.factorize(np.array(texts, object), use_na_sentinel=True)
+    _, firsts = np.unique(codes, return_index=True)
+    return codes, [values[first] for first in firsts if codes[first] >= 0]
+
+
+def _told_apart(labels: list[Any]) -> list[Any]:
+    """The labels, as text where Python calls two of them equal, such as True and 1, or [1] and [1.0]."""
+    times = Counter(labels)
+    return [repr(label) if times[label] > 1 else label for label in labels]
 
 
 def _place(value: Any) -> tuple[int, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from handlens.errors import ExperimentError
-from handlens.experiments.reading.axes import NOT_ASKED
+from handlens.experiments.reading.axes import NOT_ASKED, codes_of
 from handlens.experiments.reading.pivot import Pivot, pivot
 
 
@@ -49,7 +49,7 @@ def compare(
             )
     frame = frame[frame["combination"].isin([*wanted, baseline])].assign(phase="study")
     first = frame.drop_duplicates("combination").set_index("combination")
-    rows = ["combination", *(name for name in choices if first[name].nunique(dropna=False) > 1)]
+    rows = ["combination", *(name for name in choices if codes_of(first, [name]).any())]
     cell = {name: baseline if name == "combination" else _label(first.loc[baseline, name]) for name in rows}
     return pivot(frame, choices, rows, values=values, direction=direction, baseline=cell)
 

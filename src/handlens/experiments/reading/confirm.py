@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from handlens.errors import ExperimentError
-from handlens.experiments.reading.axes import hashable
+from handlens.experiments.reading.axes import in_frame
 from handlens.experiments.reading.best import choices_of, complete
 from handlens.experiments.reading.pivot import BETTER, numbers_of, pivot
 
@@ -81,7 +81,7 @@ def number_of(frame: pd.DataFrame, choices: Sequence[str], baseline: int | Mappi
                 f"of its choices; {baseline!r} arrived."
             )
         return int(baseline)
-    wanted = {name: hashable(value) for name, value in baseline.items()}
+    wanted = {name: in_frame(value) for name, value in baseline.items()}
     found = [number for number in table.index if wanted.items() <= choices_of(frame, choices, int(number)).items()]
     if len(found) != 1:
         raise ExperimentError(

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
+from handlens.experiments.reading.axes import in_frame
 from handlens.experiments.reading.bumpiness import bumpiness_of
 from handlens.experiments.store import CHOICES, EPOCHS, RUNS, STUDIES, Store, read, reporting
 
@@ -75,13 +76,13 @@ def table(runs: Sequence[Mapping[str, Any]], choices: Iterable[str], bumpiness: 
     for name in ("machine", "commit"):
         columns[name] = [fact.get(name) for fact in facts]
     for name in _ordered(choices, made):
-        columns[name] = _column([_choice(one[name]) if name in one else None for one in made])
+        columns[name] = _column([in_frame(one[name]) if name in one else None for one in made])
     for name in _ordered((), numbers):
         if name not in columns and name != "rate":
             columns[name] = [one.get(name, math.nan) for one in numbers]
     index = pd.Index([run["id"] for run in runs], name="run", dtype="int64")
     return pd.DataFrame(
-        {name: list(values) if isinstance(values, pd.Series) else values for name, values in columns.items()},
+        {name: _plain(values) if isinstance(values, pd.Series) else values for name, values in columns.items()},
         index=index,
     )
 
@@ -126,16 +127,9 @@ def _column(values: list[Any]) -> pd.Series[Any]:
     there = [value for value in values if value is not None]
     if there and all(type(value) is int for value in there) and len(there) < len(values):
         return pd.Series(values, dtype="Int64")
-    return pd.Series(values, dtype=None if there else object)
+    mixed = {type(value) for value in there} == {int, float} and len(set(there)) < len({*map(repr, there)})
+    return pd.Series(values, dtype=object if mixed or not there else None)  # 1 and 1.0 may be two options
 
 
-def _choice(value: Any) -> Any:
-    """A choice as a cell of the table; None that was chosen is text, to differ from a choice that was not asked for."""
-    return "None" if value is None else _hashable(value)
-
-
-def _hashable(value: Any) -> Any:
-    """A choice as it can be counted and grouped by: a list is a tuple, a dict its JSON."""
-    if isinstance(value, list):
-        return tuple(_hashable(one) for one in value)
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
+def _plain(column: pd.Series[Any]) -> Any:
+    return column.to_numpy() if column.dtype == object else list(column)
