@@ -19,6 +19,7 @@ from handlens.experiments.reading.paired import (
     of_grid,
     over_seeds,
     paired,
+    together,
 )
 
 
@@ -63,14 +64,26 @@ def test_what_was_trained_with_one_seed_does_not_narrow_the_interval():
     without = ~((complete.rest == 4) & (complete.seed == 1))
     found = of_grid(complete.where(without), 1)
     mean = (values[0, :4].mean(1).sum() + values[0, 4, 0]) / 5
-    signed = (values[0, :4] - values[0, :4].mean(1, keepdims=True)).sum(0) / 10 / 0.8
     assert found.value[0] == pytest.approx(mean)
-    shares = np.array([0.6, 0.4])  # of seed 0, which all five have, and of seed 1
-    variance, df = clustered(np.zeros(2, int), signed, shares, 1)
-    assert (found.variance[0], found.df[0]) == pytest.approx((variance[0], df[0]))
-    # With two of five, too much of the cell is not known to say how much seeds matter.
-    without &= ~((complete.rest == 3) & (complete.seed == 1))
-    assert math.isnan(of_grid(complete.where(without), 1).variance[0])
+    # Student's over the two seeds of these four, in which a seed has half of the mean; of all five, 0.6 and 0.4.
+    variance = values[0, :4].mean(0).var(ddof=1) / 2
+    assert found.variance[0] == pytest.approx(variance * (0.6**2 + 0.4**2) / (2 * 0.5**2))
+    assert found.df[0] == pytest.approx(1)
+
+
+def test_a_few_that_were_trained_again_do_not_speak_for_all():
+    # Of five other choices, each with a difference to the baseline, only one has two seeds: Student's over the five.
+    values = random_values(0, 2, 5, 2)
+    values[1, 2:] += 10  # what the first two do not show
+    complete = coded(values, matched=True)
+    rare = complete.where((complete.seed == 0) | (complete.rest == 0))
+    found = paired(rare, 2, 0)
+    differences = np.array([(values[1, 0] - values[0, 0]).mean(), *(values[1, 1:, 0] - values[0, 1:, 0])])
+    assert (found.value[1], found.variance[1]) == pytest.approx((differences.mean(), differences.var(ddof=1) / 5))
+    # With two of five, the seeds count, and they are far narrower than the five differences.
+    found = paired(complete.where((complete.seed == 0) | (complete.rest < 2)), 2, 0)
+    again = (values[1, :2] - values[0, :2]).mean(0).var(ddof=1) / 2
+    assert found.variance[1] == pytest.approx(again * (0.8**2 + 0.2**2) / (2 * 0.5**2))
 
 
 def test_seeds_and_splits_by_hand():
@@ -79,7 +92,45 @@ def test_seeds_and_splits_by_hand():
     variance, df = over_seeds(((values - 4) / 4)[None], np.full((1, 2, 2), 1 / 4))
     # 9 between seeds and 4 between splits; of both, what is left is ±1: (4 × 1 / 16) × 4.
     assert variance[0] == pytest.approx(9 + 4 - 1)
-    assert df[0] == pytest.approx(12**2 / (81 + 16))
+    # All three have one degree of freedom, and so have they together.
+    assert df[0] == pytest.approx(1)
+
+
+def test_an_interval_reaches_as_far_as_its_parts_together():
+    variance, df = together((np.array([3.0]), np.array([2.0])), (np.array([1.0]), np.array([9.0])))
+    assert variance[0] == 4
+    expected = 3 * stats.t.ppf(0.975, 2) ** 2 + stats.t.ppf(0.975, 9) ** 2
+    assert 4 * stats.t.ppf(0.975, df[0]) ** 2 == pytest.approx(expected)
+
+
+def test_few_combinations_that_are_alike_do_not_tell_that_their_cell_varies_less():
+    # Two combinations that differ by 0.02, and ten that differ by 3.
+    values = np.r_[0.99, 1.01, np.arange(10.0)]
+    cell = np.repeat([1, 0], [2, 10])
+    number = np.arange(12)
+    runs = CodedRuns(values, cell, number, number, np.zeros(12, int), np.zeros(12, int))
+    found = grouped(runs, 2, 0)
+    assert found.variance[1] == pytest.approx(0.0001 + np.arange(10).var(ddof=1) / 10)
+    # Welch's would be 9. Of equal spread, 1/2 with 1 and 1/10 with 9 degrees of freedom.
+    assert found.df[1] == pytest.approx(0.6**2 / (0.5**2 + 0.1**2 / 9))
+
+
+def test_cells_of_other_seeds_do_not_have_an_interval():
+    runs = coded(random_values(0, 2, 5, 3), matched=False)
+    apart = runs.where((runs.cell == 0) | (runs.seed == 0))
+    assert math.isnan(grouped(apart, 2, 0).variance[1])
+    nearly = runs.where((runs.cell == 0) | (runs.seed > 0))  # a third of the baseline is of a seed that 1 lacks
+    assert grouped(nearly, 2, 0).variance[1] > 0
+
+
+def test_seeds_that_few_combinations_of_a_group_have():
+    runs = coded(random_values(0, 2, 10, 3) + 9 * random_values(1, 2, 1, 3), matched=False)
+    some = runs.where((runs.seed == 0) | (runs.combination % 10 < 4))
+    # The four of each cell that have three seeds tell how much these matter to it; the shares are 0.73, 0.13 and 0.13.
+    four = grouped(runs.where(runs.combination % 10 < 4), 2, 0)
+    found = grouped(some, 2, 0)
+    assert found.variance[1] > four.variance[1]
+    assert found.df[1] < 3
 
 
 @settings(deadline=None, max_examples=50)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from handlens.errors import ExperimentError
 from handlens.experiments import Study
 from handlens.experiments.reading.bumpiness import bumpiness
+from handlens.experiments.reading.missing import FEW_SEEDS
 from handlens.experiments.reading.pivot import SAME, direction_of, pivot
 from tests.experiments.made_studies import combinations_of, make_study
 from tests.experiments.run_frames import frame_of
@@ -189,6 +190,70 @@ def test_lists_are_choices():
                   baseline=[200, 100])  # fmt: skip
     assert found.cells["layers"].tolist() == [(200, 100), (1000, 500)]
     assert found.cells["verdict"].tolist() == ["baseline", "better"]
+
+
+def test_options_that_python_calls_equal_are_different_cells(tmp_path):
+    options = [True, 1, 1.0, [1], [True], 0, False]
+    make_study(tmp_path, combinations_of({"width": options}), lambda one, _: float(len(repr(one["width"]))))
+    study = Study(tmp_path, "made")
+    found = study.pivot("width", baseline=True)
+    assert {repr(value): mean for value, mean in found.frame["value"].items()} == {
+        "'0'": 1, "'False'": 5, "'True'": 4, "'1'": 1, "'1.0'": 3, "'(1,)'": 3, "'(True,)'": 6,
+    }  # fmt: skip
+    for option in options:
+        cells = study.pivot("width", baseline=option).cells
+        assert cells.loc[cells["verdict"] == "baseline", "mean"].tolist() == [len(repr(option))]
+    assert study.pivot("seed", "width").frame.loc[0].tolist() == [1, 5, 4, 1, 3, 3, 6]
+    assert study.compare([0, 1]).rows == ["combination", "width"]
+
+
+def test_whole_and_other_numbers_are_one_kind_unless_two_are_equal(tmp_path):
+    make_study(tmp_path / "a", combinations_of({"width": [1, 0.5]}), lambda *_: 1.0)
+    make_study(tmp_path / "b", combinations_of({"width": [1, 1.0]}), lambda *_: 1.0)
+    assert Study(tmp_path / "a", "made").frame()["width"].dtype == np.float64
+    assert [repr(value) for value in Study(tmp_path / "b", "made").frame()["width"]] == ["1"] * 3 + ["1.0"] * 3
+
+
+def test_a_dict_is_a_choice(tmp_path):
+    make_study(tmp_path, combinations_of({"kind": [{"n": 1}, {"n": True}]}), lambda *_: 1.0)
+    found = Study(tmp_path, "made").pivot("kind", baseline={"kind": {"n": True}})
+    assert found.cells[["kind", "verdict"]].to_numpy().tolist() == [
+        ['{"n": 1}', "too few runs"],
+        ['{"n": true}', "baseline"],
+    ]
+
+
+@pytest.mark.parametrize("size", [2.0**1022, 2.0**700, 2.0**-700, 2.0**-1022])
+def test_numbers_at_the_ends_of_what_floats_can_hold(size):
+    random = np.random.default_rng(0)
+    frame = frame_of(GRID, lambda one, seed: one["ps"] + float(random.standard_normal()) / 64)
+    ours = pivot(frame, ["ps", "rate"], "ps", baseline=0.0).cells
+    scaled = pivot(frame.assign(value=size * frame["value"]), ["ps", "rate"], "ps", baseline=0.0).cells
+    columns = ["mean", "median", "best", "sd", "low", "high", "difference", "difference_low", "difference_high"]
+    assert scaled[columns].to_numpy() == pytest.approx(size * ours[columns].to_numpy(), rel=1e-9, nan_ok=True)
+    assert scaled["verdict"].tolist() == ours["verdict"].tolist() == ["baseline", "worse"]
+
+
+@pytest.mark.parametrize("exploded", [1e14, 1e200])
+def test_a_training_that_exploded_does_not_hide_the_other_cells(exploded):
+    def value(choices, seed):
+        return 50 + choices["ps"] * (1 + 0.01 * seed * choices["rate"])
+
+    frame = frame_of(combinations_of({"ps": [0.0, 0.5, 1.0], "rate": [0.1, 0.2]}), value)
+    ours = pivot(frame, ["ps", "rate"], "ps", baseline=0.0).cells
+    frame.loc[frame.index[-1], "value"] = exploded
+    found = pivot(frame, ["ps", "rate"], "ps", baseline=0.0).cells
+    pd.testing.assert_series_equal(found.loc[1], ours.loc[1], check_names=False)
+    assert (ours.loc[1, "verdict"], found.loc[2, "verdict"]) == ("worse", "chance could explain it")
+
+
+def test_cells_that_have_one_seed_in_common_with_the_baseline():
+    frame = frame_of(combinations_of({"ps": [0.0, 0.5], "rate": [0.1, 0.2, 0.3]}), lambda one, seed: 10 ** one["rate"])
+    frame["value"] += np.random.default_rng(0).standard_normal(len(frame))
+    found = pivot(frame[(frame["ps"] == 0) | (frame["seed"] == 0)], ["ps", "rate"], "ps", baseline=0.0)
+    assert found.cells["pairs"].tolist() == [9, 3]
+    assert FEW_SEEDS in found.notes
+    assert FEW_SEEDS not in pivot(frame, ["ps", "rate"], "ps", baseline=0.0).notes
 
 
 def test_many_numbers_are_cut_into_ranges():

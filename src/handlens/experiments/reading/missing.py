@@ -13,9 +13,26 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from handlens.experiments.reading.paired import CodedRuns, Codes, Estimates, Flags, Floats, compact, differences
+from handlens.experiments.reading.paired import (
+    AGAIN,
+    CodedRuns,
+    Codes,
+    Estimates,
+    Flags,
+    Floats,
+    compact,
+    differences,
+    seen_again,
+)
 
 WAITING = "waiting"
+
+ONE_SEED = "All runs have one seed: how much another seed would change is not known."
+
+FEW_SEEDS = (
+    "Most combinations of some cells were compared with one seed: how much another seed would change there is not "
+    "known."
+)
 
 BAD = ("failed", "pruned", "finished")
 """Missing because of how the training went; a finished run is missing if it has no number."""
@@ -93,8 +110,11 @@ def difference_to(baseline: int, runs: CodedRuns, bad: Flags, cells: int, matche
     tried = [plain] + [differences(runs.filled(side, worst), cells, baseline, matched) for side in sides if side.any()]
     low, high, p = _covering(plain, tried)
     low[baseline] = high[baseline] = np.nan
-    pairs = np.where(matched, _pairs(runs.where(ended), cells, baseline), 0)
-    return Difference(plain.value, low, high, p, pairs, _notes(runs, ended, matched, baseline, bool(bad.any())))
+    known = runs.where(ended)
+    shared = _shared(known, baseline)
+    pairs = np.where(matched, np.bincount(known.cell[shared], minlength=cells), 0)
+    notes = _notes(matched, baseline, _on_seeds(known, low, matched, baseline, shared), bool(bad.any()))
+    return Difference(plain.value, low, high, p, pairs, notes)
 
 
 def _covering(plain: Estimates, tried: list[Estimates]) -> tuple[Floats, Floats, Floats]:
@@ -108,13 +128,13 @@ def _covering(plain: Estimates, tried: list[Estimates]) -> tuple[Floats, Floats,
     return tuple(np.where(unknown, np.nan, each) for each in (low, high, p))  # type: ignore[return-value]
 
 
-def _pairs(runs: CodedRuns, cells: int, baseline: int) -> Codes:
+def _shared(runs: CodedRuns, baseline: int) -> Flags:
+    """Which runs have a partner of the same other choices, seed and split in the baseline."""
     keys, _ = compact(runs.rest, runs.seed, runs.split)
-    shared = np.isin(keys, keys[runs.cell == baseline])
-    return np.bincount(runs.cell[shared], minlength=cells)
+    return np.isin(keys, keys[runs.cell == baseline])
 
 
-def _notes(runs: CodedRuns, ended: Flags, matched: Flags, baseline: int, some_bad: bool) -> list[str]:
+def _notes(matched: Flags, baseline: int, seeds: list[str], some_bad: bool) -> list[str]:
     others = np.delete(matched, baseline)
     notes = []
     if others.any():
@@ -124,11 +144,19 @@ def _notes(runs: CodedRuns, ended: Flags, matched: Flags, baseline: int, some_ba
             "Groups: the other choices differ from the baseline's, so the interval also allows for which ones were "
             "tried."
         )
-    if len(np.unique(runs.seed[ended])) == 1:
-        notes.append("All runs have one seed: how much another seed would change is not known.")
+    notes += seeds
     if some_bad:
         notes.append(
             "Runs that failed, were pruned or ended without a number may also have ended like the worst run of the "
             "study; the intervals and verdicts hold either way."
         )
     return notes
+
+
+def _on_seeds(runs: CodedRuns, low: Floats, matched: Flags, baseline: int, shared: Flags) -> list[str]:
+    """A sentence where an interval does not allow for seeds."""
+    if len(np.unique(runs.seed)) == 1:
+        return [ONE_SEED]
+    of_pairs, of_groups = (seen_again(each, each.combination, len(low)) for each in (runs.where(shared), runs))
+    again = np.where(matched, of_pairs, np.maximum(of_groups, of_groups[baseline]))
+    return [FEW_SEEDS] if (np.isfinite(low) & (again < AGAIN)).any() else []

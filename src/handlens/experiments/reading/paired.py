@@ -9,7 +9,8 @@ which other choices a cell happened to draw.
   one seed on one split it is Student's over the other choices.
 - *Groups*: otherwise combinations are a sample, and the variance is that of two crossed factors, combinations and
   seeds: that between combinations (Welch's), plus what the differences of the seeds vary more than single runs explain.
-  The degrees of freedom are Satterthwaite's (1946).
+  The degrees of freedom of the first are Satterthwaite's (1946); an interval reaches as far as both parts together
+  (Banerjee 1961).
 
 All cells are computed at once, without loops over runs.
 """
@@ -29,12 +30,17 @@ Flags = NDArray[np.bool_]
 LEVEL = 0.05
 """Intervals have 95 % confidence, and a verdict is wrong in 5 % of studies at most."""
 
+UPPER = 1 - LEVEL / 2
+"""The quantile that is the upper end of an interval."""
+
 MATCHED = 0.8
 """The share of the combinations of both cells that must have a partner for these to be compared as pairs."""
 
+AGAIN = 0.25
+"""The share of a cell that must be trained with several seeds for these to count as chance."""
 
-REPEATED = 0.8
-"""The share of a cell's other choices that must be trained more than once for seeds to have an interval."""
+APART = 0.34
+"""The share of two cells that may be of other seeds where their combinations are compared as groups."""
 
 ROUNDING = 1e-12
 """The share of the largest value below which a difference is rounding."""
@@ -82,15 +88,16 @@ class Estimates:
 
     def interval(self) -> tuple[Floats, Floats]:
         """The two ends of the 95 % interval."""
-        reach = special.stdtrit(self.df, 1 - LEVEL / 2) * np.sqrt(self.variance)
+        reach = special.stdtrit(self.df, UPPER) * np.sqrt(self.variance)
         return self.value - reach, self.value + reach
 
-    def varying(self, values: Floats) -> Estimates:
-        """These, without a variance where it is zero but for rounding; `values` are those they are estimated from.
+    def varying(self, largest: Floats) -> Estimates:
+        """These, without a variance where it is zero but for rounding; `largest` is the largest value of each, [cells].
 
         Seeds that all give the same do not tell what another would: accuracies of few items are often equal.
         """
-        none = np.sqrt(self.variance) <= ROUNDING * np.abs(values).max(initial=0)
+        with np.errstate(invalid="ignore"):
+            none = np.sqrt(self.variance) <= ROUNDING * largest
         return replace(self, variance=np.where(none, np.nan, self.variance))
 
     def p(self) -> Floats:
@@ -135,7 +142,15 @@ def differences(runs: CodedRuns, cells: int, baseline: int, matched: Flags) -> E
     """
     known = runs.where(np.isfinite(runs.value))
     found = paired(known, cells, baseline).chosen(matched, grouped(known, cells, baseline))
-    return found.varying(known.value)
+    most = largest(known, cells)
+    return found.varying(np.maximum(most, most[baseline]))
+
+
+def largest(runs: CodedRuns, cells: int) -> Floats:
+    """The size of the largest value of each cell."""
+    found = np.zeros(cells)
+    np.maximum.at(found, runs.cell, np.abs(runs.value))
+    return found
 
 
 def paired(runs: CodedRuns, cells: int, baseline: int) -> Estimates:
@@ -148,20 +163,29 @@ def paired(runs: CodedRuns, cells: int, baseline: int) -> Estimates:
     partner[keys[own]] = pairs.value[own]
     pairs = replace(pairs, value=pairs.value - partner[keys])
     pairs = pairs.where(np.isfinite(pairs.value))
-    over_seeds, over_rest = of_grid(pairs, cells), of_sample(pairs, cells)
-    return over_seeds.chosen(np.isfinite(over_seeds.variance), over_rest)
+    return of_grid(pairs, cells).chosen(seen_again(pairs, pairs.rest, cells) >= AGAIN, of_sample(pairs, cells))
 
 
 def of_grid(runs: CodedRuns, cells: int) -> Estimates:
-    """The mean of each cell if its other choices are fixed, and only seeds and splits vary."""
+    """The mean of each cell if its other choices are fixed, and only seeds and splits vary.
+
+    Other choices that were trained once do not tell how much seeds matter; the rest speaks for them.
+    """
     unit, share = _shares(runs, runs.rest, cells)
     mean = _sums(runs.cell, share * runs.value, cells)
-    repeated = _sums(runs.cell, share * (np.bincount(unit)[unit] > 1), cells)[runs.cell]
-    # What was trained once does not tell how much seeds matter; the rest speaks for it, if it is most of the cell.
-    with np.errstate(invalid="ignore", divide="ignore"):
-        factor = np.where(repeated > REPEATED - 1e-9, 1 / repeated, np.where(repeated > 0, np.nan, 1))
-    scores = factor * share * (runs.value - means(unit, runs.value)[unit])
-    return Estimates(mean, *over_seeds(_cube(runs, scores, cells), _cube(runs, share, cells)))
+    every = _cube(runs, share, cells)
+    runs = runs.where(np.bincount(unit)[unit] > 1)
+    unit, share = _shares(runs, runs.rest, cells)
+    scores = _cube(runs, share * (runs.value - means(unit, runs.value)[unit]), cells, every.shape)
+    shares = _cube(runs, share, cells, every.shape)
+    variance, df = over_seeds(scores, shares)
+    return Estimates(mean, variance * _wider(every, shares), df)
+
+
+def seen_again(runs: CodedRuns, units: Codes, cells: int) -> Floats:
+    """The share of the units of each cell that were trained with several seeds or splits."""
+    unit, share = _shares(runs, units, cells)
+    return np.asarray(np.bincount(runs.cell, share * (np.bincount(unit)[unit] > 1), cells), np.float64)
 
 
 def of_sample(runs: CodedRuns, cells: int) -> Estimates:
@@ -176,27 +200,81 @@ def grouped(runs: CodedRuns, cells: int, baseline: int | None) -> Estimates:
     unit, share = _shares(runs, runs.combination, cells)
     mean = _sums(runs.cell, share * runs.value, cells)
     between, df = _between(runs, unit, share, mean, cells)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        squares = np.where(between > 0, between**2 / df, 0)  # Satterthwaite's
-    single = _single(runs, unit, share, mean, cells)
-    cubes = _cube(runs, share * (runs.value - mean[runs.cell]), cells), _cube(runs, share, cells)
     if baseline is not None:
         mean = mean - mean[baseline]
-        between, squares, single = (each + each[baseline] for each in (between, squares, single))
-        cubes = cubes[0] - cubes[0][baseline], (cubes[1] + cubes[1][baseline]) / 2
-    of_seeds, df_seeds = over_seeds(*cubes)
+        df = _welch(between, df, baseline)
+        between = between + between[baseline]
+    return Estimates(mean, *together((between, df), _more_of_seeds(runs, cells, baseline)))
+
+
+def _welch(variance: Floats, df: Floats, baseline: int) -> Floats:
+    """Satterthwaite's degrees of freedom of the difference of each cell to the baseline.
+
+    They are at most those of cells of the same spread: few combinations that happen to be alike do not tell that their
+    cell varies less.
+    """
+
+    def of_two(each: Floats) -> Floats:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            squares = np.where(each > 0, each**2 / df, 0)
+            return (each + each[baseline]) ** 2 / (squares + squares[baseline])
+
+    return np.fmin(of_two(variance), of_two(1 / (df + 1)))
+
+
+def _more_of_seeds(runs: CodedRuns, cells: int, baseline: int | None) -> tuple[Floats, Floats]:
+    """What the means, or their differences, vary more for other seeds than single runs explain, and its df.
+
+    Only combinations that were trained more than once tell. It is nan where many were, and yet it is not known, and
+    where a cell and the baseline have so different seeds that these may be what differs.
+    """
+    unit, share = _shares(runs, runs.combination, cells)
+    every, seen = _cube(runs, share, cells), seen_again(runs, runs.combination, cells)
+    runs = runs.where(np.bincount(unit)[unit] > 1)
+    unit, share = _shares(runs, runs.combination, cells)
+    mean = _sums(runs.cell, share * runs.value, cells)
+    single = _single(runs, unit, share, mean, cells)
+    scores = _cube(runs, share * (runs.value - np.nan_to_num(mean)[runs.cell]), cells, every.shape)
+    shares = _cube(runs, share, cells, every.shape)
+    apart, of_all = np.zeros(cells), (np.zeros(cells), np.ones(cells))
+    if baseline is not None:
+        apart = np.abs(every - every[baseline]).sum((1, 2)) / 2
+        of_all = _more_in_all(scores, shares, single)
+        single = single + single[baseline]
+        scores, shares = scores - scores[baseline], (shares + shares[baseline]) / 2
+        every, seen = (every + every[baseline]) / 2, np.maximum(seen, seen[baseline])
+    of_seeds, df = over_seeds(scores, shares)
     with np.errstate(invalid="ignore", divide="ignore"):
-        more = of_seeds > single  # the seeds' differences vary more than their single runs explain
-        variance = between + np.where(more, of_seeds - single, 0)
-        squares = squares + np.where(more, of_seeds**2 / df_seeds, 0)
-        return Estimates(mean, variance, np.where(variance > 0, variance**2 / squares, np.inf))
+        more = np.where(of_seeds > single, of_seeds - single, 0)
+        # Two seeds alone are often close to each other by chance; all cells together say more.
+        by_all = (df < 2) & (_reach(of_all[1]) * of_all[0] > _reach(df) * more)
+        more, df = np.where(by_all, of_all[0], more), np.where(by_all, of_all[1], df)
+        more = more * _wider(every, shares)
+    more = np.where(np.isnan(of_seeds), np.where(seen < AGAIN, 0, np.nan), more)
+    return np.where(apart > APART, np.nan, more), df
+
+
+def _more_in_all(scores: Floats, shares: Floats, single: Floats) -> tuple[Floats, Floats]:
+    """What differences of cells vary more for other seeds than single runs explain, on average over all cells."""
+    known = np.isfinite(single)
+    of_seeds, df = over_seeds(scores - scores[known].sum(0) / max(known.sum(), 1), shares)
+    known &= np.isfinite(of_seeds)
+    n = int(known.sum())
+    more = 2 * (of_seeds[known].sum() / (n - 1) - single[known].mean()) if n > 1 else 0
+    return np.full(len(scores), max(more, 0)), np.full(len(scores), (n - 1) * df[known].mean() if n > 1 else 1)
+
+
+def _wider(every: Floats, shares: Floats) -> Floats:
+    """How much more a sum over seeds varies with the shares that all runs have than with those of some."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray((every**2).sum((1, 2)) / (shares**2).sum((1, 2)), np.float64)
 
 
 def over_seeds(scores: Floats, shares: Floats) -> tuple[Floats, Floats]:
     """The variance of sums of scores [cells, seeds, splits] for new seeds and splits, and its degrees of freedom.
 
-    With several of both, these are two crossed factors: the variances between seeds and between splits are added, and
-    what single scores vary more than their seed and split explain is taken off once.
+    With several of both, these are two crossed factors: what single scores vary counts once, and what seeds, and
+    splits, vary more than these explain is added. The reach of the interval is put together in the same way.
     """
     of_all, df_all = _clustered_rows(scores.reshape(len(scores), -1), shares.reshape(len(scores), -1))
     seeds, splits = scores.shape[1:]
@@ -205,21 +283,42 @@ def over_seeds(scores: Floats, shares: Floats) -> tuple[Floats, Floats]:
     of_seeds, df_seeds = _clustered_rows(scores.sum(2), shares.sum(2))
     of_splits, df_splits = _clustered_rows(scores.sum(1), shares.sum(1))
     alone = scores - scores.mean(1, keepdims=True) - scores.mean(2, keepdims=True) + scores.mean((1, 2), keepdims=True)
-    both = (alone**2).sum((1, 2)) * seeds * splits / ((seeds - 1) * (splits - 1))
-    variance = np.maximum(of_seeds + of_splits - both, np.maximum(of_seeds, of_splits))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        df = variance**2 / (of_seeds**2 / df_seeds + of_splits**2 / df_splits)
-    df = np.maximum(df, np.minimum(df_seeds, df_splits))
-    one_way = np.isnan(variance)
+    df_alone = (seeds - 1) * (splits - 1)
+    single = (alone**2).sum((1, 2)) * seeds * splits / df_alone
+    parts = (
+        (np.maximum(of_seeds - single, 0), df_seeds),
+        (np.maximum(of_splits - single, 0), df_splits),
+        (single, np.full(len(single), df_alone)),
+    )
+    variance, df = together(*parts)
+    one_way = np.isnan(of_seeds + of_splits)
     return np.where(one_way, of_all, variance), np.where(one_way, df_all, df)
+
+
+def together(*parts: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+    """The sum of independent variances, and the degrees of freedom with which an interval reaches far enough.
+
+    Its reach is that of the parts, put together as their standard errors are (Banerjee 1961), which is at least as far
+    as it has to be, whichever of the parts is the large one.
+    """
+    variance = np.sum([part for part, _ in parts], axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        squares = np.sum([np.where(part > 0, _reach(df) * part, 0 * part) for part, df in parts], axis=0)
+        df = np.where(variance > 0, special.stdtridf(UPPER, np.sqrt(squares / variance)), np.inf)
+    return variance, df
+
+
+def _reach(df: Floats) -> Floats:
+    """The square of how many standard errors an interval reaches."""
+    return np.asarray(special.stdtrit(df, UPPER) ** 2, np.float64)
 
 
 def clustered(cell: Codes, scores: Floats, shares: Floats, cells: int) -> tuple[Floats, Floats]:
     """The variance of the sums of scores in each cell, whose clusters are independent, and its degrees of freedom.
 
     `shares` says how much each cluster weighs in its cell; they sum to 1 there. For n clusters of the same share this
-    is the usual variance of a mean, with n - 1 degrees of freedom; nan where it would
-    have fewer than `LEAST_DF`, as for one cluster.
+    is the usual variance of a mean, with n - 1 degrees of freedom; nan where it would have fewer than `LEAST_DF`, as
+    for one cluster.
     """
     second, third = np.bincount(cell, shares**2, cells), np.bincount(cell, shares**3, cells)
     left = second - 2 * third + second**2  # of `second`, after the cell's mean was taken off the scores
@@ -266,9 +365,9 @@ def _sums(cell: Codes, values: Floats, cells: int) -> Floats:
     return np.where(np.bincount(cell, minlength=cells) > 0, np.bincount(cell, values, cells), np.nan)
 
 
-def _cube(runs: CodedRuns, values: Floats, cells: int) -> Floats:
+def _cube(runs: CodedRuns, values: Floats, cells: int, shape: tuple[int, ...] | None = None) -> Floats:
     """Sums by cell, seed and split."""
-    shape = (cells, runs.seed.max(initial=0) + 1, runs.split.max(initial=0) + 1)
+    shape = shape or (cells, runs.seed.max(initial=0) + 1, runs.split.max(initial=0) + 1)
     at = np.ravel_multi_index((runs.cell, runs.seed, runs.split), shape)
     return totals(at, values, int(np.prod(shape))).reshape(shape)
 

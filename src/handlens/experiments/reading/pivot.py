@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,7 @@ from handlens.experiments.reading.paired import (
     compact,
     grouped,
     is_grid,
+    largest,
     of_grid,
 )
 
@@ -42,6 +44,9 @@ SAME = (
     "All seeds of a combination gave the same number, so they tell nothing about chance. If train sets a seed itself, "
     "let that be trial.seed."
 )
+
+NUMBERS = ("mean", "median", "best", "sd", "low", "high", "difference", "difference_low", "difference_high")
+"""Columns of the cells in the unit of the values."""
 
 BETTER, WORSE, CHANCE = "better", "worse", "chance could explain it"
 BASELINE, TOO_FEW = "baseline", "too few runs"
@@ -95,15 +100,21 @@ class Pivot:
         """The table of the aggregate, as `pandas.pivot_table` would give it; nan where no run ended with a number."""
         if not self.columns:
             return self.cells.set_index(self.rows)[[self.aggregate]].rename(columns={self.aggregate: self.values})
-        table = self.cells.set_index([*self.rows, *self.columns])[self.aggregate].unstack(self.columns, sort=False)
-        return table.reindex(index=self._index(self.rows), columns=self._index(self.columns))
+        (rows, row_of), (columns, column_of) = self._index(self.rows), self._index(self.columns)
+        values = self.cells[self.aggregate].to_numpy()
+        if len(rows) * len(columns) == len(values):
+            table = np.empty((len(rows), len(columns)), values.dtype)
+        else:
+            table = np.full((len(rows), len(columns)), np.nan)
+        table[row_of, column_of] = values
+        return pd.DataFrame(table, rows, columns)
 
-    def _index(self, names: Sequence[str]) -> pd.Index[Any]:
-        """The tuples of these choices that there are, in the order of their values."""
-        found = self.cells[names].drop_duplicates()
-        places = {name: {label: place for place, label in enumerate(self.labels[name])} for name in names}
-        found = found.sort_values(list(names), key=lambda column: column.map(places[str(column.name)]))
-        return pd.MultiIndex.from_frame(found) if len(names) > 1 else pd.Index(found.iloc[:, 0])
+    def _index(self, names: Sequence[str]) -> tuple[pd.Index[Any], Codes]:
+        """The tuples of these choices that there are, in the order of their values, and the one of each cell."""
+        codes = np.stack([self.codes[name] for name in names], 1)
+        _, firsts, of_cell = np.unique(codes, axis=0, return_index=True, return_inverse=True)
+        found = self.cells[[*names]].iloc[firsts]
+        return pd.MultiIndex.from_frame(found) if len(names) > 1 else pd.Index(found.iloc[:, 0]), of_cell
 
     def __repr__(self) -> str:
         from handlens.experiments.reading.pivot_shown import pivot_text
@@ -116,6 +127,7 @@ class Pivot:
         return pivot_html(self)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # a training that exploded has an infinite interval, and no warning
 def pivot(
     frame: pd.DataFrame,
     choices: Sequence[str],
@@ -173,7 +185,9 @@ def pivot(
             raise ExperimentError("a pivot table requires runs of the phase “study”; all runs are of another one.")
     axes = [axis_of(frame, name, cut=name in choices and "combination" not in names) for name in names]
     cell, firsts = compact(*(axis.codes for axis in axes))
-    runs = _coded(frame, choices, names, cell, numbers_of(frame, values))
+    numbers = numbers_of(frame, values)
+    unit = _unit(numbers)
+    runs = _coded(frame, choices, names, cell, numbers / unit)
     cells = _summary(axes, firsts, runs, direction)
     missing = missing_of(frame["status"], runs, len(firsts))
     cells["missing"], cells["why_missing"] = missing.count, missing.why
@@ -183,6 +197,9 @@ def pivot(
         found = difference_to(at, runs, missing.bad, len(firsts), are_matched(runs, len(firsts), at), direction)
         cells = _compared(cells, found, at, direction)
         notes += found.notes
+    for name in NUMBERS:
+        if name in cells:
+            cells[name] *= unit
     labels = {axis.name: axis.labels for axis in axes}
     codes = {axis.name: axis.codes[firsts] for axis in axes}
     of_run = pd.Series(cell, frame.index)
@@ -231,6 +248,15 @@ def numbers_of(frame: pd.DataFrame, values: str) -> Floats:
     return np.where(ended, numbers, np.nan)
 
 
+def _unit(numbers: Floats) -> float:
+    """A power of two: 1, unless the numbers are so large or so small that their squares are not floats."""
+    sizes = np.abs(numbers[np.isfinite(numbers) & (numbers != 0)])
+    if not len(sizes):
+        return 1.0
+    middle, most = math.frexp(np.median(sizes))[1], math.frexp(sizes.max())[1]
+    return 1.0 if abs(middle) < 400 else 2.0 ** max(middle, most - 900)
+
+
 def _coded(frame: pd.DataFrame, choices: Sequence[str], names: Sequence[str], cell: Any, numbers: Floats) -> CodedRuns:
     rest = [] if "combination" in names else [name for name in choices if name not in names]
     blocks = [codes_of(frame, [name] if name not in names else []) for name in ("seed", "split")]
@@ -252,7 +278,7 @@ def _summary(axes: Sequence[Axis], firsts: Any, runs: CodedRuns, direction: str)
     cells["best"] = (of_cell.min() if direction == "minimize" else of_cell.max()).reindex(every)
     cells["sd"] = of_cell.std().reindex(every)
     means = of_grid(ended, n) if is_grid(runs, n) else grouped(ended, n, None)
-    low, high = means.varying(ended.value).interval()
+    low, high = means.varying(largest(ended, n)).interval()
     # The intervals are about the mean in which each combination counts the same.
     cells["low"], cells["high"] = low, high
     return cells
