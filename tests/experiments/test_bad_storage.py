@@ -64,7 +64,7 @@ def test_a_damaged_file_is_said_before_anything_is_trained_or_read(tmp_path):
     file.write_bytes(whole[: len(whole) // 2] + bytes(len(whole) - len(whole) // 2))
     with pytest.raises(ExperimentError, match=r"experiments\.db, is damaged: .* `sqlite3 FILE \.recover` writes what"):
         study.frame()
-    with pytest.raises(ExperimentError, match=r"experiments\.db, is damaged: .* move it away and begin anew"):
+    with pytest.raises(ExperimentError, match=r"experiments\.db, is damaged: .* move it away and begin a new one"):
         Study(tmp_path)
 
 

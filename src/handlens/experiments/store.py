@@ -283,7 +283,7 @@ def _said(place: Place, error: Exception) -> HandlensError:
 def _damaged(place: Place, reason: str) -> RecordError:
     return RecordError(
         f"the record of the study, {place.shown}, is damaged: {reason.rstrip('.')}. Put back a copy of the file, or "
-        "move it away and begin anew. `sqlite3 FILE .recover` writes what can still be read of it."
+        "move it away and begin a new one. `sqlite3 FILE .recover` writes what can still be read of it."
     )
 
 
