@@ -10,7 +10,7 @@ import pytest
 
 from handlens.experiments import Study
 from handlens.experiments.sharing.exports import plain, write_csv, write_parquet
-from handlens.experiments.sharing.html_page import write_html
+from handlens.experiments.sharing.html_page import MOST_GRAPHS, MOST_RUNS, _duration, write_html
 
 NASTY = "<script>alert('x')</script> & \"co\""
 
@@ -103,7 +103,7 @@ class TestPage:
     def test_text_is_escaped_wherever_it_stands(self, study, tmp_path):
         for text in (self.page(study, tmp_path), self.page(study, tmp_path, pivot=study.pivot("kind", "layers"))):
             assert "<script>alert" not in text
-            assert text.count("<script>") == 1
+            assert text.count("<script>") == 2
             assert '"co"' not in text
             assert "&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;" in text
 
@@ -173,3 +173,42 @@ class TestPage:
         text = self.page(Study(tmp_path / "study", name="empty"), tmp_path)
         assert "<h1>empty</h1>" in text
         assert "<svg" not in text
+
+    def test_a_study_without_epochs_has_its_results_and_no_graphs(self, tmp_path):
+        study = Study(tmp_path / "study", metric="score")
+        study.run(lambda trial: float(trial.categorical("x", [1, 2])), grid={"x": [1, 2]})
+        text = self.page(study, tmp_path)
+        assert "<h2>Results</h2><p class='legend'>Bold number: the mean score of the finished runs." in text
+        assert re.findall(r"<b>(.*?)</b>", text) == ["1", "2"]
+        assert "<svg" not in text
+
+    def test_a_note_is_shown_whole_in_one_line(self, tmp_path):
+        study = Study(tmp_path / "study")
+        study.run(lambda trial: float(trial.categorical("x", ["1\n2"])), n=1)
+        assert '<td title="1\n2">1 2</td>' in self.page(study, tmp_path)
+
+    def test_facts_are_said_in_the_units_that_people_use(self, study, tmp_path):
+        text = self.page(study, tmp_path)
+        assert "<dt>runs</dt><dd>8: 6 finished, 2 failed</dd>" in text
+        assert [_duration(one) for one in (0.5, 90, 5400)] == ["0.5 seconds", "1.5 minutes", "1.5 hours"]
+
+    def test_of_long_tables_the_first_runs_are_shown_and_all_are_there(self, study, tmp_path):
+        assert "Show all" not in self.page(study, tmp_path)
+        many = Study(tmp_path / "study", metric="score")
+        many.run(lambda trial: float(trial.seed), n=1, repeats=MOST_RUNS + 1)
+        text = self.page(many, tmp_path)
+        assert "<table class='runs few'>" in text
+        assert f"Show all {MOST_RUNS + 1} runs" in text
+        assert f"nth-child(n + {MOST_RUNS + 1})" in text
+        assert text.count("<tr><td class=number") == MOST_RUNS + 1
+
+    def test_a_pivot_of_many_cells_has_the_graphs_of_its_first_rows(self, tmp_path):
+        study = Study(tmp_path / "study")
+
+        def train(trial):
+            trial.record(valid_loss=float(trial.integer("x", 1, 999)))
+
+        study.run(train, n=MOST_GRAPHS + 1)
+        text = self.page(study, tmp_path, pivot=study.pivot("combination"))
+        assert text.count("<svg ") == MOST_GRAPHS
+        assert f"The first {MOST_GRAPHS} of {MOST_GRAPHS + 1} rows." in text

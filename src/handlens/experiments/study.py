@@ -448,7 +448,9 @@ class Study:
     def to_html(self, path: Path | str, *, pivot: Pivot | None = None) -> None:
         """Write one HTML file with facts, training graphs and all runs, that any browser opens without a server.
 
-        It requests nothing from the network. The table of runs is sorted by a click on the name of a column.
+        It requests nothing from the network. The table of runs is sorted by a click on the name of a column; of more
+        than 500 runs the first ones are shown until all are asked for. Graphs are drawn for the best 200 combinations,
+        or as many cells of the pivot table.
 
         Args:
             path: the file.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -58,14 +59,14 @@ class Cell:
     """The runs of one place of the grid.
 
     Attributes:
-        runs: their rows of the frame; maybe no runs.
+        runs: their ids; maybe no runs.
         curves: a curve a run for each number that is drawn; runs without one are left out.
         mean: over the runs that ended with a number, of this number; nan without any.
         bumpiness: the mean over the finished runs; nan without any.
         ended: how many runs ended with a number.
     """
 
-    runs: pd.DataFrame
+    runs: list[int]
     curves: dict[str, list[RunCurve]]
     mean: float
     bumpiness: float
@@ -110,7 +111,7 @@ class GraphGrid:
     scale: Scale
     epochs: int
 
-    @property
+    @cached_property
     def drawn(self) -> list[RunCurve]:
         """All curves."""
         return [curve for cell in self.cells.values() for curves in cell.curves.values() for curve in curves]
@@ -153,10 +154,12 @@ class GraphGrid:
         members: dict[tuple[Key, Key], list[int]] = {}
         for position, key in enumerate(zip(row_keys, column_keys, strict=True)):
             members.setdefault(key, []).append(position)
+        ids, bumpiness = frame.index.tolist(), numbers_of(frame, "bumpiness")
         cells = {
-            (row, column): _cell(frame, members.get((row, column), []), by_run, numbers, ended)
+            (row, column): _cell([ids[i] for i in at], by_run, numbers, ended[at], bumpiness[at])
             for row in row_levels
             for column in column_levels
+            for at in [members.get((row, column), [])]
         }
         every = [curve for runs in by_run.values() for curve in runs.values()]
         return cls(
@@ -234,15 +237,10 @@ def _curves_by_run(
 
 
 def _cell(
-    frame: pd.DataFrame,
-    positions: list[int],
-    by_run: dict[int, dict[str, RunCurve]],
-    numbers: Sequence[str],
-    ended: Floats,
+    runs: list[int], by_run: dict[int, dict[str, RunCurve]], numbers: Sequence[str], ended: Floats, bumpiness: Floats
 ) -> Cell:
-    runs = frame.iloc[positions]
-    values = ended[positions]
-    values = values[np.isfinite(values)]
-    finished = runs["bumpiness"][runs["status"] == "finished"]
-    curves = {name: [by_run[run][name] for run in runs.index if run in by_run] for name in numbers}
-    return Cell(runs, curves, float(values.mean()) if len(values) else np.nan, float(finished.mean()), len(values))
+    """The cell of some runs, with what each ended with, and its bumpiness, [runs] each."""
+    values, bumpy = ended[np.isfinite(ended)], bumpiness[np.isfinite(bumpiness)]
+    curves = {name: [by_run[run][name] for run in runs if run in by_run] for name in numbers}
+    mean, mean_bumpiness = (float(known.mean()) if len(known) else np.nan for known in (values, bumpy))
+    return Cell(runs, curves, mean, mean_bumpiness, len(values))

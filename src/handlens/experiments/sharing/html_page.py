@@ -20,6 +20,9 @@ from handlens.io.files import atomic_write
 MOST_GRAPHS = 200
 """Combinations that have a graph, the best ones; above them stands how many more there are."""
 
+MOST_RUNS = 500
+"""Runs that are shown first, of those that the table holds: browsers lay out thousands of rows slowly."""
+
 _WIDTH, _HEIGHT, _ROOM = 150.0, 84.0, 5.0
 """Of a graph, and round what is drawn in it."""
 
@@ -56,14 +59,15 @@ def write_html(
     """
     begun = bool(((frame["status"] != "waiting") & (frame["phase"] == "study")).any())
     parts = [
-        f"<h1>{escape(name)}</h1>",
+        f"<main><h1>{escape(name)}</h1>",
         _facts(frame, metric, direction),
-        "" if pivot is None else f"<h2>Pivot table</h2>{pivot._repr_html_()}",
+        "" if pivot is None else f"<h2>Pivot table</h2><div class='scroll' tabindex='0'>{pivot._repr_html_()}</div>",
         _graphs(frame, curves, metric, direction, choices, pivot) if begun else "",
         _runs(frame),
+        "</main>",
         f"<footer>Written by handlens {escape(__version__)}.</footer>",
     ]
-    page = _PAGE.replace("{title}", escape(name)).replace("{body}", "\n".join(parts))
+    page = "".join([_HEAD, f"<title>{escape(name)}</title>", _STYLE, "<body>\n", "\n".join(parts), _SCRIPT])
     with atomic_write(path) as partial:
         partial.write_text(page, encoding="utf-8", newline="\n")
 
@@ -75,20 +79,27 @@ def _facts(frame: pd.DataFrame, metric: str, direction: str) -> str:
     facts = [
         ("metric", f"{metric}; {better} is better"),
         ("combinations", f"{frame['combination'].nunique():,}"),
-        ("runs", ", ".join([f"{len(frame):,}", *(f"{count:,} {status}" for status, count in counts.items())])),
+        ("runs", f"{len(frame):,}: {', '.join(f'{count:,} {status}' for status, count in counts.items())}"),
     ]
     if len(frame) and frame["started"].notna().any():
         first, last = (
             f"{one:%Y-%m-%d %H:%M}" for one in (frame["started"].min(), frame["ended"].max()) if pd.notna(one)
         )
         facts.append(("time", f"{first} to {last} UTC"))
-    facts.append(("training", f"{frame['seconds'].sum() / 3600:,.2f} hours"))
+    facts.append(("training", _duration(frame["seconds"].sum())))
     for fact in ("machine", "commit"):
         found = frame[fact].dropna().unique()
         if len(found):
             facts.append((fact, ", ".join(map(str, found[:5])) + (" …" if len(found) > 5 else "")))
     rows = "".join(f"<dt>{escape(what)}</dt><dd>{escape(value)}</dd>" for what, value in facts)
     return f"<dl>{rows}</dl>"
+
+
+def _duration(seconds: float) -> str:
+    for unit, size in (("hours", 3600), ("minutes", 60)):
+        if seconds >= size:
+            return f"{seconds / size:,.1f} {unit}"
+    return f"{seconds:.1f} seconds"
 
 
 def _graphs(
@@ -114,23 +125,27 @@ def _graphs(
     else:
         values = pivot.values if pivot.values in curves.columns else None
         grid = GraphGrid.of(frame, curves, rows=pivot.rows, columns=pivot.columns, values=values, metric=metric)
+        most = max(MOST_GRAPHS // len(grid.columns), 1)
         head = "".join(f"<th scope='col'>{escape(_key(pivot.columns, key))}</th>" for key in grid.columns)
         body = "".join(
             f"<tr><th scope='row'>{escape(_key(pivot.rows, row))}</th>"
             + "".join(f"<td>{_figure(grid, grid.cells[row, column], [])}</td>" for column in grid.columns)
             + "</tr>"
-            for row in grid.rows
+            for row in grid.rows[:most]
         )
+        more = f"<p>The first {most} of {len(grid.rows):,} rows.</p>" if len(grid.rows) > most else ""
         table = f"<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody>"
-        content = f"<div class='scroll'><table class='grid'>{table}</table></div>"
+        content = f"{more}<div class='scroll' tabindex='0'><table class='grid'>{table}</table></div>"
+    measured = escape(metric if grid.measured == "value" else grid.measured)
+    if not grid.drawn:
+        return f"<h2>Results</h2><p class='legend'>Bold number: the mean {measured} of the finished runs.</p>{content}"
     names = " ".join(f"<span class='key n{_rank(grid, one)}'>{escape(one)}</span>" for one in grid.numbers)
-    measured = metric if grid.measured == "value" else grid.measured
     signs = ", ".join(f"{sign} {outcome}" for outcome, sign in _SIGNS.items())
     scale = f"{grid.scale.low:.4g} to {grid.scale.high:.4g}{', logarithmic' if grid.scale.log else ''}"
     return (
         f"<h2>Training graphs</h2><p class='legend'>{names}. All graphs have one scale, {escape(scale)}, over "
-        f"{grid.epochs} epochs. Thin: a run; thick: the mean of the finished runs. Bold number: their mean "
-        f"{escape(measured)} at the end. ▲ ▼ beyond the scale, {signs}.</p>{content}"
+        f"{grid.epochs} epoch{'s' if grid.epochs > 1 else ''}. Thin: a run; thick: the mean of the finished runs. Bold "
+        f"number: their mean {measured} at the end. ▲ ▼ beyond the scale, {signs}.</p>{content}"
     )
 
 
@@ -153,10 +168,13 @@ def _figure(grid: GraphGrid, cell: Cell, lines: Sequence[str]) -> str:
         ", ".join([*lines, f"mean {number_text(cell.mean)}", f"{cell.ended} of {len(cell.runs)} runs"]), quote=True
     )
     text = "".join(f"<br>{escape(line)}" for line in lines)
-    return (
-        f"<figure><svg viewBox='0 0 {_WIDTH:g} {_HEIGHT:g}' role='img' aria-label=\"{said}\">{_svg(grid, cell)}</svg>"
-        f"<figcaption><b>{number_text(cell.mean)}</b> {bumpy} <span{short}>{count}</span>{text}</figcaption></figure>"
+    svg = (
+        f"<svg viewBox='0 0 {_WIDTH:g} {_HEIGHT:g}' role='img' aria-label=\"{said}\">{_svg(grid, cell)}</svg>"
+        if grid.drawn
+        else ""
     )
+    caption = f"<b>{number_text(cell.mean)}</b> {bumpy} <span{short}>{count}</span>{text}"
+    return f"<figure>{svg}<figcaption>{caption}</figcaption></figure>"
 
 
 def _svg(grid: GraphGrid, cell: Cell) -> str:
@@ -217,11 +235,14 @@ def _runs(frame: pd.DataFrame) -> str:
         f"<th scope='col'{' class=number' if numeric[name] else ''}><button type='button'>{escape(name)}</button></th>"
         for name in shown
     )
-    columns = [[_td(value, number=numeric[name]) for value in table[name]] for name in shown]
+    columns = [[_td(name, value, number=numeric[name]) for value in table[name]] for name in shown]
     body = "".join(f"<tr>{''.join(row)}</tr>" for row in zip(*columns, strict=True))
+    few, button = "", ""
+    if len(table) > MOST_RUNS:
+        few, button = " few", f"<button type='button' class='all'>Show all {len(table):,} runs</button>"
     return (
-        f"<h2>Runs</h2><div class='scroll'><table class='runs'><thead><tr>{head}</tr></thead>"
-        f"<tbody>{body}</tbody></table></div>"
+        f"<h2>Runs</h2><div class='scroll' tabindex='0'><table class='runs{few}'><thead><tr>{head}</tr></thead>"
+        f"<tbody>{body}</tbody></table></div>{button}"
     )
 
 
@@ -231,7 +252,7 @@ def _says_something(name: str, column: pd.Series[Any]) -> bool:
     return any(not _is_missing(value) and value is not False and value != "" for value in column.tolist())
 
 
-def _td(value: Any, *, number: bool) -> str:
+def _td(name: str, value: Any, *, number: bool) -> str:
     if _is_missing(value):
         return "<td class=number></td>" if number else "<td></td>"
     if number:
@@ -242,8 +263,10 @@ def _td(value: Any, *, number: bool) -> str:
     text = str(value)
     if text in ("failed", "pruned", "stopped"):
         return f"<td class=short>{text}</td>"
-    last = text.strip().rpartition("\n")[2]  # of a traceback: the error
-    short = last if len(last) <= _MANY else last[: _MANY - 1] + "…"
+    short = (
+        text.strip().rpartition("\n")[2] if name == "error" else " ".join(text.split())
+    )  # of a traceback the last line
+    short = short if len(short) <= _MANY else short[: _MANY - 1] + "…"
     title = "" if short == text else f' title="{escape(text, quote=True)}"'
     return f"<td{title}>{escape(short)}</td>"
 
@@ -252,17 +275,20 @@ def _is_missing(value: Any) -> bool:
     return value is None or (not isinstance(value, tuple | list) and bool(pd.isna(value)))
 
 
-_PAGE = """<!doctype html>
+_HEAD = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy"
  content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
-<title>{title}</title>
+"""
+
+_STYLE = """
+<script>document.documentElement.classList.add("script")</script>
 <style>
 :root { color-scheme: light dark; --ink: #1b1b1b; --soft: #5c5c5c; --line: #d9d9d9; --paper: #fff; --blue: #0072b2;
-  --orange: #c98500; --red: #b84a00; --shade: #f4f4f4; }
+  --orange: #e69f00; --red: #b84a00; --shade: #f4f4f4; }
 @media screen and (prefers-color-scheme: dark) { :root { --ink: #ececec; --soft: #a8a8a8; --line: #3a3a3a;
   --paper: #161616; --blue: #56b4e9; --orange: #e69f00; --red: #ff8a4c; --shade: #222; } }
 body { margin: 0 auto; max-width: 1400px; padding: 20px 16px 40px; background: var(--paper); color: var(--ink);
@@ -270,18 +296,21 @@ body { margin: 0 auto; max-width: 1400px; padding: 20px 16px 40px; background: v
 h1 { font-size: 22px; margin: 0 0 10px; overflow-wrap: anywhere; } h2 { font-size: 16px; margin: 28px 0 8px; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 16px; margin: 0; }
 dt, .legend, footer, figcaption span { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
-.legend { margin: 0 0 10px; max-width: 80em; } footer { margin-top: 28px; font-size: 12px; }
-.scroll, .handlens-pivot { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+.legend { margin: 0 0 10px; max-width: 80em; overflow-wrap: anywhere; } footer { margin-top: 28px; font-size: 12px; }
+.scroll { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .runs { font-size: 13px; } .runs th, .runs td { padding: 3px 10px 3px 0; text-align: left; white-space: nowrap;
   border-bottom: 1px solid var(--line); }
 .runs .number { text-align: right; padding: 3px 0 3px 12px; } .runs td.number + td:not(.number) { padding-left: 14px; }
 .runs th.number + th:not(.number) { padding-left: 14px; }
+@media screen { .script .few tbody tr:nth-child(n + 501) { display: none; } }
+.all { margin: 10px 0; padding: 4px 10px; font: inherit; } html:not(.script) .all { display: none; }
 .runs button { all: unset; cursor: pointer; font-weight: 600; }
 .runs button:focus-visible { outline: 2px solid var(--blue); }
 .runs [aria-sort=ascending] button::after { content: " ↑"; }
 .runs [aria-sort=descending] button::after { content: " ↓"; }
 .graphs { display: grid; grid-template-columns: repeat(auto-fill, minmax(165px, 1fr)); gap: 14px 16px; }
-.grid th { font-weight: 600; text-align: left; padding: 2px 12px 2px 0; } .grid th[scope=col] { padding: 0 6px; }
+.grid th { font-weight: 600; text-align: left; max-width: 24em;
+  overflow-wrap: anywhere; padding: 2px 12px 2px 0; } .grid th[scope=col] { padding: 0 6px; }
 .grid td { padding: 4px 6px; vertical-align: top; } .grid figure { width: 165px; }
 figure { margin: 0; font-size: 12px; overflow-wrap: anywhere; break-inside: avoid; }
 figure.empty { color: var(--soft); background: var(--shade); height: 90px; display: grid; place-items: center; }
@@ -290,31 +319,40 @@ figcaption span { white-space: nowrap; }
   border-bottom: 1px solid var(--line); }
 path { fill: none; stroke-width: .8; opacity: .65; stroke-linecap: round; stroke-linejoin: round; }
 path.mean { stroke-width: 2; opacity: 1; } .n0 { stroke: var(--blue); } .n1 { stroke: var(--orange); }
-.key { stroke: none; font-weight: 600; } .key.n0 { color: var(--blue); } .key.n1 { color: var(--orange); }
+.key { font-weight: 600; color: var(--ink); border-bottom: 3px solid; }
+.key.n0 { border-color: var(--blue); } .key.n1 { border-color: var(--orange); }
 text { font-size: 11px; text-anchor: middle; } .mark { fill: var(--red); font-weight: 700; }
 .out { fill: var(--soft); font-size: 8px; }
-@media print { body { max-width: none; padding: 0; font-size: 10px; } .runs { font-size: 7px; }
+@media print { .all { display: none; } body { max-width: none; padding: 0; font-size: 10px; } .runs { font-size: 7px; }
   .scroll { overflow: visible; }
-  .runs td, .runs th, .runs .number { white-space: normal; padding: 2px 4px 2px 0; } figure { font-size: 8px; }
+  .runs td, .runs th, .runs .number { white-space: normal; padding: 2px 6px 2px 0; }
+  .runs th { max-width: 11em; overflow-wrap: anywhere; } figure { font-size: 8px; }
   thead { display: table-header-group; } tr { break-inside: avoid; } }
 </style>
 </head>
-<body>
-{body}
+"""
+
+_SCRIPT = """
 <script>
+const all = document.querySelector(".all");
+all?.addEventListener("click", () => {
+  document.querySelector(".few").classList.remove("few");
+  all.remove();
+});
+const { compare } = new Intl.Collator("en");
 for (const button of document.querySelectorAll(".runs th button")) {
   button.addEventListener("click", () => {
     const head = button.parentElement, place = head.cellIndex, body = head.closest("table").tBodies[0];
     const down = head.getAttribute("aria-sort") === "ascending";
     for (const other of head.parentElement.cells) other.removeAttribute("aria-sort");
     head.setAttribute("aria-sort", down ? "descending" : "ascending");
-    const keyed = [...body.rows].map((row) => {
-      const cell = row.cells[place], text = cell.textContent, number = cell.dataset.v;
+    const keyed = [...body.children].map((row) => {
+      const cell = row.children[place], text = cell.textContent, number = cell.dataset.v;
       return [row, number === undefined ? text : Number(number.replace("inf", "Infinity")), text === ""];
     });
     keyed.sort(([, a, lacksA], [, b, lacksB]) =>
-      lacksA || lacksB ? lacksA - lacksB : (down ? -1 : 1) * (typeof a === "number" ? a - b : a.localeCompare(b)));
-    body.append(...keyed.map(([row]) => row));
+      lacksA || lacksB ? lacksA - lacksB : (down ? -1 : 1) * (typeof a === "number" ? a - b : compare(a, b)));
+    body.replaceChildren(...keyed.map(([row]) => row));
   });
 }
 </script>
