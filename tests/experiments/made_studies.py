@@ -35,9 +35,10 @@ def make_study(
     epochs: int = 5,
     metric: str = "valid_loss",
     direction: str = "minimize",
+    storage: str | None = None,
 ) -> Store:
     """Write a study all of whose runs are finished; `value(choices, seed)` is what each run ends with."""
-    store = Store(Place.of(folder))
+    store = Store(Place.of(folder, storage))
     random = np.random.default_rng(0)
     runs, curves = [], []
     for number, choices in enumerate(combinations):
