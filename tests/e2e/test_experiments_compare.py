@@ -191,7 +191,7 @@ def test_runs_are_stopped_trained_again_and_deleted(studio: Studio, folder: Path
     page.goto(f"{PAGE}/runs?selected=40,41")
     actions = page.get_by_role("group", name="2 runs", exact=True)
     actions.get_by_role("button", name="Stop").click()
-    expect(page.get_by_text("1 run will stop").last).to_be_visible()
+    expect(page.get_by_text("1 run stopped.", exact=True).last).to_be_visible()
     # A finished run loses its result: that is asked before.
     page.goto(f"{PAGE}/runs?selected=1,40")
     actions.get_by_role("button", name="Train again").click()

@@ -7,7 +7,9 @@ import { owned } from '../../state/owned'
 import { plural } from '../../text/format'
 import { select } from '../state/looked-at'
 import { adjust, place } from '../state/place'
-import { refreshNow, runs } from '../state/study'
+import { lost, refreshNow, runs } from '../state/study'
+import { valueIn } from '../state/table'
+import { saidOf } from '../status'
 import { allHave, byValue, type Done, outcome, withResults } from './which'
 
 type Mark = 'star' | 'hidden' | 'note'
@@ -67,8 +69,13 @@ async function send(work: () => Promise<Done>, did: string): Promise<Ids> {
   return done
 }
 
-export const stop = (ids: Ids): Promise<Ids> =>
-  send(() => call('post', '/api/runs/stop', {}, { runs: [...ids] }), 'will stop after the current epoch')
+export const stop = (ids: Ids): Promise<Ids> => {
+  const training = ids.some((id) => saidOf(String(valueIn(runs.value, 'status', id)), id, lost.value) === 'running')
+  return send(
+    () => call('post', '/api/runs/stop', {}, { runs: [...ids] }),
+    training ? 'will stop, after the current epoch where one is being trained' : 'stopped',
+  )
+}
 
 /** Lets runs be trained again; those that have results are asked about before. */
 export async function requeue(ids: Ids): Promise<void> {

@@ -45,7 +45,7 @@ export function CompareView(props: CompareProps): JSX.Element {
   const by = props.by ?? byAtFirst(runs, selected)
   const groups = useMemo(() => groupsOf(runs, selected, by), [runs, selected, by])
   const baseline = groups.find(({ id }) => id === props.against) ?? groups[0]
-  const [found, setFound] = useState<{ cells: ReadonlyMap<number, Cell>; notes: string[] }>(NONE)
+  const [latest, setLatest] = useState<Found>(NONE)
   const [failed, setFailed] = useState<string | null>(null)
   const question = by === 'combinations' && groups.length > 1 ? questionOf(study, groups, baseline!, value) : null
   // As text, so that it is asked again only if it or the runs have changed.
@@ -53,15 +53,17 @@ export function CompareView(props: CompareProps): JSX.Element {
   useEffect(() => {
     let over = false
     setFailed(null)
-    if (!question) return setFound(NONE)
+    if (!question) return
     ask(question).then(
-      (answer) => !over && setFound({ cells: cellsOf(answer), notes: answer.notes }),
+      (answer) => !over && setLatest({ asked, cells: cellsOf(answer), notes: answer.notes }),
       (error: unknown) => !over && setFailed(sentenceOf(error)),
     )
     return () => {
       over = true
     }
   }, [asked, runs])
+  // Differences to another baseline would be read as those to this one.
+  const found = latest.asked === asked ? latest : NONE
   if (groups.length < 2 || !baseline) return <TooFew n={groups.length} />
   const left = (by === 'runs' ? selected.length : combinationsOf(runs, selected).length) - groups.length
   const remove = (group: Group): void => {
@@ -108,7 +110,14 @@ export function CompareView(props: CompareProps): JSX.Element {
   )
 }
 
-const NONE = { cells: new Map<number, Cell>(), notes: [] }
+interface Found {
+  /** the question that it answers, as text */
+  asked: string | null
+  cells: ReadonlyMap<number, Cell>
+  notes: readonly string[]
+}
+
+const NONE: Found = { asked: null, cells: new Map(), notes: [] }
 
 function TooFew({ n }: { n: number }): JSX.Element {
   return (
@@ -152,20 +161,24 @@ function CurvePart({
     <section class="compare-curves" aria-labelledby="compare-curves">
       <div class="row">
         <h2 id="compare-curves">Curves</h2>
-        <select
-          aria-label="Number of the curves"
-          value={number}
-          onChange={(event) => onNumber(event.currentTarget.value)}
-        >
-          {numbers.map((name) => (
-            <option key={name} value={name}>
-              {name}
-            </option>
-          ))}
-        </select>
-        <label>
-          <input type="checkbox" checked={log} onChange={(event) => onLog(event.currentTarget.checked)} /> log scale
-        </label>
+        {numbers.length > 0 && (
+          <>
+            <select
+              aria-label="Number of the curves"
+              value={number}
+              onChange={(event) => onNumber(event.currentTarget.value)}
+            >
+              {numbers.map((name) => (
+                <option key={name} value={name}>
+                  {name}
+                </option>
+              ))}
+            </select>
+            <label>
+              <input type="checkbox" checked={log} onChange={(event) => onLog(event.currentTarget.checked)} /> log scale
+            </label>
+          </>
+        )}
       </div>
       {!of ? (
         <p class="empty" role="status">

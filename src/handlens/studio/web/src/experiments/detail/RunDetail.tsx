@@ -25,18 +25,20 @@ export function RunDetail({ id }: { id: number }): JSX.Element {
   useEffect(() => {
     head.current?.focus()
     let left = false
+    let latest = 0
     const stop = effect(() => {
       // Again whenever something changed.
       void version.value
+      const mine = ++latest
       experiments.run(id).then(
         (found) => {
-          if (left) return
+          if (left || mine !== latest) return
           if (detail.peek() === null) announce(`Run ${id}, ${found.status}`)
           detail.value = found
           failed.value = null
         },
         (error) => {
-          if (!left) failed.value = sentenceOf(error)
+          if (!left && mine === latest) failed.value = sentenceOf(error)
         },
       )
     })

@@ -4,6 +4,7 @@ import { computed, useSignal } from '@preact/signals'
 import type { ComponentChildren, JSX, TargetedKeyboardEvent } from 'preact'
 import { useRef } from 'preact/hooks'
 import { Icon } from '../../components/icons'
+import { isNarrow } from '../../state/screen'
 import { plural } from '../../text/format'
 import { writerOf } from '../runs/digits'
 import { widthOf } from '../runs/widths'
@@ -24,6 +25,9 @@ const [LEAST, MOST] = [196, 300]
 
 /** How much wider bold letters are. */
 const BOLD = 1.2
+
+/** Pixels of a head on a narrow screen, at the most: the cells beside it are what is read. */
+const NARROW = 116
 
 /** More rows than this are drawn only when asked for. */
 const ROWS = 100
@@ -58,7 +62,8 @@ export function PivotTable({ of }: { of: Layout }): JSX.Element {
   const widths = across.map((name) => {
     const labels = of.labels[name]!
     // Heads are bold, and have more room at their sides.
-    return Math.round(BOLD * widthOf(name, labels.length, (at) => shown(labels[at] ?? null)))
+    const width = Math.round(BOLD * widthOf(name, labels.length, (at) => shown(labels[at] ?? null)))
+    return isNarrow.value ? Math.min(NARROW, width) : width
   })
   const heads = widths.reduce((sum, width) => sum + width, 0)
   const stop = stopOf(of, wanted.value)

@@ -7,7 +7,7 @@ import { experiments, type Question, type RawPivot } from '../server'
 import { frameOf } from '../state/curves'
 import { metIds, pivotValue } from '../state/looked-at'
 import { go, place } from '../state/place'
-import { curves, graphed, loaded, runs, version } from '../state/study'
+import { curves, failed, graphed, loaded, runs, version } from '../state/study'
 import { type Json, keyOf } from '../state/table'
 import { type Axes, axesOf } from './axes'
 import { type Layout, layOut } from './layout'
@@ -36,7 +36,7 @@ function baselineOf(wanted: { readonly [choice: string]: Json } | null, { rows, 
   return wanted
 }
 
-const [answer, setAnswer] = owned<{ raw: RawPivot; axes: Axes } | null>(null)
+const [answer, setAnswer] = owned<{ to: string; raw: RawPivot; axes: Axes } | null>(null)
 /** Whether what is shown answers another question. */
 const [asking, setAsking] = owned(false)
 const [problem, setProblem] = owned<string | null>(null)
@@ -62,7 +62,8 @@ export function keepAsking(): () => void {
   let asked = ''
   return effect(() => {
     const now = question.value
-    const text = JSON.stringify([now, version.value])
+    // Again too once the record can be read again.
+    const text = JSON.stringify([now, version.value, failed.value])
     if (now === null || text === asked) return
     asked = text
     void ask(now)
@@ -75,10 +76,14 @@ async function ask(now: Question): Promise<void> {
   try {
     const raw = await experiments.pivot(now)
     if (mine !== latest) return
-    setAnswer({ raw, axes: { rows: now.rows, columns: now.columns } })
+    setAnswer({ to: JSON.stringify(now), raw, axes: { rows: now.rows, columns: now.columns } })
     setProblem(null)
   } catch (error) {
-    if (mine === latest) setProblem(sentenceOf(error))
+    if (mine === latest) {
+      setProblem(sentenceOf(error))
+      // The answer to another question would be read as the one to this.
+      if (answer.value?.to !== JSON.stringify(now)) setAnswer(null)
+    }
   }
   if (mine === latest) setAsking(false)
 }
