@@ -155,6 +155,21 @@ def test_levels_are_in_their_order(client: TestClient) -> None:
     assert array(by_name["ps"]["codes"], "<i4") == [0, 0, 2, 2, 1, 1]
 
 
+def test_options_are_called_the_same_in_the_table_and_in_a_pivot(tmp_path: Path) -> None:
+    options = [False, 0, 1.0, 1, None, {"a": 1}, [1, 2], [1.0, 2]]
+    make_study(tmp_path, combinations_of({"x": options}), lambda choices, seed: 1, name="a/b ü?", seeds=[0])
+    with opened(tmp_path) as client:
+        _, columns = table(client)
+        expected = ["False", "0", "1.0", "1", "None", '{"a": 1}', "(1, 2)", "(1.0, 2)"]
+        assert columns["choice", "x"] == expected
+        pivot = client.post("/api/pivot", json={"study": "a/b ü?", "rows": ["x"]}).json()
+        for text, run in zip(expected, range(1, 9), strict=True):
+            cell = pivot["runs"].index([run])
+            assert pivot["labels"]["x"][pivot["key"]["x"][cell]] == text
+            wanted = {"study": "a/b ü?", "rows": ["x"], "baseline": {"x": text}}
+            assert client.post("/api/pivot", json=wanted).json()["verdict"][cell] == "baseline"
+
+
 def test_what_other_processes_write_is_sent_alone(client: TestClient, store: Store) -> None:
     first, _ = table(client)
     again, columns = table(client, since=first["version"])

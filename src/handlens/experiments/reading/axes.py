@@ -51,7 +51,7 @@ class Axis:
         """
         value = in_frame(value)
         texts = [*map(repr, self.labels)]
-        for text in (repr(value), repr(repr(value))):  # the second is that of a label `_told_apart`
+        for text in (repr(value), repr(repr(value))):  # the second is that of a label `told_apart`
             if text in texts:
                 return texts.index(text)
         for code, label in enumerate(self.labels):
@@ -80,7 +80,7 @@ def axis_of(frame: pd.DataFrame, name: str, *, cut: bool) -> Axis:
     codes, values = _factorized(column)
     labels = [value.item() if isinstance(value, np.generic) else value for value in values]
     order = sorted(range(len(labels)), key=lambda code: _place(labels[code]))
-    return _with_missing(name, codes, order, _told_apart([labels[code] for code in order]), [])
+    return _with_missing(name, codes, order, told_apart([labels[code] for code in order]), [])
 
 
 def codes_of(frame: pd.DataFrame, names: Iterable[str]) -> NDArray[np.int64]:
@@ -102,6 +102,12 @@ def _hashable(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return tuple(_hashable(one) for one in value)
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
+
+
+def told_apart(labels: list[Any]) -> list[Any]:
+    """The labels, as text where Python calls two of them equal, such as True and 1, or [1] and [1.0]."""
+    times = Counter(labels)
+    return [repr(label) if times[label] > 1 else label for label in labels]
 
 
 def names_of(given: Any, what: str, known: Sequence[str]) -> list[str]:
@@ -158,12 +164,6 @@ def _factorized(column: pd.Series[Any]) -> tuple[NDArray[Any], Any]:
     codes, _ = pd.factorize(np.array(texts, object), use_na_sentinel=True)
     _, firsts = np.unique(codes, return_index=True)
     return codes, [values[first] for first in firsts if codes[first] >= 0]
-
-
-def _told_apart(labels: list[Any]) -> list[Any]:
-    """The labels, as text where Python calls two of them equal, such as True and 1, or [1] and [1.0]."""
-    times = Counter(labels)
-    return [repr(label) if times[label] > 1 else label for label in labels]
 
 
 def _place(value: Any) -> tuple[int, Any]:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from handlens.errors import HandlensError
+from handlens.experiments.reading.axes import in_frame, told_apart
 from handlens.experiments.reading.pivot import direction_of
 from handlens.experiments.server import schemas
 from handlens.experiments.server.records import NoSuchRun, RecordedStudy, Records, level_key, read, read_all
@@ -174,6 +175,7 @@ def _choices(study: RecordedStudy, rows: Sequence[dict[str, Any]]) -> list[schem
         values = [row.get(name, _MISSING) for row in made]
         keys = [_MISSING if value is _MISSING else level_key(value) for value in values]
         levels, codes = _coded(keys, values)
+        levels = told_apart([in_frame(level) for level in levels])  # as pivot tables have them
         space = study.spaces.get(name)
         columns.append(
             schemas.LevelColumn(

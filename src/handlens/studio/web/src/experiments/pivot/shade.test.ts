@@ -13,7 +13,10 @@ test('the scale goes from the best number to the worst', () => {
 test('a number far worse than the others does not stretch it', () => {
   expect(shadingOf([1, 2, 3, 4, 5, 6, 7, 1000], true)).toEqual({ best: 1, worst: 7, beyond: true })
   expect(shadingOf([1, 2, 3, 4, 5, 6, 7, 12], true)).toEqual({ best: 1, worst: 12, beyond: false })
-  expect(shadingOf([1, 1, 1, 1, 1, 1, 1, 5], true)).toEqual({ best: 1, worst: 1, beyond: true })
+})
+
+test('one that differs from many equal numbers has a colour of its own', () => {
+  expect(shadingOf([1, 1, 1, 1, 1, 1, 1, 5], true)).toEqual({ best: 1, worst: 5, beyond: false })
 })
 
 test('of a few numbers none is left out', () => {

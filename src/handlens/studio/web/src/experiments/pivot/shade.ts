@@ -23,6 +23,8 @@ export function shadingOf(values: readonly number[], smallerIsBetter: boolean): 
   if (ranked.length < MANY) return { best: ranked[0]!, worst: ranked.at(-1)!, beyond: false }
   const at = (share: number): number => ranked[Math.round(share * (ranked.length - 1))]!
   const fence = Math.abs(at(0.75) - at(0.25)) * FAR
+  // Where most are equal, none is far from them.
+  if (fence === 0) return { best: ranked[0]!, worst: ranked.at(-1)!, beyond: false }
   const within = ranked.filter((value) => Math.abs(value - at(0.75)) <= fence || Math.abs(value - at(0.5)) <= fence)
   const worst = within.at(-1) ?? ranked.at(-1)!
   return { best: ranked[0]!, worst, beyond: worst !== ranked.at(-1) }
