@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import optuna
+import pandas as pd
 import pytest
 
 from handlens.errors import ExperimentError
@@ -63,6 +64,31 @@ def test_values_that_do_not_vary():
     found = importance(frame_of(GRID, lambda one, seed: 1.0), ["kind", "ps", "n"])
     assert found["importance"].tolist() == [0, 0, 0]
     assert set(found["verdict"]) == {"chance could explain it"}
+
+
+@pytest.mark.parametrize("size", [2.0**-1000, 2.0**-40, 2.0**1000])
+def test_the_unit_of_the_values_does_not_matter(size):
+    frame = frame_of(GRID, lambda one, seed: one["ps"] + one["n"] / 8 + seed)
+    expected = importance(frame, ["kind", "ps", "n"])
+    pd.testing.assert_frame_equal(importance(frame.assign(value=size * frame["value"]), ["kind", "ps", "n"]), expected)
+    assert expected["verdict"].tolist()[0] == "beyond chance"
+
+
+def test_one_combination_of_many_that_differs():
+    # Samples without it do not vary, and of the others some trees alone have drawn it.
+    found = importance(frame_of(GRID, lambda one, seed: float(one == GRID[0])), ["kind", "ps", "n"])
+    assert found["importance"].between(0, 1).all()
+
+
+def test_of_many_combinations_some_are_drawn():
+    random = np.random.default_rng(0)
+    choices = [{"a": float(random.random()), "b": int(random.integers(5))} for _ in range(500)]
+    frame = frame_of(choices, lambda one, seed: one["a"], seeds=[0])
+    found = importance(frame, ["a", "b"])
+    assert found["combinations"].tolist() == [200, 200]
+    assert found["verdict"].tolist() == ["beyond chance", "chance could explain it"]
+    pd.testing.assert_frame_equal(importance(frame, ["a", "b"]), found)
+    assert importance(frame, ["a", "b"], seed=1).loc[0, "low"] != found.loc[0, "low"]
 
 
 def test_too_few_combinations():

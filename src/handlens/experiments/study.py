@@ -295,8 +295,8 @@ class Study:
 
         Returns:
             A row a choice, the most important first: `choice`, `importance` from 0 to 1, its 95 % interval `low` and
-            `high`, `chance`, what random numbers reach in 95 % of samples, `combinations`, how many it is from, and
-            `verdict`: "beyond chance" or "chance could explain it".
+            `high`, `chance`, what random numbers reach in 95 % of samples, `combinations`, how many it is from, 200
+            at most, which are drawn at random, and `verdict`: "beyond chance" or "chance could explain it".
 
         Raises:
             ExperimentError: fewer than 10 combinations ended with a number, or none of the choices varies.

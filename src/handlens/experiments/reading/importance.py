@@ -12,7 +12,7 @@ of a choice has the middle 95 % of its importances, and a choice below what rand
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -23,11 +23,15 @@ from handlens.experiments.reading.axes import Axis, axis_of
 from handlens.experiments.reading.paired import Codes, Floats
 from handlens.experiments.reading.pivot import numbers_of
 
+if TYPE_CHECKING:
+    import optuna
+    from optuna.trial import FrozenTrial
+
 FEWEST = 10
 """Combinations; with fewer the trees have almost nothing to split."""
 
-MOST = 300
-"""Combinations that are looked at, drawn at random: the time grows with their square."""
+MOST = 200
+"""Combinations that are looked at; of more, so many are drawn at random: all of thousands would take minutes."""
 
 SAMPLES = 30
 TREES = 8
@@ -53,8 +57,8 @@ def importance(frame: pd.DataFrame, choices: Sequence[str], values: str = "value
 
     Returns:
         A row a choice, the most important first: `choice`, `importance` from 0 to 1, its 95 % interval `low` and
-        `high`, `chance`, what random numbers reach in 95 % of samples, `combinations`, how many it is from, and
-        `verdict`: "beyond chance" or "chance could explain it".
+        `high`, `chance`, what random numbers reach in 95 % of samples, `combinations`, how many it is from, 200
+        at most, which are drawn at random, and `verdict`: "beyond chance" or "chance could explain it".
 
     Raises:
         ExperimentError: fewer than 10 combinations ended with a number, or none of the choices varies.
@@ -77,7 +81,7 @@ def importance(frame: pd.DataFrame, choices: Sequence[str], values: str = "value
         if there.sum() >= FEWEST:
             axes = [axis for axis in (axis_of(table[there], name, cut=False) for name in others) if _varies(axis)]
             found = _explained(axes, means.to_numpy()[there], seed)
-            rows += [row | {"combinations": int(there.sum())} for row in found if row["choice"] in group]
+            rows += [row for row in found if row["choice"] in group]
     if not rows:
         raise ExperimentError("the importance of choices requires a choice that has several values.")
     return pd.DataFrame(rows).sort_values("importance", ascending=False, ignore_index=True)
@@ -95,7 +99,7 @@ def _explained(axes: Sequence[Axis], values: Floats, seed: int) -> list[dict[str
     n = len(values)
     drawn = random.permutation(n)[:MOST]
     codes = np.stack([axis.codes[drawn] for axis in axes], 1)
-    values = values[drawn]
+    values = _standard(values[drawn])
     kinds = [*map(_is_ordered, axes)]
     whole = fanova(codes, values, kinds, seed, trees=8 * TREES)
     samples = []
@@ -112,10 +116,19 @@ def _explained(axes: Sequence[Axis], values: Floats, seed: int) -> list[dict[str
             "low": min(low[i], whole[i]),
             "high": max(high[i], whole[i]),
             "chance": chance,
+            "combinations": len(values),
             "verdict": BEYOND if low[i] > chance else CHANCE,
         }
         for i, axis in enumerate(axes)
     ]
+
+
+def _standard(values: Floats) -> Floats:
+    """The values with mean 0 and spread 1, as trees take numbers below 1e-8 for equal; 0 if they are all the same."""
+    values = values / max(np.abs(values).max(), np.finfo(float).tiny)
+    values = values - values.mean()
+    spread = values.std()
+    return values / spread if spread > 1e-12 else np.zeros(len(values))
 
 
 def _is_ordered(axis: Axis) -> bool:
@@ -153,13 +166,24 @@ def fanova(codes: Codes, values: Floats, ordered: Sequence[bool], seed: int, *, 
         )
         for row, value in zip(codes, values, strict=True)
     ]
-    level = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    evaluator = optuna.importance.FanovaImportanceEvaluator(n_trees=trees, max_depth=DEPTH, seed=seed)
     try:
-        study = optuna.create_study()
-        study.add_trials(trials)
-        evaluator = optuna.importance.FanovaImportanceEvaluator(n_trees=trees, max_depth=DEPTH, seed=seed)
-        found = evaluator.evaluate(study, names)
-    finally:
-        optuna.logging.set_verbosity(level)
+        found = evaluator.evaluate(cast("optuna.Study", _Trials(trials)), names, target=_value)
+    except RuntimeError:  # none of the trees has drawn two values
+        return np.zeros(codes.shape[1])
     return np.array([found[name] for name in names], np.float64)
+
+
+class _Trials:
+    """What Optuna's evaluator asks of a study; a study of its own would copy each trial."""
+
+    def __init__(self, trials: list[FrozenTrial]) -> None:
+        self._trials = trials
+
+    def get_trials(self, **_: Any) -> list[FrozenTrial]:
+        """All of them; they are complete."""
+        return self._trials
+
+
+def _value(trial: FrozenTrial) -> float:
+    return cast(float, trial.value)
