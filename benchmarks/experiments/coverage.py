@@ -5,7 +5,9 @@ interval is right if it holds 0. A study is wrong if its table has a "better" an
 
 - a grid, whose cells have the same other choices, or a random search, whose other choices matter much;
 - how many seeds and splits, and how much a seed changes all runs, or the runs of one setting alone;
-- cells of different size and spread, and values with heavy tails (Student's t with 3 degrees of freedom);
+- cells of different size and spread, and values with heavy tails (Student's t with 3 degrees of freedom) or skewed
+  ones (log-normal);
+- combinations that were trained with one seed where others have several, and runs that somebody stopped;
 - runs that fail because they are bad. Here the truth is the mean of all runs, those that failed included, which no
   method can know: an interval may only be too wide.
 """
@@ -41,6 +43,9 @@ class Design:
         of_split: what a split makes in the runs of one setting.
         spreads: of the noise of a single run, in each cell, and in a random search also of the other choices.
         tails: degrees of freedom of Student's t; 0 for normal values.
+        skewed: whether values are log-normal.
+        again: the share of the combinations of a cell that were trained with all seeds; the others have one.
+        stopped: the share of runs that do not have a number, whatever it would have been.
         fails: the share of runs that fail, all of them among the worse half.
     """
 
@@ -53,8 +58,11 @@ class Design:
     of_seed: float = 1.0
     of_setting: float = 0.0
     of_split: float = 0.0
-    spreads: Sequence[float] = field(default=(1, 1, 1, 1))
+    spreads: Sequence[float] = field(default=())
     tails: int = 0
+    skewed: bool = False
+    again: float = 1.0
+    stopped: float = 0.0
     fails: float = 0.0
 
     def study(self, random: np.random.Generator) -> tuple[CodedRuns, np.ndarray]:
@@ -63,13 +71,15 @@ class Design:
         def noise(*shape: int) -> np.ndarray:
             if self.tails:
                 return random.standard_t(self.tails, shape) / np.sqrt(self.tails / (self.tails - 2))
+            if self.skewed:
+                return (random.lognormal(size=shape) - np.exp(0.5)) / np.sqrt(np.e * (np.e - 1))
             return random.standard_normal(shape)
 
         a = np.repeat(np.arange(len(self.sizes)), self.sizes)
         n = len(a)
         b = np.concatenate([np.arange(size) for size in self.sizes]) if self.grid else np.arange(n)
         of_others = noise(b.max() + 1)[b]
-        spread = np.asarray(self.spreads)[a]
+        spread = np.asarray(self.spreads or np.ones(len(self.sizes)))[a]
         values = (
             (self.others * (1 if self.grid else spread) * of_others)[:, None, None]
             + self.of_seed * noise(self.seeds, 1)
@@ -77,8 +87,12 @@ class Design:
             + self.of_split * noise(len(self.sizes), 1, self.splits)[a]
             + spread[:, None, None] * noise(n, self.seeds, self.splits)
         )
+        places = np.concatenate([np.arange(size) / size for size in self.sizes])
+        values[places >= self.again, 1:] = np.nan
+        if self.stopped:
+            values[random.random(values.shape) < self.stopped] = np.nan
         number, seed, split = (each.ravel() for each in np.indices(values.shape))
-        lost = (values.ravel() > np.median(values)) & (random.random(values.size) < 2 * self.fails)
+        lost = (values.ravel() > np.nanmedian(values)) & (random.random(values.size) < 2 * self.fails)
         flat = np.where(lost, np.nan, values.ravel())
         return CodedRuns(flat, a[number], number, b[number], seed, split), lost
 
@@ -104,6 +118,41 @@ DESIGNS = (
     replace(SEARCH, what="random search, heavy tails", tails=3),
     replace(SEARCH, what="random search, other choices that do not matter", others=0),
     replace(SEARCH, what="random search, one seed", seeds=1),
+    replace(GRID, what="grid 4 × 3, 2 seeds", seeds=2),
+    replace(
+        GRID, what="grid 4 × 3, 5 seeds that matter to each setting, 20 % stopped", seeds=5, of_setting=1, stopped=0.2
+    ),
+    replace(
+        GRID,
+        what="grid 4 × 10, 3 seeds that matter to each setting, 40 % trained with all",
+        sizes=(10,) * 4,
+        of_setting=1,
+        again=0.4,
+    ),
+    replace(GRID, what="grid 4 × 3, 5 seeds, skewed values", seeds=5, skewed=True),
+    replace(GRID, what="grid 4 × 3, one seed × 5 splits that matter", seeds=1, splits=5, of_split=1),
+    replace(SEARCH, what="random search, 2 seeds", seeds=2),
+    replace(SEARCH, what="random search, 2 seeds that matter to each setting", seeds=2, others=1, of_setting=1),
+    replace(SEARCH, what="random search, 3 seeds that matter much to each setting", others=1, of_setting=3),
+    replace(
+        SEARCH,
+        what="random search, 3 seeds that matter to each setting, 40 % trained with all",
+        others=1,
+        of_setting=2,
+        again=0.4,
+    ),
+    replace(SEARCH, what="random search, 3 seeds, 20 % stopped", stopped=0.2),
+    replace(SEARCH, what="random search, cells of 30, 3, 4 and 5", sizes=(30, 3, 4, 5)),
+    replace(SEARCH, what="random search, cells of 30, 2, 2 and 2", sizes=(30, 2, 2, 2)),
+    replace(SEARCH, what="random search, ten cells of 4", sizes=(4,) * 10),
+    replace(SEARCH, what="random search, skewed values, cells of 25, 5, 5 and 5", sizes=(25, 5, 5, 5), skewed=True),
+    replace(
+        SEARCH,
+        what="random search, skewed values, unequal cells of unequal spread",
+        sizes=(20, 10, 5, 5),
+        spreads=(1, 0.3, 3, 1),
+        skewed=True,
+    ),
     replace(GRID, what="grid 4 × 3, 3 seeds, 10 % of the runs failed, bad ones", fails=0.1),
     replace(SEARCH, what="random search, 3 seeds, 20 % of the runs failed, bad ones", fails=0.2),
 )
