@@ -39,8 +39,21 @@ def test_the_baseline_may_be_another():
 
 @pytest.mark.parametrize(
     ("numbers", "message"),
-    [([1], r"two combinations or more; \[1\] arrived"), ([1, 9], "which are 0 to 2; 9 arrived"), (3, "two combin")],
+    [
+        ([1], r"two combinations or more; \[1\] arrived"),
+        ([1, 1], r"two combinations or more; \[1\] arrived"),
+        ([1, 9], "which are 0 to 2; 9 arrived"),
+        ([0, [1]], r"which are 0 to 2; \[1\] arrived"),
+        ([True, 0], "which are 0 to 2; True arrived"),
+        (3, "two combin"),
+    ],
 )
 def test_bad_input(numbers, message):
     with pytest.raises(ExperimentError, match=message):
         compare(made(), NAMES, numbers)
+
+
+@pytest.mark.parametrize("baseline", [True, [1], "1", 9])
+def test_a_baseline_that_is_not_a_combination(baseline):
+    with pytest.raises(ExperimentError, match="which are 0 to 2; "):
+        compare(made(), NAMES, [0, 1], baseline=baseline)

@@ -6,7 +6,9 @@ import pytest
 
 from handlens.errors import ExperimentError
 from handlens.experiments import Study
+from handlens.experiments.reading.confirm import number_of
 from handlens.experiments.store import RUNS
+from tests.experiments.run_frames import frame_of
 
 # By combination, what each seed ends with; the study has the seeds 0 and 1, and 2, 3 and 4 are new.
 VALUES = {"a": [1, 1, 7, 7, 7], "b": [2, 2, 3, 5, 4], "c": [3, 3, 9, 10, 11]}
@@ -84,9 +86,17 @@ def test_what_an_interrupted_study_left_is_not_trained(study, capsys):
 def test_bad_input(study, tmp_path):
     with pytest.raises(ExperimentError, match="a combination, 0 to 2, or a dict of its choices; 7 arrived"):
         study.confirm(baseline=7)
+    for number in ([0], True, "0"):
+        with pytest.raises(ExperimentError, match="a combination, 0 to 2, or a dict of its choices; "):
+            study.confirm(baseline=number)
     with pytest.raises(ExperimentError, match=r"which 0 have\. Give its number"):
         study.confirm(baseline={"kind": "z"})
     with pytest.raises(ExperimentError, match="confirm requires the function that trains"):
         Study(tmp_path, metric="error").confirm()
     with pytest.raises(ExperimentError, match="seeds must be a whole number"):
         study.confirm(seeds=0)
+
+
+def test_a_baseline_by_choices_that_python_calls_equal():
+    frame = frame_of([{"kind": 1}, {"kind": True}, {"kind": 2.0}], lambda *_: 1.0)
+    assert [number_of(frame, ["kind"], {"kind": kind}) for kind in (1, True, 2.0, 2)] == [0, 1, 2, 2]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from handlens.errors import ExperimentError
 from handlens.experiments import Study
 from handlens.experiments.reading.bumpiness import bumpiness
-from handlens.experiments.reading.missing import FEW_SEEDS
+from handlens.experiments.reading.missing import FEW_SEEDS, ONE_SEED
 from handlens.experiments.reading.pivot import SAME, direction_of, pivot
 from tests.experiments.made_studies import combinations_of, make_study
 from tests.experiments.run_frames import frame_of
@@ -203,6 +203,7 @@ def test_options_that_python_calls_equal_are_different_cells(tmp_path):
     for option in options:
         cells = study.pivot("width", baseline=option).cells
         assert cells.loc[cells["verdict"] == "baseline", "mean"].tolist() == [len(repr(option))]
+    assert study.pivot("width", baseline=np.bool_(True)).cells.loc[2, "verdict"] == "baseline"
     assert study.pivot("seed", "width").frame.loc[0].tolist() == [1, 5, 4, 1, 3, 3, 6]
     assert study.compare([0, 1]).rows == ["combination", "width"]
 
@@ -301,6 +302,8 @@ def test_no_run_has_finished():
             r"aggregate must be one of .*'meen' arrived\. Did you mean mean or median\?",
         ),
         ({"rows": "ps", "values": "valu"}, "'valu' arrived. Did you mean value?"),
+        ({"rows": "ps", "values": None}, "column of numbers; None arrived"),
+        ({"rows": "ps", "values": ["value"]}, r"column of numbers; \['value'\] arrived"),
         ({"rows": "ps", "values": "status"}, "column of numbers; 'status' holds"),
         ({"rows": "ps", "baseline": 0.7}, r"no run has ps = 0\.7\. The values of ps are 0\.0, 0\.5\."),
         ({"rows": "ps", "columns": "rate", "baseline": 0.5}, "a dict with a value for each of ps, rate; 0.5 arrived"),
@@ -394,6 +397,18 @@ def test_of_which_numbers_more_is_better():
     expected = {"value": "maximize", "my_score": "maximize", "valid_loss": "minimize", "seconds": "minimize",
                 "roc_auc": "maximize", "error_rate": "minimize", "loudness": "maximize"}  # fmt: skip
     assert {name: direction_of(name, "my_score", "maximize") for name in expected} == expected
+    assert direction_of(None, "my_score", "maximize") == "maximize"  # `pivot` refuses it
+
+
+def test_what_is_said_of_one_seed():
+    frame = frame_of([{"ps": 0.1 * i} for i in range(4)], lambda one, seed: one["ps"] + seed)
+    with_ranges = frame.assign(kind=["a", "a", "a", "b", "b", "b"] * 2)
+    names = ["ps", "kind"]
+    assert ONE_SEED in pivot(with_ranges[with_ranges["seed"] == 0], names, "kind").notes
+    assert ONE_SEED in pivot(with_ranges[with_ranges["seed"] == 0], names, "kind", baseline="a").notes
+    assert ONE_SEED not in pivot(with_ranges, names, "kind").notes
+    assert ONE_SEED not in pivot(with_ranges, names, "seed", baseline=0).notes
+    assert ONE_SEED not in pivot(with_ranges[with_ranges["seed"] == 0], names, "ps").notes  # without intervals
 
 
 def test_the_pivot_table_of_a_study(tmp_path):

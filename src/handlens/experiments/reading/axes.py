@@ -49,7 +49,7 @@ class Axis:
         Raises:
             ExperimentError: there is no such value.
         """
-        value = in_frame(value)
+        value = in_frame(value.item() if isinstance(value, np.generic) else value)
         texts = [*map(repr, self.labels)]
         for text in (repr(value), repr(repr(value))):  # the second is that of a label `told_apart`
             if text in texts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from numbers import Real
 from typing import Any
 
 import pandas as pd
@@ -36,14 +37,15 @@ def compare(
     Raises:
         ExperimentError: fewer than two combinations, or one that the study does not have.
     """
-    wanted = list(dict.fromkeys(combinations if isinstance(combinations, Iterable) else [combinations]))
+    wanted = [*(combinations if isinstance(combinations, Iterable) else [combinations])]
+    wanted = [number for place, number in enumerate(wanted) if number not in wanted[:place]]
     if len(wanted) < 2:
         raise ExperimentError(f"compare requires the numbers of two combinations or more; {wanted} arrived.")
     baseline = wanted[0] if baseline is None else baseline
     frame = frame[frame["phase"] == phase]
     there = set(frame["combination"])
     for number in (*wanted, baseline):
-        if number not in there:
+        if isinstance(number, bool) or not isinstance(number, Real) or number not in there:
             raise ExperimentError(
                 f"compare requires combinations of the study, which are {_numbers(there)}; {number!r} arrived."
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import pandas as pd
@@ -75,20 +76,24 @@ def number_of(frame: pd.DataFrame, choices: Sequence[str], baseline: int | Mappi
     """
     table = frame.drop_duplicates("combination").set_index("combination")
     if not isinstance(baseline, Mapping):
-        if baseline not in table.index:
+        if isinstance(baseline, bool) or not isinstance(baseline, Real) or baseline not in table.index:
             raise ExperimentError(
                 f"baseline must be the number of a combination, {table.index.min()} to {table.index.max()}, or a dict "
                 f"of its choices; {baseline!r} arrived."
             )
         return int(baseline)
     wanted = {name: in_frame(value) for name, value in baseline.items()}
-    found = [number for number in table.index if wanted.items() <= choices_of(frame, choices, int(number)).items()]
+    made = {int(number): choices_of(frame, choices, int(number)) for number in table.index}
+    found = [number for number, chosen in made.items() if wanted.items() <= chosen.items()]
+    if len(found) > 1:  # Python calls True and 1 equal
+        exact = [number for number in found if all(repr(made[number][name]) == repr(wanted[name]) for name in wanted)]
+        found = exact or found
     if len(found) != 1:
         raise ExperimentError(
             f"baseline must name one combination of the study; {dict(baseline)!r} arrived, which {len(found)} have. "
             "Give its number, or the value of each choice."
         )
-    return int(found[0])
+    return found[0]
 
 
 def new_seeds(frame: pd.DataFrame, n: int) -> list[int]:

@@ -13,7 +13,7 @@ import pandas as pd
 from handlens.audit.significance import holm
 from handlens.errors import ExperimentError
 from handlens.experiments.reading.axes import FACTS, Axis, axis_of, closest, codes_of, names_of
-from handlens.experiments.reading.missing import Difference, difference_to, missing_of
+from handlens.experiments.reading.missing import FEW_SEEDS, ONE_SEED, Difference, difference_to, missing_of
 from handlens.experiments.reading.paired import (
     LEVEL,
     CodedRuns,
@@ -197,6 +197,10 @@ def pivot(
         found = difference_to(at, runs, missing.bad, len(firsts), are_matched(runs, len(firsts), at), direction)
         cells = _compared(cells, found, at, direction)
         notes += found.notes
+    elif len(np.unique(runs.seed[np.isfinite(runs.value)])) == 1 and cells["low"].notna().any():
+        notes.append(ONE_SEED)
+    if "seed" in names:
+        notes = [note for note in notes if note not in (ONE_SEED, FEW_SEEDS)]
     for name in NUMBERS:
         if name in cells:
             cells[name] *= unit
@@ -213,8 +217,8 @@ def direction_of(values: str, metric: str, direction: str) -> str:
         >>> direction_of("seconds", "accuracy", "maximize"), direction_of("value", "accuracy", "maximize")
         ('minimize', 'maximize')
     """
-    if values in ("value", metric):
-        return direction
+    if not isinstance(values, str) or values in ("value", metric):
+        return direction  # what is not a name is refused by `numbers_of`
     if values in ("seconds", "epochs", "bumpiness") or "loss" in values:
         return "minimize"
     from handlens.core import metrics  # loads torch
@@ -233,7 +237,7 @@ def numbers_of(frame: pd.DataFrame, values: str) -> Floats:
     """
     numeric = [str(name) for name in frame if pd.api.types.is_numeric_dtype(frame[name])]
     hint = closest(values, numeric)
-    if values not in frame:
+    if not isinstance(values, str) or values not in frame:
         raise ExperimentError(f"values must name a column of numbers; {values!r} arrived. {hint}")
     column = frame[values]
     try:
