@@ -125,6 +125,16 @@ def test_the_first_runs_failing_alike_end_the_study_and_are_trained_again_with_a
     assert study.frame()["status"].tolist() == ["finished"] * 8
 
 
+def test_an_error_that_names_a_file_whose_name_is_not_utf8_is_on_record(tmp_path):
+    def train(trial):
+        trial.real("x", 0, 1)
+        raise FileNotFoundError("no caf\udce9 \0")
+
+    study = Study(tmp_path)
+    study.run(train, n=1)
+    assert study.frame()["error"][1].endswith("FileNotFoundError: no caf\\udce9 \\x00")
+
+
 def broken(trial):
     trial.real("x", 0, 1)
     raise FileNotFoundError("data.csv")

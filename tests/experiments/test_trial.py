@@ -103,6 +103,8 @@ def test_a_choice_that_changes_between_runs_is_refused(tmp_path, first, then, wo
         (lambda t: t.categorical("x", "ab"), "the options of 'x' must be a list, such as [1, 2] or ['a', 'b']"),
         (lambda t: t.categorical("x", ["a", "a"]), "the options of 'x' must differ; \"a\" arrived twice."),
         (lambda t: t.categorical("x", [torch.optim.Adam]), "options of 'x' must be values that JSON has: text"),
+        (lambda t: t.categorical("x", ["caf\udce9"]), "options of 'x' must be values that JSON has: text"),
+        (lambda t: t.real("caf\udce9", 0, 1), "must be text of 1 to 200 characters; 'caf"),
         (lambda t: t.record(), "an epoch is recorded with its numbers, trial.record(valid_loss=…); none arrived."),
         (lambda t: t.record(valid_loss="low"), "valid_loss must be a number; 'low' arrived."),
         (lambda t: t.record(status=1), "a number cannot be called 'status': study.frame()"),

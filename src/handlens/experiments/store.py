@@ -229,7 +229,17 @@ class Store:
 
 def written(values: dict[str, Any]) -> str:
     """Choices, numbers or facts as the tables hold them: JSON, with nan and infinities as Python writes them."""
-    return json.dumps(values, ensure_ascii=False)
+    return storable(json.dumps(values, ensure_ascii=False))
+
+
+def storable(text: str) -> str:
+    """Text as every database takes it: what is no character, as in a file name that is not UTF-8, as an escape.
+
+    Example:
+        >>> print(storable("caf\\udce9 \\0"))
+        caf\\udce9 \\x00
+    """
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
 
 def read(text: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from handlens.experiments.reading.best import Best, best
 from handlens.experiments.reading.comparison import compare
 from handlens.experiments.reading.confirm import CONFIRM, Confirmation, confirmation, new_seeds, number_of, picked
 from handlens.experiments.reading.pivot import Pivot, direction_of, note_sampler, pivot
-from handlens.experiments.store import COMBINATIONS, STUDIES, Place, Store, read
+from handlens.experiments.store import COMBINATIONS, STUDIES, Place, Store, read, storable
 from handlens.experiments.training.asking import SAMPLERS, Grid
 from handlens.experiments.training.claims import RunPlan, add_runs, make_ready
 from handlens.experiments.training.orders import Order
@@ -80,7 +80,7 @@ class Study:
         if direction not in ("minimize", "maximize"):
             raise ExperimentError(f'direction must be "minimize" or "maximize"; {direction!r} arrived.')
         for value, what in ((name, "name"), (metric, "metric")):
-            if not isinstance(value, str) or not 0 < len(value) <= 200:
+            if not isinstance(value, str) or not 0 < len(value) <= 200 or value != storable(value):
                 raise ExperimentError(f"the {what} of a study must be text of 1 to 200 characters; {value!r} arrived.")
         self.name, self.metric, self.direction = name, metric, direction
         self.seed = whole(seed, "the seed of a study", ExperimentError, least=0)

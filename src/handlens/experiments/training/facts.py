@@ -16,6 +16,7 @@ import numpy as np
 
 from handlens.errors import ExperimentError
 from handlens.experiments.reading import frames
+from handlens.experiments.store import storable
 
 if TYPE_CHECKING:
     from handlens.core.learner import Learner
@@ -28,7 +29,7 @@ _PACKAGES = ("handlens", "torch", "numpy", "pandas", "scikit-learn", "optuna")
 
 def check_name(name: Any, what: str) -> None:
     """Raise ExperimentError for what cannot be the name of a choice or a number."""
-    if not isinstance(name, str) or not name.strip() or len(name) > 200:
+    if not isinstance(name, str) or not name.strip() or len(name) > 200 or name != storable(name):
         raise ExperimentError(f"the name of {what} must be text of 1 to 200 characters; {name!r} arrived.")
     if name in _TAKEN:
         raise ExperimentError(

@@ -16,7 +16,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from handlens.errors import ExperimentError, HandlensError, StorageError
-from handlens.experiments.store import COMBINATIONS, EPOCHS, RUNS, STUDIES, RecordError, Store, read, written
+from handlens.experiments.store import COMBINATIONS, EPOCHS, RUNS, STUDIES, RecordError, Store, read, storable, written
 from handlens.experiments.training.asking import Asker
 from handlens.experiments.training.choices import ATTEMPTS, Choices, OtherwiseAsked, Repeated
 from handlens.experiments.training.claims import Claim, Nothing, RunPlan, claim
@@ -321,4 +321,4 @@ def _traceback(error: Exception) -> str:
     frames = traceback.TracebackException.from_exception(error)
     while len(frames.stack) > 1 and frames.stack[0].filename == __file__:
         frames.stack.pop(0)
-    return "".join(frames.format()).strip()
+    return storable("".join(frames.format()).strip())

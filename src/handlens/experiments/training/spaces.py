@@ -140,7 +140,9 @@ def described(record: dict[str, Any]) -> str:
 def json_text(value: Any, name: str = "a choice") -> str:
     """A value as JSON, by which options are told apart: 1, 1.0 and true are three values."""
     try:
-        return json.dumps(value, ensure_ascii=False, sort_keys=True, default=_plain)
+        text = json.dumps(value, ensure_ascii=False, sort_keys=True, default=_plain)
+        text.encode()  # not every text is one that databases and tables have
+        return text
     except (TypeError, ValueError) as error:
         raise ExperimentError(
             f"options of {name!r} must be values that JSON has: text, numbers, True and False, None, and lists and "
