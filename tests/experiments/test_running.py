@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from handlens.errors import ExperimentError
@@ -87,6 +89,27 @@ def test_a_grid_trains_every_combination_in_order(tmp_path):
     study = Study(tmp_path)
     study.run(train, grid={"n": [1, 3], "flag": [True, False]})
     assert study.frame()["value"].tolist() == [11, 10, 31, 30]
+
+
+@pytest.mark.parametrize("values", [[1, 3], (1, 3), range(1, 4, 2), np.array([1, 3]), pd.Series([1, 3])])
+def test_the_values_of_a_grid_are_any_that_have_an_order(tmp_path, values):
+    study = Study(tmp_path)
+    for _ in range(2):
+        study.run(lambda trial: trial.integer("n", 1, 3), grid={"n": values})
+        assert study.frame()["value"].tolist() == [1, 3]
+
+
+@pytest.mark.parametrize("values", ["ab", {1, 3}, {1: 3}, 5, [], None])
+def test_what_has_no_order_has_no_place_in_a_grid(tmp_path, values):
+    with pytest.raises(ExperimentError, match="grid must be lists of values by the names of the choices"):
+        Study(tmp_path).run(lambda trial: trial.integer("n", 1, 3), grid={"n": values})
+
+
+def test_a_grid_of_tuples_is_the_same_grid_the_next_time(tmp_path):
+    study = Study(tmp_path)
+    for _ in range(2):
+        study.run(lambda trial: sum(trial.categorical("n", [(1, 2), (3,)])), grid={"n": [(3,), (1, 2)]}, repeats=2)
+    assert study.frame()["n"].tolist() == [(3,), (3,), (1, 2), (1, 2)]
 
 
 def test_a_grid_of_names_that_train_does_not_ask_for_is_refused_before_training(tmp_path):

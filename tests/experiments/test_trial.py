@@ -105,6 +105,10 @@ def test_a_choice_that_changes_between_runs_is_refused(tmp_path, first, then, wo
         (lambda t: t.categorical("x", [torch.optim.Adam]), "options of 'x' must be values that JSON has: text"),
         (lambda t: t.categorical("x", ["caf\udce9"]), "options of 'x' must be values that JSON has: text"),
         (lambda t: t.real("caf\udce9", 0, 1), "must be text of 1 to 200 characters; 'caf"),
+        (
+            lambda t: [t.record(epoch=epoch, valid_loss=1) for epoch in (1, 2, 1)],
+            "epoch 1 arrived after epoch 2, and epochs are recorded in order. Leave out epoch=… to count on.",
+        ),
         (lambda t: t.record(), "an epoch is recorded with its numbers, trial.record(valid_loss=…); none arrived."),
         (lambda t: t.record(valid_loss="low"), "valid_loss must be a number; 'low' arrived."),
         (lambda t: t.record(status=1), "a number cannot be called 'status': study.frame()"),
@@ -178,14 +182,16 @@ def test_files_of_a_run_are_kept_in_its_folder(tmp_path):
     assert (tmp_path / "runs" / "1" / "mine.txt").read_text() == "0"
 
 
-def test_epochs_may_be_recorded_by_number(tmp_path):
+def test_epochs_may_be_recorded_by_number_and_in_parts(tmp_path):
     def train(trial):
-        trial.record(epoch=2, valid_loss=2)
-        trial.record(valid_loss=3)
-        trial.record(epoch=1, valid_loss=1)
-        trial.record(epoch=3, valid_loss=4)
+        trial.record(epoch=2, train_loss=5, valid_loss=2)
+        trial.record(epoch=2, valid_loss=3, accuracy=0.5)
+        trial.record(valid_loss=4)
 
     study = Study(tmp_path)
     study.run(train, n=1)
-    assert study.curves()[["epoch", "valid_loss"]].values.tolist() == [[1, 1], [2, 2], [3, 4]]
+    curves = study.curves()
+    assert curves["epoch"].tolist() == [2, 3]
+    assert curves[["train_loss", "valid_loss", "accuracy"]].values[0].tolist() == [5, 3, 0.5]
     assert study.frame()["value"].tolist() == [4]
+    assert study.frame()["epochs"].tolist() == [3]

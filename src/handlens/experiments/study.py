@@ -163,6 +163,7 @@ class Study:
             raise ExperimentError("say how much to train: n=…, grid=… or minutes=….")
         total = None if n is None else whole(n, "n, the number of combinations,", ExperimentError)
         if grid is not None:
+            grid = Grid(grid).values
             total = len(Grid(grid)) if total is None else min(total, len(Grid(grid)))
         plan = RunPlan(
             total,

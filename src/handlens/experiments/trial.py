@@ -107,10 +107,11 @@ class Trial:
         The run may end here: because a person or the time limit stops it, or because other runs are better.
 
         Args:
-            epoch: which one, from 1; the one after the last that this call recorded, unless given.
+            epoch: which one, from 1; the one after the last, unless given. The last one again gets more numbers.
             numbers: of this epoch, such as train_loss=…, valid_loss=….
 
         Raises:
-            ExperimentError: something is not a number, or has the name of a fact or of a choice.
+            ExperimentError: something is not a number, or has the name of a fact or of a choice; or a later epoch is
+                on record.
         """
         self._record.epoch(numbers, epoch)

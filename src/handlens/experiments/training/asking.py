@@ -8,6 +8,7 @@ grid search give the same choices on any number of processes, in whatever order 
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -42,13 +43,14 @@ class Grid:
     """
 
     def __init__(self, values: Mapping[str, Sequence[Any]]) -> None:
-        if not isinstance(values, Mapping) or not values or not all(_is_list(one) for one in values.values()):
+        lists = {name: _list(one) for name, one in values.items()} if isinstance(values, Mapping) else {}
+        if not lists or not all(one and len({*map(json_text, one)}) == len(one) for one in lists.values()):
             raise ExperimentError(
                 f"grid must be lists of values by the names of the choices, such as {{'ps': [0, 0.5]}}, "
                 f"each with one value or more and none twice; {values!r} "
                 "arrived."
             )
-        self.values = {name: list(options) for name, options in values.items()}
+        self.values = lists
 
     def __len__(self) -> int:
         return math.prod(len(options) for options in self.values.values())
@@ -65,8 +67,8 @@ class Grid:
         """
         for number, choices in made.items():
             wanted = self[number] if number < len(self) else {}
-            other = {name: value for name, value in wanted.items() if name in choices and choices[name] != value}
-            if other:
+            # By way of JSON, which has lists where the grid may have tuples.
+            if any(name in choices and choices[name] != json.loads(json_text(value)) for name, value in wanted.items()):
                 raise ExperimentError(
                     f"the study has a combination {number} already, with {_said(choices)}; in this grid it has "
                     f"{_said(wanted)}. A grid can be given more values at the end of its first list; give another grid "
@@ -214,5 +216,7 @@ def _said(choices: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} = {value!r}" for name, value in choices.items())
 
 
-def _is_list(values: Any) -> bool:
-    return isinstance(values, (list, tuple)) and len(values) > 0 and len({*map(json_text, values)}) == len(values)
+def _list(values: Any) -> list[Any]:
+    """What has an order, as a list; empty for anything else."""
+    plain = values.tolist() if hasattr(values, "tolist") else values  # of NumPy and pandas
+    return list(plain) if isinstance(plain, Sequence) and not isinstance(plain, (str, bytes)) else []

@@ -67,6 +67,7 @@ class RunRecord:
         self.on_record = claim.epochs
         self._began = self._last = time.perf_counter()
         self._fits = 0
+        self._seconds = 0.0  # of the last epoch
         self._saving = 0.0  # seconds that went into checkpoints
         self._one_save = FIRST_SAVE
 
@@ -127,9 +128,17 @@ class RunRecord:
         """
         self.begin()
         number = self.epochs + 1 if epoch is None else _whole_epoch(epoch)
+        if number < self.epochs:
+            raise ExperimentError(
+                f"epoch {number} arrived after epoch {self.epochs}, and epochs are recorded in order. Leave out "
+                "epoch=… to count on."
+            )
         row = self._checked(numbers)
         now = time.perf_counter()
         seconds, self._last = now - self._last, now
+        if number == self.epochs:  # more numbers of the same epoch
+            row = self.numbers | row
+        self._seconds = seconds + (self._seconds if number == self.epochs else 0)
         self.epochs, self.numbers = number, row
         stop = self._write(number, row, seconds)
         if stop or self.is_over():
@@ -151,13 +160,10 @@ class RunRecord:
             if not connection.execute(RUNS.update().where(self.mine).values(**values)).rowcount:
                 raise Ended("lost")
             place = (EPOCHS.c.run == self.claim.id) & (EPOCHS.c.epoch == number)
-            if (
-                number > self.on_record
-                or not connection.execute(EPOCHS.update().where(place).values(seconds=seconds, numbers=text)).rowcount
-            ):
-                connection.execute(
-                    EPOCHS.insert().values(run=self.claim.id, epoch=number, seconds=seconds, numbers=text)
-                )
+            epoch = {"seconds": self._seconds, "numbers": text}
+            there = number <= self.on_record
+            if not there or not connection.execute(EPOCHS.update().where(place).values(**epoch)).rowcount:
+                connection.execute(EPOCHS.insert().values(run=self.claim.id, epoch=number, **epoch))
             stop = connection.scalar(sa.select(RUNS.c.stop).where(RUNS.c.id == self.claim.id))
         self.on_record = max(self.on_record, number)
         return bool(stop)

@@ -141,7 +141,8 @@ class Worker:
                 if choices.made
                 else "train asks for none"
             )
-            print(f"The study ends with {choices.number} combinations of choices: {why}.")
+            made = "1 combination" if choices.number == 1 else f"{choices.number} combinations"
+            print(f"The study ends with {made} of choices: {why}.")
 
     def _note_exhausted(self) -> None:
         """Put on record that there are no more combinations, for those who count what is to come."""
