@@ -6,6 +6,8 @@ import json
 import os
 import socket
 import struct
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -139,6 +141,32 @@ class TestMLflow:
                 new_learner(tmp_path).fit(2, 0.1, callbacks=[MLflow(uri, experiment="ends"), Fail(error)])
         _, found = self.runs(uri, "ends")
         assert [run.info.status for run in found] == ["FINISHED", "FAILED", "KILLED"]
+
+    def test_processes_that_begin_together_make_one_database_and_one_experiment(self, tmp_path):
+        uri = f"sqlite:///{(tmp_path / 'new.db').as_posix()}"
+        train = (
+            "import sys; from handlens.callbacks.trackers import MLflow; one = MLflow(sys.argv[1], experiment='toys');"
+            "one.before_fit(None); one._close('FINISHED')"
+        )
+        begun = [subprocess.Popen([sys.executable, "-c", train, uri], cwd=tmp_path) for _ in range(2)]
+        assert [one.wait() for one in begun] == [0, 0]
+        _, found = self.runs(uri, "toys")
+        assert [run.info.status for run in found] == ["FINISHED", "FINISHED"]
+
+    def test_an_experiment_that_another_process_makes_is_used(self, tmp_path, uri, monkeypatch):
+        from mlflow.tracking import MlflowClient
+
+        new_learner(tmp_path).fit(1, 0.1, callbacks=[MLflow(uri, experiment="shared")])
+        get, asked = MlflowClient.get_experiment_by_name, []
+
+        def late(client, name):
+            asked.append(name)
+            return None if len(asked) == 1 else get(client, name)
+
+        monkeypatch.setattr(MlflowClient, "get_experiment_by_name", late)
+        new_learner(tmp_path).fit(1, 0.1, callbacks=[MLflow(uri, experiment="shared")])
+        _, found = self.runs(uri, "shared")
+        assert len(found) == 2
 
     def test_a_name_that_mlflow_does_not_take_is_changed(self):
         assert trackers._mlflow_name("accuracy (top 5), é") == "accuracy _top 5__ _"

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from handlens.core.events import Callback
 from handlens.errors import TrainingError
+from handlens.io.home import home_folder
+from handlens.io.locks import process_lock
 
 if TYPE_CHECKING:
     from handlens.core.learner import Learner
@@ -183,9 +185,9 @@ class MLflow(_Tracker):
         with _unless_set("MLFLOW_DISABLE_TELEMETRY", "true"):
             from mlflow.tracking import MlflowClient
 
-        self._client = MlflowClient(self.uri)
-        found = self._client.get_experiment_by_name(self.experiment)
-        experiment = found.experiment_id if found else self._client.create_experiment(self.experiment)
+        with process_lock(home_folder() / "mlflow.lock"):  # MLflow fails where two processes make its tables
+            self._client = MlflowClient(self.uri)
+        experiment = self._experiment()
         if self._run is None and self._key is not None:
             known = self._client.search_runs([experiment], f"tags.`handlens.run` = '{self._key}'")
             self._run = known[0].info.run_id if known else None
@@ -196,6 +198,20 @@ class MLflow(_Tracker):
         self._run = self._client.create_run(experiment, run_name=self._name, tags=tags).info.run_id
         for name, value in self._choices.items():
             self._client.log_param(self._run, _mlflow_name(name), json.dumps(value, ensure_ascii=False))
+
+    def _experiment(self) -> str:
+        """The id of the experiment, which is made unless another process makes it at the same time."""
+        from mlflow.exceptions import MlflowException
+
+        found = self._client.get_experiment_by_name(self.experiment)
+        if found is None:
+            try:
+                return str(self._client.create_experiment(self.experiment))
+            except MlflowException:
+                found = self._client.get_experiment_by_name(self.experiment)
+                if found is None:
+                    raise
+        return str(found.experiment_id)
 
     def _log(self, numbers: dict[str, float], epoch: int) -> None:
         from mlflow.entities import Metric
