@@ -20,6 +20,7 @@ from handlens.experiments.reading.paired import (
     over_seeds,
     paired,
     together,
+    two_way,
 )
 
 
@@ -173,6 +174,20 @@ def test_what_seeds_do_to_a_setting_widens_groups():
     of_seeds = (shifted[1].mean(0) - shifted[0].mean(0)).var(ddof=1) / 3
     assert apart.variance[1] == pytest.approx(of_seeds, rel=0.01)
     assert 2 <= apart.df[1] < 2.05
+
+
+def test_seeds_and_combinations_apart_where_runs_are_missing():
+    # Combinations 0, 10, 20, 30 and 40 and seeds -1, 0 and 1, and 4 more for a single run.
+    values = np.add.outer(10.0 * np.arange(5), [-1.0, 0.0, 1.0])[None]
+    values[0, 2, 0] += 4
+    of_seed, alone = two_way(coded(values, matched=False), np.repeat(np.arange(5), 3))
+    assert of_seed[:3].tolist() == pytest.approx([-1 + 8 / 15, -4 / 15, 1 - 4 / 15])
+    assert alone[6] == pytest.approx(4 * (1 - 1 / 5) * (1 - 1 / 3))
+    # Without this run, what is left is explained, although the combinations of seed 0 are lower on average.
+    runs = coded(values, matched=False)
+    of_seed, alone = two_way(runs.where(np.arange(15) != 6), np.delete(np.repeat(np.arange(5), 3), 6))
+    assert of_seed[:3] - of_seed[1] == pytest.approx([-1, 0, 1], abs=1e-3)
+    assert alone == pytest.approx(np.zeros(14), abs=1e-3)
 
 
 def test_a_run_without_a_partner_is_left_out():

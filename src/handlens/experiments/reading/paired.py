@@ -42,6 +42,9 @@ AGAIN = 0.25
 APART = 0.34
 """The share of two cells that may be of other seeds where their combinations are compared as groups."""
 
+SWEEPS = 5
+"""How often units and seeds are taken off each other; once is exact where each unit has the same seeds."""
+
 ROUNDING = 1e-12
 """The share of the largest value below which a difference is rounding."""
 
@@ -232,9 +235,9 @@ def _more_of_seeds(runs: CodedRuns, cells: int, baseline: int | None) -> tuple[F
     every, seen = _cube(runs, share, cells), seen_again(runs, runs.combination, cells)
     runs = runs.where(np.bincount(unit)[unit] > 1)
     unit, share = _shares(runs, runs.combination, cells)
-    mean = _sums(runs.cell, share * runs.value, cells)
-    single = _single(runs, unit, share, mean, cells)
-    scores = _cube(runs, share * (runs.value - np.nan_to_num(mean)[runs.cell]), cells, every.shape)
+    of_block, alone = two_way(runs, unit)
+    single = _single(runs, unit, share * alone, cells)
+    scores = _cube(runs, share * of_block, cells, every.shape)
     shares = _cube(runs, share, cells, every.shape)
     apart, of_all = np.zeros(cells), (np.zeros(cells), np.ones(cells))
     if baseline is not None:
@@ -341,12 +344,20 @@ def _between(runs: CodedRuns, unit: Codes, share: Floats, mean: Floats, cells: i
     return clustered(of_unit, totals(unit, scores), totals(unit, share), cells)
 
 
-def _single(runs: CodedRuns, unit: Codes, share: Floats, mean: Floats, cells: int) -> Floats:
+def two_way(runs: CodedRuns, unit: Codes) -> tuple[Floats, Floats]:
+    """What the seed and split of each run add to its unit in its cell, and what neither explains: two-way analysis."""
+    block, _ = compact(runs.cell, runs.seed, runs.split)
+    of_block, alone = np.zeros(len(block)), runs.value
+    for _ in range(SWEEPS):
+        alone = alone - means(unit, alone)[unit]
+        more = means(block, alone)[block]
+        of_block, alone = of_block + more, alone - more
+    return of_block, alone
+
+
+def _single(runs: CodedRuns, unit: Codes, alone: Floats, cells: int) -> Floats:
     """The variance of the cells' means that comes from single runs: what neither unit nor seed explains."""
-    block, firsts = compact(runs.cell, runs.seed, runs.split)
-    of_block = means(block, runs.value)[block]
-    alone = share * (runs.value - means(unit, runs.value)[unit] - of_block + mean[runs.cell])
-    blocks = np.bincount(runs.cell[firsts], minlength=cells)
+    blocks = np.bincount(runs.cell[compact(runs.cell, runs.seed, runs.split)[1]], minlength=cells)
     units = np.bincount(runs.cell[compact(unit)[1]], minlength=cells)
     with np.errstate(invalid="ignore", divide="ignore"):
         factor = blocks * units / ((blocks - 1) * (units - 1))
