@@ -44,6 +44,7 @@ describe('what can be done depends on the status', () => {
     expect(deletable(RUNS, [2, 7], lost)).toEqual([2, 7])
     expect(['running', 'stopped'].map((status) => saidOf(status, 7, lost))).toEqual(['cut off', 'stopped'])
     expect(saidOf('running', 8, lost)).toBe('running')
+    expect(['running', 'waiting'].map((status) => saidOf(status, 8, lost, true))).toEqual(['stopping', 'waiting'])
   })
 })
 

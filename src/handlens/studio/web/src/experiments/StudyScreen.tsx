@@ -185,7 +185,7 @@ function Live(): JSX.Element {
   const text = !connected.value
     ? 'Not connected: what is shown may be old'
     : failed.value !== null
-      ? failed.value
+      ? 'Not up to date: what is shown may be old'
       : counts.running
         ? `${number(counts.running)} running${counts.waiting ? `, ${number(counts.waiting)} waiting` : ''}`
         : counts.waiting

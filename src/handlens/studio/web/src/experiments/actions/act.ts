@@ -4,7 +4,7 @@ import { call } from '../../server/http'
 import { ask } from '../../state/dialogs'
 import { attempt, say } from '../../state/messages'
 import { owned } from '../../state/owned'
-import { plural } from '../../text/format'
+import { number, plural } from '../../text/format'
 import { select } from '../state/looked-at'
 import { adjust, place } from '../state/place'
 import { lost, refreshNow, runs } from '../state/study'
@@ -70,11 +70,14 @@ async function send(work: () => Promise<Done>, did: string): Promise<Ids> {
 }
 
 export const stop = (ids: Ids): Promise<Ids> => {
-  const training = ids.some((id) => saidOf(String(valueIn(runs.value, 'status', id)), id, lost.value) === 'running')
-  return send(
-    () => call('post', '/api/runs/stop', {}, { runs: [...ids] }),
-    training ? 'will stop, after the current epoch where one is being trained' : 'stopped',
-  )
+  const training = ids.filter((id) => saidOf(String(valueIn(runs.value, 'status', id)), id, lost.value) === 'running')
+  const did =
+    training.length === 0
+      ? 'stopped'
+      : training.length === ids.length
+        ? 'will stop after the current epoch'
+        : `stopped, ${number(training.length)} of them after the current epoch`
+  return send(() => call('post', '/api/runs/stop', {}, { runs: [...ids] }), did)
 }
 
 /** Lets runs be trained again; those that have results are asked about before. */

@@ -57,8 +57,7 @@ export function RunDetail({ id }: { id: number }): JSX.Element {
         <h2 ref={head} tabIndex={-1}>
           Run {id}
         </h2>
-        {now && <Status of={saidOf(now.status, id, lost.value)} />}
-        {now?.stop && now.status === 'running' && !lost.value.has(id) && <small>stops after this epoch</small>}
+        {now && <Status of={saidOf(now.status, id, lost.value, now.stop)} />}
         <span class="grow" />
         {at >= 0 && (
           <small>

@@ -259,10 +259,7 @@ function Row({ id, row, index, current: isCurrent, selected: isSelected, open, e
         return (
           <td key={name} class={numeric ? 'number' : ''} title={text.length > 24 ? text : undefined}>
             {name === 'status' && typeof value === 'string' ? (
-              <>
-                <Status of={saidOf(value, id, lost.value)} />
-                {stop && value === 'running' && !lost.value.has(id) && <small> stopping</small>}
-              </>
+              <Status of={saidOf(value, id, lost.value, stop)} />
             ) : (
               text
             )}

@@ -30,7 +30,8 @@ export const isTheValue = ({ name, role }: Pick<Column, 'name' | 'role'>): boole
 /** Those that are shown. */
 export const shownColumns = computed(() => allColumns.value.filter(({ name }) => !place.value.without.includes(name)))
 
-export const selected = computed(() => new Set(place.value.selected))
+/** Those of the address that there are: others may have been deleted. */
+export const selected = computed(() => new Set(place.value.selected.filter((id) => runs.value.places.has(id))))
 
 /** How many runs are hidden, whether or not they are shown at the moment. */
 export const hiddenCount = computed(
