@@ -3,7 +3,7 @@ import { rowsSeen, widthOf } from './widths'
 
 test('a column is as wide as its longest text, within limits', () => {
   expect(widthOf('ps', 0, () => '')).toBe(56)
-  expect(widthOf('ps', 3, (row) => ['a', 'a text of 20 letters', ''][row]!)).toBe(170)
+  expect(widthOf('ps', 3, (row) => ['a', 'a text of 20 letters', ''][row]!)).toBe(186)
   expect(widthOf('error', 1, () => 'x'.repeat(400))).toBe(260)
 })
 

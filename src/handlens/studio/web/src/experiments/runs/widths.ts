@@ -1,7 +1,7 @@
 // How wide the columns of the table are, and which rows of it are drawn.
 
 /** Pixels that a letter takes, and that a cell adds to its text. */
-const [LETTER, ROOM] = [7.4, 22]
+const [LETTER, ROOM] = [8.2, 22]
 const [LEAST, MOST] = [56, 260]
 /** How many rows the width is taken from. */
 const LOOKED_AT = 200
