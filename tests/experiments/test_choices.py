@@ -22,6 +22,9 @@ class Drawn:
     def __init__(self, **values):
         self.values = values
 
+    def check(self, name, space):
+        pass
+
     def ask(self):
         return 0
 

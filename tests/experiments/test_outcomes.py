@@ -196,3 +196,9 @@ def test_pruning_ends_the_first_run_of_a_combination_that_is_worse_and_its_other
     assert [state for state, _ in told(study)] == [TrialState.COMPLETE] * 2 + [TrialState.PRUNED] * 2
     study.run(steps, n=4, repeats=2, prune=True)
     assert study.frame()["epochs"].tolist() == frame["epochs"].tolist()
+
+
+def test_a_training_without_choices_is_not_pruned(tmp_path):
+    study = Study(tmp_path)
+    study.run(lambda trial: trial.record(valid_loss=1), n=1, repeats=2, prune=True)
+    assert study.frame()["status"].tolist() == ["finished"] * 2

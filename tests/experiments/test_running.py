@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import optuna
 import pandas as pd
 import pytest
 
@@ -110,6 +112,49 @@ def test_a_grid_of_tuples_is_the_same_grid_the_next_time(tmp_path):
     for _ in range(2):
         study.run(lambda trial: sum(trial.categorical("n", [(1, 2), (3,)])), grid={"n": [(3,), (1, 2)]}, repeats=2)
     assert study.frame()["n"].tolist() == [(3,), (3,), (1, 2), (1, 2)]
+
+
+def test_a_value_of_a_grid_that_train_does_not_ask_for_is_refused_before_training(tmp_path):
+    study = Study(tmp_path)
+    with pytest.raises(ExperimentError, match="the grid has 30 for 'n', for which train asks for an integer from 1 to"):
+        study.run(lambda trial: trial.integer("n", 1, 3), grid={"n": [1, 30]})
+    assert study.frame()["status"].tolist() == ["stopped"]
+    study.run(lambda trial: trial.integer("n", 1, 3), grid={"n": [2, 3]})
+    assert study.frame()["value"].tolist() == [2, 3]
+
+
+def test_samplers_that_cannot_draw_the_choices_are_refused(tmp_path):
+    study = Study(tmp_path)
+    with pytest.raises(ExperimentError, match=r"or a sampler of Optuna; <class .*TPESampler'> arrived"):
+        study.run(weighing, n=1, sampler=optuna.samplers.TPESampler)
+    with pytest.raises(ExperimentError, match=r"give grid=… in place of Optuna's GridSampler"):
+        study.run(weighing, n=1, sampler=optuna.samplers.GridSampler({"x": [1]}))
+
+
+def test_the_folder_of_a_study_stays_where_it_was_when_a_training_goes_to_another_one(tmp_path, monkeypatch):
+    def train(trial):
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        (trial.folder / "mine").touch()
+        return trial.real("x", 0, 1)
+
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    Study("relative").run(train, n=2)
+    assert len(list(tmp_path.glob("relative/runs/*/mine"))) == 2
+
+
+def test_a_second_thread_that_trains_is_refused(tmp_path):
+    def train(trial):
+        with ThreadPoolExecutor() as pool:
+            error = pool.submit(Study(tmp_path, "second").run, weighing, n=1).exception()
+        assert "another thread of this process trains a study" in str(error)
+        inner = Study(tmp_path, "inner")
+        inner.run(weighing, n=1)  # in the same thread, one may be within another
+        return len(inner.frame()) + 0 * trial.real("x", 0, 1)
+
+    study = Study(tmp_path)
+    study.run(train, n=1)
+    assert study.frame()["value"].tolist() == [1]
 
 
 def test_a_grid_of_names_that_train_does_not_ask_for_is_refused_before_training(tmp_path):

@@ -132,8 +132,8 @@ class Place:
     @classmethod
     def of(cls, folder: Path | str, storage: str | None = None) -> Place:
         """The place in a folder, with the database `experiments.db` in it, or the one at the URL `storage`."""
-        folder = Path(folder)
-        return cls(folder, storage or f"sqlite:///{(folder / 'experiments.db').absolute()}")
+        folder = Path(folder).absolute()  # a training may go to another one
+        return cls(folder, storage or f"sqlite:///{folder / 'experiments.db'}")
 
     @property
     def shown(self) -> str:

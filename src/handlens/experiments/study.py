@@ -20,7 +20,7 @@ from handlens.experiments.reading.comparison import compare
 from handlens.experiments.reading.confirm import CONFIRM, Confirmation, confirmation, new_seeds, number_of, picked
 from handlens.experiments.reading.pivot import Pivot, direction_of, note_sampler, pivot
 from handlens.experiments.store import COMBINATIONS, STUDIES, Place, Store, read, storable
-from handlens.experiments.training.asking import SAMPLERS, Grid
+from handlens.experiments.training.asking import Grid, check_sampler
 from handlens.experiments.training.claims import RunPlan, add_runs, make_ready
 from handlens.experiments.training.orders import Order
 from handlens.experiments.training.processes import work_in_processes
@@ -157,8 +157,7 @@ class Study:
         """
         if not callable(train):
             raise ExperimentError(f"train must be a function that takes a trial; {train!r} arrived.")
-        if isinstance(sampler, str) and sampler not in SAMPLERS:
-            raise ExperimentError(f'sampler must be "random", "tpe" or a sampler of Optuna; {sampler!r} arrived.')
+        check_sampler(sampler)
         if n is None and grid is None and minutes is None:
             raise ExperimentError("say how much to train: n=…, grid=… or minutes=….")
         total = None if n is None else whole(n, "n, the number of combinations,", ExperimentError)

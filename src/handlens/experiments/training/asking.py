@@ -30,6 +30,18 @@ if TYPE_CHECKING:
 SAMPLERS = ("random", "tpe")
 
 
+def check_sampler(sampler: Any) -> None:
+    """Raise ExperimentError for what cannot draw the choices of a study."""
+    from optuna.samplers import BaseSampler, BruteForceSampler, GridSampler
+
+    if isinstance(sampler, (GridSampler, BruteForceSampler)):  # they end Optuna's own loop
+        raise ExperimentError(
+            f"give grid=… in place of Optuna's {type(sampler).__name__}: every combination is trained."
+        )
+    if sampler not in SAMPLERS and not isinstance(sampler, BaseSampler):
+        raise ExperimentError(f'sampler must be "random", "tpe" or a sampler of Optuna; {sampler!r} arrived.')
+
+
 class Grid:
     """Every combination of the values of some choices, in order, the last name fastest.
 
@@ -114,6 +126,11 @@ class Asker:
         """The names of the choices in the grid, if there is one."""
         return list(self.grid.values) if self.grid else []
 
+    def check(self, name: str, space: Space) -> None:
+        """Raise ExperimentError if the grid has a value for a choice that is not one of those asked for."""
+        for value in self.grid.values.get(name, []) if self.grid else []:
+            space.check(name, value)
+
     def ask(self) -> int:
         """Begin a new trial, and return Optuna's number of it."""
         with quiet(self._place):
@@ -125,7 +142,6 @@ class Asker:
         """The value that a trial gets for a choice, as JSON; of a combination, asked for the `attempt`-th time."""
         fixed = self.grid[combination] if self.grid else {}
         if name in fixed:
-            space.check(name, fixed[name])
             fixed = {name: space.internal(fixed[name])}
         with quiet(self._place):
             asked = self._trial(trial)

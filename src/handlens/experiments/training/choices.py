@@ -53,12 +53,16 @@ class Choices:
         """The value of a choice, as JSON: as it was made, or else drawn now and put on record.
 
         Raises:
-            OtherwiseAsked: the study knows this name with another space.
+            OtherwiseAsked: the study knows this name with another space, or the grid has a value that is not in it.
             ExperimentError: it cannot be the name of a choice.
             Repeated: an earlier combination has the same choices.
         """
         self._check(name, space)
         if name not in self.made:
+            try:
+                self.asker.check(name, space)
+            except ExperimentError as error:
+                raise OtherwiseAsked(str(error)) from None
             trial = self._trial()
             drawn = self.asker.value(trial, name, space, combination=self.number, attempt=self.attempt)
             self._keep(name, drawn)

@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import replace
 from functools import lru_cache
 from io import TextIOBase
 from typing import Any, TextIO
@@ -67,12 +66,11 @@ def work_on_ray(
             do not reach the database, or a task refused.
     """
     needs = needed(resources)
-    place = Place(order.place.folder.absolute(), order.place.url)
-    data = replace(order, place=place).packed()
+    data = order.packed()
     with connected(address) as ray:
         nodes = living(ray)
         client = {socket.gethostname()} if ray.util.client.ray.is_connected() else set()
-        check_database(place, client | {node["NodeManagerHostname"] for node in nodes})
+        check_database(order.place, client | {node["NodeManagerHostname"] for node in nodes})
         if not any(room(node["Resources"], needs) for node in nodes):
             said = f"a run needs {needs}, and this Ray has no machine with that"
             if address is None:

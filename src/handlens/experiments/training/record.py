@@ -145,10 +145,10 @@ class RunRecord:
             if before_end:
                 before_end()
             raise Ended("stopped")
-        if self.asker.prune and self.claim.is_first and self.claim.phase == "study" and self.metric in row:
-            assert self.choices.trial is not None
-            if self.asker.report(self.choices.trial, row[self.metric], number):
-                raise Ended("pruned")
+        trial = self.choices.trial  # None before the first choice, without which there is nothing to compare
+        may_end = self.asker.prune and self.claim.is_first and self.claim.phase == "study" and self.metric in row
+        if may_end and trial is not None and self.asker.report(trial, row[self.metric], number):
+            raise Ended("pruned")
 
     def _write(self, number: int, row: dict[str, float], seconds: float) -> bool:
         """Write the epoch and what the run's row has of it; whether a person asked for the run to stop."""

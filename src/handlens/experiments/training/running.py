@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
+import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -39,6 +40,10 @@ ALIKE_LATER = 20
 
 PAUSE = 0.2
 """Seconds between two looks for a run where other processes have all that are left."""
+
+
+_thread = threading.RLock()
+"""Held by the thread that trains: what a run prints goes to its log, and all threads have one standard output."""
 
 
 @dataclass
@@ -82,8 +87,17 @@ class Worker:
         """Train run after run until there are no more, or the time is over.
 
         Raises:
-            ExperimentError: one combination after the other failed with the same error.
+            ExperimentError: one combination after the other failed with the same error, or another thread of this
+                process trains.
         """
+        if not _thread.acquire(blocking=False):
+            raise ExperimentError("another thread of this process trains a study. To train several runs, give jobs=….")
+        try:
+            self._work()
+        finally:
+            _thread.release()
+
+    def _work(self) -> None:
         self.tell()
         with Owner(self.store) as owner:
             while not self.is_over():
