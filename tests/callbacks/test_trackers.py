@@ -171,6 +171,16 @@ class TestMLflow:
     def test_a_name_that_mlflow_does_not_take_is_changed(self):
         assert trackers._mlflow_name("accuracy (top 5), é") == "accuracy _top 5__ _"
 
+    def test_choices_that_it_would_call_alike_are_kept_apart_and_long_ones_cut_off(self, tmp_path, uri):
+        trial = ATrial(tmp_path / "odd")
+        trial.choices = {"a(b)": 1, "a[b]": 2, "long": "x" * 9000}
+        new_learner(tmp_path).fit(1, 0.1, callbacks=[MLflow(uri, experiment="odd", trial=trial)])
+        _, (run,) = self.runs(uri, "odd")
+        assert {name: value[:9] for name, value in run.data.params.items()} == {
+            "a_b_": "1", "a_b__": "2", "long": '"xxxxxxxx', "seed": "1", "split": "0",
+        }  # fmt: skip
+        assert len(run.data.params["long"]) == 6000
+
     def test_nothing_is_left_in_the_environment(self, tmp_path, uri, monkeypatch):
         monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY", raising=False)
         before = dict(os.environ)

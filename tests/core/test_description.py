@@ -74,6 +74,7 @@ def test_a_learner_describes_its_data_recipe_and_metrics():
     assert found.metrics[0].of(np.array([1, 1, 1])) == float((predictions[1].argmax() == targets[1]).item())
     learn.fit(1, 0.01, wd=0.1, seed=0)
     assert learn.describe().recipe["steps of the latest fit"] == 3
+    assert learn.describe().recipe["optimizer"] == "AdamW"
 
 
 def test_what_does_not_describe_itself():

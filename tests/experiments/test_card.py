@@ -17,6 +17,7 @@ FRAME = pd.DataFrame(
         "combination": [0, 0, 1, 1, 2, 0, 1],
         "phase": ["study"] * 5 + ["confirm"] * 2,
         "status": ["finished"] * 3 + ["failed", "waiting"] + ["finished"] * 2,
+        "seed": [0, 1, 0, 1, 0, 7, 8],
         "layers": [(200, 100)] * 2 + [(50,)] * 2 + [None] + [(200, 100), (50,)],
         "ps": [0.25, 0.25, 0.5, 0.5, 0.75, 0.25, 0.5],
     }
@@ -46,7 +47,9 @@ def test_the_facts_say_what_was_tried_picked_and_confirmed():
         "tried": "2 combinations in 4 runs, of which 1 did not finish",
         "chosen": "combination 1: layers = [50], ps = 0.5",
         "mean rmspe when it was picked": "0.1, which is too good, because it was picked for it",
-        "mean rmspe with new seeds": "0.11 (95 % interval 0.105 to 0.115), of 4 runs; 1 more did not finish",
+        "mean rmspe with new seeds": (
+            "0.11 (95 % interval 0.105 to 0.115), of 4 runs, with the seed 8; 1 more did not finish"
+        ),
         "difference to combination 0": "-0.01 (95 % interval -0.02 to 0.005): chance could explain it",
     }
 
@@ -54,7 +57,7 @@ def test_the_facts_say_what_was_tried_picked_and_confirmed():
 def test_another_combination_that_was_confirmed_may_be_named():
     found = facts(combination=0)
     assert found["chosen"] == "combination 0: layers = [200, 100], ps = 0.25"
-    assert found["mean rmspe with new seeds"] == "0.12, of 5 runs"
+    assert found["mean rmspe with new seeds"] == "0.12, of 5 runs, with the seed 7"
     assert "difference to combination 0" not in found
     with pytest.raises(ExperimentError, match=r"confirmed, 1, 0; 7 arrived"):
         facts(combination=7)
@@ -81,4 +84,5 @@ def test_a_study_gives_the_facts_of_what_it_confirmed(tmp_path):
     assert found["tried"] == "2 combinations in 4 runs"
     assert found["chosen"] == "combination 0: ps = 0"
     assert found["mean error when it was picked"].startswith("0.005,")
-    assert found["mean error with new seeds"].startswith("0.025 ")  # seeds 2 and 3
+    assert found["mean error with new seeds"].startswith("0.025 ")
+    assert found["mean error with new seeds"].endswith(", of 2 runs, with the seeds 2, 3")

@@ -196,8 +196,8 @@ class MLflow(_Tracker):
             return
         tags = {} if self._key is None else {"handlens.run": self._key}
         self._run = self._client.create_run(experiment, run_name=self._name, tags=tags).info.run_id
-        for name, value in self._choices.items():
-            self._client.log_param(self._run, _mlflow_name(name), json.dumps(value, ensure_ascii=False))
+        for name, value in _mlflow_params(self._choices).items():
+            self._client.log_param(self._run, name, value)
 
     def _experiment(self) -> str:
         """The id of the experiment, which is made unless another process makes it at the same time."""
@@ -287,6 +287,20 @@ class WeightsAndBiases(_Tracker):
 def _mlflow_name(name: str) -> str:
     """A name that MLflow takes: other signs than it allows become “_”."""
     return re.sub(r"[^\w\-. :/]", "_", name, flags=re.ASCII)
+
+
+def _mlflow_params(choices: Mapping[str, Any]) -> dict[str, str]:
+    """Choices as MLflow takes them: names that it would call alike get one more “_”, and long lists are cut off."""
+    params: dict[str, str] = {}
+    for name, value in choices.items():
+        free = _mlflow_name(name)
+        while free in params:
+            free += "_"
+        params[free] = json.dumps(value, ensure_ascii=False)[:_LONGEST_PARAM]
+    return params
+
+
+_LONGEST_PARAM = 6000  # letters, in MLflow
 
 
 def _is_error() -> bool:

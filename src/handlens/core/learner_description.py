@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,8 +38,9 @@ def _recipe(learn: Learner) -> dict[str, Any]:
     run: Run | None = getattr(learn, "run", None)  # it is set by the first fit
     if run is None or not run.step:
         return recipe | {"training": "none since it was made or loaded"}
+    made = learn.opt_func.func if isinstance(learn.opt_func, partial) else learn.opt_func
     return recipe | {
-        "optimizer": getattr(learn.opt_func, "__name__", type(learn.opt_func).__name__),
+        "optimizer": getattr(made, "__name__", type(made).__name__),
         "epochs of the latest fit": run.epoch,
         "steps of the latest fit": run.step,
         "largest learning rate": f"{np.asarray(run.schedule.rates).max():.3g}",

@@ -10,7 +10,7 @@ import pandas as pd
 from handlens.errors import ExperimentError
 from handlens.experiments.drawing.scales import text_of
 from handlens.experiments.reading.best import choices_of
-from handlens.experiments.reading.confirm import Confirmation
+from handlens.experiments.reading.confirm import CONFIRM, Confirmation
 
 
 def how_chosen(
@@ -50,12 +50,20 @@ def how_chosen(
         "chosen": f"combination {number}: {made}" if made else f"combination {number}",
         f"mean {metric} when it was picked": f"{row['picked']:.4g}, which is too good, because it was picked for it",
         f"mean {metric} with new seeds": f"{row['confirmed']:.4g}{_interval(row['low'], row['high'])}, of "
-        f"{row['count']} runs" + (f"; {row['missing']} more did not finish" if row["missing"] else ""),
+        f"{row['count']} runs{_seeds(frame, number)}"
+        + (f"; {row['missing']} more did not finish" if row["missing"] else ""),
     }
     if number != confirmed.baseline:
         against = f"{row['difference']:+.4g}{_interval(row['difference_low'], row['difference_high'])}"
         facts[f"difference to combination {confirmed.baseline}"] = f"{against}: {row['verdict']}"
     return facts
+
+
+def _seeds(frame: pd.DataFrame, number: int) -> str:
+    """The seeds that a combination was confirmed with."""
+    confirmed = frame[(frame["phase"] == CONFIRM) & (frame["combination"] == number)]
+    seeds = sorted(map(int, set(confirmed["seed"])))
+    return f", with the seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
 
 
 def _interval(low: float, high: float) -> str:
