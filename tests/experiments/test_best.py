@@ -60,6 +60,11 @@ def test_while_more_seeds_are_trained_all_combinations_are_compared_by_the_seed_
     assert best(frame, ["kind"]).combination == 1  # although `a` alone has all seeds
 
 
+def test_a_training_that_exploded_is_not_the_best():
+    found = best(frame_of(CHOICES, lambda one, seed: 1.0 if one["kind"] == "b" else 1.7e308), ["kind"])
+    assert (found.combination, found.value) == (1, 1)
+
+
 def test_one_seed_does_not_tell_what_picking_gained():
     found = best(frame_of(CHOICES, lambda one, seed: float(VALUES[one["kind"]][seed]), seeds=[0]), ["kind"])
     assert math.isnan(found.expected)

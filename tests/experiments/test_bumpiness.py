@@ -60,3 +60,8 @@ def test_it_depends_on_the_shape_alone(curve):
     if span:
         falls = bumpiness(curve, "maximize")
         assert falls - bumpiness(curve) == pytest.approx((curve[0] - curve[-1]) / span)
+
+
+def test_numbers_at_the_end_of_what_floats_can_hold():
+    assert bumpiness([2.0**1023, -(2.0**1023), 2.0**1023]) == 1
+    assert bumpiness([2.0**1023, -(2.0**1023), 0, -(2.0**1023)]) == 0.5

@@ -75,6 +75,7 @@ class Best:
         return "\n".join(lines)
 
 
+@np.errstate(over="ignore")  # a training that exploded is not the best, and gives no warning
 def best(frame: pd.DataFrame, choices: Sequence[str], *, direction: str = "minimize") -> Best:
     """The combination with the best mean, of those that have all their runs.
 

@@ -19,6 +19,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+LARGE = 2.0**500
+
 
 def bumpiness(curve: Sequence[float], direction: str = "minimize") -> float:
     """The bumpiness of one curve; nan for fewer than two epochs, and for values that are not finite.
@@ -50,6 +52,8 @@ def bumpiness_of(runs: pd.Series[Any], values: NDArray[np.float64], direction: s
     if not len(ids):
         return pd.Series([], pd.Index([], dtype=np.int64), dtype=np.float64)
     values = np.where(np.isfinite(values), values, np.nan)
+    if (np.abs(values) > LARGE).any():
+        values = values / LARGE  # it is the same in any unit, and differences of these may not be floats
     starts = np.flatnonzero(np.r_[True, ids[1:] != ids[:-1]])
     steps = np.diff(values, prepend=values[0]) * (1 if direction == "minimize" else -1)
     wrong_way = np.maximum(steps, 0)

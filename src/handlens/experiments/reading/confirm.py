@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from handlens.errors import ExperimentError
@@ -62,6 +63,7 @@ class Confirmation:
         return f"<div>{self.frame.to_html(index=False, na_rep='', float_format='{:.4g}'.format)}<ul>{notes}</ul></div>"
 
 
+@np.errstate(over="ignore")
 def picked(frame: pd.DataFrame, k: int, *, direction: str) -> list[int]:
     """The numbers of the k best combinations of those that have all their runs, the best first."""
     means = complete(frame)[0].mean(axis=1)

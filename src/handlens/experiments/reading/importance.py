@@ -64,7 +64,9 @@ def importance(frame: pd.DataFrame, choices: Sequence[str], values: str = "value
         ExperimentError: fewer than 10 combinations ended with a number, or none of the choices varies.
     """
     frame = frame[frame["phase"] == "study"]
-    frame = frame.assign(ended=numbers_of(frame, values)).dropna(subset="ended")
+    numbers = numbers_of(frame, values)
+    most = np.nanmax(np.abs(numbers), initial=np.finfo(float).tiny)  # sums of larger numbers may not be floats
+    frame = frame.assign(ended=numbers / most).dropna(subset="ended")
     means = frame.groupby("combination")["ended"].mean()
     if len(means) < FEWEST:
         raise ExperimentError(
@@ -125,7 +127,6 @@ def _explained(axes: Sequence[Axis], values: Floats, seed: int) -> list[dict[str
 
 def _standard(values: Floats) -> Floats:
     """The values with mean 0 and spread 1, as trees take numbers below 1e-8 for equal; 0 if they are all the same."""
-    values = values / max(np.abs(values).max(), np.finfo(float).tiny)
     values = values - values.mean()
     spread = values.std()
     return values / spread if spread > 1e-12 else np.zeros(len(values))
