@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from handlens.cli import app
 from handlens.experiments import Study
 from handlens.experiments.server import run as server
-from handlens.experiments.store import Place
+from handlens.experiments.store import RUNS, Place, Store
 from tests.experiments.made_studies import combinations_of, make_study
 
 SCRIPT = """
@@ -86,6 +86,13 @@ def test_the_studies_of_a_folder(made: Path) -> None:
         "first: minimize valid_loss; 4 combinations; 12 finished\n"
         "second: maximize accuracy; 0 combinations; no runs yet\n",
     )
+
+
+def test_a_run_whose_process_is_gone_is_not_listed_as_running(made: Path) -> None:
+    with Store(Place.of(made)).writing() as connection:
+        connection.execute(RUNS.update().where(RUNS.c.id == 2).values(status="running", owner=None, value=None))
+    said_now = "first: minimize valid_loss; 4 combinations; 11 finished, 1 cut off\n"
+    assert said("ls", str(made)) == (0, said_now)
 
 
 def test_a_pivot_table(made: Path) -> None:

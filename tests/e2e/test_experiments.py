@@ -304,6 +304,7 @@ def test_what_is_not_there_is_said(studio: Studio, page: Page, watch: Watch, tmp
         empty.goto("/experiments")
         expect(empty.get_by_text("There is no study in")).to_be_visible()
         expect(empty.get_by_text("study.run(train, n=20, repeats=3)")).to_be_visible()
+        expect(empty.get_by_text("python script.py")).to_be_visible()
         assert violations(empty) == []
         make(tmp_path / "home" / "new")
         expect(empty.get_by_role("link", name="lesson")).to_be_visible()

@@ -106,9 +106,11 @@ def ls(folder: Folder, storage: Storage = None) -> None:
         from handlens.experiments.server.payloads import studies
 
         for study in studies(_records(folder, storage)).studies:
-            counts = {status: count for status, count in study.runs.model_dump().items() if count}
-            said = ", ".join(f"{count:,} {status}" for status, count in counts.items()) or "no runs yet"
-            typer.echo(f"{study.name}: {study.direction} {study.metric}; {study.combinations:,} combinations; {said}")
+            cut_off = len(study.lost)
+            counts = study.runs.model_dump() | {"running": study.runs.running - cut_off, "cut off": cut_off}
+            said = ", ".join(f"{count:,} {status}" for status, count in counts.items() if count) or "no runs yet"
+            made = f"{study.combinations:,} combination{'' if study.combinations == 1 else 's'}"
+            typer.echo(f"{study.name}: {study.direction} {study.metric}; {made}; {said}")
     except HandlensError as error:
         fail(error)
 

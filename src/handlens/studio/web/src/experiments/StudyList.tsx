@@ -7,7 +7,7 @@ import { isDark, toggleTheme } from '../state/theme'
 import { number, plural, when } from '../text/format'
 import { Trouble } from './banners/StudyBanners'
 import { CopyButton } from './CopyButton'
-import type { Study } from './server'
+import type { Studies, Study } from './server'
 import { AT_FIRST, writeAddress } from './state/address'
 import { go } from './state/place'
 import { connected, failed, loadStudies, studies } from './state/study'
@@ -46,7 +46,7 @@ export function StudyList(): JSX.Element {
           <section aria-labelledby="studies">
             <h2 id="studies">Studies</h2>
             {now.studies.length === 0 ? (
-              <Begin folder={now.folder} />
+              <Begin of={now} />
             ) : (
               <ul class="collections">
                 {now.studies.map((study) => (
@@ -96,9 +96,11 @@ function Card({ of }: { of: Study }): JSX.Element {
   )
 }
 
-const codeFor = (folder: string): string => `from handlens.experiments import Study
+const isFile = (storage: string): boolean => storage.startsWith('sqlite')
 
-study = Study(${JSON.stringify(folder)}, name="first", metric="valid_loss")
+const codeFor = ({ folder, storage }: Studies): string => `from handlens.experiments import Study
+
+study = Study(${JSON.stringify(folder)}, name="first", metric="valid_loss"${isFile(storage) ? '' : `, storage=${JSON.stringify(storage)}`})
 
 def train(trial):
     rate = trial.real("rate", 1e-4, 1e-1, log=True)
@@ -109,19 +111,19 @@ def train(trial):
 
 study.run(train, n=20, repeats=3)`
 
-function Begin({ folder }: { folder: string }): JSX.Element {
+function Begin({ of }: { of: Studies }): JSX.Element {
   return (
     <div class="begin">
       <p>
-        There is no study in <code>{folder}</code> yet. Write what to train and what to choose, and run it: this page
-        shows each run as it comes in.
+        There is no study in <code>{isFile(of.storage) ? of.folder : of.storage}</code> yet. Write what to train and
+        what to choose, and run it: this page shows each run as it comes in.
       </p>
-      <Code text={codeFor(folder)} />
+      <Code text={codeFor(of)} />
       <p class="hint">
         With <code>data</code> and the imports of your own training. Save it as <code>script.py</code>, and from the
         shell:
       </p>
-      <Code text="handlens experiments run script.py" />
+      <Code text="python script.py" />
     </div>
   )
 }

@@ -256,8 +256,13 @@ function Row({ id, row, index, current: isCurrent, selected: isSelected, open, e
       {shown.value.map(({ column: { name, numeric, values }, write }) => {
         const value = values[row]!
         const text = write(value)
+        const whole = typeof value === 'string' ? value : text
         return (
-          <td key={name} class={numeric ? 'number' : ''} title={text.length > 24 ? text : undefined}>
+          <td
+            key={name}
+            class={numeric ? 'number' : ''}
+            title={whole.length > 24 || whole !== text ? whole : undefined}
+          >
             {name === 'status' && typeof value === 'string' ? (
               <Status of={saidOf(value, id, lost.value, stop)} />
             ) : (

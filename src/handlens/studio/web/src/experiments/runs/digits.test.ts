@@ -20,8 +20,8 @@ describe('numbers of a column', () => {
   })
 })
 
-test('a missing value is left empty, and text has its first line', () => {
-  expect(writerFor(columnOf('error', 'fact', ['a\nb', null]))('a\nb')).toBe('a')
+test('a missing value is left empty, and of text there is the first line', () => {
+  expect(writerFor(columnOf('error', 'fact', ['a\nb', null]))('a\nb')).toBe('a …')
   expect(writerFor(columnOf('error', 'fact', ['a\nb', null]))(null)).toBe('')
   expect(writerFor(columnOf('layers', 'choice', [[200, 100]]))([200, 100])).toBe('[200, 100]')
   expect(writerFor(columnOf('ps', 'choice', [0.25, null]))(null)).toBe('')

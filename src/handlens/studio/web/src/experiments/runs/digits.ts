@@ -44,12 +44,17 @@ const DATES = new Intl.DateTimeFormat('en', {
   hourCycle: 'h23',
 })
 
+function firstLine(text: string): string {
+  const [first, ...others] = text.split('\n')
+  return others.length === 0 ? text : `${first} …`
+}
+
 /** Columns of seconds since 1970. */
 export const TIMES: readonly string[] = ['started', 'ended']
 
 /** A function that writes the values of a column. */
 export function writerFor({ name, numeric, values }: Column): (value: Json) => string {
-  if (!numeric) return (value) => (value === null ? '' : shown(value).split('\n', 1)[0]!)
+  if (!numeric) return (value) => (value === null ? '' : firstLine(shown(value)))
   if (TIMES.includes(name)) return (value) => (value === null ? '' : DATES.format(1000 * (value as number)))
   const write = writerOf(values.filter((value) => value !== null) as number[])
   return (value) => (value === null ? '' : write(value as number))
