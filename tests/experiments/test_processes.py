@@ -76,6 +76,14 @@ def test_ctrl_c_stops_every_process_and_the_next_call_goes_on(tmp_path):
     assert study.frame()[["status", "epochs"]].values.tolist() == [["finished", 2]] * 2
 
 
+def test_a_process_has_the_arguments_of_the_script(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["mine.py", "--scale", "3"])
+    study = Study(tmp_path)
+    study.run(lambda trial: trial.integer("n", 1, 1) * float(sys.argv[2]), n=1, jobs=2)
+    assert study.frame()["value"].tolist() == [3]
+    assert '"script": "mine.py"' in study.store.runs("study")[0]["facts"]
+
+
 def test_what_cannot_be_sent_to_another_process_is_said(tmp_path):
     lock = threading.Lock()
 

@@ -65,7 +65,7 @@ class Order:
             ExperimentError: the function uses something that cannot be sent to another process, such as an open file.
         """
         try:
-            return pickle.dumps((sys.path, cloudpickle.dumps(self)))
+            return pickle.dumps((sys.path, sys.argv, cloudpickle.dumps(self)))
         except Exception as error:  # anything that the function refers to may refuse in a way of its own
             raise ExperimentError(
                 f"the function that trains cannot be sent to other processes: {reason_of(error)}. Let it open or make "
@@ -75,7 +75,7 @@ class Order:
     @classmethod
     def unpacked(cls, data: bytes) -> Order:
         """What `packed` gave: only for bytes that this program made, because they run code."""
-        path, order = pickle.load(io.BytesIO(data))  # noqa: S301 — from the process that started this one
+        path, sys.argv[:], order = pickle.load(io.BytesIO(data))  # noqa: S301 — from the process that started this one
         sys.path[:] = [*path, *(folder for folder in sys.path if folder not in path)]
         found: Order = pickle.loads(order)  # noqa: S301
         return found
