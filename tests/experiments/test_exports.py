@@ -78,6 +78,12 @@ class TestTables:
         assert found["mixed"].tolist() == ["1", "a", None, "true", "[2.5, null]"]
         assert found.drop(columns="mixed").equals(table.drop(columns="mixed"))
 
+    def test_numbers_and_their_texts_are_told_apart(self):
+        found = plain(pd.DataFrame({"x": pd.Series([1, "1", True, "true", "adam", '"adam"', None], dtype=object)}))
+        assert found["x"].tolist() == ["1", '"1"', "true", '"true"', "adam", '"\\"adam\\""', None]
+        text_alone = pd.DataFrame({"x": pd.Series(["1", "true"], dtype=object)})
+        assert plain(text_alone)["x"].tolist() == ["1", "true"]
+
     def test_odd_numbers_come_through(self, tmp_path):
         table = pd.DataFrame(
             {"x": [0.1 + 0.2, 5e-324, -inf, inf, nan], "n": pd.Series([2**60 + 1, None, 1, 2, 3], dtype="Int64")}

@@ -36,7 +36,10 @@ def write_parquet(table: pd.DataFrame, path: Path | str) -> None:
 
 
 def plain(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with its named index as a column, and each column of one kind: lists and mixed values become JSON."""
+    """The table with its named index as a column, and each column of one kind: lists and mixed values become JSON.
+
+    Text stays as it is, unless it could be taken for JSON: in a column of 1 and "1", the second one gets quotes.
+    """
     if table.index.name is not None:
         table = table.reset_index()
     changed = {str(name): [_text(value) for value in table[name]] for name in table if _is_mixed(table[name])}
@@ -57,4 +60,13 @@ def _is_missing(value: Any) -> bool:
 def _text(value: Any) -> Any:
     if _is_missing(value):
         return None
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) and not _is_json(value) else json.dumps(value, ensure_ascii=False)
+
+
+def _is_json(text: str) -> bool:
+    """Whether text would be read as another value, as "1" and "true" would be, or as quoted text."""
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
