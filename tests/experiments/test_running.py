@@ -12,6 +12,7 @@ import pytest
 
 from handlens.errors import ExperimentError
 from handlens.experiments import Study
+from handlens.experiments.reading.pivot import LEARNED
 
 
 def weighing(trial):
@@ -245,6 +246,15 @@ def test_tpe_learns_where_the_good_values_are(tmp_path):
     study = Study(tmp_path)
     study.run(lambda trial: abs(trial.real("x", 0, 1) - 0.5), n=40, sampler="tpe")
     assert study.frame()["value"].iloc[20:].median() < study.frame()["value"].iloc[:10].median()
+
+
+def test_that_a_sampler_has_learned_stays_on_record(tmp_path):
+    study = Study(tmp_path)
+    study.run(weighing, n=2, sampler="tpe")
+    study.run(weighing, n=2, repeats=2)
+    assert '"sampler": "tpe"' in study.store.studies()[0]["settings"]
+    side = study.frame()["side"].iloc[0]
+    assert study.pivot("side", baseline={"side": side}).notes[-1] == LEARNED
 
 
 def test_a_run_that_raises_is_a_row_with_its_error(tmp_path):

@@ -18,7 +18,7 @@ from handlens.experiments.reading import frames
 from handlens.experiments.reading.best import Best, best
 from handlens.experiments.reading.comparison import compare
 from handlens.experiments.reading.confirm import CONFIRM, Confirmation, confirmation, new_seeds, number_of, picked
-from handlens.experiments.reading.pivot import Pivot, direction_of, note_sampler, pivot
+from handlens.experiments.reading.pivot import INDEPENDENT, Pivot, direction_of, note_sampler, pivot
 from handlens.experiments.store import COMBINATIONS, STUDIES, Place, Store, read, storable
 from handlens.experiments.training.asking import Grid, check_sampler
 from handlens.experiments.training.claims import RunPlan, add_runs, make_ready
@@ -190,6 +190,9 @@ class Study:
     def _note(self, plan: RunPlan, sampler: str | BaseSampler, grid: Any, jobs: int) -> None:
         """Put on record how the study was last run."""
         name = sampler if isinstance(sampler, str) else type(sampler).__name__
+        before = read(self._row()["settings"]).get("sampler", name)
+        if before not in INDEPENDENT and self._made():
+            name = before  # that a sampler learned from the values is true of the study from then on
         settings = {**asdict(plan), "sampler": name, "grid": grid, "jobs": jobs}
         with self.store.writing() as connection:
             mine = STUDIES.c.name == self.name
