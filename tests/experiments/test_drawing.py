@@ -211,6 +211,8 @@ class TestSmallMultiples:
             small_multiples(frame[:0], curves[:0], rows="layers", metric="loss")
         with pytest.raises(ExperimentError, match=r"'layer' arrived. Did you mean layers"):
             small_multiples(frame, curves, rows="layer", metric="loss")
+        with pytest.raises(ExperimentError, match=r"rows must name a choice of the study; 3 arrived"):
+            small_multiples(frame, curves, rows=3, metric="loss")
         with pytest.raises(ExperimentError, match=r"recorded: train_loss, valid_loss; 'rmse' arrived"):
             small_multiples(frame, curves, rows="layers", values="rmse", metric="loss")
 
@@ -222,6 +224,9 @@ class TestSmallMultiples:
         assert lines_of(first, "valid_loss of each run") == [[[1, 4], [2, 2]]]
         assert texts_of(first)[2] == "n 1"
         assert lines_of(second, "valid_loss of each run") == [[[1, 5], [2, 3]]]
+        frame["phases"] = 2  # its name begins like that of the fact
+        (axes,) = small_multiples(frame, curves, rows="phases", metric="loss").axes
+        assert texts_of(axes)[2] == "n 2"
         by_phase = small_multiples(frame, curves, rows="phase", metric="loss")
         assert [texts_of(axes)[-1] for axes in by_phase.axes] == ["confirm", "study"]
 

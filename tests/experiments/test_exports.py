@@ -8,6 +8,7 @@ from math import inf, nan
 import pandas as pd
 import pytest
 
+from handlens.errors import ExperimentError
 from handlens.experiments import Study
 from handlens.experiments.sharing.exports import plain, write_csv, write_parquet
 from handlens.experiments.sharing.html_page import MOST_GRAPHS, MOST_RUNS, _duration, write_html
@@ -112,6 +113,10 @@ class TestPage:
             assert text.count("<script>") == 2
             assert '"co"' not in text
             assert "&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;" in text
+
+    def test_what_is_not_a_pivot_table_is_refused(self, study, tmp_path):
+        with pytest.raises(ExperimentError, match=r"pivot must be what study.pivot\(…\) gives; 'layers' arrived"):
+            self.page(study, tmp_path, pivot="layers")
 
     def test_it_requests_nothing(self, study, tmp_path):
         text = self.page(study, tmp_path)

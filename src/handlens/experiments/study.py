@@ -460,6 +460,7 @@ class Study:
             pivot: of this study: it is shown, and its cells have the graphs; a graph a combination unless given.
 
         Raises:
+            ExperimentError: `pivot` is something else.
             StorageError: the disk refused; what was there before stays.
         """
         from handlens.experiments.sharing.html_page import write_html

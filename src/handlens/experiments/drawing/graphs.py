@@ -139,10 +139,12 @@ class GraphGrid:
         Raises:
             ExperimentError: there are no runs, or no such columns.
         """
-        frame = begun(frame, keep_phases="phase" in (rows or ()) or "phase" in (columns or ()))
         known = [str(name) for name in frame.columns]
-        row_names = tuple(names_of(rows or [], "rows", known))
-        column_names = tuple(names_of(columns or [], "columns", known))
+        row_names, column_names = (
+            tuple(names_of([] if names is None else names, what, known))
+            for names, what in ((rows, "rows"), (columns, "columns"))
+        )
+        frame = begun(frame, keep_phases="phase" in (*row_names, *column_names))
         axes = {name: axis_of(frame, name, cut=name not in FACTS) for name in (*row_names, *column_names)}
         numbers = _numbers(curves, values, metric)
         measured = values if values is not None and values in frame.columns else "value"

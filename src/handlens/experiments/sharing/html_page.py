@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from handlens import __version__
+from handlens.errors import ExperimentError
 from handlens.experiments.drawing.graphs import NO_NUMBER, Cell, GraphGrid, RunCurve
 from handlens.experiments.drawing.scales import Floats, number_text, text_of
 from handlens.experiments.reading.pivot import Pivot
@@ -55,8 +56,11 @@ def write_html(
         pivot: a pivot table of it, which is shown, and whose cells have the graphs.
 
     Raises:
+        ExperimentError: `pivot` is something else.
         StorageError: the disk refused; what was there before stays.
     """
+    if not isinstance(pivot, Pivot | None):
+        raise ExperimentError(f"pivot must be what study.pivot(…) gives; {pivot!r} arrived.")
     begun = bool(((frame["status"] != "waiting") & (frame["phase"] == "study")).any())
     parts = [
         f"<main><h1>{escape(name)}</h1>",
