@@ -25,6 +25,9 @@ class Drawn:
     def check(self, name, space):
         pass
 
+    def is_over(self, trial):
+        return False
+
     def ask(self):
         return 0
 

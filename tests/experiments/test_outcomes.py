@@ -10,6 +10,8 @@ from optuna.trial import TrialState
 
 from handlens.errors import ExperimentError
 from handlens.experiments import Study
+from handlens.experiments.server.actions import requeue
+from handlens.experiments.server.records import Records
 from handlens.experiments.training.running import outcome
 
 
@@ -133,6 +135,37 @@ def test_an_error_that_names_a_file_whose_name_is_not_utf8_is_on_record(tmp_path
     study = Study(tmp_path)
     study.run(train, n=1)
     assert study.frame()["error"][1].endswith("FileNotFoundError: no caf\\udce9 \\x00")
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
+def test_a_run_that_failed_before_its_last_choice_is_trained_again(tmp_path, sampler):
+    def wrong(trial):
+        trial.categorical("layers", [[20], [40]])
+        trial.integer("n", 1, 9)
+        raise NameError("name 'learnr' is not defined")
+
+    def right(trial):
+        return trial.real("x", 0, 1) + len(trial.categorical("layers", [[20], [40]]))
+
+    study = Study(tmp_path)
+    study.run(wrong, n=2, sampler=sampler)
+    study.run(right, n=2, repeats=2, sampler=sampler)
+    frame = study.frame()
+    assert frame["status"].tolist() == ["finished"] * 4
+    assert frame["x"].nunique() == 2
+    assert told(study)[:2] == [(TrialState.FAIL, None)] * 2
+    assert told(study)[2:] == [(TrialState.COMPLETE, value) for value in frame["value"][[1, 2]]]
+    trials = optuna.load_study(study_name=study.name, storage=study.place.url).trials
+    assert [sorted(trial.params) for trial in trials[2:]] == [["layers", "n", "x"]] * 2
+
+
+def test_a_pruned_run_that_is_queued_again_is_trained_to_its_end(tmp_path):
+    study = Study(tmp_path)
+    study.run(steps, n=4, prune=True)
+    assert study.frame()["status"].tolist() == ["finished"] * 2 + ["pruned"] * 2
+    assert requeue(Records(study.place), [4]).done == [4]
+    study.run(steps, n=4, prune=True)
+    assert study.frame()[["status", "epochs"]].values.tolist()[3] == ["finished", 8]
 
 
 def broken(trial):

@@ -138,6 +138,19 @@ class Asker:
         self._trials[trial.number] = trial
         return trial.number
 
+    def is_over(self, trial: int) -> bool:
+        """Whether Optuna was told what came out of a trial, which gets no more values then."""
+        with quiet(self._place):
+            asked = self._trial(trial)
+            return asked.storage.get_trial(asked._trial_id).state.is_finished()
+
+    def repeat(self, trial: int, name: str, space: Space, value: Any) -> None:
+        """Give a trial a value that was drawn before."""
+        with quiet(self._place):
+            asked = self._trial(trial)
+            asked.study.sampler = self._sampler({name: space.internal(value)}, (0,))
+            space.ask(asked, name)
+
     def value(self, trial: int, name: str, space: Space, *, combination: int, attempt: int) -> Any:
         """The value that a trial gets for a choice, as JSON; of a combination, asked for the `attempt`-th time."""
         fixed = self.grid[combination] if self.grid else {}
@@ -152,6 +165,8 @@ class Asker:
         """Report the metric after an epoch; whether the trial is not worth going on with."""
         with quiet(self._place):
             asked = self._trial(trial)
+            if asked.storage.get_trial(asked._trial_id).state.is_finished():  # a person queued the run again
+                return False
             if epoch not in asked.storage.get_trial(asked._trial_id).intermediate_values:
                 asked.report(value, epoch)
             return asked.should_prune()

@@ -14,7 +14,7 @@ from handlens.experiments.store import CHOICES, COMBINATIONS, RUNS, Store, read,
 from handlens.experiments.training.asking import Asker
 from handlens.experiments.training.facts import check_name
 from handlens.experiments.training.owners import Watch
-from handlens.experiments.training.spaces import Space, described
+from handlens.experiments.training.spaces import Space, described, space_of
 
 ATTEMPTS = 50
 """How often a combination is drawn again because an earlier one has the same choices."""
@@ -110,14 +110,19 @@ class Choices:
             connection.execute(COMBINATIONS.update().where(self._mine).values(complete=True, told=True))
 
     def _trial(self) -> int:
-        if self.trial is None:
+        """Optuna's number of the combination: a new one if it knows the outcome of the one that there is."""
+        before = self.trial
+        if before is None or self.asker.is_over(before):
             asked = self.asker.ask()
+            known = self._spaces()
+            for name, value in self.made.items():
+                self.asker.repeat(asked, name, space_of(read(known[name])), value)
             with self.store.writing() as connection:
                 there = connection.scalar(sa.select(COMBINATIONS.c.trial).where(self._mine))
-                if there is None:
-                    connection.execute(COMBINATIONS.update().where(self._mine).values(trial=asked))
-            self.trial = asked if there is None else int(there)
-        return self.trial
+                if there is None or there == before:  # another run of the combination may have been first
+                    connection.execute(COMBINATIONS.update().where(self._mine).values(trial=asked, told=False))
+            before = self.trial = asked if there is None or there == before else int(there)
+        return before
 
     def _keep(self, name: str, value: Any) -> None:
         """Put a value on record, unless another run of the combination was first."""

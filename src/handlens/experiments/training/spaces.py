@@ -129,6 +129,13 @@ class Range:
         return int(value) if self.kind == "integer" else float(value)
 
 
+def space_of(record: dict[str, Any]) -> Space:
+    """A space of the store."""
+    if record["kind"] == "categorical":
+        return Options(record["options"])
+    return Range(record["low"], record["high"], record["log"], record["kind"])
+
+
 def described(record: dict[str, Any]) -> str:
     """A space of the store, in words."""
     if record["kind"] == "categorical":
