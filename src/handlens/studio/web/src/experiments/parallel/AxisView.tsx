@@ -6,7 +6,7 @@ import { Menu, type MenuItem } from '../../components/Menu'
 import { figure, placeOf, ticksOf, valueAt } from '../scale'
 import type { Size } from '../size'
 import { shown } from '../state/filter'
-import type { Json } from '../state/table'
+import { type Json, keyOf } from '../state/table'
 import { type Axis, placeOfOption } from './axes'
 import { type Brush, brushBetween, isAt, toggled } from './brushes'
 import { LEAST_APART, placeAt, yOf } from './layout'
@@ -50,7 +50,7 @@ export function AxisView(props: AxisViewProps): JSX.Element {
             (option, i) =>
               i % every === 0 && (
                 <Option
-                  key={shown(option)}
+                  key={keyOf(option)}
                   option={option}
                   y={yOf(placeOfOption(i, options.length), size)}
                   on={isAt(brush, option)}

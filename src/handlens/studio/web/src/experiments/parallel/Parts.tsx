@@ -35,7 +35,7 @@ export function Parts({ axes, values, called, chosen }: PartsProps): JSX.Element
             return (
               <tbody key={axis.name}>
                 {parts.map((part, i) => (
-                  <tr key={part.name}>
+                  <tr key={i}>
                     {i === 0 && (
                       <th scope="rowgroup" rowSpan={parts.length}>
                         {axis.name}
