@@ -125,7 +125,7 @@ def _said(metric: str, means: Floats, whole: NDArray[np.bool_], height: Floats, 
     """What a line is, and what some lines lack."""
     known = np.isfinite(means)
     measured = shortened(metric, 40)
-    note = f"A line is a combination, its {measured} the mean of its finished runs. Darker and thicker: better."
+    note = f"A line: a combination; {measured}: mean of its finished runs. Darker and thicker: better."
     if not whole[known].all():
         note += f" Dashed: some runs ended without a number ({np.sum(~whole[known])})."
     if not known.all():

@@ -217,7 +217,7 @@ def _foot(grid: GraphGrid, metric: str, width: float) -> Foot:
     lines = [(number, {"color": _colour(grid, number), "linewidth": 1.7}) for number in grid.numbers]
     measured = shortened(metric if grid.measured == "value" else grid.measured, 40)
     if grid.drawn:
-        note = f"Thin: a run. Thick: the mean of the finished runs. Bold number: their mean {measured} at the end."
+        note = f"Thin: a run. Thick: the mean of the finished runs. Bold: their mean {measured} at the end."
     else:
-        note = f"The runs recorded no epochs. Bold number: the mean {measured} of the finished runs."
+        note = f"The runs recorded no epochs. Bold: the mean {measured} of the finished runs."
     return Foot(width, [*(lines if grid.drawn else []), *marks_named(grid.counts, len(out))], note)
