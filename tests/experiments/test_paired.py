@@ -97,6 +97,16 @@ def test_seeds_and_splits_by_hand():
     assert df[0] == pytest.approx(1)
 
 
+def test_a_seed_that_only_other_cells_have_changes_nothing():
+    values = np.array([[0.0, 2.0], [4.0, 10.0]])
+    scores, shares = np.zeros((2, 3, 3)), np.zeros((2, 3, 3))
+    scores[0, 1:, :2], shares[0, 1:, :2] = (values - 4) / 4, 1 / 4
+    shares[1] = 1 / 9
+    variance, df = over_seeds(scores, shares)
+    expected = over_seeds(((values - 4) / 4)[None], np.full((1, 2, 2), 1 / 4))
+    assert (variance[0], df[0]) == pytest.approx((expected[0][0], expected[1][0]))
+
+
 def test_an_interval_reaches_as_far_as_its_parts_together():
     variance, df = together((np.array([3.0]), np.array([2.0])), (np.array([1.0]), np.array([9.0])))
     assert variance[0] == 4

@@ -198,14 +198,16 @@ def test_options_that_python_calls_equal_are_different_cells(tmp_path):
     study = Study(tmp_path, "made")
     found = study.pivot("width", baseline=True)
     assert {repr(value): mean for value, mean in found.frame["value"].items()} == {
-        "'0'": 1, "'False'": 5, "'True'": 4, "'1'": 1, "'1.0'": 3, "'(1,)'": 3, "'(True,)'": 6,
+        "'0'": 1, "'False'": 5, "'1'": 1, "'1.0'": 3, "'True'": 4, "'(1,)'": 3, "'(True,)'": 6,
     }  # fmt: skip
     for option in options:
         cells = study.pivot("width", baseline=option).cells
         assert cells.loc[cells["verdict"] == "baseline", "mean"].tolist() == [len(repr(option))]
-    assert study.pivot("width", baseline=np.bool_(True)).cells.loc[2, "verdict"] == "baseline"
-    assert study.pivot("seed", "width").frame.loc[0].tolist() == [1, 5, 4, 1, 3, 3, 6]
+    assert study.pivot("width", baseline=np.bool_(True)).cells.loc[4, "verdict"] == "baseline"
+    assert study.pivot("seed", "width").frame.loc[0].tolist() == [1, 5, 1, 3, 4, 3, 6]
     assert study.compare([0, 1]).rows == ["combination", "width"]
+    frame = study.frame()
+    assert pivot(frame[::-1], ["width"], "width").labels == pivot(frame, ["width"], "width").labels
 
 
 def test_whole_and_other_numbers_are_one_kind_unless_two_are_equal(tmp_path):

@@ -79,7 +79,7 @@ def axis_of(frame: pd.DataFrame, name: str, *, cut: bool) -> Axis:
             return _ranges(name, numbers)
     codes, values = _factorized(column)
     labels = [value.item() if isinstance(value, np.generic) else value for value in values]
-    order = sorted(range(len(labels)), key=lambda code: _place(labels[code]))
+    order = sorted(range(len(labels)), key=lambda code: (_place(labels[code]), repr(labels[code])))
     return _with_missing(name, codes, order, told_apart([labels[code] for code in order]), [])
 
 

@@ -280,18 +280,23 @@ def over_seeds(scores: Floats, shares: Floats) -> tuple[Floats, Floats]:
     splits, vary more than these explain is added. The reach of the interval is put together in the same way.
     """
     of_all, df_all = _clustered_rows(scores.reshape(len(scores), -1), shares.reshape(len(scores), -1))
-    seeds, splits = scores.shape[1:]
-    if min(seeds, splits) < 2:
+    if min(scores.shape[1:]) < 2:
         return of_all, df_all
     of_seeds, df_seeds = _clustered_rows(scores.sum(2), shares.sum(2))
     of_splits, df_splits = _clustered_rows(scores.sum(1), shares.sum(1))
-    alone = scores - scores.mean(1, keepdims=True) - scores.mean(2, keepdims=True) + scores.mean((1, 2), keepdims=True)
-    df_alone = (seeds - 1) * (splits - 1)
-    single = (alone**2).sum((1, 2)) * seeds * splits / df_alone
+    has_seed, has_split = shares.sum(2, keepdims=True) > 0, shares.sum(1, keepdims=True) > 0  # others may have more
+    there = has_seed & has_split
+    seeds, splits = has_seed.sum(1, keepdims=True), has_split.sum(2, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        of_seed, of_split = scores.sum(2, keepdims=True) / splits, scores.sum(1, keepdims=True) / seeds
+        mean = scores.sum((1, 2), keepdims=True) / (seeds * splits)
+        alone = np.where(there, scores - of_seed - of_split + mean, 0)
+        df_alone = ((seeds - 1) * (splits - 1)).ravel().astype(np.float64)
+        single = (alone**2).sum((1, 2)) * (seeds * splits).ravel() / df_alone
     parts = (
         (np.maximum(of_seeds - single, 0), df_seeds),
         (np.maximum(of_splits - single, 0), df_splits),
-        (single, np.full(len(single), df_alone)),
+        (single, df_alone),
     )
     variance, df = together(*parts)
     one_way = np.isnan(of_seeds + of_splits)
