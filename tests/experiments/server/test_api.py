@@ -194,6 +194,8 @@ def test_the_curves_of_all_runs(client: TestClient, store: Store) -> None:
         connection.execute(
             EPOCHS.update().where((EPOCHS.c.run == 6) & (EPOCHS.c.epoch == 2)).values(numbers=written(numbers))
         )
+    change(store, 2, epochs=0)  # else they may have been read before
+    change(store, 6, epochs=3)
     query = {"study": "a/b ü?", "number": ["valid_loss", "accuracy", "unknown"]}
     found = client.get("/api/curves", params=query).json()
     assert array(found["ids"], "<i4") == [1, 2, 3, 4, 5, 6]
