@@ -68,6 +68,28 @@ def test_a_damaged_file_is_said_before_anything_is_trained_or_read(tmp_path):
         Study(tmp_path)
 
 
+@pytest.mark.parametrize("change", ["deleted", "moved", "replaced"])
+def test_a_file_that_goes_while_a_study_trains_ends_it_with_a_sentence(tmp_path, change):
+    file = tmp_path / "study" / "experiments.db"
+    study, trained = Study(file.parent), []
+
+    def train(trial):
+        trained.append(trial.real("x", 0, 1))
+        for end in ("", "-wal", "-shm"):
+            there = file.with_name(file.name + end)
+            if change == "deleted":
+                there.unlink()
+            else:
+                there.rename(tmp_path / there.name)
+        if change == "replaced":
+            file.touch()
+        trial.record(valid_loss=1.0)
+
+    with pytest.raises(StorageError, match="was deleted, moved or replaced while it was open"):
+        study.run(train, n=3)
+    assert len(trained) == 1
+
+
 def test_a_full_disk_ends_the_study_with_a_sentence_and_the_run_goes_on_when_there_is_room(tmp_path, monkeypatch):
     def full():
         error = sqlite3.OperationalError("database or disk is full")

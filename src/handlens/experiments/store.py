@@ -15,6 +15,7 @@ URL. What is written is committed at once, so a process that is killed loses not
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from handlens.errors import ExperimentError, HandlensError
+from handlens.errors import ExperimentError, HandlensError, StorageError
 from handlens.io.problems import is_disk_full, reporting_disk_errors, storage_error
 
 T = TypeVar("T")
@@ -161,6 +162,7 @@ class Store:
 
     place: Place
     engine: sa.Engine = field(init=False, repr=False)
+    _opened: tuple[int, int] | None = field(init=False, repr=False)  # which file it is, of SQLite
 
     def __post_init__(self) -> None:
         self.engine = _engine(self.place)
@@ -176,6 +178,7 @@ class Store:
             there = patiently(lambda: sa.inspect(self.engine).has_table(SCHEMA.name))
             if not there:
                 patiently(lambda: _tables.create_all(self.engine))
+            self._opened = self._file()
         with self.writing() as connection:
             version = connection.scalar(sa.select(SCHEMA.c.version))
             if version is None:
@@ -195,10 +198,24 @@ class Store:
 
         Raises:
             ExperimentError: the database cannot be reached.
-            StorageError: the disk refused.
+            StorageError: the disk refused, or the file was deleted or moved: what is written to it then is lost.
         """
         with reporting(self.place), self.engine.begin() as connection:
             yield connection
+        if self._opened != self._file():
+            raise StorageError(
+                f"the record of the study, {self.place.shown}, was deleted, moved or replaced while it was open, so "
+                "nothing is written there any more. Put it back where it was, and run the study again."
+            )
+
+    def _file(self) -> tuple[int, int] | None:
+        """Which file the database is now; None if it is gone, or is not a file."""
+        path = self.engine.url.database if self.engine.dialect.name == "sqlite" else None
+        try:
+            found = os.stat(path or "")
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     def rows(self, query: sa.Executable) -> list[dict[str, Any]]:
         """The rows that a query finds, as dicts."""
