@@ -222,10 +222,13 @@ def test_the_best_model_of_an_earlier_run_is_not_gone_back_to(make_learner: Make
     assert not torch.equal(learn.model[1].weight, earlier.model[1].weight)  # type: ignore[index]
 
 
-def test_a_run_that_goes_on_keeps_its_best_model(make_learner: MakeLearner) -> None:
+@pytest.mark.parametrize("epoch", [0, 1, 2])  # the last one: all is trained, and the best is not loaded yet
+def test_a_run_that_goes_on_keeps_its_best_model(make_learner: MakeLearner, epoch: int) -> None:
     class Kill(Callback):
-        def before_epoch(self, learn: Learner) -> None:
-            if learn.run.epoch == 2:
+        order = 2  # after the checkpoint
+
+        def after_epoch(self, learn: Learner) -> None:
+            if learn.run.epoch == epoch:
                 raise KeyboardInterrupt
 
     worse = Scripted("valid_loss", [1.0, 2, 3])

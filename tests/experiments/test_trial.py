@@ -141,11 +141,16 @@ def test_conditional_choices_are_columns_that_some_runs_lack(tmp_path):
         ({"c": ["a", "z"]}, "the grid has 'z' for 'c', which is not one of the options that train asks for, ['a']."),
     ],
 )
-def test_a_value_of_the_grid_outside_of_what_is_asked_for_is_an_error_of_its_run(tmp_path, grid, words):
-    def train(trial):
-        return trial.real("x", 0, 1) if "x" in grid else len(trial.categorical("c", ["a"]))
+def test_a_value_of_the_grid_outside_of_what_is_asked_for_is_said_before_anything_is_trained(tmp_path, grid, words):
+    trained = []
 
-    assert error_of(tmp_path, train, n=None, grid=grid).endswith(words)
+    def train(trial):
+        trained.append(trial.real("x", 0, 1) if "x" in grid else len(trial.categorical("c", ["a"])))
+        return trained[-1]
+
+    with pytest.raises(ExperimentError, match=f"{re.escape(words)}$"):
+        Study(tmp_path).run(train, grid=grid)
+    assert trained == []
 
 
 def test_a_run_is_seeded(tmp_path):

@@ -31,3 +31,15 @@ def test_of_a_server_that_stalls_the_last_bytes_are_kept_too(
     with pytest.raises(DownloadError, match="that arrived are kept"):
         download.download(f"{hub.address}/a.pth", tmp_path / "a.pth", attempts=1)
     assert (tmp_path / ".a.pth.part").stat().st_size == 50_000
+
+
+def test_a_proxy_that_is_gone_from_the_environment_is_not_asked_again(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.content = b"weights"
+    with monkeypatch.context() as patch:
+        patch.setenv("http_proxy", "http://127.0.0.1:9")
+        with pytest.raises(DownloadError, match="there is no connection"):
+            download.download(f"{hub.address}/a.pth", tmp_path / "a.pth", attempts=1)
+    download.download(f"{hub.address}/a.pth", tmp_path / "a.pth", attempts=1)
+    assert (tmp_path / "a.pth").read_bytes() == b"weights"

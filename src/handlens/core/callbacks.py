@@ -140,15 +140,15 @@ class SaveBest(Monitor):
     def __init__(self, monitor: str = "valid_loss", *, min_delta: float = 0.0, name: str = "best") -> None:
         super().__init__(monitor, min_delta=min_delta)
         self.name = name
-        self._saved = -1  # the epoch whose model is in the file
+        self._saved: int | None = None  # the epoch whose model is in the file; None as long as that is not known
 
     def before_fit(self, learn: Learner) -> None:
-        self._saved = -1
+        self._saved = None
         super().before_fit(learn)
         learn.check_can_save(self.name)
 
     def before_epoch(self, learn: Learner) -> None:
-        if self._saved < 0:  # a run that is resumed has its best epoch so far on disk
+        if self._saved is None:  # a run that is resumed has its best epoch so far on disk
             self._saved = self.best_epoch(learn)
 
     def after_epoch(self, learn: Learner) -> None:
@@ -158,7 +158,10 @@ class SaveBest(Monitor):
             self._saved = learn.run.epoch
 
     def after_fit(self, learn: Learner) -> None:
-        if self._saved >= 0 and self._saved == self.best_epoch(learn):
+        best = self.best_epoch(learn)
+        if self._saved is None and learn.run.complete:  # it was killed after its last epoch, and resumed
+            self._saved = best
+        if best >= 0 and self._saved == best:
             learn.load(self.name)
         super().after_fit(learn)
 

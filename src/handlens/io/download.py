@@ -132,7 +132,8 @@ def _go_on(url: str, part: Path, progress: Report) -> None:
     if version:
         headers |= {"Range": f"bytes={have}-", "If-Range": version}
     try:
-        answer = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=STALL)
+        # Not `urlopen`, which keeps the proxies of its first call for as long as the process lives.
+        answer = urllib.request.build_opener().open(urllib.request.Request(url, headers=headers), timeout=STALL)
     except urllib.error.HTTPError as error:
         if error.code != 416:  # nothing beyond what there is: it is whole, or another file
             raise
