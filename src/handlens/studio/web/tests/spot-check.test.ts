@@ -196,6 +196,23 @@ describe('a spot check', () => {
     expect(progress.value).toEqual({ place: 2, total: 3, answered: 1 })
   })
 
+  it('does not go back to an earlier result while more photos are drawn', async () => {
+    await open(1)
+    answer(label('front'))
+    await vi.runAllTimersAsync()
+    expect(finished.value).toBe(true)
+    stopCheck()
+    const old = await api.state()
+    let arrive = (): void => undefined
+    api.state = () => new Promise((done) => (arrive = () => done(old)))
+    await open(2)
+    arrive()
+    await vi.runAllTimersAsync()
+    expect(finished.value).toBe(false)
+    expect(shownPhoto.value).toBe(3)
+    expect(progress.value).toEqual({ place: 2, total: 3, answered: 1 })
+  })
+
   it('says why no photo could be drawn', async () => {
     api.drawSpotCheck = () => Promise.reject(new ApiError('Every photo is labelled.', 409))
     await startCheck(30)

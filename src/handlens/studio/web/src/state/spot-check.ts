@@ -213,6 +213,7 @@ effect(() => {
 async function finish(again = false): Promise<void> {
   try {
     const now = await api.state()
+    if (!allAnswered.value) return // photos are drawn or were drawn meanwhile, which this does not know
     replaceCollection(now)
     const asked = new Set(now.spot_check.waiting)
     setHidden(new Set([...hidden.value].filter((photo) => !asked.has(photo))))
