@@ -26,6 +26,8 @@ const { closeDialog, dialog, openDialog } = await import('../src/state/dialogs')
 const { dismiss, messages } = await import('../src/state/messages')
 const { advice } = await import('../src/state/guidance')
 const { review } = await import('../src/state/review')
+const { alpha, loadPredictions } = await import('../src/state/model')
+const { opacity } = await import('../src/state/view')
 const { gesture, selected } = await import('../src/state/selection')
 
 const show = (of: Partial<CollectionState>): void => void replaceCollection(collection(of))
@@ -335,5 +337,27 @@ describe('a state that was overtaken', () => {
     expect(onScreen.value?.count).toBe(10)
     show({ as_of: 3, count: 11 })
     expect(onScreen.value?.count).toBe(11)
+  })
+})
+
+describe('Vary opacity', () => {
+  it('is on before the predictions of the model just trained have come, and fades the photos when they come', async () => {
+    const api = new CollectionApi('c')
+    const said = { version: '1', names: ['front', 'rear'], codes: Int16Array.from([0, 0, 1, 1, 0, 1]) }
+    api.predictions = async () => ({ ...said, probability: Float32Array.from([0.99, 0.6, 0.92, 0.5, 0.95, 0.7]) })
+    setApi(api)
+    runCommand(COMMANDS.opacity)
+    expect([opacity.value.on, messages.value.map(({ text }) => text)]).toEqual([
+      false,
+      ['Train first: then photos that the model is sure of can be faded.'],
+    ])
+    dismiss(messages.value[0]!.id)
+    show({ report: report() })
+    runCommand(COMMANDS.opacity)
+    expect([opacity.value.on, messages.value, alpha.value]).toEqual([true, [], null])
+    await loadPredictions()
+    expect([...alpha.value!].map((a) => a < 1)).toEqual([true, false, true, false, true, false])
+    runCommand(COMMANDS.opacity)
+    expect(alpha.value).toBeNull()
   })
 })

@@ -10,7 +10,7 @@ import { KEYED, labels, redo, undo, unlabel } from '../state/labels'
 import { mapView } from '../state/map-view'
 import { anyPlaced, stepLayer, stepProjection } from '../state/maps'
 import { announce, say } from '../state/messages'
-import { predictions, report, toggleOpacity, train, training } from '../state/model'
+import { report, toggleOpacity, train, training } from '../state/model'
 import { unlabelledCount, waitingCount } from '../state/next-step'
 import { canBeWrong, closeReview, findSimilar, openReview, review, searching, toggleTarget } from '../state/review'
 import { isNarrow, setSheet, sheet } from '../state/screen'
@@ -144,7 +144,8 @@ export const COMMANDS = {
     keys: ['o'],
     group: 'Model',
     run: toggleOpacity,
-    can: () => predictions.value !== null,
+    // The predictions of a model that was just trained may still be on their way: they fade the photos when they come.
+    can: () => report.value !== null,
     needs: 'Train first: then photos that the model is sure of can be faded.',
   },
   help: { name: 'Help', keys: ['?'], group: 'Page', run: () => openDialog({ kind: 'help' }) },
