@@ -12,7 +12,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "src" / "handlens"
 
 ROOMS = [
     {"errors"},
-    {"io", "plugins"},
+    {"extras", "plugins"},
+    {"io"},
     {"core"},
     {"callbacks", "audit"},
     {"tabular", "vision"},

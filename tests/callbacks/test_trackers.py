@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from handlens import extras
 from handlens.callbacks import trackers
 from handlens.callbacks.trackers import MLflow, TensorBoard, WeightsAndBiases
 from handlens.core.events import Callback, StopTraining
@@ -257,7 +258,7 @@ class TestWeightsAndBiases:
     ],
 )
 def test_a_missing_package_is_told_with_what_installs_it(make, extra, monkeypatch):
-    monkeypatch.setattr(trackers, "find_spec", lambda name: None)
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
     with pytest.raises(TrainingError, match=rf"not installed: pip install 'handlens\[{extra}\]'"):
         make()
 

@@ -15,12 +15,12 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from handlens.core.events import Callback
 from handlens.errors import TrainingError
+from handlens.extras import require
 from handlens.io.home import home_folder
 from handlens.io.locks import process_lock
 
@@ -57,12 +57,8 @@ class TrackedTrial(Protocol):
 class _Tracker(Callback):
     """Write each epoch of all fits that it is given to, counted on, as one run."""
 
-    def __init__(self, package: str, extra: str, trial: TrackedTrial | None) -> None:
-        if find_spec(package) is None:
-            raise TrainingError(
-                f"{type(self).__name__} needs the package {package}, which is not installed: "
-                f"pip install 'handlens[{extra}]'."
-            )
+    def __init__(self, extra: str, trial: TrackedTrial | None) -> None:
+        require(extra, type(self).__name__, TrainingError)
         self.trial = trial
         self._before = 0  # epochs of earlier fits
         self._is_open = False
@@ -128,7 +124,7 @@ class TensorBoard(_Tracker):
     """
 
     def __init__(self, folder: Path | str, *, trial: TrackedTrial | None = None) -> None:
-        super().__init__("tensorboard", "tensorboard", trial)
+        super().__init__("tensorboard", trial)
         self.folder = Path(folder) if trial is None else Path(folder) / str(self._name)
 
     def _open(self) -> None:
@@ -177,7 +173,7 @@ class MLflow(_Tracker):
     def __init__(
         self, uri: str | None = None, *, experiment: str = "handlens", trial: TrackedTrial | None = None
     ) -> None:
-        super().__init__("mlflow", "mlflow", trial)
+        super().__init__("mlflow", trial)
         self.uri, self.experiment = uri, experiment
         self._run: str | None = None
 
@@ -251,7 +247,7 @@ class WeightsAndBiases(_Tracker):
         mode: Literal["offline", "online"] = "offline",
         trial: TrackedTrial | None = None,
     ) -> None:
-        super().__init__("wandb", "wandb", trial)
+        super().__init__("wandb", trial)
         if mode not in ("offline", "online"):
             raise TrainingError(f'mode must be "offline" or "online"; {mode!r} arrived.')
         self.project, self.folder, self.mode = project, Path(folder), mode
