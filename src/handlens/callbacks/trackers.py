@@ -13,7 +13,7 @@ import re
 import secrets
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -23,11 +23,12 @@ from handlens.errors import TrainingError
 from handlens.extras import require
 from handlens.io.home import home_folder
 from handlens.io.locks import process_lock
+from handlens.plugins import plugins
 
 if TYPE_CHECKING:
     from handlens.core.learner import Learner
 
-__all__ = ["MLflow", "TensorBoard", "WeightsAndBiases"]
+__all__ = ["TRACKERS", "MLflow", "TensorBoard", "WeightsAndBiases", "tracker"]
 
 
 class TrackedTrial(Protocol):
@@ -278,6 +279,38 @@ class WeightsAndBiases(_Tracker):
 
     def _close(self, status: str) -> None:
         self._run.finish(exit_code=0 if status == "FINISHED" else 1)
+
+
+TRACKERS: dict[str, Callable[..., Callback]] = {
+    "tensorboard": TensorBoard,
+    "mlflow": MLflow,
+    "wandb": WeightsAndBiases,
+}
+"""Those that handlens has itself, by the names that `tracker` takes."""
+
+
+def tracker(name: str, *arguments: Any, **options: Any) -> Callback:
+    """A tracker by its name, as a file of settings gives it.
+
+    Args:
+        name: of one in `TRACKERS`, or of a plugin: an entry point of the group `handlens.trackers` that names a class
+            derived from `Callback`.
+        arguments, options: of the tracker, such as `trial`.
+
+    Raises:
+        TrainingError: no tracker has that name, or its package is not installed.
+        PluginError: the plugin cannot be loaded.
+
+    Example:
+        >>> tracker("tensorboard", "logs").folder.name
+        'logs'
+    """
+    found = TRACKERS.get(name) or plugins("trackers").get(name)
+    if found is None:
+        names = ", ".join((*TRACKERS, *plugins("trackers").names))
+        raise TrainingError(f"name must be a tracker's: {names}. {name!r:.80} arrived; is the plugin installed?")
+    made: Callback = found(*arguments, **options)
+    return made
 
 
 def _mlflow_name(name: str) -> str:

@@ -162,9 +162,9 @@ class Source:
 
 def _check_name(name: str | None) -> None:
     """Raise BackboneError unless features can be asked for by this name; well-known names need no library."""
-    from handlens.studio.features import SOURCES, SUGGESTED
+    from handlens.studio.features import SUGGESTED, source_kind
 
-    if name is None or name == AUTO or name in SOURCES or any(name == network.name for network in SUGGESTED):
+    if name is None or name == AUTO or any(name == network.name for network in SUGGESTED) or source_kind(name):
         return
     from handlens.vision.backbones import library_of
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from handlens.errors import ArtifactError
 from handlens.io.packaged_weights import PACKAGED, packaged_file
+from handlens.plugins import plugins
 from handlens.studio.features.extractor import Extractor, Layer
 from handlens.studio.features.suggested import REPOSITORIES, SUGGESTED, Suggested
 
@@ -31,6 +32,7 @@ __all__ = [
     "cached",
     "patches_extractor",
     "rebuild",
+    "source_kind",
 ]
 
 
@@ -50,18 +52,20 @@ def backbone_extractor(name: str, *, weights: Path | None = None, random: bool =
     """Features from every stage of a network.
 
     Args:
-        name: the network's timm or else its torchvision name; or a kind in `SOURCES` that needs no weights.
+        name: the network's timm or else its torchvision name; or a kind of source that needs no weights, such as a
+            plugin's.
         weights: a safetensors file; unless given, those that are installed with handlens, or else of the hub's cache,
             or downloaded.
         random: leave the weights random, in place of `weights`.
 
     Raises:
         BackboneError: no network has that name, or it has no layers that keep where things are.
+        PluginError: a plugin has that name and cannot be loaded.
         DownloadError: the weights could not be downloaded; raised within 10 s of the last byte that arrived.
         WeightsError: the weights are not a weights file, are damaged or do not fit the network; or both `weights` and
             `random` are given.
     """
-    kind = SOURCES.get(name)
+    kind = source_kind(name)
     if kind is not None and kind.make is not None:
         return kind.make()
     from handlens.studio.features.backbones import load_backbone
@@ -79,12 +83,18 @@ def rebuild(config: dict[str, Any], tensors: dict[str, Tensor]) -> Extractor:
     Raises:
         ArtifactError: they are not of an extractor that this version knows.
         BackboneError: there is no network of the name.
+        PluginError: they are of a plugin that cannot be loaded.
         WeightsError: the tensors are not those of the network that is named.
     """
-    kind = config.get("kind")
-    if not isinstance(kind, str) or kind not in SOURCES:
-        raise ArtifactError(f"features must be of the kind {' or '.join(map(repr, SOURCES))}; got {kind!r:.80}.")
-    return SOURCES[kind].rebuild(config, tensors)
+    name = config.get("kind")
+    kind = source_kind(name) if isinstance(name, str) else None
+    if kind is None:
+        kinds = (*SOURCES, *plugins("extractors").names)
+        raise ArtifactError(
+            f"features must be of the kind {' or '.join(map(repr, kinds))}; got {name!r:.80}. "
+            "If a plugin computed them, install it."
+        )
+    return kind.rebuild(config, tensors)
 
 
 def cached(name: str) -> bool:
@@ -132,8 +142,22 @@ SOURCES: dict[str, SourceKind] = {
     "patches": SourceKind(_rebuild_patches),
     "backbone": SourceKind(_rebuild_backbone),
 }
-"""Every kind of source, by the "kind" in the `config()` of its extractors.
+"""Every kind of source that handlens has itself, by the "kind" in the `config()` of its extractors.
 
-To add a source, add an entry here. With `make`, its name can be given as `backbone=` to `Collection.create` and
-`add_features`.
+To add a source, add an entry here, or in a package of your own name a `SourceKind` as an entry point of the group
+`handlens.extractors`. With `make`, its name can be given as `backbone=` to `Collection.create` and `add_features`.
 """
+
+
+def source_kind(name: str) -> SourceKind | None:
+    """The kind of source that has a name, handlens's own or a plugin's; None if the name is not a kind's.
+
+    Raises:
+        PluginError: a plugin has that name and cannot be loaded.
+
+    Example:
+        >>> source_kind("patches") is SOURCES["patches"]
+        True
+    """
+    kind: SourceKind | None = SOURCES.get(name) or plugins("extractors").get(name)
+    return kind

@@ -13,6 +13,7 @@ import numpy as np
 
 from handlens.core.threads import give_way
 from handlens.errors import HandlensError, TrainingError
+from handlens.plugins import plugins
 from handlens.studio.duplicates import Duplicates
 from handlens.studio.features import SOURCES
 from handlens.studio.gestures import apart
@@ -68,7 +69,8 @@ class FineTuner:
     @property
     def networks(self) -> list[str]:
         """The pretrained networks to start from: the sources whose weights are on disk."""
-        networks = [source for source in self._layers.sources if source.backbone and source.backbone not in SOURCES]
+        others = {None, *SOURCES, *plugins("extractors").names}
+        networks = [source for source in self._layers.sources if source.backbone not in others]
         return [source.name for source in networks if source.has_weights]
 
     def run(
