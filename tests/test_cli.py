@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from typer.testing import CliRunner
 
 import handlens
 from handlens.cli import app
+from handlens.cli.app import print_json
 from handlens.core import saved
 from handlens.core.predictions import class_predictions_frame
 from handlens.errors import HandlensError
@@ -47,6 +49,49 @@ def test_python_m_handlens_is_the_same() -> None:
     found = subprocess.run([sys.executable, "-m", "handlens", "--help"], capture_output=True, text=True, check=True)
     assert "studio" in found.stdout
     assert "predict" in found.stdout
+
+
+HEAVY = [
+    "numpy",
+    "pandas",
+    "torch",
+    "scipy",
+    "sklearn",
+    "matplotlib",
+    "fastapi",
+    "uvicorn",
+    "sqlalchemy",
+    "huggingface_hub",
+    "rich",
+]
+
+
+def test_the_command_line_loads_nothing_that_takes_long() -> None:
+    code = f"import sys, handlens.cli; print([name for name in {HEAVY} if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("handlens st", ["studio"]),
+        ("handlens experiments p", ["page", "pivot"]),
+        ("handlens studio --demo v", ["vehicles"]),
+        ("handlens doctor --", ["--network", "--json", "--help"]),
+    ],
+)
+def test_shells_complete_commands_and_options(words: str, completed: list[str]) -> None:
+    variables = {"_HANDLENS_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    result = CliRunner().invoke(app, [], prog_name="handlens", env=variables)
+    assert result.output.split() == completed
+
+
+def test_json_has_null_for_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    value = {"a": [1, 2.5, float("nan"), float("inf"), None], "b": (True, "é"), 3: np.float32(0.5), "at": pd.NaT}
+    print_json(value | {"path": Path("x")})
+    expected = {"a": [1, 2.5, None, None, None], "b": [True, "é"], "3": 0.5, "at": None, "path": "x"}
+    assert json.loads(capsys.readouterr().out) == expected
 
 
 def test_home_is_where_it_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

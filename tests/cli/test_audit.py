@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -27,6 +28,9 @@ def test_a_sheet_is_made_filled_in_refreshed_and_checked(tmp_path: Path) -> None
     code, output = said("check", sheet)
     assert code == 1
     assert output.count("not answered: ") == 38
+    code, printed = said("check", sheet, "--json")
+    assert code == 1
+    assert json.loads(printed) == output.splitlines()
 
     filled = Datasheet.load(sheet)
     for key in filled.questions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -88,6 +89,21 @@ def test_the_studies_of_a_folder(made: Path) -> None:
     )
 
 
+def test_the_studies_of_a_folder_for_programs(made: Path) -> None:
+    code, output = said("ls", str(made), "--json")
+    assert code == 0
+    (study,) = json.loads(output)
+    assert {**study, "runs": None} == {
+        "name": "first",
+        "metric": "valid_loss",
+        "direction": "minimize",
+        "seed": 0,
+        "combinations": 4,
+        "runs": None,
+    }
+    assert {status: count for status, count in study["runs"].items() if count} == {"finished": 12}
+
+
 def test_a_run_whose_process_is_gone_is_not_listed_as_running(made: Path) -> None:
     with Store(Place.of(made)).writing() as connection:
         connection.execute(RUNS.update().where(RUNS.c.id == 2).values(status="running", owner=None, value=None))
@@ -100,6 +116,15 @@ def test_a_pivot_table(made: Path) -> None:
     assert code == 0
     numbers = [line.split() for line in output.splitlines() if re.match(r"0\.[05] ", line)]
     assert numbers == [["0.0", "0", "0"], ["0.5", "0.5", "0.5"]]
+
+
+def test_a_pivot_table_for_programs(made: Path) -> None:
+    code, output = said("pivot", str(made), "--rows", "ps", "--aggregate", "best", "--json")
+    assert code == 0
+    found = json.loads(output)
+    assert (found["rows"], found["columns"], found["aggregate"]) == (["ps"], [], "best")
+    shown = [[cell[name] for name in ("ps", "count", "best", "mean")] for cell in found["cells"]]
+    assert shown == [[0.0, 6, 0.0, 1.0], [0.5, 6, 0.5, 1.5]]
 
 
 def test_a_pivot_table_against_a_baseline(made: Path) -> None:

@@ -1,15 +1,19 @@
-"""The command `handlens` itself, which its subcommands add themselves to."""
+"""The command `handlens` itself, which its subcommands add themselves to, and what they share."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+import math
+from typing import Annotated, Any
 
 import typer
 
 from handlens import __version__
 from handlens.errors import HandlensError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_show_locals=False)
+
+Json = Annotated[bool, typer.Option("--json", help="Print it as JSON, for programs.")]
 
 
 def _show_version(wanted: bool) -> None:
@@ -31,3 +35,20 @@ def fail(error: HandlensError) -> None:
     """Say what is wrong in red and end with status 1."""
     typer.secho(f"Error: {error}", fg="red", err=True)
     raise typer.Exit(1)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON: what is missing or infinite as null, and what JSON does not have as text."""
+    typer.echo(json.dumps(_plain(value), ensure_ascii=False, indent=2, allow_nan=False))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if hasattr(value, "item"):  # a number of NumPy
+        value = value.item()
+    if value is None or (value != value) is True or (isinstance(value, float) and math.isinf(value)):
+        return None
+    return value if isinstance(value, bool | int | float | str) else str(value)

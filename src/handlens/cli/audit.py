@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from handlens.cli.app import app, fail
+from handlens.cli.app import Json, app, fail, print_json
 from handlens.errors import HandlensError
 
 audit = typer.Typer(no_args_is_help=True, help="Describe data in a datasheet, and check that it still holds.")
@@ -55,6 +55,7 @@ def check(
     data: Annotated[
         list[Path] | None, typer.Argument(help="The data; the files that the datasheet was made from unless given.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """List unanswered questions and facts that no longer match the data; exits with status 1 if there are any."""
     try:
@@ -64,8 +65,11 @@ def check(
     except HandlensError as error:
         fail(error)
         return
-    for sentence in found:
-        typer.echo(sentence)
+    if as_json:
+        print_json(found)
+    else:
+        for sentence in found:
+            typer.echo(sentence)
     if found:
         raise typer.Exit(1)
     typer.echo(f"every question is answered and every fact holds: {sheet}", err=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from handlens.cli.app import app, fail
+from handlens.cli.app import Json, app, fail, print_json
 from handlens.errors import ExperimentError, HandlensError
 
 if TYPE_CHECKING:
@@ -100,17 +100,24 @@ def run(
 
 
 @experiments.command()
-def ls(folder: Folder, storage: Storage = None) -> None:
+def ls(folder: Folder, storage: Storage = None, as_json: Json = False) -> None:
     """List the studies of a folder, and how far each is."""
     try:
         from handlens.experiments.server.payloads import studies
 
+        listed = []
         for study in studies(_records(folder, storage)).studies:
             cut_off = len(study.lost)
             counts = study.runs.model_dump() | {"running": study.runs.running - cut_off, "cut off": cut_off}
+            if as_json:
+                facts = study.model_dump(include={"name", "metric", "direction", "seed", "combinations"})
+                listed.append(facts | {"runs": counts})
+                continue
             said = ", ".join(f"{count:,} {status}" for status, count in counts.items() if count) or "no runs yet"
             made = f"{study.combinations:,} combination{'' if study.combinations == 1 else 's'}"
             typer.echo(f"{study.name}: {study.direction} {study.metric}; {made}; {said}")
+        if as_json:
+            print_json(listed)
     except HandlensError as error:
         fail(error)
 
@@ -128,6 +135,7 @@ def pivot(
     ] = None,
     study: Annotated[str | None, typer.Option(help="Which study, where the folder has several.")] = None,
     storage: Storage = None,
+    as_json: Json = False,
 ) -> None:
     """Print a pivot table of a study."""
     try:
@@ -137,7 +145,11 @@ def pivot(
         cell = _cell(baseline) if baseline else None
         frame = StudyFrame.of(records, _study(records, study))
         found = frame.pivot(rows, columns or [], values, aggregate, baseline=cell)
-        typer.echo(repr(found))
+        if as_json:
+            shown = {name: getattr(found, name) for name in ("rows", "columns", "values", "aggregate", "direction")}
+            print_json({**shown, "cells": found.cells.to_dict("records"), "notes": found.notes})
+        else:
+            typer.echo(repr(found))
     except HandlensError as error:
         fail(error)
 

@@ -35,7 +35,11 @@ def studio(
         typer.Option(help="A safetensors file of weights; the first goes with the first --backbone, and so on."),
     ] = None,
     demo: Annotated[
-        str | None, typer.Option(help="A built-in collection to open instead of a folder: vehicles or digits.")
+        str | None,
+        typer.Option(
+            help="A built-in collection to open instead of a folder: vehicles or digits.",
+            autocompletion=lambda: ["vehicles", "digits"],
+        ),
     ] = None,
     port: Annotated[
         int | None, typer.Option(help="The port to listen on; the first free one from 8600 on unless given.")
