@@ -29,7 +29,7 @@ class PageError(RuntimeError):
 
 
 class PageBuildHook(BuildHookInterface[Any]):
-    """Builds the page before the wheel (or an editable install) is put together."""
+    """Builds the page before the wheel, the sdist or an editable install is put together."""
 
     PLUGIN_NAME = "custom"
 
@@ -72,10 +72,13 @@ def find_npm() -> list[str] | None:
 
 
 def is_stale(root: Path) -> bool:
-    """Say whether the page is missing or older than any of its sources."""
+    """Say whether the page is missing or older than any of its sources.
+
+    An sdist (it has a PKG-INFO) holds the page that was built of its sources; the times of its files say nothing.
+    """
     built = root / PAGE / "index.html"
-    if not built.exists():
-        return True
+    if not built.exists() or (root / "PKG-INFO").exists():
+        return not built.exists()
     age = built.stat().st_mtime
     for folder, folders, files in os.walk(root / WEB):
         folders[:] = [name for name in folders if name not in NOT_SOURCES]

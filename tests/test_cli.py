@@ -151,6 +151,25 @@ def test_the_form_of_the_home_page_begins_with_what_is_named(
 
 
 @pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["--demo"], "vehicles"),
+        (["--demo", "--port", "9000"], "vehicles"),
+        (["--demo", "digits"], "digits"),
+        (["--demo=digits"], "digits"),
+    ],
+)
+def test_the_demo_is_of_vehicles_unless_named(
+    served: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, words: list[str], name: str
+) -> None:
+    begun: list[tuple[object, ...]] = []
+    monkeypatch.setattr(sys.modules["handlens.cli.studio"], "_begin", lambda *wanted: begun.append(wanted))
+    assert said("studio", *words)[0] == 0
+    served[0]["begin"]("server")
+    assert begun[0][:3] == ("server", None, name)
+
+
+@pytest.mark.parametrize(
     ("arguments", "word"),
     [
         (["/no/such/folder"], "no folder"),

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import ast
 import gzip
 import importlib.util
+import json
 import os
 import re
 import subprocess
 import sys
+import sysconfig
 import tarfile
+import time
 import tomllib
+import urllib.error
+import urllib.request
+import venv
 import zipfile
+from importlib.metadata import packages_distributions
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 
@@ -18,6 +27,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = "handlens/studio/server/page/"
+PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+EMPTY = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +87,7 @@ class TestWheel:
         assert sum(len(gzip.compress(content)) for content in scripts.values()) <= 500_000
 
 
-def test_the_sdist_holds_what_the_page_is_built_from(built):
+def test_the_sdist_holds_the_page_and_what_it_is_built_from(built):
     (file,) = built.glob("*.tar.gz")
     with tarfile.open(file) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
@@ -87,8 +98,80 @@ def test_the_sdist_holds_what_the_page_is_built_from(built):
         web + "package-lock.json",
         web + "index.html",
         web + "vite.config.ts",
+        "src/" + PAGE + "index.html",
     } <= names
-    assert [name for name in names if "node_modules" in name or name.startswith("src/" + PAGE)] == []
+    assert [name for name in names if "node_modules" in name] == []
+
+
+def test_the_sdist_makes_the_same_wheel_without_node(built, wheel, tmp_path):
+    (file,) = built.glob("*.tar.gz")
+    command = [*PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path), str(file)]
+    done = subprocess.run(command, env={**os.environ, "PATH": ""}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (made,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(made) as archive:
+        found = {name: archive.read(name) for name in archive.namelist()}
+    assert sorted(found) == sorted(wheel)
+    assert [name for name in wheel if found[name] != wheel[name]] == []
+
+
+@pytest.fixture(scope="module")
+def python(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment that has the wheel and nothing else; what it requires is borrowed from this one."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, with_pip=False)
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    command = [*PIP, "--python", str(python), "install", "--quiet", "--no-deps", "--no-index", *built.glob("*.whl")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    own = subprocess.run([python, "-c", ask], env=EMPTY, capture_output=True, text=True, check=True).stdout.strip()
+    # A .pth adds folders, and the .pth files in these are not read: the package that is installed in place here
+    # is not found there.
+    others = dict.fromkeys(sysconfig.get_path(name) for name in ("purelib", "platlib"))
+    (Path(own) / "borrowed.pth").write_text("\n".join(others))
+    return python
+
+
+def fetched(address: str) -> bytes:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(address, timeout=60) as answer:
+        return answer.read()
+
+
+def opened(state: str) -> dict[str, object]:
+    """What the server says about a collection, when it has opened it."""
+    give_up = time.monotonic() + 300
+    while True:
+        try:
+            return json.loads(fetched(state))
+        except urllib.error.HTTPError:
+            assert time.monotonic() < give_up
+            time.sleep(0.2)
+
+
+class TestInstalled:
+    def test_what_is_imported_is_the_wheels(self, python, tmp_path):
+        code = "import handlens.studio; print(handlens.__file__)"
+        done = subprocess.run([python, "-c", code], cwd=tmp_path, env=EMPTY, capture_output=True, text=True, check=True)
+        assert Path(done.stdout.strip()).is_relative_to(python.parents[1])
+        assert not Path(done.stdout.strip()).is_relative_to(ROOT)
+
+    def test_studio_opens_the_demo(self, python, tmp_path):
+        command = [python.with_name("handlens"), "studio", "--demo", "--no-browser", "--port", "0"]
+        environment = {**EMPTY, "HANDLENS_HOME": str(tmp_path / "home"), "PYTHONUNBUFFERED": "1"}
+        with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                printed = process.stdout.readline()
+                address = re.search(r"(http://127\.0\.0\.1:\d+)(/c/[a-z0-9-]+)", printed)
+                assert address, printed
+                page = fetched(address[0]).decode()
+                assert "<title>" in page
+                (script,) = re.findall(r'<script[^>]* src="([^"]+)"', page)
+                assert fetched(address[1] + script)
+                state = f"{address[1]}/api/collections/{address[2].rpartition('/')[2]}"
+                assert opened(state)["count"] == 1200
+            finally:
+                process.terminate()
 
 
 class TestLocks:
@@ -118,8 +201,7 @@ class TestLocks:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text())
         asked = project["project"]["dependencies"]
         locked = {key.split(" ;")[0] for key in self.pins("run.lock")}
-        plain = {re.split(r"[<>=!~ \[;]", name)[0].lower().replace("_", "-") for name in asked}
-        assert plain <= locked
+        assert {plain(name) for name in asked} <= locked
 
     @pytest.mark.parametrize("name", ["requirements/run.lock", "requirements/dev.lock"])
     def test_name_no_addresses(self, name):
@@ -129,6 +211,38 @@ class TestLocks:
 
     def test_the_pages_lock_names_no_addresses(self):
         assert '"resolved"' not in (ROOT / "src/handlens/studio/web/package-lock.json").read_text()
+
+
+BROUGHT = {"anyio", "pydantic", "pydantic-core", "starlette"}
+"""What we import that fastapi is made of."""
+
+
+def plain(name: str) -> str:
+    """The name of a package, as all registries compare it."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[<>=!~ \[;]", name)[0]).lower()
+
+
+def imported(source: Path) -> set[str]:
+    """The packages that the modules of a folder import, anywhere in them."""
+    names = set()
+    for file in source.rglob("*.py"):
+        if "node_modules" in file.parts:
+            continue
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names.add(node.module.partition(".")[0])
+    names -= {*sys.stdlib_module_names, "handlens", "IPython"}  # IPython is there where a notebook is
+    packages = packages_distributions()
+    return {plain(package) for name in names for package in packages.get(name, [name])}
+
+
+def test_all_that_is_imported_is_required():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    required = {plain(name) for name in [*project["dependencies"], *chain.from_iterable(extras.values())]}
+    assert imported(ROOT / "src" / "handlens") - required == BROUGHT
 
 
 class TestBuildingThePage:
@@ -173,6 +287,14 @@ class TestBuildingThePage:
     @pytest.mark.parametrize("name", ["src/main.ts", "package-lock.json", "vite.config.ts"])
     def test_a_page_older_than_a_source_is_built(self, hook, tree, name):
         self.touch(tree / hook.WEB / name, 150)
+        assert hook.is_stale(tree)
+
+    def test_the_page_of_an_sdist_is_kept_whatever_the_times_of_its_files(self, hook, tree):
+        self.touch(tree / hook.WEB / "src/main.ts", 100)
+        assert hook.is_stale(tree)
+        (tree / "PKG-INFO").write_text("Name: handlens\n")
+        assert not hook.is_stale(tree)
+        (tree / hook.PAGE / "index.html").unlink()
         assert hook.is_stale(tree)
 
     def test_a_missing_page_is_built(self, hook, tree):

@@ -63,11 +63,11 @@ def test_plugins_of_another_kind_are_not_found(install):
     assert Plugins("exporters").names == ()
 
 
-def test_they_come_before_what_handlens_has_itself(install):
+def test_they_come_after_what_handlens_has_itself(install):
     install("acme-plugin", "acme", IMPORTER)
     csv = object()
     found = Plugins("importers").beside({"csv": csv})
-    assert list(found) == ["acme", "csv"]
+    assert list(found) == ["csv", "acme"]
     assert found["csv"] is csv
     assert found["acme"].endings == (".acme",)
 

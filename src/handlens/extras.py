@@ -28,6 +28,7 @@ class Extra(NamedTuple):
 
 EXTRAS: dict[str, Extra] = {
     "onnx": Extra("models as ONNX files", ("onnx", "onnxruntime", "onnxscript")),
+    "experiments": Extra("studies of many trainings, and their page", ("optuna", "sqlalchemy", "cloudpickle")),
     "ray": Extra("experiments on several machines", ("ray",)),
     "postgresql": Extra("experiments in a PostgreSQL database", ("psycopg",)),
     "mlflow": Extra("trainings written to MLflow", ("mlflow",)),

@@ -29,7 +29,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 _HAS: dict[Kind, tuple[str, ...]] = {
     "extractors": ("rebuild", "make"),
     "importers": ("name", "title", "endings", "recognises", "read"),
-    "exporters": ("name", "title", "write"),
+    "exporters": ("name", "title", "ending", "write"),
     "trackers": ("__call__",),
 }
 """What a plugin of each kind must have."""
@@ -86,12 +86,12 @@ class Plugins:
         return self._loaded[name]
 
     def beside(self, own: Mapping[str, _T]) -> dict[str, _T]:
-        """All plugins that can be loaded, then what handlens has itself; the others are in `failed` and in the log.
+        """What handlens has itself, then all plugins that can be loaded; the others are in `failed` and in the log.
 
         Args:
             own: by name; a plugin of the same name is left out.
         """
-        found: dict[str, _T] = {}
+        found = dict(own)
         for name in self.names:
             if name in self.failed:
                 continue
@@ -102,7 +102,7 @@ class Plugins:
                 found[name] = self.get(name)
             except PluginError as error:
                 self._leave_out(name, str(error))
-        return found | dict(own)
+        return found
 
     def _leave_out(self, name: str, reason: str) -> None:
         self.failed[name] = reason

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from handlens.cli.app import app, fail
 from handlens.errors import CollectionError, HandlensError
@@ -17,7 +18,18 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 
-@app.command()
+class _DemoAlone(TyperCommand):
+    """A command whose `--demo` without a name is `--demo vehicles`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if "--demo" in args:
+            named = args.index("--demo") + 1
+            if args[named : named + 1] == [] or args[named].startswith("-"):
+                args = [*args[:named], "vehicles", *args[named:]]
+        return super().parse_args(ctx, args)
+
+
+@app.command(cls=_DemoAlone)
 def studio(
     photos: Annotated[
         Path | None, typer.Argument(help="A folder of photos to open; without it Studio shows its home page.")
@@ -37,7 +49,7 @@ def studio(
     demo: Annotated[
         str | None,
         typer.Option(
-            help="A built-in collection to open instead of a folder: vehicles or digits.",
+            help="A built-in collection to open instead of a folder: vehicles, as without a name, or digits.",
             autocompletion=lambda: ["vehicles", "digits"],
         ),
     ] = None,
