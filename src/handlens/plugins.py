@@ -14,10 +14,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from functools import cache, cached_property
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from handlens.errors import PluginError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = ["KINDS", "Kind", "Plugins", "plugins"]
 
@@ -111,6 +113,8 @@ class Plugins:
     @cached_property
     def _found(self) -> dict[str, EntryPoint]:
         """By name; of two packages that use one name, the one that comes first in the alphabet has it."""
+        from importlib.metadata import entry_points  # most processes need no plugin
+
         found: dict[str, EntryPoint] = {}
         for point in sorted(entry_points(group=f"handlens.{self.kind}"), key=lambda one: (one.name, _package(one))):
             first = found.setdefault(point.name, point)

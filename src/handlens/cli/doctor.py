@@ -6,8 +6,6 @@ import os
 import platform
 import shutil
 import sys
-import tempfile
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -79,6 +77,8 @@ def examine(*, network: bool) -> dict[str, Any]:
 
 def _packages(problems: list[str]) -> list[dict[str, Any]]:
     """What handlens requires, by name, and the version that is installed."""
+    from importlib import metadata
+
     from packaging.requirements import Requirement
 
     try:
@@ -102,6 +102,8 @@ def _packages(problems: list[str]) -> list[dict[str, Any]]:
 
 
 def _version(requirement: Requirement) -> str | None:
+    from importlib import metadata
+
     try:
         return metadata.version(requirement.name)
     except metadata.PackageNotFoundError:
@@ -134,6 +136,8 @@ def _computing(problems: list[str]) -> dict[str, Any]:
 
 def _folders(problems: list[str]) -> list[dict[str, Any]]:
     """Where files are kept, whether they can be written there, and how much room is free."""
+    import tempfile
+
     from huggingface_hub import constants
 
     torch_home = os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "torch"

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom
 
 from handlens.studio.models.model import NAMES, ModelKind
 
@@ -89,4 +88,6 @@ def clearly_better(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> bool:
         (True, False)
     """
     wins, losses = int((one & ~other).sum()), int((other & ~one).sum())
+    from scipy.stats import binom  # takes longer to load than all the rest
+
     return bool(binom.sf(wins - 1, wins + losses, 0.5) <= CHANCE)
