@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -10,11 +11,30 @@ import pytest
 from handlens.errors import ExportError
 from handlens.extras import EXTRAS, Extra, missing, require
 
-PROJECT = tomllib.loads((Path(__file__).resolve().parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 def test_the_table_has_the_extras_of_pyproject():
     assert list(EXTRAS) == list(PROJECT["project"]["optional-dependencies"])
+
+
+def test_the_page_says_what_each_brings():
+    page = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    table = page[page.index("| extra | brings | weighs |") :].split("\n\n")[0]
+    assert re.findall(r"^\| `(\w+)` \| .+ \| \d+ MB \|$", table, re.MULTILINE) == list(EXTRAS)
+
+
+def test_every_extra_that_is_named_anywhere_exists():
+    files = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "src" / "handlens").rglob("*.py")]
+    texts = [file.read_text(encoding="utf-8") for file in files if "node_modules" not in file.parts]
+    named = {
+        name.strip()
+        for text in texts
+        for some in re.findall(r"handlens\[([\w, ]+)\]", text)
+        for name in some.split(",")
+    }
+    assert named - set(EXTRAS) == {"NAME"}  # of the docstring of Extra
 
 
 @pytest.fixture

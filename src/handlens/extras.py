@@ -34,6 +34,12 @@ EXTRAS: dict[str, Extra] = {
     "mlflow": Extra("trainings written to MLflow", ("mlflow",)),
     "wandb": Extra("trainings written to Weights & Biases", ("wandb",)),
     "tensorboard": Extra("trainings written for TensorBoard", ("tensorboard",)),
+    "cloud": Extra("photos at s3:// and gs:// addresses", ("gcsfs", "s3fs")),
+    "pdf": Extra("photos from the pages of PDF documents", ("pypdfium2",)),
+    "heic": Extra("photos in HEIC", ("pillow_heif",)),
+    "dicom": Extra("photos in DICOM", ("pydicom",)),
+    "text": Extra("search by words", ("tokenizers", "transformers")),
+    "notebook": Extra("collections in notebooks", ("anywidget",)),
 }
 """All of them, by name; a test compares them with pyproject.toml."""
 
