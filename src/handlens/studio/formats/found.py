@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from handlens.errors import ImportProblem
+
 COLUMNS = ("photo", "label", "where", "x", "y", "width", "height", "by", "at")
 """The columns of `FoundLabels.labels`."""
 
@@ -105,3 +107,30 @@ class FoundLabels:
             pd.DataFrame(list(problems), columns=list(Unreadable._fields), dtype=object),
             {key: list(values) for key, values in (choices or {}).items()},
         )
+
+
+def chosen(choices: Mapping[str, str], offered: Mapping[str, Sequence[str]], *, format: str) -> dict[str, list[str]]:
+    """What may be chosen, with what was chosen first; without a choice, the first that is offered stays first.
+
+    Args:
+        choices: what a person chose, by the name of the choice.
+        offered: the values of each choice, the best guess first.
+        format: the title of the format, for errors.
+
+    Raises:
+        ImportProblem: the format does not offer such a choice or value.
+
+    Example:
+        >>> chosen({"label_column": "site"}, {"label_column": ["species", "site"]}, format="CSV")
+        {'label_column': ['site', 'species']}
+    """
+    for key, value in choices.items():
+        if key not in offered:
+            may = f"these choices: {', '.join(offered)}" if offered else "no choices"
+            raise ImportProblem(f"importing {format} offers {may}; {key} arrived.")
+        if value not in offered[key]:
+            raise ImportProblem(f"{key} must be one of {', '.join(offered[key])}; {value!r} arrived.")
+    return {
+        key: [choices[key], *(value for value in values if value != choices[key])] if key in choices else list(values)
+        for key, values in offered.items()
+    }

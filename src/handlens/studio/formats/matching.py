@@ -7,9 +7,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
-import numpy as np
-from numpy.typing import NDArray
-
 
 class PhotoNames:
     """Finds photos by the names that a file may give them.
@@ -52,11 +49,6 @@ class PhotoNames:
         if len(found) > 1:
             return -1, f"{len(found)} photos have this name"
         return (found[0], "") if found else (-1, "no photo has this name")
-
-    def find_all(self, names: Iterable[str]) -> tuple[NDArray[np.int64], list[str]]:
-        """As `find`, for many names: their ids, −1 for those that name no photo, and the reasons."""
-        found = [self.find(name) for name in names]
-        return np.array([id for id, _ in found], np.int64), [reason for _, reason in found]
 
     def count(self, names: Iterable[str]) -> int:
         """How many photos these names name."""
