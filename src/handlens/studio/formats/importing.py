@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 import pandas as pd
@@ -95,7 +96,8 @@ class ImportPlan:
         """A few lines for people."""
         n = self.counts
         lines = [f"{self.name} ({self.title}) gives one label to {_photos(n['matched'])}."]
-        lines += [f"Chosen: {key} = {_choice(values)}." for key, values in self.choices.items()]
+        if self.choices:
+            lines.append(f"Chosen: {'; '.join(f'{key} = {_choice(values)}' for key, values in self.choices.items())}.")
         if n["new"]:
             by_label = self.new["label"].value_counts(sort=False)
             most = [
@@ -118,9 +120,11 @@ class ImportPlan:
         if n["unmatched"]:
             some = [_reason(row) for row in _first(self.unmatched)]
             lines.append(f"Not used: {_places(n['unmatched'])}: {_some(some, n['unmatched'])}.")
-        if self.respelled:
-            some = [f"{before!r} as {after!r}" for before, after in list(self.respelled.items())[:_SHOWN]]
-            lines.append(f"Kept in another form: {_some(some, len(self.respelled))}.")
+        # Forms that look the same, as an accent that is a character of its own, are of interest to programs only.
+        spaced = {before: after for before, after in self.respelled.items() if normalize("NFC", before) != after}
+        if spaced:
+            some = [f"{before!r} as {after!r}" for before, after in list(spaced.items())[:_SHOWN]]
+            lines.append(f"Kept in another form: {_some(some, len(spaced))}.")
         if self.new_labels:
             lines.append(f"Labels that are new: {_listed(self.new_labels)}.")
         if self.imported is not None:

@@ -103,12 +103,12 @@ def _listed(folder: Path) -> tuple[list[tuple[str, FoundLabel]], list[Unreadable
             continue
         try:
             text = (folder / name).read_bytes().decode()
-            heading, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
-            if heading != columns or any(len(row) != len(columns) for row in rows):
+            rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+            if rows[:1] != [columns] or any(len(row) != len(columns) for row in rows):
                 raise ValueError(f"its columns must be {', '.join(columns)}")
         except (csv.Error, ValueError) as error:
             problems.append(Unreadable(name, reason_of(error)))
             continue
-        for path, label, third in ([unguarded(cell) for cell in row] for row in rows):
+        for path, label, third in ([unguarded(cell) for cell in row] for row in rows[1:]):
             found.append((third if name == "renamed.csv" else "", FoundLabel(path, label, f"{name}: {path}")))
     return found, problems
