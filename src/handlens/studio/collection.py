@@ -554,7 +554,7 @@ class Collection:
 
     # --- importing -----------------------------------------------------------------------------
 
-    def plan_import(self, path: Path | str, *, format: str | None = None, **choices: str) -> ImportPlan:
+    def plan_import(self, path: Path | str, /, *, format: str | None = None, **choices: str) -> ImportPlan:
         """What `import_labels` would do; nothing changes.
 
         Args:
@@ -570,6 +570,7 @@ class Collection:
     def import_labels(
         self,
         source: ImportPlan | Path | str,
+        /,
         *,
         format: str | None = None,
         replace: bool = False,

@@ -159,6 +159,12 @@ def test_choices_reach_the_importer(bare, write):
     assert bare.label_names == ["b"]
 
 
+@pytest.mark.parametrize("name", ["self", "path", "photos"])
+def test_what_importers_are_called_with_is_not_a_choice(bare, write, name):
+    with pytest.raises(ImportProblem, match=f"no choice of an import is called {name}"):
+        bare.plan_import(write(FILE), **{name: "x"})
+
+
 def test_labels_are_kept_as_the_collection_keeps_them_and_the_plan_says_so(bare, write):
     file = write("path,label\ncircles/0.png, left  side \ncircles/1.png,left side\ncircles/2.png,e\u0301\n")
     plan = bare.import_labels(file)

@@ -156,8 +156,11 @@ class Importing:
     def __init__(self, photos: Photos, labels: Labels, truths: Truths) -> None:
         self._photos, self._labels, self._truths = photos, labels, truths
 
-    def plan(self, path: Path | str, *, format: str | None, **choices: str) -> ImportPlan:
+    def plan(self, path: Path | str, /, *, format: str | None, **choices: str) -> ImportPlan:
         """What importing a file would do; see `Collection.plan_import`."""
+        for name in ("self", "path", "photos"):  # which are not choices, but what importers are called with
+            if name in choices:
+                raise ImportProblem(f"no choice of an import is called {name}.")
         source = Path(path).expanduser()
         if not source.exists():
             raise ImportProblem(f"a file or folder with labels is needed; there is no {source}.")
@@ -166,7 +169,7 @@ class Importing:
         return self._planned(found, names)
 
     def do(
-        self, source: ImportPlan | Path | str, *, format: str | None, replace: bool, as_truth: bool, **choices: str
+        self, source: ImportPlan | Path | str, /, *, format: str | None, replace: bool, as_truth: bool, **choices: str
     ) -> ImportPlan:
         """Import labels; see `Collection.import_labels`."""
         if isinstance(source, ImportPlan):
