@@ -217,7 +217,7 @@ def test_formats_are_recognised_or_named(bare, write, tmp_path):
 
 def test_a_plugin_that_is_left_out_is_named_with_its_reason(bare, write, monkeypatch):
     monkeypatch.setitem(plugins("importers").failed, "acme", "“acme” of acme 1.0 cannot be loaded: ImportError: x")
-    with pytest.raises(ImportProblem, match=r"'acme' arrived\. The plugin of this name is left out: “acme” of acme 1"):
+    with pytest.raises(ImportProblem, match=r"the plugin for acme cannot be used: “acme” of acme 1.0 cannot"):
         bare.plan_import(write("", "a.csv"), format="acme")
 
 

@@ -78,9 +78,9 @@ def importer_of(path: Path, format: str | None = None) -> Importer:
     known = importers()
     if format is not None:
         if format not in known:
-            failed = plugins("importers").failed.get(format)
-            why = f" The plugin of this name is left out: {failed}" if failed else ""
-            raise ImportProblem(f"format must be one of {', '.join(sorted(known))}; {format!r} arrived.{why}")
+            if failed := plugins("importers").failed.get(format):
+                raise ImportProblem(f"the plugin for {format} cannot be used: {failed.rstrip('.')}.")
+            raise ImportProblem(f"format must be one of {', '.join(sorted(known))}; {format!r} arrived.")
         return known[format]
     ending = FOLDER if path.is_dir() else path.suffix.lower()
     for importer in reversed(known.values()):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
@@ -37,47 +36,68 @@ class PhotoNames:
         wanted = _plain(name)
         if not wanted:
             return -1, "names no photo"
-        found: Sequence[int] = ()
         # First the whole path, then the path without the first folders, in which the photos may have been.
         for end in _ends(wanted):
-            if end == wanted or "/" in end:
-                found = self._whole.get(end, ())
-                if found:
-                    break
-        found = found or self._by_end.get(wanted) or self._by_stem.get(wanted) or ()
-        found = found or self._by_end.get(wanted.rpartition("/")[2]) or ()
-        if len(found) > 1:
-            return -1, f"{len(found)} photos have this name"
-        return (found[0], "") if found else (-1, "no photo has this name")
+            if (end == wanted or "/" in end) and end in self._whole.first:
+                return self._whole.photo(end)
+        if wanted in self._by_end.first:
+            return self._by_end.photo(wanted)
+        if wanted in self._by_stem.first:
+            return self._by_stem.photo(wanted)
+        file = wanted.rpartition("/")[2]
+        if file in self._by_end.first:
+            return self._by_end.photo(file)
+        return -1, "no photo has this name"
 
     def count(self, names: Iterable[str]) -> int:
         """How many photos these names name."""
         return len({id for id, _ in map(self.find, names) if id >= 0})
 
     @cached_property
-    def _whole(self) -> dict[str, list[int]]:
-        whole: dict[str, list[int]] = defaultdict(list)
-        for id, path in enumerate(self.paths):
-            whole[_plain(path)].append(id)
-        return dict(whole)
+    def _plains(self) -> list[str]:
+        return [_plain(path) for path in self.paths]
+
+    # Each index is made when a name is not found by those before it.
 
     @cached_property
-    def _by_end(self) -> dict[str, list[int]]:
-        ends: dict[str, list[int]] = defaultdict(list)
-        for path, ids in self._whole.items():
-            for end in _ends(path):
-                ends[end].extend(ids)
-        return dict(ends)
+    def _whole(self) -> _Index:
+        return _Index((path, id) for id, path in enumerate(self._plains))
 
     @cached_property
-    def _by_stem(self) -> dict[str, list[int]]:
-        stems: dict[str, list[int]] = defaultdict(list)
-        for end, ids in self._by_end.items():
-            stems[_stem(end)].extend(ids)
-        return dict(stems)
+    def _by_end(self) -> _Index:
+        return _Index((end, id) for id, path in enumerate(self._plains) for end in _ends(path))
+
+    @cached_property
+    def _by_stem(self) -> _Index:
+        return _Index((end, id) for id, path in enumerate(self._plains) for end in _ends(_stem(path)))
+
+
+class _Index:
+    """Photos by keys that several of them may share.
+
+    Args:
+        photos: keys and ids.
+
+    Attributes:
+        first: the first photo of each key.
+    """
+
+    def __init__(self, photos: Iterable[tuple[str, int]]) -> None:
+        self.first: dict[str, int] = {}
+        self._shared: dict[str, int] = {}  # how many photos have the keys that several have
+        for key, id in photos:
+            if self.first.setdefault(key, id) != id:
+                self._shared[key] = self._shared.get(key, 1) + 1
+
+    def photo(self, key: str) -> tuple[int, str]:
+        """The photo of a key that is known, as `PhotoNames.find` gives it."""
+        shared = self._shared.get(key)
+        return (self.first[key], "") if shared is None else (-1, f"{shared} photos have this name")
 
 
 def _plain(path: str) -> str:
+    if path.isascii() and "\\" not in path and "./" not in path and "//" not in path and path.strip("/.") == path:
+        return path
     text = unicodedata.normalize("NFC", path).replace("\\", "/")
     return "/".join(part for part in text.split("/") if part not in ("", "."))
 
