@@ -92,6 +92,12 @@ def test_which_folders_are_recognised(make, tmp_path):
         ClassFolders().read(tmp_path / "gone", PhotoNames(["1.jpg"]))
 
 
+def test_a_folder_of_too_many_files_is_refused(make, monkeypatch):
+    monkeypatch.setattr("handlens.studio.formats.readers.folders.MOST_FILES", 1)
+    with pytest.raises(ImportProblem, match="must hold at most 1 files"):
+        ClassFolders().read(make("cat/1.jpg", "cat/2.jpg"), PhotoNames(["1.jpg"]))
+
+
 def test_links_to_folders_are_not_followed(make, tmp_path):
     folder = make("cat/1.jpg")
     (tmp_path / "outside").mkdir()

@@ -211,8 +211,9 @@ def test_formats_are_recognised_or_named(bare, write, tmp_path):
         bare.plan_import(write("", "a.docx"))
     with pytest.raises(ImportProblem, match=r"format must be one of csv, .*; 'docx' arrived\.$"):
         bare.plan_import(write("", "a.csv"), format="docx")
-    with pytest.raises(ImportProblem, match="there is no "):
-        bare.plan_import(tmp_path / "gone.csv")
+    for path in (tmp_path / "gone.csv", "~nobody-of-this-name/a.csv", "/dev/zero", "a\0b.csv", "a\ud800.csv"):
+        with pytest.raises(ImportProblem, match="a file or folder with labels is needed; there is no such file"):
+            bare.plan_import(path, format="csv")
 
 
 def test_a_plugin_that_is_left_out_is_named_with_its_reason(bare, write, monkeypatch):

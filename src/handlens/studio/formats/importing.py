@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -112,7 +113,7 @@ class ImportPlan:
         if n["same"]:
             lines.append(f"With this label already: {_photos(n['same'])}.")
         if n["conflicting"]:
-            some = [f"{row.path}: {', '.join(row.labels)}" for row in _first(self.conflicting)]
+            some = [f"{row.path}: {_listed(row.labels)}" for row in _first(self.conflicting)]
             lines.append(
                 f"With several labels in the file, left out: {_photos(n['conflicting'])}: "
                 f"{_some(some, n['conflicting'])}."
@@ -161,9 +162,11 @@ class Importing:
         for name in ("self", "path", "photos"):  # which are not choices, but what importers are called with
             if name in choices:
                 raise ImportProblem(f"no choice of an import is called {name}.")
-        source = Path(path).expanduser()
-        if not source.exists():
-            raise ImportProblem(f"a file or folder with labels is needed; there is no {source}.")
+        source = Path(os.path.expanduser(path))
+        if not source.is_file() and not source.is_dir():  # a pipe or device would never end
+            raise ImportProblem(
+                f"a file or folder with labels is needed; there is no such file: {_printable(str(path))}."
+            )
         names = PhotoNames(self._photos.paths)
         found = importer_of(source, format).read(source, names, **choices)
         return self._planned(found, names)

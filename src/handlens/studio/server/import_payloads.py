@@ -50,7 +50,7 @@ def plan(found: ImportPlan) -> ImportPlanned:
             for where, photo, label, reason in _rows(found.unmatched, "where", "photo", "label", "reason")
         ],
         conflicting=[
-            Conflicting(photo=photo, labels=labels, where=[readable(place) for place in where])
+            Conflicting(photo=photo, labels=labels[:LISTED], where=[readable(place) for place in where[:LISTED]])
             for photo, labels, where in _rows(found.conflicting, "id", "labels", "where")
         ],
         changes=[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,9 @@ _PICTURES = {
     *(".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp"),
     *(".avif", ".heic", ".heif", ".jp2", ".dcm"),
 }
+MOST_FILES = 1_000_000
+"""Files that are looked at."""
+
 _BELOW, _WITH = "below the folder of the label", "with the folder of the label"
 _LISTS = {"renamed.csv": ["path", "label", "name"], "left out.csv": ["path", "label", "reason"]}
 """What Studio writes beside the folders: photos that have another name there, and photos that could not be read."""
@@ -45,17 +49,19 @@ class ClassFolders:
     def recognises(self, path: Path) -> bool:
         """Whether a folder in it holds a picture."""
         try:
-            return any(is_picture(file) and "/" in file for file in _files(path))
+            return any(is_picture(file) and "/" in file for file in itertools.islice(_files(path), MOST_FILES))
         except OSError:
             return False
 
     def read(self, path: Path, photos: PhotoNames, **choices: str) -> FoundLabels:
         """Read labels from the names of folders."""
         try:
-            files = sorted(_files(path))
+            files = sorted(itertools.islice(_files(path), MOST_FILES + 1))
             listed, problems = _listed(path)
         except OSError as error:
             raise ImportProblem(f"{path.name} cannot be read: {reason_of(error)}.") from error
+        if len(files) > MOST_FILES:
+            raise ImportProblem(f"{path.name} must hold at most {MOST_FILES:,} files; it holds more.")
         renamed = {name for name, _ in listed if name}
         sorted_by_label = [file for file in files if "/" in file and file not in renamed]
         below = [file.partition("/")[2] for file in sorted_by_label]
