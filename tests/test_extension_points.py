@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from handlens.audit.metrics import METRICS, Metric
 from handlens.core.callbacks import EarlyStopping
 from handlens.core.metrics import higher_is_better
 from handlens.io.files import atomic_write
+from handlens.plugins import plugins
 from handlens.studio import Collection
 from handlens.studio.features import SOURCES, SourceKind
 from handlens.studio.features.extractor import check_batch, layers_of
@@ -155,6 +158,43 @@ def test_a_source_of_layers_is_an_extractor_and_one_entry_of_sources(monkeypatch
     from handlens.studio.predictor import load_predictor
 
     assert load_predictor(tmp_path / "model").predict(photos)["predicted"].tolist() == expected
+
+
+JSON_LINES = """
+import json
+from handlens.studio.formats import FoundLabel, FoundLabels
+
+
+class JsonLines:
+    name, title, endings = "json-lines", "JSON lines", (".jsonl",)
+
+    def recognises(self, path):
+        return True
+
+    def read(self, path, photos, **choices):
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        found = [FoundLabel(row["image"], row["class"], f"line {i}") for i, row in enumerate(rows, 1)]
+        return FoundLabels.of(self.title, path.name, found)
+"""
+
+
+def test_a_format_of_labels_is_an_importer_and_one_entry_point(monkeypatch, photos, tmp_path):
+    (tmp_path / "packages" / "acme_lines-1.0.dist-info").mkdir(parents=True)
+    (tmp_path / "packages" / "acme_lines.py").write_text(JSON_LINES)
+    info = tmp_path / "packages" / "acme_lines-1.0.dist-info"
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-lines\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[handlens.importers]\njson-lines = acme_lines:JsonLines\n")
+    monkeypatch.syspath_prepend(tmp_path / "packages")
+    monkeypatch.delitem(sys.modules, "acme_lines", raising=False)
+    plugins.cache_clear()
+    with Collection.create(tmp_path / "collection", images=photos, backbone=None) as collection:
+        lines = [{"image": collection.paths[0], "class": "red"}, {"image": "gone.png", "class": "red"}]
+        (tmp_path / "labels.jsonl").write_text("\n".join(map(json.dumps, lines)))
+        done = collection.import_labels(tmp_path / "labels.jsonl")
+        assert (done.title, done.imported) == ("JSON lines", 1)
+        assert done.unmatched["where"].tolist() == ["line 2"]
+        assert collection.labels.dropna().to_dict() == {0: "red"}
+    plugins.cache_clear()
 
 
 def export_counts(collection: Collection, path: Path | str) -> None:

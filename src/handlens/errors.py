@@ -12,6 +12,7 @@ __all__ = [
     "ExportError",
     "FolderGoneError",
     "HandlensError",
+    "ImportProblem",
     "LayerError",
     "NotFittedError",
     "PhotoError",
@@ -34,6 +35,10 @@ class CollectionError(HandlensError):
 
 class FolderGoneError(CollectionError):
     """The folder of a collection's photos is gone: it was moved, or its disk is not plugged in."""
+
+
+class ImportProblem(CollectionError):
+    """Nothing can be imported from a file or folder; the collection has not changed."""
 
 
 class PhotoError(HandlensError):

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from handlens.errors import CollectionError, StorageError
-from handlens.studio.labels import MAX_NAME, Labels, check_name
+from handlens.studio.labels import MAX_NAME, MOST_LABELS, Labels, check_name
 from handlens.studio.origins import CALL, Certificate, Origin
 
 
@@ -649,3 +649,17 @@ TestHistories.settings = settings(max_examples=25, stateful_step_count=30, deadl
 def test_a_name_that_is_refused_is_shown_or_counted(name, arrived):
     with pytest.raises(CollectionError, match=arrived):
         check_name(name)
+
+
+def test_a_collection_has_at_most_so_many_labels(tmp_path):
+    labels = Labels(tmp_path / "labels.sqlite", MOST_LABELS + 1)
+    groups = [([photo], f"label {photo}") for photo in range(MOST_LABELS + 1)]
+    with pytest.raises(CollectionError, match=r"at most 10,000 labels; it would have 10,001"):
+        labels.assign_many(groups, origin=CALL, text="too many")
+    assert labels.names == []
+    assert labels.assign_many(groups[1:], origin=CALL, text="as many as there may be")
+    assert [(info.name, info.count, info.colour) for info in labels.table[:2]] == [("label 1", 1, 0), ("label 2", 1, 1)]
+    with pytest.raises(CollectionError, match="at most 10,000 labels"):
+        labels.assign([0], "one more")
+    assert labels.assign([0], "label 1")
+    labels.close()

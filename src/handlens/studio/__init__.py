@@ -1,9 +1,21 @@
 """Studio: one person labels a folder of photos by flipping through what each layer of a network sees."""
 
 from handlens.studio.collection import Collection
+from handlens.studio.formats.importing import ImportPlan
+from handlens.studio.formats.truth import Truth, TruthReport
 from handlens.studio.labels import LabelInfo
 from handlens.studio.progress import FineTuningProgress, Progress
 from handlens.studio.report import TrainingReport
 from handlens.studio.scanning import LeftOut
 
-__all__ = ["Collection", "FineTuningProgress", "LabelInfo", "LeftOut", "Progress", "TrainingReport"]
+__all__ = [
+    "Collection",
+    "FineTuningProgress",
+    "ImportPlan",
+    "LabelInfo",
+    "LeftOut",
+    "Progress",
+    "TrainingReport",
+    "Truth",
+    "TruthReport",
+]

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 import numpy as np
 import pandas as pd
@@ -15,6 +12,7 @@ from numpy.typing import NDArray
 
 from handlens.errors import CollectionError, TableError
 from handlens.io.tables import TextRows, read_text_rows
+from handlens.studio.formats.matching import PhotoNames
 
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")  # 007 stays text
 
@@ -69,8 +67,8 @@ def match_csv(data: bytes, name: str, paths: Sequence[str]) -> Attached:
         [[3, 'c.jpg', 'no photo has this name']]
     """
     heading, lines = _read(data, name)
-    index = _Index(paths)
-    found = [[index.find(cells[i]) for _, cells in lines] for i in range(len(heading))]
+    photos = PhotoNames(paths)
+    found = [[photos.find(cells[i]) for _, cells in lines] for i in range(len(heading))]
     named = [len({id for id, _ in column if id >= 0}) for column in found]
     key = int(np.argmax(named))
     if not named[key]:
@@ -117,43 +115,6 @@ def _read(data: bytes, name: str) -> TextRows:
             f"{name} must have a column that names the photos and at least one other; it has only “{found.columns[0]}”."
         )
     return found
-
-
-class _Index:
-    """Finds photos by the names that a CSV may give them."""
-
-    def __init__(self, paths: Sequence[str]) -> None:
-        self._whole = {_plain(path): id for id, path in enumerate(paths)}
-        self._ends: dict[str, list[int]] = defaultdict(list)
-        self._stems: dict[str, list[int]] = defaultdict(list)
-        for path, id in self._whole.items():
-            for end in _ends(path):
-                self._ends[end].append(id)
-                self._stems[str(PurePosixPath(end).with_suffix(""))].append(id)
-
-    def find(self, value: str) -> tuple[int, str]:
-        """The photo's id and "", or −1 and the reason why there is no such photo."""
-        wanted = _plain(value)
-        if not wanted:
-            return -1, "names no photo"
-        # First the whole path, then the path without the first folders, in which the photos may have been.
-        for end in _ends(wanted):
-            if end in self._whole and (end == wanted or "/" in end):
-                return self._whole[end], ""
-        several = self._ends.get(wanted) or self._stems.get(wanted) or self._ends.get(wanted.rpartition("/")[2]) or []
-        if len(several) > 1:
-            return -1, f"{len(several)} photos have this name"
-        return (several[0], "") if several else (-1, "no photo has this name")
-
-
-def _plain(path: str) -> str:
-    text = unicodedata.normalize("NFC", path).replace("\\", "/")
-    return "/".join(part for part in text.split("/") if part not in ("", "."))
-
-
-def _ends(path: str) -> Iterable[str]:
-    parts = path.split("/")
-    return ("/".join(parts[i:]) for i in range(len(parts)))
 
 
 def _column(cells: list[str], rows: NDArray[np.int64]) -> pd.Series:

@@ -22,6 +22,8 @@ from handlens.studio.exports import about_origins, labels_table, model_card, wri
 from handlens.studio.features.extractor import Layer
 from handlens.studio.filters import Filter
 from handlens.studio.finishing import Finished
+from handlens.studio.formats.importing import ImportPlan
+from handlens.studio.formats.truth import Truth
 from handlens.studio.history import Point
 from handlens.studio.manifest import read_manifest, write_version
 from handlens.studio.models.held_out import HeldOut
@@ -549,6 +551,60 @@ class Collection:
     def redo(self) -> bool:
         """Make the change again that undo took back last; False if there is nothing to redo."""
         return self.parts.labels.redo()
+
+    # --- importing -----------------------------------------------------------------------------
+
+    def plan_import(self, path: Path | str, /, *, format: str | None = None, **choices: str) -> ImportPlan:
+        """What `import_labels` would do; nothing changes.
+
+        Args:
+            path: a file or folder with labels.
+            format: its format, one of `handlens.studio.formats.importers()`; recognised unless given.
+            choices: what the format leaves open, such as label_column="species"; `ImportPlan.choices` lists it.
+
+        Raises:
+            ImportProblem: it cannot be read, or a choice is not one that it offers.
+        """
+        return self.parts.importing.plan(path, format=format, **choices)
+
+    def import_labels(
+        self,
+        source: ImportPlan | Path | str,
+        /,
+        *,
+        format: str | None = None,
+        replace: bool = False,
+        as_truth: bool = False,
+        **choices: str,
+    ) -> ImportPlan:
+        """Give photos the labels that a file or folder gives them, in one change, which `undo` takes back.
+
+        Labels for photos that are not there and photos with several labels are left out; the plan lists them.
+
+        Args:
+            source: a file or folder, or a plan of `plan_import`. Where labels have changed since, the plan is made
+                again.
+            format: as in `plan_import`.
+            replace: give photos that have another label the one of the file too; otherwise they keep theirs.
+            as_truth: keep the labels aside as `truth`, in place of earlier ones, and give no photo a label.
+            choices: as in `plan_import`.
+
+        Returns:
+            What was done.
+
+        Raises:
+            ImportProblem: as in `plan_import`; nothing has changed then.
+        """
+        return self.parts.importing.do(source, format=format, replace=replace, as_truth=as_truth, **choices)
+
+    @property
+    def truth(self) -> Truth | None:
+        """The labels that `import_labels` kept aside, against which predictions are measured; None without any."""
+        return self.parts.truths.now
+
+    def remove_truth(self) -> None:
+        """Forget the labels that are kept aside."""
+        self.parts.truths.remove()
 
     # --- filters -------------------------------------------------------------------------------
 

@@ -24,6 +24,9 @@ from handlens.studio.origins import CALL, LabelOrigins, Origin, certified
 
 MAX_NAME = 100  # characters
 
+MOST_LABELS = 10_000
+"""Labels that a collection may have."""
+
 _log = logging.getLogger(__name__)
 
 _REFUSED = "the file of the labels could not be read or written"
@@ -379,7 +382,8 @@ class Labels:
     # --- inside --------------------------------------------------------------------------------
 
     def _table(self) -> list[LabelInfo]:
-        return [LabelInfo(name, int((self._photos.keys == key).sum()), key) for key, name in self._photos.labels]
+        counts = np.bincount(self._photos.keys + 1, minlength=self._photos.next_key + 1).tolist()
+        return [LabelInfo(name, counts[key + 1], key) for key, name in self._photos.labels]
 
     @contextmanager
     def _synced(self) -> Iterator[None]:
@@ -451,13 +455,19 @@ class Labels:
             if version is not None and version != self._seq:
                 return None
             labels, ids, keys = list(self._photos.labels), [], []
+            known: dict[str | None, int] = {None: -1, **{name: key for key, name in labels}}
+            next_key = max([self._photos.next_key, *(key + 1 for key, _ in labels)])
             for photos, name in groups:
-                key = next((k for k, known in [(-1, None), *labels] if known == name), None)
-                if name is not None and key is None:
-                    key = max([self._photos.next_key, *(k + 1 for k, _ in labels)])
-                    labels.append((key, name))
+                if name is not None and name not in known:
+                    known[name] = next_key
+                    labels.append((next_key, name))
+                    next_key += 1
                 ids.append(photos)
-                keys.append(np.full(len(photos), key, np.int32))
+                keys.append(np.full(len(photos), known[name], np.int32))
+            if len(labels) > max(MOST_LABELS, len(self._photos.labels)):
+                raise CollectionError(
+                    f"a collection can have at most {MOST_LABELS:,} labels; it would have {len(labels):,}. Use fewer."
+                )
             return self._change(text, labels, np.concatenate(ids), np.concatenate(keys), origin=origin)
 
     def _change(

@@ -13,6 +13,8 @@ from handlens.studio.duplicates import Duplicates
 from handlens.studio.evaluation import Evaluation
 from handlens.studio.filtering import Filtering
 from handlens.studio.finishing import Finishing
+from handlens.studio.formats.importing import Importing
+from handlens.studio.formats.truth import Truths
 from handlens.studio.history import History
 from handlens.studio.labels import Labels
 from handlens.studio.layers import Layers
@@ -74,6 +76,8 @@ class Parts:
         self.fine_tuner = FineTuner(photos, layers, labels, check, data, duplicates, models, listeners, seed=seed)
         self.preparing = Preparing(photos, layers, models, listeners, cache=cache, seed=seed)
         self.checks = Checks(photos, models, self.evaluation, settings, folder=folder, seed=seed)
+        self.truths = Truths(database, photos, labels, models, duplicates)
+        self.importing = Importing(photos, labels, self.truths)
         self.filtering = Filtering(photos, labels, models, self.checks, duplicates, settings)
         self._database, self._lock = database, threading.Lock()
         self._review: Review | None = None
@@ -116,6 +120,7 @@ class Parts:
             *self.spot_check.damage,
             *self.checks.damage,
             *self.history.damage,
+            *self.truths.damage,
             *self._notices,
             *self.preparing.notices,
             *self.filtering.replaced_notice,
@@ -131,7 +136,7 @@ class Parts:
         self.fine_tuner.join(30)
         if self._review:
             self._review.close()
-        for part in (self.history, self.spot_check, self.labels, self.settings):
+        for part in (self.history, self.truths, self.spot_check, self.labels, self.settings):
             part.close()
 
     def _checked(self, counted: bool) -> None:

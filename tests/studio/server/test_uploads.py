@@ -211,3 +211,16 @@ def test_over_http_a_bomb_is_413_and_a_full_disk_507(client: TestClient, monkeyp
     answer = client.put(f"/api/uploads/{upload}/photo", params={"path": "x.jpg"}, content=b"1")
     assert answer.status_code == 507
     assert "Make room" in answer.json()["error"]
+
+
+def test_files_of_an_upload_can_be_read_while_it_stays(temporary: TemporaryFolders) -> None:
+    uploads = Uploads(temporary)
+    id = uploads.start()
+    asyncio.run(uploads.photo(id, "labels.csv", pieces(b"text"), length=None))
+    with uploads.using(id) as folder:
+        assert [file.name for file in folder.iterdir()] == ["labels.csv"]
+        with pytest.raises(UploadError, match="the upload is not finished"):
+            uploads.take(id)
+    assert uploads.take(id) == folder
+    with pytest.raises(NoSuchUpload), uploads.using(id):
+        pass

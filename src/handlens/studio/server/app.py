@@ -28,6 +28,7 @@ from handlens.studio.server.routes import (
     export,
     filtering,
     home,
+    importing,
     labelling,
     learning,
     pictures,
@@ -87,7 +88,19 @@ def create_app(
     app.add_middleware(Semantics)
     app.add_middleware(Guard, hosts=frozenset(hosts), token=token, private="/api/collections/", uploads="/api/uploads/")
     explain_errors(app, (NoSuchCollection, 404), (FolderGoneError, 410), (NoSuchUpload, 404), (TooLarge, 413))
-    for module in (home, preparing, pictures, labelling, learning, filtering, checking, reviewing, auditing, export):
+    for module in (
+        home,
+        preparing,
+        pictures,
+        labelling,
+        learning,
+        filtering,
+        checking,
+        reviewing,
+        auditing,
+        importing,
+        export,
+    ):
         app.include_router(module.router)
     describe_errors(app)
     add_api_page(app)

@@ -6,7 +6,8 @@ import itertools
 import shutil
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -102,6 +103,15 @@ class Uploads:
     def take(self, id: str) -> Path:
         """End an upload and return the folder of its photos, which belongs to the caller from now on."""
         return self._take(id) / "photos"
+
+    @contextmanager
+    def using(self, id: str) -> Iterator[Path]:
+        """The folder of an upload's files, which stays while the block runs and afterwards."""
+        upload = self._use(id)
+        try:
+            yield upload.folder / "photos"
+        finally:
+            self._release(upload)
 
     async def photo(self, id: str, path: str, body: AsyncIterator[bytes], *, length: int | None) -> str:
         """Store one photo. If it fails, or the connection is closed midway, nothing is stored.

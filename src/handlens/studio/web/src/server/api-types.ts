@@ -1348,6 +1348,90 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/collections/{c}/import/formats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Formats
+         * @description The formats that labels can be imported from, also those of plugins.
+         */
+        get: operations["formats_api_collections__c__import_formats_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/collections/{c}/import/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Plan Import
+         * @description What importing would do; nothing changes.
+         */
+        post: operations["plan_import_api_collections__c__import_plan_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/collections/{c}/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import Labels
+         * @description Import labels in one change, which undo takes back.
+         */
+        post: operations["import_labels_api_collections__c__import_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/collections/{c}/truth": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Truth
+         * @description The labels that are kept aside, null if there are none, and how the model in use does on them.
+         */
+        get: operations["truth_api_collections__c__truth_get"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove Truth
+         * @description Forget the labels that are kept aside.
+         */
+        delete: operations["remove_truth_api_collections__c__truth_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/collections/{c}/export/labels.csv": {
         parameters: {
             query?: never;
@@ -1567,6 +1651,18 @@ export interface components {
             count: number;
         };
         /**
+         * Changed
+         * @description A photo that has another label than the file gives it.
+         */
+        Changed: {
+            /** Photo */
+            photo: number;
+            /** Now */
+            now: string;
+            /** Label */
+            label: string;
+        };
+        /**
          * ClassReport
          * @description One class of a report: how many checked photos the model `said` to be it, and how many of these are right.
          *
@@ -1770,6 +1866,18 @@ export interface components {
             reason: string;
         };
         /**
+         * Conflicting
+         * @description A photo to which the file gives several labels, and where.
+         */
+        Conflicting: {
+            /** Photo */
+            photo: number;
+            /** Labels */
+            labels: string[];
+            /** Where */
+            where: string[];
+        };
+        /**
          * ConfusionTable
          * @description True classes (rows) against predicted ones (columns).
          */
@@ -1874,6 +1982,38 @@ export interface components {
             layer: string;
             /** Projection */
             projection?: string | null;
+        };
+        /**
+         * DoImport
+         * @description Import labels; photos that have another label keep it unless it is to be replaced.
+         */
+        DoImport: {
+            /** Source */
+            source: components["schemas"]["FromPath"] | components["schemas"]["FromUpload"];
+            /**
+             * Format
+             * @description the name of a format; recognised unless given
+             */
+            format?: string | null;
+            /**
+             * Choices
+             * @description values of the plan's choices
+             * @default {}
+             */
+            choices: {
+                [key: string]: string;
+            };
+            /**
+             * Replace
+             * @default false
+             */
+            replace: boolean;
+            /**
+             * As Truth
+             * @description keep the labels aside, and give no photo a label
+             * @default false
+             */
+            as_truth: boolean;
         };
         /**
          * DrawSpotCheck
@@ -2224,6 +2364,113 @@ export interface components {
             sentence: string;
         };
         /**
+         * ImportCounts
+         * @description How many photos get one label from the file, or several, and how many of its places are not used.
+         */
+        ImportCounts: {
+            /**
+             * Matched
+             * @description photos with one label in the file: new, changes and same
+             */
+            matched: number;
+            /**
+             * New
+             * @description photos without a label until now
+             */
+            new: number;
+            /**
+             * Changes
+             * @description photos that have another label
+             */
+            changes: number;
+            /**
+             * Same
+             * @description photos that have the label already
+             */
+            same: number;
+            /**
+             * Conflicting
+             * @description photos to which the file gives several labels
+             */
+            conflicting: number;
+            /**
+             * Unmatched
+             * @description places in the file that are not used
+             */
+            unmatched: number;
+        };
+        /**
+         * ImportFormat
+         * @description A format that labels can be imported from; the ending “/” means folders.
+         */
+        ImportFormat: {
+            /** Name */
+            name: string;
+            /** Title */
+            title: string;
+            /** Endings */
+            endings: string[];
+        };
+        /**
+         * ImportPlanned
+         * @description What an import would do, or what it did; of long lists the first ones.
+         */
+        ImportPlanned: {
+            /** Name */
+            name: string;
+            /** Format */
+            format: string;
+            /**
+             * Choices
+             * @description what may be chosen; what was chosen comes first
+             */
+            choices: {
+                [key: string]: string[];
+            };
+            counts: components["schemas"]["ImportCounts"];
+            /** Labels */
+            labels: components["schemas"]["NewLabels"][];
+            /**
+             * New Labels
+             * @description labels that the collection does not have yet
+             */
+            new_labels: string[];
+            /** Respelled */
+            respelled: components["schemas"]["Respelled"][];
+            /** Unmatched */
+            unmatched: components["schemas"]["NotUsed"][];
+            /** Conflicting */
+            conflicting: components["schemas"]["Conflicting"][];
+            /** Changes */
+            changes: components["schemas"]["Changed"][];
+            /**
+             * Imported
+             * @description labels that were given, or kept aside; null before that
+             */
+            imported: number | null;
+        };
+        /**
+         * ImportSource
+         * @description A file or folder with labels; of an upload with one file that file is read, and otherwise its folder.
+         */
+        ImportSource: {
+            /** Source */
+            source: components["schemas"]["FromPath"] | components["schemas"]["FromUpload"];
+            /**
+             * Format
+             * @description the name of a format; recognised unless given
+             */
+            format?: string | null;
+            /**
+             * Choices
+             * @description values of the plan's choices
+             * @default {}
+             */
+            choices: {
+                [key: string]: string;
+            };
+        };
+        /**
          * IsLeftOut
          * @description Photos that cannot be used: their files cannot be read or are gone.
          */
@@ -2450,6 +2697,16 @@ export interface components {
             id: string;
         };
         /**
+         * NewLabels
+         * @description How many photos without a label get one.
+         */
+        NewLabels: {
+            /** Label */
+            label: string;
+            /** Count */
+            count: number;
+        };
+        /**
          * NewSource
          * @description A network by its name in timm or torchvision; null for features learned on these photos.
          */
@@ -2472,6 +2729,20 @@ export interface components {
         "Not-Output": {
             /** Not */
             not: components["schemas"]["AllOf-Output"] | components["schemas"]["AnyOf-Output"] | components["schemas"]["Not-Output"] | components["schemas"]["LabelIs"] | components["schemas"]["PredictedIs"] | components["schemas"]["SurenessIs"] | components["schemas"]["Disagrees"] | components["schemas"]["OriginIs"] | components["schemas"]["LabelledWhen"] | components["schemas"]["ColumnIs"] | components["schemas"]["DuplicateIs"] | components["schemas"]["IsLeftOut"];
+        };
+        /**
+         * NotUsed
+         * @description A place in the file that is not used, and the reason.
+         */
+        NotUsed: {
+            /** Where */
+            where: string;
+            /** Photo */
+            photo: string;
+            /** Label */
+            label: string | null;
+            /** Reason */
+            reason: string;
         };
         /**
          * Notice
@@ -2853,6 +3124,16 @@ export interface components {
             outcome: string;
         };
         /**
+         * Respelled
+         * @description A label as the file has it, and as it is kept.
+         */
+        Respelled: {
+            /** Before */
+            before: string;
+            /** After */
+            after: string;
+        };
+        /**
          * ReviewCase
          * @description A prediction in the review queue; `why` are the reasons for which it is there.
          */
@@ -3166,6 +3447,26 @@ export interface components {
              * @description by photo id, positions in `values`; −1 where a photo has none
              */
             codes: string;
+        };
+        /**
+         * TruthState
+         * @description Labels that are kept aside, and how the model in use does on them; null where there is no model or no photo.
+         */
+        TruthState: {
+            /** Name */
+            name: string;
+            /** At */
+            at: string;
+            /** Labels */
+            labels: number;
+            /** Accuracy */
+            accuracy: number | null;
+            /** Low */
+            low: number | null;
+            /** High */
+            high: number | null;
+            /** Sentence */
+            sentence: string;
         };
         /**
          * UnmatchedLine
@@ -6510,6 +6811,217 @@ export interface operations {
                 content: {
                     "text/csv": unknown;
                 };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    formats_api_collections__c__import_formats_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportFormat"][];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    plan_import_api_collections__c__import_plan_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportSource"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportPlanned"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    import_labels_api_collections__c__import_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DoImport"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportPlanned"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    truth_api_collections__c__truth_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TruthState"] | null;
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    remove_truth_api_collections__c__truth_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Client Error */
             "4XX": {

@@ -1,0 +1,93 @@
+"""The formats that labels come in and go out in: our own, and those of plugins."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol
+
+from handlens.errors import ImportProblem
+from handlens.plugins import plugins
+from handlens.studio.formats.found import FoundLabel, FoundLabels, Unreadable, chosen
+from handlens.studio.formats.matching import PhotoNames
+
+__all__ = ["FoundLabel", "FoundLabels", "Importer", "PhotoNames", "Unreadable", "chosen", "importers"]
+
+FOLDER = "/"
+"""Among the endings of an importer: it reads folders."""
+
+# The last that recognises a file reads it, and plugins come after all of these: the most general formats come first.
+_IMPORTERS = {
+    "folders": "handlens.studio.formats.readers.folders:ClassFolders",
+    "csv": "handlens.studio.formats.readers.csv:Csv",
+    "parquet": "handlens.studio.formats.readers.parquet:Parquet",
+}
+
+
+class Importer(Protocol):
+    """Reads labels in one format; a plugin names one under the entry points `handlens.importers`.
+
+    Attributes:
+        name: what the format is called in commands: “coco”.
+        title: what people read: “COCO”.
+        endings: of its files, in lower case, such as (".json",), and "/" if it reads folders.
+    """
+
+    name: str
+    title: str
+    endings: tuple[str, ...]
+
+    def recognises(self, path: Path) -> bool:
+        """Whether a file or folder with one of the endings is of this format, by a quick look; never raises."""
+        ...
+
+    def read(self, path: Path, photos: PhotoNames, **choices: str) -> FoundLabels:
+        """Read what a file or folder says about labels.
+
+        Args:
+            path: the file or folder. What is in it is read, and never run; no path in it leads out of its folder.
+            photos: of the collection, where it helps to know which of a file's names are of photos.
+            choices: what a person chose among `FoundLabels.choices`; see `chosen`.
+
+        Raises:
+            ImportProblem: nothing in it can be read, or it offers no such choice. What only a part of the file makes
+                impossible is in `problems`.
+        """
+        ...
+
+
+def importers() -> dict[str, Importer]:
+    """The importers by name: our own, and those of plugins that can be loaded."""
+    own: dict[str, Importer] = {}
+    for name, place in _IMPORTERS.items():
+        module, _, cls = place.partition(":")
+        own[name] = getattr(import_module(module), cls)()
+    return plugins("importers").beside(own)
+
+
+def importer_of(path: Path, format: str | None = None) -> Importer:
+    """The importer for a file or folder.
+
+    Args:
+        path: the file or folder.
+        format: the name of the importer; one that recognises the file unless given.
+
+    Raises:
+        ImportProblem: there is no such importer, or none that recognises the file.
+    """
+    known = importers()
+    if format is not None:
+        if format not in known:
+            if failed := plugins("importers").failed.get(format):
+                raise ImportProblem(f"the plugin for {format} cannot be used: {failed.rstrip('.')}.")
+            raise ImportProblem(f"format must be one of {', '.join(sorted(known))}; {format!r} arrived.")
+        return known[format]
+    ending = FOLDER if path.is_dir() else path.suffix.lower()
+    for importer in reversed(known.values()):
+        if ending in importer.endings and importer.recognises(path):
+            return importer
+    raise ImportProblem(
+        f"{path.name} must hold labels in one of the formats that can be read, and was not recognised as one of them: "
+        f"{', '.join(sorted(importer.title for importer in known.values()))}. If you know its format, give it: the "
+        "message then says what is wrong with the file."
+    )

@@ -1,0 +1,1 @@
+"""Importers, one for each format."""

@@ -1,0 +1,102 @@
+"""Labels in a table: which of its columns names the photos, and which one holds the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from handlens.errors import ImportProblem
+from handlens.studio.formats.found import FoundLabel, FoundLabels, Unreadable, chosen
+from handlens.studio.formats.matching import PhotoNames
+
+PHOTO_NAMES = ("path", "photo", "image", "file", "filename", "file_name", "filepath", "image_path", "image_id", "id")
+"""What columns that name photos are often called."""
+
+LABEL_NAMES = (
+    *("label", "labels", "class", "classes", "category", "target", "species", "tag"),
+    *("label_name", "class_name", "category_name", "ground_truth", "y"),
+)
+"""What columns of labels are called, the most usual first."""
+
+_NOT_LABELS = ("split", "subset", "fold", "set", "partition")
+_SAMPLE = 1_000  # rows by which the column that names photos is found
+
+Cells = Sequence[str | None]
+
+
+def found_in_columns(
+    title: str,
+    name: str,
+    columns: Mapping[str, Cells],
+    where: Iterable[str],
+    photos: PhotoNames,
+    choices: Mapping[str, str],
+    *,
+    problems: Iterable[Unreadable] = (),
+    offered: Mapping[str, Sequence[str]] | None = None,
+) -> FoundLabels:
+    """The labels in the columns of a table.
+
+    The column that names most photos names the photos. Labels are in the one that is called so, or else in the one
+    with the fewest values that repeat. Either can be chosen.
+
+    Args:
+        title: of the format.
+        name: of the file.
+        columns: texts by column; a missing cell is None.
+        where: the place of each row, for people.
+        photos: of the collection.
+        choices: "photo_column" and "label_column".
+        problems: what could not be read.
+        offered: further choices of the format.
+
+    Raises:
+        ImportProblem: no column names photos, there is no other one, or the choice is not one of these columns.
+    """
+    named = {column: photos.count(_sample(cells)) for column, cells in columns.items()}
+    if not any(named.values()):
+        named = {column: photos.count(filter(None, cells)) for column, cells in columns.items()}
+    by_photos = sorted(named, key=lambda column: -named[column])
+    if "photo_column" not in choices and not any(named.values()):
+        example = f", such as {photos.paths[0]}" if photos.paths else ""
+        raise ImportProblem(
+            f"a column of {name} must name photos of this collection by path or name{example}; none of its columns "
+            f"does: {', '.join([*columns][:20])}."
+        )
+    wanted = chosen(
+        {key: value for key, value in choices.items() if key == "photo_column"},
+        {"photo_column": by_photos},
+        format=title,
+    )
+    photo = wanted["photo_column"][0]
+    others = {column: cells for column, cells in columns.items() if column != photo}
+    if not others:
+        raise ImportProblem(f"{name} must have a column of labels beside “{photo}”, which names the photos.")
+    wanted = chosen(choices, {**wanted, "label_column": _by_labels(others), **(offered or {})}, format=title)
+    label = wanted["label_column"][0]
+    found = map(FoundLabel, (cell or "" for cell in columns[photo]), columns[label], where)
+    return FoundLabels.of(title, name, found, problems=problems, choices=wanted)
+
+
+def called(column: str, names: Sequence[str]) -> bool:
+    """Whether a column is called one of these names, also with spaces and capital letters."""
+    return column.strip().casefold().replace(" ", "_") in names
+
+
+def _by_labels(columns: Mapping[str, Cells]) -> list[str]:
+    """The columns, those that most likely hold labels first."""
+
+    def likely(column: str) -> tuple[float, ...]:
+        if called(column, LABEL_NAMES):
+            return 0, LABEL_NAMES.index(column.strip().casefold().replace(" ", "_"))
+        given = [cell for cell in columns[column] if cell]
+        values = len(set(given))
+        repeat = 1 < values < len(given) and not called(column, _NOT_LABELS)
+        return (1, values) if repeat else (2, 0)
+
+    return sorted(columns, key=likely)
+
+
+def _sample(cells: Cells) -> list[str]:
+    """Cells all over a column."""
+    step = max(1, len(cells) // _SAMPLE)
+    return [cell for cell in cells[::step] if cell]

@@ -1,0 +1,80 @@
+"""Importing labels from a file or folder, and labels that are kept aside to measure against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fastapi import APIRouter
+
+from handlens.errors import ImportProblem
+from handlens.studio.formats import importers
+from handlens.studio.formats.importing import ImportPlan
+from handlens.studio.server import import_payloads
+from handlens.studio.server.dependencies import OpenCollection, Server
+from handlens.studio.server.schemas.home import FromPath
+from handlens.studio.server.schemas.importing import (
+    DoImport,
+    ImportFormat,
+    ImportPlanned,
+    ImportSource,
+    TruthState,
+)
+from handlens.studio.server.typed_paths import typed_path
+
+router = APIRouter(prefix="/api/collections/{c}", tags=["importing"])
+
+
+@router.get("/import/formats")
+def formats(_collection: OpenCollection) -> list[ImportFormat]:
+    """The formats that labels can be imported from, also those of plugins."""
+    return [
+        ImportFormat(name=found.name, title=found.title, endings=list(found.endings)) for found in importers().values()
+    ]
+
+
+@router.post("/import/plan")
+def plan_import(wanted: ImportSource, collection: OpenCollection, server: Server) -> ImportPlanned:
+    """What importing would do; nothing changes."""
+    with _planned(wanted, collection, server) as plan:
+        return import_payloads.plan(plan)
+
+
+@router.post("/import")
+def import_labels(wanted: DoImport, collection: OpenCollection, server: Server) -> ImportPlanned:
+    """Import labels in one change, which undo takes back."""
+    with _planned(wanted, collection, server) as plan:
+        done = collection.import_labels(plan, replace=wanted.replace, as_truth=wanted.as_truth)
+    return import_payloads.plan(done)
+
+
+@router.get("/truth")
+def truth(collection: OpenCollection) -> TruthState | None:
+    """The labels that are kept aside, null if there are none, and how the model in use does on them."""
+    return import_payloads.truth(collection)
+
+
+@router.delete("/truth", status_code=204)
+def remove_truth(collection: OpenCollection) -> None:
+    """Forget the labels that are kept aside."""
+    collection.remove_truth()
+
+
+@contextmanager
+def _planned(wanted: ImportSource, collection: OpenCollection, server: Server) -> Iterator[ImportPlan]:
+    """The plan of an import; its upload stays, so that it can be asked for with other choices."""
+    choices = dict(wanted.choices)
+    if "format" in choices:
+        raise ImportProblem("no choice of an import is called format.")
+    if isinstance(wanted.source, FromPath):
+        yield collection.plan_import(typed_path(wanted.source.path), format=wanted.format, **choices)
+        return
+    with server.uploads.using(wanted.source.upload) as folder:
+        yield collection.plan_import(_file_or_folder(folder), format=wanted.format, **choices)
+
+
+def _file_or_folder(folder: Path) -> Path:
+    """The only file in a folder, or else the folder."""
+    found = list(folder.iterdir())
+    return found[0] if len(found) == 1 and found[0].is_file() else folder
