@@ -61,8 +61,11 @@ def write_crops(
         >>> Image.new("RGB", (10, 10)).save("a.png")
         >>> found = FoundLabels.of("COCO", "c.json", [FoundLabel("a.png", "cat", "annotation 1", (0.1, 0.2, 0.3, 0.4))])
         >>> crops = write_crops(found, PhotoNames(["a.png"]), lambda _: Path("a.png"), Path("crops"))
-        >>> crops.labels["photo"].tolist(), Image.open("crops/a 1.png").size
-        (['a 1.png'], (3, 4))
+        >>> crops.labels["photo"].tolist()
+        ['a 1.png']
+        >>> with Image.open("crops/a 1.png") as crop:
+        ...     crop.size
+        (3, 4)
     """
     boxes = found.labels[found.labels["x"].notna()]
     if boxes.empty:

@@ -255,7 +255,7 @@ def test_objects_in_a_data_set_on_disk(tmp_path, rows, problems, datasets):
     assert problems(HuggingFaceImporter(), tmp_path / "set", NAMES) == []
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=1, max_size=5, unique=True))
 def test_any_label_comes_back_from_a_file_with_the_features_in_it(tmp_path_factory, labels):
     file = tmp_path_factory.mktemp("hub") / "train.parquet"
@@ -336,7 +336,7 @@ def test_a_damaged_file_is_refused(tmp_path, content):
 
 
 @given(st.integers(0, len(GOOD) - 1), st.integers(0, 255))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_a_file_with_a_wrong_byte_is_read_or_refused(tmp_path_factory, place, value):
     content = GOOD[:place] + bytes([value]) + GOOD[place + 1 :]
     folder = saved(tmp_path_factory.mktemp("saved"), content)

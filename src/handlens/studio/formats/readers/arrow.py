@@ -24,7 +24,7 @@ BOXES = "bbox"
 
 
 @dataclass
-class Rows:
+class DatasetRows:
     """The rows of a data set, column by column.
 
     Attributes:
@@ -62,7 +62,7 @@ def _extend(known: dict[str, list[Any]], new: dict[str, list[Any]], before: int,
         known.setdefault(name, [None] * before).extend(new.get(name, [None] * rows))
 
 
-def read_arrow(file: Path, place: str, rows: Rows, features: dict[str, Any] | None = None) -> None:
+def read_arrow(file: Path, place: str, rows: DatasetRows, features: dict[str, Any] | None = None) -> None:
     """Add the rows of a file.
 
     Args:
@@ -170,7 +170,7 @@ def _is_objects(kind: pa.DataType) -> bool:
     return types.is_struct(kind) and kind.get_field_index(BOXES) >= 0
 
 
-def _texts(column: pa.Array, name: str, kind: Any, rows: Rows) -> list[str | None]:
+def _texts(column: pa.Array, name: str, kind: Any, rows: DatasetRows) -> list[str | None]:
     """The values of a column as text; the names of a ClassLabel."""
     import pyarrow.compute as pc
 

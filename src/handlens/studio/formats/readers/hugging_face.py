@@ -19,7 +19,7 @@ from handlens.io.problems import reason_of
 from handlens.studio.formats.checked import box_in, file_in, photo_name, pixels, read_bytes, read_text, shown, text
 from handlens.studio.formats.found import FoundLabel, FoundLabels, Unreadable, chosen
 from handlens.studio.formats.matching import PhotoNames
-from handlens.studio.formats.readers.arrow import BOXES, Rows, category_name, is_of_library, read_arrow
+from handlens.studio.formats.readers.arrow import BOXES, DatasetRows, category_name, is_of_library, read_arrow
 from handlens.studio.formats.readers.columns import LABEL_NAMES, called, found_in_columns
 from handlens.studio.pictures import open_picture
 
@@ -53,7 +53,7 @@ class HuggingFaceImporter:
 
     def read(self, path: Path, photos: PhotoNames, **choices: str) -> FoundLabels:
         """The labels of the rows, or of the objects in them."""
-        rows = Rows()
+        rows = DatasetRows()
         try:
             for where, read in _tables(path):
                 try:
@@ -76,7 +76,7 @@ class HuggingFaceImporter:
         found.choices["label_column"] += rows.objects
         return _without_wrong(found, rows)
 
-    def _of_objects(self, path: Path, photos: PhotoNames, rows: Rows, choices: dict[str, str]) -> FoundLabels:
+    def _of_objects(self, path: Path, photos: PhotoNames, rows: DatasetRows, choices: dict[str, str]) -> FoundLabels:
         named = {column: photos.count(filter(None, cells)) for column, cells in rows.columns.items()}
         by_photos = sorted(named, key=lambda column: -named[column])
         offered = {"photo_column": by_photos, "label_column": [*rows.objects, *rows.columns]}
@@ -109,7 +109,7 @@ class HuggingFaceImporter:
         return FoundLabels.of(self.title, path.name, labels, problems=problems, choices=wanted)
 
 
-def _without_wrong(found: FoundLabels, rows: Rows) -> FoundLabels:
+def _without_wrong(found: FoundLabels, rows: DatasetRows) -> FoundLabels:
     """The labels without the rows whose label has no name, or whose photo's name leads out of the folder."""
     wrong = dict(rows.wrong.get(found.choices["label_column"][0], {}))
     for i, photo in enumerate(found.labels["photo"]):
@@ -152,7 +152,7 @@ def _category(value: dict[str, Any]) -> Any:
     return value[found]
 
 
-def _size(folder: Path, photo: str, rows: Rows, i: int) -> tuple[float, float]:
+def _size(folder: Path, photo: str, rows: DatasetRows, i: int) -> tuple[float, float]:
     """The size of a picture: as columns say it, or that of the file."""
     said = [rows.columns[name][i] if name in rows.columns else None for name in ("width", "height")]
     if all(said):
@@ -173,7 +173,7 @@ def _size(folder: Path, photo: str, rows: Rows, i: int) -> tuple[float, float]:
 
 # --- what a folder holds -------------------------------------------------------------------------
 
-_Read = Callable[[Rows], None]
+_Read = Callable[[DatasetRows], None]
 
 
 def _tables(path: Path) -> Iterator[tuple[str, _Read]]:
@@ -213,11 +213,11 @@ def _saved(folder: Path, place: str) -> Iterator[tuple[str, _Read]]:
         yield where, partial(_read_saved, folder, name, place, features if isinstance(features, dict) else None)
 
 
-def _read_saved(folder: Path, name: str, place: str, features: dict[str, Any] | None, rows: Rows) -> None:
+def _read_saved(folder: Path, name: str, place: str, features: dict[str, Any] | None, rows: DatasetRows) -> None:
     read_arrow(file_in(folder, name), place, rows, features)
 
 
-def _read_hub(path: Path, where: str, rows: Rows) -> None:
+def _read_hub(path: Path, where: str, rows: DatasetRows) -> None:
     read_arrow(file_in(path, where), f"{where} ", rows)
 
 
@@ -231,7 +231,7 @@ def _list_in(file: Path, name: str) -> list[Any]:
 # --- metadata ------------------------------------------------------------------------------------
 
 
-def _read_metadata(path: Path, where: str, rows: Rows) -> None:
+def _read_metadata(path: Path, where: str, rows: DatasetRows) -> None:
     """Add the rows of metadata.csv or metadata.jsonl, whose file names are below its folder."""
     content = read_text(file_in(path, where))
     folder = where.rpartition("/")[0]
