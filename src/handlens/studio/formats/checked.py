@@ -80,6 +80,8 @@ def read_json(file: Path) -> Any:
 def json_mentions(file: Path, kind: str, *names: str) -> bool:
     """Whether a file begins as JSON of a kind, "{" or "[", and has all these names in quotes; never raises."""
     try:
+        if not file.is_file():  # a pipe would never end
+            return False
         with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
             head = data[:64].lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n")
             return head.startswith(kind.encode()) and all(_is_in(data, f'"{name}"') for name in names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 
 import pytest
 from hypothesis import given, settings
@@ -233,6 +234,9 @@ def test_what_is_recognised(tmp_path, format_of):
         file.write_bytes(content)
         assert not CocoImporter().recognises(file)
     assert not CocoImporter().recognises(tmp_path / "gone.json")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.json")
+        assert not CocoImporter().recognises(tmp_path / "pipe.json")
     assert not CocoImporter().recognises(tmp_path)
 
 

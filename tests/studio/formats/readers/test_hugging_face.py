@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import zlib
 
 import pyarrow as pa
@@ -394,6 +395,8 @@ def test_what_is_not_recognised(tmp_path):
     (tmp_path / "a.parquet").write_bytes(zlib.compress(b"x"))
     (tmp_path / "b.arrow").write_bytes(GOOD)
     (tmp_path / "state.json").write_text("{}")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.parquet")
     for path in (tmp_path, tmp_path / "a.parquet", tmp_path / "b.arrow", tmp_path / "gone.arrow"):
         assert not HuggingFaceImporter().recognises(path)
     with pytest.raises(ImportProblem, match="must be a Hugging Face data set with rows; none can be read"):

@@ -98,7 +98,7 @@ def is_of_library(file: Path) -> bool:
     """Whether an Arrow or Parquet file was written by the library `datasets`, or for it; never raises."""
     try:
         with _reporting():
-            return bool(features_of(_schema(file)))
+            return file.is_file() and bool(features_of(_schema(file)))  # a pipe would never end
     except ValueError:
         return False
 
