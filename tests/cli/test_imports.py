@@ -93,3 +93,22 @@ def test_what_is_wrong_is_said(run, options, file, message):
     assert result.exit_code == 1
     assert message in result.stderr
     assert result.stdout == ""
+
+
+def test_boxes_are_cut_out_if_asked(run, folder):
+    document = {
+        "images": [{"id": 1, "file_name": "0.png", "width": 8, "height": 8}],
+        "categories": [{"id": 1, "name": "cat"}],
+        "annotations": [
+            {"id": 5, "image_id": 1, "category_id": 1, "bbox": [0, 0, 4, 2]},
+            {"id": 6, "image_id": 1, "category_id": 1, "bbox": [0, 0, 0.1, 2]},
+        ],
+    }
+    (folder / "coco.json").write_text(json.dumps(document))
+    result = run("--crops", str(folder / "crops"), file="coco.json")
+    assert result.exit_code == 0
+    assert result.stdout == f"1 crop: {folder / 'crops'}\n"
+    assert result.stderr == "annotation 6: no pixel's middle lies in the box\n"
+    with Image.open(folder / "crops/0 1.png") as crop:
+        assert crop.size == (4, 2)
+    assert labels(folder) == {}

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from handlens.cli.app import Json, app, fail, print_json
 from handlens.errors import CollectionError, HandlensError
+
+if TYPE_CHECKING:
+    from handlens.studio.collection import Collection
+    from handlens.studio.formats.importing import ImportPlan
 
 
 @app.command("import")
@@ -32,6 +36,13 @@ def import_labels(
         bool, typer.Option("--as-truth", help="Keep the labels aside to measure predictions against.")
     ] = False,
     apply: Annotated[bool, typer.Option("--apply", help="Import the labels; without it this is a preview.")] = False,
+    crops: Annotated[
+        Path | None,
+        typer.Option(
+            help="Cut the boxes of the file out of their photos into this new folder, with labels.csv beside them; "
+            "nothing is imported."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Import labels into a collection: first see what it would do, then do it with --apply, in one undoable step."""
@@ -41,6 +52,9 @@ def import_labels(
 
         with Collection.open(collection) as opened:
             plan = opened.plan_import(source, format=format, **choices)
+            if crops is not None:
+                _crop(opened, plan, crops)
+                return
             if apply:
                 plan = opened.import_labels(plan, replace=replace, as_truth=as_truth)
     except HandlensError as error:
@@ -52,6 +66,14 @@ def import_labels(
     typer.echo(str(plan))
     if not apply:
         typer.echo("This is a preview, and nothing has changed. Add --apply to import.", err=True)
+
+
+def _crop(collection: Collection, plan: ImportPlan, folder: Path) -> None:
+    made = collection.crop_boxes(plan, folder)
+    count = "1 crop" if len(made.labels) == 1 else f"{len(made.labels):,} crops"
+    typer.echo(f"{count}: {folder}")
+    for where, reason in made.problems.itertuples(index=False):
+        typer.echo(f"{where}: {reason}", err=True)
 
 
 def _choices(given: list[str]) -> dict[str, str]:

@@ -48,10 +48,7 @@ def parse_json(data: bytes) -> dict[str, Any]:
     """
     if len(data) > LARGEST:
         raise ValueError(f"it must have at most {LARGEST // 2**20} MB; it has more")
-    # An upper bound, because these characters may be part of texts too.
-    values = data.count(b",") + data.count(b"[") + data.count(b"{")
-    if values > MOST_VALUES:
-        raise ValueError(f"it must hold at most {MOST_VALUES:,} values; it seems to hold {values:,}")
+    check_values(data, MOST_VALUES)
     try:
         found = json.loads(
             data.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant, parse_float=_finite
@@ -61,6 +58,37 @@ def parse_json(data: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError(f"it must be a JSON object; it is a {type(found).__name__}")
     return found
+
+
+def parse_any_json(data: bytes, *, most_values: int) -> Any:
+    """What JSON of another program describes, in UTF-8, UTF-16 or UTF-32: any value, also numbers that are not finite.
+
+    Raises:
+        ValueError: it is not JSON, holds more than `most_values` values, is nested too deeply, has a key twice, or has
+            a whole number of thousands of digits.
+
+    Example:
+        >>> parse_any_json('[1, NaN]'.encode("utf-16"), most_values=10)
+        [1, nan]
+    """
+    check_values(data, most_values)
+    encoding = json.detect_encoding(data)
+    try:
+        return json.loads(data.decode(encoding), object_pairs_hook=_object)
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"it must be text in {encoding}; its byte {error.start + 1:,} is not. Save it again as UTF-8"
+        ) from error
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def check_values(data: bytes, most: int) -> None:
+    """Raise ValueError if JSON seems to hold more than `most` values, texts aside."""
+    # An upper bound, because these characters may be part of texts too.
+    values = data.count(b",") + data.count(b"[") + data.count(b"{")
+    if values > most:
+        raise ValueError(f"it must hold at most {most:,} values; it seems to hold {values:,}")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

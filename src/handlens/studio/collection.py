@@ -22,6 +22,7 @@ from handlens.studio.exports import about_origins, labels_table, model_card, wri
 from handlens.studio.features.extractor import Layer
 from handlens.studio.filters import Filter
 from handlens.studio.finishing import Finished
+from handlens.studio.formats.found import FoundLabels
 from handlens.studio.formats.importing import ImportPlan
 from handlens.studio.formats.truth import Truth
 from handlens.studio.history import Point
@@ -596,6 +597,36 @@ class Collection:
             ImportProblem: as in `plan_import`; nothing has changed then.
         """
         return self.parts.importing.do(source, format=format, replace=replace, as_truth=as_truth, **choices)
+
+    def crop_boxes(
+        self,
+        source: ImportPlan | Path | str,
+        folder: Path | str,
+        /,
+        *,
+        format: str | None = None,
+        **choices: str,
+    ) -> FoundLabels:
+        """Cut the boxes of a file of labels out of the photos, as photos in a new folder; no label is imported.
+
+        A crop has the pixels whose middle lies in the box. The folder can be made a collection, into which its
+        labels.csv is imported.
+
+        Args:
+            source: a file or folder, or a plan of `plan_import`.
+            folder: for the crops and labels.csv, which says what each shows; new or empty, and not among the photos.
+            format: as in `plan_import`.
+            choices: as in `plan_import`.
+
+        Returns:
+            The labels of the crops, which `photo` names by their paths in the folder; `problems` are boxes without one.
+
+        Raises:
+            ImportProblem: as in `plan_import`.
+            CollectionError: there are no boxes, or the folder is not as it must be.
+            StorageError: the disk refuses; nothing is written then.
+        """
+        return self.parts.importing.crop(source, Path(folder).expanduser(), format=format, **choices)
 
     @property
     def truth(self) -> Truth | None:

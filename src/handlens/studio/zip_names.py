@@ -36,9 +36,9 @@ class ZipNames:
         return self._folders[parts]
 
     def file(self, folder: str, path: str) -> str:
-        """A new name for the file at `path` below a folder at the top."""
+        """A new name for the file at `path` below a folder at the top; below the top itself if that is ""."""
         *folders, name = PurePosixPath(path).parts or ("",)
-        return self._new(self.folder(folder, *folders), name, is_folder=False)
+        return self._new(self.folder(*([folder] if folder else []), *folders), name, is_folder=False)
 
     def _new(self, folder: str, name: str, *, is_folder: bool) -> str:
         name = _safe(name)

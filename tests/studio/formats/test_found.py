@@ -18,16 +18,17 @@ def test_statements_become_a_table():
         "COCO",
         "labels.json",
         [
-            FoundLabel("a.jpg", "cat", "annotation 1", (0.1, 0.2, 0.3, 0.4), by="Ann", at=at),
+            FoundLabel("a.jpg", "cat", "annotation 1", (0.1, 0.2, 0.3, 0.4), by="Ann", at=at, picture=(640, 480)),
             FoundLabel("b.jpg", None, "annotation 2"),
         ],
         problems=[Unreadable("annotation 3", "has no category")],
         choices={"names": ["a", "b"]},
     )
     assert tuple(found.labels.columns) == COLUMNS
-    assert found.labels.loc[0].tolist() == ["a.jpg", "cat", "annotation 1", 0.1, 0.2, 0.3, 0.4, "Ann", pd.Timestamp(at)]
+    first = ["a.jpg", "cat", "annotation 1", 0.1, 0.2, 0.3, 0.4, "Ann", pd.Timestamp(at), 640, 480]
+    assert found.labels.loc[0].tolist() == first
     assert found.labels.loc[1, ["photo", "label", "by"]].tolist() == ["b.jpg", None, None]
-    assert found.labels.loc[1, ["x", "y", "width", "height", "at"]].isna().all()
+    assert found.labels.loc[1, ["x", "y", "width", "height", "at", "picture_width", "picture_height"]].isna().all()
     assert found.problems.values.tolist() == [["annotation 3", "has no category"]]
     assert found.choices == {"names": ["a", "b"]}
 

@@ -209,7 +209,7 @@ def test_formats_are_recognised_or_named(bare, write, tmp_path):
     assert importer_of(tmp_path / "sorted").name == "folders"
     with pytest.raises(ImportProblem, match=r"a.docx must hold labels in one of the formats .* CSV, "):
         bare.plan_import(write("", "a.docx"))
-    with pytest.raises(ImportProblem, match=r"format must be one of csv, .*; 'docx' arrived\.$"):
+    with pytest.raises(ImportProblem, match=r"format must be one of coco, csv, .*; 'docx' arrived\.$"):
         bare.plan_import(write("", "a.csv"), format="docx")
     for path in (tmp_path / "gone.csv", "~nobody-of-this-name/a.csv", "/dev/zero", "a\0b.csv", "a\ud800.csv"):
         with pytest.raises(ImportProblem, match="a file or folder with labels is needed; there is no such file"):
@@ -285,6 +285,43 @@ def test_a_change_that_fails_leaves_nothing_behind(bare, write, monkeypatch):
 # --- round trips ------------------------------------------------------------------------------------
 
 LABELS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=100)
+
+
+def coco(folder, *annotations):
+    """A COCO file about circles/0.png and circles/1.png, in whose categories 1 is “ring” and 2 is “dot”."""
+    document = {
+        "images": [{"id": i, "file_name": f"circles/{i}.png", "width": 2, "height": 2} for i in range(2)],
+        "categories": [{"id": 1, "name": "ring"}, {"id": 2, "name": "dot"}],
+        "annotations": [
+            {"id": i, "image_id": image, "category_id": category, "bbox": [0, 0, 1, 1]}
+            for i, (image, category) in enumerate(annotations)
+        ],
+    }
+    (folder / "coco.json").write_text(json.dumps(document))
+    return folder / "coco.json"
+
+
+def test_boxes_of_one_label_label_their_photo_and_those_of_several_conflict(bare, tmp_path):
+    plan = bare.import_labels(coco(tmp_path, (0, 1), (0, 1), (1, 1), (1, 2)))
+    assert given_labels(bare) == {"circles/0.png": "ring"}
+    assert plan.conflicting[["path", "labels"]].values.tolist() == [["circles/1.png", ["ring", "dot"]]]
+
+
+def test_boxes_become_photos_of_another_collection(bare, tmp_path):
+    file = coco(tmp_path, (0, 1), (1, 2))
+    crops = bare.crop_boxes(bare.plan_import(file), tmp_path / "crops")
+    assert crops.labels["photo"].tolist() == ["circles/0 1.png", "circles/1 1.png"]
+    assert bare.crop_boxes(file, tmp_path / "again").labels["photo"].tolist() == crops.labels["photo"].tolist()
+    assert given_labels(bare) == {}
+    with Collection.create(tmp_path / "of-crops", images=tmp_path / "crops", backbone=None) as other:
+        other.import_labels(tmp_path / "crops/labels.csv")
+        assert given_labels(other) == {"circles/0 1.png": "ring", "circles/1 1.png": "dot"}
+
+
+def test_crops_are_not_written_among_the_photos(bare, tmp_path):
+    with pytest.raises(CollectionError, match="the folder of crops must not be among the photos"):
+        bare.crop_boxes(coco(tmp_path, (0, 1)), bare.images / "crops")
+    assert not (bare.images / "crops").exists()
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

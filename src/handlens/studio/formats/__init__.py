@@ -21,6 +21,12 @@ _IMPORTERS = {
     "folders": "handlens.studio.formats.readers.folders:ClassFolders",
     "csv": "handlens.studio.formats.readers.csv:Csv",
     "parquet": "handlens.studio.formats.readers.parquet:Parquet",
+    "yolo": "handlens.studio.formats.readers.yolo:YoloImporter",
+    "voc": "handlens.studio.formats.readers.voc:VocImporter",
+    "hugging-face": "handlens.studio.formats.readers.hugging_face:HuggingFaceImporter",
+    "fiftyone": "handlens.studio.formats.readers.fiftyone:FiftyOneImporter",
+    "label-studio": "handlens.studio.formats.readers.label_studio:LabelStudioImporter",
+    "coco": "handlens.studio.formats.readers.coco:CocoImporter",
 }
 
 

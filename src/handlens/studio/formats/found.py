@@ -11,7 +11,7 @@ import pandas as pd
 
 from handlens.errors import ImportProblem
 
-COLUMNS = ("photo", "label", "where", "x", "y", "width", "height", "by", "at")
+COLUMNS = ("photo", "label", "where", "x", "y", "width", "height", "by", "at", "picture_width", "picture_height")
 """The columns of `FoundLabels.labels`."""
 
 
@@ -26,6 +26,7 @@ class FoundLabel(NamedTuple):
             whole picture is.
         by: who gave the label, if the file says so.
         at: when, if the file says so.
+        picture: the width and height in pixels of the picture that the box was drawn on, if the file says so.
 
     Example:
         >>> FoundLabel("a.jpg", "cat", "line 2").label
@@ -38,6 +39,7 @@ class FoundLabel(NamedTuple):
     box: tuple[float, float, float, float] | None = None
     by: str | None = None
     at: datetime | None = None
+    picture: tuple[float, float] | None = None
 
 
 class Unreadable(NamedTuple):
@@ -59,7 +61,8 @@ class FoundLabels:
     Attributes:
         title: of the format, such as “COCO”.
         name: of the file or folder.
-        labels: DataFrame with columns photo, label, where, x, y, width, height, by and at: a row for each FoundLabel.
+        labels: DataFrame with columns photo, label, where, x, y, width, height, by, at, picture_width and
+            picture_height: a row for each FoundLabel.
             Texts are of type object, and None where they are missing.
         problems: DataFrame with columns where and reason: what could not be read.
         choices: what may be chosen, such as {"label_column": ["species", "site"]}: what was chosen comes first.
@@ -95,11 +98,12 @@ class FoundLabels:
             problems: what could not be read.
             choices: see the attribute.
         """
-        photo, label, where, box, by, at = list(zip(*labels, strict=True)) or [()] * 6
+        photo, label, where, box, by, at, picture = list(zip(*labels, strict=True)) or [()] * 7
         boxes = pd.DataFrame([found or (None,) * 4 for found in box], columns=COLUMNS[3:7], dtype="float64")
+        sizes = pd.DataFrame([found or (None,) * 2 for found in picture], columns=COLUMNS[9:], dtype="float64")
         texts = {"photo": photo, "label": label, "where": where, "by": by}
         table = pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in texts.items()})
-        table = table.join(boxes).assign(at=pd.to_datetime(pd.Series(at, dtype=object), utc=True))
+        table = table.join(boxes).join(sizes).assign(at=pd.to_datetime(pd.Series(at, dtype=object), utc=True))
         return cls(
             title,
             name,

@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 
 from handlens.errors import CollectionError, ImportProblem
 from handlens.studio.formats import importer_of
+from handlens.studio.formats.crops import write_crops
 from handlens.studio.formats.found import FoundLabels
 from handlens.studio.formats.matching import PhotoNames
 from handlens.studio.formats.truth import Truths
 from handlens.studio.labels import MOST_LABELS, Labels, LabelState, check_name
 from handlens.studio.origins import Origin
+from handlens.studio.own_files import is_inside
 from handlens.studio.photos import Photos
 
 IMPORTED = Origin("import", "imported")
@@ -182,6 +184,17 @@ class Importing:
         else:
             plan = self.plan(source, format=format, **choices)
         return self._keep_aside(plan) if as_truth else self._label(plan, replacing=replace)
+
+    def crop(self, source: ImportPlan | Path | str, folder: Path, *, format: str | None, **choices: str) -> FoundLabels:
+        """Cut boxes out of the photos; see `Collection.crop_boxes`."""
+        images = self._photos.register.images
+        if is_inside(folder, images):
+            raise CollectionError(
+                f"the folder of crops must not be among the photos; {folder} is. They would be new photos of the "
+                "collection. Choose another folder."
+            )
+        plan = source if isinstance(source, ImportPlan) else self.plan(source, format=format, **choices)
+        return write_crops(plan.found, PhotoNames(self._photos.paths), self._photos.file, folder)
 
     def _label(self, plan: ImportPlan, *, replacing: bool) -> ImportPlan:
         while True:
