@@ -24,6 +24,9 @@ from handlens.io.files import atomic_write
 from handlens.studio import Collection
 from handlens.studio.features import SOURCES, SourceKind
 from handlens.studio.features.extractor import check_batch, layers_of
+from handlens.studio.formats.exporting import Export
+from handlens.studio.formats.writers import EXPORTERS
+from handlens.studio.scanning import LeftOut
 from handlens.studio.server.app import create_app
 from handlens.studio.server.dependencies import CollectionId, OpenCollection, Server
 from handlens.studio.server.downloads import sent_file
@@ -157,6 +160,28 @@ def test_a_source_of_layers_is_an_extractor_and_one_entry_of_sources(monkeypatch
     assert load_predictor(tmp_path / "model").predict(photos)["predicted"].tolist() == expected
 
 
+class Lines:
+    """A format of labels: a line for each, path and label with a tab between them."""
+
+    name, title, ending = "lines", "Lines of text", ".txt"
+
+    def write(self, export: Export, path: Path) -> list[LeftOut]:
+        rows = zip(export.labelled["path"], export.labelled["label"], strict=True)
+        with atomic_write(path) as partial:
+            partial.write_text("".join(f"{photo}\t{label}\n" for photo, label in rows), encoding="utf-8")
+        return []
+
+
+def test_a_format_of_labels_is_an_exporter_and_one_entry(monkeypatch, photos, tmp_path):
+    monkeypatch.setitem(EXPORTERS, "lines", Lines())
+
+    with Collection.create(tmp_path / "collection", images=photos, backbone=None) as collection:
+        collection.label([0, 10], "red")
+        assert str(collection.export(tmp_path / "out.txt", "lines")) == f"2 labels: {tmp_path / 'out.txt'}"
+
+    assert (tmp_path / "out.txt").read_text(encoding="utf-8") == "00.png\tred\n10.png\tred\n"
+
+
 def export_counts(collection: Collection, path: Path | str) -> None:
     """Write how many photos each label has, as CSV."""
     with atomic_write(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
@@ -176,7 +201,7 @@ def with_counts(monkeypatch) -> None:
         return sent_file(c, "counts.csv", write, server.temporary, kind="text/csv")
 
 
-def test_an_exporter_is_a_function_and_a_route(with_counts, monkeypatch, photos, tmp_path):
+def test_another_file_is_a_function_and_a_route(with_counts, monkeypatch, photos, tmp_path):
     monkeypatch.setitem(SOURCES, "colours", SourceKind(lambda config, tensors: Colours(), make=Colours))
     folder = tmp_path / "home" / "collections" / "colours-0123456789"
     with Collection.create(folder, images=photos, backbone="colours") as collection:

@@ -1,6 +1,6 @@
-"""The command line: `handlens studio`, `predict`, `serve`, `prep`, `audit` and `experiments`, a module each."""
+"""The command line, a module for each command: `handlens studio`, `predict`, `serve`, `export` and the others."""
 
-from handlens.cli import audit, experiments, predict, prep, serve, studio
+from handlens.cli import audit, experiments, exports, predict, prep, serve, studio
 from handlens.cli.app import app
 
-__all__ = ["app", "audit", "experiments", "predict", "prep", "serve", "studio"]
+__all__ = ["app", "audit", "experiments", "exports", "predict", "prep", "serve", "studio"]

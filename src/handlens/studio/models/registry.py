@@ -86,6 +86,7 @@ class Models:
         self._scores: dict[ModelKind, tuple[tuple[str, int], Floats]] = {}
         self._checked: dict[ModelKind, tuple[Check, tuple[str, int], Checked]] = {}
         self._forgotten = 0  # how often photos that had been predicted were replaced
+        self._hash: tuple[tuple[str, float], str] | None = None  # of a model with a temperature
         self._looking = threading.Lock()  # held while a heat map is computed
         self._heatmaps: OrderedDict[tuple[str, int, str], HeatMap] = OrderedDict()
 
@@ -346,6 +347,20 @@ class Models:
 
         saved = model.saved(self.classes(model), temperature=self.temperature(model))
         save_artifact(path, *saved, card=card)
+
+    @property
+    def content_hash(self) -> str | None:
+        """The hash of the model in use: SHA-256 of the file of tensors that `export` writes; None without a model."""
+        from handlens.core.artifact import tensors_hash
+
+        def of(model: Model) -> str:
+            key = (model.version, self.temperature(model))
+            if self._hash is None or self._hash[0] != key:
+                saved = model.saved(self.classes(model), temperature=key[1])
+                self._hash = (key, tensors_hash(saved.tensors))
+            return self._hash[1]
+
+        return None if self.in_use is None else self.with_model(of)
 
     # --- inside --------------------------------------------------------------------------------
 
