@@ -1005,6 +1005,23 @@ class Collection:
 
         models.with_model(export)
 
+    def export_onnx(self, path: Path | str) -> None:
+        """Write the model in use as one ONNX graph, from the pixels of photos to the probability of each label.
+
+        The file is run on photos of the collection and compared with the model's predictions before it counts. Its
+        metadata say under "handlens", as JSON, what the classes are, and how photos become its inputs. It computes with
+        float32.
+
+        Args:
+            path: the file.
+
+        Raises:
+            TrainingError: there is no model yet.
+            ExportError: ONNX's packages are missing, the model cannot be written, or the file predicts something else.
+            StorageError: the disk refuses; what was at `path` before stays.
+        """
+        self.parts.models.export_onnx(Path(path))
+
     def export_datasheet(self, path: Path | str) -> None:
         """Write `datasheet()` as Markdown, which `handlens audit check` reads."""
         self.datasheet().save(path)

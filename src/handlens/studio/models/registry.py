@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
@@ -49,6 +50,7 @@ UNKNOWN = "Whether it helps is not known: nothing tells which model is better. C
 """What is said of a training when nothing tells."""
 
 _HEATMAPS = 200  # heat maps that are kept
+_COMPARED = 16  # photos that an ONNX file is compared on
 
 _log = logging.getLogger(__name__)
 
@@ -347,6 +349,24 @@ class Models:
 
         saved = model.saved(self.classes(model), temperature=self.temperature(model))
         save_artifact(path, *saved, card=card)
+
+    def export_onnx(self, path: Path) -> None:
+        """Write the model in use as one ONNX graph, calibrated as it is now; see `Collection.export_onnx`."""
+        from handlens.core.artifact import save_artifact, tensors_hash
+        from handlens.core.saved import load_learner
+        from handlens.studio.onnx_graph import write_onnx
+
+        order, usable = self._photos.order.tolist(), self._photos.usable
+        files = [self._photos.file(i) for i in order if usable[i] and self._photos.is_inside(i)][:_COMPARED]
+
+        def write(model: Model) -> None:
+            saved = model.saved(self.classes(model), temperature=self.temperature(model))
+            with tempfile.TemporaryDirectory() as folder:
+                save_artifact(Path(folder) / "model", *saved)
+                loaded = load_learner(Path(folder) / "model")
+            write_onnx(loaded, path, photos=files, about={"model": tensors_hash(saved.tensors)})
+
+        self.with_model(write)
 
     @property
     def content_hash(self) -> str | None:
