@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "src" / "handlens"
 
 ROOMS = [
     {"errors"},
-    {"io"},
+    {"io", "plugins"},
     {"core"},
     {"callbacks", "audit"},
     {"tabular", "vision"},

@@ -15,6 +15,7 @@ __all__ = [
     "LayerError",
     "NotFittedError",
     "PhotoError",
+    "PluginError",
     "StorageError",
     "TableError",
     "TrainingError",
@@ -89,6 +90,10 @@ class ExportError(HandlensError):
 
 class AuditError(HandlensError):
     """An audit cannot be made of what was given; the message names the argument and says what to do."""
+
+
+class PluginError(HandlensError):
+    """A plugin cannot be loaded, or it is not what its kind requires."""
 
 
 class Cancelled(HandlensError):
