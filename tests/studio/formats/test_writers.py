@@ -10,6 +10,7 @@ import threading
 import unicodedata
 import zipfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -23,8 +24,9 @@ from PIL import Image
 
 from handlens.errors import Cancelled, CollectionError
 from handlens.io.spreadsheets import unguarded
+from handlens.plugins import Plugins
 from handlens.studio.formats.exporting import PHOTO_COLUMNS, Export
-from handlens.studio.formats.writers import exporter_of, exporters
+from handlens.studio.formats.writers import EXPORTERS, exporter_of, exporters
 from handlens.studio.formats.writers.yolo import split
 from handlens.studio.labels import check_name
 from handlens.studio.origins import Certificate, Origin
@@ -177,7 +179,7 @@ READERS: dict[str, Callable[[Path], dict[str, str]]] = {
 
 
 def test_every_format_is_tested():
-    assert list(READERS) == list(exporters())
+    assert list(READERS) == list(EXPORTERS)
     assert all(one.title and name == one.name for name, one in exporters().items())
 
 
@@ -468,3 +470,32 @@ def test_labels_that_differ_by_the_form_of_their_characters_have_folders_of_thei
     one, other = "é", unicodedata.normalize("NFD", "é")
     assert one != other
     assert read_yolo(written("yolo", export_of([one, other], images))) == {"0.png": one, "1.png": other}
+
+
+PLUGIN = """
+class Names:
+    name, title, ending = "names", "Names", ".txt"
+
+    def write(self, export, path):
+        path.write_text(",".join(export.labels))
+        return []
+"""
+
+
+def test_formats_of_plugins_are_offered(collection, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    for package, code in (("names_plugin", PLUGIN), ("broken_plugin", "raise KeyError('x')")):
+        (tmp_path / f"{package}.py").write_text(code)
+        info = tmp_path / f"{package}-1.2.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.2\n")
+        name = package.removesuffix("_plugin")
+        (info / "entry_points.txt").write_text(f"[handlens.exporters]\n{name} = {package}:Names\n")
+    monkeypatch.setattr("handlens.studio.formats.writers.plugins", cache(Plugins))
+    collection.label([0], "b")
+    collection.label([1], "a")
+    collection.export(tmp_path / "names.txt", "names")
+    assert (tmp_path / "names.txt").read_text() == "a,b"
+    assert set(READERS) < set(exporters()) >= {"names"}
+    with pytest.raises(CollectionError, match=r"arrived\. The plugin of this name is left out: .*KeyError: 'x'"):
+        collection.export(tmp_path / "x", "broken")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from handlens.errors import CollectionError
+from handlens.plugins import plugins
 from handlens.studio.formats.exporting import Exporter
 from handlens.studio.formats.writers.coco import Coco
 from handlens.studio.formats.writers.croissant import Croissant
@@ -33,13 +34,13 @@ EXPORTERS: dict[str, Exporter] = {
 
 
 def exporters() -> dict[str, Exporter]:
-    """Every format that labels can be exported in, by name.
+    """Every format that labels can be exported in, by name: our own, and those of plugins that can be loaded.
 
     Example:
         >>> exporters()["coco"].title
         'COCO'
     """
-    return dict(EXPORTERS)
+    return plugins("exporters").beside(EXPORTERS)
 
 
 def exporter_of(format: str) -> Exporter:
@@ -50,5 +51,7 @@ def exporter_of(format: str) -> Exporter:
     """
     known = exporters()
     if format not in known:
-        raise CollectionError(f"format must be one of {', '.join(known)}; {format!r:.80} arrived.")
+        failed = plugins("exporters").failed.get(format)
+        why = f" The plugin of this name is left out: {failed}" if failed else ""
+        raise CollectionError(f"format must be one of {', '.join(known)}; {format!r:.80} arrived.{why}")
     return known[format]
