@@ -27,6 +27,9 @@ from handlens.plugins import plugins
 from handlens.studio import Collection
 from handlens.studio.features import SOURCES, SourceKind
 from handlens.studio.features.extractor import check_batch, layers_of
+from handlens.studio.formats.exporting import Export
+from handlens.studio.formats.writers import EXPORTERS
+from handlens.studio.scanning import LeftOut
 from handlens.studio.server.app import create_app
 from handlens.studio.server.dependencies import CollectionId, OpenCollection, Server
 from handlens.studio.server.downloads import sent_file
@@ -195,6 +198,26 @@ def test_a_format_of_labels_is_an_importer_and_one_entry_point(monkeypatch, phot
         assert done.unmatched["where"].tolist() == ["line 2"]
         assert collection.labels.dropna().to_dict() == {0: "red"}
     plugins.cache_clear()
+class Lines:
+    """A format of labels: a line for each, path and label with a tab between them."""
+
+    name, title, ending = "lines", "Lines of text", ".txt"
+
+    def write(self, export: Export, path: Path) -> list[LeftOut]:
+        rows = zip(export.labelled["path"], export.labelled["label"], strict=True)
+        with atomic_write(path) as partial:
+            partial.write_text("".join(f"{photo}\t{label}\n" for photo, label in rows), encoding="utf-8")
+        return []
+
+
+def test_a_format_of_labels_is_an_exporter_and_one_entry(monkeypatch, photos, tmp_path):
+    monkeypatch.setitem(EXPORTERS, "lines", Lines())
+
+    with Collection.create(tmp_path / "collection", images=photos, backbone=None) as collection:
+        collection.label([0, 10], "red")
+        assert str(collection.export(tmp_path / "out.txt", "lines")) == f"2 labels: {tmp_path / 'out.txt'}"
+
+    assert (tmp_path / "out.txt").read_text(encoding="utf-8") == "00.png\tred\n10.png\tred\n"
 
 
 def export_counts(collection: Collection, path: Path | str) -> None:
@@ -216,7 +239,7 @@ def with_counts(monkeypatch) -> None:
         return sent_file(c, "counts.csv", write, server.temporary, kind="text/csv")
 
 
-def test_an_exporter_is_a_function_and_a_route(with_counts, monkeypatch, photos, tmp_path):
+def test_another_file_is_a_function_and_a_route(with_counts, monkeypatch, photos, tmp_path):
     monkeypatch.setitem(SOURCES, "colours", SourceKind(lambda config, tensors: Colours(), make=Colours))
     folder = tmp_path / "home" / "collections" / "colours-0123456789"
     with Collection.create(folder, images=photos, backbone="colours") as collection:

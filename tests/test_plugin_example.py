@@ -77,6 +77,21 @@ def test_its_extractor_describes_photos_and_is_saved_with_the_model(photos: Path
 
 
 @pytest.mark.usefixtures("_installed")
+def test_its_importer_and_its_exporter_give_the_same_labels(photos: Path, tmp_path: Path) -> None:
+    file = tmp_path / "labels.pairs"
+    file.write_text("00.png = red\n01.png = crimson = red\n12.png: blue\n99.png = blue\n", encoding="utf-8")
+    with Collection.create(tmp_path / "collection", images=photos, backbone="colours") as collection:
+        collection.prepare()
+        plan = collection.plan_import(file)
+        assert plan.matched[["path", "label"]].to_numpy().tolist() == [["00.png", "red"], ["01.png", "crimson = red"]]
+        assert plan.unmatched["where"].tolist() == ["line 3", "line 4"]
+        assert plan.unmatched["reason"].tolist()[0] == "it must read PHOTO = LABEL"
+        collection.import_labels(plan)
+        collection.export(tmp_path / "again.pairs", "pairs")
+    assert (tmp_path / "again.pairs").read_text(encoding="utf-8") == "00.png = red\n01.png = crimson = red\n"
+
+
+@pytest.mark.usefixtures("_installed")
 def test_its_tracker_writes_each_epoch(tmp_path: Path) -> None:
     frame = pd.DataFrame({"x": [0.0, 1, 2, 3, 4, 5], "y": [0.0, 2, 4, 6, 8, 10]})
     data = TabularList.from_df(frame, cont_names=["x"]).split_by_idx([4, 5]).label_from_df("y").databunch(bs=2)

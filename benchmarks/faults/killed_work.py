@@ -109,9 +109,9 @@ def take_away(folder: Path) -> Iterator[None]:
         yield
         for i in range(4):
             collection.label([i], f"kind {i}")
-            collection.export_labels(folder / "out.csv")
+            collection.export(folder / "out.csv", "csv")
             yield
-            collection.export_folders(folder / "out.zip")
+            collection.export(folder / "out.zip", "folders")
             yield
             collection.train()
             collection.export_model(folder / "out-model")

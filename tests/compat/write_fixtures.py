@@ -183,7 +183,7 @@ def write_photo_classifier(folder: Path) -> dict[str, Any]:
         collection.label([8], "label")
         collection.train()
         collection.export_model(folder / "model")
-        collection.export_labels(folder / "labels.csv")
+        collection.export(folder / "labels.csv", "csv")
     return {"predictions": load_predictor(folder / "model").predict(photos).to_dict("list")}
 
 

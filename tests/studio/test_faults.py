@@ -267,7 +267,7 @@ def test_photos_added_and_removed_between_sessions(folder, draw_photo, tmp_path)
         collection.train()
         table = collection.predictions()
         assert (table["predicted"][40:] == "square").all()
-        collection.export_folders(tmp_path / "f.zip")
+        collection.export(tmp_path / "f.zip", "folders")
 
 
 # --- damaged caches ----------------------------------------------------------------------------
@@ -446,9 +446,9 @@ def test_preparing_on_a_full_disk(small_disk, drawn, prepared_folder, quick):
         collection.label(range(6), "circle")
         collection.label(range(20, 26), "square")
         ballast = fill(small_disk)
-        for take in (collection.export_labels, collection.export_folders):
+        for format in ("csv", "folders"):
             with pytest.raises(StorageError, match="could not be written"):
-                take(small_disk / "out")
+                collection.export(small_disk / "out", format)
         with pytest.raises(StorageError):
             collection.train()
         with pytest.raises(StorageError):
@@ -554,8 +554,8 @@ def test_s12_a_collection_on_a_disk_that_cannot_be_written_is_opened_for_reading
         np.testing.assert_array_equal(collection.map(WHERE, "pca-1-2"), places)
         assert (collection.report.accuracy, collection.history) == (report, history)
         assert len(collection.parts.photos.thumbnail(0)) > 100
-        collection.export_labels(tmp_path / "labels.csv")
-        collection.export_folders(tmp_path / "folders.zip")
+        collection.export(tmp_path / "labels.csv", "csv")
+        collection.export(tmp_path / "folders.zip", "folders")
         collection.export_model(tmp_path / "model")
         assert pd.read_csv(tmp_path / "labels.csv")["label"].tolist() == ["kept"] * 3 + ["other"] * 3
         says = "on a disk that cannot be written, so it can be looked at and exported, but not changed"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from handlens.cli.app import app, fail
+from handlens.cli.progress import photo_progress
 from handlens.errors import DataError, HandlensError, TableError
 
 if TYPE_CHECKING:
@@ -52,25 +51,13 @@ def _photos(model: PhotoModel, photos: Path, out: Path) -> None:
     from handlens.studio.exports import write_csv
     from handlens.studio.predictor import predict_folder
 
-    with _progress() as progress:
+    with photo_progress() as progress:
         table = predict_folder(model, photos, progress=progress)
     write_csv(table, out)
     unread = table[table["reason"] != ""]
     typer.echo(f"{len(table) - len(unread):,} photos predicted: {out}", err=True)
     for path, reason in zip(unread["path"], unread["reason"], strict=True):
         typer.echo(f"no prediction: {path}: {reason}", err=True)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
-    """A progress bar of photos on the terminal; call the result with the numbers of photos done and in all."""
-    from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("photos", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _rows(learn: TabularLearner, rows: Path, out: Path, keep: list[str]) -> None:

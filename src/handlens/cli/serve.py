@@ -13,7 +13,7 @@ from handlens.errors import HandlensError
 
 @app.command()
 def serve(
-    model: Annotated[Path, typer.Argument(help="The folder that learn.export() wrote, of a table's model.")],
+    model: Annotated[Path, typer.Argument(help="The folder of a saved model, from Studio or learn.export().")],
     port: Annotated[
         int | None, typer.Option(help="The port to listen on; the first free one from 8600 on unless given.")
     ] = None,

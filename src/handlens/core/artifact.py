@@ -57,8 +57,7 @@ def save_artifact(
     target = Path(folder).absolute()
     with reporting_disk_errors(target):
         _check_replaceable(target, {DESCRIPTION, TENSORS} | ({CARD} if card is not None else set()))
-    # Copies, because safetensors refuses tensors that share memory or have strides.
-    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    plain = _plain(tensors)
     description = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -80,6 +79,21 @@ def save_artifact(
         (staging / DESCRIPTION).write_text(text, encoding="utf-8")
         if card is not None:
             (staging / CARD).write_text(card, encoding="utf-8", newline="\n")
+
+
+def tensors_hash(tensors: dict[str, Tensor]) -> str:
+    """SHA-256 of the file of tensors that `save_artifact` writes, in 64 characters.
+
+    Example:
+        >>> import torch
+        >>> tensors = {"weight": torch.ones(2)}
+        >>> save_artifact("model", "example", {}, tensors)
+        >>> tensors_hash(tensors) == hashlib.sha256(Path("model/tensors.safetensors").read_bytes()).hexdigest()
+        True
+    """
+    from safetensors.torch import save
+
+    return hashlib.sha256(save(_plain(tensors))).hexdigest()
 
 
 def load_artifact(folder: Path | str, kind: str, *, finite: bool = True) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -249,6 +263,11 @@ def _describe(tensor: Tensor) -> dict[str, Any]:
         "dtype": str(tensor.dtype).removeprefix("torch."),
         "sha256": hashlib.sha256(data.tobytes()).hexdigest(),
     }
+
+
+def _plain(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Copies on the CPU, because safetensors refuses tensors that share memory or have strides."""
+    return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
 
 
 def _check_replaceable(target: Path, ours: set[str]) -> None:

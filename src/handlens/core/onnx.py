@@ -6,7 +6,7 @@ import inspect
 import json
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,12 @@ TOLERANCE = 1e-4
 
 
 def export_onnx(
-    model: nn.Module, inputs: Tensor | tuple[Tensor, ...], file: Path | str, metadata: Mapping[str, Any]
+    model: nn.Module,
+    inputs: Tensor | tuple[Tensor, ...],
+    file: Path | str,
+    metadata: Mapping[str, Any],
+    *,
+    names: Sequence[str] | None = None,
 ) -> float:
     """Write a model in eval mode as an ONNX file that takes batches of any size, and check that it computes the same.
 
@@ -33,6 +38,7 @@ def export_onnx(
         inputs: a batch of real inputs; the file is run on them, on every second of them, and on one alone.
         file: the file to write.
         metadata: plain JSON, kept in the file's metadata under "handlens".
+        names: of the inputs, for a model whose `forward` takes any number of them, as `*inputs`.
 
     Returns:
         The largest difference between both outputs.
@@ -50,13 +56,13 @@ def export_onnx(
             f"ONNX needs packages that are not installed ({reason_of(error)}): pip install 'handlens[onnx]'."
         ) from error
     batch = tuple(part.cpu() for part in (inputs if isinstance(inputs, tuple) else (inputs,)))
-    names = list(inspect.signature(model.forward).parameters)[: len(batch)]
+    named = list(names) if names else list(inspect.signature(model.forward).parameters)[: len(batch)]
     device = next(model.parameters()).device
     target = Path(file)
     try:
         with atomic_write(target) as partial:
             model.cpu().eval()
-            _write(model, batch, names, partial)
+            _write(model, batch, named, partial, variadic=names is not None)
             proto = onnx.load(partial)
             onnx.helper.set_model_props(proto, {"handlens": json.dumps({"version": __version__, **metadata})})
             onnx.checker.check_model(proto)
@@ -64,14 +70,14 @@ def export_onnx(
             # From memory, because Windows does not rename a file that is open.
             session = onnxruntime.InferenceSession(partial.read_bytes(), providers=["CPUExecutionProvider"])
             rows = (slice(None), slice(None, None, 2), slice(0, 1))
-            difference = max(_difference(model, session, names, tuple(part[some] for part in batch)) for some in rows)
+            difference = max(_difference(model, session, named, tuple(part[some] for part in batch)) for some in rows)
     finally:
         model.to(device)
     return difference
 
 
-def _write(model: nn.Module, batch: tuple[Tensor, ...], names: list[str], file: Path) -> None:
-    dynamic = tuple({0: torch.export.Dim.DYNAMIC} for _ in batch)
+def _write(model: nn.Module, batch: tuple[Tensor, ...], names: list[str], file: Path, *, variadic: bool) -> None:
+    dynamic: tuple[Any, ...] = tuple({0: torch.export.Dim.DYNAMIC} for _ in batch)
     # A batch of one would be taken for a size that never changes.
     sample = tuple(torch.cat([part[:1], part[:1]]) for part in batch)
     log = logging.getLogger("torch.onnx")
@@ -86,7 +92,7 @@ def _write(model: nn.Module, batch: tuple[Tensor, ...], names: list[str], file: 
                 file,
                 input_names=names,
                 output_names=["output"],
-                dynamic_shapes=dynamic,
+                dynamic_shapes=(dynamic,) if variadic else dynamic,
                 dynamo=True,
                 external_data=False,
                 verbose=False,

@@ -1,4 +1,4 @@
-"""The server of one saved model: rows in, predictions out, each input checked, and a page that says how."""
+"""The server of one saved model: rows or a photo in, predictions out, each input checked, and a page that says how."""
 
 import re
 import secrets
@@ -15,11 +15,11 @@ from pydantic_core import PydanticCustomError
 
 from handlens import __version__
 from handlens.core.saved import load_learner
-from handlens.errors import ArtifactError
 from handlens.serving.api_page import add_api_page
 from handlens.serving.connections import Server
 from handlens.serving.guard import Guard
 from handlens.serving.listening import LOCAL, accepted_hosts, address, listen
+from handlens.serving.photos import add_photo_routes
 from handlens.serving.problems import describe_errors, explain_errors
 from handlens.serving.schemas import Error
 from handlens.serving.semantics import Semantics
@@ -64,28 +64,22 @@ def create_app(model: Path | str, *, token: str | None = None, hosts: Iterable[s
     """Make the server of one saved model, as an ASGI app.
 
     Args:
-        model: the folder that `learn.export()` of a learner of tables wrote.
+        model: the folder that `learn.export()` or `Collection.export_model()` wrote.
         token, hosts: see `Guard`.
 
     Returns:
         The app, with the routes /api/model and /api/predict.
 
     Raises:
-        ArtifactError: `load_learner` cannot open the model, or it is one for photos.
+        ArtifactError: `load_learner` cannot open the model.
     """
     learn = load_learner(model)
-    if not isinstance(learn, TabularLearner):
-        raise ArtifactError(
-            f"serve takes a saved model for the rows of a table; {model} holds one for photos. Predict photos with "
-            "`handlens predict` or load_learner(folder).predict_files(files)."
-        )
     name = Path(model).resolve().name
-    description = _describe(name, learn)
-    Rows = _request_schema(learn)
+    takes = "rows" if isinstance(learn, TabularLearner) else "a photo"
     app = FastAPI(
         title=f"handlens model {name}",
         version=__version__,
-        description="Predictions of one saved model: POST rows to /api/predict.",
+        description=f"Predictions of one saved model: POST {takes} to /api/predict.",
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
@@ -94,8 +88,28 @@ def create_app(model: Path | str, *, token: str | None = None, hosts: Iterable[s
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.add_middleware(Semantics)
-    app.add_middleware(Guard, hosts=frozenset(hosts), token=token, private="/api/predict")
+    uploads = None if isinstance(learn, TabularLearner) else "/api/predict"  # a photo may be larger than rows
+    app.add_middleware(Guard, hosts=frozenset(hosts), token=token, private="/api/predict", uploads=uploads)
     explain_errors(app)
+    if isinstance(learn, TabularLearner):
+        _add_table_routes(app, learn, name)
+    else:
+        add_photo_routes(app, learn, name)
+
+    @app.get("/", include_in_schema=False)
+    def home() -> Response:
+        return RedirectResponse("/api/docs")
+
+    describe_errors(app)
+    add_api_page(app)
+
+    return app
+
+
+def _add_table_routes(app: FastAPI, learn: TabularLearner, name: str) -> None:
+    """Give the app the routes /api/model and /api/predict of a model for the rows of a table."""
+    description = _describe(name, learn)
+    Rows = _request_schema(learn)
 
     @app.get("/api/model", tags=["model"])
     def served() -> ServedModel:
@@ -111,15 +125,6 @@ def create_app(model: Path | str, *, token: str | None = None, hosts: Iterable[s
         # As objects, because a whole number in a column with probabilities would become a float.
         values = found.astype(object).to_numpy().tolist()
         return Predictions(predictions=[dict(zip(found.columns, row, strict=True)) for row in values])
-
-    @app.get("/", include_in_schema=False)
-    def home() -> Response:
-        return RedirectResponse("/api/docs")
-
-    describe_errors(app)
-    add_api_page(app)
-
-    return app
 
 
 def _describe(name: str, learn: TabularLearner) -> ServedModel:

@@ -18,7 +18,7 @@ from handlens.studio.attributes import Attached
 from handlens.studio.creating import create_collection
 from handlens.studio.discriminant import Floats
 from handlens.studio.evaluation import PairedComparison
-from handlens.studio.exports import about_origins, labels_table, model_card, write_csv, write_folders
+from handlens.studio.exports import about_origins, model_card, write_csv
 from handlens.studio.features.extractor import Layer
 from handlens.studio.filters import Filter
 from handlens.studio.finishing import Finished
@@ -43,6 +43,7 @@ from handlens.studio.spot_check import Check
 
 if TYPE_CHECKING:
     from handlens.audit import Datasheet, Subgroups
+    from handlens.studio.formats.exporting import Exported
     from handlens.studio.review import Review
     from handlens.vision.heatmap import HeatMap
 
@@ -1018,17 +1019,45 @@ class Collection:
 
     # --- taking away ---------------------------------------------------------------------------
 
-    def export_labels(self, path: Path | str, *, where: Filter | None = None, spreadsheet: bool = False) -> None:
-        """Write the labelled photos as CSV: path, label, and the columns of `origins`.
-
-        `ImageItemList.from_csv(…).label_from_df("label")` reads back the same labels, whatever they are called.
+    def export(
+        self,
+        path: Path | str,
+        format: str,
+        *,
+        where: Filter | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        cancel: threading.Event | None = None,
+    ) -> Exported:
+        """Write the labels in a format that other tools read, with the origin of each where the format has a place.
 
         Args:
-            path: the file.
+            path: the file, or for a format that is a folder, a new or empty folder.
+            format: "csv", "spreadsheet" (CSV whose text no spreadsheet program runs as a formula), "parquet", "folders"
+                (a zip of the photos by label), "coco", "label-studio", "fiftyone", "hugging-face", "croissant", "yolo"
+                (a folder with splits), or the name of a plugin. What each holds is in docs/formats.md.
             where: only the photos that this filter means.
-            spreadsheet: put an apostrophe before text that a spreadsheet program would run as a formula.
+            progress: called with the steps that are done and their total.
+            cancel: setting it, also beforehand, raises Cancelled; nothing is written then.
+
+        Returns:
+            How many labels were written, and which photos could not be read.
+
+        Raises:
+            Cancelled: `cancel` was set.
+            CollectionError: there is no such format, or the folder is not empty or is among the photos.
+            StorageError: the disk refuses; what was at `path` before stays.
+
+        Example:
+            >>> from handlens.studio.builtin import write_builtin
+            >>> names = write_builtin("digits", Path("digits"))
+            >>> with Collection.create("my-digits", images="digits") as collection:
+            ...     collection.label([0, 10], "zero")
+            ...     str(collection.export("labels.csv", "csv"))
+            '2 labels: labels.csv'
         """
-        write_csv(labels_table(self._only(self.origins, where)), path, spreadsheet=spreadsheet)
+        from handlens.studio.formats.exporting import export
+
+        return export(self, path, format, where=where, progress=progress, cancel=cancel)
 
     def export_predictions(self, path: Path | str, *, where: Filter | None = None, spreadsheet: bool = False) -> None:
         """Write `predictions()` as CSV.
@@ -1036,18 +1065,9 @@ class Collection:
         Args:
             path: the file.
             where: only the photos that this filter means.
-            spreadsheet: as in `export_labels`.
+            spreadsheet: put an apostrophe before text that a spreadsheet program would run as a formula.
         """
         write_csv(self._only(self.predictions(), where), path, spreadsheet=spreadsheet)
-
-    def export_folders(self, path: Path | str, *, where: Filter | None = None) -> None:
-        """Write a zip of the labelled photos in folders by label, under names that every system takes.
-
-        Args:
-            path: the zip.
-            where: only the photos that this filter means.
-        """
-        write_folders(self.images, self.parts.filtering.labelled_paths(where), path)
 
     def _only(self, table: pd.DataFrame, where: Filter | None) -> pd.DataFrame:
         """The rows, by photo id, of the photos that a filter means; all without one."""
@@ -1071,6 +1091,23 @@ class Collection:
             models.export(model, Path(path), card=card.for_export(Path(path)))
 
         models.with_model(export)
+
+    def export_onnx(self, path: Path | str) -> None:
+        """Write the model in use as one ONNX graph, from the pixels of photos to the probability of each label.
+
+        The file is run on photos of the collection and compared with the model's predictions before it counts. Its
+        metadata say under "handlens", as JSON, what the classes are, and how photos become its inputs. It computes with
+        float32.
+
+        Args:
+            path: the file.
+
+        Raises:
+            TrainingError: there is no model yet.
+            ExportError: ONNX's packages are missing, the model cannot be written, or the file predicts something else.
+            StorageError: the disk refuses; what was at `path` before stays.
+        """
+        self.parts.models.export_onnx(Path(path))
 
     def export_datasheet(self, path: Path | str) -> None:
         """Write `datasheet()` as Markdown, which `handlens audit check` reads."""

@@ -221,6 +221,16 @@ class Duplicates:
             numbers[found.ids] = first[found.groups]
         return numbers
 
+    def groups(self, *, report: Callable[[int, int], bool]) -> NDArray[np.int64]:
+        """As `together`, after a search for duplicates if photos are prepared and it was not done yet.
+
+        Args:
+            report: as in `table`.
+        """
+        if self._photos.prepared:
+            self._searched(report)
+        return self.together()
+
     def gestures(self, origins: LabelOrigins) -> NDArray[np.int64]:
         """The change that gave each photo its label, int64 [N]; 0 without a label.
 

@@ -208,6 +208,18 @@ class ImageDataBunch(DataBunch):
         Raises:
             DataError: the file cannot be read.
         """
+        pixels = self.pixels(item)[None]
+        return normalised(pixels.to(self.device), self.stats), self.y.blank(1).data.to(self.device)
+
+    def pixels(self, item: Image | Path | str | Tensor) -> Tensor:
+        """One picture, transformed as in `one_item`, before it is normalised: uint8 [H, W, 3].
+
+        Args:
+            item: as in `one_item`.
+
+        Raises:
+            DataError: the file cannot be read.
+        """
         if not isinstance(item, TransformedImage):
             augment = self.valid_ds.x.augment
             if isinstance(item, Tensor):
@@ -215,8 +227,7 @@ class ImageDataBunch(DataBunch):
             elif not isinstance(item, Image):
                 item = open_image(item, at_least=decode_size(augment), limits=self.valid_ds.x.limits)
             item = transformed(item, augment, torch.Generator().manual_seed(0))
-        pixels = torch.from_numpy(item.pixels)[None]
-        return normalised(pixels.to(self.device), self.stats), self.y.blank(1).data.to(self.device)
+        return torch.from_numpy(item.pixels)
 
     def loader(self, items: Iterable[Path | str]) -> PictureLoader:
         """Batches of other pictures, in order and without labels, transformed as validation pictures are."""

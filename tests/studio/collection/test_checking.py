@@ -211,7 +211,7 @@ def test_after_the_undo_of_a_finish_the_report_is_of_the_labels_of_now(finished)
 
 
 def test_certified_labels_carry_their_certificate(finished, tmp_path):
-    finished.export_labels(tmp_path / "labels.csv")
+    finished.export(tmp_path / "labels.csv", "csv")
     table = pd.read_csv(tmp_path / "labels.csv")
     certified = table[table["origin"] == "certified"]
     assert len(certified) == finished.parts.finishing.count

@@ -160,7 +160,7 @@ def test_broken_photos_in_the_middle(quick, drawn, tmp_path):
         assert np.flatnonzero(table["predicted"].notna()).tolist() == good
         assert np.flatnonzero(table["reason"] == "").tolist() == good
         collection.export_predictions(tmp_path / "p.csv")
-        collection.export_folders(tmp_path / "f.zip")
+        collection.export(tmp_path / "f.zip", "folders")
         collection.export_model(tmp_path / "model")
         collection.delete("square")
         collection.label([25, 31], "square")
@@ -200,7 +200,7 @@ def test_no_photos(tmp_path):
         assert len(collection.labels) == 0
         with pytest.raises(TrainingError):
             collection.train()
-        collection.export_labels(tmp_path / "labels.csv")
+        collection.export(tmp_path / "labels.csv", "csv")
     assert (tmp_path / "labels.csv").read_text() == ("path,label,origin,gesture,labelled_at,error_at_most,confidence\n")
 
 

@@ -204,14 +204,14 @@ def test_damaged_saved_filters_count_as_missing(collection, text, left):
 def test_exports_of_the_photos_of_a_filter(collection, label_some, tmp_path):
     label_some(collection)
     collection.train()
-    collection.export_labels(tmp_path / "labels.csv", where=label("circle"))
+    collection.export(tmp_path / "labels.csv", "csv", where=label("circle"))
     assert pd.read_csv(tmp_path / "labels.csv")["path"].tolist() == collection.paths[:6]
     wanted = predicted("square") & label(None)
     collection.export_predictions(tmp_path / "predictions.csv", where=wanted)
     ids = collection.where(wanted)
     assert pd.read_csv(tmp_path / "predictions.csv")["path"].tolist() == [collection.paths[i] for i in ids]
-    collection.export_folders(tmp_path / "folders.zip", where=~label("circle"))
+    collection.export(tmp_path / "folders.zip", "folders", where=~label("circle"))
     with zipfile.ZipFile(tmp_path / "folders.zip") as archive:
         assert sorted(archive.namelist()) == sorted(f"square/{path}" for path in collection.paths[20:26])
-    collection.export_labels(tmp_path / "none.csv", where=left_out())
+    collection.export(tmp_path / "none.csv", "csv", where=left_out())
     assert len((tmp_path / "none.csv").read_text().splitlines()) == 1

@@ -60,7 +60,7 @@ def doors(collection: Collection, photo: int, tmp_path: Path) -> None:
     with pytest.raises(PhotoError):
         photos.thumbnail(photo)
     collection.label([photo], "mine")
-    collection.export_folders(tmp_path / "folders.zip")
+    collection.export(tmp_path / "folders.zip", "folders")
     with zipfile.ZipFile(tmp_path / "folders.zip") as archive:
         assert archive.namelist() == ["left out.csv"]
         assert "mine" in archive.read("left out.csv").decode()

@@ -12,7 +12,7 @@ from PIL import Image
 
 from handlens.io.spreadsheets import unguarded
 from handlens.studio.collection import Collection
-from handlens.studio.exports import zipped_photos
+from handlens.studio.formats.writers.folders import zipped_photos
 from handlens.studio.origins import Certificate, Origin
 from handlens.vision import ImageItemList
 
@@ -29,7 +29,7 @@ def test_exports_come_back(collection, tmp_path):
     for name, ids in nasty.items():
         collection.label(ids, name)
     collection.train()
-    collection.export_labels(tmp_path / "labels.csv")
+    collection.export(tmp_path / "labels.csv", "csv")
     with (tmp_path / "labels.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["path"]: row["label"] for row in rows} == {
@@ -42,7 +42,7 @@ def test_exports_come_back(collection, tmp_path):
     assert back["predicted"].tolist() == table["predicted"].tolist()
     assert back.iloc[:, 3:-1].to_numpy() == pytest.approx(table.iloc[:, 3:-1].to_numpy(), abs=1e-6)
     assert back["reason"].isna().all()
-    collection.export_folders(tmp_path / "folders.zip")
+    collection.export(tmp_path / "folders.zip", "folders")
     photos = zipped_photos({collection.paths[i]: name for name, ids in nasty.items() for i in ids})
     with zipfile.ZipFile(tmp_path / "folders.zip") as archive:
         found = {name: archive.read(name) for name in archive.namelist()}
@@ -60,7 +60,7 @@ def label_three(collection):
 
 def test_labels_are_taken_away_with_their_origins(collection, tmp_path):
     label_three(collection)
-    collection.export_labels(tmp_path / "labels.csv")
+    collection.export(tmp_path / "labels.csv", "csv")
     lines = (tmp_path / "labels.csv").read_text(encoding="utf-8").splitlines()
     assert lines[0] == "path,label,origin,gesture,labelled_at,error_at_most,confidence"
     times = [f"{at:%Y-%m-%dT%H:%M:%S}Z" for at in collection.origins["at"].dropna()]
@@ -76,7 +76,7 @@ def test_labels_are_taken_away_with_their_origins(collection, tmp_path):
 @pytest.mark.parametrize("columns", [["path", "label"], slice(None)], ids=["without origins", "with origins"])
 def test_labels_with_and_without_origins_are_read(collection, tmp_path, columns):
     label_three(collection)
-    collection.export_labels(tmp_path / "all.csv")
+    collection.export(tmp_path / "all.csv", "csv")
     table = pd.read_csv(tmp_path / "all.csv")
     table.loc[:, columns].to_csv(tmp_path / "labels.csv", index=False)
     items = ImageItemList.from_csv(collection.images, str(tmp_path / "labels.csv"))
@@ -98,7 +98,7 @@ NAMES += ["=1+1", "-1", "+x", "@x", "'=x", "''-", 'a "b", c', "左", "–"]
 def test_p3_labels_read_back_the_same_whatever_they_are_called(collection, tmp_path, spreadsheet):
     for photo, name in enumerate(NAMES):
         collection.label([photo, photo + 20], name)
-    collection.export_labels(collection.images / "labels.csv", spreadsheet=spreadsheet)
+    collection.export(collection.images / "labels.csv", "spreadsheet" if spreadsheet else "csv")
     given = ImageItemList.from_csv(collection.images)
     items = given.split_none().label_from_df("label")
     assert [items.train.y.classes[code] for code in items.train.y.data] == [*NAMES, *NAMES]
@@ -113,8 +113,8 @@ def test_p3_names_of_photos_are_read_back_too(tmp_path, quick):
         Image.new("RGB", (8, 8), (i, 0, 0)).save(tmp_path / "photos" / name, "PNG")
     with Collection.create(tmp_path / "c", images=tmp_path / "photos", backbone=None) as collection:
         collection.label(range(len(names)), "x")
-        for spreadsheet in (False, True):
-            collection.export_labels(tmp_path / "photos" / ".labels.csv", spreadsheet=spreadsheet)
+        for format in ("csv", "spreadsheet"):
+            collection.export(tmp_path / "photos" / ".labels.csv", format)
             items = ImageItemList.from_csv(tmp_path / "photos", ".labels.csv")
             assert [path.name for path in items.items] == collection.paths
     assert sorted(names) == sorted(path.name for path in items.items)

@@ -9,16 +9,20 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
+from starlette.testclient import TestClient
 
 from handlens.core.artifact import load_artifact, save_artifact
 from handlens.core.saved import PhotoModel, load_learner
 from handlens.errors import ArtifactError, TrainingError
+from handlens.serving.app import create_app
 from handlens.studio.collection import Collection
 from handlens.studio.models.ensemble import KIND, EnsembleModel, log_mean
 from handlens.studio.models.held_out import HeldOut, held_out_of_both
 from handlens.studio.models.record import ModelRecord, Training
+from handlens.studio.onnx_graph import graph_of
 from handlens.studio.predictor import predict_folder
 from handlens.vision.heatmap import HeatMap
 
@@ -294,3 +298,38 @@ def test_one_of_its_models_is_gone_or_damaged(folder):
     with Collection.open(folder) as collection:
         assert list(collection.models) == ["quick"]
         assert collection.model == "quick"
+
+
+def test_each_model_is_one_onnx_graph(collection, tmp_path, monkeypatch):
+    monkeypatch.setattr("handlens.studio.features.backbones.half_precision", lambda where: False)
+    classes = ["circle", "square"]
+    files = [collection.images / collection.paths[i] for i in (0, 25, 39)]
+    for kind, inputs in (("fine-tuned", ["pixels"]), ("both", ["pixels_1", "pixels_2"])):
+        collection.use_model(kind)
+        collection.export_onnx(tmp_path / f"{kind}.onnx")
+        collection.export_model(tmp_path / kind)
+        session = onnxruntime.InferenceSession(tmp_path / f"{kind}.onnx", providers=["CPUExecutionProvider"])
+        assert [one.name for one in session.get_inputs()] == inputs
+        model = load_learner(tmp_path / kind)
+        pixels = [np.stack(one) for one in zip(*map(graph_of(model).read, files), strict=True)]
+        found = session.run(None, dict(zip(inputs, pixels, strict=True)))[0]
+        expected = model.predict_files(files)[[f"probability of {name}" for name in classes]].to_numpy()
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["quick", "fine-tuned", "both"])
+def test_each_model_is_served(collection, tmp_path, kind):
+    collection.use_model(kind)
+    collection.export_model(tmp_path / "shapes")
+    client = TestClient(create_app(tmp_path / "shapes", hosts=["127.0.0.1:8600"]), base_url="http://127.0.0.1:8600")
+    about = client.get("/api/model").json()
+    assert (about["name"], about["classes"]) == ("shapes", ["circle", "square"])
+    file = collection.images / collection.paths[3]
+    answer = client.post("/api/predict", content=file.read_bytes())
+    assert answer.status_code == 200, answer.text
+    expected = load_learner(tmp_path / "shapes").predict_files([file]).iloc[0]
+    assert answer.json()["prediction"] == expected.drop(["path", "reason"]).to_dict()
+    refused = client.post("/api/predict", content=b"no photo")
+    assert refused.status_code == 400
+    assert refused.json()["error"].startswith("The body must be a photo, its file as it is; what arrived is not: ")
+    assert client.get("/", follow_redirects=False).headers["location"] == "/api/docs"

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from handlens.errors import WeightsError
 from handlens.studio.features.extractor import CELLS, check_batch, layers_of
 from handlens.studio.features.fuse import fused
+from handlens.studio.features.patches import cells_of
 from handlens.studio.features.precision import device, half_precision
 from handlens.studio.features.stages import stages_by_hooks
 from handlens.vision.backbones import (
@@ -62,7 +63,7 @@ class BackboneExtractor:
         net = fused(net, self._input(noise), lambda one, x: _stages_of(name, library, one, x)(x))
         # Only now: folding makes new weights.
         net = net.to(memory_format=torch.channels_last)
-        self._stages = _stages_of(name, library, net, self._input(sample))
+        self._net, self._stages = net, _stages_of(name, library, net, self._input(sample))
         with torch.inference_mode():
             channels = [stage.shape[1] for stage in self._run(sample)]
         self.layers = layers_of(name, [(str(i), count) for i, count in enumerate(channels)])
@@ -80,6 +81,10 @@ class BackboneExtractor:
         """The stages of uint8 pictures [B, size, size, 3] before they are pooled, float32 [B, C, h, w] on the CPU."""
         check_batch(batch, self.size)
         return [stage.float().cpu() for stage in self._run(batch)]
+
+    def network(self) -> nn.Module:
+        """A module that gives the same features in float32 as one tensor, layer after layer [B, Σ dim]."""
+        return _Network(self._net, self._stages, self._factor, self._offset)
 
     def config(self) -> dict[str, Any]:
         """What `rebuild` needs besides the tensors."""
@@ -105,6 +110,31 @@ class BackboneExtractor:
         # One thread at a time: stages that are found by hooks would see each other's pictures.
         with self._running, torch.autocast(self._device.type, torch.bfloat16, enabled=self._half):
             return self._stages(self._input(batch))
+
+
+class _Network(nn.Module):
+    """The features of uint8 pictures [B, S, S, 3], side by side.
+
+    Args:
+        net: the network.
+        stages: its stages.
+        factor, offset: what pixels are multiplied by, and what is added then [3].
+    """
+
+    factor: Tensor
+    offset: Tensor
+
+    def __init__(self, net: nn.Module, stages: Stages, factor: Tensor, offset: Tensor) -> None:
+        super().__init__()
+        self.net, self._stages = net, stages
+        self.register_buffer("factor", factor)
+        self.register_buffer("offset", offset)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        inputs = (pixels.float() * self.factor + self.offset).permute(0, 3, 1, 2)
+        # Averages by slices: ONNX has no adaptive pooling for sizes that do not divide.
+        pooled = [(stage.mean((2, 3)), cells_of(stage.permute(0, 2, 3, 1))) for stage in self._stages(inputs)]
+        return torch.cat([layer for both in pooled for layer in both], 1)
 
 
 def load_backbone(name: str, *, weights: Path | None, random: bool) -> BackboneExtractor:

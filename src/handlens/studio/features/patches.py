@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from handlens.studio.features.extractor import CELLS, check_batch, layers_of
@@ -74,12 +74,16 @@ class PatchExtractor:
         return [near.permute(0, 3, 1, 2) for near in self._near(_planes(batch))]
 
     def _one(self, picture: Tensor) -> list[Tensor]:
-        return [pooled for near in self._near(picture) for pooled in (near.mean((1, 2)), _cells(near))]
+        return [pooled for near in self._near(picture) for pooled in (near.mean((1, 2)), cells_of(near))]
 
     def _near(self, pictures: Tensor) -> Iterator[Tensor]:
         for stage, scale in self._scales.items():
             smaller = SCALES[stage]
             yield scale(F.avg_pool2d(pictures, smaller) if smaller > 1 else pictures)
+
+    def network(self) -> nn.Module:
+        """A module that gives the same features as one tensor, layer after layer [B, Σ dim]."""
+        return _PatchNetwork(self._one)
 
     def config(self) -> dict[str, Any]:
         """What `rebuild` needs besides the tensors."""
@@ -92,6 +96,17 @@ class PatchExtractor:
             for stage, vocabulary in self._vocabularies.items()
             for part in ("whitening", "mean", "centres")
         }
+
+
+class _PatchNetwork(nn.Module):
+    """The features of uint8 pictures [B, 96, 96, 3], side by side."""
+
+    def __init__(self, features: Callable[[Tensor], list[Tensor]]) -> None:
+        super().__init__()
+        self._features = features
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return torch.cat(self._features(_planes(pixels)), 1)
 
 
 def rebuild_patches(config: dict[str, Any], tensors: dict[str, Tensor]) -> PatchExtractor:
@@ -199,7 +214,7 @@ class _Scale:
         return (distance.mean(-1, keepdim=True) - distance).clamp_(min=0)
 
 
-def _cells(maps: Tensor) -> Tensor:
+def cells_of(maps: Tensor) -> Tensor:
     """Averages [B, C · 9] of maps [B, H, W, C] over a 3×3 grid, cut as `adaptive_avg_pool2d` does."""
     _, height, width, _ = maps.shape
     columns = [maps[:, :, a:b].mean(2) for a, b in _cuts(width)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -56,11 +57,11 @@ def stages_by_hooks(
 
         def take(module: nn.Module, _: Any, output: Any) -> None:
             seen[module] = seen.get(module, -1) + 1
-            if (module, seen[module]) == wanted[len(stages)]:
+            if len(stages) < len(wanted) and (module, seen[module]) == wanted[len(stages)]:
                 planes = _planes(output)
                 assert planes is not None
                 stages.append(planes)
-                if len(stages) == len(wanted):
+                if len(stages) == len(wanted) and not torch.compiler.is_exporting():  # which needs a whole pass
                     raise _Enough
 
         _with_hooks(net, list({module for module, _ in wanted}), take, batch)
@@ -72,7 +73,7 @@ def stages_by_hooks(
 def _with_hooks(net: nn.Module, modules: list[nn.Module], hook: Callable[..., None], batch: Tensor) -> None:
     handles = [module.register_forward_hook(hook) for module in modules]
     try:
-        with torch.inference_mode():
+        with nullcontext() if torch.compiler.is_exporting() else torch.inference_mode():
             net(batch)
     except _Enough:
         pass

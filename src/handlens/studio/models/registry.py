@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
@@ -49,6 +50,7 @@ UNKNOWN = "Whether it helps is not known: nothing tells which model is better. C
 """What is said of a training when nothing tells."""
 
 _HEATMAPS = 200  # heat maps that are kept
+_COMPARED = 16  # photos that an ONNX file is compared on
 
 _log = logging.getLogger(__name__)
 
@@ -86,6 +88,7 @@ class Models:
         self._scores: dict[ModelKind, tuple[tuple[str, int], Floats]] = {}
         self._checked: dict[ModelKind, tuple[Check, tuple[str, int], Checked]] = {}
         self._forgotten = 0  # how often photos that had been predicted were replaced
+        self._hash: tuple[tuple[str, float], str] | None = None  # of a model with a temperature
         self._looking = threading.Lock()  # held while a heat map is computed
         self._heatmaps: OrderedDict[tuple[str, int, str], HeatMap] = OrderedDict()
 
@@ -346,6 +349,38 @@ class Models:
 
         saved = model.saved(self.classes(model), temperature=self.temperature(model))
         save_artifact(path, *saved, card=card)
+
+    def export_onnx(self, path: Path) -> None:
+        """Write the model in use as one ONNX graph, calibrated as it is now; see `Collection.export_onnx`."""
+        from handlens.core.artifact import save_artifact, tensors_hash
+        from handlens.core.saved import load_learner
+        from handlens.studio.onnx_graph import write_onnx
+
+        order, usable = self._photos.order.tolist(), self._photos.usable
+        files = [self._photos.file(i) for i in order if usable[i] and self._photos.is_inside(i)][:_COMPARED]
+
+        def write(model: Model) -> None:
+            saved = model.saved(self.classes(model), temperature=self.temperature(model))
+            with tempfile.TemporaryDirectory() as folder:
+                save_artifact(Path(folder) / "model", *saved)
+                loaded = load_learner(Path(folder) / "model")
+            write_onnx(loaded, path, photos=files, about={"model": tensors_hash(saved.tensors)})
+
+        self.with_model(write)
+
+    @property
+    def content_hash(self) -> str | None:
+        """The hash of the model in use: SHA-256 of the file of tensors that `export` writes; None without a model."""
+        from handlens.core.artifact import tensors_hash
+
+        def of(model: Model) -> str:
+            key = (model.version, self.temperature(model))
+            if self._hash is None or self._hash[0] != key:
+                saved = model.saved(self.classes(model), temperature=key[1])
+                self._hash = (key, tensors_hash(saved.tensors))
+            return self._hash[1]
+
+        return None if self.in_use is None else self.with_model(of)
 
     # --- inside --------------------------------------------------------------------------------
 

@@ -14,7 +14,8 @@ from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
 from handlens.errors import CollectionError, PhotoError
-from handlens.studio.exports import ZippedPhoto, write_photos, zipped_photos
+from handlens.studio.formats.writers import exporter_of
+from handlens.studio.formats.writers.folders import ZippedPhoto, write_photos, zipped_photos
 from handlens.studio.register import file_below
 from handlens.studio.server.temporary_folders import TemporaryFolders
 
@@ -82,7 +83,7 @@ def removed_on_failure(folder: Path) -> Iterator[None]:
 
 
 def sent_file(
-    id: str, name: str, write: Callable[[Path], None], temporary: TemporaryFolders, *, kind: str
+    id: str, name: str, write: Callable[[Path], object], temporary: TemporaryFolders, *, kind: str
 ) -> FileResponse:
     """The response that sends a text file, which is removed afterwards.
 
@@ -102,6 +103,46 @@ def sent_file(
         filename=f"{id}-{name}",
         background=BackgroundTask(shutil.rmtree, folder, ignore_errors=True),
     )
+
+
+def sent_export(
+    id: str, collection: Collection, format: str, where: Filter | None, temporary: TemporaryFolders
+) -> FileResponse:
+    """The response that sends the labels in a format, which is removed afterwards.
+
+    Args:
+        id: the collection's id, which begins the name under which the file is saved.
+        collection: whose labels are sent.
+        format: a format's name; what it writes as a folder is sent as a zip.
+        where: only the photos that this filter means.
+        temporary: where it is written.
+
+    Raises:
+        CollectionError: there is no such format.
+    """
+    exporter = exporter_of(format)
+    folder = temporary.new("export")
+    name = f"{id}-{exporter.name}"
+    with removed_on_failure(folder):
+        written = collection.export(folder / f"{name}{exporter.ending}", format, where=where).path
+        if not exporter.ending:
+            written = _zipped(written)
+    return FileResponse(
+        written,
+        media_type="application/octet-stream",
+        filename=written.name,
+        background=BackgroundTask(shutil.rmtree, folder, ignore_errors=True),
+    )
+
+
+def _zipped(folder: Path) -> Path:
+    """A zip beside a folder, with the folder in it, which is removed."""
+    file = folder.with_name(f"{folder.name}.zip")
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
+        for path in sorted(folder.rglob("*")):
+            archive.write(path, path.relative_to(folder.parent).as_posix())
+    shutil.rmtree(folder)
+    return file
 
 
 def labelled_photos(collection: Collection, where: Filter | None) -> list[ZippedPhoto]:

@@ -7,18 +7,28 @@ import shutil
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import FileResponse, StreamingResponse
 from starlette.background import BackgroundTask
 
 from handlens.errors import CollectionError
 from handlens.studio.filters import MOST_BYTES, Filter
+from handlens.studio.formats.writers import exporters
 from handlens.studio.server.dependencies import CollectionId, OpenCollection, Server
-from handlens.studio.server.downloads import labelled_photos, sent_file, zip_of, zip_of_photos, zipped_model
+from handlens.studio.server.downloads import (
+    labelled_photos,
+    sent_export,
+    sent_file,
+    zip_of,
+    zip_of_photos,
+    zipped_model,
+)
+from handlens.studio.server.schemas.exports import ExportFormat, ExportFormats
 
 router = APIRouter(prefix="/api/collections/{c}/export", tags=["take away"])
 
 _CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}}}}
+_ANY: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
 _ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}}}
 
 
@@ -48,8 +58,26 @@ def labels(
     c: CollectionId, collection: OpenCollection, server: Server, where: Where, exact: Exact = False
 ) -> FileResponse:
     """The labelled photos: path, label, origin, gesture, labelled_at, error_at_most, confidence."""
-    write = partial(collection.export_labels, where=where, spreadsheet=not exact)
+    write = partial(collection.export, format="csv" if exact else "spreadsheet", where=where)
     return sent_file(c, "labels.csv", write, server.temporary, kind="text/csv")
+
+
+@router.get("")
+def formats(c: CollectionId, collection: OpenCollection) -> ExportFormats:  # noqa: ARG001
+    """The formats that labels can be taken away in."""
+    return ExportFormats(formats=[ExportFormat(name=one.name, title=one.title) for one in exporters().values()])
+
+
+@router.get("/as/{format}", response_class=FileResponse, responses=_ANY)
+def labels_as(
+    c: CollectionId,
+    collection: OpenCollection,
+    server: Server,
+    where: Where,
+    format: Annotated[str, Path(max_length=100, description="the name of one of the formats")],
+) -> FileResponse:
+    """The labels in a format; of one that is a folder, a zip."""
+    return sent_export(c, collection, format, where, server.temporary)
 
 
 @router.get("/predictions.csv", response_class=FileResponse, responses=_CSV)

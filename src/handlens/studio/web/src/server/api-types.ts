@@ -1452,6 +1452,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/collections/{c}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Formats
+         * @description The formats that labels can be taken away in.
+         */
+        get: operations["formats_api_collections__c__export_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/collections/{c}/export/as/{format}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Labels As
+         * @description The labels in a format; of one that is a folder, a zip.
+         */
+        get: operations["labels_as_api_collections__c__export_as__format__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/collections/{c}/export/predictions.csv": {
         parameters: {
             query?: never;
@@ -2101,6 +2141,30 @@ export interface components {
         Error: {
             /** Error */
             error: string;
+        };
+        /**
+         * ExportFormat
+         * @description A format that labels can be taken away in.
+         */
+        ExportFormat: {
+            /**
+             * Name
+             * @description what it is asked for by, such as coco
+             */
+            name: string;
+            /**
+             * Title
+             * @description what people call it, such as COCO
+             */
+            title: string;
+        };
+        /**
+         * ExportFormats
+         * @description All formats, in the order in which they are offered.
+         */
+        ExportFormats: {
+            /** Formats */
+            formats: components["schemas"]["ExportFormat"][];
         };
         /**
          * FactTable
@@ -7067,6 +7131,93 @@ export interface operations {
                 };
                 content: {
                     "text/csv": unknown;
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    formats_api_collections__c__export_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportFormats"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    labels_as_api_collections__c__export_as__format__get: {
+        parameters: {
+            query?: {
+                /** @description only the photos that this filter means; JSON */
+                where?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+                /** @description the name of one of the formats */
+                format: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
                 };
             };
             /** @description Client Error */
