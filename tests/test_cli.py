@@ -22,6 +22,7 @@ from handlens.core.predictions import class_predictions_frame
 from handlens.errors import HandlensError
 from handlens.io.home import home_folder
 from handlens.studio import Collection
+from handlens.studio.photo_sources import PhotoSource
 from handlens.studio.server import run
 from handlens.studio.server.collection_plans import CollectionPlan, CollectionRequest
 
@@ -80,12 +81,12 @@ def test_what_describes_the_photos(
     assert said("studio", str(tmp_path), *options)[0] == 0
     seen = []
 
-    def plan(photos: Path, request: CollectionRequest) -> CollectionPlan:
+    def plan(photos: PhotoSource, request: CollectionRequest, progress: object) -> CollectionPlan:
         seen.append(request)
         return CollectionPlan("photos-1", lambda: pytest.fail("it was opened"))
 
     registry = SimpleNamespace(
-        plans=SimpleNamespace(of_folder=plan), open_in_background=lambda plan: Future[Collection]()
+        plans=SimpleNamespace(of_photos=plan), open_in_background=lambda plan: Future[Collection]()
     )
     server = SimpleNamespace(state=SimpleNamespace(server=SimpleNamespace(registry=registry)))
     assert served[0]["begin"](server) == "/c/photos-1"
@@ -108,7 +109,7 @@ def test_the_form_of_the_home_page_begins_with_what_is_named(
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        (["/no/such/folder"], "no folder"),
+        (["/no/such/folder"], "no such folder or file"),
         (["--weights", "a.safetensors"], "--backbone"),
         ([".", "--demo", "digits"], "not both"),
         ([".", "--weights", "a.safetensors"], "--backbone"),

@@ -2,8 +2,18 @@
 
 from handlens.studio.collection import Collection
 from handlens.studio.labels import LabelInfo
-from handlens.studio.progress import FineTuningProgress, Progress
+from handlens.studio.photo_sources import PhotoSource
+from handlens.studio.progress import FineTuningProgress, GatheringProgress, Progress
 from handlens.studio.report import TrainingReport
 from handlens.studio.scanning import LeftOut
 
-__all__ = ["Collection", "FineTuningProgress", "LabelInfo", "LeftOut", "Progress", "TrainingReport"]
+__all__ = [
+    "Collection",
+    "FineTuningProgress",
+    "GatheringProgress",
+    "LabelInfo",
+    "LeftOut",
+    "PhotoSource",
+    "Progress",
+    "TrainingReport",
+]

@@ -20,6 +20,7 @@ from handlens.errors import CollectionError
 from handlens.io.packaged_weights import PACKAGED
 from handlens.studio import builtin
 from handlens.studio.collection import Collection
+from handlens.studio.photo_sources import PhotoSource
 from handlens.studio.preparing import Preparing
 from handlens.studio.server.app import create_app
 from handlens.studio.server.collection_plans import CollectionPlan, CollectionPlans, CollectionRequest, NoSuchCollection
@@ -231,7 +232,7 @@ def test_a_collection_that_is_being_made_is_waited_for(home: Path, photos: Path)
     temporary = TemporaryFolders(home / "scratch")
     registry = CollectionRegistry(home, temporary)
     go = threading.Event()
-    plan = registry.plans.of_folder(photos, CollectionRequest())
+    plan = registry.plans.of_photos(PhotoSource(photos), CollectionRequest())
     made = []
 
     def slowly() -> Collection:
@@ -458,7 +459,7 @@ def test_a_collection_that_was_forgotten_while_it_was_prepared_can_be_made_again
 def test_whoever_asks_for_a_collection_being_forgotten_is_told_that_it_is_gone(home: Path, photos: Path) -> None:
     temporary = TemporaryFolders(home / "scratch")
     registry = CollectionRegistry(home, temporary)
-    plan = registry.plans.of_folder(photos, CollectionRequest())
+    plan = registry.plans.of_photos(PhotoSource(photos), CollectionRequest())
     closing, go_on = threading.Event(), threading.Event()
 
     def made() -> Collection:
