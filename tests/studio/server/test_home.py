@@ -4,6 +4,7 @@ import io
 import json
 import shutil
 import threading
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,36 @@ def test_a_closed_collection_reopens_where_it_was(
         assert client.get(f"{shapes}/labels").json()["undo"]
 
 
+def test_an_archive_or_a_pattern_becomes_a_collection_with_photos_of_its_own(
+    client: TestClient, photos: Path, home: Path, tmp_path: Path, quick: None
+) -> None:
+    with zipfile.ZipFile(tmp_path / "holiday.zip", "w") as archive:
+        for file in sorted(photos.rglob("*.png")):
+            archive.write(file, file.relative_to(photos))
+        archive.writestr("notes.txt", "words")
+    source = {"kind": "path", "path": f' "{tmp_path}/holiday.zip" '}
+    id = make(client, source)
+    assert id.startswith("holiday-")
+    assert make(client, source) == id
+    (row,) = client.get("/api/studio").json()["collections"]
+    assert (row["name"], row["count"], row["copied"]) == ("holiday", 6, True)
+    assert row["images"] == str(home / "collections" / id / "photos")
+    other = make(client, {"kind": "path", "path": str(photos / "circles" / "*.png")})
+    assert other.startswith("circles-")
+
+
+def test_a_source_without_photos_leaves_nothing(client: TestClient, home: Path, tmp_path: Path) -> None:
+    (tmp_path / "report.pdf").write_bytes(b"words")
+    for path, word in (
+        (f"{tmp_path}/report.pdf", "not a PDF document, although it is called .pdf"),
+        (f"{tmp_path}/*.gif", "no file is called like that"),
+        ("https://example.org/a.png", "no such folder or file"),
+    ):
+        answer = client.post("/api/collections", json={"source": {"kind": "path", "path": path}})
+        assert (answer.status_code, word in answer.json()["error"]) == (400, True), answer.text
+    assert list((home / "collections").iterdir()) == []
+
+
 def test_what_cannot_be_opened_is_said(client: TestClient, home: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "texts").mkdir()
@@ -193,11 +224,11 @@ def test_weights_go_with_their_network(
 ) -> None:
     seen = []
 
-    def plan(_: CollectionPlans, folder: Path, request: CollectionRequest) -> CollectionPlan:
+    def plan(_: CollectionPlans, photos: PhotoSource, request: CollectionRequest) -> CollectionPlan:
         seen.append(request)
         return CollectionPlan("photos-1", lambda: pytest.fail("it was opened"))
 
-    monkeypatch.setattr(CollectionPlans, "of_folder", plan)
+    monkeypatch.setattr(CollectionPlans, "of_photos", plan)
     monkeypatch.setattr(CollectionRegistry, "open", lambda _self, plan: None)
     file = tmp_path / "my weights.safetensors"
     save_file({"a": torch.zeros(2)}, file)

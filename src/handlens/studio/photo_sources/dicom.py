@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,10 @@ from PIL import Image
 
 from handlens.errors import PhotoError
 from handlens.io.problems import reason_of
-from handlens.studio.photo_sources.parts import Part, check_pages, check_pixels, write_png
+from handlens.studio.photo_sources.parts import FilePart, check_pages, check_pixels, write_png
 
 
-def dicom_pictures(file: Path) -> Iterator[Part]:
+def dicom_pictures(file: Path) -> Generator[FilePart, None, None]:
     """Give the pictures of a DICOM file, a `PartReader`."""
     try:
         import pydicom
@@ -48,7 +48,7 @@ def dicom_pictures(file: Path) -> Iterator[Part]:
                     raise PhotoError(f"its picture cannot be decoded ({_first_sentence(error)})") from error
             write_png(picture, target)
 
-        yield Part(number + 1 if count > 1 else None, None, ".png", write)
+        yield FilePart(number + 1 if count > 1 else None, None, ".png", write)
 
 
 def _windowed(data: Any, number: int) -> Image.Image:
@@ -95,4 +95,4 @@ def _to_bytes(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8
 
 
 def _first_sentence(error: Exception) -> str:
-    return reason_of(error).split(". ")[0].splitlines()[0]
+    return reason_of(error).split(". ")[0].splitlines()[0].rstrip(":")

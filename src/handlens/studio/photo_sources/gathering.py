@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,7 +25,7 @@ from handlens.studio.photo_sources.parts import PartReader
 from handlens.studio.photo_sources.pdf import pdf_pages
 from handlens.studio.photo_sources.scans import has_pages, scan_pages
 from handlens.studio.photo_sources.source import PhotoSource
-from handlens.studio.photo_sources.table import GatheredTable, Kept, Place
+from handlens.studio.photo_sources.table import GatheredTable, Kept, PhotoPlace
 from handlens.studio.photo_sources.video import video_frames
 from handlens.studio.progress import GatheringProgress
 from handlens.studio.scanning import LeftOut, files_below, natural_order, why_not_a_picture
@@ -73,10 +72,10 @@ class Gathering:
         self._table = GatheredTable(database)
         self._lock = database.with_name(f"{database.name}.gathering")
         self._progress, self._cancel = progress, cancel
-        self._kept: dict[Place, Kept] = {}
+        self._kept: dict[PhotoPlace, Kept] = {}
         self._left_out: dict[str, list[LeftOut]] = {}
         self._names = ZipNames()
-        self._new: dict[Place, Kept] = {}
+        self._new: dict[PhotoPlace, Kept] = {}
         self._waiting: list[_Waiting] = []
         self._changed: set[str] = set()
         self._now = GatheringProgress()
@@ -141,7 +140,7 @@ class Gathering:
         if found.reason:
             self._leave_out(found.source, found.name, found.reason)
             return
-        if self._is_there(Place(found.source)):
+        if self._is_there(PhotoPlace(found.source)):
             return
         try:
             file = found.fetch(self._scratch, self._check)
@@ -152,7 +151,7 @@ class Gathering:
         if self._kind(file) in ("zip", "tar"):
             self._gather_archive(file, found)
         else:
-            self._gather_file(file, found.name, Place(found.source), is_own=is_own)
+            self._gather_file(file, found.name, PhotoPlace(found.source), is_own=is_own)
         if is_own and all(photo.file != file for photo in self._waiting[-1:]):
             file.unlink(missing_ok=True)
 
@@ -179,12 +178,12 @@ class Gathering:
             elif self._kind(unpacked / path) in ("zip", "tar"):
                 self._leave_out(found.source, f"{found.name}/{path}", "an archive in an archive, which is not opened")
             else:
-                place = Place(found.source, path)
+                place = PhotoPlace(found.source, path)
                 self._gather_file(unpacked / path, f"{folder}/{path}", place, f"{found.name}/{path}", is_own=True)
         self._enter()
         shutil.rmtree(unpacked, ignore_errors=True)
 
-    def _gather_file(self, file: Path, name: str, place: Place, shown: str = "", *, is_own: bool) -> None:
+    def _gather_file(self, file: Path, name: str, place: PhotoPlace, shown: str = "", *, is_own: bool) -> None:
         """Copy the photos of one file that is not an archive; one of our own is moved if it is a photo itself."""
         shown = shown or name
         if self._is_there(place):
@@ -208,22 +207,23 @@ class Gathering:
         shutil.copyfile(file, copy)
         self._add(place, name, copy)
 
-    def _gather_parts(self, reader: PartReader, file: Path, name: str, place: Place, shown: str) -> None:
+    def _gather_parts(self, reader: PartReader, file: Path, name: str, place: PhotoPlace, shown: str) -> None:
         try:
-            for part in reader(file):
-                self._check()
-                here = place._replace(page=part.page, second=part.second)
-                if self._is_there(here):
-                    continue
-                partial = self._partial()
-                self._check_room(0)
-                try:
-                    part.write(partial)
-                except PhotoError as error:
-                    partial.unlink(missing_ok=True)
-                    self._leave_out(place.source, f"{shown}{os.path.splitext(part.name)[0]}", str(error))
-                    continue
-                self._add(here, f"{stem_of(name)}{part.name}", partial)
+            with closing(reader(file)) as parts:
+                for part in parts:
+                    self._check()
+                    here = place._replace(page=part.page, second=part.second)
+                    if self._is_there(here):
+                        continue
+                    partial = self._partial()
+                    self._check_room(0)
+                    try:
+                        part.write(partial)
+                    except PhotoError as error:
+                        partial.unlink(missing_ok=True)
+                        self._leave_out(place.source, f"{shown}{part.name.removesuffix(part.ending)}", str(error))
+                        continue
+                    self._add(here, f"{stem_of(name)}{part.name}", partial)
         except PhotoError as error:
             self._leave_out(place.source, shown, str(error))
 
@@ -239,7 +239,7 @@ class Gathering:
 
     # --- what is written -----------------------------------------------------------------------
 
-    def _is_there(self, place: Place) -> bool:
+    def _is_there(self, place: PhotoPlace) -> bool:
         """Whether a photo was copied before, and its file is as it was written."""
         kept = self._kept.get(place)
         if kept is None:
@@ -252,7 +252,7 @@ class Gathering:
     def _partial(self) -> Path:
         return self._scratch / f"{next(self._numbers)}.part"
 
-    def _add(self, place: Place, name: str, file: Path) -> None:
+    def _add(self, place: PhotoPlace, name: str, file: Path) -> None:
         """Let a photo that is written go to its place with the others that wait."""
         known = self._kept.get(place)
         path = known.path if known is not None else self._names.file(None, name)
@@ -269,11 +269,12 @@ class Gathering:
     def _enter(self) -> None:
         """Enter in the table what waits, and rename it to its place."""
         changed = {source: self._left_out.get(source, []) for source in self._changed}
-        self._table.keep(self._new, changed)
-        for file, target in self._waiting:
+        photos, waiting = self._new, self._waiting
+        self._new, self._waiting, self._changed = {}, [], set()
+        self._table.keep(photos, changed)
+        for file, target in waiting:
             target.parent.mkdir(parents=True, exist_ok=True)
             rename(file, target)
-        self._new, self._waiting, self._changed = {}, [], set()
 
     # --- along the way -------------------------------------------------------------------------
 

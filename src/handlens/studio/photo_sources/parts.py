@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ MOST_FRAMES = 100_000
 """Frames that are taken of one video."""
 
 
-class Part(NamedTuple):
+class FilePart(NamedTuple):
     """A part of a file that becomes a photo.
 
     Attributes:
@@ -41,7 +41,7 @@ class Part(NamedTuple):
         return self.ending if self.page is None else f"/page {self.page}{self.ending}"
 
 
-PartReader = Callable[[Path], Iterator[Part]]
+PartReader = Callable[[Path], Generator[FilePart, None, None]]
 """Gives the parts of a file, in order; each is written before the next is asked for.
 
 Raises:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from handlens.errors import PhotoError
 from handlens.io.problems import reason_of
-from handlens.studio.photo_sources.parts import Part, check_pages, write_png
+from handlens.studio.photo_sources.parts import FilePart, check_pages, write_png
 
 DOTS, LONGEST = 150, 4000
 """Pixels of an inch of a page, and of the longer side of its picture at most."""
@@ -20,7 +20,7 @@ _WRONG_PASSWORD = 4  # FPDF_ERR_PASSWORD
 _one_at_a_time = threading.Lock()  # PDFium is not made for threads
 
 
-def pdf_pages(file: Path) -> Iterator[Part]:
+def pdf_pages(file: Path) -> Generator[FilePart, None, None]:
     """Give the pages of a PDF document, a `PartReader`."""
     try:
         import pypdfium2
@@ -44,7 +44,7 @@ def pdf_pages(file: Path) -> Iterator[Part]:
                     except pypdfium2.PdfiumError as error:
                         raise PhotoError(f"a damaged page ({reason_of(error)})") from error
 
-                yield Part(number + 1, None, ".png", write)
+                yield FilePart(number + 1, None, ".png", write)
 
 
 def _drawn(document: Any, number: int) -> Any:

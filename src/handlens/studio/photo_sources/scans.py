@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 from handlens.errors import PhotoError
 from handlens.io.deep_pictures import PixelValues, is_deep, tiff_directory, values_of
 from handlens.io.pictures import as_seen, open_picture, orientation_of, picture_fault
-from handlens.studio.photo_sources.parts import MOST_PAGES, Part, PartReader, check_pages, write_png
+from handlens.studio.photo_sources.parts import MOST_PAGES, FilePart, PartReader, check_pages, write_png
 
 _SUBFILE = 254
 _NOT_A_PAGE = 0b101  # a reduced copy of another page, or a mask of one
@@ -36,7 +36,7 @@ def scan_pages(scratch: Path) -> PartReader:
     return partial(_scan_pages, scratch=scratch)
 
 
-def _scan_pages(file: Path, scratch: Path) -> Iterator[Part]:
+def _scan_pages(file: Path, scratch: Path) -> Generator[FilePart, None, None]:
     try:
         places = _pages(file, most=MOST_PAGES + 1)
     except Exception as error:  # of nearly any type
@@ -66,7 +66,7 @@ def _scan_pages(file: Path, scratch: Path) -> Iterator[Part]:
                     except Exception as error:
                         raise PhotoError(picture_fault(copy, error)) from error
 
-            yield Part(number + 1, None, ".tif" if deep else ".png", write)
+            yield FilePart(number + 1, None, ".tif" if deep else ".png", write)
     finally:
         copy.unlink(missing_ok=True)
 

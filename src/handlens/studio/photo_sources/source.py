@@ -56,7 +56,8 @@ class PhotoSource:
     def __post_init__(self) -> None:
         """Check the arguments."""
         given = [self.images] if isinstance(self.images, str | os.PathLike) else self.images
-        if not isinstance(given, Sequence) or not given or not all(isinstance(i, str | os.PathLike) for i in given):
+        are_texts = isinstance(given, Sequence) and all(isinstance(one, str | os.PathLike) for one in given)
+        if not are_texts or not given or not all(os.fspath(one).strip() for one in given):
             raise CollectionError(
                 "images must be a path, pattern or address of photos, or a list with at least one; "
                 f"{self.images!r:.200} arrived."

@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS not_gathered (
 COLUMNS = ["path", "source", "member", "page", "second"]
 
 
-class Place(NamedTuple):
+class PhotoPlace(NamedTuple):
     """Where a photo came from.
 
     Attributes:
@@ -74,11 +74,11 @@ class GatheredTable:
         with self._failed, closing(open_database(self._database, "")) as db:
             return _has_table(db)
 
-    def kept(self) -> dict[Place, Kept]:
+    def kept(self) -> dict[PhotoPlace, Kept]:
         """All photos that were gathered, by where they came from."""
         with self._failed, closing(open_database(self._database, _SCHEMA)) as db:
             rows = db.execute("SELECT source, member, page, second, path, size FROM gathered ORDER BY id")
-            return {Place(*row[:4]): Kept(*row[4:]) for row in rows}
+            return {PhotoPlace(*row[:4]): Kept(*row[4:]) for row in rows}
 
     def frame(self) -> pd.DataFrame:
         """A row for each photo: path, source, member, page, second."""
@@ -95,7 +95,7 @@ class GatheredTable:
                     found.setdefault(source, []).append(LeftOut(*row))
         return found
 
-    def keep(self, photos: Mapping[Place, Kept], left_out: Mapping[str, Iterable[LeftOut]]) -> None:
+    def keep(self, photos: Mapping[PhotoPlace, Kept], left_out: Mapping[str, Iterable[LeftOut]]) -> None:
         """Keep where photos came from, and what was left out of files, in place of what is known of both.
 
         Args:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator
 from functools import partial
 from pathlib import Path
 
 from handlens.errors import PhotoError
-from handlens.studio.photo_sources.parts import MOST_FRAMES, Part, PartReader, check_pixels
+from handlens.studio.photo_sources.parts import MOST_FRAMES, FilePart, PartReader, check_pixels
 
 QUALITY = 95
 """Of the JPEG files of frames."""
@@ -19,7 +19,7 @@ def video_frames(every: float) -> PartReader:
     return partial(_frames, every=every)
 
 
-def _frames(file: Path, every: float) -> Iterator[Part]:
+def _frames(file: Path, every: float) -> Generator[FilePart, None, None]:
     try:
         import cv2
     except ImportError as error:
@@ -52,7 +52,7 @@ def _frames(file: Path, every: float) -> Iterator[Part]:
                 continue
             if taken == MOST_FRAMES:
                 raise PhotoError(f"longer: of one video at most {MOST_FRAMES:,} frames are taken")
-            yield Part(None, round(second, 3), ".jpg", write)
+            yield FilePart(None, round(second, 3), ".jpg", write)
             taken += 1
             wanted = (math.floor(second / every + 1e-9) + 1) * every
         if not taken:

@@ -193,15 +193,20 @@ class CollectionPlans:
             collection = Collection.open(folder)
             request.add_to(collection)
             return collection
-        collection = Collection.create(
-            folder,
-            images=photos,
-            backbone=request.backbones,
-            weights=request.weights,
-            seed=request.seed,
-            name=request.name,
-            progress=progress,
-        )
+        try:
+            collection = Collection.create(
+                folder,
+                images=photos,
+                backbone=request.backbones,
+                weights=request.weights,
+                seed=request.seed,
+                name=request.name,
+                progress=progress,
+            )
+        except CollectionError:
+            if photos.folder is None and not (folder / OWN_PHOTOS).exists():  # nothing was copied to go on with
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
         try:
             if not collection.paths:
                 raise CollectionError(_no_photo(collection))
