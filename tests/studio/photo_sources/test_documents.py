@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import struct
 import sys
+import threading
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,9 +21,10 @@ from PIL import Image
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, JPEGLSLossless
 
-from handlens.errors import CollectionError
+from handlens.errors import Cancelled, CollectionError
 from handlens.io.pictures import LARGEST
-from handlens.studio.photo_sources import dicom, parts, video
+from handlens.studio import GatheringProgress
+from handlens.studio.photo_sources import dicom, parts, pdf, video
 
 Gather = Callable[..., Any]
 
@@ -64,9 +67,21 @@ def test_pages_of_a_pdf(gather: Gather, tmp_path: Path) -> None:
         assert page.size == (300, 150)
 
 
-def test_a_pdf_in_a_zip(gather: Gather, tmp_path: Path) -> None:
-    import zipfile
+def test_a_document_that_is_cancelled_midway_gives_way_to_others(gather: Gather, tmp_path: Path) -> None:
+    cancel = threading.Event()
+    write_pdf(tmp_path / "report.pdf", (72, 72), (72, 72))
 
+    def stop(now: GatheringProgress) -> None:
+        if now.photos:
+            cancel.set()
+
+    with pytest.raises(Cancelled) as _kept:  # with all that it holds
+        gather(tmp_path / "report.pdf", progress=stop, cancel=cancel)
+    assert not pdf._one_at_a_time.locked()
+    assert gather(tmp_path / "report.pdf").files == ["report/page 1.png", "report/page 2.png"]
+
+
+def test_a_pdf_in_a_zip(gather: Gather, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
         archive.write(write_pdf(tmp_path / "a.pdf", (72, 72)), "in/report.pdf")
     found = gather(tmp_path / "z.zip")
