@@ -23,7 +23,8 @@ from handlens.core import saved
 from handlens.core.predictions import class_predictions_frame
 from handlens.errors import HandlensError
 from handlens.io.home import home_folder
-from handlens.studio import Collection
+from handlens.studio import Collection, GatheringProgress
+from handlens.studio.photo_sources import PhotoSource
 from handlens.studio.server import run
 from handlens.studio.server.collection_plans import CollectionPlan, CollectionRequest
 
@@ -117,16 +118,40 @@ def test_what_describes_the_photos(
     assert said("studio", str(tmp_path), *options)[0] == 0
     seen = []
 
-    def plan(photos: Path, request: CollectionRequest) -> CollectionPlan:
+    def plan(photos: PhotoSource, request: CollectionRequest, progress: object) -> CollectionPlan:
         seen.append(request)
         return CollectionPlan("photos-1", lambda: pytest.fail("it was opened"))
 
     registry = SimpleNamespace(
-        plans=SimpleNamespace(of_folder=plan), open_in_background=lambda plan: Future[Collection]()
+        plans=SimpleNamespace(of_photos=plan), open_in_background=lambda plan: Future[Collection]()
     )
     server = SimpleNamespace(state=SimpleNamespace(server=SimpleNamespace(registry=registry)))
     assert served[0]["begin"](server) == "/c/photos-1"
     assert [request.backbones for request in seen] == [asked]
+
+
+def test_photos_that_are_copied_are_there_before_the_page(
+    served: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.png", "b.png"):
+        Image.new("L", (8, 8), len(name)).save(tmp_path / name)
+    assert said("studio", str(tmp_path / "a.png"), str(tmp_path / "b.png"), "--every", "2")[0] == 0
+    assert said("studio", str(tmp_path / "a.png"))[0] == 0
+    opened = []
+
+    def plan(photos: PhotoSource, request: CollectionRequest, progress: object) -> CollectionPlan:
+        assert callable(progress)
+        progress(GatheringProgress(files=1, total=2, photos=3))
+        return CollectionPlan(f"{len(photos.given)}-{photos.every:g}", lambda: pytest.fail("it was opened"))
+
+    registry = SimpleNamespace(
+        plans=SimpleNamespace(of_photos=plan),
+        open=lambda plan: opened.append(plan.id),
+        open_in_background=lambda plan: Future[Collection](),
+    )
+    server = SimpleNamespace(state=SimpleNamespace(server=SimpleNamespace(registry=registry)))
+    assert [options["begin"](server) for options in served] == ["/c/2-2", "/c/1-1"]
+    assert opened == ["2-2", "1-1"]
 
 
 def test_the_form_of_the_home_page_begins_with_what_is_named(
@@ -164,7 +189,10 @@ def test_the_demo_is_of_vehicles_unless_named(
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        (["/no/such/folder"], "no folder"),
+        (["/no/such/folder"], "no such folder or file"),
+        (["https://example.org/a.png"], "unless it is asked for"),
+        (["ftp://example.org/a.png"], "must begin with one of s3://"),
+        ([".", "--every", "0"], "every must be a number of seconds above 0"),
         (["--weights", "a.safetensors"], "--backbone"),
         ([".", "--demo", "digits"], "not both"),
         ([".", "--weights", "a.safetensors"], "--backbone"),

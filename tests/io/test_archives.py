@@ -196,3 +196,17 @@ def test_what_is_right_is_unpacked(format: int, mode: str, tmp_path: Path) -> No
         f"pets/{p.relative_to(tmp_path / 'set').as_posix()}": p for p in (tmp_path / "set").rglob("*") if p.is_file()
     }
     assert {name: path.read_bytes() for name, path in found.items()} == files
+
+
+def test_an_archive_of_a_persons_own_stays_where_it_is(tmp_path: Path) -> None:
+    archive = tmp_path / "own.tgz"
+    archive.write_bytes(gzip.compress(entry("pets/a.txt", b"1") + END))
+    unpack_tar(archive, tmp_path / "set", as_is=True)
+    assert (tmp_path / "set" / "pets" / "a.txt").read_bytes() == b"1"  # by the very path that the archive has
+    archive.write_bytes(archive.read_bytes()[:20])
+    with pytest.raises(DownloadError, match=r"own\.tgz is damaged \(.*\)\.$"):
+        unpack_tar(archive, tmp_path / "other", as_is=True)
+    assert archive.exists()
+    with pytest.raises(DownloadError, match="was removed"):
+        unpack_tar(archive, tmp_path / "other")
+    assert not archive.exists()

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
 
 from handlens.errors import DataError, PhotoError
-from handlens.io.pictures import LARGEST, is_heic, orientation_of, picture_fault, to_rgb, upright
+from handlens.io.pictures import LARGEST, as_seen, is_heic, open_picture, orientation_of, picture_fault, to_rgb, upright
 
 # As a person sees it:  1 2 3
 #                       4 5 6
@@ -125,7 +126,7 @@ TRUNCATED = "truncated: the end of the file is missing"
 FAULTS = {
     "empty.jpg": (b"", "empty (0 bytes)"),
     "notes.jpg": (b"no picture, but some words", "not a picture"),
-    "phone.heic": (b"\0\0\0\x18ftypheic\0\0\0\0", "a HEIC picture, which is not supported; export it as JPEG"),
+    "phone.heic": (b"\0\0\0\x18ftypheic\0\0\0\0", "a damaged HEIC picture: it cannot be decoded"),
     "head.png": (b"\x89PNG\r\n\x1a\nnonsense", DAMAGED),
     "head.jpg": (b"\xff\xd8\xff\xe0 no picture", DAMAGED),
     "half.jpg": (encoded("JPEG")[:-400], TRUNCATED),
@@ -198,3 +199,54 @@ def test_the_smallest_file_of_a_large_picture_is_read(tmp_path: Path) -> None:
     whole = Image.new("L", (6400, 6400), 128)
     whole.save(tmp_path / "grey.jpg", progressive=True, optimize=True)
     assert open_photo(tmp_path / "grey.jpg", at_least=64).getpixel((9, 9)) == (128, 128, 128)
+
+
+def heic(size: tuple[int, int] = (64, 48), *, orientation: int = 1) -> bytes:
+    """A HEIC picture: blue in the upper left quarter, red elsewhere."""
+    picture = Image.new("RGB", size, (200, 40, 40))
+    picture.paste((0, 0, 255), (0, 0, size[0] // 2, size[1] // 2))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(picture).save(buffer, exif=exif.tobytes())
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(("orientation", "size", "blue"), [(1, (64, 48), (5, 5)), (6, (48, 64), (42, 5))])
+def test_heic_is_read_upright(tmp_path: Path, orientation: int, size: tuple[int, int], blue: tuple[int, int]) -> None:
+    (tmp_path / "phone.heic").write_bytes(heic(orientation=orientation))
+    with open_picture(tmp_path / "phone.heic") as picture:
+        seen = as_seen(picture)
+    assert (seen.mode, seen.size) == ("RGB", size)
+    red, green, blueness = seen.getpixel(blue)
+    assert max(red, green) < 30
+    assert blueness > 225
+    assert seen.getpixel((size[0] // 2, size[1] - 5))[0] > 170
+
+
+def test_heic_without_its_extra_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    (tmp_path / "phone.heic").write_bytes(PHONE)
+    with pytest.raises(ImportError) as error:
+        open_picture(tmp_path / "phone.heic")
+    why = picture_fault(tmp_path / "phone.heic", error.value)
+    assert why == "a HEIC picture; to read it, pip install 'handlens[heic]', or export it as JPEG"
+
+
+def test_heic_that_is_cut_off(tmp_path: Path) -> None:
+    for length in (12, 40, 200, len(PHONE) - 50):
+        (tmp_path / "phone.heic").write_bytes(PHONE[:length])
+        with pytest.raises(Exception) as error:  # noqa: PT011 - of nearly any type
+            as_seen(open_picture(tmp_path / "phone.heic"))
+        why = picture_fault(tmp_path / "phone.heic", error.value)
+        assert why == "a damaged HEIC picture: it cannot be decoded"
+
+
+def test_avif_needs_nothing_more(tmp_path: Path) -> None:
+    Image.new("RGB", (64, 48), (200, 40, 40)).save(tmp_path / "a.avif", quality=90)
+    with open_picture(tmp_path / "a.avif") as picture:
+        red, green, blue = as_seen(picture).getpixel((30, 20))
+    assert (abs(red - 200) < 6, abs(green - 40) < 6, abs(blue - 40) < 6) == (True, True, True)
+
+
+PHONE = heic()

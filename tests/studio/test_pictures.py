@@ -91,7 +91,7 @@ def test_what_is_no_picture_is_listed(tmp_path: Path) -> None:
         "empty.jpg": "empty (0 bytes)",
         "notes.txt": "not a picture",
         "script.eps": "not a picture",
-        "phone.heic": "a HEIC picture, which is not supported; export it as JPEG",
+        "phone.heic": "a damaged HEIC picture: it cannot be decoded",
         "broken.png": "a damaged picture: it cannot be decoded",
         "pipe.jpg": "not a file with content (a device, pipe or socket)",
     }

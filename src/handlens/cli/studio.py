@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from fastapi import FastAPI
+
+    from handlens.studio.photo_sources import PhotoSource
+    from handlens.studio.progress import GatheringProgress
 
 
 class _DemoAlone(TyperCommand):
@@ -32,7 +37,12 @@ class _DemoAlone(TyperCommand):
 @app.command(cls=_DemoAlone)
 def studio(
     photos: Annotated[
-        Path | None, typer.Argument(help="A folder of photos to open; without it Studio shows its home page.")
+        list[str] | None,
+        typer.Argument(
+            help="A folder of photos to open. Or files whose photos are copied first: pictures, archives, patterns, "
+            "lists of paths (.txt), s3:// and gs:// addresses, PDF documents, videos, DICOM files. Without it Studio "
+            "shows its home page."
+        ),
     ] = None,
     backbone: Annotated[
         list[str] | None,
@@ -60,12 +70,21 @@ def studio(
         str, typer.Option(help="The address to listen on; any but this machine's own asks visitors for a token.")
     ] = "127.0.0.1",
     seed: Annotated[int, typer.Option(help="The seed of every random choice in a new collection.")] = 0,
+    every: Annotated[float, typer.Option(help="Seconds between two frames that are taken of a video.")] = 1.0,
+    urls: Annotated[
+        bool, typer.Option("--urls", help="Download http:// and https:// addresses, and all addresses in lists.")
+    ] = False,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
 ) -> None:
-    """Open Studio, the page to label photos in, on a folder or on its home page."""
+    """Open Studio, the page to label photos in, on photos or on its home page."""
     try:
         named = backbone or []
         _check_studio(photos, named, weights or [], demo)
+        from handlens.studio.photo_sources import PhotoSource
+
+        source = PhotoSource(photos[0] if len(photos) == 1 else photos, every=every, urls=urls) if photos else None
+        if source is not None:
+            source.check()
         from handlens.studio.server.run import serve
 
         backbones = tuple(None if name == "learned" else name for name in named or ["auto"])
@@ -75,17 +94,15 @@ def studio(
             host=host,
             port=port,
             browser=browser,
-            begin=lambda server: _begin(server, photos, demo, *wanted),
+            begin=lambda server: _begin(server, source, demo, *wanted),
         )
     except HandlensError as error:
         fail(error)
 
 
-def _check_studio(photos: Path | None, backbones: list[str], weights: list[Path], demo: str | None) -> None:
-    if photos is not None and demo is not None:
-        raise CollectionError("give a folder of photos or --demo, not both.")
-    if photos is not None and not photos.expanduser().is_dir():
-        raise CollectionError(f"PHOTOS must be a folder of photos; there is no folder {photos}.")
+def _check_studio(photos: list[str] | None, backbones: list[str], weights: list[Path], demo: str | None) -> None:
+    if photos and demo is not None:
+        raise CollectionError("give photos or --demo, not both.")
     if len(weights) > len(backbones):
         raise CollectionError(
             f"each --weights goes with a --backbone; {len(weights)} files and {len(backbones)} names arrived."
@@ -97,19 +114,25 @@ def _check_studio(photos: Path | None, backbones: list[str], weights: list[Path]
 
 def _begin(
     server: FastAPI,
-    photos: Path | None,
+    photos: PhotoSource | None,
     demo: str | None,
     backbones: tuple[str | None, ...],
     weights: tuple[Path, ...],
     seed: int,
 ) -> str:
-    """Start opening what was asked for, in the background; returns the path of its page."""
+    """Start opening what was asked for, in the background; returns the path of its page.
+
+    Photos that are to be copied are copied before that, while the terminal shows how far it is.
+    """
     from handlens.studio.server.collection_plans import CollectionRequest
 
     registry = server.state.server.registry
     request = CollectionRequest(backbones=backbones, weights=weights, seed=seed)
     if photos is not None:
-        plan = registry.plans.of_folder(photos, request)
+        with _copying() as progress:
+            plan = registry.plans.of_photos(photos, request, progress=progress)
+            if photos.folder is None:
+                registry.open(plan)
     elif demo is not None:
         plan = registry.plans.of_builtin(demo, request)
     else:
@@ -123,3 +146,19 @@ def _begin(
 
     registry.open_in_background(plan).add_done_callback(report)
     return f"/c/{plan.id}"
+
+
+@contextmanager
+def _copying() -> Iterator[Callable[[GatheringProgress], None]]:
+    """Show how far copying photos is, where there is a terminal; Ctrl+C ends it, and the same command goes on."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = TextColumn("copying photos, file"), MofNCompleteColumn(), BarColumn(), TextColumn("{task.description}")
+    with Progress(*columns, transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def show(now: GatheringProgress) -> None:
+            text = f"{now.photos:,} photos, {now.left_out:,} left out"
+            bar.update(task, completed=now.files, total=now.total, description=text)
+
+        yield show

@@ -30,14 +30,19 @@ _LONGEST_END = 64 * 2**20
 _LONGEST_NAME, _LONGEST_PART, _DEEPEST = 1024, 255, 32
 
 
-def unpack_tar(archive: Path, target: Path) -> None:
+def unpack_tar(archive: Path, target: Path, *, as_is: bool = False) -> None:
     """Unpack a tar archive, compressed or not, as the folder `target`; a single folder in it becomes `target` itself.
 
     Owners, rights and times that the archive gives are not taken over.
 
+    Args:
+        archive: the archive.
+        target: the folder, which is made.
+        as_is: leave a damaged archive where it is, as one that was not downloaded, and a single folder a folder.
+
     Raises:
-        DownloadError: it is damaged and was removed; or it holds links, devices, or files outside its folder, or would
-            unpack to more than RATIO times its size or MOST_ENTRIES files.
+        DownloadError: it is damaged and, unless `as_is`, was removed; or it holds links, devices, or files outside its
+            folder, or would unpack to more than RATIO times its size or MOST_ENTRIES files.
         StorageError: the disk refused.
     """
     with atomic_folder(target) as folder:
@@ -51,18 +56,18 @@ def unpack_tar(archive: Path, target: Path) -> None:
         except _TooLong as error:
             raise _refused(archive, str(error), target) from error
         except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
-            raise _damaged(archive, _first_line(error)) from error
+            raise _damaged(archive, _first_line(error), as_is) from error
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
             raise _refused(archive, "a name in it is both that of a file and of a folder", target) from error
         except OSError as error:
             # gzip and bz2 report what is wrong in the archive as the system reports what is wrong with the disk.
             if error.errno is not None:
                 raise
-            raise _damaged(archive, _first_line(error)) from error
+            raise _damaged(archive, _first_line(error), as_is) from error
         found = list(folder.iterdir())
         if not found:
-            raise _damaged(archive, "it holds no files")
-        if len(found) == 1 and found[0].is_dir():
+            raise _damaged(archive, "it holds no files", as_is)
+        if len(found) == 1 and found[0].is_dir() and not as_is:
             _lift(found[0])
 
 
@@ -187,6 +192,8 @@ def _first_line(error: BaseException) -> str:
     return reason_of(error).splitlines()[0].rstrip(":")
 
 
-def _damaged(archive: Path, reason: str) -> DownloadError:
+def _damaged(archive: Path, reason: str, is_kept: bool) -> DownloadError:
+    if is_kept:
+        return DownloadError(f"{archive} is damaged ({reason}).")
     archive.unlink(missing_ok=True)
     return DownloadError(f"{archive} is damaged and was removed ({reason}). Download it again.")

@@ -9,7 +9,7 @@ import math
 import struct
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -182,13 +182,20 @@ def values_of(picture: Image.Image) -> PixelValues | None:
 def tiff_tags(path: Path) -> ImageFileDirectory_v2 | None:
     """The tags of a deep TIFF file, which Pillow may not open; None for other files."""
     with path.open("rb") as file:
-        head = file.read(4)
-        if head not in (*_TIFF, *_BIG_TIFF):
+        tags = tiff_directory(file)
+        if tags is None:
             return None
-        tags = ImageFileDirectory_v2(head + file.read(12 if head in _BIG_TIFF else 4))
         file.seek(tags.next)
         tags.load(file)
     return tags if _is_deep_tiff(tags) else None
+
+
+def tiff_directory(file: BinaryIO) -> ImageFileDirectory_v2 | None:
+    """No tags yet, and in `next` where those of the first picture of a TIFF file are; None for other files."""
+    head = file.read(4)
+    if head not in (*_TIFF, *_BIG_TIFF):
+        return None
+    return ImageFileDirectory_v2(head + file.read(12 if head in _BIG_TIFF else 4))
 
 
 def tiff_size(tags: ImageFileDirectory_v2) -> tuple[int, int]:

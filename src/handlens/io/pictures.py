@@ -27,6 +27,8 @@ Image.MAX_IMAGE_PIXELS = LARGEST
 
 _MAGICS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*")  # JPEG, PNG, GIF, and TIFF twice
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+NOT_A_PICTURE = "not a picture"
+NEEDS_HEIC = "a HEIC picture; to read it, pip install 'handlens[heic]', or export it as JPEG"
 _ORIENTATION, _XMP = 0x0112, 700
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -40,7 +42,7 @@ _TURNS = {
 
 
 def is_heic(head: bytes) -> bool:
-    """Whether a file that begins with these 12 bytes is a HEIC picture, which Pillow does not read."""
+    """Whether a file that begins with these 12 bytes is a HEIC picture, which needs the extra `heic`."""
     return head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS
 
 
@@ -107,24 +109,28 @@ def _fault_of_content(head: bytes, error: BaseException) -> str:
     if "image file is truncated" in str(error):  # Pillow says “Truncated File Read” of malformed headers too
         return "truncated: the end of the file is missing"
     if is_heic(head):
-        return "a HEIC picture, which is not supported; export it as JPEG"
+        return NEEDS_HEIC if isinstance(error, ImportError) else "a damaged HEIC picture: it cannot be decoded"
     is_known = head.startswith(_MAGICS) or (head.startswith(b"RIFF") and head[8:12] == b"WEBP")
     if isinstance(error, UnidentifiedImageError) and not is_known:
-        return "not a picture"
+        return NOT_A_PICTURE
     return "a damaged picture: it cannot be decoded"
 
 
 def open_picture(path: Path) -> Image.Image:
     """Open a picture file without decoding it, but for TIFF files that Pillow cannot open, which are decoded here.
 
+    HEIC pictures are read by pillow-heif, the extra `heic`.
+
     Raises:
         Exception: of nearly any type: it is not a picture file that is read here, or has more than LARGEST pixels.
     """
     check_is_file(path)
+    picture: Image.Image
     try:
         picture = Image.open(path, formats=FORMATS)
     except UnidentifiedImageError:
-        return _deep_tiff(path)
+        with path.open("rb") as file:
+            picture = _heic(path) if is_heic(file.read(12)) else _deep_tiff(path)
     if picture.format == "TIFF":  # Pillow maps the file of one on its side as if its rows were columns
         picture.load_read = cast(Any, picture.fp).read  # type: ignore[attr-defined]  # with it no file is mapped
     try:
@@ -135,6 +141,12 @@ def open_picture(path: Path) -> Image.Image:
         picture.close()
         raise
     return picture
+
+
+def _heic(path: Path) -> Image.Image:
+    from pillow_heif import HeifImageFile  # ImportError: see `picture_fault`
+
+    return cast(Image.Image, HeifImageFile(path))
 
 
 def _deep_tiff(path: Path) -> Image.Image:

@@ -4,16 +4,19 @@ from handlens.studio.collection import Collection
 from handlens.studio.formats.importing import ImportPlan
 from handlens.studio.formats.truth import Truth, TruthReport
 from handlens.studio.labels import LabelInfo
-from handlens.studio.progress import FineTuningProgress, Progress
+from handlens.studio.photo_sources import PhotoSource
+from handlens.studio.progress import FineTuningProgress, GatheringProgress, Progress
 from handlens.studio.report import TrainingReport
 from handlens.studio.scanning import LeftOut
 
 __all__ = [
     "Collection",
     "FineTuningProgress",
+    "GatheringProgress",
     "ImportPlan",
     "LabelInfo",
     "LeftOut",
+    "PhotoSource",
     "Progress",
     "TrainingReport",
     "Truth",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -13,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from handlens.core.description import DataDescription, picture_files
-from handlens.errors import StorageError
+from handlens.errors import CollectionError, StorageError
 from handlens.studio.attributes import Attached
-from handlens.studio.creating import create_collection
+from handlens.studio.creating import OWN_PHOTOS, create_collection
 from handlens.studio.discriminant import Floats
 from handlens.studio.evaluation import PairedComparison
 from handlens.studio.exports import about_origins, model_card, write_csv
@@ -26,13 +27,16 @@ from handlens.studio.formats.found import FoundLabels
 from handlens.studio.formats.importing import ImportPlan
 from handlens.studio.formats.truth import Truth
 from handlens.studio.history import Point
-from handlens.studio.manifest import read_manifest, write_version
+from handlens.studio.manifest import DATABASE, read_manifest, write_version
 from handlens.studio.models.held_out import HeldOut
 from handlens.studio.models.model import Model, ModelKind
 from handlens.studio.origins import certificate_sentence
 from handlens.studio.own_files import check_own_files
 from handlens.studio.parts import Parts
-from handlens.studio.progress import FineTuningProgress, Progress
+from handlens.studio.photo_sources.gathering import Gathering
+from handlens.studio.photo_sources.source import PhotoSource
+from handlens.studio.photo_sources.table import GatheredTable
+from handlens.studio.progress import FineTuningProgress, GatheringProgress, Progress
 from handlens.studio.relocating import relocate
 from handlens.studio.report import TrainingReport
 from handlens.studio.scanning import LeftOut
@@ -90,17 +94,23 @@ class Collection:
         cls,
         folder: Path | str,
         *,
-        images: Path | str,
+        images: Path | str | Sequence[Path | str] | PhotoSource,
         backbone: str | Sequence[str | None] | None = AUTO,
         weights: Path | str | Sequence[Path | str] | None = None,
         seed: int = 0,
         name: str | None = None,
+        progress: Callable[[GatheringProgress], None] | None = None,
+        cancel: threading.Event | None = None,
     ) -> Collection:
-        """Make a collection of the photos below `images`, which are never changed. No photo is read before `prepare`.
+        """Make a collection of photos, which are never changed.
+
+        The photos of a folder stay there, and none is read before `prepare`. All else that `PhotoSource` names is
+        copied into the folder of the collection first; called again, an interrupted call goes on where it ended.
 
         Args:
             folder: a new or empty folder for the collection, not among the photos.
-            images: the folder of the photos.
+            images: the folder of the photos; or an archive, a pattern, a list, an address, a document, a video, or a
+                `handlens.studio.PhotoSource` of these.
             backbone: what describes the photos: one or more networks of timm or torchvision, None to learn features on
                 the photos themselves, or "auto": when they are first prepared, some photos are looked at. Photographs
                 are then described by EfficientNet-Lite0, which comes with handlens, anything else by learned features.
@@ -109,12 +119,25 @@ class Collection:
                 handlens, or else of the hub's cache, or downloaded.
             seed: of all random choices, 0 or more.
             name: what the collection is called; the name of `images` unless given.
+            progress: called with a GatheringProgress while photos are copied.
+            cancel: setting it, also beforehand, stops copying and raises Cancelled; what was copied stays.
 
         Raises:
+            Cancelled: `cancel` was set.
             CollectionError: a folder does not exist or is not empty, or an argument is not as described.
             StorageError: the folder cannot be written.
         """
-        return cls(create_collection(folder, images=images, backbone=backbone, weights=weights, seed=seed, name=name))
+        own = create_collection(
+            folder,
+            images=PhotoSource.of(images),
+            backbone=backbone,
+            weights=weights,
+            seed=seed,
+            name=name,
+            progress=progress,
+            cancel=cancel,
+        )
+        return cls(own)
 
     @classmethod
     def open(cls, folder: Path | str, *, images: Path | str | None = None) -> Collection:
@@ -146,6 +169,47 @@ class Collection:
         """
         self.parts.photos.register.images = self.images = relocate(self.folder, Path(images))
         self.parts.listeners.tell("state")
+
+    def add_photos(
+        self,
+        images: Path | str | Sequence[Path | str] | PhotoSource,
+        *,
+        progress: Callable[[GatheringProgress], None] | None = None,
+        cancel: threading.Event | None = None,
+    ) -> None:
+        """Copy more photos into a collection that has its own; they are used when it is opened the next time.
+
+        What was copied from the same place before is not copied again.
+
+        Args:
+            images: as in `create`; a folder by itself is copied too.
+            progress: called with a GatheringProgress along the way.
+            cancel: setting it, also beforehand, stops copying and raises Cancelled; what was copied stays.
+
+        Raises:
+            Cancelled: `cancel` was set.
+            CollectionError: the photos of this collection are in a folder elsewhere, or `images` has no photo.
+            StorageError: the disk refused.
+        """
+        if self.images != self.folder / OWN_PHOTOS:
+            raise CollectionError(
+                f"only to photos that a collection copied can others be added; those of this one are in {self.images}. "
+                "Put the others there, and open the collection again."
+            )
+        source = PhotoSource.of(images)
+        if source.folder is not None:
+            source = replace(source, images=[source.folder])
+        Gathering(source, self.images, self.folder / DATABASE, progress=progress, cancel=cancel).run()
+
+    @property
+    def gathered(self) -> pd.DataFrame:
+        """Where each photo came from that was copied into the collection.
+
+        Returns:
+            DataFrame with columns path, as in `paths`; source, the path or address of a file; member, the path in it if
+            it is an archive; page, from 1; second, of a frame of a video.
+        """
+        return GatheredTable(self.folder / DATABASE).frame()
 
     def close(self) -> None:
         """Stop preparing and fine-tuning and close the files; labels are on disk already."""

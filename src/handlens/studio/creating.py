@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from handlens.errors import CollectionError, StorageError
 from handlens.io.files import atomic_write
 from handlens.io.problems import reason_of
 from handlens.studio.manifest import DATABASE, MANIFEST, new_manifest
+from handlens.studio.photo_sources.gathering import Gathering
+from handlens.studio.photo_sources.source import PhotoSource
+from handlens.studio.photo_sources.table import GatheredTable
+from handlens.studio.progress import GatheringProgress
 from handlens.studio.settings import Settings
 from handlens.studio.sources import requested_sources
+
+OWN_PHOTOS = "photos"
+"""The folder of a collection's own photos, in its folder."""
 
 _UNFINISHED = re.compile(rf"\.[0-9a-f]+\.tmp\.json|{re.escape(MANIFEST)}\.tmp")
 """The name of what `atomic_write` had not finished when it was killed, in this version and in earlier ones."""
@@ -21,33 +29,39 @@ _UNFINISHED = re.compile(rf"\.[0-9a-f]+\.tmp\.json|{re.escape(MANIFEST)}\.tmp")
 def create_collection(
     folder: Path | str,
     *,
-    images: Path | str,
+    images: PhotoSource,
     backbone: str | Sequence[str | None] | None,
     weights: Path | str | Sequence[Path | str] | None,
     seed: int,
     name: str | None,
+    progress: Callable[[GatheringProgress], None] | None,
+    cancel: threading.Event | None,
 ) -> Path:
     """Make the folder of a collection, complete or not at all; see `Collection.create`.
 
     Returns:
         The folder, as an absolute path.
     """
-    target, photos = Path(folder).expanduser().resolve(), Path(images).expanduser().resolve()
-    if not photos.is_dir():
-        raise CollectionError(f"images must be a folder of photos; there is no folder {photos}.")
+    images.check()
+    target = Path(folder).expanduser().resolve()
+    photos = images.folder or target / OWN_PHOTOS
     check_apart(target, photos)
     if target.exists() and (not target.is_dir() or _other_files(target, photos)):
         raise CollectionError(f"{target} exists and is not an empty folder. Open it, or choose another folder.")
+    if images.folder is None and photos.exists() and not GatheredTable(target / DATABASE).exists:
+        raise CollectionError(f"{photos} exists, and photos would be copied there. Choose another folder.")
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise CollectionError(f"seed must be a whole number, 0 or more; {seed!r} arrived.")
     sources = requested_sources(backbone, weights)
-    manifest = new_manifest(target, photos, name=name, seed=seed)
+    manifest = new_manifest(target, photos, name=name or images.name, seed=seed)
     try:
         target.mkdir(parents=True, exist_ok=True)
         settings = Settings(target / DATABASE)
         settings.requested_sources = sources
         settings.place = str(target)
         settings.close()
+        if images.folder is None:
+            Gathering(images, photos, target / DATABASE, progress=progress, cancel=cancel).run()
         with atomic_write(target / MANIFEST) as partial:  # last, so that a folder with it is complete
             partial.write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
     except OSError as error:

@@ -24,6 +24,7 @@ from handlens.studio.maps import Maps
 from handlens.studio.models.fine_tuner import FineTuner
 from handlens.studio.models.quick_training import QuickTraining
 from handlens.studio.models.registry import Models
+from handlens.studio.photo_sources.table import GatheredTable
 from handlens.studio.photos import Photos
 from handlens.studio.preparing import Preparing
 from handlens.studio.register import Register
@@ -55,6 +56,8 @@ class Parts:
         self.listeners = listeners = Listeners()
         self.settings = settings = Settings(database)
         self.photos = photos = Photos(Register(database, manifest.images, seed=seed), ThumbnailCache(cache), settings)
+        for left_out in GatheredTable(database).left_out().values():
+            photos.register.left_out += left_out
         self.labels = labels = Labels(
             database, len(photos), changed=lambda version: listeners.tell("labels", version=version)
         )

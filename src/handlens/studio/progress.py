@@ -100,6 +100,28 @@ class SearchProgress:
     error: str | None = None
 
 
+@dataclass(frozen=True)
+class GatheringProgress:
+    """How far copying photos into a collection's own folder is.
+
+    Attributes:
+        files, total: files looked at, of those that the source means; a file may hold many photos.
+        photos: that were copied in this run.
+        left_out: files and parts of files that cannot be used.
+        file: the path or address of the one that is looked at.
+
+    Example:
+        >>> GatheringProgress(files=1, total=2, photos=12, file="report.pdf").left_out
+        0
+    """
+
+    files: int = 0
+    total: int = 0
+    photos: int = 0
+    left_out: int = 0
+    file: str = ""
+
+
 def ended_by(error: BaseException, work: str) -> dict[str, Any]:
     """The phase, and the sentence for the person, after an error ended `work`, such as "preparing"."""
     if isinstance(error, Cancelled):

@@ -11,10 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from handlens.errors import CollectionError, PhotoError
-from handlens.io.pictures import picture_fault
+from handlens.io.file_kinds import CALLED, kind_of
+from handlens.io.pictures import NOT_A_PICTURE, picture_fault
 from handlens.io.problems import reason_of
 from handlens.studio.contents import content_of
 from handlens.studio.pictures import open_picture
+
+_HOLDING = {
+    "zip": "an archive; to use the photos in it",
+    "tar": "an archive; to use the photos in it",
+    "pdf": "a PDF document; to use its pages",
+    "video": "a video; to use its frames",
+    "dicom": "a DICOM file; to use its pictures",
+}
 
 
 @dataclass(frozen=True)
@@ -74,7 +83,7 @@ def scan(
         raise CollectionError(f"{folder} must be a folder of photos; there is no such folder.")
     left_out: list[LeftOut] = []
     found: list[tuple[str, bool, int]] = []
-    for path, reason in _files(root):
+    for path, reason in _visible_files(root):
         if reason is None:
             reason, is_link, size = _check_file(root, path, looked_at)
             if reason is None:
@@ -91,7 +100,23 @@ def scan(
     return paths, left_out
 
 
-def _files(root: Path) -> Iterator[tuple[str, str | None]]:
+def files_below(root: Path) -> Iterator[tuple[str, str | None]]:
+    """Every visible file below a folder whatever is in it: its path relative to it, and the reason if it is not usable.
+
+    Args:
+        root: the folder, without links on its way.
+
+    Raises:
+        CollectionError: it cannot be read.
+    """
+    for path, reason in _visible_files(root):
+        try:
+            yield _printable(path), reason or _check_entry(root, path)[0]
+        except OSError as error:
+            yield _printable(path), picture_fault(root / path, error)
+
+
+def _visible_files(root: Path) -> Iterator[tuple[str, str | None]]:
     """Every visible file below root: its path relative to it, and the reason if it cannot be used whatever is in it."""
     folders = [""]
     while folders:
@@ -120,31 +145,48 @@ def _check_file(root: Path, path: str, looked_at: Callable[[str], bool]) -> tupl
     """The reason not to use a file (None: use it), whether it is a link, and its size in bytes."""
     full = root / path
     try:
-        is_link = full.is_symlink()
-        if is_link:
-            try:
-                target = full.resolve(strict=True)
-            except FileNotFoundError:
-                return "a link to a file that does not exist", True, 0
-            except (OSError, RuntimeError):
-                return "a link that leads back to itself", True, 0
-            if not target.is_relative_to(root):
-                return "a link to outside the folder", True, 0
-            if target.is_dir():
-                return "a link to a folder", True, 0
-        status = full.stat()
-        if not stat.S_ISREG(status.st_mode):
-            return "not a file with content (a device, pipe or socket)", is_link, 0
-        if status.st_size == 0:
-            return "empty (0 bytes)", is_link, 0
-        if not looked_at(path):
-            with open_picture(full):
-                pass
-    except PhotoError as error:
-        return str(error), False, 0
+        reason, is_link, size = _check_entry(root, path)
+        if reason is None and not looked_at(path):
+            reason = why_not_a_picture(full)
     except OSError as error:
         return picture_fault(full, error), False, 0
-    return None, is_link, status.st_size
+    return reason, is_link, size
+
+
+def _check_entry(root: Path, path: str) -> tuple[str | None, bool, int]:
+    """As `_check_file`, whatever the file holds; raises OSError."""
+    full = root / path
+    is_link = full.is_symlink()
+    if is_link:
+        try:
+            target = full.resolve(strict=True)
+        except FileNotFoundError:
+            return "a link to a file that does not exist", True, 0
+        except (OSError, RuntimeError):
+            return "a link that leads back to itself", True, 0
+        if not target.is_relative_to(root):
+            return "a link to outside the folder", True, 0
+        if target.is_dir():
+            return "a link to a folder", True, 0
+    status = full.stat()
+    if not stat.S_ISREG(status.st_mode):
+        return "not a file with content (a device, pipe or socket)", is_link, 0
+    return ("empty (0 bytes)" if status.st_size == 0 else None), is_link, status.st_size
+
+
+def why_not_a_picture(file: Path) -> str | None:
+    """The reason why a file is not used as a picture, by its header; None if it is one. Raises OSError."""
+    try:
+        with open_picture(file):
+            return None
+    except PhotoError as error:
+        reason = str(error)
+    if reason != NOT_A_PICTURE:
+        return reason
+    kind, called = kind_of(file), CALLED.get(file.suffix.lower())
+    if kind is not None:
+        return f"{_HOLDING[kind]}, make a collection of the file itself, or of a list"
+    return reason if called is None else f"not {called}, although it is called {file.suffix}"
 
 
 def _without_copies(

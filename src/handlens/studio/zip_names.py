@@ -1,4 +1,4 @@
-"""Names in a zip that every system takes: Windows, macOS and Linux, whatever the photos and labels are called."""
+"""Names that every system takes, Windows, macOS and Linux, in a zip or in a folder of Studio's own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ENDING = 20  # bytes of an ending that is kept when a name is cut
 
 
 class ZipNames:
-    """Names of files and folders in one zip, in which no two differ only by case or by the form of their characters.
+    """Names of files and folders in one zip, or folder, in which no two differ only by case or form of characters.
 
     Args:
         taken: names at the top that are for something else.
@@ -35,10 +35,24 @@ class ZipNames:
             self._folders[parts] = self._new(self.folder(*parts[:-1]), parts[-1], is_folder=True)
         return self._folders[parts]
 
-    def file(self, folder: str, path: str) -> str:
-        """A new name for the file at `path` below a folder at the top; below the top itself if that is ""."""
+    def file(self, folder: str | None, path: str) -> str:
+        """A new name for the file at `path` below a folder at the top; None for a file that is not in one."""
         *folders, name = PurePosixPath(path).parts or ("",)
-        return self._new(self.folder(*([folder] if folder else []), *folders), name, is_folder=False)
+        at_top = () if folder is None else (folder,)
+        return self._new(self.folder(*at_top, *folders), name, is_folder=False)
+
+    def take(self, path: str) -> None:
+        """Take the name of a file that is there already, and those of the folders on its way."""
+        *folders, name = PurePosixPath(path).parts
+        self._taken.setdefault(self._there(*folders), set()).add(_same(name))
+
+    def _there(self, *parts: str) -> str:
+        """The name of a folder that is there already."""
+        if parts not in self._folders:
+            above = self._there(*parts[:-1])
+            self._taken.setdefault(above, set()).add(_same(parts[-1]))
+            self._folders[parts] = "/".join(parts)
+        return self._folders[parts]
 
     def _new(self, folder: str, name: str, *, is_folder: bool) -> str:
         name = _safe(name)

@@ -328,7 +328,7 @@ def test_crops_are_not_written_among_the_photos(bare, tmp_path):
 @given(st.lists(LABELS, min_size=1, max_size=8), st.booleans())
 def test_any_label_comes_back_from_labels_csv(bare, tmp_path, names, spreadsheet):
     given = give(bare, names)
-    bare.export_labels(tmp_path / "labels.csv", spreadsheet=spreadsheet)
+    bare.export(tmp_path / "labels.csv", "spreadsheet" if spreadsheet else "csv")
     forget(bare, given)
     bare.import_labels(tmp_path / "labels.csv")
     assert given_labels(bare) == given
@@ -339,7 +339,7 @@ def test_any_label_comes_back_from_labels_csv(bare, tmp_path, names, spreadsheet
 def test_any_label_comes_back_from_folders(bare, tmp_path_factory, names):
     folder = tmp_path_factory.mktemp("out")
     given = give(bare, names)
-    bare.export_folders(folder / "folders.zip")
+    bare.export(folder / "folders.zip", "folders")
     with zipfile.ZipFile(folder / "folders.zip") as archive:
         archive.extractall(folder / "folders")
     forget(bare, given)

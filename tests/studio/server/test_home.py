@@ -4,6 +4,7 @@ import io
 import json
 import shutil
 import threading
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from handlens.errors import CollectionError
 from handlens.io.packaged_weights import PACKAGED
 from handlens.studio import builtin
 from handlens.studio.collection import Collection
+from handlens.studio.photo_sources import PhotoSource
 from handlens.studio.preparing import Preparing
 from handlens.studio.server.app import create_app
 from handlens.studio.server.collection_plans import CollectionPlan, CollectionPlans, CollectionRequest, NoSuchCollection
@@ -103,6 +105,36 @@ def test_a_closed_collection_reopens_where_it_was(
         assert state["view"] == {"layer": "x", "camera": {"x": 0.5}}
         assert state["preparation"]["phase"] == "done"
         assert client.get(f"{shapes}/labels").json()["undo"]
+
+
+def test_an_archive_or_a_pattern_becomes_a_collection_with_photos_of_its_own(
+    client: TestClient, photos: Path, home: Path, tmp_path: Path, quick: None
+) -> None:
+    with zipfile.ZipFile(tmp_path / "holiday.zip", "w") as archive:
+        for file in sorted(photos.rglob("*.png")):
+            archive.write(file, file.relative_to(photos))
+        archive.writestr("notes.txt", "words")
+    source = {"kind": "path", "path": f' "{tmp_path}/holiday.zip" '}
+    id = make(client, source)
+    assert id.startswith("holiday-")
+    assert make(client, source) == id
+    (row,) = client.get("/api/studio").json()["collections"]
+    assert (row["name"], row["count"], row["copied"]) == ("holiday", 6, True)
+    assert row["images"] == str(home / "collections" / id / "photos")
+    other = make(client, {"kind": "path", "path": str(photos / "circles" / "*.png")})
+    assert other.startswith("circles-")
+
+
+def test_a_source_without_photos_leaves_nothing(client: TestClient, home: Path, tmp_path: Path) -> None:
+    (tmp_path / "report.pdf").write_bytes(b"words")
+    for path, word in (
+        (f"{tmp_path}/report.pdf", "not a PDF document, although it is called .pdf"),
+        (f"{tmp_path}/*.gif", "no file is called like that"),
+        ("https://example.org/a.png", "no such folder or file"),
+    ):
+        answer = client.post("/api/collections", json={"source": {"kind": "path", "path": path}})
+        assert (answer.status_code, word in answer.json()["error"]) == (400, True), answer.text
+    assert list((home / "collections").iterdir()) == []
 
 
 def test_what_cannot_be_opened_is_said(client: TestClient, home: Path, tmp_path: Path) -> None:
@@ -192,11 +224,11 @@ def test_weights_go_with_their_network(
 ) -> None:
     seen = []
 
-    def plan(_: CollectionPlans, folder: Path, request: CollectionRequest) -> CollectionPlan:
+    def plan(_: CollectionPlans, photos: PhotoSource, request: CollectionRequest) -> CollectionPlan:
         seen.append(request)
         return CollectionPlan("photos-1", lambda: pytest.fail("it was opened"))
 
-    monkeypatch.setattr(CollectionPlans, "of_folder", plan)
+    monkeypatch.setattr(CollectionPlans, "of_photos", plan)
     monkeypatch.setattr(CollectionRegistry, "open", lambda _self, plan: None)
     file = tmp_path / "my weights.safetensors"
     save_file({"a": torch.zeros(2)}, file)
@@ -231,7 +263,7 @@ def test_a_collection_that_is_being_made_is_waited_for(home: Path, photos: Path)
     temporary = TemporaryFolders(home / "scratch")
     registry = CollectionRegistry(home, temporary)
     go = threading.Event()
-    plan = registry.plans.of_folder(photos, CollectionRequest())
+    plan = registry.plans.of_photos(PhotoSource(photos), CollectionRequest())
     made = []
 
     def slowly() -> Collection:
@@ -458,7 +490,7 @@ def test_a_collection_that_was_forgotten_while_it_was_prepared_can_be_made_again
 def test_whoever_asks_for_a_collection_being_forgotten_is_told_that_it_is_gone(home: Path, photos: Path) -> None:
     temporary = TemporaryFolders(home / "scratch")
     registry = CollectionRegistry(home, temporary)
-    plan = registry.plans.of_folder(photos, CollectionRequest())
+    plan = registry.plans.of_photos(PhotoSource(photos), CollectionRequest())
     closing, go_on = threading.Event(), threading.Event()
 
     def made() -> Collection:

@@ -15,10 +15,10 @@ from starlette.requests import ClientDisconnect
 from starlette.testclient import TestClient
 
 from handlens.errors import StorageError, UploadError
+from handlens.io.zips import TooLarge
 from handlens.studio.server import uploads as module
 from handlens.studio.server.temporary_folders import TemporaryFolders
 from handlens.studio.server.uploads import NoSuchUpload, UploadLimits, Uploads
-from handlens.studio.server.zips import TooLarge
 
 
 @pytest.fixture

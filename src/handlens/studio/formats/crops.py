@@ -93,7 +93,7 @@ def write_crops(
                 except ValueError as error:
                     problems.append(Unreadable(row.where, str(error)))
                     continue
-                name = names.file("", str(path.with_name(f"{path.stem} {number}.png")))
+                name = names.file(None, str(path.with_name(f"{path.stem} {number}.png")))
                 (writing / name).parent.mkdir(parents=True, exist_ok=True)
                 crop.save(writing / name)
                 crops.append(FoundLabel(name, row.label, row.where, by=row.by, at=None if pd.isna(row.at) else row.at))

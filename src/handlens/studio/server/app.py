@@ -13,6 +13,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from handlens import __version__
 from handlens.errors import FolderGoneError
+from handlens.io.zips import TooLarge
 from handlens.serving.api_page import add_api_page
 from handlens.serving.guard import Guard
 from handlens.serving.problems import describe_errors, explain_errors
@@ -37,7 +38,6 @@ from handlens.studio.server.routes import (
 )
 from handlens.studio.server.temporary_folders import TemporaryFolders
 from handlens.studio.server.uploads import NoSuchUpload
-from handlens.studio.server.zips import TooLarge
 
 DESCRIPTION = (
     "Everything that the page of handlens Studio does. JSON, except where another type is named; arrays are base64 of "

@@ -1,8 +1,9 @@
-"""How a collection is opened, or made of a folder of photos, of built-in pictures or of uploaded photos."""
+"""How a collection is opened, or made of a source of photos, of built-in pictures or of uploaded photos."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import secrets
@@ -16,11 +17,13 @@ from pathlib import Path
 
 from handlens.errors import CollectionError, FolderGoneError
 from handlens.io.files import rename
-from handlens.io.problems import reason_of
+from handlens.io.zips import reporting_full_disk
 from handlens.studio.collection import Collection
+from handlens.studio.creating import OWN_PHOTOS
 from handlens.studio.manifest import MANIFEST, images_of
+from handlens.studio.photo_sources import PhotoSource
+from handlens.studio.progress import GatheringProgress
 from handlens.studio.server.temporary_folders import TemporaryFolders
-from handlens.studio.server.zips import reporting_full_disk
 from handlens.studio.sources import AUTO
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,80}")
@@ -107,35 +110,43 @@ class CollectionPlans:
 
         return CollectionPlan(id, open)
 
-    def of_folder(self, photos: Path, request: CollectionRequest) -> CollectionPlan:
-        """The plan of the collection of a folder of photos; one folder has one id.
+    def of_photos(
+        self,
+        photos: PhotoSource,
+        request: CollectionRequest,
+        *,
+        progress: Callable[[GatheringProgress], None] | None = None,
+    ) -> CollectionPlan:
+        """The plan of the collection of a source of photos; one folder, or other source, has one id.
+
+        Args:
+            photos: the source.
+            request: what the collection should have.
+            progress: called by the plan's `open` while it copies photos, which it does for all but a folder.
 
         Raises:
-            CollectionError: there is no such folder, or it is Studio's own.
+            CollectionError: there is no such folder or file, or it is Studio's own.
         """
-        try:
-            folder = photos.expanduser().resolve()
-            if not folder.is_dir():
-                raise CollectionError(f"{folder} must be a folder of photos, and there is no such folder.")
-        except (OSError, ValueError, RuntimeError) as error:
-            raise CollectionError(
-                f"{photos} must be a folder of photos; it cannot be opened ({reason_of(error)})."
-            ) from error
-        if folder == self.home or self.home.resolve() in folder.parents:
+        photos.check()
+        folder = photos.folder
+        if folder is None:
+            id = _id_of(photos.name, json.dumps([photos.given, photos.every]))
+        elif folder == self.home or self.home.resolve() in folder.parents:
             raise CollectionError(f"{folder} is where Studio keeps its own files. Choose another folder.")
-        id = self._id_of_folder(folder)
-        return CollectionPlan(id, lambda: self._open_or_create(id, folder, request), request)
+        else:
+            id = self._id_of_folder(folder)
+        return CollectionPlan(id, lambda: self._open_or_create(id, photos, request, progress), request)
 
     def of_builtin(self, name: str, request: CollectionRequest) -> CollectionPlan:
         """The plan of a built-in collection; its `open` raises CollectionError for a name that does not exist."""
         id = _id_of(name, f"builtin:{name}")
-        photos = self.folder / id / "photos"
+        photos = self.folder / id / OWN_PHOTOS
 
         def open() -> Collection:
             from handlens.studio.builtin import BUILTIN, write_builtin
 
             if self.exists(id):
-                return self._open_or_create(id, photos, request)
+                return self._open_or_create(id, PhotoSource(photos), request)
             title = next((b.title for b in BUILTIN if b.name == name), None)
             if title is None:
                 known = ", ".join(b.name for b in BUILTIN)
@@ -144,7 +155,7 @@ class CollectionPlans:
             with reporting_full_disk("the pictures"):
                 write_builtin(name, pictures)
             self._move_in(pictures, id)
-            return self._open_or_create(id, photos, replace(request, name=request.name or title))
+            return self._open_or_create(id, PhotoSource(photos), replace(request, name=request.name or title))
 
         return CollectionPlan(id, open, request)
 
@@ -157,7 +168,7 @@ class CollectionPlans:
 
         def open() -> Collection:
             self._move_in(photos, id)
-            return self._open_or_create(id, self.folder / id / "photos", replace(request, name=name))
+            return self._open_or_create(id, PhotoSource(self.folder / id / OWN_PHOTOS), replace(request, name=name))
 
         return CollectionPlan(id, open, request)
 
@@ -170,20 +181,32 @@ class CollectionPlans:
         ids = (_id_of(photos.name, f"{photos} {n}" if n else str(photos)) for n in count())
         return next(id for id in ids if not self.exists(id))  # one that exists has its photos elsewhere now
 
-    def _open_or_create(self, id: str, photos: Path, request: CollectionRequest) -> Collection:
+    def _open_or_create(
+        self,
+        id: str,
+        photos: PhotoSource,
+        request: CollectionRequest,
+        progress: Callable[[GatheringProgress], None] | None = None,
+    ) -> Collection:
         folder = self.folder / id
         if self.exists(id):
             collection = Collection.open(folder)
             request.add_to(collection)
             return collection
-        collection = Collection.create(
-            folder,
-            images=photos,
-            backbone=request.backbones,
-            weights=request.weights,
-            seed=request.seed,
-            name=request.name,
-        )
+        try:
+            collection = Collection.create(
+                folder,
+                images=photos,
+                backbone=request.backbones,
+                weights=request.weights,
+                seed=request.seed,
+                name=request.name,
+                progress=progress,
+            )
+        except CollectionError:
+            if photos.folder is None and not (folder / OWN_PHOTOS).exists():  # nothing was copied to go on with
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
         try:
             if not collection.paths:
                 raise CollectionError(_no_photo(collection))
@@ -199,7 +222,7 @@ class CollectionPlans:
         shutil.rmtree(folder, ignore_errors=True)  # left by a process that was killed while it made the collection
         with reporting_full_disk("the collection"):
             folder.mkdir(parents=True)
-            rename(photos, folder / "photos")
+            rename(photos, folder / OWN_PHOTOS)
         shutil.rmtree(photos.parent, ignore_errors=True)
 
 

@@ -33,13 +33,14 @@ class CollectionRegistry:
 
     Example:
         >>> from PIL import Image
+        >>> from handlens.studio.photo_sources import PhotoSource
         >>> from handlens.studio.server.collection_plans import CollectionRequest
         >>> Path("shades").mkdir()
         >>> for i in range(3):
         ...     Image.new("L", (32, 32), 80 * i).save(f"shades/{i}.png")
         >>> temporary = TemporaryFolders(Path("home/scratch"))
         >>> registry = CollectionRegistry(Path("home"), temporary)
-        >>> plan = registry.plans.of_folder(Path("shades"), CollectionRequest(name="Shades"))
+        >>> plan = registry.plans.of_photos(PhotoSource("shades"), CollectionRequest(name="Shades"))
         >>> collection = registry.open(plan)
         >>> registry.get(plan.id) is collection
         True

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from handlens.errors import CollectionError
+from handlens.studio.photo_sources.addresses import CLOUD, scheme_of
 
 _QUOTES = ('""', "''", "“”", "‘’", "„“", "«»", "``")
 
@@ -45,6 +46,16 @@ def typed_path(text: str) -> Path:
     name = os.path.expanduser(name)
     unescaped = re.sub(r"\\(.)", r"\1", name)
     return Path(unescaped if os.name == "posix" and not _exists(name) and _exists(unescaped) else name)
+
+
+def typed_source(text: str) -> str:
+    """The source of photos that a person means: an address of a bucket, or a path as of `typed_path`.
+
+    Example:
+        >>> typed_source(" s3://bucket/photos "), typed_source('"photos/*.jpg"')
+        ('s3://bucket/photos', 'photos/*.jpg')
+    """
+    return text.strip() if scheme_of(text.strip()) in CLOUD else os.fspath(typed_path(text))
 
 
 def _exists(text: str) -> bool:

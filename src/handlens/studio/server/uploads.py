@@ -15,9 +15,9 @@ from anyio import to_thread
 
 from handlens.errors import StorageError, UploadError
 from handlens.io.files import rename
-from handlens.studio.server.safe_paths import is_hidden, safe_path
+from handlens.io.safe_paths import is_hidden, safe_path
+from handlens.io.zips import TooLarge, Unpacked, ZipLimits, reporting_full_disk, unpack
 from handlens.studio.server.temporary_folders import TemporaryFolders
-from handlens.studio.server.zips import TooLarge, Unpacked, ZipLimits, reporting_full_disk, unpack
 
 IDLE = 6 * 3600.0
 """Seconds after which an upload that gets no more files is removed."""

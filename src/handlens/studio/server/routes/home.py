@@ -11,6 +11,7 @@ from handlens import __version__
 from handlens.errors import CollectionError, UploadError
 from handlens.io.packaged_weights import PACKAGED
 from handlens.io.weights import read_weights
+from handlens.studio.photo_sources import PhotoSource
 from handlens.studio.server.collection_plans import CollectionRequest, no_such_collection
 from handlens.studio.server.covers import cover
 from handlens.studio.server.dependencies import CollectionId, Server
@@ -29,7 +30,7 @@ from handlens.studio.server.schemas.home import (
     UploadStarted,
     ZipReceived,
 )
-from handlens.studio.server.typed_paths import typed_path
+from handlens.studio.server.typed_paths import typed_path, typed_source
 from handlens.studio.sources import AUTO
 
 router = APIRouter(prefix="/api", tags=["home"])
@@ -91,7 +92,7 @@ def new_collection(wanted: NewCollection, server: Server) -> NewCollectionId:
     )
     source, plans = wanted.source, server.registry.plans
     if isinstance(source, FromPath):
-        plan = plans.of_folder(typed_path(source.path), request)
+        plan = plans.of_photos(PhotoSource(typed_source(source.path)), request)
     elif isinstance(source, FromBuiltin):
         plan = plans.of_builtin(source.name, request)
     else:

@@ -83,7 +83,7 @@ class ZipReceived(BaseModel):
 
 
 class FromPath(RequestBody):
-    """A folder on the machine that runs Studio; its photos stay where they are."""
+    """A folder on the machine that runs Studio, whose photos stay where they are; or another source of photos there."""
 
     kind: Literal["path"]
     path: TypedPath

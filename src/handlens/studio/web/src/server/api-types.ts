@@ -2305,7 +2305,7 @@ export interface components {
         };
         /**
          * FromPath
-         * @description A folder on the machine that runs Studio; its photos stay where they are.
+         * @description A folder on the machine that runs Studio, whose photos stay where they are; or another source of photos there.
          */
         FromPath: {
             /**

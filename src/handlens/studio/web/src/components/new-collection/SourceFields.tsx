@@ -40,7 +40,11 @@ export function FromPath(): JSX.Element {
         value={path.value}
         onInput={(event) => setPath(event.currentTarget.value)}
       />
-      <small>The photos stay where they are and are never changed. Folders inside it are included.</small>
+      <small>
+        The photos stay where they are and are never changed. Folders inside it are included. You can also name an
+        archive, a PDF document, a video, a list of paths (.txt), a pattern such as /scans/*.tif, or s3://…: the photos
+        in it are copied.
+      </small>
     </label>
   )
 }

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlens.errors import UploadError
-from handlens.studio.server.safe_paths import is_hidden, safe_path
+from handlens.io.safe_paths import is_hidden, safe_path
 
 
 @pytest.mark.parametrize(

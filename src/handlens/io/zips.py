@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import shutil
 import stat
@@ -17,7 +18,7 @@ from typing import BinaryIO
 
 from handlens.errors import StorageError, UploadError
 from handlens.io.problems import is_disk_full, reason_of
-from handlens.studio.server.safe_paths import is_hidden, safe_path
+from handlens.io.safe_paths import is_hidden, safe_path
 
 CHUNK = 2**20
 _ENTRY = b"PK\x01\x02"
@@ -97,27 +98,28 @@ def unpack(archive: Path, folder: Path, *, limits: ZipLimits | None = None) -> U
         StorageError: the disk is full.
     """
     limits = limits or ZipLimits()
-    _mend_names(archive, *_directory(archive, limits))
-    try:
-        opened = zipfile.ZipFile(archive)
-    except (*_UNREADABLE, OSError) as error:
-        raise UploadError(f"this is not a zip that can be opened ({reason_of(error)}).") from error
-    with opened:
-        entries = _checked(opened, archive.stat().st_size, limits)
-        declared = sum(info.file_size for info, _ in entries)
-        if declared + limits.reserve > shutil.disk_usage(folder).free:
-            raise StorageError(
-                f"the zip holds {_megabytes(declared)} of files and the disk has not enough room. "
-                "Make room, then try again."
-            )
-        written: list[Path] = []
+    start, length = _directory(archive, limits)
+    with _Mended(archive, start, length) as file:
         try:
-            with reporting_full_disk("the zip"):
-                return _write_all(opened, entries, folder, written, limits)
-        except BaseException:
-            for path in written:
-                path.unlink(missing_ok=True)
-            raise
+            opened = zipfile.ZipFile(file)
+        except (*_UNREADABLE, OSError) as error:
+            raise UploadError(f"this is not a zip that can be opened ({reason_of(error)}).") from error
+        with opened:
+            entries = _checked(opened, archive.stat().st_size, limits)
+            declared = sum(info.file_size for info, _ in entries)
+            if declared + limits.reserve > shutil.disk_usage(folder).free:
+                raise StorageError(
+                    f"the zip holds {_megabytes(declared)} of files and the disk has not enough room. "
+                    "Make room, then try again."
+                )
+            written: list[Path] = []
+            try:
+                with reporting_full_disk("the zip"):
+                    return _write_all(opened, entries, folder, written, limits)
+            except BaseException:
+                for path in written:
+                    path.unlink(missing_ok=True)
+                raise
 
 
 def _directory(archive: Path, limits: ZipLimits) -> tuple[int, int]:
@@ -145,23 +147,36 @@ def _directory(archive: Path, limits: ZipLimits) -> tuple[int, int]:
     return end - length, length
 
 
-def _mend_names(archive: Path, start: int, length: int) -> None:
-    """Let the names that say they are UTF-8 and are not say so no more: zipfile would refuse the whole zip."""
-    if start < 0:
-        return  # zipfile finds out
-    with archive.open("r+b") as file:
-        file.seek(start)
-        directory, at = file.read(length), 0
-        while directory[at : at + 4] == _ENTRY and at + 46 <= len(directory):
-            flags = struct.unpack_from("<H", directory, at + 8)[0]
-            lengths = struct.unpack_from("<HHH", directory, at + 28)
-            name = directory[at + 46 : at + 46 + lengths[0]]
-            try:
-                name.decode("utf-8")
-            except UnicodeDecodeError:
-                file.seek(start + at + 8)
-                file.write(struct.pack("<H", flags & ~_UTF8))
-            at += 46 + sum(lengths)
+class _Mended(io.FileIO):
+    """A zip that is read as if no name in it said that it is UTF-8 and is not: zipfile would refuse the whole zip.
+
+    Args:
+        archive: the zip, which is not changed.
+        start, length: where its table of contents is.
+    """
+
+    def __init__(self, archive: Path, start: int, length: int) -> None:
+        super().__init__(archive)
+        self._start, self._length = start, length
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read as `FileIO`; zipfile reads the table of contents as a whole."""
+        at, found = self.tell(), super().read(-1 if size is None else size) or b""
+        return _mended(found) if (at, size) == (self._start, self._length) else found
+
+
+def _mended(directory: bytes) -> bytes:
+    """A table of contents without the flag of UTF-8 at names that are not."""
+    mended, at = bytearray(directory), 0
+    while directory[at : at + 4] == _ENTRY and at + 46 <= len(directory):
+        flags = struct.unpack_from("<H", directory, at + 8)[0]
+        lengths = struct.unpack_from("<HHH", directory, at + 28)
+        try:
+            directory[at + 46 : at + 46 + lengths[0]].decode("utf-8")
+        except UnicodeDecodeError:
+            struct.pack_into("<H", mended, at + 8, flags & ~_UTF8)
+        at += 46 + sum(lengths)
+    return bytes(mended)
 
 
 def _checked(opened: zipfile.ZipFile, size: int, limits: ZipLimits) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
@@ -179,7 +194,7 @@ def _checked(opened: zipfile.ZipFile, size: int, limits: ZipLimits) -> list[tupl
             continue
         path = safe_path(name)
         if info.flag_bits & _ENCRYPTED:
-            raise UploadError(f"the zip is encrypted (“{name[:200]}”). Unpack it and drop the folder instead.")
+            raise UploadError(f"the zip is encrypted (“{name[:200]}”). Unpack it and give the folder instead.")
         if name.endswith(("/", "\\")) or kind == stat.S_IFDIR or is_hidden(path):
             continue
         entries.append((info, path))
