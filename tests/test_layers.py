@@ -19,6 +19,7 @@ ROOMS = [
     {"serving"},
     {"experiments"},
     {"studio"},
+    {"estimators"},
     {"cli"},
     {"__main__"},
 ]
