@@ -26,6 +26,7 @@ PATHS = [
     "tests/callbacks",
     "tests/compat",
     "tests/core",
+    "tests/estimators",
     "tests/studio/collection",
     "tests/studio/features",
     "tests/studio/models",

@@ -20,6 +20,7 @@ ROOMS = [
     {"serving"},
     {"experiments"},
     {"studio"},
+    {"estimators"},
     {"cli"},
     {"__main__"},
 ]

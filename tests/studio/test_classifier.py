@@ -8,9 +8,10 @@ import pytest
 from handlens.errors import TrainingError
 from handlens.studio import classifier as learning
 from handlens.studio.calibration import CAUTION
-from handlens.studio.classifier import check_labels, stratified_sample, train_classifier
+from handlens.studio.classifier import Classifier, check_labels, stratified_sample, train_classifier
 from handlens.studio.gestures import gesture_folds
 from handlens.studio.linear_models import fit_mixture, inner_products
+from handlens.studio.projections import Scaling
 
 
 def told_apart(codes, *, d=6, apart=4.0, seed=0):
@@ -59,6 +60,15 @@ def test_weights_of_all_layers_give_the_scores_of_their_inner_products():
     products = inner_products(features)
     expected = fit_mixture(products, codes, dims=56).scores(products)
     assert classifier.scores(features) == pytest.approx(expected, rel=1e-3, abs=1e-3)
+
+
+def test_weights_for_features_that_are_not_standardised():
+    weights, bias = np.array([[6, -6], [1, 2]], np.float32), np.array([1, 0], np.float32)
+    scaling = Scaling(np.array([10, 5], np.float32), np.array([0.5, 0], np.float32))  # the second column is constant
+    raw, shifted = Classifier({"a": weights}, bias, 1.0).for_raw({"a": scaling})
+    assert raw["a"].tolist() == [[3, -3], [0, 0]]
+    assert shifted.tolist() == [1 - 30, 30]
+    assert bias.tolist() == [1, 0]
 
 
 def test_the_estimate_is_of_unseen_photos():

@@ -15,6 +15,7 @@ from handlens.studio.calibration import CAUTION, CAUTION_WORTH, fair_weights, fi
 from handlens.studio.discriminant import CV_FOLDS, Codes, Floats, folds
 from handlens.studio.gestures import apart, gesture_folds
 from handlens.studio.linear_models import Doubles, fit_mixture, inner_products
+from handlens.studio.projections import Scaling
 
 MOST = 3000
 """Labelled photos that a classifier learns from at most; of more, a random sample."""
@@ -43,6 +44,19 @@ class Classifier:
     def scores(self, features: dict[str, Floats]) -> Floats:
         """Scores [n, C] of rows with standardised features [n, D] of each layer."""
         return np.asarray(sum(product(features[layer], w) for layer, w in self.weights.items()) + self.bias, np.float32)
+
+    def for_raw(self, scalings: dict[str, Scaling]) -> tuple[dict[str, Floats], Floats]:
+        """The weights and the bias for features that are not standardised.
+
+        Args:
+            scalings: how the features of each layer were standardised.
+        """
+        weights, bias = {}, self.bias.copy()
+        for layer, standardised in self.weights.items():
+            scaling = scalings[layer]
+            weights[layer] = np.ascontiguousarray(standardised * scaling.inverse[:, None])
+            bias -= product(scaling.mean, weights[layer])
+        return weights, bias
 
 
 def check_labels(counts: dict[str, int], *, least: int = 1) -> None:

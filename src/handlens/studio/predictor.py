@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from scipy.special import softmax
 
 from handlens.core.artifact import load_artifact, part_of, refusing_damage, save_artifact
@@ -110,7 +111,7 @@ class Predictor:
         """
         p = np.full((len(files), len(self.classes)), np.nan, np.float32)
         reasons: list[str] = []
-        for why, pictures in _batches(files, [e.size for e in self.extractors], self.limits):
+        for why, pictures in read_batches(files, [e.size for e in self.extractors], self.limits):
             read = [len(reasons) + i for i, reason in enumerate(why) if not reason]
             if read:
                 p[read] = softmax(self._scores(pictures) / self.temperature, axis=1)
@@ -119,13 +120,14 @@ class Predictor:
                 progress(len(reasons), len(files))
         return class_predictions_frame([str(file) for file in files], self.classes, p, reasons=reasons)
 
-    def _scores(self, pictures: list[Tensor]) -> Floats:
-        scores = np.tile(self.bias, (len(pictures[0]), 1))
+    def _scores(self, pictures: list[Tensor]) -> NDArray[np.float64]:
+        """Scores [B, C]; in float32, the last digits would depend on the photos beside one in a batch."""
+        scores = np.tile(self.bias.astype(np.float64), (len(pictures[0]), 1))
         for extractor, batch in zip(self.extractors, pictures, strict=True):
             for layer, x in zip(extractor.layers, extractor(batch), strict=True):
                 if layer.id in self.weights:
                     with one_blas_thread():
-                        scores += product(x.numpy(), self.weights[layer.id])
+                        scores += product(x.double().numpy(), self.weights[layer.id])
         return scores
 
     def describe(self) -> ModelDescription:
@@ -252,10 +254,19 @@ def temperature_of(config: dict[str, Any]) -> float:
     return float(temperature)
 
 
-def _batches(files: Sequence[Path | str], sizes: list[int], limits: Limits) -> Iterator[tuple[list[str], list[Tensor]]]:
-    """Batches of files: for each file the reason why it cannot be read ("" if it can), and the photos that can be read.
+def read_batches(
+    files: Sequence[Path | str], sizes: list[int], limits: Limits
+) -> Iterator[tuple[list[str], list[Tensor]]]:
+    """Batches of files, as a model takes them, decoded ahead in two threads.
 
-    They are uint8 tensors [B, S, S, 3] for each size, decoded ahead in two threads.
+    Args:
+        files: paths.
+        sizes: the sides of the squares that each photo is squeezed to.
+        limits: the ranges in which photos of more than 8 bits are seen.
+
+    Returns:
+        For each file of a batch the reason why it cannot be read ("" if it can), and the photos that can be read, uint8
+        [B, S, S, 3] for each size.
     """
 
     def read(file: Path | str) -> list[np.ndarray] | str:

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from handlens.errors import ArtifactError, TableError
+from handlens.tabular.date_parts import DateParts
 from handlens.tabular.frames import check_columns, check_names, number, numbers
 from handlens.tabular.levels import Levels
 from handlens.tabular.procs import Categorify, FillMissing, Normalize, TabularProc
@@ -169,7 +170,7 @@ class Encoder:
         Raises:
             ArtifactError: the state is damaged, or names a class that was not given.
         """
-        known: list[type[TabularProc]] = [FillMissing, Categorify, Normalize, *own_procs]
+        known: list[type[TabularProc]] = [DateParts, FillMissing, Categorify, Normalize, *own_procs]
         classes = {proc.__name__: proc for proc in known}
         try:
             cats, conts = (check_names(state[key], key) for key in ("cat_names", "cont_names"))

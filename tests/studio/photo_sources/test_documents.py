@@ -155,12 +155,12 @@ def test_too_many_pages(gather: Gather, tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    ("file", "content", "module", "extra"),
+    ("file", "content", "module", "install"),
     [
-        ("a.pdf", b"%PDF-1.7", "pypdfium2", "pdf"),
-        ("a.dcm", bytes(128) + b"DICM", "pydicom", "dicom"),
-        ("a.avi", b"RIFF\0\0\0\0AVI ", "cv2", "video"),
-        ("a.heic", b"\0\0\0\x18ftypheic\0\0\0\0", "pillow_heif", "heic"),
+        ("a.pdf", b"%PDF-1.7", "pypdfium2", "'handlens[pdf]'"),
+        ("a.dcm", bytes(128) + b"DICM", "pydicom", "'handlens[dicom]'"),
+        ("a.avi", b"RIFF\0\0\0\0AVI ", "cv2", "opencv-python-headless"),
+        ("a.heic", b"\0\0\0\x18ftypheic\0\0\0\0", "pillow_heif", "'handlens[heic]'"),
     ],
 )
 def test_what_needs_an_extra_says_which(
@@ -171,13 +171,13 @@ def test_what_needs_an_extra_says_which(
     file: str,
     content: bytes,
     module: str,
-    extra: str,
+    install: str,
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     (tmp_path / file).write_bytes(content)
     found = gather([tmp_path / file, photo(tmp_path / "b.png")])
     assert found.files == ["b.png"]
-    assert f"pip install 'handlens[{extra}]'" in found.left_out[file]
+    assert f"pip install {install}" in found.left_out[file]
 
 
 # --- TIFF --------------------------------------------------------------------------------------

@@ -101,6 +101,10 @@ class BackboneExtractor:
         """The network's weights under the names that its library gives them."""
         return self._tensors
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A lock cannot be copied, and folding the network into the forms of this machine is done where it is used.
+        return rebuild_backbone, (self.config(), self.tensors())
+
     def _input(self, batch: Tensor) -> Tensor:
         pixels = batch.to(self._device).float() * self._factor + self._offset
         # A permuted [B, S, S, 3] is channels_last already.

@@ -8,9 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from handlens.core.products import product
 from handlens.studio import classifier as learning
-from handlens.studio.discriminant import Floats
 from handlens.studio.duplicates import Duplicates
 from handlens.studio.labels import Labels
 from handlens.studio.layers import Layers
@@ -115,13 +113,8 @@ class QuickTraining:
     def _save(self, model: QuickModel, classifier: learning.Classifier, names: list[str]) -> None:
         from handlens.studio.predictor import Predictor
 
-        weights: dict[str, Floats] = {}
-        bias = classifier.bias.copy()
-        for layer, standardised in classifier.weights.items():
-            scaling = self._layers.maps_of(self._layers.get(layer)).fit().scaling
-            # Weights for raw features: the standardisation is folded into them.
-            weights[layer] = np.ascontiguousarray(standardised * scaling.inverse[:, None])
-            bias -= product(scaling.mean, weights[layer])
+        scalings = {layer: self._layers.maps_of(self._layers.get(layer)).fit().scaling for layer in classifier.weights}
+        weights, bias = classifier.for_raw(scalings)
         used = [s for s in self._layers.sources if any(layer.id in weights for layer in s.layers)]
         extractors = [source.loaded() for source in used]
         limits = self._photos.limits
