@@ -14,6 +14,7 @@ from handlens.errors import ArtifactError
 from handlens.io.packaged_weights import PACKAGED, packaged_file
 from handlens.studio.features.extractor import Extractor, Layer
 from handlens.studio.features.suggested import REPOSITORIES, SUGGESTED, Suggested
+from handlens.studio.features.text_files import find_model, is_text_model, short_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,10 +48,11 @@ def patches_extractor(pictures: NDArray[np.uint8], *, seed: int) -> Extractor:
 
 
 def backbone_extractor(name: str, *, weights: Path | None = None, random: bool = False) -> Extractor:
-    """Features from every stage of a network.
+    """Features from every stage of a network, or of a CLIP or SigLIP model.
 
     Args:
-        name: the network's timm or else its torchvision name; or a kind in `SOURCES` that needs no weights.
+        name: the network's timm or else its torchvision name; a kind in `SOURCES` that needs no weights; or, with a
+            slash, the folder or the hub's name of a CLIP or SigLIP model, which is not downloaded.
         weights: a safetensors file; unless given, those that are installed with handlens, or else of the hub's cache,
             or downloaded.
         random: leave the weights random, in place of `weights`.
@@ -64,6 +66,10 @@ def backbone_extractor(name: str, *, weights: Path | None = None, random: bool =
     kind = SOURCES.get(name)
     if kind is not None and kind.make is not None:
         return kind.make()
+    if is_text_model(name):
+        from handlens.studio.features.text_model import load_text_model
+
+        return load_text_model(short_name(name), find_model(name))
     from handlens.studio.features.backbones import load_backbone
 
     return load_backbone(name, weights=weights, random=random)
@@ -112,6 +118,12 @@ def _rebuild_backbone(config: dict[str, Any], tensors: dict[str, Tensor]) -> Ext
     return rebuild_backbone(config, tensors)
 
 
+def _rebuild_text_model(config: dict[str, Any], tensors: dict[str, Tensor]) -> Extractor:
+    from handlens.studio.features.text_model import rebuild_text_model
+
+    return rebuild_text_model(config, tensors)
+
+
 class SourceKind(NamedTuple):
     """How the extractors of one kind of source are made.
 
@@ -131,6 +143,7 @@ class SourceKind(NamedTuple):
 SOURCES: dict[str, SourceKind] = {
     "patches": SourceKind(_rebuild_patches),
     "backbone": SourceKind(_rebuild_backbone),
+    "text": SourceKind(_rebuild_text_model),
 }
 """Every kind of source, by the "kind" in the `config()` of its extractors.
 

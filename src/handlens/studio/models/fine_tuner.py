@@ -15,6 +15,7 @@ from handlens.core.threads import give_way
 from handlens.errors import HandlensError, TrainingError
 from handlens.studio.duplicates import Duplicates
 from handlens.studio.features import SOURCES
+from handlens.studio.features.text_files import is_text_model
 from handlens.studio.gestures import apart
 from handlens.studio.labels import Labels
 from handlens.studio.layers import Layers
@@ -69,7 +70,7 @@ class FineTuner:
     def networks(self) -> list[str]:
         """The pretrained networks to start from: the sources whose weights are on disk."""
         networks = [source for source in self._layers.sources if source.backbone and source.backbone not in SOURCES]
-        return [source.name for source in networks if source.has_weights]
+        return [source.name for source in networks if source.has_weights and not is_text_model(source.backbone)]
 
     def run(
         self,
