@@ -41,6 +41,7 @@ from handlens.studio.spot_check import Check
 if TYPE_CHECKING:
     from handlens.audit import Datasheet, Subgroups
     from handlens.studio.review import Review
+    from handlens.studio.widget.map_widget import MapWidget
     from handlens.vision.heatmap import HeatMap
 
 
@@ -200,7 +201,7 @@ class Collection:
         Args:
             backbone: the name of a network; None for features learned on the photos; "auto" as in `create`; or a CLIP
                 or SigLIP model, which finds photos by words (`search`): its folder, such as "./clip", or its name on
-                the hub, such as "openai/clip-vit-base-patch32", if the hub's cache has it. It is never downloaded.
+                the hub, such as "google/siglip-base-patch16-224", if the hub's cache has it. It is never downloaded.
             weights: a safetensors file of the network; as in `create` unless given.
 
         Raises:
@@ -948,6 +949,21 @@ class Collection:
             AuditError: there is no such question.
         """
         self.parts.checks.answer(key, text)
+
+    # --- in a notebook -------------------------------------------------------------------------
+
+    def widget(self) -> MapWidget:
+        """The map in a notebook: what is selected there is in `selection` at once, and labels go both ways.
+
+        Returns:
+            A widget of anywidget: the last line of a cell shows it.
+
+        Raises:
+            CollectionError: anywidget is not installed, or no photo is prepared.
+        """
+        from handlens.studio.widget import open_widget
+
+        return open_widget(self)
 
     # --- taking away ---------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from handlens.studio.features import text_model as module
 from handlens.studio.features.text_model import TextModel
 from handlens.studio.filters import origin
 from handlens.studio.origins import Origin
+from handlens.studio.predictor import load_predictor
 from tests.studio.made_text_models import write_text_model
 
 COLOURS = {"black": (0, 0, 255), "green": (0, 255, 0), "red": (255, 0, 0), "yellow": (255, 255, 0)}
@@ -64,7 +65,7 @@ def test_photos_are_ranked_by_the_cosine_with_the_sentence(collection):
     assert collection.search("red", n=1)["id"].tolist() == [2]
 
 
-def test_the_embedding_is_one_layer_and_it_trains_a_model(collection):
+def test_the_embedding_is_one_layer_and_it_trains_a_model(collection, tmp_path):
     assert [layer.id for layer in collection.layers] == ["tiny-clip/embedding/what"]
     source = collection.sources[0]
     assert (source.name, source.title, source.state) == ("tiny-clip", "tiny-clip", "ready")
@@ -74,6 +75,10 @@ def test_the_embedding_is_one_layer_and_it_trains_a_model(collection):
     collection.label([2, 3], "warm")
     collection.train()
     assert collection.heatmap(2).data.shape == (1, 1)  # the vector says nothing about where something is
+
+    collection.export_model(tmp_path / "model")
+    table = load_predictor(tmp_path / "model").predict(collection.images).set_index("path")
+    assert table.loc[["black.png", "red.png"], "predicted"].tolist() == ["cold", "warm"]
 
 
 def test_a_label_can_come_from_a_sentence(collection):

@@ -22,7 +22,7 @@ def is_text_model(name: str | None) -> bool:
     """Whether a source is a model of pictures and sentences: it is named by a folder or as the hub does, with a slash.
 
     Example:
-        >>> is_text_model("openai/clip-vit-base-patch32"), is_text_model("resnet34")
+        >>> is_text_model("google/siglip-base-patch16-224"), is_text_model("resnet34")
         (True, False)
     """
     return name is not None and ("/" in name or "\\" in name)
@@ -32,8 +32,8 @@ def short_name(name: str) -> str:
     """The last part of a folder or of a name on the hub; other names as they are.
 
     Example:
-        >>> short_name("openai/clip-vit-base-patch32"), short_name("resnet34")
-        ('clip-vit-base-patch32', 'resnet34')
+        >>> short_name("google/siglip-base-patch16-224"), short_name("resnet34")
+        ('siglip-base-patch16-224', 'resnet34')
     """
     return re.split(r"[/\\]", name.rstrip("/\\"))[-1] or name
 

@@ -95,7 +95,7 @@ function AddTextModel(): JSX.Element {
         maxLength={4096}
         pattern={String.raw`.*[\/\\].*`}
         title="a folder, or the name of a model on the hub: both have a slash"
-        placeholder="/home/me/clip or openai/clip-vit-base-patch32"
+        placeholder="/home/me/clip or google/siglip-base-patch16-224"
         aria-describedby="text-model-hint"
         required
       />
