@@ -197,6 +197,8 @@ function render({ model, el }) {
 
   let width = 1
   let height = 1
+  /** The whole map is shown, also after its place has changed, until a person moves it. */
+  let isWhole = true
   const view = { x: 0, y: 0, across: 1, up: 1, zoom: 1 }
   const at = (id) => [
     width / 2 + (places[2 * id] - view.x) * view.across * view.zoom,
@@ -215,6 +217,7 @@ function render({ model, el }) {
       bottom = Math.min(bottom, y)
       top = Math.max(top, y)
     }
+    isWhole = true
     if (left > right) return
     Object.assign(view, { x: (left + right) / 2, y: (bottom + top) / 2, zoom: 1 })
     const across = ((1 - 2 * MARGIN) * width) / Math.max(1e-6, right - left)
@@ -226,6 +229,7 @@ function render({ model, el }) {
   }
 
   function zoom(by, x = width / 2, y = height / 2) {
+    isWhole = false
     const factor = Math.min(200, Math.max(0.5, view.zoom * by)) / view.zoom
     view.x += ((x - width / 2) / (view.across * view.zoom)) * (1 - 1 / factor)
     view.y -= ((y - height / 2) / (view.up * view.zoom)) * (1 - 1 / factor)
@@ -234,6 +238,7 @@ function render({ model, el }) {
   }
 
   function pan(dx, dy) {
+    isWhole = false
     view.x -= dx / (view.across * view.zoom)
     view.y += dy / (view.up * view.zoom)
     draw()
@@ -436,10 +441,9 @@ function render({ model, el }) {
   themes.observe(document.body, { attributes: true, attributeFilter: ['data-jp-theme-light', 'data-vscode-theme-kind'] })
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', dress, { signal })
   const resizing = new ResizeObserver(() => {
-    const first = width === 1
     width = Math.max(1, place.clientWidth)
     height = Math.max(1, place.clientHeight)
-    if (first) fit()
+    if (isWhole) fit()
     else draw()
   })
 
