@@ -66,7 +66,8 @@ def test_each_logger_is_named_after_its_module_or_on_the_page():
 LOOK = """
 import json, logging, os, pkgutil, signal, sys, warnings
 # Libraries come first: what importing them changes is not of our making.
-import cv2, matplotlib, numpy, openTSNE, pandas, PIL.Image, pyarrow, scipy, sklearn, timm, torch, torchvision, uvicorn
+import anywidget, cv2, matplotlib, numpy, openTSNE, pandas, PIL.Image, pyarrow
+import scipy, sklearn, timm, torch, torchvision, uvicorn
 
 def state():
     return {

@@ -198,6 +198,8 @@ def test_a_format_of_labels_is_an_importer_and_one_entry_point(monkeypatch, phot
         assert done.unmatched["where"].tolist() == ["line 2"]
         assert collection.labels.dropna().to_dict() == {0: "red"}
     plugins.cache_clear()
+
+
 class Lines:
     """A format of labels: a line for each, path and label with a tab between them."""
 

@@ -63,7 +63,7 @@ def test_forty_labels_by_keys_alone(studio, page: Page, hand, shoot) -> None:
     panel = page.get_by_role("region", name="Labels")
     expect(map_of.label_button(NAMES[-1])).to_be_attached()
     map_of.box(map_of.crowds(1)[0])
-    page.keyboard.press("/")
+    page.keyboard.press("g")
     field = panel.get_by_role("searchbox", name="Find a label")
     expect(field).to_be_focused()
     page.keyboard.type("pop")

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from handlens.studio.collection import Collection
+from tests.studio.made_text_models import write_text_model
 
 QUICK = {"_SAMPLES": 2000, "_ROUNDS": 3, "CENTRES": 24}
 """Settings of the learned features with which fitting takes a fraction of a second."""
@@ -101,3 +102,9 @@ def random_network(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]
         torch.manual_seed(0)
         save_file(timm.create_model("test_resnet", num_classes=0).state_dict(), file)
     return "test_resnet", file
+
+
+@pytest.fixture
+def text_model(tmp_path: Path) -> Path:
+    """The folder of a tiny CLIP model of one's own to change."""
+    return write_text_model(tmp_path / "models" / "tiny-clip")

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from handlens.audit import Datasheet, Subgroups
     from handlens.studio.formats.exporting import Exported
     from handlens.studio.review import Review
+    from handlens.studio.widget.map_widget import MapWidget
     from handlens.vision.heatmap import HeatMap
 
 
@@ -266,12 +267,15 @@ class Collection:
         """Add the layers of another source; `prepare` computes them.
 
         Args:
-            backbone: the name of a network; None for features learned on the photos; "auto" as in `create`.
+            backbone: the name of a network; None for features learned on the photos; "auto" as in `create`; or a CLIP
+                or SigLIP model, which finds photos by words (`search`): its folder, such as "./clip", or its name on
+                the hub, such as "google/siglip-base-patch16-224", if the hub's cache has it. It is never downloaded.
             weights: a safetensors file of the network; as in `create` unless given.
 
         Raises:
             BackboneError: no network has the name.
             CollectionError: the file of weights does not exist, or the network is being prepared with other weights.
+            WeightsError: the CLIP or SigLIP model is not on this machine, or cannot be used.
         """
         for request in requested_sources(backbone, weights):
             self.parts.layers.request(request)
@@ -383,6 +387,23 @@ class Collection:
             DataFrame with columns id, path, distance.
         """
         return self.parts.similarity.similar(ids, layer=layer, projection=projection, k=k)
+
+    def search(self, sentence: str, n: int = 24) -> pd.DataFrame:
+        """The photos that a sentence describes best, by the first CLIP or SigLIP model among `sources`.
+
+        Args:
+            sentence: such as "a red car", 1 to 1,000 characters, in a language that the model was trained on.
+            n: how many at most, 1 to 1,000.
+
+        Returns:
+            DataFrame with columns id, path, similarity (cosine, −1…1), the best first. All photos are ranked, also
+            those that the sentence does not describe, and similarities compare photos for one sentence only.
+
+        Raises:
+            CollectionError: there is no such source yet, or the sentence is longer than its model can take.
+            WeightsError: transformers is not installed.
+        """
+        return self.parts.text_search.search(sentence, n)
 
     def next(self, n: int = 24) -> Ids:
         """The photos that are most worth a label now, the one that is worth most first.
@@ -1080,6 +1101,21 @@ class Collection:
             AuditError: there is no such question.
         """
         self.parts.checks.answer(key, text)
+
+    # --- in a notebook -------------------------------------------------------------------------
+
+    def widget(self) -> MapWidget:
+        """The map in a notebook: what is selected there is in `selection` at once, and labels go both ways.
+
+        Returns:
+            A widget of anywidget: the last line of a cell shows it.
+
+        Raises:
+            CollectionError: anywidget is not installed, or no photo is prepared.
+        """
+        from handlens.studio.widget import open_widget
+
+        return open_widget(self)
 
     # --- taking away ---------------------------------------------------------------------------
 

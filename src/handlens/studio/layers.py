@@ -14,7 +14,7 @@ from handlens.studio.features.extractor import Layer
 from handlens.studio.layer_maps import LayerMaps
 from handlens.studio.photos import Photos
 from handlens.studio.settings import RequestedSource, Settings
-from handlens.studio.sources import AUTO, LEARNED, Source
+from handlens.studio.sources import AUTO, Source, check_free, source_name
 
 if TYPE_CHECKING:
     from handlens.studio.features.extractor import Extractor
@@ -92,11 +92,12 @@ class Layers:
         """Add a source, give a known one other weights, or let a failed one be tried again.
 
         Raises:
-            CollectionError: the source is being prepared with other weights.
+            CollectionError: the source is being prepared with other weights, or another one has its name.
         """
         with self._lock:
             known = next((s for s in self.sources if s.backbone == request["backbone"]), None)
             if known is None:
+                check_free(request, [source.backbone for source in self.sources])
                 self.sources.append(self._source(request))
             elif request["weights"] and request["weights"] != known.weights:
                 if known.state == "preparing":
@@ -160,7 +161,7 @@ class Layers:
 
     def _source(self, request: RequestedSource) -> Source:
         backbone, weights = request["backbone"], request["weights"]
-        name = backbone or LEARNED
+        name = source_name(backbone)
         title = {None: "learned on these photos", AUTO: "to be chosen by the photos"}.get(backbone, name)
         folder = self._cache / "sources" / (re.sub(r"[/\\:]", "_", name).strip(".") or "_")  # never another place
         source = Source(name, title, folder, backbone, weights, request.get("reason"))

@@ -17,7 +17,7 @@ Kind = Literal["by hand", "suggested", "checked", "certified", "imported"]
 prediction hidden; the model, with a bound on its errors; or a file."""
 
 Gesture = Literal[
-    "lasso", "box", "click", "similar", "review", "duplicates", "check", "import", "finish", "call", "unknown"
+    "lasso", "box", "click", "similar", "search", "review", "duplicates", "check", "import", "finish", "call", "unknown"
 ]
 """The action that gave a label; “duplicates” gave it to a group of them, “call” is one from Python, “unknown” one of a
 version that did not keep it."""

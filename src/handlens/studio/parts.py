@@ -34,6 +34,7 @@ from handlens.studio.similarity import Similarity
 from handlens.studio.spot_check import SpotCheck
 from handlens.studio.suggestions import Suggestions
 from handlens.studio.suspects import Suspects
+from handlens.studio.text_search import TextSearch
 from handlens.studio.thumbnails import ThumbnailCache
 from handlens.studio.training_data import TrainingData
 from handlens.studio.work import Work
@@ -65,6 +66,7 @@ class Parts:
         self.work = work = Work(listeners)
         self.maps = maps = Maps(photos, layers, labels, settings, work)
         self.similarity = Similarity(photos, layers, labels, maps)
+        self.text_search = TextSearch(photos, layers)
         self.spot_check = check = SpotCheck(database, photos, labels, seed=seed, changed=self._checked)
         self.duplicates = duplicates = Duplicates(photos, labels, check, listeners, cache=cache)
         data = TrainingData(photos, layers, seed=seed)

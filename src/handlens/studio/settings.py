@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 RequestedSource = dict[str, str | None]
 """A source of features that was asked for: its "backbone" (None for learned features, "auto" to choose by the photos),
-file of "weights" and, if it was chosen by the photos, the "reason"."""
+file of "weights" and, if it was chosen by the photos or is a CLIP or SigLIP model, the "reason"."""
 
 SavedFilter = dict[str, Any]
 """A saved filter: the "filter" as JSON, and the "keys" of the labels that it names, which outlive their names."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,6 +17,7 @@ from handlens.io.deep_pictures import Limits
 from handlens.io.files import atomic_write
 from handlens.io.problems import reason_of
 from handlens.studio.features.extractor import Extractor, Layer
+from handlens.studio.features.text_files import find_model, is_text_model, read_text_files, short_name
 from handlens.studio.pictures import read_squares
 from handlens.studio.row_file import RowFile
 from handlens.studio.settings import RequestedSource
@@ -43,12 +45,15 @@ class Source:
     """A source of layers: a pretrained network, patches learned on the photos (backbone None), or one still to choose.
 
     Attributes:
-        name: "patches", the network's name, or "auto"; begins the ids of its layers.
+        name: "patches", the network's name (of a folder or of a name on the hub the last part), or "auto"; begins the
+            ids of its layers.
         title: the name that people see.
         folder: where the extractor and the features of each layer are kept.
-        backbone: the network's name, None for learned features, "auto" if it is still to be chosen by the photos.
+        backbone: the network's name, the folder or the hub's name of a CLIP or SigLIP model, None for learned features,
+            "auto" if it is still to be chosen by the photos.
         weights: a safetensors file given for the network, None for downloaded or cached weights.
-        reason: why it was chosen by the photos, as a sentence; None if a person chose it.
+        reason: why it was chosen by the photos, or what a CLIP or SigLIP model is for and its licence, in sentences;
+            None for what else a person chose.
         state: "waiting" to be prepared, "preparing", "ready", or "failed" with a `message`.
         layers: first to last; empty before the first preparation.
         rows: the features of each layer on disk.
@@ -160,15 +165,26 @@ class Source:
         self.rows = [RowFile(self.folder / f"{i:02d}.f4", layer.dim) for i, layer in enumerate(layers)]
 
 
-def _check_name(name: str | None) -> None:
-    """Raise BackboneError unless features can be asked for by this name; well-known names need no library."""
+def source_name(backbone: str | None) -> str:
+    """The name of the source that is asked for as `backbone`."""
+    return LEARNED if backbone is None else short_name(backbone)
+
+
+def _requested(name: str | None, weights: Path | str | None) -> RequestedSource:
+    """A source as settings keep it; raises BackboneError or WeightsError if nothing of this name can be used."""
     from handlens.studio.features import SUGGESTED, source_kind
 
-    if name is None or name == AUTO or any(name == network.name for network in SUGGESTED) or source_kind(name):
-        return
-    from handlens.vision.backbones import library_of
+    if is_text_model(name):
+        folder = find_model(str(name))
+        given = str(folder) if Path(str(name)).expanduser().is_dir() else name
+        return {"backbone": given, "weights": None, "reason": read_text_files(folder).about}
+    # Well-known names need no library.
+    known = name is None or name == AUTO or any(name == network.name for network in SUGGESTED)
+    if not (known or source_kind(str(name))):
+        from handlens.vision.backbones import library_of
 
-    library_of(name)
+        library_of(str(name))
+    return {"backbone": name, "weights": None if weights is None else str(Path(weights).expanduser().resolve())}
 
 
 def _layer(entry: Any) -> Layer:
@@ -188,7 +204,9 @@ def requested_sources(
 
     Raises:
         BackboneError: no network has a name that is given.
-        CollectionError: a file of weights does not exist, or does not belong to a network that is named.
+        CollectionError: a file of weights does not exist, or does not belong to a network that is named; or two sources
+            would have one name.
+        WeightsError: a folder, or a name of the hub, has no CLIP or SigLIP model on this machine that can be used.
     """
     backbones = [backbone] if isinstance(backbone, str) else list(backbone or [])
     files = [weights] if isinstance(weights, (str, Path)) else list(weights or [])
@@ -196,12 +214,28 @@ def requested_sources(
         raise CollectionError(f"weights need a backbone each; {len(files)} files and {len(backbones)} names arrived.")
     if not {None, AUTO}.isdisjoint(backbones[: len(files)]):
         raise CollectionError("weights need a backbone each that is the name of a network; “auto” or None arrived.")
-    for name in backbones:
-        _check_name(name)
+    for name in filter(is_text_model, backbones[: len(files)]):
+        raise CollectionError(
+            f"weights need a network each; those of a CLIP or SigLIP model are in its folder, {name}."
+        )
     for file in files:
         if not Path(file).expanduser().is_file():
             raise CollectionError(f"weights must be a safetensors file; there is no file {file}.")
-    paths: list[str | None] = [str(Path(file).expanduser().resolve()) for file in files]
-    paths += [None] * (len(backbones) - len(paths))
-    found: list[RequestedSource] = [{"backbone": b, "weights": w} for b, w in zip(backbones, paths, strict=True)]
+    found = [_requested(*pair) for pair in zip_longest(backbones, files)]
+    for at, request in enumerate(found):
+        check_free(request, [other["backbone"] for other in found[:at]])
     return found or [{"backbone": None, "weights": None}]
+
+
+def check_free(request: RequestedSource, others: Iterable[str | None]) -> None:
+    """Raise CollectionError if another source has the name of a CLIP or SigLIP model, or that of its folder."""
+    wanted = request["backbone"]
+    name = source_name(wanted)
+    for other in others:
+        if other != wanted and source_name(other) == name:
+            raise CollectionError(
+                f"each source must have a name of its own; {name} is that of {other} and of {wanted}. Give the folder "
+                "of one of them another name."
+            )
+    if is_text_model(wanted) and name in (LEARNED, AUTO):
+        raise CollectionError(f"the folder of a model must have a name of its own; “{name}” means something else here.")

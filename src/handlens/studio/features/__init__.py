@@ -15,6 +15,7 @@ from handlens.io.packaged_weights import PACKAGED, packaged_file
 from handlens.plugins import plugins
 from handlens.studio.features.extractor import Extractor, Layer
 from handlens.studio.features.suggested import REPOSITORIES, SUGGESTED, Suggested
+from handlens.studio.features.text_files import find_model, is_text_model, short_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,11 +50,11 @@ def patches_extractor(pictures: NDArray[np.uint8], *, seed: int) -> Extractor:
 
 
 def backbone_extractor(name: str, *, weights: Path | None = None, random: bool = False) -> Extractor:
-    """Features from every stage of a network.
+    """Features from every stage of a network, or of a CLIP or SigLIP model.
 
     Args:
-        name: the network's timm or else its torchvision name; or a kind of source that needs no weights, such as a
-            plugin's.
+        name: the network's timm or else its torchvision name; a kind of source that needs no weights, such as a
+            plugin's; or, with a slash, the folder or the hub's name of a CLIP or SigLIP model, which is not downloaded.
         weights: a safetensors file; unless given, those that are installed with handlens, or else of the hub's cache,
             or downloaded.
         random: leave the weights random, in place of `weights`.
@@ -68,6 +69,10 @@ def backbone_extractor(name: str, *, weights: Path | None = None, random: bool =
     kind = source_kind(name)
     if kind is not None and kind.make is not None:
         return kind.make()
+    if is_text_model(name):
+        from handlens.studio.features.text_model import load_text_model
+
+        return load_text_model(short_name(name), find_model(name))
     from handlens.studio.features.backbones import load_backbone
 
     return load_backbone(name, weights=weights, random=random)
@@ -122,6 +127,12 @@ def _rebuild_backbone(config: dict[str, Any], tensors: dict[str, Tensor]) -> Ext
     return rebuild_backbone(config, tensors)
 
 
+def _rebuild_text_model(config: dict[str, Any], tensors: dict[str, Tensor]) -> Extractor:
+    from handlens.studio.features.text_model import rebuild_text_model
+
+    return rebuild_text_model(config, tensors)
+
+
 class SourceKind(NamedTuple):
     """How the extractors of one kind of source are made.
 
@@ -141,6 +152,7 @@ class SourceKind(NamedTuple):
 SOURCES: dict[str, SourceKind] = {
     "patches": SourceKind(_rebuild_patches),
     "backbone": SourceKind(_rebuild_backbone),
+    "text": SourceKind(_rebuild_text_model),
 }
 """Every kind of source that handlens has itself, by the "kind" in the `config()` of its extractors.
 

@@ -65,13 +65,13 @@ class Extractor(Protocol):
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        """First stage to last; of each stage "what" and then "where"."""
+        """First stage to last; of each stage "what" and then, of a stage that has places, "where"."""
 
     def __call__(self, batch: Tensor) -> list[Tensor]:
         """Features of uint8 pictures [B, size, size, 3], on the CPU, in order of `layers`."""
 
     def maps(self, batch: Tensor) -> list[Tensor]:
-        """The map [B, C, h, w] of each stage, of which both of its layers are averages."""
+        """The map [B, C, h, w] of each stage, of which its layers are averages."""
 
     def config(self) -> dict[str, Any]:
         """All but the numbers that `rebuild` needs, as plain JSON."""

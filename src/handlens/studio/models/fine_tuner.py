@@ -16,6 +16,7 @@ from handlens.errors import HandlensError, TrainingError
 from handlens.plugins import plugins
 from handlens.studio.duplicates import Duplicates
 from handlens.studio.features import SOURCES
+from handlens.studio.features.text_files import is_text_model
 from handlens.studio.gestures import apart
 from handlens.studio.labels import Labels
 from handlens.studio.layers import Layers
@@ -70,7 +71,7 @@ class FineTuner:
     def networks(self) -> list[str]:
         """The pretrained networks to start from: the sources whose weights are on disk."""
         others = {None, *SOURCES, *plugins("extractors").names}
-        networks = [source for source in self._layers.sources if source.backbone not in others]
+        networks = [s for s in self._layers.sources if s.backbone not in others and not is_text_model(s.backbone)]
         return [source.name for source in networks if source.has_weights]
 
     def run(

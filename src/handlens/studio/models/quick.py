@@ -94,14 +94,15 @@ class QuickModel:
         _, tensors = self._saved
         parts = []
         for source in self._layers.sources:
-            used = {i: layer for i, layer in enumerate(source.layers) if f"layer.{layer.id}" in tensors}
+            used = [layer for layer in source.layers if f"layer.{layer.id}" in tensors]
             if not used:
                 continue
             maps = source.loaded().maps(source.square(self._photos.file(photo), limits=self._photos.limits))
-            for i, layer in used.items():
+            stages = list(dict.fromkeys(layer.stage for layer in source.layers))
+            for layer in used:
                 mean = self._layers.maps_of(layer).fit().scaling.mean
                 towards = against_others(tensors[f"layer.{layer.id}"].numpy(), code)
-                parts.append(Part(maps[i // 2][0].numpy(), towards, mean, layer.pooling))
+                parts.append(Part(maps[stages.index(layer.stage)][0].numpy(), towards, mean, layer.pooling))
         picture = small_picture(self._photos, photo)
         return HeatMap(torch.from_numpy(heat(parts)), picture, code, label, "score by place")
 

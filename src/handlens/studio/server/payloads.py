@@ -66,7 +66,9 @@ def state(id: str, collection: Collection) -> CollectionState:
         left_out=len(collection.left_out),
         preparation=_preparation(collection),
         sources=[
-            SourceState(name=s.name, title=s.title, state=s.state, message=s.message, reason=s.reason)
+            SourceState(
+                name=s.name, title=s.title, backbone=s.backbone, state=s.state, message=s.message, reason=s.reason
+            )
             for s in list(collection.sources)
         ],
         layers=_layers(collection),
@@ -92,6 +94,7 @@ def state(id: str, collection: Collection) -> CollectionState:
         comparisons=_comparisons(collection),
         spot_check=spot_check(collection),
         finished=parts.finishing.count,
+        text_search=source.title if (source := parts.text_search.source) else None,
         networks=collection.networks,
         fine_tuning=_fine_tuning(collection),
         duplicates=_duplicate_search(collection),

@@ -1,4 +1,4 @@
-"""Finding similar photos, separating labels, training and predicting."""
+"""Finding photos by others or by words, separating labels, training and predicting."""
 
 from __future__ import annotations
 
@@ -15,7 +15,15 @@ from handlens.studio.server.encoding import selected
 from handlens.studio.server.routes.pictures import CACHED, PhotoId, check_photo
 from handlens.studio.server.schemas.checking import PhotoIds
 from handlens.studio.server.schemas.collection import CollectionState
-from handlens.studio.server.schemas.maps import DistanceRequest, Ranked, Separate, Separated, SeparationScores
+from handlens.studio.server.schemas.maps import (
+    DistanceRequest,
+    FoundByWords,
+    Ranked,
+    SearchRequest,
+    Separate,
+    Separated,
+    SeparationScores,
+)
 from handlens.studio.server.schemas.models import FineTune, HeatMapPicture, PhotoPredictions, Report, UseModel
 from handlens.studio.suggestions import MOST
 
@@ -28,6 +36,13 @@ def similar(wanted: DistanceRequest, collection: OpenCollection) -> Ranked:
     ids = selected(wanted.selection, len(collection.paths))
     found = collection.similar(ids, layer=wanted.layer, projection=wanted.projection)
     return Ranked(ids=packed(found["id"], "<i4"), distances=packed(found["distance"], "<f4"))
+
+
+@router.post("/search")
+def search(wanted: SearchRequest, collection: OpenCollection) -> FoundByWords:
+    """The photos that a sentence describes best, by a CLIP or SigLIP model among the sources."""
+    found = collection.search(wanted.sentence, wanted.n)
+    return FoundByWords(ids=packed(found["id"], "<i4"), similarities=packed(found["similarity"], "<f4"))
 
 
 @router.get("/next")

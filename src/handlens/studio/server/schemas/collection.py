@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
 from handlens.serving.schemas import Float32s, Int32s, RequestBody
-from handlens.studio.server.schemas.base import LeftOutFile, ModelKind, Name, TypedPath
+from handlens.studio.server.schemas.base import LeftOutFile, ModelKind, TypedPath
 from handlens.studio.server.schemas.checking import Comparison, SpotCheckState
 from handlens.studio.server.schemas.models import FineTuningState, ModelInfo, Report
 from handlens.studio.server.schemas.reviewing import DuplicateSearch
@@ -31,9 +31,10 @@ class SourceState(BaseModel):
 
     name: str
     title: str
+    backbone: str | None = Field(description="what to ask for, to add it again; null for learned features")
     state: Literal["ready", "preparing", "waiting", "failed"]
     message: str | None = Field(description="why it failed")
-    reason: str | None = Field(description="why it was chosen by the photos; null if a person chose it")
+    reason: str | None = Field(description="why it was chosen by the photos, or what a CLIP or SigLIP model is for")
 
 
 class LayerInfo(BaseModel):
@@ -86,6 +87,7 @@ class CollectionState(BaseModel):
     comparisons: list[Comparison] = Field(description="of the model in use with each other one, on checked photos")
     spot_check: SpotCheckState
     finished: int = Field(description="photos that carry a label given by finishing")
+    text_search: str | None = Field(description="the source that finds photos by words; null without one")
     networks: list[str] = Field(description="the sources that fine-tuning can start from")
     fine_tuning: FineTuningState
     duplicates: DuplicateSearch
@@ -98,9 +100,10 @@ class Relocate(RequestBody):
 
 
 class NewSource(RequestBody):
-    """A network by its name in timm or torchvision; null for features learned on these photos."""
+    """A network by its name in timm or torchvision, a CLIP or SigLIP model by its folder or its name on the hub (with a
+    slash; it is not downloaded), or null for features learned on these photos."""
 
-    backbone: Name | None
+    backbone: Annotated[str, Field(min_length=1, max_length=4096)] | None
 
 
 class PhotoList(BaseModel):

@@ -38,7 +38,7 @@ class Assign(RequestBody):
 
     selection: Selection
     name: LabelText
-    gesture: Literal["lasso", "box", "click", "similar", "review", "duplicates", "call"] = Field(
+    gesture: Literal["lasso", "box", "click", "similar", "search", "review", "duplicates", "call"] = Field(
         default="call", description="how the photos were selected"
     )
     kind: Literal["by hand", "suggested"] = Field(

@@ -1,11 +1,12 @@
-"""Schemas of finding similar photos and of separating labels on a map."""
+"""Schemas of finding photos, by others or by words, and of separating labels on a map."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from handlens.serving.schemas import Float32s, Int32s, RequestBody
 from handlens.studio.server.schemas.base import LabelTexts, Selection
+from handlens.studio.text_search import LONGEST, MOST
 
 
 class DistanceRequest(RequestBody):
@@ -21,6 +22,20 @@ class Ranked(BaseModel):
 
     ids: Int32s
     distances: Float32s
+
+
+class SearchRequest(RequestBody):
+    """What photos are to show, in words, and how many of the best are wanted."""
+
+    sentence: str = Field(min_length=1, max_length=LONGEST)
+    n: int = Field(default=24, ge=1, le=MOST)
+
+
+class FoundByWords(BaseModel):
+    """Photos that a sentence describes, the best first, each with the cosine between the two."""
+
+    ids: Int32s
+    similarities: Float32s
 
 
 class Separate(RequestBody):

@@ -14,8 +14,8 @@ const of = (more: Partial<Preparation>): Preparation => ({
   ...more,
 })
 const SOURCES: Source[] = [
-  { name: 'net', title: 'net', state: 'preparing', message: null, reason: null },
-  { name: 'patches', title: 'learned on these photos', state: 'waiting', message: null, reason: null },
+  { name: 'net', title: 'net', backbone: 'net', state: 'preparing', message: null, reason: null },
+  { name: 'patches', title: 'learned on these photos', backbone: null, state: 'waiting', message: null, reason: null },
 ]
 
 describe('what preparing is at', () => {

@@ -6,6 +6,8 @@ import type { LabelCount } from '../server/types'
 interface Props {
   id?: string
   text: string
+  /** the key that leads here */
+  shortcut?: string
   /** the labels that match the text, the best first */
   found: readonly LabelCount[]
   onText: (text: string) => void
@@ -13,7 +15,7 @@ interface Props {
   onTake: (name: string) => void
 }
 
-export function FindLabel({ id, text, found, onText, onTake }: Props): JSX.Element {
+export function FindLabel({ id, text, shortcut = '/', found, onText, onTake }: Props): JSX.Element {
   const first = text.trim() === '' ? undefined : found[0]
   return (
     <form
@@ -29,8 +31,8 @@ export function FindLabel({ id, text, found, onText, onTake }: Props): JSX.Eleme
         value={text}
         autocomplete="off"
         aria-label="Find a label"
-        aria-keyshortcuts="/"
-        placeholder="Find a label (/)"
+        aria-keyshortcuts={shortcut.toLowerCase()}
+        placeholder={`Find a label (${shortcut})`}
         onInput={(event) => onText(event.currentTarget.value)}
         onKeyDown={(event) => {
           if (event.key === 'Escape') onText('')

@@ -30,6 +30,7 @@ export function LabelChips({ name, id, can, onLabel }: Props): JSX.Element {
         <FindLabel
           id={id}
           text={sought.value}
+          shortcut="G"
           found={matching(all, sought.value)}
           onText={(text) => {
             sought.value = text

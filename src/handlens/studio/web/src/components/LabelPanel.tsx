@@ -54,7 +54,16 @@ export function LabelPanel(): JSX.Element {
         </p>
       ) : (
         <>
-          {many && <FindLabel id="find-label" text={sought.value} found={shown} onText={setSought} onTake={take} />}
+          {many && (
+            <FindLabel
+              id="find-label"
+              text={sought.value}
+              shortcut="G"
+              found={shown}
+              onText={setSought}
+              onTake={take}
+            />
+          )}
           <ul class="label-list">
             {shown.map((label) => (
               <LabelRow key={label.name} label={label} index={names.indexOf(label)} />
@@ -82,11 +91,13 @@ interface NewLabelProps {
   name?: string
   /** how many photos it is for */
   n?: number
+  /** the name that is offered */
+  offered?: string
   give?: (name: string) => Promise<boolean>
 }
 
 export function NewLabel(props: NewLabelProps): JSX.Element {
-  const { id = 'new-label', name = 'New label', n = selectedCount.value, give = assign } = props
+  const { id = 'new-label', name = 'New label', n = selectedCount.value, offered, give = assign } = props
   const input = useRef<HTMLInputElement>(null)
   return (
     <form
@@ -104,6 +115,8 @@ export function NewLabel(props: NewLabelProps): JSX.Element {
         id={id}
         ref={input}
         type="text"
+        defaultValue={offered}
+        onFocus={(event) => event.currentTarget.select()}
         autocomplete="off"
         aria-label={name}
         placeholder={n > 0 ? `New label for ${photosText(n)}` : 'New label'}

@@ -9,6 +9,7 @@ import {
   foundCount,
   gridSize,
   keepAll,
+  MOST_FOUND,
   moveTo,
   nearest,
   type Order,
@@ -23,6 +24,7 @@ import {
 } from '../state/review'
 import { isNarrow, setSheet } from '../state/screen'
 import { selected, selectedCount } from '../state/selection'
+import { sentence } from '../state/text-search'
 import { reviewShare } from '../state/view'
 import { number, photos as photosText } from '../text/format'
 import { CommandButton } from './Button'
@@ -34,7 +36,7 @@ import { ReviewHeader } from './ReviewHeader'
 import { Splitter } from './Splitter'
 import { SuspectsReview } from './SuspectsReview'
 
-const NEAREST = [12, 24, 48, 96, 192, 384]
+const NEAREST = [12, 24, 48, 96, 192, MOST_FOUND]
 
 export function ReviewDrawer(): JSX.Element | null {
   const open = review.value
@@ -71,7 +73,8 @@ function SortingOut({ open }: { open: Review }): JSX.Element {
       badge: open.from.has(id) ? 'example' : undefined,
     }
   }
-  const similar = open.kind === 'similar'
+  const best = open.kind === 'search' ? 'best' : 'nearest'
+  const found = open.kind !== 'selection'
   const out = thrownOut.value
   return (
     <>
@@ -79,16 +82,16 @@ function SortingOut({ open }: { open: Review }): JSX.Element {
         title={open.title}
         kept={`${number(open.ids.length - out)} kept${out > 0 ? `, ${number(out)} thrown out` : ''}`}
       >
-        {similar && (
+        {found && (
           <label>
             <select
-              aria-label="How many similar photos"
+              aria-label="How many photos"
               value={String(nearest.value)}
               onChange={(event) => showNearest(Number(event.currentTarget.value))}
             >
               {NEAREST.filter((_, i) => i === 0 || (NEAREST[i - 1] ?? 0) < foundCount()).map((k) => (
                 <option key={k} value={k}>
-                  {k} nearest
+                  {k} {best}
                 </option>
               ))}
             </select>
@@ -101,7 +104,7 @@ function SortingOut({ open }: { open: Review }): JSX.Element {
             value={open.order}
             onChange={(event) => void sortReview(event.currentTarget.value as Order)}
           >
-            <option value="as-is">{similar ? 'nearest first' : 'as in the folder'}</option>
+            <option value="as-is">{found ? `${best} first` : 'as in the folder'}</option>
             <option value="odd-first">odd ones first</option>
           </select>
         </label>
@@ -125,13 +128,13 @@ function SortingOut({ open }: { open: Review }): JSX.Element {
             {number(out)} {out === 1 ? 'is' : 'are'} wrong
           </CommandButton>
         )}
-        {target.value === 'out' ? <ForThrownOut n={out} /> : <ForKept />}
+        {target.value === 'out' ? <ForThrownOut n={out} /> : <ForKept key={open.title} open={open} />}
       </footer>
     </>
   )
 }
 
-function ForKept(): JSX.Element {
+function ForKept({ open }: { open: Review }): JSX.Element {
   const n = selectedCount.value
   return (
     <>
@@ -142,7 +145,11 @@ function ForKept(): JSX.Element {
         can={n > 0}
         onLabel={(name) => void assign(name)}
       />
-      <NewLabel id="review-new-label" name="New label for the kept photos" />
+      <NewLabel
+        id="review-new-label"
+        name="New label for the kept photos"
+        offered={open.kind === 'search' ? sentence.value : undefined}
+      />
     </>
   )
 }

@@ -7,6 +7,7 @@ import { type Dialog, openDialog } from '../state/dialogs'
 import { labels } from '../state/labels'
 import { searching } from '../state/review'
 import { isNarrow } from '../state/screen'
+import { searchesWith } from '../state/text-search'
 import { isDark, toggleTheme } from '../state/theme'
 import { bar, setShown, shown } from '../state/view'
 import { number, photos as photosText } from '../text/format'
@@ -77,6 +78,11 @@ export function More(): JSX.Element {
       <ShowHowMany />
       {withText && <ColourBy />}
       {withText && <Meaning />}
+      {searchesWith.value !== null && (
+        <CommandButton command="search" icon="search">
+          Search
+        </CommandButton>
+      )}
       <CommandButton command="filter" icon="filter" on={bar.value !== null}>
         Filter
       </CommandButton>

@@ -18,6 +18,7 @@ import { clearSelection, selectShown } from '../state/selecting'
 import { selectedCount } from '../state/selection'
 import { separate, separating, toSeparate } from '../state/separation'
 import { showSuspects } from '../state/suspects'
+import { searchesWith } from '../state/text-search'
 import { isSpread, setIsSpread, setTool } from '../state/view'
 
 export interface Command {
@@ -62,10 +63,18 @@ export const COMMANDS = {
     run: () => void findSimilar(),
     can: () => selecting() && !searching.value,
   },
+  search: {
+    name: 'Find photos by words',
+    keys: ['/'],
+    group: 'Select',
+    run: () => openDialog({ kind: 'search' }),
+    can: () => searchesWith.value !== null,
+    needs: 'To find photos by words, add a CLIP or SigLIP model under Sources. (G finds a label by its name.)',
+  },
   newLabel: { name: 'New label', keys: ['n'], group: 'Label', run: () => goToField('#review-new-label', '#new-label') },
   findLabel: {
     name: 'Find a label by its name',
-    keys: ['/'],
+    keys: ['g'],
     group: 'Label',
     run: () => goToField('#review-find-label', '#find-label'),
     can: () => labels.value.names.length > KEYED,

@@ -576,6 +576,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/collections/{c}/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Search
+         * @description The photos that a sentence describes best, by a CLIP or SigLIP model among the sources.
+         */
+        post: operations["search_api_collections__c__search_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/collections/{c}/next": {
         parameters: {
             query?: never;
@@ -1617,7 +1637,7 @@ export interface components {
              * @default call
              * @enum {string}
              */
-            gesture: "lasso" | "box" | "click" | "similar" | "review" | "duplicates" | "call";
+            gesture: "lasso" | "box" | "click" | "similar" | "search" | "review" | "duplicates" | "call";
             /**
              * Kind
              * @description “suggested” if the person confirmed what the model predicts
@@ -1794,6 +1814,11 @@ export interface components {
              * @description photos that carry a label given by finishing
              */
             finished: number;
+            /**
+             * Text Search
+             * @description the source that finds photos by words; null without one
+             */
+            text_search: string | null;
             /**
              * Networks
              * @description the sources that fine-tuning can start from
@@ -2291,6 +2316,22 @@ export interface components {
             sentence: string;
         };
         /**
+         * FoundByWords
+         * @description Photos that a sentence describes, the best first, each with the cosine between the two.
+         */
+        FoundByWords: {
+            /**
+             * Ids
+             * @description base64 of little-endian int32
+             */
+            ids: string;
+            /**
+             * Similarities
+             * @description base64 of little-endian float32
+             */
+            similarities: string;
+        };
+        /**
          * FromBuiltin
          * @description A collection that comes with Studio.
          */
@@ -2772,7 +2813,8 @@ export interface components {
         };
         /**
          * NewSource
-         * @description A network by its name in timm or torchvision; null for features learned on these photos.
+         * @description A network by its name in timm or torchvision, a CLIP or SigLIP model by its folder or its name on the hub (with a
+         *     slash; it is not downloaded), or null for features learned on these photos.
          */
         NewSource: {
             /** Backbone */
@@ -2862,7 +2904,7 @@ export interface components {
              */
             field: "origin";
             /** Names */
-            names: (("lasso" | "box" | "click" | "similar" | "review" | "duplicates" | "check" | "import" | "finish" | "call" | "unknown") | ("by hand" | "suggested" | "checked" | "certified" | "imported"))[];
+            names: (("lasso" | "box" | "click" | "similar" | "search" | "review" | "duplicates" | "check" | "import" | "finish" | "call" | "unknown") | ("by hand" | "suggested" | "checked" | "certified" | "imported"))[];
         };
         /**
          * Overruled
@@ -3260,6 +3302,19 @@ export interface components {
             filter: components["schemas"]["AllOf-Output"] | components["schemas"]["AnyOf-Output"] | components["schemas"]["Not-Output"] | components["schemas"]["LabelIs"] | components["schemas"]["PredictedIs"] | components["schemas"]["SurenessIs"] | components["schemas"]["Disagrees"] | components["schemas"]["OriginIs"] | components["schemas"]["LabelledWhen"] | components["schemas"]["ColumnIs"] | components["schemas"]["DuplicateIs"] | components["schemas"]["IsLeftOut"];
         };
         /**
+         * SearchRequest
+         * @description What photos are to show, in words, and how many of the best are wanted.
+         */
+        SearchRequest: {
+            /** Sentence */
+            sentence: string;
+            /**
+             * N
+             * @default 24
+             */
+            n: number;
+        };
+        /**
          * Separate
          * @description Labels to separate.
          */
@@ -3307,6 +3362,11 @@ export interface components {
             /** Title */
             title: string;
             /**
+             * Backbone
+             * @description what to ask for, to add it again; null for learned features
+             */
+            backbone: string | null;
+            /**
              * State
              * @enum {string}
              */
@@ -3318,7 +3378,7 @@ export interface components {
             message: string | null;
             /**
              * Reason
-             * @description why it was chosen by the photos; null if a person chose it
+             * @description why it was chosen by the photos, or what a CLIP or SigLIP model is for
              */
             reason: string | null;
         };
@@ -4927,6 +4987,51 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Ranked"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    search_api_collections__c__search_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SearchRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundByWords"];
                 };
             };
             /** @description Client Error */

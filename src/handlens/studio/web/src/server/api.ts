@@ -117,6 +117,11 @@ export class CollectionApi {
     decodeRanked(
       await call('post', '/api/collections/{c}/similar', this.c, { selection: packMask(mask), layer, projection }),
     )
+  /** The photos that a sentence describes best. */
+  search = async (sentence: string, n: number) => {
+    const found = await call('post', '/api/collections/{c}/search', this.c, { sentence, n })
+    return { ids: int32s(found.ids), similarities: float32s(found.similarities) }
+  }
   /** The photos that are most worth a label. */
   next = async (n: number): Promise<Int32Array> =>
     int32s((await call('get', '/api/collections/{c}/next', { ...this.c, n })).ids)

@@ -8,6 +8,7 @@ export type Dialog =
   | { kind: 'left-out' }
   | { kind: 'locate' }
   | { kind: 'sources' }
+  | { kind: 'search' }
   | { kind: 'take-away' }
   | { kind: 'rename'; name: string }
   | { kind: 'merge'; names: string[] }

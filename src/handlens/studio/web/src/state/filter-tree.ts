@@ -38,6 +38,7 @@ export const ORIGINS: Record<Extract<Filter, { field: 'origin' }>['names'][numbe
   box: 'box',
   click: 'click',
   similar: 'find similar',
+  search: 'search by words',
   duplicates: 'duplicates',
   review: 'review',
   check: 'spot check',

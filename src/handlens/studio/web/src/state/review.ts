@@ -13,7 +13,7 @@ import { layer, projection } from './view'
 export type Order = 'as-is' | 'odd-first'
 
 export interface Review {
-  kind: 'selection' | 'similar' | 'suspects' | 'duplicates'
+  kind: 'selection' | 'similar' | 'search' | 'suspects' | 'duplicates'
   title: string
   /** in the order shown */
   ids: number[]
@@ -48,7 +48,9 @@ let asked = 0
 
 /** side of a photo in the grid, pixels */
 export const [gridSize, setGridSize] = owned(112)
-/** how many of the nearest photos a similar search shows */
+/** The photos that are shown after a search, at most. */
+export const MOST_FOUND = 384
+/** how many of the photos that were found are shown, by similarity or by words */
 const [nearest, setNearest] = owned(48)
 
 /** The server is being asked for another order. */
@@ -113,7 +115,7 @@ export const outMask = (): Uint8Array =>
 export const canBeWrong = (): boolean => sortsOut.value && thrownOut.value > 0
 
 /** Whether the photos in the grid are kept or thrown out. */
-export const sortsOut = computed(() => review.value?.kind === 'selection' || review.value?.kind === 'similar')
+export const sortsOut = computed(() => ['selection', 'similar', 'search'].includes(review.value?.kind ?? ''))
 
 /** From here on labels are for the photos that were thrown out, or again for those that are kept. */
 export function toggleTarget(): void {
@@ -183,8 +185,7 @@ export function findSimilar(): Promise<boolean> {
     try {
       const examples = idsOf(selected.value)
       const ranked = await api.similar(selected.value, layer.value, projection.value)
-      found = Array.from(ranked.ids)
-      showNearest(nearest.value, examples)
+      showFound('similar', 'Most similar', ranked.ids, examples)
       announce(`The ${Math.min(nearest.value, found.length)} most similar photos`)
     } finally {
       setSearching(false)
@@ -192,15 +193,28 @@ export function findSimilar(): Promise<boolean> {
   }, 'Could not search: ')
 }
 
-/** Shows `k` of the photos found; what was thrown out stays out, what is new comes in kept. */
-export function showNearest(k: number, examples = [...(review.value?.from ?? [])]): void {
+/** Shows the best of the photos that were found, after the `examples` that were searched with. */
+export function showFound(kind: 'similar' | 'search', title: string, ids: Int32Array, examples: number[] = []): void {
+  found = Array.from(ids)
+  showBest(kind, title, examples)
+}
+
+/** Shows `k` of the photos that were found. */
+export function showNearest(k: number): void {
+  const open = review.value
   setNearest(k)
-  const before = new Set(review.value?.kind === 'similar' ? review.value.ids : [])
-  const ids = [...examples, ...found.slice(0, k)]
+  if (open?.kind === 'similar' || open?.kind === 'search') showBest(open.kind, open.title, [...open.from])
+}
+
+/** What was thrown out stays out, what is new comes in kept. */
+function showBest(kind: 'similar' | 'search', title: string, examples: number[]): void {
+  const open = review.value
+  const before = open?.kind === kind && open.title === title ? open.ids : []
+  const ids = [...examples, ...found.slice(0, nearest.value)]
   const mask = maskOf(ids, count.value)
   for (const id of before) if (mask[id] && !selected.value[id]) mask[id] = 0
-  replaceSelection(mask, 'similar')
-  setReview({ kind: 'similar', title: 'Most similar', ids, from: new Set(examples), order: 'as-is' })
+  replaceSelection(mask, kind)
+  setReview({ kind, title, ids, from: new Set(examples), order: 'as-is' })
 }
 
 export const foundCount = (): number => found.length

@@ -14,6 +14,7 @@ import { Delete, Merge, Rename } from './LabelDialogs'
 import { LeftOut } from './LeftOut'
 import { Locate } from './Locate'
 import { Photo } from './Photo'
+import { Search } from './Search'
 import { Sources } from './Sources'
 import { SpotCheck } from './SpotCheck'
 import { TakeAway } from './TakeAway'
@@ -26,6 +27,7 @@ export const DIALOGS: Content = {
   'left-out': () => <LeftOut />,
   locate: () => <Locate />,
   sources: () => <Sources />,
+  search: () => <Search />,
   'take-away': () => <TakeAway />,
   rename: ({ name }) => <Rename name={name} />,
   merge: ({ names }) => <Merge names={names} />,

@@ -1,7 +1,7 @@
 // What the photos are compared by: the sources in use, and those that can be added.
 
 import type { JSX } from 'preact'
-import { useEffect } from 'preact/hooks'
+import { useEffect, useRef } from 'preact/hooks'
 import { addSource, collection, removeSource } from '../../state/collection'
 import { failed, info, loadHome } from '../../state/home'
 import { headed, number } from '../../text/format'
@@ -24,7 +24,7 @@ export function Sources(): JSX.Element {
             <b>{headed(s.title)}</b>
             <span class={`state ${s.state}`}>{STATES[s.state]}</span>
             {s.state === 'failed' && (
-              <button type="button" class="button small" onClick={() => add(s.name === 'patches' ? null : s.name)}>
+              <button type="button" class="button small" onClick={() => add(s.backbone)}>
                 Try again
               </button>
             )}
@@ -64,6 +64,47 @@ export function Sources(): JSX.Element {
             </li>
           ))}
       </ul>
+      <AddTextModel />
     </Dialog>
+  )
+}
+
+/** A model that finds photos by words is named by its folder, or as the hub does: it has to be on this machine. */
+function AddTextModel(): JSX.Element {
+  const field = useRef<HTMLInputElement>(null)
+  return (
+    <form
+      class="add-text-model"
+      onSubmit={(event) => {
+        event.preventDefault()
+        const at = field.current!
+        void addSource(at.value.trim()).then((went) => {
+          if (went) at.value = ''
+        })
+      }}
+    >
+      <label for="text-model">
+        <b>A CLIP or SigLIP model</b>, which finds photos by words (<kbd>/</kbd>)
+      </label>
+      <input
+        id="text-model"
+        ref={field}
+        type="text"
+        autocomplete="off"
+        spellcheck={false}
+        maxLength={4096}
+        pattern={String.raw`.*[\/\\].*`}
+        title="a folder, or the name of a model on the hub: both have a slash"
+        placeholder="/home/me/clip or google/siglip-base-patch16-224"
+        aria-describedby="text-model-hint"
+        required
+      />
+      <button type="submit" class="button">
+        Add
+      </button>
+      <small id="text-model-hint">
+        Its folder, or its name on the hub if this machine has it already: nothing is downloaded.
+      </small>
+    </form>
   )
 }
