@@ -104,6 +104,11 @@ def prepare(folder: Path | str) -> tuple[pd.DataFrame, pd.DataFrame]:
     Raises:
         TableError: a table, a column or a row that another table refers to is missing, a key is not unique, or a value
             cannot be read; the message names it.
+
+    Example:
+        >>> prepare("nowhere")  # seven tables must be there
+        Traceback (most recent call last):
+        handlens.errors.TableError: ...
     """
     tables = {name: _read(Path(folder), name, wanted) for name, wanted in _TABLES.items()}
     rows = {name: tables[name] for name in ("train", "test")}
