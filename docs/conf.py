@@ -62,11 +62,13 @@ html_copy_source = True  # llms.txt names the sources of the pages
 html_show_sourcelink = False
 html_show_sphinx = False
 html_sidebars = {"index": [], "install": [], "gallery": []}
+html_context = {"default_mode": "auto"}  # light or dark as the reader's system is, until the reader chooses
 html_theme_options = {
     "logo": {"text": "handlens"},
     "navbar_align": "left",
     "header_links_before_dropdown": 7,
     "show_nav_level": 1,
+    "show_toc_level": 2,
     "navigation_depth": 3,
     "collapse_navigation": True,
     "show_prev_next": False,
