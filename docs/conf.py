@@ -43,6 +43,7 @@ suppress_warnings = ["myst.header"]  # pages may begin below the first level
 default_role = "code"  # docstrings write `names` as Markdown does
 highlight_language = "none"
 add_module_names = False
+toc_object_entries_show_parents = "hide"
 autodoc_typehints = "none"  # they are in the text, with shapes and units
 autodoc_member_order = "bysource"
 autodoc_inherit_docstrings = False  # what torch says about its own methods is not ours to repeat
