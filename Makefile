@@ -12,7 +12,7 @@ STUDIO_OPTIONS ?=
 SOURCES := pyproject.toml hatch_build.py $(shell find src -name node_modules -prune -o -path '*/server/page' -prune \
 	-o -type f -not -name '*.pyc' -print)
 
-.PHONY: demo test lint types page-test unit coverage test-anywhere browser chromium page page-types lock clean
+.PHONY: demo test lint types page-test unit coverage test-anywhere browser chromium docs page page-types lock clean
 
 demo: $(VENV)/demo
 	$(BIN)/handlens studio --demo $(COLLECTION) $(STUDIO_OPTIONS)
@@ -55,6 +55,10 @@ page-types: $(VENV)/dev
 
 page: $(VENV)/dev
 	$(BIN)/python hatch_build.py
+
+# The site of the documentation, in build/site; a warning is an error, and nothing is asked of the network.
+docs: $(VENV)/dev
+	$(BIN)/python -m sphinx -W --keep-going -b html docs build/site
 
 chromium:
 	@if [ -x "$${HANDLENS_CHROMIUM:-}" ] || command -v chromium > /dev/null; then \
@@ -102,4 +106,4 @@ LOCK := uv pip compile pyproject.toml --quiet --upgrade --universal --python-ver
 	--no-annotate --no-emit-index-url --custom-compile-command 'make lock'
 
 clean:
-	rm -rf $(VENV) artifacts build dist src/handlens/studio/server/page src/handlens/studio/web/node_modules
+	rm -rf $(VENV) artifacts build dist docs/api docs/project src/handlens/studio/server/page src/handlens/studio/web/node_modules

@@ -3,8 +3,9 @@
     python docs/pictures.py FOLDER [PAGE]
 
 The page is tabular.md unless given, for which FOLDER/data/rossmann holds the real tables; audit.md needs those of the
-census in FOLDER/data/adult; heatmaps.md,
-convolutions.md and experiments.md need an empty folder, rossmann-experiments.md the root of the repository.
+census in FOLDER/data/adult, lesson.md needs those of tabular.md, and an hour; heatmaps.md, convolutions.md,
+experiments.md, label-a-folder.md and regularization.md need an empty folder, rossmann-experiments.md the root of the
+repository.
 Interrupted, it goes on after the last whole epoch.
 """
 

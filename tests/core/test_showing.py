@@ -7,6 +7,7 @@ import math
 import re
 import sys
 import types
+from email.message import Message
 
 import pytest
 import rich
@@ -15,7 +16,7 @@ import torch
 from handlens.core import defaults as settings
 from handlens.core import display, progress
 from handlens.core.defaults import Defaults
-from handlens.core.doc import doc
+from handlens.core.doc import doc, site_page
 from handlens.core.labels import FloatList
 from handlens.core.progress import ProgressTable, clock
 
@@ -28,7 +29,35 @@ def test_doc_of_a_class(capsys: pytest.CaptureFixture[str]) -> None:
     )
     assert "log: train on the natural logarithm" in shown
     assert "decode" in shown
-    assert "floats.py, line" in shown.splitlines()[-1]
+    source, page = shown.splitlines()[-2:]
+    assert "floats.py, line" in source
+    assert page.startswith("Read on: ")
+    assert page.endswith("/api/handlens.core.labels.floats.FloatList.html")
+
+
+def test_the_page_of_public_things_only() -> None:
+    import handlens.tabular
+
+    assert site_page(handlens.tabular.exp_rmspe) == "api/handlens.core.metrics.exp_rmspe.html"
+    assert site_page(handlens.tabular) == "api/handlens.tabular.html"
+    learner = "api/handlens.core.learner.Learner.html"
+    assert site_page(handlens.tabular.Learner) == learner
+    assert site_page(handlens.tabular.Learner.fit) == f"{learner}#handlens.core.learner.Learner.fit"
+    assert site_page(clock) is None
+    assert site_page(len) is None
+    assert site_page(math) is None
+    assert site_page(torch.Tensor.add) is None
+
+
+def test_the_page_is_at_the_address_of_the_documentation(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = Message()
+    message["Project-URL"] = "Documentation, https://handlens.example/docs/"
+    monkeypatch.setattr("importlib.metadata.metadata", lambda name: message)
+    doc(FloatList)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "Read on: https://handlens.example/docs/api/handlens.core.labels.floats.FloatList.html"
 
 
 @pytest.mark.parametrize(
@@ -48,7 +77,8 @@ def test_doc_of_anything(x: object, expected: str, capsys: pytest.CaptureFixture
     doc(x)
     shown = capsys.readouterr().out
     assert expected in shown
-    assert "Read on: " in shown
+    assert "Source: " in shown
+    assert "Read on: " not in shown
 
 
 @pytest.mark.parametrize(("seconds", "shown"), [(0.4, "00:00"), (169, "02:49"), (3769.6, "1:02:50")])
@@ -134,7 +164,7 @@ def test_the_table_of_a_notebook(notebook: list[str]) -> None:
 def test_doc_says_the_same_in_a_notebook(notebook: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     doc(str.join)
     assert capsys.readouterr().out == (
-        f"builtins.str.join(self, iterable, /)\n\n{inspect.getdoc(str.join)}\n\nRead on: help(str.join)\n"
+        f"builtins.str.join(self, iterable, /)\n\n{inspect.getdoc(str.join)}\n\nSource: help(str.join)\n"
     )
     assert notebook == []  # plain text, as in a terminal
 

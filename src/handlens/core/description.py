@@ -86,6 +86,10 @@ def picture_files(items: Iterable[Any], folder: Path, labels: Sequence[Any] | No
 
     Raises:
         DataError: an item is not a file's path.
+
+    Example:
+        >>> picture_files(["photos/cats/1.jpg"], Path("photos"), ["cat"])[0].name
+        'cats/1.jpg'
     """
     paths = list(items)
     odd = [item for item in paths if not isinstance(item, (str, Path))]

@@ -126,6 +126,11 @@ def rmspe_scale(preds: Tensor, targets: Tensor) -> float:
 
     Raises:
         DataError: there are no rows, or as `exp_rmspe`.
+
+    Example:
+        >>> import torch
+        >>> rmspe_scale(torch.tensor([0.0, 0.0]), torch.tensor([0.0, 0.0]))  # nothing to correct
+        1.0
     """
     p, y = _numbers(preds, targets)
     if not len(y):
@@ -204,6 +209,11 @@ def r2(preds: Tensor, targets: Tensor) -> float:
 
     Raises:
         DataError: there is not one prediction for each target.
+
+    Example:
+        >>> import torch
+        >>> r2(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([1.0, 2.0, 3.0]))  # 1 − 1 / 2
+        0.5
     """
     from sklearn.metrics import r2_score
 
@@ -272,6 +282,11 @@ def accuracy_multi(preds: Tensor, targets: Tensor) -> float:
 
     Raises:
         DataError: there is not one prediction for each target.
+
+    Example:
+        >>> import torch
+        >>> accuracy_multi(torch.tensor([[0.9, 0.2], [0.4, 0.6]]), torch.tensor([[1, 0], [1, 1]]))  # three of four
+        0.75
     """
     p, y = _numbers(preds, targets)
     return float(((p >= 0.5) == (y >= 0.5)).mean()) if labelled(targets) else math.nan
@@ -299,6 +314,12 @@ def f1(preds: Tensor, targets: Tensor) -> float:
 
     Raises:
         DataError: the shapes are not these, or the targets are not codes.
+
+    Example:
+        >>> import torch
+        >>> p = torch.tensor([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]])  # two are predicted as the second class
+        >>> round(f1(p, torch.tensor([0, 1, 0])), 4)  # 2 · 0.5 · 1 / (0.5 + 1)
+        0.6667
     """
     from sklearn.metrics import f1_score
 
@@ -318,6 +339,12 @@ def precision(preds: Tensor, targets: Tensor) -> float:
 
     Raises:
         DataError: the shapes are not these, or the targets are not codes.
+
+    Example:
+        >>> import torch
+        >>> p = torch.tensor([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]])  # two are predicted as the second class
+        >>> precision(p, torch.tensor([0, 1, 0]))
+        0.5
     """
     from sklearn.metrics import precision_score
 
@@ -337,6 +364,12 @@ def recall(preds: Tensor, targets: Tensor) -> float:
 
     Raises:
         DataError: the shapes are not these, or the targets are not codes.
+
+    Example:
+        >>> import torch
+        >>> p = torch.tensor([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]])
+        >>> recall(p, torch.tensor([1, 1, 0]))  # one of two of the second class is found
+        0.5
     """
     from sklearn.metrics import recall_score
 
@@ -356,6 +389,12 @@ def roc_auc(preds: Tensor, targets: Tensor) -> float:
 
     Raises:
         DataError: the shapes are not these, or the targets are not codes.
+
+    Example:
+        >>> import torch
+        >>> p = torch.tensor([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]])
+        >>> roc_auc(p, torch.tensor([0, 1, 0]))  # the one of the second class has the highest probability of it
+        1.0
     """
     from sklearn.metrics import roc_auc_score
 

@@ -36,6 +36,17 @@ class EnsemblePredictor:
         classes: the C labels.
         quick, tuned: the two models; each knows these classes, in an order of its own.
         temperature: above 0.
+
+    Example:
+        >>> class Always:  # a model that says the same of every photo
+        ...     def __init__(self, *p):
+        ...         self.p = p
+        ...     def predict_files(self, files):
+        ...         p = np.array([self.p] * len(files), np.float32)
+        ...         return class_predictions_frame(files, ["cat", "dog"], p, reasons=[""] * len(files))
+        >>> both = EnsemblePredictor(["cat", "dog"], Always(0.9, 0.1), Always(0.5, 0.5), temperature=1.0)
+        >>> both.predict_files(["1.jpg"])["predicted"].tolist()
+        ['cat']
     """
 
     classes: list[str]
@@ -94,6 +105,11 @@ def load_ensemble(folder: Path | str) -> EnsemblePredictor:
 
     Raises:
         ArtifactError: the folder is not such a model, is damaged, or comes from a newer version.
+
+    Example:
+        >>> load_ensemble(".")
+        Traceback (most recent call last):
+        handlens.errors.ArtifactError: ...
     """
     config, tensors = load_artifact(folder, KIND)
     with refusing_damage(folder, "an ensemble of photo classifiers"):

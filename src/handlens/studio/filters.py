@@ -391,7 +391,12 @@ def label(*names: str | None) -> Filter:
 
 
 def predicted(*names: str | None) -> Filter:
-    """Photos of which the model in use predicts one of these labels; None stands for photos without a prediction."""
+    """Photos of which the model in use predicts one of these labels; None stands for photos without a prediction.
+
+    Example:
+        >>> predicted("car").as_json()
+        {'field': 'predicted', 'names': ['car']}
+    """
     return _made(PredictedIs, names=list(names))
 
 
@@ -401,6 +406,10 @@ def sureness(*, at_least: float | None = None, below: float | None = None) -> Fi
     Args:
         at_least: the least probability, 0–1.
         below: the first one that is too large, 0–1.
+
+    Example:
+        >>> sureness(below=0.8).as_json()
+        {'field': 'sureness', 'below': 0.8}
     """
     return _made(SurenessIs, at_least=at_least, below=below)
 
@@ -410,6 +419,10 @@ def disagreement() -> Filter:
 
     Of photos that were held out in training, the prediction of a model that had not seen them counts; of the others
     that of the model in use, which has learned from most of them and so agrees more often.
+
+    Example:
+        >>> (disagreement() & label("car")).as_json()
+        {'all': [{'field': 'disagreement'}, {'field': 'label', 'names': ['car']}]}
     """
     return Disagrees()
 
@@ -420,6 +433,10 @@ def origin(*names: Gesture | Kind) -> Filter:
     Args:
         names: gestures, such as "lasso" or "review", and kinds, such as "checked" or "certified", as in
             `Collection.origins`.
+
+    Example:
+        >>> origin("lasso", "certified").as_json()
+        {'field': 'origin', 'names': ['lasso', 'certified']}
     """
     return _made(OriginIs, names=list(names))
 
@@ -430,6 +447,10 @@ def labelled(*, since: datetime | None = None, before: datetime | None = None) -
     Args:
         since: the beginning, with a time zone.
         before: the end, which is no longer part of it, with a time zone.
+
+    Example:
+        >>> labelled(since=datetime(2026, 1, 1, tzinfo=UTC)).as_json()
+        {'field': 'labelled', 'since': '2026-01-01T00:00:00Z'}
     """
     return _made(LabelledWhen, since=since, before=before)
 
@@ -442,6 +463,10 @@ def column(name: str, *values: str | float | None, at_least: float | None = None
         values: one or more of its values; None stands for photos without a value.
         at_least: instead of values, the least number.
         below: and the first number that is too large.
+
+    Example:
+        >>> column("camera", "left", None).as_json()
+        {'field': 'column', 'column': 'camera', 'values': ['left', None]}
     """
     return _made(ColumnIs, column=name, values=list(values) or None, at_least=at_least, below=below)
 
@@ -451,12 +476,21 @@ def duplicate(*kinds: DuplicateKind) -> Filter:
 
     Args:
         kinds: "first" (of a group), "exact" or "near"; all of these unless given.
+
+    Example:
+        >>> duplicate("exact").as_json()
+        {'field': 'duplicate', 'kinds': ['exact']}
     """
     return _made(DuplicateIs, kinds=list(kinds or get_args(DuplicateKind)))
 
 
 def left_out() -> Filter:
-    """Photos that cannot be used: their files cannot be read or are gone."""
+    """Photos that cannot be used: their files cannot be read or are gone.
+
+    Example:
+        >>> (~left_out()).as_json()
+        {'not': {'field': 'left_out'}}
+    """
     return IsLeftOut()
 
 

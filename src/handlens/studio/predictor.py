@@ -207,6 +207,11 @@ def load_predictor(folder: Path | str) -> Predictor:
 
     Raises:
         ArtifactError: the folder is not such a model, is damaged, or comes from a newer version.
+
+    Example:
+        >>> load_predictor(".")
+        Traceback (most recent call last):
+        handlens.errors.ArtifactError: ...
     """
     return predictor_of(*load_artifact(folder, KIND), folder=folder)
 

@@ -68,6 +68,10 @@ def network_for(rows: int) -> TableNetwork:
 
     Args:
         rows: how many training rows there are, as `effective_rows` counts them.
+
+    Example:
+        >>> network_for(rows=20_000)
+        TableNetwork(layers=(200, 100), ps=0.035, bins=32)
     """
     fewest, most = BINS
     return TableNetwork(

@@ -104,6 +104,11 @@ def prepare(folder: Path | str) -> tuple[pd.DataFrame, pd.DataFrame]:
     Raises:
         TableError: a table, a column or a row that another table refers to is missing, a key is not unique, or a value
             cannot be read; the message names it.
+
+    Example:
+        >>> prepare("nowhere")  # seven tables must be there
+        Traceback (most recent call last):
+        handlens.errors.TableError: ...
     """
     tables = {name: _read(Path(folder), name, wanted) for name, wanted in _TABLES.items()}
     rows = {name: tables[name] for name in ("train", "test")}
@@ -145,6 +150,13 @@ def add_history(df: pd.DataFrame, *, gap: int = 48) -> list[str]:
     Raises:
         TableError: Store, Date, DayOfWeek, Promo or Sales is missing or holds values that cannot be used; or `gap` is
             less than 1, so that a row would contain its own sales.
+
+    Example:
+        >>> days = pd.date_range("2015-01-01", periods=60)
+        >>> df = pd.DataFrame({"Store": 1, "Date": days, "Promo": 0, "Sales": 1000.0})
+        >>> df["DayOfWeek"] = days.day_of_week + 1
+        >>> add_history(df, gap=1)
+        ['Past28', 'Past91', 'Past364', 'PastWeekday', 'PastPromo']
     """
     check_columns(df, ["Store", "Date", "DayOfWeek", "Promo", "Sales"], "the rows")
     gap = whole(gap, "gap, the days that must be predicted ahead,", TableError)

@@ -102,6 +102,11 @@ def untar_data(url: str, *, folder: Path | str | None = None, sha256: str | None
         DownloadError: no network, refused, not the file it should be, or an archive that is damaged, has links,
             devices, or files outside its folder, or would unpack to over 100 times its size (and 256 MB).
         StorageError: the disk refused.
+
+    Example:
+        >>> (Path("sets") / "oxford-iiit-pet").mkdir(parents=True)  # a data set that is there already
+        >>> untar_data(URLs.PETS, folder="sets").name
+        'oxford-iiit-pet'
     """
     name = _archive_name(url)
     home = Path(folder).absolute() if folder is not None else datasets_folder()

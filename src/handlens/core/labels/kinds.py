@@ -28,6 +28,13 @@ def label_class_for(values: Any) -> type[LabelList]:
 
     Raises:
         DataError: several columns are neither all floats nor all booleans.
+
+    Example:
+        >>> import pandas as pd
+        >>> label_class_for(pd.Series([1.5, 2.0])).__name__
+        'FloatList'
+        >>> label_class_for(pd.Series(["cat", "dog"])).__name__
+        'CategoryList'
     """
     table = as_table(values)
     kinds = {"f" if _is_float(table[name]) else table[name].dtype.kind for name in table.columns}
@@ -68,6 +75,11 @@ def labels_from_state(state: dict[str, Any]) -> LabelList:
 
     Raises:
         ArtifactError: it is not such a state.
+
+    Example:
+        >>> labels = CategoryList(["cat", "dog", "cat"])
+        >>> labels_from_state(labels.state()).classes
+        ['cat', 'dog']
     """
     try:
         labels = object.__new__(_KINDS[state["kind"]])

@@ -49,6 +49,13 @@ def small_multiples(
 
     Args:
         frame, curves, rows, columns, values, metric: see `GraphGrid.of`.
+
+    Example:
+        >>> from handlens.experiments import Study
+        >>> study = Study("runs", metric="loss", direction="minimize")
+        >>> study.run(lambda trial: {"loss": trial.real("rate", 0.1, 1)}, grid={"rate": [0.1, 1.0]})
+        2 of 2 runs; ...
+        >>> figure = small_multiples(study.frame(), study.curves(), rows="rate", metric="loss")
     """
     import matplotlib.pyplot as plt
 

@@ -64,6 +64,11 @@ def write_builtin(name: str, folder: Path, seed: int = 0) -> list[str]:
 
     Raises:
         CollectionError: there is no built-in collection of that name.
+
+    Example:
+        >>> names = write_builtin("digits", Path("digits"))
+        >>> len(names)
+        1797
     """
     _check_name(name)
     folder.mkdir(parents=True, exist_ok=True)
@@ -78,6 +83,11 @@ def truth(name: str, seed: int = 0) -> list[str]:
 
     Raises:
         CollectionError: there is no built-in collection of that name.
+
+    Example:
+        >>> labels = truth("digits")
+        >>> len(labels), sorted(set(labels))[:3]
+        (1797, ['0', '1', '2'])
     """
     _check_name(name)
     return _TRUTHS[name](seed)

@@ -43,6 +43,12 @@ def patches_extractor(pictures: NDArray[np.uint8], *, seed: int) -> Extractor:
     Args:
         pictures: uint8 [n, 96, 96, 3]; of more than 500, a random 500 are used.
         seed: of the random choices.
+
+    Example:
+        >>> import numpy as np
+        >>> pictures = np.random.default_rng(0).integers(0, 256, (20, 96, 96, 3), np.uint8)
+        >>> patches_extractor(pictures, seed=0).name
+        'patches'
     """
     from handlens.studio.features.patches import fit_patches
 
@@ -65,6 +71,11 @@ def backbone_extractor(name: str, *, weights: Path | None = None, random: bool =
         DownloadError: the weights could not be downloaded; raised within 10 s of the last byte that arrived.
         WeightsError: the weights are not a weights file, are damaged or do not fit the network; or both `weights` and
             `random` are given.
+
+    Example:
+        >>> network = backbone_extractor("mobilenetv2_035", random=True)
+        >>> network.layers[0].id
+        'mobilenetv2_035/...'
     """
     kind = source_kind(name)
     if kind is not None and kind.make is not None:
@@ -90,6 +101,11 @@ def rebuild(config: dict[str, Any], tensors: dict[str, Tensor]) -> Extractor:
         BackboneError: there is no network of the name.
         PluginError: they are of a plugin that cannot be loaded.
         WeightsError: the tensors are not those of the network that is named.
+
+    Example:
+        >>> network = backbone_extractor("mobilenetv2_035", random=True)
+        >>> rebuild(network.config(), network.tensors()).name
+        'mobilenetv2_035'
     """
     name = config.get("kind")
     kind = source_kind(name) if isinstance(name, str) else None
@@ -103,7 +119,12 @@ def rebuild(config: dict[str, Any], tensors: dict[str, Tensor]) -> Extractor:
 
 
 def cached(name: str) -> bool:
-    """Whether the weights of a network are on this machine already; asks nothing of the network."""
+    """Whether the weights of a network are on this machine already; asks nothing of the network.
+
+    Example:
+        >>> cached("tf_efficientnet_lite0")  # its weights are installed with handlens
+        True
+    """
     if name in PACKAGED:
         return packaged_file(name) is not None
     if name in REPOSITORIES:

@@ -1,0 +1,22 @@
+"""Building the site of the documentation for tests, as `make docs` does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import sphinx
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def build_site(folder: Path) -> Path:
+    """Build the site in a folder; a warning is an error."""
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "docs", str(folder)]
+    paths = os.pathsep.join([str(ROOT / "src"), str(Path(sphinx.__file__).parents[1])])
+    environment = {**os.environ, "PYTHONPATH": paths}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, encoding="utf-8")
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    return folder
