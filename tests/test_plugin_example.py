@@ -104,5 +104,5 @@ def test_its_tracker_writes_each_epoch(tmp_path: Path) -> None:
 def test_without_it_the_errors_say_what_is_missing() -> None:
     with pytest.raises(TrainingError, match=r"tensorboard, mlflow, wandb\. 'lines' arrived; is the plugin installed\?"):
         tracker("lines")
-    with pytest.raises(ArtifactError, match=r"'backbone'; got 'colours'\. If a plugin computed them, install it"):
+    with pytest.raises(ArtifactError, match=r"'text'; got 'colours'\. If a plugin computed them, install it"):
         rebuild({"kind": "colours"}, {})

@@ -54,7 +54,9 @@ def public_things(modules: dict[str, ModuleType]) -> dict[str, Public]:
 
 def is_ours(thing: Any) -> bool:
     """Is it a class or function of handlens, rather than a value, a module or a name of another library?"""
-    return (inspect.isclass(thing) or inspect.isfunction(thing)) and thing.__module__.split(".")[0] == "handlens"
+    # A function with a cache is wrapped.
+    described = inspect.isclass(thing) or inspect.isfunction(inspect.unwrap(thing))
+    return described and thing.__module__.split(".")[0] == "handlens"
 
 
 def pages(docs: Path) -> dict[str, str]:
@@ -176,10 +178,15 @@ def _fields(cls: type) -> list[str]:
 
 
 def _borrowed(cls: type) -> list[str]:
-    """Attributes of a class that are functions of another library, which describes them itself."""
-    functions = ((name, inspect.getattr_static(cls, name, None)) for name in dir(cls) if not name.startswith("_"))
-    plain = ((name, getattr(function, "__func__", function)) for name, function in functions)
-    return [name for name, one in plain if inspect.isfunction(one) and not one.__module__.startswith("handlens")]
+    """Attributes of a class that another library made, which describes them itself: functions and descriptors."""
+    found = ((name, inspect.getattr_static(cls, name, None)) for name in dir(cls) if not name.startswith("_"))
+    plain = ((name, getattr(one, "__func__", one)) for name, one in found)
+    return [name for name, one in plain if not _maker(one).startswith(("handlens", "builtins", "functools"))]
+
+
+def _maker(value: Any) -> str:
+    """The module that a function is defined in, or else the class of a value."""
+    return str(value.__module__ if inspect.isfunction(value) else type(value).__module__)
 
 
 @dataclass

@@ -59,7 +59,16 @@ class FolderGoneError(CollectionError):
 
 
 class ImportProblem(CollectionError):
-    """Nothing can be imported from a file or folder; the collection has not changed."""
+    """Nothing can be imported from a file or folder; the collection has not changed.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from handlens.studio.formats import PhotoNames, importers
+        >>> Path("labels.csv").touch()
+        >>> importers()["csv"].read(Path("labels.csv"), PhotoNames(["a.jpg"]))
+        Traceback (most recent call last):
+        handlens.errors.ImportProblem: ...
+    """
 
 
 class PhotoError(HandlensError):
@@ -212,7 +221,15 @@ class AuditError(HandlensError):
 
 
 class PluginError(HandlensError):
-    """A plugin cannot be loaded, or it is not what its kind requires."""
+    """A plugin cannot be loaded, or it is not what its kind requires.
+
+    Example:
+        >>> try:
+        ...     raise PluginError("the plugin acme-boxes could not be loaded: No module named 'acme'.")
+        ... except HandlensError as error:  # as all errors of handlens are
+        ...     print(error)
+        the plugin acme-boxes could not be loaded: No module named 'acme'.
+    """
 
 
 class Cancelled(HandlensError):

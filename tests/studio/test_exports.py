@@ -20,7 +20,7 @@ from handlens.errors import StorageError
 from handlens.io.files import atomic_write
 from handlens.studio.exports import about_origins, write_csv
 from handlens.studio.formats.exporting import Export
-from handlens.studio.formats.writers.folders import Folders, zipped_photos
+from handlens.studio.formats.writers.folders import FoldersExporter, zipped_photos
 from handlens.studio.labels import Labels, check_name
 from handlens.studio.origins import CHECKED, Certificate, Origin
 
@@ -28,7 +28,7 @@ from handlens.studio.origins import CHECKED, Certificate, Origin
 def write_folders(images: Path, labels: dict[str, str], path: Path) -> None:
     """Write the zip of folders of photos with these labels."""
     table = pd.DataFrame({"path": list(labels), "label": list(labels.values())}, dtype="str")
-    Folders().write(Export("photos", images, table), path)
+    FoldersExporter().write(Export("photos", images, table), path)
 
 
 def test_a_file_that_fails_half_way_leaves_the_old_one(tmp_path):

@@ -14,7 +14,7 @@ from handlens.errors import CollectionError, PhotoError
 from handlens.studio.formats import FoundLabel, FoundLabels, PhotoNames
 from handlens.studio.formats.crops import write_crops
 from handlens.studio.formats.readers.coco import CocoImporter
-from handlens.studio.formats.readers.csv import Csv
+from handlens.studio.formats.readers.csv import CsvImporter
 
 
 def counted(width, height):
@@ -99,7 +99,7 @@ def test_labels_csv_says_what_crops_show_and_can_be_imported(cut, tmp_path):
         ["a 2.png", None, "annotation 2", None, pd.NaT],
     ]
     assert found.labels["x"].isna().all()
-    again = Csv().read(tmp_path / "crops/labels.csv", PhotoNames(["a 1.png", "a 2.png"]))
+    again = CsvImporter().read(tmp_path / "crops/labels.csv", PhotoNames(["a 1.png", "a 2.png"]))
     assert again.labels[["photo", "label"]].values.tolist() == [["a 1.png", label], ["a 2.png", None]]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from handlens.errors import ImportProblem
 from handlens.studio.formats.matching import PhotoNames
-from handlens.studio.formats.readers.csv import Csv
+from handlens.studio.formats.readers.csv import CsvImporter
 
 PHOTOS = PhotoNames(["a.jpg", "b.jpg", "c.jpg", "x/d.jpg"])
 
@@ -16,7 +16,7 @@ def read(tmp_path):
     def read(data, name="labels.csv", **choices):
         file = tmp_path / name
         file.write_bytes(data.encode() if isinstance(data, str) else data)
-        return Csv().read(file, PHOTOS, **choices)
+        return CsvImporter().read(file, PHOTOS, **choices)
 
     return read
 
@@ -186,11 +186,11 @@ def test_files_that_cannot_be_read_say_why(read, data, message):
 
 def test_a_file_that_is_gone_or_too_large(tmp_path, monkeypatch):
     with pytest.raises(ImportProblem, match=r"gone.csv cannot be read: No such file"):
-        Csv().read(tmp_path / "gone.csv", PHOTOS)
+        CsvImporter().read(tmp_path / "gone.csv", PHOTOS)
     (tmp_path / "a.csv").write_text("file,label\na.jpg,cat\n")
     monkeypatch.setattr("handlens.studio.formats.readers.csv.LARGEST", 5)
     with pytest.raises(ImportProblem, match="must have at most"):
-        Csv().read(tmp_path / "a.csv", PHOTOS)
+        CsvImporter().read(tmp_path / "a.csv", PHOTOS)
 
 
 def test_few_photos_among_many_rows_are_found(read):

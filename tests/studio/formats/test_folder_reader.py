@@ -8,7 +8,7 @@ import pytest
 
 from handlens.errors import ImportProblem
 from handlens.studio.formats.matching import PhotoNames
-from handlens.studio.formats.readers.folders import ClassFolders
+from handlens.studio.formats.readers.folders import FoldersImporter
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def rows(found):
 
 def test_each_folder_at_the_top_is_a_label(make):
     folder = make("cat/1.jpg", "cat/x/2.jpg", "dog/3.jpg")
-    found = ClassFolders().read(folder, PhotoNames(["1.jpg", "x/2.jpg", "3.jpg"]))
+    found = FoldersImporter().read(folder, PhotoNames(["1.jpg", "x/2.jpg", "3.jpg"]))
     assert rows(found) == [
         ["1.jpg", "cat", "cat/1.jpg"],
         ["x/2.jpg", "cat", "cat/x/2.jpg"],
@@ -43,17 +43,17 @@ def test_each_folder_at_the_top_is_a_label(make):
 def test_photos_that_lie_in_such_folders_themselves(make):
     folder = make("cat/1.jpg", "dog/1.jpg")
     photos = PhotoNames(["cat/1.jpg", "dog/1.jpg"])
-    assert rows(ClassFolders().read(folder, photos)) == [
+    assert rows(FoldersImporter().read(folder, photos)) == [
         ["cat/1.jpg", "cat", "cat/1.jpg"],
         ["dog/1.jpg", "dog", "dog/1.jpg"],
     ]
-    chosen = ClassFolders().read(folder, photos, photo_names="below the folder of the label")
+    chosen = FoldersImporter().read(folder, photos, photo_names="below the folder of the label")
     assert chosen.labels["photo"].tolist() == ["1.jpg", "1.jpg"]
 
 
 def test_hidden_files_are_left_out_and_photos_in_no_folder_are_listed(make):
     folder = make("cat/1.jpg", "cat/.hidden.jpg", ".git/2.jpg", "3.jpg", "notes.txt")
-    found = ClassFolders().read(folder, PhotoNames(["1.jpg"]))
+    found = FoldersImporter().read(folder, PhotoNames(["1.jpg"]))
     assert rows(found) == [["1.jpg", "cat", "cat/1.jpg"]]
     assert found.problems.values.tolist() == [["3.jpg", "is in no folder, so it has no label"]]
 
@@ -65,7 +65,7 @@ def test_what_studio_renamed_and_left_out_comes_back_as_it_was(make):
         renamed="path,label,name\r\n1.png,left/right,left_right/1.png\r\n",
         left_out="path,label,reason\r\n x/3.png,'=cat,the file is gone\r\n",
     )
-    found = ClassFolders().read(folder, PhotoNames(["1.png", "2.png", " x/3.png"]))
+    found = FoldersImporter().read(folder, PhotoNames(["1.png", "2.png", " x/3.png"]))
     assert rows(found) == [
         ["2.png", "cat", "cat/2.png"],
         ["1.png", "left/right", "renamed.csv: 1.png"],
@@ -75,27 +75,27 @@ def test_what_studio_renamed_and_left_out_comes_back_as_it_was(make):
 
 @pytest.mark.parametrize("text", ["path,label\r\na,b\r\n", "path,label,name\r\na\r\n", "", '"'])
 def test_a_list_that_studio_did_not_write_is_a_problem_of_its_own(make, text):
-    found = ClassFolders().read(make("cat/1.jpg", renamed=text), PhotoNames(["1.jpg"]))
+    found = FoldersImporter().read(make("cat/1.jpg", renamed=text), PhotoNames(["1.jpg"]))
     assert rows(found) == [["1.jpg", "cat", "cat/1.jpg"]]
     assert found.problems["where"].tolist() == ["renamed.csv"]
 
 
 def test_which_folders_are_recognised(make, tmp_path):
-    assert ClassFolders().recognises(make("cat/1.JPG"))
+    assert FoldersImporter().recognises(make("cat/1.JPG"))
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "1.jpg").touch()
-    assert not ClassFolders().recognises(tmp_path / "other")
-    assert not ClassFolders().recognises(tmp_path / "gone")
+    assert not FoldersImporter().recognises(tmp_path / "other")
+    assert not FoldersImporter().recognises(tmp_path / "gone")
     with pytest.raises(ImportProblem, match="must hold folders by label with photos in them"):
-        ClassFolders().read(tmp_path / "other", PhotoNames(["1.jpg"]))
+        FoldersImporter().read(tmp_path / "other", PhotoNames(["1.jpg"]))
     with pytest.raises(ImportProblem, match=r"gone cannot be read: No such file"):
-        ClassFolders().read(tmp_path / "gone", PhotoNames(["1.jpg"]))
+        FoldersImporter().read(tmp_path / "gone", PhotoNames(["1.jpg"]))
 
 
 def test_a_folder_of_too_many_files_is_refused(make, monkeypatch):
     monkeypatch.setattr("handlens.studio.formats.readers.folders.MOST_FILES", 1)
     with pytest.raises(ImportProblem, match="must hold at most 1 files"):
-        ClassFolders().read(make("cat/1.jpg", "cat/2.jpg"), PhotoNames(["1.jpg"]))
+        FoldersImporter().read(make("cat/1.jpg", "cat/2.jpg"), PhotoNames(["1.jpg"]))
 
 
 def test_links_to_folders_are_not_followed(make, tmp_path):
@@ -103,4 +103,4 @@ def test_links_to_folders_are_not_followed(make, tmp_path):
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "2.jpg").touch()
     os.symlink(tmp_path / "outside", folder / "dog", target_is_directory=True)
-    assert rows(ClassFolders().read(folder, PhotoNames(["1.jpg", "2.jpg"]))) == [["1.jpg", "cat", "cat/1.jpg"]]
+    assert rows(FoldersImporter().read(folder, PhotoNames(["1.jpg", "2.jpg"]))) == [["1.jpg", "cat", "cat/1.jpg"]]

@@ -9,7 +9,7 @@ import pytest
 
 from handlens.errors import ImportProblem
 from handlens.studio.formats.matching import PhotoNames
-from handlens.studio.formats.readers.parquet import Parquet
+from handlens.studio.formats.readers.parquet import ParquetImporter
 
 PHOTOS = PhotoNames(["a.jpg", "b.jpg"])
 
@@ -18,7 +18,7 @@ PHOTOS = PhotoNames(["a.jpg", "b.jpg"])
 def read(tmp_path):
     def read(columns, **choices):
         pq.write_table(pa.table(columns), tmp_path / "labels.parquet")
-        return Parquet().read(tmp_path / "labels.parquet", PHOTOS, **choices)
+        return ParquetImporter().read(tmp_path / "labels.parquet", PHOTOS, **choices)
 
     return read
 
@@ -57,7 +57,7 @@ def test_other_kinds_of_columns_are_not_offered(read):
 def test_what_pandas_writes(tmp_path):
     table = pd.DataFrame({"path": ["a.jpg", "b.jpg"], "label": pd.Categorical(["cat", None])})
     table.to_parquet(tmp_path / "labels.parquet")
-    found = Parquet().read(tmp_path / "labels.parquet", PHOTOS)
+    found = ParquetImporter().read(tmp_path / "labels.parquet", PHOTOS)
     assert found.labels["label"].tolist() == ["cat", None]
 
 
@@ -79,15 +79,15 @@ def test_files_that_are_not_parquet_say_so(tmp_path, monkeypatch):
     file = tmp_path / "labels.parquet"
     file.write_bytes(b"PAR1 and then nothing of the kind PAR1")
     with pytest.raises(ImportProblem, match=r"labels.parquet cannot be read as a table"):
-        Parquet().read(file, PHOTOS)
+        ParquetImporter().read(file, PHOTOS)
     pq.write_table(pa.table({"file": ["a.jpg"] * 3, "label": ["x"] * 3}), file)
     monkeypatch.setattr("handlens.studio.formats.readers.parquet.MOST_ROWS", 2)
     with pytest.raises(ImportProblem, match="must have at most 2 rows; it has 3"):
-        Parquet().read(file, PHOTOS)
+        ParquetImporter().read(file, PHOTOS)
 
 
 def test_columns_of_one_name_are_refused(tmp_path):
     table = pa.table([pa.array(["a.jpg"]), pa.array(["x"]), pa.array(["y"])], names=["file", "label", "label"])
     pq.write_table(table, tmp_path / "labels.parquet")
     with pytest.raises(ImportProblem, match="must have distinct names"):
-        Parquet().read(tmp_path / "labels.parquet", PHOTOS)
+        ParquetImporter().read(tmp_path / "labels.parquet", PHOTOS)

@@ -18,9 +18,9 @@ FOLDER = "/"
 
 # The last that recognises a file reads it, and plugins come after all of these: the most general formats come first.
 _IMPORTERS = {
-    "folders": "handlens.studio.formats.readers.folders:ClassFolders",
-    "csv": "handlens.studio.formats.readers.csv:Csv",
-    "parquet": "handlens.studio.formats.readers.parquet:Parquet",
+    "folders": "handlens.studio.formats.readers.folders:FoldersImporter",
+    "csv": "handlens.studio.formats.readers.csv:CsvImporter",
+    "parquet": "handlens.studio.formats.readers.parquet:ParquetImporter",
     "yolo": "handlens.studio.formats.readers.yolo:YoloImporter",
     "voc": "handlens.studio.formats.readers.voc:VocImporter",
     "hugging-face": "handlens.studio.formats.readers.hugging_face:HuggingFaceImporter",
@@ -37,6 +37,23 @@ class Importer(Protocol):
         name: what the format is called in commands: “coco”.
         title: what people read: “COCO”.
         endings: of its files, in lower case, such as (".json",), and "/" if it reads folders.
+
+    Example:
+        >>> class Pairs:
+        ...     name, title, endings = "pairs", "Pairs", (".pairs",)
+        ...
+        ...     def recognises(self, path):
+        ...         return True
+        ...
+        ...     def read(self, path, photos, **choices):
+        ...         lines = path.read_text(encoding="utf-8").splitlines()
+        ...         pairs = [line.split(" = ", 1) for line in lines]
+        ...         labels = [FoundLabel(photo, label, f"line {i}") for i, (photo, label) in enumerate(pairs, 1)]
+        ...         return FoundLabels.of(self.title, path.name, labels)
+        >>> file = Path("my.pairs")
+        >>> size = file.write_text("a.jpg = cat", encoding="utf-8")
+        >>> Pairs().read(file, PhotoNames(["a.jpg"])).labels["label"].tolist()
+        ['cat']
     """
 
     name: str
@@ -63,7 +80,12 @@ class Importer(Protocol):
 
 
 def importers() -> dict[str, Importer]:
-    """The importers by name: our own, and those of plugins that can be loaded."""
+    """The importers by name: our own, and those of plugins that can be loaded.
+
+    Example:
+        >>> importers()["voc"].title
+        'Pascal VOC'
+    """
     own: dict[str, Importer] = {}
     for name, place in _IMPORTERS.items():
         module, _, cls = place.partition(":")

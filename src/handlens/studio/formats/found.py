@@ -48,6 +48,11 @@ class Unreadable(NamedTuple):
     Attributes:
         where: the place, for people: “line 3”, “annotation 17”.
         reason: why, in words.
+
+    Example:
+        >>> FoundLabels.of("CSV", "labels.csv", [], problems=[Unreadable("line 3", "it has no label")]).problems
+            where           reason
+        0  line 3  it has no label
     """
 
     where: str

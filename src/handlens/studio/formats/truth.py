@@ -51,6 +51,21 @@ class TruthReport:
         unknown: tested photos with a label that the model does not know, so that their prediction is wrong.
         confusion: counts of tested photos by true label (rows) and prediction (columns), for the labels that the model
             knows.
+
+    Example:
+        >>> print(
+        ...     TruthReport(
+        ...         accuracy=0.9,
+        ...         interval=(0.6, 0.98),
+        ...         tested=10,
+        ...         right=9,
+        ...         learned=2,
+        ...         unpredicted=0,
+        ...         unknown=0,
+        ...         confusion=pd.DataFrame(),
+        ...     )
+        ... )
+        9 of 10 photos are predicted as labelled: 90.0 %, between 60.0 and 98.0 % if they are a random sample. Left out: 2 that the model may have learned from.
     """
 
     accuracy: float | None
@@ -88,6 +103,17 @@ class Truth:
 
     Attributes:
         name, at, labels: as given.
+
+    Example:
+        >>> from handlens.studio import Collection
+        >>> from handlens.studio.builtin import write_builtin
+        >>> names = write_builtin("digits", Path("digits"))
+        >>> with Collection.create("my-digits", images="digits", backbone=None) as collection:
+        ...     rows = [f"{path},{i % 2}" for i, path in enumerate(collection.paths)]
+        ...     size = Path("truth.csv").write_text("\\n".join(["path,label", *rows]))
+        ...     plan = collection.import_labels("truth.csv", as_truth=True)
+        ...     print(collection.truth, len(collection.labels.dropna()))
+        Truth('truth.csv': 1,797 labels) 0
     """
 
     def __init__(

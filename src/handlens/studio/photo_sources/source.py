@@ -33,7 +33,7 @@ class PhotoSource:
     """Photos that a collection is made of, or that are added to it.
 
     A folder by itself stays where it is. All else is copied into the collection's own folder: the photos of archives
-    (.zip, .tar, .tar.gz …), patterns ("scans/**/*.tif"), lists of paths, or a text file of paths, one in a line; of
+    (.zip, .tar, .tar.gz …), patterns (`scans/**/*.tif`), lists of paths, or a text file of paths, one in a line; of
     s3:// and gs:// addresses; the pages of PDF documents and TIFF files; frames of videos; pictures of DICOM files.
 
     Args:

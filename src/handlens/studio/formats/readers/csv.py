@@ -22,7 +22,7 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _Rows = list[tuple[int, list[str]]]
 
 
-class Csv:
+class CsvImporter:
     """Reads labels from rows of text, whose fields are separated by commas, semicolons or tabs.
 
     The first row names the columns, unless it names a photo itself. Every text is taken exactly as it is. Choices:
@@ -30,7 +30,7 @@ class Csv:
 
     Example:
         >>> _ = Path("labels.csv").write_text("file,site,species\\na.jpg,north,007\\nb.jpg,north,NA\\n")
-        >>> found = Csv().read(Path("labels.csv"), PhotoNames(["a.jpg", "b.jpg"]))
+        >>> found = CsvImporter().read(Path("labels.csv"), PhotoNames(["a.jpg", "b.jpg"]))
         >>> found.labels["label"].tolist(), found.choices["label_column"]
         (['007', 'NA'], ['species', 'site'])
     """

@@ -27,7 +27,7 @@ _LISTS = {"renamed.csv": ["path", "label", "name"], "left out.csv": ["path", "la
 """What Studio writes beside the folders: photos that have another name there, and photos that could not be read."""
 
 
-class ClassFolders:
+class FoldersImporter:
     """Reads labels from folders by label: each folder at the top is a label, and the photos in it have it.
 
     No photo is opened. What Studio lists in renamed.csv and left out.csv beside the folders is read too, so that every
@@ -39,7 +39,7 @@ class ClassFolders:
         >>> for path in ("sorted/cat/1.jpg", "sorted/dog/x/2.jpg"):
         ...     Path(path).parent.mkdir(parents=True)
         ...     Path(path).touch()
-        >>> found = ClassFolders().read(Path("sorted"), PhotoNames(["1.jpg", "x/2.jpg"]))
+        >>> found = FoldersImporter().read(Path("sorted"), PhotoNames(["1.jpg", "x/2.jpg"]))
         >>> found.labels[["photo", "label"]].values.tolist()
         [['1.jpg', 'cat'], ['x/2.jpg', 'dog']]
     """

@@ -15,7 +15,7 @@ MOST_ROWS = 10_000_000
 """Rows that a file may have; a few bytes may stand for any number."""
 
 
-class Parquet:
+class ParquetImporter:
     """Reads labels from the columns of a Parquet file that hold texts, whole numbers or truth values.
 
     Choices: photo_column and label_column.

@@ -5,29 +5,29 @@ from __future__ import annotations
 from handlens.errors import CollectionError
 from handlens.plugins import plugins
 from handlens.studio.formats.exporting import Exporter
-from handlens.studio.formats.writers.coco import Coco
-from handlens.studio.formats.writers.croissant import Croissant
-from handlens.studio.formats.writers.csv import Csv, Spreadsheet
-from handlens.studio.formats.writers.fiftyone import FiftyOne
-from handlens.studio.formats.writers.folders import Folders
-from handlens.studio.formats.writers.hugging_face import HuggingFace
-from handlens.studio.formats.writers.label_studio import LabelStudio
-from handlens.studio.formats.writers.parquet import Parquet
-from handlens.studio.formats.writers.yolo import Yolo
+from handlens.studio.formats.writers.coco import CocoExporter
+from handlens.studio.formats.writers.croissant import CroissantExporter
+from handlens.studio.formats.writers.csv import CsvExporter, SpreadsheetExporter
+from handlens.studio.formats.writers.fiftyone import FiftyOneExporter
+from handlens.studio.formats.writers.folders import FoldersExporter
+from handlens.studio.formats.writers.hugging_face import HuggingFaceExporter
+from handlens.studio.formats.writers.label_studio import LabelStudioExporter
+from handlens.studio.formats.writers.parquet import ParquetExporter
+from handlens.studio.formats.writers.yolo import YoloExporter
 
 EXPORTERS: dict[str, Exporter] = {
     one.name: one
     for one in (
-        Csv(),
-        Spreadsheet(),
-        Parquet(),
-        Folders(),
-        Coco(),
-        LabelStudio(),
-        FiftyOne(),
-        HuggingFace(),
-        Croissant(),
-        Yolo(),
+        CsvExporter(),
+        SpreadsheetExporter(),
+        ParquetExporter(),
+        FoldersExporter(),
+        CocoExporter(),
+        LabelStudioExporter(),
+        FiftyOneExporter(),
+        HuggingFaceExporter(),
+        CroissantExporter(),
+        YoloExporter(),
     )
 }
 """The formats that handlens writes itself, by name, in the order in which they are offered."""
@@ -51,7 +51,7 @@ def exporter_of(format: str) -> Exporter:
     """
     known = exporters()
     if format not in known:
-        failed = plugins("exporters").failed.get(format)
-        why = f" The plugin of this name is left out: {failed}" if failed else ""
-        raise CollectionError(f"format must be one of {', '.join(known)}; {format!r:.80} arrived.{why}")
+        if failed := plugins("exporters").failed.get(format):
+            raise CollectionError(f"the plugin for {format} cannot be used: {failed.rstrip('.')}.")
+        raise CollectionError(f"format must be one of {', '.join(known)}; {format!r:.80} arrived.")
     return known[format]

@@ -16,13 +16,13 @@ from handlens.studio.register import file_below
 from handlens.studio.scanning import LeftOut
 
 
-class Coco:
+class CocoExporter:
     """COCO JSON with a category for each label.
 
     An annotation has no box, since a label is of the whole photo; its `attributes` say where the label comes from.
 
     Example:
-        >>> Coco().ending
+        >>> CocoExporter().ending
         '.json'
     """
 

@@ -68,11 +68,11 @@ _FIELDS = {
 }
 
 
-class Croissant:
+class CroissantExporter:
     """Croissant 1.0: croissant.json, which describes labels.parquet beside it; the photos are not copied.
 
     Example:
-        >>> Croissant().ending
+        >>> CroissantExporter().ending
         ''
     """
 

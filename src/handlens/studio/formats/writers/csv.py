@@ -9,11 +9,11 @@ from handlens.studio.formats.exporting import Export, labels_table
 from handlens.studio.scanning import LeftOut
 
 
-class Csv:
+class CsvExporter:
     """CSV with all text as it is.
 
     Example:
-        >>> Csv().ending
+        >>> CsvExporter().ending
         '.csv'
     """
 
@@ -25,11 +25,11 @@ class Csv:
         return []
 
 
-class Spreadsheet:
+class SpreadsheetExporter:
     """CSV in which text that a spreadsheet program would run as a formula has an apostrophe before it.
 
     Example:
-        >>> Spreadsheet().ending
+        >>> SpreadsheetExporter().ending
         '.csv'
     """
 

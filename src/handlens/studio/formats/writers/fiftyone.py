@@ -15,13 +15,13 @@ from handlens.studio.scanning import LeftOut
 _CLASSIFICATION = "fiftyone.core.fields.EmbeddedDocumentField(fiftyone.core.labels.Classification)"
 
 
-class FiftyOne:
+class FiftyOneExporter:
     """FiftyOne JSON: a sample for each photo that has a label ("ground_truth") or a prediction ("predictions").
 
     Paths are below the folder of photos, which `rel_dir=` of `from_json` takes.
 
     Example:
-        >>> FiftyOne().ending
+        >>> FiftyOneExporter().ending
         '.json'
     """
 

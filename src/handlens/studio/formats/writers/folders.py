@@ -22,13 +22,13 @@ from handlens.studio.zip_names import ZipNames
 _LEFT_OUT, _RENAMED = "left out.csv", "renamed.csv"
 
 
-class Folders:
+class FoldersExporter:
     """A zip with each labelled photo, unchanged, in a folder named after its label.
 
     Photos keep their own folders below that of the label, so two photos with the same name do not collide.
 
     Example:
-        >>> Folders().ending
+        >>> FoldersExporter().ending
         '.zip'
     """
 

@@ -28,11 +28,11 @@ _IDENTIFIER = re.compile(r"[a-z][a-z0-9.-]*[a-z0-9]")  # of a licence on the hub
 _SIZES = [(10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M")]
 
 
-class HuggingFace:
+class HuggingFaceExporter:
     """A data set of the Hugging Face hub: data/train-…parquet with the photos themselves, and the card README.md.
 
     Example:
-        >>> HuggingFace().ending
+        >>> HuggingFaceExporter().ending
         ''
     """
 

@@ -13,11 +13,11 @@ from handlens.studio.formats.writers.json_text import write_json
 from handlens.studio.scanning import LeftOut
 
 
-class LabelStudio:
+class LabelStudioExporter:
     """Label Studio JSON: a task for each photo that has a label or a prediction.
 
     Example:
-        >>> LabelStudio().ending
+        >>> LabelStudioExporter().ending
         '.json'
     """
 

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class Parquet:
+class ParquetExporter:
     """Parquet with the columns of labels.csv, and what the model predicts.
 
     The metadata of the file say under "handlens", as JSON, of which collection the labels are, and the model's hash.
 
     Example:
-        >>> Parquet().ending
+        >>> ParquetExporter().ending
         '.parquet'
     """
 

@@ -21,15 +21,15 @@ SHARE = 10
 """One photo in so many is for validation, and one for test."""
 
 
-class Yolo:
+class YoloExporter:
     """Folders train, val and test for YOLO classification, and labels.csv.
 
     Which photo is where is drawn by the seed, a tenth of each label for validation and a tenth for test; photos with
     the same content are on the same side. Each of the three has a folder for every label, so that labels have the same
-    numbers in all of them. labels.csv has for each photo its `name` below the folder, and the columns of `Csv`.
+    numbers in all of them. labels.csv has for each photo its `name` below the folder, and what an export as CSV has.
 
     Example:
-        >>> Yolo().ending
+        >>> YoloExporter().ending
         ''
     """
 
