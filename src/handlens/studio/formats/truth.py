@@ -53,19 +53,10 @@ class TruthReport:
             knows.
 
     Example:
-        >>> print(
-        ...     TruthReport(
-        ...         accuracy=0.9,
-        ...         interval=(0.6, 0.98),
-        ...         tested=10,
-        ...         right=9,
-        ...         learned=2,
-        ...         unpredicted=0,
-        ...         unknown=0,
-        ...         confusion=pd.DataFrame(),
-        ...     )
-        ... )
-        9 of 10 photos are predicted as labelled: 90.0 %, between 60.0 and 98.0 % if they are a random sample. Left out: 2 that the model may have learned from.
+        >>> counts = pd.DataFrame([[5, 0], [1, 4]], ["cat", "dog"], ["cat", "dog"])
+        >>> report = TruthReport(0.9, (0.6, 0.98), tested=10, right=9, learned=0, unpredicted=0, unknown=0, confusion=counts)
+        >>> print(report)
+        9 of 10 photos are predicted as labelled: 90.0 %, between 60.0 and 98.0 % if they are a random sample.
     """
 
     accuracy: float | None
