@@ -54,7 +54,7 @@ class TruthReport:
 
     Example:
         >>> counts = pd.DataFrame([[5, 0], [1, 4]], ["cat", "dog"], ["cat", "dog"])
-        >>> report = TruthReport(0.9, (0.6, 0.98), tested=10, right=9, learned=0, unpredicted=0, unknown=0, confusion=counts)
+        >>> report = TruthReport(0.9, (0.6, 0.98), 10, 9, 0, 0, 0, counts)
         >>> print(report)
         9 of 10 photos are predicted as labelled: 90.0 %, between 60.0 and 98.0 % if they are a random sample.
     """
