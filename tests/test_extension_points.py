@@ -27,9 +27,6 @@ from handlens.plugins import plugins
 from handlens.studio import Collection
 from handlens.studio.features import SOURCES, SourceKind
 from handlens.studio.features.extractor import check_batch, layers_of
-from handlens.studio.formats.exporting import Export
-from handlens.studio.formats.writers import EXPORTERS
-from handlens.studio.scanning import LeftOut
 from handlens.studio.server.app import create_app
 from handlens.studio.server.dependencies import CollectionId, OpenCollection, Server
 from handlens.studio.server.downloads import sent_file
@@ -181,15 +178,21 @@ class JsonLines:
 """
 
 
-def test_a_format_of_labels_is_an_importer_and_one_entry_point(monkeypatch, photos, tmp_path):
-    (tmp_path / "packages" / "acme_lines-1.0.dist-info").mkdir(parents=True)
-    (tmp_path / "packages" / "acme_lines.py").write_text(JSON_LINES)
-    info = tmp_path / "packages" / "acme_lines-1.0.dist-info"
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-lines\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[handlens.importers]\njson-lines = acme_lines:JsonLines\n")
-    monkeypatch.syspath_prepend(tmp_path / "packages")
-    monkeypatch.delitem(sys.modules, "acme_lines", raising=False)
+def install_plugin(monkeypatch: pytest.MonkeyPatch, folder: Path, name: str, code: str, entry_points: str) -> None:
+    """Make a package of one module that can be imported, with its entry points."""
+    info = folder / f"{name}-1.0.dist-info"
+    info.mkdir(parents=True)
+    (folder / f"{name}.py").write_text(code)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(entry_points)
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, name, raising=False)
     plugins.cache_clear()
+
+
+def test_a_format_of_labels_is_an_importer_and_one_entry_point(monkeypatch, photos, tmp_path):
+    entry = "[handlens.importers]\njson-lines = acme_lines:JsonLines\n"
+    install_plugin(monkeypatch, tmp_path / "packages", "acme_lines", JSON_LINES, entry)
     with Collection.create(tmp_path / "collection", images=photos, backbone=None) as collection:
         lines = [{"image": collection.paths[0], "class": "red"}, {"image": "gone.png", "class": "red"}]
         (tmp_path / "labels.jsonl").write_text("\n".join(map(json.dumps, lines)))
@@ -200,26 +203,31 @@ def test_a_format_of_labels_is_an_importer_and_one_entry_point(monkeypatch, phot
     plugins.cache_clear()
 
 
-class Lines:
-    """A format of labels: a line for each, path and label with a tab between them."""
+LINES = """
+from handlens.io.files import atomic_write
 
+
+class Lines:
     name, title, ending = "lines", "Lines of text", ".txt"
 
-    def write(self, export: Export, path: Path) -> list[LeftOut]:
+    def write(self, export, path):
         rows = zip(export.labelled["path"], export.labelled["label"], strict=True)
         with atomic_write(path) as partial:
-            partial.write_text("".join(f"{photo}\t{label}\n" for photo, label in rows), encoding="utf-8")
+            partial.write_text("".join(f"{photo}\\t{label}\\n" for photo, label in rows), encoding="utf-8")
         return []
+"""
 
 
-def test_a_format_of_labels_is_an_exporter_and_one_entry(monkeypatch, photos, tmp_path):
-    monkeypatch.setitem(EXPORTERS, "lines", Lines())
-
+def test_a_format_of_labels_is_an_exporter_and_one_entry_point(monkeypatch, photos, tmp_path):
+    install_plugin(
+        monkeypatch, tmp_path / "packages", "acme_text", LINES, "[handlens.exporters]\nlines = acme_text:Lines\n"
+    )
     with Collection.create(tmp_path / "collection", images=photos, backbone=None) as collection:
         collection.label([0, 10], "red")
         assert str(collection.export(tmp_path / "out.txt", "lines")) == f"2 labels: {tmp_path / 'out.txt'}"
 
     assert (tmp_path / "out.txt").read_text(encoding="utf-8") == "00.png\tred\n10.png\tred\n"
+    plugins.cache_clear()
 
 
 def export_counts(collection: Collection, path: Path | str) -> None:

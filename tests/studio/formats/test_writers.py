@@ -25,8 +25,8 @@ from PIL import Image
 from handlens.errors import Cancelled, CollectionError
 from handlens.io.spreadsheets import unguarded
 from handlens.plugins import Plugins
+from handlens.studio.formats import exporter_of, exporters
 from handlens.studio.formats.exporting import PHOTO_COLUMNS, Export
-from handlens.studio.formats.writers import EXPORTERS, exporter_of, exporters
 from handlens.studio.formats.writers.yolo import split
 from handlens.studio.labels import check_name
 from handlens.studio.origins import Certificate, Origin
@@ -179,7 +179,7 @@ READERS: dict[str, Callable[[Path], dict[str, str]]] = {
 
 
 def test_every_format_is_tested():
-    assert list(READERS) == list(EXPORTERS)
+    assert list(READERS) == list(exporters())
     assert all(one.title and name == one.name for name, one in exporters().items())
 
 
@@ -491,11 +491,11 @@ def test_formats_of_plugins_are_offered(collection, tmp_path, monkeypatch):
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.2\n")
         name = package.removesuffix("_plugin")
         (info / "entry_points.txt").write_text(f"[handlens.exporters]\n{name} = {package}:Names\n")
-    monkeypatch.setattr("handlens.studio.formats.writers.plugins", cache(Plugins))
+    monkeypatch.setattr("handlens.studio.formats.plugins", cache(Plugins))
     collection.label([0], "b")
     collection.label([1], "a")
     collection.export(tmp_path / "names.txt", "names")
     assert (tmp_path / "names.txt").read_text() == "a,b"
     assert set(READERS) < set(exporters()) >= {"names"}
-    with pytest.raises(CollectionError, match=r"arrived\. The plugin of this name is left out: .*KeyError: 'x'"):
+    with pytest.raises(CollectionError, match=r"the plugin for broken cannot be used: .*KeyError: 'x'"):
         collection.export(tmp_path / "x", "broken")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from handlens.studio.formats.writers import exporters
+from handlens.studio.formats import exporters
 
 
 @pytest.fixture

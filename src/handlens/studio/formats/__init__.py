@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from handlens.errors import ImportProblem
+from handlens.errors import CollectionError, ImportProblem
 from handlens.plugins import plugins
+from handlens.studio.formats.exporting import Export, Exported, Exporter
 from handlens.studio.formats.found import FoundLabel, FoundLabels, Unreadable, chosen
 from handlens.studio.formats.matching import PhotoNames
 
-__all__ = ["FoundLabel", "FoundLabels", "Importer", "PhotoNames", "Unreadable", "chosen", "importers"]
+__all__ = [
+    "Export",
+    "Exported",
+    "Exporter",
+    "FoundLabel",
+    "FoundLabels",
+    "Importer",
+    "PhotoNames",
+    "Unreadable",
+    "chosen",
+    "exporters",
+    "importers",
+]
 
 FOLDER = "/"
 """Among the endings of an importer: it reads folders."""
@@ -27,6 +40,20 @@ _IMPORTERS = {
     "fiftyone": "handlens.studio.formats.readers.fiftyone:FiftyOneImporter",
     "label-studio": "handlens.studio.formats.readers.label_studio:LabelStudioImporter",
     "coco": "handlens.studio.formats.readers.coco:CocoImporter",
+}
+
+# In the order in which they are offered.
+_EXPORTERS = {
+    "csv": "handlens.studio.formats.writers.csv:CsvExporter",
+    "spreadsheet": "handlens.studio.formats.writers.csv:SpreadsheetExporter",
+    "parquet": "handlens.studio.formats.writers.parquet:ParquetExporter",
+    "folders": "handlens.studio.formats.writers.folders:FoldersExporter",
+    "coco": "handlens.studio.formats.writers.coco:CocoExporter",
+    "label-studio": "handlens.studio.formats.writers.label_studio:LabelStudioExporter",
+    "fiftyone": "handlens.studio.formats.writers.fiftyone:FiftyOneExporter",
+    "hugging-face": "handlens.studio.formats.writers.hugging_face:HuggingFaceExporter",
+    "croissant": "handlens.studio.formats.writers.croissant:CroissantExporter",
+    "yolo": "handlens.studio.formats.writers.yolo:YoloExporter",
 }
 
 
@@ -86,11 +113,45 @@ def importers() -> dict[str, Importer]:
         >>> importers()["voc"].title
         'Pascal VOC'
     """
-    own: dict[str, Importer] = {}
-    for name, place in _IMPORTERS.items():
-        module, _, cls = place.partition(":")
-        own[name] = getattr(import_module(module), cls)()
+    own: dict[str, Importer] = _loaded(_IMPORTERS)
     return plugins("importers").beside(own)
+
+
+def exporters() -> dict[str, Exporter]:
+    """The exporters by name, in the order in which they are offered: our own, and those of plugins that can be loaded.
+
+    Example:
+        >>> exporters()["coco"].title
+        'COCO'
+    """
+    own: dict[str, Exporter] = _loaded(_EXPORTERS)
+    return plugins("exporters").beside(own)
+
+
+def _loaded(places: dict[str, str]) -> dict[str, Any]:
+    """An object of each class, by name; the modules are imported when they are asked for, since most runs need none."""
+    found = {}
+    for name, place in places.items():
+        module, _, cls = place.partition(":")
+        found[name] = getattr(import_module(module), cls)()
+    return found
+
+
+def exporter_of(format: str) -> Exporter:
+    """The exporter of a format.
+
+    Args:
+        format: its name.
+
+    Raises:
+        CollectionError: there is no such format.
+    """
+    known = exporters()
+    if format not in known:
+        if failed := plugins("exporters").failed.get(format):
+            raise CollectionError(f"the plugin for {format} cannot be used: {failed.rstrip('.')}.")
+        raise CollectionError(f"format must be one of {', '.join(known)}; {format!r:.80} arrived.")
+    return known[format]
 
 
 def importer_of(path: Path, format: str | None = None) -> Importer:

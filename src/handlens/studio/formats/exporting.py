@@ -109,12 +109,26 @@ class Export:
 
 
 class Exporter(Protocol):
-    """A format that labelled photos can be taken away in.
+    r"""Writes labels in one format; a plugin names one under the entry points `handlens.exporters`.
 
     Attributes:
         name: what it is asked for by, such as "coco".
         title: what people call it, such as "COCO".
         ending: of the file that it writes, such as ".json"; "" if it writes a folder.
+
+    Example:
+        >>> class Lines:
+        ...     name, title, ending = "lines", "Lines of text", ".txt"
+        ...
+        ...     def write(self, export, path):
+        ...         rows = zip(export.labelled["path"], export.labelled["label"])
+        ...         _ = path.write_text("".join(f"{photo}\t{label}\n" for photo, label in rows), encoding="utf-8")
+        ...         return []
+        >>> photos = pd.DataFrame({"path": ["a.png", "b.png"], "label": ["cat", None]})
+        >>> Lines().write(Export("pets", Path("photos"), photos.reindex(columns=PHOTO_COLUMNS)), Path("labels.txt"))
+        []
+        >>> Path("labels.txt").read_text(encoding="utf-8")
+        'a.png\tcat\n'
     """
 
     name: str
@@ -200,7 +214,7 @@ def export(
     cancel: threading.Event | None,
 ) -> Exported:
     """Write the labels of a collection; see `Collection.export`."""
-    from handlens.studio.formats.writers import exporter_of
+    from handlens.studio.formats import exporter_of
 
     exporter, target = exporter_of(format), Path(path).expanduser()
 

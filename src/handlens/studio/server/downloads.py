@@ -14,7 +14,7 @@ from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
 from handlens.errors import CollectionError, PhotoError
-from handlens.studio.formats.writers import exporter_of
+from handlens.studio.formats import exporter_of
 from handlens.studio.formats.writers.folders import ZippedPhoto, write_photos, zipped_photos
 from handlens.studio.register import file_below
 from handlens.studio.server.temporary_folders import TemporaryFolders

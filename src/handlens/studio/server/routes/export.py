@@ -13,7 +13,7 @@ from starlette.background import BackgroundTask
 
 from handlens.errors import CollectionError
 from handlens.studio.filters import MOST_BYTES, Filter
-from handlens.studio.formats.writers import exporters
+from handlens.studio.formats import exporters
 from handlens.studio.server.dependencies import CollectionId, OpenCollection, Server
 from handlens.studio.server.downloads import (
     labelled_photos,
