@@ -151,10 +151,12 @@ def _begin(
 @contextmanager
 def _copying() -> Iterator[Callable[[GatheringProgress], None]]:
     """Show how far copying photos is, where there is a terminal; Ctrl+C ends it, and the same command goes on."""
+    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     columns = TextColumn("copying photos, file"), MofNCompleteColumn(), BarColumn(), TextColumn("{task.description}")
-    with Progress(*columns, transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=None)
 
         def show(now: GatheringProgress) -> None:

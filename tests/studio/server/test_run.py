@@ -113,7 +113,9 @@ class Process:
         )
         assert self.process.stdout
         line = self.process.stdout.readline()
-        assert line.startswith("handlens Studio: http://"), line + self.process.communicate()[1]
+        if not line.startswith("handlens Studio: http://"):
+            self.process.kill()
+            raise AssertionError(line + "".join(self.process.communicate()))
         self.url = line.split()[-1]
         self.netloc, _, self.path = self.url.removeprefix("http://").partition("/")
         self.port = int(self.netloc.rpartition(":")[2])
