@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -126,7 +127,8 @@ def run_cell(page: Page, number: int) -> None:
     """Run a cell of the notebook, and wait until its number is there."""
     cell = page.locator(".jp-Notebook .jp-Cell").nth(number)
     cell.locator(".jp-InputArea-editor").click()
-    page.keyboard.press("Shift+Enter")
+    expect(cell).to_have_class(re.compile("jp-mod-active"))
+    page.get_by_role("button", name="Run this cell and advance").click()  # keys may be lost while the page starts
     expect(cell.locator(".jp-InputArea-prompt")).to_have_text(f"[{number + 1}]:")
 
 

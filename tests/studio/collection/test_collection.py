@@ -51,7 +51,7 @@ def test_a_collection_never_lies_among_the_photos(drawn, inside):
 
 
 def test_create_refuses_what_is_in_the_way(drawn, tmp_path):
-    with pytest.raises(CollectionError, match="there is no folder"):
+    with pytest.raises(CollectionError, match="there is no such folder or file"):
         Collection.create(tmp_path / "c", images=tmp_path / "none", backbone=None)
     (tmp_path / "file").write_text("")
     with pytest.raises(CollectionError, match="not an empty folder"):

@@ -172,7 +172,7 @@ def test_random_weights_and_a_file_contradict_each_other(tmp_path: Path) -> None
 # ---------------------------------------------------------------------------------------- other networks
 
 
-@pytest.mark.parametrize("name", ["mobilenetv2_10", "hf-hub:timm/resnet18", "../resnet18", ""])
+@pytest.mark.parametrize("name", ["mobilenetv2_10", ""])
 def test_unknown_names(name: str) -> None:
     with pytest.raises(BackboneError, match="there must be a network of that name in timm or torchvision"):
         backbone_extractor(name, random=True)

@@ -202,8 +202,8 @@ def smaller(folder: Path) -> None:
         (lambda f: (f / "config.json").unlink(), "config.json is missing. Get the whole folder of the model"),
         (lambda f: (f / "config.json").write_text("{"), "config.json cannot be read"),
         (lambda f: change(f, "config.json", model_type="bert"), "must have a CLIP or SigLIP model .* 'bert' arrived"),
-        (lambda f: change(f, "config.json", text_config=3), "config.json does not describe a model"),
-        (lambda f: change(f, "config.json", vision_config={"image_size": 4096}), "up to 1024; 4096 arrived"),
+        (lambda f: change(f, "config.json", text_config=3), "text_config of config.json must be an object; 3 arrived"),
+        (lambda f: change(f, "config.json", vision_config={"image_size": 4096}), "up to 1,024; 4096 arrived"),
         (lambda f: (f / "tokenizer.json").unlink(), "tokenizer.json is missing"),
         (lambda f: (f / "tokenizer.json").write_text("{}"), "tokenizer.json of .* cannot be read"),
         (other_tokenizer, "which knows 10 tokens; it has 11"),
@@ -223,6 +223,70 @@ def test_what_is_refused(harm, message, text_model):
         load_text_model("model", text_model)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("part", "key", "value", "message"),
+    [
+        ("text_config", "num_hidden_layers", 10**9, "must be a whole number up to 256; 1000000000 arrived"),
+        ("vision_config", "num_hidden_layers", 257, "must be a whole number up to 256; 257 arrived"),
+        ("text_config", "vocab_size", 10**30, r"must be a whole number up to 4,194,304; 10+ arrived"),
+        ("vision_config", "hidden_size", 0, "must be a whole number up to 65,536; 0 arrived"),
+        ("vision_config", "patch_size", -1, "must be a whole number up to 1,024; -1 arrived"),
+        ("vision_config", "patch_size", 64, "patch_size must be at most image_size, 32; 64 arrived"),
+        ("vision_config", "patch_size", [16, 16], r"up to 1,024; \[16, 16\] arrived"),
+        (
+            "text_config",
+            "num_attention_heads",
+            3,
+            "config.json does not describe a model: .*(attention heads|must be divisible by)",
+        ),
+        ("text_config", "hidden_act", "exec", "must be the name of an activation; 'exec' arrived"),
+        ("text_config", "layer_norm_eps", 0, "must be a number between 0 and 1; 0 arrived"),
+    ],
+)
+def test_sizes_that_cannot_be_those_of_a_model(kind, part, key, value, message, tmp_path):
+    folder = write_text_model(tmp_path / "model", kind=kind)
+    whole = json.loads((folder / "config.json").read_text())
+    whole[part][key] = value
+    (folder / "config.json").write_text(json.dumps(whole))
+    with pytest.raises(WeightsError, match=message):
+        load_text_model("model", folder)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "harm",
+    [
+        {"attn_implementation": "somebody/program"},  # of which transformers downloads the program and runs it
+        {"_attn_implementation": {"text_config": "somebody/program"}},
+        {"experts_implementation": "somebody/program"},
+        {"num_labels": 10**9},
+        {"return_dict": False},
+        {"dtype": "float64"},
+        {"auto_map": {"AutoModel": "somebody/program--file.Model"}},
+        {"quantization_config": {"quant_method": "gptq"}},
+        {"initializer_factor": None},
+        {"pad_token_id": 10**9},
+    ],
+)
+def test_of_a_config_only_the_sizes_are_used(kind, harm, tmp_path):
+    folder = write_text_model(tmp_path / "model", kind=kind)
+    wanted = load_text_model("model", folder).sentence("a red car")
+    whole = json.loads((folder / "config.json").read_text())
+    for part in (whole, whole["text_config"], whole["vision_config"]):
+        part |= harm
+    (folder / "config.json").write_text(json.dumps(whole))
+    assert load_text_model("model", folder).sentence("a red car").tolist() == wanted.tolist()
+
+
+def test_early_configs_say_the_sizes_in_another_place(text_model):
+    wanted = load_text_model("model", text_model).sentence("a red car")
+    whole = json.loads((text_model / "config.json").read_text())
+    whole |= {"text_config_dict": whole["text_config"], "text_config": {"vocab_size": 1}, "vision_config_dict": None}
+    (text_model / "config.json").write_text(json.dumps(whole))
+    assert load_text_model("model", text_model).sentence("a red car").tolist() == wanted.tolist()
+
+
 def test_without_the_extra(text_model, monkeypatch):
     monkeypatch.setattr("handlens.studio.features.text_files.find_spec", lambda name: None)
     with pytest.raises(WeightsError, match=r"requires transformers and tokenizers: pip install 'handlens\[text\]'"):
@@ -232,6 +296,6 @@ def test_without_the_extra(text_model, monkeypatch):
 def test_a_saved_config_cannot_claim_more_than_its_tensors(text_model):
     made = load_text_model("model", text_model)
     config = made.config()
-    config["model"]["vision_config"]["hidden_size"] = 2**20
+    config["model"]["vision_config"]["hidden_size"] = 2**16
     with pytest.raises(WeightsError, match="does not fit model: wrong shapes"):
         rebuild(config, made.tensors())

@@ -30,6 +30,22 @@ STAGE = "embedding"
 
 _MODEL, _TOKENIZER = "model.", "tokenizer"
 
+_LARGEST = {
+    "hidden_size": 65_536,
+    "intermediate_size": 262_144,
+    "projection_dim": 65_536,
+    "projection_size": 65_536,
+    "num_hidden_layers": 256,
+    "num_attention_heads": 1024,
+    "max_position_embeddings": 65_536,
+    "vocab_size": 4_194_304,
+    "image_size": LARGEST_SIZE,
+    "patch_size": LARGEST_SIZE,
+}
+"""The sizes that a config may say, and the largest of each that a real model could have."""
+
+_IDS = ("bos_token_id", "eos_token_id", "pad_token_id")
+
 
 class TextModel:
     """A model that turns pictures and sentences into vectors of one space, all of length 1.
@@ -58,8 +74,6 @@ class TextModel:
         self._half = half_precision(self._device)
         made, network = _kind(config["model"])
         self.size = made.vision_config.image_size
-        if type(self.size) is not int or not 1 <= self.size <= LARGEST_SIZE:
-            raise WeightsError(f"image_size must be a whole number up to {LARGEST_SIZE}; {self.size!r:.40} arrived.")
         found = {key.removeprefix(_MODEL): value for key, value in tensors.items() if key.startswith(_MODEL)}
         with torch.device("meta"):  # before memory is taken for what a file claims
             wanted = network(made).state_dict()
@@ -204,17 +218,64 @@ def _is_used(key: str) -> bool:
 
 
 def _kind(model: dict[str, Any]) -> tuple[Any, Any]:
-    """The config and the class of a network of transformers; the class is ours to choose, whatever a file names."""
+    """The config and the class of a network of transformers.
+
+    The class is ours to choose, and of what a file says only the sizes are used: others of its keys make transformers
+    download programs and run them.
+    """
     from transformers import CLIPConfig, CLIPModel, SiglipConfig, SiglipModel
 
-    if model.get("model_type") not in KINDS:
-        raise WeightsError(f"model_type must be {' or '.join(KINDS)}; {model.get('model_type')!r:.80} arrived.")
-    config, network = (CLIPConfig, CLIPModel) if model["model_type"] == "clip" else (SiglipConfig, SiglipModel)
-    plain = {key: value for key, value in model.items() if key not in ("auto_map", "quantization_config")}
+    kind = model.get("model_type")
+    if kind not in KINDS:
+        raise WeightsError(f"model_type must be {' or '.join(KINDS)}; {kind!r:.80} arrived.")
+    config, network = (CLIPConfig, CLIPModel) if kind == "clip" else (SiglipConfig, SiglipModel)
+    text, pictures = _part(model, "text_config"), _part(model, "vision_config")
+    sizes, of_text, of_pictures = _sizes(model), _sizes(text), _sizes(pictures)
+    words = of_text.get("vocab_size", config.sub_configs["text_config"].vocab_size)
+    ids = {key: value for key in _IDS if type(value := text.get(key)) is int and 0 <= value < words}
+    if kind == "siglip":  # whose last token stands for the sentence, whatever it is
+        ids |= {"bos_token_id": None, "eos_token_id": None}
     try:
-        return config.from_dict(plain), network
-    except Exception as error:  # of whatever a file has in place of a config
-        raise WeightsError(f"config.json does not describe a model: {reason_of(error)}. Get it again.") from error
+        made = config(**sizes, text_config=of_text | ids, vision_config=of_pictures)
+        with torch.device("meta"):  # before memory is taken for what a file claims
+            network(made)
+        side, patch = made.vision_config.image_size, made.vision_config.patch_size
+        if patch > side:
+            raise ValueError(f"patch_size must be at most image_size, {side}; {patch} arrived")
+    except Exception as error:  # of whatever sizes do not go together
+        reason = reason_of(error).splitlines()[-1].strip()
+        raise WeightsError(f"config.json does not describe a model: {reason}. Get the model again.") from error
+    return made, network
+
+
+def _part(model: dict[str, Any], name: str) -> dict[str, Any]:
+    """The config of one half; early files have another one that goes first."""
+    found: dict[str, Any] = {}
+    for key in (name, f"{name}_dict"):
+        part = model.get(key) or {}
+        if not isinstance(part, dict):
+            raise WeightsError(f"{key} of config.json must be an object; {part!r:.80} arrived. Get the model again.")
+        found |= part
+    return found
+
+
+def _sizes(found: dict[str, Any]) -> dict[str, Any]:
+    """What a config says about the shape of a network, after checking it."""
+    from transformers.activations import ACT2FN
+
+    said = {key: found[key] for key in (*_LARGEST, "hidden_act", "layer_norm_eps") if found.get(key) is not None}
+    for key, value in said.items():
+        if key == "hidden_act":
+            fits, wanted = isinstance(value, str) and value in ACT2FN, "the name of an activation"
+        elif key == "layer_norm_eps":
+            fits, wanted = isinstance(value, float) and 0 < value < 1, "a number between 0 and 1"
+        else:
+            fits, wanted = type(value) is int and 1 <= value <= _LARGEST[key], f"a whole number up to {_LARGEST[key]:,}"
+        if not fits:
+            raise WeightsError(f"{key} of config.json must be {wanted}; {value!r:.80} arrived. Get the model again.")
+    if isinstance(found.get("vision_use_head"), bool):
+        said["vision_use_head"] = found["vision_use_head"]
+    return said
 
 
 def _tokenizer(data: bytes, origin: str) -> Tokenizer:
