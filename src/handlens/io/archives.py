@@ -54,11 +54,12 @@ def unpack_tar(archive: Path, target: Path, *, as_is: bool = False) -> None:
                     tar.write(member, folder / member.name)
                 tar.read_end()
         except _TooLong as error:
-            raise _refused(archive, str(error), target) from error
+            raise _refused(archive, str(error), None if as_is else target) from error
         except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
             raise _damaged(archive, _first_line(error), as_is) from error
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-            raise _refused(archive, "a name in it is both that of a file and of a folder", target) from error
+            why = "a name in it is both that of a file and of a folder"
+            raise _refused(archive, why, None if as_is else target) from error
         except OSError as error:
             # gzip and bz2 report what is wrong in the archive as the system reports what is wrong with the disk.
             if error.errno is not None:
@@ -180,10 +181,11 @@ def _is_long(parts: list[bytes]) -> bool:
     return len(b"/".join(parts)) > _LONGEST_NAME or len(parts) > _DEEPEST or max(map(len, parts)) > _LONGEST_PART
 
 
-def _refused(archive: Path, why: str, target: Path) -> DownloadError:
+def _refused(archive: Path, why: str, target: Path | None) -> DownloadError:
+    where = "and give the folder" if target is None else f"to {target}"
     return DownloadError(
         f"{archive} is refused: {why}, as no data set has. Nothing of it was unpacked. If you trust it, unpack it "
-        f"yourself to {target}; otherwise remove it."
+        f"yourself {where}; otherwise remove it."
     )
 
 

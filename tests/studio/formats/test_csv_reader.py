@@ -64,6 +64,12 @@ def test_the_column_that_names_most_photos_names_them(read):
     assert found.choices["label_column"][0] == "label"
 
 
+def test_of_columns_that_name_as_many_photos_the_one_with_their_paths_names_them(read):
+    found = read("image,path,label\nd.jpg,x/d.jpg,cat\n")
+    assert found.labels["photo"].tolist() == ["x/d.jpg"]
+    assert found.choices["photo_column"] == ["path", "image", "label"]
+
+
 @pytest.mark.parametrize(
     ("heading", "best"),
     [

@@ -209,7 +209,7 @@ def test_formats_are_recognised_or_named(bare, write, tmp_path):
     assert importer_of(tmp_path / "sorted").name == "folders"
     with pytest.raises(ImportProblem, match=r"a.docx must hold labels in one of the formats .* CSV, "):
         bare.plan_import(write("", "a.docx"))
-    with pytest.raises(ImportProblem, match=r"format must be one of coco, csv, .*; 'docx' arrived\.$"):
+    with pytest.raises(ImportProblem, match=r"format must be one of coco, croissant, csv, .*; 'docx' arrived\.$"):
         bare.plan_import(write("", "a.csv"), format="docx")
     for path in (tmp_path / "gone.csv", "~nobody-of-this-name/a.csv", "/dev/zero", "a\0b.csv", "a\ud800.csv"):
         with pytest.raises(ImportProblem, match="a file or folder with labels is needed; there is no such file"):

@@ -34,6 +34,7 @@ _IMPORTERS = {
     "folders": "handlens.studio.formats.readers.folders:FoldersImporter",
     "csv": "handlens.studio.formats.readers.csv:CsvImporter",
     "parquet": "handlens.studio.formats.readers.parquet:ParquetImporter",
+    "croissant": "handlens.studio.formats.readers.croissant:CroissantImporter",
     "yolo": "handlens.studio.formats.readers.yolo:YoloImporter",
     "voc": "handlens.studio.formats.readers.voc:VocImporter",
     "hugging-face": "handlens.studio.formats.readers.hugging_face:HuggingFaceImporter",

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from handlens.errors import CollectionError, ImportProblem
 from handlens.studio.formats import importer_of
+from handlens.studio.formats.archives import unpacked
 from handlens.studio.formats.crops import write_crops
 from handlens.studio.formats.found import FoundLabels
 from handlens.studio.formats.matching import PhotoNames
@@ -170,8 +171,11 @@ class Importing:
                 f"a file or folder with labels is needed; there is no such file: {_printable(str(path))}."
             )
         names = PhotoNames(self._photos.paths)
-        found = importer_of(source, format).read(source, names, **choices)
-        return self._planned(found, names)
+        with unpacked(source) as opened:
+            found = importer_of(opened.path, format).read(opened.path, names, **choices)
+        left_out = pd.DataFrame(opened.left_out, columns=found.problems.columns, dtype=object)
+        problems = pd.concat([found.problems, left_out], ignore_index=True)
+        return self._planned(dataclasses.replace(found, name=source.name, problems=problems), names)
 
     def do(
         self, source: ImportPlan | Path | str, /, *, format: str | None, replace: bool, as_truth: bool, **choices: str

@@ -38,7 +38,14 @@ def test_class_folders_in_splits(tmp_path, rows, problems, format_of):
         ("val/Käfer/1.jpg", "Käfer", "val/Käfer/1.jpg"),
         ("test/no/3.jpg", "no", "test/no/3.jpg"),
     ]
-    assert problems(YoloImporter(), tmp_path) == []
+    assert problems(YoloImporter(), tmp_path) == [
+        ("other", "its photos are not read, as it is not called train, val, valid, validation, test")
+    ]
+
+
+def test_folders_by_label_that_studio_wrote_are_no_splits(tmp_path, format_of):
+    files(tmp_path, train__x__1_dot_jpg="", renamed_dot_csv="path,label,name\nx/1.jpg,train,train/x/1.jpg\n")
+    assert format_of(tmp_path) == "folders"
 
 
 def test_a_photo_in_no_class_folder_is_listed(tmp_path, rows, problems):

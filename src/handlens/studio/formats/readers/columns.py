@@ -52,10 +52,12 @@ def found_in_columns(
     Raises:
         ImportProblem: no column names photos, there is no other one, or the choice is not one of these columns.
     """
+    known = set(photos.paths)
     named = {column: photos.count(_sample(cells)) for column, cells in columns.items()}
     if not any(named.values()):
         named = {column: photos.count(filter(None, cells)) for column, cells in columns.items()}
-    by_photos = sorted(named, key=lambda column: -named[column])
+    exact = {column: len(known.intersection(cells)) for column, cells in columns.items()}
+    by_photos = sorted(named, key=lambda column: (-named[column], -exact[column]))
     if "photo_column" not in choices and not any(named.values()):
         example = f", such as {photos.paths[0]}" if photos.paths else ""
         raise ImportProblem(

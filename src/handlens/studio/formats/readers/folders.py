@@ -23,7 +23,8 @@ MOST_FILES = 1_000_000
 """Files that are looked at."""
 
 _BELOW, _WITH = "below the folder of the label", "with the folder of the label"
-_LISTS = {"renamed.csv": ["path", "label", "name"], "left out.csv": ["path", "label", "reason"]}
+RENAMED = "renamed.csv"
+_LISTS = {RENAMED: ["path", "label", "name"], "left out.csv": ["path", "label", "reason"]}
 """What Studio writes beside the folders: photos that have another name there, and photos that could not be read."""
 
 
@@ -116,5 +117,5 @@ def _listed(folder: Path) -> tuple[list[tuple[str, FoundLabel]], list[Unreadable
             problems.append(Unreadable(name, reason_of(error)))
             continue
         for path, label, third in ([unguarded(cell) for cell in row] for row in rows[1:]):
-            found.append((third if name == "renamed.csv" else "", FoundLabel(path, label, f"{name}: {path}")))
+            found.append((third if name == RENAMED else "", FoundLabel(path, label, f"{name}: {path}")))
     return found, problems

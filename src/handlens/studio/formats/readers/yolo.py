@@ -17,7 +17,7 @@ from handlens.io.walking import Entry, walk
 from handlens.studio.formats.checked import Box, box_in, file_in, photo_name, read_text, shown, text
 from handlens.studio.formats.found import FoundLabel, FoundLabels, Unreadable, chosen
 from handlens.studio.formats.matching import PhotoNames
-from handlens.studio.formats.readers.folders import is_picture
+from handlens.studio.formats.readers.folders import RENAMED, is_picture
 
 SPLITS = ("train", "val", "valid", "validation", "test")
 """Names of the folders of a split data set."""
@@ -49,6 +49,8 @@ class YoloImporter:
         try:
             if not path.is_dir():
                 return _is_list(path) and next(_box_files(path.parent), None) is not None
+            if (path / RENAMED).is_file():
+                return False
             if _list_of_names(path) is not None:
                 return next(_box_files(path), None) is not None
             return any(len(entry.path.parts) > 1 for split in _splits(path) for entry in _pictures(split))
@@ -92,6 +94,13 @@ def _pictures(folder: Path) -> Iterator[Entry]:
 
 def _read_folders(root: Path, labels: list[FoundLabel], problems: list[Unreadable]) -> None:
     listed = _listed(root, problems)
+    splits = _splits(root)
+    others = [entry for entry in root.iterdir() if entry not in splits and entry.is_dir() and not entry.is_symlink()]
+    for folder in sorted(other for other in others if splits and not other.name.startswith(".")):
+        if next(_pictures(folder), None) is not None:
+            problems.append(
+                Unreadable(folder.name, f"its photos are not read, as it is not called {', '.join(SPLITS)}")
+            )
     for split in _splits(root):
         for entry in sorted(_pictures(split)):
             where = (split.relative_to(root) / entry.path).as_posix()

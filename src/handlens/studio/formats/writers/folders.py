@@ -15,6 +15,7 @@ from handlens.io.files import atomic_write
 from handlens.io.problems import reason_of
 from handlens.io.spreadsheets import csv_text
 from handlens.studio.formats.exporting import Export
+from handlens.studio.formats.readers.yolo import SPLITS
 from handlens.studio.register import file_below
 from handlens.studio.scanning import LeftOut
 from handlens.studio.zip_names import ZipNames
@@ -74,8 +75,9 @@ def zipped_photos(labels: Mapping[str, str]) -> list[ZippedPhoto]:
 def write_photos(archive: zipfile.ZipFile, photos: Sequence[ZippedPhoto], images: Path) -> Iterator[LeftOut | None]:
     """Write photos, unchanged, into a zip that is being written, and at its end what a person must know of them.
 
-    “renamed.csv” lists the photos whose name in the zip is not their label and path, and “left out.csv” those that
-    cannot be read. It goes on, after each photo, when it is asked to, and gives what was left out.
+    “renamed.csv” lists the photos whose name in the zip is not their label and path, or all photos if only this tells
+    which of their folders is the label, and “left out.csv” those that cannot be read. It goes on, after each photo,
+    when it is asked to, and gives what was left out.
     """
     out: dict[str, str] = {}
     for photo in photos:
@@ -103,12 +105,20 @@ def lists_of(photos: Sequence[ZippedPhoto], out: Mapping[str, str]) -> Iterator[
         out: by path, why a photo is left out.
     """
     left_out = [(photo.path, photo.label, out[photo.path]) for photo in photos if photo.path in out]
+    unclear = _are_unclear(photos)
     renamed = [
         (photo.path, photo.label, photo.name)
         for photo in photos
-        if photo.name != f"{photo.label}/{photo.path}" and photo.path not in out
+        if (unclear or photo.name != f"{photo.label}/{photo.path}") and photo.path not in out
     ]
     if left_out:
         yield _LEFT_OUT, pd.DataFrame(left_out, columns=["path", "label", "reason"])
     if renamed:
         yield _RENAMED, pd.DataFrame(renamed, columns=["path", "label", "name"])
+
+
+def _are_unclear(photos: Sequence[ZippedPhoto]) -> bool:
+    """Whether the label's folders could be taken for one around them, or for the training photos of a data set."""
+    in_folders = [photo for photo in photos if "/" in photo.path]
+    only_one = len({photo.label for photo in photos}) == 1 and len(in_folders) == len(photos)
+    return only_one or any(photo.label.casefold() in SPLITS for photo in in_folders)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from fastapi import APIRouter
 
 from handlens.errors import ImportProblem
 from handlens.studio.formats import importers
+from handlens.studio.formats.archives import data_set_in
 from handlens.studio.formats.importing import ImportPlan
 from handlens.studio.server import import_payloads
 from handlens.studio.server.dependencies import OpenCollection, Server
@@ -71,10 +71,4 @@ def _planned(wanted: ImportSource, collection: OpenCollection, server: Server) -
         yield collection.plan_import(typed_path(wanted.source.path), format=wanted.format, **choices)
         return
     with server.uploads.using(wanted.source.upload) as folder:
-        yield collection.plan_import(_file_or_folder(folder), format=wanted.format, **choices)
-
-
-def _file_or_folder(folder: Path) -> Path:
-    """The only file in a folder, or else the folder."""
-    found = list(folder.iterdir())
-    return found[0] if len(found) == 1 and found[0].is_file() else folder
+        yield collection.plan_import(data_set_in(folder), format=wanted.format, **choices)
