@@ -13,7 +13,7 @@ from PIL import Image
 
 from handlens.errors import CollectionError
 from handlens.studio import Collection
-from handlens.studio.formats.writers import EXPORTERS
+from handlens.studio.formats import exporters
 from handlens.studio.labels import check_name
 
 PHOTOS = [
@@ -63,7 +63,7 @@ def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collection]:
         yield opened
 
 
-@pytest.mark.parametrize("format", EXPORTERS)
+@pytest.mark.parametrize("format", exporters())
 @settings(max_examples=12, deadline=None)
 @given(labels=st.lists(st.none() | any_label, min_size=len(PHOTOS), max_size=len(PHOTOS)).filter(any))
 @example(labels=NASTY[: len(PHOTOS)])
@@ -78,7 +78,7 @@ def test_any_label_of_any_photo_comes_back(named: Collection, format: str, label
     for label in dict.fromkeys(filter(None, labels)):
         named.label([photo for photo, other in enumerate(labels) if other == label], label)
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder) / f"out{EXPORTERS[format].ending}"
+        place = Path(folder) / f"out{exporters()[format].ending}"
         named.export(place, format)
         while named.undo():
             pass
