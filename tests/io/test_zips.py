@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import stat
@@ -10,6 +9,7 @@ import zlib
 from collections import namedtuple
 from errno import ENOSPC
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -215,10 +215,10 @@ def test_a_disk_that_fills_up_keeps_nothing_of_the_zip(
     archive = make(tmp_path / "z.zip", {"a.jpg": b"1", "b.jpg": b"2"})
     copy = zips._copy
 
-    def full(opened: zipfile.ZipFile, info: zipfile.ZipInfo, out: io.BufferedWriter, left: int) -> int:
+    def full(opened: zipfile.ZipFile, info: zipfile.ZipInfo, *others: Any) -> int:
         if info.filename == "b.jpg":
             raise OSError(ENOSPC, os.strerror(ENOSPC))
-        return copy(opened, info, out, left)
+        return copy(opened, info, *others)
 
     monkeypatch.setattr(zips, "_copy", full)
     with pytest.raises(StorageError, match="disk is full"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -152,15 +153,17 @@ def _begin(
 def _copying() -> Iterator[Callable[[GatheringProgress], None]]:
     """Show how far copying photos is, where there is a terminal; Ctrl+C ends it, and the same command goes on."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import BarColumn, Progress, TextColumn
 
-    columns = TextColumn("copying photos, file"), MofNCompleteColumn(), BarColumn(), TextColumn("{task.description}")
+    columns = TextColumn("copying photos"), BarColumn(), TextColumn("{task.description}")
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=None)
 
         def show(now: GatheringProgress) -> None:
-            text = f"{now.photos:,} photos, {now.left_out:,} left out"
-            bar.update(task, completed=now.files, total=now.total, description=text)
+            text = f"{now.files:,} of {now.total:,} files, {now.photos:,} photos, {now.left_out:,} left out"
+            if now.seconds_left is not None:
+                text += f", {timedelta(seconds=round(now.seconds_left))} left"
+            bar.update(task, completed=now.share, total=1.0, description=text)
 
         yield show

@@ -8,6 +8,7 @@ import secrets
 import shutil
 import tarfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -30,7 +31,9 @@ _LONGEST_END = 64 * 2**20
 _LONGEST_NAME, _LONGEST_PART, _DEEPEST = 1024, 255, 32
 
 
-def unpack_tar(archive: Path, target: Path, *, as_is: bool = False) -> None:
+def unpack_tar(
+    archive: Path, target: Path, *, as_is: bool = False, progress: Callable[[float], None] | None = None
+) -> list[tuple[str, str]]:
     """Unpack a tar archive, compressed or not, as the folder `target`; a single folder in it becomes `target` itself.
 
     Owners, rights and times that the archive gives are not taken over.
@@ -38,20 +41,32 @@ def unpack_tar(archive: Path, target: Path, *, as_is: bool = False) -> None:
     Args:
         archive: the archive.
         target: the folder, which is made.
-        as_is: leave a damaged archive where it is, as one that was not downloaded, and a single folder a folder.
+        as_is: leave a damaged archive where it is, as one that was not downloaded, and a single folder a folder; of
+            files of one name, the first is kept.
+        progress: called with the share of the archive that is read, 0–1; what it raises ends the unpacking.
+
+    Returns:
+        the path of each file that was not written, with the reason.
 
     Raises:
         DownloadError: it is damaged and, unless `as_is`, was removed; or it holds links, devices, or files outside its
             folder, or would unpack to more than RATIO times its size or MOST_ENTRIES files.
         StorageError: the disk refused.
     """
+    left_out: list[tuple[str, str]] = []
+    size = max(1, archive.stat().st_size)
     with atomic_folder(target) as folder:
         try:
             with archive.open("rb") as file, _Tar.open(fileobj=file) as tar:
                 unpacking = _Unpacking(archive, target, folder)
                 while (member := tar.next_member()) is not None:
+                    if progress is not None:
+                        progress(min(1.0, file.tell() / size))
                     unpacking.check(member)
-                    tar.write(member, folder / member.name)
+                    if as_is and (folder / member.name).is_file():
+                        left_out.append((member.name, "another file of that name came first"))
+                    else:
+                        tar.write(member, folder / member.name)
                 tar.read_end()
         except _TooLong as error:
             raise _refused(archive, str(error), None if as_is else target) from error
@@ -70,6 +85,7 @@ def unpack_tar(archive: Path, target: Path, *, as_is: bool = False) -> None:
             raise _damaged(archive, "it holds no files", as_is)
         if len(found) == 1 and found[0].is_dir() and not as_is:
             _lift(found[0])
+    return left_out
 
 
 class _TooLong(Exception):

@@ -18,6 +18,15 @@ _VIDEOS = (b"\x1aE\xdf\xa3", b"OggS", b"FLV\x01", b"\0\0\x01\xba", b"0&\xb2u\x8e
 _STILL_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _MOVIE_BOXES = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 
+_PACKED = {
+    b"7z\xbc\xaf\x27\x1c": "7-Zip",
+    b"Rar!\x1a\x07": "RAR",
+    b"\x28\xb5\x2f\xfd": "Zstandard",
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\0": "xz",
+}
+
 CALLED = {
     ".zip": "a zip archive",
     ".pdf": "a PDF document",
@@ -52,6 +61,22 @@ def kind_of(file: Path) -> Kind | None:
     # A compressed file is not decompressed to see what it is, and the oldest archives have no mark.
     is_called_so = _TAR_ENDING.search(file.name) is not None
     return "tar" if head[257:262] == b"ustar" or (is_called_so and not head.startswith(_PICTURES)) else None
+
+
+def packed_with(file: Path) -> str | None:
+    """The program whose archives begin like this file, if they are not opened here; None for anything else.
+
+    Raises:
+        OSError: it cannot be read.
+
+    Example:
+        >>> _ = Path("photos.rar").write_bytes(b"Rar!\\x1a\\x07 ...")
+        >>> packed_with(Path("photos.rar"))
+        'RAR'
+    """
+    with file.open("rb") as opened:
+        head = opened.read(8)
+    return next((name for magic, name in _PACKED.items() if head.startswith(magic)), None)
 
 
 def stem_of(name: str) -> str:

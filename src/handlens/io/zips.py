@@ -10,9 +10,10 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -81,7 +82,9 @@ def reporting_full_disk(what: str) -> Iterator[None]:
         raise
 
 
-def unpack(archive: Path, folder: Path, *, limits: ZipLimits | None = None) -> Unpacked:
+def unpack(
+    archive: Path, folder: Path, *, limits: ZipLimits | None = None, progress: Callable[[float], None] | None = None
+) -> Unpacked:
     """Unpack a zip into a folder. After an error, nothing of the zip is left there.
 
     Entries that are damaged, are compressed in an unusual way, or have the name of a file that exists are left out.
@@ -90,6 +93,7 @@ def unpack(archive: Path, folder: Path, *, limits: ZipLimits | None = None) -> U
         archive: the zip.
         folder: where to; files that are there already are never replaced.
         limits: what it may unpack to.
+        progress: called with the share that is written, 0–1; what it raises ends the unpacking.
 
     Raises:
         UploadError: it is not a zip, is encrypted, or has links, overlapping entries or names that lead out of the
@@ -115,7 +119,7 @@ def unpack(archive: Path, folder: Path, *, limits: ZipLimits | None = None) -> U
             written: list[Path] = []
             try:
                 with reporting_full_disk("the zip"):
-                    return _write_all(opened, entries, folder, written, limits)
+                    return _write_all(opened, entries, folder, written, limits, progress or (lambda _share: None))
             except BaseException:
                 for path in written:
                     path.unlink(missing_ok=True)
@@ -251,10 +255,13 @@ def _write_all(
     folder: Path,
     written: list[Path],
     limits: ZipLimits,
+    progress: Callable[[float], None],
 ) -> Unpacked:
     result = Unpacked()
     left = limits.total
+    total, behind = max(1, sum(info.file_size for info, _ in entries)), 0
     for info, path in entries:
+        before, behind = behind, behind + info.file_size
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             result.left_out.append((str(path), "is compressed in a way that cannot be opened here"))
             continue
@@ -268,7 +275,7 @@ def _write_all(
         written.append(target)
         try:
             with os.fdopen(handle, "wb") as out:
-                left -= _copy(opened, info, out, left)
+                left -= _copy(opened, info, out, left, partial(_tell, progress, before, total))
             result.count += 1
         except (*_UNREADABLE, zlib.error, EOFError, RuntimeError) as error:
             with contextlib.suppress(OSError):
@@ -277,7 +284,13 @@ def _write_all(
     return result
 
 
-def _copy(opened: zipfile.ZipFile, info: zipfile.ZipInfo, out: BinaryIO, left: int) -> int:
+def _tell(progress: Callable[[float], None], before: int, total: int, done: int) -> None:
+    progress((before + done) / total)
+
+
+def _copy(
+    opened: zipfile.ZipFile, info: zipfile.ZipInfo, out: BinaryIO, left: int, progress: Callable[[int], None]
+) -> int:
     """Copy one entry, and count the bytes that it really unpacks to, whatever the zip declares."""
     done = 0
     with opened.open(info) as source:
@@ -286,6 +299,7 @@ def _copy(opened: zipfile.ZipFile, info: zipfile.ZipInfo, out: BinaryIO, left: i
             if done > left or done > info.file_size:
                 raise TooLarge("the zip unpacks to more than it declares.")
             out.write(chunk)
+            progress(done)
     return done
 
 

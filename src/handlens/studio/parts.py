@@ -24,6 +24,7 @@ from handlens.studio.maps import Maps
 from handlens.studio.models.fine_tuner import FineTuner
 from handlens.studio.models.quick_training import QuickTraining
 from handlens.studio.models.registry import Models
+from handlens.studio.photo_sources.dicom import BURNED_IN
 from handlens.studio.photo_sources.table import GatheredTable
 from handlens.studio.photos import Photos
 from handlens.studio.preparing import Preparing
@@ -91,6 +92,11 @@ class Parts:
             self._notices.append(
                 "When this collection was not closed, its last changes were damaged on the disk, and may be missing. "
                 f"What is left of them is kept in {log.name}. Compare the labels with a backup, then remove that file."
+            )
+        if burned_in := GatheredTable(database).noted(BURNED_IN):
+            self._notices.append(
+                f"As their DICOM files say, text is burned into pictures ({len(burned_in):,}, such as {burned_in[0]}), "
+                "and may name patients. Look at them before you pass anything of this collection on."
             )
         if self.settings.has_table("review_log"):
             try:

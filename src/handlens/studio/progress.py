@@ -109,6 +109,8 @@ class GatheringProgress:
         photos: that were copied in this run.
         left_out: files and parts of files that cannot be used.
         file: the path or address of the one that is looked at.
+        share: how much is done, 0–1; files count the same, and parts of a file as shares of it.
+        seconds_left: None while unknown.
 
     Example:
         >>> GatheringProgress(files=1, total=2, photos=12, file="report.pdf").left_out
@@ -120,6 +122,8 @@ class GatheringProgress:
     photos: int = 0
     left_out: int = 0
     file: str = ""
+    share: float = 0.0
+    seconds_left: float | None = None
 
 
 def ended_by(error: BaseException, work: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from handlens.errors import CollectionError, PhotoError
-from handlens.io.file_kinds import CALLED, kind_of
+from handlens.io.file_kinds import CALLED, kind_of, packed_with
 from handlens.io.pictures import NOT_A_PICTURE, picture_fault
 from handlens.io.problems import reason_of
 from handlens.studio.contents import content_of
@@ -186,6 +186,8 @@ def why_not_a_picture(file: Path) -> str | None:
     kind, called = kind_of(file), CALLED.get(file.suffix.lower())
     if kind is not None:
         return f"{_HOLDING[kind]}, make a collection of the file itself, or of a list"
+    if (program := packed_with(file)) is not None:
+        return f"packed with {program}, which is not opened here; unpack it first"
     return reason if called is None else f"not {called}, although it is called {file.suffix}"
 
 

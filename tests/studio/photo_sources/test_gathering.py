@@ -10,6 +10,7 @@ import threading
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -87,6 +88,47 @@ def test_an_archive_in_an_archive_is_not_opened(gather: Callable[..., Any], tmp_
     found = gather(write_zip(tmp_path / "outer.zip", {"inner.zip": inner, "b.png": png()}))
     assert found.files == ["outer/b.png"]
     assert found.left_out == {"outer.zip/inner.zip": "an archive in an archive, which is not opened"}
+
+
+@pytest.mark.parametrize(
+    ("head", "program"),
+    [
+        (b"7z\xbc\xaf\x27\x1c", "7-Zip"),
+        (b"Rar!\x1a\x07\x01\0", "RAR"),
+        (b"\x28\xb5\x2f\xfd", "Zstandard"),
+        (b"\x1f\x8b\x08", "gzip"),
+        (b"BZh9", "bzip2"),
+        (b"\xfd7zXZ\0", "xz"),
+    ],
+)
+def test_other_archives_are_called_by_their_name(
+    gather: Callable[..., Any], tmp_path: Path, head: bytes, program: str
+) -> None:
+    (tmp_path / "photos.bin").write_bytes(head + bytes(300))
+    with pytest.raises(CollectionError, match=f"bin: packed with {program}, which is not opened here; unpack it first"):
+        gather(tmp_path / "photos.bin")
+
+
+def test_of_two_files_of_one_name_in_an_archive_the_second_is_listed(
+    gather: Callable[..., Any], tmp_path: Path
+) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        for grey in (1, 2):
+            info = tarfile.TarInfo("a.png")
+            info.size = len(png(grey))
+            archive.addfile(info, io.BytesIO(png(grey)))
+    found = gather(tmp_path / "a.tar")
+    assert found.files == ["a/a.png"]
+    assert found.left_out == {"a.tar/a.png": "another file of that name came first"}
+    assert (found.folder / "a/a.png").read_bytes() == png(1)
+
+
+def test_reasons_after_many_photos_of_an_archive_are_kept(gather: Callable[..., Any], tmp_path: Path) -> None:
+    photos = {f"{i}.png": png(i) for i in range(2 * gathering._TOGETHER + 1)}
+    archive = write_zip(tmp_path / "a.zip", {"0.txt": b"words", **photos, "999.txt": b"words"})
+    expected = {"a.zip/0.txt": "not a picture", "a.zip/999.txt": "not a picture"}
+    assert gather(archive).left_out == expected
+    assert gather(archive).left_out == expected  # and once, when they are looked at again
 
 
 def encrypted(path: Path) -> bytes:
@@ -212,6 +254,16 @@ def test_a_text_file_of_paths(
     assert "nothing is downloaded unless it is asked for" in reasons["a.png"]
 
 
+def test_the_home_folder_in_a_list(
+    gather: Callable[..., Any], photo: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(tmp_path / "me"))
+    photo(tmp_path / "me" / "a.png")
+    (tmp_path / "list.txt").write_text("~/a.png\n")
+    assert gather(tmp_path / "list.txt").files == ["a.png"]
+
+
 def test_a_list_that_is_not_text(gather: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_bytes("räk.png".encode("latin-1"))
     with pytest.raises(CollectionError, match=r"list\.txt must be a list of paths as text in UTF-8, one in a line"):
@@ -332,7 +384,14 @@ def test_progress(gather: Callable[..., Any], photo: Callable[..., Path], tmp_pa
     archive = write_zip(tmp_path / "z.zip", {"1.png": png(1), "2.png": png(2), "x.txt": b"words"})
     seen: list[GatheringProgress] = []
     gather([archive, photo(tmp_path / "a.png")], progress=seen.append)
-    assert [(p.files, p.total, p.photos, p.left_out, Path(p.file).name) for p in seen] == [
+    shares = [p.share for p in seen]
+    assert (shares, shares[0], shares[-1]) == (sorted(shares), 0.0, 1.0)
+    # Of the first of two files, half of the work is unpacking: its photos begin at 1/4, 1/3 and 5/12 of all.
+    assert {0.25, 0.5} < set(shares)
+    assert [share for share in shares if 0.25 < share < 0.5] == pytest.approx([1 / 3, 1 / 3, 5 / 12, 5 / 12])
+    assert seen[-1].seconds_left == 0
+    told = [(p.files, p.total, p.photos, p.left_out, Path(p.file).name) for p in seen]
+    assert [now for before, now in zip([None, *told], told, strict=False) if now != before] == [
         (0, 2, 0, 0, "z.zip"),
         (0, 2, 1, 0, "z.zip"),
         (0, 2, 2, 0, "z.zip"),
@@ -341,6 +400,34 @@ def test_progress(gather: Callable[..., Any], photo: Callable[..., Path], tmp_pa
         (1, 2, 3, 1, "a.png"),
         (2, 2, 3, 1, ""),
     ]
+
+
+def test_the_time_left_is_measured_from_the_last_that_was_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 10.0, 20.0, 21.0]).__next__
+    monkeypatch.setattr(gathering, "time", SimpleNamespace(monotonic=clock))
+    pace = gathering._Pace()
+    assert pace.left(0.0) is None
+    assert pace.left(0.25) == 30.0  # 10 seconds for a quarter
+    pace.begin(0.5)
+    assert pace.left(0.75) == 1.0
+
+
+def test_cancelled_while_an_archive_is_unpacked(gather: Callable[..., Any], own: Path, tmp_path: Path) -> None:
+    for archive in (
+        write_zip(tmp_path / "a.zip", {f"{i}.png": png(i) for i in range(4)}),
+        write_tar(tmp_path / "a.tar", {f"{i}.png": png(i) for i in range(4)}),
+    ):
+        cancel = threading.Event()
+
+        def stop(now: GatheringProgress, cancel: threading.Event = cancel) -> None:
+            if 0 < now.share < 0.5:
+                cancel.set()
+
+        with pytest.raises(Cancelled):
+            gather(archive, progress=stop, cancel=cancel)
+        assert [path for path in (own / "photos").rglob("*") if path.is_file()] == []
+        assert len(gather(archive).files) == 4
+        shutil.rmtree(own / "photos")
 
 
 # --- a collection ------------------------------------------------------------------------------

@@ -15,6 +15,12 @@ from handlens.errors import PhotoError
 from handlens.io.problems import reason_of
 from handlens.studio.photo_sources.parts import FilePart, check_pages, check_pixels, write_png
 
+BURNED_IN = "text is burned into the picture"
+"""The note of a picture whose file says so."""
+
+_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+_LARGE = 2**20  # bytes of an element that is read only when it is used
+
 
 def dicom_pictures(file: Path) -> Generator[FilePart, None, None]:
     """Give the pictures of a DICOM file, a `PartReader`."""
@@ -26,8 +32,8 @@ def dicom_pictures(file: Path) -> Generator[FilePart, None, None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what the file says of the patient, which is not used
         try:
-            data = pydicom.dcmread(file)
-            if "PixelData" not in data:
+            data = pydicom.dcmread(file, defer_size=_LARGE)
+            if not any(name in data for name in _PIXELS):
                 raise PhotoError("a DICOM file without a picture")
             count = int(data.get("NumberOfFrames") or 1)
             width, height = int(data.Columns), int(data.Rows)
@@ -37,25 +43,26 @@ def dicom_pictures(file: Path) -> Generator[FilePart, None, None]:
             raise PhotoError(f"a damaged DICOM file ({reason_of(error)})") from error
     check_pages(count)
     check_pixels(width, height)
+    note = BURNED_IN if str(data.get("BurnedInAnnotation", "")).strip().upper() == "YES" else ""
     for number in range(count):
 
         def write(target: Path, number: int = number) -> None:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 try:
-                    picture = _windowed(data, number)
+                    picture = _windowed(file, data, number)
                 except Exception as error:  # of nearly any type
-                    raise PhotoError(f"its picture cannot be decoded ({_first_sentence(error)})") from error
+                    raise PhotoError(_missing_library(data) or _not_decoded(error)) from error
             write_png(picture, target)
 
-        yield FilePart(number + 1 if count > 1 else None, None, ".png", write)
+        yield FilePart(number + 1 if count > 1 else None, None, ".png", write, (number + 1) / count, note)
 
 
-def _windowed(data: Any, number: int) -> Image.Image:
+def _windowed(file: Path, data: Any, number: int) -> Image.Image:
     """A frame in 8 bits: colours as they are, grey in its first window, or from its least to its greatest value."""
     from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi, pixel_array
 
-    stored = pixel_array(data, index=number)  # colours come as RGB
+    stored = pixel_array(file, index=number)  # of the file, so that one frame is read; colours come as RGB
     if data.get("PhotometricInterpretation") == "PALETTE COLOR":
         stored = apply_color_lut(stored, data)
     if stored.ndim == 3:
@@ -94,5 +101,23 @@ def _to_bytes(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8
     return np.rint(share.clip(0, 1) * 255).astype(np.uint8)
 
 
-def _first_sentence(error: Exception) -> str:
-    return reason_of(error).split(". ")[0].splitlines()[0].rstrip(":")
+def _not_decoded(error: Exception) -> str:
+    first = reason_of(error).split(". ")[0].splitlines()[0].rstrip(":")
+    return f"its picture cannot be decoded ({first})"
+
+
+def _missing_library(data: Any) -> str:
+    """The reason if the pixels are compressed in a way for which pydicom needs a library that is missing, or ""."""
+    from pydicom.pixels import get_decoder
+
+    syntax = data.file_meta.get("TransferSyntaxUID")
+    if syntax is None or not syntax.is_compressed:
+        return ""
+    try:
+        decoder = get_decoder(syntax)
+    except NotImplementedError:
+        return f"it is compressed as {syntax.name}, which pydicom does not decode"
+    if decoder.is_available:
+        return ""
+    needed = ", or ".join(text.partition("requires ")[2] for text in decoder.missing_dependencies)
+    return f"it is compressed as {syntax.name}; to decode it, pydicom needs {needed}"

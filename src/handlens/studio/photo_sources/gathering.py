@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -34,6 +35,7 @@ from handlens.studio.zip_names import ZipNames
 SCRATCH = ".gathering"
 """The folder, among the photos and hidden there, of what is being unpacked, downloaded or drawn."""
 
+_UNPACKING = 0.5  # of the work on an archive, for what is said of the time left
 _TOGETHER = 64
 """Photos that are put into the table together."""
 
@@ -77,8 +79,10 @@ class Gathering:
         self._names = ZipNames()
         self._new: dict[PhotoPlace, Kept] = {}
         self._waiting: list[_Waiting] = []
-        self._changed: set[str] = set()
-        self._now = GatheringProgress()
+        self._begun: list[str] = []  # files whose reasons of earlier runs do not count any more
+        self._new_reasons: dict[str, list[LeftOut]] = {}
+        self._now, self._pace = GatheringProgress(), _Pace()
+        self._from, self._width = 0.0, 1.0  # of what is looked at, as shares of the file that holds it
         self._numbers = iter(range(2**62))
 
     def run(self) -> None:
@@ -92,7 +96,7 @@ class Gathering:
         """
         busy = CollectionError(f"another process is copying photos to {self._photos}. Wait for it.")
         with reporting_disk_errors(self._photos):
-            self._table.keep({}, {})
+            self._table.keep({}, [], {})
             with process_lock(self._lock, busy=busy):
                 self._scratch.mkdir(parents=True, exist_ok=True)
                 try:
@@ -114,9 +118,10 @@ class Gathering:
         try:
             files = self._found()
             for number, found in enumerate(files):
-                self._tell(files=number, total=len(files), file=found.source)
+                self._from, self._width = 0.0, 1.0
+                self._tell(files=number, total=len(files), file=found.source, share=number / len(files))
                 self._gather(found)
-            self._tell(files=len(files), file="")
+            self._tell(files=len(files), file="", share=1.0)
         finally:
             self._enter()
         used = {found.source for found in files}
@@ -136,7 +141,7 @@ class Gathering:
     def _gather(self, found: FoundFile) -> None:
         """Copy the photos of one file, or note why it has none."""
         self._left_out.pop(found.source, None)
-        self._changed.add(found.source)
+        self._begun.append(found.source)
         if found.reason:
             self._leave_out(found.source, found.name, found.reason)
             return
@@ -165,14 +170,17 @@ class Gathering:
         unpacked = self._scratch / hashlib.sha256(found.source.encode("utf-8", "replace")).hexdigest()[:16]
         shutil.rmtree(unpacked, ignore_errors=True)  # of a run that was interrupted
         try:
-            for path, reason in _unpack(archive, unpacked):
+            for path, reason in _unpack(archive, unpacked, lambda share: self._tell_share(share * _UNPACKING)):
                 self._leave_out(found.source, f"{found.name}/{path}", reason)
         except (UploadError, DownloadError) as error:
             self._leave_out(found.source, found.name, str(error).replace(str(archive), "it").rstrip("."))
             return
         folder = stem_of(found.name)
-        for path, why in sorted(files_below(unpacked), key=lambda file: natural_order(file[0])):
-            self._check()
+        files = sorted(files_below(unpacked), key=lambda file: natural_order(file[0]))
+        for number, (path, why) in enumerate(files):
+            self._from = _UNPACKING + (1 - _UNPACKING) * number / len(files)
+            self._width = (1 - _UNPACKING) / len(files)
+            self._tell_share(0.0)
             if why is not None:
                 self._leave_out(found.source, f"{found.name}/{path}", why)
             elif self._kind(unpacked / path) in ("zip", "tar"):
@@ -213,6 +221,8 @@ class Gathering:
                 for part in parts:
                     self._check()
                     here = place._replace(page=part.page, second=part.second)
+                    if part.share is not None:
+                        self._tell_share(part.share)
                     if self._is_there(here):
                         continue
                     partial = self._partial()
@@ -223,7 +233,7 @@ class Gathering:
                         partial.unlink(missing_ok=True)
                         self._leave_out(place.source, f"{shown}{part.name.removesuffix(part.ending)}", str(error))
                         continue
-                    self._add(here, f"{stem_of(name)}{part.name}", partial)
+                    self._add(here, f"{stem_of(name)}{part.name}", partial, part.note)
         except PhotoError as error:
             self._leave_out(place.source, shown, str(error))
 
@@ -245,33 +255,36 @@ class Gathering:
         if kept is None:
             return False
         try:
-            return (self._photos / kept.path).stat().st_size == kept.size
+            is_there = (self._photos / kept.path).stat().st_size == kept.size
         except OSError:
             return False
+        if is_there:  # passing it by says nothing of how long copying takes
+            self._pace.begin(self._now.share)
+        return is_there
 
     def _partial(self) -> Path:
         return self._scratch / f"{next(self._numbers)}.part"
 
-    def _add(self, place: PhotoPlace, name: str, file: Path) -> None:
+    def _add(self, place: PhotoPlace, name: str, file: Path, note: str = "") -> None:
         """Let a photo that is written go to its place with the others that wait."""
         known = self._kept.get(place)
         path = known.path if known is not None else self._names.file(None, name)
-        self._kept[place] = self._new[place] = Kept(path, file.stat().st_size)
+        self._kept[place] = self._new[place] = Kept(path, file.stat().st_size, note)
         self._waiting.append(_Waiting(file, self._photos / path))
         self._tell(photos=self._now.photos + 1)
         if len(self._waiting) >= _TOGETHER:
             self._enter()
 
     def _leave_out(self, source: str, shown: str, reason: str) -> None:
-        self._left_out.setdefault(source, []).append(LeftOut(shown, reason))
+        for reasons in (self._left_out, self._new_reasons):
+            reasons.setdefault(source, []).append(LeftOut(shown, reason))
         self._tell(left_out=self._now.left_out + 1)
 
     def _enter(self) -> None:
         """Enter in the table what waits, and rename it to its place."""
-        changed = {source: self._left_out.get(source, []) for source in self._changed}
-        photos, waiting = self._new, self._waiting
-        self._new, self._waiting, self._changed = {}, [], set()
-        self._table.keep(photos, changed)
+        photos, waiting, begun, reasons = self._new, self._waiting, self._begun, self._new_reasons
+        self._new, self._waiting, self._begun, self._new_reasons = {}, [], [], {}
+        self._table.keep(photos, begun, reasons)
         for file, target in waiting:
             target.parent.mkdir(parents=True, exist_ok=True)
             rename(file, target)
@@ -298,8 +311,13 @@ class Gathering:
     def _tell(self, **changes: Any) -> None:
         self._check()
         self._now = replace(self._now, **changes)
+        self._now = replace(self._now, seconds_left=self._pace.left(self._now.share))
         if self._progress is not None:
             self._progress(self._now)
+
+    def _tell_share(self, share: float) -> None:
+        """Say how much is behind of what is looked at."""
+        self._tell(share=(self._now.files + self._from + self._width * share) / self._now.total)
 
     def _nothing(self, used: set[str]) -> str:
         out = [file for source in used for file in self._left_out.get(source, [])]
@@ -310,10 +328,25 @@ class Gathering:
         return f"there is no photo to use in {self._source.name}. Left out: {reasons}{more}."
 
 
-def _unpack(archive: Path, folder: Path) -> list[tuple[str, str]]:
+class _Pace:
+    """How long is left, by how long a part of the whole took."""
+
+    def __init__(self) -> None:
+        self.begin(0.0)
+
+    def begin(self, share: float) -> None:
+        """Measure from here on, where a share of all is done."""
+        self._share, self._since = share, time.monotonic()
+
+    def left(self, share: float) -> float | None:
+        """Seconds until all is done; None while unknown."""
+        done = share - self._share
+        return (time.monotonic() - self._since) * (1 - share) / done if done > 0 else None
+
+
+def _unpack(archive: Path, folder: Path, progress: Callable[[float], None]) -> list[tuple[str, str]]:
     """Unpack an archive, whole or not at all; the files that are left out with the reasons."""
     if kind_of(archive) == "tar":
-        unpack_tar(archive, folder, as_is=True)
-        return []
+        return unpack_tar(archive, folder, as_is=True, progress=progress)
     folder.mkdir()
-    return unpack(archive, folder).left_out
+    return unpack(archive, folder, progress=progress).left_out

@@ -26,12 +26,16 @@ class FilePart(NamedTuple):
         second: when a frame is shown, from the beginning; None for all else.
         ending: of the photo's file, such as ".png".
         write: writes the photo to a file; raises PhotoError if this part cannot be read.
+        share: how much of the file is behind this part, 0–1; None while unknown.
+        note: what a person should know of the photo; "" if there is nothing.
     """
 
     page: int | None
     second: float | None
     ending: str
     write: Callable[[Path], None]
+    share: float | None = None
+    note: str = ""
 
     @property
     def name(self) -> str:

@@ -33,7 +33,7 @@ def pdf_pages(file: Path) -> Generator[FilePart, None, None]:
         except pypdfium2.PdfiumError as error:
             if getattr(error, "err_code", None) == _WRONG_PASSWORD:
                 raise PhotoError("an encrypted PDF document; save it without a password") from error
-            raise PhotoError(f"a damaged PDF document ({reason_of(error)})") from error
+            raise PhotoError("a damaged PDF document, or one without pages") from error
         with closing(document):
             check_pages(len(document))
             for number in range(len(document)):
@@ -44,7 +44,7 @@ def pdf_pages(file: Path) -> Generator[FilePart, None, None]:
                     except pypdfium2.PdfiumError as error:
                         raise PhotoError(f"a damaged page ({reason_of(error)})") from error
 
-                yield FilePart(number + 1, None, ".png", write)
+                yield FilePart(number + 1, None, ".png", write, (number + 1) / len(document))
 
 
 def _drawn(document: Any, number: int) -> Any:

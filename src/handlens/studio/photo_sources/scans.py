@@ -66,7 +66,8 @@ def _scan_pages(file: Path, scratch: Path) -> Generator[FilePart, None, None]:
                     except Exception as error:
                         raise PhotoError(picture_fault(copy, error)) from error
 
-            yield FilePart(number + 1, None, ".tif" if deep else ".png", write)
+            share = (number + 1) / len(places)
+            yield FilePart(number + 1, None, ".tif" if deep else ".png", write, share)
     finally:
         copy.unlink(missing_ok=True)
 

@@ -200,4 +200,6 @@ def _is_list(text: str) -> bool:
 
 def _lines(file: Path) -> list[str]:
     """The paths in a list, those that are relative from its folder, and addresses."""
-    return [line if scheme_of(line) else os.path.join(file.parent, line) for line in read_list(file)]
+    return [
+        line if scheme_of(line) else os.path.join(file.parent, os.path.expanduser(line)) for line in read_list(file)
+    ]

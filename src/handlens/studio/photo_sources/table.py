@@ -17,6 +17,7 @@ CREATE TABLE IF NOT EXISTS gathered (
     id     INTEGER PRIMARY KEY,
     path   TEXT NOT NULL UNIQUE, -- below the folder of photos
     size   INTEGER NOT NULL,     -- bytes
+    note   TEXT NOT NULL,        -- what a person should know of it, or ''
     source TEXT NOT NULL,        -- path or address
     member TEXT NOT NULL,        -- path in an archive, or ''
     page   INTEGER,
@@ -28,6 +29,7 @@ CREATE TABLE IF NOT EXISTS not_gathered (
     shown  TEXT NOT NULL,        -- what people see
     reason TEXT NOT NULL
 );
+CREATE INDEX IF NOT EXISTS not_gathered_source ON not_gathered (source);
 """
 
 COLUMNS = ["path", "source", "member", "page", "second"]
@@ -50,10 +52,17 @@ class PhotoPlace(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """A photo in the collection's own folder: its path there, and its size in bytes."""
+    """A photo in the collection's own folder.
+
+    Attributes:
+        path: there.
+        size: in bytes.
+        note: what a person should know of it, or "".
+    """
 
     path: str
     size: int
+    note: str = ""
 
 
 class GatheredTable:
@@ -77,7 +86,7 @@ class GatheredTable:
     def kept(self) -> dict[PhotoPlace, Kept]:
         """All photos that were gathered, by where they came from."""
         with self._failed, closing(open_database(self._database, _SCHEMA)) as db:
-            rows = db.execute("SELECT source, member, page, second, path, size FROM gathered ORDER BY id")
+            rows = db.execute("SELECT source, member, page, second, path, size, note FROM gathered ORDER BY id")
             return {PhotoPlace(*row[:4]): Kept(*row[4:]) for row in rows}
 
     def frame(self) -> pd.DataFrame:
@@ -85,6 +94,13 @@ class GatheredTable:
         rows = [(kept.path, *place) for place, kept in self.kept().items()] if self.exists else []
         frame = pd.DataFrame(rows, columns=COLUMNS)
         return frame.astype({"page": "Int64", "second": "Float64"} | dict.fromkeys(COLUMNS[:3], "str"))
+
+    def noted(self, note: str) -> list[str]:
+        """The paths of the photos that have a note."""
+        if not self.exists:
+            return []
+        with self._failed, closing(open_database(self._database, "")) as db:
+            return [path for (path,) in db.execute("SELECT path FROM gathered WHERE note = ? ORDER BY id", (note,))]
 
     def left_out(self) -> dict[str, list[LeftOut]]:
         """What was left out of each file, with the reasons."""
@@ -95,22 +111,28 @@ class GatheredTable:
                     found.setdefault(source, []).append(LeftOut(*row))
         return found
 
-    def keep(self, photos: Mapping[PhotoPlace, Kept], left_out: Mapping[str, Iterable[LeftOut]]) -> None:
-        """Keep where photos came from, and what was left out of files, in place of what is known of both.
+    def keep(
+        self, photos: Mapping[PhotoPlace, Kept], begun: Iterable[str], left_out: Mapping[str, Iterable[LeftOut]]
+    ) -> None:
+        """Keep where photos came from, and what was left out of files.
 
         Args:
-            photos: by where they came from.
-            left_out: by the path or address of the file.
+            photos: by where they came from, in place of what is known of them.
+            begun: files of which nothing that was left out before counts any more.
+            left_out: what to add, by the path or address of the file.
         """
         with self._failed, closing(open_database(self._database, _SCHEMA)) as db:
             db.keep_checksums("gathered", "not_gathered")
             with transaction(db):
                 for place, kept in photos.items():
                     db.execute("DELETE FROM gathered WHERE path = ?", (kept.path,))
-                    insert = "INSERT INTO gathered (path, size, source, member, page, second) VALUES (?, ?, ?, ?, ?, ?)"
-                    db.execute(insert, (*kept, *place))
+                    db.execute(
+                        "INSERT INTO gathered (path, size, note, source, member, page, second) "
+                        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                        (*kept, *place),
+                    )
+                db.executemany("DELETE FROM not_gathered WHERE source = ?", [(source,) for source in begun])
                 for source, found in left_out.items():
-                    db.execute("DELETE FROM not_gathered WHERE source = ?", (source,))
                     rows = [(source, out.path, out.reason) for out in found]
                     db.executemany("INSERT INTO not_gathered (source, shown, reason) VALUES (?, ?, ?)", rows)
 

@@ -41,7 +41,7 @@ def _frames(file: Path, every: float) -> Generator[FilePart, None, None]:
         if not capture.isOpened():
             raise PhotoError("a video that cannot be opened: it is damaged, cut off, or of an unknown kind")
         check_pixels(capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
-        rate = capture.get(cv2.CAP_PROP_FPS)
+        rate, frames = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
         taken, number, wanted = 0, 0, 0.0
         while capture.grab():
             second = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
@@ -52,7 +52,8 @@ def _frames(file: Path, every: float) -> Generator[FilePart, None, None]:
                 continue
             if taken == MOST_FRAMES:
                 raise PhotoError(f"longer: of one video at most {MOST_FRAMES:,} frames are taken")
-            yield FilePart(None, round(second, 3), ".jpg", write)
+            share = number / frames if frames >= number else None
+            yield FilePart(None, round(second, 3), ".jpg", write, share)
             taken += 1
             wanted = (math.floor(second / every + 1e-9) + 1) * every
         if not taken:
