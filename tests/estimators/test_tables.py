@@ -122,6 +122,17 @@ class TestClassifier:
         y = pd.Series(pd.Categorical(kinds()), index=range(100, 140), name="demand")
         assert TabularClassifier(random_state=0).fit(shops(), y).score(shops(), y) == 1.0
 
+    @pytest.mark.parametrize(
+        ("classes", "dtype"),
+        [([3, 7], "Int64"), ([False, True], "boolean"), ([3, 7], "int64[pyarrow]")],
+        ids=["Int64", "boolean", "Arrow"],
+    )
+    def test_classes_of_a_series_that_may_have_missing_values_stay_what_they_are(self, classes, dtype):
+        y = pd.Series(classes * 20, dtype=dtype)
+        model = TabularClassifier(epochs=1, random_state=0).fit(shops(), y)
+        assert model.classes_.tolist() == classes
+        assert [type(one) for one in model.classes_.tolist()] == [type(one) for one in classes]
+
     def test_three_classes(self):
         X, y = np.arange(60.0)[:, None], np.repeat([2, 5, 9], 20)
         model = TabularClassifier(epochs=20, random_state=0).fit(X, y)
@@ -248,8 +259,23 @@ class TestRefused:
             (shops(2), pd.Series(["a", None], dtype="string"), "1 are missing, the first at position 1"),
             (shops(4), [0.5, 1.5, 2.5, 3.5], "Unknown label type: continuous"),
             ([[1.0], [np.inf]], ["a", "b"], "Input X contains infinity"),
+            (shops(2), np.array(["b", 1], object), "of one kind: .*; y has int and str. Convert them"),
+            (shops(2).set_axis(["a"] * shops(2).shape[1], axis=1), ["a", "b"], "name of its own; 'a' is that of sev"),
         ],
-        ids=["one class", "one row", "one row of a list", "lengths", "y", "None", "NaN", "NA", "amounts", "infinity"],
+        ids=[
+            "one class",
+            "one row",
+            "one row of a list",
+            "lengths",
+            "y",
+            "None",
+            "NaN",
+            "NA",
+            "amounts",
+            "infinity",
+            "kinds",
+            "names",
+        ],
     )
     def test_what_a_classifier_cannot_learn_from(self, X, y, message):
         with pytest.raises(ValueError, match=message):

@@ -38,6 +38,9 @@ def table_of(estimator: BaseEstimator, X: Any, y: Any = "no_validation", *, rese
     import pandas as pd
 
     if isinstance(X, pd.DataFrame):
+        twice = X.columns[X.columns.duplicated()]
+        if len(twice):
+            raise DataError(f"each column must have a name of its own; {twice[0]!r} is that of several. Rename them.")
         validate_data(estimator, X, y, reset=reset, skip_check_array=True)
         frame = X
     else:
@@ -105,8 +108,15 @@ def classes_of(y: Any, rows: Any) -> tuple[NDArray[Any], NDArray[np.int64]]:
         ValueError: there is one class only, a label is missing, or these are amounts and not classes.
     """
     y = _column(y, rows)
-    check_classification_targets(y)
-    classes, codes = np.unique(y, return_inverse=True)
+    try:
+        check_classification_targets(y)
+        classes, codes = np.unique(y, return_inverse=True)
+    except TypeError as error:  # text and numbers cannot be sorted
+        kinds = sorted({type(value).__name__ for value in y})
+        raise DataError(
+            f"classes must be of one kind: text, whole numbers or booleans; y has {' and '.join(kinds)}. Convert them, "
+            "for example to text."
+        ) from error
     if len(classes) < 2:
         raise DataError(
             f"a classifier must have two classes or more to learn from; y has one class, {str(classes[0])[:40]!r}, in "
@@ -139,6 +149,8 @@ def _column(y: Any, rows: Any) -> NDArray[Any]:
             f"Input y contains NaN or None: each row must have a label, and {len(missing)} are missing, the first at "
             f"position {missing[0]}. Drop these rows."
         )
+    if isinstance(y, pd.Series) and isinstance(y.dtype, pd.api.extensions.ExtensionDtype):
+        y = y.to_numpy()  # of which scikit-learn would make floats
     y = column_or_1d(y, warn=True)
     assert_all_finite(y, input_name="y")
     check_consistent_length(rows, y)
