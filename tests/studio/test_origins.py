@@ -18,6 +18,7 @@ from handlens.studio.origins import CALL, UNKNOWN, Certificate, Origin
 
 LASSO = Origin("lasso", "by hand")
 CLICK = Origin("click", "suggested")
+IMPORTED = Origin("import", "imported", by="a=1.csv")
 FINISH = Origin("finish", "certified", Certificate(error=0.05, confidence=0.95, checked=200))
 
 
@@ -36,7 +37,7 @@ def given(log: Labels) -> list[Origin | None]:
 # --- what an origin may be ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("origin", [CALL, UNKNOWN, LASSO, CLICK, FINISH, Origin("check", "checked")])
+@pytest.mark.parametrize("origin", [CALL, UNKNOWN, LASSO, CLICK, FINISH, Origin("check", "checked"), IMPORTED])
 def test_an_origin_is_read_as_it_was_kept(origin):
     assert Origin.from_json(json.loads(json.dumps(origin.as_json()))) == origin
 
@@ -45,6 +46,13 @@ def test_an_origin_in_the_log():
     assert LASSO.as_json() == {"gesture": "lasso", "kind": "by hand"}
     certificate = {"error": 0.05, "confidence": 0.95, "checked": 200}
     assert FINISH.as_json() == {"gesture": "finish", "kind": "certified", "certificate": certificate}
+    assert IMPORTED.as_json() == {"gesture": "import", "kind": "imported", "by": "a=1.csv"}
+
+
+@pytest.mark.parametrize(("kind", "by"), [("by hand", "me"), ("imported", 7)])
+def test_only_files_and_models_are_what_gave_a_label(kind, by):
+    with pytest.raises(CollectionError, match="by must be text, and only certified and imported labels have it"):
+        Origin("import", kind, by=by)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
-LABEL_COLUMNS = ["path", "label", "origin", "gesture", "labelled_at", "error_at_most", "confidence"]
-"""The columns of the labels that Studio writes."""
+LABEL_COLUMNS = ["path", "label", "origin", "gesture", "labelled_at", "error_at_most", "confidence", "by"]
+"""The columns of the labels that Studio writes; earlier versions wrote them without the last one."""
 
 _FORMULA = re.compile("[=+\\-@\\t\\r\\n\uff1d\uff0b\uff0d\uff20]")  # the last four are wide forms of the first ones
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)

@@ -566,7 +566,8 @@ class Collection:
         Returns:
             DataFrame with columns path, label, gesture (how the photos were selected, such as lasso), kind (by hand,
             suggested, checked, certified or imported), at (when, in UTC), and for certified labels error (the largest
-            share of all labels that may be wrong, 0–1) and confidence (that of this bound, 0–1).
+            share of all labels that may be wrong, 0–1) and confidence (that of this bound, 0–1), and by (what gave the
+            label, if it was not a person: the hash of the model of certified labels, the file of imported ones).
 
         Example:
             >>> from handlens.studio.builtin import write_builtin
@@ -1128,13 +1129,13 @@ class Collection:
         progress: Callable[[int, int], None] | None = None,
         cancel: threading.Event | None = None,
     ) -> Exported:
-        """Write the labels in a format that other tools read, with the origin of each where the format has a place.
+        """Write the labels in a format that other tools read, each with its origin.
 
         Args:
             path: the file, or for a format that is a folder, a new or empty folder.
             format: "csv", "spreadsheet" (CSV whose text no spreadsheet program runs as a formula), "parquet", "folders"
                 (a zip of the photos by label), "coco", "label-studio", "fiftyone", "hugging-face", "croissant", "yolo"
-                (a folder with splits), or the name of a plugin. What each holds is in docs/formats.md.
+                (a folder with splits), or the name of a plugin. What each holds is in docs/exporting.md.
             where: only the photos that this filter means.
             progress: called with the steps that are done and their total.
             cancel: setting it, also beforehand, raises Cancelled; nothing is written then.

@@ -157,12 +157,6 @@ class Filtering:
             "are kept: look whether they are right, and give them again."
         ]
 
-    def labelled_paths(self, wanted: Filter | None) -> dict[str, str]:
-        """The label of each labelled photo by its path, in the order of ids; only of photos that a filter means."""
-        labels = self._labels.series
-        kept = labels.notna().to_numpy(bool) & (True if wanted is None else self.mask(wanted))
-        return {self._photos.paths[photo]: str(labels[photo]) for photo in np.flatnonzero(kept).tolist()}
-
     @property
     def saved(self) -> dict[str, Filter]:
         """The filters that were saved, by name; labels are called as they are now."""

@@ -92,31 +92,32 @@ class Finishing:
 
     def plan(self, *, error: float, confidence: float) -> Finished:
         """What `finish` would do."""
-        return self._plan(error, confidence)[0]
+        _check(error, confidence)
+        return self._models.with_model(lambda model: self._plan(model, error, confidence))[0]
 
     def finish(self, *, error: float, confidence: float) -> Finished:
         """Label the photos of the plan in one change, which `undo` takes back."""
+        _check(error, confidence)
+
+        def plan_with(model: Model) -> tuple[Finished, Check, str | None]:
+            plan, check = self._plan(model, error, confidence)
+            return plan, check, self._models.hash_of(model) if len(plan.ids) else None
+
         while True:
-            plan, check = self._plan(error, confidence)
+            plan, check, by = self._models.with_model(plan_with)
             if plan.checked < plan.fewest:
                 raise TrainingError(plan.sentence)
             # Labels of an earlier finish that do not fit the plan now are taken off in the same change.
             groups: list[tuple[NDArray[np.int64], str | None]] = [(plan.withdrawn, None)] if len(plan.withdrawn) else []
             names = np.array(plan.names, object)
             groups += [(plan.ids[names == name], name) for name in dict.fromkeys(plan.names)]
-            origin = Origin("finish", "certified", Certificate(plan.error, plan.confidence, plan.checked))
+            origin = Origin("finish", "certified", Certificate(plan.error, plan.confidence, plan.checked), by)
             text = f"finish: label {len(plan.ids):,} photos as predicted"
             # If a label has changed since the plan was made, it is made again.
             if not groups or self._labels.assign_many(groups, origin=origin, text=text, version=check.labels.version):
                 return plan
 
-    def _plan(self, error: float, sure: float) -> tuple[Finished, Check]:
-        for name, value, least in (("error", error, 0), ("confidence", sure, 0.5)):
-            if isinstance(value, bool) or not isinstance(value, int | float | np.floating) or not least < value < 1:
-                raise CollectionError(f"{name} must be between {least} and 1; {value!r} arrived.")
-        return self._models.with_model(lambda model: self._plan_with(model, error, sure))
-
-    def _plan_with(self, model: Model, error: float, sure: float) -> tuple[Finished, Check]:
+    def _plan(self, model: Model, error: float, sure: float) -> tuple[Finished, Check]:
         check = self._spot_check.now()
         if check.withheld:
             raise TrainingError(check.withheld)
@@ -186,3 +187,9 @@ class Finishing:
             confidence=float(sure),
         )
         return finished, check
+
+
+def _check(error: float, sure: float) -> None:
+    for name, value, least in (("error", error, 0), ("confidence", sure, 0.5)):
+        if isinstance(value, bool) or not isinstance(value, int | float | np.floating) or not least < value < 1:
+            raise CollectionError(f"{name} must be between {least} and 1; {value!r} arrived.")

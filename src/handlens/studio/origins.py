@@ -58,6 +58,9 @@ class Origin:
         gesture: the action that gave them.
         kind: who gave them.
         certificate: the bound on their errors; of certified labels, and only of these.
+        by: what gave them, if it was not a person: of certified labels the hash of the model (SHA-256 of the
+            tensors.safetensors that `Collection.export_model` writes), of imported ones the name of the file. None of
+            versions that did not keep it.
 
     Example:
         >>> Origin("lasso", "by hand").kind
@@ -69,6 +72,7 @@ class Origin:
     gesture: Gesture
     kind: Kind
     certificate: Certificate | None = None
+    by: str | None = None
 
     def __post_init__(self) -> None:
         for name, value, choices in (
@@ -82,19 +86,26 @@ class Origin:
                 "certified labels must have a certificate, and others must not; "
                 f"{self.kind!r} arrived with {self.certificate!r}."
             )
+        if self.by is not None and (not isinstance(self.by, str) or self.kind not in ("certified", "imported")):
+            raise CollectionError(
+                "an origin's by must be text, and only certified and imported labels have it; "
+                f"{self.by!r} arrived with {self.kind!r}."
+            )
 
     def as_json(self) -> dict[str, Any]:
         """The origin as the label log keeps it."""
         body: dict[str, Any] = {"gesture": self.gesture, "kind": self.kind}
         if self.certificate:
             body["certificate"] = asdict(self.certificate)
+        if self.by is not None:
+            body["by"] = self.by
         return body
 
     @classmethod
     def from_json(cls, body: dict[str, Any]) -> Origin:
         """Read what `as_json` made; KeyError, TypeError or CollectionError if it is damaged."""
         certificate = Certificate(**body["certificate"]) if "certificate" in body else None
-        return cls(body["gesture"], body["kind"], certificate)
+        return cls(body["gesture"], body["kind"], certificate, body.get("by"))
 
 
 CALL = Origin("call", "by hand")
@@ -133,7 +144,7 @@ class LabelOrigins(NamedTuple):
 
     @property
     def frame(self) -> pd.DataFrame:
-        """Gesture, kind, time (UTC) and certificate of each label by photo id; missing values without a label."""
+        """Gesture, kind, time (UTC), certificate and `by` of each label by photo id; missing values without a label."""
         numbers, changes = list(self.by_change), self.by_change.values()
         certificates = [change.origin.certificate for change in changes]
         by_change = pd.DataFrame(
@@ -143,6 +154,7 @@ class LabelOrigins(NamedTuple):
                 "at": pd.Series([change.at for change in changes], numbers, "datetime64[us, UTC]"),
                 "error": pd.Series([c.error if c else np.nan for c in certificates], numbers, float),
                 "confidence": pd.Series([c.confidence if c else np.nan for c in certificates], numbers, float),
+                "by": pd.Series([change.origin.by for change in changes], numbers, "str"),
             }
         )
         return by_change.reindex(self.changes).set_index(pd.RangeIndex(len(self.changes), name="id"))

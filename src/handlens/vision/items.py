@@ -150,9 +150,10 @@ class ImageItemList(ItemList):
             columns = csv_columns(file)
             name = _column_name(pd.DataFrame(columns=columns), cols)
             # As text: "0001" is a name, and not the number 1.
-            text = {name, "label"} if columns == LABEL_COLUMNS else {name}
+            ours = columns in (LABEL_COLUMNS, LABEL_COLUMNS[:-1])
+            text = {name, "label"} if ours else {name}
             df = read_csv(file, levels={column: pd.Index([], dtype="str") for column in text})
-            if columns == LABEL_COLUMNS and is_for_spreadsheets(file):
+            if ours and is_for_spreadsheets(file):
                 df[["path", "label"]] = df[["path", "label"]].map(unguarded, na_action="ignore")
         except TableError as error:
             raise DataError(str(error)) from error

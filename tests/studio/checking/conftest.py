@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from handlens.errors import ArtifactError
 from handlens.studio.evaluation import Evaluation
@@ -80,6 +81,9 @@ class Said:
         if scores is None:
             raise ArtifactError("model.json is damaged: it ends too early.")
         return scores
+
+    def saved(self, classes: list[str], *, temperature: float) -> SimpleNamespace:
+        return SimpleNamespace(tensors={"scores": torch.from_numpy(self.scores())})
 
     def remove_others(self) -> None: ...
 

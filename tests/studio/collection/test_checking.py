@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -217,13 +218,15 @@ def test_certified_labels_carry_their_certificate(finished, tmp_path):
     assert len(certified) == finished.parts.finishing.count
     assert (certified["error_at_most"] == 0.2).all()
     assert (certified["confidence"] == 0.95).all()
-    assert table[table["origin"] != "certified"]["error_at_most"].isna().all()
+    assert table[table["origin"] != "certified"][["error_at_most", "by"]].isna().all(axis=None)
     assert table["origin"].value_counts().to_dict() == {
         "by hand": 12,
         "checked": 20,
         "certified": len(certified),
     }
     finished.export_model(tmp_path / "model")
+    tensors = (tmp_path / "model" / "tensors.safetensors").read_bytes()
+    assert set(certified["by"]) == {hashlib.sha256(tensors).hexdigest()}
     said = f"at most 20 % of the {len(table)} labels that there were then were wrong"
     assert said in (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
     assert finished.undo()

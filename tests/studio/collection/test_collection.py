@@ -201,7 +201,9 @@ def test_no_photos(tmp_path):
         with pytest.raises(TrainingError):
             collection.train()
         collection.export(tmp_path / "labels.csv", "csv")
-    assert (tmp_path / "labels.csv").read_text() == ("path,label,origin,gesture,labelled_at,error_at_most,confidence\n")
+    assert (tmp_path / "labels.csv").read_text() == (
+        "path,label,origin,gesture,labelled_at,error_at_most,confidence,by\n"
+    )
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])

@@ -62,7 +62,7 @@ def doors(collection: Collection, photo: int, tmp_path: Path) -> None:
     collection.label([photo], "mine")
     collection.export(tmp_path / "folders.zip", "folders")
     with zipfile.ZipFile(tmp_path / "folders.zip") as archive:
-        assert archive.namelist() == ["left out.csv"]
+        assert archive.namelist() == ["labels.csv", "left out.csv"]
         assert "mine" in archive.read("left out.csv").decode()
     with pytest.raises(CollectionError, match="1 labelled photos"):
         labelled_photos(collection, None)

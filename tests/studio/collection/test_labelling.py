@@ -36,14 +36,14 @@ def test_labels_by_id(collection):
 
 
 def test_origins_of_all_photos_by_id(collection):
-    assert collection.origins[["label", "gesture", "kind", "at", "error", "confidence"]].isna().all(axis=None)
+    assert collection.origins[["label", "gesture", "kind", "at", "error", "confidence", "by"]].isna().all(axis=None)
     labels = collection.parts.labels
     labels.assign([3, 1], "a", origin=Origin("lasso", "by hand"))
     labels.assign([5], "b", origin=Origin("finish", "certified", Certificate(error=0.05, confidence=0.95, checked=30)))
     collection.label([1, 7], "b")
     collection.merge(["a"], "c")
     found = collection.origins
-    assert found.columns.tolist() == ["path", "label", "gesture", "kind", "at", "error", "confidence"]
+    assert found.columns.tolist() == ["path", "label", "gesture", "kind", "at", "error", "confidence", "by"]
     assert found.index.name == "id"
     assert found["path"].tolist() == collection.paths
     pd.testing.assert_series_equal(found["label"], collection.labels)

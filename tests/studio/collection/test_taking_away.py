@@ -47,7 +47,7 @@ def test_exports_come_back(collection, tmp_path):
     with zipfile.ZipFile(tmp_path / "folders.zip") as archive:
         found = {name: archive.read(name) for name in archive.namelist()}
     assert "renamed.csv" in found
-    del found["renamed.csv"]
+    del found["renamed.csv"], found["labels.csv"]
     assert found == {photo.name: (collection.images / photo.path).read_bytes() for photo in photos}
     assert not any(part in ("..", "con") for name in found for part in name.split("/"))
 
@@ -62,12 +62,12 @@ def test_labels_are_taken_away_with_their_origins(collection, tmp_path):
     label_three(collection)
     collection.export(tmp_path / "labels.csv", "csv")
     lines = (tmp_path / "labels.csv").read_text(encoding="utf-8").splitlines()
-    assert lines[0] == "path,label,origin,gesture,labelled_at,error_at_most,confidence"
+    assert lines[0] == "path,label,origin,gesture,labelled_at,error_at_most,confidence,by"
     times = [f"{at:%Y-%m-%dT%H:%M:%S}Z" for at in collection.origins["at"].dropna()]
     assert lines[1:] == [
-        f"{collection.paths[0]},circle,by hand,lasso,{times[0]},,",
-        f"{collection.paths[1]},square,certified,finish,{times[1]},0.050000,0.950000",
-        f"{collection.paths[2]},square,certified,finish,{times[2]},0.050000,0.950000",
+        f"{collection.paths[0]},circle,by hand,lasso,{times[0]},,,",
+        f"{collection.paths[1]},square,certified,finish,{times[1]},0.050000,0.950000,",
+        f"{collection.paths[2]},square,certified,finish,{times[2]},0.050000,0.950000,",
     ]
     back = pd.read_csv(tmp_path / "labels.csv", parse_dates=["labelled_at"])
     assert (abs(back["labelled_at"] - collection.origins["at"].dropna()) < pd.Timedelta(seconds=1)).all()

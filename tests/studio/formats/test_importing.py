@@ -371,3 +371,8 @@ def give(collection: Collection, names: list[str]) -> dict[str, str]:
 
 def forget(collection: Collection, given: dict[str, str]) -> None:
     collection.unlabel([collection.paths.index(path) for path in given])
+
+
+def test_imported_labels_know_their_file(bare, write):
+    bare.import_labels(write("path,label\n0.png,x\ncircles/1.png,007\n", "mine.csv"))
+    assert bare.origins[["label", "kind", "by"]].dropna().values.tolist() == [["007", "imported", "mine.csv"]]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
 import tempfile
 import threading
 import unicodedata
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -116,7 +117,7 @@ def read_folders(file: Path) -> dict[str, str]:
     with zipfile.ZipFile(file) as archive:
         names = archive.namelist()
         listed = archive.read("renamed.csv").decode().splitlines(keepends=True) if "renamed.csv" in names else []
-    found = {name.partition("/")[2]: name.partition("/")[0] for name in names if not name.endswith(".csv")}
+    found = {name.partition("/")[2]: name.partition("/")[0] for name in names if "/" in name}
     return found | {unguarded(row["path"]): unguarded(row["label"]) for row in csv.DictReader(listed)}
 
 
@@ -271,6 +272,141 @@ def test_croissant_is_valid_and_read_by_mlcroissant(images):
     records = list(read.records("labels"))
     assert [record["labels/label"].decode() for record in records] == NASTY
     assert [record["labels/path"].decode() for record in records] == [f"{i}.png" for i in range(len(NASTY))]
+
+
+FACTS = {
+    "by hand": {"origin": "by hand", "gesture": "lasso"},
+    "imported": {"origin": "imported", "gesture": "import", "by": "a=1.csv"},
+    "checked": {"origin": "checked", "gesture": "check"},
+    "certified": {"origin": "certified", "gesture": "finish", "error_at_most": 0.05, "confidence": 0.95, "by": "0a1b"},
+}
+
+
+def text_facts(rows: Iterable[dict[str, str]]) -> list[dict[str, object]]:
+    """Origins of a CSV."""
+    columns = ("origin", "gesture", "labelled_at", "error_at_most", "confidence", "by")
+    numbers = ("error_at_most", "confidence")
+    given = [{name: row[name] for name in columns if row[name]} for row in rows]
+    return [row | {name: float(row[name]) for name in numbers if name in row} for row in given]
+
+
+def table_facts(table: pd.DataFrame) -> list[dict[str, object]]:
+    """Origins of a table with types."""
+    columns = ["origin", "gesture", "labelled_at", "error_at_most", "confidence", "by"]
+    table = table[columns].assign(labelled_at=table["labelled_at"].dt.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    return [{k: v for k, v in row.items() if not pd.isna(v)} for row in table.astype(object).to_dict("records")]
+
+
+def facts_in(format: str, path: Path) -> list[dict[str, object]]:
+    """Where each label comes from, as an export of four photos says it."""
+    if format in ("csv", "spreadsheet"):
+        with path.open(encoding="utf-8", newline="") as file:
+            return text_facts({k: unguarded(v) for k, v in row.items()} for row in csv.DictReader(file))
+    if format == "folders":
+        with zipfile.ZipFile(path) as archive:
+            rows = csv.DictReader(archive.read("labels.csv").decode().splitlines())
+            return text_facts({k: unguarded(v) for k, v in row.items()} for row in rows)
+    if format == "yolo":
+        return text_facts(csv.DictReader((path / "labels.csv").read_text(encoding="utf-8").splitlines()))
+    if format in ("parquet", "hugging-face", "croissant"):
+        below = {"parquet": "", "hugging-face": "data/train-00000-of-00001.parquet", "croissant": "labels.parquet"}
+        return table_facts(pd.read_parquet(path / below[format] if below[format] else path))
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if format == "coco":
+        return [one["attributes"] for one in content["annotations"]]
+    if format == "label-studio":
+        return [one["meta"] for one in content]
+    names = {"confidence_of_bound": "confidence", "_cls": "", "tags": "", "label": ""}
+    given = [one["ground_truth"].items() for one in content["samples"]]
+    return [{names.get(k, k): v for k, v in one if names.get(k, k)} for one in given]
+
+
+@pytest.mark.parametrize("format", READERS)
+def test_every_format_says_of_each_label_where_it_comes_from(bare, tmp_path, format):
+    bound = Certificate(error=0.05, confidence=0.95, checked=30)
+    for photo, origin in enumerate(
+        [
+            Origin("lasso", "by hand"),
+            Origin("import", "imported", by="a=1.csv"),
+            Origin("check", "checked"),
+            Origin("finish", "certified", bound, by="0a1b"),
+        ]
+    ):
+        bare.parts.labels.assign([photo], "circle", origin=origin)
+    target = tmp_path / f"out{exporter_of(format).ending}"
+    bare.export(target, format)
+    times = [f"{at:%Y-%m-%dT%H:%M:%SZ}" for at in bare.origins["at"].dropna()]
+    assert facts_in(format, target) == [
+        facts | {"labelled_at": at} for facts, at in zip(FACTS.values(), times, strict=True)
+    ]
+
+
+def test_a_probability_of_fiftyone_is_not_that_of_a_certificate(images):
+    """FiftyOne's own field `confidence` is that of one label."""
+    export = export_of(["cat"], images)
+    export.photos.loc[0, ["error_at_most", "confidence"]] = [0.05, 0.95]
+    (sample,) = json.loads(written("fiftyone", export).read_text(encoding="utf-8"))["samples"]
+    assert "confidence" not in sample["ground_truth"]
+    assert (sample["ground_truth"]["error_at_most"], sample["ground_truth"]["confidence_of_bound"]) == (0.05, 0.95)
+
+
+def all_of_unicode() -> list[str]:
+    """Labels that hold together each character that a label may have, 90 in each."""
+    singles = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000 and is_label(chr(code))]
+    starters = [character for character in singles if unicodedata.combining(character) == 0]
+    lines = ["".join(starters[i : i + 90]) for i in range(0, len(starters), 90)]
+    lines += [f"x{character}" for character in singles if unicodedata.combining(character)]
+    return list(dict.fromkeys(check_name(line) for line in lines))
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Export:
+    """A photo for each of `all_of_unicode`."""
+    labels = all_of_unicode()
+    assert len({*"".join(labels)}) > 130_000
+    images = tmp_path_factory.mktemp("unicode") / "photos"
+    images.mkdir()
+    Image.new("1", (1, 1)).save(images / "0.png")
+    for i in range(1, len(labels)):
+        os.link(images / "0.png", images / f"{i}.png")
+    return export_of(list(labels), images)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what mlcroissant itself calls
+def test_all_of_unicode_is_read_by_the_libraries_of_the_formats(everything, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_DATASETS_OFFLINE", "1")
+    import datasets
+    import mlcroissant
+    from pycocotools.coco import COCO
+
+    expected = dict(zip(everything.labelled["path"], everything.labelled["label"], strict=True))
+    paths = {format: written(format, everything) for format in ("csv", "parquet", "coco", "hugging-face", "croissant")}
+
+    table = pd.read_csv(paths["csv"], dtype=str, keep_default_na=False)
+    assert dict(zip(table["path"], table["label"], strict=True)) == expected
+    table = pd.read_parquet(paths["parquet"])
+    assert dict(zip(table["path"], table["label"], strict=True)) == expected
+    coco = COCO(str(paths["coco"]))
+    found = {coco.imgs[one["image_id"]]["file_name"]: one["category_id"] for one in coco.anns.values()}
+    assert {path: coco.cats[category]["name"] for path, category in found.items()} == expected
+    read = datasets.load_dataset(str(paths["hugging-face"]), split="train", cache_dir=str(tmp_path / "cache"))
+    assert dict(zip(read["path"], map(read.features["label"].int2str, read["label"]), strict=True)) == expected
+    records = mlcroissant.Dataset(jsonld=str(paths["croissant"] / "croissant.json")).records("labels")
+    assert {one["labels/path"].decode(): one["labels/label"].decode() for one in records} == expected
+
+
+def test_folders_of_yolo_are_read_by_torchvision(tmp_path):
+    """Ultralytics reads them with this class."""
+    from torchvision.datasets import ImageFolder
+
+    labels = ["007", "NA", "é", "👩‍🔬"] * 5
+    folder = written("yolo", export_of(labels, pictures(tmp_path / "photos", 20)))
+    found = {}
+    for part in ("train", "val", "test"):
+        read = ImageFolder(str(folder / part), allow_empty=True)
+        assert read.classes == sorted(set(labels))
+        found |= {Path(file).name: read.classes[code] for file, code in read.samples}
+    assert found == {f"{i}.png": label for i, label in enumerate(labels)}
 
 
 # --- by hand ---------------------------------------------------------------------------------------
@@ -454,6 +590,13 @@ def test_nothing_of_a_person_is_replaced(collection, tmp_path):
         collection.export(tmp_path / "x", "cocoa")
     with pytest.raises(CollectionError, match="must not be among the photos"):
         collection.export(collection.images / "yolo", "yolo")
+    photo = (collection.images / collection.paths[0]).read_bytes()
+    with pytest.raises(CollectionError, match="must not replace a photo"):
+        collection.export(collection.images / collection.paths[0], "csv")
+    assert (collection.images / collection.paths[0]).read_bytes() == photo
+    with pytest.raises(CollectionError, match="must not replace one of the collection's"):
+        collection.export(collection.folder / "collection.sqlite", "csv")
+    assert collection.export(collection.images / "labels.csv", "csv").labels == 1
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "diary.txt").write_text("x")
     with pytest.raises(CollectionError, match="needs a new or an empty folder"):

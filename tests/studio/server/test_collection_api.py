@@ -328,10 +328,10 @@ def test_what_is_taken_away(
     assert labels.headers["content-disposition"].startswith("attachment")
     rows = list(csv.DictReader(io.StringIO(labels.text)))
     assert len(rows) == 12
-    assert list(rows[0]) == ["path", "label", "origin", "gesture", "labelled_at", "error_at_most", "confidence"]
+    assert list(rows[0]) == ["path", "label", "origin", "gesture", "labelled_at", "error_at_most", "confidence", "by"]
     assert rows[0]["labelled_at"].endswith("Z")
     given = {"path": "circles/0.png", "label": "round", "origin": "by hand", "gesture": "call"}
-    assert rows[0] == {**given, "labelled_at": rows[0]["labelled_at"], "error_at_most": "", "confidence": ""}
+    assert rows[0] == {**given, "labelled_at": rows[0]["labelled_at"], "error_at_most": "", "confidence": "", "by": ""}
 
     for name in ("predictions.csv", "model.zip"):
         early = client.get(f"{shapes}/export/{name}")
@@ -347,7 +347,8 @@ def test_what_is_taken_away(
 
     with zipfile.ZipFile(io.BytesIO(client.get(f"{shapes}/export/folders.zip").content)) as archive:
         assert archive.testzip() is None
-        assert len(archive.namelist()) == 12
+        assert len(archive.namelist()) == 13
+        assert archive.read("labels.csv").startswith(b"name,path,label,origin,gesture,labelled_at,")
         assert all(info.compress_type == zipfile.ZIP_STORED and not info.flag_bits & 8 for info in archive.infolist())
         assert archive.read("round/circles/0.png") == (drawn / "circles/0.png").read_bytes()
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+import threading
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +14,10 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from handlens.studio.formats import exporters
+from handlens.errors import Cancelled
+from handlens.io.files import atomic_folder
+from handlens.studio.formats import Export, exporters
+from handlens.studio.scanning import LeftOut
 
 
 @pytest.fixture
@@ -51,3 +57,45 @@ def test_a_filter_and_a_format_that_is_not_there(client: TestClient, shapes: str
     refused = client.get(f"{shapes}/export/as/cocoa")
     assert refused.status_code == 400
     assert "Format must be one of csv" in refused.json()["error"]
+
+
+def test_an_export_stops_when_the_browser_goes_away(
+    client: TestClient, shapes: str, labelled: None, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, stopped = threading.Event(), threading.Event()
+
+    def write(_: object, export: Export, path: Path) -> list[LeftOut]:
+        with atomic_folder(path):
+            begun.set()
+            try:
+                while True:
+                    export.report(0, 1)
+                    time.sleep(0.001)
+            except Cancelled:
+                stopped.set()
+                raise
+
+    monkeypatch.setattr("handlens.studio.formats.writers.yolo.YoloExporter.write", write)
+    asked = {"type": "http", "method": "GET", "path": f"{shapes}/export/as/yolo", "query_string": b"", "root_path": ""}
+    scope = {**asked, "headers": [(b"host", b"127.0.0.1:8600")], "http_version": "1.1", "scheme": "http"}
+    received: list[dict[str, object]] = [{"type": "http.request", "body": b"", "more_body": False}]
+
+    async def receive() -> dict[str, object]:
+        if received:
+            return received.pop()
+        if not begun.is_set():
+            await asyncio.sleep(60)  # the server does not wait for it
+        return {"type": "http.disconnect"}
+
+    sent: list[dict[str, object]] = []
+
+    async def send(message: dict[str, object]) -> None:
+        sent.append(message)
+
+    async def ask() -> None:
+        await asyncio.wait_for(client.app(scope, receive, send), 60)
+
+    asyncio.run(ask())
+    assert stopped.is_set()
+    assert sent[0]["status"] == 409
+    assert [file for file in (home / "scratch").rglob("*") if file.is_file() and "lock" not in file.name] == []

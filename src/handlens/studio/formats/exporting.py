@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -188,6 +188,19 @@ def labels_table(export: Export) -> pd.DataFrame:
     return times_as_text(export.labelled[LABEL_COLUMNS])
 
 
+def named_table(export: Export, names: Sequence[str], left_out: Sequence[LeftOut]) -> pd.DataFrame:
+    """The table that labels.csv holds beside copies of photos: the `name` of each copy first, without what is left out.
+
+    Args:
+        export: what is written.
+        names: of the copy of each labelled photo.
+        left_out: photos without a copy.
+    """
+    table = labels_table(export)
+    table.insert(0, "name", pd.Series(list(names), table.index, "str"))
+    return table[~table[PATH].isin([out.path for out in left_out])]
+
+
 def rows_of(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """The rows as dictionaries of plain values, without those that are missing, times as text."""
     if TIME in table:
@@ -225,7 +238,9 @@ def export(
             raise Cancelled("the export was cancelled; nothing was written.")
 
     report(0, 1)
-    if not exporter.ending:
+    if exporter.ending:
+        _check_file(target, collection)
+    else:
         _check_folder(target, collection.images)
     given = export_of(collection, where=where, report=report)
     left_out = exporter.write(given, target)
@@ -267,6 +282,22 @@ def export_of(
         make_datasheet=collection.datasheet,
         report=report,
     )
+
+
+def _check_file(target: Path, collection: Collection) -> None:
+    """Check that a file may be written; no photo, and nothing that the collection is made of, is replaced."""
+    resolved = target.resolve()
+    if not resolved.exists():
+        return
+    if resolved.is_relative_to(collection.images):
+        if resolved.relative_to(collection.images).as_posix() in set(collection.paths):
+            raise CollectionError(
+                f"a file of an export must not replace a photo; {target} is one. Choose another name."
+            )
+    elif resolved.is_relative_to(collection.folder.resolve()):
+        raise CollectionError(
+            f"a file of an export must not replace one of the collection's; {target} is one. Choose another name."
+        )
 
 
 def _check_folder(target: Path, images: Path) -> None:

@@ -26,7 +26,6 @@ from handlens.studio.origins import Origin
 from handlens.studio.own_files import is_inside
 from handlens.studio.photos import Photos
 
-IMPORTED = Origin("import", "imported")
 """A label that came from a file."""
 
 _SHOWN = 5  # examples in the text of a plan
@@ -210,7 +209,8 @@ class Importing:
             ]
             text = f"import {_labels(len(rows))} from {plan.name}"
             # If a label has changed since the plan was made, it is made again.
-            if self._labels.assign_many(groups, origin=IMPORTED, text=text, version=plan.version):
+            origin = Origin("import", "imported", by=plan.name)
+            if self._labels.assign_many(groups, origin=origin, text=text, version=plan.version):
                 return dataclasses.replace(plan, imported=len(rows))
             plan = self._planned(plan.found, PhotoNames(self._photos.paths))
 

@@ -371,16 +371,17 @@ class Models:
     @property
     def content_hash(self) -> str | None:
         """The hash of the model in use: SHA-256 of the file of tensors that `export` writes; None without a model."""
+        return None if self.in_use is None else self.with_model(self.hash_of)
+
+    def hash_of(self, model: Model) -> str:
+        """The hash of a model; see `content_hash`."""
         from handlens.core.artifact import tensors_hash
 
-        def of(model: Model) -> str:
-            key = (model.version, self.temperature(model))
-            if self._hash is None or self._hash[0] != key:
-                saved = model.saved(self.classes(model), temperature=key[1])
-                self._hash = (key, tensors_hash(saved.tensors))
-            return self._hash[1]
-
-        return None if self.in_use is None else self.with_model(of)
+        key = (model.version, self.temperature(model))
+        if self._hash is None or self._hash[0] != key:
+            saved = model.saved(self.classes(model), temperature=key[1])
+            self._hash = (key, tensors_hash(saved.tensors))
+        return self._hash[1]
 
     # --- inside --------------------------------------------------------------------------------
 

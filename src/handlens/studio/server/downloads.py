@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import shutil
+import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from fastapi import Request
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
+from starlette.concurrency import run_in_threadpool
 
-from handlens.errors import CollectionError, PhotoError
+from handlens.core.predictions import PATH
+from handlens.errors import Cancelled, CollectionError, PhotoError
 from handlens.studio.formats import exporter_of
-from handlens.studio.formats.writers.folders import ZippedPhoto, write_photos, zipped_photos
+from handlens.studio.formats.exporting import Export, export_of
+from handlens.studio.formats.writers.folders import write_photos
 from handlens.studio.register import file_below
 from handlens.studio.server.temporary_folders import TemporaryFolders
 
 if TYPE_CHECKING:
     from handlens.studio.collection import Collection
     from handlens.studio.filters import Filter
+
+T = TypeVar("T")
+
+_LOOK = 0.2
+"""Seconds between two looks whether the browser is still there."""
 
 
 class _SendBuffer(io.RawIOBase):
@@ -106,7 +117,12 @@ def sent_file(
 
 
 def sent_export(
-    id: str, collection: Collection, format: str, where: Filter | None, temporary: TemporaryFolders
+    id: str,
+    collection: Collection,
+    format: str,
+    where: Filter | None,
+    temporary: TemporaryFolders,
+    cancel: threading.Event,
 ) -> FileResponse:
     """The response that sends the labels in a format, which is removed afterwards.
 
@@ -116,17 +132,19 @@ def sent_export(
         format: a format's name; what it writes as a folder is sent as a zip.
         where: only the photos that this filter means.
         temporary: where it is written.
+        cancel: setting it stops the writing.
 
     Raises:
+        Cancelled: `cancel` was set.
         CollectionError: there is no such format.
     """
     exporter = exporter_of(format)
     folder = temporary.new("export")
     name = f"{id}-{exporter.name}"
     with removed_on_failure(folder):
-        written = collection.export(folder / f"{name}{exporter.ending}", format, where=where).path
+        written = collection.export(folder / f"{name}{exporter.ending}", format, where=where, cancel=cancel).path
         if not exporter.ending:
-            written = _zipped(written)
+            written = _zipped(written, cancel)
     return FileResponse(
         written,
         media_type="application/octet-stream",
@@ -135,18 +153,36 @@ def sent_export(
     )
 
 
-def _zipped(folder: Path) -> Path:
+async def until_gone(request: Request, work: Callable[[threading.Event], T]) -> T:
+    """The result of work in a thread, whose event is set if the browser goes away before it is done."""
+    gone = threading.Event()
+
+    async def watch() -> None:
+        while not await request.is_disconnected():
+            await asyncio.sleep(_LOOK)
+        gone.set()
+
+    watching = asyncio.create_task(watch())
+    try:
+        return await run_in_threadpool(work, gone)
+    finally:
+        watching.cancel()
+
+
+def _zipped(folder: Path, cancel: threading.Event) -> Path:
     """A zip beside a folder, with the folder in it, which is removed."""
     file = folder.with_name(f"{folder.name}.zip")
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
         for path in sorted(folder.rglob("*")):
+            if cancel.is_set():
+                raise Cancelled("the export was cancelled; nothing was sent.")
             archive.write(path, path.relative_to(folder.parent).as_posix())
     shutil.rmtree(folder)
     return file
 
 
-def labelled_photos(collection: Collection, where: Filter | None) -> list[ZippedPhoto]:
-    """Each labelled photo with its name in the zip of folders by label.
+def labelled_photos(collection: Collection, where: Filter | None) -> Export:
+    """What the zip of folders by label holds.
 
     Args:
         collection: of the photos.
@@ -155,25 +191,26 @@ def labelled_photos(collection: Collection, where: Filter | None) -> list[Zipped
     Raises:
         CollectionError: no such photo has a label, or a labelled photo no longer exists.
     """
-    photos = zipped_photos(collection.parts.filtering.labelled_paths(where))
-    if not photos and where is not None:
+    export = export_of(collection, where=where)
+    paths = export.labelled[PATH].tolist()
+    if not paths and where is not None:
         raise CollectionError("none of the photos that the filter means has a label, so the zip would be empty.")
-    if not photos:
+    if not paths:
         raise CollectionError("no photo has a label yet, so the zip would be empty. Label some photos first.")
-    missing = [photo.path for photo in photos if not _is_there(collection.images, photo.path)]
+    missing = [path for path in paths if not _is_there(collection.images, path)]
     if missing:
         raise CollectionError(
             f"{len(missing):,} labelled photos are no longer in {collection.images}, such as {missing[0]}. "
             "Bring them back first."
         )
-    return photos
+    return export
 
 
-def zip_of_photos(photos: list[ZippedPhoto], images: Path) -> Iterator[bytes]:
-    """A zip of photos, not compressed, yielded in pieces of one photo each."""
+def zip_of_photos(export: Export) -> Iterator[bytes]:
+    """A zip of folders by label, not compressed, yielded in pieces of one photo each."""
     buffer = _SendBuffer()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for _ in write_photos(archive, photos, images):
+        for _ in write_photos(archive, export):
             yield buffer.drain()
     yield buffer.drain()
 

@@ -63,7 +63,7 @@ class CsvImporter:
         if not whole:
             raise ImportProblem(f"{path.name} must have a row of names and rows of as many values below it.")
         columns = {name: [cells[i] for _, cells in whole] for i, name in enumerate(heading)}
-        if set(LABEL_COLUMNS) <= {*heading} and text.partition("\n")[0].endswith("\r"):
+        if set(LABEL_COLUMNS[:-1]) <= {*heading} and text.partition("\n")[0].endswith("\r"):
             columns = {name: [unguarded(cell) for cell in cells] for name, cells in columns.items()}
         return found_in_columns(
             self.title,

@@ -63,6 +63,10 @@ _FIELDS = {
     TIME: ("sc:DateTime", "when the label was given, in UTC"),
     "error_at_most": ("sc:Float", "of certified labels, the largest share that may be wrong"),
     "confidence": ("sc:Float", "the probability with which that holds"),
+    "by": (
+        "sc:Text",
+        "what gave the label, if it was not a person: of certified labels the model's hash, of imported ones the file",
+    ),
     PREDICTED: ("sc:Text", "what the model predicts"),
     PROBABILITY: ("sc:Float", "the probability of what it predicts"),
 }

@@ -52,7 +52,10 @@ def _sample(row: dict[str, Any]) -> dict[str, Any]:
         "predictions": None,
     }
     if LABEL in row:
-        sample["ground_truth"] = {"_cls": "Classification", "tags": [], "label": row[LABEL], **facts_of(row)}
+        facts = facts_of(row)
+        if "confidence" in facts:  # FiftyOne's own field of this name is the probability of one label
+            facts["confidence_of_bound"] = facts.pop("confidence")
+        sample["ground_truth"] = {"_cls": "Classification", "tags": [], "label": row[LABEL], **facts}
     if PREDICTED in row:
         said = {"_cls": "Classification", "tags": [], "label": row[PREDICTED], "confidence": float(row[PROBABILITY])}
         sample["predictions"] = said

@@ -14,19 +14,20 @@ from handlens.errors import PhotoError
 from handlens.io.files import atomic_write
 from handlens.io.problems import reason_of
 from handlens.io.spreadsheets import csv_text
-from handlens.studio.formats.exporting import Export
+from handlens.studio.formats.exporting import Export, named_table
 from handlens.studio.formats.readers.yolo import SPLITS
 from handlens.studio.register import file_below
 from handlens.studio.scanning import LeftOut
 from handlens.studio.zip_names import ZipNames
 
-_LEFT_OUT, _RENAMED = "left out.csv", "renamed.csv"
+_LABELS, _LEFT_OUT, _RENAMED = "labels.csv", "left out.csv", "renamed.csv"
 
 
 class FoldersExporter:
-    """A zip with each labelled photo, unchanged, in a folder named after its label.
+    """A zip with each labelled photo, unchanged, in a folder named after its label, and labels.csv.
 
-    Photos keep their own folders below that of the label, so two photos with the same name do not collide.
+    labels.csv has for each photo its `name` in the zip, and what an export as CSV has. Photos keep their own folders
+    below that of the label, so two photos with the same name do not collide.
 
     Example:
         >>> FoldersExporter().ending
@@ -37,11 +38,11 @@ class FoldersExporter:
 
     def write(self, export: Export, path: Path) -> list[LeftOut]:
         """Write the zip; see `Exporter`."""
-        photos = zipped_photos(dict(zip(export.labelled[PATH], export.labelled[LABEL], strict=True)))
         left_out: list[LeftOut] = []
+        n = len(export.labelled)
         with atomic_write(path) as partial, zipfile.ZipFile(partial, "w") as archive:
-            for done, out in enumerate(write_photos(archive, photos, export.images), 1):
-                export.report(min(done, len(photos)), len(photos))
+            for done, out in enumerate(write_photos(archive, export), 1):
+                export.report(min(done, n), n)
                 left_out += [out] if out else []
         return left_out
 
@@ -68,21 +69,22 @@ def zipped_photos(labels: Mapping[str, str]) -> list[ZippedPhoto]:
         >>> [photo.name for photo in zipped_photos({"1.png": "left/right", "a?.png": "left?right", "2.png": "con"})]
         ['left_right/1.png', 'left_right 2/a_.png', '_con/2.png']
     """
-    names = ZipNames(_LEFT_OUT, _RENAMED)
+    names = ZipNames(_LABELS, _LEFT_OUT, _RENAMED)
     return [ZippedPhoto(path, label, names.file(label, path)) for path, label in labels.items()]
 
 
-def write_photos(archive: zipfile.ZipFile, photos: Sequence[ZippedPhoto], images: Path) -> Iterator[LeftOut | None]:
-    """Write photos, unchanged, into a zip that is being written, and at its end what a person must know of them.
+def write_photos(archive: zipfile.ZipFile, export: Export) -> Iterator[LeftOut | None]:
+    """Write the labelled photos, unchanged, into a zip that is being written, and at its end what is known of them.
 
-    “renamed.csv” lists the photos whose name in the zip is not their label and path, or all photos if only this tells
-    which of their folders is the label, and “left out.csv” those that cannot be read. It goes on, after each photo,
-    when it is asked to, and gives what was left out.
+    “labels.csv” has the origins of labels, “renamed.csv” lists the photos whose name in the zip is not their label and
+    path, or all photos if only this tells which of their folders is the label, and “left out.csv” those that cannot be
+    read. It goes on, after each photo, when it is asked to, and gives what was left out.
     """
+    photos = zipped_photos(dict(zip(export.labelled[PATH], export.labelled[LABEL], strict=True)))
     out: dict[str, str] = {}
     for photo in photos:
         try:
-            file = file_below(images, photo.path)
+            file = file_below(export.images, photo.path)
             # Read before it is written: half of a photo in a zip would look like a damaged one.
             entry, content = zipfile.ZipInfo.from_file(file, photo.name, strict_timestamps=False), file.read_bytes()
         except PhotoError as error:
@@ -92,7 +94,8 @@ def write_photos(archive: zipfile.ZipFile, photos: Sequence[ZippedPhoto], images
         else:
             archive.writestr(entry, content)
         yield LeftOut(photo.path, out[photo.path]) if photo.path in out else None
-    for name, table in lists_of(photos, out):
+    labels = named_table(export, [photo.name for photo in photos], [LeftOut(*pair) for pair in out.items()])
+    for name, table in ((_LABELS, labels), *lists_of(photos, out)):
         archive.writestr(name, csv_text(table, spreadsheet=True))
     yield None
 

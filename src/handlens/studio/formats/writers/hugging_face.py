@@ -44,7 +44,8 @@ class HuggingFaceExporter:
         with atomic_folder(path) as folder:
             (folder / "data").mkdir()
             _write_shards(export, folder / "data", left_out)
-            (folder / "README.md").write_text(card_of(export), encoding="utf-8", newline="\n")
+            n = len(export.labelled) - len(left_out)
+            (folder / "README.md").write_text(card_of(export, n), encoding="utf-8", newline="\n")
         return left_out
 
 
@@ -57,11 +58,11 @@ def licence_of(export: Export) -> dict[str, str]:
     return {"license": answer} if _IDENTIFIER.fullmatch(answer) else {"license": "other", "license_name": answer}
 
 
-def card_of(export: Export) -> str:
-    """The data set's card: the hub's fields, what the columns hold, and the datasheet."""
+def card_of(export: Export, n: int) -> str:
+    """The card of a data set of n photos: the hub's fields, what the columns hold, and the datasheet."""
     import yaml
 
-    size = next((name for most, name in _SIZES if len(export.labelled) < most), "n>1M")
+    size = next((name for most, name in _SIZES if n < most), "n>1M")
     fields = licence_of(export) | {
         "pretty_name": export.name,
         "task_categories": ["image-classification"],
@@ -74,11 +75,13 @@ def card_of(export: Export) -> str:
     sheet = "" if export.datasheet is None else export.datasheet.to_markdown().split("\n---\n", 1)[1]
     return (
         f"---\n{front}---\n\n# {' '.join(export.name.split())}\n\n"
-        f"{len(export.labelled):,} labelled photos, written by handlens.\n\n"
+        f"{n:,} labelled photos, written by handlens.\n\n"
         "`image` is the photo, its file unchanged; `label` the label; `path` the path below the folder of photos; "
         "`origin` who gave the label (by hand, suggested, checked, certified or imported), `gesture` how the photo was "
         "selected, `labelled_at` when. Of certified labels, with probability `confidence` at most the share "
-        "`error_at_most` is wrong. `predicted` and `probability` are what the model says. "
+        "`error_at_most` is wrong. `by` is what gave a label, if it was not a person: of certified labels the hash of "
+        "the model, of imported ones the name of the file. `predicted` and `probability` are what the "
+        "model in use says. "
         f"{model}\n{sheet}"
     )
 

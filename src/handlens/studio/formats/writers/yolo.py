@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from handlens.core.predictions import LABEL, PATH
 from handlens.errors import PhotoError
 from handlens.io.files import atomic_folder
 from handlens.studio.exports import write_csv
-from handlens.studio.formats.exporting import Export, labels_table
+from handlens.studio.formats.exporting import Export, named_table
 from handlens.studio.formats.writers.folders import zipped_photos
 from handlens.studio.scanning import LeftOut
 
@@ -56,9 +55,7 @@ class YoloExporter:
                     continue
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (folder / name).write_bytes(content)
-            table = labels_table(export)
-            table.insert(0, "name", pd.Series(names, table.index, "str"))
-            write_csv(table[~table[PATH].isin([out.path for out in left_out])], folder / "labels.csv")
+            write_csv(named_table(export, names, left_out), folder / "labels.csv")
         return left_out
 
 

@@ -7,7 +7,7 @@ import shutil
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import FileResponse, StreamingResponse
 from starlette.background import BackgroundTask
 
@@ -19,6 +19,7 @@ from handlens.studio.server.downloads import (
     labelled_photos,
     sent_export,
     sent_file,
+    until_gone,
     zip_of,
     zip_of_photos,
     zipped_model,
@@ -57,7 +58,7 @@ Where = Annotated[Filter | None, Depends(_filter)]
 def labels(
     c: CollectionId, collection: OpenCollection, server: Server, where: Where, exact: Exact = False
 ) -> FileResponse:
-    """The labelled photos: path, label, origin, gesture, labelled_at, error_at_most, confidence."""
+    """The labelled photos: path, label, origin, gesture, labelled_at, error_at_most, confidence, by."""
     write = partial(collection.export, format="csv" if exact else "spreadsheet", where=where)
     return sent_file(c, "labels.csv", write, server.temporary, kind="text/csv")
 
@@ -69,15 +70,17 @@ def formats(c: CollectionId, collection: OpenCollection) -> ExportFormats:  # no
 
 
 @router.get("/as/{format}", response_class=FileResponse, responses=_ANY)
-def labels_as(
+async def labels_as(
+    request: Request,
     c: CollectionId,
     collection: OpenCollection,
     server: Server,
     where: Where,
     format: Annotated[str, Path(max_length=100, description="the name of one of the formats")],
 ) -> FileResponse:
-    """The labels in a format; of one that is a folder, a zip."""
-    return sent_export(c, collection, format, where, server.temporary)
+    """The labels in a format; of one that is a folder, a zip. Writing stops if the browser goes away."""
+    write = partial(sent_export, c, collection, format, where, server.temporary)
+    return await until_gone(request, write)
 
 
 @router.get("/predictions.csv", response_class=FileResponse, responses=_CSV)
@@ -92,8 +95,7 @@ def predictions(
 @router.get("/folders.zip", response_class=StreamingResponse, responses=_ZIP)
 def folders(c: CollectionId, collection: OpenCollection, where: Where) -> StreamingResponse:
     """The labelled photos, unchanged, in folders by label."""
-    photos = labelled_photos(collection, where)
-    content = zip_of_photos(photos, collection.images)
+    content = zip_of_photos(labelled_photos(collection, where))
     return StreamingResponse(content, media_type="application/zip", headers=_attachment(f"{c}-photos.zip"))
 
 

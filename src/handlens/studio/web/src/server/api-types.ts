@@ -1461,7 +1461,7 @@ export interface paths {
         };
         /**
          * Labels
-         * @description The labelled photos: path, label, origin, gesture, labelled_at, error_at_most, confidence.
+         * @description The labelled photos: path, label, origin, gesture, labelled_at, error_at_most, confidence, by.
          */
         get: operations["labels_api_collections__c__export_labels_csv_get"];
         put?: never;
@@ -1501,7 +1501,7 @@ export interface paths {
         };
         /**
          * Labels As
-         * @description The labels in a format; of one that is a folder, a zip.
+         * @description The labels in a format; of one that is a folder, a zip. Writing stops if the browser goes away.
          */
         get: operations["labels_as_api_collections__c__export_as__format__get"];
         put?: never;
