@@ -36,7 +36,6 @@ def test_rows_are_matched_by_path() -> None:
         ("./a/2.jpg", 1),
         ("a\\2.jpg", 1),
         ("/home/me/photos/a/2.jpg", 1),
-        ("elsewhere/2.jpg", 1),
         ("2", 1),
         ("b/1", 2),
         ("cafe\u0301.png", 3),  # the same letters, spelled as macOS does
@@ -49,13 +48,14 @@ def test_a_photo_is_found_by_what_people_call_it(value: str, id: int) -> None:
 
 
 def test_rows_that_are_not_used_are_told_with_their_reasons() -> None:
-    found = read("file,site\n2.jpg,x\n1.jpg,x\n3.jpg,x\na/2.jpg,y\n,z\n")
+    found = read("file,site\n2.jpg,x\n1.jpg,x\n3.jpg,x\na/2.jpg,y\n,z\nelsewhere/2.jpg,x\n")
     assert found.matched == 1
     assert found.unmatched.to_numpy().tolist() == [
         [3, "1.jpg", "2 photos have this name"],
         [4, "3.jpg", "no photo has this name"],
         [5, "a/2.jpg", "names the same photo as line 2"],
         [6, "", "names no photo"],
+        [7, "elsewhere/2.jpg", "no photo has this path; a/2.jpg is another one of this name"],
     ]
     assert found.table["site"].dropna().tolist() == ["x"]
 

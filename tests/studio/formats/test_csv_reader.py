@@ -113,6 +113,18 @@ def test_names_of_columns_that_are_missing_or_there_twice(read):
     assert found.choices["label_column"] == ["label", "column 2", "label (column 4)"]
 
 
+def test_names_of_columns_never_meet(read):
+    found = read("a,a (column 3),a,label\n1,2,3,x\n1,2,a.jpg,y\n")
+    assert found.choices["photo_column"] == ["a (column 3) (column 3)", "a", "a (column 3)", "label"]
+    assert rows(found) == [["3", "x", "line 2"], ["a.jpg", "y", "line 3"]]
+
+
+def test_a_file_of_too_many_columns_is_refused(read):
+    line = ",".join(f"c{i}" for i in range(1001))
+    with pytest.raises(ImportProblem, match=r"labels.csv must have at most 1,000 columns; it has 1,001\."):
+        read(f"{line}\n{line}\n")
+
+
 def test_a_row_of_names_that_are_names_of_photos_too(read):
     assert rows(read("path,a\nb.jpg,cat\n")) == [["b.jpg", "cat", "line 2"]]
 

@@ -252,9 +252,10 @@ def test_formulas_stay_text(bare, write):
 
 
 def test_paths_that_leave_the_folder_name_no_photo(bare, write):
-    lines = ["path,label", "../drawn/gone.png,x", "/etc/passwd,x", "circles/../../x.png,x", "circles/0.png,circle"]
+    lines = ["path,label", "../circles/1.png,x", "/etc/passwd,x", "squares/../../2.png,x", "circles/0.png,circle"]
     plan = bare.import_labels(write("\n".join(lines)))
-    assert plan.unmatched["reason"].tolist() == ["no photo has this name"] * 3
+    out = "leads out of the folder"
+    assert plan.unmatched["reason"].tolist() == [out, "no photo has this name", out]
     assert given_labels(bare) == {"circles/0.png": "circle"}
 
 

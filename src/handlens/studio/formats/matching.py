@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property
+from urllib.parse import unquote, urlsplit
+
+_UNKNOWN = "no photo has this name"
 
 
 class PhotoNames:
@@ -26,28 +30,44 @@ class PhotoNames:
     def find(self, name: str) -> tuple[int, str]:
         """The photo with a name: its path, an end of its path, or its file's name, with or without its extension.
 
-        The name may also be a longer path, whose first folders are not those of the collection.
+        The name may also be a longer path, whose first folders are not those of the collection, or an address on the
+        web. A photo that has the same file name in another folder is another photo.
 
         Returns:
             its id and "", or −1 and the reason why there is no such photo.
         """
         if (id := self._exact.get(name)) is not None:
             return id, ""
-        wanted = _plain(name)
+        id, reason = self._found(_plain(name))
+        if id < 0 and ("%" in name or "://" in name):
+            id, other = self._found(_plain(_path_of(name)))
+            reason = "" if id >= 0 else reason if other == _UNKNOWN else other
+        return id, reason
+
+    def _found(self, wanted: str) -> tuple[int, str]:
         if not wanted:
             return -1, "names no photo"
+        if ".." in wanted and ".." in wanted.split("/"):
+            return -1, "leads out of the folder"
         # First the whole path, then the path without the first folders, in which the photos may have been.
-        for end in _ends(wanted):
-            if (end == wanted or "/" in end) and end in self._whole.first:
+        ends = [end for end in _ends(wanted) if end == wanted or "/" in end]
+        for end in ends:
+            if end in self._whole.first:
                 return self._whole.photo(end)
-        if wanted in self._by_end.first:
-            return self._by_end.photo(wanted)
-        if wanted in self._by_stem.first:
-            return self._by_stem.photo(wanted)
+        for index in (self._by_end, self._by_stem):
+            if wanted in index.first:
+                return index.photo(wanted)
+        for end in ends:
+            if end in self._whole_stems.first:
+                return self._whole_stems.photo(end)
         file = wanted.rpartition("/")[2]
-        if file in self._by_end.first:
-            return self._by_end.photo(file)
-        return -1, "no photo has this name"
+        for index in (self._by_end, self._by_stem):
+            if file in index.first:
+                id, reason = index.photo(file)
+                if id >= 0 and "/" in self.paths[id]:
+                    return -1, f"no photo has this path; {self.paths[id]} is another one of this name"
+                return id, reason
+        return -1, _UNKNOWN
 
     def count(self, names: Iterable[str]) -> int:
         """How many photos these names name."""
@@ -62,6 +82,10 @@ class PhotoNames:
     @cached_property
     def _whole(self) -> _Index:
         return _Index((path, id) for id, path in enumerate(self._plains))
+
+    @cached_property
+    def _whole_stems(self) -> _Index:
+        return _Index((_stem(path), id) for id, path in enumerate(self._plains))
 
     @cached_property
     def _by_end(self) -> _Index:
@@ -93,6 +117,14 @@ class _Index:
         """The photo of a key that is known, as `PhotoNames.find` gives it."""
         shared = self._shared.get(key)
         return (self.first[key], "") if shared is None else (-1, f"{shared} photos have this name")
+
+
+def _path_of(address: str) -> str:
+    """The path in an address on the web, or in one of its own kind of names, such as a%20b.jpg."""
+    if "://" in address:
+        with suppress(ValueError):
+            address = urlsplit(address).path
+    return unquote(address)
 
 
 def _plain(path: str) -> str:

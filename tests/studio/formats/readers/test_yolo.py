@@ -150,11 +150,23 @@ def test_names_in_a_list_or_in_classes_txt_are_taken_as_they_are_written(tmp_pat
     ]
 
 
-def test_a_photo_that_is_not_in_the_folder_is_named_as_the_collection_has_it(tmp_path, rows):
+def test_a_photo_that_is_not_in_the_folder_is_named_without_the_folder_of_the_labels(tmp_path, rows):
     files(tmp_path, data_dot_yaml=NAMES, train__labels__1_dot_txt="0 .5 .5 1 1")
-    assert rows(YoloImporter(), tmp_path, ("1.jpg",))[0][0] == "1"
-    assert rows(YoloImporter(), tmp_path, ("x/train/1.jpg", "1.jpg"))[0][0] == "train/1"
-    assert rows(YoloImporter(), tmp_path, ("2.jpg",))[0][0] == "train/1"
+    assert rows(YoloImporter(), tmp_path)[0][0] == "train/1"
+
+
+@pytest.mark.parametrize(
+    ("photos", "name"),
+    [
+        (("train/cat/1.jpg", "1.jpg"), "train/cat/1.jpg"),
+        (("cat/1.jpg", "dog/1.jpg"), "train/cat/1.jpg"),
+        (("raw/1.jpg",), "1.jpg"),
+        (("raw/1.jpg", "other/1.jpg"), "train/cat/1.jpg"),
+    ],
+)
+def test_the_folders_of_parts_and_classes_may_be_none_of_the_photos_own(tmp_path, rows, photos, name):
+    files(tmp_path, train__cat__1_dot_jpg="")
+    assert rows(YoloImporter(), tmp_path, photos) == [(name, "cat", "train/cat/1.jpg")]
 
 
 @pytest.mark.parametrize(

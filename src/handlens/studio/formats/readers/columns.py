@@ -18,6 +18,7 @@ LABEL_NAMES = (
 """What columns of labels are called, the most usual first."""
 
 _NOT_LABELS = ("split", "subset", "fold", "set", "partition")
+MOST_COLUMNS = 1_000
 _SAMPLE = 1_000  # rows by which the column that names photos is found
 
 Cells = Sequence[str | None]
@@ -52,6 +53,11 @@ def found_in_columns(
     Raises:
         ImportProblem: no column names photos, there is no other one, or the choice is not one of these columns.
     """
+    if len(columns) > MOST_COLUMNS:
+        raise ImportProblem(
+            f"{name} must have at most {MOST_COLUMNS:,} columns; it has {len(columns):,}. Keep those of the photos and "
+            "labels."
+        )
     known = set(photos.paths)
     named = {column: photos.count(_sample(cells)) for column, cells in columns.items()}
     if not any(named.values()):

@@ -136,11 +136,13 @@ def _heading(rows: _Rows, photos: PhotoNames) -> tuple[list[str], _Rows]:
     said = any(called(cell, (*PHOTO_NAMES, *LABEL_NAMES)) for cell in first)
     if not said and any(photos.find(cell)[0] >= 0 for cell in first):
         return [f"column {i}" for i in range(1, len(first) + 1)], rows
-    names: list[str] = []
+    names: dict[str, None] = {}
     for i, cell in enumerate(first, 1):
         name = cell.strip() or f"column {i}"
-        names.append(f"{name} (column {i})" if name in names else name)
-    return names, rows[1:]
+        while name in names:
+            name += f" (column {i})"
+        names[name] = None
+    return list(names), rows[1:]
 
 
 def _values(cells: list[str]) -> str:

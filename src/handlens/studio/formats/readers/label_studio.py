@@ -237,7 +237,8 @@ def _names_in(address: str) -> list[str]:
     elif separator:
         address = rest.partition("/")[2]  # after the bucket
     if "/data/upload/" in address:
-        return [_UPLOADED.sub("", address), address]
+        names = [_UPLOADED.sub("", address), address]
+        return [*names, *(name.rpartition("/")[2] for name in names)]  # the folder of an upload is none of the photo's
     return [address]
 
 

@@ -68,9 +68,9 @@ class YoloImporter:
         labels: list[FoundLabel] = []
         problems: list[Unreadable] = []
         if names is not None:
-            _read_boxes(root, names, photos, labels, problems)
+            _read_boxes(root, names, labels, problems)
         else:
-            _read_folders(root, labels, problems)
+            _read_folders(root, photos, labels, problems)
         if not labels and not problems:
             raise ImportProblem(
                 f"{path.name} must be a YOLO data set: class folders in folders such as train and val, or text files "
@@ -92,7 +92,7 @@ def _pictures(folder: Path) -> Iterator[Entry]:
             yield entry
 
 
-def _read_folders(root: Path, labels: list[FoundLabel], problems: list[Unreadable]) -> None:
+def _read_folders(root: Path, photos: PhotoNames, labels: list[FoundLabel], problems: list[Unreadable]) -> None:
     listed = _listed(root, problems)
     splits = _splits(root)
     others = [entry for entry in root.iterdir() if entry not in splits and entry.is_dir() and not entry.is_symlink()]
@@ -109,7 +109,10 @@ def _read_folders(root: Path, labels: list[FoundLabel], problems: list[Unreadabl
                     raise ValueError(entry.problem)
                 if len(entry.path.parts) < 2:
                     raise ValueError("it is in no class folder")
-                photo, label = listed.get(where, (where, entry.path.parts[0]))
+                # The folders of the parts and classes may be none of the photo's own.
+                names = (where, "/".join(entry.path.parts[1:]))
+                name = next((name for name in names if photos.find(name)[0] >= 0), where)
+                photo, label = listed.get(where, (name, entry.path.parts[0]))
                 labels.append(FoundLabel(photo_name(photo), text(label, "the folder's name"), where))
             except ValueError as error:
                 problems.append(Unreadable(where, str(error)))
@@ -166,9 +169,7 @@ def _box_files(root: Path) -> Iterator[PurePosixPath]:
     yield from (path for path in beside if str(path.with_suffix("")) in stems)
 
 
-def _read_boxes(
-    root: Path, file: Path, photos: PhotoNames, labels: list[FoundLabel], problems: list[Unreadable]
-) -> None:
+def _read_boxes(root: Path, file: Path, labels: list[FoundLabel], problems: list[Unreadable]) -> None:
     names, has_points = _names(file, root, problems)
     pictures: dict[str, list[str]] = defaultdict(list)
     for entry in _pictures(root):
@@ -178,7 +179,7 @@ def _read_boxes(
         pictures[entry.path.with_suffix("").as_posix()].append(entry.path.as_posix())
     for path in sorted(_box_files(root)):
         try:
-            photo = photo_name(_photo_of(path, pictures, photos))
+            photo = photo_name(_photo_of(path, pictures))
             lines = read_text(file_in(root, str(path)), _LARGEST_TEXT).split("\n")
         except ValueError as error:
             problems.append(Unreadable(str(path), str(error)))
@@ -195,8 +196,8 @@ def _read_boxes(
                     problems.append(Unreadable(where, f"{error}"))
 
 
-def _photo_of(path: PurePosixPath, pictures: dict[str, list[str]], photos: PhotoNames) -> str:
-    """The photo that a text file is about: the picture of its name, or the collection's photo of that name."""
+def _photo_of(path: PurePosixPath, pictures: dict[str, list[str]]) -> str:
+    """The photo that a text file is about: the picture of its name, or what the collection's photo may be called."""
     parts = path.with_suffix("").parts
     at = max((i for i, part in enumerate(parts[:-1]) if part == "labels"), default=None)
     stem = "/".join(parts)
@@ -206,8 +207,7 @@ def _photo_of(path: PurePosixPath, pictures: dict[str, list[str]], photos: Photo
     found = pictures.get(stem) or pictures.get("/".join(path.with_suffix("").parts)) or []
     if len(found) > 1:
         raise ValueError(f"several pictures have its name: {', '.join(found)}")
-    ends = ["/".join(parts[i:]) for i in range(len(parts))]
-    return next(iter(found), None) or next((end for end in ends if photos.find(end)[0] >= 0), ends[0])
+    return found[0] if found else "/".join(parts)
 
 
 def _names(file: Path, root: Path, problems: list[Unreadable]) -> tuple[dict[int, Any], bool]:
