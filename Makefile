@@ -106,4 +106,4 @@ LOCK := uv pip compile pyproject.toml --quiet --upgrade --universal --python-ver
 	--no-annotate --no-emit-index-url --custom-compile-command 'make lock'
 
 clean:
-	rm -rf $(VENV) artifacts build dist docs/api docs/project src/handlens/studio/server/page src/handlens/studio/web/node_modules
+	rm -rf $(VENV) artifacts build dist docs/api docs/drawn docs/project src/handlens/studio/server/page src/handlens/studio/web/node_modules

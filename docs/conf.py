@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from generate import api, commands, http, links, llms, writing  # noqa: E402
+from generate import api, commands, executed, http, links, llms, writing  # noqa: E402
 
 import handlens  # noqa: E402
 
@@ -79,6 +79,7 @@ html_theme_options = {
     "pygments_dark_style": "a11y-high-contrast-dark",
     "back_to_top_button": False,
 }
+copybutton_selector = "div.highlight pre:not(.output pre)"  # code is copied, not its output
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
@@ -99,5 +100,7 @@ def setup(app: Sphinx) -> None:
     app.connect("builder-inited", write_pages)
     app.connect("source-read", links.list_more_guides)
     app.connect("source-read", links.to_mirrors)
+    app.connect("env-before-read-docs", executed.start)
+    app.connect("source-read", executed.show)
     app.connect("autodoc-process-docstring", api.indented_as_code)
     app.connect("build-finished", llms.write)

@@ -4,8 +4,8 @@
 
 The page is tabular.md unless given, for which FOLDER/data/rossmann holds the real tables; audit.md needs those of the
 census in FOLDER/data/adult, lesson.md needs those of tabular.md, and an hour; heatmaps.md, convolutions.md,
-experiments.md, label-a-folder.md and regularization.md need an empty folder, rossmann-experiments.md the root of the
-repository.
+experiments.md, gallery.md, label-a-folder.md, vision.md and regularization.md need an empty folder,
+rossmann-experiments.md the root of the repository.
 Interrupted, it goes on after the last whole epoch.
 """
 
@@ -22,6 +22,7 @@ from matplotlib import pyplot as plt
 from handlens.core.checkpoint import Checkpoint
 
 PAGES = Path(__file__).resolve().parent
+SKIPPED = re.compile(r"^<!--- skip: next -->\n\n```python\n.*?^```$", re.MULTILINE | re.DOTALL)
 PARTS = re.compile(r"^```python\n(?P<code>.*?)^```$|^!\[.*?\]\((?P<picture>.*?)\)$", re.MULTILINE | re.DOTALL)
 
 
@@ -30,7 +31,7 @@ def main(folder: Path, page: Path) -> None:
     os.chdir(folder)
     plt.rcParams.update({"figure.figsize": (6, 3.2), "figure.dpi": 110, "savefig.bbox": "tight"})
     namespace: dict[str, object] = {}
-    parts = list(PARTS.finditer(page.read_text(encoding="utf-8")))
+    parts = list(PARTS.finditer(SKIPPED.sub("", page.read_text(encoding="utf-8"))))
     last = max(i for i, part in enumerate(parts) if part["picture"])
     for part in parts[: last + 1]:
         if part["picture"]:

@@ -35,7 +35,7 @@ def test_links_lead_to_files_and_headings_that_exist(page):
 
 def test_every_page_of_docs_is_linked_from_the_readme():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert [page.name for page in PAGES if page.parent.name == "docs" and f"(docs/{page.name})" not in readme] == []
+    assert [page.name for page in PAGES if page.parent == ROOT / "docs" and f"(docs/{page.name})" not in readme] == []
 
 
 def test_the_glossary_explains_each_word_once_in_one_sentence():

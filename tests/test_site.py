@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from tests.built_site import build_site
+from tests.made_tables import EXECUTED
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -145,6 +146,33 @@ def test_llms_txt_lists_each_page_with_a_link_to_its_source(site: Path) -> None:
     assert [link for link in links if not (site / link).is_file()] == []
     written = {f"_sources/{page.name}.txt" for page in DOCS.glob("*.md") if page.stem not in ("index", "gallery")}
     assert written <= set(links)
+
+
+@pytest.mark.parametrize("page", EXECUTED)
+def test_tutorials_show_what_their_code_draws(site: Path, page: str) -> None:
+    text = (site / f"{page}.html").read_text(encoding="utf-8")
+    outputs = text.split('<div class="output ')[1:]
+    assert outputs
+    drawn = re.findall(rf'src="_images/({page}-\d+\.png)"', text)
+    assert drawn == [f"{page}-{k}.png" for k in range(1, len(drawn) + 1)]
+    assert drawn
+    assert all((site / "_images" / picture).read_bytes().startswith(b"\x89PNG") for picture in drawn)
+
+
+def test_what_code_printed_stands_below_it_in_place_of_what_is_stored(site: Path) -> None:
+    text = (site / "experiments.html").read_text(encoding="utf-8")
+    assert "mean of value (less is better)\n" not in text  # stored as text; the new one is a table
+    assert "_images/experiments.png" not in text
+    assert text.count('src="_images/experiments-') == 1  # a figure that is also the last line's value
+    layers = (site / "label-a-folder.html").read_text(encoding="utf-8").partition('<div class="output ')[2]
+    assert "patches/fine/what" in layers.partition("</div>")[0]
+
+
+def test_pictures_of_real_tables_stand_beside_those_of_the_build(site: Path) -> None:
+    text = (site / "tabular.html").read_text(encoding="utf-8")
+    assert re.findall(r'src="_images/([\w-]+)\.png"', text) == [
+        *("tabular-1", "lr_find", "tabular-2", "losses", "tabular-3", "schedule"),
+    ]
 
 
 def test_every_command_is_described(site: Path) -> None:

@@ -15,6 +15,7 @@ MIRRORS = {
     "CONTRIBUTING.md": "contributing",
     "SECURITY.md": "security",
     "benchmarks/README.md": "benchmarks",
+    "examples/handlens-plugin/README.md": "plugin-example",
 }
 """Files of the repository that are pages of the site too, and the names of the pages."""
 
@@ -65,7 +66,8 @@ def on_the_site(text: str, folder: PurePosixPath) -> str:
             place = f"/project/{MIRRORS[path]}.md"
         else:
             return link["text"]
-        return f"[{link['text']}]({place}{hash_}{anchor})"
+        text = "" if link["text"].endswith(".md") else link["text"]  # the title of the page takes the place of a file
+        return f"[{text}]({place}{hash_}{anchor})"
 
     fences = re.split(r"(^```.*?^```$)", text, flags=re.MULTILINE | re.DOTALL)
     return "".join(part if part.startswith("```") else LINK.sub(rewritten, part) for part in fences)
