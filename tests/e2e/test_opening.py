@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 
 def drop(page: Page, path: Path) -> None:
@@ -78,6 +78,34 @@ def test_a_folder_can_be_chosen(studio, page: Page, hand, pictures: list[Path], 
     page.wait_for_url(re.compile(r"/c/"))
     hand(page).wait_prepared()
     expect(page.get_by_role("heading", name="chosen")).to_contain_text("9 photos")
+
+
+def test_copying_photos_shows_how_far_it_is_and_can_be_stopped(
+    studio, page: Page, watch, shoot: Callable[[Page, str], Path], tmp_path: Path
+) -> None:
+    now = {"id": "film-1", "name": "film", "files": 0, "total": 1, "photos": 312, "left_out": 2, "share": 0.4}
+    copying = [now | {"seconds_left": 75.0}]
+    posted: list[Route] = []
+
+    def stop(route: Route) -> None:
+        if route.request.method == "DELETE":
+            copying.clear()
+            route.fulfill(status=204)
+            posted[0].fulfill(status=409, json={"error": "Copying photos was cancelled; what was copied stays."})
+
+    page.route("**/api/copying", lambda route: route.fulfill(json=copying if posted else []))
+    page.route("**/api/copying/film-1", stop)
+    page.route("**/api/collections", lambda route: posted.append(route))
+    page.goto("/")
+    page.get_by_placeholder("/home/me/photos").fill(str(tmp_path / "film.mp4"))
+    page.get_by_role("button", name="Create collection").click()
+    expect(page.get_by_text("0 of 1 file · 312 photos · 2 left out · 1 min 15 s left")).to_be_visible()
+    expect(page.get_by_role("progressbar", name="Copying photos of film")).to_have_attribute("value", "0.4")
+    shoot(page, "copying-photos")
+    page.get_by_role("button", name="Stop copying film").click()
+    expect(page.get_by_role("alert")).to_contain_text("Copying photos was cancelled")
+    expect(page.get_by_text("0 of 1 file")).to_have_count(0)
+    watch.expect("409.*/api/collections")
 
 
 def test_a_collection_is_forgotten_and_its_photos_stay(

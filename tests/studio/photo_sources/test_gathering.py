@@ -491,6 +491,18 @@ def test_an_interrupted_collection_is_made_by_the_same_call(tmp_path: Path) -> N
         Collection.create(tmp_path / "own", images=archive)
 
 
+def test_the_collections_own_photos_are_not_copied_again(photo: Callable[..., Path], tmp_path: Path) -> None:
+    photo(tmp_path / "in" / "a.png", 1)
+    own = tmp_path / "in" / "own"
+    with Collection.create(own, images=[tmp_path / "in"], backbone=None) as collection:
+        assert collection.gathered["path"].tolist() == ["in/a.png"]
+        photo(tmp_path / "in" / "b.png", 2)
+        collection.add_photos(tmp_path / "in")
+        assert collection.gathered["path"].tolist() == ["in/a.png", "in/b.png"]
+        with pytest.raises(CollectionError, match=r"Left out: \S+: in the collection's own folder"):
+            collection.add_photos(own)
+
+
 def test_photos_of_a_persons_own_are_never_written_among(photo: Callable[..., Path], tmp_path: Path) -> None:
     archive = write_zip(tmp_path / "z.zip", {"a.png": png()})
     photo(tmp_path / "own" / "photos" / "mine.png")

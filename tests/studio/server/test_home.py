@@ -17,11 +17,11 @@ from safetensors.torch import save_file
 from starlette.testclient import TestClient
 
 import handlens
-from handlens.errors import CollectionError
+from handlens.errors import Cancelled, CollectionError
 from handlens.io.packaged_weights import PACKAGED
 from handlens.studio import builtin
 from handlens.studio.collection import Collection
-from handlens.studio.photo_sources import PhotoSource
+from handlens.studio.photo_sources import PhotoSource, gathering
 from handlens.studio.preparing import Preparing
 from handlens.studio.server.app import create_app
 from handlens.studio.server.collection_plans import CollectionPlan, CollectionPlans, CollectionRequest, NoSuchCollection
@@ -123,6 +123,68 @@ def test_an_archive_or_a_pattern_becomes_a_collection_with_photos_of_its_own(
     assert row["images"] == str(home / "collections" / id / "photos")
     other = make(client, {"kind": "path", "path": str(photos / "circles" / "*.png")})
     assert other.startswith("circles-")
+
+
+def test_copying_photos_is_followed_and_stopped_and_gone_on_with(
+    client: TestClient, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with zipfile.ZipFile(tmp_path / "holiday.zip", "w") as archive:
+        for file in sorted(photos.rglob("*.png")):
+            archive.write(file, file.relative_to(photos))
+    body = {"source": {"kind": "path", "path": f"{tmp_path}/holiday.zip"}}
+    assert client.get("/api/copying").json() == []
+    reached, go = threading.Event(), threading.Event()
+    look = gathering.why_not_a_picture
+
+    def wait(file: Path) -> str | None:
+        reached.set()
+        assert go.wait(60)
+        return look(file)
+
+    monkeypatch.setattr(gathering, "why_not_a_picture", wait)
+    answers = []
+    making = threading.Thread(target=lambda: answers.append(client.post("/api/collections", json=body)))
+    making.start()
+    assert reached.wait(60)
+    (now,) = client.get("/api/copying").json()
+    id = now.pop("id")
+    assert now.pop("seconds_left") is not None
+    assert now == {"name": "holiday", "files": 0, "total": 1, "photos": 0, "left_out": 0, "share": 0.5}
+    assert client.delete("/api/copying/no-such-id").status_code == 204
+    assert client.delete(f"/api/copying/{id}").status_code == 204
+    go.set()
+    making.join(60)
+    assert answers[0].status_code == 409
+    assert answers[0].json() == {
+        "error": "Copying photos was cancelled; what was copied stays. Begin again to go on from there."
+    }
+    assert client.get("/api/copying").json() == []
+    assert make(client, body["source"]) == id
+    assert client.get(f"/api/collections/{id}").json()["count"] == 6
+
+
+def test_copying_ends_with_the_server(home: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = CollectionRegistry(home, temporary := TemporaryFolders(home / "scratch"))
+    plan = registry.plans.of_photos(PhotoSource([photos]), CollectionRequest())
+    reached, closing = threading.Event(), threading.Event()
+    look = gathering.why_not_a_picture
+
+    def wait(file: Path) -> str | None:
+        reached.set()
+        assert closing.wait(60)
+        return look(file)
+
+    monkeypatch.setattr(gathering, "why_not_a_picture", wait)
+    opening = registry.open_in_background(plan)
+    assert reached.wait(60)
+    (one,) = registry.plans.copying.all().values()
+    closer = threading.Thread(target=registry.close)
+    closer.start()
+    assert one.cancel.wait(60)
+    closing.set()
+    assert isinstance(opening.exception(60), Cancelled)
+    closer.join(60)
+    temporary.close()
 
 
 def test_a_source_without_photos_leaves_nothing(client: TestClient, home: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import threading
 import time
@@ -20,6 +21,7 @@ from handlens.io.locks import process_lock
 from handlens.io.pictures import picture_fault
 from handlens.io.problems import reporting_disk_errors
 from handlens.io.zips import unpack
+from handlens.studio.photo_sources.addresses import scheme_of
 from handlens.studio.photo_sources.dicom import dicom_pictures
 from handlens.studio.photo_sources.found import MOST_FILES, FoundFile
 from handlens.studio.photo_sources.parts import PartReader
@@ -71,7 +73,7 @@ class Gathering:
         cancel: threading.Event | None = None,
     ) -> None:
         self._source, self._photos, self._scratch = source, photos, photos / SCRATCH
-        self._table = GatheredTable(database)
+        self._table, self._own = GatheredTable(database), Path(os.path.realpath(database.parent))
         self._lock = database.with_name(f"{database.name}.gathering")
         self._progress, self._cancel = progress, cancel
         self._kept: dict[PhotoPlace, Kept] = {}
@@ -142,8 +144,9 @@ class Gathering:
         """Copy the photos of one file, or note why it has none."""
         self._left_out.pop(found.source, None)
         self._begun.append(found.source)
-        if found.reason:
-            self._leave_out(found.source, found.name, found.reason)
+        reason = found.reason or ("in the collection's own folder" if self._is_own(found.source) else "")
+        if reason:
+            self._leave_out(found.source, found.name, reason)
             return
         if self._is_there(PhotoPlace(found.source)):
             return
@@ -159,6 +162,10 @@ class Gathering:
             self._gather_file(file, found.name, PhotoPlace(found.source), is_own=is_own)
         if is_own and all(photo.file != file for photo in self._waiting[-1:]):
             file.unlink(missing_ok=True)
+
+    def _is_own(self, source: str) -> bool:
+        """Whether a file is the collection's own: its photos would be copied again each time."""
+        return scheme_of(source) is None and Path(os.path.realpath(source)).is_relative_to(self._own)
 
     def _kind(self, file: Path) -> str | None:
         try:

@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import shutil
+import threading
 import unicodedata
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,6 +24,7 @@ from handlens.studio.creating import OWN_PHOTOS
 from handlens.studio.manifest import MANIFEST, images_of
 from handlens.studio.photo_sources import PhotoSource
 from handlens.studio.progress import GatheringProgress
+from handlens.studio.server.copying import CopyingNow
 from handlens.studio.server.temporary_folders import TemporaryFolders
 from handlens.studio.sources import AUTO
 
@@ -79,10 +81,14 @@ class CollectionPlans:
     Args:
         home: Studio's own folder; collections are in `collections` below it, each in a folder named by its id.
         temporary: where pictures are written before they move into a collection.
+
+    Attributes:
+        copying: the photos that are being copied now.
     """
 
     def __init__(self, home: Path, temporary: TemporaryFolders) -> None:
         self.home, self.folder = home, home / "collections"
+        self.copying = CopyingNow()
         self._temporary = temporary
 
     def exists(self, id: str) -> bool:
@@ -135,7 +141,14 @@ class CollectionPlans:
             raise CollectionError(f"{folder} is where Studio keeps its own files. Choose another folder.")
         else:
             id = self._id_of_folder(folder)
-        return CollectionPlan(id, lambda: self._open_or_create(id, photos, request, progress), request)
+
+        def open() -> Collection:
+            if folder is not None or self.exists(id):
+                return self._open_or_create(id, photos, request)
+            with self.copying.begun(id, photos, progress) as (tell, cancel):
+                return self._open_or_create(id, photos, request, progress=tell, cancel=cancel)
+
+        return CollectionPlan(id, open, request)
 
     def of_builtin(self, name: str, request: CollectionRequest) -> CollectionPlan:
         """The plan of a built-in collection; its `open` raises CollectionError for a name that does not exist."""
@@ -186,7 +199,9 @@ class CollectionPlans:
         id: str,
         photos: PhotoSource,
         request: CollectionRequest,
+        *,
         progress: Callable[[GatheringProgress], None] | None = None,
+        cancel: threading.Event | None = None,
     ) -> Collection:
         folder = self.folder / id
         if self.exists(id):
@@ -202,6 +217,7 @@ class CollectionPlans:
                 seed=request.seed,
                 name=request.name,
                 progress=progress,
+                cancel=cancel,
             )
         except CollectionError:
             if photos.folder is None and not (folder / OWN_PHOTOS).exists():  # nothing was copied to go on with

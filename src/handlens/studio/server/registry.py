@@ -140,6 +140,7 @@ class CollectionRegistry:
 
     def close(self) -> bool:
         """Stop all preparing and close all collections; False if one was still busy after CLOSING seconds."""
+        self.plans.copying.cancel_all()
         with self._lock:
             futures, self._open = dict(self._open), {}
         closing = [

@@ -20,6 +20,7 @@ from handlens.studio.server.schemas.base import FILE_BODY, LeftOutFile
 from handlens.studio.server.schemas.home import (
     BackboneSummary,
     BuiltinSummary,
+    CopyingSummary,
     FromBuiltin,
     FromPath,
     NewCollection,
@@ -83,7 +84,10 @@ def cover_of(
 
 @router.post("/collections", status_code=201)
 def new_collection(wanted: NewCollection, server: Server) -> NewCollectionId:
-    """Make a collection and start preparing it; if the folder has a collection already, that one is opened."""
+    """Make a collection and start preparing it; if the folder has a collection already, that one is opened.
+
+    It answers once photos that are not of a folder are copied; `GET /api/copying` says meanwhile how far that is.
+    """
     own = [None] if wanted.own_features or not wanted.backbones else []
     files = _weights(wanted)
     named = sorted(wanted.backbones, key=lambda backbone: backbone not in files)  # the first file is for the first
@@ -99,6 +103,30 @@ def new_collection(wanted: NewCollection, server: Server) -> NewCollectionId:
         plan = plans.of_upload(server.uploads.take(source.upload), request)
     server.registry.open(plan)
     return NewCollectionId(id=plan.id)
+
+
+@router.get("/copying")
+def copying(server: Server) -> list[CopyingSummary]:
+    """The new collections whose photos are being copied now."""
+    return [
+        CopyingSummary(
+            id=id,
+            name=one.name,
+            files=one.progress.files,
+            total=one.progress.total,
+            photos=one.progress.photos,
+            left_out=one.progress.left_out,
+            share=one.progress.share,
+            seconds_left=one.progress.seconds_left,
+        )
+        for id, one in server.registry.plans.copying.all().items()
+    ]
+
+
+@router.delete("/copying/{c}", status_code=204)
+def cancel_copying(c: CollectionId, server: Server) -> None:
+    """Stop copying photos into a new collection; what was copied stays, and making it again goes on from there."""
+    server.registry.plans.copying.cancel(c)
 
 
 @router.post("/uploads", status_code=201)

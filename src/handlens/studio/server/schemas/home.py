@@ -63,6 +63,19 @@ class StudioInfo(BaseModel):
     preset: Preset
 
 
+class CopyingSummary(BaseModel):
+    """A new collection whose photos are being copied."""
+
+    id: str
+    name: str
+    files: int = Field(description="looked at so far; one may hold many photos")
+    total: int = Field(description="all files of the source; 0 while they are being listed")
+    photos: int = Field(description="copied so far")
+    left_out: int
+    share: float = Field(description="how much is done, 0–1")
+    seconds_left: float | None
+
+
 class UploadStarted(BaseModel):
     """The id of an upload, to which its files are sent."""
 

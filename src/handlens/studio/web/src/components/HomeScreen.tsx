@@ -4,6 +4,7 @@ import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
 import { home } from '../server/api'
 import type { CollectionSummary } from '../server/types'
+import { followCopying } from '../state/copying'
 import { openDialog } from '../state/dialogs'
 import { failed, info, loadHome } from '../state/home'
 import { isDark, toggleTheme } from '../state/theme'
@@ -11,11 +12,15 @@ import { number, photos as photosText, when } from '../text/format'
 import { IconButton } from './Button'
 import { Dialogs } from './dialogs/Dialogs'
 import { Messages } from './Messages'
+import { CopyingNow } from './new-collection/CopyingNow'
 import { NewCollection } from './new-collection/NewCollection'
 import { Tooltip } from './Tooltip'
 
 export function HomeScreen(): JSX.Element {
-  useEffect(() => void loadHome(), [])
+  useEffect(() => {
+    void loadHome()
+    void followCopying()
+  }, [])
   const now = info.value
   return (
     <div class="home">
@@ -58,6 +63,7 @@ export function HomeScreen(): JSX.Element {
             <section aria-labelledby="new">
               <h2 id="new">New collection</h2>
               <NewCollection info={now} />
+              <CopyingNow />
             </section>
           </>
         )}

@@ -56,9 +56,51 @@ export interface paths {
         /**
          * New Collection
          * @description Make a collection and start preparing it; if the folder has a collection already, that one is opened.
+         *
+         *     It answers once photos that are not of a folder are copied; `GET /api/copying` says meanwhile how far that is.
          */
         post: operations["new_collection_api_collections_post"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/copying": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Copying
+         * @description The new collections whose photos are being copied now.
+         */
+        get: operations["copying_api_copying_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/copying/{c}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Cancel Copying
+         * @description Stop copying photos into a new collection; what was copied stays, and making it again goes on from there.
+         */
+        delete: operations["cancel_copying_api_copying__c__delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1968,6 +2010,40 @@ export interface components {
             why: string;
         };
         /**
+         * CopyingSummary
+         * @description A new collection whose photos are being copied.
+         */
+        CopyingSummary: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /**
+             * Files
+             * @description looked at so far; one may hold many photos
+             */
+            files: number;
+            /**
+             * Total
+             * @description all files of the source; 0 while they are being listed
+             */
+            total: number;
+            /**
+             * Photos
+             * @description copied so far
+             */
+            photos: number;
+            /** Left Out */
+            left_out: number;
+            /**
+             * Share
+             * @description how much is done, 0–1
+             */
+            share: number;
+            /** Seconds Left */
+            seconds_left: number | null;
+        };
+        /**
          * DatasheetForm
          * @description The datasheet's form.
          */
@@ -3780,6 +3856,83 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["NewCollectionId"];
                 };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    copying_api_copying_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CopyingSummary"][];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    cancel_copying_api_copying__c__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Client Error */
             "4XX": {

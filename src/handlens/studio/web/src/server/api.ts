@@ -5,6 +5,7 @@ import { address, call, callOnLeaving, type PathOf } from './http'
 import type {
   CollectionState,
   Column,
+  Copying,
   Duplicates,
   Filter,
   Gesture,
@@ -47,6 +48,8 @@ export function decodeEvent(data: string): ServerEvent {
 export const home = {
   studio: (): Promise<StudioInfo> => call('get', '/api/studio', {}),
   create: (what: NewCollection) => call('post', '/api/collections', {}, what),
+  copying: (): Promise<Copying[]> => call('get', '/api/copying', {}),
+  cancelCopying: (c: string) => call('delete', '/api/copying/{c}', { c }),
   forget: (c: string) => call('delete', '/api/collections/{c}', { c }),
   /** The address of a collection's cover, once `n` photos are prepared. */
   cover: (c: string, n: number) => address('/api/collections/{c}/cover', { c, n }),

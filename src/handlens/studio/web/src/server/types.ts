@@ -8,6 +8,7 @@ type Schemas = components['schemas']
 type Decoded<T, Arrays> = Omit<T, keyof Arrays> & Arrays
 
 export type CollectionSummary = Schemas['CollectionSummary']
+export type Copying = Schemas['CopyingSummary']
 export type Backbone = Schemas['BackboneSummary']
 export type StudioInfo = Schemas['StudioInfo']
 export type NewCollection = Schemas['NewCollection']

@@ -3,6 +3,7 @@
 import { computed } from '@preact/signals'
 import { home } from '../../server/api'
 import type { NewCollection, StudioInfo } from '../../server/types'
+import { whileCopying } from '../../state/copying'
 import { sentenceOf } from '../../state/messages'
 import { owned } from '../../state/owned'
 import { type ChosenFile, inParallel, isZip, nameFor, visible } from './uploads'
@@ -155,11 +156,13 @@ export async function create(): Promise<void> {
           : await upload()
     setWorking({ text: 'Looking through the photos', done: 0, total: 0 })
     const called = name.value.trim() || (from.value === 'files' ? nameFor(files.value) : '')
-    const { id } = await home.create({
-      ...(called ? { name: called } : {}),
-      source,
-      ...wantedSources(),
-    })
+    const { id } = await whileCopying(
+      home.create({
+        ...(called ? { name: called } : {}),
+        source,
+        ...wantedSources(),
+      }),
+    )
     location.href = `/c/${encodeURIComponent(id)}`
   } catch (error) {
     setFailed(sentenceOf(error))
