@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import subprocess
 import sys
@@ -85,6 +86,20 @@ def test_json_has_null_for_what_is_missing(capsys: pytest.CaptureFixture[str]) -
     print_json(value | {"path": Path("x")})
     expected = {"a": [1, 2.5, None, None, None], "b": [True, "é"], "3": 0.5, "at": None, "path": "x"}
     assert json.loads(capsys.readouterr().out) == expected
+
+
+def test_json_is_ascii_so_that_every_pipe_takes_it(capsys: pytest.CaptureFixture[str]) -> None:
+    not_text = b"\xff.jpg".decode("utf-8", "surrogateescape")  # as Python gives the name of such a file
+    print_json(["日", not_text])
+    printed = capsys.readouterr().out
+    assert printed == '[\n  "\\u65e5",\n  "\\udcff.jpg"\n]\n'
+
+
+def test_what_a_terminal_cannot_show_is_escaped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HANDLENS_HOME", str(tmp_path / "日"))
+    result = CliRunner(charset="cp1252").invoke(app, ["doctor"])
+    assert isinstance(result.exception, SystemExit | None)  # doctor may find something wrong
+    assert f"{tmp_path.name}{os.sep}\\u65e5, for collections" in result.stdout
 
 
 def test_home_is_where_it_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ and in `handlens doctor`; everything else goes on.
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
@@ -125,9 +127,10 @@ class Plugins:
 
     def _load(self, point: EntryPoint) -> Any:
         try:
-            found = point.load()
-            if isinstance(found, type) and self.kind in ("importers", "exporters"):
-                found = found()
+            with redirect_stdout(sys.stderr):  # what is printed there is read by programs
+                found = point.load()
+                if isinstance(found, type) and self.kind in ("importers", "exporters"):
+                    found = found()
             missing = [name for name in _HAS[self.kind] if not hasattr(found, name)]
         except (Exception, SystemExit) as error:  # whatever a stranger's module does when it is imported
             raise PluginError(f"{_said(point)} cannot be loaded: {type(error).__name__}: {error}") from error

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -29,6 +31,8 @@ def main(
     ] = False,
 ) -> None:
     """From raw pictures or a raw table to labels, a trained model and its predictions."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a label or a path may have what the terminal has not
 
 
 def fail(error: HandlensError) -> None:
@@ -38,8 +42,11 @@ def fail(error: HandlensError) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON: what is missing or infinite as null, and what JSON does not have as text."""
-    typer.echo(json.dumps(_plain(value), ensure_ascii=False, indent=2, allow_nan=False))
+    """Print a value as JSON: what is missing or infinite as null, and what JSON does not have as text.
+
+    Only ASCII is printed, which each terminal and pipe can take, also for names of files that are not text.
+    """
+    typer.echo(json.dumps(_plain(value), indent=2, allow_nan=False))
 
 
 def _plain(value: Any) -> Any:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +15,7 @@ import typer
 
 from handlens import __version__
 from handlens.cli.app import Json, app, print_json
-from handlens.errors import PluginError
+from handlens.errors import HandlensError, PluginError
 from handlens.extras import EXTRAS, missing
 from handlens.io.home import home_folder
 from handlens.io.problems import reason_of
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
 PATIENCE = 5.0
 """Seconds that a server has to answer, with --network."""
+
+LITTLE_ROOM = 0.5
+"""Gigabytes; the features of a large collection, or one network, take more."""
 
 TORCH_SERVER = "https://download.pytorch.org"
 """Where torchvision's weights come from."""
@@ -67,7 +72,7 @@ def examine(*, network: bool) -> dict[str, Any]:
         "folders": _folders(problems),
         "network": _network(),
         "servers": _servers(problems) if network else [],
-        "extras": [{"name": name, "brings": extra.brings, "missing": missing(name)} for name, extra in EXTRAS.items()],
+        "extras": _extras(problems),
         "plugins": _plugins(problems),
     }
     if not _PAGE.is_file():
@@ -77,6 +82,42 @@ def examine(*, network: bool) -> dict[str, Any]:
 
 def _packages(problems: list[str]) -> list[dict[str, Any]]:
     """What handlens requires, by name, and the version that is installed."""
+    required = _required()
+    if not required:
+        problems.append("handlens is not installed as a package, so what it requires is not known: pip install it.")
+    found = []
+    for requirement in required:
+        version = _version(requirement)
+        found.append({"name": requirement.name, "required": str(requirement.specifier), "version": version})
+        if not _fits(version, requirement):
+            problems.append(
+                f"handlens requires {requirement.name}{requirement.specifier}; "
+                f"{'it is missing' if version is None else f'{version} is installed'}: "
+                f"pip install '{requirement.name}{requirement.specifier}'."
+            )
+    return found
+
+
+def _extras(problems: list[str]) -> list[dict[str, Any]]:
+    """What each extra brings; its modules that are missing, and its packages whose versions are not those required."""
+    core = {str(one) for one in _required()}
+    found = []
+    for name, extra in EXTRAS.items():
+        unfit = []
+        for requirement in _required(name):
+            version = _version(requirement)
+            if str(requirement) not in core and version is not None and not _fits(version, requirement):
+                unfit.append(f"{requirement.name} {version}")
+                problems.append(
+                    f"the extra {name} requires {requirement.name}{requirement.specifier}; {version} is installed: "
+                    f"pip install 'handlens[{name}]'."
+                )
+        found.append({"name": name, "brings": extra.brings, "missing": missing(name), "unfit": unfit})
+    return found
+
+
+def _required(extra: str = "") -> list[Requirement]:
+    """What handlens requires here, with an extra; nothing where it is not installed as a package."""
     from importlib import metadata
 
     from packaging.requirements import Requirement
@@ -84,21 +125,12 @@ def _packages(problems: list[str]) -> list[dict[str, Any]]:
     try:
         required = [Requirement(text) for text in metadata.requires("handlens") or []]
     except metadata.PackageNotFoundError:
-        problems.append("handlens is not installed as a package, so what it requires is not known: pip install it.")
         return []
-    found = []
-    for requirement in required:
-        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
-            continue
-        version = _version(requirement)
-        found.append({"name": requirement.name, "required": str(requirement.specifier), "version": version})
-        if version is None or not requirement.specifier.contains(version, prereleases=True):
-            problems.append(
-                f"handlens requires {requirement.name}{requirement.specifier}; "
-                f"{'it is missing' if version is None else f'{version} is installed'}: "
-                f"pip install '{requirement.name}{requirement.specifier}'."
-            )
-    return found
+    return [one for one in required if one.marker is None or one.marker.evaluate({"extra": extra})]
+
+
+def _fits(version: str | None, requirement: Requirement) -> bool:
+    return version is not None and requirement.specifier.contains(version, prereleases=True)
 
 
 def _version(requirement: Requirement) -> str | None:
@@ -125,10 +157,16 @@ def _computing(problems: list[str]) -> dict[str, Any]:
         problems.append(f"PyTorch cannot be loaded: {reason_of(error)}. Install torch again.")
         return found
     found["threads"] = torch.get_num_threads()
-    found["gpus"] = [
-        {"name": torch.cuda.get_device_name(i), "gigabytes": round(torch.cuda.mem_get_info(i)[1] / 1e9, 1)}
-        for i in range(torch.cuda.device_count() if torch.cuda.is_available() else 0)
-    ]
+    try:
+        found["gpus"] = [
+            {"name": torch.cuda.get_device_name(i), "gigabytes": round(torch.cuda.mem_get_info(i)[1] / 1e9, 1)}
+            for i in range(torch.cuda.device_count() if torch.cuda.is_available() else 0)
+        ]
+    except Exception as error:  # whatever a driver of another version does
+        problems.append(
+            f"PyTorch cannot use the GPU: {reason_of(error)}. "
+            "Install the driver again, or hide the GPU with CUDA_VISIBLE_DEVICES=-1."
+        )
     if torch.backends.mps.is_available():
         found["gpus"].append({"name": "Apple's, by Metal", "gigabytes": None})
     return found
@@ -140,28 +178,41 @@ def _folders(problems: list[str]) -> list[dict[str, Any]]:
 
     from huggingface_hub import constants
 
-    torch_home = os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "torch"
-    folders = [
-        ("collections and data sets", home_folder(), "HANDLENS_HOME"),
-        ("weights of the Hugging Face hub", Path(constants.HF_HUB_CACHE), "HF_HUB_CACHE"),
-        ("weights of torchvision", Path(torch_home).expanduser() / "hub" / "checkpoints", "TORCH_HOME"),
-        ("files while they are made", Path(tempfile.gettempdir()), "TMPDIR"),
+    torch_home = os.environ.get("TORCH_HOME") or os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "torch")
+    torch_weights = Path(os.path.expanduser(torch_home), "hub", "checkpoints")
+    return [
+        _folder("collections and data sets", home_folder, "HANDLENS_HOME", problems),
+        _folder("weights of the Hugging Face hub", lambda: Path(constants.HF_HUB_CACHE), "HF_HUB_CACHE", problems),
+        _folder("weights of torchvision", lambda: torch_weights, "TORCH_HOME", problems),
+        _folder("files while they are made", lambda: Path(tempfile.gettempdir()), "TMPDIR", problems),
     ]
-    found = []
-    for holds, folder, variable in folders:
-        existing = next(one for one in (folder, *folder.parents) if one.is_dir())
-        try:
-            with tempfile.TemporaryFile(dir=existing):
-                refused = None
-        except OSError as error:
-            refused = reason_of(error)
-            problems.append(
-                f"{existing} must be a folder that can be written, for {holds}: {refused}. "
-                f"Change that, or name another folder with {variable}."
-            )
+
+
+def _folder(holds: str, find: Callable[[], Path], variable: str, problems: list[str]) -> dict[str, Any]:
+    """One folder, or the one in which it would be made; a file is written there, and goes."""
+    import tempfile
+
+    folder = existing = free = refused = None
+    try:
+        folder = find()
+        existing = next(one for one in (folder, *folder.parents) if one.exists())
+        with tempfile.TemporaryFile(dir=existing) as file:
+            file.write(bytes(1_000_000))  # room may be short for this user alone
         free = round(shutil.disk_usage(existing).free / 1e9, 1)
-        found.append({"holds": holds, "folder": str(folder), "refused": refused, "gigabytes_free": free})
-    return found
+        if free < LITTLE_ROOM:
+            problems.append(
+                f"{existing} has {free} GB free, for {holds}: make room, or name another folder with {variable}."
+            )
+    except (OSError, HandlensError) as error:
+        refused = reason_of(error)
+        where = "There" if existing is None else str(existing)
+        problems.append(
+            f"{where} must be a folder that can be written, for {holds}: {refused}. "
+            f"Change that, or name another folder with {variable}."
+        )
+    return {
+        "holds": holds, "folder": None if folder is None else str(folder), "refused": refused, "gigabytes_free": free,
+    }  # fmt: skip
 
 
 def _network() -> dict[str, Any]:
@@ -172,14 +223,19 @@ def _network() -> dict[str, Any]:
 
     return {
         "downloads": not constants.HF_HUB_OFFLINE,
-        "hub": constants.ENDPOINT,
+        "hub": _without_password(constants.ENDPOINT),
         "token": "HF_TOKEN" in os.environ,
         "proxies": {kind: address.rpartition("@")[2] for kind, address in getproxies().items()},
     }
 
 
+def _without_password(address: str) -> str:
+    return re.sub(r"//[^/@]*@", "//", address)
+
+
 def _servers(problems: list[str]) -> list[dict[str, Any]]:
     """Whether the servers that weights come from answer."""
+    from http.client import HTTPException
     from urllib.error import HTTPError
     from urllib.request import Request, urlopen
 
@@ -192,10 +248,13 @@ def _servers(problems: list[str]) -> list[dict[str, Any]]:
                 refused = None
         except HTTPError:  # it answers
             refused = None
-        except (OSError, ValueError) as error:
-            refused = reason_of(error)
-            problems.append(f"{address} cannot be reached: {refused}. Networks whose weights are there still work.")
-        found.append({"address": address, "refused": refused})
+        except (OSError, ValueError, HTTPException) as error:
+            cause = getattr(error, "reason", error)  # a URLError has another error
+            refused = reason_of(cause if isinstance(cause, BaseException) else error)
+            problems.append(
+                f"{_without_password(address)} cannot be reached: {refused}. Networks whose weights are there still work."
+            )
+        found.append({"address": _without_password(address), "refused": refused})
     return found
 
 
@@ -233,7 +292,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
     ]
     for one in found["folders"]:
         can = f"{one['gigabytes_free']} GB free" if one["refused"] is None else f"CANNOT BE WRITTEN: {one['refused']}"
-        told.append(("folder", f"{one['folder']}, for {one['holds']}: {can}"))
+        told.append(("folder", f"{one['folder'] or 'not known'}, for {one['holds']}: {can}"))
     downloads = "when you ask for a network" if network["downloads"] else "not allowed by HF_HUB_OFFLINE"
     proxies = ", ".join(f"{kind} {address}" for kind, address in sorted(network["proxies"].items()))
     told.append(("downloads", f"{downloads}; hub {network['hub']}{', with a token' if network['token'] else ''}"))
@@ -241,7 +300,8 @@ def _lines(found: dict[str, Any]) -> list[str]:
     for one in found["servers"]:
         told.append(("server", f"{one['address']} {'answers' if one['refused'] is None else 'DOES NOT ANSWER'}"))
     for one in found["extras"]:
-        state = f"missing: pip install 'handlens[{one['name']}]'" if one["missing"] else "installed"
+        unfit = f"installed, but {', '.join(one['unfit'])} IS NOT WHAT IS REQUIRED" if one["unfit"] else "installed"
+        state = f"missing: pip install 'handlens[{one['name']}]'" if one["missing"] else unfit
         told.append(("extra", f"{one['name']}, {one['brings']}: {state}"))
     for one in found["plugins"]:
         state = "loads" if one["reason"] is None else "LEFT OUT"
