@@ -76,6 +76,13 @@ class TestWheel:
         (commands,) = [name for name in wheel if name.endswith("/entry_points.txt")]
         assert b"handlens = handlens.cli:app" in wheel[commands]
 
+    def test_holds_the_licences_of_what_is_built_into_the_page(self, wheel):
+        packages = json.loads((ROOT / "src/handlens/studio/web/package.json").read_text())["dependencies"]
+        licences = wheel[PAGE + "licenses.md"].decode()
+        named = re.findall(r"^## (\S+) - \S+ \(MIT\)$", licences, re.MULTILINE)
+        assert {*named} == {*packages, "@preact/signals-core"}
+        assert licences.count("The above copyright notice and this permission notice shall be included") == 3
+
     def test_the_page_asks_no_other_host_for_anything(self, wheel):
         for name, content in wheel.items():
             if name.startswith(PAGE) and name.endswith((".html", ".css")):
@@ -95,6 +102,9 @@ def test_the_sdist_holds_the_page_and_what_it_is_built_from(built):
     assert {
         "hatch_build.py",
         "LICENSE",
+        "Dockerfile",
+        ".dockerignore",
+        "conda/recipe.yaml",
         web + "package-lock.json",
         web + "index.html",
         web + "vite.config.ts",

@@ -11,6 +11,8 @@ export default defineConfig({
     target: 'es2022',
     // No inlined data: URLs, so that the server can send a strict Content-Security-Policy.
     assetsInlineLimit: 0,
+    // The page holds parts of these packages, whose licences ask to be given along.
+    license: { fileName: 'licenses.md' },
   },
   // The server checks Host and Origin: the proxy asks as its own page would.
   server: { proxy: { '/api': { target: server, changeOrigin: true, headers: { origin: server } } } },
