@@ -243,6 +243,7 @@ def _servers(problems: list[str]) -> list[dict[str, Any]]:
 
     found = []
     for address in (constants.ENDPOINT, TORCH_SERVER):
+        shown = _without_password(address)
         try:
             with urlopen(Request(address, method="HEAD"), timeout=PATIENCE):
                 refused = None
@@ -251,10 +252,8 @@ def _servers(problems: list[str]) -> list[dict[str, Any]]:
         except (OSError, ValueError, HTTPException) as error:
             cause = getattr(error, "reason", error)  # a URLError has another error
             refused = reason_of(cause if isinstance(cause, BaseException) else error)
-            problems.append(
-                f"{_without_password(address)} cannot be reached: {refused}. Networks whose weights are there still work."
-            )
-        found.append({"address": _without_password(address), "refused": refused})
+            problems.append(f"{shown} cannot be reached: {refused}. Networks whose weights are there still work.")
+        found.append({"address": shown, "refused": refused})
     return found
 
 
