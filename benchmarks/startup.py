@@ -4,6 +4,7 @@
 
 `times` starts a new process each time, as a person or a script does; its files are in the system's cache. `weights`
 adds up the files of installed packages: each extra with all that it requires and a plain installation does not have.
+An extra that is not installed is left out.
 """
 
 from __future__ import annotations
@@ -59,7 +60,12 @@ def weights(bench: Bench) -> None:
     for name in PARTS:
         bench.add(f"less without {name}", [size(core - required("handlens", without=name))], unit="MB")
     for extra in metadata.metadata("handlens").get_all("Provides-Extra") or []:
-        bench.add(f"extra {extra}", [size(required("handlens", extra) - core)], unit="MB")
+        try:
+            brought = required("handlens", extra) - core
+        except metadata.PackageNotFoundError as error:
+            print(f"-  extra {extra} is left out: {error.name} is not installed")
+            continue
+        bench.add(f"extra {extra}", [size(brought)], unit="MB")
 
 
 def required(package: str, extra: str = "", *, without: str = "") -> set[str]:
@@ -78,12 +84,12 @@ def required(package: str, extra: str = "", *, without: str = "") -> set[str]:
 
 
 def size(packages: set[str]) -> float:
-    """Megabytes of the files of packages; files that are gone count nothing."""
+    """Megabytes of the files of packages; files that are gone, and what Python has compiled, count nothing."""
     total = 0
     for package in packages - {"handlens"}:
         for file in metadata.files(package) or []:
             path = file.locate()
-            total += os.stat(path).st_size if os.path.exists(path) else 0
+            total += os.stat(path).st_size if file.suffix != ".pyc" and os.path.exists(path) else 0
     return total / 1e6
 
 
