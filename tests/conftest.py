@@ -50,6 +50,8 @@ class Hub(ThreadingHTTPServer):
     daemon_threads = True
     mode = "serve"
     content = b""
+    files: dict[str, bytes] | None = None
+    """By their names; what is not among them is missing. None: `content` is every file."""
     asked = 0
 
     @property
@@ -74,7 +76,14 @@ class Answer(BaseHTTPRequestHandler):
         if self.server.mode == "missing":
             self.send_error(404)
             return
-        content = self.server.content
+        files = self.server.files
+        content = self.server.content if files is None else files.get(self.path.rsplit("/", 1)[-1])
+        if content is None:
+            self.send_response(404)
+            self.send_header("X-Error-Code", "EntryNotFound")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         self.send_response(200)
         self.send_header("Content-Length", str(len(content)))
         self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')

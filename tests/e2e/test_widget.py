@@ -193,6 +193,14 @@ def test_selected_on_the_map_and_read_in_python(page, lab, notebooks, shoot: Cal
     run_cell(page, 2)
     expect(widget.get_by_role("button", name="typed")).to_contain_text("1")
 
+    # Keys on the map are the map's, such as D D, which would delete a cell; but saving the notebook works there, too.
+    assert '"outputs": []' in (notebooks / "map.ipynb").read_text(encoding="utf-8")
+    widget.locator("canvas").focus()
+    for key in ("d", "d", "Control+s"):
+        page.keyboard.press(key)
+    expect(page.locator(".jp-mod-current.jp-mod-dirty")).to_have_count(0)
+    expect(page.locator(".jp-Notebook .jp-Cell")).to_have_count(4)
+
     # Another map, and how all of it looks.
     page.keyboard.press("Control+b")  # JupyterLab's list of files takes the whole of a narrow page
     for theme in ("Light", "Dark"):

@@ -10,7 +10,7 @@ import tempfile
 import time
 import zipfile
 from argparse import Namespace
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,15 +60,28 @@ def from_hub(repository: str) -> Path:
     """
     found = cached_in_hub(repository)
     if found is None:
-        if is_offline():
-            raise DownloadError(
-                f"the weights of {repository} are not on this machine, and HF_HUB_OFFLINE forbids downloading them."
-            )
-        _download_from_hub(repository, _FILE_NAMES[0])
+        files_from_hub(repository, _FILE_NAMES[0])
         found = cached_in_hub(repository)
     if found is None:
         raise DownloadError(f"the weights of {repository} were downloaded, but are not in the hub's cache.")
     return found
+
+
+def files_from_hub(repository: str, *names: str) -> None:
+    """Download files of a hub repository into its cache; honours what `from_hub` does.
+
+    Args:
+        repository: its name.
+        names: of the files; one may be missing there if its name begins with "?".
+
+    Raises:
+        DownloadError: as of `from_hub`.
+    """
+    if is_offline():
+        raise DownloadError(
+            f"the weights of {repository} are not on this machine, and HF_HUB_OFFLINE forbids downloading them."
+        )
+    _download_from_hub(repository, names)
 
 
 def cached_from_address(address: str) -> Path | None:
@@ -196,7 +209,7 @@ def _plain_names(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     return named
 
 
-def _download_from_hub(repository: str, name: str) -> None:
+def _download_from_hub(repository: str, names: Sequence[str]) -> None:
     """Let huggingface_hub download, in a process of its own that is ended when nothing arrives for STALL seconds.
 
     In this process it could not be ended: huggingface_hub tries a silent server again for minutes.
@@ -218,7 +231,7 @@ def _download_from_hub(repository: str, name: str) -> None:
     with tempfile.TemporaryFile() as complaints:
         process = subprocess.Popen(
             # -P: the folder of the script must not come before the installed packages.
-            [sys.executable, "-P", str(script), repository, name],
+            [sys.executable, "-P", str(script), repository, *names],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -269,13 +269,14 @@ class Collection:
         Args:
             backbone: the name of a network; None for features learned on the photos; "auto" as in `create`; or a CLIP
                 or SigLIP model, which finds photos by words (`search`): its folder, such as "./clip", or its name on
-                the hub, such as "google/siglip-base-patch16-224", if the hub's cache has it. It is never downloaded.
+                the hub, such as "google/siglip-base-patch16-224", which is downloaded unless the hub's cache has it.
             weights: a safetensors file of the network; as in `create` unless given.
 
         Raises:
             BackboneError: no network has the name.
             CollectionError: the file of weights does not exist, or the network is being prepared with other weights.
-            WeightsError: the CLIP or SigLIP model is not on this machine, or cannot be used.
+            DownloadError: the CLIP or SigLIP model could not be downloaded.
+            WeightsError: there is no such CLIP or SigLIP model, or it cannot be used.
         """
         for request in requested_sources(backbone, weights):
             self.parts.layers.request(request)

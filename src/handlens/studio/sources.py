@@ -17,7 +17,7 @@ from handlens.io.deep_pictures import Limits
 from handlens.io.files import atomic_write
 from handlens.io.problems import reason_of
 from handlens.studio.features.extractor import Extractor, Layer
-from handlens.studio.features.text_files import find_model, is_text_model, read_text_files, short_name
+from handlens.studio.features.text_files import get_model, is_text_model, read_text_files, short_name, weights_of
 from handlens.studio.pictures import read_squares
 from handlens.studio.row_file import RowFile
 from handlens.studio.settings import RequestedSource
@@ -171,11 +171,12 @@ def source_name(backbone: str | None) -> str:
 
 
 def _requested(name: str | None, weights: Path | str | None) -> RequestedSource:
-    """A source as settings keep it; raises BackboneError or WeightsError if nothing of this name can be used."""
+    """A source as settings keep it; raises a HandlensError if nothing of this name can be used."""
     from handlens.studio.features import SUGGESTED, source_kind
 
     if is_text_model(name):
-        folder = find_model(str(name))
+        folder = get_model(str(name))
+        weights_of(folder)
         given = str(folder) if Path(str(name)).expanduser().is_dir() else name
         return {"backbone": given, "weights": None, "reason": read_text_files(folder).about}
     # Well-known names need no library.
@@ -206,7 +207,8 @@ def requested_sources(
         BackboneError: no network has a name that is given.
         CollectionError: a file of weights does not exist, or does not belong to a network that is named; or two sources
             would have one name.
-        WeightsError: a folder, or a name of the hub, has no CLIP or SigLIP model on this machine that can be used.
+        DownloadError: a CLIP or SigLIP model of the hub could not be downloaded.
+        WeightsError: a folder, or a name of the hub, has no CLIP or SigLIP model that can be used.
     """
     backbones = [backbone] if isinstance(backbone, str) else list(backbone or [])
     files = [weights] if isinstance(weights, (str, Path)) else list(weights or [])

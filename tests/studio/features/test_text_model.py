@@ -15,11 +15,12 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from transformers import CLIPConfig, CLIPModel, SiglipConfig, SiglipModel
 
-from handlens.errors import CollectionError, WeightsError
+from handlens.errors import CollectionError, DownloadError, WeightsError
 from handlens.studio.features import backbone_extractor, rebuild
 from handlens.studio.features import text_model as module
-from handlens.studio.features.text_files import find_model, read_text_files
+from handlens.studio.features.text_files import find_model, get_model, read_text_files
 from handlens.studio.features.text_model import load_text_model
+from tests.conftest import Hub
 from tests.studio.made_text_models import WORDS, write_text_model, write_tokenizer
 
 KINDS = {"clip": (CLIPConfig, CLIPModel), "siglip": (SiglipConfig, SiglipModel)}
@@ -141,10 +142,59 @@ def test_a_model_of_the_hubs_cache_is_found(tmp_path, monkeypatch):
     (place / "refs" / "main").write_text("abc")
     assert find_model("some/clip") == place / "snapshots" / "abc"
     assert backbone_extractor("some/clip").layers[0].id == "clip/embedding/what"
-    with pytest.raises(WeightsError, match=r"neither for 'some/other'\. To get one of the hub: hf download some/other"):
+    with pytest.raises(WeightsError, match=r"some/other must be on this machine, .*; it is not\. Put it there"):
         find_model("some/other")
-    with pytest.raises(WeightsError, match="neither for '/no/such/folder'"):
-        find_model("/no/such/folder")
+
+
+@pytest.mark.parametrize(
+    "name", ["/no/such/folder", "../resnet18", "hf-hub:timm/resnet18", "a/b/c", "a/..", "a/", "./clip"]
+)
+def test_names_that_the_hub_does_not_give(name):
+    with pytest.raises(WeightsError, match=f"there is no folder '{name}'"):
+        get_model(name)
+
+
+class TestDownloading:
+    @pytest.fixture
+    def served(self, hub: Hub, text_model: Path) -> Hub:
+        """A hub that has the model."""
+        hub.files = {file.name: file.read_bytes() for file in text_model.iterdir()}
+        return hub
+
+    def test_a_model_of_the_hub(self, served, text_model):
+        folder = get_model("some/clip")
+        assert {file.name: file.read_bytes() for file in folder.iterdir()} == served.files
+        asked = served.asked
+        assert get_model("some/clip") == folder
+        assert served.asked == asked
+        assert torch.equal(load_text_model("m", folder)(pictures())[0], load_text_model("m", text_model)(pictures())[0])
+
+    def test_the_weights_of_another_model_are_not_downloaded(self, served):
+        served.files["config.json"] = b'{"model_type": "llama"}'
+        with pytest.raises(WeightsError, match=r"must have a CLIP or SigLIP model of transformers .* 'llama' arrived"):
+            get_model("some/llama")
+        assert not list(find_model("some/llama").glob("*.safetensors"))
+
+    def test_what_the_hub_does_not_have(self, served):
+        del served.files["model.safetensors"]
+        with pytest.raises(DownloadError, match=r"the weights of some/clip could not be downloaded: .*404"):
+            get_model("some/clip")
+
+    def test_when_downloads_are_forbidden(self, served, monkeypatch):
+        monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+        with pytest.raises(DownloadError, match="some/clip are not on this machine, and HF_HUB_OFFLINE forbids"):
+            get_model("some/clip")
+        assert served.asked == 0
+
+    def test_a_hub_that_refuses(self, served, monkeypatch):
+        monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+        with pytest.raises(DownloadError, match=r"the weights of some/clip could not be downloaded: .*refused"):
+            get_model("some/clip")
+
+    def test_preparing_downloads_nothing(self, served):
+        with pytest.raises(WeightsError, match=r"some/clip must be on this machine, .*; it is not"):
+            backbone_extractor("some/clip")
+        assert served.asked == 0
 
 
 @pytest.mark.parametrize(

@@ -52,8 +52,9 @@ def test_a_search_that_is_not_one(client, shapes, body):
     assert client.post(f"{shapes}/search", json=body).status_code == 422
 
 
-def test_a_model_that_is_not_on_this_machine(client, shapes):
+def test_a_model_that_cannot_be_downloaded(client, shapes, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     answer = client.post(f"{shapes}/sources", json={"backbone": "some/clip"})
-    assert answer.status_code == 400
-    assert "To get one of the hub: hf download some/clip" in answer.json()["error"]
+    assert answer.status_code == 502
+    assert "some/clip are not on this machine, and HF_HUB_OFFLINE forbids downloading" in answer.json()["error"]
     assert [source["name"] for source in client.get(shapes).json()["sources"]] == ["patches"]

@@ -60,7 +60,8 @@ def backbone_extractor(name: str, *, weights: Path | None = None, random: bool =
 
     Args:
         name: the network's timm or else its torchvision name; a kind of source that needs no weights, such as a
-            plugin's; or, with a slash, the folder or the hub's name of a CLIP or SigLIP model, which is not downloaded.
+            plugin's; or, with a slash, the folder or the hub's name of a CLIP or SigLIP model on this
+            machine.
         weights: a safetensors file; unless given, those that are installed with handlens, or else of the hub's cache,
             or downloaded.
         random: leave the weights random, in place of `weights`.

@@ -1,4 +1,4 @@
-"""The files of a CLIP or SigLIP model of transformers: what they say. Nothing is downloaded, and no code is run."""
+"""The files of a CLIP or SigLIP model of transformers: where they are, and what they say. No code is run."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ KINDS = ("clip", "siglip")
 """The "model_type" of the models that are known: both turn pictures and sentences into vectors of one space."""
 
 _MOST_CARD = 64 * 2**10
+_SMALL = ("preprocessor_config.json", "processor_config.json", "tokenizer_config.json", "README.md")
+_OF_THE_HUB = r"\w[\w.-]{0,95}/\w[\w.-]{0,95}"
 
 
 def is_text_model(name: str | None) -> bool:
@@ -50,7 +52,6 @@ class TextFiles:
         pads_left: they are filled up at their beginning.
         plain: punctuation is taken out of sentences, as in the training of the first SigLIP.
         licence: what the model's card says, None if it says nothing.
-        weights: the safetensors files.
     """
 
     model: dict[str, Any]
@@ -61,7 +62,6 @@ class TextFiles:
     pads_left: bool
     plain: bool
     licence: str | None
-    weights: list[Path]
 
     @property
     def about(self) -> str:
@@ -72,11 +72,47 @@ class TextFiles:
 
 
 def find_model(name: str) -> Path:
-    """The folder of a model: the folder `name`, or where the hub's cache has the model `name`.
+    """The folder of a model: the folder `name`, or where the hub's cache has the model `name`; nothing is downloaded.
 
     Raises:
         WeightsError: it is not on this machine.
     """
+    found = _on_this_machine(name)
+    if found is None:
+        raise WeightsError(
+            f"the model {name[:200]} must be on this machine, as a folder or in the hub's cache; it is not. Put it "
+            "there again, or add it as a new source."
+        )
+    return found
+
+
+def get_model(name: str) -> Path:
+    """The folder of a model as `find_model` says it; one of the hub that is not on this machine is downloaded.
+
+    What is small comes first, and the weights only if it is a CLIP or SigLIP model.
+
+    Raises:
+        DownloadError: it could not be downloaded.
+        WeightsError: there is no such folder, and the hub gives no such names; or it has no such model.
+    """
+    from handlens.io.weights import files_from_hub
+
+    found = _on_this_machine(name)
+    if Path(name).expanduser().is_dir() or (found is not None and any(found.glob("*.safetensors"))):
+        return find_model(name)
+    if not re.fullmatch(_OF_THE_HUB, name) or ".." in name:
+        raise WeightsError(
+            "a model of pictures and sentences must be a folder, or the name of a model on the hub such as "
+            f"google/siglip-base-patch16-224; there is no folder {name[:200]!r}."
+        )
+    require_transformers()
+    files_from_hub(name, "config.json", "tokenizer.json", *(f"?{file}" for file in _SMALL))
+    read_text_files(find_model(name))
+    files_from_hub(name, "model.safetensors")
+    return find_model(name)
+
+
+def _on_this_machine(name: str) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
 
     folder = Path(name).expanduser()
@@ -85,20 +121,15 @@ def find_model(name: str) -> Path:
     try:
         found = try_to_load_from_cache(name, "config.json")
     except ValueError:  # not a name that the hub gives
-        found = None
-    if not isinstance(found, str):
-        raise WeightsError(
-            "a model of pictures and sentences must be a folder, or a model that the hub's cache has; there is neither "
-            f"for {name[:200]!r}. To get one of the hub: hf download {name[:200]}."
-        )
-    return Path(found).parent
+        return None
+    return Path(found).parent if isinstance(found, str) else None
 
 
 def read_text_files(folder: Path) -> TextFiles:
     """What the files of a CLIP or SigLIP model say; its weights are not read.
 
     Raises:
-        WeightsError: the folder has no such model, or only weights as pickle; or transformers is not installed.
+        WeightsError: the folder has no such model, or transformers is not installed.
     """
     require_transformers()
     model = _json(folder, "config.json")
@@ -121,7 +152,6 @@ def read_text_files(folder: Path) -> TextFiles:
         words.get("padding_side") == "left",
         words.get("tokenizer_class") == "SiglipTokenizer",
         _licence(folder),
-        _weights(folder),
     )
 
 
@@ -132,7 +162,12 @@ def require_transformers() -> None:
         raise WeightsError(f"text search requires {' and '.join(missing)}: pip install 'handlens[text]'.")
 
 
-def _weights(folder: Path) -> list[Path]:
+def weights_of(folder: Path) -> list[Path]:
+    """The safetensors files of a model.
+
+    Raises:
+        WeightsError: there are none, or only weights as pickle.
+    """
     found = folder / "model.safetensors"
     if found.is_file():
         return [found]

@@ -17,7 +17,7 @@ from handlens.io.problems import reason_of
 from handlens.io.tensor_files import not_finite, read_tensors
 from handlens.studio.features.extractor import Layer, check_batch
 from handlens.studio.features.precision import device, half_precision
-from handlens.studio.features.text_files import KINDS, read_text_files, require_transformers
+from handlens.studio.features.text_files import KINDS, read_text_files, require_transformers, weights_of
 from handlens.vision.backbones import check_fits
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def load_text_model(name: str, folder: Path) -> TextModel:
     """
     files = read_text_files(folder)
     tensors: dict[str, Tensor] = {}
-    for path in files.weights:
+    for path in weights_of(folder):
         try:
             tensors |= {f"{_MODEL}{key}": _full(value) for key, value in read_tensors(path).items() if _is_used(key)}
         except (OSError, ValueError) as error:
@@ -232,7 +232,9 @@ def _kind(model: dict[str, Any]) -> tuple[Any, Any]:
     text, pictures = _part(model, "text_config"), _part(model, "vision_config")
     sizes, of_text, of_pictures = _sizes(model), _sizes(text), _sizes(pictures)
     words = of_text.get("vocab_size", config.sub_configs["text_config"].vocab_size)
-    ids = {key: value for key in _IDS if type(value := text.get(key)) is int and 0 <= value < words}
+    ids: dict[str, int | None] = {
+        key: value for key in _IDS if type(value := text.get(key)) is int and 0 <= value < words
+    }
     if kind == "siglip":  # whose last token stands for the sentence, whatever it is
         ids |= {"bos_token_id": None, "eos_token_id": None}
     try:

@@ -393,8 +393,9 @@ function render({ model, el }) {
     ArrowUp: () => pan(0, 40),
     ArrowDown: () => pan(0, -40),
   }
-  // The notebook has keys of its own, such as D D, which deletes a cell.
+  // The notebook has keys of its own, such as D D, which deletes a cell; only the one that saves goes on to it.
   root.addEventListener('keydown', (event) => {
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 's') return
     event.stopPropagation()
     const run = event.target === canvas && !event.ctrlKey && !event.metaKey ? KEYS[event.key] : undefined
     if (!run) return

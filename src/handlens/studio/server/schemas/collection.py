@@ -101,7 +101,7 @@ class Relocate(RequestBody):
 
 class NewSource(RequestBody):
     """A network by its name in timm or torchvision, a CLIP or SigLIP model by its folder or its name on the hub (with a
-    slash; it is not downloaded), or null for features learned on these photos."""
+    slash; downloaded if need be), or null for features learned on these photos."""
 
     backbone: Annotated[str, Field(min_length=1, max_length=4096)] | None
 

@@ -2890,7 +2890,7 @@ export interface components {
         /**
          * NewSource
          * @description A network by its name in timm or torchvision, a CLIP or SigLIP model by its folder or its name on the hub (with a
-         *     slash; it is not downloaded), or null for features learned on these photos.
+         *     slash; downloaded if need be), or null for features learned on these photos.
          */
         NewSource: {
             /** Backbone */

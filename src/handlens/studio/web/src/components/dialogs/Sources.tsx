@@ -1,7 +1,7 @@
 // What the photos are compared by: the sources in use, and those that can be added.
 
 import type { JSX } from 'preact'
-import { useEffect, useRef } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { addSource, collection, removeSource } from '../../state/collection'
 import { failed, info, loadHome } from '../../state/home'
 import { headed, number } from '../../text/format'
@@ -69,16 +69,19 @@ export function Sources(): JSX.Element {
   )
 }
 
-/** A model that finds photos by words is named by its folder, or as the hub does: it has to be on this machine. */
+/** A model that finds photos by words is named by its folder, or as the hub does. */
 function AddTextModel(): JSX.Element {
   const field = useRef<HTMLInputElement>(null)
+  const [busy, setBusy] = useState(false)
   return (
     <form
       class="add-text-model"
       onSubmit={(event) => {
         event.preventDefault()
         const at = field.current!
+        setBusy(true)
         void addSource(at.value.trim()).then((went) => {
+          setBusy(false)
           if (went) at.value = ''
         })
       }}
@@ -99,11 +102,12 @@ function AddTextModel(): JSX.Element {
         aria-describedby="text-model-hint"
         required
       />
-      <button type="submit" class="button">
-        Add
+      <button type="submit" class="button" disabled={busy}>
+        {busy ? 'Adding…' : 'Add'}
       </button>
       <small id="text-model-hint">
-        Its folder, or its name on the hub if this machine has it already: nothing is downloaded.
+        Its folder, or its name on the hub, huggingface.co: from there it is downloaded, often 0.5 to 4 GB, unless this
+        machine has it.
       </small>
     </form>
   )
