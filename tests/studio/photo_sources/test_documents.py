@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import subprocess
 import sys
 import threading
 import zipfile
@@ -321,6 +322,23 @@ def test_a_video_that_is_cut_off(gather: Gather, tmp_path: Path) -> None:
 def test_what_is_not_a_video_that_can_be_read(gather: Gather, tmp_path: Path, content: bytes, match: str) -> None:
     (tmp_path / "bad.mp4").write_bytes(content)
     refused(gather, tmp_path / "bad.mp4", match)
+
+
+def test_what_is_wrong_with_a_video_is_not_written_to_the_terminal(tmp_path: Path) -> None:
+    (tmp_path / "bad.mp4").write_bytes(b"\0\0\0\x18ftypisom" + bytes(400))
+    code = """
+import sys
+from pathlib import Path
+from handlens.errors import PhotoError
+from handlens.studio.photo_sources.video import video_frames
+try:
+    list(video_frames(1.0)(Path(sys.argv[1])))
+except PhotoError:
+    print("refused")
+"""
+    command = [sys.executable, "-c", code, str(tmp_path / "bad.mp4")]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (ended.stdout, ended.stderr) == ("refused\n", "")
 
 
 # --- DICOM -------------------------------------------------------------------------------------

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+import os
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -26,7 +28,8 @@ def _frames(file: Path, every: float) -> Generator[FilePart, None, None]:
         raise PhotoError("a video; to use its frames, pip install opencv-python-headless") from error
 
     # By FFmpeg alone: another reader of OpenCV takes a name with % for a pattern of names.
-    capture = cv2.VideoCapture(str(file), cv2.CAP_FFMPEG)
+    with _quiet():
+        capture = cv2.VideoCapture(str(file), cv2.CAP_FFMPEG)
 
     def write(target: Path) -> None:
         is_read, frame = capture.retrieve()
@@ -60,3 +63,16 @@ def _frames(file: Path, every: float) -> Generator[FilePart, None, None]:
             raise PhotoError("a video without a frame that can be decoded")
     finally:
         capture.release()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """While it is entered, OpenCV and FFmpeg write nothing to the terminal: what is wrong becomes a reason."""
+    from cv2.utils import logging
+
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # quiet; read when FFmpeg is used first
+    before = logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        logging.setLogLevel(before)
