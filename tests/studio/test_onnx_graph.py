@@ -65,10 +65,26 @@ def test_by_hand(tmp_path):
     sure = 1 / (1 + np.exp(-2))
     np.testing.assert_allclose(found, [[sure, 1 - sure], [1 - sure, sure]], rtol=1e-6)
     said = about(tmp_path / "m.onnx")
-    how = "the whole photo, upright, squeezed to this size"
+    how = (
+        "the whole photo, upright, squeezed to this size with the bilinear filter of Pillow's Image.resize, which "
+        "averages over all pixels of the photo"
+    )
     assert said["classes"] == ["red", "other"]
     assert said["inputs"] == {"pixels": {"height": 4, "width": 4, "how": how}}
     assert said["model"] == "x"
+
+
+def test_photos_are_brought_to_their_size_as_the_file_says(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (8, 10, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    write_onnx(by_hand(Colour()), tmp_path / "m.onnx", photos=[tmp_path / "noise.png"], about={})
+    size = about(tmp_path / "m.onnx")["inputs"]["pixels"]
+    with Image.open(tmp_path / "noise.png") as photo:
+        pixels = np.asarray(photo.resize((size["width"], size["height"]), Image.Resampling.BILINEAR))
+    (ours,) = read_squares(tmp_path / "noise.png", {4})[1].values()
+    np.testing.assert_array_equal(pixels, ours)
+    said = by_hand(Colour()).predict_files([tmp_path / "noise.png"])[["probability of red", "probability of other"]]
+    np.testing.assert_allclose(run(tmp_path / "m.onnx", pixels=pixels[None]), said.to_numpy(), atol=1e-6)
 
 
 def test_what_predicts_something_else_is_not_kept(tmp_path):

@@ -27,6 +27,12 @@ from handlens.vision.normalization import normalised
 EXACT, COARSE = 1e-3, 0.05
 """The largest difference from the predicted probabilities, where features are computed in float32 and in bfloat16."""
 
+_SQUEEZED = (
+    "the whole photo, upright, squeezed to this size with the bilinear filter of Pillow's Image.resize, which averages "
+    "over all pixels of the photo"
+)
+"""How the quick model's photos are resized: with other filters, probabilities differ by several percent."""
+
 
 class Input(NamedTuple):
     """An input of a graph: uint8 [B, height, width, 3], red, green and blue.
@@ -137,8 +143,7 @@ class _Quick(nn.Module):
         self._sizes = list(dict.fromkeys(e.size for e in model.extractors))
         self._of = [self._sizes.index(e.size) for e in model.extractors]
         self._limits, self._temperature = model.limits, model.temperature
-        how = "the whole photo, upright, squeezed to this size"
-        self.inputs = [Input(size, size, how) for size in self._sizes]
+        self.inputs = [Input(size, size, _SQUEEZED) for size in self._sizes]
         self.networks = nn.ModuleList(e.network() for e in model.extractors)  # type: ignore[attr-defined]
         self.weights = nn.ParameterList(
             torch.cat([self._weights(model, layer.id, layer.dim) for layer in e.layers]) for e in model.extractors
