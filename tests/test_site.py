@@ -41,8 +41,8 @@ class BuiltPage(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_site(tmp_path_factory.mktemp("site"))
+def site() -> Path:
+    return build_site(again=True)
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,8 @@ PAGES = [
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_site(tmp_path_factory.mktemp("site"))
+def site() -> Path:
+    return build_site(again=False)  # the unit tests have built all of it, if they ran before
 
 
 # What is wider than the window, except in code, tables and outputs, which can be scrolled.
