@@ -30,7 +30,9 @@ def labelled(client: TestClient, shapes: str, selection: Callable[..., str]) -> 
 
 def test_every_format_can_be_taken_away(client: TestClient, shapes: str, labelled: None, home: Path) -> None:
     offered = client.get(f"{shapes}/export").json()["formats"]
-    assert offered == [{"name": one.name, "title": one.title} for one in exporters().values()]
+    assert offered == [
+        {"name": one.name, "title": one.title, "ending": one.ending or ".zip"} for one in exporters().values()
+    ]
     for one in offered:
         answer = client.get(f"{shapes}/export/as/{one['name']}")
         assert answer.status_code == 200, answer.text
@@ -99,3 +101,75 @@ def test_an_export_stops_when_the_browser_goes_away(
     assert stopped.is_set()
     assert sent[0]["status"] == 409
     assert [file for file in (home / "scratch").rglob("*") if file.is_file() and "lock" not in file.name] == []
+
+
+class Waiting:
+    """What the exporter of COCO does in a test: it waits until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.go_on = threading.Event()
+        self.fault: Exception | None = None
+
+    def write(self, export: Export, path: Path) -> list[LeftOut]:
+        if self.fault:
+            raise self.fault
+        export.report(3, 12)
+        assert self.go_on.wait(60)
+        export.report(12, 12)
+        path.write_text("\n".join(export.labels))
+        return [LeftOut("circles/0.png", "it is gone")]
+
+
+@pytest.fixture
+def waiting(monkeypatch: pytest.MonkeyPatch) -> Waiting:
+    waiting = Waiting()
+    monkeypatch.setattr(
+        "handlens.studio.formats.writers.coco.CocoExporter.write", lambda _, *given: waiting.write(*given)
+    )
+    return waiting
+
+
+def _when(client: TestClient, address: str, what: str) -> dict[str, object]:
+    while not (found := client.get(address).json())[what]:
+        pass
+    return found
+
+
+def test_an_export_is_followed_and_downloaded_once(
+    client: TestClient, shapes: str, labelled: None, home: Path, waiting: Waiting
+) -> None:
+    started = client.post(f"{shapes}/export/as/coco")
+    assert started.status_code == 202
+    address = f"{shapes}/export/runs/{started.json()['run']}"
+    found = _when(client, address, "done")
+    assert (found["done"], found["total"], found["ready"], found["error"]) == (3, 12, False, None)
+    early = client.get(f"{address}/file")
+    assert (early.status_code, early.json()["error"]) == (
+        400,
+        "This export must be ready before its file is downloaded. Wait for it.",
+    )
+    waiting.go_on.set()
+    found = _when(client, address, "ready")
+    assert (found["labels"], found["left_out"]) == (11, 1)
+    assert found["problems"] == [{"path": "circles/0.png", "reason": "it is gone"}]
+    assert client.get(f"{address}/file").text == "angular\nround"
+    for again in (client.get(address), client.get(f"{address}/file"), client.delete(address)):
+        assert again.status_code == 404
+    assert [file for file in (home / "scratch").rglob("*") if file.is_file() and "lock" not in file.name] == []
+
+
+def test_an_export_is_cancelled(client: TestClient, shapes: str, labelled: None, home: Path, waiting: Waiting) -> None:
+    address = f"{shapes}/export/runs/{client.post(f'{shapes}/export/as/coco').json()['run']}"
+    thread = next(one for one in threading.enumerate() if one.name.startswith("export export-"))
+    assert client.delete(address).status_code == 204
+    assert client.get(address).json() == {"error": "There is no such export any more. Start it again."}
+    waiting.go_on.set()
+    thread.join()
+    assert list((home / "scratch").rglob("export-*")) == []
+
+
+def test_an_export_that_fails_says_why(client: TestClient, shapes: str, labelled: None, waiting: Waiting) -> None:
+    waiting.fault = ValueError("no such thing")
+    address = f"{shapes}/export/runs/{client.post(f'{shapes}/export/as/coco').json()['run']}"
+    assert _when(client, address, "error")["error"] == "The export failed: no such thing. See the terminal for more."
+    assert client.post(f"{shapes}/export/as/cocoa").status_code == 400

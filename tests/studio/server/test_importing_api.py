@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from pathlib import Path
 
@@ -33,6 +34,7 @@ def test_a_plan_then_the_import_then_undo(client, shapes, upload, selection):
     client.post(f"{shapes}/labels/assign", json={"selection": selection([0]), "name": "disc"})
     source = send(client, upload, CSV)
     plan = client.post(f"{shapes}/import/plan", json={"source": source}).json()
+    digest = plan.pop("digest")
     assert plan == {
         "name": "labels.csv",
         "format": "CSV",
@@ -45,10 +47,12 @@ def test_a_plan_then_the_import_then_undo(client, shapes, upload, selection):
         "counts": {"matched": 2, "new": 1, "changes": 1, "same": 0, "conflicting": 1, "unmatched": 1},
         "labels": [{"label": "circle", "count": 1}],
         "new_labels": ["circle"],
+        "new_labels_count": 1,
         "respelled": [{"before": " circle ", "after": "circle"}],
         "unmatched": [{"where": "line 6", "photo": "gone.png", "label": "square", "reason": "no photo has this name"}],
         "conflicting": [{"photo": 20, "labels": ["square", "circle"], "where": ["line 4", "line 5"]}],
         "changes": [{"photo": 0, "now": "disc", "label": "circle"}],
+        "boxes": 0,
         "imported": None,
     }
     assert [label["name"] for label in client.get(f"{shapes}/labels").json()["names"]] == ["disc"]
@@ -58,10 +62,19 @@ def test_a_plan_then_the_import_then_undo(client, shapes, upload, selection):
     ).json()
     assert other["new_labels"] == ["x", "y"]
 
-    done = client.post(f"{shapes}/import", json={"source": source, "replace": True}).json()
+    # What a person agreed to would be another import now: nothing is imported.
+    client.post(f"{shapes}/labels/assign", json={"selection": selection([1]), "name": "disc"})
+    agreed = {"source": source, "replace": True, "digest": digest}
+    refused = client.post(f"{shapes}/import", json=agreed)
+    assert refused.status_code == 409
+    assert refused.json()["error"].startswith("The labels, or labels.csv, have changed since this was shown")
+    client.post(f"{shapes}/undo")
+    # A label of another photo changes nothing about it.
+    client.post(f"{shapes}/labels/assign", json={"selection": selection([30]), "name": "disc"})
+    done = client.post(f"{shapes}/import", json=agreed).json()
     assert done["imported"] == 2
     labels = client.get(f"{shapes}/labels").json()
-    assert {label["name"]: label["count"] for label in labels["names"]} == {"disc": 0, "circle": 2}
+    assert {label["name"]: label["count"] for label in labels["names"]} == {"disc": 1, "circle": 2}
     assert labels["undo"] == "import 2 labels from labels.csv"
     client.post(f"{shapes}/undo")
     assert [label["name"] for label in client.get(f"{shapes}/labels").json()["names"]] == ["disc"]
@@ -82,6 +95,42 @@ def test_a_zip_of_folders(client, shapes, upload):
     source = {"kind": "upload", "upload": upload}
     done = client.post(f"{shapes}/import", json={"source": source}).json()
     assert (done["format"], done["imported"]) == ("folders by label", 2)
+
+
+def test_an_uploaded_folder_is_read_as_itself(client, shapes, upload):
+    for name in ("sorted/circle/circles/0.png", "sorted/square/squares/0.png"):
+        send(client, upload, "", name)
+    plan = client.post(f"{shapes}/import/plan", json={"source": {"kind": "upload", "upload": upload}}).json()
+    assert (plan["name"], plan["new_labels"]) == ("sorted", ["circle", "square"])
+
+
+def test_a_folder_of_nothing_but_pictures_is_one_of_a_label(client, shapes, upload):
+    send(client, upload, "", "round/0.png")
+    wanted = {"source": {"kind": "upload", "upload": upload}, "name": "round.zip"}
+    plan = client.post(f"{shapes}/import/plan", json=wanted).json()
+    assert (plan["name"], plan["unmatched"][0]["label"]) == ("round.zip", "round")
+
+
+def test_boxes_become_a_collection_of_crops(client, shapes, upload):
+    document = {
+        "images": [{"id": 1, "file_name": "circles/0.png", "width": 64, "height": 48}],
+        "categories": [{"id": 1, "name": "arc"}],
+        "annotations": [
+            {"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 32, 32]},
+            {"id": 2, "image_id": 1, "category_id": 1, "bbox": [32, 0, 32, 32]},
+        ],
+    }
+    wanted = {"source": send(client, upload, json.dumps(document), "boxes.json")}
+    assert client.post(f"{shapes}/import/plan", json=wanted).json()["boxes"] == 2
+    made = client.post(f"{shapes}/import/crops", json=wanted)
+    assert made.status_code == 201, made.text
+    found = made.json()
+    assert (found["crops"], found["imported"], found["uncut"], found["problems"]) == (2, 2, 0, [])
+    labels = client.get(f"/api/collections/{found['id']}/labels").json()
+    assert [(label["name"], label["count"]) for label in labels["names"]] == [("arc", 2)]
+    assert client.get(f"/api/collections/{found['id']}").json()["left_out"] == 0
+    without = client.post(f"{shapes}/import/crops", json={"source": send(client, upload, CSV, "boxes.json")})
+    assert without.status_code == 400
 
 
 def test_labels_are_kept_aside(client, shapes, upload):

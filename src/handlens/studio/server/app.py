@@ -22,6 +22,7 @@ from handlens.serving.semantics import Semantics
 from handlens.serving.webpage import Page
 from handlens.studio.server.collection_plans import NoSuchCollection
 from handlens.studio.server.dependencies import ServerState
+from handlens.studio.server.import_payloads import PlanChanged
 from handlens.studio.server.registry import CollectionRegistry
 from handlens.studio.server.routes import (
     auditing,
@@ -36,6 +37,7 @@ from handlens.studio.server.routes import (
     preparing,
     reviewing,
 )
+from handlens.studio.server.running_exports import NoSuchExport
 from handlens.studio.server.temporary_folders import TemporaryFolders
 from handlens.studio.server.uploads import NoSuchUpload
 
@@ -69,6 +71,7 @@ def create_app(
         threading.Thread(target=_import_torch, name="handlens-import", daemon=True).start()
         yield
         state.feed.close()
+        await run_in_threadpool(state.exports.close)
         state.finished = await run_in_threadpool(state.registry.close)
         await run_in_threadpool(temporary.close)
 
@@ -87,7 +90,15 @@ def create_app(
     app.state.server = state
     app.add_middleware(Semantics)
     app.add_middleware(Guard, hosts=frozenset(hosts), token=token, private="/api/collections/", uploads="/api/uploads/")
-    explain_errors(app, (NoSuchCollection, 404), (FolderGoneError, 410), (NoSuchUpload, 404), (TooLarge, 413))
+    explain_errors(
+        app,
+        (NoSuchCollection, 404),
+        (FolderGoneError, 410),
+        (NoSuchUpload, 404),
+        (NoSuchExport, 404),
+        (TooLarge, 413),
+        (PlanChanged, 409),
+    )
     for module in (
         home,
         preparing,

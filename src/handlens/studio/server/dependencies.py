@@ -10,6 +10,7 @@ from handlens.studio.collection import Collection
 from handlens.studio.server.collection_plans import CollectionRequest
 from handlens.studio.server.events import Feed
 from handlens.studio.server.registry import CollectionRegistry
+from handlens.studio.server.running_exports import RunningExports
 from handlens.studio.server.temporary_folders import TemporaryFolders
 from handlens.studio.server.uploads import Uploads
 
@@ -25,6 +26,7 @@ class ServerState:
 
     Attributes:
         uploads: uploads that no collection was made of yet.
+        exports: exports that are being written, or wait to be downloaded.
         feed: the event streams.
         preset: what the form for a new collection begins with.
         finished: after the server has stopped, whether nothing was still being computed.
@@ -33,6 +35,7 @@ class ServerState:
     def __init__(self, temporary: TemporaryFolders, registry: CollectionRegistry) -> None:
         self.temporary, self.registry = temporary, registry
         self.uploads = Uploads(temporary)
+        self.exports = RunningExports(temporary)
         self.feed = Feed()
         self.preset = CollectionRequest()
         self.finished = True

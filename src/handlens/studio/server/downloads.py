@@ -28,6 +28,7 @@ from handlens.studio.server.temporary_folders import TemporaryFolders
 if TYPE_CHECKING:
     from handlens.studio.collection import Collection
     from handlens.studio.filters import Filter
+    from handlens.studio.formats.exporting import Exported
 
 T = TypeVar("T")
 
@@ -138,13 +139,44 @@ def sent_export(
         Cancelled: `cancel` was set.
         CollectionError: there is no such format.
     """
-    exporter = exporter_of(format)
     folder = temporary.new("export")
-    name = f"{id}-{exporter.name}"
     with removed_on_failure(folder):
-        written = collection.export(folder / f"{name}{exporter.ending}", format, where=where, cancel=cancel).path
-        if not exporter.ending:
-            written = _zipped(written, cancel)
+        written, _ = written_export(id, collection, format, where, folder, cancel=cancel)
+    return sent_written(written, folder)
+
+
+def written_export(
+    id: str,
+    collection: Collection,
+    format: str,
+    where: Filter | None,
+    folder: Path,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+    cancel: threading.Event | None = None,
+) -> tuple[Path, Exported]:
+    """Write the labels in a format as one file into a folder; a format that is a folder becomes a zip.
+
+    Args:
+        id: the collection's id, which begins the name of the file.
+        collection, format, where, progress, cancel: as in `Collection.export`.
+        folder: where it is written.
+
+    Returns:
+        the file, and what was written.
+
+    Raises:
+        Cancelled: `cancel` was set.
+        CollectionError: there is no such format.
+    """
+    exporter = exporter_of(format)
+    target = folder / f"{id}-{exporter.name}{exporter.ending}"
+    done = collection.export(target, format, where=where, progress=progress, cancel=cancel)
+    return (done.path if exporter.ending else _zipped(done.path, cancel)), done
+
+
+def sent_written(written: Path, folder: Path) -> FileResponse:
+    """The response that sends a file, and removes its folder afterwards."""
     return FileResponse(
         written,
         media_type="application/octet-stream",
@@ -169,13 +201,13 @@ async def until_gone(request: Request, work: Callable[[threading.Event], T]) -> 
         watching.cancel()
 
 
-def _zipped(folder: Path, cancel: threading.Event) -> Path:
+def _zipped(folder: Path, cancel: threading.Event | None) -> Path:
     """A zip beside a folder, with the folder in it, which is removed."""
     file = folder.with_name(f"{folder.name}.zip")
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
         for path in sorted(folder.rglob("*")):
-            if cancel.is_set():
-                raise Cancelled("the export was cancelled; nothing was sent.")
+            if cancel is not None and cancel.is_set():
+                raise Cancelled("the export was cancelled; nothing was written.")
             archive.write(path, path.relative_to(folder.parent).as_posix())
     shutil.rmtree(folder)
     return file

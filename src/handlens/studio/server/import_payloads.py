@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
-from handlens.errors import TrainingError
+from handlens.errors import ImportProblem, TrainingError
 from handlens.studio.server.encoding import readable
 from handlens.studio.server.schemas.importing import (
     Changed,
@@ -15,6 +16,7 @@ from handlens.studio.server.schemas.importing import (
     NotUsed,
     Respelled,
     TruthState,
+    Uncut,
 )
 
 if TYPE_CHECKING:
@@ -27,6 +29,36 @@ LISTED = 100
 """How many of each kind are listed."""
 
 
+class PlanChanged(ImportProblem):
+    """What an import would do is not what a person has agreed to."""
+
+
+def check_digest(found: ImportPlan, wanted: str | None) -> None:
+    """Check that a plan is the one that a person has agreed to.
+
+    Raises:
+        PlanChanged: it is another one.
+    """
+    if wanted is not None and digest(found) != wanted:
+        raise PlanChanged(
+            f"the labels, or {found.name}, have changed since this was shown, so nothing was imported. "
+            "Look at it again."
+        )
+
+
+def digest(found: ImportPlan) -> str:
+    """A hash of which photos would get which labels, and of those that they have."""
+    rows = found.matched[["id", "label", "now"]].itertuples(index=False, name=None)
+    return hashlib.sha256("\n".join(map(repr, rows)).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def uncut(problems: pd.DataFrame) -> list[Uncut]:
+    """The first boxes that were not cut out."""
+    return [
+        Uncut(where=readable(where), reason=readable(reason)) for where, reason in _rows(problems, "where", "reason")
+    ]
+
+
 def plan(found: ImportPlan) -> ImportPlanned:
     """What an import would do, or what it did."""
     labels = found.new["label"].value_counts(sort=False).sort_values(ascending=False, kind="stable").head(LISTED)
@@ -37,6 +69,7 @@ def plan(found: ImportPlan) -> ImportPlanned:
         counts=ImportCounts(**found.counts),
         labels=[NewLabels(label=str(label), count=int(count)) for label, count in labels.items()],
         new_labels=found.new_labels[:LISTED],
+        new_labels_count=len(found.new_labels),
         respelled=[
             Respelled(before=readable(before), after=after) for before, after in [*found.respelled.items()][:LISTED]
         ],
@@ -57,6 +90,8 @@ def plan(found: ImportPlan) -> ImportPlanned:
             Changed(photo=photo, now=now, label=label)
             for photo, now, label in _rows(found.changes, "id", "now", "label")
         ],
+        boxes=int(found.found.labels["x"].notna().sum()),
+        digest=digest(found),
         imported=found.imported,
     )
 

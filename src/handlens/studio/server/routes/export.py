@@ -19,12 +19,13 @@ from handlens.studio.server.downloads import (
     labelled_photos,
     sent_export,
     sent_file,
+    sent_written,
     until_gone,
     zip_of,
     zip_of_photos,
     zipped_model,
 )
-from handlens.studio.server.schemas.exports import ExportFormat, ExportFormats
+from handlens.studio.server.schemas.exports import ExportFormat, ExportFormats, ExportRun
 
 router = APIRouter(prefix="/api/collections/{c}/export", tags=["take away"])
 
@@ -51,6 +52,7 @@ Exact = Annotated[
     bool,
     Query(description="text as it is, for programs; otherwise text that a spreadsheet would run gets an apostrophe"),
 ]
+Run = Annotated[str, Path(max_length=100, description="the id of an export")]
 Where = Annotated[Filter | None, Depends(_filter)]
 
 
@@ -66,7 +68,11 @@ def labels(
 @router.get("")
 def formats(c: CollectionId, collection: OpenCollection) -> ExportFormats:  # noqa: ARG001
     """The formats that labels can be taken away in."""
-    return ExportFormats(formats=[ExportFormat(name=one.name, title=one.title) for one in exporters().values()])
+    return ExportFormats(
+        formats=[
+            ExportFormat(name=one.name, title=one.title, ending=one.ending or ".zip") for one in exporters().values()
+        ]
+    )
 
 
 @router.get("/as/{format}", response_class=FileResponse, responses=_ANY)
@@ -81,6 +87,36 @@ async def labels_as(
     """The labels in a format; of one that is a folder, a zip. Writing stops if the browser goes away."""
     write = partial(sent_export, c, collection, format, where, server.temporary)
     return await until_gone(request, write)
+
+
+@router.post("/as/{format}", status_code=202)
+def start_export(
+    c: CollectionId,
+    collection: OpenCollection,
+    server: Server,
+    where: Where,
+    format: Annotated[str, Path(max_length=100, description="the name of one of the formats")],
+) -> ExportRun:
+    """Start to write the labels in a format, which can be followed, cancelled, and downloaded when it is ready."""
+    return server.exports.start(c, collection, format, where)
+
+
+@router.get("/runs/{run}")
+def export_run(c: CollectionId, server: Server, run: Run) -> ExportRun:
+    """How far an export is."""
+    return server.exports.state(c, run)
+
+
+@router.delete("/runs/{run}", status_code=204)
+def cancel_export(c: CollectionId, server: Server, run: Run) -> None:
+    """Cancel an export, or remove its file."""
+    server.exports.cancel(c, run)
+
+
+@router.get("/runs/{run}/file", response_class=FileResponse, responses=_ANY)
+def exported_file(c: CollectionId, server: Server, run: Run) -> FileResponse:
+    """The file of an export that is ready, which is removed afterwards."""
+    return sent_written(*server.exports.take(c, run))
 
 
 @router.get("/predictions.csv", response_class=FileResponse, responses=_CSV)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,11 +12,14 @@ from fastapi import APIRouter
 from handlens.errors import ImportProblem
 from handlens.studio.formats import importers
 from handlens.studio.formats.archives import data_set_in
+from handlens.studio.formats.crops import LABELS
 from handlens.studio.formats.importing import ImportPlan
 from handlens.studio.server import import_payloads
+from handlens.studio.server.collection_plans import CollectionRequest
 from handlens.studio.server.dependencies import OpenCollection, Server
 from handlens.studio.server.schemas.home import FromPath
 from handlens.studio.server.schemas.importing import (
+    CropsMade,
     DoImport,
     ImportFormat,
     ImportPlanned,
@@ -45,8 +50,38 @@ def plan_import(wanted: ImportSource, collection: OpenCollection, server: Server
 def import_labels(wanted: DoImport, collection: OpenCollection, server: Server) -> ImportPlanned:
     """Import labels in one change, which undo takes back."""
     with _planned(wanted, collection, server) as plan:
+        import_payloads.check_digest(plan, wanted.digest)
         done = collection.import_labels(plan, replace=wanted.replace, as_truth=wanted.as_truth)
     return import_payloads.plan(done)
+
+
+@router.post("/import/crops", status_code=201)
+def crop_boxes(wanted: ImportSource, collection: OpenCollection, server: Server) -> CropsMade:
+    """Make a collection of what is in the boxes, each cut out of its photo, with their labels."""
+    folder = server.temporary.new("crops")
+    try:
+        with _planned(wanted, collection, server) as plan:
+            crops = collection.crop_boxes(plan, folder / "cut" / "photos")
+        if crops.labels.empty:
+            raise ImportProblem(
+                f"no box of {plan.name} could be cut out; {crops.problems['where'].iloc[0]}: "
+                f"{crops.problems['reason'].iloc[0]}."
+            )
+        labels = (folder / "cut" / "photos" / LABELS).rename(folder / LABELS)
+        request = CollectionRequest(name=f"Crops of {collection.name}"[:100], seed=server.preset.seed)
+        made = server.registry.plans.of_upload(folder / "cut" / "photos", request)
+        opened = server.registry.open(made)
+        done = opened.import_labels(labels, format="csv", photo_column="path", label_column="label")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return CropsMade(
+        id=made.id,
+        name=opened.name,
+        crops=len(crops.labels),
+        imported=done.imported or 0,
+        uncut=len(crops.problems),
+        problems=import_payloads.uncut(crops.problems),
+    )
 
 
 @router.get("/truth")
@@ -71,4 +106,9 @@ def _planned(wanted: ImportSource, collection: OpenCollection, server: Server) -
         yield collection.plan_import(typed_path(wanted.source.path), format=wanted.format, **choices)
         return
     with server.uploads.using(wanted.source.upload) as folder:
-        yield collection.plan_import(data_set_in(folder), format=wanted.format, **choices)
+        path = data_set_in(folder)
+        plan = collection.plan_import(path, format=wanted.format, **choices)
+        if path == folder and wanted.name:
+            found = dataclasses.replace(plan.found, name=wanted.name)
+            plan = dataclasses.replace(plan, name=wanted.name, found=found)
+        yield plan

@@ -31,6 +31,10 @@ class ImportSource(RequestBody):
     choices: Annotated[dict[ChoiceName, ChoiceValue], Field(max_length=20)] = Field(
         default={}, description="values of the plan's choices"
     )
+    name: Annotated[str, Field(max_length=255)] | None = Field(
+        default=None,
+        description="what messages call an upload that is not one file or one folder",
+    )
 
 
 class DoImport(ImportSource):
@@ -38,6 +42,9 @@ class DoImport(ImportSource):
 
     replace: bool = False
     as_truth: bool = Field(default=False, description="keep the labels aside, and give no photo a label")
+    digest: Annotated[str, Field(max_length=100)] | None = Field(
+        default=None, description="of the plan that a person agreed to; refused with 409 if it would be another now"
+    )
 
 
 class ImportCounts(BaseModel):
@@ -99,11 +106,32 @@ class ImportPlanned(BaseModel):
     counts: ImportCounts
     labels: list[NewLabels]
     new_labels: list[str] = Field(description="labels that the collection does not have yet")
+    new_labels_count: int = Field(description="how many these are")
     respelled: list[Respelled]
     unmatched: list[NotUsed]
     conflicting: list[Conflicting]
     changes: list[Changed]
+    boxes: int = Field(description="labels of a part of a photo, which can be cut out")
+    digest: str = Field(description="the same as long as the same photos would get the same labels, and have the same")
     imported: int | None = Field(description="labels that were given, or kept aside; null before that")
+
+
+class Uncut(BaseModel):
+    """A box that was not cut out, and the reason."""
+
+    where: str
+    reason: str
+
+
+class CropsMade(BaseModel):
+    """The collection of the crops, how many there are, and of the boxes that were not cut out the first ones."""
+
+    id: str
+    name: str
+    crops: int
+    imported: int = Field(description="crops that got the label of their box")
+    uncut: int = Field(description="boxes that were not cut out")
+    problems: list[Uncut]
 
 
 class TruthState(BaseModel):

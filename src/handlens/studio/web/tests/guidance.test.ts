@@ -59,13 +59,13 @@ const STAGES: [string, Partial<Facts>, string | null, string][] = [
     'three labels of one lasso each',
     { labels: ['a', 'b', 'c'].map(group), model: null },
     'suggest',
-    '3 labels come from one lasso each, of photos that look alike. Add different ones',
+    '3 labels were given in one go each, perhaps to photos that look alike. Add different ones',
   ],
   [
     'one of two labels of one lasso',
     { labels: [group('a'), { name: 'b', count: 5, gestures: 5 }], model: null },
     'suggest',
-    '“a” comes from one lasso',
+    '“a” was given in one go',
   ],
   [
     'lassos, and then a batch of other photos',

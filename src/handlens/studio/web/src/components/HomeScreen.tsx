@@ -7,13 +7,16 @@ import type { CollectionSummary } from '../server/types'
 import { followCopying } from '../state/copying'
 import { openDialog } from '../state/dialogs'
 import { failed, info, loadHome } from '../state/home'
+import { say } from '../state/messages'
 import { isDark, toggleTheme } from '../state/theme'
+import { labelFileText } from '../text/dropped'
 import { number, photos as photosText, when } from '../text/format'
 import { IconButton } from './Button'
 import { Dialogs } from './dialogs/Dialogs'
 import { Messages } from './Messages'
 import { CopyingNow } from './new-collection/CopyingNow'
 import { NewCollection } from './new-collection/NewCollection'
+import { takeDrops } from './stray-drops'
 import { Tooltip } from './Tooltip'
 
 export function HomeScreen(): JSX.Element {
@@ -21,6 +24,7 @@ export function HomeScreen(): JSX.Element {
     void loadHome()
     void followCopying()
   }, [])
+  useEffect(sayWhereLabelsGo, [])
   const now = info.value
   return (
     <div class="home">
@@ -86,6 +90,17 @@ export function HomeScreen(): JSX.Element {
     </div>
   )
 }
+
+/** A file with labels is for a collection that there is already; beside the place for photos it would be dropped in vain. */
+const sayWhereLabelsGo = (): (() => void) =>
+  takeDrops({
+    wanted: () => true,
+    over: () => undefined,
+    dropped: (files) => {
+      const text = labelFileText(files)
+      if (text !== null) say(text)
+    },
+  })
 
 function Card({ of }: { of: CollectionSummary }): JSX.Element {
   const share = of.count > 0 ? of.labelled / of.count : 0

@@ -50,7 +50,8 @@ export function LabelPanel(): JSX.Element {
       {names.length === 0 ? (
         <p class="empty">
           Look for a map where photos that belong together lie together. Draw around them (<kbd>L</kbd>), throw out the
-          odd ones (<kbd>R</kbd>), and name them here (<kbd>N</kbd>).
+          odd ones (<kbd>R</kbd>), and name them here (<kbd>N</kbd>). Labels that you have already are imported from a
+          file or a folder (<kbd>M</kbd>): drop it on this page.
         </p>
       ) : (
         <>

@@ -17,6 +17,7 @@ import { Headline } from './Headline'
 import { History } from './History'
 import { LookAgain } from './LookAgain'
 import { NextSteps } from './NextSteps'
+import { TruthReport } from './TruthReport'
 
 export function ModelPanel(): JSX.Element {
   const made = report.value
@@ -30,6 +31,7 @@ export function ModelPanel(): JSX.Element {
       {made && reportIsOld.value && <p class="hint">Labels have changed since: train again to use them.</p>}
       <InUse />
       {made && <Made report={made} />}
+      <TruthReport />
       <History />
       <FineTune />
       <Opacity />

@@ -12,6 +12,7 @@ import { setTable, table } from '../state/view'
 import { number } from '../text/format'
 import { Banners } from './Banners'
 import { IconButton } from './Button'
+import { DropLabels } from './DropLabels'
 import { Asking } from './dialogs/Asking'
 import { Dialogs } from './dialogs/Dialogs'
 import { FilterBar } from './FilterBar'
@@ -45,6 +46,7 @@ export function StudioScreen({ id }: { id: string }): JSX.Element {
       {isNarrow.value ? <Narrow /> : <Wide />}
       <Dialogs />
       <Asking />
+      <DropLabels />
       <Messages />
       <Tooltip />
     </>

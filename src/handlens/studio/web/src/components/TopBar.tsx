@@ -95,6 +95,9 @@ export function More(): JSX.Element {
           onClick={show({ kind: 'left-out' })}
         />
       )}
+      <CommandButton command="importLabels" icon="upload">
+        Import labels
+      </CommandButton>
       <IconButton icon="take" name="Take away" text="Take away" onClick={show({ kind: 'take-away' })} />
       <CommandButton command="help" icon="help">
         {text('Help')}

@@ -148,6 +148,7 @@ export const COMMANDS = {
     can: () => unlabelledCount.value > 0,
     needs: 'Every photo has a label.',
   },
+  importLabels: { name: 'Import labels', keys: ['m'], group: 'Label', run: () => openDialog({ kind: 'import' }) },
   opacity: {
     name: 'Vary opacity',
     keys: ['o'],

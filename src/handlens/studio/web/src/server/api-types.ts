@@ -1470,6 +1470,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/collections/{c}/import/crops": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Crop Boxes
+         * @description Make a collection of what is in the boxes, each cut out of its photo, with their labels.
+         */
+        post: operations["crop_boxes_api_collections__c__import_crops_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/collections/{c}/truth": {
         parameters: {
             query?: never;
@@ -1546,6 +1566,54 @@ export interface paths {
          * @description The labels in a format; of one that is a folder, a zip. Writing stops if the browser goes away.
          */
         get: operations["labels_as_api_collections__c__export_as__format__get"];
+        put?: never;
+        /**
+         * Start Export
+         * @description Start to write the labels in a format, which can be followed, cancelled, and downloaded when it is ready.
+         */
+        post: operations["start_export_api_collections__c__export_as__format__post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/collections/{c}/export/runs/{run}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Run
+         * @description How far an export is.
+         */
+        get: operations["export_run_api_collections__c__export_runs__run__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Cancel Export
+         * @description Cancel an export, or remove its file.
+         */
+        delete: operations["cancel_export_api_collections__c__export_runs__run__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/collections/{c}/export/runs/{run}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Exported File
+         * @description The file of an export that is ready, which is removed afterwards.
+         */
+        get: operations["exported_file_api_collections__c__export_runs__run__file_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2044,6 +2112,30 @@ export interface components {
             seconds_left: number | null;
         };
         /**
+         * CropsMade
+         * @description The collection of the crops, how many there are, and of the boxes that were not cut out the first ones.
+         */
+        CropsMade: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Crops */
+            crops: number;
+            /**
+             * Imported
+             * @description crops that got the label of their box
+             */
+            imported: number;
+            /**
+             * Uncut
+             * @description boxes that were not cut out
+             */
+            uncut: number;
+            /** Problems */
+            problems: components["schemas"]["Uncut"][];
+        };
+        /**
          * DatasheetForm
          * @description The datasheet's form.
          */
@@ -2145,6 +2237,11 @@ export interface components {
                 [key: string]: string;
             };
             /**
+             * Name
+             * @description what messages call an upload that is not one file or one folder
+             */
+            name?: string | null;
+            /**
              * Replace
              * @default false
              */
@@ -2155,6 +2252,11 @@ export interface components {
              * @default false
              */
             as_truth: boolean;
+            /**
+             * Digest
+             * @description of the plan that a person agreed to; refused with 409 if it would be another now
+             */
+            digest?: string | null;
         };
         /**
          * DrawSpotCheck
@@ -2258,6 +2360,11 @@ export interface components {
              * @description what people call it, such as COCO
              */
             title: string;
+            /**
+             * Ending
+             * @description of the file that is downloaded, such as .json
+             */
+            ending: string;
         };
         /**
          * ExportFormats
@@ -2266,6 +2373,49 @@ export interface components {
         ExportFormats: {
             /** Formats */
             formats: components["schemas"]["ExportFormat"][];
+        };
+        /**
+         * ExportRun
+         * @description An export that is being written, or waits to be downloaded.
+         */
+        ExportRun: {
+            /**
+             * Run
+             * @description its id
+             */
+            run: string;
+            /**
+             * Done
+             * @description steps that are done, of `total`
+             */
+            done: number;
+            /** Total */
+            total: number;
+            /**
+             * Ready
+             * @description whether its file can be downloaded
+             */
+            ready: boolean;
+            /**
+             * Error
+             * @description why there will be no file, as a sentence
+             */
+            error: string | null;
+            /**
+             * Labels
+             * @description labels that were written, once it is ready
+             */
+            labels: number | null;
+            /**
+             * Left Out
+             * @description photos that could not be read
+             */
+            left_out: number;
+            /**
+             * Problems
+             * @description the first of these
+             */
+            problems: components["schemas"]["LeftOutFile"][];
         };
         /**
          * FactTable
@@ -2616,6 +2766,11 @@ export interface components {
              * @description labels that the collection does not have yet
              */
             new_labels: string[];
+            /**
+             * New Labels Count
+             * @description how many these are
+             */
+            new_labels_count: number;
             /** Respelled */
             respelled: components["schemas"]["Respelled"][];
             /** Unmatched */
@@ -2624,6 +2779,16 @@ export interface components {
             conflicting: components["schemas"]["Conflicting"][];
             /** Changes */
             changes: components["schemas"]["Changed"][];
+            /**
+             * Boxes
+             * @description labels of a part of a photo, which can be cut out
+             */
+            boxes: number;
+            /**
+             * Digest
+             * @description the same as long as the same photos would get the same labels, and have the same
+             */
+            digest: string;
             /**
              * Imported
              * @description labels that were given, or kept aside; null before that
@@ -2650,6 +2815,11 @@ export interface components {
             choices: {
                 [key: string]: string;
             };
+            /**
+             * Name
+             * @description what messages call an upload that is not one file or one folder
+             */
+            name?: string | null;
         };
         /**
          * IsLeftOut
@@ -3667,6 +3837,16 @@ export interface components {
             high: number | null;
             /** Sentence */
             sentence: string;
+        };
+        /**
+         * Uncut
+         * @description A box that was not cut out, and the reason.
+         */
+        Uncut: {
+            /** Where */
+            where: string;
+            /** Reason */
+            reason: string;
         };
         /**
          * UnmatchedLine
@@ -7285,6 +7465,51 @@ export interface operations {
             };
         };
     };
+    crop_boxes_api_collections__c__import_crops_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportSource"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CropsMade"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     truth_api_collections__c__truth_get: {
         parameters: {
             query?: never;
@@ -7464,6 +7689,179 @@ export interface operations {
                 c: string;
                 /** @description the name of one of the formats */
                 format: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    start_export_api_collections__c__export_as__format__post: {
+        parameters: {
+            query?: {
+                /** @description only the photos that this filter means; JSON */
+                where?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+                /** @description the name of one of the formats */
+                format: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportRun"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    export_run_api_collections__c__export_runs__run__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+                /** @description the id of an export */
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportRun"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    cancel_export_api_collections__c__export_runs__run__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+                /** @description the id of an export */
+                run: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    exported_file_api_collections__c__export_runs__run__file_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+                /** @description the id of an export */
+                run: string;
             };
             cookie?: never;
         };

@@ -6,10 +6,15 @@ import type {
   CollectionState,
   Column,
   Copying,
+  Crops,
   Duplicates,
+  ExportRun,
   Filter,
   Gesture,
   HeatMap,
+  ImportOrder,
+  ImportPlan,
+  ImportSource,
   Kind,
   Labels,
   ModelKind,
@@ -25,6 +30,7 @@ import type {
   SpotCheckAnswer,
   StudioInfo,
   Suspects,
+  Truth,
   View,
 } from './types'
 
@@ -54,12 +60,17 @@ export const home = {
   /** The address of a collection's cover, once `n` photos are prepared. */
   cover: (c: string, n: number) => address('/api/collections/{c}/cover', { c, n }),
   startUpload: async () => (await call('post', '/api/uploads', {})).upload,
+  discardUpload: (upload: string) => call('delete', '/api/uploads/{upload}', { upload }),
   uploadPhoto: (upload: string, path: string, file: Blob) =>
     call('put', '/api/uploads/{upload}/photo', { upload, path }, new Blob([file])),
   uploadZip: (upload: string, file: Blob) => call('put', '/api/uploads/{upload}/zip', { upload }, new Blob([file])),
 }
 
-type NameIn<P> = P extends `/api/collections/{c}/export/${infer Name}` ? Name : never
+type NameIn<P> = P extends `/api/collections/{c}/export/${infer Name}`
+  ? Name extends `${string}{${string}`
+    ? never
+    : Name
+  : never
 /** A file that can be downloaded. */
 export type ExportedFile = NameIn<PathOf<'get'>>
 
@@ -255,6 +266,30 @@ export class CollectionApi {
   picture = (id: number) => address('/api/collections/{c}/photos/{id}/view', { ...this.c, id, ...this.replaced })
   /** A photo within 256 × 256. */
   smallPicture = (id: number) => call('get', '/api/collections/{c}/photos/{id}/thumb', { ...this.c, id })
+  importFormats = () => call('get', '/api/collections/{c}/import/formats', this.c)
+  /** What importing would do. */
+  planImport = (what: ImportSource): Promise<ImportPlan> =>
+    call('post', '/api/collections/{c}/import/plan', this.c, what)
+  importLabels = (what: ImportOrder): Promise<ImportPlan> => call('post', '/api/collections/{c}/import', this.c, what)
+  /** Makes a collection of what is in the boxes. */
+  cropBoxes = (what: ImportSource): Promise<Crops> => call('post', '/api/collections/{c}/import/crops', this.c, what)
+  truth = (): Promise<Truth | null> => call('get', '/api/collections/{c}/truth', this.c)
+  removeTruth = () => call('delete', '/api/collections/{c}/truth', this.c)
+
+  exportFormats = async () => (await call('get', '/api/collections/{c}/export', this.c)).formats
+  /** Starts to write the labels in a format; only of the photos that a filter means, if there is one. */
+  startExport = (format: string, where: Filter | null): Promise<ExportRun> =>
+    call('post', '/api/collections/{c}/export/as/{format}', {
+      ...this.c,
+      format,
+      ...(where ? { where: JSON.stringify(where) } : {}),
+    })
+  exportRun = (run: string): Promise<ExportRun> =>
+    call('get', '/api/collections/{c}/export/runs/{run}', { ...this.c, run })
+  cancelExport = (run: string) => call('delete', '/api/collections/{c}/export/runs/{run}', { ...this.c, run })
+  /** The address of the file of an export that is ready. */
+  exported = (run: string) => address('/api/collections/{c}/export/runs/{run}/file', { ...this.c, run })
+
   /** The address of a file; only of the photos that a filter means, where that is possible. */
   file = (name: ExportedFile, where: Filter | null = null) =>
     address(`/api/collections/{c}/export/${name}`, where ? { ...this.c, where: JSON.stringify(where) } : this.c)

@@ -30,6 +30,19 @@ export type SpotCheckAnswer = Omit<Schemas['SpotCheckAnswer'], 'photo'>
 export type FinishPlan = Schemas['FinishPlan']
 export type HistoryPoint = Schemas['HistoryPoint']
 
+/** What importing labels would do, or what it did. */
+export type ImportPlan = Schemas['ImportPlanned']
+/** Where labels come from, and what was chosen about them. */
+export type ImportSource = Omit<Schemas['ImportSource'], 'choices'> & { choices: Record<string, string> }
+export type ImportOrder = Omit<Schemas['DoImport'], 'choices'> & { choices: Record<string, string> }
+export type ImportFormat = Schemas['ImportFormat']
+/** The collection that was made of the boxes of a file. */
+export type Crops = Schemas['CropsMade']
+/** Labels that are kept aside, and how the model does on them. */
+export type Truth = Schemas['TruthState']
+export type ExportFormat = Schemas['ExportFormat']
+export type ExportRun = Schemas['ExportRun']
+
 export type Photos = Decoded<
   Schemas['PhotoList'],
   {

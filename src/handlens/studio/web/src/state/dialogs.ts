@@ -10,6 +10,7 @@ export type Dialog =
   | { kind: 'sources' }
   | { kind: 'search' }
   | { kind: 'take-away' }
+  | { kind: 'import' }
   | { kind: 'rename'; name: string }
   | { kind: 'merge'; names: string[] }
   | { kind: 'delete'; name: string }

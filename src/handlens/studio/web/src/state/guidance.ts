@@ -166,10 +166,10 @@ function toTrain(facts: Facts): Advice {
   }
   const which =
     groups.length === 1
-      ? `“${groups[0]!.name}” comes from one lasso`
-      : `${number(groups.length)} labels come from one lasso each`
+      ? `“${groups[0]!.name}” was given in one go`
+      : `${number(groups.length)} labels were given in one go each`
   return {
-    text: `${which}, of photos that look alike. Add different ones: they teach a model more.`,
+    text: `${which}, perhaps to photos that look alike. Add different ones: they teach a model more.`,
     action: 'suggest',
   }
 }

@@ -87,14 +87,19 @@ let inFlight = 0
 /** Changes reach the server one after another: an undo must not overtake the label it takes back. */
 let queue: Promise<unknown> = Promise.resolve()
 
+/** Sends a change of the labels once those before it have arrived. */
+export function inTurn<T>(send: () => Promise<T>): Promise<T> {
+  const answer = queue.then(send)
+  queue = answer.catch(() => undefined)
+  return answer
+}
+
 /** Gives photos a label; who calls this says why it failed, and tries again. */
 export async function giveLabel(ids: readonly number[], name: string, by: Gesture, kind: Kind): Promise<void> {
   const mask = maskOf(ids, labels.value.codes.length)
   setSaving('saving')
   try {
-    const answer = queue.then(async () => takeLabels(await api.assign(mask, name, by, kind)))
-    queue = answer.catch(() => undefined)
-    await answer
+    await inTurn(async () => takeLabels(await api.assign(mask, name, by, kind)))
   } catch (error) {
     setSaving('unsaved')
     throw error
@@ -116,13 +121,11 @@ export async function change(
     const done = (): typeof pending => pending.filter((other) => other !== mine)
     expect([...pending, mine])
     try {
-      const answer = queue.then(async () => {
+      await inTurn(async () => {
         const next = await send()
         pending = done()
         takeLabels(next)
       })
-      queue = answer.catch(() => undefined)
-      await answer
     } finally {
       expect(done())
     }
@@ -194,7 +197,8 @@ effect(() => {
   if (lastChanged && version !== lastChanged.version) dismissChanged()
 })
 
-function sayChanged(text: string): void {
+/** Says what was changed, with a button that undoes it until something else is done. */
+export function sayChanged(text: string): void {
   const message = say(`${text}.`, 'note', [{ name: 'Undo', run: () => void undo() }])
   lastChanged = { message, version: labels.value.version }
 }

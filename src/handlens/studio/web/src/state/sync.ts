@@ -29,6 +29,7 @@ import { announce, attempt, sentenceOf } from './messages'
 import { loadPredictions, predictions, report, sayFineTuned, trained } from './model'
 import { loadScores } from './separation'
 import { sendOnLeaving } from './spot-check'
+import { refreshTruth } from './truth'
 import { currentView, lookAtWhatExists, projection, restoreView } from './view'
 
 /** The HTTP status of a collection whose folder of photos is gone. */
@@ -51,7 +52,11 @@ export async function open(id: string): Promise<void> {
   }
   listen()
   // After a night or without a network the stream may be dead, and nothing tells the page so.
-  addEventListener('visibilitychange', () => document.visibilityState === 'visible' && listen())
+  addEventListener('visibilitychange', () => {
+    if (document.visibilityState !== 'visible') return
+    listen()
+    refreshTruth() // another tab or program may have kept labels aside
+  })
   addEventListener('online', () => listen())
   keepView()
   if (report.value) void attempt(loadPredictions)
@@ -118,11 +123,17 @@ const labelsChanged = throttled(async () => {
   if (predictions.value && namesSeen !== null && names !== namesSeen) await loadPredictions().catch(() => undefined)
   namesSeen = names
   await loadScores()
+  refreshTruth()
   // Projections by label come and go with the labels: the state lists those there are.
   await api.state().then(takeState, () => undefined)
   if (projection.value === 'labels' || projection.value === 'separate') await loadMap()
   void fillTable()
 }, 1000)
+
+// A model was trained, or another one is used.
+effect(() => {
+  if (predictions.value) refreshTruth()
+})
 
 let labelsSeen = -2
 effect(() => {

@@ -10,6 +10,7 @@ import { Batch } from '../batch/Batch'
 import { Finish } from './Finish'
 import { Forget } from './Forget'
 import { Help } from './Help'
+import { ImportLabels } from './ImportLabels'
 import { Delete, Merge, Rename } from './LabelDialogs'
 import { LeftOut } from './LeftOut'
 import { Locate } from './Locate'
@@ -29,6 +30,7 @@ export const DIALOGS: Content = {
   sources: () => <Sources />,
   search: () => <Search />,
   'take-away': () => <TakeAway />,
+  import: () => <ImportLabels />,
   rename: ({ name }) => <Rename name={name} />,
   merge: ({ names }) => <Merge names={names} />,
   delete: ({ name }) => <Delete name={name} />,

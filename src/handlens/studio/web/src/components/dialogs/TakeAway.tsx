@@ -2,12 +2,23 @@
 
 import { signal } from '@preact/signals'
 import type { ComponentChildren, JSX } from 'preact'
+import { useEffect } from 'preact/hooks'
 import type { ExportedFile } from '../../server/api'
-import type { Filter } from '../../server/types'
+import type { ExportFormat, Filter } from '../../server/types'
 import { api, collection } from '../../state/collection'
+import {
+  cancelExport,
+  exports,
+  forgetEnded,
+  formats,
+  loadExportFormats,
+  noFormats,
+  startExport,
+} from '../../state/exporting'
 import { filter, found, foundCount } from '../../state/filters'
 import { labelledCount, labels } from '../../state/labels'
 import { predictions, reportIsOld } from '../../state/model'
+import { aboutFormat, otherFormats } from '../../text/export-formats'
 import { photos as photosText } from '../../text/format'
 import { Icon } from '../icons'
 import { Dialog } from './Dialog'
@@ -16,6 +27,11 @@ import { Dialog } from './Dialog'
 const onlyFound = signal(true)
 
 export function TakeAway(): JSX.Element {
+  useEffect(() => {
+    void loadExportFormats()
+    return forgetEnded
+  }, [])
+  const all = formats.value
   const where = onlyFound.value && found.value ? filter.value : null
   const labelled = where
     ? found.value!.reduce((n, on, id) => n + (on && labels.value.codes[id]! >= 0 ? 1 : 0), 0)
@@ -62,7 +78,67 @@ export function TakeAway(): JSX.Element {
           CSV: every decision of the review queue, who made it and why.
         </Take>
       </ul>
+      <h3>Labels for other programs</h3>
+      {noFormats.value !== null && (
+        <p class="problem" role="alert">
+          {noFormats.value}{' '}
+          <button type="button" class="button small" onClick={() => void loadExportFormats()}>
+            Try again
+          </button>
+        </p>
+      )}
+      {!all && noFormats.value === null && <p class="hint">Loading the formats…</p>}
+      {all && (
+        <ul class="take">
+          {otherFormats(all).map((one) => (
+            <Write key={one.name} format={one} where={where} missing={noLabels} />
+          ))}
+        </ul>
+      )}
     </Dialog>
+  )
+}
+
+/** A format is written first, which may take a while; then the file is downloaded. */
+function Write({ format, where, missing }: { format: ExportFormat; where: Filter | null; missing: string | null }) {
+  const { name, title, ending } = format
+  const now = exports.value.get(name)
+  const run = now && 'run' in now ? now.run : null
+  const isRunning = now !== undefined && 'run' in now
+  const share = run && run.total > 1 ? { value: run.done, max: run.total } : {}
+  return (
+    <li>
+      <div>
+        <b>{title}</b> <span class="tag">{ending}</span>
+        <p>{missing ?? aboutFormat(format)}</p>
+        <div role="status">
+          {isRunning && (
+            <p class="writing">
+              Writing… <progress aria-label={`Writing ${title}`} {...share} />
+            </p>
+          )}
+          {now && 'done' in now && <p>{now.done}</p>}
+          {now && 'failed' in now && <p class="problem">{now.failed}</p>}
+        </div>
+      </div>
+      {isRunning ? (
+        <button type="button" class="button" aria-label={`Cancel writing ${title}`} onClick={() => cancelExport(name)}>
+          Cancel
+        </button>
+      ) : (
+        <button
+          type="button"
+          class="button"
+          aria-disabled={missing !== null}
+          aria-label={`Download labels as ${title}`}
+          onClick={() => {
+            if (missing === null) void startExport(format, where)
+          }}
+        >
+          <Icon name="take" /> Download
+        </button>
+      )}
+    </li>
   )
 }
 

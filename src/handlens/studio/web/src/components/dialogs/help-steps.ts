@@ -39,7 +39,7 @@ export const STEPS: readonly { title: string; lines: [string, string] }[] = [
   {
     title: 'Label',
     lines: [
-      'Type a new label (N), or use one you have by a click or its key, 1 to 9.',
+      'Type a new label (N), or use one you have by a click or its key, 1 to 9; labels in a file are imported (M).',
       'Rename, merge or delete labels in their menu; undo goes back as far as you like, even after a restart.',
     ],
   },
@@ -95,7 +95,7 @@ export const STEPS: readonly { title: string; lines: [string, string] }[] = [
   {
     title: 'Take away',
     lines: [
-      'Download the labels, a prediction for each photo, or the photos in one folder for each label.',
+      'Download the labels, also for COCO, Label Studio, YOLO and others, predictions, or photos in folders by label.',
       'The model comes as a folder that “handlens predict” uses on new photos without Studio.',
     ],
   },

@@ -2,11 +2,11 @@
 
 import type { JSX } from 'preact'
 import type { StudioInfo } from '../../server/types'
+import { fromDrop, fromInput } from '../../server/uploads'
 import { owned } from '../../state/owned'
 import { number, photos as photosText } from '../../text/format'
 import { Icon } from '../icons'
 import { builtin, chooseFiles, chooseFrom, type From, files, from, path, setBuiltin, setPath } from './draft'
-import { fromDrop, fromInput } from './uploads'
 
 const [dragging, setDragging] = owned(false)
 

@@ -3,10 +3,11 @@
 import { computed } from '@preact/signals'
 import { home } from '../../server/api'
 import type { NewCollection, StudioInfo } from '../../server/types'
+import { type ChosenFile, nameFor, send, visible } from '../../server/uploads'
 import { whileCopying } from '../../state/copying'
 import { sentenceOf } from '../../state/messages'
 import { owned } from '../../state/owned'
-import { type ChosenFile, inParallel, isZip, nameFor, visible } from './uploads'
+import { labelFileText } from '../../text/dropped'
 
 /** Where the photos come from. */
 export type From = 'path' | 'files' | 'builtin'
@@ -52,9 +53,11 @@ export function chooseFrom(which: From): void {
   setFailed(null)
 }
 
+/** Takes files that were dropped or chosen; those that hold labels belong to a collection that there is already. */
 export function chooseFiles(chosen: ChosenFile[]): void {
-  setFiles(visible(chosen))
-  setFailed(null)
+  const labels = labelFileText(visible(chosen))
+  setFailed(labels)
+  if (labels === null) setFiles(visible(chosen))
 }
 
 /** Lets Studio choose by the photos what they are compared by, in place of all that was chosen. */
@@ -107,25 +110,8 @@ export const missing = computed<string | null>(() => {
 })
 
 async function upload(): Promise<NewCollection['source']> {
-  const id = await home.startUpload()
-  const zips = files.value.filter((f) => isZip(f.file))
-  const single = files.value.filter((f) => !isZip(f.file))
   const total = files.value.length
-  let done = 0
-  const step = (): void => {
-    setWorking({ text: 'Copying', done, total })
-  }
-  step()
-  for (const zip of zips) {
-    await home.uploadZip(id, zip.file)
-    done++
-    step()
-  }
-  await inParallel(single, 4, async (one) => {
-    await home.uploadPhoto(id, one.path, one.file)
-    done++
-    step()
-  })
+  const id = await send(files.value, (done) => setWorking({ text: 'Copying', done, total }))
   return { kind: 'upload', upload: id }
 }
 

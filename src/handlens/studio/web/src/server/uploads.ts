@@ -1,4 +1,6 @@
-// Photos that were dropped on the page or chosen: a zip, single files, or a whole folder.
+// Files that were dropped on the page or chosen: a zip, single files, or a whole folder.
+
+import { home } from './api'
 
 export interface ChosenFile {
   /** path relative to what was dropped, with / */
@@ -28,9 +30,13 @@ export const visible = (chosen: ChosenFile[]): ChosenFile[] =>
 /** All files that were dropped, with those inside dropped folders. */
 export async function fromDrop(items: DataTransferItemList): Promise<ChosenFile[]> {
   // The entries must be taken before the first await: the list is emptied when the event is over.
-  const entries = Array.from(items, (item) => item.webkitGetAsEntry()).filter((entry) => entry !== null)
+  const dropped = Array.from(items, (item) => item.webkitGetAsEntry() ?? item.getAsFile()).filter((one) => one !== null)
   const found: ChosenFile[] = []
-  for (const entry of entries) await walk(entry, '', found)
+  for (const one of dropped) {
+    if (one instanceof File)
+      found.push({ path: one.name, file: one }) // from a program, not from a folder
+    else await walk(one, '', found)
+  }
   return found
 }
 
@@ -61,4 +67,31 @@ export async function inParallel<T>(all: T[], atOnce: number, work: (one: T) => 
   } finally {
     next = all.length
   }
+}
+
+/** Sends files to a new upload, zips first; `step` is told how many have arrived, and stops the rest if it throws. */
+export async function send(chosen: ChosenFile[], step: (done: number) => void): Promise<string> {
+  const id = await home.startUpload()
+  let done = 0
+  try {
+    step(done)
+    for (const { file } of chosen.filter((one) => isZip(one.file))) {
+      await home.uploadZip(id, file)
+      step(++done)
+    }
+    const single = chosen.filter((one) => !isZip(one.file))
+    await inParallel(single, 4, async ({ path, file }) => {
+      await home.uploadPhoto(id, path, file)
+      step(++done)
+    })
+  } catch (error) {
+    discard(id)
+    throw error
+  }
+  return id
+}
+
+/** Removes an upload that is not used any more; one that could not be removed goes by itself later. */
+export function discard(upload: string): void {
+  home.discardUpload(upload).catch(() => undefined)
 }
