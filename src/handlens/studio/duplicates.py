@@ -235,9 +235,12 @@ class Duplicates:
         """The change that gave each photo its label, int64 [N]; 0 without a label.
 
         A label that a photo got as a duplicate was given with the first label of its group: it is no other gesture,
-        since the photos are the same.
+        since the photos are the same. All imports are one gesture: nobody knows how their photos were selected, and
+        files may be parts of one selection.
         """
         changes, together = origins.changes.copy(), self.together()
+        imports = [n for n, change in origins.by_change.items() if change.origin.gesture == "import"]
+        changes[np.isin(changes, imports)] = min(imports, default=0)
         alike = np.isin(
             changes, [n for n, change in origins.by_change.items() if change.origin.gesture == "duplicates"]
         )

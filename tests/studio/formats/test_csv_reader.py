@@ -90,6 +90,18 @@ def test_otherwise_the_column_with_the_fewest_values_that_repeat(read):
     assert read(text).choices["label_column"] == ["kind", "size", "constant", "split", "number"]
 
 
+def test_numbers_of_rows_that_are_names_of_photos_too_are_not_taken_for_these(tmp_path):
+    file = tmp_path / "labels.csv"
+    file.write_text("id,image,label\n1,2.jpg,cat\n2,gone.jpg,dog\n")
+    found = CsvImporter().read(file, PhotoNames(["1.jpg", "2.jpg"]))
+    assert found.choices["photo_column"] == ["image", "label", "id"]
+
+
+def test_a_column_that_says_what_photos_are_for_holds_no_labels(read):
+    found = read("TRAIN,a.jpg,cat\nTEST,b.jpg,dog\nTEST,c.jpg,dog\n")
+    assert found.choices["label_column"] == ["column 3", "column 1"]
+
+
 def test_columns_can_be_chosen(read):
     text = "file,label,other\na.jpg,cat,b.jpg\nc.jpg,dog,gone.jpg\n"
     found = read(text, photo_column="other", label_column="file")
@@ -115,7 +127,7 @@ def test_names_of_columns_that_are_missing_or_there_twice(read):
 
 def test_names_of_columns_never_meet(read):
     found = read("a,a (column 3),a,label\n1,2,3,x\n1,2,a.jpg,y\n")
-    assert found.choices["photo_column"] == ["a (column 3) (column 3)", "a", "a (column 3)", "label"]
+    assert found.choices["photo_column"] == ["a (column 3) (column 3)", "label", "a", "a (column 3)"]
     assert rows(found) == [["3", "x", "line 2"], ["a.jpg", "y", "line 3"]]
 
 

@@ -114,6 +114,14 @@ def test_importing_is_one_change_that_undo_takes_back(bare, write):
     assert given_labels(bare) == after
 
 
+def test_several_imports_are_one_gesture(bare, write):
+    bare.label([5], "circle")
+    for number in (1, 2):
+        bare.import_labels(write(f"path,label\ncircles/{number}.png,circle\nsquares/{number}.png,square\n"))
+    gestures = bare.parts.duplicates.gestures(bare.parts.labels.state.origins)
+    assert gestures[[1, 2, 5, 21, 22, 30]].tolist() == [2, 2, 1, 2, 2, 0]
+
+
 def test_labels_are_replaced_only_if_that_is_asked_for(bare, write):
     bare.label([0], "disc")
     done = bare.import_labels(write(FILE), replace=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from handlens.errors import ImportProblem
 from handlens.studio.formats.found import FoundLabel, FoundLabels, Unreadable, chosen
 from handlens.studio.formats.matching import PhotoNames
+from handlens.studio.formats.readers.folders import is_picture
 
 PHOTO_NAMES = ("path", "photo", "image", "file", "filename", "file_name", "filepath", "image_path", "image_id", "id")
 """What columns that name photos are often called."""
@@ -18,6 +19,7 @@ LABEL_NAMES = (
 """What columns of labels are called, the most usual first."""
 
 _NOT_LABELS = ("split", "subset", "fold", "set", "partition")
+_PARTS = {"train", "training", "val", "valid", "validation", "test", "testing", "unassigned"}
 MOST_COLUMNS = 1_000
 _SAMPLE = 1_000  # rows by which the column that names photos is found
 
@@ -63,7 +65,10 @@ def found_in_columns(
     if not any(named.values()):
         named = {column: photos.count(filter(None, cells)) for column, cells in columns.items()}
     exact = {column: len(known.intersection(cells)) for column, cells in columns.items()}
-    by_photos = sorted(named, key=lambda column: (-named[column], -exact[column]))
+    # Numbers of rows may be called as photos are; names of pictures are no such accident.
+    has_files = any(named[column] and any(map(is_picture, _sample(cells))) for column, cells in columns.items())
+    numbers = {column for column, cells in columns.items() if has_files and all(map(str.isdecimal, _sample(cells)))}
+    by_photos = sorted(named, key=lambda column: (column in numbers, -named[column], -exact[column]))
     if "photo_column" not in choices and not any(named.values()):
         example = f", such as {photos.paths[0]}" if photos.paths else ""
         raise ImportProblem(
@@ -98,7 +103,8 @@ def _by_labels(columns: Mapping[str, Cells]) -> list[str]:
             return 0, LABEL_NAMES.index(column.strip().casefold().replace(" ", "_"))
         given = [cell for cell in columns[column] if cell]
         values = len(set(given))
-        repeat = 1 < values < len(given) and not called(column, _NOT_LABELS)
+        parts = called(column, _NOT_LABELS) or {cell.casefold() for cell in given} <= _PARTS
+        repeat = 1 < values < len(given) and not parts
         return (1, values) if repeat else (2, 0)
 
     return sorted(columns, key=likely)
