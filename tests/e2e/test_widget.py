@@ -190,6 +190,7 @@ def test_selected_on_the_map_and_read_in_python(page, lab, notebooks, shoot: Cal
     widget.get_by_role("textbox", name="Label").fill("left")
     page.keyboard.press("Enter")
     expect(widget.get_by_role("button", name="left")).to_contain_text(str(len(ids)))
+    expect(widget.get_by_role("textbox", name="Label")).to_have_value("")
     run_cell(page, 2)
     expect(widget.get_by_role("button", name="typed")).to_contain_text("1")
 
@@ -213,3 +214,11 @@ def test_selected_on_the_map_and_read_in_python(page, lab, notebooks, shoot: Cal
     widget.get_by_role("combobox", name="Projection").select_option("pca-3-4")
     expect(widget.get_by_text("Computing the map…")).to_be_hidden()
     expect(widget.locator(".problem")).to_have_text("")
+
+    # After a restart of the kernel a label is not lost in silence.
+    page.get_by_role("button", name="Restart the kernel", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Confirm Kernel Restart").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    widget.get_by_role("textbox", name="Label").fill("lost")
+    page.keyboard.press("Enter")
+    expect(widget.get_by_role("textbox", name="Label")).to_have_value("lost")

@@ -97,7 +97,8 @@ def test_what_cannot_be_selected(widget, ids):
 
 def test_labels_from_the_map(collection, widget, monkeypatch):
     widget.selection = [1, 2]
-    heard(widget, monkeypatch, kind="label", name="circle")
+    sent = heard(widget, monkeypatch, kind="label", name="circle")
+    assert sent == [({"kind": "answered"}, None)]
     assert collection.labels.dropna().to_dict() == {1: "circle", 2: "circle"}
     assert collection.origins.loc[1, ["gesture", "kind"]].tolist() == ["lasso", "by hand"]
     assert widget.get_state()["_labels"] == [{"name": "circle", "count": 2, "colour": 0}]

@@ -11,6 +11,8 @@ const ACROSS = 16
 const MOST_SHEETS = 40
 const MARGIN = 0.08
 const CLICK = 4
+/** Milliseconds after which a person is told that Python does not answer. */
+const PATIENCE = 5000
 
 function isDark() {
   const { body } = document
@@ -76,7 +78,13 @@ function render({ model, el }) {
     }
   }
 
+  let answering = 0
   async function onMessage({ kind, number }, buffers) {
+    if (kind === 'answered') {
+      clearTimeout(answering)
+      problem.textContent = model.get('problem')
+      if (!problem.textContent) name.value = ''
+    }
     if (kind !== 'sheet') return
     sheets[number] = await createImageBitmap(new Blob([buffers[0]], { type: 'image/jpeg' }))
     draw()
@@ -134,8 +142,12 @@ function render({ model, el }) {
   form.onsubmit = (event) => {
     event.preventDefault()
     if (!name.value.trim() || chosen.size === 0) return
+    // The name stays in its field until Python has it: after a restart of the kernel nobody answers.
+    clearTimeout(answering)
+    answering = setTimeout(() => {
+      problem.textContent = 'Python has not answered: it is busy, or was restarted. After a restart, run the cell again.'
+    }, PATIENCE)
     model.send({ kind: 'label', name: name.value.trim() })
-    name.value = ''
   }
   for (const [field, trait] of [
     [layer, 'layer'],
@@ -459,6 +471,7 @@ function render({ model, el }) {
 
   return () => {
     stopping.abort()
+    clearTimeout(answering)
     themes.disconnect()
     resizing.disconnect()
     cancelAnimationFrame(frame)

@@ -150,8 +150,8 @@ class MapWidget(anywidget.AnyWidget):
 
     def _heard(self, _: Any, wish: Any, __: Any) -> None:
         """Do what was asked for on the map."""
+        kind = wish.get("kind") if isinstance(wish, dict) else None
         try:
-            kind = wish.get("kind") if isinstance(wish, dict) else None
             if kind == "sheet":
                 self.send({"kind": "sheet", "number": wish["number"]}, [self._sheet(wish["number"])])
                 return
@@ -164,6 +164,8 @@ class MapWidget(anywidget.AnyWidget):
                 self._collection.undo()
         except (HandlensError, KeyError) as error:
             self.problem = str(error)
+        if kind == "label":
+            self.send({"kind": "answered"})
 
     def _sheet(self, number: Any) -> bytes:
         if type(number) is not int:
