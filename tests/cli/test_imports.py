@@ -112,3 +112,7 @@ def test_boxes_are_cut_out_if_asked(run, folder):
     with Image.open(folder / "crops/0 1.png") as crop:
         assert crop.size == (4, 2)
     assert labels(folder) == {}
+    result = run("--crops", str(folder / "again"), "--json", file="coco.json")
+    said = json.loads(result.stdout)
+    assert said["crops"] == [{"path": "0 1.png", "label": "cat", "where": "annotation 5"}]
+    assert said["problems"] == [{"where": "annotation 6", "reason": "no pixel's middle lies in the box"}]

@@ -53,7 +53,7 @@ def import_labels(
         with Collection.open(collection) as opened:
             plan = opened.plan_import(source, format=format, **choices)
             if crops is not None:
-                _crop(opened, plan, crops)
+                _crop(opened, plan, crops, as_json=as_json)
                 return
             if apply:
                 plan = opened.import_labels(plan, replace=replace, as_truth=as_truth)
@@ -68,8 +68,12 @@ def import_labels(
         typer.echo("This is a preview, and nothing has changed. Add --apply to import.", err=True)
 
 
-def _crop(collection: Collection, plan: ImportPlan, folder: Path) -> None:
+def _crop(collection: Collection, plan: ImportPlan, folder: Path, *, as_json: bool) -> None:
     made = collection.crop_boxes(plan, folder)
+    if as_json:
+        crops = made.labels[["photo", "label", "where"]].rename(columns={"photo": "path"})  # as in labels.csv
+        print_json({"crops": crops.to_dict("records"), "problems": made.problems.to_dict("records")})
+        return
     count = "1 crop" if len(made.labels) == 1 else f"{len(made.labels):,} crops"
     typer.echo(f"{count}: {folder}")
     for where, reason in made.problems.itertuples(index=False):
