@@ -97,6 +97,20 @@ def test_numbers_of_rows_that_are_names_of_photos_too_are_not_taken_for_these(tm
     assert found.choices["photo_column"] == ["image", "label", "id"]
 
 
+def test_numbers_are_not_taken_for_names_where_pictures_have_other_names(tmp_path):
+    file = tmp_path / "labels.csv"
+    file.write_text(
+        "annotation_id,image,choice\n1,/data/upload/1/0a1b2c3d-x.png,cat\n2,/data/upload/1/4e5f6a7b-y.png,dog\n"
+    )
+    photos = PhotoNames(["1.jpg", "2.jpg"])
+    with pytest.raises(
+        ImportProblem, match=r"none of its columns does: .* in “annotation_id” do, choose it as photo_col"
+    ):
+        CsvImporter().read(file, photos)
+    found = CsvImporter().read(file, photos, photo_column="annotation_id", label_column="choice")
+    assert rows(found) == [["1", "cat", "line 2"], ["2", "dog", "line 3"]]
+
+
 def test_a_column_that_says_what_photos_are_for_holds_no_labels(read):
     found = read("TRAIN,a.jpg,cat\nTEST,b.jpg,dog\nTEST,c.jpg,dog\n")
     assert found.choices["label_column"] == ["column 3", "column 1"]

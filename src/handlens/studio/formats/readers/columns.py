@@ -65,15 +65,17 @@ def found_in_columns(
     if not any(named.values()):
         named = {column: photos.count(filter(None, cells)) for column, cells in columns.items()}
     exact = {column: len(known.intersection(cells)) for column, cells in columns.items()}
-    # Numbers of rows may be called as photos are; names of pictures are no such accident.
-    has_files = any(named[column] and any(map(is_picture, _sample(cells))) for column, cells in columns.items())
+    # Numbers of rows may be called as photos are; where a table names pictures, they are no names of photos.
+    has_files = any(any(map(is_picture, _sample(cells))) for cells in columns.values())
     numbers = {column for column, cells in columns.items() if has_files and all(map(str.isdecimal, _sample(cells)))}
     by_photos = sorted(named, key=lambda column: (column in numbers, -named[column], -exact[column]))
-    if "photo_column" not in choices and not any(named.values()):
+    if "photo_column" not in choices and not any(named[column] for column in by_photos if column not in numbers):
         example = f", such as {photos.paths[0]}" if photos.paths else ""
+        counts = [column for column in by_photos if named[column]]
+        then = f" If the numbers in “{counts[0]}” do, choose it as photo_column." if counts else ""
         raise ImportProblem(
             f"a column of {name} must name photos of this collection by path or name{example}; none of its columns "
-            f"does: {', '.join([*columns][:20])}."
+            f"does: {', '.join([*columns][:20])}.{then}"
         )
     wanted = chosen(
         {key: value for key, value in choices.items() if key == "photo_column"},
