@@ -222,3 +222,4 @@ def test_selected_on_the_map_and_read_in_python(page, lab, notebooks, shoot: Cal
     widget.get_by_role("textbox", name="Label").fill("lost")
     page.keyboard.press("Enter")
     expect(widget.get_by_role("textbox", name="Label")).to_have_value("lost")
+    expect(widget.locator(".problem")).to_contain_text("Python has not answered")
