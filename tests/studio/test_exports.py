@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from handlens.errors import StorageError
 from handlens.io.files import atomic_write
+from handlens.io.spreadsheets import LABEL_COLUMNS
 from handlens.studio.exports import about_origins, write_csv
 from handlens.studio.formats.exporting import Export
 from handlens.studio.formats.writers.folders import FoldersExporter, zipped_photos
@@ -27,7 +28,9 @@ from handlens.studio.origins import CHECKED, Certificate, Origin
 
 def write_folders(images: Path, labels: dict[str, str], path: Path) -> None:
     """Write the zip of folders of photos with these labels."""
-    table = pd.DataFrame({"path": list(labels), "label": list(labels.values())}, dtype="str")
+    table = pd.DataFrame({"path": list(labels), "label": list(labels.values())}, dtype="str").reindex(
+        columns=LABEL_COLUMNS
+    )
     FoldersExporter().write(Export("photos", images, table), path)
 
 
@@ -131,6 +134,12 @@ def test_zip_of_folders(tmp_path):
         found = {name: archive.read(name) for name in archive.namelist()}
     listed = list(csv.reader(io.StringIO(found.pop("left out.csv").decode())))
     renamed = list(csv.reader(io.StringIO(found.pop("renamed.csv").decode())))
+    labelled = [row[:3] for row in csv.reader(io.StringIO(found.pop("labels.csv").decode()))]
+    assert labelled[1:] == [
+        ["x_y/a/1.jpg", "a/1.jpg", "x/y"],
+        ["x_y/b/1.jpg", "b/1.jpg", "x/y"],
+        ["_.._etc/2.jpg", "2.jpg", "../../etc"],
+    ]
     assert found == {"x_y/a/1.jpg": b"one", "x_y/b/1.jpg": b"two", "_.._etc/2.jpg": b"three"}
     assert renamed == [
         ["path", "label", "name"],
@@ -146,7 +155,7 @@ def test_zip_of_photos_older_than_zips(tmp_path):
     os.utime(tmp_path / "1.jpg", (0, 0))  # 1970: a zip's calendar begins in 1980
     write_folders(tmp_path, {"1.jpg": "a"}, tmp_path / "out.zip")
     with zipfile.ZipFile(tmp_path / "out.zip") as archive:
-        assert archive.namelist() == ["a/1.jpg"]
+        assert archive.namelist() == ["a/1.jpg", "labels.csv"]
 
 
 def test_a_compressed_table_is_compressed(tmp_path: Path) -> None:
@@ -239,6 +248,7 @@ def test_p10_no_photo_is_lost_and_a_list_says_what_was_renamed(tmp_path):
     with zipfile.ZipFile(tmp_path / "out.zip") as archive:
         found = {name: archive.read(name).decode() for name in archive.namelist()}
     rows = list(csv.DictReader(io.StringIO(found.pop("renamed.csv"), newline="")))
+    assert found.pop("labels.csv").count("\n") == 1 + len(photos)
     assert sorted(found.values()) == sorted(photos)
     assert found["plain/plain.jpg"] == "plain.jpg"
     assert [row["path"] for row in rows] == [f"'{path}" for path in photos if path != "plain.jpg"]  # nothing is run

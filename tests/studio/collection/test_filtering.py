@@ -212,6 +212,7 @@ def test_exports_of_the_photos_of_a_filter(collection, label_some, tmp_path):
     assert pd.read_csv(tmp_path / "predictions.csv")["path"].tolist() == [collection.paths[i] for i in ids]
     collection.export(tmp_path / "folders.zip", "folders", where=~label("circle"))
     with zipfile.ZipFile(tmp_path / "folders.zip") as archive:
-        assert sorted(archive.namelist()) == sorted(f"square/{path}" for path in collection.paths[20:26])
+        photos = sorted(f"square/{path}" for path in collection.paths[20:26])
+        assert sorted(archive.namelist()) == ["labels.csv", "renamed.csv", *photos]
     collection.export(tmp_path / "none.csv", "csv", where=left_out())
     assert len((tmp_path / "none.csv").read_text().splitlines()) == 1

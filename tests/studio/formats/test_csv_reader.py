@@ -104,7 +104,7 @@ def test_numbers_are_not_taken_for_names_where_pictures_have_other_names(tmp_pat
     )
     photos = PhotoNames(["1.jpg", "2.jpg"])
     with pytest.raises(
-        ImportProblem, match=r"none of its columns does: .* in “annotation_id” do, choose it as photo_col"
+        ImportProblem, match=r"none of its columns does: .* in “annotation_id” do if you choose it as photo_column"
     ):
         CsvImporter().read(file, photos)
     found = CsvImporter().read(file, photos, photo_column="annotation_id", label_column="choice")

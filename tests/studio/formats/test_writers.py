@@ -596,6 +596,8 @@ def test_nothing_of_a_person_is_replaced(collection, tmp_path):
     assert (collection.images / collection.paths[0]).read_bytes() == photo
     with pytest.raises(CollectionError, match="must not replace one of the collection's"):
         collection.export(collection.folder / "collection.sqlite", "csv")
+    for _ in range(2):  # an earlier export is
+        assert collection.export(collection.folder / "labels.csv", "csv").labels == 1
     assert collection.export(collection.images / "labels.csv", "csv").labels == 1
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "diary.txt").write_text("x")

@@ -110,7 +110,7 @@ def test_exports_of_the_photos_of_a_filter(client, shapes):
     rows = list(csv.DictReader(io.StringIO(export("labels.csv", ROUND).text)))
     assert [row["label"] for row in rows] == ["round"] * 6
     with zipfile.ZipFile(io.BytesIO(export("folders.zip", {"not": ROUND}).content)) as archive:
-        assert {name.split("/")[0] for name in archive.namelist()} == {"angular", "labels.csv"}
+        assert {name.split("/")[0] for name in archive.namelist()} == {"angular", "labels.csv", "renamed.csv"}
     client.post(f"{shapes}/train")
     rows = list(csv.DictReader(io.StringIO(export("predictions.csv", {"field": "label", "names": [None]}).text)))
     assert len(rows) == 28

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from handlens.studio.collection import Collection
     from handlens.studio.filters import Filter
 
+_OWN = ("collection.", "studio.")
+"""How the names of the files in a collection's folder begin; what else it is made of is in folders there."""
+
 TIME = "labelled_at"
 """The column with the time at which a label was given, in UTC."""
 
@@ -295,6 +298,9 @@ def _check_file(target: Path, collection: Collection) -> None:
                 f"a file of an export must not replace a photo; {target} is one. Choose another name."
             )
     elif resolved.is_relative_to(collection.folder.resolve()):
+        inside = resolved.relative_to(collection.folder.resolve())
+        if len(inside.parts) == 1 and not inside.name.startswith(_OWN):
+            return  # an earlier export
         raise CollectionError(
             f"a file of an export must not replace one of the collection's; {target} is one. Choose another name."
         )

@@ -65,17 +65,18 @@ def found_in_columns(
     if not any(named.values()):
         named = {column: photos.count(filter(None, cells)) for column, cells in columns.items()}
     exact = {column: len(known.intersection(cells)) for column, cells in columns.items()}
-    # Numbers of rows may be called as photos are; where a table names pictures, they are no names of photos.
+    # Numbers of rows may be called as photos are; where a table names pictures, they do not name photos.
     has_files = any(any(map(is_picture, _sample(cells))) for cells in columns.values())
     numbers = {column for column, cells in columns.items() if has_files and all(map(str.isdecimal, _sample(cells)))}
     by_photos = sorted(named, key=lambda column: (column in numbers, -named[column], -exact[column]))
     if "photo_column" not in choices and not any(named[column] for column in by_photos if column not in numbers):
         example = f", such as {photos.paths[0]}" if photos.paths else ""
-        counts = [column for column in by_photos if named[column]]
-        then = f" If the numbers in “{counts[0]}” do, choose it as photo_column." if counts else ""
+        counts = [
+            f" The numbers in “{column}” do if you choose it as photo_column" for column in by_photos if named[column]
+        ]
         raise ImportProblem(
             f"a column of {name} must name photos of this collection by path or name{example}; none of its columns "
-            f"does: {', '.join([*columns][:20])}.{then}"
+            f"does: {'.'.join([', '.join([*columns][:20]), *counts[:1]])}."
         )
     wanted = chosen(
         {key: value for key, value in choices.items() if key == "photo_column"},
