@@ -31,6 +31,7 @@ def write_folders(images: Path, labels: dict[str, str], path: Path) -> None:
     table = pd.DataFrame({"path": list(labels), "label": list(labels.values())}, dtype="str").reindex(
         columns=LABEL_COLUMNS
     )
+    table["labelled_at"] = pd.Timestamp("2026-01-02", tz="UTC")
     FoldersExporter().write(Export("photos", images, table), path)
 
 

@@ -30,7 +30,10 @@ def check_own_files(folder: Path, images: Path | None = None) -> None:
         for name in folders:
             check_inside(Path(at, name), folder)
         for name in files:
-            kind = os.lstat(Path(at, name)).st_mode
+            try:
+                kind = os.lstat(Path(at, name)).st_mode
+            except FileNotFoundError:  # another process works on the collection, and has removed it since
+                continue
             if stat.S_ISLNK(kind):
                 check_inside(Path(at, name), folder)
             elif not stat.S_ISREG(kind):
