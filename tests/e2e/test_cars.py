@@ -132,7 +132,7 @@ def test_which_way_the_cars_face(studio, page: Page, hand, shoot: Callable[[Page
     with page.expect_download() as download:
         page.get_by_role("link", name="Download photos in folders").click()
     with zipfile.ZipFile(download.value.path()) as folders:
-        names = [name.split("/")[0] for name in folders.namelist()]
+        names = [name.split("/")[0] for name in folders.namelist() if "/" in name]
     assert {view: names.count(view) for view in set(names)} == labelled
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Help").click()
