@@ -275,11 +275,17 @@ def suggested(page: Page) -> None:
 def named(page: Page) -> None:
     """All are wrong in each group, so they are named one by one."""
     suggested(page)
-    while photos := page.get_by_role("dialog").get_by_role("option").all():
-        for photo in photos:
+    dialog, one = page.get_by_role("dialog"), page.locator(".check-photo")
+    photos, progress = dialog.get_by_role("option"), dialog.locator(".check-progress")
+    while True:
+        expect(photos.or_(one).first).to_be_visible()
+        if one.count():
+            break
+        place = progress.inner_text()
+        for photo in photos.all():
             photo.click()
         page.keyboard.press("Enter")
-        expect(page.get_by_role("dialog").get_by_role("option", selected=True)).to_have_count(0)
+        expect(progress.filter(has_text=place)).to_have_count(0)
     expect(page.locator(".check-photo")).to_have_attribute("aria-busy", "false")
 
 
