@@ -126,8 +126,8 @@ class Gathering:
             self._tell(files=len(files), file="", share=1.0)
         finally:
             self._enter()
-        used = {found.source for found in files}
-        if not any(place.source in used for place in self._kept):
+        used = [found.source for found in files]
+        if {place.source for place in self._kept}.isdisjoint(used):
             raise CollectionError(self._nothing(used))
 
     def _found(self) -> list[FoundFile]:
@@ -144,7 +144,7 @@ class Gathering:
         """Copy the photos of one file, or note why it has none."""
         self._left_out.pop(found.source, None)
         self._begun.append(found.source)
-        reason = found.reason or ("in the collection's own folder" if self._is_own(found.source) else "")
+        reason = "in the collection's own folder" if self._is_own(found.source) else found.reason
         if reason:
             self._leave_out(found.source, found.name, reason)
             return
@@ -326,7 +326,7 @@ class Gathering:
         """Say how much is behind of what is looked at."""
         self._tell(share=(self._now.files + self._from + self._width * share) / self._now.total)
 
-    def _nothing(self, used: set[str]) -> str:
+    def _nothing(self, used: list[str]) -> str:
         out = [file for source in used for file in self._left_out.get(source, [])]
         if not out:
             return f"there is no photo to use in {self._source.name}. It has no files."
