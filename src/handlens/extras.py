@@ -29,7 +29,7 @@ class Extra(NamedTuple):
 EXTRAS: dict[str, Extra] = {
     "onnx": Extra("models as ONNX files", ("onnx", "onnxruntime", "onnxscript")),
     "experiments": Extra("studies of many trainings, and their page", ("optuna", "sqlalchemy", "cloudpickle")),
-    "ray": Extra("experiments on several machines", ("ray",)),
+    "ray": Extra("experiments, features and predictions on several machines", ("ray",)),
     "postgresql": Extra("experiments in a PostgreSQL database", ("psycopg",)),
     "mlflow": Extra("trainings written to MLflow", ("mlflow",)),
     "wandb": Extra("trainings written to Weights & Biases", ("wandb",)),
@@ -38,6 +38,7 @@ EXTRAS: dict[str, Extra] = {
     "pdf": Extra("photos from the pages of PDF documents", ("pypdfium2",)),
     "heic": Extra("photos in HEIC", ("pillow_heif",)),
     "dicom": Extra("photos in DICOM", ("pydicom",)),
+    "search": Extra("an index for similar photos among millions", ("usearch",)),
     "text": Extra("search by words", ("tokenizers", "transformers")),
     "notebook": Extra("collections in notebooks", ("anywidget",)),
 }

@@ -165,7 +165,10 @@ class Gathering:
 
     def _is_own(self, source: str) -> bool:
         """Whether a file is the collection's own: its photos would be copied again each time."""
-        return scheme_of(source) is None and Path(os.path.realpath(source)).is_relative_to(self._own)
+        try:
+            return scheme_of(source) is None and Path(os.path.realpath(source)).is_relative_to(self._own)
+        except ValueError:  # a zero byte, which no file's name can have
+            return False
 
     def _kind(self, file: Path) -> str | None:
         try:
