@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from handlens.studio.neighbours import LayerDistances, distances_on_map
 from handlens.studio.projections import Scaling
+from handlens.studio.similarity import nearest
 
 
 @pytest.fixture
@@ -66,3 +69,18 @@ def test_distances_on_a_map_by_hand():
     assert found[:3] == pytest.approx(np.array([1, 1, 9]) * 3 / 8)
     assert np.isnan(found[3])
     assert found.dtype == np.float32
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    rows=st.lists(st.tuples(st.sampled_from([0.0, 1.0, 2.0, np.nan]), st.booleans()), max_size=30),
+    k=st.one_of(st.none(), st.integers(0, 35)),
+    seed=st.integers(0, 5),
+)
+def test_the_nearest_are_those_of_a_full_sort(rows, k, seed):
+    distance = np.array([row[0] for row in rows], np.float32)
+    last = np.array([row[1] for row in rows], bool)
+    ids = np.random.default_rng(seed).permutation(100)[: len(rows)]
+    known = [i for i in range(len(rows)) if not np.isnan(distance[i])]
+    expected = sorted(known, key=lambda i: (last[i], distance[i], ids[i]))[:k]
+    assert nearest(distance, last, ids, k).tolist() == expected

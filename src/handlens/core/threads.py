@@ -6,6 +6,7 @@ NumPy, SciPy, PyTorch and openTSNE each bring a pool of threads, and each takes 
 |---|---|---|
 | linear algebra in NumPy and SciPy | 1, see `one_blas_thread` | threads wait for each other most of the time |
 | a neighbour embedding | `embedding_threads` | a few threads, and only for many photos |
+| a pass over all rows of a table | `reading_threads` | one core cannot read as fast as memory can be read |
 | networks, in PyTorch | PyTorch's own choice | large products, which gain from every core |
 
 `handlens/__init__.py` sets how PyTorch's threads wait for work: asleep. While a person waits for an answer, work in the
@@ -100,6 +101,11 @@ def _libraries() -> list[Any]:
 def embedding_threads(photos: int) -> int:
     """How many threads openTSNE gets for so many photos: of a few, threads take longer to meet than to work."""
     return min(2, os.cpu_count() or 1) if photos > 1000 else 1
+
+
+def reading_threads(numbers: int) -> int:
+    """How many threads go through so many numbers block by block: of a few million, one is done before others start."""
+    return min(4, os.cpu_count() or 1) if numbers > 2**23 else 1
 
 
 @contextmanager
