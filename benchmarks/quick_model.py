@@ -84,7 +84,7 @@ def standardised(collection: Collection, layer: str) -> NDArray[np.float32]:
     """The standardised features [N, D] of a layer, by id."""
     parts = collection.parts
     maps = parts.layers.maps_of(parts.layers.get(layer))
-    return parts.photos.by_id(maps.fit().scaling.apply(maps.raw()), missing=0.0)
+    return parts.photos.by_id(maps.fit().scaling.apply(np.concatenate(list(maps.raw().blocks()))), missing=0.0)
 
 
 @one_blas_thread()

@@ -165,12 +165,13 @@ def interaction(bench: Photos) -> None:
 
 def similar(bench: Photos) -> None:
     """Find similar among 100,000 photos × 864 features."""
+    from handlens.studio.feature_rows import FeatureRows
     from handlens.studio.neighbours import LayerDistances
     from handlens.studio.projections import Scaling
 
     generator = np.random.default_rng(0)
     x = generator.standard_normal((100_000, 864), dtype=np.float32)
-    finder = LayerDistances(lambda: x, Scaling.of(x[:5000]))
+    finder = LayerDistances(lambda: FeatureRows(x), Scaling.of(x[:5000]))
     finder.from_centre_of(np.arange(3))
     runs = [
         1000 * timed(lambda: np.argsort(finder.from_centre_of(generator.integers(0, 100_000, 12)))) for _ in range(100)

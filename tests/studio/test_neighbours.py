@@ -7,9 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from handlens.studio.feature_rows import FeatureRows
 from handlens.studio.neighbours import LayerDistances, distances_on_map
 from handlens.studio.projections import Scaling
 from handlens.studio.similarity import nearest
+
+
+def distances(x, scaling):
+    return LayerDistances(lambda: FeatureRows(x), scaling)
 
 
 @pytest.fixture
@@ -21,7 +26,7 @@ def test_by_hand():
     x = np.array([[0, 0], [2, 2], [4, 0]], np.float32)
     scaling = Scaling(np.zeros(2, np.float32), np.array([1, 0.5], np.float32))
     # Standardised (0, 0), (2, 1), (4, 0); centre of the first and third (2, 0).
-    found = LayerDistances(lambda: x, scaling).from_centre_of(np.array([0, 2]))
+    found = distances(x, scaling).from_centre_of(np.array([0, 2]))
     assert found == pytest.approx([4 / 2, 1 / 2, 4 / 2])
 
 
@@ -30,11 +35,11 @@ def test_against_the_formula(x):
     z = scaling.apply(x).astype(np.float64)
     for rows in ([3], [1, 5, 9], list(range(50))):
         expected = ((z - z[rows].mean(0)) ** 2).mean(1)
-        assert LayerDistances(lambda: x, scaling).from_centre_of(np.array(rows)) == pytest.approx(expected, abs=1e-4)
+        assert distances(x, scaling).from_centre_of(np.array(rows)) == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_photo_is_at_no_distance_from_itself(x):
-    assert LayerDistances(lambda: x, Scaling.of(x)).from_centre_of(np.array([4]))[4] == pytest.approx(0, abs=1e-4)
+    assert distances(x, Scaling.of(x)).from_centre_of(np.array([4]))[4] == pytest.approx(0, abs=1e-4)
 
 
 def test_more_rows_than_a_block():
@@ -42,24 +47,22 @@ def test_more_rows_than_a_block():
     scaling = Scaling.of(x)
     z = scaling.apply(x)
     expected = ((z - z[4999]) ** 2).mean(1)
-    assert LayerDistances(lambda: x, scaling).from_centre_of(np.array([4999])) == pytest.approx(expected, abs=1e-4)
+    assert distances(x, scaling).from_centre_of(np.array([4999])) == pytest.approx(expected, abs=1e-4)
 
 
 def test_unreadable_rows_have_no_distance(x):
     scaling = Scaling.of(x)
     x[7] = np.nan
-    found = LayerDistances(lambda: x, scaling).from_centre_of(np.array([0]))
+    found = distances(x, scaling).from_centre_of(np.array([0]))
     assert np.flatnonzero(np.isnan(found)).tolist() == [7]
 
 
 def test_rows_may_be_added_between_two_questions(x):
     scaling, count = Scaling.of(x), 20
-    finder = LayerDistances(lambda: x[:count], scaling)
+    finder = LayerDistances(lambda: FeatureRows(x[:count]), scaling)
     assert len(finder.from_centre_of(np.array([3]))) == 20
     count = 50
-    assert finder.from_centre_of(np.array([3])) == pytest.approx(
-        LayerDistances(lambda: x, scaling).from_centre_of(np.array([3]))
-    )
+    assert finder.from_centre_of(np.array([3])) == pytest.approx(distances(x, scaling).from_centre_of(np.array([3])))
 
 
 def test_distances_on_a_map_by_hand():

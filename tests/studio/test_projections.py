@@ -12,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from handlens.errors import Cancelled
 from handlens.studio import projections
+from handlens.studio.feature_rows import FeatureRows
 from handlens.studio.projections import (
     Linear,
     Scaling,
@@ -127,7 +128,7 @@ def test_labelled_photos_lie_where_others_of_their_kind_do():
         return abs(along[truth[rows] == 1].mean() - along[truth[rows] == 0].mean())
 
     plane = separating_axes(x[marked], truth[marked], scaling, x)(x)
-    placed = separated_map(x, marked, truth[marked], scaling, x, seed=0)
+    placed = separated_map(FeatureRows(x), marked, truth[marked], scaling, x, seed=0)
     assert gap(plane, marked) > 2 * gap(plane, rest)  # the plane's own rows are torn apart
     assert gap(placed, marked) == pytest.approx(gap(placed, rest), rel=0.35)
     np.testing.assert_array_equal(placed[rest], plane[rest])
@@ -136,7 +137,7 @@ def test_labelled_photos_lie_where_others_of_their_kind_do():
 def test_a_label_on_a_single_photo_has_a_place():
     x = np.random.default_rng(0).standard_normal((30, 5)).astype(np.float32)
     codes = np.array([0, 0, 0, 1])
-    placed = separated_map(x, np.arange(4), codes, Scaling.of(x), x, seed=0)
+    placed = separated_map(FeatureRows(x), np.arange(4), codes, Scaling.of(x), x, seed=0)
     assert np.isfinite(placed).all()
 
 

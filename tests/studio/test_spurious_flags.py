@@ -9,6 +9,7 @@ import pytest
 
 from handlens.studio.classifier import Trained, train_classifier
 from handlens.studio.discriminant import fit_discriminant, folds
+from handlens.studio.feature_rows import FeatureRows
 from handlens.studio.linear_models import inner_products
 from handlens.studio.neighbours import LayerDistances
 from handlens.studio.projections import (
@@ -68,10 +69,10 @@ def test_the_flags_would_be_seen(x: np.ndarray) -> None:
         lambda x: cross_validated_logits(x, CODES, folds(CODES)),
         lambda x: principal_components(x, Scaling.of(x), k=4, seed=0)(x),
         lambda x: leading_directions(x, 2, seed=0),
-        lambda x: separated_map(x, np.arange(20), CODES[:20], Scaling.of(x), x, seed=0),
-        lambda x: separated_map(x, np.arange(20), np.arange(20) % 2, Scaling.of(x), x, seed=0),
+        lambda x: separated_map(FeatureRows(x), np.arange(20), CODES[:20], Scaling.of(x), x, seed=0),
+        lambda x: separated_map(FeatureRows(x), np.arange(20), np.arange(20) % 2, Scaling.of(x), x, seed=0),
         lambda x: neighbour_embedding(x, Scaling.of(x), seed=0),
-        lambda x: LayerDistances(lambda: x, Scaling.of(x)).from_centre_of(np.array([1, 2])),
+        lambda x: LayerDistances(lambda: FeatureRows(x), Scaling.of(x)).from_centre_of(np.array([1, 2])),
         lambda x: train(x).scores,
         lambda x: train(x).checked_scores,
         lambda x: train(x).classifier.scores({"x": x}),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from handlens.io.checksums import DamagedError, read_checked, read_npz, write_checked
 from handlens.studio.discriminant import Floats
+from handlens.studio.feature_rows import FeatureRows
 from handlens.studio.neighbours import LayerDistances
 from handlens.studio.projections import (
     LABELS,
@@ -30,6 +31,7 @@ from handlens.studio.projections import (
 
 _COMPONENTS = 6
 _FITTED_ON = 3000  # principal components are fitted on the first so many rows, whose order is random
+_SCALED_ON = 20_000  # means and deviations are those of the first so many rows
 _SAMPLED = 2000  # separating axes: rows for the direction of greatest variance and for the rotation of folds
 _fitting = threading.Lock()  # the page requests every layer at once, and each fit copies its rows: one after the other
 
@@ -48,7 +50,7 @@ class LayerMaps:
     """The maps of one layer, computed when they are requested; methods may be called from several threads.
 
     Args:
-        read: gives the features [rows, D] that there are now, in the order of preparing; NaN for unreadable photos.
+        read: gives the features that there are now, in the order of preparing; NaN for unreadable photos.
         fitted_rows: gives how many rows to fit on now; fits are repeated when it changes.
         mark: gives a number that tells the first so many rows from others: a map of others is computed again.
         cache: the folder for the neighbour embedding.
@@ -58,7 +60,7 @@ class LayerMaps:
 
     def __init__(
         self,
-        read: Callable[[], Floats],
+        read: Callable[[], FeatureRows],
         fitted_rows: Callable[[], int],
         mark: Callable[[int], int],
         *,
@@ -86,7 +88,8 @@ class LayerMaps:
             return self._fit
 
     def _fitted(self, rows: int) -> _Fit:
-        x, good = self._read()[:rows], self.good()[:rows]
+        x = self._read().block(0, min(rows, _SCALED_ON))
+        good = self.good()[: len(x)]
         usable = x if good.all() else x[good]
         scaling = Scaling.of(usable) if len(usable) else Scaling(*np.zeros((2, x.shape[1]), np.float32))
         components = principal_components(usable[:_FITTED_ON], scaling, k=_COMPONENTS, seed=self._seed)
@@ -98,7 +101,8 @@ class LayerMaps:
         """Which rows have features, bool [rows]; the photos of the others could not be read."""
         with self._lock:
             x = self._read()
-            self._good = np.concatenate([self._good, np.isfinite(x[len(self._good) :, 0])])[: len(x)]
+            if len(self._good) != len(x):
+                self._good = x.good()
             return self._good
 
     def rows_of(
@@ -124,7 +128,7 @@ class LayerMaps:
         if not fit.rows:
             return np.full((len(self._read()), 2), np.nan, np.float32)
         if projection in PCA:
-            return frame(fit.components(self._read())[:, PCA[projection]])
+            return frame(fit.components.over(self._read())[:, PCA[projection]])
         if projection == NEIGHBOURS:
             return self._neighbours(fit, report)
         assert projection in (LABELS, SEPARATE)
@@ -134,7 +138,7 @@ class LayerMaps:
             x, good = self._read(), self.good()
             marked = np.flatnonzero((codes[: len(good)] >= 0) & good)
             present = np.unique(codes[marked])
-            sample = np.asarray(x[np.flatnonzero(good)[:_SAMPLED]])
+            sample = x.at(np.flatnonzero(good)[:_SAMPLED])
             classes = np.searchsorted(present, codes[marked])
             with _fitting:
                 xy = separated_map(x, marked, classes, fit.scaling, sample, seed=self._seed)
@@ -152,8 +156,8 @@ class LayerMaps:
             for suffix in (".f4", ".npz"):
                 self._embedding_file.with_suffix(suffix).unlink(missing_ok=True)
 
-    def raw(self) -> Floats:
-        """The features [rows, D] as they are on disk."""
+    def raw(self) -> FeatureRows:
+        """The features that there are now."""
         return self._read()
 
     @property
@@ -165,9 +169,9 @@ class LayerMaps:
         with self._embedding_lock:
             stored = self._stored_embedding(fit.rows)
             if stored is None:
-                x, good = self._read()[: fit.rows], self.good()[: fit.rows]
+                x, good = self._read().block(0, fit.rows), self.good()[: fit.rows]
                 xy = np.full((fit.rows, 2), np.nan, np.float32)
-                xy[good] = neighbour_embedding(np.asarray(x[good]), fit.scaling, seed=self._seed, report=report)
+                xy[good] = neighbour_embedding(x[good], fit.scaling, seed=self._seed, report=report)
                 stored = frame(xy)
                 self._embedding = (fit.rows, stored)
                 content = np.asarray(stored, "<f4").tobytes()

@@ -7,9 +7,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from handlens.errors import CollectionError
+from handlens.studio.feature_rows import FeatureRows
 from handlens.studio.features.extractor import Layer
 from handlens.studio.layer_maps import LayerMaps
 from handlens.studio.photos import Photos
@@ -79,7 +78,7 @@ class Layers:
                     return next((n for n in stages if n <= count), 0)
 
                 self._maps[layer.id] = LayerMaps(
-                    lambda: np.asarray(stored.read()[: source.prepared], np.float32),
+                    lambda: FeatureRows(stored, source.prepared),
                     fitted_rows,
                     stored.mark,
                     cache=self._cache,

@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 from handlens.core.products import product
 from handlens.core.threads import one_blas_thread
 from handlens.studio.discriminant import Floats
+from handlens.studio.feature_rows import FeatureRows
 from handlens.studio.projections import Scaling
+
+_BLOCK = 2**20  # numbers that are standardised at once
 
 
 class LayerDistances:
@@ -21,25 +24,25 @@ class LayerDistances:
     the raw features.
 
     Args:
-        read: gives the raw features [n, D] that there are now; rows may be added between two calls, not changed.
+        read: gives the raw features that there are now; rows may be added between two calls, not changed.
         scaling: the standardisation of the features.
 
     Example:
         >>> x = np.array([[0, 0], [2, 2], [4, 0]], np.float32)
-        >>> distances = LayerDistances(lambda: x, Scaling.of(x))
+        >>> distances = LayerDistances(lambda: FeatureRows(x), Scaling.of(x))
         >>> distances.from_centre_of(np.array([0])).round(2).tolist()
         [0.0, 3.0, 3.0]
     """
 
-    def __init__(self, read: Callable[[], Floats], scaling: Scaling) -> None:
+    def __init__(self, read: Callable[[], FeatureRows], scaling: Scaling) -> None:
         self._read, self.scaling = read, scaling
         self._norms = np.empty(0, np.float32)
         self._lock = threading.Lock()
 
-    def _norms_of(self, x: Floats) -> Floats:
+    def _norms_of(self, x: FeatureRows) -> Floats:
         with self._lock:
-            known = len(self._norms)
-            blocks = (self.scaling.apply(x[i : i + 4096]) for i in range(known, len(x), 4096))
+            known, step = len(self._norms), max(1, _BLOCK // x.shape[1])
+            blocks = (self.scaling.apply(x.block(i, i + step)) for i in range(known, len(x), step))
             self._norms = np.concatenate([self._norms, *((block**2).sum(1) for block in blocks)])
             return self._norms[: len(x)]
 
@@ -47,9 +50,9 @@ class LayerDistances:
     def from_centre_of(self, rows: NDArray[np.int64]) -> Floats:
         """Squared distances of every row from the centre of `rows`, over D: float32 [n], NaN for rows with NaN."""
         x = self._read()
-        centre = self.scaling.apply(np.asarray(x[rows])).mean(0)
+        centre = self.scaling.apply(x.at(rows)).mean(0)
         weights = centre * self.scaling.inverse
-        products = product(x, weights) - product(self.scaling.mean, weights)
+        products = x.times(weights) - product(self.scaling.mean, weights)
         squared = np.maximum(self._norms_of(x) - 2 * products + product(centre, centre), 0)
         return np.asarray(squared / max(1, len(centre)), np.float32)
 

@@ -131,7 +131,7 @@ class Photos:
     def sheet(self, number: int) -> bytes:
         """256 map tiles of 64 px as one JPEG of 1024×1024: from row number·256 of the preparing order on."""
         per_sheet = SHEET * SHEET
-        tiles = self.thumbnails.tiles.read()[number * per_sheet : (number + 1) * per_sheet]
+        tiles = self.thumbnails.tiles.block(number * per_sheet, (number + 1) * per_sheet)
         if number < 0 or not len(tiles):
             raise CollectionError(f"there is no sheet {number} yet; {self.prepared} photos are prepared.")
         canvas = np.zeros((per_sheet, TILE, TILE, 3), np.uint8)

@@ -12,6 +12,7 @@ from handlens.core.products import ignored_flags, product
 from handlens.core.threads import embedding_threads, one_blas_thread
 from handlens.errors import Cancelled
 from handlens.studio.discriminant import Floats, fit_discriminant, folds
+from handlens.studio.feature_rows import FeatureRows
 
 PCA = {"pca-1-2": (0, 1), "pca-3-4": (2, 3), "pca-5-6": (4, 5)}
 NEIGHBOURS = "neighbours"
@@ -78,6 +79,10 @@ class Linear:
         # One product with the features as they are stored, less a constant, instead of a centred copy of them.
         return np.asarray(product(x, self.weights) - product(self.mean, self.weights))
 
+    def over(self, rows: FeatureRows) -> Floats:
+        """The projection [n, k] of all rows, block by block."""
+        return np.asarray(rows.times(self.weights) - product(self.mean, self.weights))
+
 
 @one_blas_thread()
 def principal_components(x: Floats, scaling: Scaling, *, k: int, seed: int) -> Linear:
@@ -134,7 +139,13 @@ def separating_axes(x: Floats, codes: NDArray[np.integer], scaling: Scaling, eve
 
 @one_blas_thread()
 def separated_map(
-    x: Floats, marked: NDArray[np.int64], codes: NDArray[np.integer], scaling: Scaling, sample: Floats, *, seed: int
+    x: FeatureRows,
+    marked: NDArray[np.int64],
+    codes: NDArray[np.integer],
+    scaling: Scaling,
+    sample: Floats,
+    *,
+    seed: int,
 ) -> Floats:
     """Places of all rows on the plane on which the labelled ones lie furthest apart.
 
@@ -143,7 +154,7 @@ def separated_map(
     rotated to agree with the plane of all rows on `sample` (orthogonal Procrustes; Schönemann 1966).
 
     Args:
-        x: raw features [n, D].
+        x: raw features.
         marked: the labelled rows [m].
         codes: their classes [m], 0…C−1.
         scaling: the standardisation of x.
@@ -153,9 +164,9 @@ def separated_map(
     Returns:
         places [n, 2], not yet scaled; see `frame`.
     """
-    known = np.asarray(x[marked])
+    known = x.at(marked)
     plane = separating_axes(known, codes, scaling, sample)
-    xy = plane(x)
+    xy = plane.over(x)
     fold = folds(codes, seed=seed)
     for k in np.unique(fold):
         rest, out = fold != k, fold == k

@@ -87,7 +87,7 @@ def relocate(folder: Path, images: Path) -> Path:
 def find(folder: Path, images: Path) -> Found:
     """Look for a random sample of a collection's photos in a folder, and compare them with their tiles on disk."""
     cache = ThumbnailCache(folder / "cache")
-    tiles, aspects = cache.tiles.read()[:SAMPLE], cache.aspects.read()[:SAMPLE, 0]
+    tiles, aspects = cache.tiles.block(0, SAMPLE), cache.aspects.block(0, SAMPLE)[:, 0]
     mend_database(folder / DATABASE)  # before anything else reads it, which may end a log that is damaged
     sample = first_paths(folder / DATABASE, SAMPLE)
     with closing(Settings(folder / DATABASE)) as settings:

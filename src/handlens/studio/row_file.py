@@ -18,6 +18,7 @@ from handlens.io.files import atomic_write
 from handlens.io.problems import is_disk_full, reason_of
 
 _BLOCK = 2**20  # bytes that are checked at once
+_CHECKED = 2**24  # bytes at the end that are checked when a file is first counted
 _SUM = np.dtype("<u4")
 
 _log = logging.getLogger(__name__)
@@ -28,8 +29,10 @@ class RowFile:
 
     The file holds only the rows, so its length gives their count: there is no header that could contradict it. A row
     counts once its checksum is on disk and is right, as those of all rows before it are: what a crash left incomplete
-    or a disk damaged does not count, nor what follows it, and the next append overwrites it. Each row is checked once,
-    when it is first counted. Rows from before there were checksums get them then.
+    or a disk damaged does not count, nor what follows it, and the next append overwrites it. Each row is checked once:
+    the last 16 MiB, where a crash leaves its traces, when they are first counted, and rows before them when they are
+    first read, as reading a large file whole takes minutes. Rows from before there were checksums get them when they
+    are first counted.
 
     Args:
         path: the file; made by the first append if it does not exist. Its folder must exist.
@@ -60,8 +63,8 @@ class RowFile:
             raise ValueError(f"dtype must be a type of numbers; {self.dtype} arrived.")
         self._sums = self.path.with_name(f"{self.path.name}.crc32")
         self._name = f"{self.path.parent.name}/{self.path.name}"
-        self._checked = 0  # rows whose checksums were found right
-        self._damaged = False
+        self._right = np.empty(0, bool)  # the rows whose checksums were found right
+        self._end: int | None = None  # the first row that was found damaged
 
     @property
     def _row_bytes(self) -> int:
@@ -69,16 +72,19 @@ class RowFile:
 
     @property
     def count(self) -> int:
-        """How many complete rows are on disk before the first that is damaged."""
+        """How many complete rows are on disk before the first that was found damaged."""
         rows, sums = _size(self.path) // self._row_bytes, _size(self._sums) // _SUM.itemsize
         if rows and not sums and not self._sums.exists():
-            if rows > self._checked:
+            if rows > len(self._right):
                 self._make_sums(rows)
-            self._checked = sums = rows
+            self._right, sums = np.ones(rows, bool), rows
         found = min(rows, sums)
-        if self._checked < found:
-            self._checked = self._right(self._checked, found)
-        return min(self._checked, found)
+        self._right = self._right[:found]
+        if len(self._right) < found:
+            grown = len(self._right)
+            self._right = np.concatenate([self._right, np.zeros(found - grown, bool)])
+            self._check(max(grown, found - max(1, _CHECKED // self._row_bytes)), found)
+        return found if self._end is None else min(found, self._end)
 
     def mark(self, n: int) -> int:
         """A number that tells the first `n` rows from others."""
@@ -95,7 +101,8 @@ class RowFile:
             _write(self._sums, before * _SUM.itemsize, self._sums_of(block), end=True)
         except OSError as error:
             raise self._refused(error, f"{len(block)} new rows of {self.path.name} were not written") from error
-        self._checked, self._damaged = before + len(block), False
+        self._right = np.concatenate([self._right[:before], np.ones(len(block), bool)])
+        self._end = None
 
     def replace(self, row: int, values: ArrayLike) -> None:
         """Write other values [dim] into a row that is there; if the process is killed meanwhile, it is damaged."""
@@ -119,7 +126,7 @@ class RowFile:
                     os.truncate(file, n * bytes_each)
         except OSError as error:
             raise self._refused(error, f"{self.path.name} still has {count} rows") from error
-        self._checked = n
+        self._right, self._end = self._right[:n], None
 
     def remove(self) -> None:
         """Delete the file and its checksums, as far as the disk lets it."""
@@ -127,15 +134,49 @@ class RowFile:
             with suppress(OSError):
                 file.unlink(missing_ok=True)
 
-    def read(self) -> NDArray[np.generic]:
-        """The rows that `count` counts, as a read-only array [count, dim] that is memory-mapped."""
-        count = self.count
-        if count == 0:
-            return np.empty((0, self.dim), dtype=self.dtype)
+    def read(self) -> NDArray[Any]:
+        """All rows that count, [count, dim]; of a large file, read blocks."""
+        return self.block(0, self.count)
+
+    def block(self, start: int, stop: int) -> NDArray[Any]:
+        """The rows from `start` up to `stop`, as far as there are so many, [k, dim]; see `at` for damaged ones."""
+        start, stop = max(0, start), min(stop, self.count)
+        if start >= stop:
+            return np.empty((0, self.dim), self.dtype)
         try:
-            return np.memmap(self.path, dtype=self.dtype, mode="r", shape=(count, self.dim))
+            found = np.fromfile(self.path, self.dtype, (stop - start) * self.dim, offset=start * self._row_bytes)
         except OSError as error:
             raise self._refused(error, f"{self.path.name} cannot be read") from error
+        found = found[: len(found) // self.dim * self.dim].reshape(-1, self.dim)
+        if not self._right[start : start + len(found)].all():
+            self._blank(found, np.arange(start, start + len(found)))
+        return found
+
+    def at(self, rows: NDArray[np.integer]) -> NDArray[Any]:
+        """Chosen rows [k, dim] of those that count.
+
+        A row that is found damaged now is NaN, or 0 in a file of whole numbers; from then on, it does not count.
+        """
+        if not len(rows):
+            return np.empty((0, self.dim), self.dtype)
+        try:
+            mapped = np.memmap(self.path, self.dtype, "r", shape=(self.count, self.dim))
+        except (OSError, ValueError) as error:
+            refused = error if isinstance(error, OSError) else OSError(str(error))
+            raise self._refused(refused, f"{self.path.name} cannot be read") from error
+        found = np.asarray(mapped[rows])
+        if not self._right[rows].all():
+            self._blank(found, np.asarray(rows))
+        return found
+
+    def holding(self, values: ArrayLike, n: int) -> NDArray[np.bool_]:
+        """Which of the first `n` rows hold exactly these values [dim], bool [n]; found by the checksums."""
+        wanted = self._block(np.asarray(values)[None])
+        sums = self._kept_sums(0, min(n, self.count))
+        likely = np.flatnonzero(sums == np.frombuffer(self._sums_of(wanted), _SUM)[0])
+        found = np.zeros(len(sums), bool)
+        found[[row for row in likely.tolist() if self.block(row, row + 1).tobytes() == wanted.tobytes()]] = True
+        return found
 
     # --- inside --------------------------------------------------------------------------------
 
@@ -155,23 +196,35 @@ class RowFile:
         except FileNotFoundError:
             return np.empty(0, _SUM)
 
-    def _right(self, first: int, end: int) -> int:
-        """The first row from `first` on that is damaged; `end` if none is before it."""
+    def _check(self, first: int, end: int) -> None:
+        """Check rows; those from the first damaged one on do not count from now on."""
         try:
-            kept, row = self._kept_sums(first, end), first
             with self.path.open("rb") as file:
                 file.seek(first * self._row_bytes)
-                while row < end and len(found := self._next_sums(file, end - row)):
-                    wrong = np.flatnonzero(found != kept[row - first :][: len(found)])
-                    row += int(wrong[0]) if wrong.size else len(found)
-                    if wrong.size:
+                while first < end and len(found := self._next_sums(file, end - first)):
+                    if not self._compare(found, np.arange(first, first + len(found))).all():
                         break
+                    first += len(found)
         except OSError as error:
             raise self._refused(error, f"{self.path.name} cannot be read") from error
-        if row < end and not self._damaged:
-            self._damaged = True
-            _log.warning("%s is damaged at row %d; it is made again from there on.", self.path, row)
-        return row
+
+    def _blank(self, block: NDArray[Any], rows: NDArray[np.int64]) -> None:
+        """Put NaN, or 0, in the place of those rows that are read for the first time and are damaged."""
+        new = np.flatnonzero(~self._right[rows])
+        right = self._compare(np.frombuffer(self._sums_of(block[new]), _SUM), rows[new])
+        block[new[~right]] = np.nan if self.dtype.kind == "f" else 0
+
+    def _compare(self, sums: NDArray[np.uint32], rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of the rows have the checksums that were kept; the first damaged one ends the rows that count."""
+        first = int(rows.min())
+        right = np.asarray(self._kept_sums(first, int(rows.max()) + 1)[rows - first] == sums)
+        self._right[rows[right]] = True
+        if not right.all():
+            row = int(rows[~right].min())
+            if self._end is None:
+                _log.warning("%s is damaged at row %d; it is made again from there on.", self.path, row)
+            self._end = row if self._end is None else min(row, self._end)
+        return right
 
     def _make_sums(self, rows: int) -> None:
         """Make the checksums of rows from before there were any, unless the disk refuses."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from handlens.core.products import product
 from handlens.core.threads import one_blas_thread
 from handlens.errors import CollectionError
+from handlens.studio.feature_rows import FeatureRows
 from handlens.studio.features.text_files import is_text_model, require_transformers
 from handlens.studio.layers import Layers
 from handlens.studio.photos import Photos
@@ -49,8 +49,8 @@ class TextSearch:
         model = source.loaded()
         assert isinstance(model, TextModel)
         vector = model.sentence(text)
-        rows = np.asarray(source.rows[0].read()[: source.prepared], np.float32)
-        nearness = self._photos.by_id(product(rows, vector)[:, None], missing=np.nan)[:, 0]
+        rows = FeatureRows(source.rows[0], source.prepared)
+        nearness = self._photos.by_id(rows.times(vector)[:, None], missing=np.nan)[:, 0]
         found = np.argsort(-nearness, kind="stable")[: int(np.isfinite(nearness).sum())][:n]  # NaN last
         paths = self._photos.paths
         return pd.DataFrame({"id": found, "path": [paths[i] for i in found], "similarity": nearness[found]})

@@ -74,7 +74,7 @@ class ThumbnailCache:
         if row >= self.sums.count:
             return None
         found = self._content(photo)
-        return found if found and checksum(found) == self.sums.read()[row, 0] else None
+        return found if found and checksum(found) == self.sums.block(row, row + 1)[0, 0] else None
 
     def _content(self, photo: int) -> bytes:
         try:

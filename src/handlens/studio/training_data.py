@@ -71,7 +71,7 @@ class TrainingData:
     def features(self, ids: NDArray[np.int64]) -> dict[str, Floats]:
         """Standardised features [n, D] of each layer, of photos that are `prepared`."""
         rows = self._photos.rows[ids]
-        return {layer: m.fit().scaling.apply(np.asarray(m.raw()[rows])) for layer, m in self._maps().items()}
+        return {layer: m.fit().scaling.apply(m.raw().at(rows)) for layer, m in self._maps().items()}
 
     def _maps(self) -> dict[str, LayerMaps]:
         """The maps of each layer that has photos."""

@@ -29,7 +29,7 @@ def seen(collection: Collection) -> list[np.ndarray]:
     """The thumbnails, and the features of each layer by id."""
     parts = collection.parts
     thumbs = [np.frombuffer(parts.photos.thumbnail(i), np.uint8) for i in range(len(collection.paths))]
-    return [*thumbs, *(parts.layers.maps_of(layer).raw()[parts.photos.rows] for layer in parts.layers.all)]
+    return [*thumbs, *(parts.layers.maps_of(layer).raw().at(parts.photos.rows) for layer in parts.layers.all)]
 
 
 def test_p7_photos_that_were_prepared_before_there_was_a_range_are_prepared_again(

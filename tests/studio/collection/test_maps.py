@@ -38,9 +38,8 @@ def test_maps_are_by_id_and_framed(collection, label_some):
             assert xy.dtype == np.float32
             assert (np.abs(xy) <= 1.0001).all()
     # PCA by hand: standardised features of photo 7 on the first two components.
-    x = np.asarray(collection.parts.layers.maps_of(collection.parts.layers.get(WHERE)).raw())[
-        collection.parts.photos.register.rows
-    ]
+    layers, rows = collection.parts.layers, collection.parts.photos.register.rows
+    x = layers.maps_of(layers.get(WHERE)).raw().at(rows)
     z = (x - x.mean(0)) / np.where(x.std(0) > 1e-6 * x.std(0).max(), x.std(0), np.inf)
     u, s, _ = np.linalg.svd(z, full_matrices=False)
     plane = u[:, :2] * s[:2]

@@ -17,9 +17,12 @@ def test_similar_is_what_a_loop_finds(collection, projection, label_some):
     label_some(collection)
     ids = [2, 30, 7]
     found = collection.similar(ids, layer=WHERE, projection=projection)
-    raw = np.asarray(collection.parts.layers.maps_of(collection.parts.layers.get(WHERE)).raw(), np.float64)[
-        collection.parts.photos.register.rows
-    ]
+    raw = (
+        collection.parts.layers.maps_of(collection.parts.layers.get(WHERE))
+        .raw()
+        .at(collection.parts.photos.register.rows)
+        .astype(np.float64)
+    )
     deviation = raw.std(0)
     z = (raw - raw.mean(0)) / np.where(deviation > 1e-6 * deviation.max(), deviation, np.inf)
     centre = z[ids].mean(0)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from PIL import Image
 
-from handlens.core.products import product
 from handlens.core.threads import one_blas_thread
 from handlens.studio.discriminant import Floats
 from handlens.studio.layers import Layers
@@ -73,8 +72,7 @@ class QuickModel:
             return np.empty((0, len(config["classes"])), np.float32)
         scores: Floats | None = None
         for layer in config["layers"]:
-            x = self._layers.maps_of(self._layers.get(layer)).raw()
-            part = product(x, tensors[f"layer.{layer}"].numpy())
+            part = self._layers.maps_of(self._layers.get(layer)).raw().times(tensors[f"layer.{layer}"].numpy())
             scores = part if scores is None else scores[: len(part)] + part[: len(scores)]
         assert scores is not None
         return np.asarray((scores + tensors["bias"].numpy()) / config["temperature"], np.float32)

@@ -23,7 +23,7 @@ def cover(folder: Path) -> bytes:
     n = COLUMNS * ROWS
     tiles = np.full((n, TILE, TILE, 3), 128, np.uint8)
     check_inside(folder / "cache" / "tiles.u1", folder)
-    found = ThumbnailCache(folder / "cache").tiles.read()[:n]
+    found = ThumbnailCache(folder / "cache").tiles.block(0, n)
     tiles[: len(found)] = found.reshape(-1, TILE, TILE, 3)
     picture = tiles.reshape(ROWS, COLUMNS, TILE, TILE, 3).swapaxes(1, 2).reshape(ROWS * TILE, COLUMNS * TILE, 3)
     out = io.BytesIO()
