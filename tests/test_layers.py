@@ -19,6 +19,7 @@ ROOMS = [
     {"tabular", "vision"},
     {"serving"},
     {"experiments"},
+    {"scale"},
     {"studio"},
     {"estimators"},
     {"cli"},

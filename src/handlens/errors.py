@@ -17,6 +17,7 @@ __all__ = [
     "NotFittedError",
     "PhotoError",
     "PluginError",
+    "ShardError",
     "StorageError",
     "TableError",
     "TrainingError",
@@ -108,6 +109,17 @@ class ExperimentError(HandlensError):
         >>> Study("runs", metric="error", direction="sideways")
         Traceback (most recent call last):
         handlens.errors.ExperimentError: ...
+    """
+
+
+class ShardError(HandlensError):
+    """Photos cannot be embedded into shards, or shards are missing, damaged, or from a newer version.
+
+    Example:
+        >>> from handlens.scale import ShardSet
+        >>> ShardSet.open("nowhere")
+        Traceback (most recent call last):
+        handlens.errors.ShardError: ...
     """
 
 

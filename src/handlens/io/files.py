@@ -63,6 +63,50 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
 
 
 @contextmanager
+def write_once(path: Path) -> Iterator[Path]:
+    """A temporary file beside `path` that becomes it when the block ends without an error, unless there is one already.
+
+    What is at `path` is never overwritten: of two processes that write it, the first to end wins, and the other's file
+    is removed. A process that is killed leaves a hidden file that ends in `.tmp`.
+
+    Raises:
+        StorageError: the disk refused.
+
+    Example:
+        >>> for text in ("first", "second"):
+        ...     with write_once(Path("part.txt")) as partial:
+        ...         _ = partial.write_text(text)
+        >>> Path("part.txt").read_text()
+        'first'
+    """
+    partial = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    with reporting_disk_errors(path, "Nothing was overwritten."):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield partial
+            _flush_file(partial)
+            with suppress(FileExistsError):
+                _name(partial, path)
+            _flush_names(path.parent)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def _name(partial: Path, path: Path) -> None:
+    """Give a file its name; FileExistsError if another has it."""
+    if sys.platform == "win32":
+        os.rename(partial, path)  # which refuses there
+        return
+    try:
+        os.link(partial, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links, where two processes at the same moment are not told apart
+        if not path.exists():
+            os.rename(partial, path)
+
+
+@contextmanager
 def atomic_folder(path: Path | str) -> Iterator[Path]:
     """An empty folder beside `path` that takes its place, and that of what is there, when the block ends well.
 

@@ -29,6 +29,54 @@ class Outline(NamedTuple):
     dtype: str
 
 
+class Place(NamedTuple):
+    """Where a tensor lies in a file: its outline, and its first byte."""
+
+    outline: Outline
+    start: int
+
+
+class Head(NamedTuple):
+    """What stands at the beginning of a safetensors file.
+
+    Attributes:
+        data: its bytes.
+        metadata: texts by name.
+        places: of the tensors, by name.
+    """
+
+    data: bytes
+    metadata: dict[str, str]
+    places: dict[str, Place]
+
+
+def read_head(file: Path) -> Head:
+    """The head of a safetensors file that may be larger than memory; no tensor is read.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: the head is damaged, or the file does not have the size that it describes.
+    """
+    with file.open("rb") as opened:
+        size = os.fstat(opened.fileno()).st_size
+        first = opened.read(8)
+        length = int.from_bytes(first, "little")
+        if size < 8 or length > min(size - 8, LARGEST):
+            raise ValueError("its header is damaged")
+        data = opened.read(length)
+    header = parse_json(data)
+    metadata = header.pop(_METADATA, {})
+    if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
+        raise ValueError("its metadata is damaged")
+    places, end = {}, 0
+    for name, entry in header.items():
+        outline, end = _checked(name, entry, end)
+        places[name] = Place(outline, 8 + length + entry["data_offsets"][0])
+    if 8 + length + end != size:
+        raise ValueError(f"its header describes {8 + length + end:,} bytes, and the file has {size:,}")
+    return Head(first + data, metadata, places)
+
+
 def read_tensors(file: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file, by name, on the CPU.
 
