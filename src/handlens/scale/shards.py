@@ -59,7 +59,7 @@ class LeftOutPhoto(NamedTuple):
 
 
 class ShardFile(NamedTuple):
-    """What is kept elsewhere of a shard's file, to know it again: its size, and SHA-256 of all of it and of its head."""
+    """What is kept elsewhere of a shard's file, to know it again: its size, and SHA-256 of all and of its head."""
 
     bytes: int
     sha256: str
