@@ -69,6 +69,11 @@ class Maps:
         codes, version = self._codes(projection)
         return self._layers.maps_of(layer).rows_of(projection, codes=codes, version=version, report=report)
 
+    def stamp(self, projection: str) -> object:
+        """Tells the maps of a projection from those before the last change of labels, features or fits."""
+        by_label = projection in (LABELS, SEPARATE)
+        return self._layers.version, self._labels.version if by_label else None, self.separating if by_label else None
+
     def check(self, layer: Layer, projection: str) -> None:
         """Raise CollectionError or TrainingError unless the layer has this projection."""
         known = self.projections(layer)

@@ -20,6 +20,7 @@ from handlens.studio.labels import Labels
 from handlens.studio.layers import Layers
 from handlens.studio.listeners import Listeners
 from handlens.studio.manifest import DATABASE, Manifest
+from handlens.studio.map_tiles import MapTiles
 from handlens.studio.maps import Maps
 from handlens.studio.models.fine_tuner import FineTuner
 from handlens.studio.models.quick_training import QuickTraining
@@ -66,6 +67,7 @@ class Parts:
         self.layers = layers = Layers(photos, settings, cache=cache, seed=seed)
         self.work = work = Work(listeners)
         self.maps = maps = Maps(photos, layers, labels, settings, work)
+        self.map_tiles = MapTiles(photos, layers, maps)
         self.similarity = Similarity(photos, layers, labels, maps)
         self.text_search = TextSearch(photos, layers)
         self.spot_check = check = SpotCheck(database, photos, labels, seed=seed, changed=self._checked)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -131,12 +131,24 @@ class Photos:
     def sheet(self, number: int) -> bytes:
         """256 map tiles of 64 px as one JPEG of 1024×1024: from row number·256 of the preparing order on."""
         per_sheet = SHEET * SHEET
-        tiles = self.thumbnails.tiles.block(number * per_sheet, (number + 1) * per_sheet)
-        if number < 0 or not len(tiles):
+        rows = range(number * per_sheet, min((number + 1) * per_sheet, self.prepared))
+        if number < 0 or not rows:
             raise CollectionError(f"there is no sheet {number} yet; {self.prepared} photos are prepared.")
-        canvas = np.zeros((per_sheet, TILE, TILE, 3), np.uint8)
-        canvas[: len(tiles)] = tiles.reshape(-1, TILE, TILE, 3)
-        picture = canvas.reshape(SHEET, SHEET, TILE, TILE, 3).swapaxes(1, 2).reshape(SHEET * TILE, SHEET * TILE, 3)
+        return self._sheet(rows, SHEET)
+
+    def tiles(self, rows: Sequence[int]) -> bytes:
+        """Map tiles of 64 px of up to 256 rows of the preparing order as one JPEG: 1024 wide, as high as they need."""
+        if not 1 <= len(rows) <= SHEET * SHEET:
+            raise CollectionError(f"rows must be 1 to {SHEET * SHEET} rows; {len(rows)} arrived.")
+        if not 0 <= min(rows) <= max(rows) < self.prepared:
+            raise CollectionError(f"rows must lie below {self.prepared}, the number prepared; {max(rows)} arrived.")
+        return self._sheet(rows, -(-len(rows) // SHEET))
+
+    def _sheet(self, rows: Sequence[int], lines: int) -> bytes:
+        """The tiles of rows, 16 a line, as a JPEG of so many lines."""
+        canvas = np.zeros((lines * SHEET, TILE, TILE, 3), np.uint8)
+        canvas[: len(rows)] = self.thumbnails.tiles_of(rows)
+        picture = canvas.reshape(lines, SHEET, TILE, TILE, 3).swapaxes(1, 2).reshape(lines * TILE, SHEET * TILE, 3)
         out = io.BytesIO()
         Image.fromarray(picture).save(out, "JPEG", quality=85, subsampling=0)
         return out.getvalue()

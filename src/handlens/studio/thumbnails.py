@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from handlens.errors import StorageError
 from handlens.io.checksums import checksum
@@ -55,6 +56,10 @@ class ThumbnailCache:
     def rows(self) -> tuple[RowFile, RowFile, RowFile]:
         """Tiles, shapes and checksums."""
         return self.tiles, self.aspects, self.sums
+
+    def tiles_of(self, rows: ArrayLike) -> NDArray[np.uint8]:
+        """The map tiles of rows of the preparing order, uint8 [n, 64, 64, 3]."""
+        return self.tiles.at(np.asarray(rows, np.int64)).reshape(-1, TILE, TILE, 3)
 
     def make_sums(self, order: Iterable[int]) -> None:
         """Make the checksums of thumbnails from before there were any; `order` has their photos."""

@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from handlens.errors import CollectionError
+from handlens.studio.map_tiles import DEEPEST, Look
 from handlens.studio.server import payloads
 from handlens.studio.server.dependencies import OpenCollection
 from handlens.studio.server.schemas.collection import PhotoList
@@ -83,6 +84,22 @@ def sheet(
         raise HTTPException(404, str(error)) from error
 
 
+@router.get("/tiles", response_class=Jpeg)
+def tiles(
+    collection: OpenCollection,
+    rows: Annotated[
+        str,
+        Query(max_length=2560, pattern=r"^[0-9]+(,[0-9]+)*$", description="rows of the preparing order, with commas"),
+    ],
+    _v: Version = 0,
+) -> Jpeg:
+    """Tiles of 64 px of the photos in these rows, 16 a line, as one picture that is 1024 px wide."""
+    try:
+        return Jpeg(collection.parts.photos.tiles([int(row) for row in rows.split(",")]), headers=CACHED)
+    except CollectionError as error:
+        raise HTTPException(404, str(error)) from error
+
+
 @router.get("/map", response_class=Floats)
 def map_of(
     collection: OpenCollection,
@@ -91,6 +108,40 @@ def map_of(
 ) -> Floats:
     """The position of each photo: float32 [N, 2] by id, NaN if it is not prepared yet."""
     return Floats(collection.map(layer, projection).astype("<f4").tobytes())
+
+
+Colour = Annotated[str, Query(pattern="^[0-9a-f]{6}$")]
+
+
+@router.get("/map/squares/{z}/{x}/{y}", response_class=Jpeg, responses={204: {"description": "it has no photo"}})
+def map_square(
+    z: Annotated[int, Path(ge=0, le=DEEPEST, description="level: 2^z columns and rows")],
+    x: Annotated[int, Path(ge=0, description="column, from the left")],
+    y: Annotated[int, Path(ge=0, description="row, from the top")],
+    collection: OpenCollection,
+    layer: Annotated[str, Query(max_length=300)],
+    projection: Annotated[str, Query(max_length=100)],
+    side: Annotated[int, Query(ge=3, le=64, description="of a photo, in pixels")],
+    ground: Colour,
+    stretch: Annotated[int, Query(ge=-4, le=4, description="the map is 2^(stretch/4) times as wide as high")] = 0,
+    reach: Annotated[int, Query(ge=0, le=10, description="a level covers -2^reach to 2^reach both ways")] = 0,
+    shown: Annotated[int, Query(ge=0, description="only the first so many photos of the preparing order")] = 2**31,
+    line: Annotated[str | None, Query(pattern="^[0-9a-f]{6}$", description="a line about each photo")] = None,
+    _v: Annotated[
+        str, Query(alias="v", max_length=100, description="not used, but gives a map that changed another address")
+    ] = "",
+) -> Response:
+    """A square of 256 px of a map's picture at a zoom level: photos that are prepared earlier lie on top."""
+    if max(x, y) >= 2**z:
+        raise HTTPException(404, f"Level {z} has {2**z} columns and rows; there is no square {x}, {y}.")
+    look = Look(side, stretch, reach, shown, _rgb(ground), _rgb(line) if line else None)
+    found = collection.parts.map_tiles.jpeg(layer, projection, (z, x, y), look)
+    return Jpeg(found, headers=CACHED) if found else Response(status_code=204, headers=CACHED)
+
+
+def _rgb(text: str) -> tuple[int, int, int]:
+    red, green, blue = bytes.fromhex(text)
+    return red, green, blue
 
 
 @router.delete("/map", status_code=204)

@@ -414,6 +414,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/collections/{c}/tiles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tiles
+         * @description Tiles of 64 px of the photos in these rows, 16 a line, as one picture that is 1024 px wide.
+         */
+        get: operations["tiles_api_collections__c__tiles_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/collections/{c}/map": {
         parameters: {
             query?: never;
@@ -433,6 +453,26 @@ export interface paths {
          * @description Stop computing a map; who waits for it gets an error.
          */
         delete: operations["cancel_map_api_collections__c__map_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/collections/{c}/map/squares/{z}/{x}/{y}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Map Square
+         * @description A square of 256 px of a map's picture at a zoom level: photos that are prepared earlier lie on top.
+         */
+        get: operations["map_square_api_collections__c__map_squares__z___x___y__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -4863,6 +4903,52 @@ export interface operations {
             };
         };
     };
+    tiles_api_collections__c__tiles_get: {
+        parameters: {
+            query: {
+                /** @description rows of the preparing order, with commas */
+                rows: string;
+                /** @description photos_version; not used, but gives what was replaced another address in caches */
+                v?: number;
+            };
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": string;
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     map_of_api_collections__c__map_get: {
         parameters: {
             query: {
@@ -4923,6 +5009,76 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    map_square_api_collections__c__map_squares__z___x___y__get: {
+        parameters: {
+            query: {
+                layer: string;
+                projection: string;
+                /** @description of a photo, in pixels */
+                side: number;
+                ground: string;
+                /** @description the map is 2^(stretch/4) times as wide as high */
+                stretch?: number;
+                /** @description a level covers -2^reach to 2^reach both ways */
+                reach?: number;
+                /** @description only the first so many photos of the preparing order */
+                shown?: number;
+                /** @description a line about each photo */
+                line?: string | null;
+                /** @description not used, but gives a map that changed another address */
+                v?: string;
+            };
+            header?: never;
+            path: {
+                /** @description level: 2^z columns and rows */
+                z: number;
+                /** @description column, from the left */
+                x: number;
+                /** @description row, from the top */
+                y: number;
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": string;
+                };
+            };
+            /** @description it has no photo */
             204: {
                 headers: {
                     [name: string]: unknown;
