@@ -15,6 +15,7 @@ import numpy as np
 
 from handlens.core.row_blocks import each_block
 from handlens.scale.index import NEIGHBOURS, build_index, open_index
+from handlens.studio.feature_rows import FeatureRows
 from handlens.studio.neighbours import LayerDistances
 from handlens.studio.projections import Scaling
 from handlens.studio.similarity import nearest
@@ -53,7 +54,7 @@ def exact(bench, n: int = 1_000_000, dim: int = 256) -> None:
     x = made(bench.work / f"rows-{n}-{dim}.f2", n, dim)
     generator = np.random.default_rng(1)
     order, labelled = generator.permutation(n), generator.random(n) < 0.01
-    finder = LayerDistances(lambda: x, Scaling.of(np.asarray(x[:20_000], np.float32)))
+    finder = LayerDistances(lambda: FeatureRows(x), Scaling.of(np.asarray(x[:20_000], np.float32)))
     begun = time.perf_counter()
     finder.from_centre_of(np.arange(12))
     bench.add(
@@ -77,7 +78,7 @@ def exact(bench, n: int = 1_000_000, dim: int = 256) -> None:
     converting = []
     for _ in range(5):
         begun = time.perf_counter()
-        each_block(x, lambda _start, _block: None)
+        each_block(lambda start, stop: x[start:stop], x.shape, lambda _start, _block: None)
         converting.append(1000 * (time.perf_counter() - begun))
     bench.add("    reading and conversion to float32 alone", converting, unit="ms")
 

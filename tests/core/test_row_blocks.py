@@ -8,25 +8,31 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handlens.core import row_blocks
-from handlens.core.row_blocks import each_block, row_products
+from handlens.core.row_blocks import each_block
 from handlens.errors import Cancelled
+
+
+def row_products(rows, weights, **more):
+    return row_blocks.row_products(lambda start, stop: rows[start:stop], rows.shape, weights, **more)
 
 
 @settings(max_examples=60, deadline=None)
 @given(
     n=st.integers(0, 40),
     dim=st.integers(1, 9),
+    read=st.integers(1, 60),
     block=st.integers(1, 50),
     stride=st.integers(1, 90),
     threads=st.integers(1, 3),
     kind=st.sampled_from([np.float16, np.float32]),
     classes=st.sampled_from([None, 1, 3]),
 )
-def test_products_are_those_of_the_whole(n, dim, block, stride, threads, kind, classes):
+def test_products_are_those_of_the_whole(n, dim, read, block, stride, threads, kind, classes):
     generator = np.random.default_rng(n * 31 + dim)
     rows = generator.integers(-8, 9, (n, dim)).astype(kind)  # whole numbers: all sums are exact
     weights = generator.integers(-8, 9, dim if classes is None else (dim, classes)).astype(np.float32)
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(row_blocks, "READ", read)
         patch.setattr(row_blocks, "BLOCK", block)
         patch.setattr(row_blocks, "STRIDE", stride)
         patch.setattr(row_blocks, "reading_threads", lambda _numbers: threads)
@@ -37,6 +43,7 @@ def test_products_are_those_of_the_whole(n, dim, block, stride, threads, kind, c
 
 def test_every_row_is_given_once_and_in_its_place(monkeypatch):
     monkeypatch.setattr(row_blocks, "BLOCK", 6)
+    monkeypatch.setattr(row_blocks, "READ", 8)
     monkeypatch.setattr(row_blocks, "STRIDE", 14)
     monkeypatch.setattr(row_blocks, "reading_threads", lambda _numbers: 2)
     rows, seen = np.arange(34, dtype=np.float16).reshape(17, 2), np.zeros((17, 2), np.float32)
@@ -44,7 +51,7 @@ def test_every_row_is_given_once_and_in_its_place(monkeypatch):
     def add(start, block):
         seen[start : start + len(block)] += block
 
-    each_block(rows, add)
+    each_block(lambda start, stop: rows[start:stop], rows.shape, add)
     assert seen.tolist() == rows.tolist()
 
 
@@ -93,4 +100,4 @@ def test_an_error_of_a_thread_arrives(monkeypatch):
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        each_block(np.zeros((5, 2), np.float32), refuse)
+        each_block(lambda start, stop: np.zeros((stop - start, 2), np.float32), (5, 2), refuse)

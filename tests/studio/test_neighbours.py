@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from handlens.errors import Cancelled
 from handlens.studio.feature_rows import FeatureRows
 from handlens.studio.neighbours import LayerDistances, distances_on_map
 from handlens.studio.projections import Scaling
@@ -87,3 +88,16 @@ def test_the_nearest_are_those_of_a_full_sort(rows, k, seed):
     known = [i for i in range(len(rows)) if not np.isnan(distance[i])]
     expected = sorted(known, key=lambda i: (last[i], distance[i], ids[i]))[:k]
     assert nearest(distance, last, ids, k).tolist() == expected
+
+
+def test_half_precision_gives_the_distances_of_its_rounded_numbers(x):
+    half, scaling = x.astype(np.float16), Scaling.of(x)
+    expected = LayerDistances(lambda: FeatureRows(half.astype(np.float32)), scaling).from_centre_of(np.array([3, 8]))
+    found = LayerDistances(lambda: FeatureRows(half), scaling).from_centre_of(np.array([3, 8]))
+    assert found == pytest.approx(expected)
+
+
+def test_a_search_stops_when_it_is_to(x):
+    distances = LayerDistances(lambda: FeatureRows(x), Scaling.of(x))
+    with pytest.raises(Cancelled, match=r"^the search was cancelled\.$"):
+        distances.from_centre_of(np.array([1]), report=lambda _done, _total: True)

@@ -17,7 +17,11 @@ from handlens.core.threads import one_blas_thread, reading_threads
 from handlens.errors import Cancelled
 
 Floats = NDArray[np.float32]
+Read = Callable[[int, int], NDArray[Any]]
 Report = Callable[[int, int], bool]
+
+READ = 2**20
+"""Numbers that are read at once."""
 
 BLOCK = 2**17
 """Numbers in a block: half a megabyte as float32, which stays in the cache of a core while it is worked on."""
@@ -25,16 +29,22 @@ BLOCK = 2**17
 STRIDE = 2**24
 """Numbers between two calls of `report`."""
 
-_WORTH_LOADING = 2**26  # numbers in half precision from which PyTorch, whose conversion is ten times as fast, is loaded
+_WORTH_LOADING = 2**26  # numbers in half precision from which PyTorch is loaded, which converts them the fastest
 
 
 def each_block(
-    rows: NDArray[Any], use: Callable[[int, Floats], object], *, report: Report | None = None, what: str = "the work"
+    read: Read,
+    shape: tuple[int, ...],
+    use: Callable[[int, Floats], object],
+    *,
+    report: Report | None = None,
+    what: str = "the work",
 ) -> None:
     """Call `use(start, block)` for blocks of rows that together are all of them, in several threads if they are many.
 
     Args:
-        rows: float16 or float32 [n, D], also memory-mapped; no copy is made of more than a block.
+        read: gives the rows from one number up to another, float16 or float32 [k, D].
+        shape: the number of rows n, and D.
         use: is given the number of the first row, and the rows as float32 [k, D], which change after it returns.
         report: called as `report(done, n)` with rows, from the calling thread; if it returns True, nothing follows.
         what: is called so when it is cancelled, such as "the search".
@@ -43,25 +53,26 @@ def each_block(
         Cancelled: `report` returned True.
 
     Example:
-        >>> sums = np.empty(3, np.float32)
+        >>> rows, sums = np.array([[1, 2], [3, 4], [5, 6]], np.float16), np.empty(3, np.float32)
         >>> def add(start, block):
         ...     sums[start : start + len(block)] = block.sum(1)
-        >>> each_block(np.array([[1, 2], [3, 4], [5, 6]], np.float16), add)
+        >>> each_block(lambda start, stop: rows[start:stop], rows.shape, add)
         >>> sums.tolist()
         [3.0, 7.0, 11.0]
     """
-    rows = np.asarray(rows)  # slices of np.memmap itself take microseconds each
-    n, dim = rows.shape
-    threads = reading_threads(rows.size)
-    step, stride = max(1, BLOCK // max(dim, 1)), max(1, STRIDE // max(dim, 1))
-    if rows.dtype == np.float16 and rows.size >= _WORTH_LOADING:
+    n, dim = shape
+    threads = reading_threads(n * dim)
+    many, step, stride = (max(1, numbers // max(dim, 1)) for numbers in (READ, BLOCK, STRIDE))
+    if n * dim >= _WORTH_LOADING and "torch" not in sys.modules and read(0, 1).dtype == np.float16:
         import torch  # noqa: F401
 
     def work(first: int, end: int) -> None:
         buffer = np.empty((min(step, end - first), dim), np.float32)
         with ignored_flags():
-            for start in range(first, end, step):
-                use(start, _floats(rows[start : min(start + step, end)], buffer))
+            for start in range(first, end, many):
+                rows = read(start, min(start + many, end))
+                for i in range(0, len(rows), step):
+                    use(start + i, floats(rows[i : i + step], buffer))
 
     with one_blas_thread(), ThreadPoolExecutor(threads) as pool:
         for start in range(0, n, stride):
@@ -74,12 +85,12 @@ def each_block(
 
 
 def row_products(
-    rows: NDArray[Any], weights: Floats, *, report: Report | None = None, what: str = "the work"
+    read: Read, shape: tuple[int, ...], weights: Floats, *, report: Report | None = None, what: str = "the work"
 ) -> Floats:
     """The matrix product `rows @ weights` in float32, without a copy of the rows.
 
     Args:
-        rows, report, what: as for `each_block`.
+        read, shape, report, what: as for `each_block`.
         weights: [D] or [D, C].
 
     Returns:
@@ -89,27 +100,33 @@ def row_products(
         Cancelled: `report` returned True.
 
     Example:
-        >>> row_products(np.array([[1, 2], [3, 4]], np.float16), np.array([1, 10], np.float32)).tolist()
+        >>> rows = np.array([[1, 2], [3, 4]], np.float16)
+        >>> row_products(lambda start, stop: rows[start:stop], rows.shape, np.array([1, 10], np.float32)).tolist()
         [21.0, 43.0]
     """
     weights = np.ascontiguousarray(weights, np.float32)
-    out = np.empty((len(rows), *weights.shape[1:]), np.float32)
+    out = np.empty((shape[0], *weights.shape[1:]), np.float32)
 
     def multiply(start: int, block: Floats) -> None:
         np.matmul(block, weights, out=out[start : start + len(block)])
 
-    each_block(rows, multiply, report=report, what=what)
+    each_block(read, shape, multiply, report=report, what=what)
     return out
 
 
-def _floats(block: NDArray[Any], buffer: Floats) -> Floats:
-    """A block as float32: itself, or converted into the buffer."""
-    if block.dtype == np.float32 and block.dtype.isnative:
+def floats(block: NDArray[Any], buffer: Floats | None = None) -> Floats:
+    """Rows [k, D] as float32: themselves, or converted, into the first k rows of a buffer if one is given.
+
+    Example:
+        >>> floats(np.array([[0.5, -2, 6e-8, np.inf]], np.float16)).tolist()
+        [[0.5, -2.0, 5.960464477539063e-08, inf]]
+    """
+    if block.dtype == np.float32:
         return block
-    out = buffer[: len(block)]
-    if block.dtype == np.float16 and block.dtype.isnative and "torch" in sys.modules:
+    out = np.empty(block.shape, np.float32) if buffer is None else buffer[: len(block)]
+    if block.dtype == np.float16 and block.size and "torch" in sys.modules:
         torch = _torch()
-        torch.from_numpy(out).copy_(torch.from_numpy(block))
+        torch.from_numpy(out).copy_(torch.from_numpy(np.asarray(block)))
     else:
         np.copyto(out, block, casting="same_kind")
     return out

@@ -154,7 +154,7 @@ class SearchIndex:
             away = block - query
             np.einsum("ij,ij->i", away, away, out=squared[start : start + len(block)])
 
-        each_block(rows, measure)
+        each_block(lambda start, stop: rows[start:stop], rows.shape, measure)
         if 0 < k < len(squared):
             near = np.flatnonzero(squared <= np.partition(squared, k - 1)[k - 1])
             squared, numbers = squared[near], numbers[near]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from handlens.core.products import product
-from handlens.core.threads import one_blas_thread
+from handlens.core.row_blocks import Report, each_block, row_products
 from handlens.studio.discriminant import Floats
 from handlens.studio.row_file import RowFile
 
@@ -47,10 +46,12 @@ class FeatureRows:
 
     def block(self, start: int, stop: int) -> Floats:
         """The rows from `start` up to `stop`, as far as there are so many: float32 [k, D]."""
+        return widened(self._kept(start, stop))
+
+    def _kept(self, start: int, stop: int) -> NDArray[Any]:
+        """As `block`, as they are kept."""
         stop = min(stop, len(self))
-        return widened(
-            self._stored[start:stop] if isinstance(self._stored, np.ndarray) else self._stored.block(start, stop)
-        )
+        return self._stored[start:stop] if isinstance(self._stored, np.ndarray) else self._stored.block(start, stop)
 
     def at(self, rows: NDArray[np.integer]) -> Floats:
         """Chosen rows: float32 [k, D]."""
@@ -61,11 +62,22 @@ class FeatureRows:
         step = max(1, _BLOCK // self.shape[1])
         return (self.block(start, start + step) for start in range(0, len(self), step))
 
-    @one_blas_thread()
-    def times(self, weights: Floats) -> Floats:
-        """The product of all rows with weights [D] or [D, k]: float32 [n] or [n, k]."""
-        parts = [product(block, weights) for block in self.blocks()]
-        return np.concatenate(parts) if parts else np.empty((0, *weights.shape[1:]), np.float32)
+    def times(self, weights: Floats, *, report: Report | None = None, what: str = "the work") -> Floats:
+        """The product of all rows with weights [D] or [D, k]: float32 [n] or [n, k].
+
+        Args:
+            weights: as said.
+            report, what: as for `handlens.core.row_blocks.each_block`.
+
+        Raises:
+            Cancelled: `report` returned True.
+        """
+        return row_products(self._kept, self.shape, weights, report=report, what=what)
+
+    def each(self, use: Callable[[int, Floats], object], *, first: int = 0) -> None:
+        """Call `use(start, block)` for blocks of the rows from `first` on, in several threads if they are many."""
+        left = (len(self) - first, self.shape[1])
+        each_block(lambda start, stop: self._kept(first + start, first + stop), left, lambda i, x: use(first + i, x))
 
     def good(self) -> NDArray[np.bool_]:
         """Which rows have features, bool [n]: the rows of photos that could not be read are NaN."""

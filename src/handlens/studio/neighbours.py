@@ -9,12 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handlens.core.products import product
-from handlens.core.threads import one_blas_thread
+from handlens.core.row_blocks import Report
 from handlens.studio.discriminant import Floats
 from handlens.studio.feature_rows import FeatureRows
 from handlens.studio.projections import Scaling
-
-_BLOCK = 2**20  # numbers that are standardised at once
 
 
 class LayerDistances:
@@ -41,20 +39,37 @@ class LayerDistances:
 
     def _norms_of(self, x: FeatureRows) -> Floats:
         with self._lock:
-            known, step = len(self._norms), max(1, _BLOCK // x.shape[1])
-            blocks = (self.scaling.apply(x.block(i, i + step)) for i in range(known, len(x), step))
-            self._norms = np.concatenate([self._norms, *((block**2).sum(1) for block in blocks)])
+            known = len(self._norms)
+            if known < len(x):
+                norms = np.concatenate([self._norms, np.empty(len(x) - known, np.float32)])
+
+                def measure(start: int, block: Floats) -> None:
+                    scaled = self.scaling.apply(block)
+                    np.einsum("ij,ij->i", scaled, scaled, out=norms[start : start + len(block)])
+
+                x.each(measure, first=known)
+                self._norms = norms
             return self._norms[: len(x)]
 
-    @one_blas_thread()
-    def from_centre_of(self, rows: NDArray[np.int64]) -> Floats:
-        """Squared distances of every row from the centre of `rows`, over D: float32 [n], NaN for rows with NaN."""
+    def from_centre_of(self, rows: NDArray[np.int64], *, report: Report | None = None) -> Floats:
+        """Squared distances of every row from the centre of `rows`, over D: float32 [n], NaN for rows with NaN.
+
+        Args:
+            rows: one or more.
+            report: called as `report(done, n)` with rows; if it returns True, the search is cancelled.
+
+        Raises:
+            Cancelled: `report` returned True.
+        """
         x = self._read()
         centre = self.scaling.apply(x.at(rows)).mean(0)
         weights = centre * self.scaling.inverse
-        products = x.times(weights) - product(self.scaling.mean, weights)
-        squared = np.maximum(self._norms_of(x) - 2 * products + product(centre, centre), 0)
-        return np.asarray(squared / max(1, len(centre)), np.float32)
+        squared = x.times(-2 * weights, report=report, what="the search")
+        squared += self._norms_of(x)
+        squared += 2 * product(self.scaling.mean, weights) + product(centre, centre)
+        np.maximum(squared, 0, out=squared)
+        squared /= max(1, len(centre))
+        return squared
 
 
 def distances_on_map(xy: Floats, rows: NDArray[np.int64]) -> Floats:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from handlens.core.threads import one_blas_thread
 from handlens.errors import CollectionError
 from handlens.studio.feature_rows import FeatureRows
 from handlens.studio.features.text_files import is_text_model, require_transformers
 from handlens.studio.layers import Layers
 from handlens.studio.photos import Photos
+from handlens.studio.similarity import nearest
 from handlens.studio.sources import Source
 
 LONGEST = 1000
@@ -32,7 +32,6 @@ class TextSearch:
         sources = list(self._layers.sources)
         return next((s for s in sources if is_text_model(s.backbone) and s.prepared > 0), None)
 
-    @one_blas_thread()
     def search(self, sentence: str, n: int) -> pd.DataFrame:
         """Up to n photos, the one that the sentence describes best first."""
         text = sentence.strip() if isinstance(sentence, str) else ""
@@ -49,11 +48,11 @@ class TextSearch:
         model = source.loaded()
         assert isinstance(model, TextModel)
         vector = model.sentence(text)
-        rows = FeatureRows(source.rows[0], source.prepared)
-        nearness = self._photos.by_id(rows.times(vector)[:, None], missing=np.nan)[:, 0]
-        found = np.argsort(-nearness, kind="stable")[: int(np.isfinite(nearness).sum())][:n]  # NaN last
-        paths = self._photos.paths
-        return pd.DataFrame({"id": found, "path": [paths[i] for i in found], "similarity": nearness[found]})
+        far = FeatureRows(source.rows[0], source.prepared).times(-vector)[: len(self._photos)]
+        order = self._photos.order[: len(far)]
+        rows = nearest(far, np.zeros(len(far), bool), order, int(n))
+        found, paths = order[rows], self._photos.paths
+        return pd.DataFrame({"id": found, "path": [paths[i] for i in found.tolist()], "similarity": -far[rows]})
 
     def _nothing(self) -> str:
         """Why no photo can be found by a sentence."""
