@@ -237,9 +237,10 @@ class PreciseBatchNorm(Callback):
         seen = 0
         # The order of the next epoch and its dropout must not depend on this.
         device = learn.data.device
-        with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.no_grad():
-            for inputs, targets in learn.data.train_dl:
+        sizes, together = learn.data.train_dl.sizes, learn.processes
+        with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.no_grad(), together.layers():
+            for size, (inputs, _) in zip(sizes, together.batches(learn.data.train_dl), strict=True):
                 learn.forward(inputs)
-                seen += len(targets)
+                seen += size
                 if seen >= self.rows:
                     return

@@ -30,8 +30,9 @@ class Checkpoint(Callback):
         learn.fit_one_cycle(5, 1e-3, callbacks=[Checkpoint("rossmann")])
 
     If the process dies in epoch 4, the same script continues with epoch 4 and ends with the same model, bit for bit
-    on the same machine: parameters, optimizer, schedule, records and random numbers are restored. A run that ends
-    removes its checkpoint. It is the folder models/`name` below the learner's path.
+    on the same machine: parameters, optimizer, schedule, records and random numbers are restored. A run of several
+    processes may continue in more or fewer of them. A run that ends removes its checkpoint. It is the folder
+    models/`name` below the learner's path.
 
     Args:
         name: of the folder that holds the checkpoint.
@@ -70,14 +71,17 @@ class Checkpoint(Callback):
         self.folder = None  # the checkpoint of another run stays
         learn.check_can_save(self.name)
         folder = learn.model_path(self.name)
-        restore_folder(folder)
-        if folder.exists():
-            self._restore(learn, folder)
+        # Processes that train together, perhaps on several machines, have one checkpoint.
+        found = learn.processes.first(lambda: self._read(learn, folder))
+        if found is not None:
+            self._restore(learn, folder, *found)
             print(f"continuing after epoch {run.epoch} of {run.epochs}, from {folder}")
         self.folder = folder
 
-    def _restore(self, learn: Learner, folder: Path) -> None:
-        run = learn.run
+    def _read(self, learn: Learner, folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
+        restore_folder(folder)
+        if not folder.exists():
+            return None
         config, tensors = load_artifact(folder, KIND, finite=False)  # the losses of a run may be NaN
         if config.get("run") not in (_fingerprint(learn), _fingerprint(learn, linear=False)):
             raise TrainingError(
@@ -85,6 +89,10 @@ class Checkpoint(Callback):
                 "dropout, loss, optimizer or metrics). To start again, remove that folder, or give this run's "
                 "Checkpoint another name."
             )
+        return config, tensors
+
+    def _restore(self, learn: Learner, folder: Path, config: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        run = learn.run
         try:
             learn.model.load_state_dict(part_of(tensors, "model."))
             learn.optimizer.restore(part_of(tensors, "optimizer."))
@@ -109,11 +117,12 @@ class Checkpoint(Callback):
             "python_random": [version, list(words), gauss],
         }
         with learn.writing():
-            save_artifact(learn.model_path(self.name), KIND, config, tensors)
+            learn.processes.first(lambda: save_artifact(learn.model_path(self.name), KIND, config, tensors))
 
     def after_fit(self, learn: Learner) -> None:
-        if learn.run.complete and self.folder is not None and self.folder.exists():
-            remove_folder(self.folder)
+        folder = self.folder
+        if learn.run.complete and folder is not None:
+            learn.processes.first(lambda: remove_folder(folder) if folder.exists() else None)
 
 
 def _fingerprint(learn: Learner, *, linear: bool = True) -> str:

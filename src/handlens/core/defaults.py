@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 
 
@@ -13,11 +15,11 @@ class Defaults:
     """
 
     def __init__(self) -> None:
-        self.device = _best_device()
+        self._device: torch.device | None = None
 
     @property
     def device(self) -> torch.device:
-        return self._device
+        return self._device or _best_device()
 
     @device.setter
     def device(self, device: torch.device | str) -> None:
@@ -26,7 +28,11 @@ class Defaults:
 
 def _best_device() -> torch.device:
     if torch.cuda.is_available():
-        return torch.device("cuda", torch.cuda.current_device())
+        # Processes that torchrun starts on one machine take a GPU each.
+        place = os.environ.get("LOCAL_RANK")
+        return torch.device(
+            "cuda", torch.cuda.current_device() if place is None else int(place) % torch.cuda.device_count()
+        )
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 

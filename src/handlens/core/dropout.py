@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from handlens.core.distributed import current_rows
+
 
 class Dropout(nn.Dropout):
     """Dropout (Srivastava et al. 2014): each number is zero with probability p, and otherwise divided by 1 − p.
@@ -29,7 +31,7 @@ class Dropout(nn.Dropout):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or not 0 < self.p < 1 or x.device.type != "cpu":
             return super().forward(x)
-        return _Drop.apply(x, bernoulli_positions(x.numel(), self.p), self.p)
+        return _Drop.apply(x, dropped_positions(x, self.p), self.p)
 
 
 class _Drop(torch.autograd.Function):
@@ -51,6 +53,21 @@ def _drop(x: Tensor, positions: Tensor, p: float) -> Tensor:
     scaled = x.contiguous() * (1 / (1 - p))
     scaled.view(-1).index_fill_(0, positions, 0)
     return scaled
+
+
+def dropped_positions(x: Tensor, p: float) -> Tensor:
+    """The flat positions in x [rows, …] that dropout sets to zero, int64, ascending.
+
+    Where this process computes a share of a batch, they are drawn for the whole batch: the zeros are those that one
+    process would draw.
+    """
+    rows = current_rows()
+    if rows is None or x.numel() % (rows.stop - rows.start):
+        return bernoulli_positions(x.numel(), p)
+    width = x.numel() // (rows.stop - rows.start)
+    places = bernoulli_positions(rows.total * width, p)
+    first, last = torch.searchsorted(places, torch.tensor([rows.start * width, rows.stop * width])).tolist()
+    return places[first:last] - rows.start * width
 
 
 def bernoulli_positions(n: int, p: float) -> Tensor:

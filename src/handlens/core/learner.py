@@ -20,6 +20,7 @@ from handlens.core.artifact import load_weights, save_weights
 from handlens.core.bunch import DataBunch
 from handlens.core.checks import listed, whole
 from handlens.core.description import ModelDescription
+from handlens.core.distributed import processes
 from handlens.core.events import EPOCH_EVENTS, EVENTS, Callback, Events
 from handlens.core.labels import Loss
 from handlens.core.learner_description import describe_learner
@@ -88,6 +89,8 @@ class Learner:
         callbacks: Sequence[Callback] = (),
         path: Path | str | None = None,
     ) -> None:
+        self.processes = processes()
+        """The processes that train together, see `handlens.core.distributed`; usually this one alone."""
         self.model = model.eval()  # as in prediction, but while it is trained
         self.data = data
         self.loss_func: Loss = loss_func or data.y.loss_func
@@ -254,7 +257,8 @@ class Learner:
             rate = self.recorder.suggestion = min(USUAL_RATE, most)
             which = "the usual one" if rate == USUAL_RATE else "a hundredth of that at which it grew fourfold"
             why = f" ({which}, because the loss fell clearly at no rate)"
-        print(f"suggested learning rate: {rate:.1e}{why}; learn.recorder.plot() shows the losses")
+        if self.processes.rank == 0:
+            print(f"suggested learning rate: {rate:.1e}{why}; learn.recorder.plot() shows the losses")
         return rate
 
     def _fit(
@@ -276,12 +280,13 @@ class Learner:
             torch.manual_seed(run.seed)
         self.recorder = Recorder(self._columns())
         self.recorder.start(run.schedule, self.data.device)
-        self.optimizer = Optimizer(self.layer_groups, opt_func=self.opt_func, wd=run.wd)
-        try:
-            yield
-        finally:
-            self.optimizer.release()
-            self.model.eval()
+        with self.processes.training(self):
+            self.optimizer = Optimizer(self.layer_groups, opt_func=self.opt_func, wd=run.wd)
+            try:
+                yield
+            finally:
+                self.optimizer.release()
+                self.model.eval()
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
         """The context in which the model computes in the learner's precision."""
@@ -402,7 +407,7 @@ class Learner:
     def run_over(self, dl: Loader) -> Outputs:
         """Outputs, targets and the mean loss over a loader's items, in its order; DataError if it has none."""
         with self._evaluating():
-            return run_over(dl, self.outputs, self.loss_func)
+            return run_over(dl, self.outputs, self.loss_func, self.processes)
 
     def _evaluating(self) -> contextlib.AbstractContextManager[Any]:
         """The model as in prediction: a callback may ask for one during training, which then goes on as it was."""
@@ -441,7 +446,7 @@ class Learner:
         """
         folder = self.model_path(name)
         with self.writing():
-            save_weights(self.model, folder)
+            self.processes.first(lambda: save_weights(self.model, folder))
         return folder
 
     @contextlib.contextmanager
@@ -464,10 +469,15 @@ class Learner:
             >>> Learner(data, nn.Linear(1, 1), loss_func=nn.MSELoss()).check_can_save("best")
         """
         folder = self.model_path(name).parent
-        with self.writing(), reporting_disk_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
-                pass
+
+        def check() -> None:
+            with reporting_disk_errors(folder):
+                folder.mkdir(parents=True, exist_ok=True)
+                with tempfile.TemporaryFile(dir=folder):
+                    pass
+
+        with self.writing():
+            self.processes.first(check)
 
     def load(self, name: str) -> Self:
         """Load what `save(name)` wrote, and return the learner; no code from the files is run.
@@ -476,7 +486,8 @@ class Learner:
             ArtifactError: it is not that, or is damaged.
             WeightsError: the weights are of another model.
         """
-        load_weights(self.model, self.model_path(name))
+        self.processes.first(lambda: load_weights(self.model, self.model_path(name)))
+        self.processes.share_model(self.model)
         return self
 
     def export_onnx(self, name: str = "learner.onnx") -> Path:
@@ -497,7 +508,8 @@ class Learner:
             raise DataError("an ONNX file is checked on items, and these data have none; set learn.data, or add_test.")
         inputs, _ = next(iter(parts[0]))
         with self.writing():
-            export_onnx(self.model, inputs, self.path / name, self._onnx_metadata())
+            target, metadata = self.path / name, self._onnx_metadata()
+            self.processes.first(lambda: export_onnx(self.model, inputs, target, metadata))
         return self.path / name
 
     def _onnx_metadata(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
@@ -19,8 +20,39 @@ GATHERED = 16384
 """Rows copied in shuffled order at once: one call for hundreds of small batches, and little memory."""
 
 
+@dataclass(frozen=True)
+class Share:
+    """Which rows of each batch are wanted: those of one of several processes that train together.
+
+    Attributes:
+        rank: the position of the process, from 0.
+        count: how many processes there are.
+
+    Example:
+        >>> Share(0, 2).rows(5), Share(1, 2).rows(5)
+        (slice(0, 2, None), slice(2, 5, None))
+        >>> Share(0, 2).rows(1)  # where there are fewer rows than processes, the first one stands in
+        slice(0, 1, None)
+    """
+
+    rank: int
+    count: int
+
+    def rows(self, n: int) -> slice:
+        """The rows of a batch of n."""
+        start, stop = n * self.rank // self.count, n * (self.rank + 1) // self.count
+        return slice(start, stop) if stop > start else slice(0, 1)
+
+
+WHOLE = Share(0, 1)
+"""All rows of each batch."""
+
+
 class Loader(Protocol):
-    """What a DataBunch takes for each of its parts."""
+    """What a DataBunch takes for each of its parts.
+
+    With a method `batches(share)`, a loader reads no more than a process needs; without one, whole batches are cut.
+    """
 
     dataset: Any
     sizes: list[int]
@@ -96,6 +128,10 @@ class TensorLoader:
         return same
 
     def __iter__(self) -> Iterator[Batch]:
+        return self.batches(WHOLE)
+
+    def batches(self, share: Share) -> Iterator[Batch]:
+        """The rows of a share of each batch."""
         n = len(self.tensors[0])
         order = torch.randperm(n, device=self.tensors[0].device) if self.shuffle else None
         together = max(1, GATHERED // self.bs)
@@ -103,7 +139,12 @@ class TensorLoader:
         for first in range(0, len(self.sizes), together):
             sizes = self.sizes[first : first + together]
             stop = start + sum(sizes)
-            if order is None:
+            if share != WHOLE:
+                places = torch.arange(start, stop) if order is None else order[start:stop]
+                parts = [some[share.rows(len(some))] for some in places.split(sizes)]
+                sizes = [len(part) for part in parts]
+                rows = [tensor.index_select(0, torch.cat(parts).to(tensor.device)) for tensor in self.tensors]
+            elif order is None:
                 rows = [tensor[start:stop] for tensor in self.tensors]
             else:
                 rows = [tensor.index_select(0, order[start:stop]) for tensor in self.tensors]
@@ -132,9 +173,10 @@ class ItemLoader:
         self.bs = bs
         self.device = device
         self.sizes = batch_sizes(len(dataset), bs)
+        self._orders = _Orders(self.sizes, shuffle)
         self._loader: DataLoader[Any] = DataLoader(
             _Pairs(dataset),  # type: ignore[arg-type]  # it has all that a Dataset needs
-            batch_sampler=_Orders(self.sizes, shuffle),
+            batch_sampler=self._orders,
             num_workers=num_workers,
             persistent_workers=num_workers > 0,
             pin_memory=device.type == "cuda",
@@ -147,6 +189,11 @@ class ItemLoader:
         return ItemLoader(self.dataset, bs=self.bs, device=self.device, num_workers=self._loader.num_workers)
 
     def __iter__(self) -> Iterator[Batch]:
+        return self.batches(WHOLE)
+
+    def batches(self, share: Share) -> Iterator[Batch]:
+        """The rows of a share of each batch; no others are read."""
+        self._orders.share = share
         for inputs, targets in self._loader:
             yield inputs.to(self.device, non_blocking=True), targets.to(self.device, non_blocking=True)
 
@@ -157,15 +204,16 @@ class _Orders:
     def __init__(self, sizes: list[int], shuffle: bool) -> None:
         self.sizes = sizes
         self.shuffle = shuffle
+        self.share = WHOLE
 
     def __len__(self) -> int:
         return len(self.sizes)
 
     def __iter__(self) -> Iterator[list[int]]:
-        n = sum(self.sizes)
+        n, share = sum(self.sizes), self.share
         order = torch.randperm(n) if self.shuffle else torch.arange(n)
         for rows in order.split(self.sizes):
-            yield rows.tolist()
+            yield rows[share.rows(len(rows))].tolist()
 
 
 class _Pairs:

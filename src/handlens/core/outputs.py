@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from handlens.core.distributed import ALONE, Alone
 from handlens.core.labels import Loss
 from handlens.core.loaders import Loader
 from handlens.errors import DataError
@@ -38,7 +39,7 @@ class Outputs(NamedTuple):
     loss: float
 
 
-def run_over(dl: Loader, forward: Callable[[Any], Tensor], loss_func: Loss) -> Outputs:
+def run_over(dl: Loader, forward: Callable[[Any], Tensor], loss_func: Loss, together: Alone = ALONE) -> Outputs:
     """Run a model over every batch of a loader.
 
     Args:
@@ -46,6 +47,7 @@ def run_over(dl: Loader, forward: Callable[[Any], Tensor], loss_func: Loss) -> O
         forward: inputs of a batch → outputs [B, …].
         loss_func: (outputs, targets) → mean over the batch. A batch of items that have no loss, such as those without
             labels or of a class of weight 0, is left out; the mean loss is nan if all are.
+        together: the processes that share the work; each gets all outputs.
 
     Raises:
         DataError: the loader has no batches.
@@ -56,8 +58,8 @@ def run_over(dl: Loader, forward: Callable[[Any], Tensor], loss_func: Loss) -> O
             "loader that is not empty."
         )
     outputs, targets, losses, sizes = [], [], [], []
-    for inputs, wanted in dl:
-        output = forward(inputs).float()
+    own = ((forward(inputs).float(), wanted) for inputs, wanted in together.batches(dl))
+    for output, wanted in together.gathered(own, dl.sizes):
         with torch.inference_mode():
             loss = loss_func(as_targets(output, wanted), wanted)
         # The mean over a batch whose items all count 0, as a class can be weighted, is not a number, but no fault.

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from handlens.core.bunch import DataBunch
+from handlens.core.distributed import Alone
 from handlens.core.events import Callback, Events, StopTraining
 from handlens.core.labels import Loss
 from handlens.core.optimizer import Optimizer
@@ -35,9 +36,9 @@ class Run:
         wd: weight decay.
         seed: the seed of the run, if it was given.
         epoch, step: the current ones, counted from 0 over the whole run.
-        inputs, targets: the current batch, on the device; a callback may replace them.
-        outputs: the model's outputs for it.
-        loss: the mean loss over it.
+        inputs, targets: the current batch, on the device, or this process's rows of it; a callback may replace them.
+        outputs: the model's outputs for them.
+        loss: the mean loss over the batch.
         complete: whether the run came to its end, or a callback ended it early without an error.
     """
 
@@ -62,6 +63,7 @@ class Trainee(Protocol):
     optimizer: Optimizer
     recorder: Recorder
     run: Run
+    processes: Alone
 
     @property
     def data(self) -> DataBunch: ...
@@ -84,8 +86,13 @@ def fit(learn: Trainee, events: Events, validate: Callable[[], dict[str, float]]
             events.call_all("after_epoch")
             run.epoch += 1
         run.complete = True
+        learn.processes.leave(learn.model)
     except StopTraining:
         run.complete = True
+        learn.processes.leave(learn.model)
+    except BaseException as error:
+        learn.processes.leave(learn.model, error)
+        raise
     finally:
         progress.close()
         with suppress(StopTraining):  # there is nothing left to stop
@@ -98,8 +105,12 @@ def find_rate(learn: Trainee, events: Events) -> None:
         events.call("before_fit")
         for _ in range(learn.run.epochs):
             train_epoch(learn, events)
+        learn.processes.leave(learn.model)
     except StopTraining:
-        pass
+        learn.processes.leave(learn.model)
+    except BaseException as error:
+        learn.processes.leave(learn.model, error)
+        raise
     finally:
         with suppress(StopTraining):
             events.call_all("after_fit")
@@ -107,7 +118,13 @@ def find_rate(learn: Trainee, events: Events) -> None:
 
 def train_epoch(learn: Trainee, events: Events, progress: ProgressTable | None = None) -> None:
     """Train on every batch of the training data once."""
-    run, model, loss_func, optimizer = learn.run, learn.model, learn.loss_func, learn.optimizer
+    run, model, loss_func, optimizer, together = (
+        learn.run,
+        learn.model,
+        learn.loss_func,
+        learn.optimizer,
+        learn.processes,
+    )
     rates, momenta = run.schedule.rates.tolist(), run.schedule.momenta.tolist()
     model.train()
     events.call("before_epoch")
@@ -115,7 +132,7 @@ def train_epoch(learn: Trainee, events: Events, progress: ProgressTable | None =
     weighted = loss_func is not learn.data.y.loss_func  # the labels' own counts every item, and need not be waited for
     last: float | Tensor = 0.0
     empty = 0
-    for done, (run.inputs, run.targets) in enumerate(learn.data.train_dl, 1):
+    for done, (run.inputs, run.targets) in enumerate(together.batches(learn.data.train_dl), 1):
         if run.step == len(rates):
             raise TrainingError(
                 f"the schedule is made for {len(rates)} batches, and learn.data was replaced by data with more of "
@@ -123,12 +140,14 @@ def train_epoch(learn: Trainee, events: Events, progress: ProgressTable | None =
             )
         events.call("before_batch")
         optimizer.set(rates[run.step], momenta[run.step])
-        with learn.autocast():
+        with learn.autocast(), together.layers():
             run.outputs = apply_model(model, run.inputs)
-            loss = loss_func(as_targets(run.outputs, run.targets), run.targets)
-        if weighted and not run.targets.is_floating_point() and _is_without_loss(loss, run.outputs):
+        outputs, targets = together.whole(run.outputs, run.targets)
+        with learn.autocast():
+            loss = loss_func(as_targets(outputs, targets), targets)
+        if weighted and not targets.is_floating_point() and _is_without_loss(loss, outputs):
             # Nothing is learned from the batch, and the mean loss stays as it is.
-            loss = run.outputs.sum() * 0 + last
+            loss = outputs.sum() * 0 + last
             empty += 1
             if empty == total:
                 raise TrainingError(
@@ -138,7 +157,7 @@ def train_epoch(learn: Trainee, events: Events, progress: ProgressTable | None =
         run.loss = loss
         last = loss.detach()
         events.call("after_loss")
-        run.loss.backward()
+        together.backward(run.loss, optimizer)
         events.call("after_backward")
         optimizer.step()
         optimizer.zero_grad()

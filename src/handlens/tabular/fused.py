@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.modules.module import _has_any_global_hook
 
-from handlens.core.dropout import Dropout, bernoulli_positions
+from handlens.core.distributed import Statistics, back_through_norm, current_rows, normalise
+from handlens.core.dropout import Dropout, dropped_positions
 from handlens.tabular.embeddings import Embeddings
 
 
@@ -85,7 +86,7 @@ class FusedTraining:
         return (
             torch.is_grad_enabled()
             and not torch.is_autocast_enabled("cpu")
-            and len(codes) > 1
+            and (len(codes) > 1 or current_rows() is not None)
             and not numbers.requires_grad
             and not any(self._hooks)
             and not _has_any_global_hook()
@@ -124,7 +125,7 @@ class FusedTraining:
             grad = _through_linear(linear, trace.inputs.pop(), grad)
         width = grad.shape[1] - trace.numbers.shape[1]
         if self.bn_cont is not None:
-            _through_norm(self.bn_cont, trace.numbers, grad[:, width:], trace)
+            _through_norm(self.bn_cont, trace.numbers, grad[:, width:], trace, to_inputs=False)
         grad = grad[:, :width].contiguous()
         _undrop_(grad, self.emb_drop, trace.dropped.pop())
         self.embeds.scatter(trace.places, grad)
@@ -150,7 +151,7 @@ class Trace:
     def __init__(self) -> None:
         self.inputs: list[Tensor] = []  # of each linear layer
         self.active: list[Tensor] = []  # after each ReLU
-        self.statistics: list[tuple[Tensor, Tensor]] = []  # mean and 1 / deviation in each norm
+        self.statistics: list[tuple[Tensor, Tensor] | Statistics] = []  # mean and 1 / deviation in each norm
         self.dropped: list[Tensor | None] = []  # the positions of the zeros of each dropout
 
 
@@ -179,6 +180,12 @@ class _Step(torch.autograd.Function):
 def _normalize(norm: nn.BatchNorm1d, x: Tensor, trace: Trace) -> Tensor:
     norm.num_batches_tracked.add_(1)  # type: ignore[union-attr]
     momentum: Any = norm.momentum
+    rows = current_rows()
+    if rows is not None:
+        running = norm.running_mean, norm.running_var
+        y, found = normalise(x, norm.weight, norm.bias, running, momentum, norm.eps, rows)
+        trace.statistics.append(found)
+        return y
     y, mean, inverse = torch.native_batch_norm(
         x, norm.weight, norm.bias, norm.running_mean, norm.running_var, True, momentum, norm.eps
     )
@@ -186,11 +193,15 @@ def _normalize(norm: nn.BatchNorm1d, x: Tensor, trace: Trace) -> Tensor:
     return y
 
 
-def _through_norm(norm: nn.BatchNorm1d, x: Tensor, grad: Tensor, trace: Trace) -> Tensor:
-    mean, inverse = trace.statistics.pop()
-    grad, weight, bias = torch.ops.aten.native_batch_norm_backward(
-        grad, x, norm.weight, norm.running_mean, norm.running_var, mean, inverse, True, norm.eps, [True] * 3
-    )
+def _through_norm(norm: nn.BatchNorm1d, x: Tensor, grad: Tensor, trace: Trace, *, to_inputs: bool = True) -> Tensor:
+    found, rows = trace.statistics.pop(), current_rows()
+    if isinstance(found, Statistics) and rows is not None:
+        grad, weight, bias = back_through_norm(x, norm.weight, grad, found, norm.eps, rows, to_inputs=to_inputs)
+    else:
+        mean, inverse = found[0], found[-1]
+        grad, weight, bias = torch.ops.aten.native_batch_norm_backward(
+            grad, x, norm.weight, norm.running_mean, norm.running_var, mean, inverse, True, norm.eps, [True] * 3
+        )
     norm.weight.grad.add_(weight)  # type: ignore[union-attr]
     norm.bias.grad.add_(bias)  # type: ignore[union-attr]
     return grad
@@ -205,7 +216,7 @@ def _through_linear(linear: nn.Linear, x: Tensor, grad: Tensor) -> Tensor:
 def _drop_(x: Tensor, drop: Dropout) -> Tensor | None:
     if drop.p == 0:
         return None
-    places = bernoulli_positions(x.numel(), drop.p)
+    places = dropped_positions(x, drop.p)
     _undrop_(x, drop, places)
     return places
 

@@ -115,7 +115,8 @@ class TabularLearner(Learner):
             config["members"] = len(members)
         card = ModelCard.from_learner(self, name=folder.name).for_export(folder)
         with self.writing():
-            save_artifact(folder, KIND, config, self.model.state_dict(), card=card)
+            state = self.model.state_dict()
+            self.processes.first(lambda: save_artifact(folder, KIND, config, state, card=card))
         return folder
 
     def ensemble(self, names: Sequence[str]) -> TabularLearner:

@@ -200,7 +200,8 @@ class VisionLearner(Learner):
         config = {"data": self.data.state(), "model": self.made_as}
         card = ModelCard.from_learner(self, name=folder.name).for_export(folder)
         with self.writing():
-            save_artifact(folder, KIND, config, self.model.state_dict(), card=card)
+            state = self.model.state_dict()
+            self.processes.first(lambda: save_artifact(folder, KIND, config, state, card=card))
         return folder
 
     def _onnx_metadata(self) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from handlens.core.checks import whole
 from handlens.core.items import FEW, Labelled
-from handlens.core.loaders import Batch, batch_sizes
+from handlens.core.loaders import WHOLE, Batch, Share, batch_sizes
 from handlens.errors import DataError
 from handlens.vision.dataset import ImageDataset, transformed
 from handlens.vision.image import Pixels, why_unreadable
@@ -94,8 +94,12 @@ class PictureLoader:
         )
 
     def __iter__(self) -> Iterator[Batch]:
+        return self.batches(WHOLE)
+
+    def batches(self, share: Share) -> Iterator[Batch]:
+        """The pictures of a share of each batch; no others are read."""
         targets = self.dataset.y.data
-        for batch in self._batches():
+        for batch in self._batches(share):
             if batch.pixels is None:
                 self._loader = None  # ends the workers now, and not when the error is garbage-collected
                 raise DataError(batch.error)
@@ -103,9 +107,10 @@ class PictureLoader:
             inputs = normalised(batch.pixels.to(self.device, non_blocking=True), self.stats)
             yield inputs, targets[batch.rows].to(self.device, non_blocking=True)
 
-    def _batches(self) -> Iterator[_Batch]:
+    def _batches(self, share: Share) -> Iterator[_Batch]:
         if self._loader is None:
             self._loader = self._make_loader()
+        self._loader.sampler.share = share
         with warnings.catch_warnings():
             # torch's loader has always forked beside torch's idle threads; the workers do not use these threads.
             warnings.filterwarnings("ignore", message=".*multi-threaded, use of fork", category=DeprecationWarning)
@@ -141,11 +146,14 @@ class PictureLoader:
 def default_workers(n: int) -> int:
     """How many processes read n pictures: 0 for fewer than 256 or without fork, otherwise one for each core, up to 8.
 
+    Processes of this machine that train together, as torchrun says, share the cores.
+
     A process that is not forked starts by importing torch again, and needs a script that is written for that.
     """
     if sys.platform != "linux" or n < 256:
         return 0
-    return min(len(os.sched_getaffinity(0)), 8)
+    beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # processes that train together here, see core.distributed
+    return min(max(len(os.sched_getaffinity(0)) // beside, 1), 8)
 
 
 class _Batch(NamedTuple):
@@ -215,16 +223,18 @@ class _Draws:
         self.sizes = sizes
         self.shuffle = shuffle
         self.augmented = augmented
+        self.share = WHOLE
 
     def __len__(self) -> int:
         return len(self.sizes)
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        n = sum(self.sizes)
+        n, share = sum(self.sizes), self.share
         order = torch.randperm(n) if self.shuffle else torch.arange(n)
         seeds = torch.randint(2**62, (n,)) if self.augmented else torch.zeros(n, dtype=torch.int64)
         for rows, some in zip(order.split(self.sizes), seeds.split(self.sizes), strict=True):
-            yield list(zip(rows.tolist(), some.tolist(), strict=True))
+            part = share.rows(len(rows))
+            yield list(zip(rows[part].tolist(), some[part].tolist(), strict=True))
 
 
 def _as_is(batch: Any) -> Any:
