@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -107,9 +108,11 @@ class LabelledPhotos:
         self._finishes: list[int] = []  # the numbers of the changes that finished
         self._sum = 0  # of `_by_person`: the same labels have the same sum
         self._first = {0: 0}  # the change after which the labels by persons first had each sum
+        self._imports: set[int] = set()  # the numbers of the changes that imported labels
+        self._alike: set[int] = set()  # the numbers of the changes that gave duplicates the label of their group
         self._changes: dict[int, LabelChange] = {}  # all that ever gave a label, by number
-        self._done: list[_Made] = []  # undo takes back the last of these
-        self._undone: list[_Made] = []  # redo makes the last of these again
+        self._done: list[MadeChange] = []  # undo takes back the last of these
+        self._undone: list[MadeChange] = []  # redo makes the last of these again
 
     @property
     def codes(self) -> Keys:
@@ -164,16 +167,48 @@ class LabelledPhotos:
         """The change that `redo` makes again."""
         return self._undone[-1].change if self._undone else None
 
-    def apply(self, number: int, change: Change, at: datetime) -> None:
+    def apply(self, number: int, change: Change, at: datetime) -> MadeChange:
         """Make a change, which is number `number` of the log and was made at `at`."""
         inside = change.ids < len(self.keys)  # another process may know more photos
         ids = change.ids[inside]
-        self._make(_Made(number, change, ids, inside, self._given[ids]))
+        made = MadeChange(number, change, ids, inside, self._given[ids])
+        self._make(made)
         if change.origin is not None:
             self._changes[number] = LabelChange(change.origin, at, labels=int((self.keys >= 0).sum()))
+            if change.origin.gesture == "import":
+                self._imports.add(number)
+            elif change.origin.gesture == "duplicates":
+                self._alike.add(number)
         self._undone.clear()
+        return made
 
-    def undo(self) -> None:
+    def counts_of(self, keys: Sequence[int]) -> tuple[list[int], list[int] | None]:
+        """How many photos have each of some labels, and how many gestures gave it to them.
+
+        All imports are one gesture, as in `Duplicates.gestures`.
+
+        Returns:
+            None in place of the gestures where photos have labels of their duplicates, whose groups are not known here.
+        """
+        at = np.full(self.next_key + 1, -1, np.int32)
+        at[list(keys)] = np.arange(len(keys))
+        places = at[self.keys]
+        photos = np.flatnonzero(places >= 0)
+        places, given = places[photos], self._given[photos]
+        counts = np.bincount(places, minlength=len(keys)).tolist()
+        if self._alike:
+            return counts, None
+        if self._imports:
+            given = np.where(np.isin(given, list(self._imports)), min(self._imports), given)
+        last = int(given.max(initial=0)) + 1
+        pairs = places * np.int64(last) + given
+        if last * len(keys) <= 4 * len(pairs) + 1024:
+            pairs = np.flatnonzero(np.bincount(pairs, minlength=0))
+        else:
+            pairs = np.unique(pairs)
+        return counts, np.bincount(pairs // last, minlength=len(keys)).tolist()
+
+    def undo(self) -> MadeChange:
         """Take back the last change."""
         made = self._done.pop()
         self._become(made.change.before)
@@ -181,10 +216,13 @@ class LabelledPhotos:
         self._given[made.ids] = made.given
         self._follow(made)
         self._undone.append(made)
+        return made
 
-    def redo(self) -> None:
+    def redo(self) -> MadeChange:
         """Make the change again that was taken back last."""
-        self._make(self._undone.pop())
+        made = self._undone.pop()
+        self._make(made)
+        return made
 
     def origin_before(self, photo: int) -> Origin | None:
         """Where the label came from that a photo had before its present one; None if it had none or has none now."""
@@ -194,7 +232,7 @@ class LabelledPhotos:
                 return self._changes[before].origin if before else None
         return None
 
-    def _make(self, made: _Made) -> None:
+    def _make(self, made: MadeChange) -> None:
         change = made.change
         self._become(change.after)
         self.keys[made.ids] = change.new[made.inside]
@@ -206,7 +244,7 @@ class LabelledPhotos:
         self._follow(made)
         self._done.append(made)
 
-    def _follow(self, made: _Made) -> None:
+    def _follow(self, made: MadeChange) -> None:
         """Keep `_by_person` and its sum up to date with the photos of a change."""
         ids = made.ids
         now = np.where(np.isin(self._given[ids], self._finishes), -1, self.keys[ids])
@@ -219,7 +257,7 @@ class LabelledPhotos:
         self.next_key = max([self.next_key, *(key + 1 for key, _ in labels)])
 
 
-class _Made(NamedTuple):
+class MadeChange(NamedTuple):
     """A change that was made, with the origins that its photos had before."""
 
     number: int
@@ -227,6 +265,14 @@ class _Made(NamedTuple):
     ids: Ids  # its photos that are known here
     inside: NDArray[np.bool_]  # which of all its photos these are
     given: Ids  # the numbers of the changes that had given these their labels
+
+    @property
+    def label_keys(self) -> set[int]:
+        """The keys of the labels that it made, removed or named, and of those that its photos had and have."""
+        change = self.change
+        named = {key for key, _ in set(change.before) ^ set(change.after)}
+        moved = np.unique(np.concatenate([change.old[self.inside], change.new[self.inside]])).tolist()
+        return named | set(moved) - {-1}
 
 
 def _sum(ids: Ids, keys: NDArray[np.integer]) -> int:

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from handlens.errors import CollectionError, StorageError
 from handlens.io.problems import reason_of
 from handlens.io.sqlite import open_database, storage_errors, transaction
-from handlens.studio.label_changes import Change, Ids, Keys, LabelledPhotos
+from handlens.studio.label_changes import Change, Ids, Keys, LabelledPhotos, MadeChange
+from handlens.studio.label_differences import AlteredLabel, LabelDifference, RecentChanges
 from handlens.studio.origins import CALL, LabelOrigins, Origin, certified
 
 MAX_NAME = 100  # characters
@@ -148,6 +149,7 @@ class Labels:
         self._photos = LabelledPhotos(n)
         self._at = datetime.fromtimestamp(0, UTC)  # of the last change whose time is known
         self._told: set[int] = set()
+        self._recent: RecentChanges | None = None  # while the file is read for the first time
         self.damage: list[str] = []
         with storage_errors(_REFUSED):
             self._db = open_database(path, _SCHEMA)
@@ -159,6 +161,7 @@ class Labels:
             except BaseException:
                 self._db.close()
                 raise
+        self._recent = RecentChanges(self._seq)
 
     def close(self) -> None:
         """Close the file; the log cannot be used afterwards."""
@@ -188,6 +191,40 @@ class Labels:
         """A number that grows with every change, undo and redo."""
         with self._synced():
             return self._seq
+
+    def since(self, version: int) -> LabelDifference | None:
+        """What has changed since the labels had this version; takes time for what changed, and not for all photos.
+
+        Returns:
+            None where that is no longer known, or where no labels had the version.
+        """
+        with self._synced():
+            known = self._photos
+            changed = self._recent.since(version) if self._recent else None
+            if changed is None:
+                return None
+            ids, touched = changed
+            places = {key: place for place, (key, _) in enumerate(known.labels)}
+            keys = sorted(touched & places.keys(), key=lambda key: places[key])
+            counts, given = known.counts_of(keys)
+            if touched and given is None:  # a photo's label says how labels of its duplicates are counted
+                keys = list(places)
+                counts, _ = known.counts_of(keys)
+            unknown: list[int | None] = [None] * len(keys)
+            return LabelDifference(
+                version,
+                self._seq,
+                known.last_by_person,
+                ids,
+                known.keys[ids],
+                [
+                    AlteredLabel(places[key], key, known.labels[places[key]][1], count, gestures)
+                    for key, count, gestures in zip(keys, counts, unknown if given is None else given, strict=True)
+                ],
+                sorted(touched - places.keys()),
+                known.undoable.text if known.undoable else None,
+                known.redoable.text if known.redoable else None,
+            )
 
     @property
     def names(self) -> list[str]:
@@ -411,23 +448,26 @@ class Labels:
         right = self._db.right("changes")
         query = f"SELECT seq, at, kind, text, body, {right} FROM changes WHERE seq > ? ORDER BY seq"
         for seq, at, kind, text, body, whole in self._db.execute(query, (self._seq,)).fetchall():
+            made: MadeChange | None = None
             if kind == "undo" and not body:
                 if self._photos.undoable:
-                    self._photos.undo()
+                    made = self._photos.undo()
                 else:
                     self._damaged(seq, text, "there is nothing to undo")
             elif kind == "redo" and not body:
                 if self._photos.redoable:
-                    self._photos.redo()
+                    made = self._photos.redo()
                 else:
                     self._damaged(seq, text, "there is nothing to redo")
             else:
-                self._apply(seq, at, text, body)
+                made = self._apply(seq, at, text, body)
+            if self._recent:
+                self._recent.add(seq, made.ids if made else np.empty(0, np.int32), made.label_keys if made else ())
             if not whole and seq not in self._told:
                 self._damaged(seq, text, "it is not as it was written, but can be read")
             self._seq = seq
 
-    def _apply(self, seq: int, at: str, text: str, body: bytes) -> None:
+    def _apply(self, seq: int, at: str, text: str, body: bytes) -> MadeChange:
         """Make a change; in place of one that is damaged one of nothing, which `undo` takes back in its turn."""
         try:
             change = Change.unpack(text, body)
@@ -438,7 +478,7 @@ class Labels:
             self._at = _time(at)
         except (TypeError, ValueError):
             self._damaged(seq, text, f"its time cannot be {at!r}")
-        self._photos.apply(seq, change, self._at)
+        return self._photos.apply(seq, change, self._at)
 
     def _damaged(self, seq: int, text: str, why: str) -> None:
         """Tell that a change is damaged; those before and after it are not."""

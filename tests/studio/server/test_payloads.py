@@ -12,7 +12,7 @@ from handlens.errors import CollectionError
 from handlens.serving.encoding import finite, packed
 from handlens.studio.collection import Collection
 from handlens.studio.progress import Progress
-from handlens.studio.server.encoding import readable, selected
+from handlens.studio.server.encoding import packed_ids, packed_values, readable, selected
 from handlens.studio.server.payloads import state
 
 
@@ -30,6 +30,16 @@ def test_a_selection_is_a_bitmask_with_the_least_bit_first() -> None:
         ("!!!", 8, "base64"),
         ("BA==", 2, "beyond the 2"),
         ("é", 8, "base64"),
+        ("runs:!", 8, "base64"),
+        ("runs:", 8, "whole numbers"),
+        ("runs:gA==", 8, "whole numbers"),
+        ("runs:gICAgIAB", 8, "at most 5 bytes"),
+        ("runs:AQ==", 8, "its 1 runs"),
+        ("runs:AQE=", 8, "its 1 runs"),
+        ("runs:AQAA", 8, "its 1 runs"),
+        ("runs:ARA=", 8, "beyond the 8"),
+        ("runs:AQEH", 8, "beyond the 8"),
+        ("runs:Av7//38A", 8, "beyond the 8"),
     ],
 )
 def test_what_is_no_selection_is_refused(mask: str, count: int, message: str) -> None:
@@ -41,6 +51,21 @@ def test_what_is_no_selection_is_refused(mask: str, count: int, message: str) ->
 def test_a_selection_is_read_as_it_was_written(selection: Callable[..., str], case: tuple[int, set[int]]) -> None:
     count, ids = case
     assert selected(selection(sorted(ids), count), count).tolist() == sorted(ids)
+    assert selected(packed_ids(np.array(sorted(ids), np.int64), count), count).tolist() == sorted(ids)
+
+
+def test_a_selection_is_written_in_the_shorter_form() -> None:
+    assert packed_ids(np.array([0, *range(7, 14)]), 1_000_000) == "runs:AgANBQ=="
+    assert packed_ids(np.arange(0, 1000, 2), 1000) == base64.b64encode(b"U" * 125).decode()
+    assert packed_ids(np.array([], np.int64), 0) == ""
+    assert selected(packed_ids(np.array([2**20]), 2**21), 2**21).tolist() == [2**20]
+    scattered = np.random.default_rng(0).choice(1_000_000, 50, replace=False)
+    assert len(packed_ids(np.sort(scattered), 1_000_000)) < 200
+
+
+def test_equal_values_are_written_once() -> None:
+    assert packed_values(np.array([3, 3, 3, -1])) == base64.b64encode(bytes([2, 4, 0, 3, 1])).decode()
+    assert len(packed_values(np.full(1_000_000, 7))) == 8
 
 
 def test_arrays_are_little_endian() -> None:

@@ -14,10 +14,11 @@ import pandas as pd
 
 from handlens.serving.encoding import finite, packed
 from handlens.studio.history import why_it_moved
+from handlens.studio.label_differences import LabelDifference
 from handlens.studio.labels import LabelState
 from handlens.studio.models.registry import KINDS
 from handlens.studio.projections import TITLES
-from handlens.studio.server.encoding import readable
+from handlens.studio.server.encoding import packed_ids, packed_values, readable
 from handlens.studio.server.schemas.base import LeftOutFile
 from handlens.studio.server.schemas.checking import Comparison, FinishPlan, HistoryPoint, SpotCheckState
 from handlens.studio.server.schemas.collection import (
@@ -30,7 +31,7 @@ from handlens.studio.server.schemas.collection import (
     SourceState,
 )
 from handlens.studio.server.schemas.filters import NumbersColumn, TextColumn
-from handlens.studio.server.schemas.labels import LabelCount, LabelsState
+from handlens.studio.server.schemas.labels import ChangedLabel, LabelCount, LabelsDelta, LabelsState
 from handlens.studio.server.schemas.models import (
     ClassReport,
     ConfusionTable,
@@ -167,13 +168,18 @@ def photos(collection: Collection) -> PhotoList:
     )
 
 
-def labels(collection: Collection) -> LabelsState:
-    """The labels at one moment: read again if another tab changed them in the meantime."""
+def labels(collection: Collection, since: int = -1) -> LabelsState | LabelsDelta:
+    """The labels, or what has changed since a version where that is known."""
     found = collection.parts.labels
-    for _ in range(10):
+    for _ in range(10):  # read again if another tab changed them in the meantime
+        change = found.since(since)
+        if change is not None and all(label.gestures is not None for label in change.labels):
+            return _delta(change, [label.gestures or 0 for label in change.labels], len(collection.paths))
         state, undo, redo = found.state, found.undo_text, found.redo_text
         if found.version == state.version:
             break
+    if change is not None and change.version == state.version:
+        return _delta(change, _gestures(collection, state), len(collection.paths))
     return LabelsState(
         version=state.version,
         last_by_person=state.last_by_person,
@@ -184,6 +190,23 @@ def labels(collection: Collection) -> LabelsState:
         codes=packed(state.codes, "<i2"),
         undo=undo,
         redo=redo,
+    )
+
+
+def _delta(change: LabelDifference, gestures: list[int], count: int) -> LabelsDelta:
+    return LabelsDelta(
+        since=change.since,
+        version=change.version,
+        last_by_person=change.last_by_person,
+        names=[
+            ChangedLabel(place=new.place, name=new.name, count=new.photos, gestures=given, colour=new.key)
+            for new, given in zip(change.labels, gestures, strict=True)
+        ],
+        gone=change.gone,
+        ids=packed_ids(change.ids, count),
+        keys=packed_values(change.keys),
+        undo=change.undo,
+        redo=change.redo,
     )
 
 
@@ -217,8 +240,9 @@ def duplicates(collection: Collection) -> DuplicateGroups | None:
 def _gestures(collection: Collection, state: LabelState) -> list[int]:
     """By label the number of gestures that gave it to photos."""
     labelled, gestures = state.codes >= 0, collection.parts.duplicates.gestures(state.origins)
-    pairs = np.unique(np.stack([state.codes[labelled], gestures[labelled]]), axis=1)
-    return np.bincount(pairs[0].astype(np.int64), minlength=len(state.table)).tolist()
+    last = gestures.max(initial=0) + 1
+    pairs = np.unique(state.codes[labelled] * last + gestures[labelled])
+    return np.bincount(pairs // last, minlength=len(state.table)).tolist()
 
 
 def training(kind: ModelKind, report: TrainingReport) -> Report:

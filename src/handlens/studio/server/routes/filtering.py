@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import numpy as np
 from fastapi import APIRouter, Query
 
 from handlens.studio.server import payloads
 from handlens.studio.server.dependencies import OpenCollection
-from handlens.studio.server.encoding import packed_mask
+from handlens.studio.server.encoding import packed_ids
 from handlens.studio.server.schemas.filters import (
     Column,
     DeleteFilter,
@@ -25,7 +26,8 @@ router = APIRouter(prefix="/api/collections/{c}", tags=["filters"])
 def filtered(wanted: Filtered, collection: OpenCollection) -> PhotosFound:
     """The photos that a filter means."""
     mask = collection.parts.filtering.mask(wanted.filter)
-    return PhotosFound(selection=packed_mask(mask), count=int(mask.sum()))
+    ids = np.flatnonzero(mask)
+    return PhotosFound(selection=packed_ids(ids, len(mask)), count=len(ids))
 
 
 @router.get("/filters", response_model_exclude_none=True)

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from handlens.serving.streams import EventStream
 from handlens.studio.server import payloads
 from handlens.studio.server.dependencies import CollectionId, OpenCollection, Server, open_collection
+from handlens.studio.server.routes.labelling import Since
 from handlens.studio.server.schemas.collection import CollectionState, NewSource, Relocate
 from handlens.studio.server.schemas.events import Event
 from handlens.studio.server.typed_paths import typed_path
@@ -89,10 +90,10 @@ def keep_view(view: dict[str, Any], collection: OpenCollection) -> None:
 
 
 @router.get("/events", response_class=EventStream, responses={200: {"model": Event}})
-async def events(c: CollectionId, request: Request, server: Server) -> EventStream:
+async def events(c: CollectionId, request: Request, server: Server, since: Since = -1) -> EventStream:
     """A stream of what changes, as server-sent events."""
     collection = await run_in_threadpool(open_collection, c, request)
     return EventStream(
-        server.feed.stream(c, collection, gone=request.is_disconnected),
+        server.feed.stream(c, collection, gone=request.is_disconnected, since=since),
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )

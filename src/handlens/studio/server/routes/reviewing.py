@@ -8,8 +8,9 @@ from starlette.exceptions import HTTPException
 from handlens.studio.server import payloads
 from handlens.studio.server.dependencies import CollectionId, OpenCollection
 from handlens.studio.server.encoding import selected
+from handlens.studio.server.routes.labelling import Since
 from handlens.studio.server.schemas.collection import CollectionState
-from handlens.studio.server.schemas.labels import LabelsState
+from handlens.studio.server.schemas.labels import AnyLabels
 from handlens.studio.server.schemas.reviewing import DuplicateGroups, OfSuspects, SuspectLabels
 
 router = APIRouter(prefix="/api/collections/{c}", tags=["reviewing"])
@@ -22,19 +23,19 @@ def suspects(collection: OpenCollection) -> SuspectLabels:
 
 
 @router.post("/suspects/keep")
-def keep_suspects(wanted: OfSuspects, collection: OpenCollection) -> LabelsState:
+def keep_suspects(wanted: OfSuspects, collection: OpenCollection, since: Since = -1) -> AnyLabels:
     """Keep labels that the model doubts; they are not listed again until a model suggests other ones."""
     ids = selected(wanted.selection, len(collection.paths))
     collection.parts.suspects.keep(ids, version=wanted.version)
-    return payloads.labels(collection)
+    return payloads.labels(collection, since)
 
 
 @router.post("/suspects/take")
-def take_suggested(wanted: OfSuspects, collection: OpenCollection) -> LabelsState:
+def take_suggested(wanted: OfSuspects, collection: OpenCollection, since: Since = -1) -> AnyLabels:
     """Give photos the labels that the model suggests."""
     ids = selected(wanted.selection, len(collection.paths))
     collection.parts.suspects.take(ids, version=wanted.version)
-    return payloads.labels(collection)
+    return payloads.labels(collection, since)
 
 
 @router.post("/duplicates", status_code=202)
@@ -61,7 +62,7 @@ def duplicates(collection: OpenCollection) -> DuplicateGroups:
 
 
 @router.post("/duplicates/label")
-def label_duplicates(collection: OpenCollection) -> LabelsState:
+def label_duplicates(collection: OpenCollection, since: Since = -1) -> AnyLabels:
     """Give photos without a label that of their duplicates."""
     collection.label_duplicates()
-    return payloads.labels(collection)
+    return payloads.labels(collection, since)

@@ -1,4 +1,4 @@
-"""What several schemas share. Arrays are base64 of little-endian bytes; a selection is a base64 bitmask."""
+"""What several schemas share. Arrays are base64 of little-endian bytes; a selection is a bitmask, or runs of ids."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ Selection = Annotated[
     str,
     Field(
         max_length=4_000_000,
-        description="base64 of a bitmask over the ids: bit i % 8 (least significant first) of byte i // 8 is photo i",
+        description="base64 of a bitmask over the ids: bit i % 8 (least significant first) of byte i // 8 is photo i. "
+        "Or “runs:” and base64 of numbers in LEB128: how many runs of ids there are; for each, twice the photos "
+        "skipped before it, plus 1 where it is of several photos; the length of each of these, less 2",
     ),
 ]
 LabelText = Annotated[str, Field(max_length=1000, description="the name of a label")]

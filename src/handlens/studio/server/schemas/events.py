@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
 from handlens.studio.server.schemas.collection import CollectionState
-from handlens.studio.server.schemas.labels import LabelsState
+from handlens.studio.server.schemas.labels import AnyLabels
 from handlens.studio.work import Task
 
 
@@ -18,11 +18,20 @@ class StateEvent(BaseModel):
     state: CollectionState
 
 
+class StateChangesEvent(BaseModel):
+    """The state of the collection changed: what is other than in the state that this stream sent before."""
+
+    kind: Literal["changes"] = "changes"
+    as_of: float = Field(description="when this was read, in seconds since 1970")
+    changes: dict[str, Any] = Field(description="the fields of the state that changed")
+
+
 class LabelsEvent(BaseModel):
-    """Labels changed, in this tab, another one or another process."""
+    """Labels changed, in this tab, another one or another process; null where that is long, and is to be fetched."""
 
     kind: Literal["labels"] = "labels"
-    labels: LabelsState
+    version: int
+    labels: AnyLabels | None
 
 
 class MapsEvent(BaseModel):
@@ -52,5 +61,7 @@ class PredictionsEvent(BaseModel):
     version: str = Field(description="identifies the model that made them")
 
 
-Event = Annotated[StateEvent | LabelsEvent | MapsEvent | WorkEvent | PredictionsEvent, Field(discriminator="kind")]
+Event = Annotated[
+    StateEvent | StateChangesEvent | LabelsEvent | MapsEvent | WorkEvent | PredictionsEvent, Field(discriminator="kind")
+]
 """One event, told apart by `kind`."""

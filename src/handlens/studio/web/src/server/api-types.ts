@@ -487,7 +487,7 @@ export interface paths {
         };
         /**
          * Labels
-         * @description All labels, and what undo and redo would do.
+         * @description All labels or what has changed, and what undo and redo would do.
          */
         get: operations["labels_api_collections__c__labels_get"];
         put?: never;
@@ -1773,7 +1773,7 @@ export interface components {
         Assign: {
             /**
              * Selection
-             * @description base64 of a bitmask over the ids: bit i % 8 (least significant first) of byte i // 8 is photo i
+             * @description base64 of a bitmask over the ids: bit i % 8 (least significant first) of byte i // 8 is photo i. Or “runs:” and base64 of numbers in LEB128: how many runs of ids there are; for each, twice the photos skipped before it, plus 1 where it is of several photos; the length of each of these, less 2
              */
             selection: string;
             /**
@@ -1871,6 +1871,28 @@ export interface components {
             now: string;
             /** Label */
             label: string;
+        };
+        /**
+         * ChangedLabel
+         * @description A label that is new, has another name, or was given to other photos.
+         */
+        ChangedLabel: {
+            /** Name */
+            name: string;
+            /** Count */
+            count: number;
+            /**
+             * Gestures
+             * @description how many actions gave it: photos of one lasso resemble each other
+             */
+            gestures: number;
+            /** Colour */
+            colour: number;
+            /**
+             * Place
+             * @description its position among all labels now
+             */
+            place: number;
         };
         /**
          * ClassReport
@@ -2248,7 +2270,7 @@ export interface components {
         DistanceRequest: {
             /**
              * Selection
-             * @description base64 of a bitmask over the ids: bit i % 8 (least significant first) of byte i // 8 is photo i
+             * @description base64 of a bitmask over the ids: bit i % 8 (least significant first) of byte i // 8 is photo i. Or “runs:” and base64 of numbers in LEB128: how many runs of ids there are; for each, twice the photos skipped before it, plus 1 where it is of several photos; the length of each of these, less 2
              */
             selection: string;
             /** Layer */
@@ -2933,8 +2955,49 @@ export interface components {
             before?: string | null;
         };
         /**
+         * LabelsDelta
+         * @description What makes labels of version `since`, or of any one after it, those of `version`.
+         *
+         *     Labels that are `gone` or in `names` are taken from the list, and then those in `names` are put in by ascending
+         *     place; all others keep their order. `ids` are photos, and `keys` the colours of their labels now.
+         */
+        LabelsDelta: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "delta";
+            /** Since */
+            since: number;
+            /** Version */
+            version: number;
+            /** Last By Person */
+            last_by_person: number;
+            /** Names */
+            names: components["schemas"]["ChangedLabel"][];
+            /**
+             * Gone
+             * @description the colours of labels that are no longer there
+             */
+            gone: number[];
+            /**
+             * Ids
+             * @description base64 of a bitmask over the ids: bit i % 8 (least significant first) of byte i // 8 is photo i. Or “runs:” and base64 of numbers in LEB128: how many runs of ids there are; for each, twice the photos skipped before it, plus 1 where it is of several photos; the length of each of these, less 2
+             */
+            ids: string;
+            /**
+             * Keys
+             * @description base64 of numbers in LEB128: how many runs of photos with the same label there are; the colour of each plus 1, 0 without a label; the length of each
+             */
+            keys: string;
+            /** Undo */
+            undo: string | null;
+            /** Redo */
+            redo: string | null;
+        };
+        /**
          * LabelsEvent
-         * @description Labels changed, in this tab, another one or another process.
+         * @description Labels changed, in this tab, another one or another process; null where that is long, and is to be fetched.
          */
         LabelsEvent: {
             /**
@@ -2942,13 +3005,21 @@ export interface components {
              * @enum {string}
              */
             kind: "labels";
-            labels: components["schemas"]["LabelsState"];
+            /** Version */
+            version: number;
+            /** Labels */
+            labels: (components["schemas"]["LabelsState"] | components["schemas"]["LabelsDelta"]) | null;
         };
         /**
          * LabelsState
          * @description All labels at one moment; `codes` are positions in `names` by photo id, −1 for photos without a label.
          */
         LabelsState: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "all";
             /** Version */
             version: number;
             /**
@@ -3169,7 +3240,7 @@ export interface components {
         OfSuspects: {
             /**
              * Selection
-             * @description base64 of a bitmask over the ids: bit i % 8 (least significant first) of byte i // 8 is photo i
+             * @description base64 of a bitmask over the ids: bit i % 8 (least significant first) of byte i // 8 is photo i. Or “runs:” and base64 of numbers in LEB128: how many runs of ids there are; for each, twice the photos skipped before it, plus 1 where it is of several photos; the length of each of these, less 2
              */
             selection: string;
             /**
@@ -3284,7 +3355,7 @@ export interface components {
         PhotosFound: {
             /**
              * Selection
-             * @description base64 of a bitmask over the ids: bit i % 8 (least significant first) of byte i // 8 is photo i
+             * @description base64 of a bitmask over the ids: bit i % 8 (least significant first) of byte i // 8 is photo i. Or “runs:” and base64 of numbers in LEB128: how many runs of ids there are; for each, twice the photos skipped before it, plus 1 where it is of several photos; the length of each of these, less 2
              */
             selection: string;
             /** Count */
@@ -3409,7 +3480,7 @@ export interface components {
         Remove: {
             /**
              * Selection
-             * @description base64 of a bitmask over the ids: bit i % 8 (least significant first) of byte i // 8 is photo i
+             * @description base64 of a bitmask over the ids: bit i % 8 (least significant first) of byte i // 8 is photo i. Or “runs:” and base64 of numbers in LEB128: how many runs of ids there are; for each, twice the photos skipped before it, plus 1 where it is of several photos; the length of each of these, less 2
              */
             selection: string;
         };
@@ -3721,6 +3792,29 @@ export interface components {
              * @description photos that could still be drawn
              */
             left: number;
+        };
+        /**
+         * StateChangesEvent
+         * @description The state of the collection changed: what is other than in the state that this stream sent before.
+         */
+        StateChangesEvent: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "changes";
+            /**
+             * As Of
+             * @description when this was read, in seconds since 1970
+             */
+            as_of: number;
+            /**
+             * Changes
+             * @description the fields of the state that changed
+             */
+            changes: {
+                [key: string]: unknown;
+            };
         };
         /**
          * StateEvent
@@ -4683,7 +4777,10 @@ export interface operations {
     };
     events_api_collections__c__events_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description the version of the labels that the caller knows: the answer is then what has changed since, where that is known, and else all labels */
+                since?: number;
+            };
             header?: never;
             path: {
                 /** @description the id of a collection */
@@ -4699,7 +4796,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": components["schemas"]["StateEvent"] | components["schemas"]["LabelsEvent"] | components["schemas"]["MapsEvent"] | components["schemas"]["WorkEvent"] | components["schemas"]["PredictionsEvent"];
+                    "text/event-stream": components["schemas"]["StateEvent"] | components["schemas"]["StateChangesEvent"] | components["schemas"]["LabelsEvent"] | components["schemas"]["MapsEvent"] | components["schemas"]["WorkEvent"] | components["schemas"]["PredictionsEvent"];
                 };
             };
             /** @description Client Error */
@@ -5107,7 +5204,10 @@ export interface operations {
     };
     labels_api_collections__c__labels_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description the version of the labels that the caller knows: the answer is then what has changed since, where that is known, and else all labels */
+                since?: number;
+            };
             header?: never;
             path: {
                 /** @description the id of a collection */
@@ -5123,7 +5223,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["LabelsState"];
+                    "application/json": components["schemas"]["LabelsState"] | components["schemas"]["LabelsDelta"];
                 };
             };
             /** @description Client Error */
@@ -5148,7 +5248,10 @@ export interface operations {
     };
     assign_api_collections__c__labels_assign_post: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description the version of the labels that the caller knows: the answer is then what has changed since, where that is known, and else all labels */
+                since?: number;
+            };
             header?: never;
             path: {
                 /** @description the id of a collection */
@@ -5168,7 +5271,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["LabelsState"];
+                    "application/json": components["schemas"]["LabelsState"] | components["schemas"]["LabelsDelta"];
                 };
             };
             /** @description Client Error */
@@ -5193,7 +5296,10 @@ export interface operations {
     };
     remove_api_collections__c__labels_remove_post: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description the version of the labels that the caller knows: the answer is then what has changed since, where that is known, and else all labels */
+                since?: number;
+            };
             header?: never;
             path: {
                 /** @description the id of a collection */
@@ -5213,7 +5319,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["LabelsState"];
+                    "application/json": components["schemas"]["LabelsState"] | components["schemas"]["LabelsDelta"];
                 };
             };
             /** @description Client Error */
@@ -5238,7 +5344,10 @@ export interface operations {
     };
     rename_api_collections__c__labels_rename_post: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description the version of the labels that the caller knows: the answer is then what has changed since, where that is known, and else all labels */
+                since?: number;
+            };
             header?: never;
             path: {
                 /** @description the id of a collection */
@@ -5258,7 +5367,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["LabelsState"];
+                    "application/json": components["schemas"]["LabelsState"] | components["schemas"]["LabelsDelta"];
                 };
             };
             /** @description Client Error */
@@ -5283,7 +5392,10 @@ export interface operations {
     };
     merge_api_collections__c__labels_merge_post: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description the version of the labels that the caller knows: the answer is then what has changed since, where that is known, and else all labels */
+                since?: number;
+            };
             header?: never;
             path: {
                 /** @description the id of a collection */
@@ -5303,7 +5415,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["LabelsState"];
+                    "application/json": components["schemas"]["LabelsState"] | components["schemas"]["LabelsDelta"];
                 };
             };
             /** @description Client Error */
@@ -5328,7 +5440,10 @@ export interface operations {
     };
     delete_api_collections__c__labels_delete_post: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description the version of the labels that the caller knows: the answer is then what has changed since, where that is known, and else all labels */
+                since?: number;
+            };
             header?: never;
             path: {
                 /** @description the id of a collection */
@@ -5348,7 +5463,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["LabelsState"];
+                    "application/json": components["schemas"]["LabelsState"] | components["schemas"]["LabelsDelta"];
                 };
             };
             /** @description Client Error */
@@ -5373,7 +5488,10 @@ export interface operations {
     };
     undo_api_collections__c__undo_post: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description the version of the labels that the caller knows: the answer is then what has changed since, where that is known, and else all labels */
+                since?: number;
+            };
             header?: never;
             path: {
                 /** @description the id of a collection */
@@ -5389,7 +5507,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["LabelsState"];
+                    "application/json": components["schemas"]["LabelsState"] | components["schemas"]["LabelsDelta"];
                 };
             };
             /** @description Client Error */
@@ -5414,7 +5532,10 @@ export interface operations {
     };
     redo_api_collections__c__redo_post: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description the version of the labels that the caller knows: the answer is then what has changed since, where that is known, and else all labels */
+                since?: number;
+            };
             header?: never;
             path: {
                 /** @description the id of a collection */
@@ -5430,7 +5551,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["LabelsState"];
+                    "application/json": components["schemas"]["LabelsState"] | components["schemas"]["LabelsDelta"];
                 };
             };
             /** @description Client Error */
@@ -6584,7 +6705,10 @@ export interface operations {
     };
     keep_suspects_api_collections__c__suspects_keep_post: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description the version of the labels that the caller knows: the answer is then what has changed since, where that is known, and else all labels */
+                since?: number;
+            };
             header?: never;
             path: {
                 /** @description the id of a collection */
@@ -6604,7 +6728,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["LabelsState"];
+                    "application/json": components["schemas"]["LabelsState"] | components["schemas"]["LabelsDelta"];
                 };
             };
             /** @description Client Error */
@@ -6629,7 +6753,10 @@ export interface operations {
     };
     take_suggested_api_collections__c__suspects_take_post: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description the version of the labels that the caller knows: the answer is then what has changed since, where that is known, and else all labels */
+                since?: number;
+            };
             header?: never;
             path: {
                 /** @description the id of a collection */
@@ -6649,7 +6776,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["LabelsState"];
+                    "application/json": components["schemas"]["LabelsState"] | components["schemas"]["LabelsDelta"];
                 };
             };
             /** @description Client Error */
@@ -6797,7 +6924,10 @@ export interface operations {
     };
     label_duplicates_api_collections__c__duplicates_label_post: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description the version of the labels that the caller knows: the answer is then what has changed since, where that is known, and else all labels */
+                since?: number;
+            };
             header?: never;
             path: {
                 /** @description the id of a collection */
@@ -6813,7 +6943,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["LabelsState"];
+                    "application/json": components["schemas"]["LabelsState"] | components["schemas"]["LabelsDelta"];
                 };
             };
             /** @description Client Error */

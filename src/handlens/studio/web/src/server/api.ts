@@ -1,6 +1,6 @@
-// Every call of the page to the server. Arrays in answers are decoded, and selections of photos sent as bitmasks.
+// Every call of the page to the server. Arrays in answers are decoded, and selections of photos packed.
 
-import { float32s, int16s, int32s, packMask, unpackMask } from './codec'
+import { float32s, int16s, int32s, packMask, unpackIds, unpackMask, unpackValues } from './codec'
 import { address, call, callOnLeaving, type PathOf } from './http'
 import type {
   CollectionState,
@@ -17,6 +17,7 @@ import type {
   ImportSource,
   Kind,
   Labels,
+  LabelsDelta,
   ModelKind,
   NewCollection,
   Photos,
@@ -34,7 +35,12 @@ import type {
   View,
 } from './types'
 
-const decodeLabels = (raw: Raw['Labels']): Labels => ({ ...raw, codes: int16s(raw.codes) })
+/** All labels, or what has changed, of `count` photos. */
+function decodeLabels({ kind: _, ...raw }: Raw['Labels'], count: number): Labels | LabelsDelta {
+  return 'codes' in raw
+    ? { ...raw, codes: int16s(raw.codes) }
+    : { ...raw, ids: unpackIds(raw.ids, count), keys: unpackValues(raw.keys) }
+}
 
 const decodeRanked = (raw: Raw['Ranked']): Ranked => ({ ids: int32s(raw.ids), distances: float32s(raw.distances) })
 
@@ -45,9 +51,10 @@ const assigned = (mask: Uint8Array, name: string, gesture: Gesture, kind: Kind) 
   kind,
 })
 
-export function decodeEvent(data: string): ServerEvent {
+/** An event about a collection of `count` photos. */
+function decodeEvent(data: string, count: number): ServerEvent {
   const event = JSON.parse(data) as Raw['Event']
-  return event.kind === 'labels' ? { kind: 'labels', labels: decodeLabels(event.labels) } : event
+  return event.kind === 'labels' ? { ...event, labels: event.labels && decodeLabels(event.labels, count) } : event
 }
 
 /** The home screen's calls. */
@@ -82,9 +89,18 @@ export class CollectionApi {
   /** Part of the addresses of photos once some of them were replaced, so that no cache gives the earlier ones. */
   private replaced: { v?: number } = {}
 
+  /** The labels that the page knows: answers then say only what has changed since. */
+  private labelled = { since: -1, count: 0 }
+
   constructor(readonly id: string) {
     this.c = { c: id }
   }
+
+  private get known(): { c: string; since: number } {
+    return { ...this.c, since: this.labelled.since }
+  }
+
+  private decoded = (raw: Raw['Labels']): Labels | LabelsDelta => decodeLabels(raw, this.labelled.count)
 
   state = (): Promise<CollectionState> => call('get', '/api/collections/{c}', this.c)
   /** Says in which folder the photos are now. */
@@ -111,21 +127,23 @@ export class CollectionApi {
   cancelMap = (layer: string, projection: string): Promise<undefined> =>
     call('delete', '/api/collections/{c}/map', { ...this.c, layer, projection })
 
-  labels = async () => decodeLabels(await call('get', '/api/collections/{c}/labels', this.c))
+  labels = async () => this.decoded(await call('get', '/api/collections/{c}/labels', this.known))
   assign = async (mask: Uint8Array, name: string, gesture: Gesture, kind: Kind = 'by hand') =>
-    decodeLabels(await call('post', '/api/collections/{c}/labels/assign', this.c, assigned(mask, name, gesture, kind)))
+    this.decoded(
+      await call('post', '/api/collections/{c}/labels/assign', this.known, assigned(mask, name, gesture, kind)),
+    )
   assignOnLeaving = (mask: Uint8Array, name: string, gesture: Gesture, kind: Kind) =>
-    callOnLeaving('post', '/api/collections/{c}/labels/assign', this.c, assigned(mask, name, gesture, kind))
+    callOnLeaving('post', '/api/collections/{c}/labels/assign', this.known, assigned(mask, name, gesture, kind))
   remove = async (mask: Uint8Array) =>
-    decodeLabels(await call('post', '/api/collections/{c}/labels/remove', this.c, { selection: packMask(mask) }))
+    this.decoded(await call('post', '/api/collections/{c}/labels/remove', this.known, { selection: packMask(mask) }))
   rename = async (name: string, to: string) =>
-    decodeLabels(await call('post', '/api/collections/{c}/labels/rename', this.c, { name, to }))
+    this.decoded(await call('post', '/api/collections/{c}/labels/rename', this.known, { name, to }))
   merge = async (names: string[], into: string) =>
-    decodeLabels(await call('post', '/api/collections/{c}/labels/merge', this.c, { names, into }))
+    this.decoded(await call('post', '/api/collections/{c}/labels/merge', this.known, { names, into }))
   delete = async (name: string) =>
-    decodeLabels(await call('post', '/api/collections/{c}/labels/delete', this.c, { name }))
-  undo = async () => decodeLabels(await call('post', '/api/collections/{c}/undo', this.c))
-  redo = async () => decodeLabels(await call('post', '/api/collections/{c}/redo', this.c))
+    this.decoded(await call('post', '/api/collections/{c}/labels/delete', this.known, { name }))
+  undo = async () => this.decoded(await call('post', '/api/collections/{c}/undo', this.known))
+  redo = async () => this.decoded(await call('post', '/api/collections/{c}/redo', this.known))
 
   similar = async (mask: Uint8Array, layer: string, projection: string) =>
     decodeRanked(
@@ -207,12 +225,12 @@ export class CollectionApi {
   }
   /** `version` names the model whose suggestions the person saw. */
   keepSuspects = async (mask: Uint8Array, version: string) =>
-    decodeLabels(
-      await call('post', '/api/collections/{c}/suspects/keep', this.c, { selection: packMask(mask), version }),
+    this.decoded(
+      await call('post', '/api/collections/{c}/suspects/keep', this.known, { selection: packMask(mask), version }),
     )
   takeSuggested = async (mask: Uint8Array, version: string) =>
-    decodeLabels(
-      await call('post', '/api/collections/{c}/suspects/take', this.c, { selection: packMask(mask), version }),
+    this.decoded(
+      await call('post', '/api/collections/{c}/suspects/take', this.known, { selection: packMask(mask), version }),
     )
   searchDuplicates = (): Promise<CollectionState> => call('post', '/api/collections/{c}/duplicates', this.c)
   cancelDuplicates = (): Promise<CollectionState> => call('delete', '/api/collections/{c}/duplicates', this.c)
@@ -221,7 +239,7 @@ export class CollectionApi {
     return { ids: int32s(raw.ids), groups: int32s(raw.groups), kinds: int16s(raw.kinds) }
   }
   /** Gives photos without a label that of their duplicates. */
-  labelDuplicates = async () => decodeLabels(await call('post', '/api/collections/{c}/duplicates/label', this.c))
+  labelDuplicates = async () => this.decoded(await call('post', '/api/collections/{c}/duplicates/label', this.known))
 
   /** What the person looks at, so that the page opens there the next time. */
   saveView = (view: View) => call('put', '/api/collections/{c}/view', this.c, { ...view })
@@ -258,8 +276,14 @@ export class CollectionApi {
     this.replaced = version > 0 ? { v: version } : {}
   }
 
+  /** From here on the page knows these labels. */
+  useLabels({ version, codes }: Labels): void {
+    this.labelled = { since: version, count: codes.length }
+  }
+
   /** The address of the stream of events. */
-  events = () => address('/api/collections/{c}/events', this.c)
+  events = () => address('/api/collections/{c}/events', this.known)
+  event = (data: string): ServerEvent => decodeEvent(data, this.labelled.count)
   /** The address of thumbnail sheet `k`, once `n` photos are on it: it changes while photos are being prepared. */
   sheet = (k: number, n: number) => address('/api/collections/{c}/sheets/{k}', { ...this.c, k, n, ...this.replaced })
   thumb = (id: number) => address('/api/collections/{c}/photos/{id}/thumb', { ...this.c, id, ...this.replaced })

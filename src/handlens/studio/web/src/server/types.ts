@@ -58,10 +58,19 @@ export type Gesture = Schemas['Assign']['gesture']
 export type Kind = Schemas['Assign']['kind']
 export type LabelCount = Schemas['LabelCount']
 export type Labels = Decoded<
-  Schemas['LabelsState'],
+  Omit<Schemas['LabelsState'], 'kind'>,
   {
     /** by id: index into names, -1 for none */
     codes: Int16Array
+  }
+>
+/** What has changed since a version of the labels. */
+export type LabelsDelta = Decoded<
+  Omit<Schemas['LabelsDelta'], 'kind'>,
+  {
+    ids: Int32Array
+    /** the colour of the label that each of these photos has now, -1 for none */
+    keys: Int32Array
   }
 >
 export type Ranked = Decoded<Schemas['Ranked'], { ids: Int32Array; distances: Float32Array }>
@@ -109,13 +118,15 @@ export type LabelledNeighbour = Schemas['LabelledNeighbour']
 
 /** As the server sends them, arrays still in base64. */
 export interface Raw {
-  Labels: Schemas['LabelsState']
+  Labels: Schemas['LabelsState'] | Schemas['LabelsDelta']
   Ranked: Schemas['Ranked']
   Event: Schemas[Extract<keyof Schemas, `${string}Event`>]
 }
 
 /** One event of the event stream. */
-export type ServerEvent = Exclude<Raw['Event'], { kind: 'labels' }> | { kind: 'labels'; labels: Labels }
+export type ServerEvent =
+  | Exclude<Raw['Event'], { kind: 'labels' }>
+  | (Omit<Schemas['LabelsEvent'], 'labels'> & { labels: Labels | LabelsDelta | null })
 
 // The server keeps a view as it is, without knowing what is in it: these are the page's own.
 

@@ -2,10 +2,11 @@
 // has said so; a change that failed is taken back, and can be tried again.
 
 import { computed, effect } from '@preact/signals'
-import type { Gesture, Kind, LabelCount, Labels } from '../server/types'
+import type { Gesture, Kind, LabelCount, Labels, LabelsDelta } from '../server/types'
 import { number, photos as photosText } from '../text/format'
 import { api } from './collection'
 import { ask } from './dialogs'
+import { changedBy, follows } from './label-delta'
 import { kept, lookAlike } from './label-names'
 import { countOf, idsOf, maskOf } from './masks'
 import { announce, attempt, dismiss, say } from './messages'
@@ -60,19 +61,46 @@ function expect(next: typeof pending): void {
   setLabels(pending.reduce((now, done) => done(now), confirmed))
 }
 
+function confirm(next: Labels): void {
+  confirmed = next
+  expect(pending)
+}
+
+let fetching: Promise<void> | null = null
+/** Asks for what has changed, or for all labels, unless those of this version are known or on their way. */
+export async function fetchLabels(version: number): Promise<void> {
+  while (confirmed.version < version) {
+    const before = confirmed.version
+    fetching ??= api
+      .labels()
+      .then(takeLabels)
+      .finally(() => {
+        fetching = null
+      })
+    const went = await fetching.then(
+      () => true,
+      () => false, // the next event, or connecting again, asks again
+    )
+    if (!went || confirmed.version === before) return
+  }
+}
+
 /** The labels of a collection that was just opened. */
 export function openLabels(first: Labels): void {
-  confirmed = first
-  expect([])
+  pending = []
+  confirm(first)
   setPicked(new Set())
 }
 
 /** Takes the server's labels unless newer ones are known (another tab's event may overtake an answer). */
-export function takeLabels(next: Labels): void {
+export function takeLabels(next: Labels | LabelsDelta): void {
   if (next.version < confirmed.version) return
-  confirmed = next
-  expect(pending)
-  const names = new Set(next.names.map((l) => l.name))
+  if ('since' in next) {
+    if (next.version === confirmed.version) return
+    if (!follows(confirmed, next)) return void fetchLabels(next.version)
+    confirm(changedBy(confirmed, next))
+  } else confirm(next)
+  const names = new Set(confirmed.names.map((l) => l.name))
   const left = [...picked.value].filter((name) => names.has(name))
   if (left.length !== picked.value.size) setPicked(new Set(left))
 }
@@ -109,7 +137,7 @@ export async function giveLabel(ids: readonly number[], name: string, by: Gestur
 
 /** Makes a change that the page shows `at once`, and the server's answer replaces. */
 export async function change(
-  send: () => Promise<Labels>,
+  send: () => Promise<Labels | LabelsDelta>,
   said: string,
   atOnce: (now: Labels) => Labels = (now) => now,
 ): Promise<boolean> {
@@ -174,8 +202,10 @@ export async function nameToUse(typed: string): Promise<string | null> {
 
 /** "12 photos changed from van to car" for the photos of `mask` that have another label; '' where none has. */
 export function changedText(now: Labels, mask: Uint8Array, to: string): string {
+  const counts = new Int32Array(now.names.length)
+  for (const id of idsOf(mask)) if (now.codes[id]! >= 0) counts[now.codes[id]!]!++
   const had = now.names
-    .map(({ name }, code) => ({ name, n: idsOf(mask).filter((id) => now.codes[id] === code).length }))
+    .map(({ name }, code) => ({ name, n: counts[code]! }))
     .filter(({ name, n }) => n > 0 && name !== to)
   if (had.length === 0) return ''
   const first = had[0]!

@@ -2,7 +2,7 @@
 // after a break, and saves what the person looks at a moment after it changes.
 
 import { effect } from '@preact/signals'
-import { CollectionApi, decodeEvent } from '../server/api'
+import { CollectionApi } from '../server/api'
 import { ApiError } from '../server/http'
 import type { CollectionState, ServerEvent } from '../server/types'
 import { number } from '../text/format'
@@ -23,7 +23,7 @@ import {
   updatePrepared,
 } from './collection'
 import { keepSelection, restoreSelection } from './kept-selection'
-import { labels, openLabels, takeLabels } from './labels'
+import { fetchLabels, labels, openLabels, takeLabels } from './labels'
 import { fillTable, loadMap, photosPending, progressed, setPhotosPending } from './maps'
 import { announce, attempt, sentenceOf } from './messages'
 import { loadPredictions, predictions, report, sayFineTuned, trained } from './model'
@@ -41,7 +41,7 @@ export async function open(id: string): Promise<void> {
     const [state, found, named] = await Promise.all([api.state(), api.photos(), api.labels()])
     replacePhotos(found)
     restoreSelection(id, state.count)
-    openLabels(named)
+    if ('codes' in named) openLabels(named)
     restoreView(state.view ?? {})
     takeState(state)
     document.title = `${state.name} – handlens Studio`
@@ -76,7 +76,7 @@ function takeState(state: CollectionState): void {
     photosChanged()
   }
   if (before?.fine_tuning.running && !state.fine_tuning.running) sayFineTuned(state)
-  if (state.labels_version > labels.value.version) void api.labels().then(takeLabels, () => undefined)
+  if (state.labels_version > labels.value.version) void fetchLabels(state.labels_version)
 }
 
 /** At most one run of `work` in `wait` ms, and always one after the last call. */
@@ -124,8 +124,6 @@ const labelsChanged = throttled(async () => {
   namesSeen = names
   await loadScores()
   refreshTruth()
-  // Projections by label come and go with the labels: the state lists those there are.
-  await api.state().then(takeState, () => undefined)
   if (projection.value === 'labels' || projection.value === 'separate') await loadMap()
   void fillTable()
 }, 1000)
@@ -133,6 +131,10 @@ const labelsChanged = throttled(async () => {
 // A model was trained, or another one is used.
 effect(() => {
   if (predictions.value) refreshTruth()
+})
+
+effect(() => {
+  if (labels.value.version >= 0) api.useLabels(labels.value)
 })
 
 let labelsSeen = -2
@@ -144,14 +146,24 @@ effect(() => {
   labelsChanged()
 })
 
+/** The state as this stream last described it: its changes are told from that one, whatever answers said meanwhile. */
+let streamed: CollectionState | null = null
+
 let lastAnnounced = 0
 function takeEvent(event: ServerEvent): void {
   switch (event.kind) {
     case 'state':
-      takeState(event.state)
+      streamed = event.state
+      takeState(streamed)
+      break
+    case 'changes':
+      if (!streamed) break
+      streamed = { ...streamed, ...event.changes, as_of: event.as_of }
+      takeState(streamed)
       break
     case 'labels':
-      takeLabels(event.labels)
+      if (event.labels) takeLabels(event.labels)
+      else void fetchLabels(event.version)
       break
     case 'maps':
       updateCollection({ maps_version: event.version })
@@ -181,6 +193,7 @@ function listen(wait = 1000): void {
   heard?.close()
   const stream = new EventSource(api.events())
   heard = stream
+  streamed = null
   stream.onopen = () => {
     if (!connected.value) {
       setConnected(true)
@@ -189,7 +202,7 @@ function listen(wait = 1000): void {
     }
     wait = 1000
   }
-  stream.onmessage = (message) => takeEvent(decodeEvent(message.data as string))
+  stream.onmessage = (message) => takeEvent(api.event(message.data as string))
   stream.onerror = () => {
     setConnected(false)
     // A closed stream does not come back by itself (a broken one does).
