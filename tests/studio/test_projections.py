@@ -10,8 +10,6 @@ from hypothesis.extra.numpy import arrays
 from sklearn.decomposition import PCA as Oracle
 from sklearn.preprocessing import StandardScaler
 
-from handlens.errors import Cancelled
-from handlens.studio import projections
 from handlens.studio.feature_rows import FeatureRows
 from handlens.studio.projections import (
     Linear,
@@ -20,7 +18,6 @@ from handlens.studio.projections import (
     frame,
     leading_directions,
     neighbour_agreement,
-    neighbour_embedding,
     principal_components,
     separated_map,
     separating_axes,
@@ -199,56 +196,6 @@ def test_photos_of_the_same_gesture_are_no_neighbours():
 
 def test_labels_of_one_gesture_each_have_no_agreement():
     assert neighbour_agreement(FOUR, np.array([0, 0, 1, 1]), np.array([1, 1, 2, 2])) is None
-
-
-def test_an_embedding_keeps_clusters_together():
-    x, codes = clusters(60)
-    seen = []
-    xy = neighbour_embedding(x, Scaling.of(x), seed=0, report=lambda done, total: seen.append((done, total)))
-    assert xy.shape == (60, 2)
-    assert xy.dtype == np.float32
-    assert neighbour_agreement(xy, codes, np.arange(len(codes))) == 1.0
-    assert seen
-    assert all(0 <= done <= total for done, total in seen)
-
-
-def test_a_large_embedding_places_the_rest_among_a_sample(monkeypatch):
-    monkeypatch.setattr(projections, "_EMBED_FROM", 45)
-    x, codes = clusters(90)
-    xy = neighbour_embedding(x, Scaling.of(x), seed=0)
-    assert np.isfinite(xy).all()
-    assert neighbour_agreement(xy, codes, np.arange(len(codes))) == 1.0
-
-
-def test_an_embedding_can_be_cancelled():
-    x, _ = clusters(30)
-    with pytest.raises(Cancelled):
-        neighbour_embedding(x, Scaling.of(x), seed=0, report=lambda done, total: True)
-
-
-def test_the_progress_of_an_embedding_grows_to_its_end():
-    x, _ = clusters(30)
-    told = []
-    neighbour_embedding(x, Scaling.of(x), seed=0, report=lambda done, total: bool(told.append((done, total))))
-    done = [one for one, _ in told]
-    assert done == sorted(set(done))
-    assert {total for _, total in told} == {500}
-    assert 450 < done[-1] <= 500
-
-
-@pytest.mark.parametrize("n", [1, 2, 5, 8, 9])
-def test_embeddings_of_a_few(n):
-    x = np.random.default_rng(0).normal(size=(n, 12)).astype(np.float32)
-    xy = neighbour_embedding(x, Scaling.of(x), seed=0)
-    assert xy.shape == (n, 2)
-    assert np.isfinite(xy).all()
-
-
-def test_an_embedding_of_photos_that_are_all_alike():
-    x = np.ones((20, 6), np.float32)
-    xy = neighbour_embedding(x, Scaling.of(x), seed=0)
-    assert xy.shape == (20, 2)
-    assert np.isfinite(xy).all()
 
 
 def test_duplicates_do_not_vote_for_each_other():

@@ -11,11 +11,11 @@ from handlens.studio.classifier import Trained, train_classifier
 from handlens.studio.discriminant import fit_discriminant, folds
 from handlens.studio.feature_rows import FeatureRows
 from handlens.studio.linear_models import inner_products
+from handlens.studio.neighbour_embedding import neighbour_embedding
 from handlens.studio.neighbours import LayerDistances
 from handlens.studio.projections import (
     Scaling,
     leading_directions,
-    neighbour_embedding,
     principal_components,
     separated_map,
 )
@@ -71,7 +71,7 @@ def test_the_flags_would_be_seen(x: np.ndarray) -> None:
         lambda x: leading_directions(x, 2, seed=0),
         lambda x: separated_map(FeatureRows(x), np.arange(20), CODES[:20], Scaling.of(x), x, seed=0),
         lambda x: separated_map(FeatureRows(x), np.arange(20), np.arange(20) % 2, Scaling.of(x), x, seed=0),
-        lambda x: neighbour_embedding(x, Scaling.of(x), seed=0),
+        lambda x: neighbour_embedding(x, seed=0),
         lambda x: LayerDistances(lambda: FeatureRows(x), Scaling.of(x)).from_centre_of(np.array([1, 2])),
         lambda x: train(x).scores,
         lambda x: train(x).checked_scores,

@@ -12,8 +12,8 @@ Listener = Callable[[str, dict[str, Any]], None]
 class Listeners:
     """Functions that are called with `(kind, payload)` on every change, from whichever thread made it.
 
-    Kinds: `state` (anything but photos and labels), `labels` (version), `maps` (version, prepared), `work` (see
-    `handlens.studio.work`) and `predictions` (version).
+    Kinds: `state` (anything but photos and labels), `labels` (version), `maps` (version, prepared), `map` (layer,
+    projection), `work` (see `handlens.studio.work`) and `predictions` (version).
 
     Example:
         >>> listeners, heard = Listeners(), []

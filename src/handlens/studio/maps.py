@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handlens.errors import CollectionError, TrainingError
+from handlens.studio.arranging import Arranging
 from handlens.studio.discriminant import Floats
 from handlens.studio.features.extractor import Layer
 from handlens.studio.labels import Labels
 from handlens.studio.layers import Layers
+from handlens.studio.listeners import Listeners
 from handlens.studio.photos import Photos
 from handlens.studio.projections import LABELS, NEIGHBOURS, PCA, SEPARATE
 from handlens.studio.settings import Settings
@@ -27,11 +29,17 @@ class Maps:
         photos, layers, labels: of the collection.
         settings: where the labels to separate are kept.
         work: a slow projection says there how far it is.
+        listeners: are told when a map has better places, as `map`: with layer and projection.
     """
 
-    def __init__(self, photos: Photos, layers: Layers, labels: Labels, settings: Settings, work: Work) -> None:
-        self._photos, self._layers, self._labels = photos, layers, labels
+    def __init__(
+        self, photos: Photos, layers: Layers, labels: Labels, settings: Settings, work: Work, listeners: Listeners
+    ) -> None:
+        self._photos, self._layers, self._labels, self._listeners = photos, layers, labels, listeners
         self._settings, self._work = settings, work
+        self._lock = threading.Lock()
+        self._arranging: dict[str, Arranging] = {}
+        self._betters = 0  # how often a map of neighbours got better places
 
     def projections(self, layer: str | Layer) -> list[str]:
         """The projections of a layer: PCA pairs, neighbours and, once there are labels, separating ones."""
@@ -64,15 +72,66 @@ class Maps:
         with self._work.begin("map", layer=found.id, projection=projection, progress=progress, cancel=cancel) as report:
             return self._photos.by_id(self.rows(found, projection, report=report), missing=np.nan)
 
+    def so_far(self, layer: str | Layer, projection: str) -> Floats:
+        """The same as `map`, but of neighbours as far as they are arranged; the rest is done in the background.
+
+        The first time it takes until all photos have a place. Listeners are told when there are better ones.
+        """
+        found = self._layers.get(layer)
+        self.check(found, projection)
+        return self._photos.by_id(self.rows(found, projection), missing=np.nan)
+
     def rows(self, layer: Layer, projection: str, *, report: Report | None = None) -> Floats:
-        """The positions [rows, 2] in the preparing order; `report(done, total)` is called during slow projections."""
+        """The positions [rows, 2] in the preparing order; without `report`, of neighbours as far as they are arranged.
+
+        Args:
+            layer: the layer.
+            projection: one of those that it has.
+            report: called as `report(done, total)` during slow projections.
+        """
         codes, version = self._codes(projection)
-        return self._layers.maps_of(layer).rows_of(projection, codes=codes, version=version, report=report)
+        maps = self._layers.maps_of(layer)
+        if projection == NEIGHBOURS and report is None and not maps.has_neighbours:
+            self._in_background(layer).wait(lambda: maps.neighbours_so_far is not None)
+            places = maps.neighbours_so_far
+            if places is not None:
+                return places
+
+        def better() -> None:
+            with self._lock:
+                self._betters += 1
+                arranging = self._arranging.get(layer.id)
+            if arranging:
+                arranging.look_again()
+            self._listeners.tell("map", layer=layer.id, projection=projection)
+
+        return maps.rows_of(projection, codes=codes, version=version, report=report, better=better)
+
+    def _in_background(self, layer: Layer) -> Arranging:
+        """The arranging of a layer's neighbours, begun unless it is under way."""
+        with self._lock:
+            arranging = self._arranging.get(layer.id)
+            if arranging is None or arranging.is_over:
+                arranging = Arranging(lambda cancel: self.map(layer, NEIGHBOURS, cancel=cancel))
+                self._arranging[layer.id] = arranging
+                arranging.start()
+            return arranging
+
+    def close(self) -> None:
+        """Stop what is arranged in the background, and wait for it to end; what there is so far is kept."""
+        with self._lock:
+            under_way = list(self._arranging.values())
+        for arranging in under_way:
+            arranging.cancel()
+        for arranging in under_way:
+            arranging.join(30)
 
     def stamp(self, projection: str) -> object:
         """Tells the maps of a projection from those before the last change of labels, features or fits."""
         by_label = projection in (LABELS, SEPARATE)
-        return self._layers.version, self._labels.version if by_label else None, self.separating if by_label else None
+        if by_label:
+            return self._layers.version, self._labels.version, self.separating
+        return self._layers.version, self._betters if projection == NEIGHBOURS else None
 
     def check(self, layer: Layer, projection: str) -> None:
         """Raise CollectionError or TrainingError unless the layer has this projection."""

@@ -1,16 +1,14 @@
-"""From the features of a layer to a place on a plane: principal components, neighbour embedding, separating axes."""
+"""From the features of a layer to a place on a plane: principal components and separating axes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from handlens.core.products import ignored_flags, product
-from handlens.core.threads import embedding_threads, one_blas_thread
-from handlens.errors import Cancelled
+from handlens.core.products import product
+from handlens.core.threads import one_blas_thread
 from handlens.studio.discriminant import Floats, fit_discriminant, folds
 from handlens.studio.feature_rows import FeatureRows
 
@@ -26,11 +24,6 @@ TITLES = {
     LABELS: "All labels apart",
     SEPARATE: "Chosen labels apart",
 }
-
-_EMBEDDED = 50  # principal components that are embedded
-_EMBED_FROM = 3000  # of more photos, a random sample of so many is embedded
-_STEPS = 500
-_REPORTED = 5  # after so many steps, so that cancelling takes a moment
 
 
 @dataclass(frozen=True)
@@ -177,87 +170,6 @@ def separated_map(
         left, _, right = np.linalg.svd(product((there - there.mean(0)).T, here - here.mean(0)))
         xy[marked[out]] = product(other(known[out]) - there.mean(0), product(left, right)) + here.mean(0)
     return np.asarray(xy, np.float32)
-
-
-@one_blas_thread()
-def neighbour_embedding(
-    x: Floats, scaling: Scaling, *, seed: int, report: Callable[[int, int], bool] | None = None
-) -> Floats:
-    """Places of photos, similar ones near each other, by t-SNE (van der Maaten & Hinton 2008; openTSNE).
-
-    Of more than 3,000 photos a random sample is embedded; each other photo is placed at the mean of its five nearest.
-
-    Args:
-        x: raw features [n, D].
-        scaling: the standardisation of x.
-        seed: makes the sample and the embedding repeatable.
-        report: called as `report(done, total)` with the number of steps, from 0 on; if it returns True, the work is
-            cancelled.
-
-    Returns:
-        places [n, 2], not yet scaled; see `frame`.
-
-    Raises:
-        Cancelled: `report` returned True.
-    """
-    from openTSNE import TSNE
-
-    def check(done: int) -> None:
-        if report and report(done, _STEPS):
-            raise Cancelled("the neighbour embedding was cancelled.")
-
-    check(0)
-    z = principal_components(x, scaling, k=min(_EMBEDDED, x.shape[1]), seed=seed)(x)
-    check(1)
-    n = len(z)
-    if n < 8:
-        return z[:, :2].copy() if z.shape[1] > 1 else np.zeros((n, 2), np.float32)
-    chosen = np.arange(n) if n <= _EMBED_FROM else np.sort(np.random.default_rng(seed).permutation(n)[:_EMBED_FROM])
-    start = z[chosen, :2] / max(float(z[chosen, 0].std()), 1e-12) * 1e-4
-
-    stopped, done, latest = False, 0, 0
-
-    def step(iteration: int, _error: float, _embedding: object) -> bool:
-        nonlocal stopped, done, latest
-        # openTSNE counts from 0 again after the early exaggeration.
-        done += iteration - latest if iteration > latest else iteration
-        latest = iteration
-        stopped = stopped or bool(report and report(done, _STEPS))
-        return stopped
-
-    model = TSNE(
-        perplexity=min(30, (len(chosen) - 1) / 3),
-        initialization=start.astype(np.float64),
-        early_exaggeration_iter=_STEPS // 3,
-        n_iter=_STEPS - _STEPS // 3,
-        negative_gradient_method="fft" if len(chosen) > 1500 else "bh",
-        neighbors="exact",
-        random_state=seed,
-        n_jobs=embedding_threads(len(chosen)),
-        callbacks=step,
-        callbacks_every_iters=_REPORTED,
-    )
-    with ignored_flags():
-        placed = np.asarray(model.fit(z[chosen].astype(np.float64)), np.float32)
-    if stopped:
-        raise Cancelled("the neighbour embedding was cancelled.")
-    if len(chosen) == n:
-        return placed
-    out = np.empty((n, 2), np.float32)
-    out[chosen] = placed
-    others = np.setdiff1d(np.arange(n), chosen)
-    near = _nearest(z[others], z[chosen], 5)
-    out[others] = placed[near].mean(1)
-    return out
-
-
-def _nearest(x: Floats, among: Floats, k: int) -> NDArray[np.int64]:
-    out = np.empty((len(x), k), np.int64)
-    norms = (among**2).sum(1)
-    for start in range(0, len(x), 2048):
-        distance = norms - 2 * product(x[start : start + 2048], among.T)
-        out[start : start + 2048] = np.argpartition(distance, k, axis=1)[:, :k]
-    return out
 
 
 def frame(xy: Floats) -> Floats:

@@ -90,3 +90,72 @@ def test_neighbours_can_be_cancelled_and_are_computed_when_asked_again(collectio
     assert np.isfinite(collection.map(WHERE, NEIGHBOURS)).all()
     stop.set()
     assert np.isfinite(collection.map(WHERE, NEIGHBOURS, cancel=stop)).all()  # it is computed already
+
+
+@pytest.fixture
+def small_sample(monkeypatch):
+    monkeypatch.setattr("handlens.studio.neighbour_embedding.SAMPLE", 20)
+
+
+@pytest.mark.usefixtures("small_sample")
+def test_neighbours_are_shown_before_they_are_done(collection):
+    maps, layer = collection.parts.maps, collection.parts.layers.get(WHERE)
+    over, better = threading.Event(), []
+
+    def heard(kind, payload):
+        if kind == "map":
+            better.append((payload["layer"], payload["projection"]))
+        if kind == "work" and payload["done"] == payload["total"]:
+            over.set()
+
+    collection.parts.listeners.subscribe(heard)
+    assert np.isfinite(maps.so_far(WHERE, NEIGHBOURS)).all()
+    assert over.wait(60)
+    assert better == [(WHERE, NEIGHBOURS)] * 7
+    done = collection.parts.layers.maps_of(layer)
+    assert done.has_neighbours
+    np.testing.assert_array_equal(maps.so_far(WHERE, NEIGHBOURS), collection.map(WHERE, NEIGHBOURS))
+
+
+@pytest.mark.usefixtures("small_sample")
+def test_what_was_arranged_before_cancelling_is_kept_on_disk(folder, collection):
+    stop = threading.Event()
+    with pytest.raises(Cancelled):
+        collection.map(WHERE, NEIGHBOURS, progress=lambda done, _: stop.set() if done > 600 else None, cancel=stop)
+    layer = collection.parts.layers.get(WHERE)
+    reached = collection.parts.layers.maps_of(layer).neighbours_so_far
+    collection.close()
+    with Collection.open(folder) as again:
+        maps = again.parts.layers.maps_of(again.parts.layers.get(WHERE))
+        assert not maps.has_neighbours
+        np.testing.assert_array_equal(maps.neighbours_so_far, reached)
+        told = []
+        again.map(WHERE, NEIGHBOURS, progress=lambda done, total: told.append(total))
+        assert set(told) == {300}  # the sample is not arranged again
+        assert maps.has_neighbours
+
+
+def test_new_photos_get_a_place_among_the_others(folder, collection, draw_photo):
+    before = collection.map(WHERE, NEIGHBOURS)
+    collection.close()
+    draw_photo(folder / "photos" / "circles" / "new.png", kind="circle", seed=99)
+    with Collection.open(folder) as again:
+        again.prepare()
+        told = []
+        after = again.map(WHERE, NEIGHBOURS, progress=lambda *of: told.append(of))
+        assert told == []  # nothing is arranged again
+        assert np.isfinite(after).all()
+        moved = np.linalg.norm(after[:40] - before, axis=1)
+        assert moved.max() < 0.1  # but for the frame
+        near = np.linalg.norm(after[:40] - after[40], axis=1).argsort()[:3]
+        assert np.isin(near, CIRCLES).sum() >= 2
+
+
+def test_a_damaged_map_is_made_again(folder, collection):
+    collection.map(WHERE, NEIGHBOURS)
+    collection.close()
+    for file in (folder / "cache").glob("neighbours-*.places"):
+        file.write_bytes(file.read_bytes()[:-9])
+    with Collection.open(folder) as again:
+        assert not again.parts.layers.maps_of(again.parts.layers.get(WHERE)).has_neighbours
+        assert np.isfinite(again.map(WHERE, NEIGHBOURS)).all()

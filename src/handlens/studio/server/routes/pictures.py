@@ -106,8 +106,11 @@ def map_of(
     layer: Annotated[str, Query(max_length=300)],
     projection: Annotated[str, Query(max_length=100)],
 ) -> Floats:
-    """The position of each photo: float32 [N, 2] by id, NaN if it is not prepared yet."""
-    return Floats(collection.map(layer, projection).astype("<f4").tobytes())
+    """The position of each photo: float32 [N, 2] by id, NaN if it is not prepared yet.
+
+    Neighbours come as far as they are arranged; a `map` event tells of better places.
+    """
+    return Floats(collection.parts.maps.so_far(layer, projection).astype("<f4").tobytes())
 
 
 Colour = Annotated[str, Query(pattern="^[0-9a-f]{6}$")]

@@ -54,6 +54,14 @@ class WorkEvent(BaseModel):
     seconds_left: float | None = Field(description="null while unknown")
 
 
+class MapEvent(BaseModel):
+    """One map has better places; fetch it again."""
+
+    kind: Literal["map"] = "map"
+    layer: str
+    projection: str
+
+
 class PredictionsEvent(BaseModel):
     """The predictions changed; fetch them again."""
 
@@ -62,6 +70,7 @@ class PredictionsEvent(BaseModel):
 
 
 Event = Annotated[
-    StateEvent | StateChangesEvent | LabelsEvent | MapsEvent | WorkEvent | PredictionsEvent, Field(discriminator="kind")
+    StateEvent | StateChangesEvent | LabelsEvent | MapsEvent | MapEvent | WorkEvent | PredictionsEvent,
+    Field(discriminator="kind"),
 ]
 """One event, told apart by `kind`."""

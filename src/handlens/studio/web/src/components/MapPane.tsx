@@ -271,7 +271,7 @@ function Middle(): JSX.Element | null {
 
 /** What takes the server seconds, with the time left; a map can be left for the one on the screen. */
 function UnderWay(): JSX.Element {
-  const arranging = mapLoading.value ? working.value.get(keyOf(layer.value, projection.value)) : undefined
+  const arranging = working.value.get(keyOf(layer.value, projection.value))
   return (
     <>
       {arranging && <Doing name="Arranging neighbours" of={arranging} cancel={cancelMap} />}

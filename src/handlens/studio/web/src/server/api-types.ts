@@ -444,6 +444,8 @@ export interface paths {
         /**
          * Map Of
          * @description The position of each photo: float32 [N, 2] by id, NaN if it is not prepared yet.
+         *
+         *     Neighbours come as far as they are arranged; a `map` event tells of better places.
          */
         get: operations["map_of_api_collections__c__map_get"];
         put?: never;
@@ -3069,6 +3071,21 @@ export interface components {
             reason: string;
         };
         /**
+         * MapEvent
+         * @description One map has better places; fetch it again.
+         */
+        MapEvent: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "map";
+            /** Layer */
+            layer: string;
+            /** Projection */
+            projection: string;
+        };
+        /**
          * MapsEvent
          * @description More photos are prepared, so every map changed.
          */
@@ -4796,7 +4813,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": components["schemas"]["StateEvent"] | components["schemas"]["StateChangesEvent"] | components["schemas"]["LabelsEvent"] | components["schemas"]["MapsEvent"] | components["schemas"]["WorkEvent"] | components["schemas"]["PredictionsEvent"];
+                    "text/event-stream": components["schemas"]["StateEvent"] | components["schemas"]["StateChangesEvent"] | components["schemas"]["LabelsEvent"] | components["schemas"]["MapsEvent"] | components["schemas"]["MapEvent"] | components["schemas"]["WorkEvent"] | components["schemas"]["PredictionsEvent"];
                 };
             };
             /** @description Client Error */

@@ -32,15 +32,24 @@ export interface Doing {
   share: number
   secondsLeft: number | null
 }
-/** How far the server is with a slow projection that has not arrived yet, by "layer projection". */
+/** How far the server is with a slow projection, by "layer projection"; what there is of it is drawn meanwhile. */
 const [working, setWorking] = owned<ReadonlyMap<string, Doing>>(new Map())
 
-/** Takes the server's report on a slow projection; the last one may come after the map itself. */
+/** Takes the server's report on a slow projection. */
 export function progressed(l: string, p: string, doing: Doing): void {
   const key = keyOf(l, p)
   const others = [...working.value].filter(([other]) => other !== key)
-  const isOver = doing.share >= 1 || whole.get(key)?.stamp === stampOf(p)
-  setWorking(new Map(isOver ? others : [...others, [key, doing]]))
+  setWorking(new Map(doing.share >= 1 ? others : [...others, [key, doing]]))
+}
+
+/** Forgets how far work was: the server tells again of what is still under way. */
+export const forgetProgress = (): void => setWorking(new Map())
+
+/** The server has better places of a map: fetches them if it is on the screen, else when it is looked at next. */
+export function bettered(l: string, p: string): void {
+  const key = keyOf(l, p)
+  betters.set(key, (betters.get(key) ?? 0) + 1)
+  if (l === layer.value && p === projection.value) void loadMap()
 }
 
 /** Stops what the server computes of the map that was asked for, and goes back to the one on the screen. */
@@ -67,16 +76,19 @@ const SLOW = 'neighbours'
 
 export const keyOf = (l: string, p: string): string => `${l} ${p}`
 
+/** How often a map got better places. */
+const betters = new Map<string, number>()
+
 /** Changes whenever the server would answer with another map. */
-function stampOf(p: string): string {
+function stampOf(l: string, p: string): string {
   const state = collection.value
   const version = state?.maps_version ?? 0
   if (p === 'labels') return `${version}:${labels.value.version}`
   if (p === 'separate') return `${version}:${labels.value.version}:${separations.value}`
-  return `${version}`
+  return `${version}:${betters.get(keyOf(l, p)) ?? 0}`
 }
 
-const identity = (l: string, p: string): string => `${keyOf(l, p)} ${stampOf(p)}`
+const identity = (l: string, p: string): string => `${keyOf(l, p)} ${stampOf(l, p)}`
 
 const [separations, setSeparations] = owned(0)
 /** A new separating projection was made: the old one's maps are out of date. */
@@ -90,7 +102,6 @@ function keep(key: string, stamp: string, xy: Float32Array): void {
   whole.delete(key)
   whole.set(key, { stamp, xy })
   if (whole.size > KEEP) whole.delete(whole.keys().next().value!)
-  if (working.value.has(key)) setWorking(new Map([...working.value].filter(([other]) => other !== key)))
   const ids = photos.value?.order.slice(0, MINI_PHOTOS) ?? new Int32Array(0)
   const small = new Float32Array(ids.length * 2)
   ids.forEach((id, i) => {
@@ -114,7 +125,7 @@ export async function loadMap(): Promise<void> {
   if (!l || !p) return
   const turn = ++asked
   const key = keyOf(l, p)
-  const stamp = stampOf(p)
+  const stamp = stampOf(l, p)
   const known = whole.get(key)
   setMapError(null)
   if (known) put(l, p, known.xy)
@@ -151,7 +162,7 @@ export async function fillTable(): Promise<void> {
       const next = nextMini()
       if (!next) return
       const [l, p] = next
-      const stamp = stampOf(p)
+      const stamp = stampOf(l, p)
       try {
         keep(keyOf(l, p), stamp, await api.map(l, p))
       } catch {
@@ -170,8 +181,8 @@ const failedAt = new Map<string, string>()
 function nextMini(): [string, string] | null {
   for (const { id: p } of projections.value) {
     if (p === SLOW) continue
-    const stamp = stampOf(p)
     for (const l of layers.value) {
+      const stamp = stampOf(l.id, p)
       const key = keyOf(l.id, p)
       const have = miniMaps.value.get(key)
       if (have === 'failed' ? failedAt.get(key) !== stamp : have?.stamp !== stamp) return [l.id, p]

@@ -24,7 +24,7 @@ import {
 } from './collection'
 import { keepSelection, restoreSelection } from './kept-selection'
 import { fetchLabels, labels, openLabels, takeLabels } from './labels'
-import { fillTable, loadMap, photosPending, progressed, setPhotosPending } from './maps'
+import { bettered, fillTable, forgetProgress, loadMap, photosPending, progressed, setPhotosPending } from './maps'
 import { announce, attempt, sentenceOf } from './messages'
 import { loadPredictions, predictions, report, sayFineTuned, trained } from './model'
 import { loadScores } from './separation'
@@ -174,6 +174,9 @@ function takeEvent(event: ServerEvent): void {
       }
       photosChanged()
       break
+    case 'map':
+      bettered(event.layer, event.projection)
+      break
     case 'work': {
       const doing = { share: event.done / event.total, secondsLeft: event.seconds_left }
       if (event.task === 'train') trained(doing)
@@ -224,6 +227,7 @@ async function listenAgain(after: EventSource, wait: number): Promise<void> {
 
 /** Fetches what may have been missed while the stream was broken. */
 async function catchUp(): Promise<void> {
+  forgetProgress()
   await attempt(async () => {
     takeLabels(await api.labels())
     await loadPhotos()
