@@ -21,6 +21,7 @@ ROOMS = [
     {"experiments"},
     {"scale"},
     {"studio"},
+    {"embedding"},
     {"estimators"},
     {"cli"},
     {"__main__"},

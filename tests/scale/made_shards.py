@@ -12,8 +12,8 @@ from PIL import Image
 from handlens.scale.manifest import (
     SHARDS,
     LayerFacts,
-    Manifest,
     ShardEntry,
+    ShardManifest,
     shard_name,
     write_manifest,
 )
@@ -42,7 +42,7 @@ def write_made_shards(
     left_out: int = 0,
     layers: tuple[LayerFacts, ...] = LAYERS,
     seed: int = 0,
-) -> Manifest:
+) -> ShardManifest:
     """Write a complete folder of shards, each with so many photos, and in the first one so many that are left out."""
     entries = []
     for unit, start in enumerate(range(0, photos, a_shard)):
@@ -60,6 +60,6 @@ def write_made_shards(
         name = shard_name(unit, 0)
         file = write_shard(out / SHARDS / name, content, [layer.dim for layer in layers])
         entries.append(ShardEntry(name, unit, 0, len(rows) + len(out_here), len(rows), *file))
-    made = Manifest(("photos",), "made", "0" * 64, layers, seed, "2026-11-26T12:00:00+00:00", True, tuple(entries))
+    made = ShardManifest(("photos",), "made", "0" * 64, layers, seed, "2026-11-26T12:00:00+00:00", True, tuple(entries))
     write_manifest(out, made)
     return made

@@ -8,9 +8,9 @@ import secrets
 import shutil
 import tarfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from handlens.errors import DownloadError, StorageError
 from handlens.io.files import atomic_folder, rename
@@ -88,6 +88,48 @@ def unpack_tar(
     return left_out
 
 
+class TarError(Exception):
+    """A tar archive is damaged; the message is the reason, as a clause."""
+
+
+class Member(NamedTuple):
+    """A file in a tar archive that is read as a stream.
+
+    Attributes:
+        name: its path there, of which nothing is known.
+        size: in bytes.
+        reason: why it cannot be read; "" if it can.
+        read: gives its bytes, until the next member is asked for.
+    """
+
+    name: str
+    size: int
+    reason: str
+    read: Callable[[], bytes]
+
+
+def tar_members(file: BinaryIO) -> Iterator[Member]:
+    """The files of a tar archive, compressed or not, in their order; nothing is written anywhere.
+
+    Raises:
+        TarError: it is damaged, or ends too early.
+    """
+    try:
+        with _Tar.open(fileobj=file) as tar:
+            while (member := tar.next_member()) is not None:
+                if member.isdir():
+                    continue
+                reason = "" if member.isfile() else "a link, device or special file in an archive"
+                name = member.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+                yield Member(name, member.size, reason, lambda member=member: tar.read(member))  # type: ignore[misc]
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, ValueError, _TooLong) as error:
+        raise TarError(_first_line(error)) from error
+    except OSError as error:  # gzip and bz2 report what is wrong in the archive as the system reports the disk
+        if error.errno is not None:
+            raise
+        raise TarError(_first_line(error)) from error
+
+
 class _TooLong(Exception):
     """A part of an archive that is longer than any data set needs."""
 
@@ -132,6 +174,17 @@ class _Tar(tarfile.TarFile):
         self._bounded.left = member.size + _LONGEST_HEADER
         with content, path.open("wb") as file:
             shutil.copyfileobj(content, file, _CHUNK)
+
+    def read(self, member: tarfile.TarInfo) -> bytes:
+        """The bytes of a file."""
+        content = self.extractfile(member)
+        assert content is not None  # only links have none
+        self._bounded.left = member.size + _LONGEST_HEADER
+        with content:
+            try:
+                return content.read()
+            except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, _TooLong) as error:
+                raise TarError(_first_line(error)) from error
 
     def read_end(self) -> None:
         """Read to the end, where the checksum of a compressed archive is."""

@@ -29,7 +29,7 @@ class Outline(NamedTuple):
     dtype: str
 
 
-class Place(NamedTuple):
+class TensorPlace(NamedTuple):
     """Where a tensor lies in a file: its outline, and its first byte."""
 
     outline: Outline
@@ -47,7 +47,7 @@ class Head(NamedTuple):
 
     data: bytes
     metadata: dict[str, str]
-    places: dict[str, Place]
+    places: dict[str, TensorPlace]
 
 
 def read_head(file: Path) -> Head:
@@ -71,7 +71,7 @@ def read_head(file: Path) -> Head:
     places, end = {}, 0
     for name, entry in header.items():
         outline, end = _checked(name, entry, end)
-        places[name] = Place(outline, 8 + length + entry["data_offsets"][0])
+        places[name] = TensorPlace(outline, 8 + length + entry["data_offsets"][0])
     if 8 + length + end != size:
         raise ValueError(f"its header describes {8 + length + end:,} bytes, and the file has {size:,}")
     return Head(first + data, metadata, places)

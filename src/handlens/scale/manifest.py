@@ -87,7 +87,7 @@ class ShardEntry:
 
 
 @dataclass(frozen=True)
-class Manifest:
+class ShardManifest:
     """What a folder of shards holds.
 
     Attributes:
@@ -103,7 +103,7 @@ class Manifest:
 
     Example:
         >>> layer = LayerFacts("net/0/what", "net", "0", "what", 16)
-        >>> Manifest(("photos",), "net", "", (layer,), 0, "2026-11-26T12:00:00+00:00").photos
+        >>> ShardManifest(("photos",), "net", "", (layer,), 0, "2026-11-26T12:00:00+00:00").photos
         0
     """
 
@@ -139,14 +139,14 @@ def shard_name(unit: int, start: int) -> str:
     return f"{unit // 1000:03d}/{unit:06d}-{start:07d}.safetensors"
 
 
-def write_manifest(out: Path, manifest: Manifest) -> None:
+def write_manifest(out: Path, manifest: ShardManifest) -> None:
     """Write the manifest of a folder, whole or not at all; StorageError if the disk refuses."""
     content = with_checksum({"format": FORMAT, "version": FORMAT_VERSION, **asdict(manifest)})
     with atomic_write(out / MANIFEST) as partial:
         partial.write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
-def read_manifest(out: Path) -> Manifest:
+def read_manifest(out: Path) -> ShardManifest:
     """The manifest of a folder; while it is being filled, with the shards of the units that are done so far.
 
     Raises:
@@ -209,7 +209,7 @@ def done_so_far(out: Path) -> list[ShardEntry]:
     return [shard for unit in done_units(out) for shard in read_done(out, unit) or []]
 
 
-def _manifest(content: dict[str, Any]) -> Manifest:
+def _manifest(content: dict[str, Any]) -> ShardManifest:
     layers = tuple(LayerFacts(**layer) for layer in content["layers"])
     texts = (content["backbone"], content["weights"], content["created"], *content["source"])
     if not layers or not all(isinstance(text, str) for text in texts):
@@ -218,7 +218,7 @@ def _manifest(content: dict[str, Any]) -> Manifest:
         raise ValueError("the number of features of a layer cannot be right")
     if content["dtype"] != "float16" or type(content["seed"]) is not int or type(content["thumbnail"]) is not int:
         raise ValueError("dtype, seed or thumbnail cannot be right")
-    return Manifest(
+    return ShardManifest(
         tuple(content["source"]),
         content["backbone"],
         content["weights"],

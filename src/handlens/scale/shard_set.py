@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handlens.errors import ShardError
-from handlens.scale.manifest import SHARDS, LayerFacts, Manifest, read_manifest
+from handlens.scale.manifest import SHARDS, LayerFacts, ShardManifest, read_manifest
 from handlens.scale.order import RandomOrder
 from handlens.scale.shards import DIGEST, LeftOutPhoto, Shard, described
 
@@ -19,7 +19,7 @@ _OPEN = 128
 """Shards that are kept open: the system allows a process only so many files."""
 
 
-class Block(NamedTuple):
+class FeatureBlock(NamedTuple):
     """The features of one shard: the row of its first photo, and float16 [rows, dim]."""
 
     start: int
@@ -46,12 +46,12 @@ class ShardSet:
     Example:
         >>> from handlens.scale.manifest import write_manifest
         >>> layer = LayerFacts("net/0/what", "net", "0", "what", 16)
-        >>> write_manifest(Path("."), Manifest(("photos",), "net", "", (layer,), 0, "2026-11-26T12:00:00+00:00"))
+        >>> write_manifest(Path("."), ShardManifest(("photos",), "net", "", (layer,), 0, "2026-11-26T12:00:00+00:00"))
         >>> len(ShardSet.open("."))
         0
     """
 
-    def __init__(self, out: Path, manifest: Manifest) -> None:
+    def __init__(self, out: Path, manifest: ShardManifest) -> None:
         self.out, self.manifest = out, manifest
         self.starts = np.cumsum([0, *(shard.rows for shard in manifest.shards)], dtype=np.int64)
         self._open: OrderedDict[int, Shard] = OrderedDict()
@@ -90,7 +90,7 @@ class ShardSet:
         self._open[number] = found
         return found
 
-    def blocks(self, layer: str, *, first: int = 0) -> Iterator[Block]:
+    def blocks(self, layer: str, *, first: int = 0) -> Iterator[FeatureBlock]:
         """The features of a layer, shard after shard, memory-mapped.
 
         Args:
@@ -100,7 +100,7 @@ class ShardSet:
         self._check_layer(layer)
         for number in range(first, len(self.manifest.shards)):
             if self.manifest.shards[number].rows:
-                yield Block(int(self.starts[number]), self.shard(number).features(layer))
+                yield FeatureBlock(int(self.starts[number]), self.shard(number).features(layer))
 
     def features(self, layer: str, rows: Iterable[int] | NDArray[Any]) -> NDArray[np.float16]:
         """The features of some photos, float16 [k, dim], in the order in which they are asked for.

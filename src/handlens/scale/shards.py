@@ -171,7 +171,9 @@ class Shard:
             with file.open("rb") as opened:
                 self._map = memoryview(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ))
         except FileNotFoundError as error:
-            raise ShardError(f"the shard {file} is missing. {_ADVICE}") from error
+            raise ShardError(
+                f"the shard {file} is missing. Restore it, or run the same `handlens embed` again: it is made again."
+            ) from error
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise _damaged(file, reason_of(error)) from error
         self._right: set[str] = set()
@@ -253,11 +255,11 @@ class Shard:
         return found
 
 
-_ADVICE = "Restore it, or remove it and run the same `handlens embed` again: it is made again."
-
-
 def _damaged(file: Path, reason: str) -> ShardError:
-    return ShardError(f"the shard {file} is damaged: {reason.rstrip('.')}. {_ADVICE}")
+    return ShardError(
+        f"the shard {file} is damaged: {reason.rstrip('.')}. Restore it, or remove it and run the same "
+        "`handlens embed` again: it is made again."
+    )
 
 
 def _rows_of(head: Head, sums: Mapping[str, Any], layers: Sequence[str]) -> int:
@@ -288,7 +290,7 @@ def _rows_of(head: Head, sums: Mapping[str, Any], layers: Sequence[str]) -> int:
 
 def _sum(values: NDArray[Any]) -> int:
     """The CRC-32 of the bytes of an array."""
-    return zlib.crc32(values.reshape(-1).view(np.uint8))
+    return zlib.crc32(np.ascontiguousarray(values).data)
 
 
 def _packed(parts: Sequence[bytes]) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:

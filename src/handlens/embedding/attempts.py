@@ -1,0 +1,85 @@
+"""What is known of attempts at a unit that ended with their process: which photo kills it, and that it does.
+
+A file a unit, to which each attempt adds lines, so that the next one, in whichever process and on whichever machine,
+knows what happened to those before. From the third attempt on photos are taken one by one, and each is named before
+it is touched; one that was named last by two attempts is left out.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+
+from handlens.errors import ShardError
+
+ATTEMPTS = "attempts"
+CAREFUL = 3
+"""The attempt from which on photos are taken one by one."""
+
+_DEATHS = 2
+_BLIND = 6
+"""Attempts that may end, one after the other, without a photo that could be the reason and without a new shard."""
+
+
+class Attempts:
+    """The attempts at one unit.
+
+    Args:
+        out: the folder of the shards.
+        unit: the number of the unit.
+    """
+
+    def __init__(self, out: Path, unit: int) -> None:
+        self._file = out / ATTEMPTS / f"{unit:06d}"
+        self._unit = unit
+        self._lines = self._file.read_text(encoding="utf-8").splitlines() if self._file.exists() else []
+
+    def begin(self) -> None:
+        """Note that an attempt begins; ShardError if too many ended for no known reason."""
+        blind = 0
+        for before, line in zip(["", *self._lines], [*self._lines, "start"], strict=True):
+            if line == "kept" or before.startswith("photo "):
+                blind = 0
+            elif line == "start" and before not in ("", "kept"):
+                blind += 1
+        if blind >= _BLIND:
+            raise ShardError(
+                f"the process at unit {self._unit} ended {blind} times without keeping anything: it was killed "
+                "or has too little memory. Give each process more memory, or use fewer, and run the same command again."
+            )
+        self._file.parent.mkdir(exist_ok=True)
+        self._add("start")
+
+    @property
+    def careful(self) -> bool:
+        """Whether photos are to be taken one by one."""
+        return self._lines.count("start") >= CAREFUL
+
+    def deadly(self, position: int) -> bool:
+        """Whether a photo was the last that two attempts named."""
+        return self._deaths()[f"photo {position}"] >= _DEATHS
+
+    def take(self, position: int) -> None:
+        """Note which photo is taken next."""
+        self._add(f"photo {position}")
+
+    def keep(self) -> None:
+        """Note that a shard was written."""
+        self._add("kept")
+
+    def end(self) -> None:
+        """Forget all attempts: the unit is done, or failed for a reason that is said."""
+        self._file.unlink(missing_ok=True)
+
+    def _deaths(self) -> Counter[str]:
+        pairs = zip(self._lines, self._lines[1:], strict=False)
+        return Counter(before for before, line in pairs if line == "start" and before.startswith("photo "))
+
+    def _add(self, line: str) -> None:
+        with self._file.open("a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
+            file.flush()
+            if not line.startswith("photo"):
+                os.fsync(file.fileno())
+        self._lines.append(line)

@@ -1,0 +1,359 @@
+"""`embed`: photos of a source become shards, by one driver that can be stopped, killed and run again."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+import numpy as np
+
+from handlens.core.artifact import load_artifact, save_artifact, tensors_hash
+from handlens.embedding.items import items_of
+from handlens.embedding.lease import Lease, lease
+from handlens.embedding.local import cores, in_processes
+from handlens.embedding.plan import PLAN, EmbeddingPlan, PlanFacts, make_plan
+from handlens.embedding.stage import UnitDone, clean
+from handlens.errors import Cancelled, PhotoError, ShardError
+from handlens.io.problems import reporting_disk_errors
+from handlens.scale.manifest import (
+    EXTRACTOR,
+    MANIFEST,
+    SHARDS,
+    LayerFacts,
+    ShardManifest,
+    done_file,
+    done_so_far,
+    done_units,
+    read_done,
+    read_manifest,
+    write_manifest,
+)
+from handlens.scale.shards import DIGEST
+from handlens.studio.features import Extractor, backbone_extractor, patches_extractor, rebuild
+from handlens.studio.photo_sources import PhotoSource
+from handlens.studio.pictures import read_squares
+from handlens.studio.sources import EXTRACTOR_KIND, LEARNED
+
+BACKBONE = "tf_efficientnet_lite0"
+"""The network unless another one is named: its weights are installed with handlens."""
+
+LEARN_FROM, LEARN_SIZE = 500, 96
+"""How many photos features are learned on, and the side of their pictures in pixels."""
+
+THUMBNAIL_BYTES = 8_000
+"""What a thumbnail takes, about, for what a run is said to need."""
+
+
+@dataclass(frozen=True)
+class EmbedProgress:
+    """How far a run is.
+
+    Attributes:
+        done: photos that are embedded or left out, of this run and those before it.
+        total: how many there are; None while tar archives are still to be read.
+        left_out: how many of them are left out.
+        units, all_units: units of work that are done, and all of them.
+        rate: photos a second in this run; None while unknown.
+        seconds_left: until all is done; None while unknown.
+
+    Example:
+        >>> EmbedProgress(done=500, total=1000, rate=50.0, seconds_left=10.0).share
+        0.5
+    """
+
+    done: int = 0
+    total: int | None = None
+    left_out: int = 0
+    units: int = 0
+    all_units: int = 0
+    rate: float | None = None
+    seconds_left: float | None = None
+
+    @property
+    def share(self) -> float:
+        """The share of all that is done, 0–1."""
+        return self.done / self.total if self.total else self.units / max(1, self.all_units)
+
+
+def embed(
+    source: Path | str | Sequence[Path | str] | PhotoSource,
+    out: Path | str,
+    *,
+    backbone: str | None = BACKBONE,
+    weights: Path | None = None,
+    engine: Literal["local", "ray"] = "local",
+    address: str | None = None,
+    processes: int | None = None,
+    threads: int = 1,
+    seed: int = 0,
+    progress: Callable[[EmbedProgress], None] | None = None,
+    say: Callable[[str], None] | None = None,
+    cancel: threading.Event | None = None,
+) -> ShardManifest:
+    """Embed photos into a folder of shards: the features of every layer in half precision, thumbnails and paths.
+
+    Photos stream through; none is copied. What is done is committed piece by piece, so a run that was stopped or
+    killed goes on where it was when the same call is made again, and each photo is in the shards exactly once.
+
+    Args:
+        source: a folder, pattern, list, or addresses, of photos, of tar archives as of WebDataset, or of Parquet files
+            with a column of bytes.
+        out: the folder of the shards; with `engine="ray"` on a disk that all machines share.
+        backbone: the network's name; None for features learned on 500 of the photos.
+        weights: a safetensors file for the network.
+        engine: "local", processes of this machine, or "ray".
+        address: of a cluster of Ray; unless given, a Ray is started on this machine.
+        processes: how many work at the same time; one a core, or with Ray as many as there is room for, unless given.
+        threads: for the network in each process.
+        seed: of every random choice.
+        progress: called as photos are done.
+        say: called with sentences: what the run needs, and what it waits for.
+        cancel: setting it raises Cancelled, within a second.
+
+    Returns:
+        what `out` holds.
+
+    Raises:
+        ShardError, CollectionError: the source or `out` cannot be used, or another process writes to it.
+        Cancelled: it was cancelled; what is done stays.
+        StorageError: the disk refused; what is done stays.
+
+    Example:
+        >>> from handlens.studio.builtin import write_builtin
+        >>> _ = write_builtin("digits", Path("digits"))
+        >>> embed("digits", "shards", backbone=None, processes=1).complete
+        True
+    """
+    if engine not in ("local", "ray"):
+        raise ShardError(f"engine must be 'local' or 'ray'; {engine!r:.80} arrived.")
+    for name, number in (("processes", processes), ("threads", threads)):
+        if number is not None and (type(number) is not int or number < 1):
+            raise ShardError(f"{name} must be a whole number from 1 on; {number!r:.80} arrived.")
+    folder = Path(out).expanduser().absolute()
+    _check_out(folder)
+    tell = say or (lambda _text: None)
+    with reporting_disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with lease(folder, waiting=tell) as held:
+
+        def check() -> None:
+            if held.lost:
+                raise ShardError(
+                    f"another `handlens embed` has taken {folder}, as this one stood still. It goes on there."
+                )
+            if cancel is not None and cancel.is_set():
+                raise Cancelled(
+                    f"cancelled; what is embedded stays in {folder}, and the same command goes on from there."
+                )
+
+        plan = make_plan(folder, PhotoSource.of(source), found=lambda _count: check())
+        clean(folder)
+        _forget_missing(folder)
+        manifest = _begun(folder, plan, backbone, weights, seed)
+        waiting = sorted(set(range(plan.facts.units)) - set(done_units(folder)))
+        if waiting:
+            _tell_cost(folder, plan.facts, manifest, tell)
+            if engine == "local":
+                count = processes or max(1, cores() // threads)
+                done = in_processes(folder, waiting, processes=count, threads=threads, check=check)
+            else:
+                from handlens.embedding.ray_engine import on_ray
+
+                done = on_ray(
+                    folder,
+                    waiting,
+                    created=manifest.created,
+                    address=address,
+                    processes=processes,
+                    threads=threads,
+                    check=check,
+                )
+            _follow(folder, plan.facts, len(waiting), done, progress)
+        return _completed(folder, plan, manifest, held)
+
+
+def _check_out(out: Path) -> None:
+    """Raise ShardError if a folder holds something else than shards."""
+    if out.exists() and not out.is_dir():
+        raise ShardError(f"{out} must be a folder for the shards; it is a file. Name another one.")
+    known = {MANIFEST, PLAN, "driver.json", "driver.lock"}
+    if out.is_dir() and any(out.iterdir()) and not known & {file.name for file in out.iterdir()}:
+        raise ShardError(f"{out} must be a new folder or one of shards; it holds other files. Name another one.")
+
+
+def _begun(out: Path, plan: EmbeddingPlan, backbone: str | None, weights: Path | None, seed: int) -> ShardManifest:
+    """The manifest of a run, written if there is none; the network is kept beside it, the same for each process."""
+    name = LEARNED if backbone is None else backbone
+    if (out / MANIFEST).exists():
+        manifest = read_manifest(out)
+        if manifest.backbone != name or manifest.seed != seed:
+            raise ShardError(
+                f"{out} is being made with backbone {manifest.backbone} and seed {manifest.seed}; {name} and {seed} "
+                "were asked for. Give the same ones to go on, or another folder."
+            )
+        if weights is not None and _hash(name, weights) != manifest.weights:
+            raise ShardError(
+                f"{out} is being made with other weights than {weights}. Give the same ones, or another folder."
+            )
+        return manifest
+    extractor: Extractor
+    if (out / EXTRACTOR).exists():
+        extractor = rebuild(*load_artifact(out / EXTRACTOR, EXTRACTOR_KIND))
+        if extractor.name != name:
+            raise ShardError(
+                f"{out} is being made with backbone {extractor.name}; {name} was asked for. Give the same one."
+            )
+    else:
+        extractor = _learned(plan, seed) if backbone is None else backbone_extractor(backbone, weights=weights)
+        save_artifact(out / EXTRACTOR, EXTRACTOR_KIND, extractor.config(), extractor.tensors())
+    manifest = ShardManifest(
+        source=plan.facts.source,
+        backbone=name,
+        weights=tensors_hash(extractor.tensors()),
+        layers=tuple(LayerFacts(**asdict(layer)) for layer in extractor.layers),
+        seed=seed,
+        created=datetime.now(UTC).isoformat(),
+    )
+    write_manifest(out, manifest)
+    return manifest
+
+
+def _hash(backbone: str, weights: Path) -> str:
+    return tensors_hash(backbone_extractor(backbone, weights=weights).tensors())
+
+
+def _forget_missing(out: Path) -> None:
+    """Let units be done again whose shards are missing or have another size."""
+    for unit in done_units(out):
+        if any(_size_of(out / SHARDS / shard.name) != shard.bytes for shard in read_done(out, unit) or []):
+            done_file(out, unit).unlink(missing_ok=True)
+
+
+def _size_of(file: Path) -> int | None:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return None
+
+
+def _learned(plan: EmbeddingPlan, seed: int) -> Extractor:
+    """Features learned on some photos of units that are drawn at random."""
+    order = np.random.default_rng(seed).permutation(plan.facts.units)[:LEARN_FROM]
+    each = -(-LEARN_FROM // len(order))
+    pictures = [picture for unit in order for picture in _some_pictures(plan, int(unit), each, seed)]
+    if not pictures:
+        raise ShardError(f"none of the photos of {', '.join(plan.facts.source)} that were tried could be read.")
+    return patches_extractor(np.stack(pictures[:LEARN_FROM]), seed=seed)
+
+
+def _some_pictures(plan: EmbeddingPlan, number: int, most: int, seed: int) -> Iterator[np.ndarray]:
+    unit = plan.unit(number)
+    if "files" in unit:  # of these a random choice costs nothing
+        order = np.random.default_rng([seed, number]).permutation(len(unit["files"]))
+        unit = {"files": [unit["files"][at] for at in order]}
+    with TemporaryDirectory() as folder:
+        found = 0
+        for item in items_of(unit, 0):
+            if found == most:
+                return
+            try:
+                content = item.fetch()
+                file = content if isinstance(content, Path) else Path(folder, "photo")
+                if not isinstance(content, Path):
+                    file.write_bytes(content)
+                picture = read_squares(file, {LEARN_SIZE})[1][LEARN_SIZE]
+            except (PhotoError, OSError):
+                continue
+            found += 1
+            yield picture
+
+
+def bytes_of_a_photo(layers: Sequence[LayerFacts]) -> int:
+    """What a photo takes in the shards, about: features, checksums, a thumbnail, its path and hash."""
+    return sum(2 * layer.dim + 4 for layer in layers) + THUMBNAIL_BYTES + DIGEST + 100
+
+
+def size(count: float) -> str:
+    """A number of bytes for people.
+
+    Example:
+        >>> size(12_345_678), size(2.5e9)
+        ('12 MB', '2.5 GB')
+    """
+    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.0f} MB"
+
+
+def _tell_cost(out: Path, facts: PlanFacts, manifest: ShardManifest, tell: Callable[[str], None]) -> None:
+    """Say what a run needs before it begins; ShardError if the disk does not have that."""
+    each = bytes_of_a_photo(manifest.layers)
+    if facts.archives:
+        known = (
+            f"{facts.photos:,} photos and those in {facts.archives:,} archives"
+            if facts.photos
+            else (f"the photos in {facts.archives:,} archives")
+        )
+        tell(f"To embed: {known}; each takes about {each / 1e3:.0f} kB in {out}.")
+        return
+    left = facts.photos - sum(shard.rows + shard.left_out for shard in done_so_far(out))
+    tell(f"To embed: {left:,} photos, about {size(left * each)} in {out}.")
+    free = shutil.disk_usage(out).free
+    if left * each > free:
+        raise ShardError(
+            f"{left:,} photos take about {left * each / 1e9:.1f} GB in {out}, and the disk has {free / 1e9:.1f} left. "
+            "Make room, or give a folder on another disk."
+        )
+
+
+def _follow(
+    out: Path,
+    facts: PlanFacts,
+    waiting: int,
+    done: Generator[UnitDone, None, None],
+    progress: Callable[[EmbedProgress], None] | None,
+) -> None:
+    """Work until all units are done, and say how far it is."""
+    before = done_so_far(out)
+    first = sum(shard.rows + shard.left_out for shard in before)
+    now = EmbedProgress(
+        first,
+        None if facts.archives else facts.photos,
+        sum(shard.left_out for shard in before),
+        facts.units - waiting,
+        facts.units,
+    )
+    started = time.monotonic()
+    if progress:
+        progress(now)
+    with closing(done):
+        for unit in done:
+            photos, seconds = now.done + unit.photos + unit.left_out, time.monotonic() - started
+            now = replace(now, done=photos, left_out=now.left_out + unit.left_out, units=now.units + 1)
+            worked = now.units - (facts.units - waiting)
+            left = seconds * (facts.units - now.units) / worked
+            now = replace(now, rate=(photos - first) / seconds if seconds else None, seconds_left=left)
+            if progress:
+                progress(now)
+
+
+def _completed(out: Path, plan: EmbeddingPlan, manifest: ShardManifest, held: Lease) -> ShardManifest:
+    """Write the manifest with all shards, and remove what no shard of it is."""
+    missing = plan.facts.units - len(done_units(out))
+    if missing or held.lost:
+        raise ShardError(f"{missing:,} units of {out} are not done. Run the same command again.")
+    shards = tuple(done_so_far(out))
+    found = replace(manifest, complete=True, shards=shards)
+    if not manifest.complete or manifest.shards != shards:
+        write_manifest(out, found)
+    names = {shard.name for shard in shards}
+    for file in (out / SHARDS).glob("*/*.safetensors"):
+        if file.relative_to(out / SHARDS).as_posix() not in names:
+            file.unlink(missing_ok=True)
+    return found

@@ -1,0 +1,455 @@
+"""Embedding: each photo is in the shards once, with its own features, whatever interrupts the work."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from pyarrow import parquet
+from typer.testing import CliRunner
+
+from handlens.cli import app
+from handlens.embedding import EmbedProgress, attempts, driver, embed, lease, plan, stage
+from handlens.embedding.attempts import Attempts
+from handlens.errors import Cancelled, CollectionError, ShardError
+from handlens.scale import ShardSet
+from handlens.scale.manifest import done_file, read_manifest
+from handlens.studio.pictures import read_squares
+from tests.embedding.made_photos import jpeg, write_photos, write_tar
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """Embeds in this process, which takes no time to start; real processes have tests of their own."""
+
+    def in_this_process(out, units, *, processes, threads, check):
+        own = stage.Stage(out, threads=torch.get_num_threads())
+        for unit in units:
+            check()
+            yield own.run(unit)
+
+    monkeypatch.setattr(driver, "in_processes", in_this_process)
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Units of five photos and shards of two, so that a few photos have many."""
+    monkeypatch.setattr(plan, "A_UNIT", 5)
+    monkeypatch.setattr(stage, "A_SHARD", 2)
+
+
+def paths_of(out):
+    shards = ShardSet.open(out)
+    shards.check()
+    return shards.paths(range(len(shards)))
+
+
+def check_features(out):
+    """The features in the shards are those of the network on each photo, in half precision."""
+    shards = ShardSet.open(out)
+    network = stage.Stage(out, threads=torch.get_num_threads())._extractor
+    for row, path in enumerate(shards.paths(range(len(shards)))):
+        squares = read_squares(Path(path), {network.size})[1][network.size]
+        for layer, wanted in zip(shards.layers, network(torch.from_numpy(squares.copy())[None]), strict=True):
+            found = shards.features(layer.id, [row])[0]
+            assert found == pytest.approx(wanted[0].numpy(), rel=2e-3, abs=2e-3)
+        assert shards.digests([row])[0].tobytes() == hashlib.blake2b(Path(path).read_bytes()).digest()
+        assert shards.aspects([row])[0] == pytest.approx(1.5)
+
+
+def test_a_folder_becomes_shards_with_the_features_of_each_photo(tmp_path, here, small):
+    paths = write_photos(tmp_path / "photos", 12)
+    (tmp_path / "photos" / "3.jpg").write_bytes(b"not a picture")
+    (tmp_path / "photos" / "empty.jpg").touch()
+    (tmp_path / "photos" / "film.mp4").write_bytes(b"film")
+    (tmp_path / "photos" / ".hidden.jpg").write_bytes(jpeg(1))
+    (tmp_path / "photos" / "out.jpg").symlink_to(tmp_path / "elsewhere.jpg")
+    said, told = [], []
+    found = embed(tmp_path / "photos", tmp_path / "out", backbone=None, progress=told.append, say=said.append)
+    del paths[3]
+    assert paths_of(tmp_path / "out") == paths
+    assert (found.complete, found.photos, found.left_out) == (True, 11, 4)
+    assert [(entry.unit, entry.start, entry.stop) for entry in found.shards] == [
+        (unit, start, stop) for unit in range(3) for start, stop in ((0, 2), (2, 4), (4, 5))
+    ]
+    reasons = {Path(path).name: reason for path, reason in ShardSet.open(tmp_path / "out").left_out()}
+    assert reasons["3.jpg"] == "not a picture"
+    assert reasons["empty.jpg"] == "empty (0 bytes)"
+    assert reasons["out.jpg"] == "a link to a file that does not exist"
+    assert reasons["film.mp4"].startswith("a video; `handlens embed` takes photos")
+    check_features(tmp_path / "out")
+    assert [(now.done, now.total, now.units) for now in told] == [(0, 15, 0), (5, 15, 1), (10, 15, 2), (15, 15, 3)]
+    assert (told[-1].left_out, told[-1].seconds_left, told[-1].share) == (4, 0, 1)
+    assert said == [f"To embed: 15 photos, about 0 MB in {tmp_path / 'out'}."]
+    before = {file: file.stat().st_mtime_ns for file in (tmp_path / "out").rglob("*.safetensors")}
+    assert embed(tmp_path / "photos", tmp_path / "out", backbone=None) == found
+    assert {file: file.stat().st_mtime_ns for file in before} == before
+
+
+def test_tar_archives_stream_and_go_on_in_their_middle(tmp_path, here, small, monkeypatch):
+    members = {}
+    for i in range(5):
+        members |= {f"{i}.jpg": jpeg(i), f"{i}.json": b"{}", f"{i}.cls": b"1"}
+    write_tar(tmp_path / "a.tar", members | {"notes.md": b"text", "../up.jpg": jpeg(9)})
+    write_tar(tmp_path / "b.tar.gz", {"x/1.jpg": jpeg(1)}, "w:gz")
+    write = stage.write_shard
+    calls = []
+
+    def fails(file, content, dims):
+        calls.append(file)
+        if len(calls) == 3:
+            raise ShardError("the third shard is not written")
+        return write(file, content, dims)
+
+    monkeypatch.setattr(stage, "write_shard", fails)
+    tars = [tmp_path / "a.tar", tmp_path / "b.tar.gz"]
+    with pytest.raises(ShardError, match="third"):
+        embed(tars, tmp_path / "out", backbone=None)
+    monkeypatch.setattr(stage, "write_shard", write)
+    assert len(ShardSet.open(tmp_path / "out")) == 0
+    found = embed(tars, tmp_path / "out", backbone=None)
+    names = [*(f"a.tar#{i}.jpg" for i in range(5)), "a.tar#../up.jpg", "b.tar.gz#x/1.jpg"]
+    assert paths_of(tmp_path / "out") == [f"{tmp_path}/{name}" for name in names]
+    assert list(ShardSet.open(tmp_path / "out").left_out()) == [(f"{tmp_path}/a.tar#notes.md", "not a picture")]
+    assert [(entry.unit, entry.start) for entry in found.shards] == [(0, 0), (0, 2), (0, 4), (0, 6), (1, 0)]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.tar", "b.tar.gz", "out"]
+
+
+def test_a_tar_that_was_cut_short_has_what_is_before_its_end(tmp_path, here):
+    write_tar(tmp_path / "a.tar", {f"{i}.jpg": jpeg(i) for i in range(4)})
+    os.truncate(tmp_path / "a.tar", 512 * 6 + 100)
+    embed(tmp_path / "a.tar", tmp_path / "out", backbone=None)
+    shards = ShardSet.open(tmp_path / "out")
+    (last,) = shards.left_out()
+    assert shards.paths(range(len(shards))) == [f"{tmp_path}/a.tar#0.jpg"]
+    assert last.reason.startswith("the archive is damaged from here on: ")
+
+
+@pytest.mark.parametrize("kind", ["struct", "binary"])
+def test_parquet_files_of_bytes(tmp_path, here, small, kind):
+    photos = [jpeg(0), None, jpeg(2), b"xx", *(jpeg(i) for i in range(4, 12))]
+    if kind == "struct":
+        photos = [{"bytes": photo, "path": f"{i}.jpg"} for i, photo in enumerate(photos)]
+        photos[1] = None
+    table = pa.table({"label": list(range(12)), "image": photos})
+    parquet.write_table(table, tmp_path / "photos.parquet", row_group_size=3)
+    parquet.write_table(pa.table({"label": [1]}), tmp_path / "other.parquet")
+    found = embed([tmp_path / "photos.parquet", tmp_path / "other.parquet"], tmp_path / "out", backbone=None)
+    rows = [0, 2, *range(4, 12)]
+    assert paths_of(tmp_path / "out") == [f"{tmp_path}/photos.parquet#{row}" for row in rows]
+    reasons = [(Path(path).name, reason) for path, reason in ShardSet.open(tmp_path / "out").left_out()]
+    assert reasons == [
+        ("photos.parquet#1", "without bytes"),
+        ("photos.parquet#3", "not a picture"),
+        ("other.parquet", "a Parquet file without a column of bytes; it has label"),
+    ]
+    assert sorted({entry.unit for entry in found.shards}) == [0, 1, 2]
+    assert ShardSet.open(tmp_path / "out").digests([1])[0].tobytes() == hashlib.blake2b(jpeg(2)).digest()
+
+
+def test_what_a_run_goes_on_with_must_be_the_same(tmp_path, here):
+    write_photos(tmp_path / "photos", 2)
+    write_photos(tmp_path / "other", 2)
+    out = tmp_path / "out"
+    embed(tmp_path / "photos", out, backbone=None)
+    with pytest.raises(ShardError, match=r"is being made from .*photos; .*other was asked for"):
+        embed(tmp_path / "other", out, backbone=None)
+    with pytest.raises(ShardError, match="is being made with backbone patches and seed 0; mobilenetv2_035 and 0 were"):
+        embed(tmp_path / "photos", out, backbone="mobilenetv2_035")
+    with pytest.raises(ShardError, match="seed 0; patches and 1 were asked for"):
+        embed(tmp_path / "photos", out, backbone=None, seed=1)
+    with pytest.raises(ShardError, match="must be a new folder or one of shards"):
+        embed(tmp_path / "photos", tmp_path / "other", backbone=None)
+    with pytest.raises(ShardError, match="it is a file"):
+        embed(tmp_path / "photos", tmp_path / "photos" / "0.jpg", backbone=None)
+    with pytest.raises(CollectionError, match="there is no such folder or file"):
+        embed(tmp_path / "nowhere", tmp_path / "new", backbone=None)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(CollectionError, match="must hold photos; nothing was found there"):
+        embed(tmp_path / "empty", tmp_path / "new", backbone=None)
+    with pytest.raises(ShardError, match="engine must be 'local' or 'ray'; 'slurm' arrived"):
+        embed(tmp_path / "photos", out, engine="slurm")
+    with pytest.raises(ShardError, match="processes must be a whole number from 1 on; 0 arrived"):
+        embed(tmp_path / "photos", out, processes=0)
+
+
+def test_a_manifest_that_is_lost_is_made_again_and_no_shard(tmp_path, here, small):
+    write_photos(tmp_path / "photos", 7)
+    before = embed(tmp_path / "photos", tmp_path / "out", backbone=None)
+    (tmp_path / "out" / "manifest.json").unlink()
+    found = embed(tmp_path / "photos", tmp_path / "out", backbone=None)
+    assert replace(found, created=before.created) == before
+
+
+def test_a_shard_that_is_damaged_before_its_unit_is_done_is_said(tmp_path, here, small):
+    write_photos(tmp_path / "photos", 5)
+    embed(tmp_path / "photos", tmp_path / "out", backbone=None)
+    done_file(tmp_path / "out", 0).unlink()
+    file = next((tmp_path / "out" / "shards").rglob("*0000002.safetensors"))
+    os.truncate(file, file.stat().st_size - 1)
+    with pytest.raises(ShardError, match=r"is damaged.*remove it and run the same"):
+        embed(tmp_path / "photos", tmp_path / "out", backbone=None)
+    for _ in range(2):  # also after its unit is done
+        file.unlink()
+        embed(tmp_path / "photos", tmp_path / "out", backbone=None)
+        assert len(paths_of(tmp_path / "out")) == 5
+
+
+def test_two_processes_at_one_unit_keep_each_photo_once(tmp_path, here, small, monkeypatch):
+    """Another process, which takes photos one by one, is ahead of this one at the same unit."""
+    paths = write_photos(tmp_path / "photos", 5)
+    write = stage.write_shard
+    embed(tmp_path / "photos", tmp_path / "other", backbone=None)
+
+    def late(file, content, dims):
+        monkeypatch.setattr(stage, "write_shard", write)
+        done_file(tmp_path / "out", 0).unlink(missing_ok=True)
+        with monkeypatch.context() as patch:
+            patch.setattr(stage, "A_SHARD", 3)
+            attempt = Attempts(tmp_path / "out", 0)
+            stage.Stage(tmp_path / "out")._embed_rest(0, attempt)
+        return write(file, content, dims)
+
+    monkeypatch.setattr(stage, "write_shard", late)
+    found = embed(tmp_path / "photos", tmp_path / "out", backbone=None)
+    assert [(entry.start, entry.stop) for entry in found.shards] == [(0, 3), (3, 5)]
+    assert paths_of(tmp_path / "out") == paths
+
+
+def test_it_is_cancelled_and_goes_on(tmp_path, here, small):
+    paths = write_photos(tmp_path / "photos", 15)
+    stop = threading.Event()
+
+    def after_one(now: EmbedProgress) -> None:
+        if now.units == 1:
+            stop.set()
+
+    with pytest.raises(Cancelled, match="the same command goes on from there"):
+        embed(tmp_path / "photos", tmp_path / "out", backbone=None, progress=after_one, cancel=stop)
+    assert paths_of(tmp_path / "out") == paths[:5]
+    assert not read_manifest(tmp_path / "out").complete
+    told = []
+    embed(tmp_path / "photos", tmp_path / "out", backbone=None, progress=told.append)
+    assert [now.done for now in told] == [5, 10, 15]
+    assert paths_of(tmp_path / "out") == paths
+
+
+def test_a_folder_of_photos_that_goes_away_leaves_no_photo_out(tmp_path, here, small):
+    write_photos(tmp_path / "photos", 6)
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Cancelled):
+        embed(tmp_path / "photos", tmp_path / "out", backbone=None, cancel=stop)
+    shutil.move(tmp_path / "photos", tmp_path / "away")
+    (tmp_path / "photos").mkdir()  # it is there when the run is planned
+    embed_again = lambda: embed(tmp_path / "photos", tmp_path / "out", backbone=None)  # noqa: E731
+    (tmp_path / "photos").rmdir()
+    with pytest.raises((ShardError, CollectionError)):
+        embed_again()
+    shutil.move(tmp_path / "away", tmp_path / "photos")
+    assert embed_again().photos == 6
+
+
+def test_the_disk_must_have_room(tmp_path, here, monkeypatch):
+    write_photos(tmp_path / "photos", 2)
+    monkeypatch.setattr(driver.shutil, "disk_usage", lambda _path: shutil._ntuple_diskusage(100, 99, 1))
+    with pytest.raises(ShardError, match=r"2 photos take about 0.0 GB in .*, and the disk has 0.0 left. Make room"):
+        embed(tmp_path / "photos", tmp_path / "out", backbone=None)
+
+
+# --------------------------------------------------------------------------------- attempts
+
+
+def test_attempts_find_the_photo_that_kills(tmp_path):
+    for number in range(1, 5):
+        attempt = Attempts(tmp_path, 7)
+        attempt.begin()
+        assert attempt.careful == (number >= attempts.CAREFUL)
+        assert not attempt.deadly(4)
+        attempt.take(3)
+        attempt.take(4)  # and its process ends
+    attempt = Attempts(tmp_path, 7)
+    attempt.begin()
+    assert attempt.deadly(4)
+    assert not attempt.deadly(3)
+    attempt.end()
+    assert not Attempts(tmp_path, 7).careful
+
+
+def test_attempts_that_get_nowhere_end(tmp_path):
+    for _ in range(6):
+        Attempts(tmp_path, 7).begin()
+    with pytest.raises(ShardError, match="the process at unit 7 ended 6 times without keeping anything"):
+        Attempts(tmp_path, 7).begin()
+    (tmp_path / "attempts" / "000007").write_text("start\n" * 5 + "kept\n" + "start\n" * 5)
+    Attempts(tmp_path, 7).begin()
+
+
+# --------------------------------------------------------------------------------- the lease
+
+
+def test_a_second_driver_is_refused(tmp_path):
+    with lease.lease(tmp_path), pytest.raises(ShardError, match="another `handlens embed` is writing to"):
+        lease.lease(tmp_path).__enter__()
+    assert not (tmp_path / "driver.json").exists()
+    with lease.lease(tmp_path):
+        pass
+
+
+def written_elsewhere(folder, beat):
+    content = {"driver": "other", "beat": beat, "machine": "another", "process": 1}
+    (folder / "driver.json").write_text(json.dumps(content))
+
+
+def test_a_driver_on_another_machine_is_watched_whatever_its_clock(tmp_path, monkeypatch):
+    written_elsewhere(tmp_path, 1)
+    beats = iter(range(2, 9))
+    monkeypatch.setattr(lease.time, "sleep", lambda _seconds: written_elsewhere(tmp_path, next(beats)))
+    said = []
+    with pytest.raises(ShardError, match="another `handlens embed` is writing"):
+        lease.lease(tmp_path, waiting=said.append).__enter__()
+    assert said[0].startswith("Another machine was writing to")
+    assert next(beats) == 3
+
+
+def test_a_driver_that_died_on_another_machine_gives_way(tmp_path, monkeypatch):
+    written_elsewhere(tmp_path, 1)
+    monkeypatch.setattr(lease, "WATCH", 0.05)
+    monkeypatch.setattr(lease, "SETTLE", 0.01)
+    with lease.lease(tmp_path) as mine:
+        assert mine.is_mine
+
+
+def test_of_two_drivers_that_take_over_at_once_one_stays(tmp_path, monkeypatch):
+    written_elsewhere(tmp_path, 1)
+    monkeypatch.setattr(lease, "WATCH", 0)
+    monkeypatch.setattr(lease.time, "sleep", lambda _seconds: written_elsewhere(tmp_path, 2))
+    with pytest.raises(ShardError, match="another `handlens embed` is writing"):
+        lease.lease(tmp_path).__enter__()
+
+
+def test_a_driver_that_stood_still_stops_when_another_has_its_place(tmp_path, here, small, monkeypatch):
+    write_photos(tmp_path / "photos", 15)
+    monkeypatch.setattr(lease, "BEAT", 0.01)
+    held = []
+    real = lease.lease
+    monkeypatch.setattr(driver, "lease", lambda *arguments, **options: kept(real(*arguments, **options)))
+
+    class kept:
+        def __init__(self, block):
+            self.block = block
+
+        def __enter__(self):
+            held.append(self.block.__enter__())
+            return held[0]
+
+        def __exit__(self, *error):
+            return self.block.__exit__(*error)
+
+    def taken(now):
+        if now.units == 1:
+            written_elsewhere(tmp_path / "out", 1)
+            end = time.monotonic() + 30
+            while not held[0].lost and time.monotonic() < end:
+                time.sleep(0.01)
+
+    with pytest.raises(ShardError, match=r"has taken .*, as this one stood still"):
+        embed(tmp_path / "photos", tmp_path / "out", backbone=None, progress=taken)
+    assert json.loads((tmp_path / "out" / "driver.json").read_text())["driver"] == "other"
+
+
+# --------------------------------------------------------------------------------- processes
+
+DEADLY = """
+import os, signal
+from handlens.embedding import stage
+real = stage.read_squares
+def read_squares(path, sizes):
+    if path.name == "4.jpg":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return real(path, sizes)
+stage.read_squares = read_squares
+"""
+
+
+def test_a_photo_that_kills_the_decoder_is_left_out_and_the_others_are_not(tmp_path, monkeypatch):
+    """In real processes: each attempt ends by a signal, and the photo is found and named."""
+    paths = write_photos(tmp_path / "photos", 12)
+    (tmp_path / "deadly.py").write_text(DEADLY)
+    worker = "import sys; sys.path.insert(0, {!r}); import deadly; from handlens.embedding.worker import main; main()"
+    monkeypatch.setattr("handlens.embedding.local.COMMAND", ["-c", worker.format(str(tmp_path))])
+    found = embed(tmp_path / "photos", tmp_path / "out", backbone=None, processes=1)
+    (left,) = ShardSet.open(tmp_path / "out").left_out()
+    assert left.path == paths.pop(4)
+    assert left.reason == "it ended the process that read it, twice (a fault of its decoder, or memory)"
+    assert paths_of(tmp_path / "out") == paths
+    assert found.complete
+
+
+def run_command(*arguments):
+    return subprocess.Popen(
+        [sys.executable, "-m", "handlens", "embed", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_a_driver_that_is_killed_or_stopped_goes_on(tmp_path, small):
+    paths = write_photos(tmp_path / "photos", 30)
+    out = tmp_path / "out"
+    arguments = (tmp_path / "photos", out, "--backbone", "learned", "--processes", "1")
+    for ending in (signal.SIGKILL, signal.SIGINT):
+        driver_process = run_command(*arguments)
+        for line in driver_process.stderr:
+            if "of 30 photos" in line:
+                break
+        driver_process.send_signal(ending)
+        driver_process.communicate(timeout=60)
+        assert driver_process.returncode == (-9 if ending == signal.SIGKILL else 130)
+    found = CliRunner().invoke(app, ["embed", *map(str, arguments)])
+    assert found.exit_code == 0, found.output
+    assert f"30 photos are in {out}" in found.output
+    assert paths_of(out) == paths
+
+
+def test_the_command_says_what_is_wrong(tmp_path):
+    found = CliRunner().invoke(app, ["embed", str(tmp_path / "nowhere"), str(tmp_path / "out")])
+    assert (found.exit_code, "there is no such folder or file" in found.output) == (1, True)
+    found = CliRunner().invoke(app, ["embed", str(tmp_path), str(tmp_path / "out"), "--address", "h:1"])
+    assert "--address goes with --engine ray" in found.output
+
+
+def test_large_features_stay_finite(tmp_path, here, monkeypatch):
+    write_photos(tmp_path / "photos", 2)
+    real = stage.rebuild
+
+    def huge(config, tensors):
+        network = real(config, tensors)
+
+        class Huge:
+            size, layers = network.size, network.layers
+
+            def __call__(self, batch):
+                return [layer * 0 + 1e6 for layer in network(batch)]
+
+        return Huge()
+
+    monkeypatch.setattr(stage, "rebuild", huge)
+    embed(tmp_path / "photos", tmp_path / "out", backbone=None)
+    shards = ShardSet.open(tmp_path / "out")
+    assert (shards.features(shards.layers[0].id, [0]) == np.finfo(np.float16).max).all()
