@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlens.io.spreadsheets import csv_text, guarded, unguarded
+from handlens.io import spreadsheets
+from handlens.io.spreadsheets import csv_parts, csv_text, guarded, unguarded
 
 FORMULAS = ["=1+1", "+A1", "-A1", "@SUM(1)", "\tx", "\rx", "\nx", "\uff1dx", "=cmd|' /C calc'!A0"]
 FORMULAS += ["-", "+", "=", "-1-2", "+inf"]
@@ -46,3 +48,13 @@ def test_p3_every_text_is_read_back(spreadsheet: bool) -> None:
     written = csv_text(pd.DataFrame({"path": texts, "n": range(len(texts))}), spreadsheet=spreadsheet)
     rows = list(csv.reader(io.StringIO(written, newline="")))[1:]
     assert [unguarded(row[0]) if spreadsheet else row[0] for row in rows] == texts
+
+
+@pytest.mark.parametrize("spreadsheet", [True, False])
+@pytest.mark.parametrize("rows", [1, 2, 3, 10])
+def test_parts_are_the_whole_text(monkeypatch: pytest.MonkeyPatch, spreadsheet: bool, rows: int) -> None:
+    table = pd.DataFrame({"path": ["=a", "b\rc", "d"], "n": [1.5, 2, np.nan]})
+    whole, empty = (csv_text(some, spreadsheet=spreadsheet) for some in (table, table[:0]))
+    monkeypatch.setattr(spreadsheets, "ROWS", rows)
+    assert "".join(csv_parts(table, spreadsheet=spreadsheet)) == whole
+    assert "".join(csv_parts(table[:0], spreadsheet=spreadsheet)) == empty

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlens.errors import CollectionError
-from handlens.studio.filtering import Predicted
 from handlens.studio.filters import (
     Filter,
     column,
@@ -25,6 +24,7 @@ from handlens.studio.filters import (
     predicted,
     sureness,
 )
+from handlens.studio.models.model import BestGuess
 from handlens.studio.origins import LabelChange, LabelOrigins, Origin
 
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -52,7 +52,7 @@ def facts(**other):
 
     known = {
         "labels": SimpleNamespace(names=["car", "bus"], codes=labels, origins=LabelOrigins(changes, by_change)),
-        "predictions": Predicted(
+        "predictions": BestGuess(
             ["bus", "car"],
             np.array([1, 0, 0, 1, 1, 0, -1, -1]),
             np.array([0.9, 0.5, 0.8, 0.6, 0.7, 1.0, np.nan, np.nan]),
@@ -302,7 +302,7 @@ def states(draw):
     pad = np.full(2, -1)
     return facts(
         labels=SimpleNamespace(names=["car", "bus"], codes=np.append(codes, pad)),
-        predictions=Predicted(
+        predictions=BestGuess(
             ["bus", "car"],
             np.append(said, pad),
             np.append(np.where(said < 0, np.nan, random.random(n)), [np.nan, np.nan]),

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 from handlens.errors import Cancelled
+from handlens.studio import near_duplicates
 from handlens.studio.near_duplicates import SAME, candidates, correlations, grouped, shrunk
 from handlens.studio.pictures import tile
 
@@ -131,6 +132,19 @@ def test_candidates_are_the_pairs_that_are_alike():
     found = candidates(np.concatenate([small, 0.5 * small[[2, 0]]]), report=go_on)
     assert {(0, 4), (2, 3)} <= {tuple(pair) for pair in found.tolist()}
     assert (found[:, 0] < found[:, 1]).all()
+
+
+@pytest.mark.parametrize("columns", [1, 2, 7, 100])
+def test_candidates_are_the_same_in_any_blocks(monkeypatch, columns):
+    generator = np.random.default_rng(0)
+    kinds = generator.uniform(0, 255, (6, 16, 16)).astype(np.float32)
+    small = kinds[np.arange(30) % 6] + generator.normal(0, 5, (30, 16, 16)).astype(np.float32)
+    whole = candidates(small, report=go_on)
+    assert len(whole) == 6 * 10  # each picture with the four others of its kind
+    monkeypatch.setattr(near_duplicates, "_COLUMNS", columns)
+    monkeypatch.setattr(near_duplicates, "_BATCH", 4)
+    assert candidates(small, report=go_on).tolist() == whole.tolist()
+    assert candidates(small.astype(np.float16), report=go_on).tolist() == whole.tolist()
 
 
 def test_the_work_can_be_cancelled():

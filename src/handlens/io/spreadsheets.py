@@ -38,6 +38,10 @@ def unguarded(text: str) -> str:
     return text[1:] if text.startswith("'") and guarded(text[1:]) == text else text
 
 
+ROWS = 10_000
+"""Rows of a table that become text at once."""
+
+
 def csv_text(table: pd.DataFrame, *, spreadsheet: bool, float_format: str | None = "%.6f") -> str:
     """The table as CSV, without its index.
 
@@ -47,20 +51,26 @@ def csv_text(table: pd.DataFrame, *, spreadsheet: bool, float_format: str | None
             is as it is, and lines end in LF.
         float_format: how numbers are written; with None, as many digits as it takes to read the same number again.
     """
-    if spreadsheet:
-        texts = {name: table[name].map(_guarded_value) for name in table.columns if table[name].dtype.kind == "O"}
-        table, end = table.assign(**texts).rename(columns=_guarded_value), "\r\n"
-    else:
-        end = "\n"
+    return "".join(csv_parts(table, spreadsheet=spreadsheet, float_format=float_format))
+
+
+def csv_parts(table: pd.DataFrame, *, spreadsheet: bool, float_format: str | None = "%.6f") -> Iterator[str]:
+    """As `csv_text`, in parts of `ROWS` rows, so that a large table is not in memory twice; arguments as there."""
     # Python puts no quotes around a CR unless lines end in one.
     bare = not spreadsheet and any("\r" in text for text in _texts(table))
-    text: str = table.to_csv(
-        index=False,
-        float_format=float_format,
-        lineterminator=end,
-        quoting=csv.QUOTE_ALL if bare else csv.QUOTE_MINIMAL,
-    )
-    return text
+    for start in range(0, max(len(table), 1), ROWS):
+        part = table.iloc[start : start + ROWS]
+        if spreadsheet:
+            texts = {name: part[name].map(_guarded_value) for name in part.columns if part[name].dtype.kind == "O"}
+            part = part.assign(**texts).rename(columns=_guarded_value)
+        text: str = part.to_csv(
+            index=False,
+            header=start == 0,
+            float_format=float_format,
+            lineterminator="\r\n" if spreadsheet else "\n",
+            quoting=csv.QUOTE_ALL if bare else csv.QUOTE_MINIMAL,
+        )
+        yield text
 
 
 def is_for_spreadsheets(file: Path) -> bool:

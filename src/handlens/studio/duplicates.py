@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from handlens.core.threads import give_way
-from handlens.errors import CollectionError
+from handlens.errors import Cancelled, CollectionError
 from handlens.io.checksums import DamagedError, read_checked, write_checked
 from handlens.studio.discriminant import Floats
 from handlens.studio.labels import Labels
@@ -27,6 +27,7 @@ from handlens.studio.near_duplicates import COARSE, SAME, Pairs, candidates, cor
 from handlens.studio.origins import LabelOrigins, Origin
 from handlens.studio.photos import Photos
 from handlens.studio.progress import SearchProgress, ended_by
+from handlens.studio.row_file import RowFile
 from handlens.studio.spot_check import SpotCheck
 from handlens.studio.thumbnails import TILE
 
@@ -37,6 +38,7 @@ ALIKE = Origin("duplicates", "by hand")
 """A label that a person had given to a duplicate."""
 
 _TINY = 8  # pixels of the longer side below which photos are compared by all their pixels only
+_READ = 1024  # tiles at once
 _FILE = "duplicates-2.npz"  # the number grows when other photos count as duplicates
 
 
@@ -254,22 +256,28 @@ class Duplicates:
         ids = np.flatnonzero(self._photos.usable)
         ids = ids[self._photos.rows[ids] < prepared]
         rows = self._photos.rows[ids]
-        tiles = np.asarray(self._photos.thumbnails.tiles.read(), np.uint8).reshape(-1, TILE, TILE, 3)
-        copies = self._same_pixels(ids, rows, tiles)
-        ids = np.setdiff1d(ids, [copy for others in copies.values() for copy in others])
-        rows, aspects = self._photos.rows[ids], self._photos.aspects[ids]
-        total = 2 * len(ids)
+        tiles, n = _Tiles(self._photos.thumbnails.tiles), len(ids)
+        total = 3 * n
 
-        def searching(done: int, _: int) -> bool:
-            return report(done, total)
+        def reading(done: int) -> None:
+            if report(done, total):
+                raise Cancelled("the search for duplicates was cancelled.")
+
+        def searching(done: int, of: int) -> bool:
+            return report(n + n * done // of, total)
 
         def comparing(done: int, of: int) -> bool:
-            return report(len(ids) + len(ids) * done // of, total)
+            return report(2 * n + n * done // of, total)
+
+        digests, small = self._read(ids, rows, tiles, reading)
+        copies = self._same_pixels(ids, digests)
+        kept = np.flatnonzero(~np.isin(ids, [copy for others in copies.values() for copy in others]))
+        ids, small = ids[kept], small[kept] if len(kept) < n else small
+        rows, aspects = self._photos.rows[ids], self._photos.aspects[ids]
 
         def compare(pairs: Pairs) -> Floats:
             return correlations(tiles, aspects, pairs, rows=rows, report=comparing)
 
-        small = np.concatenate([shrunk(tiles[rows[i : i + 1024]], COARSE) for i in range(0, len(rows), 1024)])
         pairs = candidates(small, report=searching)
         pairs = pairs[compare(pairs) >= SAME]
         ends = np.unique(pairs)
@@ -279,27 +287,52 @@ class Duplicates:
         report(total, total)
         return _table(prepared, near, copies)
 
-    def _same_pixels(
-        self, ids: NDArray[np.int64], rows: NDArray[np.int64], tiles: NDArray[np.uint8]
-    ) -> dict[int, list[int]]:
+    def _read(
+        self, ids: NDArray[np.int64], rows: NDArray[np.int64], tiles: _Tiles, reading: Callable[[int], None]
+    ) -> tuple[NDArray[np.void], NDArray[np.float16]]:
+        """A digest of the tile and the shape of each photo [n], and its tile in grey, as small as it is searched."""
+        aspects = self._photos.aspects[ids]
+        digests, small = np.empty(len(ids), "V16"), np.empty((len(ids), COARSE, COARSE), np.float16)
+        in_order = np.argsort(rows)  # as they are on disk
+        for start in range(0, len(ids), _READ):
+            reading(start)
+            some = in_order[start : start + _READ]
+            found = tiles[rows[some]]
+            small[some] = shrunk(found, COARSE)
+            for i, tile in zip(some.tolist(), found, strict=True):
+                digests[i] = hashlib.blake2b(tile.tobytes() + aspects[i].tobytes(), digest_size=16).digest()
+        return digests, small
+
+    def _same_pixels(self, ids: NDArray[np.int64], digests: NDArray[np.void]) -> dict[int, list[int]]:
         """Photos with the same pixels as an earlier one, by the earlier one."""
-        aspects = self._photos.aspects
-        by_tile: dict[bytes, list[int]] = defaultdict(list)
-        for photo, row in zip(ids.tolist(), rows, strict=True):
-            pixels = hashlib.blake2b(tiles[row].tobytes() + aspects[photo].tobytes())
-            by_tile[pixels.digest()].append(photo)
+        _, first, counts = np.unique(digests, return_inverse=True, return_counts=True)
+        by_tile: dict[int, list[int]] = defaultdict(list)
+        for i in np.flatnonzero(counts[first] > 1).tolist():
+            by_tile[int(first[i])].append(int(ids[i]))
         copies = {}
         for photos in by_tile.values():
-            if len(photos) > 1:
-                by_thumbnail: dict[bytes, list[int]] = defaultdict(list)
-                for photo in photos:
-                    by_thumbnail[self._photos.thumbnail(photo)].append(photo)
-                copies.update({same[0]: same[1:] for same in by_thumbnail.values() if len(same) > 1})
+            by_thumbnail: dict[bytes, list[int]] = defaultdict(list)
+            for photo in photos:
+                by_thumbnail[self._photos.thumbnail(photo)].append(photo)
+            copies.update({same[0]: same[1:] for same in by_thumbnail.values() if len(same) > 1})
         return copies
 
     def _size(self, photo: int) -> tuple[int, int]:
         with Image.open(io.BytesIO(self._photos.thumbnail(photo))) as image:
             return image.size
+
+
+class _Tiles:
+    """The tiles of photos by row, read from disk when they are asked for."""
+
+    def __init__(self, kept: RowFile) -> None:
+        self._kept = kept
+
+    def __len__(self) -> int:
+        return self._kept.count
+
+    def __getitem__(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        return np.asarray(self._kept.at(rows), np.uint8).reshape(-1, TILE, TILE, 3)
 
 
 def _table(prepared: int, near: dict[int, tuple[NDArray[np.int64], Floats]], copies: dict[int, list[int]]) -> Copies:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from handlens.io.files import atomic_write
-from handlens.io.spreadsheets import csv_text
+from handlens.io.spreadsheets import ROWS, csv_parts
 from handlens.studio.origins import certificate_sentence
 
 if TYPE_CHECKING:
@@ -18,16 +19,25 @@ if TYPE_CHECKING:
     from handlens.studio.report import TrainingReport
 
 
-def write_csv(table: pd.DataFrame, path: Path | str, *, spreadsheet: bool = False) -> None:
+def write_csv(
+    table: pd.DataFrame,
+    path: Path | str,
+    *,
+    spreadsheet: bool = False,
+    report: Callable[[int, int], None] = lambda _done, _total: None,
+) -> None:
     """Write a table as CSV in UTF-8, complete or not at all; numbers have 6 decimals.
 
     Args:
         table: without its index.
         path: the file.
         spreadsheet: for a person who opens it in a spreadsheet program, which then runs no text as a formula.
+        report: called with the rows that are written and their total; what it raises ends the work.
     """
-    with atomic_write(path) as partial:
-        partial.write_text(csv_text(table, spreadsheet=spreadsheet), encoding="utf-8", newline="")
+    with atomic_write(path) as partial, partial.open("w", encoding="utf-8", newline="") as out:
+        for i, part in enumerate(csv_parts(table, spreadsheet=spreadsheet)):
+            report(i * ROWS, len(table))
+            out.write(part)
 
 
 def about_origins(state: LabelState) -> dict[str, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property, partial
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,11 +12,10 @@ from numpy.typing import NDArray
 
 from handlens.errors import CollectionError
 from handlens.studio.checks import Checks
-from handlens.studio.discriminant import Floats
 from handlens.studio.duplicates import Duplicates
 from handlens.studio.filters import MOST_LEVELS, Filter, Mask
 from handlens.studio.labels import Labels, LabelState, check_name
-from handlens.studio.models.model import Model
+from handlens.studio.models.model import BestGuess, Model
 from handlens.studio.models.registry import Models
 from handlens.studio.origins import LabelChange
 from handlens.studio.photos import Photos
@@ -25,14 +23,6 @@ from handlens.studio.settings import Settings
 
 MOST_SAVED = 100
 """A collection keeps at most so many filters."""
-
-
-class Predicted(NamedTuple):
-    """What the model in use predicts: the classes, each photo's class (−1 without one), and its probability (NaN)."""
-
-    names: list[str]
-    codes: NDArray[np.int64]
-    probability: Floats
 
 
 class Facts:
@@ -47,12 +37,9 @@ class Facts:
         self.labels: LabelState = labels.state
 
     @cached_property
-    def predictions(self) -> Predicted:
+    def predictions(self) -> BestGuess:
         """What the model in use predicts; TrainingError without one."""
-        names, p = self._models.probabilities()
-        known = np.isfinite(p).all(1)
-        best = np.where(known, np.nan_to_num(p).argmax(1), -1)
-        return Predicted(names, best, np.where(known, p.max(1), np.float32(np.nan)))
+        return self._models.best()
 
     @cached_property
     def disagreement(self) -> Mask:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,13 +41,14 @@ _MIRRORED = 0.5  # of two symmetric pictures, one is the other mirrored if that 
 _NOISE = 1e-3  # of a correlation, by compression
 _FLAT = 1.0  # mean steepness in levels a pixel below which there is nothing to compare
 _BATCH = 256
+_COLUMNS = 2**14  # pictures that a batch is compared with at once
 
 
-def candidates(coarse: Floats, *, report: Report) -> Pairs:
+def candidates(coarse: NDArray[np.floating], *, report: Report) -> Pairs:
     """Pairs of pictures that are alike when small: each picture with the nearest to it, or to a window of it.
 
     Args:
-        coarse: grey levels [n, 16, 16]; see `shrunk`.
+        coarse: grey levels [n, 16, 16], also in half precision; see `shrunk`.
         report: called as `report(done, total)` with the number of pictures; if it returns True, the work is cancelled.
 
     Returns:
@@ -58,19 +60,28 @@ def candidates(coarse: Floats, *, report: Report) -> Pairs:
     n = len(coarse)
     if n < 2:
         return np.empty((0, 2), np.int64)
-    index = _unit(coarse)
-    k = min(_NEAREST, n - 1)
     found = []
     for start in range(0, n, _BATCH):
-        _check(report, start, n)
         rows = np.arange(start, min(start + _BATCH, n))
-        with one_blas_thread():
-            alike = product(index[rows], index.T)
-            for left, top in _WINDOWS:
-                np.maximum(alike, product(_unit(_window(coarse[rows], left, top)), index.T), out=alike)
-        alike[np.arange(len(rows)), rows] = -1
-        near = np.argpartition(-alike, k - 1, axis=1)[:, :k]
-        close = np.take_along_axis(alike, near, 1) >= _ALIKE
+        mine = np.asarray(coarse[rows], np.float32)
+        views = [_unit(mine), *(_unit(_window(mine, left, top)) for left, top in _WINDOWS)]
+        best, near = np.empty((len(rows), 0), np.float32), np.empty((len(rows), 0), np.int64)
+        for first in range(0, n, _COLUMNS):
+            _check(report, start, n)
+            others = _unit(np.asarray(coarse[first : first + _COLUMNS], np.float32)).T
+            with one_blas_thread():
+                alike = product(views[0], others)
+                for view in views[1:]:
+                    np.maximum(alike, product(view, others), out=alike)
+            itself = rows - first
+            inside = (itself >= 0) & (itself < alike.shape[1])
+            alike[inside, itself[inside]] = -1
+            best = np.hstack([best, alike])
+            near = np.hstack([near, np.broadcast_to(np.arange(first, first + alike.shape[1]), alike.shape)])
+            k = min(_NEAREST, best.shape[1])
+            kept = np.argpartition(-best, k - 1, axis=1)[:, :k]
+            best, near = np.take_along_axis(best, kept, 1), np.take_along_axis(near, kept, 1)
+        close = best >= _ALIKE
         found.append(np.stack([np.broadcast_to(rows[:, None], near.shape)[close], near[close]], 1))
     return np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
 
@@ -83,8 +94,18 @@ def shrunk(tiles: Tiles, side: int) -> Floats:
     return np.asarray(grey.reshape(len(grey), side, k, side, k).mean((2, 4)), np.float32)
 
 
+class Pictures(Protocol):
+    """Pictures squeezed to 64×64 pixels, which need not be in memory: an array, or what reads some of them."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: NDArray[np.int64], /) -> Tiles:
+        """Some of them, uint8 [k, 64, 64, 3]."""
+        ...
+
+
 def correlations(
-    tiles: Tiles, aspects: Floats, pairs: Pairs, *, report: Report, rows: NDArray[np.int64] | None = None
+    tiles: Pictures, aspects: Floats, pairs: Pairs, *, report: Report, rows: NDArray[np.int64] | None = None
 ) -> Floats:
     """How well the gradients of two pictures correlate once one is laid over the other, for each pair.
 
@@ -93,7 +114,7 @@ def correlations(
     on the other. A cubic curve then adapts the grey levels of either to those of the other.
 
     Args:
-        tiles: pictures squeezed to uint8 [n, 64, 64, 3].
+        tiles: pictures squeezed to uint8 [n, 64, 64, 3], an array or what reads them.
         aspects: widths over heights [p].
         pairs: which to compare [m, 2].
         report: as for `candidates`, with the number of pairs.

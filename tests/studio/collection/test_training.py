@@ -15,6 +15,7 @@ from handlens.errors import Cancelled, StorageError, TrainingError
 from handlens.studio import classifier as learning
 from handlens.studio.collection import Collection
 from handlens.studio.exports import model_card
+from handlens.studio.models import registry
 from handlens.studio.models.quick import QuickModel
 from handlens.studio.settings import Settings
 
@@ -369,3 +370,31 @@ def test_training_can_be_cancelled_and_keeps_the_model_in_use(collection, label_
     assert collection.train(progress=lambda *step: again.append(step)).n_labelled == 13
     total = again[0][1]
     assert again == [(done, total) for done in range(1, total + 1)]
+
+
+def test_the_best_guess_is_that_of_the_predictions(collection, monkeypatch):
+    collection.label(range(4), "circle")
+    collection.label(range(20, 24), "square")
+    collection.train()
+    monkeypatch.setattr(registry, "_AT_ONCE", 7)
+    table, best = collection.predictions(), collection.parts.models.best()
+    assert [best.names[code] for code in best.codes] == table["predicted"].tolist()
+    assert best.probability == pytest.approx(table["probability"].to_numpy())
+
+
+def test_predicting_all_photos_stops_when_it_is_to(collection):
+    collection.label(range(4), "circle")
+    collection.label(range(20, 24), "square")
+    collection.train()
+    models, stop, told = collection.parts.models, threading.Event(), []
+    models._scores.clear()
+
+    def report(done, total):
+        told.append((done, total))
+        stop.set()
+        return stop.is_set()
+
+    with pytest.raises(Cancelled, match=r"^predicting was cancelled\.$"):
+        models.best(report=report)
+    assert len(told) == 1
+    assert models.best(report=lambda _done, _total: False).codes.tolist() == models.best().codes.tolist()

@@ -24,10 +24,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from handlens.errors import Cancelled, CollectionError
+from handlens.io import spreadsheets
 from handlens.io.spreadsheets import unguarded
 from handlens.plugins import Plugins
-from handlens.studio.formats import exporter_of, exporters
+from handlens.studio import exports
+from handlens.studio.formats import exporter_of, exporters, exporting
 from handlens.studio.formats.exporting import PHOTO_COLUMNS, Export
+from handlens.studio.formats.writers.json_text import write_json
 from handlens.studio.formats.writers.yolo import split
 from handlens.studio.labels import check_name
 from handlens.studio.origins import Certificate, Origin
@@ -505,21 +508,47 @@ def test_photos_that_cannot_be_read_are_left_out_and_told(tmp_path):
         assert READERS[format](written(format, export)) == {"0.png": "cat", "1.png": "cat", "2.png": "dog"}
 
 
-@pytest.mark.parametrize("format", ["folders", "coco", "hugging-face", "yolo"])
-def test_what_is_cancelled_leaves_nothing(images, tmp_path, format):
-    steps = []
+STEPS = {"coco": 6, "parquet": len(PHOTO_COLUMNS), "croissant": len(PHOTO_COLUMNS)}
+"""Of the formats whose steps are not photos: COCO lists them twice, and these tables are written column by column."""
+
+
+@pytest.mark.parametrize("format", READERS)
+def test_what_is_cancelled_leaves_nothing(images, tmp_path, monkeypatch, format):
+    for module, name in ((spreadsheets, "ROWS"), (exports, "ROWS"), (exporting, "STEP")):
+        monkeypatch.setattr(module, name, 1)
+    steps, stop = [], threading.Event()
 
     def report(done: int, total: int) -> None:
         steps.append((done, total))
-        if len(steps) == 2:
+        if stop.is_set():
             raise Cancelled("stop")
+        if len(steps) == 2:
+            stop.set()
 
     exporter = exporter_of(format)
     with pytest.raises(Cancelled):
         exporter.write(export_of(["a", "b", "c"], images, report=report), tmp_path / f"out{exporter.ending}")
-    assert len(steps) == 2
-    assert steps[0][1] == 3
+    assert len(steps) == 3
+    assert {total for _, total in steps} == {STEPS.get(format, 3)}
     assert list(tmp_path.iterdir()) == []
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(max_size=5),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+        max_leaves=12,
+    )
+)
+def test_json_is_the_same_when_it_is_written_item_by_item(content):
+    def lazily(value):
+        return iter(value) if isinstance(value, list) else value
+
+    members = {key: lazily(value) for key, value in content.items()} if isinstance(content, dict) else lazily(content)
+    with tempfile.TemporaryDirectory() as folder:
+        write_json(members, Path(folder) / "a.json")
+        text = (Path(folder) / "a.json").read_text(encoding="utf-8")
+    assert text == json.dumps(content, indent=1, ensure_ascii=False)
 
 
 # --- of a collection -------------------------------------------------------------------------------

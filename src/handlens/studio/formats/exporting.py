@@ -182,8 +182,9 @@ class Exported:
 
 def times_as_text(table: pd.DataFrame) -> pd.DataFrame:
     """The table with its times as text, ISO 8601 in UTC, whole seconds."""
-    texts = [f"{at:%Y-%m-%dT%H:%M:%S}Z" for at in table[TIME]]
-    return table.assign(**{TIME: pd.Series(texts, table.index, "str")})
+    codes, times = pd.factorize(table[TIME], use_na_sentinel=False)  # all labels of one change have the same time
+    texts = np.array([f"{at:%Y-%m-%dT%H:%M:%S}Z" for at in times], object)
+    return table.assign(**{TIME: pd.Series(texts[codes], table.index, "str")})
 
 
 def labels_table(export: Export) -> pd.DataFrame:
@@ -204,15 +205,37 @@ def named_table(export: Export, names: Sequence[str], left_out: Sequence[LeftOut
     return table[~table[PATH].isin([out.path for out in left_out])]
 
 
+STEP = 5_000
+"""Rows between two looks whether an export is to stop."""
+
+
+def steps_of(
+    export: Export, table: pd.DataFrame, *, first: int = 0, total: int | None = None
+) -> Iterator[dict[str, Any]]:
+    """As `rows_of`, while `export.report` is told how far it is.
+
+    Args:
+        export: that is written.
+        table: a part of its photos.
+        first: steps that were done before.
+        total: all steps; as many as rows unless given.
+    """
+    for start in range(0, len(table), STEP):
+        export.report(first + start, len(table) if total is None else total)
+        yield from rows_of(table.iloc[start : start + STEP])
+
+
 def rows_of(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """The rows as dictionaries of plain values, without those that are missing, times as text."""
-    if TIME in table:
-        texts = pd.Series(
-            [None if pd.isna(at) else f"{at:%Y-%m-%dT%H:%M:%S}Z" for at in table[TIME]], table.index, dtype=object
-        )
-        table = table.astype(object).assign(**{TIME: texts})
-    for row in table.astype(object).to_dict("records"):
-        yield {str(name): value for name, value in row.items() if not pd.isna(value)}
+    for start in range(0, len(table), STEP):  # objects of Python take ten times the memory of the table
+        part = table.iloc[start : start + STEP]
+        if TIME in part:
+            texts = pd.Series(
+                [None if pd.isna(at) else f"{at:%Y-%m-%dT%H:%M:%S}Z" for at in part[TIME]], part.index, dtype=object
+            )
+            part = part.astype(object).assign(**{TIME: texts})
+        for row in part.astype(object).to_dict("records"):
+            yield {str(name): value for name, value in row.items() if not pd.isna(value)}
 
 
 def facts_of(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -263,18 +286,27 @@ def export_of(
     """
     parts = collection.parts
     names = {"kind": "origin", "at": TIME, "error": "error_at_most"}
-    photos = collection.origins.rename(columns=names)[LABEL_COLUMNS]
-    if parts.models.in_use is None:
-        said = pd.DataFrame({PREDICTED: pd.Series(dtype="str"), PROBABILITY: pd.Series(dtype="float32")}, photos.index)
-    else:
-        said = parts.models.predictions()[[PREDICTED, PROBABILITY]]
-    photos = photos.join(said)
-    kept = np.ones(len(photos), bool) if where is None else parts.filtering.mask(where)
+    report(0, 1)
 
     def step(done: int, total: int) -> bool:
         report(done, total)
         return False
 
+    photos = collection.origins.rename(columns=names)[LABEL_COLUMNS]
+    if parts.models.in_use is None:
+        said = pd.DataFrame({PREDICTED: pd.Series(dtype="str"), PROBABILITY: pd.Series(dtype="float32")}, photos.index)
+    else:
+        best = parts.models.best(report=step, what="the export")
+        said = pd.DataFrame(
+            {
+                PREDICTED: pd.Categorical.from_codes(best.codes, pd.Index(best.names, dtype="str")).astype("str"),
+                PROBABILITY: best.probability,
+            },
+            photos.index,
+        )
+    report(0, 1)
+    photos = photos.join(said)
+    kept = np.ones(len(photos), bool) if where is None else parts.filtering.mask(where)
     return Export(
         collection.name,
         collection.images,

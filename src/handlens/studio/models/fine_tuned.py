@@ -15,6 +15,7 @@ import numpy as np
 
 from handlens.core.artifact import DESCRIPTION, load_artifact
 from handlens.core.predictions import REASON, probability_columns
+from handlens.core.row_blocks import Report
 from handlens.studio.discriminant import Floats
 from handlens.studio.layers import Layers
 from handlens.studio.models.model import ModelKind, Saved
@@ -70,7 +71,7 @@ class FineTunedModel:
             "model": f"{self.record.training.network}, fine-tuned",
         }
 
-    def scores(self) -> Floats:
+    def scores(self, *, report: Report | None = None) -> Floats:  # noqa: ARG002 — they are kept
         return np.asarray(np.log(np.maximum(self._rows.read(), TINY)), np.float32)
 
     def predict_new_photos(self, step: Callable[[int, int], None], *, learner: VisionLearner | None = None) -> None:

@@ -6,6 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
+from handlens.core.row_blocks import Report
 from handlens.studio.discriminant import Floats
 from handlens.studio.models.record import ModelRecord
 
@@ -34,6 +38,20 @@ class Saved(NamedTuple):
     kind: str
     config: dict[str, Any]
     tensors: dict[str, Tensor]
+
+
+class BestGuess(NamedTuple):
+    """What a model predicts of each photo, without the probabilities of all other classes.
+
+    Attributes:
+        names: the classes.
+        codes: each photo's class, −1 without a prediction; int32 [N] by id.
+        probability: of that class, float32 [N]; NaN without a prediction.
+    """
+
+    names: list[str]
+    codes: NDArray[np.int32]
+    probability: Floats
 
 
 class Model(Protocol):
@@ -83,8 +101,11 @@ class TrainedModel(Model, Protocol):
     def exists(self) -> bool:
         """Whether the model is on disk."""
 
-    def scores(self) -> Floats:
+    def scores(self, *, report: Report | None = None) -> Floats:
         """The log probability of each class up to a constant, as it was when the model was trained.
+
+        Args:
+            report: called as `report(done, total)`; if it returns True, `Cancelled` is raised.
 
         Returns:
             float32 [rows, C] in the preparing order, NaN for photos that cannot be read.

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import io
+import math
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from PIL import Image
 
-from handlens.core.threads import one_blas_thread
+from handlens.core.row_blocks import Report
 from handlens.studio.discriminant import Floats
 from handlens.studio.layers import Layers
 from handlens.studio.models.attention import Part, against_others, heat
@@ -63,17 +64,23 @@ class QuickModel:
             "layers": ", ".join(self.record.training.layers),
         }
 
-    @one_blas_thread()
-    def scores(self) -> Floats:
+    def scores(self, *, report: Report | None = None) -> Floats:
         config, tensors = self._saved
         sizes = {layer.id: layer.dim for layer in self._layers.all}
         if any(sizes.get(layer) != len(tensors[f"layer.{layer}"]) for layer in config["layers"]):
             # The cache was deleted, or is that of another collection.
             return np.empty((0, len(config["classes"])), np.float32)
         scores: Floats | None = None
-        for layer in config["layers"]:
-            part = self._layers.maps_of(self._layers.get(layer)).raw().times(tensors[f"layer.{layer}"].numpy())
-            scores = part if scores is None else scores[: len(part)] + part[: len(scores)]
+        used, done = [self._layers.maps_of(self._layers.get(layer)).raw() for layer in config["layers"]], 0
+        total = sum(math.prod(rows.shape) for rows in used)
+        for layer, rows in zip(config["layers"], used, strict=True):
+            part = rows.times(
+                tensors[f"layer.{layer}"].numpy(),
+                report=None if report is None else partial(_part_done, report, done, rows.shape[1], total),
+                what="predicting",
+            )
+            scores = part if scores is None else np.add(scores[: len(part)], part[: len(scores)])
+            done += math.prod(rows.shape)
         assert scores is not None
         return np.asarray((scores + tensors["bias"].numpy()) / config["temperature"], np.float32)
 
@@ -131,6 +138,11 @@ class QuickModel:
             if not all(isinstance(layer, str) and tensors[f"layer.{layer}"].ndim == 2 for layer in config["layers"]):
                 raise ValueError("its layers must be names of matrices")
         return config, tensors
+
+
+def _part_done(report: Report, before: int, dim: int, total: int, rows: int, _of: int) -> bool:
+    """Tell how far all layers are, by numbers that were read."""
+    return report(before + rows * dim, total)
 
 
 def small_picture(photos: Photos, photo: int) -> Tensor:

@@ -18,7 +18,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from handlens.errors import ArtifactError, CollectionError, HandlensError, TrainingError
+from handlens.core.row_blocks import Report
+from handlens.errors import ArtifactError, Cancelled, CollectionError, HandlensError, TrainingError
 from handlens.io.locks import process_lock
 from handlens.studio.discriminant import Floats
 from handlens.studio.labels import Labels, LabelState
@@ -28,7 +29,7 @@ from handlens.studio.models.checked import Checked, checked_by
 from handlens.studio.models.ensemble import EnsembleModel
 from handlens.studio.models.fine_tuned import FineTunedModel
 from handlens.studio.models.held_out import HeldOut, Tested, held_out_from_json, held_out_of_both, held_out_to_json
-from handlens.studio.models.model import NO_MODEL, Model, ModelKind, TrainedModel
+from handlens.studio.models.model import NO_MODEL, BestGuess, Model, ModelKind, TrainedModel
 from handlens.studio.models.quick import QuickModel
 from handlens.studio.models.record import ModelRecord
 from handlens.studio.models.same_photos import SamePhotos
@@ -49,6 +50,7 @@ KINDS: dict[ModelKind, type[Model]] = {**TRAINED, "both": EnsembleModel}
 UNKNOWN = "Whether it helps is not known: nothing tells which model is better. Check 30 random photos."
 """What is said of a training when nothing tells."""
 
+_AT_ONCE = 2**16  # photos whose probabilities are computed at once
 _HEATMAPS = 200  # heat maps that are kept
 _COMPARED = 16  # photos that an ONNX file is compared on
 
@@ -229,15 +231,19 @@ class Models:
         except ArtifactError:  # one of its models is damaged
             return None
 
-    def scores(self, model: Model) -> Floats:
+    def scores(self, model: Model, *, report: Report | None = None) -> Floats:
         """The log probability of each class up to a constant, as when the model was trained; float32 [N, C] by id.
 
         NaN for photos that it has not predicted.
+
+        Args:
+            model: one of these models.
+            report: called as `report(done, total)` while they are computed; if it returns True, `Cancelled` is raised.
         """
         key = (model.version, model.predicted)
         cached = self._scores.get(model.kind)
         if cached is None or cached[0] != key:
-            cached = self._scores[model.kind] = (key, self._computed(model))
+            cached = self._scores[model.kind] = (key, self._computed(model, report))
         return cached[1]
 
     def compare(self, new: TrainedModel, tested: Tested) -> SamePhotos | None:
@@ -295,6 +301,19 @@ class Models:
             TrainingError: there is no model yet.
         """
         return self.with_model(self._probabilities_of)
+
+    def best(self, *, report: Report | None = None, what: str = "predicting") -> BestGuess:
+        """What the model in use predicts, photo by photo; computed in blocks, and a hundredth of `predictions`.
+
+        Args:
+            report: called as `report(done, total)`; if it returns True, the work is cancelled.
+            what: is called so when it is cancelled.
+
+        Raises:
+            Cancelled: `report` returned True.
+            TrainingError: there is no model yet.
+        """
+        return self.with_model(lambda model: self._best_of(model, report, what))
 
     def predictions(self) -> pd.DataFrame:
         """The prediction of each photo; see `Collection.predictions`."""
@@ -407,11 +426,11 @@ class Models:
         stays = used.kind in models and not new_labels
         return used.kind if stays else new.kind, UNKNOWN
 
-    def _computed(self, model: Model) -> Floats:
+    def _computed(self, model: Model, report: Report | None) -> Floats:
         """The scores of a model, float32 [N, C] by id."""
         if isinstance(model, EnsembleModel):
-            return model.scores(self.scores(model.quick), self.scores(model.tuned))
-        return self._photos.by_id(cast(TrainedModel, model).scores(), missing=np.nan)
+            return model.scores(self.scores(model.quick, report=report), self.scores(model.tuned, report=report))
+        return self._photos.by_id(cast(TrainedModel, model).scores(report=report), missing=np.nan)
 
     def _blind(self, model: Model, known: Mapping[ModelKind, Tested | HeldOut | None]) -> Floats:
         """The scores of a model, float32 [N, C] by id: of photos that it was tested on, as it saw them then.
@@ -479,6 +498,18 @@ class Models:
     def _probabilities_of(self, model: Model) -> tuple[list[str], Floats]:
         p = softmax(self.scores(model) / np.float32(self.temperature(model)), axis=1)
         return self.classes(model), np.asarray(p, np.float32)
+
+    def _best_of(self, model: Model, report: Report | None, what: str) -> BestGuess:
+        scores, temperature = self.scores(model, report=report), np.float32(self.temperature(model))
+        codes, probability = np.full(len(scores), -1, np.int32), np.full(len(scores), np.nan, np.float32)
+        for start in range(0, len(scores), _AT_ONCE):
+            if report and report(start, len(scores)):
+                raise Cancelled(f"{what} was cancelled.")
+            block = scores[start : start + _AT_ONCE]
+            known = np.flatnonzero(np.isfinite(block).all(1))
+            p = softmax(block[known] / temperature, axis=1)
+            codes[start + known], probability[start + known] = p.argmax(1), p.max(1)
+        return BestGuess(self.classes(model), codes, probability)
 
     def _heatmap_of(self, model: Model, photo: int, label: str | None) -> HeatMap:
         names, p = self._probabilities_of(model)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from handlens.core.predictions import LABEL, PATH
 from handlens.errors import PhotoError
 from handlens.io.files import atomic_write
-from handlens.studio.formats.exporting import Export, facts_of, rows_of
+from handlens.studio.formats.exporting import Export, facts_of, rows_of, steps_of
 from handlens.studio.formats.writers.json_text import write_json
 from handlens.studio.formats.writers.parquet import about_of
 from handlens.studio.pictures import open_picture
@@ -31,19 +32,24 @@ class CocoExporter:
     def write(self, export: Export, path: Path) -> list[LeftOut]:
         """Write the labelled photos; see `Exporter`."""
         categories = {label: i for i, label in enumerate(export.labels, 1)}
-        images: list[dict[str, Any]] = []
-        annotations: list[dict[str, Any]] = []
-        for i, row in enumerate(rows_of(export.labelled), 1):
-            export.report(i - 1, len(export.labelled))
-            images.append({"id": i, "file_name": row[PATH], **_size(export, row[PATH])})
-            annotation = {"id": i, "image_id": i, "category_id": categories[row[LABEL]], "iscrowd": 0}
-            annotations.append(annotation | {"attributes": facts_of(row)})
+        n = len(export.labelled)
+
+        def images() -> Iterator[dict[str, Any]]:
+            for i, row in enumerate(rows_of(export.labelled), 1):
+                export.report(i - 1, 2 * n)
+                yield {"id": i, "file_name": row[PATH], **_size(export, row[PATH])}
+
+        def annotations() -> Iterator[dict[str, Any]]:
+            for i, row in enumerate(steps_of(export, export.labelled, first=n, total=2 * n), 1):
+                annotation = {"id": i, "image_id": i, "category_id": categories[row[LABEL]], "iscrowd": 0}
+                yield annotation | {"attributes": facts_of(row)}
+
         content = {
             "info": {"description": export.name, "handlens": about_of(export)},
             "licenses": [],
-            "images": images,
+            "images": images(),
             "categories": [{"id": i, "name": label, "supercategory": ""} for label, i in categories.items()],
-            "annotations": annotations,
+            "annotations": annotations(),
         }
         with atomic_write(path) as partial:
             write_json(content, partial)

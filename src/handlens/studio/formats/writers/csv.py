@@ -21,7 +21,7 @@ class CsvExporter:
 
     def write(self, export: Export, path: Path) -> list[LeftOut]:
         """Write labels.csv, a row for each labelled photo; see `Exporter`."""
-        write_csv(labels_table(export), path)
+        write_csv(labels_table(export), path, report=export.report)
         return []
 
 
@@ -37,5 +37,5 @@ class SpreadsheetExporter:
 
     def write(self, export: Export, path: Path) -> list[LeftOut]:
         """Write labels.csv, a row for each labelled photo; see `Exporter`."""
-        write_csv(labels_table(export), path, spreadsheet=True)
+        write_csv(labels_table(export), path, spreadsheet=True, report=export.report)
         return []

@@ -7,7 +7,7 @@ from typing import Any
 
 from handlens.core.predictions import LABEL, PATH, PREDICTED, PROBABILITY
 from handlens.io.files import atomic_write
-from handlens.studio.formats.exporting import Export, facts_of, rows_of
+from handlens.studio.formats.exporting import Export, facts_of, steps_of
 from handlens.studio.formats.writers.json_text import write_json
 from handlens.studio.formats.writers.parquet import about_of
 from handlens.studio.scanning import LeftOut
@@ -36,7 +36,7 @@ class FiftyOneExporter:
             "sample_fields": {"ground_truth": _CLASSIFICATION, "predictions": _CLASSIFICATION},
             "info": about_of(export),
             "default_classes": export.labels,
-            "samples": [_sample(row) for row in rows_of(wanted)],
+            "samples": (_sample(row) for row in steps_of(export, wanted)),
         }
         with atomic_write(path) as partial:
             write_json(content, partial)

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from handlens.core.predictions import LABEL, PATH, PREDICTED, PROBABILITY
 from handlens.io.files import atomic_write
-from handlens.studio.formats.exporting import TIME, Export, facts_of, rows_of
+from handlens.studio.formats.exporting import TIME, Export, facts_of, steps_of
 from handlens.studio.formats.writers.json_text import write_json
 from handlens.studio.scanning import LeftOut
 
@@ -26,7 +26,7 @@ class LabelStudioExporter:
     def write(self, export: Export, path: Path) -> list[LeftOut]:
         """Write the tasks; see `Exporter`."""
         wanted = export.photos[export.photos[[LABEL, PREDICTED]].notna().any(axis=1)]
-        tasks = [_task(export, row) for row in rows_of(wanted)]
+        tasks = (_task(export, row) for row in steps_of(export, wanted))
         with atomic_write(path) as partial:
             write_json(tasks, partial)
         return []

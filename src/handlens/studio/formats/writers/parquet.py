@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,17 +41,20 @@ def write_table(export: Export, file: Path) -> None:
     import pyarrow.parquet as pq
 
     about = {"handlens": json.dumps(about_of(export), ensure_ascii=False)}
-    pq.write_table(columns_of(export).replace_schema_metadata(about), file)
+    pq.write_table(columns_of(export, report=export.report).replace_schema_metadata(about), file)
 
 
-def columns_of(export: Export) -> pa.Table:
-    """The labelled photos as a table with exact types."""
+def columns_of(export: Export, *, report: Callable[[int, int], None] = lambda _done, _total: None) -> pa.Table:
+    """The labelled photos as a table with exact types; `report` is told of each column."""
     import pyarrow as pa
 
     types: dict[str, Any] = dict.fromkeys(PHOTO_COLUMNS, pa.string())
     types |= {TIME: pa.timestamp("us", "UTC"), "error_at_most": pa.float64(), "confidence": pa.float64()}
     types[PROBABILITY] = pa.float32()
-    arrays = [pa.array(export.labelled[name], kind, from_pandas=True) for name, kind in types.items()]
+    arrays = []
+    for i, (name, kind) in enumerate(types.items()):
+        report(i, len(types))
+        arrays.append(pa.array(export.labelled[name], kind, from_pandas=True))
     fields = [pa.field(name, kind, nullable=name not in (PATH, LABEL)) for name, kind in types.items()]
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
 
