@@ -134,7 +134,15 @@ function connect(host: HTMLElement): () => void {
   const view = new MapView(
     host,
     { count: count.value, order: found.order, aspect: found.aspect },
-    { sheet: (k, n) => api.sheet(k, n), thumb: (id) => api.thumb(id) },
+    {
+      sheet: (k, n) => api.sheet(k, n),
+      tiles: (rows) => api.tiles(rows),
+      thumb: (id) => api.thumb(id),
+      square: (at, look) => {
+        const { layer: l, projection: p } = drawn.peek() ?? { layer: layer.peek(), projection: projection.peek() }
+        return api.square(at, l, p, look)
+      },
+    },
     {
       select,
       clear: clearSelection,

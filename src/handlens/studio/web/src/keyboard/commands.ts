@@ -1,6 +1,7 @@
 // The table of commands: everything that can be done with a key. Buttons take names and tooltips from here,
 // the keyboard its bindings, and the dialog "Help" its lines.
 
+import { MOST_SPREAD } from '../map'
 import type { Tool } from '../map/types'
 import { prepared } from '../state/collection'
 import { closeDialog, dialog, openDialog } from '../state/dialogs'
@@ -20,6 +21,7 @@ import { separate, separating, toSeparate } from '../state/separation'
 import { showSuspects } from '../state/suspects'
 import { searchesWith } from '../state/text-search'
 import { isSpread, setIsSpread, setTool } from '../state/view'
+import { photos } from '../text/format'
 
 export interface Command {
   name: string
@@ -169,12 +171,13 @@ export function runCommand({ can, run, needs }: Command): void {
   else if (needs) say(needs)
 }
 
-/** Escape closes the topmost of: a dialog, a sheet, the review, the selection. */
+/** Escape closes the topmost of: a dialog, a sheet, the review, the selection, the spread. */
 function closeNearest(): void {
   if (dialog.value) closeDialog()
   else if (isNarrow.value && sheet.value !== 'map') setSheet('map')
   else if (review.value) closeReview()
-  else clearSelection()
+  else if (selecting() || !isSpread.value) clearSelection()
+  else toggleSpread()
 }
 
 /** A tool is for the map, which lies below the sheets of a narrow screen. */
@@ -184,6 +187,11 @@ function take(one: Tool): void {
 }
 
 function toggleSpread(): void {
+  const tooMany = !isSpread.value && mapView.value?.tooManyToSpread
+  if (tooMany) {
+    say(`Zoom in: Spread lays out at most ${photos(MOST_SPREAD)}, and ${photos(tooMany)} are in view.`)
+    return
+  }
   setIsSpread(!isSpread.value)
   announce(isSpread.value ? 'The photos are spread out, none over another' : 'The photos are back in their places')
 }

@@ -113,6 +113,6 @@ export function between(from: Camera, to: Camera, t: number): Camera {
  */
 export function thumbnailSide(count: number, zoom: number, view: Viewport, size = 1): number {
   const shorter = Math.max(1, Math.min(view.width, view.height)) * FILL
-  const atFit = Math.min(shorter * Math.sqrt(COVERAGE / Math.max(1, count)), LARGEST_SIDE_AT_FIT)
+  const atFit = clamp(shorter * Math.sqrt(COVERAGE / Math.max(1, count)), SMALLEST_SIDE, LARGEST_SIDE_AT_FIT)
   return clamp(atFit * size * Math.sqrt(zoom), SMALLEST_SIDE, LARGEST_SIDE)
 }

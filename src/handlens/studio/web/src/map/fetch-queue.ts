@@ -1,10 +1,11 @@
 /** Times in ms after which a picture that failed to load is asked for again. */
 const RETRIES = [400, 1500, 5000, 15000]
 
-/** Fetches and decodes the picture at `url`; throws when the answer is not a picture. */
-export async function fetchPicture(url: string, signal: AbortSignal, side?: number): Promise<ImageBitmap> {
+/** Fetches and decodes the picture at `url`, null where there is nothing to see; throws when the answer is not a picture. */
+export async function fetchPicture(url: string, signal: AbortSignal, side?: number): Promise<ImageBitmap | null> {
   const answer = await fetch(url, { signal })
   if (!answer.ok) throw new Error(`the server answered ${answer.status} for ${url}`)
+  if (answer.status === 204) return null
   const options: ImageBitmapOptions = { premultiplyAlpha: 'none' }
   if (side) Object.assign(options, { resizeWidth: side, resizeHeight: side, resizeQuality: 'medium' })
   return createImageBitmap(await answer.blob(), options)
@@ -25,6 +26,11 @@ export class FetchQueue<Key> {
 
   has(key: Key): boolean {
     return this.running.has(key) || this.resting.has(key) || this.waiting.some((item) => item.key === key)
+  }
+
+  /** Whether the job has begun, or failed and is to be tried again. */
+  isRunning(key: Key): boolean {
+    return this.running.has(key) || this.resting.has(key)
   }
 
   add(key: Key): void {

@@ -1,3 +1,3 @@
 export { COLOURS, PATTERNS, patternOf } from './label-frames'
-export { MapView } from './map-view'
-export type { Camera, Insets, MapEvents, MapPhotos, MapUrls, SelectMode, Tool } from './types'
+export { MapView, MOST_SPREAD } from './map-view'
+export type { Camera, Insets, MapEvents, MapPhotos, MapUrls, SelectMode, SquareLook, Tool } from './types'

@@ -19,16 +19,34 @@ import { type DrawOrder, drawOrder, topmostAt } from './draw-order'
 import { FrameRate } from './frame-rate'
 import { boundsOf, drawnAspect, halfSize, shrunkInto } from './geometry'
 import { Gestures, modeOf } from './gestures'
+import { GridIndex } from './grid-index'
 import { drawnWithin, idsInView } from './in-view'
 import { EDGE_BELOW, frameWidths } from './label-frames'
+import { type DrawnSquare, MapSquares } from './map-squares'
 import { PictureLoader } from './picture-loader'
 import { type QuadInput, Quads } from './quads'
 import { Renderer } from './renderer'
 import { spread } from './spread'
+import { drawnSide, levelFor, reachFor, stretchOf, stretchStep, zoomOf } from './square-layout'
 import { Stroke } from './stroke'
 import { Surface } from './surface'
+import { MOST_RESIDENT } from './texture-layout'
 import { ease, interpolated, prefersReducedMotion, TRANSITION_MS } from './transition'
-import type { Camera, Insets, MapEvents, MapPhotos, MapUrls, Placed, Tool, Viewport } from './types'
+import type { Bounds, Camera, Insets, MapEvents, MapPhotos, MapUrls, Placed, Tool, Viewport } from './types'
+
+/** Of a large map so many photos are drawn one by one where no more are in view; of more, the map's picture is. */
+const MOST_SINGLE = 4000
+/** So many photos, the first of the prepare order, are drawn where the map's picture cannot be. */
+const MOST_SAMPLED = 8000
+/** So many photos in view of a large map can be spread out. */
+export const MOST_SPREAD = MOST_SINGLE
+/** Squares of the map's picture on the GPU: 64 MiB. */
+const SQUARES = 256
+const SQUARES_FADE_MS = 200
+/** Photos are chosen for the view and so much around it, as a share of its size. */
+const AROUND = 0.35
+/** Hairlines are drawn on squares about photos of at least this side, in pixels of the square. */
+const LINE_FROM = 14
 
 /** Share of its own colour that a photo keeps while others are selected. */
 const DIM = 0.5
@@ -40,6 +58,8 @@ const FIT_MARGIN = 24
 const FIT_MARGIN_SPREAD = 8
 /** Share of its cell, in each direction, that a photo takes when the photos are spread out. */
 const FILLED = 0.92
+/** Half the longer side of the longest strip drawn, over the side of its square. */
+const MOST_HALF = Math.sqrt(8) / 2
 const HOVERED_AT_LEAST = 96
 /** Pictures put on the GPU in one frame, in motion and at rest. */
 const PICTURES_A_FRAME = { moving: 2, still: 8 }
@@ -75,6 +95,27 @@ export class MapView {
   private cell = { side: 0, aspect: 1 }
   /** share of the way to being spread out that the photos had come when the transition began */
   private spreadBefore = 0
+  /** what a large map is drawn by; null where all photos are drawn one by one */
+  private readonly squares: MapSquares | null
+  private index: GridIndex | null = null
+  /** photos that are shown and have a place */
+  private shownCount = 0
+  /** the first so many of the prepare order are shown, and no others; -1 where others are */
+  private firstShown = -1
+  /** what is drawn one by one: all in view, the first of those, or only what is marked, over the map's picture */
+  private drawing: 'single' | 'sample' | 'marks' = 'sample'
+  /** photos with a frame or a ring, in prepare order; null when it has to be found again */
+  private marked: Int32Array | null = null
+  /** the part of the map that photos were chosen for, and the zoom then */
+  private chosen: (Bounds & { zoom: number }) | null = null
+  /** whether all photos to be drawn one by one have their picture */
+  private complete = false
+  private squaresOpacity = 1
+  private squaresTime = 0
+  private mapVersion = ''
+  private stretchedBy = 0
+  /** the photos of a large map that are spread out */
+  private spreadOut: number[] = []
   private size = 1
   /** whether the camera shows all photos and goes on doing so when they or the pane change */
   private following = true
@@ -120,7 +161,10 @@ export class MapView {
       colours: new Uint8Array(3 * count),
       alpha: null,
       place: (id) => this.pictures!.place(id),
+      isBelow: (id) =>
+        this.squares !== null && this.squaresWork && !this.pictures!.has(id) && this.drawing === 'single',
     }
+    this.squares = count > MOST_RESIDENT ? new MapSquares(SQUARES, () => this.draw()) : null
     this.surface = new Surface(host, `Map of ${count} photos`, {
       lost: () => {
         cancelAnimationFrame(this.frame)
@@ -158,6 +202,7 @@ export class MapView {
   /** New places [N, 2] by id, NaN for photos without one; photos move there unless `animate` is false. */
   setPositions(xy: Float32Array, animate = true): void {
     this.places = xy
+    if (this.squares) this.mapVersion = checksum(xy)
     this.arrange(animate)
     if (this.following) this.follow(animate)
   }
@@ -167,8 +212,28 @@ export class MapView {
     if (on === this.isSpread) return
     this.spreadBefore = this.spreadShare()
     this.isSpread = on
+    if (on && this.squares) this.spreadOut = this.toSpread().slice(0, MOST_SPREAD)
     this.arrange(true)
     if (this.following) this.follow(true)
+  }
+
+  /** How many photos a spread would lay out, where that is more than it can; else 0. */
+  get tooManyToSpread(): number {
+    const n = this.squares ? this.toSpread().length : 0
+    return n > MOST_SPREAD ? n : 0
+  }
+
+  private toSpread(): number[] {
+    const { shown, positions } = this.input
+    const { width, height } = this.view
+    const all = this.shownCount <= MOST_SPREAD
+    const found: number[] = []
+    for (const id of this.photos.order) {
+      if (!shown[id] || !Number.isFinite(positions[2 * id]!)) continue
+      const [x, y] = toScreen(this.motion.now, this.view, positions[2 * id]!, positions[2 * id + 1]!)
+      if (all || (x >= 0 && y >= 0 && x < width && y < height)) found.push(id)
+    }
+    return found
   }
 
   /** How large photos are drawn, as a multiple of their usual size; spread out, they never fill more than their cells. */
@@ -181,6 +246,7 @@ export class MapView {
   /** Which photos are shown at all, one 0/1 byte by id. */
   setShown(mask: Uint8Array): void {
     this.input.shown = mask
+    this.countShown()
     if (this.isSpread) this.arrange(true)
     else this.change()
     // Nothing moves when photos are hidden; when some are shown that are not in view, the map makes room for them.
@@ -192,6 +258,7 @@ export class MapView {
     this.input.colours = rgb
     this.input.marks = marks
     this.anyFramed = marks.some((mark) => mark >= 0)
+    this.marked = null
     this.change()
   }
 
@@ -199,6 +266,7 @@ export class MapView {
   setSelected(mask: Uint8Array): void {
     this.input.selected = mask
     this.anySelected = mask.includes(1)
+    this.marked = null
     this.change()
   }
 
@@ -249,17 +317,23 @@ export class MapView {
   }
 
   /** Frames a second over the last run of frames (a pause ends a run), and the number of photos now in view. */
-  stats(): { fps: number; drawn: number } {
-    return { fps: this.frameRate.perSecond, drawn: this.inView().length }
+  stats(): { fps: number; drawn: number; single: number; squares: number; textureBytes: number } {
+    return {
+      fps: this.frameRate.perSecond,
+      drawn: this.placed().length,
+      single: this.quads.count - 1,
+      squares: this.lastSquares,
+      textureBytes: this.renderer?.textureBytes ?? 0,
+    }
   }
 
   /** The photos whose centre is in view, and where. */
   onScreen(): Placed[] {
     // The browser tells of a new size only with its next frame, which also sees what has changed since the last.
     if (this.view.width !== this.host.clientWidth || this.view.height !== this.host.clientHeight) this.resize()
-    if (this.stale) this.drawn = drawOrder(this.input)
+    if (this.stale) this.drawn = this.choose()
     const { positions } = this.input
-    return this.inView()
+    return this.placed()
       .map((id) => {
         const [x, y] = toScreen(this.motion.now, this.view, positions[2 * id]!, positions[2 * id + 1]!)
         return { id, x, y }
@@ -275,6 +349,7 @@ export class MapView {
     this.resizing?.disconnect()
     this.gestures?.stop()
     this.pictures?.stop()
+    this.squares?.stop()
     this.surface.destroy()
     this.stroke.canvas.remove()
     this.cross.remove()
@@ -331,6 +406,7 @@ export class MapView {
   }
 
   private within(polygon: number[]): Uint8Array {
+    if (this.index) return this.index.enclosed(polygon, this.input.shown)
     return drawnWithin(polygon, this.drawn, this.input.positions, this.photos.count)
   }
 
@@ -351,6 +427,10 @@ export class MapView {
     this.pictures?.stop()
     this.pictures = new PictureLoader(this.photos, this.urls, this.renderer.layout, () => this.draw())
     this.pictures.setPrepared(this.prepared)
+    if (this.squares) {
+      this.renderer.holdSquares(SQUARES)
+      this.squares.show('', 0, () => '') // what was held is gone with the context
+    }
     this.change()
     return true
   }
@@ -363,7 +443,8 @@ export class MapView {
   private resize(): void {
     const { clientWidth, clientHeight } = this.host
     this.view = { width: Math.max(1, clientWidth), height: Math.max(1, clientHeight) }
-    this.arrange(false)
+    if (this.squares && this.index && this.stretchedBy === this.stretchNow()) this.change()
+    else this.arrange(false)
     if (this.following) this.follow(false)
     // Setting the size wipes the canvas: drawing at once spares a blank frame.
     cancelAnimationFrame(this.frame)
@@ -409,12 +490,15 @@ export class MapView {
         if (ids.includes(this.hovered)) this.sendHovered()
       }
     }
+    const beneath = this.drawSquares(now)
+    if (this.isOutside()) this.stale = true
     if (this.stale) {
       this.stale = false
-      this.drawn = drawOrder(this.input)
+      this.drawn = this.choose()
       this.quads.pack(this.drawn, this.input)
       this.quads.hover(this.canHover(this.hovered) ? this.hovered : -1, this.input)
       renderer.setQuads(this.quads)
+      if (this.squares) this.wantTiles()
     }
 
     if (this.moving) this.resolution.frame(now)
@@ -438,6 +522,9 @@ export class MapView {
         selected: this.drawn.selected,
         keep: this.anySelected ? DIM : 1,
         moving: this.moving,
+        squares: beneath,
+        squaresOpacity: this.squaresOpacity,
+        hollow: this.drawing === 'marks',
         background: this.dark ? BACKGROUNDS.dark : BACKGROUNDS.light,
         hairlineColour: this.dark ? HAIRLINE_COLOURS.dark : HAIRLINE_COLOURS.light,
         ringColour: this.dark ? RING_COLOURS.dark : RING_COLOURS.light,
@@ -445,9 +532,173 @@ export class MapView {
       this.quads,
     )
     if (this.stroke.drawing) this.stroke.draw(this.motion.now, this.view)
-    if (t < 1 || this.motion.flying || pictures.waiting) this.draw()
+    if (t < 1 || this.motion.flying || pictures.waiting || this.squares?.waiting || this.fading) this.draw()
     // The last frame of a movement may find it over already: its end still has to be reported.
     if (this.moving || this.reportedMoving) this.settle()
+  }
+
+  // --- large maps ---
+
+  private fading = false
+  private lastSquares = 0
+  private covered = false
+
+  /** Whether the map's picture shows what the map shows: it knows of no filter, fading or spread, nor of photos under way. */
+  private get squaresWork(): boolean {
+    return this.firstShown >= 0 && !this.input.alpha && !this.isSpread && this.covered && this.progress() >= 1
+  }
+
+  /** Fetches the squares in view and gives those to draw below the photos. */
+  private drawSquares(now: number): DrawnSquare[] {
+    const { squares, renderer } = this
+    this.fading = false
+    this.lastSquares = 0
+    if (!squares || !renderer) return []
+    const worked = this.squaresWork
+    const possible =
+      this.firstShown > 0 && !this.input.alpha && !this.isSpread && this.progress(now) >= 1 && this.mapVersion
+    if (!possible) {
+      this.covered = false
+      if (worked) this.stale = true
+      return []
+    }
+    const { ratio, view } = this
+    const reach = reachFor(this.index?.bounds ?? null)
+    const z = levelFor(this.motion.now, view, reach, ratio)
+    const hex = (colour: readonly number[]) =>
+      colour
+        .map((part) =>
+          Math.round(255 * part)
+            .toString(16)
+            .padStart(2, '0'),
+        )
+        .join('')
+    const scheme = this.dark ? 'dark' : 'light'
+    const look = {
+      stretch: this.stretchedBy,
+      reach,
+      shown: this.firstShown,
+      ground: hex(BACKGROUNDS[scheme]),
+      v: this.mapVersion,
+    }
+    squares.show(JSON.stringify([look, this.size, view, ratio]), reach, (square) => {
+      const usual = thumbnailSide(this.shownCount, zoomOf(square.z, view, reach, ratio), view, this.size) * ratio
+      const side = drawnSide(usual)
+      const line = side >= LINE_FROM ? { line: hex(HAIRLINE_COLOURS[scheme]) } : {}
+      return this.urls.square(square, { ...look, side, ...line })
+    })
+    squares.deliver((picture, layer) => renderer.putSquare(picture, layer), this.moving ? 2 : 8, now)
+    const wanted = !(this.drawing === 'single' && this.complete)
+    if (wanted) squares.want(this.motion.now, view, z)
+    const { squares: found, covered, fading } = squares.draw(this.motion.now, view, z, now)
+    if (covered !== this.covered) this.stale = true
+    this.covered = covered
+    const step = (now - this.squaresTime) / SQUARES_FADE_MS
+    this.squaresTime = now
+    const to = wanted ? 1 : 0
+    this.squaresOpacity =
+      this.squaresOpacity < to ? Math.min(to, this.squaresOpacity + step) : Math.max(to, this.squaresOpacity - step)
+    this.fading = fading || this.squaresOpacity !== to
+    this.lastSquares = found.length
+    return found
+  }
+
+  /** Whether the view has come to where no photos were chosen for. */
+  private isOutside(): boolean {
+    if (!this.squares) return false
+    const { chosen } = this
+    if (!chosen) return true
+    const { x, y, zoom } = this.motion.now
+    const k = pixelsPerUnit(this.motion.now, this.view)
+    const [halfWidth, halfHeight] = [this.view.width / 2 / k, this.view.height / 2 / k]
+    return (
+      x - halfWidth < chosen.left ||
+      x + halfWidth > chosen.right ||
+      y - halfHeight < chosen.bottom ||
+      y + halfHeight > chosen.top ||
+      zoom > 1.5 * chosen.zoom
+    )
+  }
+
+  /** Chooses the photos to draw one by one: of a large map, a bounded number in and about the view. */
+  private choose(): DrawOrder {
+    const { index, input } = this
+    if (!this.squares || !index) return drawOrder(input)
+    const { positions, from, shown } = input
+    const k = pixelsPerUnit(this.motion.now, this.view)
+    const [reachX, reachY] = [((0.5 + AROUND) * this.view.width) / k, ((0.5 + AROUND) * this.view.height) / k]
+    const { x, y, zoom } = this.motion.now
+    const area = { left: x - reachX, right: x + reachX, bottom: y - reachY, top: y + reachY }
+    this.chosen = { ...area, zoom }
+    const inArea = (xy: Float32Array, id: number) =>
+      xy[2 * id]! >= area.left &&
+      xy[2 * id]! <= area.right &&
+      xy[2 * id + 1]! >= area.bottom &&
+      xy[2 * id + 1]! <= area.top
+    const under = this.progress() < 1
+    const first = (ids: Int32Array, most: number): Int32Array => {
+      const found: number[] = []
+      for (let row = 0; row < ids.length && found.length < most; row++) {
+        const id = ids[row]!
+        if (shown[id] && (inArea(positions, id) || (under && inArea(from, id)))) found.push(id)
+      }
+      return Int32Array.from(found)
+    }
+    const single = under ? null : this.allWithin(index, area)
+    this.drawing = single ? 'single' : this.squaresWork ? 'marks' : 'sample'
+    const ids = single ?? first(this.drawing === 'marks' ? this.markedIds() : this.photos.order, MOST_SAMPLED)
+    return drawOrder({ ...input, order: ids })
+  }
+
+  /** The photos shown within an area, in prepare order; null where they are too many to be drawn one by one. */
+  private allWithin(index: GridIndex, area: Bounds): Int32Array | null {
+    const found: number[] = []
+    const { shown } = this.input
+    if (this.shownCount > MOST_SINGLE && index.about(area) > 50 * MOST_SINGLE) return null
+    index.within(area, (id) => {
+      if (shown[id]) found.push(this.pictures!.row(id))
+      return found.length <= MOST_SINGLE
+    })
+    if (found.length > MOST_SINGLE) return null
+    return Int32Array.from(found)
+      .sort()
+      .map((row) => this.photos.order[row]!)
+  }
+
+  private markedIds(): Int32Array {
+    const { marks, selected } = this.input
+    this.marked ??= this.photos.order.filter((id) => marks[id]! >= 0 || selected[id] === 1)
+    return this.marked
+  }
+
+  private wantTiles(): void {
+    const { opaque, faded } = this.drawn
+    const ids = this.drawing === 'marks' ? [] : [...opaque, ...faded]
+    const lacking = ids.some((id) => !this.pictures!.has(id))
+    if (lacking) this.pictures!.wantTiles(ids)
+    this.complete = !lacking
+  }
+
+  private countShown(): void {
+    const { shown } = this.input
+    const { order } = this.photos
+    let count = 0
+    let placed = 0
+    let last = -1
+    for (let row = 0; row < order.length; row++) {
+      const id = order[row]!
+      if (!shown[id]) continue
+      count++
+      last = row
+      if (Number.isFinite(this.input.positions[2 * id]! + this.input.positions[2 * id + 1]!)) placed++
+    }
+    this.shownCount = placed
+    this.firstShown = last === count - 1 ? count : -1
+  }
+
+  private stretchNow(): number {
+    const bounds = boundsOf(this.places)
+    return bounds ? stretchStep(stretchFor(bounds, freeOf(this.view, this.insets()))) : 0
   }
 
   /** Gives the canvas the resolution of this frame; device pixels per CSS pixel. */
@@ -491,10 +742,20 @@ export class MapView {
     const { input, places } = this
     const bounds = boundsOf(places)
     this.stretch = bounds ? stretchFor(bounds, freeOf(this.view, this.insets())) : [1, 1]
+    if (this.squares) {
+      // A few shapes only, so that squares that were once drawn serve panes of other sizes.
+      this.stretchedBy = stretchStep(this.stretch)
+      this.stretch = stretchOf(this.stretchedBy)
+    }
     const [x, y] = this.stretch
-    let to: Float32Array = places.map((value, i) => value * (i % 2 ? y : x))
+    let to: Float32Array = new Float32Array(places.length)
+    for (let i = 0; i < to.length; i += 2) {
+      to[i] = places[i]! * x
+      to[i + 1] = places[i + 1]! * y
+    }
     if (this.isSpread) {
-      const ids = drawOrder({ ...input, positions: to, alpha: null }).opaque
+      const order = this.squares ? Int32Array.from(this.spreadOut) : input.order
+      const ids = drawOrder({ ...input, order, positions: to, alpha: null }).opaque
       const laidOut = spread(
         to,
         ids,
@@ -512,6 +773,11 @@ export class MapView {
       this.transitionStart = -Infinity
     }
     input.positions = to
+    if (this.squares) {
+      this.index = new GridIndex(to, this.photos.order)
+      this.covered = false
+    }
+    this.countShown()
     this.change()
   }
 
@@ -546,8 +812,7 @@ export class MapView {
     const bounds = boundsOf(positions, (id) => shown[id] === 1)
     const insets = this.insets()
     // Few photos are drawn large: half of one must fit beside the outermost centre.
-    const { opaque, faded } = drawOrder(this.input)
-    const side = thumbnailSide(opaque.length + faded.length, 1, this.view, this.size)
+    const side = thumbnailSide(this.shownCount, 1, this.view, this.size)
     const margin = this.isSpread ? FIT_MARGIN_SPREAD : Math.max(FIT_MARGIN, 4 + 0.6 * side)
     if (bounds && this.isSpread) {
       const [width, height] = halfSize(this.cell.side, this.cell.aspect)
@@ -589,7 +854,8 @@ export class MapView {
 
   private side(): number {
     const { opaque, faded } = this.drawn
-    const usual = thumbnailSide(opaque.length + faded.length, this.motion.now.zoom, this.view, this.size)
+    const count = this.squares ? this.shownCount : opaque.length + faded.length
+    const usual = thumbnailSide(count, this.motion.now.zoom, this.view, this.size)
     const share = this.spreadShare()
     if (share === 0) return usual
     const cell = this.cell.side * pixelsPerUnit(this.motion.now, this.view)
@@ -611,12 +877,28 @@ export class MapView {
     return idsInView(this.drawn, this.input.positions, this.motion.now, this.view, (id) => this.half(id, side))
   }
 
+  /** ids of all photos in view, drawn one by one or not */
+  private placed(): number[] {
+    const { index } = this
+    if (!index || this.drawing === 'single') return this.inView()
+    const k = pixelsPerUnit(this.motion.now, this.view)
+    const { x, y } = this.motion.now
+    const [halfWidth, halfHeight] = [this.view.width / 2 / k, this.view.height / 2 / k]
+    const found: number[] = []
+    index.within({ left: x - halfWidth, right: x + halfWidth, bottom: y - halfHeight, top: y + halfHeight }, (id) => {
+      if (this.input.shown[id]) found.push(id)
+      return true
+    })
+    return found
+  }
+
   private wantClose(): void {
     if (this.closeTimer !== undefined) return
     this.closeTimer = setTimeout(() => {
       this.closeTimer = undefined
       if (this.destroyed || !this.pictures) return
-      const wanted = this.side() * this.ratio > CLOSE_FROM ? this.inView() : []
+      const large = this.side() * this.ratio > CLOSE_FROM && (!this.squares || this.drawing === 'single')
+      const wanted = large ? this.inView() : []
       if (this.hovered >= 0) wanted.unshift(this.hovered)
       this.pictures.wantClose(wanted)
     }, CLOSE_PAUSE_MS)
@@ -674,7 +956,19 @@ export class MapView {
   private photoAt(left: number, top: number): number {
     const [x, y] = toMap(this.motion.now, this.view, left, top)
     const side = this.side() / pixelsPerUnit(this.motion.now, this.view)
-    return topmostAt(this.drawn, this.input.positions, (id) => this.half(id, side), x, y)
+    const { index, pictures } = this
+    if (!index || !pictures || this.drawing === 'single')
+      return topmostAt(this.drawn, this.input.positions, (id) => this.half(id, side), x, y)
+    const reach = MOST_HALF * side
+    let found = -1
+    index.within({ left: x - reach, right: x + reach, bottom: y - reach, top: y + reach }, (id) => {
+      if (!this.input.shown[id] || (found >= 0 && pictures.row(found) < pictures.row(id))) return true
+      const [width, height] = this.half(id, side)
+      const { positions } = this.input
+      if (Math.abs(positions[2 * id]! - x) <= width && Math.abs(positions[2 * id + 1]! - y) <= height) found = id
+      return true
+    })
+    return found
   }
 
   private setHovered(id: number): void {
@@ -705,6 +999,13 @@ export class MapView {
           ? 'pointer'
           : 'grab'
   }
+}
+
+/** Tells positions from others: FNV-1a over their bits. */
+function checksum(xy: Float32Array): string {
+  let sum = 0x811c9dc5
+  for (const word of new Uint32Array(xy.buffer, xy.byteOffset, xy.length)) sum = Math.imul(sum ^ word, 0x01000193)
+  return (sum >>> 0).toString(16)
 }
 
 /** The middle one of some values, 1 for none. */

@@ -13,6 +13,7 @@ const photos: QuadInput = {
   marks: Int16Array.from([-1, 12, -1]),
   colours: Uint8Array.from([0, 0, 0, 10, 20, 30, 0, 0, 0]),
   alpha: Float32Array.from([1, 1, 0.5]),
+  isBelow: () => false,
   place: (id) => ({ x: 64 * id, y: 128, layer: 3, side: 64 }),
 }
 const packed = () => {

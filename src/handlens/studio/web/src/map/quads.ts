@@ -22,6 +22,8 @@ export interface QuadInput extends DrawOrderInput {
   colours: Uint8Array
   /** where the picture of a photo stands in the texture array, or a blank one while it has not arrived */
   place(id: number): Place
+  /** photos that are not drawn (yet), as their picture is part of what lies below them */
+  isBelow(id: number): boolean
 }
 
 /**
@@ -34,11 +36,10 @@ export class Quads {
   private floats = new Float32Array(0)
   private shorts = new Uint16Array(0)
   private readonly slotOf: Int32Array
-  private readonly indices: Uint32Array
+  private indices = new Uint32Array(0)
 
   constructor(count: number) {
     this.slotOf = new Int32Array(count).fill(-1)
-    this.indices = new Uint32Array(6 * (count + 1))
   }
 
   get count(): number {
@@ -91,6 +92,7 @@ export class Quads {
       this.floats = new Float32Array(buffer)
       this.shorts = new Uint16Array(buffer)
     }
+    if (this.indices.length < 6 * this.count) this.indices = new Uint32Array(Math.ceil(7.5 * this.count))
     this.slotOf.fill(-1)
     let slot = 1
     for (const id of order.opaque) this.write(slot++, id, what)
@@ -115,7 +117,7 @@ export class Quads {
   /** Rewrites where a photo's picture stands; gives its slot, -1 when it is not drawn. */
   replace(id: number, what: QuadInput): number {
     const slot = this.slotOf[id]!
-    if (slot >= 0) this.writePlace(slot, what.place(id))
+    if (slot >= 0) this.write(slot, id, what)
     return slot
   }
 
@@ -138,7 +140,10 @@ export class Quads {
     bytes[byte + COLOUR_OFFSET + 2] = what.colours[3 * id + 2]!
     bytes[byte + LOOK_OFFSET] = what.alpha ? Math.round(Math.min(1, what.alpha[id]!) * 255) : 255
     bytes[byte + LOOK_OFFSET + 1] =
-      (what.selected[id] ? SELECTED : 0) | (mark >= 0 ? FRAMED : 0) | (appearing ? APPEARING : 0)
+      (what.selected[id] ? SELECTED : 0) |
+      (mark >= 0 ? FRAMED : 0) |
+      (appearing ? APPEARING : 0) |
+      (what.isBelow(id) ? HIDDEN : 0)
     bytes[byte + LOOK_OFFSET + 2] = patternOf(mark)
     this.writePlace(slot, what.place(id))
   }

@@ -1,5 +1,7 @@
+import type { DrawnSquare } from './map-squares'
 import { COLOUR_OFFSET, LOOK_OFFSET, QUAD, type Quads, STRIDE, TILE_OFFSET } from './quads'
-import { FRAME, PICTURE } from './shaders'
+import { FRAME, HIDDEN, PICTURE, SQUARE } from './shaders'
+import { SQUARE_SIDE } from './square-layout'
 import { blankPlace, CLOSE_SIDE, type Layout, LEVELS, layoutFor, type Place, SHEET_SIDE } from './texture-layout'
 
 const UNIFORMS = [
@@ -18,6 +20,9 @@ const UNIFORMS = [
   'hairline',
   'ring',
   'dash',
+  'box',
+  'part',
+  'opacity',
 ] as const
 type Uniform = (typeof UNIFORMS)[number]
 
@@ -62,6 +67,11 @@ export interface Scene {
   keep: number
   /** the next frame follows at once */
   moving: boolean
+  /** the picture of the map below the photos, and how much of it is seen */
+  squares: readonly DrawnSquare[]
+  squaresOpacity: number
+  /** only the frames of the photos are drawn, as their pictures are part of the squares */
+  hollow: boolean
   background: GlColour
   hairlineColour: GlColour
   ringColour: GlColour
@@ -77,7 +87,10 @@ export class Renderer {
   private readonly atlas: WebGLTexture
   private readonly staging: { sheet: WebGLTexture; close: WebGLTexture }
   private readonly framebuffer: WebGLFramebuffer
+  private readonly squares: WebGLTexture
   private capacity = 0
+  private indexCapacity = 0
+  private squareLayers = 0
 
   /** Throws when the context cannot compile the program or hold the textures. */
   constructor(
@@ -97,8 +110,7 @@ export class Renderer {
     for (let attribute = 0; attribute < ATTRIBUTES; attribute++) gl.enableVertexAttribArray(attribute)
     this.bindAttributes()
     gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, gl.createBuffer())
-    gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, 24 * (count + 1), gl.DYNAMIC_DRAW)
-
+    this.squares = gl.createTexture()!
     this.staging = { sheet: storage2d(gl, SHEET_SIDE), close: storage2d(gl, CLOSE_SIDE) }
     this.framebuffer = gl.createFramebuffer()!
     this.atlas = gl.createTexture()!
@@ -152,6 +164,73 @@ export class Renderer {
     gl.bindFramebuffer(gl.READ_FRAMEBUFFER, null)
   }
 
+  /** Bytes of the textures. */
+  get textureBytes(): number {
+    const { sheetLayers, closeLayers } = this.layout
+    const array = Math.round((4 * SHEET_SIDE * SHEET_SIDE * (sheetLayers + closeLayers) * 4) / 3)
+    const staging = Math.round((4 * (SHEET_SIDE ** 2 + CLOSE_SIDE ** 2) * 4) / 3)
+    return array + staging + 4 * SQUARE_SIDE * SQUARE_SIDE * this.squareLayers
+  }
+
+  /** Makes room for so many squares of the map's picture. */
+  holdSquares(layers: number): void {
+    const { gl } = this
+    this.squareLayers = layers
+    gl.bindTexture(gl.TEXTURE_2D_ARRAY, this.squares)
+    gl.texStorage3D(gl.TEXTURE_2D_ARRAY, 1, gl.RGBA8, SQUARE_SIDE, SQUARE_SIDE, layers)
+    gl.texParameteri(gl.TEXTURE_2D_ARRAY, gl.TEXTURE_MIN_FILTER, gl.LINEAR)
+    gl.texParameteri(gl.TEXTURE_2D_ARRAY, gl.TEXTURE_MAG_FILTER, gl.LINEAR)
+    gl.texParameteri(gl.TEXTURE_2D_ARRAY, gl.TEXTURE_WRAP_S, gl.CLAMP_TO_EDGE)
+    gl.texParameteri(gl.TEXTURE_2D_ARRAY, gl.TEXTURE_WRAP_T, gl.CLAMP_TO_EDGE)
+    gl.bindTexture(gl.TEXTURE_2D_ARRAY, this.atlas)
+  }
+
+  putSquare(picture: ImageBitmap, layer: number): void {
+    const { gl } = this
+    gl.bindTexture(gl.TEXTURE_2D_ARRAY, this.squares)
+    gl.texSubImage3D(
+      gl.TEXTURE_2D_ARRAY,
+      0,
+      0,
+      0,
+      layer,
+      SQUARE_SIDE,
+      SQUARE_SIDE,
+      1,
+      gl.RGBA,
+      gl.UNSIGNED_BYTE,
+      picture,
+    )
+    gl.bindTexture(gl.TEXTURE_2D_ARRAY, this.atlas)
+  }
+
+  private drawSquares(scene: Scene): void {
+    const { gl } = this
+    if (scene.squares.length === 0 || scene.squaresOpacity === 0) return
+    const { program, uniforms } = this.program(SQUARE, [])
+    gl.useProgram(program)
+    gl.disable(gl.DEPTH_TEST)
+    gl.bindTexture(gl.TEXTURE_2D_ARRAY, this.squares)
+    gl.uniform1i(uniforms.atlas, 0)
+    gl.uniform3f(uniforms.background, ...scene.background)
+    gl.uniform1f(uniforms.keep, scene.keep)
+    const { width, height } = gl.canvas
+    const [x, y] = scene.centre
+    // Edges at whole pixels, so that neither gaps nor seams show.
+    const across = (at: number) => (Math.round((at - x) * scene.scale + width / 2) / width) * 2 - 1
+    const up = (at: number) => (Math.round((at - y) * scene.scale + height / 2) / height) * 2 - 1
+    for (const { bounds, layer, part, opacity } of scene.squares) {
+      const seen = opacity * scene.squaresOpacity
+      if (seen < 1) gl.enable(gl.BLEND)
+      else gl.disable(gl.BLEND)
+      gl.uniform1f(uniforms.opacity, seen)
+      gl.uniform4f(uniforms.box, across(bounds.left), up(bounds.bottom), across(bounds.right), up(bounds.top))
+      gl.uniform4f(uniforms.part, ...part, layer)
+      gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4)
+    }
+    gl.bindTexture(gl.TEXTURE_2D_ARRAY, this.atlas)
+  }
+
   /** Sends all quads. */
   setQuads(quads: Quads): void {
     const { gl } = this
@@ -185,7 +264,12 @@ export class Renderer {
       quads.count,
     ])
     const [ringed, opaque, all] = counts as [number, number, number]
+    if (indices.length > this.indexCapacity) {
+      this.indexCapacity = Math.ceil(indices.length * 1.25)
+      gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, 4 * this.indexCapacity, gl.DYNAMIC_DRAW)
+    }
     gl.bufferSubData(gl.ELEMENT_ARRAY_BUFFER, 0, indices)
+    this.drawSquares(scene)
 
     // Topmost first with a depth test: a pixel already covered costs little more.
     gl.enable(gl.DEPTH_TEST)
@@ -196,16 +280,19 @@ export class Renderer {
     const exact = cheap ? ['EXACT'] : []
     const dimmed = scene.keep < 1 ? ['DIMMED'] : []
     this.use(PICTURE, exact, scene, depth)
-    this.drawQuads(0, ringed)
-    this.use(PICTURE, [...exact, ...dimmed], scene, depth)
-    this.drawQuads(ringed, opaque)
+    this.drawQuads(0, scene.hollow ? Math.min(ringed, this.hovered(quads)) : ringed)
+    if (!scene.hollow) {
+      this.use(PICTURE, [...exact, ...dimmed], scene, depth)
+      this.drawQuads(ringed, opaque)
+    }
+    const hollow = scene.hollow ? ['HOLLOW'] : []
     const framed = scene.hairline > 0 || scene.framed
     if (framed || scene.selected > 0) {
-      this.use(FRAME, [], scene, depth)
+      this.use(FRAME, hollow, scene, depth)
       this.drawQuads(0, ringed)
     }
     if (framed) {
-      this.use(FRAME, cheap ? ['PLAIN'] : [], scene, depth)
+      this.use(FRAME, cheap && !scene.hollow ? ['PLAIN'] : hollow, scene, depth)
       this.drawQuads(ringed, opaque)
     }
     if (all === opaque) return
@@ -220,6 +307,11 @@ export class Renderer {
     this.use(PICTURE, ['FADED', ...exact, ...dimmed], scene, below)
     this.drawQuads(opaque, all)
     gl.depthMask(true)
+  }
+
+  /** How many of the quads in view, 0 or 1, are the hovered one's. */
+  private hovered(quads: Quads): number {
+    return quads.bytes[LOOK_OFFSET + 1]! & HIDDEN ? 0 : 1
   }
 
   private use(source: Source, defines: string[], scene: Scene, depth: readonly [number, number]): void {
@@ -246,7 +338,7 @@ export class Renderer {
 
   /** The program compiled with these definitions, made when first needed. */
   private program(source: Source, defines: string[]): Program {
-    const key = [source === PICTURE ? 'picture' : 'frame', ...defines].join(' ')
+    const key = [source === PICTURE ? 'picture' : source === FRAME ? 'frame' : 'square', ...defines].join(' ')
     const made = this.programs.get(key) ?? link(this.gl, source, defines)
     this.programs.set(key, made)
     return made

@@ -164,6 +164,9 @@ void main() {
 #else
   vec2 beyond = abs(v_pixel) - v_half.xy;
   float edge = max(beyond.x, beyond.y);
+#ifdef HOLLOW
+  if (edge <= 0.0) discard;
+#endif
   float along = beyond.x > beyond.y ? v_pixel.y : v_pixel.x;
   float dashed = float(v_look.x == 1.0) * step(0.5, fract(along / (2.0 * u_dash) + 0.25));
   float dotted = float(v_look.x == 2.0) * step(0.5, fract(along / u_dash + 0.25));
@@ -177,5 +180,30 @@ void main() {
   // Within the picture there is no frame: only photos seen through show the difference.
   colour = vec4(mix(mix(frame, u_background, gap), u_ring, ring), edge > 0.0 ? v_colour.a : 0.0);
 #endif
+}`,
+}
+
+/** A square of the map's picture, or a part of one. */
+export const SQUARE = {
+  vertex: `#version 300 es
+precision highp float;
+uniform vec4 u_box;         // left, bottom, right, top; clip units
+uniform vec4 u_part;        // left, top, side of the part; layer
+out highp vec3 v_texel;
+void main() {
+  vec2 share = vec2(float(gl_VertexID & 1), float(gl_VertexID >> 1));
+  gl_Position = vec4(mix(u_box.xy, u_box.zw, share), 0.99, 1.0);
+  v_texel = vec3(u_part.xy + u_part.z * vec2(share.x, 1.0 - share.y), u_part.w);
+}`,
+  fragment: `#version 300 es
+precision mediump float;
+uniform mediump sampler2DArray u_atlas;
+uniform vec3 u_background;
+uniform float u_keep;       // how much of its own colour a photo keeps
+uniform float u_opacity;
+in highp vec3 v_texel;
+out vec4 colour;
+void main() {
+  colour = vec4(mix(u_background, texture(u_atlas, v_texel).rgb, u_keep), u_opacity);
 }`,
 }

@@ -10,8 +10,9 @@ const CLOSE_PER_ROW = SHEET_SIDE / CLOSE_SIDE
 export const CLOSE_PER_LAYER = CLOSE_PER_ROW * CLOSE_PER_ROW
 const CLOSE_LAYERS = 8
 
-/** Beyond this many layers of sheets, tiles are kept at half their side (or a quarter), to save video memory. */
-const MOST_SHEET_LAYERS = 100
+/** Up to so many photos have their tile in the texture array all the time; of more, only those in view, in so many layers. */
+export const MOST_RESIDENT = 12_288
+export const PAGED_LAYERS = 32
 
 /** Mipmap levels of the texture array. */
 export const LEVELS = 5
@@ -26,8 +27,8 @@ export interface Place {
 
 /** How sheets and close-ups are laid out over the layers of one texture array. */
 export interface Layout {
-  /** sheets are halved this many times */
-  halvings: number
+  /** whether layers hold the tiles of photos as they are wanted, and not sheets */
+  paged: boolean
   sheetLayers: number
   closeLayers: number
 }
@@ -35,35 +36,23 @@ export interface Layout {
 /** The layout for `count` photos on a machine whose texture arrays have at most `mostLayers` layers. */
 export function layoutFor(count: number, mostLayers: number): Layout {
   const sheets = Math.max(1, Math.ceil(count / TILES_PER_SHEET))
-  const limit = Math.min(MOST_SHEET_LAYERS, mostLayers - CLOSE_LAYERS)
-  let halvings = 0
-  while (halvings < 2 && Math.ceil(sheets / 4 ** halvings) > limit) halvings++
-  const sheetLayers = Math.min(Math.ceil(sheets / 4 ** halvings), mostLayers - CLOSE_LAYERS)
-  return { halvings, sheetLayers, closeLayers: CLOSE_LAYERS }
+  const paged = count > MOST_RESIDENT || sheets > mostLayers - CLOSE_LAYERS
+  const sheetLayers = Math.min(paged ? PAGED_LAYERS : sheets, mostLayers - CLOSE_LAYERS)
+  return { paged, sheetLayers, closeLayers: CLOSE_LAYERS }
 }
 
-/** Where sheet `k` stands; null when it is beyond what the machine can hold. */
-export function sheetPlace({ halvings, sheetLayers }: Layout, k: number): Place | null {
-  const perRow = 2 ** halvings
-  const perLayer = perRow * perRow
-  const layer = Math.floor(k / perLayer)
-  if (layer >= sheetLayers) return null
-  const cell = k % perLayer
-  const side = SHEET_SIDE / perRow
-  return { x: (cell % perRow) * side, y: Math.floor(cell / perRow) * side, layer, side }
+/** Where the sheet in a layer stands. */
+export function sheetPlace(layer: number): Place {
+  return { x: 0, y: 0, layer, side: SHEET_SIDE }
 }
 
-/** Where the tile of the photo at `row` of the prepare order stands; null when its sheet has no place. */
-export function tilePlace(layout: Layout, row: number): Place | null {
-  const sheet = sheetPlace(layout, Math.floor(row / TILES_PER_SHEET))
-  if (!sheet) return null
-  const cell = row % TILES_PER_SHEET
-  const side = TILE_SIDE / 2 ** layout.halvings
+/** Where the tile in a cell of the sheet in a layer stands. */
+export function tilePlace(layer: number, cell: number): Place {
   return {
-    x: sheet.x + (cell % TILES_PER_ROW) * side,
-    y: sheet.y + Math.floor(cell / TILES_PER_ROW) * side,
-    layer: sheet.layer,
-    side,
+    x: (cell % TILES_PER_ROW) * TILE_SIDE,
+    y: Math.floor(cell / TILES_PER_ROW) * TILE_SIDE,
+    layer,
+    side: TILE_SIDE,
   }
 }
 

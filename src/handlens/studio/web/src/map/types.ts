@@ -5,8 +5,26 @@ export interface MapPhotos {
   aspect: Float32Array
 }
 
-/** Where the pictures come from: sheets of 16×16 tiles of 64 px in prepare order, and one thumbnail of at most 256 px a photo. */
+/** How the photos on a square of the map's picture are drawn; see the server's `Look`. */
+export interface SquareLook {
+  side: number
+  stretch: number
+  reach: number
+  shown: number
+  /** colours as six hexadecimal digits */
+  ground: string
+  line?: string
+  /** changes when the map does */
+  v: string
+}
+
+/**
+ * Where the pictures come from: sheets of 16×16 tiles of 64 px in prepare order, tiles of chosen rows of that order, 16 a
+ * line, one thumbnail of at most 256 px a photo, and squares of the picture of the whole map.
+ */
 export interface MapUrls {
+  tiles(rows: number[]): string
+  square(at: { z: number; x: number; y: number }, look: SquareLook): string
   sheet(k: number, n: number): string
   thumb(id: number): string
 }

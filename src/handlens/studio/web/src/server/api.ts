@@ -1,5 +1,6 @@
 // Every call of the page to the server. Arrays in answers are decoded, and selections of photos packed.
 
+import type { SquareLook } from '../map/types'
 import { float32s, int16s, int32s, packMask, unpackIds, unpackMask, unpackValues } from './codec'
 import { address, call, callOnLeaving, type PathOf } from './http'
 import type {
@@ -286,6 +287,19 @@ export class CollectionApi {
   event = (data: string): ServerEvent => decodeEvent(data, this.labelled.count)
   /** The address of thumbnail sheet `k`, once `n` photos are on it: it changes while photos are being prepared. */
   sheet = (k: number, n: number) => address('/api/collections/{c}/sheets/{k}', { ...this.c, k, n, ...this.replaced })
+  /** The address of the tiles of these rows of the prepare order, 16 a line. */
+  tiles = (rows: number[]) =>
+    address('/api/collections/{c}/tiles', { ...this.c, rows: rows.join(','), ...this.replaced })
+  /** The address of a square of the picture of a map. */
+  square = (at: { z: number; x: number; y: number }, layer: string, projection: string, { v, ...look }: SquareLook) =>
+    address('/api/collections/{c}/map/squares/{z}/{x}/{y}', {
+      ...this.c,
+      ...at,
+      layer,
+      projection,
+      ...look,
+      v: `${v}-${this.replaced.v ?? 0}`,
+    })
   thumb = (id: number) => address('/api/collections/{c}/photos/{id}/thumb', { ...this.c, id, ...this.replaced })
   picture = (id: number) => address('/api/collections/{c}/photos/{id}/view', { ...this.c, id, ...this.replaced })
   /** A photo within 256 × 256. */
