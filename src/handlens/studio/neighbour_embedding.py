@@ -63,7 +63,7 @@ def neighbour_embedding(
     known = np.isfinite(start[:, 0]) if start is not None else np.zeros(n, bool)
     whole = n > SAMPLE
     first = 0 if whole and known.sum() >= SAMPLE else _STEPS
-    cost = 1 + n // 15_000
+    cost = 1 + n // 5000
     steps = _Steps(report, first + whole * (n // _SEARCHED + cost * sum(line[0] for line in _PLAN)))
     if n < 8:
         return z[:, :2].copy() if z.shape[1] > 1 else np.zeros((n, 2), np.float32)
