@@ -100,7 +100,7 @@ lock:
 	$(LOCK) --group dev $(LOCKED_EXTRAS:%=--extra %) --constraint requirements/run.lock -o requirements/dev.lock
 
 # All but cloud, whose half for Google's buckets is large; s3fs is among what the tests need.
-LOCKED_EXTRAS := onnx experiments ray postgresql mlflow wandb tensorboard pdf heic dicom search text notebook
+LOCKED_EXTRAS := onnx experiments ray postgresql mlflow wandb tensorboard pdf heic dicom text notebook
 
 LOCK := uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --custom-compile-command 'make lock'

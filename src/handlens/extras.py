@@ -38,7 +38,6 @@ EXTRAS: dict[str, Extra] = {
     "pdf": Extra("photos from the pages of PDF documents", ("pypdfium2",)),
     "heic": Extra("photos in HEIC", ("pillow_heif",)),
     "dicom": Extra("photos in DICOM", ("pydicom",)),
-    "search": Extra("an index for similar photos among millions", ("usearch",)),
     "text": Extra("search by words", ("tokenizers", "transformers")),
     "notebook": Extra("collections in notebooks", ("anywidget",)),
 }
