@@ -224,6 +224,11 @@ class LabelledPhotos:
         self._make(made)
         return made
 
+    def certified_otherwise(self, ids: Ids, origin: Origin) -> NDArray[np.bool_]:
+        """Which of some photos have a label that the model gave, and of another origin; bool [n]."""
+        others = [number for number in self._finishes if self._changes[number].origin != origin]
+        return np.isin(self._given[ids], others)
+
     def origin_before(self, photo: int) -> Origin | None:
         """Where the label came from that a photo had before its present one; None if it had none or has none now."""
         for made in reversed(self._done):

@@ -527,9 +527,7 @@ class Labels:
         old, new = self._photos.keys[ids], np.broadcast_to(np.asarray(keys, np.int32), ids.shape)
         moved = old != new
         if origin is not None:  # a label that the model gave is confirmed by a person, or certified again
-            changes, by_change = self._photos.origins
-            others = [n for n, c in by_change.items() if c.origin.kind == "certified" and c.origin != origin]
-            moved |= (new >= 0) & np.isin(changes[ids], others)
+            moved |= (new >= 0) & self._photos.certified_otherwise(ids, origin)
         if labels == self._photos.labels and not moved.any():
             return 0
         change = Change(text, self._photos.labels, labels, ids[moved], old[moved], new[moved], origin, into)
