@@ -102,11 +102,11 @@ def asked(collection: Any) -> dict[str, str]:
         "undo": lambda: [collection.parts.labels.undo_text, collection.parts.labels.redo_text],
         "origins": lambda: collection.origins.drop(columns="at").astype(str).to_numpy().tolist(),
         "layers": lambda: [(layer.id, layer.dim) for layer in collection.layers],
-        "features": lambda: [np.array(rows.read()) for source in collection.sources for rows in source.rows],
+        "features": lambda: [file.rows.read() for source in collection.sources for file in source.rows],
         "features exactly": lambda: [
-            hashlib.sha256(np.array(rows.read()).tobytes()).hexdigest()
+            hashlib.sha256(file.rows.read().tobytes()).hexdigest()
             for source in collection.sources
-            for rows in source.rows
+            for file in source.rows
         ],
         "shapes": lambda: photos.aspects,
         "thumbnails": lambda: [hashlib.sha256(photos.thumbnail(i)).hexdigest() for i in range(len(collection.paths))],

@@ -55,7 +55,7 @@ def kill(process: subprocess.Popen[str]) -> str:
 
 
 def features(collection: Collection) -> list[np.ndarray]:
-    return [np.array(rows.read()) for source in collection.sources for rows in source.rows]
+    return [file.read().block(0, file.count) for source in collection.sources for file in source.rows]
 
 
 # --- kill -9 -----------------------------------------------------------------------------------
@@ -274,7 +274,7 @@ def test_photos_added_and_removed_between_sessions(folder, draw_photo, tmp_path)
 
 
 def damage_rows(folder: Path) -> None:
-    next((folder / "cache").rglob("*.f4")).write_bytes(b"abc")
+    next((folder / "cache").rglob("*.f2")).write_bytes(b"abc")
 
 
 def damage_everything(folder: Path) -> None:
@@ -289,7 +289,7 @@ def lose_everything(folder: Path) -> None:
 
 def damage_extractor(folder: Path) -> None:
     next((folder / "cache").rglob("tensors.safetensors")).write_bytes(b"damaged")
-    for file in (folder / "cache" / "sources").rglob("05.f4"):
+    for file in (folder / "cache" / "sources").rglob("05.f2"):
         file.unlink()
 
 
@@ -298,8 +298,8 @@ def damage_layers(folder: Path) -> None:
 
 
 def lose_looks(folder: Path) -> None:
-    (folder / "cache" / "tiles.u1").unlink()
-    shutil.rmtree(folder / "cache" / "thumbs")
+    (folder / "cache" / "tiles.pack").unlink()
+    (folder / "cache" / "thumbs.pack").unlink()
 
 
 @pytest.mark.parametrize(

@@ -27,9 +27,8 @@ from handlens.studio.near_duplicates import COARSE, SAME, Pairs, candidates, cor
 from handlens.studio.origins import LabelOrigins, Origin
 from handlens.studio.photos import Photos
 from handlens.studio.progress import SearchProgress, ended_by
-from handlens.studio.row_file import RowFile
 from handlens.studio.spot_check import SpotCheck
-from handlens.studio.thumbnails import TILE
+from handlens.studio.thumbnails import ThumbnailCache
 
 KINDS = ("first", "exact", "near")
 """What a photo is in its group: the one that others are compared with, one with the same pixels, or one like it."""
@@ -185,7 +184,7 @@ class Duplicates:
     @property
     def _of(self) -> str:
         """Tells the photos that are prepared from others."""
-        return f"duplicates {self._photos.thumbnails.sums.mark(self._photos.prepared)}"
+        return f"duplicates {self._photos.thumbnails.mark(self._photos.prepared)}"
 
     def _search_quietly(self) -> None:
         """Search, and tell how far it is."""
@@ -256,7 +255,7 @@ class Duplicates:
         ids = np.flatnonzero(self._photos.usable)
         ids = ids[self._photos.rows[ids] < prepared]
         rows = self._photos.rows[ids]
-        tiles, n = _Tiles(self._photos.thumbnails.tiles), len(ids)
+        tiles, n = _Tiles(self._photos.thumbnails), len(ids)
         total = 3 * n
 
         def reading(done: int) -> None:
@@ -325,14 +324,14 @@ class Duplicates:
 class _Tiles:
     """The tiles of photos by row, read from disk when they are asked for."""
 
-    def __init__(self, kept: RowFile) -> None:
-        self._kept = kept
+    def __init__(self, thumbnails: ThumbnailCache) -> None:
+        self._thumbnails = thumbnails
 
     def __len__(self) -> int:
-        return self._kept.count
+        return self._thumbnails.prepared
 
     def __getitem__(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
-        return np.asarray(self._kept.at(rows), np.uint8).reshape(-1, TILE, TILE, 3)
+        return self._thumbnails.tiles_of(rows)
 
 
 def _table(prepared: int, near: dict[int, tuple[NDArray[np.int64], Floats]], copies: dict[int, list[int]]) -> Copies:

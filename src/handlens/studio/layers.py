@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handlens.errors import CollectionError
-from handlens.studio.feature_rows import FeatureRows
 from handlens.studio.features.extractor import Layer
 from handlens.studio.layer_maps import LayerMaps
 from handlens.studio.photos import Photos
@@ -78,9 +77,9 @@ class Layers:
                     return next((n for n in stages if n <= count), 0)
 
                 self._maps[layer.id] = LayerMaps(
-                    lambda: FeatureRows(stored, source.prepared),
+                    lambda: stored.read(source.prepared),
                     fitted_rows,
-                    stored.mark,
+                    lambda n: stored.rows.mark(n),
                     cache=self._cache,
                     name=layer.id,
                     seed=self._seed,

@@ -53,8 +53,6 @@ class Photos:
         self.limits: Limits = settings.limits or {}
         """The ranges in which photos of more than 8 bits are shown, which are those of the first photos prepared."""
         self.version = settings.photos_version
-        with suppress(StorageError):
-            thumbnails.make_sums(int(photo) for photo in register.order)
 
     def __len__(self) -> int:
         return len(self.register)
@@ -91,7 +89,7 @@ class Photos:
         """Width over height by id, 0 where unknown or unreadable; float32 [N]."""
         count = self.prepared
         if len(self._aspects) != count:
-            self._aspects = np.array(self.thumbnails.aspects.read()[:count, 0], np.float32)
+            self._aspects = np.array(self.thumbnails.aspects.block(0, count)[:, 0], np.float32)
         return self.by_id(self._aspects[:, None], missing=0.0)[:, 0]
 
     @property
@@ -120,7 +118,7 @@ class Photos:
             found = thumbnail(open_photo(self.file(photo), at_least=THUMBNAIL, limits=self.limits), THUMBNAIL)
             if row < self.prepared:  # it is gone or damaged
                 with suppress(OSError, StorageError):
-                    self.thumbnails.sums.replace(row, [self.thumbnails.write(photo, found)])
+                    self.thumbnails.replace_thumbnail(row, found)
         return found
 
     def view(self, photo: int) -> bytes:

@@ -14,15 +14,13 @@ from dataclasses import dataclass, field, replace
 from errno import EINVAL
 from pathlib import Path
 from threading import Event
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from handlens.errors import Cancelled, CollectionError, PhotoError, StorageError
+from handlens.errors import Cancelled, CollectionError, PhotoError
 from handlens.io.deep_pictures import Limits
 from handlens.io.locks import process_lock
-from handlens.io.problems import reason_of
 from handlens.studio.contents import Content, content_of
 from handlens.studio.layers import FIRST
 from handlens.studio.photographs import looks_like_photograph
@@ -151,6 +149,10 @@ class Preparation:
                 break
         return found
 
+    def move_thumbnails(self) -> None:
+        """Put the thumbnails of an earlier version into the files of this one."""
+        self.photos.thumbnails.move_earlier(self.photos.order, self.reporter("reading"))
+
     def learn_pictures(self, other_sizes: set[int]) -> NDArray[np.uint8]:
         """The first photos at 96 px, uint8 [n, 96, 96, 3], to learn features on; they are decoded for `stream` too."""
         n = min(FIRST, len(self.photos))
@@ -168,10 +170,9 @@ class Preparation:
         total = len(self.photos)
         self._coming.clear()  # read ahead for other sources
         for source in sources:  # a crash may have left one layer a few rows ahead of another
-            for rows in source.rows:
-                rows.truncate(min(rows.count, source.prepared))
-        for rows in self.photos.thumbnails.rows:
-            rows.truncate(min(rows.count, self.photos.prepared))
+            for file in source.rows:
+                file.rows.truncate(min(file.count, source.prepared))
+        self.photos.thumbnails.truncate(self.photos.prepared)
         done = min([self.photos.prepared, *(s.prepared for s in sources)])
         started, first = time.monotonic(), done
         while done < total:
@@ -229,10 +230,8 @@ class Preparation:
             for stored, block in zip(source.rows, self._features(source, batch), strict=True):
                 for row, values in zip(rows, block, strict=True):
                     stored.replace(row, values)
-        cache = self.photos.thumbnails
-        for row, *values in zip(rows, *self._thumbnails(photos, batch), strict=True):
-            for stored, value in zip(cache.rows, values, strict=True):
-                stored.replace(row, value)
+        for row, decoded in zip(rows, batch, strict=True):
+            self.photos.thumbnails.replace(row, decoded.tile, decoded.thumb, decoded.aspect)
         self.photos.mark_changed({i: decoded.reason for i, decoded in zip(photos, batch, strict=True)})
 
     def _keep_contents(self, photos: Sequence[int], batch: Sequence[Decoded]) -> None:
@@ -309,28 +308,12 @@ class Preparation:
 
     def _keep_thumbnails(self, batch: list[Decoded], rows: range) -> None:
         photos = self.photos.order[rows.start : rows.stop].tolist()
-        found = self._thumbnails(photos, batch)
         unreadable = {photo: d.reason for photo, d in zip(photos, batch, strict=True) if d.reason is not None}
         if unreadable:
             # Before the rows count as prepared, so that no photo is missing without its reason.
             self.photos.mark_unreadable(unreadable)
-        for stored, values in zip(self.photos.thumbnails.rows, found, strict=True):
-            stored.append(values)
-
-    def _thumbnails(self, photos: Sequence[int], batch: Sequence[Decoded]) -> tuple[NDArray[Any], ...]:
-        """Write the thumbnails of photos: the rows of their tiles, shapes and checksums, which are still to be kept."""
-        tiles = np.zeros((len(batch), TILE * TILE * 3), np.uint8)
-        aspects, sums = np.zeros((len(batch), 1), np.float32), np.zeros((len(batch), 1), np.uint32)
-        try:
-            for i, (photo, decoded) in enumerate(zip(photos, batch, strict=True)):
-                if decoded.tile is not None:
-                    tiles[i], aspects[i] = decoded.tile.reshape(-1), decoded.aspect
-                    sums[i] = self.photos.thumbnails.write(photo, decoded.thumb)
-        except OSError as error:
-            raise StorageError(
-                f"thumbnails could not be written: {reason_of(error)}. Make room on the disk, then resume."
-            ) from error
-        return tiles, aspects, sums
+        thumbnails = self.photos.thumbnails
+        thumbnails.append([d.tile for d in batch], [d.thumb for d in batch], [d.aspect for d in batch])
 
     def _keep_features(self, source: Source, batch: list[Decoded]) -> None:
         for rows, block in zip(source.rows, self._features(source, batch), strict=True):

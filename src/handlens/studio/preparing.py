@@ -79,6 +79,7 @@ class Preparing:
                 self._photos.forget_unreadable_from(self._photos.prepared)
                 run.find_limits()
                 self._notice(about_limits(self._photos.limits))
+                run.move_thumbnails()
                 with run.reading():
                     if any(source.backbone == AUTO for source in sources):
                         self._choose(run)

@@ -87,7 +87,8 @@ def relocate(folder: Path, images: Path) -> Path:
 def find(folder: Path, images: Path) -> Found:
     """Look for a random sample of a collection's photos in a folder, and compare them with their tiles on disk."""
     cache = ThumbnailCache(folder / "cache")
-    tiles, aspects = cache.tiles.block(0, SAMPLE), cache.aspects.block(0, SAMPLE)[:, 0]
+    aspects = cache.aspects.block(0, min(SAMPLE, cache.prepared))[:, 0]
+    tiles = cache.tiles_of(range(len(aspects)))
     mend_database(folder / DATABASE)  # before anything else reads it, which may end a log that is damaged
     sample = first_paths(folder / DATABASE, SAMPLE)
     with closing(Settings(folder / DATABASE)) as settings:
@@ -101,10 +102,8 @@ def find(folder: Path, images: Path) -> Found:
             continue
         if not file.is_file():
             missing.append(path)
-        elif row < min(len(tiles), len(aspects)) and aspects[row] > 0:
-            before = np.asarray(tiles[row]).reshape(TILE, TILE, 3)
-            if not _is_like(file, before, limits):
-                different.append(path)
+        elif row < len(aspects) and aspects[row] > 0 and not _is_like(file, tiles[row], limits):
+            different.append(path)
     return Found(len(sample), missing, different)
 
 

@@ -16,10 +16,10 @@ from handlens.io.checksums import with_checksum, without_checksum
 from handlens.io.deep_pictures import Limits
 from handlens.io.files import atomic_write
 from handlens.io.problems import reason_of
+from handlens.studio.feature_file import FeatureFile
 from handlens.studio.features.extractor import Extractor, Layer
 from handlens.studio.features.text_files import get_model, is_text_model, read_text_files, short_name, weights_of
 from handlens.studio.pictures import read_squares
-from handlens.studio.row_file import RowFile
 from handlens.studio.settings import RequestedSource
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Source:
     state: Literal["waiting", "preparing", "ready", "failed"] = "waiting"
     message: str | None = None
     layers: list[Layer] = field(default_factory=list)
-    rows: list[RowFile] = field(default_factory=list)
+    rows: list[FeatureFile] = field(default_factory=list)
     extractor: Extractor | None = None
 
     @property
@@ -162,7 +162,7 @@ class Source:
 
     def _take(self, layers: list[Layer]) -> None:
         self.layers = layers
-        self.rows = [RowFile(self.folder / f"{i:02d}.f4", layer.dim) for i, layer in enumerate(layers)]
+        self.rows = [FeatureFile(self.folder / f"{i:02d}", layer.dim) for i, layer in enumerate(layers)]
 
 
 def source_name(backbone: str | None) -> str:

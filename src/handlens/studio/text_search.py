@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from handlens.errors import CollectionError
-from handlens.studio.feature_rows import FeatureRows
 from handlens.studio.features.text_files import is_text_model, require_transformers
 from handlens.studio.layers import Layers
 from handlens.studio.photos import Photos
@@ -48,7 +47,7 @@ class TextSearch:
         model = source.loaded()
         assert isinstance(model, TextModel)
         vector = model.sentence(text)
-        far = FeatureRows(source.rows[0], source.prepared).times(-vector)[: len(self._photos)]
+        far = source.rows[0].read(source.prepared).times(-vector)[: len(self._photos)]
         order = self._photos.order[: len(far)]
         rows = nearest(far, np.zeros(len(far), bool), order, int(n))
         found, paths = order[rows], self._photos.paths

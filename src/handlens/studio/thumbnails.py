@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import islice
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from handlens.errors import StorageError
-from handlens.io.checksums import checksum
+from handlens.io.checksums import DamagedError, read_checked, write_checked
 from handlens.io.problems import reason_of
-from handlens.studio.pictures import READ_AT
+from handlens.studio.blob_file import BlobFile
+from handlens.studio.earlier_thumbnails import EarlierThumbnails
+from handlens.studio.pictures import READ_AT, decoded_jpeg, jpeg_of, square_of_jpeg
 from handlens.studio.row_file import RowFile
 
 TILE = 64
@@ -21,15 +23,22 @@ TILE = 64
 THUMBNAIL = READ_AT
 """Longer side in pixels of a thumbnail."""
 
+_QUALITY = 90
+"""Of the tiles: at 90, in full colour, a pixel is 1.1 levels of 255 off; a tile takes 1.3 kB instead of 12.3."""
+
+_MOVED = 256  # photos of an earlier version that are moved at once
+_BEGIN = b"\xff\xd8"  # of a whole JPEG; nothing inside of one is like it
+
+Tiles = NDArray[np.uint8]
+
 
 class ThumbnailCache:
-    """The thumbnails, map tiles and shapes below a folder.
+    """The thumbnails, map tiles and shapes below a folder, by row: the photo's place in the preparing order.
+
+    Tiles are JPEGs without their first 623 bytes, which are the same in all of them and are kept once.
 
     Attributes:
-        tiles: uint8 rows of 64·64·3, in the preparing order.
-        aspects: float32 rows of one number, width over height, in the preparing order; 0 for a photo that cannot be
-            read.
-        sums: uint32 rows of one number, the checksum of a photo's thumbnail, in the preparing order.
+        aspects: float32 rows of one number, width over height; 0 for a photo that cannot be read.
 
     Raises:
         StorageError: the folder cannot be written.
@@ -38,55 +47,121 @@ class ThumbnailCache:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         try:
-            (folder / "thumbs").mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(
                 f"{folder} cannot be written ({reason_of(error)}), and thumbnails and features are kept there."
             ) from error
-        self.tiles = RowFile(folder / "tiles.u1", TILE * TILE * 3, np.uint8)
+        self._tiles, self._thumbs = BlobFile(folder / "tiles.pack"), BlobFile(folder / "thumbs.pack")
         self.aspects = RowFile(folder / "aspects.f4", 1)
-        self.sums = RowFile(folder / "thumbs.u4", 1, np.uint32)
+        self._earlier = EarlierThumbnails(folder, TILE)
+        self._begin: bytes | None = None
 
     @property
     def prepared(self) -> int:
         """The number of photos whose thumbnail, tile and shape are on disk."""
-        return min(self.tiles.count, self.aspects.count, self.sums.count)
+        return min(max(self._packed, self._earlier.count), self.aspects.count)
 
     @property
-    def rows(self) -> tuple[RowFile, RowFile, RowFile]:
-        """Tiles, shapes and checksums."""
-        return self.tiles, self.aspects, self.sums
+    def _packed(self) -> int:
+        return min(self._tiles.count, self._thumbs.count)
 
-    def tiles_of(self, rows: ArrayLike) -> NDArray[np.uint8]:
-        """The map tiles of rows of the preparing order, uint8 [n, 64, 64, 3]."""
-        return self.tiles.at(np.asarray(rows, np.int64)).reshape(-1, TILE, TILE, 3)
-
-    def make_sums(self, order: Iterable[int]) -> None:
-        """Make the checksums of thumbnails from before there were any; `order` has their photos."""
-        if not self.sums.path.exists() and self.tiles.count and self.aspects.count:
-            photos = list(islice(order, min(self.tiles.count, self.aspects.count)))
-            self.sums.append([[checksum(self._content(photo))] for photo in photos])
-
-    def write(self, photo: int, thumbnail: bytes) -> int:
-        """Write the thumbnail of a photo; its checksum."""
-        path = self.path(photo)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(thumbnail)
-        return checksum(thumbnail)
+    def mark(self, n: int) -> int:
+        """A number that tells the thumbnails of the first `n` rows from others."""
+        return self._thumbs.mark(n)
 
     def read(self, photo: int, row: int) -> bytes | None:
-        """The thumbnail of a photo, which has a row in the preparing order; None if it is missing or damaged."""
-        if row >= self.sums.count:
-            return None
-        found = self._content(photo)
-        return found if found and checksum(found) == self.sums.block(row, row + 1)[0, 0] else None
+        """The thumbnail of a photo, a JPEG; None if it is missing or damaged."""
+        if row < self._packed:
+            return self._thumbs.read([row])[0] or None
+        return self._earlier.thumbnail(photo, row) if row < self._earlier.count else None
 
-    def _content(self, photo: int) -> bytes:
-        try:
-            return self.path(photo).read_bytes()
-        except OSError:
+    def tiles_of(self, rows: ArrayLike) -> Tiles:
+        """The tiles of prepared rows, uint8 [k, 64, 64, 3]; black for photos that cannot be read.
+
+        A damaged tile is made again of the thumbnail.
+        """
+        wanted = np.asarray(rows, np.int64)
+        out = np.zeros((len(wanted), TILE, TILE, 3), np.uint8)
+        packed = wanted < self._packed
+        begin = self._kept_begin()
+        for i, piece in zip(np.flatnonzero(packed).tolist(), self._tiles.read(wanted[packed]), strict=True):
+            if piece is None:
+                piece = self._thumbs.read([int(wanted[i])])[0]
+                if piece:
+                    out[i] = square_of_jpeg(piece, TILE)
+            elif piece:
+                out[i] = decoded_jpeg(piece if piece.startswith(_BEGIN) else begin + piece, TILE)
+        if not packed.all():
+            out[~packed] = self._earlier.tiles(wanted[~packed])
+        return out
+
+    def append(self, tiles: Sequence[Tiles | None], thumbnails: Sequence[bytes], aspects: Sequence[float]) -> None:
+        """Add photos at the end; no tile, an empty thumbnail and the shape 0 for one that cannot be read."""
+        self._tiles.append([self._short(tile) for tile in tiles])
+        self._thumbs.append(thumbnails)
+        self.aspects.append(np.array(aspects, np.float32)[:, None])
+
+    def replace(self, row: int, tile: Tiles | None, thumbnail: bytes, aspect: float) -> None:
+        """Put another photo in the place of one."""
+        self._tiles.replace(row, self._short(tile))
+        self._thumbs.replace(row, thumbnail)
+        self.aspects.replace(row, [aspect])
+
+    def replace_thumbnail(self, row: int, thumbnail: bytes) -> None:
+        """Put a thumbnail in the place of one that is damaged; not of an earlier version's, which is moved first."""
+        if row < self._packed:
+            self._thumbs.replace(row, thumbnail)
+
+    def truncate(self, n: int) -> None:
+        """Keep the first `n` rows at most."""
+        for rows in (self._tiles, self._thumbs, self.aspects):
+            rows.truncate(min(rows.count, n))
+
+    def move_earlier(self, order: NDArray[np.integer], step: Callable[[int, int], None]) -> None:
+        """Put what an earlier version left into the files of this one.
+
+        Args:
+            order: the photos by row.
+            step: called as `step(done, total)`.
+        """
+        total = min(self._earlier.count, len(order))
+        done = min(self._packed, total)
+        if done < total:
+            for rows in (self._tiles, self._thumbs):
+                rows.truncate(done)
+        for start in range(done, total, _MOVED):
+            moved = np.arange(start, min(start + _MOVED, total))
+            # Empty where it is damaged: it is made again when it is asked for.
+            self._thumbs.append([self._earlier.thumbnail(int(order[row]), row) or b"" for row in moved.tolist()])
+            blank = self.aspects.at(moved)[:, 0] == 0
+            tiles = self._earlier.tiles(moved)
+            self._tiles.append([self._short(None if none else t) for t, none in zip(tiles, blank, strict=True)])
+            step(int(moved[-1]) + 1, total)
+        self._earlier.remove()
+
+    def _short(self, tile: Tiles | None) -> bytes:
+        """A tile without the bytes that all begin with."""
+        if tile is None:
             return b""
+        begin, whole = self._kept_begin(), jpeg_of(tile, _QUALITY)
+        return whole.removeprefix(begin)
 
-    def path(self, photo: int) -> Path:
-        """The file of a photo's thumbnail, whether or not it exists yet."""
-        return self.folder / "thumbs" / f"{photo // 1000:04d}" / f"{photo:07d}.jpg"
+    def _kept_begin(self) -> bytes:
+        """The bytes that tiles begin with, as they were when the first tile was written: encoders may change."""
+        if self._begin is None:
+            file = self.folder / "tiles.begin"
+            try:
+                self._begin = read_checked(file, of=file.name)
+            except (OSError, DamagedError):
+                self._begin = _begin_of_tiles()
+                if self._tiles.count == 0:
+                    write_checked(file, self._begin, of=file.name)
+        return self._begin
+
+
+@cache
+def _begin_of_tiles() -> bytes:
+    whole = jpeg_of(np.zeros((TILE, TILE, 3), np.uint8), _QUALITY)
+    scan = whole.index(b"\xff\xda")  # start of scan, the length of its header, and then the pixels
+    return whole[: scan + 2 + int.from_bytes(whole[scan + 2 : scan + 4], "big")]

@@ -20,8 +20,7 @@ def test_pictures_for_the_page(collection):
     assert sheet.shape == (1024, 1024, 3)
     row = int(collection.parts.photos.register.rows[3])
     place = sheet[row // 16 * 64 :, row % 16 * 64 :][:64, :64].astype(int)
-    tile = np.asarray(collection.parts.photos.thumbnails.tiles.read())[row].reshape(64, 64, 3).astype(int)
-    other = np.asarray(collection.parts.photos.thumbnails.tiles.read())[(row + 1) % 40].reshape(64, 64, 3).astype(int)
+    tile, other = collection.parts.photos.thumbnails.tiles_of([row, (row + 1) % 40]).astype(int)
     assert np.abs(place - tile).mean() < 10 < 15 < np.abs(place - other).mean()
     for number in (-1, 1):
         with pytest.raises(CollectionError, match="no sheet"):

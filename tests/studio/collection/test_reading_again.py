@@ -18,7 +18,7 @@ from handlens.studio.features.extractor import Layer
 
 
 def features(collection: Collection) -> list[np.ndarray]:
-    return [np.array(rows.read()) for source in collection.sources for rows in source.rows]
+    return [file.read().block(0, file.count) for source in collection.sources for file in source.rows]
 
 
 def everything(collection: Collection) -> list[np.ndarray]:
@@ -28,7 +28,7 @@ def everything(collection: Collection) -> list[np.ndarray]:
         for i in range(n)
         if collection.parts.photos.usable[i]
     ]
-    return [*features(collection), *(np.array(rows.read()) for rows in cache.rows), *thumbs]
+    return [*features(collection), cache.tiles_of(range(cache.prepared)), cache.aspects.read(), *thumbs]
 
 
 def same(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
@@ -76,9 +76,9 @@ def test_p8_what_is_prepared_again_is_what_is_prepared_at_first(folder: Path, dr
     with Collection.open(folder) as collection:
         collection.prepare()
         again = everything(collection)
-        rows = [*collection.parts.photos.thumbnails.rows, *collection.sources[0].rows]
+        rows = [collection.parts.photos.thumbnails, *(file.rows for file in collection.sources[0].rows)]
     for of_rows in rows:  # the extractor stays
-        of_rows.remove()
+        of_rows.truncate(0)
     with Collection.open(folder) as collection:
         assert collection.parts.photos.prepared == 0
         collection.prepare()

@@ -264,8 +264,7 @@ def test_a_model_gone_or_damaged(folder):
     [model] = (folder / "fine-tuned").iterdir()
     (model / "tensors.safetensors").write_bytes(b"")
     next((folder / "cache").glob("fine-tuned-*.f4")).unlink()
-    shutil.rmtree(folder / "cache" / "thumbs")  # so that there is something to prepare
-    (folder / "cache" / "tiles.u1").unlink()
+    (folder / "cache" / "tiles.pack").unlink()  # so that there is something to prepare
     with Collection.open(folder) as collection:
         collection.prepare()
         assert any("fine-tuned model cannot be used" in text for text in collection.notices)

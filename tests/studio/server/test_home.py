@@ -27,6 +27,7 @@ from handlens.studio.server.app import create_app
 from handlens.studio.server.collection_plans import CollectionPlan, CollectionPlans, CollectionRequest, NoSuchCollection
 from handlens.studio.server.registry import CollectionRegistry
 from handlens.studio.server.temporary_folders import TemporaryFolders
+from handlens.studio.thumbnails import ThumbnailCache
 
 ADDRESS = "http://127.0.0.1:8600"
 
@@ -640,8 +641,9 @@ def test_a_collection_has_a_cover_of_its_first_photos_without_being_opened(
     answer = client.get(f"{shapes}/cover?n=8")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
     picture = np.asarray(Image.open(io.BytesIO(answer.content)).convert("RGB"), np.float32)
-    tiles = np.fromfile(home / "collections" / shapes.rsplit("/", 1)[1] / "cache" / "tiles.u1", np.uint8)
-    far = np.abs(tiles.reshape(-1, 64, 64, 3).astype(np.float32) - picture[:64, 64:128]).mean((1, 2, 3))
+    cache = ThumbnailCache(home / "collections" / shapes.rsplit("/", 1)[1] / "cache")
+    tiles = cache.tiles_of(range(cache.prepared)).astype(np.float32)
+    far = np.abs(tiles - picture[:64, 64:128]).mean((1, 2, 3))
     assert picture.shape == (128, 256, 3)
     assert far.argmin() == 1  # at the second place is the second photo
     shutil.rmtree(home / "collections" / shapes.rsplit("/", 1)[1] / "cache")

@@ -22,9 +22,11 @@ def cover(folder: Path) -> bytes:
     """
     n = COLUMNS * ROWS
     tiles = np.full((n, TILE, TILE, 3), 128, np.uint8)
-    check_inside(folder / "cache" / "tiles.u1", folder)
-    found = ThumbnailCache(folder / "cache").tiles.block(0, n)
-    tiles[: len(found)] = found.reshape(-1, TILE, TILE, 3)
+    for name in ("tiles.pack", "tiles.u1"):
+        check_inside(folder / "cache" / name, folder)
+    cache = ThumbnailCache(folder / "cache")
+    shown = min(n, cache.prepared)
+    tiles[:shown] = cache.tiles_of(range(shown))
     picture = tiles.reshape(ROWS, COLUMNS, TILE, TILE, 3).swapaxes(1, 2).reshape(ROWS * TILE, COLUMNS * TILE, 3)
     out = io.BytesIO()
     Image.fromarray(picture).save(out, "JPEG", quality=85)
