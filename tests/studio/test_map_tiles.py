@@ -127,9 +127,7 @@ def test_a_square_is_as_if_photos_were_painted_one_by_one(seed, n, side, z, line
 
 def cache(folder: Path, tiles: np.ndarray) -> ThumbnailCache:
     found = ThumbnailCache(folder)
-    found.tiles.append(tiles.reshape(len(tiles), -1))
-    found.aspects.append(np.ones((len(tiles), 1)))
-    found.sums.append(np.arange(len(tiles))[:, None])
+    found.append(list(tiles), [bytes([i]) for i in range(len(tiles))], np.ones(len(tiles)))
     return found
 
 
@@ -137,20 +135,19 @@ def test_small_pictures_are_means_and_are_made_again_for_a_photo_that_changed(tm
     random = np.random.default_rng(0)
     tiles = random.integers(0, 256, (5, 64, 64, 3), np.uint8)
     thumbnails = cache(tmp_path, tiles)
+    tiles = thumbnails.tiles_of(range(5))  # as JPEGs keep them
     pictures = SmallPictures(thumbnails)
     for side in (8, 16, 32, 64):
         block = 64 // side
         means = tiles.reshape(5, side, block, side, block, 3).mean((2, 4))
         assert (pictures(np.array([3, 0]), side) == np.floor(means[[3, 0]] + 0.5)).all()
     assert (tmp_path / "small-8.u1").stat().st_size == 5 * 196
-    thumbnails.tiles.replace(3, np.zeros(64 * 64 * 3, np.uint8))
-    thumbnails.sums.replace(3, [99])
+    thumbnails.replace(3, np.zeros((64, 64, 3), np.uint8), b"another", 1)
     assert (pictures(np.array([3]), 8) == 0).all()
     # Rows that come later, and another opening.
-    thumbnails.tiles.append(tiles[:1].reshape(1, -1))
-    thumbnails.aspects.append([[1]])
-    thumbnails.sums.append([[7]])
-    assert (SmallPictures(thumbnails)(np.array([5]), 8) == pictures(np.array([0]), 8)).all()
+    thumbnails.replace(4, tiles[0], b"changed", 1)
+    thumbnails.append([tiles[0]], [b"new"], [1])
+    assert (SmallPictures(thumbnails)(np.array([5]), 8) == pictures(np.array([4]), 8)).all()
 
 
 def test_finished_squares_are_kept_up_to_a_bound(collection, monkeypatch):

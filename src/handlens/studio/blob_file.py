@@ -54,6 +54,10 @@ class BlobFile:
         """A number that tells the first `n` pieces from others."""
         return self._index.mark(n)
 
+    def sums(self, rows: NDArray[np.integer]) -> NDArray[np.uint32]:
+        """The checksums of the pieces of rows [k], which change when a piece does."""
+        return self._index.at(rows)[:, 2].astype(np.uint32)
+
     def read(self, rows: Sequence[int] | NDArray[np.integer]) -> list[bytes | None]:
         """The pieces of rows; None for a piece that is damaged."""
         if not len(rows):

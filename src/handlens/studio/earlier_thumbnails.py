@@ -39,6 +39,11 @@ class EarlierThumbnails:
         """Their tiles, uint8 [k, side, side, 3]."""
         return self._tiles.at(rows).reshape(-1, self._side, self._side, 3)
 
+    def sums(self, rows: NDArray[np.integer]) -> NDArray[np.uint32]:
+        """The checksums of their thumbnails [k]; 0 of versions that kept none."""
+        kept = self._sums.path.exists()
+        return self._sums.at(rows)[:, 0].astype(np.uint32) if kept else np.zeros(len(rows), np.uint32)
+
     def thumbnail(self, photo: int, row: int) -> bytes | None:
         """The thumbnail of a photo; None if it is missing or damaged."""
         try:

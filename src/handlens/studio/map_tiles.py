@@ -219,7 +219,7 @@ class SmallPictures:
             return _shrunk(self._thumbnails.tiles_of(rows), side)
         with self._lock:
             kept = self._file()
-            marks = self._thumbnails.sums.at(rows)[:, 0].astype(np.uint32) ^ _SEAL
+            marks = self._thumbnails.sums_of(rows) ^ _SEAL
             missing = np.flatnonzero(kept["mark"][rows] != marks)
             for start in range(0, len(missing), 512):
                 some = missing[start : start + 512]

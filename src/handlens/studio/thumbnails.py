@@ -70,6 +70,13 @@ class ThumbnailCache:
         """A number that tells the thumbnails of the first `n` rows from others."""
         return self._thumbs.mark(n)
 
+    def sums_of(self, rows: NDArray[np.integer]) -> NDArray[np.uint32]:
+        """The checksums of the thumbnails of rows [k], which change when another photo takes the place of one."""
+        packed, out = rows < self._packed, np.empty(len(rows), np.uint32)
+        out[packed] = self._thumbs.sums(rows[packed])
+        out[~packed] = self._earlier.sums(rows[~packed])
+        return out
+
     def read(self, photo: int, row: int) -> bytes | None:
         """The thumbnail of a photo, a JPEG; None if it is missing or damaged."""
         if row < self._packed:
