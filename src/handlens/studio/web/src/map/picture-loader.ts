@@ -110,7 +110,7 @@ export class PictureLoader {
       else if (!this.paging.isRunning(page)) missing.push(id)
     }
     for (const page of [...held].reverse()) this.pageSlots.touch(page)
-    // Pages that were asked for and have not begun are put together anew.
+    // Pages that were asked for and have not begun are put together again.
     for (const [page, on] of this.pages) {
       if (this.pageSlots.get(page) === undefined && !this.paging.isRunning(page) && !this.isWaiting(page)) {
         this.forget(page, on)
