@@ -254,6 +254,8 @@ def test_photos_added_and_removed_between_sessions(folder, draw_photo, tmp_path)
     for i in range(5):
         draw_photo(folder / "photos" / "a new" / f"{i}.png", kind="square", seed=50 + i)
     with Collection.open(folder) as collection:
+        assert collection.paths == paths
+        assert collection.scan() == 5
         assert collection.paths[:40] == paths
         assert len(collection.paths) == 45
         assert {out.path for out in collection.left_out} == {paths[3], paths[30]}

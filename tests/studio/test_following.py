@@ -32,7 +32,17 @@ def images(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def opened(images: Path, tmp_path: Path) -> Callable[[], Register]:
-    return lambda: Register(tmp_path / "c.sqlite", images, seed=0)
+    def opened() -> Register:
+        scanned = Register(tmp_path / "c.sqlite", images, seed=0)
+        n = len(scanned)
+        scanned.scan()
+        again = Register(tmp_path / "c.sqlite", images, seed=0)
+        assert (len(scanned), scanned.paths, len(again)) == (n, again.paths[:n], n + scanned.added)
+        if any(images.iterdir()):  # else the disk may be away, and what is left out now is not kept
+            assert scanned.left_out == again.left_out
+        return again if scanned.added else scanned
+
+    return opened
 
 
 BEFORE = ["a.bmp", "b.bmp", "c.bmp", "d.bmp", "e.bmp", "f.bmp"]

@@ -26,6 +26,13 @@ def images(tmp_path):
     return tmp_path / "images"
 
 
+def scanned(tmp_path, images):
+    """The list once the folder was looked at, with the photos that were found there."""
+    register = Register(tmp_path / "c.sqlite", images, seed=0)
+    register.scan()
+    return Register(tmp_path / "c.sqlite", images, seed=0) if register.added else register
+
+
 def test_ids_by_name_and_rows_a_permutation(images, tmp_path):
     register = Register(tmp_path / "c.sqlite", images, seed=0)
     assert register.paths == [f"{i}.png" for i in range(6)]
@@ -45,7 +52,7 @@ def test_photos_added_and_removed_keep_all_ids(images, tmp_path):
     (images / "3.png").unlink()
     photo(images / "0 first.png", 100)
     photo(images / "z.png", 101)
-    after = Register(tmp_path / "c.sqlite", images, seed=0)
+    after = scanned(tmp_path, images)
     assert after.paths[:6] == before.paths
     assert after.rows[:6].tolist() == before.rows.tolist()
     assert sorted(after.paths[6:]) == ["0 first.png", "z.png"]
@@ -54,7 +61,7 @@ def test_photos_added_and_removed_keep_all_ids(images, tmp_path):
         ("3.png", "was here before and is gone from the folder")
     ]
     photo(images / "3.png", 3)
-    again = Register(tmp_path / "c.sqlite", images, seed=0)
+    again = scanned(tmp_path, images)
     assert again.paths == after.paths
     assert again.left_out == []
 
@@ -62,7 +69,7 @@ def test_photos_added_and_removed_keep_all_ids(images, tmp_path):
 def test_a_known_photo_that_broke_is_listed_once_with_the_newer_reason(images, tmp_path):
     Register(tmp_path / "c.sqlite", images, seed=0)
     (images / "3.png").write_bytes(b"")
-    after = Register(tmp_path / "c.sqlite", images, seed=0)
+    after = scanned(tmp_path, images)
     assert [(out.path, out.reason) for out in after.left_out] == [("3.png", "empty (0 bytes)")]
     assert len(after) == 6
 
@@ -70,7 +77,7 @@ def test_a_known_photo_that_broke_is_listed_once_with_the_newer_reason(images, t
 def test_a_copy_of_a_known_photo_is_no_new_photo(images, tmp_path):
     Register(tmp_path / "c.sqlite", images, seed=0)
     (images / "0 a copy.png").write_bytes((images / "4.png").read_bytes())
-    after = Register(tmp_path / "c.sqlite", images, seed=0)
+    after = scanned(tmp_path, images)
     assert after.paths == [f"{i}.png" for i in range(6)]
     assert [(out.path, out.reason) for out in after.left_out] == [("0 a copy.png", "the same file as 4.png")]
 

@@ -34,10 +34,14 @@ class Database(sqlite3.Connection):
     opened: _Identity
     read_only: bool
 
-    def keep_checksums(self, *tables: str) -> None:
+    def keep_checksums(self, *tables: str, complete: bool = False) -> None:
         """Keep a checksum of each row of these tables, which have all of their columns; `right` compares it.
 
         Rows that have none get it now. Columns that are added later must be empty in the rows that there are.
+
+        Args:
+            tables: their names.
+            complete: each row is known to have one: in long tables it takes a while to see that.
         """
         if self.read_only:
             return
@@ -51,8 +55,11 @@ class Database(sqlite3.Connection):
                     f"CREATE TEMP TRIGGER IF NOT EXISTS {table}_{event.lower()} AFTER {event} ON main.{table} "
                     f"BEGIN {does}; END"
                 )
-            bare = f"FROM {table} WHERE rowid NOT IN (SELECT row FROM checksums WHERE name = '{table}')"
-            if self.execute(f"SELECT 1 {bare}").fetchone():
+            if complete:
+                continue
+            kept = f"SELECT row FROM checksums WHERE name = '{table}'"
+            bare = f"FROM {table} WHERE NOT EXISTS ({kept} AND row = {table}.rowid)"
+            if self.execute(f"SELECT 1 {bare} LIMIT 1").fetchone():
                 self.execute(
                     f"INSERT OR REPLACE INTO checksums SELECT '{table}', rowid, {self._sum(table, table)} {bare}"
                 )
@@ -200,11 +207,15 @@ def damaged_log(path: Path) -> Path:
     return path.with_name(f"{path.name}-wal.damaged")
 
 
-def mend_database(path: Path) -> None:
+def mend_database(path: Path, *, quick: bool = False) -> None:
     """Look at every page of a file; indexes that are damaged are made again.
 
     A process that was killed leaves its last changes in a log beside the file. SQLite reads that as far as it is whole
     and overwrites the rest. Where changes were in that rest, the log is kept, see `damaged_log`.
+
+    Args:
+        path: the file.
+        quick: leave out what takes longest, comparing indexes with their tables; `mend_indexes` is to do that.
 
     Raises:
         StorageError: it is missing or empty, cannot be opened, or something else than an index is damaged; or the disk
@@ -212,15 +223,29 @@ def mend_database(path: Path) -> None:
     """
     if not _size(path) and not _size(path.with_name(f"{path.name}-wal")):
         raise StorageError(f"{path} is missing or empty. Restore it from a backup.")
+    _mend(path, "quick_check" if quick else "integrity_check", keep_log=True)
+
+
+def mend_indexes(path: Path) -> None:
+    """Compare the indexes of a file with its tables, also while it is in use, and make them again if need be.
+
+    Raises:
+        StorageError: it cannot be opened, or something else than an index is damaged.
+    """
+    _mend(path, "integrity_check", keep_log=False)
+
+
+def _mend(path: Path, check: str, *, keep_log: bool) -> None:
     with storage_errors(f"{path} could not be opened"):
         try:
             with closing(open_database(path, "")) as db:
-                _keep_damaged_log(db)
-                found = _damage(db)
+                if keep_log:
+                    _keep_damaged_log(db)
+                found = _damage(db, check)
                 if found and not db.read_only:
                     with transaction(db):
                         db.execute("REINDEX")
-                    found = _damage(db)
+                    found = _damage(db, check)
         except sqlite3.OperationalError:  # it is full, locked or gone, and not damaged
             raise
         except sqlite3.DatabaseError as error:
@@ -271,9 +296,9 @@ def _is_log_head(head: bytes) -> bool:
     return struct.pack(">2I", first, second) == head[24:]
 
 
-def _damage(db: Database) -> str:
+def _damage(db: Database, check: str) -> str:
     """The first thing that is wrong in a file; "" if nothing is."""
-    (found,) = db.execute("PRAGMA integrity_check(1)").fetchone()
+    (found,) = db.execute(f"PRAGMA {check}(1)").fetchone()
     return "" if found == "ok" else str(found).replace("\n", " ").rstrip(".")
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 from handlens.core.description import DataDescription, picture_files
 from handlens.errors import CollectionError, StorageError
 from handlens.studio.attributes import Attached
-from handlens.studio.creating import OWN_PHOTOS, create_collection
+from handlens.studio.creating import OWN_PHOTOS, create_collection, looking
 from handlens.studio.discriminant import Floats
 from handlens.studio.evaluation import PairedComparison
 from handlens.studio.exports import about_origins, model_card, write_csv
@@ -27,6 +27,7 @@ from handlens.studio.formats.found import FoundLabels
 from handlens.studio.formats.importing import ImportPlan
 from handlens.studio.formats.truth import Truth
 from handlens.studio.history import Point
+from handlens.studio.listeners import Listeners
 from handlens.studio.manifest import DATABASE, read_manifest, write_version
 from handlens.studio.models.held_out import HeldOut
 from handlens.studio.models.model import Model, ModelKind
@@ -36,7 +37,7 @@ from handlens.studio.parts import Parts
 from handlens.studio.photo_sources.gathering import Gathering
 from handlens.studio.photo_sources.source import PhotoSource
 from handlens.studio.photo_sources.table import GatheredTable
-from handlens.studio.progress import FineTuningProgress, GatheringProgress, Progress
+from handlens.studio.progress import FineTuningProgress, GatheringProgress, Progress, ScanProgress
 from handlens.studio.relocating import relocate
 from handlens.studio.report import TrainingReport
 from handlens.studio.scanning import LeftOut
@@ -77,13 +78,13 @@ class Collection:
         (1797, [])
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, step: Callable[[int], None] = lambda _files: None) -> None:
         check_own_files(folder)
         manifest = read_manifest(folder)
         check_own_files(folder, manifest.images)
         self.folder = folder
         self.name, self.images, self.seed = manifest.name, manifest.images, manifest.seed
-        self.parts = Parts(folder, manifest)
+        self.parts = Parts(folder, manifest, Listeners(), step=step)
         with suppress(StorageError):  # a disk that cannot be written
             write_version(folder)
         self._say_where_photos_are()
@@ -120,8 +121,8 @@ class Collection:
                 handlens, or else of the hub's cache, or downloaded.
             seed: of all random choices, 0 or more.
             name: what the collection is called; the name of `images` unless given.
-            progress: called with a GatheringProgress while photos are copied.
-            cancel: setting it, also beforehand, stops copying and raises Cancelled; what was copied stays.
+            progress: called with a GatheringProgress while photos are copied, and while their folder is looked at.
+            cancel: setting it, also beforehand, stops that and raises Cancelled; what was copied stays.
 
         Raises:
             Cancelled: `cancel` was set.
@@ -138,11 +139,13 @@ class Collection:
             progress=progress,
             cancel=cancel,
         )
-        return cls(own)
+        return cls(own, step=looking(progress, cancel))
 
     @classmethod
     def open(cls, folder: Path | str, *, images: Path | str | None = None) -> Collection:
-        """Open the collection in `folder` as it was left; photos that were added to its images are found.
+        """Open the collection in `folder` as it was left, without looking at its photos.
+
+        What has changed in their folder since, such as photos that were added, is found by `scan` or `prepare`.
 
         Args:
             folder: of the collection.
@@ -178,7 +181,7 @@ class Collection:
         progress: Callable[[GatheringProgress], None] | None = None,
         cancel: threading.Event | None = None,
     ) -> None:
-        """Copy more photos into a collection that has its own; they are used when it is opened the next time.
+        """Copy more photos into a collection that has its own; they are used once `scan` has found them.
 
         What was copied from the same place before is not copied again.
 
@@ -195,7 +198,7 @@ class Collection:
         if self.images != self.folder / OWN_PHOTOS:
             raise CollectionError(
                 f"only to photos that a collection copied can others be added; those of this one are in {self.images}. "
-                "Put the others there, and open the collection again."
+                "Put the others there, and look at the folder again."
             )
         source = PhotoSource.of(images)
         if source.folder is not None:
@@ -239,6 +242,78 @@ class Collection:
                 settings.place = place
 
     # --- photos and preparing ------------------------------------------------------------------
+
+    def scan(
+        self, *, progress: Callable[[ScanProgress], None] | None = None, cancel: threading.Event | None = None
+    ) -> int:
+        """Look for what has changed in the folder of photos: photos that are new, moved, replaced or gone.
+
+        New photos get the next ids. A photo that was moved keeps its id and its label. One that has other bytes keeps
+        them too, is among `replaced`, and is read again by `prepare`.
+
+        Args:
+            progress: called with a ScanProgress along the way.
+            cancel: setting it, also beforehand, raises Cancelled; what was known before stays.
+
+        Returns:
+            how many photos are new.
+
+        Raises:
+            Cancelled: `cancel` was set.
+            CollectionError: the folder cannot be read, or a network is being trained and there are new photos.
+            StorageError: the collection's file cannot be read or written, or is damaged.
+        """
+        self.parts.folder_scan.run(progress=progress, cancel=cancel)
+        return self.add_found()
+
+    def start_scanning(self) -> None:
+        """Run `scan` in the background, unless it runs already; new photos wait for `add_found`.
+
+        Then `prepare` runs in the background, if there is something to prepare.
+        """
+        self.parts.folder_scan.start(self._prepare_what_changed)
+
+    def cancel_scanning(self) -> None:
+        """Ask a running `scan` to stop after the current file."""
+        self.parts.folder_scan.cancel()
+
+    @property
+    def scanning(self) -> ScanProgress:
+        """How far the current or latest `scan` is."""
+        return self.parts.folder_scan.progress
+
+    @property
+    def found(self) -> int:
+        """How many photos a scan in the background has found that are not among `paths` yet."""
+        return self.parts.photos.register.added
+
+    def add_found(self) -> int:
+        """Use the photos that a scan in the background has found: they get the next ids.
+
+        Preparing that runs meanwhile is stopped, and what was taken from `parts` or `review` before is closed.
+
+        Returns:
+            how many photos are new.
+
+        Raises:
+            CollectionError: a network is being trained.
+        """
+        before = len(self.paths)
+        if not self.found:
+            return 0
+        if self.fine_tuning.running:
+            raise CollectionError("a network is being trained on these photos. Add the new ones when it is done.")
+        scanned, notices = self.scanning, self.parts.preparing.notices
+        self.parts.close()
+        self.parts = Parts(self.folder, read_manifest(self.folder), self.parts.listeners)
+        self.parts.folder_scan.progress = scanned
+        self.parts.preparing.notices[:] = notices
+        self.parts.listeners.tell("state")
+        return len(self.paths) - before
+
+    def _prepare_what_changed(self) -> None:
+        if self.progress.phase == "idle" and self.scanning.phase != "cancelled":
+            self.start_preparing()
 
     @property
     def paths(self) -> list[str]:
@@ -299,9 +374,10 @@ class Collection:
     ) -> None:
         """Compute thumbnails and the features of every layer for all photos; continues where it was interrupted.
 
-        The first map can be looked at after 500 photos. A network whose weights cannot be downloaded, or are
-        missing or damaged although they should come with handlens, is said in `notices`, and learned features are used
-        instead if no other features were asked for.
+        If the folder was not looked at since the collection was opened, that comes first, see `scan`. The first map
+        can be looked at after 500 photos. A network whose weights cannot be downloaded, or are missing or damaged
+        although they should come with handlens, is said in `notices`, and learned features are used instead if no
+        other features were asked for.
 
         Args:
             progress: called with a Progress along the way.
@@ -313,6 +389,8 @@ class Collection:
             StorageError: the disk is full or cannot be written.
             WeightsError: the file of weights does not fit its network.
         """
+        if self.scanning.phase != "done":
+            self.scan(cancel=cancel)
         self.parts.preparing.run(progress=progress, cancel=cancel)
 
     def start_preparing(self) -> None:

@@ -35,7 +35,12 @@ class Content(NamedTuple):
     @property
     def is_sure(self) -> bool:
         """Whether a file with the same stamp has the same bytes: not if it was written just before it was looked at."""
-        return self.digest is not None and abs(self.looked - self.stamp.modified) >= _RACY
+        return self.digest is not None and is_settled(self.looked, self.stamp.modified)
+
+
+def is_settled(looked: int, modified: int) -> bool:
+    """Whether a file that has the same size and time later has the same bytes; both times are in nanoseconds."""
+    return abs(looked - modified) >= _RACY
 
 
 def stamp_of(file: Path) -> Stamp:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from handlens.errors import CollectionError, StorageError
+from handlens.errors import Cancelled, CollectionError, StorageError
 from handlens.io.files import atomic_write
 from handlens.io.problems import reason_of
 from handlens.studio.manifest import DATABASE, MANIFEST, new_manifest
@@ -21,6 +22,9 @@ from handlens.studio.sources import requested_sources
 
 OWN_PHOTOS = "photos"
 """The folder of a collection's own photos, in its folder."""
+
+_TOLD = 0.5
+"""Seconds between two reports of how far looking at a folder is."""
 
 _UNFINISHED = re.compile(rf"\.[0-9a-f]+\.tmp\.json|{re.escape(MANIFEST)}\.tmp")
 """The name of what `atomic_write` had not finished when it was killed, in this version and in earlier ones."""
@@ -67,6 +71,26 @@ def create_collection(
     except OSError as error:
         raise StorageError(f"{target} cannot be written: {reason_of(error)}.") from error
     return target
+
+
+def looking(
+    progress: Callable[[GatheringProgress], None] | None, cancel: threading.Event | None
+) -> Callable[[int], None]:
+    """What is called with the number of files seen, while the folder of a new collection is looked at.
+
+    It reports the progress twice a second at most, and raises Cancelled when asked to.
+    """
+    told = time.monotonic()
+
+    def step(files: int) -> None:
+        nonlocal told
+        if cancel is not None and cancel.is_set():
+            raise Cancelled("looking at the photos was cancelled; nothing was changed.")
+        if progress and time.monotonic() - told > _TOLD:
+            told = time.monotonic()
+            progress(GatheringProgress(files=files, total=files))
+
+    return step
 
 
 def check_apart(folder: Path, photos: Path) -> None:

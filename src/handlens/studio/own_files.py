@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
 from handlens.errors import CollectionError
@@ -25,21 +24,24 @@ def check_own_files(folder: Path, images: Path | None = None) -> None:
     if images is None:
         check_inside(folder / MANIFEST, folder)
         return
-    for at, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if Path(at, name) != images]
-        for name in folders:
-            check_inside(Path(at, name), folder)
-        for name in files:
-            try:
-                kind = os.lstat(Path(at, name)).st_mode
-            except FileNotFoundError:  # another process works on the collection, and has removed it since
-                continue
-            if stat.S_ISLNK(kind):
-                check_inside(Path(at, name), folder)
-            elif not stat.S_ISREG(kind):
-                raise CollectionError(
-                    f"{Path(at, name)} is a pipe or a device, and a collection consists of files. Remove it."
-                )
+    below = [folder]
+    while below:
+        at = below.pop()
+        try:
+            entries = os.scandir(at)
+        except OSError:  # it cannot be read, or another process works on the collection, and has removed it since
+            continue
+        with entries as listing:
+            for entry in listing:  # there may be a million: their kind is known without a look at each
+                if entry.is_symlink():
+                    check_inside(at / entry.name, folder)
+                elif entry.is_dir(follow_symlinks=False):
+                    if at / entry.name != images:
+                        below.append(at / entry.name)
+                elif not entry.is_file(follow_symlinks=False) and os.path.lexists(entry.path):
+                    raise CollectionError(
+                        f"{at / entry.name} is a pipe or a device, and a collection consists of files. Remove it."
+                    )
 
 
 def check_inside(file: Path, folder: Path) -> None:

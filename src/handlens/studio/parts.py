@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from handlens.studio.duplicates import Duplicates
 from handlens.studio.evaluation import Evaluation
 from handlens.studio.filtering import Filtering
 from handlens.studio.finishing import Finishing
+from handlens.studio.folder_scan import FolderScan
 from handlens.studio.formats.importing import Importing
 from handlens.studio.formats.truth import Truths
 from handlens.studio.history import History
@@ -45,22 +47,39 @@ if TYPE_CHECKING:
     from handlens.studio.review import Review
 
 
+CHECKED_AT_ONCE = 2**26
+"""Bytes of the collection's file up to which it is checked wholly before it is used. Of a larger one, as of 250,000
+photos, the list of photos and each change of labels are compared with their checksums, and the pages of all tables are
+looked at; its indexes are compared with its tables afterwards, in the background."""
+
+
 class Parts:
     """The parts of an open collection; each is a plain class that is given the parts that it needs.
 
     Args:
         folder: the collection's own folder.
         manifest: of the collection.
+        listeners: to be told of changes.
+        step: called with the number of files seen so far, while the folder of a new collection is looked at; what it
+            raises ends that.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        manifest: Manifest,
+        listeners: Listeners,
+        *,
+        step: Callable[[int], None] = lambda _files: None,
+    ) -> None:
         database, cache, seed = folder / DATABASE, folder / "cache", manifest.seed
-        mend_database(database)
-        self.listeners = listeners = Listeners()
+        is_large = database.exists() and database.stat().st_size > CHECKED_AT_ONCE
+        mend_database(database, quick=is_large)
+        self.listeners = listeners
+        register = Register(database, manifest.images, seed=seed, step=step)
         self.settings = settings = Settings(database)
-        self.photos = photos = Photos(Register(database, manifest.images, seed=seed), ThumbnailCache(cache), settings)
-        for left_out in GatheredTable(database).left_out().values():
-            photos.register.left_out += left_out
+        not_copied = [out for of_file in GatheredTable(database).left_out().values() for out in of_file]
+        self.photos = photos = Photos(register, ThumbnailCache(cache), settings, not_copied=not_copied)
         self.labels = labels = Labels(
             database, len(photos), changed=lambda version: listeners.tell("labels", version=version)
         )
@@ -83,6 +102,9 @@ class Parts:
         self.quick_training = QuickTraining(photos, layers, labels, check, data, duplicates, models, work, seed=seed)
         self.fine_tuner = FineTuner(photos, layers, labels, check, data, duplicates, models, listeners, seed=seed)
         self.preparing = Preparing(photos, layers, models, listeners, cache=cache, seed=seed)
+        self.folder_scan = FolderScan(
+            register, listeners, database=database, unchecked=is_large, finished=self.preparing.look_again
+        )
         self.checks = Checks(photos, models, self.evaluation, settings, folder=folder, seed=seed)
         self.truths = Truths(database, photos, labels, models, duplicates)
         self.importing = Importing(photos, labels, self.truths)
@@ -135,17 +157,20 @@ class Parts:
             *self.history.damage,
             *self.truths.damage,
             *self._notices,
+            *self.folder_scan.notices,
             *self.preparing.notices,
             *self.filtering.replaced_notice,
         ]
 
     def close(self) -> None:
         """Stop preparing, fine-tuning and searching, and close the files."""
+        self.folder_scan.cancel()
         self.preparing.cancel()
         self.fine_tuner.cancel()
         self.duplicates.cancel()
         self.maps.close()
         self.duplicates.join(30)
+        self.folder_scan.join(30)
         self.preparing.join(30)
         self.fine_tuner.join(30)
         if self._review:

@@ -40,13 +40,21 @@ class Photos:
         register: the list of photos.
         thumbnails: their thumbnails, tiles and shapes on disk.
         settings: where the photos that cannot be read are kept.
+        not_copied: what was left out where photos were copied into the collection.
 
     Attributes:
         version: grows when prepared photos are read again and have changed.
     """
 
-    def __init__(self, register: Register, thumbnails: ThumbnailCache, settings: Settings) -> None:
-        self.register, self.thumbnails = register, thumbnails
+    def __init__(
+        self,
+        register: Register,
+        thumbnails: ThumbnailCache,
+        settings: Settings,
+        *,
+        not_copied: Sequence[LeftOut] = (),
+    ) -> None:
+        self.register, self.thumbnails, self._not_copied = register, thumbnails, list(not_copied)
         self._settings = settings
         self._unreadable = {photo: why for photo, why in settings.unreadable.items() if photo < len(register)}
         self._aspects: Floats = np.empty(0, np.float32)
@@ -67,7 +75,7 @@ class Photos:
         """Files and photos that are not used, each with its reason."""
         unreadable = [LeftOut(self.paths[photo], reason) for photo, reason in sorted(self._unreadable.items())]
         known = {out.path for out in unreadable}
-        return [out for out in self.register.left_out if out.path not in known] + unreadable
+        return [out for out in self.register.left_out + self._not_copied if out.path not in known] + unreadable
 
     @property
     def order(self) -> NDArray[np.int64]:

@@ -47,9 +47,17 @@ class Preparing:
         self._cancel = threading.Event()
         self._thread: threading.Thread | None = None
         self.notices = [text] if (text := about_limits(photos.limits)) else []
-        total = len(photos)
-        done = max(0, layers.prepared - len(photos.to_read_again))
-        self.progress = Progress(phase="done" if done == total else "idle", done=done, total=total)
+        self.progress = self._at_rest()
+
+    def look_again(self) -> None:
+        """See whether there is something to prepare, after photos were found to have changed."""
+        if not self.progress.running and self.progress.phase in ("idle", "done"):
+            self.progress = self._at_rest()
+
+    def _at_rest(self) -> Progress:
+        total = len(self._photos)
+        done = max(0, self._layers.prepared - len(self._photos.to_read_again))
+        return Progress(phase="done" if done == total else "idle", done=done, total=total)
 
     def run(self, *, progress: Callable[[Progress], None] | None = None, cancel: threading.Event | None = None) -> None:
         """Prepare in this thread; see `Collection.prepare`."""

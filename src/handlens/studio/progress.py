@@ -10,6 +10,7 @@ from handlens.io.problems import reason_of
 
 PreparingPhase = Literal["idle", "reading", "fitting", "features", "predicting", "done", "cancelled", "failed"]
 SearchPhase = Literal["idle", "searching", "done", "cancelled", "failed"]
+ScanPhase = Literal["idle", "looking", "done", "cancelled", "failed"]
 TuningPhase = Literal["idle", "loading", "head", "last", "whole", "predicting", "done", "cancelled", "failed"]
 
 
@@ -94,6 +95,30 @@ class SearchProgress:
 
     running: bool = False
     phase: SearchPhase = "idle"
+    done: int = 0
+    total: int = 0
+    seconds_left: float | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class ScanProgress:
+    """How far looking for what has changed in the folder of photos is.
+
+    Attributes:
+        running: whether it is under way.
+        phase: what it does now, or how it ended.
+        done, total: files; as many are expected as there are photos.
+        seconds_left: None while unknown.
+        error: why it failed, a full sentence; None if it did not.
+
+    Example:
+        >>> ScanProgress(running=True, phase="looking", done=50, total=200).seconds_left is None
+        True
+    """
+
+    running: bool = False
+    phase: ScanPhase = "idle"
     done: int = 0
     total: int = 0
     seconds_left: float | None = None

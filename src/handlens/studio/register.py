@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from contextlib import closing, suppress
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path, PurePath
@@ -12,29 +13,14 @@ from pathlib import Path, PurePath
 import numpy as np
 from numpy.typing import NDArray
 
-from handlens.errors import FolderGoneError, PhotoError, StorageError
+from handlens.errors import FolderGoneError, PhotoError
 from handlens.io.sqlite import Database, open_database, storage_errors, transaction
-from handlens.studio.contents import Content, Stamp
-from handlens.studio.following import Contents, RegisteredPhoto, brought_up_to_date
+from handlens.studio import register_file
+from handlens.studio.contents import Content
+from handlens.studio.following import Contents, Kept, RegisteredPhoto, brought_up_to_date
 from handlens.studio.own_files import is_inside
+from handlens.studio.register_file import CHECKED, SCHEMA
 from handlens.studio.scanning import LeftOut, scan
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS photos (
-    id   INTEGER PRIMARY KEY,
-    path TEXT NOT NULL UNIQUE,
-    row  INTEGER NOT NULL UNIQUE -- place in the preparing order
-);
-CREATE TABLE IF NOT EXISTS files (
-    id       INTEGER PRIMARY KEY, -- of the photo
-    size     INTEGER,             -- bytes
-    modified INTEGER,             -- nanoseconds
-    looked   INTEGER,             -- when it had these, nanoseconds
-    digest   BLOB,                -- BLAKE2b of the bytes, missing until they are read
-    again    INTEGER NOT NULL,    -- 1 while the photo is to be read again
-    replaced TEXT                 -- when another photo was found in its place
-);
-"""
 
 LOOKED_AT = 32
 """Photos of which one must be in their folder: a disk that is not plugged in may leave an empty folder."""
@@ -43,50 +29,71 @@ LOOKED_AT = 32
 class Register:
     """The photos of a folder, each with an id that never changes and a row, its position in the preparing order.
 
-    The order is random, so that the first rows are a random sample of the photos. Photos found at a later opening get
-    the next ids and rows. A photo that was moved or renamed keeps its id: it is known by its bytes. One that has other
-    bytes keeps its id too, and is to be read again.
+    The order is random, so that the first rows are a random sample of the photos. What is kept is taken as it is, and
+    `scan` finds what has changed in the folder since: new photos get the next ids and rows. A photo that was moved or
+    renamed keeps its id: it is known by its bytes. One that has other bytes keeps its id too, and is to be read again.
 
     Args:
         database: the collection's SQLite file.
-        images: the folder of photos; it is scanned, with its folders.
+        images: the folder of photos; it is scanned now, with its folders, if nothing is kept of it yet.
         seed: of the random order.
+        step: called with the number of files seen so far while it is; what it raises ends that.
+
+    Attributes:
+        paths: of the photos, by id.
+        rows: int64 [N], each photo's position in the preparing order.
+        order: int64 [N], the photos in that order.
+        left_out: the files that are not used, and the photos that are gone, each with its reason.
+        added: how many photos were found that are not among these; a Register that is made later has them.
+        is_new: the folder was scanned when this was made.
 
     Raises:
         StorageError: the file cannot be read or written, or is damaged.
     """
 
-    def __init__(self, database: Path, images: Path, *, seed: int) -> None:
-        self.images, self._database = images, database
-        failed = storage_errors(f"the list of photos in {database} could not be read or kept")
-        with failed, closing(open_database(database, _SCHEMA)) as db:
-            db.keep_checksums("photos", "files")
-            contents = Contents(images, _photos(db))
-            found, self.left_out = scan(
-                images,
-                known=contents.is_unchanged,
-                digest=contents.digest,
-                looked_at=contents.is_surely_unchanged,
-            )
-            if not db.read_only:
-                _mend(db, found)
-            known = _checked(db, database)
-            photos = brought_up_to_date(known, found, contents, seed)
-            if db.read_only:
-                photos = photos[: len(known)]
-            elif photos != known:
-                with transaction(db):  # two processes that open at once must not add the same photos
-                    known = _checked(db, database)
-                    photos = brought_up_to_date(known, found, contents, seed)
-                    _write(db, known, photos)
-        self._photos = photos
-        self.paths: list[str] = [photo.path for photo in photos]
-        self.rows: NDArray[np.int64] = np.array([photo.row for photo in photos], np.int64)
+    def __init__(
+        self, database: Path, images: Path, *, seed: int, step: Callable[[int], None] = lambda _files: None
+    ) -> None:
+        self.images, self._database, self._seed = images, database, seed
+        self._lock, self._scanning = threading.Lock(), threading.Lock()
+        self._kept: Kept | None = None  # read when it is first needed
+        self._complete = False  # whether each row is known to have a checksum
+        self.added = 0
+        with self._failed, closing(open_database(database, SCHEMA)) as db:
+            photos = register_file.read_photos(db)
+            self.is_new = not photos or not photos[0]
+            if not photos or not photos[0]:
+                self._kept, self.left_out = self._brought_up_to_date(db, photos, step)
+                self.paths, self.rows = list(self._kept.paths), self._kept.rows
+                self._again = set(np.flatnonzero(self._kept.again).tolist())
+                self._replaced = dict(self._kept.replaced)
+            else:
+                self.paths, self.rows = photos
+                self._again, self._replaced = register_file.read_marks(db, len(self.paths))
+                self.left_out = register_file.read_left_out(db)
         self.order: NDArray[np.int64] = np.argsort(self.rows)
-        accounted = {*found, *(out.path for out in self.left_out)}
-        self.left_out += [
-            LeftOut(path, "was here before and is gone from the folder") for path in self.paths if path not in accounted
-        ]
+
+    def scan(self, *, step: Callable[[int], None] = lambda _files: None) -> None:
+        """Find what has changed in the folder since it was scanned last.
+
+        Photos keep their ids and rows. Of photos that are new, `added` has the number.
+
+        Args:
+            step: called with the number of files seen so far; what it raises ends the search, and nothing has changed.
+
+        Raises:
+            CollectionError: the folder cannot be read.
+            StorageError: the file cannot be read or written, or is damaged.
+        """
+        with self._scanning, self._failed, closing(open_database(self._database, SCHEMA)) as db:
+            kept, left_out = self._brought_up_to_date(db, register_file.read_photos(db), step)
+            with self._lock:
+                n = len(self.paths)
+                self.added, self.left_out = len(kept.paths) - n, left_out
+                self.paths[:] = kept.paths[:n]  # the same list, which others have
+                self._again |= {id for id in np.flatnonzero(kept.again).tolist() if id < n}
+                self._replaced |= {id: at for id, at in kept.replaced.items() if id < n}
+                self._kept = kept
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -118,21 +125,23 @@ class Register:
 
     def content(self, photo: int) -> Content | None:
         """What a photo's file held when it was looked at last; None if that is not known."""
-        return self._photos[photo].content
+        with self._lock:
+            return self._all_kept().content(photo)
 
     @property
     def again(self) -> list[int]:
         """The photos that are to be read again, by row: their files have other bytes, or could not be read."""
-        return sorted((photo.id for photo in self._photos if photo.again), key=lambda id: int(self.rows[id]))
+        with self._lock:
+            return sorted(self._again, key=lambda id: int(self.rows[id]))
 
     @property
     def replaced(self) -> dict[int, datetime]:
         """The photos in whose place another one was found, with the time of that."""
         found = {}
-        for photo in self._photos:
-            if photo.replaced is not None:
+        with self._lock:
+            for id, at in self._replaced.items():
                 with suppress(ValueError):
-                    found[photo.id] = datetime.fromisoformat(photo.replaced)
+                    found[id] = datetime.fromisoformat(at)
         return found
 
     def keep(self, contents: Mapping[int, Content | None], *, again: Iterable[int] = ()) -> None:
@@ -143,21 +152,95 @@ class Register:
             again: the photos of these that are to be read again.
         """
         once_more, changed = set(again), []
-        for id, content in contents.items():
-            before = self._photos[id]
-            now = replace(before, content=content or before.content, again=id in once_more)
-            if now != before and (now.content is not None or now.again):
-                changed.append(now)
-        if changed:
-            failed = storage_errors(f"the list of photos in {self._database} could not be kept")
-            with failed, closing(open_database(self._database, _SCHEMA)) as db:
-                db.keep_checksums("photos", "files")
-                with transaction(db):
-                    _write_files(db, changed)
-            for photo in changed:
-                self._photos[photo.id] = photo
+        with self._lock:
+            kept = self._all_kept()
+            for id, content in contents.items():
+                before = replace(kept.photo(id), again=id in self._again, replaced=self._replaced.get(id))
+                now = replace(before, content=content or before.content, again=id in once_more)
+                if now != before and (now.content is not None or now.again):
+                    changed.append(now)
+            if changed:
+                failed = storage_errors(f"the list of photos in {self._database} could not be kept")
+                with failed, closing(open_database(self._database, SCHEMA)) as db:
+                    db.keep_checksums(*CHECKED, complete=self._complete)
+                    self._complete = True
+                    with transaction(db):
+                        register_file.write_files(db, changed)
+                for photo in changed:
+                    if photo.content is not None:
+                        kept.put(photo.id, photo.content)
+                    (self._again.add if photo.again else self._again.discard)(photo.id)
 
     # --- inside --------------------------------------------------------------------------------
+
+    def _all_kept(self) -> Kept:
+        """What is kept of the photos; read at the first call."""
+        if self._kept is None:
+            with self._failed, closing(open_database(self._database, SCHEMA)) as db:
+                self._kept = register_file.read_files(db, (self.paths, self.rows), lambda _files: None)
+        return self._kept
+
+    @property
+    def _failed(self) -> AbstractContextManager[None]:
+        return storage_errors(f"the list of photos in {self._database} could not be read or kept")
+
+    def _brought_up_to_date(
+        self, db: Database, photos: register_file.Photos | None, step: Callable[[int], None]
+    ) -> tuple[Kept, list[LeftOut]]:
+        """What is kept of all photos once the folder was looked at, and what is left out.
+
+        Args:
+            db: the collection's file.
+            photos: what it has of photos; None if it is damaged, and is to be mended.
+            step: see `scan`.
+        """
+        db.keep_checksums(*CHECKED)
+        kept = Kept.nothing([], np.empty(0, np.int64)) if photos is None else register_file.read_files(db, photos, step)
+        contents = Contents(self.images, kept, step=lambda: step(len(kept.paths)))
+        found, left_out = scan(
+            self.images, known=contents.is_unchanged, digest=contents.digest, looked_at=contents.looked_at, step=step
+        )
+        if photos is None:
+            if not db.read_only:
+                with transaction(db):
+                    register_file.mend_photos(db, found)
+            photos = register_file.checked_photos(db, self._database)
+            return self._brought_up_to_date(db, photos, step)
+        changed, new = brought_up_to_date(kept, found, contents, self._seed)
+        if db.read_only:
+            new = []
+        accounted = {*found, *(out.path for out in left_out)}
+        now = kept.with_changes(changed, new)
+        left_out += [
+            LeftOut(path, "was here before and is gone from the folder") for path in now.paths if path not in accounted
+        ]
+        if db.read_only or self._write(db, kept, changed, new, left_out if found else None):
+            return now, left_out
+        # Another process has found the same photos, or others: they must not be added twice.
+        return self._brought_up_to_date(db, register_file.read_photos(db), step)
+
+    def _write(
+        self,
+        db: Database,
+        kept: Kept,
+        changed: list[RegisteredPhoto],
+        new: list[RegisteredPhoto],
+        left_out: list[LeftOut] | None,
+    ) -> bool:
+        """Write what was found; False, with nothing written, if another process has changed the list meanwhile.
+
+        What is left out stays as it is kept if it is None: the disk of all photos may be away.
+        """
+        left_out = None if left_out == register_file.read_left_out(db) else left_out
+        if not changed and not new and left_out is None:
+            return True
+        with transaction(db):
+            if not register_file.is_as_before(db, (kept.paths, kept.rows)):
+                return False
+            register_file.write_photos(db, kept.paths, changed, new)
+            if left_out is not None:
+                register_file.write_left_out(db, left_out)
+        return True
 
     def _exists(self, photo: int) -> bool:
         try:
@@ -186,82 +269,6 @@ def first_paths(database: Path, n: int) -> list[str]:
     """The paths of the first `n` photos of the preparing order in a collection's SQLite file."""
     with (
         storage_errors(f"the list of photos in {database} could not be read"),
-        closing(open_database(database, _SCHEMA)) as db,
+        closing(open_database(database, SCHEMA)) as db,
     ):
         return [path for (path,) in db.execute("SELECT path FROM photos ORDER BY row LIMIT ?", (n,))]
-
-
-# --- on disk ---------------------------------------------------------------------------------------
-
-
-def _photos(db: Database) -> list[RegisteredPhoto]:
-    """The photos by id; of one whose file is not known, or is damaged in the list, nothing is known of it."""
-    files = {}
-    columns = f"id, size, modified, looked, digest, again, replaced, {db.right('files')}"
-    for id, size, modified, looked, digest, again, replaced, right in db.execute(f"SELECT {columns} FROM files"):
-        whole = right and all(type(number) is int for number in (size, modified, looked))
-        content = Content(Stamp(size, modified), looked, digest if isinstance(digest, bytes) else None)
-        at = replaced if isinstance(replaced, str) else None
-        files[id] = (content if whole else None, again == 1 or not right, at)
-    rows = db.execute("SELECT id, path, row FROM photos ORDER BY id").fetchall()
-    return [RegisteredPhoto(id, path, row, *files.get(id, ())) for id, path, row in rows]
-
-
-def _checked(db: Database, database: Path) -> list[RegisteredPhoto]:
-    """The photos by id; StorageError if the list is damaged."""
-    photos, damaged = _photos(db), db.gone("photos") or _damaged(db)
-    if damaged:
-        raise StorageError(
-            f"the list of photos in {database} is damaged: photo {damaged[0]} is not the one that was written, and "
-            "no new photo in the folder is it. Restore collection.sqlite from a backup."
-        )
-    ids = set(range(len(photos)))
-    whole = all(isinstance(photo.path, str) for photo in photos)
-    if not whole or not {photo.id for photo in photos} == {photo.row for photo in photos} == ids:
-        raise StorageError(
-            f"the list of photos in {database} is damaged: ids and rows must be 0 to {len(photos) - 1:,}, "
-            "and paths text. Restore collection.sqlite from a backup."
-        )
-    return photos
-
-
-def _damaged(db: Database) -> list[int]:
-    """The ids of the photos that are not as they were written."""
-    return [id for (id,) in db.execute(f"SELECT id FROM photos WHERE NOT {db.right('photos')}")]
-
-
-def _mend(db: Database, found: list[str]) -> None:
-    """Give a photo whose path is damaged the path of the file that has its checksum."""
-    for id in _damaged(db):
-        with transaction(db):
-            for path in sorted({*found} - {photo.path for photo in _photos(db)}):
-                db.execute("SAVEPOINT mend")
-                kept = db.execute("SELECT crc32 FROM checksums WHERE name = 'photos' AND row = ?", (id,)).fetchone()
-                db.execute("UPDATE photos SET path = ? WHERE id = ?", (path, id))
-                now = db.execute("SELECT crc32 FROM checksums WHERE name = 'photos' AND row = ?", (id,)).fetchone()
-                if now == kept:
-                    db.execute("RELEASE mend")
-                    break
-                db.execute("ROLLBACK TO mend")
-
-
-def _write(db: Database, known: list[RegisteredPhoto], photos: list[RegisteredPhoto]) -> None:
-    """Write what is new or has changed; to be called in a transaction."""
-    before = {photo.id: photo for photo in known}
-    changed = [photo for photo in photos if photo != before.get(photo.id)]
-    renamed = [photo for photo in changed if photo.id in before and photo.path != before[photo.id].path]
-    # Two photos may have swapped their paths, which must differ at any time.
-    db.executemany("UPDATE photos SET path = '/' || id WHERE id = ?", [(photo.id,) for photo in renamed])
-    db.executemany("UPDATE photos SET path = ? WHERE id = ?", [(photo.path, photo.id) for photo in renamed])
-    new = [(photo.id, photo.path, photo.row) for photo in photos if photo.id not in before]
-    db.executemany("INSERT INTO photos VALUES (?, ?, ?)", new)
-    _write_files(db, changed)
-
-
-def _write_files(db: Database, photos: list[RegisteredPhoto]) -> None:
-    rows = []
-    for photo in photos:
-        content = photo.content
-        known = (None, None, None, None) if content is None else (*content.stamp, content.looked, content.digest)
-        rows.append((photo.id, *known, int(photo.again), photo.replaced))
-    db.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)", rows)

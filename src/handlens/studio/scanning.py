@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from handlens.errors import CollectionError, PhotoError
 from handlens.io.file_kinds import CALLED, kind_of, packed_with
 from handlens.io.pictures import NOT_A_PICTURE, picture_fault
 from handlens.io.problems import reason_of
-from handlens.studio.contents import content_of
+from handlens.studio.contents import Stamp, content_of
 from handlens.studio.pictures import open_picture
 
 _HOLDING = {
@@ -48,8 +49,9 @@ def scan(
     *,
     known: Callable[[str], bool] = lambda _path: False,
     digest: Callable[[str], bytes | None] | None = None,
-    looked_at: Callable[[str], bool] = lambda _path: False,
+    looked_at: Callable[[str, Stamp], bool] = lambda _path, _stamp: False,
     copies: bool = False,
+    step: Callable[[int], None] = lambda _files: None,
 ) -> tuple[list[str], list[LeftOut]]:
     """Find the pictures in a folder and its subfolders by their headers; nothing is decoded or changed.
 
@@ -60,12 +62,13 @@ def scan(
         folder: the folder.
         known: whether a path is preferred among files with the same bytes; otherwise the first by name is used.
         digest: gives a hash of the bytes of the file at a path, or raises OSError; they are read unless it is given.
-        looked_at: whether the file at a path was found to be a picture before, and has not changed since.
+        looked_at: whether the file at a path, of this size and time, was found to be a picture before.
         copies: use all files with the same bytes.
+        step: called with the number of files seen so far; what it raises ends the search.
 
     Returns:
-        the paths that can be used, relative to the folder and in natural order ("2.jpg" before "10.jpg"), and all
-        other files in the same order.
+        the paths that can be used, relative to the folder: first those that were looked at before, in any order, then
+        all others in natural order ("2.jpg" before "10.jpg"); and all other files in natural order.
 
     Raises:
         CollectionError: `folder` is not a folder that can be read.
@@ -82,19 +85,26 @@ def scan(
     if not root.is_dir():
         raise CollectionError(f"{folder} must be a folder of photos; there is no such folder.")
     left_out: list[LeftOut] = []
+    before: list[tuple[str, bool, int]] = []  # looked at before; at a million photos sorting these would take long
     found: list[tuple[str, bool, int]] = []
-    for path, reason in _visible_files(root):
+    for seen, (path, reason, entry) in enumerate(_visible_files(root)):
+        step(seen)
         if reason is None:
-            reason, is_link, size = _check_file(root, path, looked_at)
+            if (size := _unchanged(path, entry, looked_at)) is not None:
+                before.append((path, False, size))
+                continue
+            reason, is_link, size = _check_file(root, path)
             if reason is None:
                 found.append((path, is_link, size))
                 continue
         left_out.append(LeftOut(_printable(path), reason))
     found.sort(key=lambda file: natural_order(file[0]))
+    found = before + found
     if copies:
         paths = [path for path, _, _ in found]
     else:
-        paths, same = _without_copies(root, found, known, digest or (lambda path: content_of(root / path).digest))
+        look = digest or (lambda path: content_of(root / path).digest)
+        paths, same = _without_copies(root, found, known, look, step)
         left_out.extend(same)
     left_out.sort(key=lambda file: natural_order(file.path))
     return paths, left_out
@@ -109,44 +119,59 @@ def files_below(root: Path) -> Iterator[tuple[str, str | None]]:
     Raises:
         CollectionError: it cannot be read.
     """
-    for path, reason in _visible_files(root):
+    for path, reason, _ in _visible_files(root):
         try:
             yield _printable(path), reason or _check_entry(root, path)[0]
         except OSError as error:
             yield _printable(path), picture_fault(root / path, error)
 
 
-def _visible_files(root: Path) -> Iterator[tuple[str, str | None]]:
-    """Every visible file below root: its path relative to it, and the reason if it cannot be used whatever is in it."""
-    folders = [""]
+def _visible_files(root: Path) -> Iterator[tuple[str, str | None, os.DirEntry[str]]]:
+    """Every visible file below root: its path relative to it, and the reason if it cannot be used whatever is in it.
+
+    A folder that cannot be opened is among them.
+    """
+    folders: list[tuple[str, os.DirEntry[str] | None]] = [("", None)]
     while folders:
-        folder = folders.pop()
+        folder, of = folders.pop()
         try:
             with os.scandir(root / folder) as listing:
                 entries = list(listing)
         except OSError as error:
-            if not folder:
+            if of is None:
                 raise CollectionError(f"{root} cannot be read: {reason_of(error)}.") from error
-            yield folder, f"the folder cannot be opened: {reason_of(error)}"
+            yield folder, f"the folder cannot be opened: {reason_of(error)}", of
             continue
         for entry in entries:
             if entry.name.startswith("."):
                 continue
             path = f"{folder}/{entry.name}" if folder else entry.name
-            if _printable(path) != path:
-                yield path, "its name is not valid Unicode; rename it to use it"
+            if not path.isascii() and _printable(path) != path:
+                yield path, "its name is not valid Unicode; rename it to use it", entry
             elif entry.is_dir(follow_symlinks=False):
-                folders.append(path)
+                folders.append((path, entry))
             else:
-                yield path, None
+                yield path, None, entry
 
 
-def _check_file(root: Path, path: str, looked_at: Callable[[str], bool]) -> tuple[str | None, bool, int]:
+def _unchanged(path: str, entry: os.DirEntry[str], looked_at: Callable[[str, Stamp], bool]) -> int | None:
+    """The size in bytes of a plain file that was looked at before and has not changed since; None for all others."""
+    try:
+        if entry.is_file(follow_symlinks=False):
+            status = entry.stat(follow_symlinks=False)
+            if status.st_size and looked_at(path, Stamp(status.st_size, status.st_mtime_ns)):
+                return status.st_size
+    except OSError:  # it is looked at again, and then gives its reason
+        pass
+    return None
+
+
+def _check_file(root: Path, path: str) -> tuple[str | None, bool, int]:
     """The reason not to use a file (None: use it), whether it is a link, and its size in bytes."""
     full = root / path
     try:
         reason, is_link, size = _check_entry(root, path)
-        if reason is None and not looked_at(path):
+        if reason is None:
             reason = why_not_a_picture(full)
     except OSError as error:
         return picture_fault(full, error), False, 0
@@ -196,17 +221,14 @@ def _without_copies(
     found: list[tuple[str, bool, int]],
     known: Callable[[str], bool],
     digest: Callable[[str], bytes | None],
+    step: Callable[[int], None],
 ) -> tuple[list[str], list[LeftOut]]:
-    by_size: dict[int, list[tuple[str, bool]]] = defaultdict(list)
-    for path, is_link, size in found:
-        by_size[size].append((path, is_link))
     left_out: dict[str, str] = {}
-    for same_size in by_size.values():
-        if len(same_size) == 1:
-            continue
+    for same_size in _of_one_size(found):
         first: dict[bytes | None, str] = {}
         # A file that was used before stays in use; a file comes before links to it.
-        for path, _ in sorted(same_size, key=lambda file: (not known(file[0]), file[1])):
+        for path, _, _ in sorted(same_size, key=lambda file: (not known(file[0]), file[1], natural_order(file[0]))):
+            step(len(found))
             try:
                 content = digest(path)
             except OSError as error:
@@ -218,6 +240,16 @@ def _without_copies(
                 first[content] = path
     paths = [path for path, _, _ in found if path not in left_out]
     return paths, [LeftOut(path, reason) for path, reason in left_out.items()]
+
+
+def _of_one_size(found: list[tuple[str, bool, int]]) -> Iterator[list[tuple[str, bool, int]]]:
+    """The files of each size that several have."""
+    sizes = np.fromiter((size for _, _, size in found), np.int64, len(found))
+    order = np.argsort(sizes, kind="stable")
+    starts = np.flatnonzero(np.diff(sizes[order], prepend=-1))
+    for start, count in zip(starts.tolist(), np.diff(starts, append=len(found)).tolist(), strict=True):
+        if count > 1:
+            yield [found[i] for i in order[start : start + count].tolist()]
 
 
 def natural_order(path: str) -> tuple[tuple[tuple[str | int, ...], ...], str]:

@@ -97,6 +97,7 @@ def test_s3_a_photo_that_became_a_link_to_outside(folder: Path, secret: Path, tm
             (folder / "photos" / "circles" / "3.png").symlink_to(secret)
         doors(collection, 3, tmp_path)
     with Collection.open(folder) as collection:
+        collection.scan()
         reasons = {out.path: out.reason for out in collection.left_out}
         assert reasons["circles" if nested else "circles/3.png"] == "a link to outside the folder"
         with pytest.raises(PhotoError, match=OUTSIDE):

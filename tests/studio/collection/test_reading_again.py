@@ -47,6 +47,8 @@ def test_p8_a_photo_that_was_replaced_is_prepared_again(folder: Path, label_some
         row = int(collection.parts.photos.rows[3])
     draw_photo(folder / "photos" / "circles" / "3.png", kind="square", seed=77)
     with Collection.open(folder) as collection:
+        assert collection.progress.phase == "done"  # nobody has looked at the folder yet
+        assert collection.scan() == 0
         assert collection.progress.phase == "idle"
         assert collection.replaced.tolist() == [3]
         collection.prepare()

@@ -28,6 +28,7 @@ from handlens.studio.server.schemas.collection import (
     PhotoList,
     PreparationState,
     ProjectionInfo,
+    ScanState,
     SourceState,
 )
 from handlens.studio.server.schemas.filters import NumbersColumn, TextColumn
@@ -65,6 +66,8 @@ def state(id: str, collection: Collection) -> CollectionState:
         folder_gone=not parts.photos.register.is_there,
         count=len(collection.paths),
         left_out=len(collection.left_out),
+        scanning=ScanState.model_validate(asdict(collection.scanning)),
+        found=collection.found,
         preparation=_preparation(collection),
         sources=[
             SourceState(

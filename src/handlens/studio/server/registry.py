@@ -60,7 +60,9 @@ class CollectionRegistry:
         self._open: dict[str, Future[Collection]] = {}
 
     def get(self, id: str) -> Collection:
-        """The collection with this id, opened if it is not open; its preparation then continues.
+        """The collection with this id, opened if it is not open.
+
+        Then what has changed in its folder is looked for in the background, and its preparation continues.
 
         Waits for a collection that is being opened.
 
@@ -175,7 +177,9 @@ class CollectionRegistry:
             collection = plan.open()
             collection.parts.listeners.subscribe(lambda kind, _: self._heard(id, collection, kind))
             self._summaries.write(id, collection, opened=True)
-            if collection.progress.phase == "idle":
+            if collection.scanning.phase != "done":
+                collection.start_scanning()
+            elif collection.progress.phase == "idle":  # its folder was looked at when it was made
                 collection.start_preparing()
         except BaseException as error:
             with self._lock:

@@ -36,6 +36,29 @@ async def forget(c: CollectionId, server: Server) -> None:
     await run_in_threadpool(server.registry.forget, c)
 
 
+@router.post("/scan")
+def scan(c: CollectionId, collection: OpenCollection) -> CollectionState:
+    """Start to look for what has changed in the folder of photos; what is to be prepared is prepared then."""
+    collection.start_scanning()
+    return payloads.state(c, collection)
+
+
+@router.delete("/scan")
+def cancel_scan(c: CollectionId, collection: OpenCollection) -> CollectionState:
+    """Stop looking for what has changed; what was known before stays."""
+    collection.cancel_scanning()
+    return payloads.state(c, collection)
+
+
+@router.post("/found")
+def add_found(c: CollectionId, collection: OpenCollection) -> CollectionState:
+    """Use the photos that were found in the folder, and prepare them: they get the next ids, and `count` grows."""
+    collection.add_found()
+    if collection.progress.phase == "idle":
+        collection.start_preparing()
+    return payloads.state(c, collection)
+
+
 @router.post("/prepare")
 def prepare(c: CollectionId, collection: OpenCollection) -> CollectionState:
     """Start preparing, or continue where it was stopped."""

@@ -61,6 +61,17 @@ class Notice(BaseModel):
     text: str
 
 
+class ScanState(BaseModel):
+    """How far looking for what has changed in the folder of photos is."""
+
+    running: bool
+    phase: Literal["idle", "looking", "done", "cancelled", "failed"]
+    done: int = Field(description="files")
+    total: int
+    seconds_left: float | None
+    error: str | None
+
+
 class CollectionState(BaseModel):
     """Everything about a collection except its photos and labels."""
 
@@ -71,6 +82,8 @@ class CollectionState(BaseModel):
     folder_gone: bool = Field(description="whether the folder of the photos is gone, such as with its disk")
     count: int
     left_out: int
+    scanning: ScanState
+    found: int = Field(description="photos that were added to the folder, and are not among those counted yet")
     preparation: PreparationState
     sources: list[SourceState]
     layers: list[LayerInfo]

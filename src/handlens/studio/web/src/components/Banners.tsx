@@ -2,8 +2,17 @@
 
 import { signal } from '@preact/signals'
 import type { JSX } from 'preact'
-import type { Preparation, Source } from '../server/types'
-import { cancelPreparing, collection, connected, count, lookForFolder, prepare } from '../state/collection'
+import type { Preparation, Scanning, Source } from '../server/types'
+import {
+  addFound,
+  cancelPreparing,
+  cancelScan,
+  collection,
+  connected,
+  count,
+  lookForFolder,
+  prepare,
+} from '../state/collection'
 import { openDialog } from '../state/dialogs'
 import { duration, number, photos as photosText } from '../text/format'
 import { doing } from '../text/preparing'
@@ -52,8 +61,37 @@ export function Banners(): JSX.Element {
             </button>
           </p>
         ))}
+      {state.found > 0 && (
+        <div class="banner" role="status">
+          <Icon name="plus" />
+          <span>
+            {state.found === 1 ? '1 photo was' : `${photosText(state.found)} were`} added to the folder. The page starts
+            afresh with {state.found === 1 ? 'it' : 'them'}; labels are kept.
+          </span>
+          <button type="button" class="button small" onClick={() => void addFound()}>
+            {state.found === 1 ? 'Add it' : 'Add them'}
+          </button>
+        </div>
+      )}
+      {state.scanning.running && state.scanning.seconds_left !== null && <Looking of={state.scanning} />}
       <Preparing of={state.preparation} sources={state.sources} />
     </section>
+  )
+}
+
+/** Shown once it takes a while: the folder of most collections is looked at in a moment. */
+function Looking({ of }: { of: Scanning }): JSX.Element {
+  return (
+    <div class="banner preparing" role="group" aria-label="Looking for changes">
+      <progress aria-label="Files looked at" value={of.done} max={Math.max(1, of.total)} />
+      <span>
+        <b>Looking for what has changed in the folder</b> · {number(of.done)} of {number(of.total)} files
+        {of.seconds_left !== null && ` · ${duration(of.seconds_left)} left`}
+      </span>
+      <button type="button" class="button small" onClick={() => void cancelScan()}>
+        Cancel
+      </button>
+    </div>
   )
 }
 

@@ -210,6 +210,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/collections/{c}/scan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Scan
+         * @description Start to look for what has changed in the folder of photos; what is to be prepared is prepared then.
+         */
+        post: operations["scan_api_collections__c__scan_post"];
+        /**
+         * Cancel Scan
+         * @description Stop looking for what has changed; what was known before stays.
+         */
+        delete: operations["cancel_scan_api_collections__c__scan_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/collections/{c}/found": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add Found
+         * @description Use the photos that were found in the folder, and prepare them: they get the next ids, and `count` grows.
+         */
+        post: operations["add_found_api_collections__c__found_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/collections/{c}/prepare": {
         parameters: {
             query?: never;
@@ -1945,6 +1989,12 @@ export interface components {
             count: number;
             /** Left Out */
             left_out: number;
+            scanning: components["schemas"]["ScanState"];
+            /**
+             * Found
+             * @description photos that were added to the folder, and are not among those counted yet
+             */
+            found: number;
             preparation: components["schemas"]["PreparationState"];
             /** Sources */
             sources: components["schemas"]["SourceState"][];
@@ -3676,6 +3726,30 @@ export interface components {
             filter: components["schemas"]["AllOf-Output"] | components["schemas"]["AnyOf-Output"] | components["schemas"]["Not-Output"] | components["schemas"]["LabelIs"] | components["schemas"]["PredictedIs"] | components["schemas"]["SurenessIs"] | components["schemas"]["Disagrees"] | components["schemas"]["OriginIs"] | components["schemas"]["LabelledWhen"] | components["schemas"]["ColumnIs"] | components["schemas"]["DuplicateIs"] | components["schemas"]["IsLeftOut"];
         };
         /**
+         * ScanState
+         * @description How far looking for what has changed in the folder of photos is.
+         */
+        ScanState: {
+            /** Running */
+            running: boolean;
+            /**
+             * Phase
+             * @enum {string}
+             */
+            phase: "idle" | "looking" | "done" | "cancelled" | "failed";
+            /**
+             * Done
+             * @description files
+             */
+            done: number;
+            /** Total */
+            total: number;
+            /** Seconds Left */
+            seconds_left: number | null;
+            /** Error */
+            error: string | null;
+        };
+        /**
          * SearchRequest
          * @description What photos are to show, in words, and how many of the best are wanted.
          */
@@ -4511,6 +4585,129 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    scan_api_collections__c__scan_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CollectionState"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    cancel_scan_api_collections__c__scan_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CollectionState"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    add_found_api_collections__c__found_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CollectionState"];
+                };
             };
             /** @description Client Error */
             "4XX": {

@@ -106,6 +106,9 @@ export class CollectionApi {
   state = (): Promise<CollectionState> => call('get', '/api/collections/{c}', this.c)
   /** Says in which folder the photos are now. */
   relocate = (path: string): Promise<CollectionState> => call('put', '/api/collections/{c}/images', this.c, { path })
+  scan = (): Promise<CollectionState> => call('post', '/api/collections/{c}/scan', this.c)
+  cancelScan = (): Promise<CollectionState> => call('delete', '/api/collections/{c}/scan', this.c)
+  addFound = (): Promise<CollectionState> => call('post', '/api/collections/{c}/found', this.c)
   prepare = (): Promise<CollectionState> => call('post', '/api/collections/{c}/prepare', this.c)
   cancel = (): Promise<CollectionState> => call('delete', '/api/collections/{c}/prepare', this.c)
   addSource = (backbone: string | null): Promise<CollectionState> =>

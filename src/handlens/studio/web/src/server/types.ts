@@ -14,6 +14,7 @@ export type StudioInfo = Schemas['StudioInfo']
 export type NewCollection = Schemas['NewCollection']
 
 export type CollectionState = Schemas['CollectionState']
+export type Scanning = Schemas['ScanState']
 export type Preparation = Schemas['PreparationState']
 export type Source = Schemas['SourceState']
 export type Layer = Schemas['LayerInfo']

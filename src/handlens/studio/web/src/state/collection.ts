@@ -63,10 +63,17 @@ export const prepare = (): Promise<boolean> => attempt(async () => void replaceC
 
 export const cancelPreparing = (): Promise<boolean> => attempt(async () => void replaceCollection(await api.cancel()))
 
-/** Looks whether the folder of the photos is there again. */
+/** Ends looking for what has changed in the folder of the photos. */
+export const cancelScan = (): Promise<boolean> => attempt(async () => void replaceCollection(await api.cancelScan()))
+
+/** Uses the photos that were found in the folder; the page then starts afresh, with all of them. */
+export const addFound = (): Promise<boolean> =>
+  attempt(async () => void (await api.addFound()), 'The photos could not be added: ')
+
+/** Looks whether the folder of the photos is there again, and what has changed in it. */
 export const lookForFolder = (): Promise<boolean> =>
   attempt(async () => {
-    replaceCollection(await api.state())
+    replaceCollection(await api.scan())
     if (collection.value?.folder_gone) say('The folder of the photos is still not there.')
   })
 

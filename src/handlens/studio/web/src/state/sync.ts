@@ -66,6 +66,11 @@ export async function open(id: string): Promise<void> {
 function takeState(state: CollectionState): void {
   const before = collection.value
   if (!replaceCollection(state)) return
+  // All that the page holds has a place for each photo: with more photos it starts afresh.
+  if (before && before.id === state.id && before.count !== state.count) {
+    location.reload()
+    return
+  }
   api.usePhotos(state.photos_version)
   const moved = lookAtWhatExists()
   const more = state.layers.length !== before?.layers.length || state.projections.length !== before.projections.length
