@@ -48,7 +48,7 @@ class RegisteredPhoto:
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptPhotos:
     """What is kept of all photos, by id in columns: a million photos as objects would take a gigabyte.
 
     Attributes:
@@ -72,7 +72,7 @@ class Kept:
     replaced: dict[int, str]
 
     @classmethod
-    def nothing(cls, paths: list[str], rows: NDArray[np.int64]) -> Kept:
+    def nothing(cls, paths: list[str], rows: NDArray[np.int64]) -> KeptPhotos:
         """Photos of whose files nothing is known."""
         n = len(paths)
         return cls(
@@ -101,10 +101,10 @@ class Kept:
         size, modified = self.stamps[id].tolist()
         return Content(Stamp(size, modified), looked, self.digests[id].tobytes() if self.hashed[id] else None)
 
-    def with_changes(self, changed: list[RegisteredPhoto], new: list[RegisteredPhoto]) -> Kept:
+    def with_changes(self, changed: list[RegisteredPhoto], new: list[RegisteredPhoto]) -> KeptPhotos:
         """The photos with some as they are now, and with new ones, which have the next ids."""
-        more = Kept.nothing([photo.path for photo in new], np.array([photo.row for photo in new], np.int64))
-        now = Kept(
+        more = KeptPhotos.nothing([photo.path for photo in new], np.array([photo.row for photo in new], np.int64))
+        now = KeptPhotos(
             self.paths + more.paths,
             np.concatenate([self.rows, more.rows]),
             np.concatenate([self.stamps, more.stamps]),
@@ -140,7 +140,7 @@ class Contents:
         unchanged: bool [N], the photos whose files were found with the bytes that were kept.
     """
 
-    def __init__(self, images: Path, kept: Kept, *, step: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, images: Path, kept: KeptPhotos, *, step: Callable[[], None] = lambda: None) -> None:
         self._images, self._kept, self._step = images, kept, step
         self._ids = {path: id for id, path in enumerate(kept.paths)}
         self._at: dict[str, Content | None] = {}
@@ -206,7 +206,7 @@ class Contents:
 
 
 def brought_up_to_date(
-    kept: Kept, found: list[str], contents: Contents, seed: int
+    kept: KeptPhotos, found: list[str], contents: Contents, seed: int
 ) -> tuple[list[RegisteredPhoto], list[RegisteredPhoto]]:
     """What is not as it is kept: photos that were moved or replaced, and new ones, which are in a random order."""
     there = np.zeros(len(kept.paths), bool)

@@ -17,7 +17,7 @@ from handlens.errors import FolderGoneError, PhotoError
 from handlens.io.sqlite import Database, open_database, storage_errors, transaction
 from handlens.studio import register_file
 from handlens.studio.contents import Content
-from handlens.studio.following import Contents, Kept, RegisteredPhoto, brought_up_to_date
+from handlens.studio.following import Contents, KeptPhotos, RegisteredPhoto, brought_up_to_date
 from handlens.studio.own_files import is_inside
 from handlens.studio.register_file import CHECKED, SCHEMA
 from handlens.studio.scanning import LeftOut, scan
@@ -56,7 +56,7 @@ class Register:
     ) -> None:
         self.images, self._database, self._seed = images, database, seed
         self._lock, self._scanning = threading.Lock(), threading.Lock()
-        self._kept: Kept | None = None  # read when it is first needed
+        self._kept: KeptPhotos | None = None  # read when it is first needed
         self._complete = False  # whether each row is known to have a checksum
         self.added = 0
         with self._failed, closing(open_database(database, SCHEMA)) as db:
@@ -173,7 +173,7 @@ class Register:
 
     # --- inside --------------------------------------------------------------------------------
 
-    def _all_kept(self) -> Kept:
+    def _all_kept(self) -> KeptPhotos:
         """What is kept of the photos; read at the first call."""
         if self._kept is None:
             with self._failed, closing(open_database(self._database, SCHEMA)) as db:
@@ -186,7 +186,7 @@ class Register:
 
     def _brought_up_to_date(
         self, db: Database, photos: register_file.Photos | None, step: Callable[[int], None]
-    ) -> tuple[Kept, list[LeftOut]]:
+    ) -> tuple[KeptPhotos, list[LeftOut]]:
         """What is kept of all photos once the folder was looked at, and what is left out.
 
         Args:
@@ -195,7 +195,11 @@ class Register:
             step: see `scan`.
         """
         db.keep_checksums(*CHECKED)
-        kept = Kept.nothing([], np.empty(0, np.int64)) if photos is None else register_file.read_files(db, photos, step)
+        kept = (
+            KeptPhotos.nothing([], np.empty(0, np.int64))
+            if photos is None
+            else register_file.read_files(db, photos, step)
+        )
         contents = Contents(self.images, kept, step=lambda: step(len(kept.paths)))
         found, left_out = scan(
             self.images, known=contents.is_unchanged, digest=contents.digest, looked_at=contents.looked_at, step=step
@@ -222,7 +226,7 @@ class Register:
     def _write(
         self,
         db: Database,
-        kept: Kept,
+        kept: KeptPhotos,
         changed: list[RegisteredPhoto],
         new: list[RegisteredPhoto],
         left_out: list[LeftOut] | None,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from handlens.errors import StorageError
 from handlens.io.sqlite import Database
 from handlens.studio.contents import Content, Stamp
-from handlens.studio.following import Kept, RegisteredPhoto
+from handlens.studio.following import KeptPhotos, RegisteredPhoto
 from handlens.studio.scanning import LeftOut
 
 SCHEMA = """
@@ -80,7 +80,7 @@ def checked_photos(db: Database, database: Path) -> Photos:
     return photos
 
 
-def read_files(db: Database, photos: Photos, step: Callable[[int], None]) -> Kept:
+def read_files(db: Database, photos: Photos, step: Callable[[int], None]) -> KeptPhotos:
     """All that is kept of photos; of one whose file is not known, or is damaged in the list, nothing is known.
 
     Args:
@@ -88,7 +88,7 @@ def read_files(db: Database, photos: Photos, step: Callable[[int], None]) -> Kep
         photos: the photos.
         step: called now and then; what it raises ends the reading.
     """
-    kept, n = Kept.nothing(*photos), len(photos[0])
+    kept, n = KeptPhotos.nothing(*photos), len(photos[0])
     columns = f"id, size, modified, looked, digest, again, replaced, {db.right('files')}"
     for start in range(0, n, _FILES):
         step(0)
