@@ -297,17 +297,20 @@ class Collection:
 
         Raises:
             CollectionError: a network is being trained.
+            StorageError: the collection's file cannot be read; all stays as it was.
         """
         before = len(self.paths)
         if not self.found:
             return 0
         if self.fine_tuning.running:
             raise CollectionError("a network is being trained on these photos. Add the new ones when it is done.")
-        scanned, notices = self.scanning, self.parts.preparing.notices
-        self.parts.close()
-        self.parts = Parts(self.folder, read_manifest(self.folder), self.parts.listeners)
-        self.parts.folder_scan.progress = scanned
-        self.parts.preparing.notices[:] = notices
+        old = self.parts
+        old.stop()
+        new = Parts(self.folder, read_manifest(self.folder), old.listeners)
+        new.folder_scan.progress = old.folder_scan.progress
+        new.preparing.notices[:] = old.preparing.notices
+        self.parts = new
+        old.close()
         self.parts.listeners.tell("state")
         return len(self.paths) - before
 

@@ -13,8 +13,8 @@ from handlens.core.threads import give_way
 from handlens.errors import Cancelled, HandlensError
 from handlens.io.sqlite import mend_indexes
 from handlens.studio.listeners import Listeners
+from handlens.studio.photos import Photos
 from handlens.studio.progress import ScanProgress, ended_by
-from handlens.studio.register import Register
 
 _TOLD = 0.5
 """Seconds between two reports of how far it is."""
@@ -24,7 +24,7 @@ class FolderScan:
     """Looks for photos that are new, moved, replaced or gone; labelling goes on meanwhile.
 
     Args:
-        register: the list of photos.
+        photos: of the collection.
         listeners: are told how far it is.
         database: the collection's SQLite file.
         unchecked: whether the file's indexes are still to be compared with its tables.
@@ -36,19 +36,19 @@ class FolderScan:
 
     def __init__(
         self,
-        register: Register,
+        photos: Photos,
         listeners: Listeners,
         *,
         database: Path,
         unchecked: bool,
         finished: Callable[[], None],
     ) -> None:
-        self._register, self._listeners, self._database = register, listeners, database
+        self._photos, self._listeners, self._database = photos, listeners, database
         self._unchecked, self._finished = unchecked, finished
         self._starting, self._running = threading.Lock(), threading.Lock()
         self._cancel = threading.Event()
         self._thread: threading.Thread | None = None
-        self.progress = ScanProgress(phase="done" if register.is_new else "idle")
+        self.progress = ScanProgress(phase="done" if photos.register.is_new else "idle")
 
     def run(
         self, *, progress: Callable[[ScanProgress], None] | None = None, cancel: threading.Event | None = None
@@ -65,7 +65,7 @@ class FolderScan:
             self._running.release()
 
     def _run(self, progress: Callable[[ScanProgress], None] | None, cancel: threading.Event) -> None:
-        total, started, told = len(self._register), time.monotonic(), 0.0
+        total, started, told = len(self._photos.register), time.monotonic(), 0.0
 
         def changed(now: ScanProgress) -> None:
             self.progress = now
@@ -85,10 +85,11 @@ class FolderScan:
         self.progress = ScanProgress(running=True, phase="looking", total=total)
         step(0)
         try:
+            self._photos.check_in_place()
             if self._unchecked:
                 mend_indexes(self._database)
                 self._unchecked = False
-            self._register.scan(step=step)
+            self._photos.register.scan(step=step)
         except BaseException as error:
             changed(replace(self.progress, running=False, seconds_left=None, **ended_by(error, "looking for photos")))
             raise
@@ -103,10 +104,13 @@ class FolderScan:
             then: called when it has ended, however it did.
         """
         with self._starting:
-            if self._thread and self._thread.is_alive():
+            if self.progress.running:
                 return
             self._cancel.clear()
-            self._thread = threading.Thread(target=self._quietly, args=(then,), name="handlens-scan", daemon=True)
+            self.progress = ScanProgress(running=True, phase="looking", total=len(self._photos.register))
+            self._thread = threading.Thread(
+                target=self._quietly, args=(self._thread, then), name="handlens-scan", daemon=True
+            )
             self._thread.start()
 
     def cancel(self) -> None:
@@ -126,8 +130,10 @@ class FolderScan:
         error = self.progress.error
         return [f"What has changed in the folder of photos is not known: {error}"] if error else []
 
-    def _quietly(self, then: Callable[[], None]) -> None:
+    def _quietly(self, before: threading.Thread | None, then: Callable[[], None]) -> None:
         give_way()
+        if before:
+            before.join()  # it has looked, and is at its `then`
         with suppress(HandlensError):  # it is in `progress`
             self.run(cancel=self._cancel)
         then()

@@ -103,6 +103,7 @@ class LabelledPhotos:
         self.labels: list[tuple[int, str]] = []
         self.keys: Keys = np.full(n, -1, np.int32)
         self.next_key = 0
+        self._labelled = 0  # how many photos have a label
         self._given = np.zeros(n, np.int64)  # the number of the change that gave each photo its label, 0 without one
         self._by_person: Keys = np.full(n, -1, np.int32)  # as `keys`, without the labels that a finish gave
         self._finishes: list[int] = []  # the numbers of the changes that finished
@@ -174,7 +175,7 @@ class LabelledPhotos:
         made = MadeChange(number, change, ids, inside, self._given[ids])
         self._make(made)
         if change.origin is not None:
-            self._changes[number] = LabelChange(change.origin, at, labels=int((self.keys >= 0).sum()))
+            self._changes[number] = LabelChange(change.origin, at, labels=self._labelled)
             if change.origin.gesture == "import":
                 self._imports.add(number)
             elif change.origin.gesture == "duplicates":
@@ -212,7 +213,7 @@ class LabelledPhotos:
         """Take back the last change."""
         made = self._done.pop()
         self._become(made.change.before)
-        self.keys[made.ids] = made.change.old[made.inside]
+        self._put(made.ids, made.change.old[made.inside])
         self._given[made.ids] = made.given
         self._follow(made)
         self._undone.append(made)
@@ -240,7 +241,7 @@ class LabelledPhotos:
     def _make(self, made: MadeChange) -> None:
         change = made.change
         self._become(change.after)
-        self.keys[made.ids] = change.new[made.inside]
+        self._put(made.ids, change.new[made.inside])
         if change.origin is not None:
             self._given[made.ids] = made.number
             if change.origin.kind == "certified":
@@ -248,6 +249,13 @@ class LabelledPhotos:
         self._given[made.ids[self.keys[made.ids] < 0]] = 0
         self._follow(made)
         self._done.append(made)
+
+    def _put(self, ids: Ids, keys: Keys) -> None:
+        """Give photos these labels, and count how many photos have one: there may be far more than change."""
+        once = np.unique(ids)  # a change of a stranger's file may name a photo twice
+        before = np.count_nonzero(self.keys[once] >= 0)
+        self.keys[ids] = keys
+        self._labelled += int(np.count_nonzero(self.keys[once] >= 0) - before)
 
     def _follow(self, made: MadeChange) -> None:
         """Keep `_by_person` and its sum up to date with the photos of a change."""

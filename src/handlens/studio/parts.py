@@ -103,7 +103,7 @@ class Parts:
         self.fine_tuner = FineTuner(photos, layers, labels, check, data, duplicates, models, listeners, seed=seed)
         self.preparing = Preparing(photos, layers, models, listeners, cache=cache, seed=seed)
         self.folder_scan = FolderScan(
-            register, listeners, database=database, unchecked=is_large, finished=self.preparing.look_again
+            photos, listeners, database=database, unchecked=is_large, finished=self.preparing.look_again
         )
         self.checks = Checks(photos, models, self.evaluation, settings, folder=folder, seed=seed)
         self.truths = Truths(database, photos, labels, models, duplicates)
@@ -162,8 +162,8 @@ class Parts:
             *self.filtering.replaced_notice,
         ]
 
-    def close(self) -> None:
-        """Stop preparing, fine-tuning and searching, and close the files."""
+    def stop(self) -> None:
+        """Stop preparing, fine-tuning and searching, and wait until they have stopped."""
         self.folder_scan.cancel()
         self.preparing.cancel()
         self.fine_tuner.cancel()
@@ -173,6 +173,10 @@ class Parts:
         self.folder_scan.join(30)
         self.preparing.join(30)
         self.fine_tuner.join(30)
+
+    def close(self) -> None:
+        """Stop all that runs, and close the files."""
+        self.stop()
         if self._review:
             self._review.close()
         for part in (self.history, self.truths, self.spot_check, self.labels, self.settings):

@@ -95,6 +95,33 @@ class CollectionRegistry:
         self._summaries.write(id, collection)
         return collection
 
+    def add_found(self, id: str) -> Collection:
+        """The collection with this id, with the photos that were found in its folder.
+
+        Who asks for it in the meantime waits.
+
+        Raises:
+            NoSuchCollection: there is no such collection.
+            CollectionError: a network is being trained.
+            StorageError: its file cannot be read; it stays as it was.
+        """
+        self.get(id)
+        adding: Future[Collection] = Future()
+        with self._lock:
+            opened = self._open.get(id)
+            if opened is None or not opened.done():  # it is being deleted, or another thread adds them
+                opened = None
+            else:
+                self._open[id] = adding
+        if opened is None:
+            return self.get(id)
+        collection = opened.result()
+        try:
+            collection.add_found()
+        finally:
+            adding.set_result(collection)
+        return collection
+
     def open_in_background(self, plan: CollectionPlan) -> Future[Collection]:
         """Start to open the collection of a plan; who asks for it in the meantime waits."""
         future, is_new = self._future(plan.id)

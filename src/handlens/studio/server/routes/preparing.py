@@ -51,9 +51,9 @@ def cancel_scan(c: CollectionId, collection: OpenCollection) -> CollectionState:
 
 
 @router.post("/found")
-def add_found(c: CollectionId, collection: OpenCollection) -> CollectionState:
+def add_found(c: CollectionId, server: Server) -> CollectionState:
     """Use the photos that were found in the folder, and prepare them: they get the next ids, and `count` grows."""
-    collection.add_found()
+    collection = server.registry.add_found(c)
     if collection.progress.phase == "idle":
         collection.start_preparing()
     return payloads.state(c, collection)
