@@ -22,7 +22,7 @@ from pyarrow import parquet
 from typer.testing import CliRunner
 
 from handlens.cli import app
-from handlens.embedding import EmbedProgress, attempts, driver, embed, lease, plan, stage
+from handlens.embedding import EmbedProgress, attempts, driver, embed, lease, local, plan, stage
 from handlens.embedding.attempts import Attempts
 from handlens.errors import Cancelled, CollectionError, ShardError
 from handlens.scale import ShardSet
@@ -398,6 +398,24 @@ def test_a_photo_that_kills_the_decoder_is_left_out_and_the_others_are_not(tmp_p
     assert left.reason == "it ended the process that read it, twice (a fault of its decoder, or memory)"
     assert paths_of(tmp_path / "out") == paths
     assert found.complete
+
+
+def test_a_worker_that_is_killed_from_outside_loses_no_photo(tmp_path, small, monkeypatch):
+    paths = write_photos(tmp_path / "photos", 20)
+    begin, begun = local.EmbeddingProcess.begin, []
+
+    def begin_and_die(self, unit):
+        begin(self, unit)
+        begun.append(self)
+        if len(begun) == 2:
+            self.process.kill()
+
+    monkeypatch.setattr(local.EmbeddingProcess, "begin", begin_and_die)
+    found = embed(tmp_path / "photos", tmp_path / "out", backbone=None, processes=1)
+    assert begun[0] is begun[1]
+    assert len(set(begun)) == 2  # another took its place
+    assert paths_of(tmp_path / "out") == paths
+    assert (found.complete, found.left_out) == (True, 0)
 
 
 def run_command(*arguments):

@@ -58,6 +58,12 @@ def features(collection: Collection) -> list[np.ndarray]:
     return [file.read().block(0, file.count) for source in collection.sources for file in source.rows]
 
 
+def check_same_features(collection: Collection, whole: Collection) -> None:
+    """Equal but for the last bit of half precision: the sums of a batch depend on how many photos it has."""
+    for found, expected in zip(features(collection), features(whole), strict=True):
+        assert found == pytest.approx(expected, rel=2**-9, abs=1e-5)
+
+
 # --- kill -9 -----------------------------------------------------------------------------------
 
 
@@ -130,8 +136,7 @@ c.prepare()
         assert collection.progress.phase == "idle"
         assert at <= collection.progress.done < 40
         collection.prepare()
-        for found, expected in zip(features(collection), features(whole), strict=True):
-            assert found == pytest.approx(expected, abs=1e-5)
+        check_same_features(collection, whole)
         assert (collection.parts.photos.aspects == whole.parts.photos.aspects).all()
         assert [collection.parts.photos.thumbnail(i) for i in range(40)] == [
             whole.parts.photos.thumbnail(i) for i in range(40)
@@ -167,8 +172,7 @@ def test_cancelled_and_resumed_as_if_never(prepared_folder, drawn, tmp_path, qui
         collection.start_preparing()
         collection.parts.preparing.join()
         assert collection.progress.phase == "done"
-        for found, expected in zip(features(collection), features(whole), strict=True):
-            assert found == pytest.approx(expected, abs=1e-5)
+        check_same_features(collection, whole)
 
 
 def test_closing_stops_what_has_just_been_started(drawn, tmp_path, quick):
@@ -443,8 +447,7 @@ def test_preparing_on_a_full_disk(small_disk, drawn, prepared_folder, quick):
         collection.prepare()
         assert collection.progress.phase == "done"
         assert collection.labels[3] == "kept"
-        for found, expected in zip(features(collection), features(whole), strict=True):
-            assert found == pytest.approx(expected, abs=1e-5)
+        check_same_features(collection, whole)
         collection.label(range(6), "circle")
         collection.label(range(20, 26), "square")
         ballast = fill(small_disk)

@@ -28,7 +28,7 @@ from handlens.studio.origins import LabelOrigins, Origin
 from handlens.studio.photos import Photos
 from handlens.studio.progress import SearchProgress, ended_by
 from handlens.studio.spot_check import SpotCheck
-from handlens.studio.thumbnails import ThumbnailCache
+from handlens.studio.thumbnails import TILE, ThumbnailCache
 
 KINDS = ("first", "exact", "near")
 """What a photo is in its group: the one that others are compared with, one with the same pixels, or one like it."""
@@ -38,6 +38,7 @@ ALIKE = Origin("duplicates", "by hand")
 
 _TINY = 8  # pixels of the longer side below which photos are compared by all their pixels only
 _READ = 1024  # tiles at once
+_KEPT = 12_288  # tiles that are kept decoded: 151 MB
 _FILE = "duplicates-2.npz"  # the number grows when other photos count as duplicates
 
 
@@ -322,16 +323,36 @@ class Duplicates:
 
 
 class _Tiles:
-    """The tiles of photos by row, read from disk when they are asked for."""
+    """The tiles of photos by row; the latest stay decoded, since each is compared with several."""
 
     def __init__(self, thumbnails: ThumbnailCache) -> None:
-        self._thumbnails = thumbnails
+        n = thumbnails.prepared
+        self._thumbnails, self._next = thumbnails, 0
+        self._kept = np.empty((min(n, _KEPT), TILE, TILE, 3), np.uint8)
+        self._places, self._rows = np.full(n, -1, np.int32), np.full(len(self._kept), -1, np.int64)
 
     def __len__(self) -> int:
-        return self._thumbnails.prepared
+        return len(self._places)
 
     def __getitem__(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
-        return self._thumbnails.tiles_of(rows)
+        out, places = np.empty((len(rows), TILE, TILE, 3), np.uint8), self._places[rows]
+        kept = places >= 0
+        out[kept] = self._kept[places[kept]]
+        if not kept.all():
+            new, which = np.unique(rows[~kept], return_inverse=True)
+            decoded = self._thumbnails.tiles_of(new)
+            out[~kept] = decoded[which]
+            self._keep(new, decoded)
+        return out
+
+    def _keep(self, rows: NDArray[np.int64], tiles: NDArray[np.uint8]) -> None:
+        """Put tiles in the places of those that were put there longest ago."""
+        rows, tiles = rows[: len(self._rows)], tiles[: len(self._rows)]
+        places = (self._next + np.arange(len(rows))) % len(self._rows)
+        gone = self._rows[places]
+        self._places[gone[gone >= 0]] = -1
+        self._rows[places], self._kept[places], self._places[rows] = rows, tiles, places
+        self._next = (self._next + len(rows)) % len(self._rows)
 
 
 def _table(prepared: int, near: dict[int, tuple[NDArray[np.int64], Floats]], copies: dict[int, list[int]]) -> Copies:
