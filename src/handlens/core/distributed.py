@@ -1,8 +1,8 @@
 """One training on several processes: each computes its share of every batch, and all together take the same steps.
 
-A script that `torchrun` starts, or a function that Ray Train's `TorchTrainer` calls, needs no change: the environment
-says that there are several processes, and the first learner joins them. A step over N processes is that of one process
-with the same batches, but for the order in which numbers are added:
+A script that `torchrun` starts needs no change: the environment says that there are several processes, and the first
+learner joins them. A step over N processes is that of one process with the same batches, but for the order in which
+numbers are added:
 
 - each batch is drawn in the same order everywhere, and each process reads and computes its rows of it;
 - outputs are gathered, so that a loss, of whatever kind, is that of the whole batch;
@@ -372,7 +372,7 @@ _together: Together | None = None
 
 
 def processes() -> Alone:
-    """The processes that train together: those that torchrun or Ray Train started with this one, otherwise this alone.
+    """The processes that train together: those that torchrun started with this one, otherwise this alone.
 
     They are joined at the first call, by the address in the environment. No connection is opened unless the process was
     started as one of several.
