@@ -31,6 +31,8 @@ RIDGE = 1.0
 ROUNDING = 1e-6
 """Of the sum of the rows' squared lengths, the share up to which differences between rows are those of float32 sums."""
 
+_EPSILON = 2 * float(np.finfo(np.float32).eps)  # how exact inner products are, which are sums of float32
+
 SHARES = (0.4, 0.8)
 """Self-training: the share (0–1) of the unlabelled rows that each round learns from."""
 
@@ -112,11 +114,11 @@ def fit_dual_discriminant(products: Doubles, codes: Codes, *, dims: int, shrinka
     right = product(k, towards) - product(of_means, towards)[y]
     within = k - of_means[y]
     within -= product(within, mean)[:, y]  # inner products of the rows less their class means
-    if np.trace(within) <= ROUNDING * np.trace(k):  # each class is a single point: the covariance is zero
+    ridge, a = shrinkage * float(np.trace(within)) / (len(rows) * dims), (1 - shrinkage) / len(rows)
+    # Below this, the covariance is that of rounding: each class is a single point.
+    if ridge <= max(a, 1 / len(rows)) * _EPSILON * k.diagonal().max():
         solved = towards
     else:
-        scale = float(np.trace(within)) / (len(rows) * dims)
-        ridge, a = shrinkage * scale, (1 - shrinkage) / len(rows)
         within *= a
         within[np.diag_indices_from(within)] += ridge
         inner = _solve(within, right)

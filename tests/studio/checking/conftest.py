@@ -76,7 +76,7 @@ class Said:
     def predicted(self) -> int:
         return -1 if self.scores_of[self.record.id] is None else len(self.scores())
 
-    def scores(self) -> np.ndarray:
+    def scores(self, *, report: object = None) -> np.ndarray:
         scores = self.scores_of[self.record.id]
         if scores is None:
             raise ArtifactError("model.json is damaged: it ends too early.")
