@@ -44,12 +44,12 @@ class RandomOrder:
     def _mixed(self, values: NDArray[np.uint64]) -> NDArray[np.uint64]:
         left, right = values >> self._half, values & self._mask
         for key in self._keys:
-            left, right = right, left ^ (_hashed(right ^ key) & self._mask)
+            left, right = right, left ^ (scattered(right ^ key) & self._mask)
         return (left << self._half) | right
 
 
-def _hashed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Each number scattered over 64 bits (the finaliser of SplitMix64)."""
+def scattered(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Each number scattered over 64 bits, uint64 (the finaliser of SplitMix64: Steele, Lea & Flood, OOPSLA 2014)."""
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return values ^ (values >> np.uint64(31))

@@ -16,7 +16,7 @@ from handlens.scale.order import RandomOrder
 from handlens.scale.shards import DIGEST, LeftOutPhoto, Shard, described
 
 _OPEN = 128
-"""Shards that are kept open: the system allows a process only so many files."""
+"""Shards that are kept open: the system allows a process only so many files, often 1,024."""
 
 
 class FeatureBlock(NamedTuple):
@@ -55,6 +55,7 @@ class ShardSet:
         self.out, self.manifest = out, manifest
         self.starts = np.cumsum([0, *(shard.rows for shard in manifest.shards)], dtype=np.int64)
         self._open: OrderedDict[int, Shard] = OrderedDict()
+        self._right: dict[int, set[str]] = {}  # tensors that were read whole once need not be checked again
 
     @classmethod
     def open(cls, out: Path | str) -> ShardSet:
@@ -75,13 +76,22 @@ class ShardSet:
         """The layers of features, first to last."""
         return self.manifest.layers
 
+    def check_layer(self, layer: str) -> LayerFacts:
+        """The facts of a layer; ShardError, naming those there are, if there is no such layer."""
+        found = next((one for one in self.layers if one.id == layer), None)
+        if found is None:
+            raise ShardError(
+                f"a layer must be one of {', '.join(one.id for one in self.layers)}; {layer!r:.80} arrived."
+            )
+        return found
+
     def shard(self, number: int) -> Shard:
         """An open shard, by its number in the manifest."""
         found = self._open.pop(number, None)
         if found is None:
             entry = self.manifest.shards[number]
             file = self.out / SHARDS / entry.name
-            found = Shard(file, entry.file)
+            found = Shard(file, entry.file, right=self._right.setdefault(number, set()))
             dims = {layer.id for layer in self.layers}
             if found.rows != entry.rows or set(found.layers) != dims:
                 raise ShardError(f"the shard {file} is not of this folder: it has other photos or layers. Restore it.")
@@ -97,7 +107,7 @@ class ShardSet:
             layer: the id of a layer.
             first: the number of the shard to begin with.
         """
-        self._check_layer(layer)
+        self.check_layer(layer)
         for number in range(first, len(self.manifest.shards)):
             if self.manifest.shards[number].rows:
                 yield FeatureBlock(int(self.starts[number]), self.shard(number).features(layer))
@@ -109,7 +119,7 @@ class ShardSet:
             layer: the id of a layer.
             rows: of the photos; each may be there several times.
         """
-        dim = self._check_layer(layer).dim
+        dim = self.check_layer(layer).dim
         wanted = self._wanted(rows)
         found = np.empty((len(wanted), dim), np.float16)
         for number, at in self._by_shard(wanted):
@@ -183,14 +193,6 @@ class ShardSet:
                 raise ShardError(f"the shard {file} is not the file that the manifest describes. Restore it.")
             if progress:
                 progress(number + 1)
-
-    def _check_layer(self, layer: str) -> LayerFacts:
-        found = next((one for one in self.layers if one.id == layer), None)
-        if found is None:
-            raise ShardError(
-                f"a layer must be one of {', '.join(one.id for one in self.layers)}; {layer!r:.80} arrived."
-            )
-        return found
 
     def _wanted(self, rows: Iterable[int] | NDArray[Any]) -> NDArray[np.int64]:
         wanted = np.asarray(rows if isinstance(rows, np.ndarray) else list(rows), np.int64)

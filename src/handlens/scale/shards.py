@@ -151,12 +151,13 @@ class Shard:
     Args:
         file: the shard.
         known: what the manifest says of the file; None to take it as it is.
+        right: the tensors that were found right when it was open before; those found right now are added.
 
     Raises:
         ShardError: (all methods) it is missing, was cut short, or is damaged.
     """
 
-    def __init__(self, file: Path, known: ShardFile | None = None) -> None:
+    def __init__(self, file: Path, known: ShardFile | None = None, *, right: set[str] | None = None) -> None:
         self.file = file
         try:
             self._head = read_head(file)
@@ -176,7 +177,7 @@ class Shard:
             ) from error
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise _damaged(file, reason_of(error)) from error
-        self._right: set[str] = set()
+        self._right: set[str] = set() if right is None else right
 
     def features(self, layer: str) -> NDArray[np.float16]:
         """The features of a layer [rows, dim], memory-mapped and read-only; KeyError if there is no such layer."""

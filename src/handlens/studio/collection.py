@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from handlens.core.description import DataDescription, picture_files
 from handlens.errors import CollectionError, StorageError
@@ -42,6 +43,10 @@ from handlens.studio.relocating import relocate
 from handlens.studio.report import TrainingReport
 from handlens.studio.scanning import LeftOut
 from handlens.studio.separating import Scores
+from handlens.studio.shards.everywhere import MOST as MOST_ADDED
+from handlens.studio.shards.everywhere import Everywhere, PredictedEverywhere
+from handlens.studio.shards.photo_list import HowFound
+from handlens.studio.shards.register import ShardRegister
 from handlens.studio.similarity import Ids
 from handlens.studio.sources import AUTO, Source, requested_sources
 from handlens.studio.spot_check import Check
@@ -356,6 +361,11 @@ class Collection:
             DownloadError: the CLIP or SigLIP model could not be downloaded.
             WeightsError: there is no such CLIP or SigLIP model, or it cannot be used.
         """
+        if self.parts.shards is not None:
+            raise CollectionError(
+                "the features of this collection are those of its shards. To use another backbone, run `handlens "
+                "embed` with it, into another folder."
+            )
         for request in requested_sources(backbone, weights):
             self.parts.layers.request(request)
         self.parts.listeners.tell("state")
@@ -469,6 +479,127 @@ class Collection:
             DataFrame with columns id, path, distance.
         """
         return self.parts.similarity.similar(ids, layer=layer, projection=projection, k=k)
+
+    @property
+    def shards(self) -> ShardRegister | None:
+        """Of a collection that stands on shards, which of their photos it has; None for any other."""
+        return self.parts.shards
+
+    def similar_everywhere(
+        self,
+        ids: Ids,
+        *,
+        layer: str | Layer,
+        k: int = 100,
+        progress: Callable[[int, int], None] | None = None,
+        cancel: threading.Event | None = None,
+    ) -> pd.DataFrame:
+        """The photos of the shards that are nearest to the centre of the photos `ids`, among all; exact.
+
+        Those that are not in the collection are added; they are not a part of its random sample. The distance is that
+        of `similar` without a projection.
+
+        Args:
+            ids: the photos, one or more.
+            layer: the layer, or its id.
+            k: how many, 1 to 5,000.
+            progress: called with the photos that were compared and their total.
+            cancel: setting it, also beforehand, raises Cancelled; no photo is added then.
+
+        Returns:
+            DataFrame with columns id, path, distance, the nearest first.
+
+        Raises:
+            Cancelled: `cancel` was set.
+            CollectionError: the collection does not stand on shards, or is not prepared.
+            ShardError: a shard is missing or damaged.
+        """
+        rows, distances = self._everywhere(k).alike(ids, layer, k, progress=progress, cancel=cancel)
+        found = self._joined(rows, "alike")
+        return pd.DataFrame({"id": found, "path": [self.paths[i] for i in found.tolist()], "distance": distances})
+
+    def look_closer(
+        self,
+        ids: Ids,
+        *,
+        layer: str | Layer,
+        k: int = 200,
+        progress: Callable[[int, int], None] | None = None,
+        cancel: threading.Event | None = None,
+    ) -> Ids:
+        """Add the photos of the shards that are nearest to some, such as those in view; nothing on the maps moves.
+
+        They are not a part of the random sample.
+
+        Args:
+            ids: the photos, one or more; of many, 16 stand for all.
+            layer: the layer, or its id, in whose features photos are near.
+            k: how many are added at most, 1 to 5,000.
+            progress, cancel: as in `similar_everywhere`.
+
+        Returns:
+            ids of the photos that were added, int64 [n].
+
+        Raises:
+            Cancelled, CollectionError, ShardError: as in `similar_everywhere`.
+        """
+        rows = self._everywhere(k).near(ids, layer, k, progress=progress, cancel=cancel)
+        return self._joined(rows, "near")
+
+    def predicted_everywhere(
+        self,
+        name: str,
+        *,
+        at_least: float = 0.5,
+        k: int = 1000,
+        progress: Callable[[int, int], None] | None = None,
+        cancel: threading.Event | None = None,
+    ) -> PredictedEverywhere:
+        """The photos of the shards that the quick model is surest to be of a label, among all.
+
+        Those that are not in the collection are added; they are not a part of its random sample.
+
+        Args:
+            name: the label.
+            at_least: the least probability, 0–1.
+            k: how many, 1 to 5,000.
+            progress, cancel: as in `similar_everywhere`.
+
+        Raises:
+            Cancelled, CollectionError, ShardError: as in `similar_everywhere`.
+            TrainingError: there is no model, or the one in use is not the quick one.
+        """
+        everywhere = self._everywhere(k)
+        if isinstance(at_least, bool) or not isinstance(at_least, int | float) or not 0 <= at_least <= 1:
+            raise CollectionError(f"at_least must be from 0 to 1; {at_least!r} arrived.")
+        classes, found = everywhere.predicted(name, k, at_least=at_least, progress=progress, cancel=cancel)
+        before = len(self.paths)
+        ids = self._joined(found.best.rows, "predicted")
+        counts = dict(zip(classes, found.counts.tolist(), strict=True))
+        return PredictedEverywhere(counts, ids, found.best.values, len(self.paths) - before)
+
+    def _everywhere(self, k: int) -> Everywhere:
+        """What searches the shards; CollectionError if there are none, or the collection is not prepared."""
+        if self.parts.everywhere is None:
+            raise CollectionError(
+                "this collection has all of its photos. Only one that was opened on the folder of `handlens embed` can "
+                "look for others."
+            )
+        if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= MOST_ADDED:
+            raise CollectionError(f"k must be a whole number from 1 to {MOST_ADDED:,}; {k!r} arrived.")
+        if self.progress.running or self.parts.layers.prepared < len(self.paths):
+            raise CollectionError("the sample is still being copied. Wait a moment.")
+        return self.parts.everywhere
+
+    def _joined(self, rows: NDArray[np.int64], how: HowFound) -> NDArray[np.int64]:
+        """The ids of photos of the shards, which are added to the collection and prepared if they are not in it."""
+        shards = self.parts.shards
+        if shards is not None and shards.add(rows.tolist(), how):
+            self.add_found()
+            self.parts.preparing.run()
+        shards = self.parts.shards
+        assert shards is not None
+        return shards.ids_of(rows)
 
     def search(self, sentence: str, n: int = 24) -> pd.DataFrame:
         """The photos that a sentence describes best, by the first CLIP or SigLIP model among `sources`.

@@ -12,13 +12,16 @@ from pathlib import Path
 from handlens.errors import Cancelled, CollectionError, StorageError
 from handlens.io.files import atomic_write
 from handlens.io.problems import reason_of
+from handlens.scale.manifest import MANIFEST as SHARDS_MANIFEST
+from handlens.scale.manifest import SHARDS
+from handlens.scale.manifest import read_manifest as read_shards_manifest
 from handlens.studio.manifest import DATABASE, MANIFEST, new_manifest
 from handlens.studio.photo_sources.gathering import Gathering
 from handlens.studio.photo_sources.source import PhotoSource
 from handlens.studio.photo_sources.table import GatheredTable
 from handlens.studio.progress import GatheringProgress
-from handlens.studio.settings import Settings
-from handlens.studio.sources import requested_sources
+from handlens.studio.settings import RequestedSource, Settings
+from handlens.studio.sources import AUTO, LEARNED, requested_sources
 
 OWN_PHOTOS = "photos"
 """The folder of a collection's own photos, in its folder."""
@@ -49,6 +52,7 @@ def create_collection(
     images.check()
     target = Path(folder).expanduser().resolve()
     photos = images.folder or target / OWN_PHOTOS
+    on_shards = images.folder is not None and has_shards(images.folder)
     check_apart(target, photos)
     if target.exists() and (not target.is_dir() or _other_files(target, photos)):
         raise CollectionError(f"{target} exists and is not an empty folder. Open it, or choose another folder.")
@@ -56,8 +60,8 @@ def create_collection(
         raise CollectionError(f"{photos} exists, and photos would be copied there. Choose another folder.")
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise CollectionError(f"seed must be a whole number, 0 or more; {seed!r} arrived.")
-    sources = requested_sources(backbone, weights)
-    manifest = new_manifest(target, photos, name=name or images.name, seed=seed)
+    sources = _of_shards(photos, backbone, weights) if on_shards else requested_sources(backbone, weights)
+    manifest = new_manifest(target, photos, name=name or images.name, seed=seed, shards=on_shards)
     try:
         target.mkdir(parents=True, exist_ok=True)
         settings = Settings(target / DATABASE)
@@ -91,6 +95,24 @@ def looking(
             progress(GatheringProgress(files=files, total=files))
 
     return step
+
+
+def has_shards(folder: Path) -> bool:
+    """Whether a folder is one that `handlens embed` wrote."""
+    return (folder / SHARDS_MANIFEST).is_file() and (folder / SHARDS).is_dir()
+
+
+def _of_shards(
+    folder: Path, backbone: str | Sequence[str | None] | None, weights: Path | str | Sequence[Path | str] | None
+) -> list[RequestedSource]:
+    """The source of the features that shards have."""
+    if backbone not in (AUTO, [AUTO], (AUTO,)) or weights:
+        raise CollectionError(
+            f"the photos in {folder} were embedded already, so no backbone can be chosen. To use another one, run "
+            "`handlens embed` with it, into another folder."
+        )
+    name = read_shards_manifest(folder).backbone
+    return [{"backbone": None if name == LEARNED else name, "weights": None}]
 
 
 def check_apart(folder: Path, photos: Path) -> None:

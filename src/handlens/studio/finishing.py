@@ -146,8 +146,9 @@ class Finishing:
                 "what the model said of the checked photos before it learned from them cannot be read. Train again."
             )
         population = int(np.logical_or.reduce(populations).sum()) if populations else len(open)
-        by_person = check.labels.by_person >= 0
-        labelled, left = int(by_person.sum()), int((self._photos.usable & ~by_person).sum())
+        # Of photos that were looked for, the random sample says nothing: all counts are of the sample.
+        sampled, by_person = self._photos.register.sampled, check.labels.by_person >= 0
+        labelled, left = int((by_person & sampled).sum()), int((self._photos.usable & sampled & ~by_person).sum())
         # Where the person was unsure, the prediction may be wrong, so it counts as wrong.
         unsure = np.concatenate([np.empty(0, np.int64), *(r.unsure for r in check.rounds if r.current)])
         scores_unsure = self._models.scores(model)[unsure]

@@ -91,6 +91,8 @@ class LayerMaps:
         cache: the folder for the neighbour embedding.
         name: the id of the layer, which names the file there.
         seed: makes the maps repeatable.
+        sample: only the first so many rows are a random sample, and all fits and frames are of these, so that no photo
+            moves when others are added; all rows unless given.
     """
 
     def __init__(
@@ -102,8 +104,10 @@ class LayerMaps:
         cache: Path,
         name: str,
         seed: int,
+        sample: int | None = None,
     ) -> None:
         self._read, self._fitted_rows, self._mark, self._name, self._seed = read, fitted_rows, mark, name, seed
+        self._sample = sample
         digest = hashlib.sha256(name.encode()).hexdigest()[:16]
         self._file = cache / f"neighbours-{digest}.places"
         self._lock = threading.RLock()
@@ -123,7 +127,7 @@ class LayerMaps:
             return self._fit
 
     def _fitted(self, rows: int) -> _Fit:
-        x = self._read().block(0, min(rows, _SCALED_ON))
+        x = self._read().block(0, min(rows, _SCALED_ON, self._sample or rows))
         good = self.good()[: len(x)]
         usable = x if good.all() else x[good]
         scaling = Scaling.of(usable) if len(usable) else Scaling(*np.zeros((2, x.shape[1]), np.float32))
@@ -165,7 +169,7 @@ class LayerMaps:
         if not fit.rows:
             return np.full((len(self._read()), 2), np.nan, np.float32)
         if projection in PCA:
-            return frame(fit.components.over(self._read())[:, PCA[projection]])
+            return frame(fit.components.over(self._read())[:, PCA[projection]], of=self._sample)
         if projection == NEIGHBOURS:
             return self._neighbours(fit, report, better)
         assert projection in (LABELS, SEPARATE)
@@ -176,13 +180,13 @@ class LayerMaps:
             marked = np.flatnonzero((codes[: len(good)] >= 0) & good)
             marked = marked[stratified_sample(codes[marked], _SEPARATED_ON, seed=self._seed)]
             present = np.unique(codes[marked])
-            sample = x.at(np.flatnonzero(good)[:_SAMPLED])
+            sample = x.at(np.flatnonzero(good[: self._sample])[:_SAMPLED])
             classes = np.searchsorted(present, codes[marked])
             with _fitting:
                 xy = separated_map(x, marked, classes, fit.scaling, sample, seed=self._seed)
             # Each axis by its own deviation: with two labels, the separating one may be a hundredth of the other.
-            xy = xy / np.maximum(np.nanstd(xy, axis=0), 1e-12)
-            known = ((fit.rows, len(x), version), frame(xy))
+            xy = xy / np.maximum(np.nanstd(xy[: self._sample], axis=0), 1e-12)
+            known = ((fit.rows, len(x), version), frame(xy, of=self._sample))
             self._separated[projection] = known
         return known[1]
 
@@ -231,7 +235,7 @@ class LayerMaps:
             def keep(places: Floats, *, together: int = fit.rows, is_whole: bool = False) -> Floats:
                 xy = np.full((fit.rows, 2), np.nan, np.float32)
                 xy[readable] = places
-                self._arranged = arranged = _Arranged(frame(xy), together, is_whole, mark)
+                self._arranged = arranged = _Arranged(frame(xy, of=self._sample), together, is_whole, mark)
                 write_checked(self._file, arranged.to_bytes(), of=self._what)
                 if better:
                     better()

@@ -83,6 +83,7 @@ class Layers:
                     cache=self._cache,
                     name=layer.id,
                     seed=self._seed,
+                    sample=self._photos.register.first_sample,
                 )
             return self._maps[layer.id]
 

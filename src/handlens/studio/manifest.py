@@ -18,27 +18,38 @@ from handlens.io.problems import reason_of
 FORMAT = "handlens-collection"
 FORMAT_VERSION = 2
 """2: with checksums. An earlier handlens would change rows without theirs, and what it wrote would seem damaged."""
+SHARDS_VERSION = 3
+"""Of collections that stand on shards, which an earlier handlens would take for a folder of photos."""
 MANIFEST = "collection.json"
 DATABASE = "collection.sqlite"
 
-_MEMBERS = frozenset({"format", "version", "name", "images", "seed", "created"})
+_MEMBERS = frozenset({"format", "version", "name", "images", "seed", "created", "shards"})
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What collection.json says of a collection: its name, the folder of its photos, and the seed of random choices."""
+    """What collection.json says of a collection.
+
+    Attributes:
+        name: what it is called.
+        images: the folder of its photos, or of the shards that it stands on.
+        seed: of random choices.
+        shards: whether it stands on shards.
+    """
 
     name: str
     images: Path
     seed: int
+    shards: bool = False
 
 
-def new_manifest(folder: Path, images: Path, *, name: str | None, seed: int) -> dict[str, Any]:
+def new_manifest(folder: Path, images: Path, *, name: str | None, seed: int, shards: bool = False) -> dict[str, Any]:
     """The content of a new collection's collection.json."""
     return with_checksum(
         {
             "format": FORMAT,
-            "version": FORMAT_VERSION,
+            "version": SHARDS_VERSION if shards else FORMAT_VERSION,
+            **({"shards": True} if shards else {}),
             "name": name or images.name,
             "images": _written(images, folder),
             "seed": seed,
@@ -61,7 +72,7 @@ def read_manifest(folder: Path) -> Manifest:
             "Plug the disk in or move the folder back; or open it with the folder where they are now, "
             "Collection.open(folder, images=…)."
         )
-    return Manifest(content["name"], images, content["seed"])
+    return Manifest(content["name"], images, content["seed"], content.get("shards") is True)
 
 
 def images_of(folder: Path) -> Path:
@@ -115,7 +126,7 @@ def read_content(folder: Path) -> dict[str, Any]:
     if content.get("format") != FORMAT:
         raise CollectionError(f"{file} does not describe a handlens collection. Restore it from a backup.")
     version = content.get("version")
-    if type(version) is not int or version > FORMAT_VERSION:
+    if type(version) is not int or version > SHARDS_VERSION:
         raise CollectionError(f"{folder} was made by a newer handlens (version {version}). Update handlens to open it.")
     try:
         content = without_checksum(content, known=_MEMBERS)

@@ -34,6 +34,8 @@ from handlens.studio.preparing import Preparing
 from handlens.studio.register import Register
 from handlens.studio.separating import Separating
 from handlens.studio.settings import Settings
+from handlens.studio.shards.everywhere import Everywhere
+from handlens.studio.shards.register import ShardRegister
 from handlens.studio.similarity import Similarity
 from handlens.studio.spot_check import SpotCheck
 from handlens.studio.suggestions import Suggestions
@@ -76,7 +78,9 @@ class Parts:
         is_large = database.exists() and database.stat().st_size > CHECKED_AT_ONCE
         mend_database(database, quick=is_large)
         self.listeners = listeners
-        register = Register(database, manifest.images, seed=seed, step=step)
+        kind = ShardRegister if manifest.shards else Register
+        register = kind(database, manifest.images, seed=seed, step=step)
+        self.shards = shards = register if isinstance(register, ShardRegister) else None
         self.settings = settings = Settings(database)
         not_copied = [out for of_file in GatheredTable(database).left_out().values() for out in of_file]
         self.photos = photos = Photos(register, ThumbnailCache(cache), settings, not_copied=not_copied)
@@ -101,10 +105,11 @@ class Parts:
         self.suggestions = Suggestions(check, data, models, seed=seed)
         self.quick_training = QuickTraining(photos, layers, labels, check, data, duplicates, models, work, seed=seed)
         self.fine_tuner = FineTuner(photos, layers, labels, check, data, duplicates, models, listeners, seed=seed)
-        self.preparing = Preparing(photos, layers, models, listeners, cache=cache, seed=seed)
+        self.preparing = Preparing(photos, layers, models, listeners, cache=cache, seed=seed, shards=shards)
         self.folder_scan = FolderScan(
             photos, listeners, database=database, unchecked=is_large, finished=self.preparing.look_again
         )
+        self.everywhere = None if shards is None else Everywhere(shards, photos, layers, models, work)
         self.checks = Checks(photos, models, self.evaluation, settings, folder=folder, seed=seed)
         self.truths = Truths(database, photos, labels, models, duplicates)
         self.importing = Importing(photos, labels, self.truths)

@@ -18,6 +18,7 @@ from handlens.studio.pictures import limits_of, open_photo, open_picture, thumbn
 from handlens.studio.register import Register
 from handlens.studio.scanning import LeftOut
 from handlens.studio.settings import Settings
+from handlens.studio.shards.register import ShardRegister
 from handlens.studio.thumbnails import THUMBNAIL, TILE, ThumbnailCache
 
 SHEET = 16
@@ -48,7 +49,7 @@ class Photos:
 
     def __init__(
         self,
-        register: Register,
+        register: Register | ShardRegister,
         thumbnails: ThumbnailCache,
         settings: Settings,
         *,
@@ -123,15 +124,25 @@ class Photos:
         row = int(self.rows[photo])
         found = self.thumbnails.read(photo, row)
         if found is None:
-            found = thumbnail(open_photo(self.file(photo), at_least=THUMBNAIL, limits=self.limits), THUMBNAIL)
+            found = self._small(photo)
             if row < self.prepared:  # it is gone or damaged
                 with suppress(OSError, StorageError):
                     self.thumbnails.replace_thumbnail(row, found)
         return found
 
+    def _small(self, photo: int) -> bytes:
+        if isinstance(self.register, ShardRegister):
+            return self.register.thumbnail(photo)
+        return thumbnail(open_photo(self.file(photo), at_least=THUMBNAIL, limits=self.limits), THUMBNAIL)
+
     def view(self, photo: int) -> bytes:
-        """A photo large enough to look at closely, a JPEG of at most 1,600 px; PhotoError if it cannot be read."""
+        """A photo large enough to look at closely, a JPEG of at most 1,600 px; PhotoError if it cannot be read.
+
+        Of shards whose originals are not on this machine, it is the thumbnail.
+        """
         self.check(photo)
+        if isinstance(self.register, ShardRegister) and not self.is_inside(photo):
+            return self.thumbnail(photo)
         return thumbnail(open_photo(self.file(photo), at_least=VIEW, limits=self.limits), VIEW)
 
     def sheet(self, number: int) -> bytes:

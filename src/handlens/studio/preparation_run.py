@@ -7,13 +7,14 @@ any interruption, and computed again if deleted.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from errno import EINVAL
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,7 @@ LOOKED_AT = 64
 """Photos by which it is decided whether all are photographs."""
 
 BATCH = 64
-"""Photos whose features are computed at once."""
+"""Photos whose features are computed at once, unless a run has another number."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Decoded:
         aspect, thumb, tile, photograph, squares: what was made of it.
         content: what the file held, where thumbnails were made.
         away: it could not be read now, but may be another time: its disk is gone, or refuses it.
+        features: by layer, where they need not be computed.
     """
 
     reason: str | None = None
@@ -59,6 +61,7 @@ class Decoded:
     content: Content | None = None
     away: bool = False
     squares: dict[int, NDArray[np.uint8]] = field(default_factory=dict)
+    features: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
 def decode(
@@ -118,6 +121,8 @@ class Preparation:
         StorageError: (all methods) the disk is full; what was done stays.
     """
 
+    at_once = BATCH
+
     def __init__(self, photos: Photos, *, changed: Callable[[Progress], None], cancel: Event) -> None:
         self.photos, self.changed, self.cancel = photos, changed, cancel
         self.progress = Progress(running=True, phase="reading", total=len(photos))
@@ -176,7 +181,7 @@ class Preparation:
         done = min([self.photos.prepared, *(s.prepared for s in sources)])
         started, first = time.monotonic(), done
         while done < total:
-            upto = min(done + BATCH, total)
+            upto = min(done + self.at_once, total)
             if done < FIRST < upto:
                 upto = FIRST
             lagging = [s for s in sources if s.prepared < upto]
@@ -204,15 +209,10 @@ class Preparation:
         """
         prepared, changed = self.photos.prepared, 0
         waiting = [photo for photo in self.photos.register.again if self.photos.rows[photo] < prepared]
-        sizes = {source.loaded().size for source in sources} if waiting else set()
         started = time.monotonic()
-        for start in range(0, len(waiting), BATCH):
-            photos = waiting[start : start + BATCH]
-            futures = [self._pool.submit(self._read, int(self.photos.rows[i]), sizes, thumbnails=True) for i in photos]
-            read = []
-            for future in futures:
-                self._check_cancelled()
-                read.append(self._result(future))
+        for start in range(0, len(waiting), self.at_once):
+            photos = waiting[start : start + self.at_once]
+            read = self._read_anew(photos, sources)
             # What was read before stays until the photo can be read.
             known = [photo for photo, decoded in zip(photos, read, strict=True) if not decoded.away]
             if known:
@@ -222,6 +222,14 @@ class Preparation:
             changed += len(known)
             self._tell("reading", start + len(photos), started, 0, total=len(waiting))
         return changed
+
+    def _read_anew(self, photos: Sequence[int], sources: list[Source]) -> list[Decoded]:
+        sizes, read = {source.loaded().size for source in sources}, []
+        futures = [self._pool.submit(self._read, int(self.photos.rows[i]), sizes, thumbnails=True) for i in photos]
+        for future in futures:
+            self._check_cancelled()
+            read.append(self._result(future))
+        return read
 
     def _replace(self, photos: Sequence[int], batch: Sequence[Decoded], sources: list[Source]) -> None:
         """Put what was read of photos in the place of what was read of them before."""

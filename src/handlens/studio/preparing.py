@@ -18,6 +18,8 @@ from handlens.studio.models.registry import Models
 from handlens.studio.photos import Photos
 from handlens.studio.preparation_run import LEARN_SIZE, Preparation, only_one
 from handlens.studio.progress import Progress, ended_by
+from handlens.studio.shards.preparation import ShardPreparation
+from handlens.studio.shards.register import ShardRegister
 from handlens.studio.sources import AUTO, Source
 
 FOR_PHOTOGRAPHS, TITLE_FOR_PHOTOGRAPHS, SIZE_FOR_PHOTOGRAPHS = "tf_efficientnet_lite0", "EfficientNet-Lite0", 224
@@ -32,6 +34,7 @@ class Preparing:
         listeners: called with the progress, and when there are new maps.
         cache: the folder of thumbnails and features.
         seed: of the features that are learned.
+        shards: the list of photos, where thumbnails and features are copied from shards.
 
     Attributes:
         progress: how far the current or latest run is.
@@ -39,10 +42,18 @@ class Preparing:
     """
 
     def __init__(
-        self, photos: Photos, layers: Layers, models: Models, listeners: Listeners, *, cache: Path, seed: int
+        self,
+        photos: Photos,
+        layers: Layers,
+        models: Models,
+        listeners: Listeners,
+        *,
+        cache: Path,
+        seed: int,
+        shards: ShardRegister | None = None,
     ) -> None:
         self._photos, self._layers, self._models, self._listeners = photos, layers, models, listeners
-        self._cache, self._seed = cache, seed
+        self._cache, self._seed, self._shards = cache, seed, shards
         self._starting = threading.Lock()
         self._cancel = threading.Event()
         self._thread: threading.Thread | None = None
@@ -81,7 +92,11 @@ class Preparing:
         ended: dict[str, Any]
         self._photos.check_in_place()  # nothing is written to where a collection was
         with only_one(self._cache):
-            run = Preparation(self._photos, changed=changed, cancel=cancel)
+            run = (
+                Preparation(self._photos, changed=changed, cancel=cancel)
+                if self._shards is None
+                else ShardPreparation(self._photos, self._shards, changed=changed, cancel=cancel)
+            )
             changed(run.progress)
             try:
                 self._photos.forget_unreadable_from(self._photos.prepared)
@@ -92,7 +107,10 @@ class Preparing:
                     if any(source.backbone == AUTO for source in sources):
                         self._choose(run)
                     while waiting := [s for s in sources if s.state == "waiting"]:
-                        self._build(run, waiting)
+                        if isinstance(run, ShardPreparation):
+                            run.take_layers(waiting)
+                        else:
+                            self._build(run, waiting)
                         ready = [s for s in sources if s.state == "preparing"]
                         run.stream(ready, self._reached)
                         for source in ready:

@@ -172,9 +172,14 @@ def separated_map(
     return np.asarray(xy, np.float32)
 
 
-def frame(xy: Floats) -> Floats:
-    """Places [n, 2] moved, and scaled equally in both directions, so that 99 % lie within −1…1; NaN stays NaN."""
-    known = xy[np.isfinite(xy).all(1)]
+def frame(xy: Floats, *, of: int | None = None) -> Floats:
+    """Places [n, 2] moved, and scaled equally in both directions, so that 99 % lie within −1…1; NaN stays NaN.
+
+    Args:
+        xy: the places.
+        of: only of the first so many places do 99 % have to; all unless given.
+    """
+    known = xy[:of][np.isfinite(xy[:of]).all(1)]
     if not len(known):
         return xy.astype(np.float32)
     centre = np.percentile(known, [0.5, 99.5], axis=0).mean(0)

@@ -107,6 +107,24 @@ class Register:
         return file_below(self.images, self.paths[photo])
 
     @property
+    def first_sample(self) -> int | None:
+        """How many of the first rows are a random sample; None where all are."""
+        return None
+
+    @property
+    def sampled(self) -> NDArray[np.bool_]:
+        """Which photos estimates may speak of, bool [N]: all of them."""
+        return np.ones(len(self), bool)
+
+    def stamp(self, photo: int) -> str:
+        """What tells whether the file of a photo has changed; "" if it is gone."""
+        try:
+            found = self.file(photo).stat()
+        except (OSError, PhotoError):
+            return ""
+        return f"{found.st_size} {found.st_mtime_ns}"
+
+    @property
     def is_there(self) -> bool:
         """Whether the folder of photos exists, and holds one of the first photos in the preparing order."""
         if not len(self):

@@ -14,10 +14,11 @@ from handlens.io.deep_pictures import Limits
 from handlens.io.problems import reason_of
 from handlens.io.sqlite import mend_database
 from handlens.studio.creating import check_apart
-from handlens.studio.manifest import DATABASE, write_images
+from handlens.studio.manifest import DATABASE, read_content, write_images
 from handlens.studio.pictures import READ_AT, open_photo, tile
 from handlens.studio.register import file_below, first_paths
 from handlens.studio.settings import Settings
+from handlens.studio.shards.register import check_same_shards
 from handlens.studio.thumbnails import TILE, ThumbnailCache
 
 SAMPLE = 64
@@ -68,6 +69,10 @@ def relocate(folder: Path, images: Path) -> Path:
             f"images must be the folder that has the photos now; {images} cannot be opened ({reason_of(error)})."
         ) from error
     check_apart(folder, target)
+    if read_content(folder).get("shards"):
+        check_same_shards(folder / DATABASE, target)
+        write_images(folder, target)
+        return target
     found = find(folder, target)
     there = found.looked_at - len(found.missing)
     if there < THERE * found.looked_at:

@@ -118,6 +118,16 @@ class Source:
         self.state, self.extractor = "waiting", None
         self.read_layers()
 
+    def adopt_layers(self, layers: Iterable[Layer], extractor: Path) -> None:
+        """Take layers whose features were computed elsewhere, and the folder of their extractor if it exists."""
+        self.forget()
+        try:
+            if extractor.is_dir():
+                shutil.copytree(extractor, self.folder / "extractor")
+        except OSError as error:
+            raise StorageError(f"{extractor} could not be copied: {reason_of(error)}. Make room first.") from error
+        self._keep_layers(list(layers))
+
     def adopt(self, extractor: Extractor) -> None:
         """Take a new extractor and keep it on disk, so that photos added later get the same features."""
         from handlens.core.artifact import save_artifact
@@ -125,10 +135,7 @@ class Source:
         layers = list(extractor.layers)
         self.forget()
         save_artifact(self.folder / "extractor", EXTRACTOR_KIND, extractor.config(), extractor.tensors())
-        content = with_checksum({"layers": [asdict(layer) for layer in layers]}, of=self.name)
-        with atomic_write(self.folder / _LAYERS) as file:
-            file.write_text(json.dumps(content), encoding="utf-8")
-        self._take(layers)
+        self._keep_layers(layers)
         self.extractor = extractor
 
     def forget(self) -> None:
@@ -159,6 +166,12 @@ class Source:
                 return False  # it is the extractor of another source
             self.extractor = extractor
         return self.extractor is not None
+
+    def _keep_layers(self, layers: list[Layer]) -> None:
+        content = with_checksum({"layers": [asdict(layer) for layer in layers]}, of=self.name)
+        with atomic_write(self.folder / _LAYERS) as file:
+            file.write_text(json.dumps(content), encoding="utf-8")
+        self._take(layers)
 
     def _take(self, layers: list[Layer]) -> None:
         self.layers = layers

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from handlens.errors import CollectionError, PhotoError, StorageError
+from handlens.errors import CollectionError, StorageError
 from handlens.io.plain_json import unpacked
 from handlens.io.problems import reason_of
 from handlens.io.sqlite import open_database, storage_errors, transaction
@@ -226,7 +226,7 @@ class SpotCheck:
                     f"{self._photos.paths[photo]} was not drawn for a spot check, so an answer would not be one of a "
                     "random photo. Answer the photos that draw_spot_check gave."
                 )
-            if drawn[0] != self._stamp(photo):
+            if drawn[0] != self._photos.register.stamp(photo):
                 self._photos.register.check_there()
                 raise CollectionError(
                     f"{self._photos.paths[photo]} is gone or has changed since it was drawn, so it is left out of the "
@@ -250,7 +250,7 @@ class SpotCheck:
             if self._kept is None or self._kept.key != key:
                 self._kept = self._read(*key[1:])
             kept = self._kept
-            gone = {photo for photo, stamp in kept.waiting.items() if self._stamp(photo) != stamp}
+            gone = {photo for photo, stamp in kept.waiting.items() if self._photos.register.stamp(photo) != stamp}
             if gone and not self._photos.register.is_there:
                 gone = set()  # the check goes on once the folder is back
             if kept.check is None or kept.gone != gone:
@@ -278,7 +278,7 @@ class SpotCheck:
         (number,) = self._db.execute("SELECT coalesce(max(round), 0) + 1 FROM spot_check_rounds").fetchone()
         population = zlib.compress(np.packbits(now.open).tobytes(), 1)
         order = np.random.default_rng([self._seed, number]).permutation(np.flatnonzero(now.open)).tolist()
-        there = ((photo, stamp) for photo in order if (stamp := self._stamp(photo)))
+        there = ((photo, stamp) for photo in order if (stamp := self._photos.register.stamp(photo)))
         chosen = list(itertools.islice(there, n))
         if not chosen:
             return []
@@ -306,14 +306,6 @@ class SpotCheck:
         if given is None or not (any_kind or given.origin == CHECKED):
             return 0
         return self._labels.remove([photo])
-
-    def _stamp(self, photo: int) -> str:
-        """What tells whether a file has changed; "" if it is gone."""
-        try:
-            found = self._photos.file(photo).stat()
-        except (OSError, PhotoError):
-            return ""
-        return f"{found.st_size} {found.st_mtime_ns}"
 
     def _read(self, last_draw: int | None, last_answer: int | None, prepared: int) -> _Kept:
         """All that the file and the labels say."""
@@ -356,7 +348,8 @@ class SpotCheck:
         drawn = np.zeros(len(self._photos), bool)
         drawn[list(given)] = True
         by_person = (state.codes >= 0) & ~kept.by_model
-        open = self._photos.usable & ~drawn & ~by_person
+        sampled = self._photos.register.sampled
+        open = self._photos.usable & sampled & ~drawn & ~by_person
         waiting = [photo for photo in kept.waiting if photo not in gone]
         again = sum(given[photo] == _AGAIN for photo in waiting)
         codes = list(given.values())

@@ -84,6 +84,12 @@ class QuickModel:
         assert scores is not None
         return np.asarray((scores + tensors["bias"].numpy()) / config["temperature"], np.float32)
 
+    def linear(self) -> tuple[dict[str, Floats], Floats, float]:
+        """The weights of each layer, float32 [D, C], the bias [C], and what scores are divided by."""
+        config, tensors = self._saved
+        weights = {layer: tensors[f"layer.{layer}"].numpy() for layer in config["layers"]}
+        return weights, tensors["bias"].numpy(), float(config["temperature"])
+
     def predict_new_photos(self, step: Callable[[int, int], None]) -> None:
         """Nothing to do: scores are computed from the features when they are asked for."""
 
