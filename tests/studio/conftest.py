@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from handlens.studio.collection import Collection
+from tests.studio.drawn_shards import drawn_shards, sampled, shards  # noqa: F401
 from tests.studio.made_text_models import write_text_model
 
 QUICK = {"_SAMPLES": 2000, "_ROUNDS": 3, "CENTRES": 24}

@@ -88,6 +88,7 @@ class Collection:
         manifest = read_manifest(folder)
         check_own_files(folder, manifest.images)
         self.folder = folder
+        self._growing = threading.Lock()  # held while photos of shards are looked for and added
         self.name, self.images, self.seed = manifest.name, manifest.images, manifest.seed
         self.parts = Parts(folder, manifest, Listeners(), step=step)
         with suppress(StorageError):  # a disk that cannot be written
@@ -514,8 +515,9 @@ class Collection:
             CollectionError: the collection does not stand on shards, or is not prepared.
             ShardError: a shard is missing or damaged.
         """
-        rows, distances = self._everywhere(k).alike(ids, layer, k, progress=progress, cancel=cancel)
-        found = self._joined(rows, "alike")
+        with self._growing:
+            rows, distances = self._everywhere(k).alike(ids, layer, k, progress=progress, cancel=cancel)
+            found = self._joined(rows, "alike")
         return pd.DataFrame({"id": found, "path": [self.paths[i] for i in found.tolist()], "distance": distances})
 
     def look_closer(
@@ -543,8 +545,8 @@ class Collection:
         Raises:
             Cancelled, CollectionError, ShardError: as in `similar_everywhere`.
         """
-        rows = self._everywhere(k).near(ids, layer, k, progress=progress, cancel=cancel)
-        return self._joined(rows, "near")
+        with self._growing:
+            return self._joined(self._everywhere(k).near(ids, layer, k, progress=progress, cancel=cancel), "near")
 
     def predicted_everywhere(
         self,
@@ -569,12 +571,12 @@ class Collection:
             Cancelled, CollectionError, ShardError: as in `similar_everywhere`.
             TrainingError: there is no model, or the one in use is not the quick one.
         """
-        everywhere = self._everywhere(k)
         if isinstance(at_least, bool) or not isinstance(at_least, int | float) or not 0 <= at_least <= 1:
             raise CollectionError(f"at_least must be from 0 to 1; {at_least!r} arrived.")
-        classes, found = everywhere.predicted(name, k, at_least=at_least, progress=progress, cancel=cancel)
-        before = len(self.paths)
-        ids = self._joined(found.best.rows, "predicted")
+        with self._growing:
+            everywhere, before = self._everywhere(k), len(self.paths)
+            classes, found = everywhere.predicted(name, k, at_least=at_least, progress=progress, cancel=cancel)
+            ids = self._joined(found.best.rows, "predicted")
         counts = dict(zip(classes, found.counts.tolist(), strict=True))
         return PredictedEverywhere(counts, ids, found.best.values, len(self.paths) - before)
 

@@ -126,7 +126,8 @@ def read_content(folder: Path) -> dict[str, Any]:
     if content.get("format") != FORMAT:
         raise CollectionError(f"{file} does not describe a handlens collection. Restore it from a backup.")
     version = content.get("version")
-    if type(version) is not int or version > SHARDS_VERSION:
+    known = SHARDS_VERSION if content.get("shards") is True else FORMAT_VERSION
+    if type(version) is not int or version > known:
         raise CollectionError(f"{folder} was made by a newer handlens (version {version}). Update handlens to open it.")
     try:
         content = without_checksum(content, known=_MEMBERS)

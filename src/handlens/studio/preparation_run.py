@@ -38,7 +38,7 @@ LOOKED_AT = 64
 """Photos by which it is decided whether all are photographs."""
 
 BATCH = 64
-"""Photos whose features are computed at once, unless a run has another number."""
+"""Photos whose features are computed at once."""
 
 
 @dataclass(frozen=True)
@@ -121,12 +121,15 @@ class Preparation:
         StorageError: (all methods) the disk is full; what was done stays.
     """
 
-    at_once = BATCH
-
     def __init__(self, photos: Photos, *, changed: Callable[[Progress], None], cancel: Event) -> None:
         self.photos, self.changed, self.cancel = photos, changed, cancel
         self.progress = Progress(running=True, phase="reading", total=len(photos))
         self._held: dict[int, Decoded] = {}  # by row: read for learning, and used again right after
+
+    @property
+    def at_once(self) -> int:
+        """Photos that are read, and whose features are kept, at once."""
+        return BATCH
 
     def find_limits(self) -> None:
         """See in which range the first photos are, of those with more than 8 bits, before one of them is decoded."""
@@ -185,7 +188,7 @@ class Preparation:
             if done < FIRST < upto:
                 upto = FIRST
             lagging = [s for s in sources if s.prepared < upto]
-            ahead = range(done, min(done + 3 * BATCH, total))
+            ahead = range(done, min(done + 3 * self.at_once, total))
             batch = self._batch(range(done, upto), ahead, sources)
             # Before the rows count as prepared, so that a photo that could not be read is read again.
             self._keep_contents(self.photos.order[done:upto].tolist(), batch)
@@ -212,7 +215,7 @@ class Preparation:
         started = time.monotonic()
         for start in range(0, len(waiting), self.at_once):
             photos = waiting[start : start + self.at_once]
-            read = self._read_anew(photos, sources)
+            read = self._read_once_more(photos, sources)
             # What was read before stays until the photo can be read.
             known = [photo for photo, decoded in zip(photos, read, strict=True) if not decoded.away]
             if known:
@@ -223,7 +226,7 @@ class Preparation:
             self._tell("reading", start + len(photos), started, 0, total=len(waiting))
         return changed
 
-    def _read_anew(self, photos: Sequence[int], sources: list[Source]) -> list[Decoded]:
+    def _read_once_more(self, photos: Sequence[int], sources: list[Source]) -> list[Decoded]:
         sizes, read = {source.loaded().size for source in sources}, []
         futures = [self._pool.submit(self._read, int(self.photos.rows[i]), sizes, thumbnails=True) for i in photos]
         for future in futures:

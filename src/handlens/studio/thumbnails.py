@@ -86,25 +86,26 @@ class ThumbnailCache:
     def tiles_of(self, rows: ArrayLike) -> Tiles:
         """The tiles of prepared rows, uint8 [k, 64, 64, 3]; black for photos that cannot be read.
 
-        A damaged tile is made again of the thumbnail.
+        A tile that is damaged or was not kept is made of the thumbnail.
         """
         wanted = np.asarray(rows, np.int64)
         out = np.zeros((len(wanted), TILE, TILE, 3), np.uint8)
         packed = wanted < self._packed
         begin = self._kept_begin()
         for i, piece in zip(np.flatnonzero(packed).tolist(), self._tiles.read(wanted[packed]), strict=True):
-            if piece is None:
-                piece = self._thumbs.read([int(wanted[i])])[0]
-                if piece:
-                    out[i] = square_of_jpeg(piece, TILE)
-            elif piece:
+            if piece:
                 out[i] = decoded_jpeg(piece if piece.startswith(_BEGIN) else begin + piece, TILE)
+            elif thumbnail := self._thumbs.read([int(wanted[i])])[0]:
+                out[i] = square_of_jpeg(thumbnail, TILE)
         if not packed.all():
             out[~packed] = self._earlier.tiles(wanted[~packed])
         return out
 
     def append(self, tiles: Sequence[Tiles | None], thumbnails: Sequence[bytes], aspects: Sequence[float]) -> None:
-        """Add photos at the end; no tile, an empty thumbnail and the shape 0 for one that cannot be read."""
+        """Add photos at the end; no tile, an empty thumbnail and the shape 0 for one that cannot be read.
+
+        Without a tile, that of a photo with a thumbnail is made of it whenever it is asked for.
+        """
         self._tiles.append([self._short(tile) for tile in tiles])
         self._thumbs.append(thumbnails)
         self.aspects.append(np.array(aspects, np.float32)[:, None])

@@ -19,7 +19,7 @@ from handlens.scale.shard_set import ShardSet
 from handlens.studio.collection import Collection
 from handlens.studio.manifest import read_content
 from tests.scale.made_shards import write_made_shards
-from tests.studio.shards.conftest import SAMPLE, write_again
+from tests.studio.drawn_shards import SAMPLE, write_again
 
 Opened = Callable[[], Collection]
 
@@ -215,7 +215,7 @@ def test_photos_that_are_embedded_later_enter_the_sample_and_labels_stay(shards:
         assert collection.scan() == 0
 
 
-def test_photos_are_found_again_after_all_were_embedded_anew(sampled: Opened, shards: Path) -> None:
+def test_photos_are_found_again_after_all_were_embedded_again(sampled: Opened, shards: Path) -> None:
     """In shards of another size, the same photos have other places; their paths and hashes tell which they are."""
     with sampled() as collection:
         collection.label([2], "two")

@@ -27,6 +27,7 @@ from handlens.studio.server.registry import CollectionRegistry
 from handlens.studio.server.routes import (
     auditing,
     checking,
+    everywhere,
     export,
     filtering,
     home,
@@ -105,6 +106,7 @@ def create_app(
         pictures,
         labelling,
         learning,
+        everywhere,
         filtering,
         checking,
         reviewing,

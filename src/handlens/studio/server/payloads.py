@@ -44,6 +44,7 @@ from handlens.studio.server.schemas.models import (
     Report,
 )
 from handlens.studio.server.schemas.reviewing import DuplicateGroups, DuplicateSearch, SuspectLabels
+from handlens.studio.server.schemas.shards import ShardsState
 
 if TYPE_CHECKING:
     from handlens.studio.collection import Collection
@@ -68,6 +69,9 @@ def state(id: str, collection: Collection) -> CollectionState:
         left_out=len(collection.left_out),
         scanning=ScanState.model_validate(asdict(collection.scanning)),
         found=collection.found,
+        shards=None
+        if (shards := collection.shards) is None
+        else ShardsState(total=shards.total, sampled=int(shards.sampled.sum()), complete=shards.is_complete),
         preparation=_preparation(collection),
         sources=[
             SourceState(

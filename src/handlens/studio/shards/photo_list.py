@@ -118,8 +118,12 @@ def read_photos(db: Database) -> list[ListedPhoto]:
 def add_photos(db: Database, photos: Iterable[ListedPhoto]) -> int:
     """Add photos that are not there yet, with the next ids, and tell how many; to be called in a transaction."""
     (count,) = before = db.execute("SELECT count(*) FROM shard_photos").fetchone()
+    numbers: dict[ShardFileId, int] = {}
     for photo in photos:
-        values = (count, photo.path, photo.digest, _number(db, photo.shard), photo.inside, photo.how, photo.again)
+        number = numbers.get(photo.shard)
+        if number is None:
+            number = numbers[photo.shard] = _number(db, photo.shard)
+        values = (count, photo.path, photo.digest, number, photo.inside, photo.how, photo.again)
         count += db.execute("INSERT OR IGNORE INTO shard_photos VALUES (?, ?, ?, ?, ?, ?, ?)", values).rowcount
     return int(count - before[0])
 

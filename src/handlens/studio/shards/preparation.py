@@ -1,4 +1,7 @@
-"""Preparing a collection that stands on shards: thumbnails and features are copied, and no network is needed."""
+"""Preparing a collection that stands on shards: thumbnails and features are copied, and no network is needed.
+
+Tiles are made of the thumbnails when the map draws them: making them takes longer than all the rest.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,10 @@ from handlens.errors import CollectionError
 from handlens.scale.manifest import EXTRACTOR
 from handlens.studio.features.extractor import Layer
 from handlens.studio.photos import Photos
-from handlens.studio.pictures import square_of_jpeg
 from handlens.studio.preparation_run import Decoded, Preparation
 from handlens.studio.progress import Progress
 from handlens.studio.shards.register import ShardRegister
 from handlens.studio.sources import Source
-from handlens.studio.thumbnails import TILE
 
 
 class ShardPreparation(Preparation):
@@ -28,14 +29,16 @@ class ShardPreparation(Preparation):
         register: the list of photos.
     """
 
-    at_once = 1000
-    """A thousand random photos of a thousand shards: each shard is opened once for them."""
-
     def __init__(
         self, photos: Photos, register: ShardRegister, *, changed: Callable[[Progress], None], cancel: Event
     ) -> None:
         super().__init__(photos, changed=changed, cancel=cancel)
         self._register = register
+
+    @property
+    def at_once(self) -> int:
+        """A thousand: of the shards that these are in, each is opened once."""
+        return 1000
 
     def find_limits(self) -> None:
         """Pixels were made of photos of more than 8 bits when they were embedded."""
@@ -63,19 +66,14 @@ class ShardPreparation(Preparation):
             source.state = "preparing"
 
     def _batch(self, rows: range, ahead: range, sources: list[Source]) -> list[Decoded]:  # noqa: ARG002  # noqa: ARG002
-        return self._read_anew(self.photos.order[rows.start : rows.stop].tolist(), sources)
+        return self._read_once_more(self.photos.order[rows.start : rows.stop].tolist(), sources)
 
-    def _read_anew(self, photos: Sequence[int], sources: list[Source]) -> list[Decoded]:  # noqa: ARG002  # noqa: ARG002
+    def _read_once_more(self, photos: Sequence[int], sources: list[Source]) -> list[Decoded]:  # noqa: ARG002  # noqa: ARG002
         found = self._register.copies(photos, step=self._check_cancelled)
         if any(copy.reason is not None for copy in found):
             self._register.check_there()
         return [
-            Decoded(
-                aspect=copy.aspect,
-                thumb=copy.thumbnail,
-                tile=square_of_jpeg(copy.thumbnail, TILE),
-                features=copy.features,
-            )
+            Decoded(aspect=copy.aspect, thumb=copy.thumbnail, features=copy.features)
             if copy.reason is None
             else Decoded(reason=copy.reason, away=True)
             for copy in found

@@ -46,7 +46,7 @@ class ShardRegister:
     """The photos of shards that a collection has, each with an id that never changes; the preparing order is by id.
 
     A new collection has a random sample of all photos. Others are added when they are looked for (`add`); they are no
-    random sample, and `sampled` tells them apart. When more photos have been embedded, `scan` draws the sample anew
+    random sample, and `sampled` tells them apart. When more photos have been embedded, `scan` draws the sample again
     from all of them, so that photos that are in it come first, and others, whose labels stay, leave it.
 
     Args:
@@ -302,7 +302,7 @@ class ShardRegister:
         return found
 
     def _find_again(self, db: Database, step: Callable[[int], None]) -> None:
-        """Look in all shards for photos whose shard is another one now, such as after all were embedded anew."""
+        """Look in all shards for photos whose shard is another one now, such as after all were embedded again."""
         kept = photo_list.read_photos(db)
         known = {_id_of(entry) for entry in self._shards.manifest.shards}
         lost = {(photo.path, photo.digest): id for id, photo in enumerate(kept) if photo.shard not in known}

@@ -11,6 +11,7 @@ from handlens.studio.server.schemas.base import LeftOutFile, ModelKind, TypedPat
 from handlens.studio.server.schemas.checking import Comparison, SpotCheckState
 from handlens.studio.server.schemas.models import FineTuningState, ModelInfo, Report
 from handlens.studio.server.schemas.reviewing import DuplicateSearch
+from handlens.studio.server.schemas.shards import ShardsState
 
 
 class PreparationState(BaseModel):
@@ -84,6 +85,7 @@ class CollectionState(BaseModel):
     left_out: int
     scanning: ScanState
     found: int = Field(description="photos that were added to the folder, and are not among those counted yet")
+    shards: ShardsState | None = Field(description="the shards that it stands on; null if all its photos are in it")
     preparation: PreparationState
     sources: list[SourceState]
     layers: list[LayerInfo]

@@ -3,6 +3,7 @@
 import type { JSX } from 'preact'
 import { collection } from '../state/collection'
 import { closeDialog, openDialog } from '../state/dialogs'
+import { sampleText } from '../state/everywhere'
 import { type Action, advice } from '../state/guidance'
 import { report, reportIsOld, train } from '../state/model'
 import { canTrain, drawCount, toLabel } from '../state/next-step'
@@ -27,6 +28,7 @@ export function CheckResult(): JSX.Element {
         <p key={text}>{text}</p>
       ))}
       <p class="hint">{countsText.value}</p>
+      {sampleText.value && <p class="hint">The numbers are of the {sampleText.value}: of the random ones alone.</p>}
       <div class="row">
         {what === 'none' && (
           <button type="button" class={styleOf('none-of-these')} onClick={showNoneOfThese}>

@@ -8,7 +8,9 @@ import { PATTERNS, patternOf } from '../map'
 import type { LabelCount } from '../server/types'
 import { collection, count, projections } from '../state/collection'
 import { openDialog } from '../state/dialogs'
+import { findPredicted, shards } from '../state/everywhere'
 import { assign, ENOUGH, KEYED, labelledCount, labels, matching, pick, picked, saving } from '../state/labels'
+import { report } from '../state/model'
 import { selectLabel } from '../state/selecting'
 import { selectedCount } from '../state/selection'
 import { separating, toSeparate } from '../state/separation'
@@ -214,6 +216,11 @@ function LabelRow({ label, index }: { label: LabelCount; index: number }): JSX.E
           <button type="button" role="menuitem" onClick={choose(() => selectLabel(name))}>
             Select its photos
           </button>
+          {shards.value && report.value && (
+            <button type="button" role="menuitem" onClick={choose(() => void findPredicted(name))}>
+              Find it in all {number(shards.value.total)}
+            </button>
+          )}
           <button type="button" role="menuitem" onClick={choose(() => openDialog({ kind: 'rename', name }))}>
             Rename…
           </button>

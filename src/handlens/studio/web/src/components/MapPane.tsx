@@ -19,6 +19,7 @@ import {
 } from '../state/collection'
 import { coloured } from '../state/colours'
 import { openDialog } from '../state/dialogs'
+import { cancelLooking, hasMore, looking } from '../state/everywhere'
 import { labelOf } from '../state/labels'
 import { mapView, setMapView } from '../state/map-view'
 import {
@@ -103,6 +104,7 @@ export function MapPane(): JSX.Element {
         <CommandButton command="zoomIn" icon="plus" />
         <CommandButton command="zoomOut" icon="minus" />
         <CommandButton command="fit" icon="fit" />
+        {hasMore.value && <CommandButton command="moreHere" icon="layers" busy={looking.value !== null} />}
       </div>
       <MapLooks />
       <Middle />
@@ -283,6 +285,7 @@ function UnderWay(): JSX.Element {
   return (
     <>
       {arranging && <Doing name="Arranging neighbours" of={arranging} cancel={cancelMap} />}
+      {looking.value && <Doing name="Looking through all photos" of={looking.value} cancel={cancelLooking} />}
       {trainingDone.value && <Doing name="Training" of={trainingDone.value} cancel={cancelTraining} />}
     </>
   )

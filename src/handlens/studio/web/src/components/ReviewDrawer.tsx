@@ -3,6 +3,7 @@
 
 import type { JSX } from 'preact'
 import { useLayoutEffect } from 'preact/hooks'
+import { shards } from '../state/everywhere'
 import { assign, unlabel } from '../state/labels'
 import {
   at,
@@ -97,6 +98,7 @@ function SortingOut({ open }: { open: Review }): JSX.Element {
             </select>
           </label>
         )}
+        {open.kind === 'similar' && shards.value && <CommandButton command="everywhere">In all photos</CommandButton>}
         <label>
           Sort{' '}
           <select

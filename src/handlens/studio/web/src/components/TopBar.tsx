@@ -4,6 +4,7 @@
 import type { JSX } from 'preact'
 import { collection, count } from '../state/collection'
 import { type Dialog, openDialog } from '../state/dialogs'
+import { sampleText } from '../state/everywhere'
 import { labels } from '../state/labels'
 import { searching } from '../state/review'
 import { isNarrow } from '../state/screen'
@@ -23,7 +24,7 @@ export function TopBar(): JSX.Element {
         <Icon name="home" />
       </a>
       <h1 title={state.images}>
-        {state.name} <small>{photosText(state.count)}</small>
+        {state.name} <small>{sampleText.value || photosText(state.count)}</small>
       </h1>
       <span class="grow" />
       <CommandButton command="undo" icon="undo" hint={labels.value.undo} />

@@ -6,6 +6,7 @@ import type { Tool } from '../map/types'
 import { prepared } from '../state/collection'
 import { closeDialog, dialog, openDialog } from '../state/dialogs'
 import { showDuplicates } from '../state/duplicates'
+import { findEverywhere, hasMore, looking, moreHere, shards } from '../state/everywhere'
 import { toggleBar } from '../state/filters'
 import { KEYED, labels, redo, undo, unlabel } from '../state/labels'
 import { mapView } from '../state/map-view'
@@ -51,6 +52,14 @@ export const COMMANDS = {
     run: toggleSpread,
     can: () => anyPlaced.value,
   },
+  moreHere: {
+    name: 'More photos here',
+    keys: ['h'],
+    group: 'Look',
+    run: () => void moreHere(),
+    can: () => anyPlaced.value && hasMore.value && looking.value === null,
+    needs: 'More photos are looked for where a collection is a sample of shards, which handlens embed makes.',
+  },
   pan: { name: 'Move the map', keys: ['v'], group: 'Look', run: () => take('pan') },
   filter: { name: 'Filter photos', keys: ['i'], group: 'Look', run: openFilter },
   lasso: { name: 'Lasso', keys: ['l'], group: 'Select', run: () => take('lasso') },
@@ -64,6 +73,14 @@ export const COMMANDS = {
     group: 'Select',
     run: () => void findSimilar(),
     can: () => selecting() && !searching.value,
+  },
+  everywhere: {
+    name: 'Find similar in all photos of the shards',
+    keys: ['Shift+F'],
+    group: 'Select',
+    run: () => void findEverywhere(),
+    can: () => selecting() && shards.value !== null && looking.value === null,
+    needs: 'Select examples first; and the collection must be a sample of shards, which handlens embed makes.',
   },
   search: {
     name: 'Find photos by words',

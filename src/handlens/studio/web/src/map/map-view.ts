@@ -877,6 +877,11 @@ export class MapView {
     return idsInView(this.drawn, this.input.positions, this.motion.now, this.view, (id) => this.half(id, side))
   }
 
+  /** The ids of the photos in view. */
+  get idsInSight(): number[] {
+    return this.placed()
+  }
+
   /** ids of all photos in view, drawn one by one or not */
   private placed(): number[] {
     const { index } = this

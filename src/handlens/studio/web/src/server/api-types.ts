@@ -912,6 +912,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/collections/{c}/everywhere/similar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Similar
+         * @description The photos that are nearest to the centre of the selection, among all; those that are new are added.
+         */
+        post: operations["similar_api_collections__c__everywhere_similar_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/collections/{c}/everywhere/near": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Near
+         * @description Add the photos that are nearest to those of the selection, such as those in view.
+         */
+        post: operations["near_api_collections__c__everywhere_near_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/collections/{c}/everywhere/predicted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Predicted
+         * @description The photos that the quick model is surest to be of a label, among all; those that are new are added.
+         */
+        post: operations["predicted_api_collections__c__everywhere_predicted_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/collections/{c}/everywhere": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Cancel
+         * @description Stop a search; who waits for it gets an error, and no photo is added.
+         */
+        delete: operations["cancel_api_collections__c__everywhere_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/collections/{c}/filter": {
         parameters: {
             query?: never;
@@ -1995,6 +2075,8 @@ export interface components {
              * @description photos that were added to the folder, and are not among those counted yet
              */
             found: number;
+            /** @description the shards that it stands on; null if all its photos are in it */
+            shards: components["schemas"]["ShardsState"] | null;
             preparation: components["schemas"]["PreparationState"];
             /** Sources */
             sources: components["schemas"]["SourceState"][];
@@ -2672,6 +2754,41 @@ export interface components {
             similarities: string;
         };
         /**
+         * FoundEverywhere
+         * @description The photos that were found, the best first, which are all in the collection now.
+         */
+        FoundEverywhere: {
+            /**
+             * Ids
+             * @description base64 of little-endian int32
+             */
+            ids: string;
+            /** Paths */
+            paths: string[];
+            /**
+             * Values
+             * @description distances of similar photos, probabilities of predicted ones, else none
+             */
+            values: string;
+            /**
+             * Counts
+             * @description of predicted photos: how many are predicted as each label, among all
+             */
+            counts: {
+                [key: string]: number;
+            };
+            /**
+             * Added
+             * @description how many were not in the collection before
+             */
+            added: number;
+            /**
+             * Count
+             * @description photos in the collection now
+             */
+            count: number;
+        };
+        /**
          * FromBuiltin
          * @description A collection that comes with Studio.
          */
@@ -3119,6 +3236,45 @@ export interface components {
             path: string;
             /** Reason */
             reason: string;
+        };
+        /**
+         * LookEverywhere
+         * @description Photos to search with, in the features of a layer, and how many are wanted.
+         */
+        LookEverywhere: {
+            /**
+             * Selection
+             * @description base64 of a bitmask over the ids: bit i % 8 (least significant first) of byte i // 8 is photo i. Or “runs:” and base64 of numbers in LEB128: how many runs of ids there are; for each, twice the photos skipped before it, plus 1 where it is of several photos; the length of each of these, less 2
+             */
+            selection: string;
+            /** Layer */
+            layer: string;
+            /**
+             * N
+             * @default 200
+             */
+            n: number;
+        };
+        /**
+         * LookForPredicted
+         * @description The label that photos are to be predicted as, the least probability, and how many are wanted.
+         */
+        LookForPredicted: {
+            /**
+             * Name
+             * @description the name of a label
+             */
+            name: string;
+            /**
+             * At Least
+             * @default 0.5
+             */
+            at_least: number;
+            /**
+             * N
+             * @default 200
+             */
+            n: number;
         };
         /**
          * MapEvent
@@ -3801,6 +3957,27 @@ export interface components {
             };
         };
         /**
+         * ShardsState
+         * @description The shards that a collection stands on.
+         */
+        ShardsState: {
+            /**
+             * Total
+             * @description photos in the shards
+             */
+            total: number;
+            /**
+             * Sampled
+             * @description photos of the collection that are a random sample of these
+             */
+            sampled: number;
+            /**
+             * Complete
+             * @description whether all photos of the source were embedded
+             */
+            complete: boolean;
+        };
+        /**
          * SourceState
          * @description A source of features: a network, or features learned on these photos.
          */
@@ -4118,7 +4295,7 @@ export interface components {
              * Task
              * @enum {string}
              */
-            task: "map" | "train";
+            task: "map" | "train" | "search";
             /**
              * Layer
              * @description of the map that is computed
@@ -6332,6 +6509,180 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["PhotoPredictions"];
                 };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    similar_api_collections__c__everywhere_similar_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LookEverywhere"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundEverywhere"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    near_api_collections__c__everywhere_near_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LookEverywhere"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundEverywhere"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    predicted_api_collections__c__everywhere_predicted_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LookForPredicted"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundEverywhere"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    cancel_api_collections__c__everywhere_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Client Error */
             "4XX": {

@@ -11,6 +11,7 @@ import type {
   Duplicates,
   ExportRun,
   Filter,
+  FoundEverywhere,
   Gesture,
   HeatMap,
   ImportOrder,
@@ -44,6 +45,12 @@ function decodeLabels({ kind: _, ...raw }: Raw['Labels'], count: number): Labels
 }
 
 const decodeRanked = (raw: Raw['Ranked']): Ranked => ({ ids: int32s(raw.ids), distances: float32s(raw.distances) })
+
+const decodeFound = (raw: Raw['FoundEverywhere']): FoundEverywhere => ({
+  ...raw,
+  ids: Array.from(int32s(raw.ids)),
+  values: float32s(raw.values),
+})
 
 const assigned = (mask: Uint8Array, name: string, gesture: Gesture, kind: Kind) => ({
   selection: packMask(mask),
@@ -153,6 +160,19 @@ export class CollectionApi {
     decodeRanked(
       await call('post', '/api/collections/{c}/similar', this.c, { selection: packMask(mask), layer, projection }),
     )
+  /** Searches of all photos of the shards; those that are new are in the collection then. */
+  similarEverywhere = async (mask: Uint8Array, layer: string, n: number): Promise<FoundEverywhere> =>
+    decodeFound(
+      await call('post', '/api/collections/{c}/everywhere/similar', this.c, { selection: packMask(mask), layer, n }),
+    )
+  lookCloser = async (mask: Uint8Array, layer: string, n: number): Promise<FoundEverywhere> =>
+    decodeFound(
+      await call('post', '/api/collections/{c}/everywhere/near', this.c, { selection: packMask(mask), layer, n }),
+    )
+  predictedEverywhere = async (name: string, n: number): Promise<FoundEverywhere> =>
+    decodeFound(await call('post', '/api/collections/{c}/everywhere/predicted', this.c, { name, at_least: 0.5, n }))
+  cancelEverywhere = (): Promise<undefined> => call('delete', '/api/collections/{c}/everywhere', this.c)
+
   /** The photos that a sentence describes best. */
   search = async (sentence: string, n: number) => {
     const found = await call('post', '/api/collections/{c}/search', this.c, { sentence, n })

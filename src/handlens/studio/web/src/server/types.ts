@@ -14,6 +14,9 @@ export type StudioInfo = Schemas['StudioInfo']
 export type NewCollection = Schemas['NewCollection']
 
 export type CollectionState = Schemas['CollectionState']
+/** The shards that a collection stands on, and what was found in them. */
+export type Shards = Schemas['ShardsState']
+export type FoundEverywhere = Decoded<Schemas['FoundEverywhere'], { ids: number[]; values: Float32Array }>
 export type Scanning = Schemas['ScanState']
 export type Preparation = Schemas['PreparationState']
 export type Source = Schemas['SourceState']
@@ -121,6 +124,7 @@ export type LabelledNeighbour = Schemas['LabelledNeighbour']
 export interface Raw {
   Labels: Schemas['LabelsState'] | Schemas['LabelsDelta']
   Ranked: Schemas['Ranked']
+  FoundEverywhere: Schemas['FoundEverywhere']
   Event: Schemas[Extract<keyof Schemas, `${string}Event`>]
 }
 

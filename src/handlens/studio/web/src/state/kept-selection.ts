@@ -28,8 +28,30 @@ function hashOf(texts: readonly (string | undefined)[]): number {
 
 const pathsOf = (ids: readonly number[]): (string | undefined)[] => ids.map((id) => photos.value?.paths[id])
 
+/** What was found is kept, and not what is selected now. */
+let foundIsKept = false
+
+/** Keeps photos that were found for the page that starts afresh: they are selected, and in the review. */
+export function keepFound(
+  collection: string,
+  ids: readonly number[],
+  paths: readonly string[],
+  by: Gesture,
+  title: string,
+): void {
+  const hash = hashOf([...paths, ...paths])
+  const kept: Kept = { ids: [...ids], gesture: by, reviewed: [...ids], title, order: 'as-is', hash }
+  try {
+    sessionStorage.setItem(keyOf(collection), JSON.stringify(kept))
+    foundIsKept = true
+  } catch {
+    // As below.
+  }
+}
+
 /** Keeps the selection for the next time that this tab shows the collection. */
 export function keepSelection(collection: string): void {
+  if (foundIsKept) return
   const ids = idsOf(selected.value)
   const open = sortsOut.value ? review.value : null
   const reviewed = open?.ids ?? []

@@ -22,6 +22,7 @@ import {
   updateCollection,
   updatePrepared,
 } from './collection'
+import { looked, looking } from './everywhere'
 import { keepSelection, restoreSelection } from './kept-selection'
 import { fetchLabels, labels, openLabels, takeLabels } from './labels'
 import { bettered, fillTable, forgetProgress, loadMap, photosPending, progressed, setPhotosPending } from './maps'
@@ -65,6 +66,8 @@ export async function open(id: string): Promise<void> {
 /** Takes the server's state of the collection, and fetches what has changed. */
 function takeState(state: CollectionState): void {
   const before = collection.value
+  // This tab has asked for more photos, and starts afresh when it knows which they are.
+  if (looking.value && before?.id === state.id && before.count !== state.count) return
   if (!replaceCollection(state)) return
   // All that the page holds has a place for each photo: with more photos it starts afresh.
   if (before && before.id === state.id && before.count !== state.count) {
@@ -185,6 +188,7 @@ function takeEvent(event: ServerEvent): void {
     case 'work': {
       const doing = { share: event.done / event.total, secondsLeft: event.seconds_left }
       if (event.task === 'train') trained(doing)
+      else if (event.task === 'search') looked(doing)
       else progressed(event.layer!, event.projection!, doing)
       break
     }

@@ -4,6 +4,7 @@ import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
 import type { FinishPlan } from '../../server/types'
 import { openDialog } from '../../state/dialogs'
+import { sampleText } from '../../state/everywhere'
 import {
   askForPlan,
   chooseConfidence,
@@ -38,6 +39,7 @@ export function Finish(): JSX.Element {
         The model labels the rest. You say how many of all labels may be wrong; photos that it is not sure enough of are
         left for you. Undo takes it back.
       </p>
+      {sampleText.value && <p class="hint">This is about the {sampleText.value}: about the random ones alone.</p>}
       <Errors />
       <fieldset class="finish-choice">
         <legend>How sure that has to be</legend>

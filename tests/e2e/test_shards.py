@@ -1,0 +1,69 @@
+"""A folder of shards on the page: a sample, more photos where one looks, and similar ones among all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from handlens.studio import Collection
+from tests.e2e.conftest import Studio
+from tests.scale.made_shards import write_made_shards
+
+PHOTOS, SAMPLE = 420, 20
+
+
+@pytest.fixture(scope="module")
+def studio(run_studio: Callable[..., Studio], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    """Studio on a folder of shards, of which it has a small sample."""
+    folder = tmp_path_factory.mktemp("shards")
+    out, home = folder / "out", folder / "home"
+    write_made_shards(out, photos=PHOTOS, a_shard=50)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("handlens.studio.shards.register.SAMPLE", SAMPLE)
+        Collection.create(home / "collections" / "out-0123456789", images=out).close()
+    studio = run_studio(out, home=home)
+    yield studio
+    studio.stop()
+
+
+def test_a_sample_is_labelled_and_grows_where_one_looks(
+    studio: Studio, page: Page, hand, shoot: Callable[[Page, str], Path]
+) -> None:
+    page.goto(studio.collection_url)
+    see = hand(page)
+    see.wait_prepared()
+    title = page.get_by_role("heading", name="out")
+    expect(title).to_contain_text(f"random sample of {SAMPLE}, of {PHOTOS} photos")
+    page.keyboard.press("Control+a")
+    expect(see.selection).to_contain_text(f"{SAMPLE} selected")
+    see.label("thing")
+
+    page.get_by_role("button", name="Zoom in").click()
+    see.wait_still()
+    before, camera = see.photos(), _camera(page)
+    page.keyboard.press("h")
+    expect(title).to_contain_text(f"random sample of {SAMPLE} and 200 more, of {PHOTOS} photos")
+    see.wait_prepared()
+    after = see.photos()
+    assert _camera(page) == camera
+    for id, (x, y) in before.items():
+        assert after[id] == pytest.approx((x, y), abs=0.5)
+    assert len(after) > len(before)
+    expect(see.label_button("thing")).to_have_accessible_name(f"thing, {SAMPLE} photos")
+    shoot(page, "shards")
+
+    area = see.crowds(1, at_least=1)[0]
+    see.box(area)
+    page.keyboard.press("Shift+F")
+    review = page.get_by_role("region", name="Review")
+    expect(review.get_by_role("heading", name=f"Most similar of all {PHOTOS}")).to_be_visible()
+    expect(review.get_by_role("status")).to_contain_text("96 kept")
+    see.label("found")
+    expect(see.label_button("found")).to_have_accessible_name("found, 96 photos")
+
+
+def _camera(page: Page) -> object:
+    return page.locator(".map-host").evaluate("host => ({ ...host.map.camera })")
