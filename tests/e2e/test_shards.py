@@ -50,7 +50,7 @@ def test_a_sample_is_labelled_and_grows_where_one_looks(
     after = see.photos()
     assert _camera(page) == camera
     for id, (x, y) in before.items():
-        assert after[id] == pytest.approx((x, y), abs=0.5)
+        assert after[id] == pytest.approx((x, y), abs=2)  # the pane may be a pixel lower, under a longer title
     assert len(after) > len(before)
     expect(see.label_button("thing")).to_have_accessible_name(f"thing, {SAMPLE} photos")
     shoot(page, "shards")

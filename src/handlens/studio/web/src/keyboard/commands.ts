@@ -76,7 +76,7 @@ export const COMMANDS = {
   },
   everywhere: {
     name: 'Find similar in all photos of the shards',
-    keys: ['Shift+F'],
+    keys: ['Shift+f'],
     group: 'Select',
     run: () => void findEverywhere(),
     can: () => selecting() && shards.value !== null && looking.value === null,
