@@ -18,7 +18,7 @@ GROUND = (1, 2, 3)
 
 
 def placed(*places: tuple[float, float], aspects: list[float] | None = None) -> PlacedPhotos:
-    return PlacedPhotos(np.array(places, np.float32), np.array(aspects or [1] * len(places), np.float32))
+    return PlacedPhotos(np.array(places, np.float32).reshape(-1, 2), np.array(aspects or [1] * len(places), np.float32))
 
 
 def plain(rows: np.ndarray, side: int) -> np.ndarray:
@@ -57,6 +57,16 @@ def test_earlier_photos_lie_over_later_ones_and_only_the_first_are_shown():
     assert sorted(set(both.ravel())) == [0, 10, 20]
     assert (both == 10).sum() == 16 * 3
     assert sorted(set(square(photos, (0, 0, 0), Look(4, shown=1), plain).ravel())) == [0, 10]
+
+
+def test_the_sum_of_places_tells_them_from_others():
+    photos = placed((0.5, 0.25), (np.nan, 1), (1, -1))
+    # The bits of 0.5, 0.25, 1 and −1, each times an odd number of its own.
+    first = 0x3F000000 * 1 + 0x3E800000 * 3
+    assert photos.sum_of(1) == photos.sum_of(2) == first % 2**32
+    assert photos.sum_of(3) == photos.sum_of(9) == (first + 0x3F800000 * 9 + 0xBF800000 * 11) % 2**32
+    assert photos.sum_of(0) == placed().sum_of(3) == 0
+    assert placed((0.25, 0.5)).sum_of(1) != photos.sum_of(1)
 
 
 def test_photos_have_their_shape_a_line_and_the_shape_of_the_map():
@@ -161,6 +171,16 @@ def test_finished_squares_are_kept_up_to_a_bound(collection, monkeypatch):
     third = tiles.jpeg(layer, "pca-1-2", (0, 0, 0), Look(5, ground=(1, 1, 1)))
     assert len(third) <= tiles.kept_bytes <= len(first) + len(second)
     assert tiles.jpeg(layer, "pca-1-2", (0, 0, 0), Look(5)) is not first
+
+
+def test_a_square_is_of_the_places_that_are_asked_for_or_of_none(collection):
+    tiles, layer = collection.parts.map_tiles, collection.layers[0].id
+    order = collection.parts.photos.order
+    known = PlacedPhotos(collection.map(layer, "pca-1-2")[order], np.ones(len(order), np.float32))
+    first = tiles.jpeg(layer, "pca-1-2", (0, 0, 0), Look(5))
+    assert tiles.jpeg(layer, "pca-1-2", (0, 0, 0), Look(5), places=known.sum_of(len(order))) is first
+    assert tiles.jpeg(layer, "pca-1-2", (0, 0, 0), Look(5, shown=7), places=known.sum_of(7))
+    assert tiles.jpeg(layer, "pca-1-2", (0, 0, 0), Look(5), places=known.sum_of(len(order)) + 1) is None
 
 
 def test_a_map_that_changed_is_drawn_again(collection):

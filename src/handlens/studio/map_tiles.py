@@ -85,8 +85,13 @@ class PlacedPhotos:
         order = np.argsort(codes, kind="stable")
         self._rows, self._places = known[order], placed[order]
         self._starts = np.concatenate([[0], np.bincount(codes, minlength=_CELLS**2).cumsum()])
+        self._sums = _sums(places)
         known_aspects = np.where(np.isfinite(aspects) & (aspects > 0), aspects, 1)
         self.aspects = np.clip(known_aspects, 1 / _MOST_ASPECT, _MOST_ASPECT).astype(np.float32)
+
+    def sum_of(self, n: int) -> int:
+        """A number that tells the places of the first `n` photos from others; the page computes the same."""
+        return int(self._sums[min(n, self.count) - 1]) if min(n, self.count) > 0 else 0
 
     def within(self, left: float, bottom: float, right: float, top: float) -> tuple[NDArray[np.int32], Floats]:
         """Rows and places of the photos of all cells that reach into a rectangle, in no order."""
@@ -102,6 +107,15 @@ class PlacedPhotos:
         if not runs:
             return np.zeros(0, np.int32), np.zeros((0, 2), np.float32)
         return np.concatenate([self._rows[run] for run in runs]), np.concatenate([self._places[run] for run in runs])
+
+
+def _sums(places: Floats) -> NDArray[np.uint32]:
+    """For each n the bits of the first n places, each times an odd number of its own, added up modulo 2³²."""
+    words = np.ascontiguousarray(places, "<f4").view("<u4") * (
+        2 * np.arange(2 * len(places), dtype=np.uint32) + 1
+    ).reshape(-1, 2)
+    words[~np.isfinite(places).all(1)] = 0
+    return words.sum(1, dtype=np.uint32).cumsum(dtype=np.uint32)
 
 
 def square(
@@ -270,9 +284,27 @@ class MapTiles:
         """Bytes of the finished squares in memory."""
         return self._bytes
 
-    def jpeg(self, layer: str, projection: str, address: tuple[int, int, int], look: Look) -> bytes:
-        """A square of a map as a JPEG; empty where it has no photo."""
+    def jpeg(
+        self, layer: str, projection: str, address: tuple[int, int, int], look: Look, *, places: int | None = None
+    ) -> bytes | None:
+        """A square of a map as a JPEG; empty where it has no photo.
+
+        Args:
+            layer, projection: of the map.
+            address: level, column and row.
+            look: how photos are drawn.
+            places: `PlacedPhotos.sum_of` the photos shown, as the caller knows them.
+
+        Returns:
+            None where the map has other places by now.
+        """
         placed = self._placed(layer, projection, look.shown)
+        if places is not None and places != placed.sum_of(look.shown):
+            if placed.count >= self._photos.prepared:
+                return None
+            placed = self._placed(layer, projection, self._photos.prepared)
+            if places != placed.sum_of(look.shown):
+                return None
         key = (id(placed), layer, projection, address, look)
         with self._lock:
             if (found := self._finished.get(key)) is not None:

@@ -26,6 +26,13 @@ def test_a_square_is_a_picture_that_caches_may_keep(client, shapes, map_of):
     assert 10 * 36 < photos < 41 * 36
 
 
+def test_a_square_of_places_that_the_map_no_longer_has_is_not_drawn(client, shapes, map_of):
+    found = client.get(f"{shapes}/map/squares/0/0/0?{map_of}&places=1")
+    assert found.status_code == 205
+    assert found.content == b""
+    assert found.headers["cache-control"] == "no-store"
+
+
 def test_a_square_without_photos_is_empty(client, shapes, map_of):
     assert client.get(f"{shapes}/map/squares/4/0/0?{map_of}&reach=3").status_code == 204
 
@@ -43,6 +50,8 @@ def test_a_square_without_photos_is_empty(client, shapes, map_of):
         ("0/0/0", "&reach=11", 422),
         ("0/0/0", "&ground=red", 422),
         ("0/0/0", "&line=12345", 422),
+        ("0/0/0", "&places=-1", 422),
+        ("0/0/0", "&places=4294967296", 422),
         ("0/0/0", "&layer=none", 400),
         ("0/0/0", "&projection=none", 400),
     ],

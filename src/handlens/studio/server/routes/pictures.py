@@ -116,7 +116,11 @@ def map_of(
 Colour = Annotated[str, Query(pattern="^[0-9a-f]{6}$")]
 
 
-@router.get("/map/squares/{z}/{x}/{y}", response_class=Jpeg, responses={204: {"description": "it has no photo"}})
+@router.get(
+    "/map/squares/{z}/{x}/{y}",
+    response_class=Jpeg,
+    responses={204: {"description": "it has no photo"}, 205: {"description": "the map has other places by now"}},
+)
 def map_square(
     z: Annotated[int, Path(ge=0, le=DEEPEST, description="level: 2^z columns and rows")],
     x: Annotated[int, Path(ge=0, description="column, from the left")],
@@ -130,15 +134,19 @@ def map_square(
     reach: Annotated[int, Query(ge=0, le=10, description="a level covers -2^reach to 2^reach both ways")] = 0,
     shown: Annotated[int, Query(ge=0, description="only the first so many photos of the preparing order")] = 2**31,
     line: Annotated[str | None, Query(pattern="^[0-9a-f]{6}$", description="a line about each photo")] = None,
-    _v: Annotated[
-        str, Query(alias="v", max_length=100, description="not used, but gives a map that changed another address")
-    ] = "",
+    places: Annotated[
+        int | None,
+        Query(ge=0, lt=2**32, description="tells the places of the photos shown from others; see `sum_of`"),
+    ] = None,
+    _v: Version = 0,
 ) -> Response:
     """A square of 256 px of a map's picture at a zoom level: photos that are prepared earlier lie on top."""
     if max(x, y) >= 2**z:
         raise HTTPException(404, f"Level {z} has {2**z} columns and rows; there is no square {x}, {y}.")
     look = Look(side, stretch, reach, shown, _rgb(ground), _rgb(line) if line else None)
-    found = collection.parts.map_tiles.jpeg(layer, projection, (z, x, y), look)
+    found = collection.parts.map_tiles.jpeg(layer, projection, (z, x, y), look, places=places)
+    if found is None:
+        return Response(status_code=205, headers={"Cache-Control": "no-store"})
     return Jpeg(found, headers=CACHED) if found else Response(status_code=204, headers=CACHED)
 
 

@@ -2,7 +2,20 @@ import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { CollectionApi } from '../src/server/api'
 import type { CollectionState } from '../src/server/types'
 import { replaceCollection, setApi, updateCollection } from '../src/state/collection'
-import { cancelMap, drawn, goTo, mapError, mapPending, positions, progressed, working } from '../src/state/maps'
+import {
+  bettered,
+  cancelMap,
+  drawn,
+  forgetProgress,
+  goOn,
+  goTo,
+  halted,
+  mapError,
+  mapPending,
+  positions,
+  progressed,
+  working,
+} from '../src/state/maps'
 import { layer, lookAt, projection } from '../src/state/view'
 
 let answer: ((xy: Float32Array) => void) | undefined
@@ -13,6 +26,7 @@ beforeEach(() => {
   setApi(api)
   replaceCollection({ count: 1, maps_version: 1, layers: [], projections: [] } as unknown as CollectionState)
   lookAt('', '')
+  forgetProgress()
 })
 
 describe('a map asked for', () => {
@@ -26,13 +40,13 @@ describe('a map asked for', () => {
     updateCollection({ maps_version: 2 })
     expect(mapPending.value).toBe(true)
   })
-  it('is no longer being worked on once it is there, whatever the server still says', async () => {
+  it('may be there before the work on it is over, which is told of until then', async () => {
     goTo('coarse what', 'neighbours')
     progressed('coarse what', 'neighbours', { share: 0.5, secondsLeft: 4 })
-    expect(working.value.get('coarse what neighbours')).toEqual({ share: 0.5, secondsLeft: 4 })
     answer!(new Float32Array([0, 0]))
     await vi.waitUntil(() => !mapPending.value)
-    progressed('coarse what', 'neighbours', { share: 0.65, secondsLeft: 3 })
+    expect(working.value.get('coarse what neighbours')).toEqual({ share: 0.5, secondsLeft: 4 })
+    progressed('coarse what', 'neighbours', { share: 1, secondsLeft: 0 })
     expect(working.value.size).toBe(0)
   })
   it('is named as coming, while the header names the one on the screen', async () => {
@@ -65,5 +79,27 @@ describe('a map asked for', () => {
     await vi.waitUntil(() => !mapPending.value)
     expect(mapError.value).toBe(null)
     expect(working.value.size).toBe(0)
+  })
+  it('can be cancelled while it gets better, and gone on with', async () => {
+    goTo('fourth what', 'neighbours')
+    answer!(new Float32Array([0, 0]))
+    await vi.waitUntil(() => !mapPending.value)
+    const cancelled: string[] = []
+    let asked = 0
+    const api = new CollectionApi('c')
+    api.map = async () => new Float32Array([++asked, 0])
+    api.cancelMap = async (...of) => void cancelled.push(...of)
+    setApi(api)
+    await cancelMap()
+    expect(cancelled).toEqual(['fourth what', 'neighbours'])
+    expect([layer.value, projection.value]).toEqual(['fourth what', 'neighbours'])
+    expect(halted.value.has('fourth what neighbours')).toBe(true)
+    bettered('fourth what', 'neighbours') // kept just before it was cancelled: asking would begin it again
+    expect(asked).toBe(0)
+    goOn()
+    await vi.waitUntil(() => !mapPending.value)
+    expect(asked).toBe(1)
+    expect(halted.value.size).toBe(0)
+    expect([...positions.value!]).toEqual([1, 0])
   })
 })

@@ -26,6 +26,8 @@ import {
   anyPlaced,
   cancelMap,
   drawn,
+  goOn,
+  halted,
   keyOf,
   loadMap,
   mapError,
@@ -281,9 +283,18 @@ function Middle(): JSX.Element | null {
 
 /** What takes the server seconds, with the time left; a map can be left for the one on the screen. */
 function UnderWay(): JSX.Element {
-  const arranging = working.value.get(keyOf(layer.value, projection.value))
+  const key = keyOf(layer.value, projection.value)
+  const arranging = working.value.get(key)
   return (
     <>
+      {!arranging && halted.value.has(key) && (
+        <div class="doing" role="group" aria-label="Neighbours half arranged">
+          <span>Neighbours are not fully arranged</span>
+          <button type="button" class="button small" onClick={goOn}>
+            Go on
+          </button>
+        </div>
+      )}
       {arranging && <Doing name="Arranging neighbours" of={arranging} cancel={cancelMap} />}
       {looking.value && <Doing name="Looking through all photos" of={looking.value} cancel={cancelLooking} />}
       {trainingDone.value && <Doing name="Training" of={trainingDone.value} cancel={cancelTraining} />}

@@ -6,6 +6,7 @@ export async function fetchPicture(url: string, signal: AbortSignal, side?: numb
   const answer = await fetch(url, { signal })
   if (!answer.ok) throw new Error(`the server answered ${answer.status} for ${url}`)
   if (answer.status === 204) return null
+  if (answer.status === 205) throw new Error(`there is another map by now than that of ${url}`)
   const options: ImageBitmapOptions = { premultiplyAlpha: 'none' }
   if (side) Object.assign(options, { resizeWidth: side, resizeHeight: side, resizeQuality: 'medium' })
   return createImageBitmap(await answer.blob(), options)

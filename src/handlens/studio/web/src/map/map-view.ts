@@ -45,6 +45,9 @@ const SQUARES = 256
 const SQUARES_FADE_MS = 200
 /** Photos are chosen for the view and so much around it, as a share of its size. */
 const AROUND = 0.35
+/** So many selected photos are drawn over the map's picture, which is dimmed; of more, only the rings are. */
+const MOST_LIT = 1024
+const NOWHERE = { x: 0, y: 0, layer: 0, side: 0 }
 /** Hairlines are drawn on squares about photos of at least this side, in pixels of the square. */
 const LINE_FROM = 14
 
@@ -104,7 +107,7 @@ export class MapView {
   private firstShown = -1
   /** what is drawn one by one: all in view, the first of those, or only what is marked, over the map's picture */
   private drawing: 'single' | 'sample' | 'marks' = 'sample'
-  /** photos with a frame or a ring, in prepare order; null when it has to be found again */
+  /** photos with a ring or a frame, each in prepare order; null when it has to be found again */
   private marked: Int32Array | null = null
   /** the part of the map that photos were chosen for, and the zoom then */
   private chosen: (Bounds & { zoom: number }) | null = null
@@ -112,7 +115,9 @@ export class MapView {
   private complete = false
   private squaresOpacity = 1
   private squaresTime = 0
-  private mapVersion = ''
+  /** photos of the prepare order up to the last one that is shown and has a place, and what tells their places from others */
+  private shownRows = 0
+  private placesSum = 0
   private stretchedBy = 0
   /** the photos of a large map that are spread out */
   private spreadOut: number[] = []
@@ -160,7 +165,8 @@ export class MapView {
       marks: new Int16Array(count).fill(-1),
       colours: new Uint8Array(3 * count),
       alpha: null,
-      place: (id) => this.pictures!.place(id),
+      // Over the map's picture a photo without its own is drawn as a frame alone.
+      place: (id) => (this.drawing === 'marks' && !this.pictures!.has(id) ? NOWHERE : this.pictures!.place(id)),
       isBelow: (id) =>
         this.squares !== null && this.squaresWork && !this.pictures!.has(id) && this.drawing === 'single',
     }
@@ -202,7 +208,6 @@ export class MapView {
   /** New places [N, 2] by id, NaN for photos without one; photos move there unless `animate` is false. */
   setPositions(xy: Float32Array, animate = true): void {
     this.places = xy
-    if (this.squares) this.mapVersion = checksum(xy)
     this.arrange(animate)
     if (this.following) this.follow(animate)
   }
@@ -223,8 +228,8 @@ export class MapView {
     return n > MOST_SPREAD ? n : 0
   }
 
-  private toSpread(): number[] {
-    const { shown, positions } = this.input
+  private toSpread(positions = this.input.positions): number[] {
+    const { shown } = this.input
     const { width, height } = this.view
     const all = this.shownCount <= MOST_SPREAD
     const found: number[] = []
@@ -494,11 +499,13 @@ export class MapView {
     if (this.isOutside()) this.stale = true
     if (this.stale) {
       this.stale = false
+      const before = this.wantsSquares
       this.drawn = this.choose()
       this.quads.pack(this.drawn, this.input)
       this.quads.hover(this.canHover(this.hovered) ? this.hovered : -1, this.input)
       renderer.setQuads(this.quads)
       if (this.squares) this.wantTiles()
+      if (before !== this.wantsSquares) this.draw() // they begin to come or go
     }
 
     if (this.moving) this.resolution.frame(now)
@@ -520,7 +527,7 @@ export class MapView {
         edge: side < EDGE_BELOW,
         framed: this.anyFramed,
         selected: this.drawn.selected,
-        keep: this.anySelected ? DIM : 1,
+        keep: this.anySelected && this.areLit ? DIM : 1,
         moving: this.moving,
         squares: beneath,
         squaresOpacity: this.squaresOpacity,
@@ -548,6 +555,11 @@ export class MapView {
     return this.firstShown >= 0 && !this.input.alpha && !this.isSpread && this.covered && this.progress() >= 1
   }
 
+  /** Whether the photos in view are not all drawn one by one, each with its picture. */
+  private get wantsSquares(): boolean {
+    return !(this.drawing === 'single' && this.complete)
+  }
+
   /** Fetches the squares in view and gives those to draw below the photos. */
   private drawSquares(now: number): DrawnSquare[] {
     const { squares, renderer } = this
@@ -556,7 +568,7 @@ export class MapView {
     if (!squares || !renderer) return []
     const worked = this.squaresWork
     const possible =
-      this.firstShown > 0 && !this.input.alpha && !this.isSpread && this.progress(now) >= 1 && this.mapVersion
+      this.firstShown > 0 && !this.input.alpha && !this.isSpread && this.progress(now) >= 1 && this.shownRows > 0
     if (!possible) {
       this.covered = false
       if (worked) this.stale = true
@@ -577,9 +589,9 @@ export class MapView {
     const look = {
       stretch: this.stretchedBy,
       reach,
-      shown: this.firstShown,
+      shown: this.shownRows,
       ground: hex(BACKGROUNDS[scheme]),
-      v: this.mapVersion,
+      places: this.placesSum,
     }
     squares.show(JSON.stringify([look, this.size, view, ratio]), reach, (square) => {
       const usual = thumbnailSide(this.shownCount, zoomOf(square.z, view, reach, ratio), view, this.size) * ratio
@@ -588,7 +600,7 @@ export class MapView {
       return this.urls.square(square, { ...look, side, ...line })
     })
     squares.deliver((picture, layer) => renderer.putSquare(picture, layer), this.moving ? 2 : 8, now)
-    const wanted = !(this.drawing === 'single' && this.complete)
+    const wanted = this.wantsSquares
     if (wanted) squares.want(this.motion.now, view, z)
     const { squares: found, covered, fading } = squares.draw(this.motion.now, view, z, now)
     if (covered !== this.covered) this.stale = true
@@ -665,15 +677,24 @@ export class MapView {
       .map((row) => this.photos.order[row]!)
   }
 
+  /** Whether selected photos stand out by their pictures: all but those of a large map that are too many. */
+  private get areLit(): boolean {
+    return this.drawing !== 'marks' || this.drawn.selected <= MOST_LIT
+  }
+
   private markedIds(): Int32Array {
     const { marks, selected } = this.input
-    this.marked ??= this.photos.order.filter((id) => marks[id]! >= 0 || selected[id] === 1)
+    const { order } = this.photos
+    this.marked ??= Int32Array.from([
+      ...order.filter((id) => selected[id] === 1),
+      ...order.filter((id) => marks[id]! >= 0 && selected[id] !== 1),
+    ])
     return this.marked
   }
 
   private wantTiles(): void {
-    const { opaque, faded } = this.drawn
-    const ids = this.drawing === 'marks' ? [] : [...opaque, ...faded]
+    const { opaque, faded, selected } = this.drawn
+    const ids = this.drawing !== 'marks' ? [...opaque, ...faded] : this.areLit ? [...opaque.subarray(0, selected)] : []
     const lacking = ids.some((id) => !this.pictures!.has(id))
     if (lacking) this.pictures!.wantTiles(ids)
     this.complete = !lacking
@@ -682,17 +703,25 @@ export class MapView {
   private countShown(): void {
     const { shown } = this.input
     const { order } = this.photos
+    const words = new Uint32Array(this.places.buffer, this.places.byteOffset, this.places.length)
     let count = 0
     let placed = 0
     let last = -1
+    let sum = 0
+    this.shownRows = 0
     for (let row = 0; row < order.length; row++) {
       const id = order[row]!
       if (!shown[id]) continue
       count++
       last = row
-      if (Number.isFinite(this.input.positions[2 * id]! + this.input.positions[2 * id + 1]!)) placed++
+      if (!Number.isFinite(this.input.positions[2 * id]! + this.input.positions[2 * id + 1]!)) continue
+      placed++
+      this.shownRows = row + 1
+      sum += Math.imul(words[2 * id]!, 4 * row + 1) + Math.imul(words[2 * id + 1]!, 4 * row + 3)
+      sum |= 0
     }
     this.shownCount = placed
+    this.placesSum = sum >>> 0
     this.firstShown = last === count - 1 ? count : -1
   }
 
@@ -754,6 +783,7 @@ export class MapView {
       to[i + 1] = places[i + 1]! * y
     }
     if (this.isSpread) {
+      if (this.spreadOut.length === 0 && this.squares) this.spreadOut = this.toSpread(to).slice(0, MOST_SPREAD)
       const order = this.squares ? Int32Array.from(this.spreadOut) : input.order
       const ids = drawOrder({ ...input, order, positions: to, alpha: null }).opaque
       const laidOut = spread(
@@ -1004,13 +1034,6 @@ export class MapView {
           ? 'pointer'
           : 'grab'
   }
-}
-
-/** Tells positions from others: FNV-1a over their bits. */
-function checksum(xy: Float32Array): string {
-  let sum = 0x811c9dc5
-  for (const word of new Uint32Array(xy.buffer, xy.byteOffset, xy.length)) sum = Math.imul(sum ^ word, 0x01000193)
-  return (sum >>> 0).toString(16)
 }
 
 /** The middle one of some values, 1 for none. */

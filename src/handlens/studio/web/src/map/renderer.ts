@@ -1,6 +1,6 @@
 import type { DrawnSquare } from './map-squares'
 import { COLOUR_OFFSET, LOOK_OFFSET, QUAD, type Quads, STRIDE, TILE_OFFSET } from './quads'
-import { FRAME, HIDDEN, PICTURE, SQUARE } from './shaders'
+import { FRAME, PICTURE, SQUARE } from './shaders'
 import { SQUARE_SIDE } from './square-layout'
 import { blankPlace, CLOSE_SIDE, type Layout, LEVELS, layoutFor, type Place, SHEET_SIDE } from './texture-layout'
 
@@ -70,7 +70,7 @@ export interface Scene {
   /** the picture of the map below the photos, and how much of it is seen */
   squares: readonly DrawnSquare[]
   squaresOpacity: number
-  /** only the frames of the photos are drawn, as their pictures are part of the squares */
+  /** only the frames of the photos, and the pictures of those selected, are drawn: the others are part of the squares */
   hollow: boolean
   background: GlColour
   hairlineColour: GlColour
@@ -280,7 +280,7 @@ export class Renderer {
     const exact = cheap ? ['EXACT'] : []
     const dimmed = scene.keep < 1 ? ['DIMMED'] : []
     this.use(PICTURE, exact, scene, depth)
-    this.drawQuads(0, scene.hollow ? Math.min(ringed, this.hovered(quads)) : ringed)
+    this.drawQuads(0, ringed)
     if (!scene.hollow) {
       this.use(PICTURE, [...exact, ...dimmed], scene, depth)
       this.drawQuads(ringed, opaque)
@@ -307,11 +307,6 @@ export class Renderer {
     this.use(PICTURE, ['FADED', ...exact, ...dimmed], scene, below)
     this.drawQuads(opaque, all)
     gl.depthMask(true)
-  }
-
-  /** How many of the quads in view, 0 or 1, are the hovered one's. */
-  private hovered(quads: Quads): number {
-    return quads.bytes[LOOK_OFFSET + 1]! & HIDDEN ? 0 : 1
   }
 
   private use(source: Source, defines: string[], scene: Scene, depth: readonly [number, number]): void {

@@ -64,7 +64,7 @@ flat out mediump float v_opacity;
 
 void main() {
   float side = drawnSide();
-  gl_Position = place(corner() * halfSize(side), 0.0);
+  gl_Position = a_tile.w > 0u ? place(corner() * halfSize(side), 0.0) : vec4(2.0, 2.0, 2.0, 1.0);
 
   float texels = float(a_tile.w);
   float level = clamp(floor(log2(max(texels / max(side, 1.0), 1.0)) + 0.35), 0.0, 4.0);

@@ -14,8 +14,8 @@ export interface SquareLook {
   /** colours as six hexadecimal digits */
   ground: string
   line?: string
-  /** changes when the map does */
-  v: string
+  /** tells the places of the photos shown from others: the map on the server may be a newer one */
+  places: number
 }
 
 /**

@@ -5539,8 +5539,10 @@ export interface operations {
                 shown?: number;
                 /** @description a line about each photo */
                 line?: string | null;
-                /** @description not used, but gives a map that changed another address */
-                v?: string;
+                /** @description tells the places of the photos shown from others; see `sum_of` */
+                places?: number | null;
+                /** @description photos_version; not used, but gives what was replaced another address in caches */
+                v?: number;
             };
             header?: never;
             path: {
@@ -5568,6 +5570,13 @@ export interface operations {
             };
             /** @description it has no photo */
             204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description the map has other places by now */
+            205: {
                 headers: {
                     [name: string]: unknown;
                 };

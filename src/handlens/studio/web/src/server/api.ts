@@ -314,14 +314,14 @@ export class CollectionApi {
   tiles = (rows: number[]) =>
     address('/api/collections/{c}/tiles', { ...this.c, rows: rows.join(','), ...this.replaced })
   /** The address of a square of the picture of a map. */
-  square = (at: { z: number; x: number; y: number }, layer: string, projection: string, { v, ...look }: SquareLook) =>
+  square = (at: { z: number; x: number; y: number }, layer: string, projection: string, look: SquareLook) =>
     address('/api/collections/{c}/map/squares/{z}/{x}/{y}', {
       ...this.c,
       ...at,
       layer,
       projection,
       ...look,
-      v: `${v}-${this.replaced.v ?? 0}`,
+      ...this.replaced,
     })
   thumb = (id: number) => address('/api/collections/{c}/photos/{id}/thumb', { ...this.c, id, ...this.replaced })
   picture = (id: number) => address('/api/collections/{c}/photos/{id}/view', { ...this.c, id, ...this.replaced })

@@ -45,9 +45,14 @@ export function progressed(l: string, p: string, doing: Doing): void {
 /** Forgets how far work was: the server tells again of what is still under way. */
 export const forgetProgress = (): void => setWorking(new Map())
 
+/** Maps, by "layer projection", whose arranging was cancelled before it was over. */
+const [halted, setHalted] = owned<ReadonlySet<string>>(new Set())
+
 /** The server has better places of a map: fetches them if it is on the screen, else when it is looked at next. */
 export function bettered(l: string, p: string): void {
   const key = keyOf(l, p)
+  // Asking for a map that was cancelled would begin it again.
+  if (halted.value.has(key)) return
   betters.set(key, (betters.get(key) ?? 0) + 1)
   if (l === layer.value && p === projection.value) void loadMap()
 }
@@ -55,9 +60,17 @@ export function bettered(l: string, p: string): void {
 /** Stops what the server computes of the map that was asked for, and goes back to the one on the screen. */
 export async function cancelMap(): Promise<void> {
   const [l, p] = [layer.value, projection.value]
+  if (l === drawn.value?.layer && p === drawn.value.projection) setHalted(new Set(halted.value).add(keyOf(l, p)))
   const back = drawn.value ?? { layer: l, projection: projections.value[0]?.id ?? p }
   goTo(back.layer, back.projection)
   await attempt(() => api.cancelMap(l, p))
+}
+
+/** Goes on arranging a map that was cancelled. */
+export function goOn(): void {
+  const [l, p] = [layer.value, projection.value]
+  setHalted(new Set([...halted.value].filter((key) => key !== keyOf(l, p))))
+  bettered(l, p)
 }
 
 /** A sample of a map for the light table: which photos it draws, and where. */
@@ -68,7 +81,7 @@ export interface MapSample {
 }
 const [miniMaps, setMiniMaps] = owned<ReadonlyMap<string, MapSample | 'failed'>>(new Map())
 
-export { drawn, mapError, mapLoading, miniMaps, positions, working }
+export { drawn, halted, mapError, mapLoading, miniMaps, positions, working }
 
 const MINI_PHOTOS = 1500
 /** Computed only when the person goes there: it takes the server seconds, and other requests would have to wait. */

@@ -3,11 +3,18 @@
 import type { JSX } from 'preact'
 import { COMMANDS, type Command } from '../../keyboard/commands'
 import { keyText } from '../../keyboard/key-names'
+import { MOST_SPREAD } from '../../map'
+import { number } from '../../text/format'
 
 const GROUPS = ['Look', 'Select', 'Label', 'Model', 'Page'] as const
 /** Keys and gestures that no button has. */
 const ELSEWHERE: { group: (typeof GROUPS)[number]; keys: string; name: string }[] = [
   { group: 'Look', keys: 'scroll', name: 'Zoom at the pointer' },
+  {
+    group: 'Look',
+    keys: keyText('p'),
+    name: `Of more than ${number(MOST_SPREAD)} photos, Spread takes those in view: zoom in first`,
+  },
   { group: 'Look', keys: 'arrows, Enter', name: 'In the light table: from map to map, go there' },
   {
     group: 'Select',
