@@ -89,7 +89,7 @@ class SampleFacts(NamedTuple):
 
 def read_sample(db: Database) -> SampleFacts | None:
     """The random sample; None in a new collection."""
-    _check(db)
+    _check(db, "shard_sample")
     row = db.execute("SELECT size, first, drawn_from, last FROM shard_sample").fetchone()
     if row is None:
         return None
@@ -104,7 +104,7 @@ def write_sample(db: Database, facts: SampleFacts) -> None:
 
 def read_photos(db: Database) -> list[ListedPhoto]:
     """The photos by id; StorageError if the list is damaged."""
-    _check(db)
+    _check(db, "shard_files", "shard_photos")
     shards = {number: ShardFileId(name, head) for number, name, head in db.execute("SELECT * FROM shard_files")}
     rows = db.execute("SELECT id, path, digest, shard, inside, how, again FROM shard_photos ORDER BY id").fetchall()
     if any(id != at or number not in shards for at, (id, _, _, number, *_) in enumerate(rows)):
@@ -148,8 +148,8 @@ def _number(db: Database, shard: ShardFileId) -> int:
     return int(number)
 
 
-def _check(db: Database) -> None:
-    for table in CHECKED:
+def _check(db: Database, *tables: str) -> None:
+    for table in tables:
         wrong = db.execute(f"SELECT count(*) FROM {table} WHERE NOT {db.right(table)}").fetchone()[0]
         if wrong or db.gone(table):
             raise _damaged("rows of it are not those that were written")
