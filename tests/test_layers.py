@@ -22,6 +22,7 @@ ROOMS = [
     {"scale"},
     {"studio"},
     {"embedding"},
+    {"predicting"},
     {"estimators"},
     {"cli"},
     {"__main__"},

@@ -22,7 +22,7 @@ from pyarrow import parquet
 from typer.testing import CliRunner
 
 from handlens.cli import app
-from handlens.embedding import EmbedProgress, attempts, driver, embed, lease, local, plan, stage
+from handlens.embedding import EmbedProgress, attempts, driver, embed, engines, lease, local, plan, stage
 from handlens.embedding.attempts import Attempts
 from handlens.errors import Cancelled, CollectionError, ShardError
 from handlens.scale import ShardSet
@@ -35,13 +35,13 @@ from tests.embedding.made_photos import jpeg, write_photos, write_tar
 def here(monkeypatch):
     """Embeds in this process, which takes no time to start; real processes have tests of their own."""
 
-    def in_this_process(out, units, *, processes, threads, check):
-        own = stage.Stage(out, threads=torch.get_num_threads())
+    def in_this_process(job, units, *, processes, check):
+        own = stage.Stage(job.out, threads=torch.get_num_threads())
         for unit in units:
             check()
             yield own.run(unit)
 
-    monkeypatch.setattr(driver, "in_processes", in_this_process)
+    monkeypatch.setattr(engines, "in_processes", in_this_process)
 
 
 @pytest.fixture
@@ -347,7 +347,7 @@ def test_a_driver_that_stood_still_stops_when_another_has_its_place(tmp_path, he
     monkeypatch.setattr(lease, "BEAT", 0.01)
     held = []
     real = lease.lease
-    monkeypatch.setattr(driver, "lease", lambda *arguments, **options: kept(real(*arguments, **options)))
+    monkeypatch.setattr(engines, "lease", lambda *arguments, **options: kept(real(*arguments, **options)))
 
     class kept:
         def __init__(self, block):
@@ -362,10 +362,10 @@ def test_a_driver_that_stood_still_stops_when_another_has_its_place(tmp_path, he
 
     def taken(now):
         if now.units == 1:
-            written_elsewhere(tmp_path / "out", 1)
             end = time.monotonic() + 30
             while not held[0].lost and time.monotonic() < end:
-                time.sleep(0.01)
+                written_elsewhere(tmp_path / "out", 1)  # again, as the driver may be about to write its number
+                time.sleep(0.05)
 
     with pytest.raises(ShardError, match=r"has taken .*, as this one stood still"):
         embed(tmp_path / "photos", tmp_path / "out", backbone=None, progress=taken)
@@ -402,7 +402,7 @@ def test_a_photo_that_kills_the_decoder_is_left_out_and_the_others_are_not(tmp_p
 
 def test_a_worker_that_is_killed_from_outside_loses_no_photo(tmp_path, small, monkeypatch):
     paths = write_photos(tmp_path / "photos", 20)
-    begin, begun = local.EmbeddingProcess.begin, []
+    begin, begun = local.EngineProcess.begin, []
 
     def begin_and_die(self, unit):
         begin(self, unit)
@@ -410,7 +410,7 @@ def test_a_worker_that_is_killed_from_outside_loses_no_photo(tmp_path, small, mo
         if len(begun) == 2:
             self.process.kill()
 
-    monkeypatch.setattr(local.EmbeddingProcess, "begin", begin_and_die)
+    monkeypatch.setattr(local.EngineProcess, "begin", begin_and_die)
     found = embed(tmp_path / "photos", tmp_path / "out", backbone=None, processes=1)
     assert begun[0] is begun[1]
     assert len(set(begun)) == 2  # another took its place

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from handlens.embedding import EmbedProgress
 
 
-class Engine(StrEnum):
-    """Where the photos are embedded."""
+class EngineName(StrEnum):
+    """Where the work is done."""
 
     local = "local"
     ray = "ray"
@@ -46,8 +46,8 @@ def embed(
     ] = "tf_efficientnet_lite0",
     weights: Annotated[Path | None, typer.Option(help="A safetensors file of weights for the network.")] = None,
     engine: Annotated[
-        Engine, typer.Option(help="Where the work is done: in processes of this machine, or by Ray (extra “ray”).")
-    ] = Engine.local,
+        EngineName, typer.Option(help="Where the work is done: in processes of this machine, or by Ray (extra “ray”).")
+    ] = EngineName.local,
     address: Annotated[
         str | None,
         typer.Option(help="The cluster of Ray, such as 10.0.0.1:6379; unless given, a Ray is started on this machine."),
@@ -68,11 +68,8 @@ def embed(
     from handlens.studio.photo_sources import PhotoSource
 
     try:
-        if address is not None and engine is Engine.local:
-            from handlens.errors import ShardError
-
-            raise ShardError("--address goes with --engine ray; --engine local arrived. Leave one of them out.")
-        with _showing() as progress:
+        check_address(address, engine)
+        with showing("embedding") as progress:
             found = run(
                 PhotoSource(source[0] if len(source) == 1 else source, urls=urls),
                 out,
@@ -98,21 +95,36 @@ def embed(
     )
 
 
+def check_address(address: str | None, engine: EngineName) -> None:
+    """Raise ShardError for an address of Ray without Ray."""
+    if address is not None and engine is EngineName.local:
+        from handlens.errors import ShardError
+
+        raise ShardError("--address goes with --engine ray; --engine local arrived. Leave one of them out.")
+
+
 @contextmanager
-def _showing() -> Iterator[Callable[[EmbedProgress], None]]:
-    """Show how far it is: a line that changes on a terminal, and a line for each tenth elsewhere."""
+def showing(doing: str, *, left_out: str = "left out") -> Iterator[Callable[[EmbedProgress], None]]:
+    """Show how far it is: a line that changes on a terminal, and a line for each tenth elsewhere.
+
+    Args:
+        doing: what is done, such as "embedding".
+        left_out: what photos are that it cannot be done with.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
     console = Console(stderr=True)
-    columns = TextColumn("embedding"), BarColumn(), TextColumn("{task.description}")
+    columns = TextColumn(doing), BarColumn(), TextColumn("{task.description}")
     shown = -1
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=None)
 
         def show(now: EmbedProgress) -> None:
             nonlocal shown
-            text = f"{now.done:,}{'' if now.total is None else f' of {now.total:,}'} photos, {now.left_out:,} left out"
+            text = (
+                f"{now.done:,}{'' if now.total is None else f' of {now.total:,}'} photos, {now.left_out:,} {left_out}"
+            )
             if now.rate is not None and now.seconds_left is not None:
                 text += f", {now.rate:,.0f} a second, {timedelta(seconds=round(now.seconds_left))} left"
             bar.update(task, completed=now.share, total=1.0, description=text)

@@ -1,4 +1,4 @@
-"""`handlens predict`: predictions of a saved model for photos or for the rows of a table."""
+"""`handlens predict`: predictions of a saved model for photos, for shards, or for the rows of a table."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from handlens.cli.app import app, fail
+from handlens.cli.embed import EngineName, check_address, showing
 from handlens.cli.progress import photo_progress
 from handlens.errors import DataError, HandlensError, TableError
 
@@ -23,16 +24,52 @@ def predict(
     model: Annotated[Path, typer.Argument(help="The folder of a saved model, from Studio or learn.export().")],
     items: Annotated[
         Path,
-        typer.Argument(help="A folder of photos; for a table's model a file of rows, .csv, .csv.gz or .parquet."),
+        typer.Argument(
+            help="A folder of photos, or of shards that `handlens embed` wrote; for a table's model a file of rows, "
+            ".csv, .csv.gz or .parquet."
+        ),
     ],
-    out: Annotated[Path, typer.Option("--out", help="The CSV file to write.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", help="The CSV file to write; of shards the folder of Parquet files, SHARDS/predictions by default."
+        ),
+    ] = None,
     keep: Annotated[
         list[str] | None,
         typer.Option("--keep", help="A column of the rows to write beside the predictions; can be repeated."),
     ] = None,
+    engine: Annotated[
+        EngineName, typer.Option(help="Of shards, where the work is done: in processes of this machine, or by Ray.")
+    ] = EngineName.local,
+    address: Annotated[
+        str | None,
+        typer.Option(help="The cluster of Ray, such as 10.0.0.1:6379; unless given, a Ray is started on this machine."),
+    ] = None,
+    processes: Annotated[
+        int | None, typer.Option(help="Of shards, how many work at the same time; one a core unless given.")
+    ] = None,
+    threads: Annotated[int, typer.Option(help="Of shards, threads of each process.")] = 1,
 ) -> None:
-    """Predict each photo of a folder, or each row of a table, and write the predictions as CSV."""
+    """Predict each photo of a folder or of shards, or each row of a table.
+
+    Predictions of shards are Parquet files. Ctrl-C stops it. Run the same command again to go on; each photo is
+    predicted once.
+    """
     try:
+        if _is_of_shards(items):
+            if keep:
+                raise DataError(f"--keep names columns of a table; {items} holds shards of photos. Leave it out.")
+            check_address(address, engine)
+            _shards(model, items, out, engine, address, processes, threads)
+            return
+        if out is None:
+            raise DataError("--out FILE.csv is required for a folder of photos and for a table.")
+        if engine is not EngineName.local or address is not None or processes is not None or threads != 1:
+            raise DataError(
+                f"--engine, --address, --processes and --threads are for shards; {items} does not hold any. "
+                "`handlens embed` makes them."
+            )
         from handlens.core.saved import PhotoModel, load_learner
 
         learn = load_learner(model)
@@ -44,6 +81,46 @@ def predict(
             _photos(learn, items, out)
     except HandlensError as error:
         fail(error)
+
+
+def _is_of_shards(items: Path) -> bool:
+    """Whether a folder holds shards, also damaged ones."""
+    from handlens.scale.manifest import MANIFEST, SHARDS
+
+    return (items / MANIFEST).is_file() and (items / SHARDS).is_dir()
+
+
+def _shards(
+    model: Path,
+    shards: Path,
+    out: Path | None,
+    engine: EngineName,
+    address: str | None,
+    processes: int | None,
+    threads: int,
+) -> None:
+    """A Parquet file for each shard; see `handlens.predicting.predict`."""
+    from handlens.predicting import predict as run
+
+    try:
+        with showing("predicting", left_out="without a prediction") as progress:
+            found = run(
+                model,
+                shards,
+                out,
+                engine=engine.value,
+                address=address,
+                processes=processes,
+                threads=threads,
+                progress=progress,
+                say=lambda text: typer.echo(text, err=True),
+            )
+    except KeyboardInterrupt:
+        typer.echo("Stopped; what is predicted stays. Run the same command again to go on.", err=True)
+        raise typer.Exit(130) from None
+    typer.echo(f"{found.predicted:,} of {len(found):,} photos are predicted: {found.folder}")
+    for label, photos in found.counts()["photos"].items():
+        typer.echo(f"{photos:>12,}  {label}")
 
 
 def _photos(model: PhotoModel, photos: Path, out: Path) -> None:

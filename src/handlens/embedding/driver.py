@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import shutil
 import threading
-import time
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
 
 import numpy as np
 
 from handlens.core.artifact import load_artifact, save_artifact, tensors_hash
+from handlens.embedding.engines import Engine, check_options, driving, each_done
 from handlens.embedding.items import items_of
-from handlens.embedding.lease import Lease, lease
-from handlens.embedding.local import cores, in_processes
+from handlens.embedding.lease import Lease
 from handlens.embedding.plan import PLAN, EmbeddingPlan, PlanFacts, make_plan
-from handlens.embedding.stage import UnitDone, clean
-from handlens.errors import Cancelled, PhotoError, ShardError
-from handlens.io.problems import reporting_disk_errors
+from handlens.embedding.progress import EmbedProgress, follow
+from handlens.embedding.stage import clean
+from handlens.embedding.work import EngineJob
+from handlens.errors import PhotoError, ShardError
 from handlens.scale.manifest import (
     EXTRACTOR,
     MANIFEST,
@@ -42,6 +40,8 @@ from handlens.studio.photo_sources import PhotoSource
 from handlens.studio.pictures import read_squares
 from handlens.studio.sources import EXTRACTOR_KIND, LEARNED
 
+COMMAND, WORK = "handlens embed", "handlens.embedding.stage:Stage"
+
 BACKBONE = "tf_efficientnet_lite0"
 """The network unless another one is named: its weights are installed with handlens."""
 
@@ -52,44 +52,13 @@ THUMBNAIL_BYTES = 8_000
 """What a thumbnail takes, about, for what a run is said to need."""
 
 
-@dataclass(frozen=True)
-class EmbedProgress:
-    """How far a run is.
-
-    Attributes:
-        done: photos that are embedded or left out, of this run and those before it.
-        total: how many there are; None while tar archives are still to be read.
-        left_out: how many of them are left out.
-        units, all_units: units of work that are done, and all of them.
-        rate: photos a second in this run; None while unknown.
-        seconds_left: until all is done; None while unknown.
-
-    Example:
-        >>> EmbedProgress(done=500, total=1000, rate=50.0, seconds_left=10.0).share
-        0.5
-    """
-
-    done: int = 0
-    total: int | None = None
-    left_out: int = 0
-    units: int = 0
-    all_units: int = 0
-    rate: float | None = None
-    seconds_left: float | None = None
-
-    @property
-    def share(self) -> float:
-        """The share of all that is done, 0–1."""
-        return self.done / self.total if self.total else self.units / max(1, self.all_units)
-
-
 def embed(
     source: Path | str | Sequence[Path | str] | PhotoSource,
     out: Path | str,
     *,
     backbone: str | None = BACKBONE,
     weights: Path | None = None,
-    engine: Literal["local", "ray"] = "local",
+    engine: Engine = "local",
     address: str | None = None,
     processes: int | None = None,
     threads: int = 1,
@@ -132,28 +101,11 @@ def embed(
         >>> embed("digits", "shards", backbone=None, processes=1).complete
         True
     """
-    if engine not in ("local", "ray"):
-        raise ShardError(f"engine must be 'local' or 'ray'; {engine!r:.80} arrived.")
-    for name, number in (("processes", processes), ("threads", threads)):
-        if number is not None and (type(number) is not int or number < 1):
-            raise ShardError(f"{name} must be a whole number from 1 on; {number!r:.80} arrived.")
+    check_options(engine, processes=processes, threads=threads)
     folder = Path(out).expanduser().absolute()
     _check_out(folder)
     tell = say or (lambda _text: None)
-    with reporting_disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    with lease(folder, waiting=tell) as held:
-
-        def check() -> None:
-            if held.lost:
-                raise ShardError(
-                    f"another `handlens embed` has taken {folder}, as this one stood still. It goes on there."
-                )
-            if cancel is not None and cancel.is_set():
-                raise Cancelled(
-                    f"cancelled; what is embedded stays in {folder}, and the same command goes on from there."
-                )
-
+    with driving(folder, command=COMMAND, what="embedded", say=tell, cancel=cancel) as (held, check):
         plan = make_plan(folder, PhotoSource.of(source), found=lambda _count: check())
         clean(folder)
         _forget_missing(folder)
@@ -161,22 +113,9 @@ def embed(
         waiting = sorted(set(range(plan.facts.units)) - set(done_units(folder)))
         if waiting:
             _tell_cost(folder, plan.facts, manifest, tell)
-            if engine == "local":
-                count = processes or max(1, cores() // threads)
-                done = in_processes(folder, waiting, processes=count, threads=threads, check=check)
-            else:
-                from handlens.embedding.ray_engine import on_ray
-
-                done = on_ray(
-                    folder,
-                    waiting,
-                    created=manifest.created,
-                    address=address,
-                    processes=processes,
-                    threads=threads,
-                    check=check,
-                )
-            _follow(folder, plan.facts, len(waiting), done, progress)
+            job = EngineJob(WORK, folder, manifest.created, threads, COMMAND, "embedded")
+            done = each_done(engine, job, waiting, address=address, processes=processes, check=check)
+            follow(_before(folder, plan.facts, len(waiting)), done, progress)
         return _completed(folder, plan, manifest, held)
 
 
@@ -312,35 +251,16 @@ def _tell_cost(out: Path, facts: PlanFacts, manifest: ShardManifest, tell: Calla
         )
 
 
-def _follow(
-    out: Path,
-    facts: PlanFacts,
-    waiting: int,
-    done: Generator[UnitDone, None, None],
-    progress: Callable[[EmbedProgress], None] | None,
-) -> None:
-    """Work until all units are done, and say how far it is."""
-    before = done_so_far(out)
-    first = sum(shard.rows + shard.left_out for shard in before)
-    now = EmbedProgress(
-        first,
+def _before(out: Path, facts: PlanFacts, waiting: int) -> EmbedProgress:
+    """What earlier runs did."""
+    shards = done_so_far(out)
+    return EmbedProgress(
+        sum(shard.rows + shard.left_out for shard in shards),
         None if facts.archives else facts.photos,
-        sum(shard.left_out for shard in before),
+        sum(shard.left_out for shard in shards),
         facts.units - waiting,
         facts.units,
     )
-    started = time.monotonic()
-    if progress:
-        progress(now)
-    with closing(done):
-        for unit in done:
-            photos, seconds = now.done + unit.photos + unit.left_out, time.monotonic() - started
-            now = replace(now, done=photos, left_out=now.left_out + unit.left_out, units=now.units + 1)
-            worked = now.units - (facts.units - waiting)
-            left = seconds * (facts.units - now.units) / worked
-            now = replace(now, rate=(photos - first) / seconds if seconds else None, seconds_left=left)
-            if progress:
-                progress(now)
 
 
 def _completed(out: Path, plan: EmbeddingPlan, manifest: ShardManifest, held: Lease) -> ShardManifest:

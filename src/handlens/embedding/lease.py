@@ -1,4 +1,4 @@
-"""One driver at a time for one folder of shards, also on a disk that several machines share.
+"""One driver at a time for one folder, also on a disk that several machines share.
 
 On one machine the system's lock tells at once whether another driver runs, and is gone when its process is. Between
 machines it may not be seen, so the driver also writes a new number into a file every few seconds. Another one that
@@ -73,17 +73,18 @@ class Lease:
 
 
 @contextmanager
-def lease(out: Path, *, waiting: Any = None) -> Iterator[Lease]:
+def lease(out: Path, *, command: str = "handlens embed", waiting: Any = None) -> Iterator[Lease]:
     """A block in which this process alone drives a folder.
 
     Args:
-        out: the folder of the shards.
+        out: the folder.
+        command: what people call what the drivers do.
         waiting: called with a sentence if it has to be watched whether another driver is alive.
 
     Raises:
         ShardError: another driver is at work.
     """
-    busy = ShardError(f"another `handlens embed` is writing to {out}. Wait for it, or stop it, or give another folder.")
+    busy = ShardError(f"another `{command}` is writing to {out}. Wait for it, or stop it, or give another folder.")
     with process_lock(out / LOCK, busy=busy):
         _check_gone(out / LEASE, busy, waiting)
         mine = Lease(out / LEASE)

@@ -1,4 +1,4 @@
-"""The engine `local`: processes of this machine, each of which embeds unit after unit; one that dies is replaced."""
+"""The engine `local`: processes of this machine, each of which does unit after unit; one that dies is replaced."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from handlens.embedding.stage import UnitDone
+from handlens.embedding.work import EngineJob, UnitDone
 from handlens.errors import ShardError
 
 COMMAND = ("-m", "handlens.embedding.worker")
-"""What Python runs in a process; the folder of the shards and the number of threads follow."""
+"""What Python runs in a process; the folder of the run, the number of threads and the work follow."""
 
 _PATIENCE = 10.0
 _NEVER_READY = 3
@@ -27,25 +27,24 @@ _NEVER_READY = 3
 
 
 def in_processes(
-    out: Path, units: Sequence[int], *, processes: int, threads: int, check: Callable[[], None]
+    job: EngineJob, units: Sequence[int], *, processes: int, check: Callable[[], None]
 ) -> Generator[UnitDone, None, None]:
-    """Embed units in processes of this machine, and give what came of each as it is done.
+    """Do units in processes of this machine, and give what came of each as it is done.
 
     Args:
-        out: the folder of the shards.
+        job: the run.
         units: their numbers.
         processes: how many.
-        threads: of each.
         check: called several times a second; what it raises ends the processes.
 
     Raises:
-        ShardError: a unit cannot be embedded, or the processes do not begin to work.
+        ShardError: a unit cannot be done, or the processes do not begin to work.
     """
     waiting, said = deque(units), SimpleQueue[_Answer]()
-    workers: list[EmbeddingProcess] = []
+    workers: list[EngineProcess] = []
     never_ready = 0
     try:
-        workers = [EmbeddingProcess(out, threads, said) for _ in range(min(processes, len(units)))]
+        workers = [EngineProcess(job, said) for _ in range(min(processes, len(units)))]
         while waiting or any(worker.unit is not None for worker in workers):
             check()
             try:
@@ -56,12 +55,12 @@ def in_processes(
                 workers.remove(worker)
                 never_ready = 0 if worker.ready else never_ready + 1
                 if never_ready == _NEVER_READY:
-                    raise ShardError(f"the processes of `handlens embed` end before they begin: {worker.errors()}.")
+                    raise ShardError(f"the processes of `{job.command}` end before they begin: {worker.errors()}.")
                 if worker.unit is not None:
                     waiting.appendleft(worker.unit)
                 worker.close()
                 if waiting:
-                    workers.append(EmbeddingProcess(out, threads, said))
+                    workers.append(EngineProcess(job, said))
                 continue
             if "error" in answer:
                 raise ShardError(answer["error"])
@@ -88,15 +87,14 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-_Answer = tuple["EmbeddingProcess", dict[str, Any] | None]
+_Answer = tuple["EngineProcess", dict[str, Any] | None]
 
 
-class EmbeddingProcess:
+class EngineProcess:
     """One process.
 
     Args:
-        out: the folder of the shards.
-        threads: for the network.
+        job: the run.
         said: takes each answer with its worker, and None once the process ended.
 
     Attributes:
@@ -104,17 +102,17 @@ class EmbeddingProcess:
         ready: whether it has begun to work.
     """
 
-    def __init__(self, out: Path, threads: int, said: SimpleQueue[_Answer]) -> None:
+    def __init__(self, job: EngineJob, said: SimpleQueue[_Answer]) -> None:
         self.unit: int | None = None
         self.ready = False
         self._said = said
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - it is open as long as the process is
         self.process = subprocess.Popen(
-            [sys.executable, *COMMAND, str(out), str(threads)],
+            [sys.executable, *COMMAND, str(job.out), str(job.threads), job.work],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env=os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONPATH": _path()},
+            env=os.environ | {"OMP_NUM_THREADS": str(job.threads), "PYTHONPATH": _path()},
             start_new_session=True,  # Ctrl-C reaches it by its input
         )
         self._thread = threading.Thread(target=self._listen, daemon=True)

@@ -6,12 +6,11 @@ import logging
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, redirect_stdout
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from handlens.embedding.stage import Stage, UnitDone
+from handlens.embedding.work import EngineJob, UnitDone, UnitWork, class_of
 from handlens.errors import ExperimentError, HandlensError, ShardError
 from handlens.experiments.training.ray_engine import WithoutRay, connected, living, room
 from handlens.io.problems import reason_of
@@ -20,21 +19,19 @@ _BLOCKS = 5_000
 """Pieces that the units are dealt out in."""
 
 
-class Embedder:
-    """What an actor of Ray does: the stage, for each unit that it is given.
+class RayWorker:
+    """What an actor of Ray does: the work of a job, for each unit that it is given.
 
     Args:
-        out: the folder of the shards, which must be on a disk that all machines share.
-        created: what its manifest must say.
-        threads: for the network.
+        job: the run; its folder must be on a disk that all machines share.
     """
 
-    def __init__(self, out: str, created: str, threads: int) -> None:
-        self._out, self._created, self._threads = Path(out), created, threads
-        self._stage: Stage | None = None
+    def __init__(self, job: EngineJob) -> None:
+        self._job = job
+        self._work: UnitWork | None = None
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Embed the units of a batch; what went wrong is an answer too, as Ray would repeat it."""
+        """Do the units of a batch; what went wrong is an answer too, as Ray would repeat it."""
         done, errors = [], []
         for unit in batch["unit"]:
             try:
@@ -46,46 +43,42 @@ class Embedder:
         columns = [np.array(column) for column in zip(*done, strict=True)]
         return dict(zip(UnitDone._fields, columns, strict=True)) | {"error": np.array(errors, dtype=object)}
 
-    def _ready(self) -> Stage:
-        if self._stage is None:
-            from handlens.scale.manifest import read_manifest
-
+    def _ready(self) -> UnitWork:
+        if self._work is None:
+            kind = class_of(self._job.work)
             try:
-                is_same = read_manifest(self._out).created == self._created
+                is_same = kind.created(self._job.out) == self._job.created
             except ShardError:
                 is_same = False
             if not is_same:
                 raise ShardError(
-                    f"{self._out} must be on a disk that all machines of the cluster share under this path; on one of "
-                    "them it is not the same folder. Mount it there, or use engine='local'."
+                    f"{self._job.out} must be on a disk that all machines of the cluster share under this path; on one "
+                    "of them it is not the same folder. Mount it there, or use engine='local'."
                 )
-            self._stage = Stage(self._out, threads=self._threads)
-        return self._stage
+            work: UnitWork = kind(self._job.out, threads=self._job.threads)
+            self._work = work
+        return self._work
 
 
 def on_ray(
-    out: Path,
+    job: EngineJob,
     units: Sequence[int],
     *,
-    created: str,
     address: str | None,
     processes: int | None,
-    threads: int,
     check: Callable[[], None],
 ) -> Generator[UnitDone, None, None]:
-    """Embed units by actors of Ray, and give what came of each as it is done.
+    """Do units by actors of Ray, and give what came of each as it is done.
 
     Args:
-        out: the folder of the shards.
+        job: the run; as many threads as it has are as many CPUs of Ray.
         units: their numbers.
-        created: what the manifest of `out` says.
         address: of the cluster, as `ray.init` takes it; unless given, a Ray is started on this machine.
         processes: actors at most; as many as there is room for unless given.
-        threads: of each, which are as many CPUs of Ray.
         check: called between units; what it raises ends the run.
 
     Raises:
-        ShardError: Ray is not installed, or the cluster cannot be reached, or a unit cannot be embedded.
+        ShardError: Ray is not installed, or the cluster cannot be reached, or a unit cannot be done.
     """
     with ExitStack() as stack:
         try:
@@ -93,23 +86,25 @@ def on_ray(
         except ExperimentError as error:
             raise ShardError(str(error)) from error
         stack.enter_context(redirect_stdout(WithoutRay(sys.stdout)))
-        places = sum(room(node["Resources"], {"num_cpus": threads}) for node in living(ray))
+        places = sum(room(node["Resources"], {"num_cpus": job.threads}) for node in living(ray))
         if not places:
-            raise ShardError(f"this Ray must have a machine with {threads} CPUs; it has none. Ask for fewer threads.")
+            raise ShardError(
+                f"this Ray must have a machine with {job.threads} CPUs; it has none. Ask for fewer threads."
+            )
         most = min(places if processes is None else processes, len(units))
         try:
-            for row in _rows(units, most, threads, (str(out), created, threads)):
+            for row in _rows(job, units, most):
                 check()
                 if row["error"]:
                     raise ShardError(row["error"])
                 yield UnitDone(int(row["unit"]), int(row["photos"]), int(row["left_out"]))
         except ray.exceptions.RayError as error:
             raise ShardError(
-                f"Ray gave up: {reason_of(error).splitlines()[0][:500]}. What is embedded stays; run it again."
+                f"Ray gave up: {reason_of(error).splitlines()[0][:500]}. What is {job.what} stays; run it again."
             ) from error
 
 
-def _rows(units: Sequence[int], most: int, threads: int, arguments: tuple[Any, ...]) -> Iterator[dict[str, Any]]:
+def _rows(job: EngineJob, units: Sequence[int], most: int) -> Iterator[dict[str, Any]]:
     from ray import data
 
     context = data.DataContext.get_current()
@@ -117,5 +112,5 @@ def _rows(units: Sequence[int], most: int, threads: int, arguments: tuple[Any, .
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     dealt = data.from_items([{"unit": unit} for unit in units], override_num_blocks=min(len(units), _BLOCKS))
     actors = data.ActorPoolStrategy(min_size=1, max_size=most, initial_size=most, max_tasks_in_flight_per_actor=1)
-    done = dealt.map_batches(Embedder, fn_constructor_args=arguments, batch_size=1, compute=actors, num_cpus=threads)
+    done = dealt.map_batches(RayWorker, fn_constructor_args=(job,), batch_size=1, compute=actors, num_cpus=job.threads)
     return iter(done.iter_rows())

@@ -19,6 +19,7 @@ from handlens.core.artifact import load_artifact
 from handlens.embedding.attempts import Attempts
 from handlens.embedding.items import Item, is_there, items_of
 from handlens.embedding.plan import EmbeddingPlan
+from handlens.embedding.work import UnitDone
 from handlens.errors import PhotoError, ShardError
 from handlens.io.problems import reason_of
 from handlens.scale.manifest import (
@@ -44,14 +45,6 @@ FEW = 50
 
 BATCH = 64
 _READERS = 4
-
-
-class UnitDone(NamedTuple):
-    """What came of a unit: photos that are embedded, and photos that are left out."""
-
-    unit: int
-    photos: int
-    left_out: int
 
 
 class _Read(NamedTuple):
@@ -85,6 +78,11 @@ class Stage:
         self._threads = threads
         self._extractor: Extractor = rebuild(*load_artifact(out / EXTRACTOR, EXTRACTOR_KIND))
         self._dims = [layer.dim for layer in self._manifest.layers]
+
+    @staticmethod
+    def created(out: Path) -> str:
+        """When the run in a folder began, as its manifest says."""
+        return read_manifest(out).created
 
     def run(self, number: int) -> UnitDone:
         """Embed a unit, from where an earlier attempt left it; what is committed is never written again.

@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 from queue import SimpleQueue
 
+from handlens.embedding.work import class_of
 from handlens.errors import HandlensError
 
 
@@ -18,16 +19,14 @@ def main() -> None:
     os.dup2(2, 1)  # what libraries print is not an answer
     units: SimpleQueue[int] = SimpleQueue()
     threading.Thread(target=_listen, args=(units,), daemon=True).start()
-    out, threads = Path(sys.argv[1]), int(sys.argv[2])
+    out, threads, work = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 
     def answer(**said: object) -> None:
         answers.write(json.dumps(said) + "\n")
         answers.flush()
 
     try:
-        from handlens.embedding.stage import Stage
-
-        stage = Stage(out, threads=threads)
+        stage = class_of(work)(out, threads=threads)
         answer(ready=True)
         while True:
             answer(**stage.run(units.get())._asdict())
