@@ -58,10 +58,10 @@ def test_photos_are_ranked_by_the_cosine_with_the_sentence(collection):
     found = collection.search("red")
     assert found["path"].tolist() == ["red.png", "yellow.png", "black.png", "green.png"]
     assert found["id"].tolist() == [2, 3, 0, 1]  # ids decide where similarities are the same; 4 has none
-    assert found["similarity"].tolist() == pytest.approx([1, 0.5**0.5, 0, 0], abs=1e-6)
+    assert found["similarity"].tolist() == pytest.approx([1, 0.5**0.5, 0, 0], abs=2**-11)  # of half precision
     found = collection.search("  mostly green ", n=3)
     assert found["id"].tolist() == [3, 1, 2]
-    assert found["similarity"].tolist() == pytest.approx([1.4 * 0.5**0.5, 0.8, 0.6], abs=1e-6)
+    assert found["similarity"].tolist() == pytest.approx([1.4 * 0.5**0.5, 0.8, 0.6], abs=2**-11)
     assert collection.search("red", n=1)["id"].tolist() == [2]
 
 
@@ -112,7 +112,7 @@ def test_a_random_model_ranks_as_its_own_vectors_say_and_asks_no_network(coloure
         wanted = model(batch)[0].numpy() @ model.sentence("the red car")
         found = collection.search("the red car")
         assert found["id"].tolist() == np.argsort(-wanted, kind="stable").tolist()
-        assert found["similarity"].to_numpy() == pytest.approx(np.sort(wanted)[::-1], abs=1e-5)
+        assert found["similarity"].to_numpy() == pytest.approx(np.sort(wanted)[::-1], abs=2**-10)  # of half precision
 
 
 # --- refusing ----------------------------------------------------------------------------------------------
