@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -22,9 +22,31 @@ from handlens.studio.models.model import ModelKind
 from handlens.studio.models.record import ModelRecord, Training, new_id
 from handlens.studio.models.registry import TRAINED, Models
 from handlens.studio.photos import Photos
+from handlens.studio.register import Register
 from handlens.studio.report import TrainingReport
 from handlens.studio.settings import Settings
 from handlens.studio.spot_check import SpotCheck
+
+
+class Listed:
+    """Stands for `Register`: the list of these photos, all of which may be drawn."""
+
+    is_there = True
+
+    def __init__(self, photos: Files) -> None:
+        self._photos = photos
+
+    def check_there(self) -> None: ...
+
+    @property
+    def sampled(self) -> np.ndarray:
+        return np.ones(len(self._photos), bool)
+
+    def stamp(self, photo: int) -> str:
+        return Register.stamp(cast(Register, self), photo)
+
+    def file(self, photo: int) -> Path:
+        return self._photos.file(photo)
 
 
 class Files:
@@ -33,7 +55,7 @@ class Files:
     def __init__(self, folder: Path, n: int, prepared: int | None = None) -> None:
         self.folder, self.prepared = folder, n if prepared is None else prepared
         self.paths = [f"{i}.jpg" for i in range(n)]
-        self.register = SimpleNamespace(is_there=True, check_there=lambda: None)
+        self.register = Listed(self)
         folder.mkdir(parents=True, exist_ok=True)
         for path in self.paths:
             if not (folder / path).exists():

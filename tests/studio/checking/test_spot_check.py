@@ -20,7 +20,8 @@ from scipy.stats import chisquare
 
 from handlens.errors import CollectionError, StorageError
 from handlens.studio.origins import Certificate, Origin
-from handlens.studio.spot_check import NONE_OF_THESE, SpotCheck
+from handlens.studio.register import Register
+from handlens.studio.spot_check import NONE_OF_THESE
 
 BY_MODEL = Origin("finish", "certified", Certificate(0.05, 0.95, checked=30))
 
@@ -617,7 +618,7 @@ def test_killed_between_the_label_and_the_answer(desk, open_desk, monkeypatch):
 def test_killed_during_a_draw(desk, monkeypatch):
     """A draw is kept as a whole or not at all, and drawn the same the next time."""
     with monkeypatch.context() as patch:
-        patch.setattr(SpotCheck, "_stamp", lambda *_: 1 / 0)
+        patch.setattr(Register, "stamp", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             desk.draw(3)
     assert desk.check.now().rounds == []

@@ -453,9 +453,10 @@ def test_a_collection_of_an_archive(photo: Callable[..., Path], tmp_path: Path, 
         pd.testing.assert_frame_equal(collection.gathered, expected)
         collection.label([0], "sea")
         collection.add_photos([photo(tmp_path / "more" / "9.png", 9), photo(tmp_path / "more" / "9.jpg", 200)])
-        assert len(collection.paths) == 3  # until it is opened again
+        assert len(collection.paths) == 3  # until they are looked for
     (tmp_path / "own").rename(tmp_path / "moved")
     with Collection.open(tmp_path / "moved") as collection:
+        assert collection.scan() == 2
         assert collection.paths == ["holiday/0.png", "holiday/1.png", "holiday/2.png", "9.jpg", "9.png"]
         assert collection.labels[0] == "sea"
         assert len(collection.gathered) == 5
