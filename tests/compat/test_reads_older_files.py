@@ -79,6 +79,7 @@ def test_photos_and_layers(old: tuple[Collection, dict[str, Any]]) -> None:
     assert collection.name == said["name"]
     assert collection.seed == said["seed"]
     assert collection.paths == said["paths"]
+    assert collection.scan() == 0
     assert [[file.path, file.reason] for file in collection.left_out] == said["left_out"]
     assert [[layer.id, layer.dim] for layer in collection.layers] == said["layers"]
     assert collection.parts.photos.prepared == len(said["paths"])
