@@ -54,7 +54,12 @@ Result = TypeVar("Result")
 
 
 class Alone:
-    """The only process of a training: everything is as it is."""
+    """The only process of a training: everything is as it is.
+
+    Example:
+        >>> Alone().rank, Alone().count, Alone().first(lambda: 5)
+        (0, 1, 5)
+    """
 
     rank, count = 0, 1
 
@@ -124,6 +129,10 @@ class Together(Alone):
     Args:
         rank: the position of this process, from 0.
         count: how many there are.
+
+    Example:
+        >>> Together(1, 2).rank, Together(1, 2).count
+        (1, 2)
     """
 
     def __init__(self, rank: int, count: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from handlens.core.products import ignored_flags
+from handlens.core.products import ignored_flags, product
 from handlens.core.row_blocks import BLOCK, Floats, Report, floats
 from handlens.core.threads import one_blas_thread, reading_threads
 from handlens.errors import Cancelled
@@ -95,7 +95,7 @@ def nearest_photos(
     def measure(block: Floats) -> Floats:
         away = np.matmul(block, weights)
         away *= -2
-        away += (np.square(block) @ squares)[:, None]
+        away += product(np.square(block), squares)[:, None]
         away += constant
         return away
 

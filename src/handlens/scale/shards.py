@@ -155,6 +155,13 @@ class Shard:
 
     Raises:
         ShardError: (all methods) it is missing, was cut short, or is damaged.
+
+    Example:
+        >>> features = [[np.ones((1, 2), np.float16)]]
+        >>> new = NewShard(["net/0/what"], ["a.jpg"], [bytes(DIGEST)], [1.5], [b"a JPEG file"], features)
+        >>> known = write_shard(Path("one.safetensors"), new, [2])
+        >>> Shard(Path("one.safetensors"), known).path(0)
+        'a.jpg'
     """
 
     def __init__(self, file: Path, known: ShardFile | None = None, *, right: set[str] | None = None) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from handlens.core.products import product
 from handlens.studio.discriminant import Floats
 
 _CELL = 0.4
@@ -70,7 +71,7 @@ class Descent:
         apart = y[self._rows] - y[of.indices]
         pull = of.copy()
         pull.data = of.data / (1 + (apart**2).sum(1))
-        return np.asarray(np.asarray(pull.sum(1)) * y - pull @ y, np.float32)
+        return np.asarray(np.asarray(pull.sum(1)) * y - product(pull, y), np.float32)
 
 
 def repulsion(y: Floats, *, threads: int = 1) -> tuple[Floats, float]:

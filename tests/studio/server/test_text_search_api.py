@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from handlens.studio.features.text_model import TextModel
+from handlens.studio.server.encoding import packed_ids
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_photos_are_found_by_words(client, shapes, text_model, known, wait_until
     wanted = {"selection": selection(ids.tolist()), "name": "a blue square", "gesture": "search"}
     assert client.post(f"{shapes}/labels/assign", json=wanted).status_code == 200
     by_words = {"filter": {"field": "origin", "names": ["search"]}}
-    assert client.post(f"{shapes}/filter", json=by_words).json()["selection"] == selection(list(range(20, 40)))
+    assert client.post(f"{shapes}/filter", json=by_words).json()["selection"] == packed_ids(np.arange(20, 40), 40)
 
 
 @pytest.mark.parametrize("body", [{}, {"sentence": ""}, {"sentence": "a" * 1001}, {"sentence": "a", "n": 0}])
