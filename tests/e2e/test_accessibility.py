@@ -459,7 +459,7 @@ def test_the_other_screens(open_page, collection: str, shoot, request, photos: P
 
     page = open_page("about:blank")
     page.route(api, preparing)
-    page.route("**/events", lambda route: None)
+    page.route("**/events*", lambda route: None)
     page.goto(collection)
     expect(page.get_by_role("group", name="Preparing")).to_be_visible()
     look(page, "preparing")
@@ -473,7 +473,7 @@ def test_the_other_screens(open_page, collection: str, shoot, request, photos: P
 
     page = open_page("about:blank")
     page.route(re.compile(r"/api/collections/[^/]+(/duplicates)?$"), searching)
-    page.route("**/events", lambda route: None)
+    page.route("**/events*", lambda route: None)
     page.goto(collection)
     expect(page.get_by_role("main", name="Map of photos")).to_be_visible()
     page.keyboard.press("d")

@@ -164,7 +164,7 @@ def test_nothing_is_lost_while_the_server_is_away(shapes: Page, hand, studio, ru
 def test_a_tab_that_was_left_open_over_night_catches_up(shapes: Page, hand, watch) -> None:
     page, map_of = shapes, hand(shapes)
     api = page.url.replace("/c/", "/api/collections/")
-    page.route("**/events", lambda _route: None)  # from here on a stream is open, and silent
+    page.route("**/events*", lambda _route: None)  # from here on a stream is open, and silent
     page.evaluate("dispatchEvent(new Event('online'))")
 
     def label(name: str) -> None:
@@ -174,7 +174,7 @@ def test_a_tab_that_was_left_open_over_night_catches_up(shapes: Page, hand, watc
     label("first")
     page.wait_for_timeout(1000)
     expect(map_of.label_button("first")).to_have_count(0)
-    page.unroute("**/events")
+    page.unroute("**/events*")
     page.evaluate("document.dispatchEvent(new Event('visibilitychange', {bubbles: true}))")  # as if it was hidden
     expect(map_of.label_button("first")).to_be_visible()
 
