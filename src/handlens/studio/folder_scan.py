@@ -32,6 +32,8 @@ class FolderScan:
 
     Attributes:
         progress: how far the current or latest search is.
+        notices: why it is not known what has changed, as a sentence; empty if it is, or was not looked for. That the
+            folder is gone is not among them: the page says so as long as it is.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class FolderScan:
         self._cancel = threading.Event()
         self._thread: threading.Thread | None = None
         self.progress = ScanProgress(phase="done" if photos.register.is_new else "idle")
+        self.notices: list[str] = []
 
     def run(
         self, *, progress: Callable[[ScanProgress], None] | None = None, cancel: threading.Event | None = None
@@ -91,8 +94,11 @@ class FolderScan:
                 self._unchecked = False
             self._photos.register.scan(step=step)
         except BaseException as error:
+            told_elsewhere = isinstance(error, Cancelled) or not self._photos.register.is_there
+            self.notices = [] if told_elsewhere else [f"What has changed in the folder of photos is not known: {error}"]
             changed(replace(self.progress, running=False, seconds_left=None, **ended_by(error, "looking for photos")))
             raise
+        self.notices = []
         self.progress = replace(self.progress, running=False, phase="done", done=self.progress.total, seconds_left=0.0)
         self._finished()
         changed(self.progress)
@@ -123,12 +129,6 @@ class FolderScan:
         if thread and thread is not threading.current_thread():
             thread.join(seconds)
         return thread is None or not thread.is_alive()
-
-    @property
-    def notices(self) -> list[str]:
-        """Why it is not known what has changed, as a sentence; none if it is, or was not looked for."""
-        error = self.progress.error
-        return [f"What has changed in the folder of photos is not known: {error}"] if error else []
 
     def _quietly(self, before: threading.Thread | None, then: Callable[[], None]) -> None:
         give_way()

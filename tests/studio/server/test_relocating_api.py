@@ -14,7 +14,7 @@ ADDRESS = "http://127.0.0.1:8600"
 
 
 def test_labels_go_on_while_the_folder_is_gone_and_it_can_be_located(
-    client: TestClient, shapes: str, home: Path, tmp_path: Path, selection
+    client: TestClient, shapes: str, home: Path, tmp_path: Path, selection, draw_photo, wait_until
 ) -> None:
     photos = home / "collections" / shapes.rsplit("/", 1)[1] / "photos"
     assert client.get(shapes).json()["folder_gone"] is False
@@ -27,6 +27,7 @@ def test_labels_go_on_while_the_folder_is_gone_and_it_can_be_located(
     (summary,) = client.get("/api/studio").json()["collections"]
     assert (summary["folder_gone"], summary["labelled"]) == (True, 1)
 
+    draw_photo(tmp_path / "my photos" / "new.png", kind="circle", seed=99)
     wrong = client.put(f"{shapes}/images", json={"path": str(tmp_path)})
     assert (wrong.status_code, wrong.json()["error"].split("; ")[0]) == (
         400,
@@ -35,6 +36,7 @@ def test_labels_go_on_while_the_folder_is_gone_and_it_can_be_located(
     state = client.put(f"{shapes}/images", json={"path": f' "{tmp_path / "my photos"}" '}).json()
     assert (state["folder_gone"], state["images"]) == (False, str(tmp_path / "my photos"))
     assert client.get(f"{shapes}/photos/3/view").status_code == 200
+    wait_until(lambda: client.get(shapes).json()["found"] == 1)
     (summary,) = client.get("/api/studio").json()["collections"]
     assert (summary["folder_gone"], summary["images"], summary["copied"]) == (
         False,

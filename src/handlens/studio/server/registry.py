@@ -92,6 +92,7 @@ class CollectionRegistry:
         if collection is None:
             return self._opened(self.plans.existing(id, images=images))
         collection.relocate(images)
+        collection.start_scanning()
         self._summaries.write(id, collection)
         return collection
 
