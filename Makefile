@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Python compiles what it imports; pip would compile all of PyTorch first.
+INSTALL := $(PIP) install --quiet --no-deps --no-compile
 COLLECTION ?= vehicles
 STUDIO_OPTIONS ?=
 
@@ -76,16 +78,16 @@ chromium:
 
 # dev.lock contains run.lock with the same versions, so both targets can share one environment.
 $(VENV)/run: requirements/run.lock | $(BIN)/python
-	$(PIP) install --quiet --no-deps --require-hashes -r requirements/run.lock
+	$(INSTALL) --require-hashes -r requirements/run.lock
 	@touch $@
 
 $(VENV)/demo: $(VENV)/run $(SOURCES)
-	$(PIP) install --quiet --no-deps --editable .
+	$(INSTALL) --editable .
 	@touch $@
 
 $(VENV)/dev: requirements/dev.lock pyproject.toml hatch_build.py | $(BIN)/python
-	$(PIP) install --quiet --no-deps --require-hashes -r requirements/dev.lock
-	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	$(INSTALL) --require-hashes -r requirements/dev.lock
+	$(INSTALL) --no-build-isolation --editable .
 	@touch $@
 
 $(BIN)/python:
