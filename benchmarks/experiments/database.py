@@ -7,12 +7,17 @@ import pwd
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 USER = "postgres"
+
+AS_USER = "import os, sys; os.setgroups([]); os.setgid({1}); os.setuid({0}); os.execv(sys.argv[1], sys.argv[1:])"
+"""What becomes another program as another user. `subprocess` itself can do so only by a fork of this process, which
+libraries with threads of their own, such as gRPC, do not always survive."""
 
 
 def is_installed() -> bool:
@@ -30,11 +35,11 @@ class Server:
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="handlens-postgresql-"))
         # PostgreSQL refuses to run as root.
-        self._as: dict[str, Any] = {}
+        self._as: list[str] = []
         if os.getuid() == 0:
             user = pwd.getpwnam(USER)
             os.chown(self._folder, user.pw_uid, user.pw_gid)
-            self._as = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+            self._as = [sys.executable, "-I", "-S", "-c", AS_USER.format(user.pw_uid, user.pw_gid)]
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self._port = free.getsockname()[1]
@@ -69,10 +74,11 @@ class Server:
     def _run(self, program: str, *arguments: Any) -> None:
         # It has no other place to write to: pg_ctl's server keeps the pipes of its starter open.
         with (self._folder / f"{program}.log").open("w") as said:
-            command = [program, *map(str, arguments)]
-            done = subprocess.run(command, stdout=said, stderr=said, cwd=self._folder, check=False, **self._as)
+            command = [*self._as, str(shutil.which(program)), *map(str, arguments)]
+            done = subprocess.run(command, stdout=said, stderr=said, cwd=self._folder, check=False)
         if done.returncode:
-            raise RuntimeError(f"{program}: {(self._folder / f'{program}.log').read_text()}")
+            log = (self._folder / f"{program}.log").read_text()
+            raise RuntimeError(f"{program} ended with status {done.returncode}: {log or 'it said nothing'}")
 
     def __enter__(self) -> Self:
         return self

@@ -8,7 +8,6 @@ import shutil
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -16,27 +15,28 @@ import torch
 from handlens.core.distributed import ALONE, processes, share_sizes
 from handlens.core.loaders import Share, TensorLoader
 from handlens.errors import TrainingError
+from tests.core import training_in_processes
 
-SCRIPT = Path(__file__).with_name("training_in_processes.py")
 SAME = ["tabular", "few_rows", "conv", "best"]
 """Cases that one process and two end with the same numbers."""
 
 
-def start(folder, *cases, count):
-    folder.mkdir(exist_ok=True)
+def alone(folder, *cases):
+    """Run cases in this process."""
+    training_in_processes.run(folder, *cases)
+
+
+def together(folder, *cases):
+    """Run cases in two processes that torchrun starts; what they print."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    several = ["-m", "torch.distributed.run", f"--nproc-per-node={count}", f"--master-port={port}"]
-    command = [sys.executable, *(several if count > 1 else []), str(SCRIPT), str(folder), *cases]
+    several = ["-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={port}"]
+    command = [sys.executable, *several, training_in_processes.__file__, str(folder), *cases]
     env = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def ended(process):
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == 0, err[-3000:]
-    return out
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=500, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
 
 
 def found(folder, case, rank=0):
@@ -59,18 +59,14 @@ def trained(tmp_path_factory):
     """The folders of one process and of two, the same pictures in both, and what the two printed."""
     root = tmp_path_factory.mktemp("trained")
     one, two = root / "one", root / "two"
-    alone = start(one, "photos", *SAME, "interrupted", count=1)
-    ended(alone)
-    shutil.copytree(one / "photos", two / "photos")
-    shutil.copytree(one / "models", root / "from one")
-    others = start(
-        two, *SAME, "unseeded", "one_stops", "one_fails", "different", "full_disk", "interrupted", "resumed", count=2
-    )
-    said = ended(others)
-    # What two began, one ends.
-    shutil.rmtree(one / "models")
+    for folder in (one, two):
+        training_in_processes.write_pictures(folder)
+    alone(one, *SAME, "interrupted", "uninterrupted")
+    (one / "models").rename(root / "from one")
+    cases = [*SAME, "unseeded", "one_stops", "one_fails", "different", "full_disk", "interrupted", "resumed"]
+    said = together(two, *cases)
     shutil.copytree(two / "models of two", one / "models")
-    ended(start(one, "uninterrupted", "checkpoint", count=1))
+    alone(one, "checkpoint")  # what two began, one ends
     return one, two, said
 
 

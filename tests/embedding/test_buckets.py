@@ -73,11 +73,11 @@ def found_in(out):
     return shards.paths(range(len(shards))), list(shards.left_out())
 
 
-def test_photos_a_tar_and_a_table_in_a_bucket(bucket, tmp_path):
+def test_photos_a_tar_and_a_table_in_a_bucket(bucket, here, tmp_path):
     write_tar(tmp_path / "a.tar", {"x/4.jpg": jpeg(4), "x/4.json": b"{}", "5.jpg": jpeg(5)})
     bucket.put_object(Bucket="pets", Key="more/a.tar", Body=(tmp_path / "a.tar").read_bytes())
     source = PhotoSource(["s3://pets/photos", "s3://pets/more"], urls=True)
-    embed(source, tmp_path / "out", backbone=None, processes=1)
+    embed(source, tmp_path / "out", backbone=None)
     paths, left_out = found_in(tmp_path / "out")
     assert sorted(paths) == [
         "s3://pets/more/a.tar#5.jpg",

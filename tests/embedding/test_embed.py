@@ -32,19 +32,6 @@ from tests.embedding.made_photos import jpeg, write_photos, write_tar
 
 
 @pytest.fixture
-def here(monkeypatch):
-    """Embeds in this process, which takes no time to start; real processes have tests of their own."""
-
-    def in_this_process(job, units, *, processes, check):
-        own = stage.Stage(job.out, threads=torch.get_num_threads())
-        for unit in units:
-            check()
-            yield own.run(unit)
-
-    monkeypatch.setattr(engines, "in_processes", in_this_process)
-
-
-@pytest.fixture
 def small(monkeypatch):
     """Units of five photos and shards of two, so that a few photos have many."""
     monkeypatch.setattr(plan, "A_UNIT", 5)
@@ -376,7 +363,8 @@ def test_a_driver_that_stood_still_stops_when_another_has_its_place(tmp_path, he
 
 DEADLY = """
 import os, signal
-from handlens.embedding import stage
+from handlens.embedding import attempts, stage
+attempts.CAREFUL = 1  # photo by photo from the beginning, so that fewer processes have to end
 real = stage.read_squares
 def read_squares(path, sizes):
     if path.name == "4.jpg":
@@ -418,29 +406,31 @@ def test_a_worker_that_is_killed_from_outside_loses_no_photo(tmp_path, small, mo
     assert (found.complete, found.left_out) == (True, 0)
 
 
-def run_command(*arguments):
-    return subprocess.Popen(
-        [sys.executable, "-m", "handlens", "embed", *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+DRIVER = """
+from handlens.cli import app
+from handlens.embedding import plan
+from handlens.studio.features import patches
+plan.A_UNIT, patches._SAMPLES = 5, 1_000
+app()
+"""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_a_driver_that_is_killed_or_stopped_goes_on(tmp_path, small):
+def test_a_driver_that_is_killed_or_stopped_goes_on(tmp_path, here, small):
+    """By real drivers and their processes, and then in this one."""
     paths = write_photos(tmp_path / "photos", 30)
     out = tmp_path / "out"
-    arguments = (tmp_path / "photos", out, "--backbone", "learned", "--processes", "1")
-    for ending in (signal.SIGKILL, signal.SIGINT):
-        driver_process = run_command(*arguments)
-        for line in driver_process.stderr:
-            if "of 30 photos" in line:
-                break
-        driver_process.send_signal(ending)
-        driver_process.communicate(timeout=60)
-        assert driver_process.returncode == (-9 if ending == signal.SIGKILL else 130)
-    found = CliRunner().invoke(app, ["embed", *map(str, arguments)])
+    arguments = ["embed", *map(str, (tmp_path / "photos", out, "--backbone", "learned", "--processes", "1"))]
+    for ending, returned in ((signal.SIGKILL, -9), (signal.SIGINT, 130)):
+        with subprocess.Popen([sys.executable, "-c", DRIVER, *arguments], stderr=subprocess.PIPE, text=True) as process:
+            for line in process.stderr:
+                if "of 30 photos" in line and not line.startswith("0 of"):
+                    break
+            process.send_signal(ending)
+            process.stderr.read()
+        assert process.returncode == returned
+        assert 1 <= len(list(out.glob("done/*/*"))) < 6
+    found = CliRunner().invoke(app, arguments)
     assert found.exit_code == 0, found.output
     assert f"30 photos are in {out}" in found.output
     assert paths_of(out) == paths

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torchvision.io import ImageReadMode
 
 MAGIC = b"\xff\xd8\xff"
 """What a JPEG file begins with."""
@@ -51,6 +50,8 @@ def read_header(data: bytes) -> Header | None:
 
 def decoded(data: bytes) -> NDArray[np.uint8]:
     """Uint8 [H, W, 3] as stored; RuntimeError for a file that cannot be decoded."""
+    from torchvision.io import ImageReadMode  # it takes as long to import as all of handlens.vision
+
     # torch warns about read-only memory, so it gets a copy.
     stored = torch.frombuffer(bytearray(data), dtype=torch.uint8)
     try:
