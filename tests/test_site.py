@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from docs.generate.executed import BLOCK, Pictures, with_outputs
 from tests.built_site import build_site
 from tests.made_tables import EXECUTED
 
@@ -185,3 +186,15 @@ def test_requests_are_described_with_their_schemas(site: Path) -> None:
     text = (site / "project" / "http.html").read_text(encoding="utf-8")
     assert "GET /api/studies" in text
     assert "schemas-of-studio" in text
+
+
+def test_what_a_progress_bar_leaves_behind_is_not_shown(tmp_path: Path) -> None:
+    block = BLOCK.search("```python\nlearn.fit(1)\n```")
+    assert block
+    empty = {"data": {"text/html": " \n", "text/plain": "<IPython.core.display.HTML object>"}}
+    table = {"data": {"text/html": "<p>1</p>"}}
+    assert with_outputs(block, [empty], Pictures(tmp_path, "page")) == block[0]
+    assert with_outputs(block, [empty, table], Pictures(tmp_path, "page")).split("\n\n")[2:] == [
+        "~~~~~~{raw} html\n<p>1</p>\n~~~~~~",
+        ":::::",
+    ]

@@ -115,6 +115,8 @@ def with_outputs(block: re.Match[str], outputs: list[Any], pictures: Pictures) -
         text = output.get("text", data.get("text/plain", "")).rstrip()
         if "image/png" in data:
             shown.append(f"![{next(alts, 'Drawn by the code above')}](/{pictures.add(data['image/png'])})")
+        elif "text/html" in data and not data["text/html"].strip():
+            continue  # how far work was that took long on this machine, and has ended
         elif "text/html" in data:
             shown.append(f"~~~~~~{{raw}} html\n{data['text/html']}\n~~~~~~")
         elif text and " at 0x" not in text:  # what is called after its place in memory says nothing
