@@ -87,6 +87,17 @@ def test_photos_are_brought_to_their_size_as_the_file_says(tmp_path):
     np.testing.assert_allclose(run(tmp_path / "m.onnx", pixels=pixels[None]), said.to_numpy(), atol=1e-6)
 
 
+def test_features_are_rounded_in_the_graph_too(tmp_path):
+    Image.new("RGB", (9, 9), (85, 0, 0)).save(tmp_path / "red.png")  # a third of 255
+    model = by_hand(Colour())
+    model.weights["colour/0/what"] *= 2048
+    model.bias = np.array([-1365, 0], np.float32)
+    model.halved = frozenset(["colour/0/what"])
+    assert write_onnx(model, tmp_path / "m.onnx", photos=[tmp_path / "red.png"], about={}) < 1e-6
+    found = run(tmp_path / "m.onnx", pixels=np.full((1, 4, 4, 3), (85, 0, 0), np.uint8))
+    np.testing.assert_allclose(found, [[0.5, 0.5]], atol=1e-6)  # 4096/3 − 1365 = 0.33 without rounding
+
+
 def test_what_predicts_something_else_is_not_kept(tmp_path):
     class Unlike(Colour):
         def network(self):

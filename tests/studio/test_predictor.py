@@ -20,9 +20,6 @@ from handlens.studio.features import rebuild
 from handlens.studio.features.extractor import layers_of
 from handlens.studio.predictor import KIND, Predictor, load_predictor, predict_folder
 
-HALF = 2e-3
-"""How far probabilities differ, because a collection keeps features in half precision."""
-
 
 class MeanColour:
     """An extractor whose features are the mean red, green and blue."""
@@ -59,7 +56,7 @@ def test_the_folder_predicts_what_the_collection_predicts(model):
     assert found["path"].tolist() == expected["path"].tolist()
     assert found["predicted"].tolist() == expected["predicted"].tolist()
     for column in ("probability", "probability of circle", "probability of square"):
-        assert found[column].to_numpy() == pytest.approx(expected[column].to_numpy(), abs=HALF)
+        assert found[column].to_numpy() == pytest.approx(expected[column].to_numpy(), abs=1e-5)
     assert predictor.left_out == []
     assert seen == [(32, 40), (40, 40)]
 
@@ -79,7 +76,7 @@ def test_predicting_a_folder_with_broken_files(model, tmp_path):
     # A row for each file: also for copies, and for what cannot be read.
     assert found["path"].tolist() == ["half.png", "left/左.png", "notes.txt", "the same.png"]
     column = "probability of circle"
-    assert found[column][1] == found[column][3] == pytest.approx(expected[column][3], abs=HALF)
+    assert found[column][1] == found[column][3] == pytest.approx(expected[column][3], abs=1e-5)
     assert found["predicted"].isna().tolist() == [True, False, True, False]
     assert found["reason"].tolist() == ["truncated: the end of the file is missing", "", "not a picture", ""]
     assert {out.path for out in predictor.left_out} == {"half.png", "notes.txt"}
@@ -101,6 +98,35 @@ def test_scores_by_hand(monkeypatch, tmp_path):
     # Scores 2 and 1, divided by the temperature 4 and 2: a difference of 2.
     assert found["probability of red"][0] == pytest.approx(1 / (1 + np.exp(-2)))
     assert found["predicted"][0] == "red"
+
+
+@pytest.mark.parametrize("halved", [True, False])
+def test_features_are_rounded_as_the_collection_keeps_them(halved, tmp_path):
+    Image.new("RGB", (9, 9), (85, 0, 0)).save(tmp_path / "red.png")  # a third of 255
+    weights = {"colour/0/what": np.array([[4096, 0], [0, 0], [0, 0]], np.float32)}
+    layers = frozenset(weights) if halved else frozenset()
+    predictor = Predictor(["x", "y"], [MeanColour()], weights, np.array([-1365, 0], np.float32), 1.0, halved=layers)
+    # 1/3 is 0.333251953125 in half precision: the score is 0.333… without rounding, and exactly 0 with it.
+    score = 0 if halved else 4096 / 3 - 1365
+    found = predictor.predict(tmp_path)["probability of x"][0]
+    assert found == pytest.approx(1 / (1 + np.exp(-score)), abs=1e-4)
+
+
+def test_layers_that_are_kept_in_float32_are_not_rounded(prepared_folder, tmp_path):
+    shutil.copytree(prepared_folder, tmp_path / "c")
+    with Collection.open(tmp_path / "c") as collection:
+        rows_of = collection.sources[0].rows
+        collection.label(range(6), "circle")
+        collection.label(range(20, 26), "square")
+        collection.train()
+        files = dict(zip(collection.layers, rows_of, strict=True))
+        halved = {layer.id for layer, rows in files.items() if rows.rows.path.suffix == ".f2"}
+        collection.export_model(tmp_path / "before")
+        first = next(layer for layer in files if layer.id in halved)
+        files[first].replace(0, np.full(first.dim, 1e6, np.float32))
+        collection.export_model(tmp_path / "after")
+    assert load_predictor(tmp_path / "before").halved == halved
+    assert load_predictor(tmp_path / "after").halved == halved - {first.id}
 
 
 def test_networks_whose_names_begin_alike(monkeypatch, tmp_path):

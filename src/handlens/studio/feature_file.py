@@ -52,6 +52,11 @@ class FeatureFile:
         return self._whole if self._whole.path.exists() and not self._half.path.exists() else self._half
 
     @property
+    def is_half(self) -> bool:
+        """Whether the rows are kept in half precision."""
+        return self.rows is self._half
+
+    @property
     def count(self) -> int:
         """How many rows there are."""
         return self.rows.count

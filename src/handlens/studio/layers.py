@@ -49,6 +49,16 @@ class Layers:
         return [layer for source in self.sources for layer in source.layers]
 
     @property
+    def halved(self) -> set[str]:
+        """The ids of the layers whose features are kept in half precision."""
+        return {
+            layer.id
+            for source in self.sources
+            for layer, rows in zip(source.layers, source.rows, strict=True)
+            if rows.is_half
+        }
+
+    @property
     def prepared(self) -> int:
         """The number of photos, in the preparing order, that have thumbnails and the features of every source."""
         return min([self._photos.prepared, *(source.prepared for source in self.sources)])

@@ -17,7 +17,7 @@ from handlens.core.saved import PhotoModel
 from handlens.errors import DataError, ExportError, PhotoError
 from handlens.io.files import atomic_write
 from handlens.studio.ensemble_predictor import EnsemblePredictor
-from handlens.studio.features.precision import device, half_precision
+from handlens.studio.features.precision import device, half_precision, rounded_to_half
 from handlens.studio.models.fine_tuned import TINY
 from handlens.studio.pictures import read_squares
 from handlens.studio.predictor import Predictor
@@ -148,6 +148,7 @@ class _Quick(nn.Module):
         self.weights = nn.ParameterList(
             torch.cat([self._weights(model, layer.id, layer.dim) for layer in e.layers]) for e in model.extractors
         )
+        self._layers = [[(layer.dim, layer.id in model.halved) for layer in e.layers] for e in model.extractors]
         self.bias = nn.Parameter(torch.from_numpy(model.bias))
         self.requires_grad_(False)
 
@@ -161,8 +162,10 @@ class _Quick(nn.Module):
 
     def forward(self, *pixels: Tensor) -> Tensor:
         scores = self.bias
-        for network, of, weights in zip(self.networks, self._of, self.weights, strict=True):
-            scores = scores + network(pixels[of]) @ weights
+        for network, of, layers, weights in zip(self.networks, self._of, self._layers, self.weights, strict=True):
+            features = network(pixels[of]).split([dim for dim, _ in layers], 1)
+            kept = [rounded_to_half(x) if is_half else x for x, (_, is_half) in zip(features, layers, strict=True)]
+            scores = scores + torch.cat(kept, 1) @ weights
         return torch.softmax(scores / self._temperature, 1)
 
 

@@ -25,6 +25,7 @@ from handlens.errors import ArtifactError, FolderGoneError, PhotoError
 from handlens.io.deep_pictures import Limits, about_limits, limits_from
 from handlens.studio.discriminant import Floats
 from handlens.studio.features import Extractor, rebuild
+from handlens.studio.features.precision import rounded_to_half
 from handlens.studio.pictures import read_squares
 from handlens.studio.scanning import LeftOut, natural_order, scan
 
@@ -53,6 +54,7 @@ class Predictor:
         bias: float32 [C].
         temperature: above 0.
         limits: the ranges in which photos of more than 8 bits are seen, as in training; those of each unless given.
+        halved: the ids of layers whose features are rounded to half precision, as the collection keeps them.
         left_out: after `predict`, the files that have no prediction.
 
     Example:
@@ -77,6 +79,7 @@ class Predictor:
     bias: Floats
     temperature: float
     limits: Limits = field(default_factory=dict, kw_only=True)
+    halved: frozenset[str] = field(default=frozenset(), kw_only=True)
     left_out: list[LeftOut] = field(default_factory=list)
 
     def predict(self, photos: Path | str, *, progress: Callable[[int, int], None] | None = None) -> pd.DataFrame:
@@ -126,6 +129,8 @@ class Predictor:
         for extractor, batch in zip(self.extractors, pictures, strict=True):
             for layer, x in zip(extractor.layers, extractor(batch), strict=True):
                 if layer.id in self.weights:
+                    if layer.id in self.halved:
+                        x = rounded_to_half(x)
                     with one_blas_thread():
                         scores += product(x.double().numpy(), self.weights[layer.id])
         return scores
@@ -165,6 +170,7 @@ class Predictor:
             "layers": list(self.weights),
             "sources": [{"name": e.name, "config": e.config()} for e in self.extractors],
             "limits": {kind: list(ends) for kind, ends in self.limits.items()},
+            "halved": sorted(self.halved),
         }
         save_artifact(folder, KIND, config, tensors)
 
@@ -231,13 +237,14 @@ def predictor_of(config: dict[str, Any], tensors: dict[str, Tensor], *, folder: 
         bias = tensors["bias"].numpy()
         temperature = temperature_of(config)
         limits = limits_from(config.get("limits", {}))
+        halved = frozenset(map(str, config.get("halved", [])))
         dims = {layer.id: layer.dim for e in extractors for layer in e.layers}
         fits = all(w.shape == (dims.get(layer), len(classes)) for layer, w in weights.items())
         if not extractors or not fits or bias.shape != (len(classes),):
             raise ArtifactError(f"{folder} is damaged: its weights do not fit its layers and classes.")
         if any(numbers.dtype != np.float32 for numbers in (bias, *weights.values())):
             raise ArtifactError(f"{folder} is damaged: its weights must be float32.")
-    return Predictor(classes, extractors, weights, bias, temperature, limits=limits)
+    return Predictor(classes, extractors, weights, bias, temperature, limits=limits, halved=halved)
 
 
 def class_names(names: Any) -> list[str]:

@@ -22,6 +22,17 @@ def half_precision(where: torch.device) -> bool:
     return not _cpu_flags().isdisjoint({"amx_bf16", "avx512_bf16"})
 
 
+def rounded_to_half(features: torch.Tensor) -> torch.Tensor:
+    """Features rounded to half precision and back, but for those that are too large for it, which stay.
+
+    Example:
+        >>> rounded_to_half(torch.tensor([1 / 3, 1e5])).tolist()
+        [0.333251953125, 100000.0]
+    """
+    rounded = features.half().float()
+    return torch.where(rounded.isinf(), features, rounded)
+
+
 @cache
 def _cpu_flags() -> frozenset[str]:
     try:

@@ -122,7 +122,8 @@ class QuickModel:
 
         config, tensors = self._saved
         calibrated = {"classes": classes, "temperature": config["temperature"] * temperature}
-        return Saved(KIND, config | calibrated, tensors)
+        halved = sorted(set(config["layers"]) & self._layers.halved)
+        return Saved(KIND, config | calibrated | {"halved": halved}, tensors)
 
     def remove(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
