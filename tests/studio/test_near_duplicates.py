@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 from handlens.errors import Cancelled
 from handlens.studio import near_duplicates
+from handlens.studio.many_duplicates import candidates_among_many
 from handlens.studio.near_duplicates import SAME, candidates, correlations, grouped, shrunk
 from handlens.studio.pictures import tile
 
@@ -145,6 +146,36 @@ def test_candidates_are_the_same_in_any_blocks(monkeypatch, columns):
     monkeypatch.setattr(near_duplicates, "_BATCH", 4)
     assert candidates(small, report=go_on).tolist() == whole.tolist()
     assert candidates(small.astype(np.float16), report=go_on).tolist() == whole.tolist()
+
+
+def test_among_many_the_same_pairs_are_found_in_cells(monkeypatch):
+    monkeypatch.setattr("handlens.studio.nearest.EXACT_TO", 100)
+    monkeypatch.setattr("handlens.studio.nearest._CELL", 20)  # 30 cells, of which 24 are looked through
+    monkeypatch.setattr("handlens.studio.many_duplicates._BATCH", 64)
+    generator = np.random.default_rng(0)
+    kinds = generator.uniform(0, 255, (120, 16, 16)).astype(np.float32)
+    small = kinds[np.arange(600) % 120] + generator.normal(0, 5, (600, 16, 16)).astype(np.float32)
+    told = []
+    found = candidates_among_many(small.astype(np.float16), report=lambda *steps: told.append(steps) or False)
+    assert len(found) == 120 * 10
+    assert found.tolist() == candidates(small, report=go_on).tolist()
+    done = [steps[0] for steps in told]
+    assert done == sorted(done)
+    assert {steps[1] for steps in told} == {600}
+    for at in (0, len(told) // 2, len(told) - 1):
+        asked = iter(range(len(told)))
+        with pytest.raises(Cancelled):
+            candidates_among_many(small, report=lambda _done, _total, asked=asked, at=at: next(asked) == at)
+
+
+def test_a_window_of_a_picture_is_found_among_many(monkeypatch):
+    monkeypatch.setattr("handlens.studio.nearest.EXACT_TO", 5)
+    whole = [scene(seed, (400, 300)).convert("RGB") for seed in range(12)]
+    scenes, crops = [tile(one) for one in whole], [tile(one.crop((0, 0, 380, 285))) for one in whole]
+    small = shrunk(np.stack([*scenes, *crops]), 16)
+    found = {tuple(pair) for pair in candidates_among_many(small, report=go_on).tolist()}
+    assert {(i, i + 12) for i in range(12)} <= found
+    assert found == {tuple(pair) for pair in candidates(small, report=go_on).tolist()}
 
 
 def test_the_work_can_be_cancelled():

@@ -23,6 +23,7 @@ from handlens.io.checksums import DamagedError, read_checked, write_checked
 from handlens.studio.discriminant import Floats
 from handlens.studio.labels import Labels
 from handlens.studio.listeners import Listeners
+from handlens.studio.many_duplicates import FROM, candidates_among_many
 from handlens.studio.near_duplicates import COARSE, SAME, Pairs, candidates, correlations, grouped, shrunk
 from handlens.studio.origins import LabelOrigins, Origin
 from handlens.studio.photos import Photos
@@ -278,7 +279,7 @@ class Duplicates:
         def compare(pairs: Pairs) -> Floats:
             return correlations(tiles, aspects, pairs, rows=rows, report=comparing)
 
-        pairs = candidates(small, report=searching)
+        pairs = (candidates if len(small) < FROM else candidates_among_many)(small, report=searching)
         pairs = pairs[compare(pairs) >= SAME]
         ends = np.unique(pairs)
         tiny = [end for end in ends if max(self._size(int(ids[end]))) < _TINY]

@@ -27,8 +27,8 @@ COARSE = 16
 
 _SIDE = 64  # pixels along a side of a tile
 _MIDDLE = 32  # pixels along a side at which pictures are aligned after they were at the coarse size
-_NEAREST = 10  # pictures that each one is compared with
-_ALIKE, _ALIGNED = 0.75, 0.9  # correlations of grey levels below which pairs are dropped, before and after alignment
+NEAREST = 10  # pictures that each one is compared with
+ALIKE, _ALIGNED = 0.75, 0.9  # correlations of grey levels below which pairs are dropped, before and after alignment
 _LIKELY = {COARSE: 0.85, _MIDDLE: 0.92}  # correlations of gradients below which pairs are dropped, by size
 _WINDOWS = ((0.03, 0.03), (0.0, 0.0), (0.0, 0.06), (0.06, 0.0), (0.06, 0.06))  # left and upper edge
 _WINDOW = 0.94  # width and height of the windows, as shares of the picture
@@ -64,11 +64,11 @@ def candidates(coarse: NDArray[np.floating], *, report: Report) -> Pairs:
     for start in range(0, n, _BATCH):
         rows = np.arange(start, min(start + _BATCH, n))
         mine = np.asarray(coarse[rows], np.float32)
-        views = [_unit(mine), *(_unit(_window(mine, left, top)) for left, top in _WINDOWS)]
+        views = views_of(mine)
         best, near = np.empty((len(rows), 0), np.float32), np.empty((len(rows), 0), np.int64)
         for first in range(0, n, _COLUMNS):
-            _check(report, start, n)
-            others = _unit(np.asarray(coarse[first : first + _COLUMNS], np.float32)).T
+            check(report, start, n)
+            others = unit(np.asarray(coarse[first : first + _COLUMNS], np.float32)).T
             with one_blas_thread():
                 alike = product(views[0], others)
                 for view in views[1:]:
@@ -78,10 +78,10 @@ def candidates(coarse: NDArray[np.floating], *, report: Report) -> Pairs:
             alike[inside, itself[inside]] = -1
             best = np.hstack([best, alike])
             near = np.hstack([near, np.broadcast_to(np.arange(first, first + alike.shape[1]), alike.shape)])
-            k = min(_NEAREST, best.shape[1])
+            k = min(NEAREST, best.shape[1])
             kept = np.argpartition(-best, k - 1, axis=1)[:, :k]
             best, near = np.take_along_axis(best, kept, 1), np.take_along_axis(near, kept, 1)
-        close = best >= _ALIKE
+        close = best >= ALIKE
         found.append(np.stack([np.broadcast_to(rows[:, None], near.shape)[close], near[close]], 1))
     return np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
 
@@ -138,7 +138,7 @@ def correlations(
     ratio = np.asarray(aspects[pairs[:, 1]] / aspects[pairs[:, 0]], np.float32)
     fitting = np.flatnonzero((ratio > _SCALES[0]) & (ratio < _SCALES[1]))
     for start in range(0, len(fitting), _BATCH):
-        _check(report, start, len(fitting))
+        check(report, start, len(fitting))
         batch = fitting[start : start + _BATCH]
         a, b = (tiles[rows[pairs[batch, end]]] for end in (0, 1))
         with one_blas_thread():
@@ -170,12 +170,19 @@ def _correlations(first: Tiles, second: Tiles, ratio: Floats) -> Floats:
     return out
 
 
-def _check(report: Report, done: int, total: int) -> None:
+def check(report: Report, done: int, total: int) -> None:
+    """Tell how far the search is; raises Cancelled if it is to stop."""
     if report(done, total):
         raise Cancelled("the search for duplicates was cancelled.")
 
 
-def _unit(pictures: Floats) -> Floats:
+def views_of(pictures: Floats) -> list[Floats]:
+    """Pictures [n, s, s] and the windows of them that others may be crops of, each as `unit`."""
+    return [unit(pictures), *(unit(_window(pictures, left, top)) for left, top in _WINDOWS)]
+
+
+def unit(pictures: Floats) -> Floats:
+    """Grey levels [n, s, s] as vectors [n, s · s] without their mean and of length 1, or 0 for plain pictures."""
     flat = pictures.reshape(len(pictures), -1)
     flat = flat - flat.mean(1, keepdims=True)
     return np.asarray(flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-3), np.float32)

@@ -22,7 +22,13 @@ _BLOCK = 2**23  # distances that are computed at once, 32 MB
 
 @one_blas_thread()
 def nearest(
-    z: Floats, k: int, *, seed: int, among: Floats | None = None, step: Callable[[float], None] | None = None
+    z: Floats,
+    k: int,
+    *,
+    seed: int,
+    among: Floats | None = None,
+    cells: Cells | None = None,
+    step: Callable[[float], None] | None = None,
 ) -> NDArray[np.int32]:
     """The k nearest others of each row of z [n, d], or its k nearest rows of `among` [m, d]; in no order.
 
@@ -35,6 +41,7 @@ def nearest(
         k: how many, less than the number of rows to be found.
         seed: makes the cells repeatable.
         among: the rows to be found; those of z itself unless given.
+        cells: those of the rows to be found, if they are known already.
         step: called with the share that is done, 0–1, several times a second; what it raises ends the search.
 
     Returns:
@@ -43,7 +50,7 @@ def nearest(
     others = z if among is None else among
     out = np.empty((len(z), k), np.int32)
     done = 0
-    for rows, found in _searches(z, others, k, seed=seed):
+    for rows, found in _searches(z, others, k, cells or Cells(others, seed=seed, step=step)):
         for start in range(0, len(rows), size := max(1, _BLOCK // max(1, len(found)))):
             part = rows[start : start + size]
             own = np.searchsorted(found, part) if among is None else None
@@ -54,23 +61,38 @@ def nearest(
     return out
 
 
-def _searches(z: Floats, others: Floats, k: int, *, seed: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+class Cells:
+    """Rows in the cells of k-means; one cell for up to 10,000 rows.
+
+    Args:
+        rows: [m, d].
+        seed: makes the cells repeatable.
+        step: called with 0 several times a second; what it raises ends the work.
+    """
+
+    def __init__(self, rows: Floats, *, seed: int, step: Callable[[float], None] | None = None) -> None:
+        self._step = step
+        many = len(rows) > EXACT_TO
+        self.centres = _centres(rows, max(2, len(rows) // _CELL), seed=seed, step=step) if many else rows[:1]
+        self.of_rows = self.of(rows)
+        self.members = _members(self.of_rows, len(self.centres))
+
+    def of(self, z: Floats) -> NDArray[np.int64]:
+        """The cell that each row of z is in."""
+        return np.zeros(len(z), np.int64) if len(self.centres) < 2 else _cells(z, self.centres, self._step)
+
+
+def _searches(z: Floats, others: Floats, k: int, cells: Cells) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Rows of z, and the rows of `others` (ascending) among which their neighbours are looked for."""
-    if len(others) <= EXACT_TO:
-        yield np.arange(len(z)), np.arange(len(others))
-        return
-    centres = _centres(others, max(2, len(others) // _CELL), seed=seed)
-    cell_of_other = _cells(others, centres)
-    cell = cell_of_other if others is z else _cells(z, centres)
-    members = _members(cell_of_other, len(centres))
-    for rows in _members(cell, len(centres)):
+    cell = cells.of_rows if others is z else cells.of(z)
+    for rows in _members(cell, len(cells.centres)):
         if not len(rows):
             continue
-        centre = centres[cell[rows[0]]]
-        near = np.argsort(((centres - centre) ** 2).sum(1), kind="stable")
-        sizes = np.cumsum([len(members[i]) for i in near])
+        centre = cells.centres[cell[rows[0]]]
+        near = np.argsort(((cells.centres - centre) ** 2).sum(1), kind="stable")
+        sizes = np.cumsum([len(cells.members[i]) for i in near])
         enough = max(_PROBED, int(np.searchsorted(sizes, k + 1)) + 1)
-        yield rows, np.sort(np.concatenate([members[i] for i in near[:enough]]))
+        yield rows, np.sort(np.concatenate([cells.members[i] for i in near[:enough]]))
 
 
 def _members(cell: NDArray[np.int64], cells: int) -> list[NDArray[np.int64]]:
@@ -78,13 +100,13 @@ def _members(cell: NDArray[np.int64], cells: int) -> list[NDArray[np.int64]]:
     return np.split(np.argsort(cell, kind="stable"), np.cumsum(np.bincount(cell, minlength=cells))[:-1])
 
 
-def _centres(x: Floats, n: int, *, seed: int) -> Floats:
+def _centres(x: Floats, n: int, *, seed: int, step: Callable[[float], None] | None) -> Floats:
     """The centres [n, d] of k-means on a sample of x, by a few steps of Lloyd's."""
     random = np.random.default_rng(seed)
     sample = x[np.sort(random.permutation(len(x))[: 40 * n])]
     centres = sample[random.permutation(len(sample))[:n]].copy()
     for _ in range(5):
-        cell = _cells(sample, centres)
+        cell = _cells(sample, centres, step)
         counts = np.bincount(cell, minlength=n)
         for column in range(x.shape[1]):
             sums = np.bincount(cell, sample[:, column], minlength=n)
@@ -92,11 +114,15 @@ def _centres(x: Floats, n: int, *, seed: int) -> Floats:
     return centres
 
 
-def _cells(x: Floats, centres: Floats) -> NDArray[np.int64]:
+def _cells(x: Floats, centres: Floats, step: Callable[[float], None] | None) -> NDArray[np.int64]:
     norms = (centres**2).sum(1)
     rows = max(1, _BLOCK // len(centres))
-    parts = [x[start : start + rows] for start in range(0, len(x), rows)]
-    return np.concatenate([(norms - 2 * product(part, centres.T)).argmin(1) for part in parts])
+    found = np.empty(len(x), np.int64)
+    for start in range(0, len(x), rows):
+        if step:
+            step(0.0)
+        found[start : start + rows] = (norms - 2 * product(x[start : start + rows], centres.T)).argmin(1)
+    return found
 
 
 def _nearest(x: Floats, among: Floats, k: int, own: NDArray[np.int64] | None) -> NDArray[np.int64]:
