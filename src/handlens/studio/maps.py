@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from handlens.errors import CollectionError, TrainingError
+from handlens.errors import Cancelled, CollectionError, HandlensError, TrainingError
+from handlens.io.problems import reason_of
 from handlens.studio.arranging import Arranging
 from handlens.studio.discriminant import Floats
 from handlens.studio.features.extractor import Layer
@@ -20,6 +22,8 @@ from handlens.studio.photos import Photos
 from handlens.studio.projections import LABELS, NEIGHBOURS, PCA, SEPARATE
 from handlens.studio.settings import Settings
 from handlens.studio.work import Report, Work
+
+_log = logging.getLogger(__name__)
 
 
 class Maps:
@@ -40,6 +44,8 @@ class Maps:
         self._lock = threading.Lock()
         self._arranging: dict[str, Arranging] = {}
         self._betters = 0  # how often a map of neighbours got better places
+        self.faults: dict[str, str] = {}
+        """Why maps of neighbours that were arranged in the background are not finished, as sentences, by layer."""
 
     def projections(self, layer: str | Layer) -> list[str]:
         """The projections of a layer: PCA pairs, neighbours and, once there are labels, separating ones."""
@@ -105,17 +111,33 @@ class Maps:
                 arranging.look_again()
             self._listeners.tell("map", layer=layer.id, projection=projection)
 
-        return maps.rows_of(projection, codes=codes, version=version, report=report, better=better)
+        found = maps.rows_of(projection, codes=codes, version=version, report=report, better=better)
+        if projection == NEIGHBOURS and self.faults.pop(layer.id, ""):  # it went well this time
+            self._listeners.tell("state")
+        return found
 
     def _in_background(self, layer: Layer) -> Arranging:
         """The arranging of a layer's neighbours, begun unless it is under way."""
         with self._lock:
             arranging = self._arranging.get(layer.id)
             if arranging is None or arranging.is_over:
-                arranging = Arranging(lambda cancel: self.map(layer, NEIGHBOURS, cancel=cancel))
+                arranging = Arranging(lambda cancel: self._arrange(layer, cancel))
                 self._arranging[layer.id] = arranging
                 arranging.start()
             return arranging
+
+    def _arrange(self, layer: Layer, cancel: threading.Event) -> None:
+        """Arrange the neighbours of a layer; a failure is kept among the faults, as nobody may be waiting for it."""
+        try:
+            self.map(layer, NEIGHBOURS, cancel=cancel)
+        except Cancelled:
+            raise
+        except Exception as error:
+            why = str(error) if isinstance(error, HandlensError) else f"the program failed: {reason_of(error)}."
+            self.faults[layer.id] = f"The map of neighbours of {layer.id} is not finished: {why}"
+            _log.warning("The map of neighbours of %s was not finished.", layer.id, exc_info=error)
+            self._listeners.tell("state")
+            raise
 
     def close(self) -> None:
         """Stop what is arranged in the background, and wait for it to end; what there is so far is kept."""

@@ -164,6 +164,7 @@ class Parts:
             *self._notices,
             *self.folder_scan.notices,
             *self.preparing.notices,
+            *self.maps.faults.values(),
             *self.filtering.replaced_notice,
         ]
 

@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from handlens.errors import Cancelled, CollectionError, TrainingError
+from handlens.errors import Cancelled, CollectionError, StorageError, TrainingError
 from handlens.studio.collection import Collection
 from handlens.studio.projections import LABELS, NEIGHBOURS, SEPARATE, TITLES
 
@@ -115,6 +115,25 @@ def test_neighbours_are_shown_before_they_are_done(collection):
     done = collection.parts.layers.maps_of(layer)
     assert done.has_neighbours
     np.testing.assert_array_equal(maps.so_far(WHERE, NEIGHBOURS), collection.map(WHERE, NEIGHBOURS))
+
+
+@pytest.mark.usefixtures("small_sample")
+def test_a_map_that_cannot_be_kept_says_so(collection, monkeypatch):
+    from handlens.studio import layer_maps
+
+    def full(*_args, **_more):
+        raise StorageError("the disk is full; nothing was written.")
+
+    said = threading.Event()
+    collection.parts.listeners.subscribe(lambda kind, _payload: said.set() if kind == "state" else None)
+    with monkeypatch.context() as there:
+        there.setattr(layer_maps, "write_checked", full)
+        collection.parts.maps.so_far(WHERE, NEIGHBOURS)  # the first view is shown from memory, or what failed is raised
+        assert said.wait(60)
+    fault = f"The map of neighbours of {WHERE} is not finished: the disk is full; nothing was written."
+    assert fault in collection.notices
+    assert np.isfinite(collection.map(WHERE, NEIGHBOURS)).all()
+    assert fault not in collection.notices
 
 
 @pytest.mark.usefixtures("small_sample")
