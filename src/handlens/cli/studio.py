@@ -132,6 +132,8 @@ def _begin(
     if photos is not None:
         with _copying() as progress:
             plan = registry.plans.of_photos(photos, request, progress=progress)
+            if not registry.plans.exists(plan.id):
+                _say_cost(photos, backbones, registry.plans.folder)
             if photos.folder is None:
                 registry.open(plan)
     elif demo is not None:
@@ -147,6 +149,15 @@ def _begin(
 
     registry.open_in_background(plan).add_done_callback(report)
     return f"/c/{plan.id}"
+
+
+def _say_cost(photos: PhotoSource, backbones: tuple[str | None, ...], folder: Path) -> None:
+    """Say what a collection that will be made takes of the disk and of time, where that is known."""
+    from handlens.studio.costs import cost_of
+
+    cost = cost_of(photos, backbone=backbones, folder=folder)
+    if cost is not None:
+        typer.echo(str(cost), err=True)
 
 
 @contextmanager

@@ -129,6 +129,11 @@ class ShardManifest:
         return sum(shard.left_out for shard in self.shards)
 
 
+def has_shards(folder: Path) -> bool:
+    """Whether a folder is one that `handlens embed` wrote."""
+    return (folder / MANIFEST).is_file() and (folder / SHARDS).is_dir()
+
+
 def shard_name(unit: int, start: int) -> str:
     """The name of a shard's file, by its unit and its first photo there.
 

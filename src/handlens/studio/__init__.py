@@ -1,6 +1,7 @@
 """Studio: one person labels a folder of photos by flipping through what each layer of a network sees."""
 
 from handlens.studio.collection import Collection
+from handlens.studio.costs import Cost, cost_of
 from handlens.studio.formats.importing import ImportPlan
 from handlens.studio.formats.truth import Truth, TruthReport
 from handlens.studio.labels import LabelInfo
@@ -11,6 +12,7 @@ from handlens.studio.scanning import LeftOut
 
 __all__ = [
     "Collection",
+    "Cost",
     "FineTuningProgress",
     "GatheringProgress",
     "ImportPlan",
@@ -21,4 +23,5 @@ __all__ = [
     "TrainingReport",
     "Truth",
     "TruthReport",
+    "cost_of",
 ]

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from handlens.core.description import DataDescription, picture_files
-from handlens.errors import CollectionError, StorageError
+from handlens.errors import Cancelled, CollectionError, StorageError
 from handlens.studio.attributes import Attached
 from handlens.studio.creating import OWN_PHOTOS, create_collection, looking
 from handlens.studio.discriminant import Floats
@@ -114,6 +114,7 @@ class Collection:
 
         The photos of a folder stay there, and none is read before `prepare`. All else that `PhotoSource` names is
         copied into the folder of the collection first; called again, an interrupted call goes on where it ended.
+        `handlens.studio.cost_of` says beforehand what a folder of photos will cost.
 
         Args:
             folder: a new or empty folder for the collection, not among the photos.
@@ -133,7 +134,7 @@ class Collection:
         Raises:
             Cancelled: `cancel` was set.
             CollectionError: a folder does not exist or is not empty, or an argument is not as described.
-            StorageError: the folder cannot be written.
+            StorageError: the folder cannot be written, or its disk has not enough room; nothing is written then.
         """
         own = create_collection(
             folder,
@@ -745,20 +746,33 @@ class Collection:
         """
         return self.parts.duplicates.label_alike()
 
-    def separate(self, names: Sequence[str]) -> tuple[str, str]:
+    def separate(
+        self,
+        names: Sequence[str],
+        *,
+        progress: Callable[[int, int], None] | None = None,
+        cancel: threading.Event | None = None,
+    ) -> tuple[str, str]:
         """Find the layer whose projection separates the labels `names` best.
 
         Every layer is searched; the best is the one whose shrinkage LDA has the highest balanced accuracy on held-out
         gestures, or on held-out photos if no label has two gestures.
 
+        Args:
+            names: of the labels, two or more.
+            progress: called with the layers that are searched, and their number.
+            cancel: setting it, also beforehand, raises Cancelled; the projection stays as it was.
+
         Returns:
             the id of the layer, and "separate", the projection of it.
 
         Raises:
+            Cancelled: `cancel` was set.
             CollectionError: there is no such label.
             TrainingError: there are fewer than two labels with two photos each.
         """
-        return self.parts.separating.separate(names)
+        with self.parts.work.begin("separate", progress=progress, cancel=cancel) as report:
+            return self.parts.separating.separate(names, report=report)
 
     def scores(self) -> Scores:
         """How well each layer and each computed map separates the labels so far, 0–1; None where unknown.
@@ -1143,17 +1157,25 @@ class Collection:
         """
         return self.parts.evaluation.confused(label, predicted)
 
-    def predictions(self) -> pd.DataFrame:
+    def predictions(
+        self, *, progress: Callable[[int, int], None] | None = None, cancel: threading.Event | None = None
+    ) -> pd.DataFrame:
         """The prediction of each photo by the model in use, a row for each photo, by id.
+
+        Args:
+            progress: called with the steps that are done and their total, unless the scores are known already.
+            cancel: setting it, also beforehand, raises Cancelled.
 
         Returns:
             DataFrame with columns path, label (missing without one), predicted, probability (0–1), one
             `probability of NAME` for each class, and reason: why a photo has no prediction, "" if it has one.
 
         Raises:
+            Cancelled: `cancel` was set.
             TrainingError: there is no model yet.
         """
-        return self.parts.models.predictions()
+        with self.parts.work.begin("predict", progress=progress, cancel=cancel) as report:
+            return self.parts.models.predictions(report=report)
 
     def heatmap(self, photo: int, label: str | None = None) -> HeatMap:
         """Which places of a photo count in favour of a label, by the model in use.
@@ -1375,15 +1397,37 @@ class Collection:
 
         return export(self, path, format, where=where, progress=progress, cancel=cancel)
 
-    def export_predictions(self, path: Path | str, *, where: Filter | None = None, spreadsheet: bool = False) -> None:
+    def export_predictions(
+        self,
+        path: Path | str,
+        *,
+        where: Filter | None = None,
+        spreadsheet: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+        cancel: threading.Event | None = None,
+    ) -> None:
         """Write `predictions()` as CSV.
 
         Args:
             path: the file.
             where: only the photos that this filter means.
             spreadsheet: put an apostrophe before text that a spreadsheet program would run as a formula.
+            progress: called with the steps that are done and their total: first of predicting, then of writing.
+            cancel: setting it, also beforehand, raises Cancelled; what was at `path` before stays.
+
+        Raises:
+            Cancelled: `cancel` was set.
+            TrainingError: there is no model yet.
         """
-        write_csv(self._only(self.predictions(), where), path, spreadsheet=spreadsheet)
+
+        def report(done: int, total: int) -> None:
+            if progress:
+                progress(done, total)
+            if cancel is not None and cancel.is_set():
+                raise Cancelled("the export was cancelled; nothing was written.")
+
+        table = self._only(self.predictions(progress=progress, cancel=cancel), where)
+        write_csv(table, path, spreadsheet=spreadsheet, report=report)
 
     def _only(self, table: pd.DataFrame, where: Filter | None) -> pd.DataFrame:
         """The rows, by photo id, of the photos that a filter means; all without one."""

@@ -12,9 +12,9 @@ from pathlib import Path
 from handlens.errors import Cancelled, CollectionError, StorageError
 from handlens.io.files import atomic_write
 from handlens.io.problems import reason_of
-from handlens.scale.manifest import MANIFEST as SHARDS_MANIFEST
-from handlens.scale.manifest import SHARDS
+from handlens.scale.manifest import has_shards
 from handlens.scale.manifest import read_manifest as read_shards_manifest
+from handlens.studio.costs import check_room
 from handlens.studio.manifest import DATABASE, MANIFEST, new_manifest
 from handlens.studio.photo_sources.gathering import Gathering
 from handlens.studio.photo_sources.source import PhotoSource
@@ -61,6 +61,7 @@ def create_collection(
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise CollectionError(f"seed must be a whole number, 0 or more; {seed!r} arrived.")
     sources = _of_shards(photos, backbone, weights) if on_shards else requested_sources(backbone, weights)
+    check_room(images, backbone=backbone, folder=target, step=looking(progress, cancel))
     manifest = new_manifest(target, photos, name=name or images.name, seed=seed, shards=on_shards)
     try:
         target.mkdir(parents=True, exist_ok=True)
@@ -95,11 +96,6 @@ def looking(
             progress(GatheringProgress(files=files, total=files))
 
     return step
-
-
-def has_shards(folder: Path) -> bool:
-    """Whether a folder is one that `handlens embed` wrote."""
-    return (folder / SHARDS_MANIFEST).is_file() and (folder / SHARDS).is_dir()
 
 
 def _of_shards(

@@ -126,6 +126,15 @@ def files_below(root: Path) -> Iterator[tuple[str, str | None]]:
             yield _printable(path), picture_fault(root / path, error)
 
 
+def names_below(root: Path) -> Iterator[str]:
+    """Every visible file below a folder, relative to it; none is looked at.
+
+    Raises:
+        CollectionError: the folder cannot be read.
+    """
+    return (path for path, reason, _ in _visible_files(root) if reason is None)
+
+
 def _visible_files(root: Path) -> Iterator[tuple[str, str | None, os.DirEntry[str]]]:
     """Every visible file below root: its path relative to it, and the reason if it cannot be used whatever is in it.
 

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
+from handlens.core.row_blocks import Report
 from handlens.core.threads import one_blas_thread
-from handlens.errors import CollectionError, TrainingError
+from handlens.errors import Cancelled, CollectionError, TrainingError
 from handlens.studio.classifier import stratified_sample
 from handlens.studio.discriminant import Codes, Floats, fit_discriminant, folds
 from handlens.studio.duplicates import Duplicates
@@ -65,8 +66,13 @@ class Separating:
         self.latest_score: float | None = None
         """The score of the layer that `separate` found last; None if it is not known, see `Scores`."""
 
-    def separate(self, names: Sequence[str]) -> tuple[str, str]:
-        """Find the layer whose projection separates the labels best; see `Collection.separate`."""
+    def separate(self, names: Sequence[str], *, report: Report) -> tuple[str, str]:
+        """Find the layer whose projection separates the labels best; see `Collection.separate`.
+
+        Args:
+            names: of the labels.
+            report: called as `report(done, total)` with layers; if it returns True, the search is cancelled.
+        """
         wanted = list(dict.fromkeys(names))
         state = self._labels.state
         known, codes = state.names, state.by_person
@@ -76,7 +82,7 @@ class Separating:
         if len(wanted) < 2:
             raise TrainingError(f"pick two or more labels to separate; {len(wanted)} arrived.")
         chosen = np.where(np.isin(codes, [known.index(n) for n in wanted]), codes, -1)
-        quality, held_out = self._quality(chosen, state)
+        quality, held_out = self._quality(chosen, state, report)
         best = max(quality, key=lambda layer: quality[layer])
         # By the number of its colour, which a label keeps when it is renamed.
         self._settings.separating = [state.table[known.index(name)].colour for name in wanted]
@@ -106,23 +112,27 @@ class Separating:
         self._scores = (key, found)
         return found
 
-    def _quality(self, codes: NDArray[np.integer], state: LabelState) -> tuple[dict[str, tuple[float, float]], bool]:
+    def _quality(
+        self, codes: NDArray[np.integer], state: LabelState, report: Report = lambda _done, _total: False
+    ) -> tuple[dict[str, tuple[float, float]], bool]:
         """How well each layer tells the codes of held-out photos apart, and whether whole gestures were held out.
 
         If no label has two gestures, single photos are held out: good enough to find the best layer, but too optimistic
         to be shown.
         """
-        features, classes, ids = self._data.labelled(codes, most=_SCORED)
+        features, classes, ids = self._data.labelled(codes, most=_SCORED, report=report)
         self._data.check(codes, state.names, ids, least=2)
         fold = gesture_folds(classes, self._duplicates.gestures(state.origins)[ids], seed=self._seed)
         held_out = bool((fold >= 0).any())
         if not held_out:
             fold = folds(classes, seed=self._seed)
         tested, together = fold >= 0, self._duplicates.together()[ids]
-        quality = {
-            layer: layer_quality(cross_validated_logits(x, classes, fold, together)[tested], classes[tested])
-            for layer, x in features.items()
-        }
+        quality = {}
+        for done, (layer, x) in enumerate(features.items()):
+            if report(len(features) + done, 2 * len(features)):
+                raise Cancelled("the search for the layer was cancelled.")
+            logits = cross_validated_logits(x, classes, fold, together)
+            quality[layer] = layer_quality(logits[tested], classes[tested])
         return quality, held_out
 
     def _map_scores(self, layer: Layer, codes: NDArray[np.integer], state: LabelState) -> dict[str, float | None]:

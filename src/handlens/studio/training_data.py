@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from handlens.errors import TrainingError
+from handlens.core.row_blocks import Report
+from handlens.errors import Cancelled, TrainingError
 from handlens.io.deep_pictures import about_limits
 from handlens.studio import classifier as learning
 from handlens.studio.discriminant import Floats
@@ -28,6 +29,7 @@ class TrainingData:
         most: int | None = None,
         first: NDArray[np.bool_] | None = None,
         unlabelled: int = 0,
+        report: Report = lambda _done, _total: False,
     ) -> tuple[dict[str, Floats], NDArray[np.int64], NDArray[np.int64]]:
         """Standardised features of each fitted layer, class codes, and ids, of the labelled photos.
 
@@ -36,9 +38,14 @@ class TrainingData:
             most: take about so many labelled photos at most, a random sample of each class.
             first: photos that are taken before others, bool [N].
             unlabelled: add photos without a label, with the code −1, up to so many photos in all.
+            report: called as `report(done, total)` with layers that are read, half of the total; if it returns True,
+                the work is cancelled.
 
         Returns:
             features [n, D] by layer id, class codes 0…C−1 or −1 [n], and ids [n].
+
+        Raises:
+            Cancelled: `report` returned True.
         """
         known = self.prepared()
         ids = np.flatnonzero((codes >= 0) & known)
@@ -53,7 +60,7 @@ class TrainingData:
         others = self.sample((codes < 0) & known, max(0, unlabelled - len(ids)))
         ids = np.concatenate([ids, others])
         classes = np.concatenate([classes, np.full(len(others), -1, np.int64)])
-        return self.features(ids), classes, ids
+        return self.features(ids, report), classes, ids
 
     def prepared(self) -> NDArray[np.bool_]:
         """Which photos have features of every layer, bool [N]."""
@@ -68,10 +75,15 @@ class TrainingData:
         ids = np.flatnonzero(photos)
         return ids[np.argsort(self._photos.rows[ids])][:most]  # the preparing order is random
 
-    def features(self, ids: NDArray[np.int64]) -> dict[str, Floats]:
-        """Standardised features [n, D] of each layer, of photos that are `prepared`."""
-        rows = self._photos.rows[ids]
-        return {layer: m.fit().scaling.apply(m.raw().at(rows)) for layer, m in self._maps().items()}
+    def features(self, ids: NDArray[np.int64], report: Report = lambda _done, _total: False) -> dict[str, Floats]:
+        """Standardised features [n, D] of each layer, of photos that are `prepared`; see `labelled` for `report`."""
+        rows, maps = self._photos.rows[ids], self._maps()
+        found = {}
+        for done, (layer, of_layer) in enumerate(maps.items()):
+            if report(done, 2 * len(maps)):
+                raise Cancelled("reading features was cancelled.")
+            found[layer] = of_layer.fit().scaling.apply(of_layer.raw().at(rows))
+        return found
 
     def _maps(self) -> dict[str, LayerMaps]:
         """The maps of each layer that has photos."""

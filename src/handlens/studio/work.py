@@ -10,7 +10,7 @@ from typing import Literal
 
 from handlens.studio.listeners import Listeners
 
-Task = Literal["map", "train", "search"]
+Task = Literal["map", "train", "predict", "separate", "search"]
 Report = Callable[[int, int], bool]
 """Called with the steps that are done and their total; True means that the work is to stop."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import numpy as np
 import pytest
 
-from handlens.errors import CollectionError, TrainingError
+from handlens.errors import Cancelled, CollectionError, TrainingError
 from handlens.studio import separating
 from handlens.studio.discriminant import fit_discriminant, folds
 from handlens.studio.projections import NEIGHBOURS, SEPARATE
@@ -29,6 +30,24 @@ def test_separate_finds_where_the_difference_is(collection, label_some):
     assert set(scores["maps"][layer]) == {"pca-1-2", "pca-3-4", "pca-5-6", NEIGHBOURS}
     assert scores["maps"][layer][NEIGHBOURS] is None  # not looked at yet
     json.dumps(scores)
+
+
+def test_separating_says_how_far_it_is_and_can_be_cancelled(collection, label_some):
+    label_some(collection)
+    told = []
+    collection.separate(["circle", "square"], progress=lambda done, total: told.append((done, total)))
+    layers = len(collection.layers)
+    assert told == [(done, 2 * layers) for done in range(2 * layers)]
+    before = collection.parts.maps.separating
+    for at in (0, layers, 2 * layers - 1):
+        stop = threading.Event()
+        with pytest.raises(Cancelled):
+            collection.separate(
+                ["square", "circle"],
+                progress=lambda done, _, at=at, stop=stop: stop.set() if done == at else None,
+                cancel=stop,
+            )
+        assert collection.parts.maps.separating == before
 
 
 def test_labels_of_one_gesture_each_are_separated_without_a_score(collection, label_some):

@@ -55,3 +55,31 @@ def test_training_is_cancelled(client: TestClient, shapes: str, monkeypatch: pyt
         assert client.delete(f"{shapes}/train").status_code == 204
         assert asked.result(60).status_code == 409
     assert client.get(shapes).json()["model"] is None
+
+
+def test_predicting_and_separating_are_cancelled(
+    client: TestClient, shapes: str, monkeypatch: pytest.MonkeyPatch, selection
+) -> None:
+    for name, ids in (("circle", [0, 1, 2]), ("square", [20, 21, 22])):
+        client.post(f"{shapes}/labels/assign", json={"selection": selection(ids), "name": name})
+    assert client.post(f"{shapes}/train").status_code == 200
+    predicting, separating = threading.Event(), threading.Event()
+    with ThreadPoolExecutor(2) as pool, monkeypatch.context() as slow:
+        slow.setattr(
+            "handlens.studio.models.registry.Models.best", lambda _, report: until_cancelled(predicting, report)
+        )
+        slow.setattr(
+            "handlens.studio.training_data.TrainingData.labelled",
+            lambda *_, report, **__: until_cancelled(separating, report),
+        )
+        asked = pool.submit(client.get, f"{shapes}/predictions")
+        searched = pool.submit(client.post, f"{shapes}/separate", json={"names": ["circle", "square"]})
+        assert predicting.wait(60)
+        assert separating.wait(60)
+        assert client.delete(f"{shapes}/predictions").status_code == 204
+        assert asked.result(60).status_code == 409
+        assert not searched.done()
+        assert client.delete(f"{shapes}/separate").status_code == 204
+        assert searched.result(60).status_code == 409
+    assert client.get(shapes).json()["separating"] is None
+    assert len(client.get(f"{shapes}/predictions").json()["names"]) == 2

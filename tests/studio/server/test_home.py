@@ -650,3 +650,48 @@ def test_a_collection_has_a_cover_of_its_first_photos_without_being_opened(
     grey = np.asarray(Image.open(io.BytesIO(client.get(f"{shapes}/cover").content)))
     assert (grey.min(), grey.max()) == (128, 128)
     assert client.get("/api/collections/none/cover").status_code == 404
+
+
+# --- what a collection will cost -----------------------------------------------------------------------------
+
+
+def cost(client: TestClient, **wanted: object) -> dict[str, Any]:
+    answer = client.post("/api/cost", json=wanted)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_the_cost_of_a_collection_is_known_before_it_is_made(client: TestClient, photos: Path) -> None:
+    found = cost(client, path=str(photos), backbones=[])
+    assert found["text"].startswith("6 photos take about ")
+    assert found["fits"]
+    sent = cost(client, photos=1000, bytes=10**14, backbones=["mobilenetv2_100"], own_features=True)
+    assert sent["text"].startswith("1,000 photos take about 100 TB of the disk ")
+    assert not sent["fits"]
+    assert client.get("/api/studio").json()["collections"] == []
+
+
+def test_a_path_that_is_still_typed_has_no_cost(
+    client: TestClient, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unknown = {"text": "", "fits": True}
+    assert cost(client, path=str(photos / "circles" / "0.png")) == unknown
+    assert cost(client, path=str(photos / "none")) == unknown
+    monkeypatch.setattr("handlens.studio.server.routes.home._LOOKING", -1.0)
+    assert cost(client, path=str(photos)) == unknown
+
+
+def test_photos_that_were_sent_go_where_the_disk_is_too_full(
+    client: TestClient, photos: Path, monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    monkeypatch.setattr("handlens.studio.costs.free_on_disk", lambda _folder: 1000)
+    upload = client.post("/api/uploads").json()["upload"]
+    client.put(
+        f"/api/uploads/{upload}/photo", params={"path": "1.png"}, content=(photos / "circles/1.png").read_bytes()
+    )
+    wanted = {"source": {"kind": "upload", "upload": upload}, "backbones": []}
+    answer = client.post("/api/collections", json=wanted)
+    assert answer.status_code == 507
+    assert "too full" in answer.json()["error"]
+    assert list((home / "collections").iterdir()) == []

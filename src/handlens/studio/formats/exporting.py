@@ -205,7 +205,7 @@ def named_table(export: Export, names: Sequence[str], left_out: Sequence[LeftOut
     return table[~table[PATH].isin([out.path for out in left_out])]
 
 
-STEP = 5_000
+STEP = 1_000
 """Rows between two looks whether an export is to stop."""
 
 

@@ -294,13 +294,17 @@ class Models:
         """What a model's scores are divided by to be calibrated on the spot check; 1 without one."""
         return self.checked(model, self._spot_check.now()).temperature
 
-    def probabilities(self) -> tuple[list[str], Floats]:
+    def probabilities(self, *, report: Report | None = None) -> tuple[list[str], Floats]:
         """The classes and each photo's probability of each, float32 [N, C] by id, NaN where not predicted.
 
+        Args:
+            report: called as `report(done, total)`; if it returns True, the work is cancelled.
+
         Raises:
+            Cancelled: `report` returned True.
             TrainingError: there is no model yet.
         """
-        return self.with_model(self._probabilities_of)
+        return self.with_model(lambda model: self._probabilities_of(model, report))
 
     def best(self, *, report: Report | None = None, what: str = "predicting") -> BestGuess:
         """What the model in use predicts, photo by photo; computed in blocks, and a hundredth of `predictions`.
@@ -315,11 +319,11 @@ class Models:
         """
         return self.with_model(lambda model: self._best_of(model, report, what))
 
-    def predictions(self) -> pd.DataFrame:
-        """The prediction of each photo; see `Collection.predictions`."""
+    def predictions(self, *, report: Report | None = None) -> pd.DataFrame:
+        """The prediction of each photo; see `Collection.predictions`, and `probabilities` for `report`."""
         from handlens.core.predictions import LABEL, class_predictions_frame
 
-        names, p = self.probabilities()
+        names, p = self.probabilities(report=report)
         paths = self._photos.paths
         known = np.asarray(np.isfinite(p).all(1))
         why = {out.path: out.reason for out in self._photos.left_out}
@@ -495,8 +499,8 @@ class Models:
                 if self.version == model.version:
                     raise
 
-    def _probabilities_of(self, model: Model) -> tuple[list[str], Floats]:
-        p = softmax(self.scores(model) / np.float32(self.temperature(model)), axis=1)
+    def _probabilities_of(self, model: Model, report: Report | None = None) -> tuple[list[str], Floats]:
+        p = softmax(self.scores(model, report=report) / np.float32(self.temperature(model)), axis=1)
         return self.classes(model), np.asarray(p, np.float32)
 
     def _best_of(self, model: Model, report: Report | None, what: str) -> BestGuess:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
-from handlens.errors import CollectionError, FolderGoneError
+from handlens.errors import CollectionError, FolderGoneError, StorageError
 from handlens.io.files import rename
 from handlens.io.zips import reporting_full_disk
 from handlens.studio.collection import Collection
@@ -219,8 +219,10 @@ class CollectionPlans:
                 progress=progress,
                 cancel=cancel,
             )
-        except CollectionError:
-            if photos.folder is None and not (folder / OWN_PHOTOS).exists():  # nothing was copied to go on with
+        except (CollectionError, StorageError) as error:
+            nothing_copied = photos.folder is None and not (folder / OWN_PHOTOS).exists()  # to go on with
+            refused = isinstance(error, StorageError) and photos.folder == (folder / OWN_PHOTOS).resolve()
+            if nothing_copied or refused:  # copies of photos, which belong to nothing
                 shutil.rmtree(folder, ignore_errors=True)
             raise
         try:

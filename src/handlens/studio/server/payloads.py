@@ -363,15 +363,13 @@ def _comparisons(collection: Collection) -> list[Comparison]:
 def predictions(collection: Collection) -> PhotoPredictions:
     """What the model in use predicts for each photo."""
     version = collection.parts.models.predictions_version  # first: if it changes now, the page asks again
-    names, p = collection.parts.models.probabilities()
-    known = np.isfinite(p).all(1)
-    best = np.where(known, np.nan_to_num(p).argmax(1), -1)
-    sure = np.where(known, np.nan_to_num(p).max(1), 0)
+    with collection.parts.work.begin("predict") as report:
+        best = collection.parts.models.best(report=report)
     return PhotoPredictions(
         version=version,
-        names=[str(name) for name in names],
-        codes=packed(best, "<i2"),
-        probability=packed(sure, "<f4"),
+        names=best.names,
+        codes=packed(best.codes, "<i2"),
+        probability=packed(np.nan_to_num(best.probability), "<f4"),
     )
 
 

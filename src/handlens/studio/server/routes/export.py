@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
 
@@ -14,7 +16,7 @@ from starlette.background import BackgroundTask
 from handlens.errors import CollectionError
 from handlens.studio.filters import MOST_BYTES, Filter
 from handlens.studio.formats import exporters
-from handlens.studio.server.dependencies import CollectionId, OpenCollection, Server
+from handlens.studio.server.dependencies import CollectionId, OpenCollection, Server, ServerState
 from handlens.studio.server.downloads import (
     labelled_photos,
     sent_export,
@@ -57,12 +59,12 @@ Where = Annotated[Filter | None, Depends(_filter)]
 
 
 @router.get("/labels.csv", response_class=FileResponse, responses=_CSV)
-def labels(
-    c: CollectionId, collection: OpenCollection, server: Server, where: Where, exact: Exact = False
+async def labels(
+    request: Request, c: CollectionId, collection: OpenCollection, server: Server, where: Where, exact: Exact = False
 ) -> FileResponse:
     """The labelled photos: path, label, origin, gesture, labelled_at, error_at_most, confidence, by."""
     write = partial(collection.export, format="csv" if exact else "spreadsheet", where=where)
-    return sent_file(c, "labels.csv", write, server.temporary, kind="text/csv")
+    return await _csv_unless_gone(request, c, "labels.csv", write, server)
 
 
 @router.get("")
@@ -120,12 +122,23 @@ def exported_file(c: CollectionId, server: Server, run: Run) -> FileResponse:
 
 
 @router.get("/predictions.csv", response_class=FileResponse, responses=_CSV)
-def predictions(
-    c: CollectionId, collection: OpenCollection, server: Server, where: Where, exact: Exact = False
+async def predictions(
+    request: Request, c: CollectionId, collection: OpenCollection, server: Server, where: Where, exact: Exact = False
 ) -> FileResponse:
     """A row for each photo: path, label, predicted, probability, one probability for each class, and reason."""
     write = partial(collection.export_predictions, where=where, spreadsheet=not exact)
-    return sent_file(c, "predictions.csv", write, server.temporary, kind="text/csv")
+    return await _csv_unless_gone(request, c, "predictions.csv", write, server)
+
+
+async def _csv_unless_gone(
+    request: Request, c: str, name: str, write: Callable[..., object], server: ServerState
+) -> FileResponse:
+    """Send what `write(file, cancel=event)` writes, which stops if the browser goes away."""
+
+    def sent(gone: threading.Event) -> FileResponse:
+        return sent_file(c, name, partial(write, cancel=gone), server.temporary, kind="text/csv")
+
+    return await until_gone(request, sent)
 
 
 @router.get("/folders.zip", response_class=StreamingResponse, responses=_ZIP)

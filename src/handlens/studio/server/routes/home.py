@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +13,7 @@ from handlens import __version__
 from handlens.errors import CollectionError, UploadError
 from handlens.io.packaged_weights import PACKAGED
 from handlens.io.weights import read_weights
+from handlens.studio.costs import Cost, cost_of, cost_of_copies
 from handlens.studio.photo_sources import PhotoSource
 from handlens.studio.server.collection_plans import CollectionRequest, no_such_collection
 from handlens.studio.server.covers import cover
@@ -20,7 +23,9 @@ from handlens.studio.server.schemas.base import FILE_BODY, LeftOutFile
 from handlens.studio.server.schemas.home import (
     BackboneSummary,
     BuiltinSummary,
+    CollectionCost,
     CopyingSummary,
+    CostRequest,
     FromBuiltin,
     FromPath,
     NewCollection,
@@ -35,6 +40,9 @@ from handlens.studio.server.typed_paths import typed_path, typed_source
 from handlens.studio.sources import AUTO
 
 router = APIRouter(prefix="/api", tags=["home"])
+
+_LOOKING = 10.0
+"""Seconds for which the files of a folder are counted before it is made a collection."""
 
 
 @router.get("/studio")
@@ -103,6 +111,35 @@ def new_collection(wanted: NewCollection, server: Server) -> NewCollectionId:
         plan = plans.of_upload(server.uploads.take(source.upload), request)
     server.registry.open(plan)
     return NewCollectionId(id=plan.id)
+
+
+@router.post("/cost")
+def cost(wanted: CostRequest, server: Server) -> CollectionCost:
+    """What a collection will cost: room on the disk, and time to prepare; a few photos are read, nothing is written.
+
+    It is asked for while a path is typed, so one that is not there yet, or a whole disk, is not an error.
+    """
+    own: list[None] = [None] if wanted.own_features or not wanted.backbones else []
+    sources, folder = [*wanted.backbones, *own], server.registry.plans.folder
+    if wanted.path is None:
+        found: Cost | None = cost_of_copies(wanted.photos, wanted.bytes, backbone=sources, folder=folder)
+    else:
+        try:
+            found = cost_of(typed_source(wanted.path), backbone=sources, folder=folder, step=_within(_LOOKING))
+        except CollectionError:
+            found = None
+    return CollectionCost(text=str(found) if found else "", fits=found is None or found.fits)
+
+
+def _within(seconds: float) -> Callable[[int], None]:
+    """What is called with the number of files seen, and raises CollectionError after so long."""
+    end = time.monotonic() + seconds
+
+    def step(files: int) -> None:
+        if time.monotonic() > end:
+            raise CollectionError(f"{files:,} files and more are too many to be counted in a moment.")
+
+    return step
 
 
 @router.get("/copying")

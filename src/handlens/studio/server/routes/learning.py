@@ -69,6 +69,12 @@ def separate(wanted: Separate, collection: OpenCollection) -> Separated:
     return Separated(layer=layer, projection=projection, score=score)
 
 
+@router.delete("/separate", status_code=204)
+def cancel_separating(collection: OpenCollection) -> None:
+    """Stop a search for the layer that separates labels best; the projection stays as it was."""
+    collection.parts.work.cancel("separate")
+
+
 @router.get("/scores")
 def scores(collection: OpenCollection) -> SeparationScores:
     """How well each layer and each map separates the labels so far."""
@@ -145,3 +151,9 @@ def predictions(collection: OpenCollection) -> PhotoPredictions:
         return payloads.predictions(collection)
     except TrainingError as error:
         raise HTTPException(404, str(error)) from error
+
+
+@router.delete("/predictions", status_code=204)
+def cancel_predicting(collection: OpenCollection) -> None:
+    """Stop predicting all photos; who waits for the predictions gets an error."""
+    collection.parts.work.cancel("predict")

@@ -134,6 +134,25 @@ class NewCollection(RequestBody):
     )
 
 
+class CostRequest(RequestBody):
+    """A new collection that is thought of."""
+
+    path: TypedPath | None = Field(
+        default=None, description="a folder on the machine that runs Studio; null for photos that are sent"
+    )
+    photos: int = Field(default=0, ge=0, le=10**9, description="that are sent")
+    bytes: int = Field(default=0, ge=0, le=2**53, description="of all that are sent")
+    backbones: Annotated[list[Name], Field(max_length=20)] = Field(default=["auto"], description="as in NewCollection")
+    own_features: bool = Field(default=False, description="as in NewCollection")
+
+
+class CollectionCost(BaseModel):
+    """What a new collection will cost."""
+
+    text: str = Field(description="as a sentence; empty if it is not known before, as of an archive")
+    fits: bool = Field(description="whether the disk has so much room")
+
+
 class NewCollectionId(BaseModel):
     """The collection that was made, or opened if the folder had one already."""
 

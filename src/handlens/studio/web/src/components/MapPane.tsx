@@ -37,11 +37,12 @@ import {
   working,
 } from '../state/maps'
 import { announce } from '../state/messages'
-import { alpha, cancelTraining, predictions, trainingDone } from '../state/model'
+import { alpha, cancelPredicting, cancelTraining, predictingDone, predictions, trainingDone } from '../state/model'
 import { review } from '../state/review'
 import { isNarrow } from '../state/screen'
 import { clearSelection, select, selectPhoto } from '../state/selecting'
 import { selected, selectedCount } from '../state/selection'
+import { cancelSeparating, separatingDone } from '../state/separation'
 import { isDark } from '../state/theme'
 import {
   camera,
@@ -298,6 +299,8 @@ function UnderWay(): JSX.Element {
       {arranging && <Doing name="Arranging neighbours" of={arranging} cancel={cancelMap} />}
       {looking.value && <Doing name="Looking through all photos" of={looking.value} cancel={cancelLooking} />}
       {trainingDone.value && <Doing name="Training" of={trainingDone.value} cancel={cancelTraining} />}
+      {predictingDone.value && <Doing name="Predicting" of={predictingDone.value} cancel={cancelPredicting} />}
+      {separatingDone.value && <Doing name="Separating" of={separatingDone.value} cancel={cancelSeparating} />}
     </>
   )
 }

@@ -66,6 +66,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/cost": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cost
+         * @description What a collection will cost: room on the disk, and time to prepare; a few photos are read, nothing is written.
+         *
+         *     It is asked for while a path is typed, so one that is not there yet, or a whole disk, is not an error.
+         */
+        post: operations["cost_api_cost_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/copying": {
         parameters: {
             query?: never;
@@ -778,7 +800,11 @@ export interface paths {
          * @description Find the layer that separates labels best; its "separate" projection pulls them apart.
          */
         post: operations["separate_api_collections__c__separate_post"];
-        delete?: never;
+        /**
+         * Cancel Separating
+         * @description Stop a search for the layer that separates labels best; the projection stays as it was.
+         */
+        delete: operations["cancel_separating_api_collections__c__separate_delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -906,7 +932,11 @@ export interface paths {
         get: operations["predictions_api_collections__c__predictions_get"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Cancel Predicting
+         * @description Stop predicting all photos; who waits for the predictions gets an error.
+         */
+        delete: operations["cancel_predicting_api_collections__c__predictions_delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2045,6 +2075,22 @@ export interface components {
             high: number | null;
         };
         /**
+         * CollectionCost
+         * @description What a new collection will cost.
+         */
+        CollectionCost: {
+            /**
+             * Text
+             * @description as a sentence; empty if it is not known before, as of an archive
+             */
+            text: string;
+            /**
+             * Fits
+             * @description whether the disk has so much room
+             */
+            fits: boolean;
+        };
+        /**
          * CollectionState
          * @description Everything about a collection except its photos and labels.
          */
@@ -2306,6 +2352,43 @@ export interface components {
             share: number;
             /** Seconds Left */
             seconds_left: number | null;
+        };
+        /**
+         * CostRequest
+         * @description A new collection that is thought of.
+         */
+        CostRequest: {
+            /**
+             * Path
+             * @description a folder on the machine that runs Studio; null for photos that are sent
+             */
+            path?: string | null;
+            /**
+             * Photos
+             * @description that are sent
+             * @default 0
+             */
+            photos: number;
+            /**
+             * Bytes
+             * @description of all that are sent
+             * @default 0
+             */
+            bytes: number;
+            /**
+             * Backbones
+             * @description as in NewCollection
+             * @default [
+             *       "auto"
+             *     ]
+             */
+            backbones: string[];
+            /**
+             * Own Features
+             * @description as in NewCollection
+             * @default false
+             */
+            own_features: boolean;
         };
         /**
          * CropsMade
@@ -4295,7 +4378,7 @@ export interface components {
              * Task
              * @enum {string}
              */
-            task: "map" | "train" | "search";
+            task: "map" | "train" | "predict" | "separate" | "search";
             /**
              * Layer
              * @description of the map that is computed
@@ -4437,6 +4520,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NewCollectionId"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    cost_api_cost_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CostRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CollectionCost"];
                 };
             };
             /** @description Client Error */
@@ -6198,6 +6323,45 @@ export interface operations {
             };
         };
     };
+    cancel_separating_api_collections__c__separate_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     scores_api_collections__c__scores_get: {
         parameters: {
             query?: never;
@@ -6518,6 +6682,45 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["PhotoPredictions"];
                 };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    cancel_predicting_api_collections__c__predictions_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Client Error */
             "4XX": {

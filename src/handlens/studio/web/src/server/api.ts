@@ -7,6 +7,7 @@ import type {
   CollectionState,
   Column,
   Copying,
+  CostRequest,
   Crops,
   Duplicates,
   ExportRun,
@@ -68,6 +69,7 @@ function decodeEvent(data: string, count: number): ServerEvent {
 /** The home screen's calls. */
 export const home = {
   studio: (): Promise<StudioInfo> => call('get', '/api/studio', {}),
+  cost: (what: CostRequest) => call('post', '/api/cost', {}, what),
   create: (what: NewCollection) => call('post', '/api/collections', {}, what),
   copying: (): Promise<Copying[]> => call('get', '/api/copying', {}),
   cancelCopying: (c: string) => call('delete', '/api/copying/{c}', { c }),
@@ -203,6 +205,7 @@ export class CollectionApi {
 
   separate = (names: string[]) => call('post', '/api/collections/{c}/separate', this.c, { names })
   scores = (): Promise<Scores> => call('get', '/api/collections/{c}/scores', this.c)
+  cancelSeparating = (): Promise<undefined> => call('delete', '/api/collections/{c}/separate', this.c)
   train = (): Promise<Report> => call('post', '/api/collections/{c}/train', this.c)
   cancelTraining = (): Promise<undefined> => call('delete', '/api/collections/{c}/train', this.c)
   fineTune = (backbone: string, minutes: number): Promise<CollectionState> =>
@@ -229,6 +232,8 @@ export class CollectionApi {
   /** The photos of one cell of the report's confusion table. */
   confused = async (label: string, predicted: string): Promise<Int32Array> =>
     int32s((await call('get', '/api/collections/{c}/confused', { ...this.c, label, predicted })).ids)
+
+  cancelPredicting = (): Promise<undefined> => call('delete', '/api/collections/{c}/predictions', this.c)
 
   async predictions(): Promise<Predictions> {
     const raw = await call('get', '/api/collections/{c}/predictions', this.c)

@@ -9,6 +9,7 @@ type Decoded<T, Arrays> = Omit<T, keyof Arrays> & Arrays
 
 export type CollectionSummary = Schemas['CollectionSummary']
 export type Copying = Schemas['CopyingSummary']
+export type CostRequest = Schemas['CostRequest']
 export type Backbone = Schemas['BackboneSummary']
 export type StudioInfo = Schemas['StudioInfo']
 export type NewCollection = Schemas['NewCollection']

@@ -32,6 +32,9 @@ export interface Doing {
   share: number
   secondsLeft: number | null
 }
+
+/** Whether there is more than a second left of work: what ends sooner is not worth a bar that comes and goes. */
+export const takesLong = ({ share, secondsLeft }: Doing): boolean => share < 1 && (secondsLeft ?? 0) > 1
 /** How far the server is with a slow projection, by "layer projection"; what there is of it is drawn meanwhile. */
 const [working, setWorking] = owned<ReadonlyMap<string, Doing>>(new Map())
 

@@ -6,7 +6,7 @@ import { accuracyText } from '../text/accuracy'
 import { plural } from '../text/format'
 import { api, collection, replaceCollection } from './collection'
 import { labels } from './labels'
-import type { Doing } from './maps'
+import { type Doing, takesLong } from './maps'
 import { announce, attempt, say } from './messages'
 import { owned } from './owned'
 import { opacity, setOpacity } from './view'
@@ -16,10 +16,16 @@ const [training, setTraining] = owned(false)
 /** How far the training is that this page or another one started. */
 const [trainingDone, setTrainingDone] = owned<Doing | null>(null)
 
-export { predictions, training, trainingDone }
+/** How far predicting all photos is, for this page or another one. */
+const [predictingDone, setPredictingDone] = owned<Doing | null>(null)
+
+export { predictingDone, predictions, training, trainingDone }
 
 /** Takes the server's report on a training; the last one says that it has ended. */
 export const trained = (doing: Doing): void => setTrainingDone(doing.share < 1 ? doing : null)
+
+/** Takes the server's report on predicting, which is shown where it takes longer than a moment. */
+export const predicted = (doing: Doing): void => setPredictingDone(takesLong(doing) ? doing : null)
 
 let isCancelled = false
 export async function cancelTraining(): Promise<void> {
@@ -49,8 +55,18 @@ export function toggleOpacity(): void {
   announce(opacity.value.on ? 'Photos predicted confidently are faded' : 'All photos at full opacity')
 }
 
+let isGivenUp = false
+/** Asks for the predictions; after they are cancelled, those that there are stay. */
 export async function loadPredictions(): Promise<void> {
-  setPredictions(await api.predictions())
+  isGivenUp = false
+  await api.predictions().then(setPredictions, (error: unknown) => {
+    if (!isGivenUp) throw error
+  })
+}
+
+export async function cancelPredicting(): Promise<void> {
+  isGivenUp = true
+  isGivenUp = await attempt(() => api.cancelPredicting())
 }
 
 /** Says whether it went well. */

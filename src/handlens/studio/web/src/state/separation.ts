@@ -4,14 +4,25 @@ import type { Scores } from '../server/types'
 import { percent } from '../text/format'
 import { api, layers, replaceCollection, titleOf } from './collection'
 import { labels, picked } from './labels'
-import { goTo, loadMap, separated } from './maps'
-import { attempt, say } from './messages'
+import { type Doing, goTo, loadMap, separated, takesLong } from './maps'
+import { announce, attempt, say } from './messages'
 import { owned } from './owned'
 
 const [scores, setScores] = owned<Scores | null>(null)
 const [separating, setSeparating] = owned(false)
+/** How far the search is that this page or another one started. */
+const [separatingDone, setSeparatingDone] = owned<Doing | null>(null)
 
-export { scores, separating }
+export { scores, separating, separatingDone }
+
+/** Takes the server's report on a search, which is shown where it takes longer than a moment. */
+export const searched = (doing: Doing): void => setSeparatingDone(takesLong(doing) ? doing : null)
+
+let isCancelled = false
+export async function cancelSeparating(): Promise<void> {
+  isCancelled = true
+  isCancelled = await attempt(() => api.cancelSeparating())
+}
 
 /** Asks for the scores of the labels as they are now. */
 export async function loadScores(): Promise<void> {
@@ -35,8 +46,13 @@ export async function separate(): Promise<void> {
   }
   await attempt(async () => {
     setSeparating(true)
+    isCancelled = false
     try {
-      const best = await api.separate(names)
+      const best = await api.separate(names).catch((error: unknown) => {
+        if (isCancelled) return null
+        throw error
+      })
+      if (!best) return announce('The search was cancelled')
       separated()
       replaceCollection(await api.state())
       const found = layers.value.find((l) => l.id === best.layer)

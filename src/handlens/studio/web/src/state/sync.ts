@@ -27,8 +27,8 @@ import { keepSelection, restoreSelection } from './kept-selection'
 import { fetchLabels, labels, openLabels, takeLabels } from './labels'
 import { bettered, fillTable, forgetProgress, loadMap, photosPending, progressed, setPhotosPending } from './maps'
 import { announce, attempt, sentenceOf } from './messages'
-import { loadPredictions, predictions, report, sayFineTuned, trained } from './model'
-import { loadScores } from './separation'
+import { loadPredictions, predicted, predictions, report, sayFineTuned, trained } from './model'
+import { loadScores, searched } from './separation'
 import { sendOnLeaving } from './spot-check'
 import { refreshTruth } from './truth'
 import { currentView, lookAtWhatExists, projection, restoreView } from './view'
@@ -188,6 +188,8 @@ function takeEvent(event: ServerEvent): void {
     case 'work': {
       const doing = { share: event.done / event.total, secondsLeft: event.seconds_left }
       if (event.task === 'train') trained(doing)
+      else if (event.task === 'predict') predicted(doing)
+      else if (event.task === 'separate') searched(doing)
       else if (event.task === 'search') looked(doing)
       else progressed(event.layer!, event.projection!, doing)
       break

@@ -1,10 +1,11 @@
 // The form for a new collection: where the photos are, and what to compare them by.
 
 import type { JSX } from 'preact'
-import { useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import type { StudioInfo } from '../../server/types'
 import { number } from '../../text/format'
 import { Icon } from '../icons'
+import { cost, followCost } from './cost'
 import {
   automatic,
   beginWith,
@@ -24,6 +25,7 @@ import { FromBuiltin, FromFiles, FromPath, SourceChoice } from './SourceFields'
 
 export function NewCollection({ info }: { info: StudioInfo }): JSX.Element {
   useState(() => beginWith(info)) // before it is first drawn
+  useEffect(followCost, [])
   return (
     <form
       class="card new-collection"
@@ -83,6 +85,11 @@ export function NewCollection({ info }: { info: StudioInfo }): JSX.Element {
         />
       </label>
       <div class="actions">
+        {cost.value?.text && (
+          <p class={cost.value.fits ? '' : 'error'} role="status">
+            {cost.value.text}
+          </p>
+        )}
         {failed.value !== null && (
           <p class="error" role="alert">
             <Icon name="warn" /> {failed.value}
