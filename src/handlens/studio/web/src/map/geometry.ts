@@ -3,19 +3,22 @@ import type { Bounds } from './types'
 /** Whether (x, y) lies within the closed polygon (x0, y0, x1, y1, …), by nonzero winding: a loop crossed twice still encloses. */
 export function insidePolygon(polygon: ArrayLike<number>, x: number, y: number): boolean {
   let winding = 0
-  const n = polygon.length
-  for (let i = 0, j = n - 2; i < n; j = i, i += 2) {
-    const xi = polygon[i]!
-    const yi = polygon[i + 1]!
-    const xj = polygon[j]!
-    const yj = polygon[j + 1]!
-    if (yj <= y !== yi <= y) {
-      // Sign of the cross product: on which side of the edge j → i the point lies.
-      const side = (xi - xj) * (y - yj) - (x - xj) * (yi - yj)
-      if (yi > yj ? side > 0 : side < 0) winding += yi > yj ? 1 : -1
-    }
-  }
+  for (let i = 0; i < polygon.length; i += 2) winding += crossing(polygon, i, x, y)
   return winding !== 0
+}
+
+/** What the edge that ends at `polygon[i]` adds to the winding about (x, y): 0 for one that does not pass it on the left. */
+export function crossing(polygon: ArrayLike<number>, i: number, x: number, y: number): number {
+  const j = i === 0 ? polygon.length - 2 : i - 2
+  const yi = polygon[i + 1]!
+  const yj = polygon[j + 1]!
+  if (yj <= y === yi <= y) return 0
+  const xi = polygon[i]!
+  const xj = polygon[j]!
+  // Sign of the cross product: on which side of the edge j → i the point lies.
+  const side = (xi - xj) * (y - yj) - (x - xj) * (yi - yj)
+  if (yi > yj) return side > 0 ? 1 : 0
+  return side < 0 ? -1 : 0
 }
 
 /** Bounds of (x0, y0, x1, y1, …), leaving out pairs that are not numbers; null when there are none. */

@@ -1,4 +1,4 @@
-import { boundsOf, insidePolygon } from './geometry'
+import { boundsOf, crossing } from './geometry'
 import type { Bounds } from './types'
 
 /** Photos in a cell of the grid, on average. */
@@ -88,26 +88,38 @@ export class GridIndex {
     for (let i = 0, j = n - 2; i < n; j = i, i += 2) {
       this.mark(crossed, polygon[j]!, polygon[j + 1]!, polygon[i]!, polygon[i + 1]!)
     }
+    const edges = this.edgesByRow(polygon)
     const [c0, c1] = [this.column(around.left), this.column(around.right)]
     const [r0, r1] = [this.row(around.bottom), this.row(around.top)]
     for (let r = r0; r <= r1; r++) {
+      const near = edges[r]!
+      const isInside = (id: number): boolean => {
+        let winding = 0
+        for (const i of near) winding += crossing(polygon, i, positions[2 * id]!, positions[2 * id + 1]!)
+        return winding !== 0
+      }
       for (let c = c0; c <= c1; c++) {
         const cell = r * columns + c
         const [from, to] = [starts[cell]!, starts[cell + 1]!]
         if (from === to) continue
-        if (!crossed[cell]) {
-          const first = ids[from]!
-          if (!insidePolygon(polygon, positions[2 * first]!, positions[2 * first + 1]!)) continue
+        if (crossed[cell]) {
+          for (let i = from; i < to; i++) if (use[ids[i]!] && isInside(ids[i]!)) mask[ids[i]!] = 1
+        } else if (isInside(ids[from]!)) {
           for (let i = from; i < to; i++) mask[ids[i]!] = use[ids[i]!]!
-          continue
-        }
-        for (let i = from; i < to; i++) {
-          const id = ids[i]!
-          if (use[id] && insidePolygon(polygon, positions[2 * id]!, positions[2 * id + 1]!)) mask[id] = 1
         }
       }
     }
     return mask
+  }
+
+  /** For each row of cells the edges of a polygon, by where they end, that reach into it: no others wind about its photos. */
+  private edgesByRow(polygon: ArrayLike<number>): number[][] {
+    const edges: number[][] = Array.from({ length: this.columns }, () => [])
+    for (let i = 0, j = polygon.length - 2; i < polygon.length; j = i, i += 2) {
+      const [a, b] = [this.row(polygon[j + 1]!), this.row(polygon[i + 1]!)]
+      for (let r = Math.min(a, b); r <= Math.max(a, b); r++) edges[r]!.push(i)
+    }
+    return edges
   }
 
   /** Marks at least the cells that an edge goes through. */

@@ -86,12 +86,13 @@ export class MapSquares {
     return this.arrivals.length > 0
   }
 
-  /** What to draw for the squares of level `z` in view; whether each has something; whether one is being faded in. */
+  /** What to draw for the squares of level `z` in view; whether each has something; whether one is being faded in, if they are. */
   draw(
     camera: Camera,
     view: Viewport,
     z: number,
     now: number,
+    fade: boolean,
   ): { squares: DrawnSquare[]; covered: boolean; fading: boolean } {
     const squares: DrawnSquare[] = []
     let covered = true
@@ -101,7 +102,8 @@ export class MapSquares {
       if (this.empty.has(key)) continue
       const bounds = squareBounds(square, this.reach)
       const layer = this.slots.get(key)
-      const opacity = layer === undefined ? 0 : Math.min(1, (now - this.arrivedAt.get(key)!) / FADE_MS)
+      const since = fade && layer !== undefined ? (now - this.arrivedAt.get(key)!) / FADE_MS : 1
+      const opacity = layer === undefined ? 0 : Math.min(1, since)
       if (opacity < 1) {
         const below = this.standIns(square)
         squares.push(...below)

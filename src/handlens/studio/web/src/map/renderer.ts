@@ -207,7 +207,12 @@ export class Renderer {
   private drawSquares(scene: Scene): void {
     const { gl } = this
     if (scene.squares.length === 0 || scene.squaresOpacity === 0) return
-    const { program, uniforms } = this.program(SQUARE, [])
+    const cheap = this.software && scene.moving
+    const side = `SIDE ${SQUARE_SIDE}.0`
+    const { program, uniforms } = this.program(SQUARE, [
+      ...(cheap ? ['EXACT', side] : []),
+      ...(scene.keep < 1 ? ['DIMMED'] : []),
+    ])
     gl.useProgram(program)
     gl.disable(gl.DEPTH_TEST)
     gl.bindTexture(gl.TEXTURE_2D_ARRAY, this.squares)

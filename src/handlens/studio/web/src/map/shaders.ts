@@ -183,7 +183,7 @@ void main() {
 }`,
 }
 
-/** A square of the map's picture, or a part of one. */
+/** A square of the map's picture, or a part of one; `EXACT` and `DIMMED` as with the pictures. */
 export const SQUARE = {
   vertex: `#version 300 es
 precision highp float;
@@ -194,6 +194,9 @@ void main() {
   vec2 share = vec2(float(gl_VertexID & 1), float(gl_VertexID >> 1));
   gl_Position = vec4(mix(u_box.xy, u_box.zw, share), 0.99, 1.0);
   v_texel = vec3(u_part.xy + u_part.z * vec2(share.x, 1.0 - share.y), u_part.w);
+#ifdef EXACT
+  v_texel.xy *= SIDE;
+#endif
 }`,
   fragment: `#version 300 es
 precision mediump float;
@@ -204,6 +207,14 @@ uniform float u_opacity;
 in highp vec3 v_texel;
 out vec4 colour;
 void main() {
-  colour = vec4(mix(u_background, texture(u_atlas, v_texel).rgb, u_keep), u_opacity);
+#ifdef EXACT
+  vec3 rgb = texelFetch(u_atlas, ivec3(v_texel), 0).rgb;
+#else
+  vec3 rgb = texture(u_atlas, v_texel).rgb;
+#endif
+#ifdef DIMMED
+  rgb = mix(u_background, rgb, u_keep);
+#endif
+  colour = vec4(rgb, u_opacity);
 }`,
 }

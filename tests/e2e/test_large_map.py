@@ -1,0 +1,235 @@
+"""The map of more photos than are drawn one by one: a picture in squares far out, photo by photo near."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from handlens.studio import preparation_run
+from handlens.studio.collection import Collection
+from handlens.studio.contents import content_of
+from handlens.studio.features import patches
+from handlens.studio.features.patches import PatchExtractor
+
+from .conftest import Hand, Studio
+
+KINDS, EACH = 20, 650
+PHOTOS = KINDS * EACH
+"""More than stay in the page's textures."""
+
+
+def colour(kind: int) -> tuple[int, int, int]:
+    """The colour of all photos of a kind; no two kinds look alike."""
+    return 40 + 180 * (kind % 5) // 4, 40 + 180 * (kind // 5) // 3, 230 - 9 * kind
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home folder of a Studio with a prepared collection, in which few things were really computed."""
+    folder, home = tmp_path_factory.mktemp("photos"), tmp_path_factory.mktemp("large") / "home"
+    for kind in range(KINDS):
+        (folder / str(kind)).mkdir()
+        first = folder / str(kind) / "0.png"
+        Image.new("RGB", (24, 18) if kind % 2 else (18, 24), colour(kind)).save(first)
+        content = first.read_bytes()
+        for i in range(1, EACH):
+            first.with_name(f"{i}.png").write_bytes(content + b"%d" % i)  # no two files are the same
+    random = np.random.default_rng(0)
+
+    def features(self: PatchExtractor, batch: torch.Tensor) -> list[torch.Tensor]:
+        """Photos of a kind lie about one place, and each has a place of its own."""
+        means = batch.float().mean((1, 2)) / 255
+        noise = torch.from_numpy(random.normal(0, 0.04, (len(means), 3)).astype(np.float32))
+        return [torch.nn.functional.pad(means + noise, (0, layer.dim - 3)) for layer in self.layers]
+
+    real = preparation_run.decode
+    kept: dict[tuple[str, frozenset[int], bool], preparation_run.Decoded] = {}
+
+    def decode(path: Path, sizes: set[int], *, thumbnails: bool, **how: Any) -> preparation_run.Decoded:
+        """Photos of a kind are alike: one of them is decoded."""
+        key = path.parent.name, frozenset(sizes), thumbnails
+        if key not in kept:
+            kept[key] = real(path, sizes, thumbnails=thumbnails, **how)
+        return replace(kept[key], content=content_of(path, None) if thumbnails else None)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"_SAMPLES": 500, "_ROUNDS": 1, "CENTRES": 4}.items():
+            patch.setattr(patches, name, value)
+        patch.setattr(PatchExtractor, "__call__", features)
+
+        patch.setattr(preparation_run, "decode", decode)
+        with Collection.create(home / "collections" / "large", images=folder, name="large", backbone=None) as made:
+            made.prepare()
+    return home
+
+
+@pytest.fixture(scope="module")
+def studio(run_studio: Callable[..., Studio], large: Path) -> Iterator[Studio]:
+    """A Studio with the large collection."""
+    studio = run_studio(home=large)
+    yield studio
+    studio.stop()
+
+
+@pytest.fixture
+def opened(studio: Studio, page: Page, hand: Callable[[Page], Hand]) -> Hand:
+    """The large collection, all of it on the map."""
+    page.emulate_media(reduced_motion="reduce")
+    page.goto("/c/large")
+    map_of = hand(page)
+    map_of.wait_prepared()
+    page.get_by_label("How many photos to show").select_option("all")
+    page.keyboard.press("0")
+    return map_of
+
+
+def wait_for(page: Page, what: str) -> None:
+    """Wait until an expression of the map and its `stats()` is true."""
+    there = "const map = document.querySelector('.map-host')?.map; const stats = map?.stats()"
+    page.wait_for_function(f"() => {{ {there}; return map && {what} }}")
+
+
+def wait_squares(page: Page) -> None:
+    """Wait until the map's picture is drawn, and few photos beside it."""
+    wait_for(
+        page, "stats.squares > 0 && map.covered && map.drawing === 'marks' && map.squaresOpacity === 1 && !map.fading"
+    )
+
+
+def wait_near(page: Page) -> None:
+    """Wait until all photos in view are drawn one by one, each with its picture."""
+    wait_for(page, "map.drawing === 'single' && map.complete && map.squaresOpacity === 0")
+
+
+def kinds(page: Page) -> list[int]:
+    """The kind of each photo."""
+    paths = page.request.get("/api/collections/large/photos").json()["paths"]
+    return [int(path.split("/")[0]) for path in paths]
+
+
+def check_topmost(map_of: Hand, screenshot: Path) -> None:
+    """The photos that come first lie on top: where they are, the map has their colour."""
+    page, photos = map_of.page, map_of.photos()
+    first = page.locator(".map-host").evaluate("host => [...host.map.photos.order]")
+    tools = [box for box in (tool.bounding_box() for tool in page.locator("[data-over-map]").all()) if box]
+    room = map_of.map.bounding_box()
+    assert room is not None
+    kind, picture, seen = kinds(page), np.asarray(Image.open(screenshot).convert("RGB"), np.int32), []
+    for id in first:
+        if id not in photos or len(seen) == 40:
+            continue
+        x, y = photos[id]
+        free = all(
+            not (box["x"] - 9 < x < box["x"] + box["width"] + 9 and box["y"] - 9 < y < box["y"] + box["height"] + 9)
+            for box in tools
+        )
+        inside = (
+            room["x"] + 9 < x < room["x"] + room["width"] - 9 and room["y"] + 9 < y < room["y"] + room["height"] - 9
+        )
+        # Photos reach at most so far, and those before lie over this one.
+        if not free or not inside or any(abs(x - a) < 40 and abs(y - b) < 40 for a, b in seen):
+            continue
+        found = picture[int(y), int(x)]
+        nearest = min(range(KINDS), key=lambda k: int(((found - colour(k)) ** 2).sum()))
+        assert nearest == kind[id], f"photo {id} at {x:.0f}, {y:.0f}: {found.tolist()}, not {colour(kind[id])}"
+        seen.append((x, y))
+    assert len(seen) >= 8
+
+
+def test_far_out_a_picture_is_drawn_and_near_each_photo(opened: Hand, shoot) -> None:
+    page = opened.page
+    wait_squares(page)
+    assert len(opened.photos()) == PHOTOS
+    check_topmost(opened, shoot(page, "01-far"))
+    page.keyboard.press("ArrowRight")
+    opened.wait_still()
+    wait_squares(page)
+    check_topmost(opened, shoot(page, "02-other-layer"))
+    for _ in range(4):
+        page.keyboard.press("+")
+    wait_squares(page)
+    shoot(page, "03-middle")
+    zoom_to_a_few(opened)
+    check_topmost(opened, shoot(page, "04-near"))
+
+
+def zoom_to_a_few(map_of: Hand) -> None:
+    """Zoom in where most photos are, until they are drawn one by one."""
+    page = map_of.page
+    area = map_of.crowds(1, side=60)[0]
+    page.mouse.move((area.left + area.right) / 2, (area.top + area.bottom) / 2)
+    for _ in range(30):
+        if page.locator(".map-host").evaluate("host => host.map.stats().drawn") < 400:
+            break
+        page.mouse.wheel(0, -300)
+        page.wait_for_timeout(50)
+    wait_near(page)
+
+
+def test_a_lasso_takes_what_lies_in_it_and_a_filter_shows_it(opened: Hand, shoot) -> None:
+    page = opened.page
+    wait_squares(page)
+    area = opened.crowds(1, at_least=50)[0]
+    opened.lasso(area)
+    shoot(page, "05-selected")
+    opened.label("corner")
+    labels = page.request.get("/api/collections/large/labels").json()
+    codes = np.frombuffer(base64.b64decode(labels["codes"]), "<i2")
+    assert set(np.flatnonzero(codes >= 0)) == area.ids
+    wait_squares(page)
+    shoot(page, "06-labelled")
+    page.get_by_label("How many photos to show").select_option("500")
+    opened.wait_still()
+    assert len(opened.photos()) == 500
+    wait_near(page)
+    check_topmost(opened, shoot(page, "07-first"))
+
+
+def test_those_in_view_are_spread_out_and_go_back(opened: Hand, shoot) -> None:
+    page = opened.page
+    wait_squares(page)
+    spread = opened.map.get_by_role("button", name="Spread")
+    page.keyboard.press("p")
+    expect(page.get_by_role("status", name="Announcements")).to_contain_text(
+        "Zoom in: Spread lays out at most 4,000 photos"
+    )
+    expect(spread).to_have_attribute("aria-pressed", "false")
+    zoom_to_a_few(opened)
+    before = opened.photos()
+    for back in ("Escape", "p"):
+        page.keyboard.press("p")
+        expect(spread).to_have_attribute("aria-pressed", "true")
+        after = opened.photos()
+        assert len(after) > 0
+        assert set(after) <= set(before)
+        assert len({(round(x, 1), round(y, 1)) for x, y in after.values()}) == len(after)
+        shoot(page, "08-spread")
+        page.keyboard.press(back)
+        expect(spread).to_have_attribute("aria-pressed", "false")
+        now = opened.photos()
+        assert now.keys() == before.keys()
+        assert all(now[id] == pytest.approx(at, abs=0.5) for id, at in before.items())
+    page.keyboard.press("0")
+    wait_squares(page)
+
+
+def test_dark_and_narrow(opened: Hand, shoot) -> None:
+    page = opened.page
+    wait_squares(page)
+    page.emulate_media(color_scheme="dark")
+    wait_for(page, "map.dark")
+    wait_squares(page)
+    shoot(page, "09-dark")
+    page.set_viewport_size({"width": 390, "height": 844})
+    opened.wait_still()
+    wait_squares(page)
+    check_topmost(opened, shoot(page, "10-narrow"))
