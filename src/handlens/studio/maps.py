@@ -87,6 +87,12 @@ class Maps:
         self.check(found, projection)
         return self._photos.by_id(self.rows(found, projection), missing=np.nan)
 
+    def sample(self, layer: str | Layer, projection: str, n: int) -> Floats:
+        """The positions of the first `n` photos of the preparing order, [at most n, 2], as far as they are known."""
+        found = self._layers.get(layer)
+        self.check(found, projection)
+        return self.rows(found, projection)[:n]
+
     def rows(self, layer: Layer, projection: str, *, report: Report | None = None) -> Floats:
         """The positions [rows, 2] in the preparing order; without `report`, of neighbours as far as they are arranged.
 

@@ -105,12 +105,15 @@ def map_of(
     collection: OpenCollection,
     layer: Annotated[str, Query(max_length=300)],
     projection: Annotated[str, Query(max_length=100)],
+    first: Annotated[int | None, Query(ge=1, description="of the preparing order, only the first so many")] = None,
 ) -> Floats:
-    """The position of each photo: float32 [N, 2] by id, NaN if it is not prepared yet.
+    """The position of each photo: float32 [N, 2] by id, NaN if it is not prepared yet; with `first`, [≤ first, 2].
 
     Neighbours come as far as they are arranged; a `map` event tells of better places.
     """
-    return Floats(collection.parts.maps.so_far(layer, projection).astype("<f4").tobytes())
+    maps = collection.parts.maps
+    places = maps.so_far(layer, projection) if first is None else maps.sample(layer, projection, first)
+    return Floats(places.astype("<f4").tobytes())
 
 
 Colour = Annotated[str, Query(pattern="^[0-9a-f]{6}$")]

@@ -320,13 +320,17 @@ it('one call trains and suggests the next photos', async () => {
 describe('all photos that are predicted as one label', () => {
   it('are unlabelled, of a label that exists, and not asked for by a check; the label with most photos is first', async () => {
     await open([])
-    expect(batch.predictedGroups.value).toEqual([
-      { name: 'front', ids: [4, 3, 2, 1, 0, 8] },
-      { name: 'rear', ids: [5, 6, 9] },
+    expect(batch.predictedCounts.value).toEqual([
+      { name: 'front', count: 6 },
+      { name: 'rear', count: 3 },
     ])
     replaceCollection(collection({ count: 10, report: report(), spot_check: spotCheck({ waiting: [4] }) }))
     openLabels(named(5, [0, -1, -1, -1, -1, -1, -1, -1, -1, -1], 'front'))
-    expect(batch.predictedGroups.value).toEqual([{ name: 'front', ids: [3, 2, 1, 8] }])
+    expect(batch.predictedCounts.value).toEqual([{ name: 'front', count: 4 }])
+    openLabels(named(6, [0, -1, -1, 0, -1, -1, -1, -1, -1, -1], 'front')) // counted from those before
+    expect(batch.predictedCounts.value).toEqual([{ name: 'front', count: 3 }])
+    await batch.confirmAll('front')
+    expect(batch.openGroup.value).toEqual({ name: 'front', ids: [2, 1, 8], place: 0 })
   })
 
   it('come in pages, and what is wrong on a page is named before the next', async () => {

@@ -1,17 +1,19 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { CollectionApi } from '../src/server/api'
-import type { CollectionState } from '../src/server/types'
-import { replaceCollection, setApi, updateCollection } from '../src/state/collection'
+import type { CollectionState, Photos } from '../src/server/types'
+import { replaceCollection, replacePhotos, setApi, updateCollection } from '../src/state/collection'
 import {
   bettered,
   cancelMap,
   drawn,
+  fillTable,
   forgetProgress,
   goOn,
   goTo,
   halted,
   mapError,
   mapPending,
+  miniMaps,
   positions,
   progressed,
   working,
@@ -101,5 +103,39 @@ describe('a map asked for', () => {
     expect(asked).toBe(1)
     expect(halted.value.size).toBe(0)
     expect([...positions.value!]).toEqual([1, 0])
+  })
+})
+
+describe('the light table', () => {
+  const fill = async (count: number): Promise<string[]> => {
+    const asked: string[] = []
+    const api = new CollectionApi('c')
+    api.map = async (l, p) => {
+      asked.push(`${l} ${p}`)
+      return new Float32Array(2 * count).fill(0.5)
+    }
+    api.mapSample = async (l, p, first) => {
+      asked.push(`${first} of ${l} ${p}`)
+      return Float32Array.of(0.25, 0.5, 0.75, 1)
+    }
+    setApi(api)
+    const layers = [{ id: `of ${count}`, pooling: 'what' }]
+    replaceCollection({
+      count,
+      maps_version: 1,
+      layers,
+      projections: [{ id: 'pca-1-2' }],
+    } as unknown as CollectionState)
+    replacePhotos({ order: Int32Array.from({ length: count }, (_, row) => count - 1 - row) } as Photos)
+    await fillTable()
+    return asked
+  }
+  it('takes whole maps of few photos, so that one can step to them at once', async () => {
+    expect(await fill(2)).toEqual(['of 2 pca-1-2'])
+  })
+  it('takes the first photos alone of many', async () => {
+    expect(await fill(20_001)).toEqual(['1500 of of 20001 pca-1-2'])
+    const mini = miniMaps.value.get('of 20001 pca-1-2')
+    expect(mini).toMatchObject({ ids: Int32Array.of(20_000, 19_999), xy: Float32Array.of(0.25, 0.5, 0.75, 1) })
   })
 })

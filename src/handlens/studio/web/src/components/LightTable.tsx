@@ -247,15 +247,28 @@ function MiniMap({ mini }: { mini: MapSample }): JSX.Element {
   const { codes, names } = drawnLabels.value
   const on = theme.value
   const among = drawnPassing.value
+  // By photo the colour of its label: of many labels at a time, few are of these photos.
+  const drawn = useAlike(
+    Int16Array.from(mini.ids, (id) => (among && !among[id] ? -2 : (names[codes[id] ?? -1]?.colour ?? -1))),
+  )
   useEffect(() => {
-    const colours = names.map((l) => rgbOf(l.colour, on))
-    const labelled = (id: number): Rgb | null | undefined =>
-      among && !among[id] ? undefined : (colours[codes[id] ?? -1] ?? null)
+    const colourOf = new Map(Array.from(mini.ids, (id, i) => [id, drawn[i]!]))
+    const labelled = (id: number): Rgb | null | undefined => {
+      const colour = colourOf.get(id)!
+      return colour === -2 ? undefined : colour < 0 ? null : rgbOf(colour, on)
+    }
     const pixels = miniMapPixels(mini, labelled, { side: SIDE, ...DOTS[on] })
     canvas
       .current!.getContext('2d', { willReadFrequently: true })
       ?.putImageData(new ImageData(pixels, SIDE, SIDE), 0, 0)
-  }, [mini, codes, names, on, among])
+  }, [mini, drawn, on])
   // biome-ignore lint/a11y/noAriaHiddenOnFocusable: a canvas without tabIndex takes no focus; the button around it is named
   return <canvas ref={canvas} width={SIDE} height={SIDE} aria-hidden="true" />
+}
+
+/** The same array as before, where a new one has the same numbers. */
+function useAlike(now: Int16Array): Int16Array {
+  const before = useRef(now)
+  if (before.current.length !== now.length || now.some((value, i) => value !== before.current[i])) before.current = now
+  return before.current
 }

@@ -1,7 +1,7 @@
 // What else can be done next with the model. The main step is the button of the advice, or filled here without it.
 
 import type { JSX } from 'preact'
-import { predictedGroups } from '../state/batch'
+import { predictedCounts } from '../state/batch'
 import { collection } from '../state/collection'
 import { showUnlabelled } from '../state/finishing'
 import { type Action, advice, guideOn, switchGuide } from '../state/guidance'
@@ -19,7 +19,7 @@ function possible(): Action[] {
     ['train', true],
     ['check', waitingCount.value > 0 || (made !== null && drawCount.value > 0)],
     ['suggest', left],
-    ['confirm', left && predictedGroups.value.length > 0],
+    ['confirm', left && predictedCounts.value.length > 0],
     ['none-of-these', toLabel.value === 'none'],
     ['finish', made?.accuracy != null],
   ]

@@ -2,6 +2,7 @@ import type { Arrangement } from './arrangement'
 import { pixelsPerUnit } from './camera'
 import { type DrawOrder, drawOrder, topmostAt } from './draw-order'
 import { drawnWithin, idsInView } from './in-view'
+import { MarkedRows } from './marked-rows'
 import type { PictureLoader } from './picture-loader'
 import type { Stage } from './stage'
 import type { Bounds } from './types'
@@ -24,19 +25,23 @@ export class Choice {
   drawing: 'single' | 'sample' | 'marks' = 'sample'
   /** whether all photos to be drawn one by one have their picture */
   complete = false
-  /** photos with a ring or a frame, those with a ring first; null when they have to be found again */
-  private marked: Int32Array | null = null
+  /** rows of the photos with a label's frame */
+  private readonly framed: MarkedRows
+  /** photos with a ring; null when they have to be found again */
+  private ringed: Int32Array | null = null
   /** the part of the map that photos were chosen for, and the zoom then */
   private chosen: (Bounds & { zoom: number }) | null = null
 
   constructor(
     private readonly stage: Stage,
     private readonly arrangement: Arrangement,
-  ) {}
+  ) {
+    this.framed = new MarkedRows(stage.photos.order)
+  }
 
-  /** The labels or the selection are others by now. */
-  forgetMarks(): void {
-    this.marked = null
+  /** The selection is another one by now. */
+  forgetRings(): void {
+    this.ringed = null
   }
 
   /** Chooses the photos to draw; of a large map a bounded number in and about the view, over its picture if it has one. */
@@ -51,7 +56,8 @@ export class Choice {
     const onTheWay = this.arrangement.progress() < 1
     const single = onTheWay ? null : this.allWithin(area, pictures)
     this.drawing = single ? 'single' : hasPicture ? 'marks' : 'sample'
-    const ids = single ?? this.first(this.drawing === 'marks' ? this.markedIds() : photos.order, area, onTheWay)
+    const ids =
+      single ?? (this.drawing === 'marks' ? this.marked(area, pictures) : this.first(photos.order, area, onTheWay))
     this.drawn = drawOrder({ ...input, order: ids })
     this.want(pictures)
   }
@@ -169,20 +175,30 @@ export class Choice {
     return Int32Array.from(found)
   }
 
-  private markedIds(): Int32Array {
-    const { marks, selected } = this.stage.input
-    const { order } = this.stage.photos
-    if (this.marked) return this.marked
-    const ringed: number[] = []
+  /** The first photos with a ring or a frame within an area, those with a ring before the others. */
+  private marked(area: Bounds, pictures: PictureLoader): Int32Array {
+    const { input, photos } = this.stage
+    this.framed.update(input.marks, (id) => pictures.row(id))
+    this.ringed ??= this.selectedIds()
+    const ringed = this.first(this.ringed, area, false)
     const framed: number[] = []
-    for (const id of order) {
-      if (selected[id]) ringed.push(id)
-      else if (marks[id]! >= 0) framed.push(id)
+    const { left, right, bottom, top } = area
+    for (const row of this.framed.rows) {
+      if (ringed.length + framed.length >= MOST_SAMPLED) break
+      const id = photos.order[row]!
+      const [x, y] = [input.positions[2 * id]!, input.positions[2 * id + 1]!]
+      if (x < left || x > right || y < bottom || y > top) continue
+      if (input.shown[id] && !input.selected[id]) framed.push(id)
     }
-    this.marked = new Int32Array(ringed.length + framed.length)
-    this.marked.set(ringed)
-    this.marked.set(framed, ringed.length)
-    return this.marked
+    return Int32Array.from([...ringed, ...framed])
+  }
+
+  private selectedIds(): Int32Array {
+    const { selected } = this.stage.input
+    const found: number[] = []
+    if (!selected.includes(1)) return Int32Array.from(found)
+    for (const id of this.stage.photos.order) if (selected[id]) found.push(id)
+    return Int32Array.from(found)
   }
 
   /** Asks for the tiles of the photos drawn one by one. */

@@ -188,8 +188,7 @@ export class MapView {
   setColours(rgb: Uint8Array, marks: Int16Array): void {
     this.input.colours = rgb
     this.input.marks = marks
-    this.anyFramed = marks.some((mark) => mark >= 0)
-    this.choice.forgetMarks()
+    this.anyFramed = isAnyAtLeastZero(marks)
     this.change()
   }
 
@@ -197,7 +196,7 @@ export class MapView {
   setSelected(mask: Uint8Array): void {
     this.input.selected = mask
     this.anySelected = mask.includes(1)
-    this.choice.forgetMarks()
+    this.choice.forgetRings()
     this.change()
   }
 
@@ -621,4 +620,10 @@ export class MapView {
           ? 'pointer'
           : 'grab'
   }
+}
+
+/** Without a call for each: there are a million. */
+function isAnyAtLeastZero(marks: Int16Array): boolean {
+  for (let id = 0; id < marks.length; id++) if (marks[id]! >= 0) return true
+  return false
 }

@@ -509,7 +509,7 @@ export interface paths {
         };
         /**
          * Map Of
-         * @description The position of each photo: float32 [N, 2] by id, NaN if it is not prepared yet.
+         * @description The position of each photo: float32 [N, 2] by id, NaN if it is not prepared yet; with `first`, [≤ first, 2].
          *
          *     Neighbours come as far as they are arranged; a `map` event tells of better places.
          */
@@ -5567,6 +5567,8 @@ export interface operations {
             query: {
                 layer: string;
                 projection: string;
+                /** @description of the preparing order, only the first so many */
+                first?: number | null;
             };
             header?: never;
             path: {

@@ -131,6 +131,12 @@ export class CollectionApi {
     return { ...raw, order: int32s(raw.order), aspect: float32s(raw.aspect) }
   }
 
+  /** float32 [at most first, 2]: the first photos of the prepare order */
+  async mapSample(layer: string, projection: string, first: number): Promise<Float32Array> {
+    const bytes = await call('get', '/api/collections/{c}/map', { ...this.c, layer, projection, first })
+    return new Float32Array(await bytes.arrayBuffer())
+  }
+
   /** float32 [N, 2] by id, NaN where not prepared yet */
   async map(layer: string, projection: string): Promise<Float32Array> {
     const bytes = await call('get', '/api/collections/{c}/map', { ...this.c, layer, projection })

@@ -66,11 +66,11 @@ export function unpackMask(text: string, count: number): Uint8Array {
 
 /** The ids in a selection of `count` photos, ascending. */
 export function unpackIds(text: string, count: number): Int32Array {
-  const mask = unpackMask(text, count)
-  const ids = new Int32Array(mask.reduce((n, on) => n + on, 0))
-  let n = 0
-  for (let id = 0; id < count; id++) if (mask[id]) ids[n++] = id
-  return ids
+  const ids: number[] = []
+  runsOf(text, count, (first, length) => {
+    for (let id = first; id < Math.min(first + length, count); id++) ids.push(id)
+  })
+  return Int32Array.from(ids)
 }
 
 /** Numbers many of which are alike: runs of equal ones. */

@@ -2,7 +2,8 @@
 // least sure first, and the others named one by one. Which photos are left follows from the answers given so far.
 
 import { computed } from '@preact/signals'
-import type { Kind } from '../server/types'
+import { changedIds } from '../map/changed'
+import type { Kind, Predictions } from '../server/types'
 import { setAnswering } from './answering'
 import { api, collection, count } from './collection'
 import { kept } from './label-names'
@@ -10,7 +11,7 @@ import { giveLabel, labels, undo } from './labels'
 import { maskOf } from './masks'
 import { announce, messages, sentenceOf } from './messages'
 import { loadPredictions, predictions, report, train, training } from './model'
-import { canTrain, unlabelledMask } from './next-step'
+import { canTrain, readableMask, unlabelledMask } from './next-step'
 import { outbox } from './outbox'
 import { owned } from './owned'
 
@@ -135,19 +136,54 @@ export const labelledHere = computed(() => answers.value.reduce((n, a) => n + (a
 /** Photos that were left without one. */
 export const skippedHere = computed(() => answers.value.reduce((n, a) => n + (a.name === null ? a.ids.length : 0), 0))
 
-/** Unlabelled photos by the label that the model predicts for them, the label with most photos first. */
-export const predictedGroups = computed<Group[]>(() => {
+/** For how many unlabelled photos the model predicts a label, the one with most photos first. */
+export const predictedCounts = computed<{ name: string; count: number }[]>(() => {
   const said = predictions.value
   if (!said) return []
-  const asked = maskOf(collection.value?.spot_check.waiting ?? [], count.value)
+  const counts = countPredicted(said, readableMask.value, labels.value.codes, waiting.value)
   const known = new Set(labels.value.names.map((l) => l.name))
-  const found = said.names.map((name) => ({ name, ids: [] as number[] }))
-  for (const [id, code] of said.codes.entries()) {
-    if (code >= 0 && unlabelledMask.value[id] && !asked[id]) found[code]!.ids.push(id)
-  }
-  for (const { ids } of found) ids.sort((a, b) => said.probability[a]! - said.probability[b]!)
-  return found.filter(({ name, ids }) => ids.length > 0 && known.has(name)).sort((a, b) => b.ids.length - a.ids.length)
+  const found = said.names.map((name, code) => ({ name, count: counts[code]! }))
+  return found.filter((one) => one.count > 0 && known.has(one.name)).sort((a, b) => b.count - a.count)
 })
+
+/** The photos of a check that wait for an answer, as text: the state often comes with the same ones. */
+const waiting = computed(() => (collection.value?.spot_check.waiting ?? []).join())
+
+/** The latest counts: after a change of labels, only what changed is counted. */
+let counted: { of: readonly unknown[]; codes: Int16Array; counts: number[] } | null = null
+
+function countPredicted(said: Predictions, readable: Uint8Array, codes: Int16Array, check: string): number[] {
+  const of = [said, readable, check]
+  const asked = new Set(check ? check.split(',').map(Number) : [])
+  const before = counted?.of.every((one, i) => one === of[i]) ? counted : null
+  const changed = before && changedIds(before.codes, codes)
+  const counts = before && changed ? before.counts.slice() : said.names.map(() => 0)
+  const count = (id: number, by: number): void => {
+    const code = said.codes[id]!
+    if (code >= 0 && readable[id] && !asked.has(id)) counts[code]! += by
+  }
+  if (before && changed) {
+    for (const id of changed) count(id, Number((codes[id] ?? -1) < 0) - Number((before.codes[id] ?? -1) < 0))
+  } else {
+    for (let id = 0; id < said.codes.length; id++) if ((codes[id] ?? -1) < 0) count(id, 1)
+  }
+  counted = { of, codes, counts }
+  return counts
+}
+
+/** Unlabelled photos that the model predicts as one label, the least sure first. */
+function predictedAs(name: string): number[] {
+  const said = predictions.value
+  if (!said || !isLabel(name)) return []
+  const code = said.names.indexOf(name)
+  const asked = maskOf(collection.value?.spot_check.waiting ?? [], count.value)
+  const unlabelled = unlabelledMask.value
+  const ids: number[] = []
+  for (let id = 0; id < said.codes.length; id++) {
+    if (said.codes[id] === code && unlabelled[id] && !asked[id]) ids.push(id)
+  }
+  return ids.sort((a, b) => said.probability[a]! - said.probability[b]!)
+}
 
 // --- beginning and ending
 
@@ -163,7 +199,7 @@ export const suggest = (): Promise<void> =>
 /** All unlabelled photos that the model predicts as one label, in pages. */
 export const confirmAll = (name: string): Promise<void> =>
   begin(() => {
-    const { ids } = predictedGroups.value.find((group) => group.name === name) ?? { ids: [] }
+    const ids = predictedAs(name)
     if (ids.length === 0) throw new Error(`No photo without a label is predicted ${name}.`)
     return grouped(ids, name)
   })

@@ -3,6 +3,7 @@
 import { computed, effect } from '@preact/signals'
 import { COLOURS, rgbOf } from '../colour/palette'
 import { rampOf } from '../colour/ramp'
+import { changedIds } from '../map/changed'
 import type { Colouring } from '../server/types'
 import { percent } from '../text/format'
 import { drawnLabels } from './answering'
@@ -73,23 +74,43 @@ export const coloured = computed<Coloured>(() => {
 /** What the map is really coloured by: labels, while what was chosen cannot be shown. */
 export const shownColouring = colouredBy
 
-function ofCodes(codes: Int16Array | Int32Array, kinds: { name: string; mark: number }[]): Coloured {
-  const counts = new Array<number>(kinds.length).fill(0)
-  const marks = new Int16Array(codes.length).fill(-1)
-  const rgb = new Uint8Array(codes.length * 3)
-  const bytes = kinds.map(({ mark }) => (mark < 0 ? null : rgbOf(mark, theme.value)))
-  let without = 0
-  for (let id = 0; id < codes.length; id++) {
+interface Kind {
+  name: string
+  mark: number
+}
+
+/** The latest colours by codes: after a change of labels, only what changed is coloured anew, in the same arrays. */
+let latest: { codes: Codes; kinds: Kind[]; theme: string; made: Coloured } | null = null
+type Codes = Int16Array | Int32Array
+
+function ofCodes(codes: Codes, kinds: Kind[]): Coloured {
+  const on = theme.value
+  const alike = latest?.theme === on && latest.kinds.every(({ mark }, code) => kinds[code]?.mark === mark)
+  const before = alike ? latest : null
+  const changed = before && changedIds(before.codes, codes)
+  const { rgb, marks, without } =
+    before && changed
+      ? before.made
+      : { rgb: new Uint8Array(3 * codes.length), marks: new Int16Array(codes.length).fill(-1), without: codes.length }
+  const counts = kinds.map((_, code) => (changed && before?.made.entries?.[code]?.count) || 0)
+  const bytes = kinds.map(({ mark }) => (mark < 0 ? GREY[on] : rgbOf(mark, on)))
+  let known = codes.length - without
+  const colour = (id: number, was: number): void => {
     const code = codes[id]!
-    if (code < 0) {
-      without++
-      continue
-    }
-    counts[code]!++
-    marks[id] = kinds[code]!.mark < 0 ? OTHERS : kinds[code]!.mark
-    rgb.set(bytes[code] ?? GREY[theme.value], id * 3)
+    if (was >= 0) counts[was]!--
+    else if (code >= 0) known++
+    if (code >= 0) counts[code]!++
+    else if (was >= 0) known--
+    const its = bytes[code]
+    marks[id] = its ? (kinds[code]!.mark < 0 ? OTHERS : kinds[code]!.mark) : -1
+    for (let part = 0; part < 3; part++) rgb[3 * id + part] = its ? its[part]! : 0
   }
-  return { rgb, marks, entries: kinds.map((kind, i) => ({ ...kind, count: counts[i]! })), scale: null, without }
+  if (before && changed) for (const id of changed) colour(id, before.codes[id]!)
+  else for (let id = 0; id < codes.length; id++) if (codes[id]! >= 0) colour(id, -1)
+  const entries = kinds.map((kind, code) => ({ ...kind, count: counts[code]! }))
+  const made = { rgb, marks, entries, scale: null, without: codes.length - known }
+  latest = { codes, kinds, theme: on, made }
+  return made
 }
 
 /** The most frequent values have colours of their own. */

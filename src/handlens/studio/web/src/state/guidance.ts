@@ -5,7 +5,7 @@ import type { FinishPlan } from '../server/types'
 import { labelText } from '../text/accuracy'
 import { number, percent, photos as photosText } from '../text/format'
 import { answering } from './answering'
-import { predictedGroups, SUGGESTED } from './batch'
+import { predictedCounts, SUGGESTED } from './batch'
 import { api, collection, prepared } from './collection'
 import { confidence, error } from './finishing'
 import { labelledCount, labels } from './labels'
@@ -241,7 +241,7 @@ export const advice = computed<Advice>(() => {
     error: error.value,
     plan: plan.value !== null && plan.value.of === planned.value ? plan.value.found : null,
     finished: state?.finished ?? 0,
-    predicted: predictedGroups.value.reduce((n, { ids }) => n + ids.length, 0),
+    predicted: predictedCounts.value.reduce((n, { count }) => n + count, 0),
   })
 })
 

@@ -2,7 +2,7 @@
 // the light table a sample of each, fetched one after another so that the current one never waits.
 
 import { batch, computed } from '@preact/signals'
-import { api, collection, layers, photos, projections, titleOf } from './collection'
+import { api, collection, count, layers, photos, projections, titleOf } from './collection'
 import { labels } from './labels'
 import { announce, attempt, sentenceOf } from './messages'
 import { owned } from './owned'
@@ -112,12 +112,15 @@ export const separated = (): void => setSeparations(separations.value + 1)
 
 // The last few whole maps, so that stepping back and forth is instant.
 const whole = new Map<string, { stamp: string; xy: Float32Array }>()
-const KEEP = 12
+const KEEP = { maps: 12, bytes: 2 ** 26 }
+/** Of more photos, the light table fetches samples alone. */
+const MOST_WHOLE = 20_000
 
 function keep(key: string, stamp: string, xy: Float32Array): void {
   whole.delete(key)
   whole.set(key, { stamp, xy })
-  if (whole.size > KEEP) whole.delete(whole.keys().next().value!)
+  const most = Math.max(2, Math.min(KEEP.maps, Math.floor(KEEP.bytes / Math.max(1, xy.byteLength))))
+  while (whole.size > most) whole.delete(whole.keys().next().value!)
   const ids = photos.value?.order.slice(0, MINI_PHOTOS) ?? new Int32Array(0)
   const small = new Float32Array(ids.length * 2)
   ids.forEach((id, i) => {
@@ -125,6 +128,14 @@ function keep(key: string, stamp: string, xy: Float32Array): void {
     small[2 * i + 1] = xy[2 * id + 1]!
   })
   setMiniMaps(new Map(miniMaps.value).set(key, { ids, xy: small, stamp }))
+}
+
+/** Fetches what the light table draws of a map. */
+async function fetchMini(l: string, p: string, stamp: string): Promise<void> {
+  if (count.value <= MOST_WHOLE) return keep(keyOf(l, p), stamp, await api.map(l, p))
+  const xy = await api.mapSample(l, p, MINI_PHOTOS)
+  const ids = photos.value?.order.slice(0, xy.length / 2) ?? new Int32Array(0)
+  setMiniMaps(new Map(miniMaps.value).set(keyOf(l, p), { ids, xy, stamp }))
 }
 
 function put(l: string, p: string, xy: Float32Array): void {
@@ -180,7 +191,7 @@ export async function fillTable(): Promise<void> {
       const [l, p] = next
       const stamp = stampOf(l, p)
       try {
-        keep(keyOf(l, p), stamp, await api.map(l, p))
+        await fetchMini(l, p, stamp)
       } catch {
         // Not possible (yet), e.g. a projection by labels when there are none: the cell stays empty.
         setMiniMaps(new Map(miniMaps.value).set(keyOf(l, p), 'failed'))

@@ -2,7 +2,7 @@
 
 import { computed } from '@preact/signals'
 import { collection, count, photos } from './collection'
-import { labels } from './labels'
+import { labelledCount, labels } from './labels'
 import { report } from './model'
 import { ROUND } from './spot-check'
 
@@ -28,14 +28,30 @@ export const toLabel = computed<'none' | 'unsure' | 'more' | null>(() => {
   return made.accuracy < 0.5 ? 'more' : null
 })
 
-/** Photos that can be read and have no label, one 0/1 byte by id. */
-export const unlabelledMask = computed(() => {
+/** Photos that cannot be read. */
+const unreadable = computed(() => {
   const out = new Set(photos.value?.left_out.map((file) => file.path))
-  const mask = new Uint8Array(count.value)
-  for (let id = 0; id < mask.length; id++) {
-    mask[id] = (labels.value.codes[id] ?? -1) < 0 && !out.has(photos.value?.paths[id] ?? '') ? 1 : 0
-  }
+  if (out.size === 0) return []
+  return photos.value!.paths.flatMap((path, id) => (out.has(path) ? [id] : []))
+})
+
+/** Photos that can be read, one 0/1 byte by id. */
+export const readableMask = computed(() => {
+  const mask = new Uint8Array(count.value).fill(1)
+  for (const id of unreadable.value) mask[id] = 0
   return mask
 })
 
-export const unlabelledCount = computed(() => unlabelledMask.value.reduce((n, on) => n + on, 0))
+/** Photos that can be read and have no label, one 0/1 byte by id. */
+export const unlabelledMask = computed(() => {
+  const mask = readableMask.value.slice()
+  const { codes } = labels.value
+  for (let id = 0; id < mask.length; id++) if ((codes[id] ?? -1) >= 0) mask[id] = 0
+  return mask
+})
+
+export const unlabelledCount = computed(() => {
+  const { codes } = labels.value
+  const labelled = labelledCount.value - unreadable.value.filter((id) => (codes[id] ?? -1) >= 0).length
+  return count.value - unreadable.value.length - labelled
+})

@@ -10,7 +10,7 @@ import {
   loading,
   openGroup,
   photosAhead,
-  predictedGroups,
+  predictedCounts,
   problem,
   progress,
   SUGGESTED,
@@ -171,7 +171,7 @@ function End(): JSX.Element {
 }
 
 function EndOfPages(): JSX.Element {
-  const next = predictedGroups.value[0]
+  const next = predictedCounts.value[0]
   const goOn = (): void => void (next ? confirmAll(next.name) : closeDialog())
   return (
     <Result onEnter={goOn}>
@@ -180,7 +180,7 @@ function EndOfPages(): JSX.Element {
       </p>
       <div class="row">
         <button type="button" class="button filled" onClick={goOn}>
-          {next ? `Confirm ${photosText(next.ids.length)} predicted ${next.name}` : 'Close'} <kbd>Enter</kbd>
+          {next ? `Confirm ${photosText(next.count)} predicted ${next.name}` : 'Close'} <kbd>Enter</kbd>
         </button>
         {reportIsOld.value && canTrain.value && (
           <button type="button" class="button" onClick={() => void train()}>
@@ -199,7 +199,7 @@ function EndOfPages(): JSX.Element {
 
 /** Which label's predictions are confirmed. */
 function Choose(): JSX.Element {
-  const groups = predictedGroups.value
+  const groups = predictedCounts.value
   const box = useRef<HTMLDivElement>(null)
   useLayoutEffect(() => box.current?.focus({ preventScroll: true }), [])
   if (groups.length === 0) {
@@ -213,10 +213,10 @@ function Choose(): JSX.Element {
         the wrong ones; you can stop after any page.
       </p>
       <div class="batch-groups">
-        {groups.map(({ name, ids }) => (
+        {groups.map(({ name, count }) => (
           <button type="button" key={name} class="button" onClick={() => void confirmAll(name)}>
             <span>{name}</span>
-            <small>{plural(ids.length, 'photo')}</small>
+            <small>{plural(count, 'photo')}</small>
           </button>
         ))}
       </div>
