@@ -104,6 +104,35 @@ def test_what_is_not_there_is_said(bucket, tmp_path, address, said):
         embed(address, tmp_path / "out", backbone=None)
 
 
+def test_a_bucket_that_cannot_be_reached_is_said(bucket, tmp_path, monkeypatch):
+    make_plan(tmp_path / "out", PhotoSource("s3://pets/photos"))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    forget()
+    with pytest.raises(CollectionError, match=r"s3://pets/photos cannot be listed \(.*onnect.*\)\. Check the address"):
+        embed("s3://pets/photos", tmp_path / "new", backbone=None)
+    with pytest.raises(ShardError, match=r"s3://pets/photos/0.jpg cannot be read \(.*onnect.*\)\. Check the addr"):
+        list(read(tmp_path / "out"))
+
+
+def test_what_may_pass_is_asked_again(monkeypatch):
+    paused, answers = [], [OSError("slow down"), TimeoutError(), "found"]
+    monkeypatch.setattr(addresses, "PAUSES", (1.0, 2.0))
+    monkeypatch.setattr(addresses.time, "sleep", paused.append)
+
+    def ask():
+        if isinstance(answers[0], str):
+            return answers[0]
+        raise answers.pop(0)
+
+    assert addresses.patiently("s3://pets/0.jpg", ask) == "found"
+    assert paused == [1.0, 2.0]
+    answers[:] = [PermissionError("no"), "found"]
+    with pytest.raises(ShardError, match=r"0.jpg cannot be read \(no\)"):
+        addresses.patiently("s3://pets/0.jpg", ask)
+    assert paused == [1.0, 2.0]
+
+
 def test_missing_credentials_are_said(bucket, tmp_path, monkeypatch):
     for name in KEYS:
         monkeypatch.delenv(name)

@@ -22,8 +22,20 @@ from pyarrow import parquet
 from typer.testing import CliRunner
 
 from handlens.cli import app
-from handlens.embedding import EmbedProgress, attempts, driver, embed, engines, lease, local, plan, stage
+from handlens.embedding import (
+    EmbedProgress,
+    attempts,
+    driver,
+    embed,
+    engines,
+    lease,
+    local,
+    plan,
+    ray_engine,
+    stage,
+)
 from handlens.embedding.attempts import Attempts
+from handlens.embedding.work import EngineJob
 from handlens.errors import Cancelled, CollectionError, ShardError
 from handlens.scale import ShardSet
 from handlens.scale.manifest import done_file, read_manifest
@@ -261,11 +273,13 @@ def test_the_disk_must_have_room(tmp_path, here, monkeypatch):
 
 
 def test_attempts_find_the_photo_that_kills(tmp_path):
-    for number in range(1, 5):
+    for number in range(1, attempts.CAREFUL + 6):
         attempt = Attempts(tmp_path, 7)
         attempt.begin()
         assert attempt.careful == (number >= attempts.CAREFUL)
         assert not attempt.deadly(4)
+        assert attempt.suspected(4) == (number > attempts.CAREFUL)
+        assert not attempt.suspected(3)
         if attempt.careful:
             attempt.take(3)
             attempt.take(4)  # and its process ends
@@ -284,6 +298,61 @@ def test_attempts_that_get_nowhere_end(tmp_path):
         Attempts(tmp_path, 7).begin()
     (tmp_path / "attempts" / "000007").write_text("start\n" * 5 + "kept\n" + "start\n" * 5)
     Attempts(tmp_path, 7).begin()
+
+
+def test_a_photo_that_takes_all_memory_is_left_out_and_the_others_are_not(tmp_path, here, monkeypatch):
+    """Each error of memory ends its process; here the next attempt takes its place."""
+    paths = write_photos(tmp_path / "photos", 6)
+    with pytest.raises(Cancelled):
+        embed(tmp_path / "photos", tmp_path / "out", backbone=None, cancel=cancelled())
+    real = stage.read_squares
+
+    def read(path, sizes):
+        if path.name == "4.jpg":
+            raise MemoryError
+        return real(path, sizes)
+
+    monkeypatch.setattr(stage, "read_squares", read)
+    tried = []
+    monkeypatch.setattr(stage, "ends_its_process", lambda file, size: tried.append((file.name, size)) or len(tried) > 1)
+    for _ in range(4):  # two at once, and two photo by photo: of the first of these it may have been an accident
+        with pytest.raises(MemoryError):
+            stage.Stage(tmp_path / "out").run(0)
+    assert stage.Stage(tmp_path / "out").run(0) == (0, 5, 1)
+    embed(tmp_path / "photos", tmp_path / "out", backbone=None)
+    (left,) = ShardSet.open(tmp_path / "out").left_out()
+    assert left.path == paths.pop(4)
+    assert left.reason == stage.DEADLY
+    assert tried == [("4.jpg", 96)] * 2
+    assert paths_of(tmp_path / "out") == paths
+
+
+def cancelled():
+    event = threading.Event()
+    event.set()
+    return event
+
+
+def test_a_process_of_ray_ends_by_what_is_not_said(tmp_path, here, monkeypatch, capsys):
+    """Ray then begins another one, which goes on."""
+    write_photos(tmp_path / "photos", 3)
+    with pytest.raises(Cancelled):
+        embed(tmp_path / "photos", tmp_path / "out", backbone=None, cancel=cancelled())
+    created = read_manifest(tmp_path / "out").created
+    job = EngineJob(driver.WORK, tmp_path / "out", created, 1, driver.COMMAND, "embedded")
+    batch = {"unit": np.array([0])}
+    with monkeypatch.context() as patch:
+        patch.setattr(stage.Stage, "run", lambda _self, _unit: [][1])
+        patch.setattr(ray_engine.os, "_exit", sys.exit)
+        with pytest.raises(SystemExit, match="1"):
+            ray_engine.RayWorker(job)(batch)
+    assert "IndexError" in capsys.readouterr().err
+    done = ray_engine.RayWorker(job)(batch)
+    assert {name: column.tolist() for name, column in done.items()} == {
+        "unit": [0], "photos": [3], "left_out": [0], "error": [""],
+    }  # fmt: skip
+    other = ray_engine.RayWorker(job._replace(created="another"))(batch)
+    assert other["error"][0].startswith(f"{tmp_path / 'out'} must be on a disk that all machines of the cluster share")
 
 
 # --------------------------------------------------------------------------------- the lease
@@ -363,27 +432,30 @@ def test_a_driver_that_stood_still_stops_when_another_has_its_place(tmp_path, he
 
 DEADLY = """
 import os, signal
-from handlens.embedding import attempts, stage
+from handlens.embedding import attempts, stage, trial
+from handlens.studio import pictures
 attempts.CAREFUL = 1  # photo by photo from the beginning, so that fewer processes have to end
-real = stage.read_squares
+real = pictures.read_squares
 def read_squares(path, sizes):
     if path.name == "4.jpg":
         os.kill(os.getpid(), signal.SIGSEGV)
     return real(path, sizes)
-stage.read_squares = read_squares
+stage.read_squares = pictures.read_squares = read_squares
+trial.COMMAND = ["-c", {trial!r}]
 """
 
 
 def test_a_photo_that_kills_the_decoder_is_left_out_and_the_others_are_not(tmp_path, monkeypatch):
-    """In real processes: each attempt ends by a signal, and the photo is found and named."""
+    """In real processes: an attempt ends by a signal, as do those that only read the photo, which is named."""
     paths = write_photos(tmp_path / "photos", 12)
-    (tmp_path / "deadly.py").write_text(DEADLY)
-    worker = "import sys; sys.path.insert(0, {!r}); import deadly; from handlens.embedding.worker import main; main()"
-    monkeypatch.setattr("handlens.embedding.local.COMMAND", ["-c", worker.format(str(tmp_path))])
+    run = "import sys; sys.path.insert(0, {!r}); import deadly; from handlens.embedding.{} import main; main()"
+    worker, trial = (run.format(str(tmp_path), module) for module in ("worker", "trial"))
+    (tmp_path / "deadly.py").write_text(DEADLY.format(trial=trial))
+    monkeypatch.setattr("handlens.embedding.local.COMMAND", ["-c", worker])
     found = embed(tmp_path / "photos", tmp_path / "out", backbone=None, processes=1)
     (left,) = ShardSet.open(tmp_path / "out").left_out()
     assert left.path == paths.pop(4)
-    assert left.reason == "it ended the process that read it, twice (a fault of its decoder, or memory)"
+    assert left.reason == "it ends the process that reads it (a fault of its decoder, or memory)"
     assert paths_of(tmp_path / "out") == paths
     assert found.complete
 

@@ -6,22 +6,8 @@ import numpy as np
 import pytest
 
 from handlens.studio import feature_rows, row_file
-from handlens.studio.feature_rows import FeatureRows, widened
+from handlens.studio.feature_rows import FeatureRows
 from handlens.studio.row_file import RowFile
-
-
-def test_every_float16_is_widened_exactly():
-    every = np.arange(2**16, dtype=np.uint16).view(np.float16).reshape(-1, 16)
-    found, expected = widened(every), every.astype(np.float32)
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(found, expected)
-    finite = np.isfinite(expected)
-    np.testing.assert_array_equal(np.signbit(found[finite]), np.signbit(expected[finite]))
-
-
-def test_float32_and_empty_rows_stay_what_they_are():
-    assert widened(np.array([[1.25]], np.float32)).tolist() == [[1.25]]
-    assert widened(np.empty((0, 3), np.float16)).shape == (0, 3)
 
 
 @pytest.mark.parametrize("kept_as", [np.float16, np.float32])

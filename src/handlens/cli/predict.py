@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from handlens.cli.app import app, fail
-from handlens.cli.embed import EngineName, check_address, showing
+from handlens.cli.engines import (
+    AddressOption,
+    EngineName,
+    EngineOption,
+    ProcessesOption,
+    ThreadsOption,
+    check_address,
+    showing,
+)
 from handlens.cli.progress import photo_progress
 from handlens.errors import DataError, HandlensError, TableError
 
@@ -39,25 +47,20 @@ def predict(
         list[str] | None,
         typer.Option("--keep", help="A column of the rows to write beside the predictions; can be repeated."),
     ] = None,
-    engine: Annotated[
-        EngineName, typer.Option(help="Of shards, where the work is done: in processes of this machine, or by Ray.")
-    ] = EngineName.local,
-    address: Annotated[
-        str | None,
-        typer.Option(help="The cluster of Ray, such as 10.0.0.1:6379; unless given, a Ray is started on this machine."),
-    ] = None,
-    processes: Annotated[
-        int | None, typer.Option(help="Of shards, how many work at the same time; one a core unless given.")
-    ] = None,
-    threads: Annotated[int, typer.Option(help="Of shards, threads of each process.")] = 1,
+    engine: EngineOption = EngineName.local,
+    address: AddressOption = None,
+    processes: ProcessesOption = None,
+    threads: ThreadsOption = 1,
 ) -> None:
     """Predict each photo of a folder or of shards, or each row of a table.
 
-    Predictions of shards are Parquet files. Ctrl-C stops it. Run the same command again to go on; each photo is
-    predicted once.
+    Predictions of shards are Parquet files; the options on where the work is done are for these. Ctrl-C stops it. Run
+    the same command again to go on; each photo is predicted once.
     """
+    from handlens.scale.manifest import has_shards
+
     try:
-        if _is_of_shards(items):
+        if has_shards(items):
             if keep:
                 raise DataError(f"--keep names columns of a table; {items} holds shards of photos. Leave it out.")
             check_address(address, engine)
@@ -81,13 +84,6 @@ def predict(
             _photos(learn, items, out)
     except HandlensError as error:
         fail(error)
-
-
-def _is_of_shards(items: Path) -> bool:
-    """Whether a folder holds shards, also damaged ones."""
-    from handlens.scale.manifest import MANIFEST, SHARDS
-
-    return (items / MANIFEST).is_file() and (items / SHARDS).is_dir()
 
 
 def _shards(

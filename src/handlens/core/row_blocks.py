@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from handlens.core.half_precision import Floats, floats
 from handlens.core.products import ignored_flags
 from handlens.core.threads import one_blas_thread, reading_threads
 from handlens.errors import Cancelled
 
-Floats = NDArray[np.float32]
 Read = Callable[[int, int], NDArray[Any]]
 Report = Callable[[int, int], bool]
 
@@ -112,34 +110,3 @@ def row_products(
 
     each_block(read, shape, multiply, report=report, what=what)
     return out
-
-
-def floats(block: NDArray[Any], buffer: Floats | None = None) -> Floats:
-    """Rows [k, D] as float32: themselves, or converted, into the first k rows of a buffer if one is given.
-
-    Example:
-        >>> floats(np.array([[0.5, -2, 6e-8, np.inf]], np.float16)).tolist()
-        [[0.5, -2.0, 5.960464477539063e-08, inf]]
-    """
-    if block.dtype == np.float32:
-        return block
-    out = np.empty(block.shape, np.float32) if buffer is None else buffer[: len(block)]
-    if block.dtype == np.float16 and block.size and "torch" in sys.modules:
-        torch = _torch()
-        torch.from_numpy(out).copy_(torch.from_numpy(np.asarray(block)))
-    else:
-        np.copyto(out, block, casting="same_kind")
-    return out
-
-
-@cache
-def _torch() -> Any:
-    """PyTorch, after it has warned of an array that it must not write into, which it does once; we only read them."""
-    import torch
-
-    one = np.zeros(1, np.float16)
-    one.flags.writeable = False
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        torch.from_numpy(one)
-    return torch

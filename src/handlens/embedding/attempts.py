@@ -2,24 +2,49 @@
 
 A file a unit, to which each attempt adds lines, so that the next one, in whichever process and on whichever machine,
 knows what happened to those before. From the third attempt on photos are taken one by one, and each is named before
-it is touched; one that was named last by two attempts is left out.
+it is touched. One that was named last is suspected, and is left out if it also ends a process that only reads it: the
+process may have been killed from outside.
 """
 
 from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from handlens.errors import ShardError
+from handlens.errors import HandlensError, ShardError
 
 ATTEMPTS = "attempts"
 CAREFUL = 3
 """The attempt from which on photos are taken one by one."""
 
-_DEATHS = 2
+_DEATHS = 6
+"""Attempts that may end at one photo, though a process that only reads it does not."""
+
 _BLIND = 6
 """Attempts that may end, one after the other, without a photo that could be the reason and without a new shard."""
+
+
+@contextmanager
+def attempt(out: Path, unit: int) -> Iterator[Attempts]:
+    """A block that is an attempt at a unit.
+
+    They are forgotten when it is done, and when it fails for a reason that is said. Any other error, such as one of
+    memory, is known to the next attempt, as if the process had been killed.
+
+    Raises:
+        ShardError: too many attempts ended for no known reason.
+    """
+    attempts = Attempts(out, unit)
+    attempts.begin()
+    try:
+        yield attempts
+    except HandlensError:
+        attempts.end()
+        raise
+    attempts.end()
 
 
 class Attempts:
@@ -56,8 +81,12 @@ class Attempts:
         """Whether photos are to be taken one by one."""
         return self._lines.count("start") >= CAREFUL
 
+    def suspected(self, position: int) -> bool:
+        """Whether a photo was the last that an attempt named."""
+        return self._deaths()[f"photo {position}"] > 0
+
     def deadly(self, position: int) -> bool:
-        """Whether a photo was the last that two attempts named."""
+        """Whether a photo was the last that so many attempts named that it is not tried again."""
         return self._deaths()[f"photo {position}"] >= _DEATHS
 
     def take(self, position: int) -> None:

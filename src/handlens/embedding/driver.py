@@ -21,9 +21,9 @@ from handlens.embedding.progress import EmbedProgress, follow
 from handlens.embedding.stage import clean
 from handlens.embedding.work import EngineJob
 from handlens.errors import PhotoError, ShardError
+from handlens.io.manifests import MANIFEST
 from handlens.scale.manifest import (
     EXTRACTOR,
-    MANIFEST,
     SHARDS,
     LayerFacts,
     ShardManifest,

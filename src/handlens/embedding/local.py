@@ -77,7 +77,7 @@ def in_processes(
             worker.close()
 
 
-def _path() -> str:
+def python_path() -> str:
     """Where a process finds this handlens, also if this process has gone to another folder since it began."""
     return os.pathsep.join(filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH"))))
 
@@ -112,7 +112,7 @@ class EngineProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env=os.environ | {"OMP_NUM_THREADS": str(job.threads), "PYTHONPATH": _path()},
+            env=os.environ | {"OMP_NUM_THREADS": str(job.threads), "PYTHONPATH": python_path()},
             start_new_session=True,  # Ctrl-C reaches it by its input
         )
         self._thread = threading.Thread(target=self._listen, daemon=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
+import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, redirect_stdout
 from typing import Any
@@ -40,6 +42,9 @@ class RayWorker:
             except HandlensError as error:
                 done.append(UnitDone(int(unit), 0, 0))
                 errors.append(str(error))
+            except Exception:  # such as one of memory: another process goes on, and knows of it
+                traceback.print_exc()
+                os._exit(1)
         columns = [np.array(column) for column in zip(*done, strict=True)]
         return dict(zip(UnitDone._fields, columns, strict=True)) | {"error": np.array(errors, dtype=object)}
 

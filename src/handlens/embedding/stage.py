@@ -8,7 +8,7 @@ import tempfile
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handlens.core.artifact import load_artifact
-from handlens.embedding.attempts import Attempts
+from handlens.embedding.attempts import Attempts, attempt
 from handlens.embedding.items import Item, is_there, items_of
 from handlens.embedding.plan import EmbeddingPlan
+from handlens.embedding.trial import ends_its_process
 from handlens.embedding.work import UnitDone
 from handlens.errors import PhotoError, ShardError
 from handlens.io.problems import reason_of
@@ -42,6 +43,8 @@ A_SHARD = 1000
 
 FEW = 50
 """Photos of a shard while a photo is looked for that kills the process."""
+
+DEADLY = "it ends the process that reads it (a fault of its decoder, or memory)"
 
 BATCH = 64
 _READERS = 4
@@ -93,13 +96,9 @@ class Stage:
         """
         shards = read_done(self._out, number)
         if shards is None:
-            attempts = Attempts(self._out, number)
-            attempts.begin()
-            try:
+            with attempt(self._out, number) as attempts:
                 shards = self._embed(number, attempts)
                 write_done(self._out, number, shards)
-            finally:
-                attempts.end()
         return UnitDone(number, sum(s.rows for s in shards), sum(s.left_out for s in shards))
 
     def _embed(self, number: int, attempts: Attempts) -> list[ShardEntry]:
@@ -174,13 +173,11 @@ class Stage:
         """The photos, read ahead unless one is looked for that kills the process."""
         if attempts.careful:
             for position, item in enumerate(items, first):
-                if attempts.deadly(position):
-                    yield _Read(
-                        item.path, "it ended the process that read it, twice (a fault of its decoder, or memory)"
-                    )
-                    continue
-                attempts.take(position)
-                yield self._one(item)
+                if attempts.deadly(position) or (attempts.suspected(position) and self._is_deadly(item)):
+                    yield _Read(item.path, DEADLY)
+                else:
+                    attempts.take(position)
+                    yield self._one(item)
             return
         waiting: deque[Future[_Read]] = deque()
         with ThreadPoolExecutor(max(self._threads, _READERS if self._is_remote else 1)) as pool:
@@ -199,18 +196,20 @@ class Stage:
     def _is_remote(self) -> bool:
         return any("://" in one for one in self._plan.facts.source)
 
+    def _is_deadly(self, item: Item) -> bool:
+        """Whether a photo ends the process that reads it; if it cannot be fetched, that is said when it is read."""
+        try:
+            with _as_file(item.fetch()) as file:
+                return ends_its_process(file, self._extractor.size)
+        except (PhotoError, OSError):
+            return False
+
     def _one(self, item: Item) -> _Read:
         """Read a photo."""
         try:
             found = item.fetch()
-            if isinstance(found, Path):
-                return self._picture(item.path, found, found.read_bytes())
-            with tempfile.NamedTemporaryFile(prefix="handlens-embed-", delete=False) as file:
-                file.write(found)
-            try:
-                return self._picture(item.path, Path(file.name), found)
-            finally:
-                os.unlink(file.name)
+            with _as_file(found) as file:
+                return self._picture(item.path, file, found if isinstance(found, bytes) else file.read_bytes())
         except PhotoError as error:
             return _Read(item.path, str(error))
         except OSError as error:
@@ -227,6 +226,20 @@ class Stage:
         small = thumbnail(image, self._manifest.thumbnail)
         digest = hashlib.blake2b(data).digest()
         return _Read(path, "", digest, image.width / image.height, small, squares[size])
+
+
+@contextmanager
+def _as_file(found: Path | bytes) -> Iterator[Path]:
+    """A block in which a photo is in a file."""
+    if isinstance(found, Path):
+        yield found
+        return
+    with tempfile.NamedTemporaryFile(prefix="handlens-embed-", delete=False) as file:
+        file.write(found)
+    try:
+        yield Path(file.name)
+    finally:
+        os.unlink(file.name)
 
 
 def clean(out: Path) -> None:

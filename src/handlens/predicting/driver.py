@@ -18,10 +18,10 @@ from handlens.embedding.progress import follow
 from handlens.embedding.work import EngineJob
 from handlens.errors import ShardError
 from handlens.io.files import atomic_folder
+from handlens.io.manifests import MANIFEST
 from handlens.predicting.files import PredictedFile, damaged, described, file_name
 from handlens.predicting.manifest import (
     FILES,
-    MANIFEST,
     MODEL,
     PredictionsManifest,
     hash_of_shards,

@@ -11,19 +11,22 @@ from typing import Any
 
 from handlens.core.artifact import DESCRIPTION, TENSORS
 from handlens.errors import ShardError
-from handlens.io.checksums import DamagedError, with_checksum, without_checksum
-from handlens.io.files import atomic_write
-from handlens.io.plain_json import read_json
-from handlens.io.problems import reason_of
+from handlens.io.manifests import ManifestFormat
 from handlens.predicting.files import PredictedFile
 from handlens.scale import ShardSet
 
-FORMAT, FORMAT_VERSION = "handlens-predictions", 1
-MANIFEST, MODEL, FILES = "manifest.json", "model", "files"
-"""The manifest, the folder of the model, and that of the Parquet files."""
+MODEL, FILES = "model", "files"
+"""The folder of the model, and that of the Parquet files."""
 
-_MEMBERS = {"format", "version", "shards", "shards_hash", "model", "model_facts", "classes", "created", "complete"}
-_MEMBERS |= {"files"}
+FORMAT = ManifestFormat(
+    name="handlens-predictions",
+    version=1,
+    members=frozenset(("shards", "shards_hash", "model", "model_facts", "classes", "created", "complete", "files")),
+    holds="predictions",
+    command="handlens predict",
+    usage="handlens predict MODEL SHARDS",
+    repair="Remove its folder and run the same `handlens predict` again",
+)
 
 
 @dataclass(frozen=True)
@@ -84,9 +87,7 @@ def hashes_of_model(folder: Path) -> tuple[str, str]:
 
 def write_predictions(out: Path, manifest: PredictionsManifest) -> None:
     """Write the manifest of a folder, whole or not at all; StorageError if the disk refuses."""
-    content = with_checksum({"format": FORMAT, "version": FORMAT_VERSION, **asdict(manifest)})
-    with atomic_write(out / MANIFEST) as partial:
-        partial.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    FORMAT.write(out, asdict(manifest))
 
 
 def read_predictions(out: Path) -> PredictionsManifest:
@@ -95,39 +96,13 @@ def read_predictions(out: Path) -> PredictionsManifest:
     Raises:
         ShardError: there is none, it is damaged, or it was written by a newer version.
     """
-    file = out / MANIFEST
-    try:
-        content = read_json(file)
-    except (FileNotFoundError, NotADirectoryError):
-        raise ShardError(
-            f"{out} does not hold predictions: it has no {MANIFEST}. `handlens predict MODEL SHARDS` makes them."
-        ) from None
-    except (OSError, ValueError) as error:
-        raise _damaged(file, reason_of(error)) from error
-    if content.get("format") != FORMAT:
-        raise ShardError(
-            f"{file} does not describe predictions of handlens. Name the folder that `handlens predict` wrote."
-        )
-    version = content.get("version")
-    if type(version) is not int or version > FORMAT_VERSION:
-        raise ShardError(f"{out} was made by a newer handlens (version {version}). Update handlens to open it.")
-    try:
-        return _manifest(without_checksum(content, known=frozenset(_MEMBERS)))
-    except (DamagedError, KeyError, TypeError, ValueError) as error:
-        raise _damaged(file, reason_of(error)) from error
+    return FORMAT.read(out, _manifest)
 
 
 def _manifest(content: dict[str, Any]) -> PredictionsManifest:
-    plain = {name: content[name] for name in _MEMBERS - {"format", "version"}}
-    found = PredictionsManifest(**plain)
+    found = PredictionsManifest(**{name: content[name] for name in FORMAT.members})
     texts = (found.shards, found.shards_hash, found.model, found.model_facts, found.created, *found.classes)
     if not all(isinstance(text, str) for text in texts) or len(set(found.classes)) != len(found.classes):
         raise ValueError("shards, model, classes or created cannot be right")
     files = tuple(PredictedFile.from_json(file, len(found.classes)) for file in content["files"])
     return replace(found, classes=tuple(found.classes), complete=found.complete is True, files=files)
-
-
-def _damaged(file: Path, reason: str) -> ShardError:
-    return ShardError(
-        f"{file} is damaged: {reason.rstrip('.')}. Remove its folder and run the same `handlens predict` again."
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from handlens.embedding.attempts import Attempts
+from handlens.embedding.attempts import attempt
 from handlens.embedding.work import UnitDone
 from handlens.predicting.files import described, file_name, write_file
 from handlens.predicting.manifest import FILES, MODEL, read_predictions
@@ -45,12 +45,8 @@ class Scoring:
         entry = self._shards.manifest.shards[number]
         name, files = file_name(entry.name), self._out / FILES
         if not (files / name).exists():
-            attempts = Attempts(self._out, number)
-            attempts.begin()
-            try:
+            with attempt(self._out, number):
                 self._write(files / name, number)
-            finally:
-                attempts.end()
         found = described(files, name, run=self._manifest.created, classes=len(self._manifest.classes))
         predicted = found.predicted if found else 0
         return UnitDone(number, predicted, entry.rows - predicted)

@@ -19,8 +19,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from handlens.core.half_precision import Floats
 from handlens.core.products import product
-from handlens.core.row_blocks import Floats, Report, each_block
+from handlens.core.row_blocks import Report, each_block
 from handlens.core.threads import one_blas_thread
 from handlens.errors import ArtifactError, Cancelled
 from handlens.io.checksums import DamagedError, with_checksum, without_checksum

@@ -10,19 +10,28 @@ from pathlib import Path
 from typing import Any
 
 from handlens.errors import ShardError
-from handlens.io.checksums import DamagedError, with_checksum, without_checksum
-from handlens.io.files import atomic_write, write_once
+from handlens.io.checksums import with_checksum, without_checksum
+from handlens.io.files import write_once
+from handlens.io.manifests import MANIFEST, ManifestFormat
 from handlens.io.plain_json import read_json
 from handlens.io.problems import reason_of
 from handlens.scale.shards import ShardFile
 
-FORMAT, FORMAT_VERSION = "handlens-shards", 1
-MANIFEST = "manifest.json"
 SHARDS, DONE, EXTRACTOR = "shards", "done", "extractor"
 """The folders of the shards, of what is known of each unit that is done, and of the network as a saved model."""
 
-_MEMBERS = {"format", "version", "created", "source", "seed", "backbone", "weights", "layers", "dtype", "thumbnail"}
-_MEMBERS |= {"complete", "shards"}
+FORMAT = ManifestFormat(
+    name="handlens-shards",
+    version=1,
+    members=frozenset(
+        ("created", "source", "seed", "backbone", "weights", "layers", "dtype", "thumbnail", "complete", "shards")
+    ),
+    holds="shards",
+    command="handlens embed",
+    usage="handlens embed SOURCE OUT",
+    repair="Remove it and run the same `handlens embed` again: it is made again, and no shard is",
+)
+
 _NAME = re.compile(r"\d{3,7}/\d{6,10}-\d{7,12}\.safetensors")
 _LARGEST_DIM = 2**18
 
@@ -146,9 +155,7 @@ def shard_name(unit: int, start: int) -> str:
 
 def write_manifest(out: Path, manifest: ShardManifest) -> None:
     """Write the manifest of a folder, whole or not at all; StorageError if the disk refuses."""
-    content = with_checksum({"format": FORMAT, "version": FORMAT_VERSION, **asdict(manifest)})
-    with atomic_write(out / MANIFEST) as partial:
-        partial.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    FORMAT.write(out, asdict(manifest))
 
 
 def read_manifest(out: Path) -> ShardManifest:
@@ -157,24 +164,7 @@ def read_manifest(out: Path) -> ShardManifest:
     Raises:
         ShardError: there is none, it is damaged, or it was written by a newer version.
     """
-    file = out / MANIFEST
-    try:
-        content = read_json(file)
-    except (FileNotFoundError, NotADirectoryError):
-        raise ShardError(
-            f"{out} does not hold shards: it has no {MANIFEST}. `handlens embed SOURCE {out}` makes them."
-        ) from None
-    except (OSError, ValueError) as error:
-        raise _damaged(file, reason_of(error)) from error
-    if content.get("format") != FORMAT:
-        raise ShardError(f"{file} does not describe shards of handlens. Name the folder that `handlens embed` wrote.")
-    version = content.get("version")
-    if type(version) is not int or version > FORMAT_VERSION:
-        raise ShardError(f"{out} was made by a newer handlens (version {version}). Update handlens to open it.")
-    try:
-        found = _manifest(without_checksum(content, known=frozenset(_MEMBERS)))
-    except (DamagedError, KeyError, TypeError, ValueError) as error:
-        raise _damaged(file, reason_of(error)) from error
+    found = FORMAT.read(out, _manifest)
     return found if found.complete else replace(found, shards=tuple(done_so_far(out)))
 
 
@@ -246,10 +236,3 @@ def _entries(found: Any) -> list[ShardEntry]:
         if not isinstance(entry.name, str) or not _NAME.fullmatch(entry.name):
             raise ValueError(f"a shard cannot be called {entry.name!r:.80}")
     return entries
-
-
-def _damaged(file: Path, reason: str) -> ShardError:
-    return ShardError(
-        f"{file} is damaged: {reason.rstrip('.')}. Remove it and run the same `handlens embed` again: it is made "
-        "again, and no shard is."
-    )

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from handlens.core.half_precision import Floats, floats
 from handlens.core.products import ignored_flags, product
-from handlens.core.row_blocks import BLOCK, Floats, Report, floats
+from handlens.core.row_blocks import BLOCK, Report
 from handlens.core.threads import one_blas_thread, reading_threads
 from handlens.errors import Cancelled
 from handlens.scale.shard_set import ShardSet

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from handlens.errors import ShardError
 from handlens.scale.manifest import SHARDS, LayerFacts, ShardManifest, read_manifest
-from handlens.scale.order import RandomOrder
 from handlens.scale.shards import DIGEST, LeftOutPhoto, Shard, described
 
 _OPEN = 128
@@ -153,16 +152,6 @@ class ShardSet:
     def digests(self, rows: Iterable[int] | NDArray[Any]) -> NDArray[np.uint8]:
         """BLAKE2b of the files of some photos [k, 64], as a collection knows them by."""
         return self._taken(rows, lambda shard: shard.digests, np.empty((0, DIGEST), np.uint8))
-
-    def order(self, start: int, stop: int) -> NDArray[np.int64]:
-        """The rows at some places of a random order of all photos, by the seed of the manifest.
-
-        The first k places are a random sample of k photos, and grow into one of more.
-
-        Args:
-            start, stop: the places, without `stop`.
-        """
-        return RandomOrder(len(self), seed=self.manifest.seed)(start, stop)
 
     def locate(self, row: int) -> tuple[int, int]:
         """The number of the shard that holds a photo, and its row there; IndexError if there is no such photo."""

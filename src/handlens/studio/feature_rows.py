@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from handlens.core.half_precision import Floats, floats
 from handlens.core.row_blocks import Report, each_block, row_products
-from handlens.studio.discriminant import Floats
 from handlens.studio.row_file import RowFile
 
 _BLOCK = 2**20  # numbers in a block
-_CACHED = 2**16  # numbers that are converted at once, so that they stay in the processor's cache
 
 
 class FeatureRows:
@@ -46,7 +45,7 @@ class FeatureRows:
 
     def block(self, start: int, stop: int) -> Floats:
         """The rows from `start` up to `stop`, as far as there are so many: float32 [k, D]."""
-        return widened(self._kept(start, stop))
+        return floats(self._kept(start, stop))
 
     def _kept(self, start: int, stop: int) -> NDArray[Any]:
         """As `block`, as they are kept."""
@@ -55,7 +54,7 @@ class FeatureRows:
 
     def at(self, rows: NDArray[np.integer]) -> Floats:
         """Chosen rows: float32 [k, D]."""
-        return widened(self._stored[rows] if isinstance(self._stored, np.ndarray) else self._stored.at(rows))
+        return floats(self._stored[rows] if isinstance(self._stored, np.ndarray) else self._stored.at(rows))
 
     def blocks(self) -> Iterator[Floats]:
         """All rows in their order, in blocks of a few megabytes: float32 [k, D]."""
@@ -84,28 +83,3 @@ class FeatureRows:
         if isinstance(self._stored, np.ndarray):
             return np.isfinite(self._stored[: len(self), 0])
         return ~self._stored.holding(np.full(self.shape[1], np.nan), len(self))
-
-
-def widened(numbers: NDArray[Any]) -> Floats:
-    """Numbers [n, D] as float32; from float16 in a third of the time that NumPy takes.
-
-    Example:
-        >>> widened(np.array([[0.5, -2, 6e-8, np.inf]], np.float16)).tolist()
-        [[0.5, -2.0, 5.960464477539063e-08, inf]]
-    """
-    if numbers.dtype != np.float16:
-        return np.asarray(numbers, np.float32)
-    numbers = np.ascontiguousarray(numbers)
-    out = np.empty(numbers.shape, np.float32)
-    half, whole, bits = numbers.reshape(-1), out.reshape(-1), out.reshape(-1).view(np.int32)
-    for start in range(0, len(half), _CACHED):
-        part = slice(start, start + _CACHED)
-        # The sign goes to bit 31 and all else to bit 13: the same number over 2 ** 112, but infinities and NaN.
-        bits[part] = half[part].view(np.int16)
-        bits[part] <<= 13
-        bits[part] &= -0x70002000
-        whole[part] *= np.float32(2.0**112)
-        if max(whole[part].max(), -whole[part].min()) >= 65536:
-            odd = start + np.flatnonzero(np.abs(whole[part]) >= 65536)
-            whole[odd] = half[odd]
-    return out

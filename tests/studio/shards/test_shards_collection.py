@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from handlens.errors import Cancelled, CollectionError, FolderGoneError, PhotoError, ShardError, TrainingError
-from handlens.scale.manifest import MANIFEST, SHARDS, read_manifest, write_manifest
+from handlens.io.manifests import MANIFEST
+from handlens.scale.manifest import SHARDS, read_manifest, write_manifest
 from handlens.scale.sample import random_sample
 from handlens.scale.shard_set import ShardSet
 from handlens.studio.collection import Collection

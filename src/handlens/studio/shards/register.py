@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handlens.errors import CollectionError, FolderGoneError, PhotoError, ShardError
+from handlens.io.manifests import MANIFEST
 from handlens.io.problems import reason_of
 from handlens.io.sqlite import Database, open_database, storage_errors, transaction
-from handlens.scale.manifest import MANIFEST, ShardEntry
+from handlens.scale.manifest import ShardEntry
 from handlens.scale.sample import photo_keys, random_sample
 from handlens.scale.shard_set import ShardSet
 from handlens.scale.shards import Shard
