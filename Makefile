@@ -48,7 +48,7 @@ coverage: $(VENV)/dev page
 
 # A run without a browser proves nothing, so this fails if `chromium` cannot be installed.
 browser: $(VENV)/dev page chromium
-	$(BIN)/pytest -m browser
+	$(BIN)/pytest tests/e2e --numprocesses 2 --dist loadfile
 
 # Writes the page's types again from the server's description, after a change to the HTTP API.
 page-types: $(VENV)/dev
