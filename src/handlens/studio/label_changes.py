@@ -252,7 +252,8 @@ class LabelledPhotos:
 
     def _put(self, ids: Ids, keys: Keys) -> None:
         """Give photos these labels, and count how many photos have one: there may be far more than change."""
-        once = np.unique(ids)  # a change of a stranger's file may name a photo twice
+        # A change of a stranger's file may name a photo twice.
+        once = ids if (ids[1:] > ids[:-1]).all() else np.unique(ids)
         before = np.count_nonzero(self.keys[once] >= 0)
         self.keys[ids] = keys
         self._labelled += int(np.count_nonzero(self.keys[once] >= 0) - before)
@@ -260,7 +261,9 @@ class LabelledPhotos:
     def _follow(self, made: MadeChange) -> None:
         """Keep `_by_person` and its sum up to date with the photos of a change."""
         ids = made.ids
-        now = np.where(np.isin(self._given[ids], self._finishes), -1, self.keys[ids])
+        now = self.keys[ids]
+        if self._finishes:
+            now[np.isin(self._given[ids], self._finishes)] = -1
         self._sum = (self._sum - _sum(ids, self._by_person[ids]) + _sum(ids, now)) % 2**64
         self._by_person[ids] = now
         self._first.setdefault(self._sum, made.number)
@@ -290,7 +293,10 @@ class MadeChange(NamedTuple):
 
 def _sum(ids: Ids, keys: NDArray[np.integer]) -> int:
     """The sum, modulo 2⁶⁴, of a well mixed number for each photo with a label (SplitMix64, Steele et al. 2014)."""
-    z = (ids[keys >= 0].astype(np.uint64) << np.uint64(32)) + keys[keys >= 0].astype(np.uint64) + np.uint64(1)
+    labelled = keys >= 0
+    if not labelled.any():
+        return 0
+    z = (ids[labelled].astype(np.uint64) << np.uint64(32)) + keys[labelled].astype(np.uint64) + np.uint64(1)
     z *= np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

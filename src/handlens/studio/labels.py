@@ -586,7 +586,10 @@ def check_name(name: str, *, of: str = "a label") -> str:
 
 
 def _time(at: str) -> datetime:
-    return datetime.strptime(at, "%Y-%m-%dT%H:%M:%S.%f%z")
+    found = datetime.fromisoformat(at)
+    if found.tzinfo is None:
+        raise ValueError("it has no time zone")
+    return found
 
 
 def _photos(n: int) -> str:

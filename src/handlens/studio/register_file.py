@@ -204,7 +204,7 @@ def _columns(db: Database) -> tuple[Photos | None, int]:
                 texts = [path for (path,) in db.execute(each, (start, start + _BLOCK))]
                 block = "\0".join(texts).encode()
             paths += texts
-            rows.append(np.array(numbers.split(","), np.int64))
+            rows.append(np.fromstring(numbers, np.int64, sep=","))
             found = _of_photos_block(block, rows[-1], found)
     finally:
         if begun:

@@ -142,4 +142,4 @@ def _ids_of_runs(data: bytes, count: int) -> NDArray[np.int64]:
 
 def readable(text: str) -> str:
     """A file's name as text that UTF-8 can hold: bytes that are not valid text become question marks."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
