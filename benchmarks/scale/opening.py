@@ -7,6 +7,7 @@ from changes of 50. Nothing is prepared: maps are measured elsewhere. HANDLENS_S
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
@@ -14,7 +15,7 @@ import sys
 import threading
 import time
 import urllib.request
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from handlens.studio.labels import Labels
 from handlens.studio.manifest import DATABASE
 from handlens.studio.photo_sources.source import PhotoSource
 from handlens.studio.register_file import CHECKED, SCHEMA, write_photos
+from handlens.studio.server.encoding import packed_ids
 
 BARS = {100_000: (1.5, 1.0), 300_000: (5.0, 1.0), 1_000_000: (5.0, 2.0)}
 """Seconds until it can be used, and gigabytes of the server."""
@@ -37,6 +39,7 @@ AT_ONCE = 50
 LABELS = 8
 LONG_AGO = 1_600_000_000_000_000_000
 TIMES = 200
+HTTP_TIMES = 40
 
 
 def made(work: Path, n: int) -> Path:
@@ -136,8 +139,39 @@ def memory(pid: int) -> dict[str, float]:
     return {"now": found["VmRSS"], "peak": found["VmHWM"]}
 
 
+def cpu(pid: int) -> float:
+    """The processor time that a process has taken, in seconds."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Asking:
+    """Requests to one collection, and the bytes of their answers as they travel."""
+
+    def __init__(self, at: str) -> None:
+        self.at = at
+        self.sizes: dict[str, int] = {}
+
+    def __call__(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        headers = {"Accept-Encoding": "gzip", "Content-Type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        with urllib.request.urlopen(urllib.request.Request(self.at + path, data, headers), timeout=300) as answer:
+            content = answer.read()
+            self.sizes[path.partition("?")[0]] = len(content)
+            if answer.headers["content-encoding"] == "gzip":
+                content = gzip.decompress(content)
+            return json.loads(content) if answer.headers["content-type"] == "application/json" else content
+
+    def together(self, *paths: str) -> None:
+        threads = [threading.Thread(target=self, args=(path,)) for path in paths]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+
 def over_http(bench: Any, home: Path, n: int) -> None:
-    """Start a server, open the collection with the requests of the page, and wait until the folder was looked at."""
+    """Start a server, open the collection with the requests of the page, label, and look at the memory."""
     at = "http://127.0.0.1:8655/api"
     server = subprocess.Popen([sys.executable, "-c", SERVER, str(home)])
     try:
@@ -148,31 +182,73 @@ def over_http(bench: Any, home: Path, n: int) -> None:
             except OSError:
                 time.sleep(0.1)
         time.sleep(5)  # it imports what the first collection needs while the person looks at the home screen
-        sizes: dict[str, int] = {}
-
-        def get(path: str) -> None:
-            request = urllib.request.Request(f"{at}/collections/made{path}", headers={"Accept-Encoding": "gzip"})
-            sizes[path] = len(urllib.request.urlopen(request, timeout=300).read())
-
-        begun = time.perf_counter()
-        together = [threading.Thread(target=get, args=(path,)) for path in ("", "/photos", "/labels")]
-        for thread in together:
-            thread.start()
-        for thread in together:
-            thread.join()
-        seconds = time.perf_counter() - begun
-        assert set(sizes) == {"", "/photos", "/labels"}
-        bench.add(f"open {n:,} over HTTP: state, photos and labels", [seconds], at_most=BARS[n][0], unit="s")
-        bench.add("bytes of these", [sum(sizes.values()) / 1e6], unit="MB")
+        ask = Asking(f"{at}/collections/made")
+        begun, used = time.perf_counter(), cpu(server.pid)
+        ask.together("", "/photos", "/labels")
+        marks = ask("/photos")["marks"]
+        ask.together(*(f"/photos/{name}?of={mark}" for name, mark in marks.items()))
+        seconds, used = time.perf_counter() - begun, cpu(server.pid) - used
+        of = f"open {n:,} over HTTP"
+        bench.add(f"{of}: state, photos and labels", [seconds], at_most=BARS[n][0], unit="s")
+        bench.add("    processor time of the server, with the first looks at the folder", [used], unit="s")
+        bench.add("    bytes", [sum(ask.sizes.values()) / 1e6], unit="MB")
+        kept = sum(ask.sizes[f"/photos/{name}"] for name in marks)
+        bench.add("    of these of columns, which are not sent again", [kept / 1e6], unit="MB")
+        limit = 4 * n * np.log2(n) / 32
+        bench.add("    the limit: the random order of the photos, as bits", [limit / 1e6], unit="MB")
         opened = memory(server.pid)
-        while json.load(urllib.request.urlopen(f"{at}/collections/made", timeout=300))["scanning"]["running"]:
+        while ask("")["scanning"]["running"]:
             time.sleep(0.5)
         scanned = memory(server.pid)
         bench.add(f"memory of the server, {n:,} open", [opened["now"]], at_most=BARS[n][1], unit="GB")
-        bench.add("its peak until the folder was looked at", [scanned["peak"]], at_most=BARS[n][1], unit="GB")
+        bench.add("    its peak until the folder was looked at", [scanned["peak"]], at_most=BARS[n][1], unit="GB")
+        label_over_http(bench, ask, server.pid, n)
+        bench.add("    the memory after labelling", [memory(server.pid)["now"]], at_most=BARS[n][1], unit="GB")
     finally:
         server.terminate()
         server.wait()
+
+
+def label_over_http(bench: Any, ask: Asking, pid: int, n: int) -> None:
+    """Label 50 photos at a time while a page listens, and count all that is sent to it until it is up to date."""
+    version = ask("/labels")["version"]
+    heard: list[bytes] = []
+    first = threading.Event()
+
+    def listen(events: Any) -> None:
+        with suppress(OSError, ValueError):  # it is closed at the end
+            for line in events:
+                heard.append(line)
+                first.set()
+
+    events = urllib.request.urlopen(f"{ask.at}/events?since={version}", timeout=300)
+    threading.Thread(target=listen, args=(events,), daemon=True).start()
+    assert first.wait(60)
+    time.sleep(2)
+    runs, spent, sent, random = [], [], [], np.random.default_rng(0)
+    for i in range(HTTP_TIMES):
+        ids = np.sort(random.choice(n, AT_ONCE, replace=False))
+        before, used = len(heard), cpu(pid)
+        begun = time.perf_counter()
+        answer = ask(
+            f"/labels/assign?since={version}", {"selection": packed_ids(ids, n), "name": f"label {i % LABELS}"}
+        )
+        runs.append(1000 * (time.perf_counter() - begun))
+        version = answer["version"]
+        time.sleep(0.5)  # the page's next label
+        ask("/scores")
+        while not any(f'"version":{version}'.encode() in line for line in heard[before:]):
+            time.sleep(0.05)
+        told = sum(map(len, heard[before:]))
+        sent.append(float(ask.sizes["/labels/assign"] + told + ask.sizes["/scores"]))
+        spent.append(1000 * (cpu(pid) - used))
+    events.close()
+    of = f"{AT_ONCE} of {n:,} photos labelled over HTTP"
+    bench.add(f"{of}: durable and answered, p95", runs, at_most=10, unit="ms", value=float(np.quantile(runs, 0.95)))
+    bench.add(
+        "    processor time of the server, with events and scores, p50", spent, unit="ms", value=float(np.median(spent))
+    )
+    bench.add("    bytes of the answer, of events and of scores, most", sent, at_most=2000, unit="B", value=max(sent))
 
 
 def run(bench: Any) -> None:

@@ -48,7 +48,8 @@ class Labeller:
         self.page = page
         self.dialog = page.get_by_role("dialog", name="Label the suggested photos")
         self.api = page.url.replace("/c/", "/api/collections/")
-        self.kinds = [path.split(" ")[0] for path in page.request.get(f"{self.api}/photos").json()["paths"]]
+        paths = page.request.get(f"{self.api}/photos/paths").text().split("\0")[:-1]
+        self.kinds = [path.split(" ")[0] for path in paths]
 
     @property
     def photo(self) -> Locator:

@@ -115,7 +115,8 @@ class Person:
         self.page.wait_for_url(re.compile(r"/c/"))
         self.map_of.wait_prepared()
         api = self.page.url.replace("/c/", "/api/collections/")
-        self.kinds = [self.known[path] for path in self.page.request.get(f"{api}/photos").json()["paths"]]
+        paths = self.page.request.get(f"{api}/photos/paths").text().split("\0")[:-1]
+        self.kinds = [self.known[path] for path in paths]
 
     def follow(self) -> None:
         """Do what the advice says until there is nothing left but to take it away."""

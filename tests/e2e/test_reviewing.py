@@ -50,7 +50,7 @@ class Person:
     def __init__(self, page: Page) -> None:
         self.page, self.keyboard = page, page.keyboard
         self.api = page.url.replace("/c/", "/api/collections/")
-        self.paths: list[str] = page.request.get(f"{self.api}/photos").json()["paths"]
+        self.paths: list[str] = page.request.get(f"{self.api}/photos/paths").text().split("\0")[:-1]
         self.review = page.get_by_role("region", name="Review")
         self.grid = self.review.get_by_role("listbox")
 

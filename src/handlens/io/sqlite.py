@@ -207,15 +207,15 @@ def damaged_log(path: Path) -> Path:
     return path.with_name(f"{path.name}-wal.damaged")
 
 
-def mend_database(path: Path, *, quick: bool = False) -> None:
-    """Look at every page of a file; indexes that are damaged are made again.
+def mend_database(path: Path, *, later: bool = False) -> None:
+    """Look at every page of a file before it is used; indexes that are damaged are made again.
 
     A process that was killed leaves its last changes in a log beside the file. SQLite reads that as far as it is whole
     and overwrites the rest. Where changes were in that rest, the log is kept, see `damaged_log`.
 
     Args:
         path: the file.
-        quick: leave out what takes longest, comparing indexes with their tables; `mend_indexes` is to do that.
+        later: of a large file only the log is looked at now, and `mend_indexes` is to look at the pages.
 
     Raises:
         StorageError: it is missing or empty, cannot be opened, or something else than an index is damaged; or the disk
@@ -223,29 +223,29 @@ def mend_database(path: Path, *, quick: bool = False) -> None:
     """
     if not _size(path) and not _size(path.with_name(f"{path.name}-wal")):
         raise StorageError(f"{path} is missing or empty. Restore it from a backup.")
-    _mend(path, "quick_check" if quick else "integrity_check", keep_log=True)
+    _mend(path, look=not later, keep_log=True)
 
 
 def mend_indexes(path: Path) -> None:
-    """Compare the indexes of a file with its tables, also while it is in use, and make them again if need be.
+    """Look at every page of a file, also while it is in use; indexes that are damaged are made again.
 
     Raises:
         StorageError: it cannot be opened, or something else than an index is damaged.
     """
-    _mend(path, "integrity_check", keep_log=False)
+    _mend(path, look=True, keep_log=False)
 
 
-def _mend(path: Path, check: str, *, keep_log: bool) -> None:
+def _mend(path: Path, *, look: bool, keep_log: bool) -> None:
     with storage_errors(f"{path} could not be opened"):
         try:
             with closing(open_database(path, "")) as db:
                 if keep_log:
                     _keep_damaged_log(db)
-                found = _damage(db, check)
+                found = _damage(db) if look else ""
                 if found and not db.read_only:
                     with transaction(db):
                         db.execute("REINDEX")
-                    found = _damage(db, check)
+                    found = _damage(db)
         except sqlite3.OperationalError:  # it is full, locked or gone, and not damaged
             raise
         except sqlite3.DatabaseError as error:
@@ -296,9 +296,9 @@ def _is_log_head(head: bytes) -> bool:
     return struct.pack(">2I", first, second) == head[24:]
 
 
-def _damage(db: Database, check: str) -> str:
+def _damage(db: Database) -> str:
     """The first thing that is wrong in a file; "" if nothing is."""
-    (found,) = db.execute(f"PRAGMA {check}(1)").fetchone()
+    (found,) = db.execute("PRAGMA integrity_check(1)").fetchone()
     return "" if found == "ok" else str(found).replace("\n", " ").rstrip(".")
 
 

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -111,6 +112,7 @@ class LabelledPhotos:
         self._first = {0: 0}  # the change after which the labels by persons first had each sum
         self._imports: set[int] = set()  # the numbers of the changes that imported labels
         self._alike: set[int] = set()  # the numbers of the changes that gave duplicates the label of their group
+        self._givers: dict[int, dict[int, int]] | None = None  # counted when first asked for; see `_givers_of_all`
         self._changes: dict[int, LabelChange] = {}  # all that ever gave a label, by number
         self._done: list[MadeChange] = []  # undo takes back the last of these
         self._undone: list[MadeChange] = []  # redo makes the last of these again
@@ -126,7 +128,7 @@ class LabelledPhotos:
     @property
     def origins(self) -> LabelOrigins:
         """Where the label of each photo comes from."""
-        numbers = np.flatnonzero(np.bincount(self._given, minlength=1)).tolist()
+        numbers = sorted({number for givers in self._givers_of_all.values() for number in givers})
         return LabelOrigins(self._given.copy(), {number: self._changes[number] for number in numbers if number})
 
     @property
@@ -183,6 +185,18 @@ class LabelledPhotos:
         self._undone.clear()
         return made
 
+    @property
+    def counts(self) -> dict[int, int]:
+        """How many photos have each label, by key; labels of none are left out."""
+        return {key: sum(givers.values()) for key, givers in self._givers_of_all.items()}
+
+    @property
+    def finished(self) -> int:
+        """How many photos have a label that a finish gave."""
+        if not self._finishes:
+            return 0
+        return sum(givers.get(number, 0) for givers in self._givers_of_all.values() for number in self._finishes)
+
     def counts_of(self, keys: Sequence[int]) -> tuple[list[int], list[int] | None]:
         """How many photos have each of some labels, and how many gestures gave it to them.
 
@@ -191,30 +205,54 @@ class LabelledPhotos:
         Returns:
             None in place of the gestures where photos have labels of their duplicates, whose groups are not known here.
         """
-        at = np.full(self.next_key + 1, -1, np.int32)
-        at[list(keys)] = np.arange(len(keys))
-        places = at[self.keys]
-        photos = np.flatnonzero(places >= 0)
-        places, given = places[photos], self._given[photos]
-        counts = np.bincount(places, minlength=len(keys)).tolist()
+        givers = [self._givers_of_all.get(key, {}) for key in keys]
+        counts = [sum(one.values()) for one in givers]
         if self._alike:
             return counts, None
-        if self._imports:
-            given = np.where(np.isin(given, list(self._imports)), min(self._imports), given)
-        last = int(given.max(initial=0)) + 1
-        pairs = places * np.int64(last) + given
-        if last * len(keys) <= 4 * len(pairs) + 1024:
-            pairs = np.flatnonzero(np.bincount(pairs, minlength=0))
+        imports = [len(one.keys() & self._imports) for one in givers]
+        return counts, [len(one) - n + (n > 0) for one, n in zip(givers, imports, strict=True)]
+
+    @property
+    def _givers_of_all(self) -> dict[int, dict[int, int]]:
+        """By key of a label the changes that gave it to photos, and to how many of these that have it now."""
+        if self._givers is None:
+            self._givers = {}
+            self._count(np.flatnonzero(self.keys >= 0), 1)
+        return self._givers
+
+    def _count(self, ids: Ids, each: int) -> None:
+        """Count photos, all different, in `_givers`; or no longer, with −1 for `each`."""
+        if self._givers is None:
+            return
+        keys = self.keys[ids]
+        if (keys < 0).any():
+            ids, keys = ids[keys >= 0], keys[keys >= 0]
+        if not len(ids):
+            return
+        given = self._given[ids]
+        if (keys == keys[0]).all() and (given == given[0]).all():
+            pairs, photos = [(int(keys[0]), int(given[0]))], [len(ids)]
         else:
-            pairs = np.unique(pairs)
-        return counts, np.bincount(pairs // last, minlength=len(keys)).tolist()
+            base = int(given.max()) + 1
+            both, counts = np.unique(keys * np.int64(base) + given, return_counts=True)
+            pairs, photos = [divmod(pair, base) for pair in both.tolist()], counts.tolist()
+        for (key, number), count in zip(pairs, photos, strict=True):
+            of_key = self._givers.setdefault(key, {})
+            of_key[number] = of_key.get(number, 0) + each * count
+            if not of_key[number]:
+                del of_key[number]
+                if not of_key:
+                    del self._givers[key]
 
     def undo(self) -> MadeChange:
         """Take back the last change."""
         made = self._done.pop()
         self._become(made.change.before)
-        self._put(made.ids, made.change.old[made.inside])
+        once = _once(made.ids)
+        self._count(once, -1)
+        self._put(made.ids, made.change.old[made.inside], once)
         self._given[made.ids] = made.given
+        self._count(once, 1)
         self._follow(made)
         self._undone.append(made)
         return made
@@ -241,19 +279,20 @@ class LabelledPhotos:
     def _make(self, made: MadeChange) -> None:
         change = made.change
         self._become(change.after)
-        self._put(made.ids, change.new[made.inside])
+        once = _once(made.ids)
+        self._count(once, -1)
+        self._put(made.ids, change.new[made.inside], once)
         if change.origin is not None:
             self._given[made.ids] = made.number
             if change.origin.kind == "certified":
                 self._finishes.append(made.number)
         self._given[made.ids[self.keys[made.ids] < 0]] = 0
+        self._count(once, 1)
         self._follow(made)
         self._done.append(made)
 
-    def _put(self, ids: Ids, keys: Keys) -> None:
-        """Give photos these labels, and count how many photos have one: there may be far more than change."""
-        # A change of a stranger's file may name a photo twice.
-        once = ids if (ids[1:] > ids[:-1]).all() else np.unique(ids)
+    def _put(self, ids: Ids, keys: Keys, once: Ids) -> None:
+        """Give photos, of which `once` has each once, these labels, and count how many photos have one."""
         before = np.count_nonzero(self.keys[once] >= 0)
         self.keys[ids] = keys
         self._labelled += int(np.count_nonzero(self.keys[once] >= 0) - before)
@@ -291,6 +330,11 @@ class MadeChange(NamedTuple):
         return named | set(moved) - {-1}
 
 
+def _once(ids: Ids) -> Ids:
+    """Each of the photos once: a change of a stranger's file may name one twice."""
+    return ids if (ids[1:] > ids[:-1]).all() else np.unique(ids)
+
+
 def _sum(ids: Ids, keys: NDArray[np.integer]) -> int:
     """The sum, modulo 2⁶⁴, of a well mixed number for each photo with a label (SplitMix64, Steele et al. 2014)."""
     labelled = keys >= 0
@@ -317,8 +361,13 @@ def _origin_and_target(text: str, body: dict[str, Any], new: Keys) -> tuple[Orig
 
 
 def _labels(kept: Any) -> list[tuple[int, str]]:
-    """The key and the name of each label."""
-    found = [(key, name) for key, name in kept]
+    """The key and the name of each label; most changes name the same ones as the change before."""
+    return _checked_labels(tuple((key, name) for key, name in kept))
+
+
+@lru_cache(maxsize=8)
+def _checked_labels(kept: tuple[tuple[int, str], ...]) -> list[tuple[int, str]]:
+    found = list(kept)
     if not all(type(key) is int and 0 <= key < 2**31 and isinstance(name, str) for key, name in found):
         raise TypeError(f"its labels are {found}, not keys and names")
     return found

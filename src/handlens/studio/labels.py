@@ -245,6 +245,12 @@ class Labels:
             return self._table()
 
     @property
+    def finished(self) -> int:
+        """How many photos have a label that a finish gave."""
+        with self._synced():
+            return self._photos.finished
+
+    @property
     def series(self) -> pd.Series[str]:
         """The label of each photo by its id; a missing value without a label."""
         return self.state.series
@@ -419,8 +425,8 @@ class Labels:
     # --- inside --------------------------------------------------------------------------------
 
     def _table(self) -> list[LabelInfo]:
-        counts = np.bincount(self._photos.keys + 1, minlength=self._photos.next_key + 1).tolist()
-        return [LabelInfo(name, counts[key + 1], key) for key, name in self._photos.labels]
+        counts = self._photos.counts
+        return [LabelInfo(name, counts.get(key, 0), key) for key, name in self._photos.labels]
 
     @contextmanager
     def _synced(self) -> Iterator[None]:

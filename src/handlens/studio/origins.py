@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -104,8 +105,15 @@ class Origin:
     @classmethod
     def from_json(cls, body: dict[str, Any]) -> Origin:
         """Read what `as_json` made; KeyError, TypeError or CollectionError if it is damaged."""
-        certificate = Certificate(**body["certificate"]) if "certificate" in body else None
-        return cls(body["gesture"], body["kind"], certificate, body.get("by"))
+        if "certificate" not in body:
+            return _without_certificate(body["gesture"], body["kind"], body.get("by"))
+        return cls(body["gesture"], body["kind"], Certificate(**body["certificate"]), body.get("by"))
+
+
+@lru_cache(maxsize=64)
+def _without_certificate(gesture: Gesture, kind: Kind, by: str | None) -> Origin:
+    """One object for the many changes that have the same origin."""
+    return Origin(gesture, kind, None, by)
 
 
 CALL = Origin("call", "by hand")

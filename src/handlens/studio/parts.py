@@ -51,8 +51,8 @@ if TYPE_CHECKING:
 
 CHECKED_AT_ONCE = 2**26
 """Bytes of the collection's file up to which it is checked wholly before it is used. Of a larger one, as of 250,000
-photos, the list of photos and each change of labels are compared with their checksums, and the pages of all tables are
-looked at; its indexes are compared with its tables afterwards, in the background."""
+photos, the list of photos and each change of labels are compared with their checksums when they are read; all else,
+page by page, is looked at afterwards, in the background."""
 
 
 class Parts:
@@ -76,7 +76,7 @@ class Parts:
     ) -> None:
         database, cache, seed = folder / DATABASE, folder / "cache", manifest.seed
         is_large = database.exists() and database.stat().st_size > CHECKED_AT_ONCE
-        mend_database(database, quick=is_large)
+        mend_database(database, later=is_large)
         self.listeners = listeners
         kind = ShardRegister if manifest.shards else Register
         register = kind(database, manifest.images, seed=seed, step=step)

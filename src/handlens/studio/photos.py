@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -58,10 +59,11 @@ class Photos:
         self.register, self.thumbnails, self._not_copied = register, thumbnails, list(not_copied)
         self._settings = settings
         self._unreadable = {photo: why for photo, why in settings.unreadable.items() if photo < len(register)}
-        self._aspects: Floats = np.empty(0, np.float32)
+        self._aspects: tuple[int, Floats] | None = None  # of how many prepared photos, and by id
         self.limits: Limits = settings.limits or {}
         """The ranges in which photos of more than 8 bits are shown, which are those of the first photos prepared."""
         self.version = settings.photos_version
+        self._list_mark: tuple[int, int] | None = None
 
     def __len__(self) -> int:
         return len(self.register)
@@ -89,6 +91,15 @@ class Photos:
         return self.register.rows
 
     @property
+    def list_mark(self) -> int:
+        """Tells the paths and the order of these photos from others."""
+        moves = self.register.moves
+        if self._list_mark is None or self._list_mark[0] != moves:
+            paths = "\0".join(self.paths).encode("utf-8", "surrogatepass")
+            self._list_mark = moves, zlib.crc32(self.order.astype("<i8").tobytes(), zlib.crc32(paths))
+        return self._list_mark[1]
+
+    @property
     def prepared(self) -> int:
         """The number of photos, in the preparing order, that have thumbnails."""
         return self.thumbnails.prepared
@@ -96,10 +107,12 @@ class Photos:
     @property
     def aspects(self) -> Floats:
         """Width over height by id, 0 where unknown or unreadable; float32 [N]."""
-        count = self.prepared
-        if len(self._aspects) != count:
-            self._aspects = np.array(self.thumbnails.aspects.block(0, count)[:, 0], np.float32)
-        return self.by_id(self._aspects[:, None], missing=0.0)[:, 0]
+        count, known = self.prepared, self._aspects
+        if known is None or known[0] != count:
+            found = self.by_id(np.array(self.thumbnails.aspects.block(0, count), np.float32), missing=0.0)[:, 0]
+            found.setflags(write=False)  # all who ask get the same one
+            self._aspects = known = count, found
+        return known[1]
 
     @property
     def usable(self) -> NDArray[np.bool_]:
@@ -209,7 +222,7 @@ class Photos:
         """Note that photos were read again; None for those that could be read, for others the reason."""
         self._unreadable = {photo: reason for photo, reason in self._unreadable.items() if photo not in reasons}
         self.mark_unreadable({photo: reason for photo, reason in reasons.items() if reason is not None})
-        self._aspects = np.empty(0, np.float32)
+        self._aspects = None
         self._settings.photos_version = self.version = self.version + 1
 
     def forget_unreadable_from(self, row: int) -> None:

@@ -45,6 +45,7 @@ class Register:
         order: int64 [N], the photos in that order.
         left_out: the files that are not used, and the photos that are gone, each with its reason.
         added: how many photos were found that are not among these; a Register that is made later has them.
+        moves: how often `paths` have changed, since photos were moved.
         is_new: the folder was scanned when this was made.
 
     Raises:
@@ -58,7 +59,7 @@ class Register:
         self._lock, self._scanning = threading.Lock(), threading.Lock()
         self._kept: KeptPhotos | None = None  # read when it is first needed
         self._complete = False  # whether each row is known to have a checksum
-        self.added = 0
+        self.added = self.moves = 0
         with self._failed, closing(open_database(database, SCHEMA)) as db:
             photos = register_file.read_photos(db)
             self.is_new = not photos or not photos[0]
@@ -90,7 +91,9 @@ class Register:
             with self._lock:
                 n = len(self.paths)
                 self.added, self.left_out = len(kept.paths) - n, left_out
-                self.paths[:] = kept.paths[:n]  # the same list, which others have
+                if self.paths != kept.paths[:n]:
+                    self.paths[:] = kept.paths[:n]  # the same list, which others have
+                    self.moves += 1
                 self._again |= {id for id in np.flatnonzero(kept.again).tolist() if id < n}
                 self._replaced |= {id: at for id, at in kept.replaced.items() if id < n}
                 self._kept = kept

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -30,6 +31,7 @@ CREATE TABLE IF NOT EXISTS files (
     again    INTEGER NOT NULL,    -- 1 while the photo is to be read again
     replaced TEXT                 -- when another photo was found in its place
 );
+CREATE INDEX IF NOT EXISTS marked ON files (id) WHERE again = 1 OR replaced IS NOT NULL; -- few of very many
 CREATE TABLE IF NOT EXISTS left_out (
     path   TEXT NOT NULL,         -- of a file that is not used, or of a photo that is gone
     reason TEXT NOT NULL
@@ -181,8 +183,7 @@ def _columns(db: Database) -> tuple[Photos | None, int]:
     rows: list[NDArray[np.int64]] = []
     found = 0
     query = (
-        "SELECT count(*), min(id), max(id), CAST(group_concat(path, char(0)) AS BLOB), group_concat(row), "
-        "total(typeof(path) <> 'text') + total(typeof(row) <> 'integer') "
+        "SELECT count(*), min(id), max(id), CAST(group_concat(path, char(0)) AS BLOB), group_concat(row) "
         "FROM (SELECT id, path, row FROM photos WHERE id >= ? AND id < ? ORDER BY id)"
     )
     begun = not db.in_transaction
@@ -191,9 +192,11 @@ def _columns(db: Database) -> tuple[Photos | None, int]:
     try:
         (total,) = db.execute("SELECT count(*) FROM photos").fetchone()
         for start in range(0, total, _BLOCK):
-            count, first, last, block, numbers, odd = db.execute(query, (start, start + _BLOCK)).fetchone()
+            count, first, last, block, numbers = db.execute(query, (start, start + _BLOCK)).fetchone()
             want = min(_BLOCK, total - start)
-            if odd or (count, first, last) != (want, start, start + want - 1):
+            if (count, first, last) != (want, start, start + want - 1):
+                return None, 0
+            if not re.fullmatch("[0-9]+(,[0-9]+)*", str(numbers)):
                 return None, 0
             try:
                 texts = block.decode().split("\0")
@@ -202,6 +205,8 @@ def _columns(db: Database) -> tuple[Photos | None, int]:
             if len(texts) != count:  # a path that no file can have: the collection is a stranger's
                 each = "SELECT path FROM photos WHERE id >= ? AND id < ? ORDER BY id"
                 texts = [path for (path,) in db.execute(each, (start, start + _BLOCK))]
+                if not all(isinstance(path, str) for path in texts):
+                    return None, 0
                 block = "\0".join(texts).encode()
             paths += texts
             rows.append(np.fromstring(numbers, np.int64, sep=","))

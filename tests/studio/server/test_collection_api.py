@@ -75,13 +75,64 @@ def test_the_state_says_everything(client: TestClient, shapes: str) -> None:
     assert state["labels_version"] == 0
 
 
-def test_photos_come_in_the_order_of_preparing(client: TestClient, shapes: str, unpacked: Unpack) -> None:
+def test_photos_come_in_columns(client: TestClient, shapes: str) -> None:
     found = client.get(f"{shapes}/photos").json()
-    assert found["paths"][0] == "circles/0.png"
-    assert found["paths"][39] == "squares/19.png"
-    assert sorted(unpacked(found["order"], "<i4").tolist()) == list(range(40))
-    assert unpacked(found["aspect"], "<f4") == pytest.approx([64 / 48] * 40)
     assert (found["prepared"], found["left_out"]) == (40, [])
+    columns = {
+        name: client.get(f"{shapes}/photos/{name}", params={"of": found["marks"][name]}) for name in found["marks"]
+    }
+    assert {answer.headers["cache-control"] for answer in columns.values()} == {"private, max-age=31536000, immutable"}
+    folders = [(folder, i) for folder in ("circles", "squares") for i in range(20)]
+    assert sorted(columns["paths"].text.split("\0")[:-1]) == sorted(f"{folder}/{i}.png" for folder, i in folders)
+    assert columns["paths"].text.startswith("circles/0.png\0")
+    assert columns["paths"].text.endswith("\0squares/19.png\0")
+    assert sorted(np.frombuffer(columns["order"].content, "<i4").tolist()) == list(range(40))
+    assert np.frombuffer(columns["aspects"].content, "<f4") == pytest.approx([64 / 48] * 40)
+
+
+@pytest.mark.parametrize("name", ["paths", "order", "aspects"])
+def test_no_cache_keeps_a_column_under_the_mark_of_another_one(client: TestClient, shapes: str, name: str) -> None:
+    mark = client.get(f"{shapes}/photos").json()["marks"][name]
+    for of in ({}, {"of": f"{mark}0"}):
+        assert client.get(f"{shapes}/photos/{name}", params=of).headers["cache-control"] == "no-store"
+
+
+def test_a_column_has_another_mark_once_its_photos_have_moved(
+    client: TestClient, shapes: str, home: Path, wait_until: Callable[..., None]
+) -> None:
+    wait_until(lambda: client.get(shapes).json()["scanning"]["phase"] == "done")
+    before = client.get(f"{shapes}/photos").json()["marks"]
+    file = next((home / "collections").rglob("photos/circles/3.png"))
+    file.rename(file.with_name("moved.png"))
+    client.post(f"{shapes}/scan")
+    wait_until(lambda: client.get(shapes).json()["scanning"]["phase"] == "done")
+    after = client.get(f"{shapes}/photos").json()["marks"]
+    assert after["paths"] != before["paths"]
+    assert after["aspects"] == before["aspects"]
+    assert "circles/moved.png" in client.get(f"{shapes}/photos/paths").text.split("\0")
+
+
+def test_long_columns_are_compressed_for_who_reads_that(
+    client: TestClient, shapes: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handlens.studio.server.columns.SMALL", 100)
+    for path in ("/photos/paths", "/photos/aspects", "/labels"):
+        short = client.get(f"{shapes}{path}")
+        plain = client.get(f"{shapes}{path}", headers={"Accept-Encoding": "identity"})
+        assert (short.headers["content-encoding"], short.headers["vary"]) == ("gzip", "Accept-Encoding")
+        assert "content-encoding" not in plain.headers
+        assert short.content == plain.content
+        assert int(short.headers["content-length"]) < len(plain.content)
+
+
+def test_a_map_that_is_known_is_not_sent_again(client: TestClient, shapes: str, layer: str) -> None:
+    asked = {"layer": layer, "projection": "pca-1-2"}
+    first = client.get(f"{shapes}/map", params=asked)
+    known = {"If-None-Match": first.headers["etag"]}
+    again = client.get(f"{shapes}/map", params=asked, headers=known)
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
+    other = client.get(f"{shapes}/map", params=asked | {"projection": "pca-3-4"}, headers=known)
+    assert (other.status_code, len(other.content)) == (200, 320)
 
 
 def test_pictures(client: TestClient, shapes: str) -> None:

@@ -80,8 +80,17 @@ def test_s15_head_is_get_without_the_body(
     client: TestClient, shapes: str, model: TestClient, selection: Callable[..., str]
 ) -> None:
     client.post(f"{shapes}/labels/assign", json={"selection": selection([1, 2]), "name": "round"})
-    found = ["", "/photos", "/photos/1/thumb", "/photos/1/view", "/sheets/0", "/labels", "/export/labels.csv"]
-    found += ["/export/folders.zip", "/photos/99/thumb", "/nothing", "/suspects", "/duplicates"]
+    found = [
+        "",
+        "/photos",
+        "/photos/paths",
+        "/photos/1/thumb",
+        "/photos/1/view",
+        "/sheets/0",
+        "/labels",
+        "/export/labels.csv",
+    ]
+    found += ["/export/labels.csv", "/export/folders.zip", "/photos/99/thumb", "/nothing", "/suspects", "/duplicates"]
     paths = [
         *(f"{shapes}{path}" for path in found),
         "/",

@@ -18,11 +18,13 @@ from handlens.studio.label_differences import LabelDifference
 from handlens.studio.labels import LabelState
 from handlens.studio.models.registry import KINDS
 from handlens.studio.projections import TITLES
+from handlens.studio.server import columns
 from handlens.studio.server.encoding import packed_ids, packed_values, readable
 from handlens.studio.server.schemas.base import LeftOutFile
 from handlens.studio.server.schemas.checking import Comparison, FinishPlan, HistoryPoint, SpotCheckState
 from handlens.studio.server.schemas.collection import (
     CollectionState,
+    ColumnMarks,
     LayerInfo,
     Notice,
     PhotoList,
@@ -164,12 +166,12 @@ def _short_hash(text: str) -> str:
 
 
 def photos(collection: Collection) -> PhotoList:
-    """The photos with their order and shapes, and the files that are left out."""
+    """What there is to know of the photos, without the columns that have a place for each of them."""
     found = collection.parts.photos
+    of_list = columns.list_mark(found)
+    aspects = columns.mark_of(columns.numbers(found.aspects, "<f4"))
     return PhotoList(
-        paths=[readable(path) for path in found.paths],
-        order=packed(found.order, "<i4"),
-        aspect=packed(found.aspects, "<f4"),
+        marks=ColumnMarks(paths=of_list, order=of_list, aspects=aspects),
         prepared=found.prepared,
         left_out=[LeftOutFile(path=readable(out.path), reason=readable(out.reason)) for out in collection.left_out],
     )

@@ -62,6 +62,7 @@ class ShardRegister:
         rows, order: int64 [N], as those of `Register`: each photo's place in the preparing order is its id.
         left_out: nothing: photos that were not embedded are told by `handlens embed`.
         added: how many photos are in the list that are not among these; a ShardRegister that is made later has them.
+        moves: 0, as paths in shards never change.
         is_new: the sample was drawn when this was made.
         sample: what is known of the random sample.
 
@@ -75,7 +76,7 @@ class ShardRegister:
     ) -> None:
         self.images, self._database, self._seed = out, database, seed
         self.left_out: list[LeftOut] = []
-        self.added = 0
+        self.added = self.moves = 0
         self._lock, self._scanning = threading.RLock(), threading.Lock()
         self._shards = ShardSet.open(out)
         with self._opened() as db:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
 
 from handlens.studio.origins import Origin
 from handlens.studio.server import payloads
+from handlens.studio.server.columns import JSON, compressed
 from handlens.studio.server.dependencies import OpenCollection
 from handlens.studio.server.encoding import selected
 from handlens.studio.server.schemas.labels import AnyLabels, Assign, Delete, Merge, Remove, Rename
@@ -24,10 +26,11 @@ Since = Annotated[
 ]
 
 
-@router.get("/labels")
-def labels(collection: OpenCollection, since: Since = -1) -> AnyLabels:
+@router.get("/labels", response_model=AnyLabels)
+def labels(request: Request, collection: OpenCollection, since: Since = -1) -> Response:
     """All labels or what has changed, and what undo and redo would do."""
-    return payloads.labels(collection, since)
+    content = payloads.labels(collection, since).model_dump_json().encode()
+    return compressed(request, content, {}, media_type=JSON)
 
 
 @router.post("/labels/assign")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from starlette.exceptions import HTTPException
 
 from handlens.errors import TrainingError
 from handlens.serving.encoding import finite, packed
 from handlens.studio.server import payloads
+from handlens.studio.server.columns import JSON, sent_once
 from handlens.studio.server.dependencies import CollectionId, OpenCollection
 from handlens.studio.server.encoding import selected
 from handlens.studio.server.routes.pictures import CACHED, PhotoId, check_photo
@@ -75,11 +76,11 @@ def cancel_separating(collection: OpenCollection) -> None:
     collection.parts.work.cancel("separate")
 
 
-@router.get("/scores")
-def scores(collection: OpenCollection) -> SeparationScores:
+@router.get("/scores", response_model=SeparationScores, responses={304: {"description": "the caller has these"}})
+def scores(request: Request, collection: OpenCollection) -> Response:
     """How well each layer and each map separates the labels so far."""
     found = collection.scores()
-    return SeparationScores(
+    said = SeparationScores(
         labels_version=found["labels_version"],
         layers={layer: finite(score) for layer, score in found["layers"].items()},
         maps={
@@ -87,6 +88,7 @@ def scores(collection: OpenCollection) -> SeparationScores:
             for layer, of_layer in found["maps"].items()
         },
     )
+    return sent_once(request, said.model_dump_json().encode(), media_type=JSON)
 
 
 @router.post("/train")

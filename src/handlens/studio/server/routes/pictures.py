@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from handlens.errors import CollectionError
 from handlens.studio.map_tiles import DEEPEST, Look
-from handlens.studio.server import payloads
+from handlens.studio.server import columns, payloads
+from handlens.studio.server.columns import FOR_GOOD, NOT_KEPT, Column, Mark, compressed, sent_once
 from handlens.studio.server.dependencies import OpenCollection
 from handlens.studio.server.schemas.collection import PhotoList
 
@@ -35,16 +36,33 @@ class Jpeg(Response):
     media_type = "image/jpeg"
 
 
-class Floats(Response):
-    """Little-endian float32 numbers."""
-
-    media_type = "application/octet-stream"
-
-
 @router.get("/photos")
 def photos(collection: OpenCollection) -> PhotoList:
-    """The paths, the order in which photos are prepared, the aspect ratios, and the files that are left out."""
+    """How many photos are prepared, the files that are left out, and the marks of the columns of photos."""
     return payloads.photos(collection)
+
+
+@router.get("/photos/paths", response_class=Column)
+def paths(request: Request, collection: OpenCollection, of: Mark = "") -> Response:
+    """The paths below the folder of photos, by id: UTF-8, each ended by a zero byte."""
+    found = collection.parts.photos
+    content = columns.texts(found.paths)
+    return compressed(request, content, FOR_GOOD if of == columns.list_mark(found) else NOT_KEPT)
+
+
+@router.get("/photos/order", response_class=Column)
+def order(collection: OpenCollection, of: Mark = "") -> Column:
+    """The ids in the order in which photos are prepared: int32 [N]."""
+    found = collection.parts.photos
+    headers = FOR_GOOD if of == columns.list_mark(found) else NOT_KEPT
+    return Column(columns.numbers(found.order, "<i4"), headers=headers)
+
+
+@router.get("/photos/aspects", response_class=Column)
+def aspects(request: Request, collection: OpenCollection, of: Mark = "") -> Response:
+    """Width over height of each photo, by id: float32 [N], 0 where it is not known."""
+    content = columns.numbers(collection.parts.photos.aspects, "<f4")
+    return compressed(request, content, FOR_GOOD if of == columns.mark_of(content) else NOT_KEPT)
 
 
 @router.get("/photos/{id}/thumb", response_class=Jpeg)
@@ -100,20 +118,21 @@ def tiles(
         raise HTTPException(404, str(error)) from error
 
 
-@router.get("/map", response_class=Floats)
+@router.get("/map", response_class=Column, responses={304: {"description": "the caller has these places"}})
 def map_of(
+    request: Request,
     collection: OpenCollection,
     layer: Annotated[str, Query(max_length=300)],
     projection: Annotated[str, Query(max_length=100)],
     first: Annotated[int | None, Query(ge=1, description="of the preparing order, only the first so many")] = None,
-) -> Floats:
+) -> Response:
     """The position of each photo: float32 [N, 2] by id, NaN if it is not prepared yet; with `first`, [≤ first, 2].
 
     Neighbours come as far as they are arranged; a `map` event tells of better places.
     """
     maps = collection.parts.maps
     places = maps.so_far(layer, projection) if first is None else maps.sample(layer, projection, first)
-    return Floats(places.astype("<f4").tobytes())
+    return sent_once(request, columns.numbers(places, "<f4"))
 
 
 Colour = Annotated[str, Query(pattern="^[0-9a-f]{6}$")]

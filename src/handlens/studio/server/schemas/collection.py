@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from handlens.serving.schemas import Float32s, Int32s, RequestBody
+from handlens.serving.schemas import RequestBody
 from handlens.studio.server.schemas.base import LeftOutFile, ModelKind, TypedPath
 from handlens.studio.server.schemas.checking import Comparison, SpotCheckState
 from handlens.studio.server.schemas.models import FineTuningState, ModelInfo, Report
@@ -121,11 +121,17 @@ class NewSource(RequestBody):
     backbone: Annotated[str, Field(min_length=1, max_length=4096)] | None
 
 
-class PhotoList(BaseModel):
-    """The photos by id; `order` lists ids in the order of preparing; `aspect` is width / height, 0 if not known."""
+class ColumnMarks(BaseModel):
+    """What tells each column of the photos from earlier ones."""
 
-    paths: list[str]
-    order: Int32s
-    aspect: Float32s
+    paths: str
+    order: str
+    aspects: str
+
+
+class PhotoList(BaseModel):
+    """What there is to know of the photos; a column of all of them is fetched when its mark is another one."""
+
+    marks: ColumnMarks
     prepared: int
     left_out: list[LeftOutFile]

@@ -409,9 +409,69 @@ export interface paths {
         };
         /**
          * Photos
-         * @description The paths, the order in which photos are prepared, the aspect ratios, and the files that are left out.
+         * @description How many photos are prepared, the files that are left out, and the marks of the columns of photos.
          */
         get: operations["photos_api_collections__c__photos_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/collections/{c}/photos/paths": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Paths
+         * @description The paths below the folder of photos, by id: UTF-8, each ended by a zero byte.
+         */
+        get: operations["paths_api_collections__c__photos_paths_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/collections/{c}/photos/order": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Order
+         * @description The ids in the order in which photos are prepared: int32 [N].
+         */
+        get: operations["order_api_collections__c__photos_order_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/collections/{c}/photos/aspects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Aspects
+         * @description Width over height of each photo, by id: float32 [N], 0 where it is not known.
+         */
+        get: operations["aspects_api_collections__c__photos_aspects_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2241,6 +2301,18 @@ export interface components {
             below?: number | null;
         };
         /**
+         * ColumnMarks
+         * @description What tells each column of the photos from earlier ones.
+         */
+        ColumnMarks: {
+            /** Paths */
+            paths: string;
+            /** Order */
+            order: string;
+            /** Aspects */
+            aspects: string;
+        };
+        /**
          * Comparison
          * @description Two models on the same checked photos: by how much `better` is more accurate than `other`, with its interval.
          */
@@ -3603,21 +3675,10 @@ export interface components {
         };
         /**
          * PhotoList
-         * @description The photos by id; `order` lists ids in the order of preparing; `aspect` is width / height, 0 if not known.
+         * @description What there is to know of the photos; a column of all of them is fetched when its mark is another one.
          */
         PhotoList: {
-            /** Paths */
-            paths: string[];
-            /**
-             * Order
-             * @description base64 of little-endian int32
-             */
-            order: string;
-            /**
-             * Aspect
-             * @description base64 of little-endian float32
-             */
-            aspect: string;
+            marks: components["schemas"]["ColumnMarks"];
             /** Prepared */
             prepared: number;
             /** Left Out */
@@ -5376,6 +5437,138 @@ export interface operations {
             };
         };
     };
+    paths_api_collections__c__photos_paths_get: {
+        parameters: {
+            query?: {
+                /** @description the mark of the column, as of `marks`: caches keep the answer for good where it still has it */
+                of?: string;
+            };
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    order_api_collections__c__photos_order_get: {
+        parameters: {
+            query?: {
+                /** @description the mark of the column, as of `marks`: caches keep the answer for good where it still has it */
+                of?: string;
+            };
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    aspects_api_collections__c__photos_aspects_get: {
+        parameters: {
+            query?: {
+                /** @description the mark of the column, as of `marks`: caches keep the answer for good where it still has it */
+                of?: string;
+            };
+            header?: never;
+            path: {
+                /** @description the id of a collection */
+                c: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     thumb_api_collections__c__photos__id__thumb_get: {
         parameters: {
             query?: {
@@ -5587,6 +5780,13 @@ export interface operations {
                 content: {
                     "application/octet-stream": string;
                 };
+            };
+            /** @description the caller has these places */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Client Error */
             "4XX": {
@@ -6384,6 +6584,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["SeparationScores"];
                 };
+            };
+            /** @description the caller has these */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Client Error */
             "4XX": {

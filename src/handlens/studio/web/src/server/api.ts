@@ -1,7 +1,7 @@
 // Every call of the page to the server. Arrays in answers are decoded, and selections of photos packed.
 
 import type { SquareLook } from '../map/types'
-import { float32s, int16s, int32s, packMask, unpackIds, unpackMask, unpackValues } from './codec'
+import { float32s, int16s, int32s, packMask, textsOf, unpackIds, unpackMask, unpackValues } from './codec'
 import { address, call, callOnLeaving, type PathOf } from './http'
 import type {
   CollectionState,
@@ -91,6 +91,23 @@ type NameIn<P> = P extends `/api/collections/{c}/export/${infer Name}`
 /** A file that can be downloaded. */
 export type ExportedFile = NameIn<PathOf<'get'>>
 
+/** A column of all photos, kept until it has another mark. */
+class KeptColumn<T> {
+  private kept: { mark: string; values: Promise<T> } | null = null
+  constructor(private readonly decode: (bytes: ArrayBuffer) => T) {}
+
+  of(mark: string, fetch: (mark: string) => Promise<Blob>): Promise<T> {
+    if (this.kept?.mark === mark) return this.kept.values
+    const values = fetch(mark).then(async (bytes) => this.decode(await bytes.arrayBuffer()))
+    const kept = { mark, values }
+    this.kept = kept
+    values.catch(() => {
+      if (this.kept === kept) this.kept = null
+    })
+    return values
+  }
+}
+
 /** The calls about one collection. */
 export class CollectionApi {
   /** the parameter that every path has: the id of the collection */
@@ -98,6 +115,10 @@ export class CollectionApi {
 
   /** Part of the addresses of photos once some of them were replaced, so that no cache gives the earlier ones. */
   private replaced: { v?: number } = {}
+
+  private readonly paths = new KeptColumn(textsOf)
+  private readonly order = new KeptColumn((bytes) => new Int32Array(bytes))
+  private readonly aspects = new KeptColumn((bytes) => new Float32Array(bytes))
 
   /** The labels that the page knows: answers then say only what has changed since. */
   private labelled = { since: -1, count: 0 }
@@ -126,9 +147,15 @@ export class CollectionApi {
   removeSource = (name: string): Promise<CollectionState> =>
     call('delete', '/api/collections/{c}/sources/{name}', { ...this.c, name })
 
+  /** The photos; a column of all of them is fetched again only if it has changed. */
   async photos(): Promise<Photos> {
-    const raw = await call('get', '/api/collections/{c}/photos', this.c)
-    return { ...raw, order: int32s(raw.order), aspect: float32s(raw.aspect) }
+    const { marks, ...rest } = await call('get', '/api/collections/{c}/photos', this.c)
+    const [paths, order, aspect] = await Promise.all([
+      this.paths.of(marks.paths, (of) => call('get', '/api/collections/{c}/photos/paths', { ...this.c, of })),
+      this.order.of(marks.order, (of) => call('get', '/api/collections/{c}/photos/order', { ...this.c, of })),
+      this.aspects.of(marks.aspects, (of) => call('get', '/api/collections/{c}/photos/aspects', { ...this.c, of })),
+    ])
+    return { ...rest, paths, order, aspect }
   }
 
   /** float32 [at most first, 2]: the first photos of the prepare order */

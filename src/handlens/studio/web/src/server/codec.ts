@@ -20,6 +20,9 @@ export const int16s = (text: string): Int16Array => new Int16Array(bytesOf(text)
 export const int32s = (text: string): Int32Array => new Int32Array(bytesOf(text).buffer)
 export const float32s = (text: string): Float32Array => new Float32Array(bytesOf(text).buffer)
 
+/** Texts that each end with a zero byte. */
+export const textsOf = (bytes: ArrayBuffer): string[] => new TextDecoder().decode(bytes).split('\0').slice(0, -1)
+
 /** What a selection begins with that is written as runs of ids. */
 const RUNS = 'runs:'
 

@@ -49,8 +49,10 @@ export type ExportFormat = Schemas['ExportFormat']
 export type ExportRun = Schemas['ExportRun']
 
 export type Photos = Decoded<
-  Schemas['PhotoList'],
+  Omit<Schemas['PhotoList'], 'marks'>,
   {
+    /** below the folder of photos, by id */
+    paths: string[]
     /** order[row] = id */
     order: Int32Array
     /** width / height by id, 0 while unknown */
