@@ -284,7 +284,7 @@ class LabelledPhotos:
         self._put(made.ids, change.new[made.inside], once)
         if change.origin is not None:
             self._given[made.ids] = made.number
-            if change.origin.kind == "certified":
+            if change.origin.kind == "certified" and made.number not in self._finishes:
                 self._finishes.append(made.number)
         self._given[made.ids[self.keys[made.ids] < 0]] = 0
         self._count(once, 1)

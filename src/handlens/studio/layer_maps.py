@@ -53,6 +53,16 @@ class _Fit:
 
 
 @dataclass(frozen=True)
+class _Principals:
+    """The map `xy` [rows, 2] of a projection by a fit."""
+
+    fit: _Fit
+    rows: int
+    projection: str
+    xy: Floats
+
+
+@dataclass(frozen=True)
 class _Arranged:
     """Neighbours as far as they are arranged.
 
@@ -116,6 +126,7 @@ class LayerMaps:
         self._fit: _Fit | None = None
         self._arranged: _Arranged | None = None
         self._separated: dict[str, tuple[object, Floats]] = {}
+        self._principals: _Principals | None = None
 
     def fit(self) -> _Fit:
         """Scaling, components and distances, fitted on as many rows as `fitted_rows` gives now."""
@@ -169,7 +180,7 @@ class LayerMaps:
         if not fit.rows:
             return np.full((len(self._read()), 2), np.nan, np.float32)
         if projection in PCA:
-            return frame(fit.components.over(self._read())[:, PCA[projection]], of=self._sample)
+            return self._principal(fit, projection)
         if projection == NEIGHBOURS:
             return self._neighbours(fit, report, better)
         assert projection in (LABELS, SEPARATE)
@@ -190,12 +201,22 @@ class LayerMaps:
             self._separated[projection] = known
         return known[1]
 
+    def _principal(self, fit: _Fit, projection: str) -> Floats:
+        """Two principal components of all rows; the pair that was asked for last is kept: it is what is looked at."""
+        x, known = self._read(), self._principals
+        if known is None or known.fit is not fit or (known.rows, known.projection) != (len(x), projection):
+            xy = frame(fit.components.over(x)[:, PCA[projection]], of=self._sample)
+            xy.setflags(write=False)
+            self._principals = known = _Principals(fit, len(x), projection, xy)
+        return known.xy
+
     def forget(self) -> None:
         """Drop all that was computed, also on disk, because the features will change."""
         self._outdated.set()
         with self._arranging, self._lock:
             self._outdated.clear()
             self._fit, self._arranged, self._good = None, None, np.zeros(0, bool)
+            self._principals = None
             self._separated.clear()
             for suffix in (".places", *_EARLIER):
                 self._file.with_suffix(suffix).unlink(missing_ok=True)

@@ -104,6 +104,12 @@ def nearest(
         >>> nearest(distance, np.zeros(5, bool), np.arange(5), 2).tolist()
         [1, 2]
     """
+    if k is not None and 0 < k < len(distance):
+        far = np.where(last, np.float32(np.inf), distance)
+        limit = np.partition(far, k - 1)[k - 1]  # NaN counts as the largest
+        if np.isfinite(limit):
+            rows = np.flatnonzero(far <= limit)  # with all that are as far as the last one
+            return rows[np.lexsort((ids[rows], far[rows]))][:k]
     first = np.flatnonzero(np.isfinite(distance) & ~last)
     found = _least(distance, first, ids, k)
     if k is not None and len(found) >= k:

@@ -178,3 +178,16 @@ def test_a_damaged_map_is_made_again(folder, collection):
     with Collection.open(folder) as again:
         assert not again.parts.layers.maps_of(again.parts.layers.get(WHERE)).has_neighbours
         assert np.isfinite(again.map(WHERE, NEIGHBOURS)).all()
+
+
+def test_a_map_of_principal_components_is_computed_once_until_photos_change(collection):
+    maps = collection.parts.layers.maps_of(collection.layers[0])
+    first = maps.rows_of("pca-1-2")
+    assert maps.rows_of("pca-1-2") is first
+    assert not first.flags.writeable
+    assert maps.rows_of("pca-3-4").tolist() != first.tolist()
+    again = maps.rows_of("pca-1-2")
+    assert again is not first
+    assert again.tolist() == first.tolist()
+    maps.forget()
+    assert maps.rows_of("pca-1-2") is not again

@@ -295,6 +295,10 @@ def test_similar_ranks_all_others_unlabelled_first(
     assert sorted(ids) == list(range(3, 40))
     assert set(ids[-2:]) == {5, 6}
     assert (np.diff(distances[:-2]) >= 0).all()
+    few = post("similar", {"selection": selection([0, 1, 2]), "layer": layer, "projection": "pca-1-2", "n": 3})
+    assert unpacked(few["ids"], "<i4").tolist() == ids[:3]
+    assert unpacked(few["distances"], "<f4").tolist() == distances[:3].tolist()
+    assert post("similar", {"selection": selection([0]), "layer": layer, "n": 0}, status=422)["error"]
     assert post("similar", {"selection": selection([]), "layer": layer, "projection": None}, status=400)["error"]
     assert post("similar", {"selection": selection([1]), "layer": "none"}, status=400)["error"]
 

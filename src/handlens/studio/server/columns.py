@@ -31,7 +31,7 @@ Mark = Annotated[
 ]
 
 
-class Column(Response):
+class PhotoColumn(Response):
     """Little-endian numbers, or texts in UTF-8 that each end with a zero byte."""
 
     media_type = "application/octet-stream"

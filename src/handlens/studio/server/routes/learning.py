@@ -24,6 +24,7 @@ from handlens.studio.server.schemas.maps import (
     Separate,
     Separated,
     SeparationScores,
+    SimilarRequest,
 )
 from handlens.studio.server.schemas.models import FineTune, HeatMapPicture, PhotoPredictions, Report, UseModel
 from handlens.studio.suggestions import MOST
@@ -32,10 +33,10 @@ router = APIRouter(prefix="/api/collections/{c}", tags=["learning"])
 
 
 @router.post("/similar")
-def similar(wanted: DistanceRequest, collection: OpenCollection) -> Ranked:
-    """All other photos, unlabelled first, the nearest to the selection first."""
+def similar(wanted: SimilarRequest, collection: OpenCollection) -> Ranked:
+    """The other photos, unlabelled first, the nearest to the selection first."""
     ids = selected(wanted.selection, len(collection.paths))
-    found = collection.similar(ids, layer=wanted.layer, projection=wanted.projection)
+    found = collection.similar(ids, layer=wanted.layer, projection=wanted.projection, k=wanted.n)
     return Ranked(ids=packed(found["id"], "<i4"), distances=packed(found["distance"], "<f4"))
 
 

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from handlens.errors import CollectionError
 from handlens.studio.map_tiles import DEEPEST, Look
 from handlens.studio.server import columns, payloads
-from handlens.studio.server.columns import FOR_GOOD, NOT_KEPT, Column, Mark, compressed, sent_once
+from handlens.studio.server.columns import FOR_GOOD, NOT_KEPT, PhotoColumn, Mark, compressed, sent_once
 from handlens.studio.server.dependencies import OpenCollection
 from handlens.studio.server.schemas.collection import PhotoList
 
@@ -42,7 +42,7 @@ def photos(collection: OpenCollection) -> PhotoList:
     return payloads.photos(collection)
 
 
-@router.get("/photos/paths", response_class=Column)
+@router.get("/photos/paths", response_class=PhotoColumn)
 def paths(request: Request, collection: OpenCollection, of: Mark = "") -> Response:
     """The paths below the folder of photos, by id: UTF-8, each ended by a zero byte."""
     found = collection.parts.photos
@@ -50,15 +50,15 @@ def paths(request: Request, collection: OpenCollection, of: Mark = "") -> Respon
     return compressed(request, content, FOR_GOOD if of == columns.list_mark(found) else NOT_KEPT)
 
 
-@router.get("/photos/order", response_class=Column)
-def order(collection: OpenCollection, of: Mark = "") -> Column:
+@router.get("/photos/order", response_class=PhotoColumn)
+def order(collection: OpenCollection, of: Mark = "") -> PhotoColumn:
     """The ids in the order in which photos are prepared: int32 [N]."""
     found = collection.parts.photos
     headers = FOR_GOOD if of == columns.list_mark(found) else NOT_KEPT
-    return Column(columns.numbers(found.order, "<i4"), headers=headers)
+    return PhotoColumn(columns.numbers(found.order, "<i4"), headers=headers)
 
 
-@router.get("/photos/aspects", response_class=Column)
+@router.get("/photos/aspects", response_class=PhotoColumn)
 def aspects(request: Request, collection: OpenCollection, of: Mark = "") -> Response:
     """Width over height of each photo, by id: float32 [N], 0 where it is not known."""
     content = columns.numbers(collection.parts.photos.aspects, "<f4")
@@ -118,7 +118,7 @@ def tiles(
         raise HTTPException(404, str(error)) from error
 
 
-@router.get("/map", response_class=Column, responses={304: {"description": "the caller has these places"}})
+@router.get("/map", response_class=PhotoColumn, responses={304: {"description": "the caller has these places"}})
 def map_of(
     request: Request,
     collection: OpenCollection,

@@ -17,6 +17,12 @@ class DistanceRequest(RequestBody):
     projection: str | None = None
 
 
+class SimilarRequest(DistanceRequest):
+    """Photos to find others by, and how many of those are wanted; all unless given."""
+
+    n: int | None = Field(default=None, ge=1)
+
+
 class Ranked(BaseModel):
     """Photos in order, each with its distance."""
 

@@ -777,7 +777,7 @@ export interface paths {
         put?: never;
         /**
          * Similar
-         * @description All other photos, unlabelled first, the nearest to the selection first.
+         * @description The other photos, unlabelled first, the nearest to the selection first.
          */
         post: operations["similar_api_collections__c__similar_post"];
         delete?: never;
@@ -4122,6 +4122,23 @@ export interface components {
             complete: boolean;
         };
         /**
+         * SimilarRequest
+         * @description Photos to find others by, and how many of those are wanted; all unless given.
+         */
+        SimilarRequest: {
+            /**
+             * Selection
+             * @description base64 of a bitmask over the ids: bit i % 8 (least significant first) of byte i // 8 is photo i. Or “runs:” and base64 of numbers in LEB128: how many runs of ids there are; for each, twice the photos skipped before it, plus 1 where it is of several photos; the length of each of these, less 2
+             */
+            selection: string;
+            /** Layer */
+            layer: string;
+            /** Projection */
+            projection?: string | null;
+            /** N */
+            n?: number | null;
+        };
+        /**
          * SourceState
          * @description A source of features: a network, or features learned on these photos.
          */
@@ -6313,7 +6330,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["DistanceRequest"];
+                "application/json": components["schemas"]["SimilarRequest"];
             };
         };
         responses: {

@@ -191,9 +191,9 @@ export class CollectionApi {
   undo = async () => this.decoded(await call('post', '/api/collections/{c}/undo', this.known))
   redo = async () => this.decoded(await call('post', '/api/collections/{c}/redo', this.known))
 
-  similar = async (mask: Uint8Array, layer: string, projection: string) =>
+  similar = async (mask: Uint8Array, layer: string, projection: string, n: number) =>
     decodeRanked(
-      await call('post', '/api/collections/{c}/similar', this.c, { selection: packMask(mask), layer, projection }),
+      await call('post', '/api/collections/{c}/similar', this.c, { selection: packMask(mask), layer, projection, n }),
     )
   /** Searches of all photos of the shards; those that are new are in the collection then. */
   similarEverywhere = async (mask: Uint8Array, layer: string, n: number): Promise<FoundEverywhere> =>

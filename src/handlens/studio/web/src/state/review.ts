@@ -184,7 +184,7 @@ export function findSimilar(): Promise<boolean> {
     setSearching(true)
     try {
       const examples = idsOf(selected.value)
-      const ranked = await api.similar(selected.value, layer.value, projection.value)
+      const ranked = await api.similar(selected.value, layer.value, projection.value, MOST_FOUND)
       showFound('similar', 'Most similar', ranked.ids, examples)
       announce(`The ${Math.min(nearest.value, found.length)} most similar photos`)
     } finally {
