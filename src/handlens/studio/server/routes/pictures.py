@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from handlens.errors import CollectionError
 from handlens.studio.map_tiles import DEEPEST, Look
 from handlens.studio.server import columns, payloads
-from handlens.studio.server.columns import FOR_GOOD, NOT_KEPT, PhotoColumn, Mark, compressed, sent_once
+from handlens.studio.server.columns import FOR_GOOD, NOT_KEPT, Mark, PhotoColumn, compressed, sent_once
 from handlens.studio.server.dependencies import OpenCollection
 from handlens.studio.server.schemas.collection import PhotoList
 
