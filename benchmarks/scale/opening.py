@@ -216,7 +216,7 @@ def label_over_http(bench: Any, ask: Asking, pid: int, n: int) -> None:
     first = threading.Event()
 
     def listen(events: Any) -> None:
-        with suppress(OSError, ValueError):  # it is closed at the end
+        with suppress(OSError, ValueError, AttributeError):  # it is closed at the end
             for line in events:
                 heard.append(line)
                 first.set()

@@ -115,6 +115,9 @@ class LabelledPhotos:
         self._givers: dict[int, dict[int, int]] | None = None  # counted when first asked for; see `_givers_of_all`
         self._changes: dict[int, LabelChange] = {}  # all that ever gave a label, by number
         self._done: list[MadeChange] = []  # undo takes back the last of these
+        self._made: set[int] = set()  # of these the numbers of those that changed labels
+        self._merges: list[Change] = []  # and those that merged labels
+        self._keeps: list[Change] = []  # and those that kept labels
         self._undone: list[MadeChange] = []  # redo makes the last of these again
 
     @property
@@ -135,24 +138,23 @@ class LabelledPhotos:
     def merged(self) -> dict[int, int]:
         """The keys of labels that were merged into others, and the keys of those."""
         merged: dict[int, int] = {}
-        for made in self._done:
-            before, after, into = made.change.before, made.change.after, made.change.into
-            if into is not None:
-                gone = {key for key, _ in before} - {key for key, _ in after}
-                merged = {key: into if to in gone else to for key, to in merged.items()} | dict.fromkeys(gone, into)
+        for change in self._merges:
+            gone, into = {key for key, _ in change.before} - {key for key, _ in change.after}, change.into
+            assert into is not None
+            merged = {key: into if to in gone else to for key, to in merged.items()} | dict.fromkeys(gone, into)
         return merged
 
     @property
     def made(self) -> frozenset[int]:
         """The numbers of the changes of labels that were made and not taken back."""
-        return frozenset(made.number for made in self._done if made.change.kept is None)
+        return frozenset(self._made)
 
     @property
     def kept(self) -> dict[int, tuple[int, int]]:
         """The photos whose label a person kept: the key of that label, and of the one that a model suggested."""
         kept: dict[int, tuple[int, int]] = {}
-        for made in self._done:
-            kept.update(made.change.kept or {})
+        for change in self._keeps:
+            kept.update(change.kept or {})
         return kept
 
     @property
@@ -247,6 +249,10 @@ class LabelledPhotos:
     def undo(self) -> MadeChange:
         """Take back the last change."""
         made = self._done.pop()
+        self._made.discard(made.number)
+        for of_kind in (self._merges, self._keeps):
+            if of_kind and of_kind[-1] is made.change:
+                of_kind.pop()
         self._become(made.change.before)
         once = _once(made.ids)
         self._count(once, -1)
@@ -290,6 +296,12 @@ class LabelledPhotos:
         self._count(once, 1)
         self._follow(made)
         self._done.append(made)
+        if change.kept is None:
+            self._made.add(made.number)
+        else:
+            self._keeps.append(change)
+        if change.into is not None:
+            self._merges.append(change)
 
     def _put(self, ids: Ids, keys: Keys, once: Ids) -> None:
         """Give photos, of which `once` has each once, these labels, and count how many photos have one."""
