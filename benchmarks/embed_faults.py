@@ -10,7 +10,6 @@ all is embedded. Then all shards are read and compared with their checksums, and
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import shutil
 import signal
@@ -23,6 +22,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+from machines import add, cluster
 from PIL import Image
 
 from handlens.embedding import embed, local, plan
@@ -154,34 +154,19 @@ def finished(command: list[str], out: Path) -> Path:
 
 def machines(campaign: Campaign, kills: int) -> None:
     """Remove one of two machines."""
-    from ray.cluster_utils import Cluster
-
-    cluster = Cluster()
-
-    def added(**options: object) -> object:
-        for _ in range(5):  # Ray gives a machine 30 seconds to start, which may not do where others are at work
-            try:
-                return cluster.add_node(num_cpus=1, **options)
-            except Exception as error:
-                print(f"   again: {error}", flush=True)
-        return cluster.add_node(num_cpus=1, **options)
-
-    added(include_dashboard=False)
-    try:
+    with cluster(1) as made:
         for _ in range(kills):
-            second = [added()]
+            second = [add(made)]
             enough = campaign.random.randint(1, len(campaign.paths) // UNIT - 2)
 
             def after(now: object, second: list[object] = second, enough: int = enough) -> None:
                 if second and now.units >= enough:  # type: ignore[attr-defined]
-                    cluster.remove_node(second.pop(), allow_graceful=False)
+                    made.remove_node(second.pop(), allow_graceful=False)
                     campaign.kills += 1
 
             out = campaign.new()
-            embed(campaign.photos, out, backbone=None, engine="ray", address=cluster.address, progress=after)
+            embed(campaign.photos, out, backbone=None, engine="ray", address=made.address, progress=after)
             campaign.count(out)
-    finally:
-        cluster.shutdown()
 
 
 def main() -> int:
@@ -192,7 +177,6 @@ def main() -> int:
     for kind, of, count in (("workers", workers, 20), ("drivers", drivers, 10), ("machines", machines, 2)):
         parser.add_argument(f"--{kind}", type=int, default=count, help=str(of.__doc__))
     given = parser.parse_args()
-    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_health_check_timeout_ms": "60000"}
     plan.A_UNIT, patches._SAMPLES = UNIT, 1_000
     good = True
     with tempfile.TemporaryDirectory(prefix="handlens-faults-") as folder:

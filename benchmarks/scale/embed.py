@@ -10,7 +10,7 @@ import time
 import zipfile
 from pathlib import Path
 
-from ray.cluster_utils import Cluster
+from machines import cluster
 
 from handlens.embedding import embed
 from handlens.scale import ShardSet
@@ -41,12 +41,7 @@ def run(bench) -> None:
     weights = bench.data / "weights" / f"{NETWORK}.imagenet.safetensors"
     local = timed(photos, bench.work / "shards-local", weights=weights, processes=2)
     bench.add("embed 8,000 photos in 2 processes", [local], unit="s")
-    cluster = Cluster()
-    try:
-        for _ in range(2):
-            cluster.add_node(num_cpus=1)
-        ray = timed(photos, bench.work / "shards-ray", weights=weights, engine="ray", address=cluster.address)
-    finally:
-        cluster.shutdown()
+    with cluster(2) as made:
+        ray = timed(photos, bench.work / "shards-ray", weights=weights, engine="ray", address=made.address)
     bench.add("embed 8,000 photos by 2 workers of Ray", [ray], unit="s")
     bench.add("Ray over processes", [ray / local], at_most=1.1, unit="×")

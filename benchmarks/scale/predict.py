@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from ray.cluster_utils import Cluster
+from machines import cluster
 
 from handlens.core.artifact import tensors_hash
 from handlens.predicting import predict
@@ -80,13 +80,8 @@ def run(bench) -> None:
     local = timed(model, shards, n, processes=2)
     bench.add(f"predict {n:,} × 7,680 features in 2 processes", [local], unit="s")
     bench.add("    their CPU time, with that of starting them", [used() - before], unit="s")
-    cluster = Cluster()
-    try:
-        for _ in range(2):
-            cluster.add_node(num_cpus=1)
-        ray = timed(model, shards, n, engine="ray", address=cluster.address)
-    finally:
-        cluster.shutdown()
+    with cluster(2) as of_two:
+        ray = timed(model, shards, n, engine="ray", address=of_two.address)
     bench.add(f"predict {n:,} × 7,680 features by 2 workers of Ray", [ray], unit="s")
     bench.add("    Ray over processes", [ray / local], unit="×")
     files = [shards / SHARDS / file.name for file in (shards / SHARDS).glob("*")]

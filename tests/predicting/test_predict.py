@@ -47,19 +47,18 @@ def made(network, tmp_path):
     return tmp_path
 
 
+def in_this_process(job, units, *, processes, check):
+    own = Scoring(job.out, threads=torch.get_num_threads())
+    for unit in units:
+        check()
+        yield own.run(unit)
+
+
 @pytest.fixture(autouse=True)
 def here(request, monkeypatch):
     """Predicts in this process, which takes no time to start; a real process has a test of its own."""
-    if "real_process" in request.keywords or "real_process" in request.node.name:
-        return
-
-    def in_this_process(job, units, *, processes, check):
-        own = Scoring(job.out, threads=torch.get_num_threads())
-        for unit in units:
-            check()
-            yield own.run(unit)
-
-    monkeypatch.setattr(engines, "in_processes", in_this_process)
+    if "real_process" not in request.node.name:
+        monkeypatch.setattr(engines, "in_processes", in_this_process)
 
 
 def files_of(folder):
@@ -406,12 +405,15 @@ def test_attributes_are_joined_by_path_and_audited(made):
             found.join(bad)
 
 
-@pytest.fixture
-def many(network, tmp_path):
+@pytest.fixture(scope="module")
+def many(network, tmp_path_factory):
     """Predictions of 700 photos, which are right but for some of which the model is unsure."""
-    save_model(tmp_path / "model", network)
-    write_shards(tmp_path / "shards", network, photos=700, a_shard=300)
-    found = predict(tmp_path / "model", tmp_path / "shards")
+    folder = tmp_path_factory.mktemp("many")
+    save_model(folder / "model", network)
+    write_shards(folder / "shards", network, photos=700, a_shard=300)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(engines, "in_processes", in_this_process)
+        found = predict(folder / "model", folder / "shards")
     table = found.frame(["path", "row", "predicted", "probability"])
     truth = table["predicted"].astype(str).where((table["probability"] > 0.6) | (table["row"] % 2 == 0), "other")
     return found, table, dict(zip(table["path"], truth, strict=True))
@@ -485,5 +487,5 @@ def test_a_model_that_is_wrong_often_certifies_nothing(many, tmp_path):
 def test_another_model_draws_other_photos(many, network, tmp_path):
     found, _, _ = many
     save_model(tmp_path / "other", network, classes=("cat", "dog", "cow"))
-    other = predict(tmp_path / "other", tmp_path / "shards", tmp_path / "other predictions")
+    other = predict(tmp_path / "other", found.folder.parent, tmp_path / "other predictions")
     assert other.to_check(50) != found.to_check(50)
