@@ -177,12 +177,12 @@ def simulation(bench: Any, work: Path, n: int) -> tuple[float, float, float]:
 
 
 def plan(rates: Rates, *, simulated: int, machines: int, cores: int, price: float) -> str:
-    """The plan as a table; the index's time grows as n √n, as it has √n lists, and all else as the number of photos."""
+    """The plan as a table: the index's time grows as n √n at most, as it has √n lists, and all else as n."""
     head = f"on {machines} machines of {cores} cores"
-    lines = [f"{head:<52}{'10⁷ photos':>14}{'10⁸ photos':>14}"]
+    lines = [f"{head:<62}{'10⁷ photos':>14}{'10⁸ photos':>14}"]
 
     def row(what: str, of: Callable[[int], float]) -> None:
-        lines.append(f"{what:<52}" + "".join(f"{of(n):>14,.3g}" for n in SIZES))
+        lines.append(f"{what:<62}" + "".join(f"{of(n):>14,.3g}" for n in SIZES))
 
     def index(n: int) -> float:
         return n * rates.index * (n / simulated) ** 0.5 / 3600
@@ -193,7 +193,7 @@ def plan(rates: Rates, *, simulated: int, machines: int, cores: int, price: floa
     row("    MB/s by each machine", lambda _: rates.photo_bytes / rates.embed * cores / 1e6)
     row("shards: TB", lambda n: n * rates.shard_bytes / 1e12)
     row("    MB of the manifest", lambda n: n * rates.manifest_bytes / 1e6)
-    row(f"index of {DIM} features, on one machine: core-hours", index)
+    row(f"index of {DIM} features, on one machine: core-hours at most", index)
     row("    TB", lambda n: n * rates.index_bytes / 1e12)
     row("predict from features: core-hours", lambda n: n * rates.predict / 3600)
     row("    TB of predictions", lambda n: n * rates.prediction_bytes / 1e12)

@@ -79,7 +79,7 @@ interface Kind {
   mark: number
 }
 
-/** The latest colours by codes: after a change of labels, only what changed is coloured anew, in the same arrays. */
+/** The latest colours by codes: after a change of labels, only what changed is coloured again, in the same arrays. */
 let latest: { codes: Codes; kinds: Kind[]; theme: string; made: Coloured } | null = null
 type Codes = Int16Array | Int32Array
 
