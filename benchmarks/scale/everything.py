@@ -7,25 +7,31 @@ at its peak beyond what it had before; each operation is run in a process of its
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from handlens.errors import Cancelled
 from handlens.studio.feature_rows import FeatureRows
 from handlens.studio.formats import exporter_of
 from handlens.studio.formats.exporting import PHOTO_COLUMNS, Export
 from handlens.studio.labels import Labels
-from handlens.studio.near_duplicates import candidates
+from handlens.studio.many_duplicates import candidates_among_many
+from handlens.studio.near_duplicates import candidates, shrunk
+from handlens.studio.pictures import tile
 from handlens.studio.row_file import RowFile
 
 DIM, CLASSES = 480, 10
@@ -112,10 +118,39 @@ def undo(n: int, _: str, __: Stopping | None) -> Iterator[None]:
 
 
 def likeness(n: int, _: str, stop: Stopping | None) -> Iterator[None]:
-    """The first step of the search for duplicates, which compares all photos; it is only stopped here."""
-    small = np.random.default_rng(0).integers(0, 256, (n, 16, 16), np.uint8).astype(np.float16)
+    """The step of the search for duplicates that looks through all photos, with a fifth of the photos there twice."""
+    random, small = np.random.default_rng(0), np.empty((n, 16, 16), np.float16)
+    for start in range(0, n, 10_000):
+        end = min(start + 10_000, n)
+        coarse = random.uniform(0, 255, (end - start, 4, 4)).repeat(4, 1).repeat(4, 2)
+        small[start:end] = coarse + random.normal(0, 12, coarse.shape)
+    small[-(n // 5) :] = small[: n // 5] + random.normal(0, 4, (n // 5, 16, 16)).astype(np.float16)
     yield
-    candidates(small, report=stop or Stopping(1))
+    candidates_among_many(small, report=stop or (lambda _done, _total: False))
+
+
+def recall(bench: Any) -> None:
+    """Of the pairs among 8,000 photos and a crop of each, how many the search in cells finds."""
+    random, tiles = np.random.default_rng(0), []
+    with zipfile.ZipFile(bench.data / "cars_8000" / "photos.zip") as archive:
+        photos = [archive.read(at) for at in sorted(archive.namelist()) if at.endswith(".jpg")]
+    for content in photos:
+        picture = Image.open(io.BytesIO(content)).convert("RGB")
+        wide, high = picture.width * 0.95, picture.height * 0.95
+        left, top = random.uniform(0, 0.05, 2) * picture.size
+        crop = picture.crop((round(left), round(top), round(left + wide), round(top + high)))
+        tiles.append(np.stack([tile(picture), tile(crop)]))
+    small = shrunk(np.concatenate(tiles), 16).astype(np.float16)
+    started = time.process_time()
+    exact = {tuple(pair) for pair in candidates(small, report=lambda _done, _total: False).tolist()}
+    bench.add(f"all of {len(small):,} pictures compared, processor time", [time.process_time() - started], unit="s")
+    started = time.process_time()
+    found = {tuple(pair) for pair in candidates_among_many(small, report=lambda _done, _total: False).tolist()}
+    bench.add("… looked for in cells, processor time", [time.process_time() - started], unit="s")
+    bench.add(f"… share of the {len(exact):,} pairs that cells find", [len(found & exact) / len(exact)])
+    crops = {(i, i + 1) for i in range(0, len(small), 2)}
+    share = len(found & crops) / max(1, len(exact & crops))
+    bench.add("… share of the crops that comparing all finds", [share], at_least=0.99)
 
 
 OPERATIONS = [
@@ -123,7 +158,7 @@ OPERATIONS = [
     *((f"export as {format}", export, format) for format in ("label-studio", "fiftyone", "coco")),
     ("predict", predict, ""),
     ("label all, undo, redo", undo, ""),
-    ("compare all for duplicates", likeness, ""),
+    ("look for duplicates", likeness, ""),
 ]
 
 
@@ -143,10 +178,11 @@ def measured(which: int, n: int, stopped: bool) -> tuple[float, float, float, fl
 
 def run(bench) -> None:
     """Each operation to its end, and stopped."""
+    recall(bench)
     n = int(os.environ.get("HANDLENS_SCALE_PHOTOS", "1_000_000"))
     for which, (name, operation, _) in enumerate(OPERATIONS):
         for stopped in (False, True):
-            if (operation is likeness and not stopped) or (operation is undo and stopped):
+            if operation is undo and stopped:
                 continue
             command = [sys.executable, __file__, str(which), str(n), "1" if stopped else ""]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
