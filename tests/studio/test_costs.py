@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -146,9 +147,12 @@ def test_the_disk_of_a_folder_that_is_not_there_yet(monkeypatch, tmp_path):
     assert costs.free_on_disk(tmp_path / "a" / "b") == len(str(tmp_path))
 
 
-def test_the_shell_says_it(machine, drawn, tmp_path, capsys):
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_terminal_says_it(machine, drawn, tmp_path, capsys, terminal):
     from handlens.cli.studio import _say_cost
     from handlens.studio import PhotoSource
 
+    machine.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
     _say_cost(PhotoSource(drawn), (None,), tmp_path)
-    assert capsys.readouterr().err.startswith("40 photos take about ")
+    said = capsys.readouterr().err
+    assert said.startswith("40 photos take about ") if terminal else said == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -152,7 +153,9 @@ def _begin(
 
 
 def _say_cost(photos: PhotoSource, backbones: tuple[str | None, ...], folder: Path) -> None:
-    """Say what a collection that will be made takes of the disk and of time, where that is known."""
+    """Say on a terminal what a collection that will be made takes of the disk and of time, where that is known."""
+    if not sys.stderr.isatty():
+        return
     from handlens.studio.costs import cost_of
 
     cost = cost_of(photos, backbone=backbones, folder=folder)
