@@ -316,3 +316,12 @@ def test_suggested_sizes_and_repositories_are_true(suggested: Suggested) -> None
     assert suggested.megabytes == pytest.approx(megabytes, rel=0.05)
     if suggested.name not in PACKAGED:
         assert timm.get_pretrained_cfg(suggested.name).hf_hub_id == REPOSITORIES[suggested.name]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 2), (3, 3), (4, 5), (7, 7), (14, 14)])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_pooled_stages_are_averages(size: tuple[int, int], layout: torch.memory_format) -> None:
+    stage = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(0)).contiguous(memory_format=layout)
+    what, where = backbones._pooled(stage)
+    torch.testing.assert_close(what, stage.mean((2, 3)))
+    torch.testing.assert_close(where, torch.nn.functional.adaptive_avg_pool2d(stage, 3).flatten(1))

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from handlens.errors import WeightsError
 from handlens.studio.features.extractor import CELLS, check_batch, layers_of
 from handlens.studio.features.fuse import fused
-from handlens.studio.features.patches import cells_of
+from handlens.studio.features.patches import cells_of, cuts
 from handlens.studio.features.precision import device, half_precision
 from handlens.studio.features.stages import stages_by_hooks
 from handlens.vision.backbones import (
@@ -193,5 +193,19 @@ def _spaced(count: int) -> list[int]:
 
 def _pooled(stage: Tensor) -> list[Tensor]:
     """ "What" [B, C] and "where" [B, C*9] of a stage [B, C, H, W], in float32."""
-    stage = stage.float()
-    return [stage.mean((2, 3)), F.adaptive_avg_pool2d(stage, CELLS).flatten(1)]
+    pixels = stage.float().permute(0, 2, 3, 1).flatten(1, 2)  # no copy of a stage that is channels_last
+    averages = _averages(*stage.shape[2:], pixels.device).expand(len(pixels), -1, -1)
+    found = torch.bmm(averages, pixels)  # which reads each number once, in half of the time of two poolings
+    return [found[:, 0], found[:, 1:].transpose(1, 2).flatten(1)]
+
+
+@cache
+def _averages(height: int, width: int, where: torch.device) -> Tensor:
+    """Weights of the average over all places, and of those over each of 3×3 cells: [10, height · width]."""
+    out = torch.zeros(1 + CELLS * CELLS, height, width)
+    out[0] = 1 / (height * width)
+    cells = [(slice(*rows), slice(*columns)) for rows in cuts(height) for columns in cuts(width)]
+    for weights, (rows, columns) in zip(out[1:], cells, strict=True):
+        part = weights[rows, columns]
+        part.fill_(1 / part.numel())
+    return out.flatten(1).to(where)

@@ -217,10 +217,11 @@ class _Scale:
 def cells_of(maps: Tensor) -> Tensor:
     """Averages [B, C · 9] of maps [B, H, W, C] over a 3×3 grid, cut as `adaptive_avg_pool2d` does."""
     _, height, width, _ = maps.shape
-    columns = [maps[:, :, a:b].mean(2) for a, b in _cuts(width)]
-    cells = [[column[:, a:b].mean(1) for column in columns] for a, b in _cuts(height)]
+    columns = [maps[:, :, a:b].mean(2) for a, b in cuts(width)]
+    cells = [[column[:, a:b].mean(1) for column in columns] for a, b in cuts(height)]
     return torch.stack([cell for row in cells for cell in row], -1).flatten(1)
 
 
-def _cuts(length: int) -> list[tuple[int, int]]:
+def cuts(length: int) -> list[tuple[int, int]]:
+    """Where each of three cells along a side begins and ends; neighbours overlap where it does not divide by three."""
     return [(i * length // CELLS, -(-(i + 1) * length // CELLS)) for i in range(CELLS)]
