@@ -77,9 +77,11 @@ LASSO = """() => {
     const wide = 0.6 + 0.1 * Math.sin(i)
     polygon.push(wide * Math.cos(i * Math.PI / 100), wide * Math.sin(i * Math.PI / 100))
   }
-  const begun = performance.now()
-  map.within(polygon)
-  const took = performance.now() - begun
+  const took = [0, 1, 2, 3, 4].map(() => {
+    const begun = performance.now()
+    map.choice.within(polygon)
+    return performance.now() - begun
+  })
   const hit = performance.now()
   for (let i = 0; i < 20; i++) map.photoAt(100 + 50 * i, 400)
   return [took, (performance.now() - hit) / 20]
@@ -197,6 +199,26 @@ def browser_page(**context: Any) -> Iterator[Page]:
         chromium.close()
 
 
+def browser_seconds() -> float:
+    """Seconds that the processes begun by this one have taken, on all cores, whatever else the machine does."""
+    children: dict[int, list[int]] = {}
+    seconds: dict[int, float] = {}
+    for folder in Path("/proc").iterdir():
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split() if folder.name.isdigit() else []
+        except OSError:
+            continue  # it has ended
+        if fields:
+            children.setdefault(int(fields[1]), []).append(int(folder.name))
+            seconds[int(folder.name)] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    total, rest = 0.0, children.get(os.getpid(), [])
+    while rest:
+        process = rest.pop()
+        total += seconds[process]
+        rest += children.get(process, [])
+    return total
+
+
 def shoot(page: Page, name: str) -> None:
     """Keep a picture of the map, if a folder is given."""
     if folder := os.environ.get("HANDLENS_MAP_SHOTS"):
@@ -214,15 +236,18 @@ def run(bench: Bench) -> None:
             page.wait_for_timeout(12_000)
             shoot(page, f"{count}-far")
             times: list[float] = []
+            before = browser_seconds()
             for move in ((0.01, 0, 1, 60), (0, 0, 1.02, 120), (-0.01, 0.005, 1, 60), (0, 0, 1 / 1.02, 100)):
                 times += page.evaluate(MOVE, list(move))
+            busy = 1000 * (browser_seconds() - before) / len(times)
             rates = [1000 / took for took in times]
             slowest = 1000 / statistics.quantiles(times, n=20)[-1]
             bar = BARS.get(count)
             bench.add(f"map of {count:,}: frames a second, median", rates, at_least=bar, value=statistics.median(rates))
             bench.add("… of the slowest 5 %", rates, value=slowest)
+            bench.add("… time of all cores for a frame, in all of the browser", [busy], unit="ms")
             took, hit = page.evaluate(LASSO)
-            bench.add("… lasso about a third of the photos", [took], at_most=50, unit="ms")
+            bench.add("… lasso about a third of the photos", took, at_most=50, unit="ms")
             bench.add("… photo under the pointer", [hit], at_most=50, unit="ms")
             bench.add("… memory of the page", [page.evaluate("performance.memory.usedJSHeapSize") / 2**20], unit="MiB")
             stats = page.evaluate("map.stats()")

@@ -2,7 +2,7 @@
 // framed, each with how well it separates the labels. All of them are visible at once: columns are
 // the stages of each source, first to last; a projection has two rows, for *what* and for *where*.
 
-import { effect, signal } from '@preact/signals'
+import { computed, effect, signal } from '@preact/signals'
 import type { JSX, TargetedKeyboardEvent } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import type { Rgb } from '../colour/contrast'
@@ -11,7 +11,7 @@ import { miniMapPixels } from '../map/mini-map'
 import type { Layer } from '../server/types'
 import { drawnLabels } from '../state/answering'
 import { collection, layers, projections, titleOf } from '../state/collection'
-import { goTo, keyOf, type MapSample, miniMaps, working } from '../state/maps'
+import { goTo, keyOf, type MapSample, miniIds, miniMaps, working } from '../state/maps'
 import { owned } from '../state/owned'
 import { isNarrow, setSheet } from '../state/screen'
 import { scores } from '../state/separation'
@@ -242,20 +242,30 @@ const DOTS: Record<Theme, { dots: Rgb; opacity: number }> = {
   light: { dots: [60, 66, 74], opacity: 0.5 },
 }
 
+/** By photo of the small maps the colour of its label, -1 without one and -2 where it is not drawn; the same until one differs. */
+let before: ReadonlyMap<number, number> = new Map()
+const drawnColours = computed(() => {
+  const { codes, names } = drawnLabels.value
+  const among = drawnPassing.value
+  const colour = (id: number): number => (among && !among[id] ? -2 : (names[codes[id] ?? -1]?.colour ?? -1))
+  const ids = miniIds.value
+  if (ids.length !== before.size || ids.some((id) => before.get(id) !== colour(id))) {
+    before = new Map(Array.from(ids, (id) => [id, colour(id)]))
+  }
+  return before
+})
+
 function MiniMap({ mini }: { mini: MapSample }): JSX.Element {
   const canvas = useRef<HTMLCanvasElement>(null)
-  const { codes, names } = drawnLabels.value
+  const drawn = drawnColours.value
   const on = theme.value
-  const among = drawnPassing.value
-  // By photo the colour of its label: of many labels at a time, few are of these photos.
-  const drawn = useAlike(
-    Int16Array.from(mini.ids, (id) => (among && !among[id] ? -2 : (names[codes[id] ?? -1]?.colour ?? -1))),
-  )
   useEffect(() => {
-    const colourOf = new Map(Array.from(mini.ids, (id, i) => [id, drawn[i]!]))
+    const colours: Rgb[] = []
     const labelled = (id: number): Rgb | null | undefined => {
-      const colour = colourOf.get(id)!
-      return colour === -2 ? undefined : colour < 0 ? null : rgbOf(colour, on)
+      const colour = drawn.get(id) ?? -2
+      if (colour < 0) return colour === -2 ? undefined : null
+      colours[colour] ??= rgbOf(colour, on)
+      return colours[colour]
     }
     const pixels = miniMapPixels(mini, labelled, { side: SIDE, ...DOTS[on] })
     canvas
@@ -264,11 +274,4 @@ function MiniMap({ mini }: { mini: MapSample }): JSX.Element {
   }, [mini, drawn, on])
   // biome-ignore lint/a11y/noAriaHiddenOnFocusable: a canvas without tabIndex takes no focus; the button around it is named
   return <canvas ref={canvas} width={SIDE} height={SIDE} aria-hidden="true" />
-}
-
-/** The same array as before, where a new one has the same numbers. */
-function useAlike(now: Int16Array): Int16Array {
-  const before = useRef(now)
-  if (before.current.length !== now.length || now.some((value, i) => value !== before.current[i])) before.current = now
-  return before.current
 }

@@ -11,6 +11,8 @@ import type { Bounds } from './types'
 export const MOST_SINGLE = 4000
 /** So many photos, the first of the prepare order, are drawn where the map's picture cannot be. */
 const MOST_SAMPLED = 8000
+/** So many with a ring or a frame are drawn over the map's picture. */
+const MOST_MARKED = 4000
 /** Photos are chosen for the view and so much around it, as a share of its size. */
 const AROUND = 0.35
 /** So many selected photos are drawn over the map's picture, which is dimmed; of more, only the rings are. */
@@ -162,13 +164,13 @@ export class Choice {
   }
 
   /** The first of these photos that are shown and lie within an area, or did before they began to move. */
-  private first(ids: Int32Array, area: Bounds, onTheWay: boolean): Int32Array {
+  private first(ids: Int32Array, area: Bounds, onTheWay: boolean, most = MOST_SAMPLED): Int32Array {
     const { from, positions, shown } = this.stage.input
     const { left, right, bottom, top } = area
     const isIn = (xy: Float32Array, id: number): boolean =>
       xy[2 * id]! >= left && xy[2 * id]! <= right && xy[2 * id + 1]! >= bottom && xy[2 * id + 1]! <= top
     const found: number[] = []
-    for (let row = 0; row < ids.length && found.length < MOST_SAMPLED; row++) {
+    for (let row = 0; row < ids.length && found.length < most; row++) {
       const id = ids[row]!
       if (shown[id] && (isIn(positions, id) || (onTheWay && isIn(from, id)))) found.push(id)
     }
@@ -180,11 +182,11 @@ export class Choice {
     const { input, photos } = this.stage
     this.framed.update(input.marks, (id) => pictures.row(id))
     this.ringed ??= this.selectedIds()
-    const ringed = this.first(this.ringed, area, false)
+    const ringed = this.first(this.ringed, area, false, MOST_MARKED)
     const framed: number[] = []
     const { left, right, bottom, top } = area
     for (const row of this.framed.rows) {
-      if (ringed.length + framed.length >= MOST_SAMPLED) break
+      if (ringed.length + framed.length >= MOST_MARKED) break
       const id = photos.order[row]!
       const [x, y] = [input.positions[2 * id]!, input.positions[2 * id + 1]!]
       if (x < left || x > right || y < bottom || y > top) continue

@@ -28,6 +28,8 @@ export class MapPicture {
   opacity = 1
   /** whether there is a picture for all that is in view */
   covered = false
+  /** and of the right level */
+  sharp = false
   /** whether the next frame differs from this one */
   fading = false
   /** how many squares were drawn last */
@@ -87,8 +89,9 @@ export class MapPicture {
     const step = renderer.software ? 1 : (now - this.time) / FADE_MS
     this.time = now
     this.opacity = wanted ? Math.min(1, this.opacity + step) : Math.max(0, this.opacity - step)
-    const { squares: found, covered, fading } = squares.draw(motion.now, view, z, now, !renderer.software)
+    const { squares: found, covered, fading, sharp } = squares.draw(motion.now, view, z, now, !renderer.software)
     this.covered = covered
+    this.sharp = sharp
     this.fading = (fading && this.opacity > 0) || this.opacity !== (wanted ? 1 : 0)
     if (this.opacity === 0) return []
     this.drawn = found.length

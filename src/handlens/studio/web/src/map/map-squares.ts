@@ -86,16 +86,17 @@ export class MapSquares {
     return this.arrivals.length > 0
   }
 
-  /** What to draw for the squares of level `z` in view; whether each has something; whether one is being faded in, if they are. */
+  /** What to draw for the squares of level `z` in view; whether each has something, and its own; whether one is faded in. */
   draw(
     camera: Camera,
     view: Viewport,
     z: number,
     now: number,
     fade: boolean,
-  ): { squares: DrawnSquare[]; covered: boolean; fading: boolean } {
+  ): { squares: DrawnSquare[]; covered: boolean; sharp: boolean; fading: boolean } {
     const squares: DrawnSquare[] = []
     let covered = true
+    let sharp = true
     let fading = false
     for (const square of squaresInView(camera, view, z, this.reach)) {
       const key = squareKey(square)
@@ -109,11 +110,14 @@ export class MapSquares {
         squares.push(...below)
         if (below.length === 0 && layer === undefined) covered = false
       }
-      if (layer === undefined) continue
+      if (layer === undefined) {
+        sharp = false
+        continue
+      }
       squares.push({ bounds, layer, part: [0, 0, 1], opacity })
       fading ||= opacity < 1
     }
-    return { squares, covered, fading }
+    return { squares, covered, sharp, fading }
   }
 
   stop(): void {

@@ -58,6 +58,8 @@ export class MapView {
 
   private prepared = 0
   private anySelected = false
+  /** photos that lack their own picture are seen in that of the map */
+  private isOverPicture = false
   private anyFramed = false
   /** whether the camera shows all photos and goes on doing so when they or the pane change */
   private following = true
@@ -98,7 +100,7 @@ export class MapView {
       alpha: null,
       // Over the map's picture a photo without its own is drawn as a frame alone.
       place: (id) => (this.choice.drawing === 'marks' && !this.pictures!.has(id) ? NOWHERE : this.pictures!.place(id)),
-      isBelow: (id) => this.picture?.works === true && this.choice.drawing === 'single' && !this.pictures!.has(id),
+      isBelow: (id) => this.isOverPicture && !this.pictures!.has(id),
     }
     const isLarge = count > MOST_RESIDENT
     const view = { width: 1, height: 1 }
@@ -403,7 +405,9 @@ export class MapView {
   }
 
   private pack(pictures: PictureLoader, renderer: Renderer): void {
-    this.choice.choose(pictures, this.picture?.works ?? false)
+    const works = this.picture?.works ?? false
+    this.choice.choose(pictures, works)
+    this.isOverPicture = works && this.choice.drawing === 'single'
     this.quads.pack(this.choice.drawn, this.input)
     this.quads.hover(this.canHover(this.hovered) ? this.hovered : -1, this.input)
     renderer.setQuads(this.quads)
@@ -452,7 +456,9 @@ export class MapView {
     const { choice, picture } = this
     if (this.moving || this.frame !== 0 || this.stale) return false
     if (!picture) return !this.pictures?.waiting
-    return choice.drawing === 'single' ? choice.complete && picture.opacity === 0 : picture.covered && !picture.fading
+    return choice.drawing === 'single'
+      ? choice.complete && picture.opacity === 0
+      : picture.works && picture.sharp && !picture.fading
   }
 
   private startMoving(): void {

@@ -286,10 +286,11 @@ export class Renderer {
     const dimmed = scene.keep < 1 ? ['DIMMED'] : []
     this.use(PICTURE, exact, scene, depth)
     this.drawQuads(0, ringed)
-    if (!scene.hollow) {
-      this.use(PICTURE, [...exact, ...dimmed], scene, depth)
-      this.drawQuads(ringed, opaque)
-    }
+    // The pictures of those that are a part of the squares hide the frames that lie below them.
+    gl.colorMask(!scene.hollow, !scene.hollow, !scene.hollow, !scene.hollow)
+    this.use(PICTURE, scene.hollow ? ['BODY'] : [...exact, ...dimmed], scene, depth)
+    this.drawQuads(ringed, opaque)
+    gl.colorMask(true, true, true, true)
     const hollow = scene.hollow ? ['HOLLOW'] : []
     const framed = scene.hairline > 0 || scene.framed
     if (framed || scene.selected > 0) {

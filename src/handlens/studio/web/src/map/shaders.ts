@@ -52,7 +52,7 @@ vec4 place(vec2 pixel, float behind) {
 
 /**
  * The pictures. `EXACT` takes the nearest texel, which is cheaper without a GPU; `FADED` has an opacity by photo; `DIMMED` draws them
- * nearer to the background.
+ * nearer to the background; `BODY` takes place where there is none, for what lies below it.
  */
 export const PICTURE = {
   vertex: `${PLACING}
@@ -64,7 +64,10 @@ flat out mediump float v_opacity;
 
 void main() {
   float side = drawnSide();
-  gl_Position = a_tile.w > 0u ? place(corner() * halfSize(side), 0.0) : vec4(2.0, 2.0, 2.0, 1.0);
+  gl_Position = place(corner() * halfSize(side), 0.0);
+#ifndef BODY
+  if (a_tile.w == 0u) gl_Position = vec4(2.0, 2.0, 2.0, 1.0);
+#endif
 
   float texels = float(a_tile.w);
   float level = clamp(floor(log2(max(texels / max(side, 1.0), 1.0)) + 0.35), 0.0, 4.0);

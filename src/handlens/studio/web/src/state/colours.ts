@@ -79,6 +79,9 @@ interface Kind {
   mark: number
 }
 
+const isSame = (a: readonly Kind[], b: readonly Kind[]): boolean =>
+  a.length === b.length && a.every((kind, code) => kind.name === b[code]!.name && kind.mark === b[code]!.mark)
+
 /** The latest colours by codes: after a change of labels, only what changed is coloured again, in the same arrays. */
 let latest: { codes: Codes; kinds: Kind[]; theme: string; made: Coloured } | null = null
 type Codes = Int16Array | Int32Array
@@ -88,6 +91,10 @@ function ofCodes(codes: Codes, kinds: Kind[]): Coloured {
   const alike = latest?.theme === on && latest.kinds.every(({ mark }, code) => kinds[code]?.mark === mark)
   const before = alike ? latest : null
   const changed = before && changedIds(before.codes, codes)
+  if (before && changed?.length === 0 && isSame(before.kinds, kinds)) {
+    latest = { ...before, codes }
+    return before.made
+  }
   const { rgb, marks, without } =
     before && changed
       ? before.made

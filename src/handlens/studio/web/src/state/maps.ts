@@ -87,6 +87,8 @@ const [miniMaps, setMiniMaps] = owned<ReadonlyMap<string, MapSample | 'failed'>>
 export { drawn, halted, mapError, mapLoading, miniMaps, positions, working }
 
 const MINI_PHOTOS = 1500
+/** The photos that small maps draw. */
+export const miniIds = computed(() => photos.value?.order.slice(0, MINI_PHOTOS) ?? new Int32Array(0))
 /** Computed only when the person goes there: it takes the server seconds, and other requests would have to wait. */
 const SLOW = 'neighbours'
 
@@ -121,7 +123,7 @@ function keep(key: string, stamp: string, xy: Float32Array): void {
   whole.set(key, { stamp, xy })
   const most = Math.max(2, Math.min(KEEP.maps, Math.floor(KEEP.bytes / Math.max(1, xy.byteLength))))
   while (whole.size > most) whole.delete(whole.keys().next().value!)
-  const ids = photos.value?.order.slice(0, MINI_PHOTOS) ?? new Int32Array(0)
+  const ids = miniIds.value
   const small = new Float32Array(ids.length * 2)
   ids.forEach((id, i) => {
     small[2 * i] = xy[2 * id]!
@@ -134,7 +136,7 @@ function keep(key: string, stamp: string, xy: Float32Array): void {
 async function fetchMini(l: string, p: string, stamp: string): Promise<void> {
   if (count.value <= MOST_WHOLE) return keep(keyOf(l, p), stamp, await api.map(l, p))
   const xy = await api.mapSample(l, p, MINI_PHOTOS)
-  const ids = photos.value?.order.slice(0, xy.length / 2) ?? new Int32Array(0)
+  const ids = miniIds.value.subarray(0, xy.length / 2)
   setMiniMaps(new Map(miniMaps.value).set(keyOf(l, p), { ids, xy, stamp }))
 }
 
