@@ -10,6 +10,9 @@ from typing import Any
 PATIENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_health_check_timeout_ms": "60000"}
 """A machine that is slow, as beside other work, is not taken for one that is gone."""
 
+ALONE = {"include_dashboard": False, "include_log_monitor": False}
+"""Without the pages and logs of Ray, whose processes would share the cores with those that are measured."""
+
 
 @contextmanager
 def cluster(machines: int) -> Iterator[Any]:
@@ -30,7 +33,7 @@ def add(to: Any) -> Any:
     """Add a machine; Ray gives it 30 seconds to start, which may not do beside other work: then again."""
     for _ in range(5):
         try:
-            return to.add_node(num_cpus=1)
+            return to.add_node(num_cpus=1, **ALONE)
         except Exception as error:
             print(f"   again: {error}", flush=True)
-    return to.add_node(num_cpus=1)
+    return to.add_node(num_cpus=1, **ALONE)
