@@ -204,13 +204,15 @@ function take(one: Tool): void {
 }
 
 function toggleSpread(): void {
-  const tooMany = !isSpread.value && mapView.value?.tooManyToSpread
-  if (tooMany) {
-    say(`Zoom in: Spread lays out at most ${photos(MOST_SPREAD)}, and ${photos(tooMany)} are in view.`)
-    return
+  const inView = isSpread.value ? null : (mapView.value?.inViewToSpread ?? null)
+  if (inView === 0) {
+    say('Move to some photos first: Spread lays out those in view, and none are.')
+  } else if (inView !== null && inView > MOST_SPREAD) {
+    say(`Zoom in: Spread lays out at most ${photos(MOST_SPREAD)}, and ${photos(inView)} are in view.`)
+  } else {
+    setIsSpread(!isSpread.value)
+    announce(isSpread.value ? 'The photos are spread out, none over another' : 'The photos are back in their places')
   }
-  setIsSpread(!isSpread.value)
-  announce(isSpread.value ? 'The photos are spread out, none over another' : 'The photos are back in their places')
 }
 
 function toggleReview(): void {

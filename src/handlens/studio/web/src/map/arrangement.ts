@@ -53,10 +53,9 @@ export class Arrangement {
     return this.arrange(true)
   }
 
-  /** How many photos a spread would lay out, where that is more than it can; else 0. */
-  get tooManyToSpread(): number {
-    const n = this.stage.isLarge ? this.toSpread().length : 0
-    return n > MOST_SPREAD ? n : 0
+  /** How many photos of a large map are in view, of which a spread takes at most `MOST_SPREAD`; null of a small map. */
+  get inViewToSpread(): number | null {
+    return this.stage.isLarge ? this.toSpread().length : null
   }
 
   /** Gives each photo its place in this pane; says whether photos move there. */

@@ -162,9 +162,9 @@ export class MapView {
     if (this.following) this.follow(true)
   }
 
-  /** How many photos a spread would lay out, where that is more than it can; else 0. */
-  get tooManyToSpread(): number {
-    return this.arrangement.tooManyToSpread
+  /** How many photos of a large map are in view, of which a spread takes at most `MOST_SPREAD`; null of a small map. */
+  get inViewToSpread(): number | null {
+    return this.arrangement.inViewToSpread
   }
 
   /** How large photos are drawn, as a multiple of their usual size; spread out, they never fill more than their cells. */
