@@ -138,7 +138,8 @@ def test_what_describes_the_photos(
         return CollectionPlan("photos-1", lambda: pytest.fail("it was opened"))
 
     registry = SimpleNamespace(
-        plans=SimpleNamespace(of_photos=plan), open_in_background=lambda plan: Future[Collection]()
+        plans=SimpleNamespace(of_photos=plan, exists=lambda id: True),
+        open_in_background=lambda plan: Future[Collection](),
     )
     server = SimpleNamespace(state=SimpleNamespace(server=SimpleNamespace(registry=registry)))
     assert served[0]["begin"](server) == "/c/photos-1"
@@ -160,7 +161,7 @@ def test_photos_that_are_copied_are_there_before_the_page(
         return CollectionPlan(f"{len(photos.given)}-{photos.every:g}", lambda: pytest.fail("it was opened"))
 
     registry = SimpleNamespace(
-        plans=SimpleNamespace(of_photos=plan),
+        plans=SimpleNamespace(of_photos=plan, exists=lambda id: True),
         open=lambda plan: opened.append(plan.id),
         open_in_background=lambda plan: Future[Collection](),
     )

@@ -133,6 +133,11 @@ def test_times(seconds, text):
     )
 
 
+def test_one_photo():
+    cost = Cost(photos=1, bytes=17_000, seconds=59, free=61_200_000_000)
+    assert str(cost).startswith("1 photo takes about 17 kB of the disk (61.2 GB are free), and less than a minute ")
+
+
 def test_this_machine_is_measured_once(monkeypatch):
     assert 0 < costs.product_seconds() == costs.product_seconds()
 

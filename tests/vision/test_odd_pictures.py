@@ -417,7 +417,8 @@ def test_p7_a_model_that_is_taken_away_sees_photos_as_the_collection_does(tmp_pa
     assert model.limits == {"whole": (0, 4095)}
     outside = model.predict(tmp_path / "photos")
     assert outside["predicted"].tolist() == inside["predicted"].tolist()
-    np.testing.assert_allclose(outside["probability"], inside["probability"], atol=1e-5)
+    # In half precision, numbers that differ in the last bit may round to different ones.
+    np.testing.assert_allclose(outside["probability"], inside["probability"], atol=2e-4)
 
 
 def test_p7_a_collection_that_was_moved_is_known_again(tmp_path: Path) -> None:

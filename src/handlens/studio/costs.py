@@ -109,7 +109,8 @@ class Cost:
 
     def __str__(self) -> str:
         room = f"about {_size(self.bytes)} of the disk ({_size(self.free)} are free)"
-        text = f"{self.photos:,} photos take {room}, and {_time(self.seconds)} to prepare on this machine."
+        of = "1 photo takes" if self.photos == 1 else f"{self.photos:,} photos take"
+        text = f"{of} {room}, and {_time(self.seconds)} to prepare on this machine."
         if self.unknown:
             text += f" What {' and '.join(self.unknown)} adds is not known before it is loaded."
         return text if self.fits else f"{text} That does not fit: make room, or choose fewer networks or photos."
