@@ -178,19 +178,27 @@ def test_a_list_that_another_process_changes_meanwhile_is_taken_up(folder: Path,
         assert one.paths == two.paths
 
 
-@pytest.mark.parametrize("stop", [True, False])
-def test_a_new_collection_is_looked_at_when_it_is_made(drawn: Path, tmp_path: Path, stop: bool) -> None:
-    cancel, seen = threading.Event(), list[int]()
-    if stop:
-        cancel.set()
-        with pytest.raises(Cancelled):
-            Collection.create(tmp_path / "c", images=drawn, cancel=cancel)
-        with Collection.open(tmp_path / "c") as collection:  # nothing is kept of it yet, so it is looked at now
-            assert (len(collection.paths), collection.scanning.phase) == (40, "done")
-    else:
-        progress = lambda now: seen.append(now.files)  # noqa: E731
-        with Collection.create(tmp_path / "c", images=drawn, progress=progress, cancel=cancel) as collection:
-            assert (len(collection.paths), collection.scanning.phase) == (40, "done")
+def test_a_new_collection_is_looked_at_when_it_is_made(drawn: Path, tmp_path: Path) -> None:
+    with Collection.create(tmp_path / "c", images=drawn) as collection:
+        assert (len(collection.paths), collection.scanning.phase) == (40, "done")
+
+
+def test_a_new_collection_that_was_cancelled_is_looked_at_when_it_is_opened(drawn: Path, tmp_path: Path) -> None:
+    class WhenThere(threading.Event):
+        """Set as soon as there is a collection whose folder can be looked at."""
+
+        def is_set(self) -> bool:
+            return (tmp_path / "c" / "collection.json").exists()
+
+    cancel = threading.Event()
+    cancel.set()
+    with pytest.raises(Cancelled):
+        Collection.create(tmp_path / "before", images=drawn, cancel=cancel)
+    assert not (tmp_path / "before").exists()
+    with pytest.raises(Cancelled):
+        Collection.create(tmp_path / "c", images=drawn, cancel=WhenThere())
+    with Collection.open(tmp_path / "c") as collection:  # nothing is kept of it yet, so it is looked at now
+        assert (len(collection.paths), collection.scanning.phase) == (40, "done")
 
 
 def test_s11_the_list_of_a_large_collection_is_checked_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
