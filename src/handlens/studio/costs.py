@@ -137,6 +137,15 @@ def cost_of(
 
     Raises:
         CollectionError: the folder of photos does not exist or cannot be read.
+
+    Example:
+        >>> from handlens.studio.builtin import write_builtin
+        >>> names = write_builtin("digits", Path("digits"))
+        >>> cost = cost_of("digits", backbone="mobilenetv2_100")
+        >>> print(cost)
+        1,797 photos take about ... MB of the disk (... are free), and ... to prepare on this machine.
+        >>> cost.photos, cost.fits
+        (1797, True)
     """
     source = PhotoSource.of(images)
     source.check()
