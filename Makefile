@@ -35,7 +35,7 @@ page-test: $(VENV)/dev page
 
 # Unit tests, property tests, the code in README.md and docs/, and the examples in docstrings.
 unit: $(VENV)/dev page
-	$(BIN)/pytest -m 'not browser' --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest -m 'not browser and not ray' --numprocesses auto --maxprocesses 4 --dist loadfile
 
 # The numerical tests as on other processors, with one thread and two; takes about 20 minutes.
 test-anywhere: $(VENV)/dev
@@ -43,12 +43,14 @@ test-anywhere: $(VENV)/dev
 
 # The unit tests again, and how much of each module they run (lines and branches).
 coverage: $(VENV)/dev page
-	$(BIN)/coverage run -m pytest -m 'not browser'
+	$(BIN)/coverage run -m pytest -m 'not browser and not ray'
+	$(BIN)/coverage run --append -m pytest -m ray tests/experiments
 	$(BIN)/coverage report
 
-# A run without a browser proves nothing, so this fails if `chromium` cannot be installed.
+# A run without a browser proves nothing, so this fails if `chromium` cannot be installed. With these run the tests that
+# start Ray in their own process: its threads make forks unsafe, and no other test here needs one.
 browser: $(VENV)/dev page chromium
-	$(BIN)/pytest tests/e2e --numprocesses 2 --dist loadfile
+	$(BIN)/pytest -m 'browser or ray' tests/e2e tests/experiments --numprocesses 2 --dist loadfile
 
 # Writes the page's types again from the server's description, after a change to the HTTP API.
 page-types: $(VENV)/dev

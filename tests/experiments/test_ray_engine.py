@@ -15,6 +15,8 @@ from handlens.experiments import Study
 from handlens.experiments.store import Place
 from handlens.experiments.training.ray_engine import check_database, needed, room
 
+pytestmark = pytest.mark.ray
+
 WILDCARDS = {"00000000", "0" * 32}
 """The addresses of /proc/net/tcp and tcp6 at which everybody is heard."""
 
