@@ -296,6 +296,18 @@ class Hand:
         )
         return {id: (x, y) for id, x, y in seen}
 
+    def photo(self) -> tuple[float, float]:
+        """Where on the page the centre of a photo lies that nothing covers, such as a message."""
+        places = list(self.photos().values())
+        free = self._free(places)
+        return places[free.index(True)]
+
+    def _free(self, places: list[tuple[float, float]]) -> list[bool]:
+        """Whether the map itself is at each place on the page, not a button or a message over it."""
+        return self.page.evaluate(
+            "all => all.map(([x, y]) => document.elementFromPoint(x, y)?.closest('.map-host') != null)", places
+        )
+
     def crowds(self, wanted: int | None, *, side: int = 90, at_least: int = 0) -> list[Area]:
         """The `wanted` most crowded squares of a grid over the map; fails where one has too few photos."""
         photos = self.photos()
@@ -312,10 +324,7 @@ class Hand:
             for c in range(columns)
             for r in range(rows)
         ]
-        free = self.page.evaluate(
-            "corners => corners.map(([x, y]) => document.elementFromPoint(x, y)?.closest('.map-host') != null)",
-            [[area.left, area.top] for area in squares],
-        )
+        free = self._free([(area.left, area.top) for area in squares])
         found = [
             replace(area, ids=frozenset(id for id, at in photos.items() if _within(area, *at)))
             for area, is_free in zip(squares, free, strict=True)

@@ -83,7 +83,7 @@ def test_the_folder_of_the_photos_goes_and_is_located(
     area = map_of.crowds(1)[0]
     map_of.box(area)
     map_of.label("front")
-    page.mouse.dblclick(*next(iter(map_of.photos().values())))
+    page.mouse.dblclick(*map_of.photo())
     large = page.get_by_role("dialog")
     expect(large).to_contain_text("The file cannot be read now")
     assert large.locator("img.whole").evaluate("image => image.naturalWidth") > 0
@@ -104,7 +104,7 @@ def test_the_folder_of_the_photos_goes_and_is_located(
     page.keyboard.press("Enter")
     expect(dialog).to_have_count(0)
     expect(gone).to_have_count(0)
-    page.mouse.dblclick(*next(iter(map_of.photos().values())))
+    page.mouse.dblclick(*map_of.photo())
     expect(large.locator("img.whole")).to_have_attribute("src", re.compile("/view$"))
     watch.forgive("404.*/view")  # of the photos beside the large one, which were asked for beforehand
 

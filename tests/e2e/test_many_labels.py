@@ -125,7 +125,7 @@ def test_what_is_predicted_is_called_as_the_label_is_now(studio, page: Page, han
     post(page, "labels/merge", {"names": NAMES[:20], "into": "one"})
     post(page, "labels/merge", {"names": NAMES[20:], "into": "other"})
     post(page, "train", {})
-    page.mouse.dblclick(*next(iter(map_of.photos().values())))
+    page.mouse.dblclick(*map_of.photo())
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text(re.compile("Predicted: (one|other), "))
     post(page, "labels/rename", {"name": "one", "to": "first"})
