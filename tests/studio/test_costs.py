@@ -138,6 +138,10 @@ def test_one_photo():
     assert str(cost).startswith("1 photo takes about 17 kB of the disk (61.2 GB are free), and less than a minute ")
 
 
+def test_no_photos():
+    assert str(Cost(photos=0, bytes=19_000_000, seconds=1, free=61_200_000_000)) == "No photos were found there."
+
+
 def test_this_machine_is_measured_once(monkeypatch):
     assert 0 < costs.product_seconds() == costs.product_seconds()
 

@@ -108,6 +108,8 @@ class Cost:
         return self.bytes <= self.free
 
     def __str__(self) -> str:
+        if not self.photos:
+            return "No photos were found there."
         room = f"about {_size(self.bytes)} of the disk ({_size(self.free)} are free)"
         of = "1 photo takes" if self.photos == 1 else f"{self.photos:,} photos take"
         text = f"{of} {room}, and {_time(self.seconds)} to prepare on this machine."
