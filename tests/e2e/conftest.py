@@ -166,20 +166,31 @@ def browser() -> Iterator[Browser]:
 
 @dataclass
 class Watch:
-    """What went wrong in a page, beside what the test looks at."""
+    """What went wrong in a page, beside what the test looks at.
+
+    A page tells its problems when it pleases, and may ask again for what failed: so a test says what it causes, and
+    all is compared when its pages are closed.
+    """
 
     home: str
     problems: list[str] = field(default_factory=list)
+    expected: list[str] = field(default_factory=list)
+    forgiven: list[str] = field(default_factory=list)
 
     def expect(self, pattern: str) -> None:
-        """Take out the problems that a test caused on purpose; fails when there are none such."""
-        left = [problem for problem in self.problems if not re.search(pattern, problem)]
-        assert len(left) < len(self.problems), f"expected {pattern!r} among {self.problems}"
-        self.problems = left
+        """Say that the test causes problems such as this one; it fails if there are none such at its end."""
+        self.expected.append(pattern)
 
     def forgive(self, pattern: str) -> None:
-        """Take out problems that a test may cause, if the page happens to ask for something at that moment."""
-        self.problems = [problem for problem in self.problems if not re.search(pattern, problem)]
+        """Say that the test may cause such problems, if the page happens to ask for something at that moment."""
+        self.forgiven.append(pattern)
+
+    def check(self) -> None:
+        """Fail on a problem that the test did not cause, and on one that it should have caused."""
+        caused = [*self.expected, *self.forgiven]
+        assert [said for said in self.problems if not any(re.search(pattern, said) for pattern in caused)] == []
+        for pattern in self.expected:
+            assert any(re.search(pattern, said) for said in self.problems), f"{pattern!r} is not in {self.problems}"
 
     def follow(self, page: Page) -> None:
         """Note the page's console errors, uncaught errors and requests to any other host."""
@@ -202,7 +213,7 @@ class Watch:
 
 @pytest.fixture
 def watch(studio: Studio) -> Watch:
-    """The problems of this test's pages; `watch.expect(pattern)` forgives those caused on purpose."""
+    """The problems of this test's pages; `watch.expect(pattern)` names those caused on purpose."""
     return Watch(studio.url)
 
 
@@ -230,7 +241,7 @@ def new_page(
             page.screenshot(path=_screenshot(request, f"failed-{number}"))
     for page in pages:
         page.context.close()
-    assert watch.problems == []
+    watch.check()
 
 
 @pytest.fixture
