@@ -501,8 +501,7 @@ def normalise(
         momentum, eps: as in `torch.nn.BatchNorm1d`.
         rows: which rows they are.
     """
-    around = [0, *range(2, x.dim())]
-    variance, mean = torch.var_mean(_wide(x), around, correction=0)
+    mean, variance = torch.batch_norm_update_stats(_wide(x), None, None, 0.0)  # several times faster than var_mean
     n = x.numel() // x.shape[1] if rows.counted else 0
     found = rows.together._all_gather(torch.cat([mean, variance, mean.new_tensor([n])]).double())
     means, variances, counts = found[:, : len(mean)], found[:, len(mean) : -1], found[:, -1:]
@@ -541,8 +540,8 @@ def back_through_norm(
     slope = -scale * found.inverse * sums[0]
     offset = -scale * sums[1] - slope * found.mean
     shape = [1, -1] + [1] * (x.dim() - 2)
-    within = within + (x * slope.view(shape) + offset.view(shape)).to(within.dtype)
-    return within, by_weight, by_bias
+    wide = _wide(within).addcmul_(_wide(x), slope.view(shape)).add_(offset.view(shape))
+    return wide.to(within.dtype), by_weight, by_bias
 
 
 class _Norm(torch.autograd.Function):
