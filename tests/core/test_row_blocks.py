@@ -26,8 +26,9 @@ def row_products(rows, weights, **more):
     threads=st.integers(1, 3),
     kind=st.sampled_from([np.float16, np.float32]),
     classes=st.sampled_from([None, 1, 3]),
+    worth=st.sampled_from([0, 2**26]),
 )
-def test_products_are_those_of_the_whole(n, dim, read, block, stride, threads, kind, classes):
+def test_products_are_those_of_the_whole(n, dim, read, block, stride, threads, kind, classes, worth):
     generator = np.random.default_rng(n * 31 + dim)
     rows = generator.integers(-8, 9, (n, dim)).astype(kind)  # whole numbers: all sums are exact
     weights = generator.integers(-8, 9, dim if classes is None else (dim, classes)).astype(np.float32)
@@ -36,6 +37,7 @@ def test_products_are_those_of_the_whole(n, dim, read, block, stride, threads, k
         patch.setattr(row_blocks, "BLOCK", block)
         patch.setattr(row_blocks, "STRIDE", stride)
         patch.setattr(row_blocks, "reading_threads", lambda _numbers: threads)
+        patch.setattr(row_blocks, "_WORTH_LOADING", worth)
         found = row_products(rows, weights)
     assert found.dtype == np.float32
     assert found.tolist() == (rows.astype(np.float64) @ weights).tolist()
@@ -69,13 +71,20 @@ def test_half_precision_is_converted_exactly_also_by_pytorch(monkeypatch):
     assert np.array_equal(row_products(every, np.ones(1, np.float32)), expected, equal_nan=True)
 
 
-def test_nan_stays_in_its_row():
-    rows = np.array([[1, 2], [np.nan, 1], [3, 4]], np.float32)
-    found = row_products(rows, np.array([1, 1], np.float32))
-    assert np.isnan(found).tolist() == [False, True, False]
+@pytest.mark.parametrize("kind", [np.float16, np.float32])
+@pytest.mark.parametrize("worth", [0, 2**26])
+def test_nan_stays_in_its_row(monkeypatch, kind, worth):
+    monkeypatch.setattr(row_blocks, "_WORTH_LOADING", worth)
+    rows = np.array([[1, 2], [np.nan, 1], [3, 4]], kind)
+    assert np.isnan(row_products(rows, np.array([1, 1], np.float32))).tolist() == [False, True, False]
+    both = row_products(rows, np.array([[1, 1], [1, 2]], np.float32))
+    assert np.isnan(both).tolist() == [[False, False], [True, True], [False, False]]
 
 
-def test_it_tells_how_far_it_is_and_stops_when_it_is_to(monkeypatch):
+@pytest.mark.parametrize("kind", [np.float16, np.float32])
+def test_it_tells_how_far_it_is_and_stops_when_it_is_to(monkeypatch, kind):
+    monkeypatch.setattr(row_blocks, "_WORTH_LOADING", 0)  # in half precision PyTorch multiplies
+    monkeypatch.setattr(row_blocks, "READ", 4)
     monkeypatch.setattr(row_blocks, "STRIDE", 4)
     told: list[tuple[int, int]] = []
 
@@ -87,9 +96,9 @@ def test_it_tells_how_far_it_is_and_stops_when_it_is_to(monkeypatch):
         told.clear()
         if stop:
             with pytest.raises(Cancelled, match=r"^the search was cancelled\.$"):
-                row_products(np.zeros((5, 2), np.float32), np.ones(2, np.float32), report=report, what="the search")
+                row_products(np.zeros((5, 2), kind), np.ones(2, np.float32), report=report, what="the search")
         else:
-            row_products(np.zeros((5, 2), np.float32), np.ones(2, np.float32), report=report)
+            row_products(np.zeros((5, 2), kind), np.ones(2, np.float32), report=report)
         assert told == expected
 
 

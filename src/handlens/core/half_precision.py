@@ -30,7 +30,7 @@ def floats(rows: NDArray[Any], buffer: Floats | None = None) -> Floats:
     if rows.dtype != np.float16:
         np.copyto(out, rows, casting="same_kind")
     elif "torch" in sys.modules and rows.size:
-        torch = _torch()
+        torch = pytorch()
         torch.from_numpy(out).copy_(torch.from_numpy(np.ascontiguousarray(rows)))
     else:
         _convert(np.ascontiguousarray(rows).reshape(-1), out.reshape(-1))
@@ -53,7 +53,7 @@ def _convert(half: NDArray[np.float16], out: Floats) -> None:
 
 
 @cache
-def _torch() -> Any:
+def pytorch() -> Any:
     """PyTorch, after it has warned of an array that it must not write into, which it does once; we only read them."""
     import torch
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from handlens.core.half_precision import Floats, floats
+from handlens.core.half_precision import Floats, floats, pytorch
 from handlens.core.products import ignored_flags
 from handlens.core.threads import one_blas_thread, reading_threads
 from handlens.errors import Cancelled
@@ -27,7 +27,7 @@ BLOCK = 2**17
 STRIDE = 2**24
 """Numbers between two calls of `report`."""
 
-_WORTH_LOADING = 2**26  # numbers in half precision from which PyTorch is loaded, which converts them the fastest
+_WORTH_LOADING = 2**26  # numbers in half precision from which PyTorch is loaded, which is the fastest with them
 
 
 def each_block(
@@ -60,8 +60,8 @@ def each_block(
     """
     n, dim = shape
     threads = reading_threads(n * dim)
-    many, step, stride = (max(1, numbers // max(dim, 1)) for numbers in (READ, BLOCK, STRIDE))
-    if n * dim >= _WORTH_LOADING and "torch" not in sys.modules and read(0, 1).dtype == np.float16:
+    many, step, stride = (_rows(numbers, dim) for numbers in (READ, BLOCK, STRIDE))
+    if "torch" not in sys.modules and _are_for_pytorch(read, shape):
         import torch  # noqa: F401
 
     def work(first: int, end: int) -> None:
@@ -104,9 +104,39 @@ def row_products(
     """
     weights = np.ascontiguousarray(weights, np.float32)
     out = np.empty((shape[0], *weights.shape[1:]), np.float32)
+    if _are_for_pytorch(read, shape):
+        _multiply_in_pytorch(read, weights, out, report, what)
+        return out
 
     def multiply(start: int, block: Floats) -> None:
         np.matmul(block, weights, out=out[start : start + len(block)])
 
     each_block(read, shape, multiply, report=report, what=what)
     return out
+
+
+def _multiply_in_pytorch(read: Read, weights: Floats, out: Floats, report: Report | None, what: str) -> None:
+    """As `row_products`, of rows in half precision: PyTorch's threads convert and multiply without Python's lock."""
+    torch = pytorch()
+    by, products, n = torch.from_numpy(weights), torch.from_numpy(out), len(out)
+    multiply = torch.mv if weights.ndim == 1 else torch.mm
+    step, told = _rows(READ, len(weights)), max(1, STRIDE // READ)
+    buffer = torch.empty(step, len(weights))
+    for start in range(0, n, step):
+        if report and start // step % told == 0 and report(start, n):
+            raise Cancelled(f"{what} was cancelled.")
+        stop = min(start + step, n)
+        block = buffer[: stop - start].copy_(torch.from_numpy(np.ascontiguousarray(read(start, stop))))
+        multiply(block, by, out=products[start:stop])
+    if report:
+        report(n, n)
+
+
+def _are_for_pytorch(read: Read, shape: tuple[int, ...]) -> bool:
+    """Whether they are so many numbers in half precision that it pays to load PyTorch."""
+    return shape[0] * shape[1] >= max(_WORTH_LOADING, 1) and read(0, 1).dtype == np.float16
+
+
+def _rows(numbers: int, dim: int) -> int:
+    """How many rows have about so many numbers."""
+    return max(1, numbers // max(dim, 1))
