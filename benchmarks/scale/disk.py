@@ -1,17 +1,15 @@
 """Disk: what a photo takes, what half precision costs, and prepare() over the bare forward pass.
 
-The photos are those of `cars_8000`, and for the accuracy those of `cars` and `flowers`. prepare() is stopped after each
-thousand photos, and the network alone then describes as many, so that both run under the same load.
+The photos are those of `cars_8000`, and for the accuracy those of `cars` and `flowers`. After each thousand
+photos of prepare() the network alone describes as many, so that both run under the same load.
 """
 
 from __future__ import annotations
 
 import csv
 import tempfile
-import threading
 import time
 import zipfile
-from contextlib import suppress
 from pathlib import Path
 from unittest import mock
 
@@ -19,11 +17,11 @@ import numpy as np
 import torch
 from report import Bench
 
-from handlens.errors import Cancelled
 from handlens.studio import Collection, feature_file
 from handlens.studio.features import backbone_extractor
 from handlens.studio.features.backbones import AT_ONCE
 from handlens.studio.preparation_run import BATCH
+from handlens.studio.progress import Progress
 
 NETWORK = "mobilenetv2_100"
 EACH = 1000
@@ -46,6 +44,27 @@ def unpacked(bench: Bench, name: str, to: Path) -> Path:
     return to / name
 
 
+class Clock:
+    """Seconds that pass, and those of the processor, from now on."""
+
+    def __init__(self) -> None:
+        self._began = time.perf_counter(), time.process_time()
+
+    def add(self, to: dict[str, list[float]], what: str) -> None:
+        """Note both."""
+        wall, cpu = time.perf_counter() - self._began[0], time.process_time() - self._began[1]
+        to[f"{what} wall"].append(wall)
+        to[what].append(cpu)
+
+
+def read_ahead() -> None:
+    """Wait until no other thread works: photos are read ahead while the network describes those before them."""
+    cpu = -1.0
+    while time.process_time() - cpu > 0.005:
+        cpu = time.process_time()
+        time.sleep(0.02)
+
+
 def preparing(bench: Bench, scratch: Path) -> None:
     """Time and disk of 8,000 photos."""
     images = unpacked(bench, "cars_8000", scratch)
@@ -55,27 +74,24 @@ def preparing(bench: Bench, scratch: Path) -> None:
     folder = scratch / "collection"
     spent: dict[str, list[float]] = {"prepare wall": [], "prepare": [], "bare wall": [], "bare": []}
     with Collection.create(folder, images=images, backbone=NETWORK, weights=weights_of(bench)) as c:
-        done = 0
-        while c.progress.phase != "done":
-            cancel, before, upto = threading.Event(), done, done + EACH
+        clock, before = Clock(), 0
 
-            def reached(now: object, cancel: threading.Event = cancel, upto: int = upto) -> None:
-                if now.phase == "features" and upto <= now.done < now.total:  # type: ignore[attr-defined]
-                    cancel.set()
+        def reached(now: Progress) -> None:
+            nonlocal clock, before
+            if now.phase != "features" or (now.done < before + EACH and now.done < now.total):
+                return
+            read_ahead()
+            clock.add(spent, "prepare")
+            clock, count, before = Clock(), now.done - before, now.done
+            for part in pictures[torch.arange(count) % BATCH].split(AT_ONCE):
+                extractor._run(part)
+            clock.add(spent, "bare")
+            clock = Clock()
 
-            wall, cpu = time.perf_counter(), time.process_time()
-            with suppress(Cancelled):
-                c.prepare(progress=reached, cancel=cancel)
-            spent["prepare wall"].append(time.perf_counter() - wall)
-            spent["prepare"].append(time.process_time() - cpu)
-            done = c.parts.layers.prepared
-            share = (done - before) / BATCH / -(-(done - before) // BATCH)
-            wall, cpu = time.perf_counter(), time.process_time()
-            for _ in range(-(-(done - before) // BATCH)):
-                for part in pictures.split(AT_ONCE):
-                    extractor._run(part)
-            spent["bare wall"].append(share * (time.perf_counter() - wall))
-            spent["bare"].append(share * (time.process_time() - cpu))
+        c.prepare(progress=reached)
+        clock.add(spent, "prepare")
+        for kind in ("prepare", "prepare wall"):  # what follows the last photo belongs to the last thousand
+            spent[kind][-2:] = [sum(spent[kind][-2:])]
         n = len(c.paths)
         thumbnails, generator = c.parts.photos.thumbnails, np.random.default_rng(0)
         rates = []
