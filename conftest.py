@@ -28,13 +28,19 @@ def write_tables() -> Callable[..., Path]:
 
 @pytest.fixture(scope="module")
 def documentation_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A working folder for one page of documentation: data/rossmann, data/adult, docs/data, and HANDLENS_HOME."""
+    """A working folder for one page of documentation: data/rossmann, data/adult, docs/data, and HANDLENS_HOME.
+
+    As the tables are small ones, so are the collections that come with Studio: describing all of their pictures would
+    take longer than all else on these pages.
+    """
     folder = tmp_path_factory.mktemp("documentation")
     write_made_tables(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("HANDLENS_HOME", str(folder / "home"))
         patch.setenv("MPLBACKEND", "agg")  # pictures are drawn, and shown nowhere
+        patch.setattr("handlens.studio.builtin.digits.COUNT", 600)
+        patch.setattr("handlens.studio.builtin.vehicles.COUNT", 240)
         yield folder
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.quick_features import hurry
+
 # How long an example takes says more about the machine than about the code. In CI the examples are the same each
 # time, so that a run fails because of what was changed; elsewhere each run looks at new ones.
 settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -28,6 +30,12 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the real data, which is not at {folder} (HANDLENS_SHARED names another place)")
     return folder
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Features are learned in a moment, for tests that are not about how good they are."""
+    hurry(monkeypatch)
 
 
 class _Bomb:

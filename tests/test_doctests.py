@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 from handlens.errors import HandlensError
+from tests.source_files import python_files
 
 SOURCE = Path(__file__).resolve().parents[1] / "src"
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.REPORT_NDIFF
@@ -51,8 +52,7 @@ def module_name(file: Path) -> str:
 
 FOUND = [
     pytest.param(module, test, id=test.name)
-    for file in sorted((SOURCE / "handlens").rglob("*.py"))
-    if "node_modules" not in file.parts
+    for file in python_files("src")
     for module in [module_name(file)]
     for test in examples(file, module)
 ]

@@ -10,14 +10,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.source_files import python_files, text_of
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs" / "environment.md").read_text(encoding="utf-8")
 PREFIXES = r"(HANDLENS|HF|HUGGINGFACE|TORCH|XDG|OMP|GOMP|MKL|OPENBLAS|PYTORCH|CUDA)_[A-Z][A-Z_]*"
-
-
-def files(*folders: str) -> list[Path]:
-    found = [file for folder in folders for file in sorted((ROOT / folder).rglob("*.py"))]
-    return [file for file in found if "node_modules" not in file.parts]
 
 
 def is_environ(node: ast.AST) -> bool:
@@ -26,8 +23,10 @@ def is_environ(node: ast.AST) -> bool:
 
 def variables(file: Path) -> set[str]:
     """Name the variables in one file: what it takes from os.environ, and texts that are named like a variable."""
-    found = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    found: set[str] = set()
+    if not re.search(rf"environ|getenv|{PREFIXES}", text_of(file)):
+        return found
+    for node in ast.walk(ast.parse(text_of(file))):
         match node:
             case ast.Subscript(value=value, slice=ast.Constant(value=str(name))) if is_environ(value):
                 found.add(name)
@@ -42,20 +41,20 @@ def variables(file: Path) -> set[str]:
 
 
 def test_the_page_names_each_variable_of_the_package():
-    used = {name: file for file in files("src") for name in variables(file)}
+    used = {name: file for file in python_files("src") for name in variables(file)}
     assert "HANDLENS_HOME" in used
     assert "DISPLAY" in used
     assert {name: file for name, file in used.items() if not re.search(f"`{name}[`=]", PAGE)} == {}
 
 
 def test_every_variable_of_handlens_on_the_page_is_used_somewhere():
-    used = {name for file in files("src", "tests", "benchmarks") for name in variables(file)}
+    used = {name for file in python_files("src", "tests", "benchmarks") for name in variables(file)}
     assert set(re.findall(r"`(HANDLENS_[A-Z]+)`", PAGE)) - used == set()
 
 
 def test_each_logger_is_named_after_its_module_or_on_the_page():
-    for file in files("src"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for file in (file for file in python_files("src") if "getLogger" in text_of(file)):
+        for node in ast.walk(ast.parse(text_of(file))):
             match node:
                 case ast.Call(func=ast.Attribute(attr="getLogger"), args=[ast.Constant(value=str(name))]):
                     assert name.startswith("handlens") or f"`{name}`" in PAGE, file

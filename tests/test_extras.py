@@ -10,6 +10,7 @@ import pytest
 
 from handlens.errors import ExportError
 from handlens.extras import EXTRAS, Extra, missing, require
+from tests.source_files import python_files, text_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -26,8 +27,8 @@ def test_the_page_says_what_each_brings():
 
 
 def test_every_extra_that_is_named_anywhere_exists():
-    files = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "src" / "handlens").rglob("*.py")]
-    texts = [file.read_text(encoding="utf-8") for file in files if "node_modules" not in file.parts]
+    files = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *python_files("src")]
+    texts = [text_of(file) for file in files]
     named = {
         name.strip()
         for text in texts

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.source_files import python_files, text_of
+
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "handlens"
 
 ROOMS = [
@@ -55,11 +57,11 @@ def imported_rooms(source: str) -> Iterator[str]:
 
 def wrong_imports() -> set[tuple[str, str]]:
     found = set()
-    for file in PACKAGE.rglob("*.py"):
+    for file in python_files("src/handlens"):
         parts = file.relative_to(PACKAGE).with_suffix("").parts
-        if "node_modules" in parts or parts == ("__init__",):
+        if parts == ("__init__",):
             continue
-        for room in imported_rooms(file.read_text(encoding="utf-8")):
+        for room in imported_rooms(text_of(file)):
             if room != parts[0] and rank(room) >= rank(parts[0]):
                 found.add((".".join(parts), room))
     return found

@@ -25,6 +25,8 @@ from types import ModuleType
 
 import pytest
 
+from tests.source_files import python_files, text_of
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = "handlens/studio/server/page/"
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
@@ -243,13 +245,11 @@ def plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", re.split(r"[<>=!~ \[;]", name)[0]).lower()
 
 
-def imported(source: Path) -> set[str]:
+def imported(folder: str) -> set[str]:
     """The packages that the modules of a folder import, anywhere in them."""
     names = set()
-    for file in source.rglob("*.py"):
-        if "node_modules" in file.parts:
-            continue
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for file in python_files(folder):
+        for node in ast.walk(ast.parse(text_of(file))):
             if isinstance(node, ast.Import):
                 names |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -263,7 +263,7 @@ def test_all_that_is_imported_is_required():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     required = {plain(name) for name in [*project["dependencies"], *chain.from_iterable(extras.values())]}
-    assert imported(ROOT / "src" / "handlens") - required - BROUGHT == set()
+    assert imported("src/handlens") - required - BROUGHT == set()
 
 
 class TestBuildingThePage:

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 import handlens
+from tests.source_files import python_files, text_of
 
 ROOT = Path(__file__).resolve().parents[1]
 WORDING = r".+ is deprecated since (\d+)\.(\d+) and will be removed in (\d+)\.(\d+); use .+\."
@@ -41,9 +42,9 @@ def complaint(message: str, version: str) -> str | None:
 
 
 def test_every_deprecation_says_when_it_ends_and_has_not_outlived_it():
-    for file in sorted((ROOT / "src" / "handlens").rglob("*.py")):
-        if "node_modules" not in file.parts:
-            for message in deprecations(file.read_text(encoding="utf-8")):
+    for file in python_files("src"):
+        if "DeprecationWarning" in text_of(file):
+            for message in deprecations(text_of(file)):
                 assert complaint(message, handlens.__version__) is None, f"{file}: {message}"
 
 

@@ -10,8 +10,9 @@ import pytest
 
 from handlens.errors import ExperimentError
 from handlens.experiments import Study
+from handlens.experiments.sharing import html_page
 from handlens.experiments.sharing.exports import plain, write_csv, write_parquet
-from handlens.experiments.sharing.html_page import MOST_GRAPHS, MOST_RUNS, _duration, write_html
+from handlens.experiments.sharing.html_page import _duration, write_html
 
 NASTY = "<script>alert('x')</script> & \"co\""
 
@@ -203,23 +204,18 @@ class TestPage:
         assert "<dt>runs</dt><dd>8: 6 finished, 2 failed</dd>" in text
         assert [_duration(one) for one in (0.5, 90, 5400)] == ["0.5 seconds", "1.5 minutes", "1.5 hours"]
 
-    def test_of_long_tables_the_first_runs_are_shown_and_all_are_there(self, study, tmp_path):
+    def test_of_long_tables_the_first_runs_are_shown_and_all_are_there(self, study, tmp_path, monkeypatch):
+        assert f"nth-child(n + {html_page.MOST_RUNS + 1})" in self.page(study, tmp_path)
+        monkeypatch.setattr(html_page, "MOST_RUNS", 8)
         assert "Show all" not in self.page(study, tmp_path)
-        many = Study(tmp_path / "study", metric="score")
-        many.run(lambda trial: float(trial.seed), n=1, repeats=MOST_RUNS + 1)
-        text = self.page(many, tmp_path)
+        monkeypatch.setattr(html_page, "MOST_RUNS", 7)
+        text = self.page(study, tmp_path)
         assert "<table class='runs few'>" in text
-        assert f"Show all {MOST_RUNS + 1} runs" in text
-        assert f"nth-child(n + {MOST_RUNS + 1})" in text
-        assert text.count("<tr><td class=number") == MOST_RUNS + 1
+        assert "Show all 8 runs" in text
+        assert text.count("<tr><td class=number") == 8
 
-    def test_a_pivot_of_many_cells_has_the_graphs_of_its_first_rows(self, tmp_path):
-        study = Study(tmp_path / "study")
-
-        def train(trial):
-            trial.record(valid_loss=float(trial.integer("x", 1, 999)))
-
-        study.run(train, n=MOST_GRAPHS + 1)
+    def test_a_pivot_of_many_cells_has_the_graphs_of_its_first_rows(self, study, tmp_path, monkeypatch):
+        monkeypatch.setattr(html_page, "MOST_GRAPHS", 3)
         text = self.page(study, tmp_path, pivot=study.pivot("combination"))
-        assert text.count("<svg ") == MOST_GRAPHS
-        assert f"The first {MOST_GRAPHS} of {MOST_GRAPHS + 1} rows." in text
+        assert text.count("<svg ") == 3
+        assert "The first 3 of 4 rows." in text

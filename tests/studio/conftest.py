@@ -11,20 +11,9 @@ import pytest
 from PIL import Image, ImageDraw
 
 from handlens.studio.collection import Collection
+from tests.quick_features import hurry
 from tests.studio.drawn_shards import drawn_shards, sampled, shards  # noqa: F401
 from tests.studio.made_text_models import write_text_model
-
-QUICK = {"_SAMPLES": 2000, "_ROUNDS": 3, "CENTRES": 24}
-"""Settings of the learned features with which fitting takes a fraction of a second."""
-
-
-def _hurry(patch: pytest.MonkeyPatch) -> None:
-    import torch
-
-    # Threads waiting for each other take longer than such small sums, above all on a busy machine.
-    torch.set_num_threads(1)
-    for name, value in QUICK.items():
-        patch.setattr(f"handlens.studio.features.patches.{name}", value)
 
 
 def draw(path: Path, *, kind: str, seed: int) -> None:
@@ -58,19 +47,13 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Learned features are fitted in a moment."""
-    _hurry(monkeypatch)
-
-
 @pytest.fixture(scope="session")
 def prepared_folder(tmp_path_factory: pytest.TempPathFactory, drawn: Path) -> Path:
     """A prepared collection with its photos inside, in the folder “photos” (not to be changed: see `folder`)."""
     folder = tmp_path_factory.mktemp("prepared")
     shutil.copytree(drawn, folder / "photos")
     with pytest.MonkeyPatch.context() as patch:
-        _hurry(patch)
+        hurry(patch)
         with Collection.create(folder, images=folder / "photos", name="shapes", backbone=None) as collection:
             collection.prepare()
     return folder

@@ -370,6 +370,7 @@ def ramps(folder: Path, low: int, high: int, n: int = 12) -> None:
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 4095), (0, 1023), (1000, 1500), (0, 16383), (0, 65535), (500, 60000)])
+@pytest.mark.usefixtures("quick")
 def test_p7_a_collection_shows_its_photos_in_the_range_that_all_of_them_have(
     tmp_path: Path, low: int, high: int
 ) -> None:
@@ -392,6 +393,7 @@ def test_p7_a_collection_shows_its_photos_in_the_range_that_all_of_them_have(
         assert collection.parts.photos.limits == {"whole": (low, high)}
 
 
+@pytest.mark.usefixtures("quick")
 def test_p7_photos_that_come_later_are_shown_as_those_before_them(tmp_path: Path) -> None:
     ramps(tmp_path / "photos", 0, 4095)
     with Collection.create(tmp_path / "own", images=tmp_path / "photos", backbone=None) as collection:
@@ -404,6 +406,7 @@ def test_p7_photos_that_come_later_are_shown_as_those_before_them(tmp_path: Path
         assert np.unique(seen).tolist() == [255]
 
 
+@pytest.mark.usefixtures("quick")
 def test_p7_a_model_that_is_taken_away_sees_photos_as_the_collection_does(tmp_path: Path) -> None:
     ramps(tmp_path / "photos", 0, 4095)
     with Collection.create(tmp_path / "own", images=tmp_path / "photos", backbone=None) as collection:
@@ -421,6 +424,7 @@ def test_p7_a_model_that_is_taken_away_sees_photos_as_the_collection_does(tmp_pa
     np.testing.assert_allclose(outside["probability"], inside["probability"], atol=2e-4)
 
 
+@pytest.mark.usefixtures("quick")
 def test_p7_a_collection_that_was_moved_is_known_again(tmp_path: Path) -> None:
     ramps(tmp_path / "photos", 1000, 1500)
     with Collection.create(tmp_path / "own", images=tmp_path / "photos", backbone=None) as collection:

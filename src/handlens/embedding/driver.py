@@ -98,8 +98,8 @@ def embed(
     Example:
         >>> from handlens.studio.builtin import write_builtin
         >>> _ = write_builtin("digits", Path("digits"))
-        >>> embed("digits", "shards", backbone=None, processes=1).complete
-        True
+        >>> embed("digits/digit_00*.png", "shards", backbone=None, processes=1).photos
+        99
     """
     check_options(engine, processes=processes, threads=threads)
     folder = Path(out).expanduser().absolute()

@@ -63,6 +63,7 @@ def test_p7_photos_that_were_prepared_before_there_was_a_range_are_prepared_agai
 
 
 @pytest.mark.parametrize("ending", ["jpg", "png", "tif"])
+@pytest.mark.usefixtures("quick")
 def test_p7_photos_of_8_bits_are_not_prepared_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
 ) -> None:

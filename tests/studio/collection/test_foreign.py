@@ -18,6 +18,8 @@ from handlens.studio.collection import Collection
 from handlens.studio.server.covers import cover
 from handlens.studio.server.downloads import labelled_photos
 
+pytestmark = pytest.mark.usefixtures("quick")
+
 OUTSIDE = "it is outside the folder of photos"
 
 
