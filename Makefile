@@ -2,6 +2,8 @@
 # into .venv. Requires python3 (3.11 or later, with pip and venv) and make.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
+# Else each of the hundreds of processes that the tests start compiles all that it imports, PyTorch included.
+unexport PYTHONDONTWRITEBYTECODE
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

@@ -21,7 +21,7 @@ THREADS = 20
 def together(campaign: Campaign) -> None:
     """Twenty threads label their own photos through two servers of one collection, while others look and train."""
     changes, folder = campaign.count(150, least=4), campaign.folder("together")
-    home = prepared_home(folder)
+    home = prepared_home(campaign, folder)
     expected: dict[int, str] = {}
     statuses: list[int] = []
     with Server(serve_studio, home, folder / "log") as one, Server(serve_studio, home, folder / "log") as two:
@@ -98,7 +98,7 @@ def _labels(client: Client) -> dict[int, str]:
 def connections(campaign: Campaign) -> None:
     """400 idle connections and slow ones to a server that may have 256 files open, and one person who labels."""
     seconds, folder = campaign.count(60, least=3), campaign.folder("connections")
-    home, random = prepared_home(folder), campaign.random("connections")
+    home, random = prepared_home(campaign, folder), campaign.random("connections")
     log = folder / "log"
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 4096), most))
@@ -161,7 +161,7 @@ def _processor(server: Server) -> float:
 def soak(campaign: Campaign) -> None:
     """Everything that a person does, again and again; what the server holds must not grow."""
     seconds, folder = campaign.count(600, least=4), campaign.folder("soak")
-    home = prepared_home(folder)
+    home = prepared_home(campaign, folder)
     made.draw_photos(folder / "more", 8)
     statuses: list[int] = []
     samples: list[tuple[float, float, int, int]] = []

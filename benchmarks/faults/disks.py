@@ -30,7 +30,7 @@ def full_disk(campaign: Campaign) -> None:
         if disk is None:
             print("   a small disk could not be mounted (that needs root): full disks were not tried")
             return
-        home = prepared_home(disk)
+        home = prepared_home(campaign, disk)
         twin = Labels(folder / "twin.sqlite", made.PHOTOS)
         acknowledged = refused = lost = 0
         others: list[int] = []
@@ -95,7 +95,7 @@ def _use_it(client: Client, campaign: Campaign) -> list[int]:
 def read_only(campaign: Campaign) -> None:
     """Open and look at a collection that cannot be written, and try to change it."""
     folder = campaign.folder("read-only")
-    home = prepared_home(folder)
+    home = prepared_home(campaign, folder)
     with Server(serve_studio, home, folder / "log") as server:
         client = server.client()
         for i in range(12):

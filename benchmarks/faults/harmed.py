@@ -9,6 +9,15 @@ from faults.campaign import Campaign
 from faults.children import Child
 
 
+def small_collection(campaign: Campaign) -> Path:
+    """The folder of a prepared collection without labels; to be copied, and not to be changed."""
+    folder = campaign.data / "small"
+    if not folder.exists():
+        with Child(made.make_small, folder) as child:
+            child.answer()
+    return folder
+
+
 def whole_collection(campaign: Campaign) -> Path:
     """The folder of the collection that has everything; to be copied, and not to be changed."""
     folder = campaign.data / "whole" / "collection"

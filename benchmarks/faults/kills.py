@@ -17,17 +17,16 @@ import numpy as np
 from faults import killed_work, made
 from faults.campaign import Campaign
 from faults.children import UNANSWERED, Child, Server, serve_studio
-from faults.harmed import whole_collection
+from faults.harmed import small_collection, whole_collection
 
 ID = "shapes-0123456789"
 ROUTE = f"/api/collections/{ID}"
 
 
-def prepared_home(folder: Path) -> Path:
+def prepared_home(campaign: Campaign, folder: Path) -> Path:
     """A home of Studio with the small collection in it."""
     home = folder / "home"
-    with Child(made.make_small, home / "collections" / ID) as child:
-        child.receive()
+    shutil.copytree(small_collection(campaign), home / "collections" / ID)
     return home
 
 
@@ -47,7 +46,7 @@ def labelling(campaign: Campaign) -> None:
 
     kills, random = campaign.count(200, least=4), campaign.random("labelling")
     folder = campaign.folder("labelling")
-    home = prepared_home(folder)
+    home = prepared_home(campaign, folder)
     twin = Labels(folder / "twin.sqlite", made.PHOTOS)  # what must be known
     acknowledged = lost = there = 0
     pending: Change | None = None  # sent, and not answered before the kill: it may be there or not
@@ -170,28 +169,35 @@ def step_by_step(campaign: Campaign, section: str, kills: int, begin: Path) -> N
 
 def _expected(section: str, folder: Path) -> tuple[list[Any], float]:
     """The state before the first step and after each one, and how long all steps take."""
-    timed = Path(shutil.copytree(folder, folder.with_name("timed")))
-    with Child(_go, section, timed) as child:
-        child.answer()
-        began = time.monotonic()
-        while child.answer() != "done":
-            pass
-        seconds = time.monotonic() - began
-    with Child(_go, section, folder, True) as child:
-        child.answer()
-        return list(iter(child.answer, "done")), seconds
+    with Child(_look, section, folder) as child:
+        said = list(iter(child.answer, "done"))
+    return [state for state, _ in said], sum(seconds for _, seconds in said)
 
 
-def _go(connection: Connection, section: str, folder: Path, looking: bool = False) -> None:
-    """In a child: all steps, each acknowledged; when looking, with the state after it."""
+def _look(connection: Connection, section: str, folder: Path) -> None:
+    """In a child: the state before the first step, and after each one, with the seconds that the step took."""
     steps, state = killed_work.STEPS[section]
     walk = steps(folder)
     next(walk)
+    seconds = 0.0
+    while True:
+        connection.send((state(folder), seconds))
+        began = time.monotonic()
+        try:
+            next(walk)
+        except StopIteration:
+            break
+        seconds = time.monotonic() - began
+    connection.send("done")
+
+
+def _go(connection: Connection, section: str, folder: Path) -> None:
+    """In a child: all steps, each acknowledged."""
+    walk = killed_work.STEPS[section][0](folder)
+    next(walk)
     connection.send("ready")
-    if looking:
-        connection.send(state(folder))
     for step, _ in enumerate(walk):
-        connection.send(state(folder) if looking else step)
+        connection.send(step)
     connection.send("done")
 
 

@@ -111,11 +111,13 @@ def asked(collection: Any) -> dict[str, str]:
         "shapes": lambda: photos.aspects,
         "thumbnails": lambda: [hashlib.sha256(photos.thumbnail(i)).hexdigest() for i in range(len(collection.paths))],
         "sheet": lambda: hashlib.sha256(photos.sheet(0)).hexdigest(),
+        # Of one layer of each source: what all layers are computed from is compared above.
         "maps": lambda: [
-            collection.map(layer, projection)
-            for layer in collection.layers
-            for projection in collection.projections(layer)
-            if projection != "neighbours" or layer.id == WHERE
+            collection.map(source.layers[-1], projection)
+            for source in collection.sources
+            if source.layers
+            for projection in collection.projections(source.layers[-1])
+            if projection != "neighbours" or source.layers[-1].id == WHERE
         ],
         "report": lambda: repr(collection.report),
         "models": lambda: [repr(report) for report in collection.models.values()],
