@@ -159,6 +159,28 @@ def test_parquet_files_of_bytes(tmp_path, here, small, kind):
     assert ShardSet.open(tmp_path / "out").digests([1])[0].tobytes() == hashlib.blake2b(jpeg(2)).digest()
 
 
+def test_a_parquet_file_that_is_damaged_has_the_rows_before_that(tmp_path, here, small):
+    file = tmp_path / "photos.parquet"
+    parquet.write_table(pa.table({"image": [jpeg(i) for i in range(12)]}), file, row_group_size=3)
+    damaged = parquet.read_metadata(file).row_group(2).column(0)  # rows 6 to 8; units have two groups
+    with file.open("r+b") as opened:
+        opened.seek(damaged.dictionary_page_offset or damaged.data_page_offset)
+        opened.write(b"\0" * damaged.total_compressed_size)
+    write_photos(tmp_path / "more", 1)
+    embed([file, tmp_path / "more" / "0.jpg"], tmp_path / "out", backbone=None)
+    assert paths_of(tmp_path / "out") == [*(f"{file}#{row}" for row in range(6)), str(tmp_path / "more" / "0.jpg")]
+    left_out = list(ShardSet.open(tmp_path / "out").left_out())
+    assert [photo.path for photo in left_out] == [f"{file}#{row}" for row in range(6, 12)]
+    assert all(photo.reason.startswith("the Parquet file is damaged from here on: ") for photo in left_out)
+
+
+def test_a_file_that_is_named_twice_is_embedded_once(tmp_path, here):
+    names = write_photos(tmp_path / "photos", 3)
+    (tmp_path / "list.txt").write_text("\n".join([*names, names[1], f"{tmp_path}/photos/../photos/2.jpg"]))
+    embed([tmp_path / "list.txt", f"{tmp_path}/photos/[01].jpg", tmp_path / "photos"], tmp_path / "out", backbone=None)
+    assert paths_of(tmp_path / "out") == names
+
+
 def test_what_a_run_goes_on_with_must_be_the_same(tmp_path, here):
     write_photos(tmp_path / "photos", 2)
     write_photos(tmp_path / "other", 2)

@@ -91,13 +91,16 @@ def _in_tar(address: str, first: int) -> Iterator[Item]:
 
 
 def _in_parquet(address: str, column: list[str], groups: list[int]) -> Iterator[Item]:
+    """Rows of a table; those from where it is damaged on have that as their reason."""
     import pyarrow as pa
     from pyarrow import parquet
 
+    row = end = 0
     try:
         with open_address(address) as opened:
             file = parquet.ParquetFile(opened)
             row = sum(file.metadata.row_group(i).num_rows for i in range(groups[0]))
+            end = row + sum(file.metadata.row_group(i).num_rows for i in range(*groups))
             for batch in file.iter_batches(64, row_groups=list(range(*groups)), columns=[".".join(column)]):
                 values = batch.column(0)
                 for name in column[1:]:
@@ -110,8 +113,15 @@ def _in_parquet(address: str, column: list[str], groups: list[int]) -> Iterator[
                     data = value.as_py()
                     yield Item(f"{address}#{row}", partial(bytes, data) if data else partial(_refuse, "without bytes"))
                     row += 1
-    except pa.ArrowException as error:
-        raise ShardError(f"{address} is damaged: {reason_of(error)[:300]}. Get it again.") from error
+    except (pa.ArrowException, OSError) as error:
+        # Arrow says that data are corrupt by an OSError without a number; those of the disk have one.
+        if scheme_of(address) or (isinstance(error, OSError) and error.errno is not None):
+            raise
+        reason = f"the Parquet file is damaged from here on: {reason_of(error).splitlines()[0][:300].rstrip('.')}"
+        if not end:
+            raise ShardError(f"{address} is damaged: {reason_of(error)[:300]}. Get it again.") from error
+        for number in range(row, end):
+            yield Item(f"{address}#{number}", partial(_refuse, reason))
 
 
 def _refuse(reason: str) -> bytes:

@@ -9,6 +9,7 @@ OUT/plan holds `plan.json`, what the source is and how much it is, and `units.js
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -191,13 +192,25 @@ def _files(source: PhotoSource) -> Iterator[tuple[str, str]]:
     if source.folder is not None:
         yield from _in_folder(source.folder, source.folder)
         return
+    named: set[bytes] = set()
     try:
         for found in source.files():
-            yield found.source, found.reason
+            if _is_first(named, found.source):
+                yield found.source, found.reason
     except CollectionError:
         raise
     except HandlensError as error:
         raise ShardError(str(error)) from error
+
+
+def _is_first(named: set[bytes], address: str) -> bool:
+    """Whether a file was not named before, by a list or by patterns that overlap; it is kept as a hash."""
+    path = address if scheme_of(address) else os.path.abspath(address)
+    mark = hashlib.blake2b(os.fsencode(path), digest_size=16).digest()
+    if mark in named:
+        return False
+    named.add(mark)
+    return True
 
 
 def _in_folder(root: Path, folder: Path) -> Iterator[tuple[str, str]]:
