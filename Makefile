@@ -46,13 +46,16 @@ test-anywhere: $(VENV)/dev
 # The unit tests again, and how much of each module they run (lines and branches).
 coverage: $(VENV)/dev page
 	$(BIN)/coverage run -m pytest -m 'not browser and not ray'
-	$(BIN)/coverage run --append -m pytest -m ray tests/experiments
+	$(BIN)/coverage run --append -m pytest -m ray $(WITH_RAY)
 	$(BIN)/coverage report
+
+# Each process reads all files that are named, which takes seconds where they are many.
+WITH_RAY := $(shell grep --recursive --files-with-matches --include='test_*.py' 'pytest\.mark\.ray' tests)
 
 # A run without a browser proves nothing, so this fails if `chromium` cannot be installed. With these run the tests that
 # start Ray in their own process: its threads make forks unsafe, and no other test here needs one.
 browser: $(VENV)/dev page chromium
-	$(BIN)/pytest -m 'browser or ray' tests/e2e tests/experiments --numprocesses 2 --dist loadfile
+	$(BIN)/pytest -m 'browser or ray' tests/e2e $(WITH_RAY) --numprocesses 2 --dist loadfile
 
 # Writes the page's types again from the server's description, after a change to the HTTP API.
 page-types: $(VENV)/dev

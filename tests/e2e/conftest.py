@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import re
@@ -10,15 +11,19 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
+from urllib.request import Request as Asked
+from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect, sync_playwright
 
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "artifacts" / "screenshots"
+KEEP_SCREENSHOTS = bool(os.environ.get("HANDLENS_SCREENSHOTS"))
+"""Whether tests that pass keep screenshots for a person to look at; those that fail always do."""
 VIEWPORT = {"width": 1280, "height": 800}
 STARTING = 90
 """Seconds a server may take to answer; importing torch on a busy machine takes many."""
@@ -39,19 +44,44 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass
 class Studio:
-    """A running `handlens studio`: its address, its home folder, its process and what it has printed."""
+    """A running `handlens studio`: its address, its home folder, its process, its log, and the collection looked at."""
 
     url: str
     home: Path
     process: subprocess.Popen[bytes]
     log: Path
+    collection_url: str = ""
 
-    @property
-    def collection_url(self) -> str:
-        """The address of the collection that the server was started with."""
-        found = re.search(rf"{re.escape(self.url)}/c/[a-z0-9-]+", self.printed)
-        assert found, self.printed
-        return found[0]
+    def on(self, photos: Path, *, network: str | None = None, weights: Path | None = None) -> Studio:
+        """The same server, and the address of the collection of a folder, which it makes.
+
+        Its features are learned on its photos, unless a network is named, with its weights.
+        """
+        wanted: dict[str, object] = {"source": {"kind": "path", "path": str(photos)}}
+        wanted |= {"backbones": [network] if network else [], "weights": {network: str(weights)} if weights else {}}
+        made = json.loads(self.ask("POST", "/api/collections", wanted))
+        return replace(self, collection_url=f"{self.url}/c/{made['id']}")
+
+    def with_copy(self, collection: Path) -> Studio:
+        """The same server, and the address of its own copy of a prepared collection that is not open."""
+        home = self.home / "collections"
+        home.mkdir(exist_ok=True)
+        number = len(list(home.glob(f"{collection.name}-*")))
+        copy = shutil.copytree(collection, home / f"{collection.name}-{number}")
+        return replace(self, collection_url=f"{self.url}/c/{copy.name}")
+
+    def ask(self, method: str, path: str, body: object = None) -> bytes:
+        """What the server answers to a request."""
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        with urlopen(Asked(self.url + path, data, headers, method=method), timeout=STARTING) as answer:
+            sent: bytes = answer.read()
+        return sent
+
+    def forget_all(self) -> None:
+        """Delete all collections."""
+        for found in json.loads(self.ask("GET", "/api/studio"))["collections"]:
+            self.ask("DELETE", f"/api/collections/{found['id']}")
 
     @property
     def printed(self) -> str:
@@ -100,8 +130,8 @@ def start_server(title: str, home: Path, *arguments: str | Path) -> Studio:
     give_up = time.monotonic() + STARTING
     while True:
         printed = log.read_text(errors="replace")
-        if found := re.search(rf"^{title}: (http://127\.0\.0\.1:\d+)\S*\n", printed, re.MULTILINE):
-            return Studio(found[1], home, process, log)
+        if found := re.search(rf"^{title}: ((http://127\.0\.0\.1:\d+)\S*)\n", printed, re.MULTILINE):
+            return Studio(found[2], home, process, log, found[1])
         if process.poll() is not None or time.monotonic() > give_up:
             process.kill()
             process.wait()
@@ -124,12 +154,17 @@ def run_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
         studio.stop()
 
 
+@pytest.fixture(scope="session")
+def shared_studio(run_studio: Callable[..., Studio]) -> Studio:
+    """A server for all modules that do not end it: to start one takes seconds."""
+    return run_studio()
+
+
 @pytest.fixture(scope="module")
-def studio(run_studio: Callable[..., Studio]) -> Iterator[Studio]:
-    """A Studio of this module's own, with an empty home."""
-    studio = run_studio()
-    yield studio
-    studio.stop()
+def studio(shared_studio: Studio) -> Iterator[Studio]:
+    """A Studio without collections, which are deleted after the module; `studio.on(folder)` makes one."""
+    yield shared_studio
+    shared_studio.forget_all()
 
 
 def find_chromium() -> str | None:
@@ -151,6 +186,8 @@ def browser() -> Iterator[Browser]:
                 "--use-angle=swiftshader",
                 "--enable-unsafe-swiftshader",
                 "--ignore-gpu-blocklist",
+                # All but WebGL is drawn without OpenGL: in software that takes most of the time.
+                "--disable-gpu-compositing",
                 "--disable-background-networking",
                 "--disable-component-update",
                 "--disable-quic",
@@ -223,12 +260,14 @@ def new_page(
 ) -> Iterator[Callable[..., Page]]:
     """Open pages at Studio's address, each like a person's own browser: `new_page(**context options)`.
 
+    Nothing glides in them, since each frame of it is drawn without a GPU, unless `reduced_motion="no-preference"`.
     The test fails on a console error, an uncaught error or a request to another host in any of them.
     """
     pages: list[Page] = []
 
     def open_page(**options: object) -> Page:
-        context = browser.new_context(**{"base_url": studio.url, "viewport": VIEWPORT, **options})
+        settings = {"base_url": studio.url, "viewport": VIEWPORT, "reduced_motion": "reduce"}
+        context = browser.new_context(**{**settings, **options})
         page = context.new_page()
         page.set_default_timeout(SLOW)
         watch.follow(page)
@@ -387,6 +426,21 @@ class Hand:
         """Wait until the page says that all labels are on disk."""
         expect(self.page.locator(".saved")).to_have_text("Saved")
 
+    def wait_kept(self, what: str) -> None:
+        """Wait until the server keeps what the page shows, so that loading it again shows it, too.
+
+        Args:
+            what: an expression in JavaScript that is true of the `view` that should be kept.
+        """
+        self.page.wait_for_function(
+            f"""async () => {{
+                const answer = await fetch(location.pathname.replace('/c/', '/api/collections/'))
+                const {{ view }} = await answer.json()
+                return view !== null && ({what})
+            }}""",
+            polling=100,
+        )
+
     def tab(self, name: str) -> Locator:
         """The tab of a panel on a narrow screen; that of the labels says how many there are, too."""
         return self.page.get_by_role("navigation", name="Panels").get_by_role("button", name=re.compile(f"^{name}"))
@@ -417,6 +471,17 @@ def drawn_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def prepared_shapes(drawn_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared collection of the drawn photos, for `studio.with_copy`; to prepare takes seconds."""
+    from handlens.studio import Collection
+
+    folder = tmp_path_factory.mktemp("prepared") / "shapes"
+    with Collection.create(folder, images=drawn_photos, backbone=None) as collection:
+        collection.prepare()
+    return folder
+
+
 @pytest.fixture
 def open_folder() -> Callable[[Page, Path], str]:
     """`open_folder(page, folder)`: make a collection of a folder as a person does; returns its id."""
@@ -432,19 +497,48 @@ def open_folder() -> Callable[[Page, Path], str]:
 
 
 @pytest.fixture
+def open_shapes(studio: Studio, prepared_shapes: Path) -> Callable[[Page], str]:
+    """`open_shapes(page)`: open a collection of the drawn photos, which is this test's own; returns its id."""
+
+    def open_copy(page: Page) -> str:
+        page.goto(studio.with_copy(prepared_shapes).collection_url)
+        return urlsplit(page.url).path.removeprefix("/c/")
+
+    return open_copy
+
+
+@pytest.fixture
 def hand() -> Callable[[Page], Hand]:
     """`hand(page)`: see where photos lie on a page's map, and draw around them."""
     return Hand
 
 
 @pytest.fixture
-def shoot(request: pytest.FixtureRequest) -> Callable[[Page, str], Path]:
-    """Keep a screenshot: `shoot(page, "07-similar")` → artifacts/screenshots/<module>/07-similar.png."""
+def shoot(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """`shoot(page, "07-similar")`: keep artifacts/screenshots/<module>/07-similar.png, if screenshots are wanted.
 
-    def take(page: Page, name: str) -> Path:
-        path = _screenshot(request, name)
-        page.screenshot(path=path)
-        return path
+    `themes` and `sizes`: keep one of each theme in each size.
+    """
+
+    def take(
+        page: Page,
+        name: str,
+        *,
+        themes: Iterable[str] = (),
+        sizes: Iterable[tuple[str, int, int]] = (),
+    ) -> None:
+        if not (KEEP_SCREENSHOTS or name.startswith("failed")):
+            return
+        before = page.viewport_size
+        for size, width, height in sizes or [("", 0, 0)]:
+            if size:
+                page.set_viewport_size({"width": width, "height": height})
+            for theme in themes or [""]:
+                if theme:
+                    page.emulate_media(color_scheme=theme)
+                page.screenshot(path=_screenshot(request, "-".join(part for part in (name, size, theme) if part)))
+        if sizes and before:
+            page.set_viewport_size(before)
 
     return take
 

@@ -16,6 +16,8 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, Route, expect
 
+from tests.e2e.conftest import Studio
+
 AXE = Path(__file__).parents[2] / "src/handlens/studio/web/node_modules/axe-core/axe.min.js"
 RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
@@ -55,11 +57,9 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def studio(run_studio: Callable[..., object], photos: Path) -> Iterator[object]:
-    """Studio with two collections of these photos, both with features learned on them: one is labelled below."""
-    studio = run_studio(photos, "--backbone", "learned")
-    yield studio
-    studio.stop()
+def studio(studio: Studio, photos: Path) -> Studio:
+    """Studio with a collection of these photos, with features learned on them, which is labelled below."""
+    return studio.on(photos)
 
 
 def call(page: Page, path: str, body: dict, method: str = "post") -> dict:
@@ -355,23 +355,46 @@ def back(page: Page) -> None:
 # --- axe -----------------------------------------------------------------------------------------
 
 
-def violations(page: Page) -> list[str]:
-    """What axe finds on the page, in both themes: rule, element and what to do, one line each."""
+PARTS = "#app > *, .studio > *, .centre > *, .side > *, #sheet > *"
+"""What a screen consists of, and what may be as it was on the screen before."""
+
+LOOK = """async ([theme, run, parts]) => {
+    await Promise.allSettled(document.getAnimations().map(a => a.finished))
+    window.lookedAt ??= { dark: new Set(), light: new Set() }
+    const seen = lookedAt[theme]
+    const isFirst = seen.size === 0
+    const all = parts === '' ? [] : [...document.querySelectorAll(parts)]
+    const smallest = all.filter(part => !all.some(other => other !== part && part.contains(other)))
+    const fresh = smallest.filter(part => {
+        let as = part.outerHTML
+        for (let above = part.parentElement; above; above = above.parentElement) as += above.cloneNode().outerHTML
+        if (!part.checkVisibility() || seen.has(as)) return false
+        seen.add(as)
+        return true
+    })
+    if (parts !== '' && fresh.length === 0) return []
+    const where = parts === '' || isFirst ? document : { include: fresh }
+    const { violations } = await axe.run(where, { ...run, resultTypes: ['violations'] })
+    return violations.flatMap(v => v.nodes.map(n => [theme, v.id, n.html, n.failureSummary]))
+}"""
+"""Looks at the whole page; if parts are named, only of the first screen, and then at parts that are not as before."""
+
+
+def violations(page: Page, *, parts: str = "") -> list[str]:
+    """What axe finds on the page, in both themes: rule, element and what to do, one line each.
+
+    Args:
+        page: what to look at.
+        parts: what is looked at once, until the page is loaded again, as long as it stays as it is; all unless given.
+    """
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE.read_text(encoding="utf-8"))  # the page allows no script tags but its own
     found = []
     for theme in ("dark", "light"):
         page.emulate_media(color_scheme=theme)
         expect(page.locator("html")).to_have_attribute("data-theme", theme)
-        found += page.evaluate(
-            """async ([theme, run]) => {
-                await Promise.allSettled(document.getAnimations().map(a => a.finished))
-                const { violations } = await axe.run(document, { ...run, resultTypes: ['violations'] })
-                return violations.flatMap(v => v.nodes.map(n => [theme, v.id, n.html, n.failureSummary]))
-            }""",
-            # Only colours depend on the theme.
-            [theme, RULES if theme == "dark" else COLOURS],
-        )
+        # Only colours depend on the theme.
+        found += page.evaluate(LOOK, [theme, RULES if theme == "dark" else COLOURS, parts])
     return [f"{theme}, {rule}: {html[:160]} – {' '.join(why.split())[:300]}" for theme, rule, html, why in found]
 
 
@@ -409,7 +432,7 @@ def test_every_screen_of_a_collection(open_page, collection: str, shoot, request
         except Exception as error:
             shoot(page, f"failed-{request.node.callspec.id}-{name}")
             raise AssertionError(f"“{name}” could not be opened") from error
-        found[name] = violations(page)
+        found[name] = violations(page, parts=PARTS)
         if page.evaluate("document.scrollingElement.scrollHeight > innerHeight"):
             found[name].append("the page is longer than its window")
         shoot(page, f"{request.node.callspec.id}-{name}")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import csv
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -14,16 +12,19 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Page, Request, Route, expect
 
+from handlens.studio.collection import Collection
+from tests.e2e.conftest import Studio
+
 WRONG = {"circle 4.png": "square", "square 4.png": "circle"}
 """Labels that are wrong, so that the model is not sure of everything."""
 SLOW = 1500
 """So often a test looks, every 20 ms, for what the page asks of the server."""
 
 
-@pytest.fixture
-def shapes(tmp_path: Path) -> Path:
-    """Twenty circles and twenty squares."""
-    folder = tmp_path / "shapes"
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A collection of twenty circles and twenty squares, ten labelled photos, two of them wrong, and a model."""
+    folder = tmp_path_factory.mktemp("photos") / "shapes"
     folder.mkdir()
     random = np.random.default_rng(0)
     for i in range(20):
@@ -36,30 +37,22 @@ def shapes(tmp_path: Path) -> Path:
             else:
                 pen.rectangle((x, y, x + r, y + r), fill=(30, 60, 220))
             picture.save(folder / f"{kind} {i}.png")
-    return folder
+    with Collection.create(tmp_path_factory.mktemp("prepared") / "shapes", images=folder, backbone=None) as made:
+        made.prepare()
+        # One by one: photos that are labelled together are held out together.
+        for i, path in enumerate(made.paths):
+            shape, number = re.match(r"(\w+) (\d+)", path).groups()
+            if int(number) < 5:
+                made.label([i], WRONG.get(path, shape))
+        made.train()
+    return made.folder
 
 
 @pytest.fixture
-def trained(page: Page, hand, open_folder, shapes: Path) -> Page:
-    """The page of a collection with ten labelled photos, two of them wrong, and a model."""
-    id = open_folder(page, shapes)
+def trained(studio: Studio, page: Page, hand, labelled: Path) -> Page:
+    """The page of a collection of the test's own, with ten labelled photos, two of them wrong, and a model."""
+    page.goto(studio.with_copy(labelled).collection_url)
     hand(page).wait_prepared()
-    paths = page.request.get(f"/api/collections/{id}/photos/paths").text().split("\0")[:-1]
-    # One by one: photos that are labelled together are held out together.
-    for i, path in enumerate(paths):
-        shape, number = re.match(r"(\w+) (\d+)", path).groups()
-        if int(number) >= 5:
-            continue
-        packed = base64.b64encode(np.packbits(np.arange(len(paths)) == i, bitorder="little")).decode()
-        body = json.dumps({"selection": packed, "name": WRONG.get(path, shape)})
-        status = page.evaluate(
-            """([url, body]) => fetch(url, { method: 'POST', body, headers: { 'Content-Type': 'application/json' } })
-                .then(r => r.status)""",
-            [f"/api/collections/{id}/labels/assign", body],
-        )
-        assert status == 200
-    expect(hand(page).label_button("square")).to_have_attribute("aria-label", "square, 5 photos")
-    page.get_by_role("button", name="Train", exact=True).click()
     expect(page.get_by_role("button", name="Check 30 random photos")).to_be_visible()
     return page
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
+
+from tests.e2e.conftest import Studio
 
 KINDS = ("circle", "square")
 
@@ -36,9 +37,9 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def studio(run_studio: Callable[..., object], shapes: Path) -> object:
+def studio(studio: Studio, shapes: Path) -> Studio:
     """Studio on the shapes, with features learned on them."""
-    return run_studio(shapes, "--backbone", "learned")
+    return studio.on(shapes)
 
 
 class Labeller:
@@ -195,6 +196,7 @@ def test_predictions_are_confirmed_by_a_finger(studio, page: Page, hand, shoot) 
     dialog.get_by_role("button", name=re.compile("^circle")).click()
     person = Labeller(page)
     photos = dialog.get_by_role("option")
+    expect(photos.first).to_be_visible()
     count = photos.count()
     shoot(page, "05-page")
     # What is marked as wrong is named before the next label, and its place is the person's to say.

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.e2e.conftest import Studio
+
 VIEWS = ("front", "front-left", "front-right", "left", "rear", "rear-left", "rear-right", "right")
 FIRST, SECOND = "front-left", "front-right"
 
@@ -34,13 +36,13 @@ def cars(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def studio(run_studio: Callable[..., object], cars: Path, shared_data: Path) -> object:
+def studio(studio: Studio, cars: Path, shared_data: Path) -> Studio:
     """Studio on the cars, by a pretrained network."""
     weights = shared_data / "weights" / "mobilenetv2_100.imagenet.safetensors"
-    return run_studio(cars, "--backbone", "mobilenetv2_100", "--weights", weights)
+    return studio.on(cars, network="mobilenetv2_100", weights=weights)
 
 
-def test_which_way_the_cars_face(studio, page: Page, hand, shoot: Callable[[Page, str], Path]) -> None:
+def test_which_way_the_cars_face(studio, page: Page, hand, shoot: Callable[..., None]) -> None:
     map_of = hand(page)
     page.goto(studio.collection_url)
     map_of.wait_prepared()

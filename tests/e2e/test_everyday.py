@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.e2e.conftest import Studio
+
+
+@pytest.fixture(scope="module")
+def studio(run_studio: Callable[..., Studio]) -> Iterator[Studio]:
+    """A Studio of this module's own, which ends it."""
+    studio = run_studio()
+    yield studio
+    studio.stop()
+
 
 @pytest.fixture
-def shapes(page: Page, hand, open_folder, drawn_photos: Path) -> Page:
+def shapes(page: Page, hand, open_shapes) -> Page:
     """The page of a collection of twenty prepared photos."""
-    open_folder(page, drawn_photos)
+    open_shapes(page)
     hand(page).wait_prepared()
     return page
 

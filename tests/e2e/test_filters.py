@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import csv
 import io
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import Studio
 
 PHOTOS = 24
 
@@ -29,9 +30,9 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def studio(run_studio: Callable[..., object], pictures: Path) -> object:
+def studio(studio: Studio, pictures: Path) -> Studio:
     """Studio on the pictures, with features learned on them."""
-    return run_studio(pictures, "--backbone", "learned")
+    return studio.on(pictures)
 
 
 @pytest.fixture
@@ -99,7 +100,7 @@ def test_a_filter_by_keys_alone(opened: Page, hand, shoot, watch) -> None:
 
     # It is still on after a refresh, and follows the labels as they change.
     expect(page.get_by_role("region", name="Filter")).to_be_visible()
-    page.wait_for_timeout(1500)  # the view is saved a moment after it has changed
+    hand(page).wait_kept("view.filter?.items[0]?.of.names?.includes('a')")
     page.reload()
     hand(page).wait_prepared()
     found(page, "10 photos")
@@ -189,7 +190,7 @@ def test_review_saved_filters_and_downloads(opened: Page, hand, shoot) -> None:
     page.keyboard.press("Escape")
 
 
-def test_frames_are_coloured_by_a_column(opened: Page, shoot) -> None:
+def test_frames_are_coloured_by_a_column(opened: Page, hand, shoot) -> None:
     page = opened
     rows = [f"{i:02}.png,{'old' if i < 20 else 'new'},{2000 + i}" for i in range(PHOTOS)]
     text = "\n".join(["path,camera,year", *rows])
@@ -202,7 +203,7 @@ def test_frames_are_coloured_by_a_column(opened: Page, shoot) -> None:
     shoot(page, "03-column")
     colour.select_option(label="year")
     expect(legend.locator(".map-scale")).to_have_text("20002023")
-    page.wait_for_timeout(1500)
+    hand(page).wait_kept("view.colouring?.column === 'year'")
     page.reload()
     expect(legend.locator(".map-scale")).to_have_text("20002023")
     colour.select_option(label="Label")

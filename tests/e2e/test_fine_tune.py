@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.e2e.conftest import Studio
+
 
 @pytest.fixture(scope="module")
 def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -32,7 +34,7 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def studio(run_studio: Callable[..., object], shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> object:
+def studio(studio: Studio, shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Studio:
     """Studio on the shapes, by a tiny network whose weights are drawn at random."""
     import timm
     import torch
@@ -42,7 +44,7 @@ def studio(run_studio: Callable[..., object], shapes: Path, tmp_path_factory: py
     with torch.random.fork_rng():
         torch.manual_seed(0)
         save_file(timm.create_model("test_resnet", num_classes=0).state_dict(), weights)
-    return run_studio(shapes, "--backbone", "test_resnet", "--weights", weights)
+    return studio.on(shapes, network="test_resnet", weights=weights)
 
 
 def asked(page: Page, method: str, path: str, body: object = None) -> dict:

@@ -10,24 +10,28 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, TimeoutError, expect
 
-from handlens.studio.builtin import truth, write_builtin
+from handlens.studio.builtin.vehicles import ANGLES, draw_one
 
 VIEWS = ("front", "left", "rear", "right")
+EACH = 40
 STEPS = 40
 """Steps of the advice after which a person has had enough."""
 
 
 @pytest.fixture(scope="module")
 def vehicles(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
-    """The built-in vehicles of four views, sixty of each, and what each shows by its file's name."""
+    """Drawn vehicles of four views, as the built-in ones are, and what each shows by its file's name."""
     folder = tmp_path_factory.mktemp("photos") / "vehicles"
-    known = dict(zip(write_builtin("vehicles", folder), truth("vehicles"), strict=True))
-    kept = {name for view in VIEWS for name in [name for name, one in known.items() if one == view][:60]}
-    for name in set(known) - kept:
-        (folder / name).unlink()
+    folder.mkdir()
+    known = {}
+    for number, angle in enumerate(np.random.default_rng(0).permutation(len(VIEWS) * EACH) % len(VIEWS)):
+        name, view = f"vehicle {number:03}.png", VIEWS[angle]
+        draw_one(ANGLES.index(view), np.random.default_rng([0, number])).save(folder / name)
+        known[name] = view
     return folder, known
 
 

@@ -9,15 +9,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-
-@pytest.fixture(scope="module")
-def address(run_studio: Callable[..., object], drawn_photos: Path) -> object:
-    return run_studio(drawn_photos)
+from tests.e2e.conftest import Studio
 
 
 @pytest.fixture(scope="module")
-def studio(address) -> object:
-    return address
+def studio(studio: Studio, prepared_shapes: Path) -> Studio:
+    """Studio on the drawn photos, with features learned on them."""
+    return studio.with_copy(prepared_shapes)
 
 
 def label_all(page: Page, hand, *names: str) -> dict[str, int]:
@@ -176,6 +174,7 @@ def test_no_letter_of_a_new_label_is_lost_on_a_phone(studio, new_page: Callable[
         page.keyboard.type(name)
         page.keyboard.press("Enter")
         expect(hand(page).label_button(name)).to_be_visible()
-    expect(page.locator(".message")).to_contain_text("20 photos changed from front to rear.")
+    said = page.locator(".message").filter(has_text="20 photos changed from front to rear.")
+    expect(said).to_be_visible()
     page.get_by_role("region", name="What next").get_by_role("button", name="Take away…").click()
     expect(page.get_by_role("dialog", name="Take away")).to_be_visible()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import Studio
 
 ROWS = [
     "photo,site,animal",
@@ -20,9 +21,9 @@ ROWS = [
 
 
 @pytest.fixture(scope="module")
-def studio(run_studio: Callable[..., object], drawn_photos: Path) -> object:
+def studio(studio: Studio, prepared_shapes: Path) -> Studio:
     """Studio on the drawn photos, with features learned on them."""
-    return run_studio(drawn_photos, "--backbone", "learned")
+    return studio.with_copy(prepared_shapes)
 
 
 def drop(page: Page, name: str, text: str) -> None:

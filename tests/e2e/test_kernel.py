@@ -7,7 +7,6 @@ import io
 import re
 from collections.abc import Callable
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -220,8 +219,8 @@ def test_stride_padding_channels_and_units(kernel: Kernel) -> None:
     kernel.check(BOTTOM_RIGHT_EDGE, stride=2, white=1)
 
 
-def test_a_photo_of_a_collection(studio, page: Page, hand, watch, open_folder, drawn_photos: Path) -> None:
-    id = open_folder(page, drawn_photos)
+def test_a_photo_of_a_collection(studio, page: Page, hand, watch, open_shapes) -> None:
+    id = open_shapes(page)
     hand(page).wait_prepared()
     photo, (x, y) = max(hand(page).photos().items(), key=lambda item: item[1][1])
     page.mouse.dblclick(x, y)
@@ -260,8 +259,8 @@ def test_a_photo_of_a_collection(studio, page: Page, hand, watch, open_folder, d
     expect(shown.picture.get_by_role("img")).to_have_attribute("aria-label", "a house")
 
 
-def test_a_picture_that_cannot_be_loaded_is_said(studio, page: Page, watch, open_folder, drawn_photos: Path) -> None:
-    id = open_folder(page, drawn_photos)
+def test_a_picture_that_cannot_be_loaded_is_said(studio, page: Page, watch, open_shapes) -> None:
+    id = open_shapes(page)
     page.goto(f"/kernel?collection={id}&photo=999")
     expect(page.get_by_role("alert")).to_contain_text("There is no photo 999")
     watch.expect("404")
@@ -286,7 +285,7 @@ def test_a_picture_that_cannot_be_loaded_is_said(studio, page: Page, watch, open
 def test_it_fits_the_screen(
     studio,
     new_page: Callable[..., Page],
-    shoot: Callable[[Page, str], Path],
+    shoot: Callable[..., None],
     theme: str,
     size: str,
     width: int,

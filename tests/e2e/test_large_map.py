@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
+import io
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,9 +34,9 @@ def colour(kind: int) -> tuple[int, int, int]:
 
 
 @pytest.fixture(scope="module")
-def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The home folder of a Studio with a prepared collection, in which few things were really computed."""
-    folder, home = tmp_path_factory.mktemp("photos"), tmp_path_factory.mktemp("large") / "home"
+def studio(studio: Studio, tmp_path_factory: pytest.TempPathFactory) -> Studio:
+    """A Studio with a large collection, in which few things were really computed."""
+    folder = tmp_path_factory.mktemp("photos")
     for kind in range(KINDS):
         (folder / str(kind)).mkdir()
         first = folder / str(kind) / "0.png"
@@ -67,17 +68,10 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(PatchExtractor, "__call__", features)
 
         patch.setattr(preparation_run, "decode", decode)
-        with Collection.create(home / "collections" / "large", images=folder, name="large", backbone=None) as made:
+        large = studio.home / "collections" / "large"
+        with Collection.create(large, images=folder, name="large", backbone=None) as made:
             made.prepare()
-    return home
-
-
-@pytest.fixture(scope="module")
-def studio(run_studio: Callable[..., Studio], large: Path) -> Iterator[Studio]:
-    """A Studio with the large collection."""
-    studio = run_studio(home=large)
-    yield studio
-    studio.stop()
+    return studio
 
 
 @pytest.fixture
@@ -120,14 +114,15 @@ def labels(page: Page) -> np.ndarray:
     return np.frombuffer(base64.b64decode(found["codes"]), "<i2")
 
 
-def check_topmost(map_of: Hand, name: str, shoot: Callable[[Page, str], Path], *, reach: int) -> None:
+def check_topmost(map_of: Hand, name: str, shoot: Callable[..., None], *, reach: int) -> None:
     """Photos that nothing lies over have their colour; a photo reaches at most `reach` pixels from its centre."""
     page = map_of.page
     page.mouse.move(1, 1)  # no photo is under the pointer, which would be drawn larger
     expect(page.locator(".hovered")).to_have_count(0)
     map_of.wait_still()
     wait_for(page, "stats.settled")
-    picture = np.asarray(Image.open(shoot(page, name)).convert("RGB"), np.int32)
+    shoot(page, name)
+    picture = np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("RGB"), np.int32)
     photos, order = map_of.photos(), page.locator(".map-host").evaluate("host => [...host.map.photos.order]")
     tools = [
         box for box in (tool.bounding_box() for tool in page.locator("[data-over-map], .map-foot > *").all()) if box
@@ -182,11 +177,11 @@ def zoom_to_a_few(map_of: Hand) -> None:
     page = map_of.page
     area = map_of.crowds(1, side=60)[0]
     page.mouse.move((area.left + area.right) / 2, (area.top + area.bottom) / 2)
-    for _ in range(30):
-        if page.locator(".map-host").evaluate("host => host.map.stats().inView") < 400:
-            break
+    host = page.locator(".map-host")
+    while host.evaluate("host => host.map.onScreen().length") >= 400:
+        zoom = host.evaluate("host => host.map.camera.zoom")
         page.mouse.wheel(0, -300)
-        page.wait_for_timeout(50)
+        wait_for(page, f"map.camera.zoom > {zoom}")
     wait_near(page)
 
 

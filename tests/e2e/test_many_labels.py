@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import Studio
 
 COLOURS = ("red", "white", "yellow", "blue", "violet", "orange", "pink", "purple")
 NAMES = [f"{colour} {flower}" for flower in ("rose", "tulip", "lily", "iris", "poppy") for colour in COLOURS]
@@ -30,9 +31,9 @@ def flowers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def studio(run_studio: Callable[..., object], flowers: Path) -> object:
+def studio(studio: Studio, flowers: Path) -> Studio:
     """Studio on the pictures, with features learned on them."""
-    return run_studio(flowers, "--backbone", "learned")
+    return studio.on(flowers)
 
 
 def api_of(page: Page) -> str:

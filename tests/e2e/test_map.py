@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import combinations, pairwise
 
 import pytest
@@ -20,7 +20,7 @@ PHOTOS = 150
 
 
 @pytest.fixture(scope="module")
-def studio(run_studio: Callable[..., Studio], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+def studio(studio: Studio, tmp_path_factory: pytest.TempPathFactory) -> Studio:
     """A Studio with small pictures of two kinds, dark and light ones, of three shapes."""
     folder = tmp_path_factory.mktemp("photos") / "tiles"
     folder.mkdir()
@@ -30,9 +30,7 @@ def studio(run_studio: Callable[..., Studio], tmp_path_factory: pytest.TempPathF
         )
         ImageDraw.Draw(picture).ellipse((5 + i % 20, 5, 20 + i % 20, 15 + i % 7), fill=(255 - i, 90, i))
         picture.save(folder / f"tile {i}.png")
-    studio = run_studio(folder, "--backbone", "learned")
-    yield studio
-    studio.stop()
+    return studio.on(folder)
 
 
 @pytest.fixture

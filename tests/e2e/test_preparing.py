@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,9 +27,9 @@ def many_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_network_that_cannot_be_had_is_said_and_the_rest_goes_on(
-    studio, page: Page, hand, shoot, open_folder, drawn_photos: Path
+    studio, page: Page, hand, shoot, open_shapes
 ) -> None:
-    open_folder(page, drawn_photos)
+    open_shapes(page)
     hand(page).wait_prepared()
     page.get_by_role("button", name="Sources").click()
     dialog = page.get_by_role("dialog", name="Sources")
@@ -117,8 +118,11 @@ def test_preparing_is_cancelled_and_resumed_and_says_what_it_does(
     assert len(hand(page).photos()) > 1400
 
 
-def test_labels_outlive_the_power(run_studio: Callable[..., object], browser, hand, drawn_photos: Path) -> None:
-    first = run_studio(drawn_photos)
+def test_labels_outlive_the_power(
+    run_studio: Callable[..., object], browser, hand, drawn_photos: Path, prepared_shapes: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(prepared_shapes, tmp_path / "home" / "collections" / "shapes")
+    first = run_studio(drawn_photos, home=tmp_path / "home")
     page = browser.new_page()
     page.goto(first.collection_url)
     hand(page).wait_prepared()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
+
+from tests.e2e.conftest import Studio
 
 EACH, COPIES = 14, 2
 LONG = [f"{n}: a label with a name that is as long as people make them when nobody stops them" for n in range(30)]
@@ -39,9 +40,9 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def studio(run_studio: Callable[..., object], shapes: Path) -> object:
+def studio(studio: Studio, shapes: Path) -> Studio:
     """Studio on the shapes, with features learned on them."""
-    return run_studio(shapes, "--backbone", "learned")
+    return studio.on(shapes)
 
 
 class Person:
@@ -92,7 +93,7 @@ def ids_of(person: Person, pattern: str) -> list[int]:
     return [i for i, path in enumerate(person.paths) if re.search(pattern, path)]
 
 
-def test_wrong_labels_lose_them_in_one_step_and_the_edge_moves(person, page, shoot):
+def test_wrong_labels_lose_them_in_one_step_and_the_edge_moves(person, page, hand, shoot):
     person.label(ids_of(person, r"^circle \d+\.png"), "circle")
     person.label(ids_of(person, r"^square 0[01]"), "circle")
     expect(page.get_by_role("button", name=f"circle, {EACH + 2} photos")).to_be_visible()  # the page heard of all
@@ -133,7 +134,7 @@ def test_wrong_labels_lose_them_in_one_step_and_the_edge_moves(person, page, sho
     assert moved > 67
 
     # A refresh changes neither the selection nor the review nor the edge.
-    page.wait_for_timeout(1200)  # the view is saved a moment after it changes
+    hand(page).wait_kept(f"Math.round(100 * view.review) === {moved}")
     page.reload()
     expect(person.grid.get_by_role("option")).to_have_count(EACH)
     expect(edge).to_have_attribute("aria-valuenow", str(moved))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -16,21 +15,18 @@ PHOTOS, SAMPLE = 420, 20
 
 
 @pytest.fixture(scope="module")
-def studio(run_studio: Callable[..., Studio], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+def studio(studio: Studio, tmp_path_factory: pytest.TempPathFactory) -> Studio:
     """Studio on a folder of shards, of which it has a small sample."""
-    folder = tmp_path_factory.mktemp("shards")
-    out, home = folder / "out", folder / "home"
+    out = tmp_path_factory.mktemp("shards") / "out"
     write_made_shards(out, photos=PHOTOS, a_shard=50)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("handlens.studio.shards.register.SAMPLE", SAMPLE)
-        Collection.create(home / "collections" / "out-0123456789", images=out).close()
-    studio = run_studio(out, home=home)
-    yield studio
-    studio.stop()
+        Collection.create(studio.home / "collections" / "out-0123456789", images=out).close()
+    return studio.on(out, network="auto")
 
 
 def test_a_sample_is_labelled_and_grows_where_one_looks(
-    studio: Studio, page: Page, hand, shoot: Callable[[Page, str], Path]
+    studio: Studio, page: Page, hand, shoot: Callable[..., None]
 ) -> None:
     page.goto(studio.collection_url)
     see = hand(page)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.built_site import build_site
-from tests.e2e.conftest import SCREENSHOTS
 
-WIDTHS = [(1280, 800), (390, 844), (1920, 1080)]
+SIZES = {"light": [("wide", 1280, 800), ("large", 1920, 1080)], "dark": [("narrow", 390, 844)]}
+"""Where things are does not depend on the theme: each size is looked at in one of them."""
 PAGES = [
     *("index", "install", "label-a-folder", "experiments", "gallery", "lesson", "regularization"),
     *("api/handlens.studio.collection.Collection", "project/http"),
@@ -28,35 +29,36 @@ STICK_OUT = """[...document.querySelectorAll('.bd-article *')]
     .map(part => part.textContent.slice(0, 50))"""
 
 
-def opened(browser: Browser, size: tuple[int, int], theme: str) -> tuple[Page, list[str]]:
-    """A page of a width and theme, and a list that what it requests from the network is added to."""
-    page = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=theme).new_page()
+def opened(browser: Browser, theme: str) -> tuple[Page, list[str]]:
+    """A page of a theme, in its first size, and a list that what it requests from the network is added to."""
+    _, width, height = SIZES[theme][0]
+    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=theme)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.on("console", lambda message: asked.append(message.text) if message.type == "error" else None)
     return page, asked
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", WIDTHS, ids=lambda size: str(size[0]))
+@pytest.mark.parametrize("theme", SIZES)
 def test_pages_fit_their_width_and_ask_nothing_of_the_network(
-    browser: Browser, site: Path, size: tuple[int, int], theme: str
+    browser: Browser, site: Path, theme: str, shoot: Callable[..., None]
 ) -> None:
-    page, asked = opened(browser, size, theme)
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page, asked = opened(browser, theme)
     for name in PAGES:
         page.goto((site / f"{name}.html").as_uri())
         expect(page.locator("h1")).to_be_visible()
         assert page.locator("html").get_attribute("data-theme") == theme
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
-        assert page.evaluate(STICK_OUT) == [], name
-        page.screenshot(path=SCREENSHOTS / f"site-{name.replace('/', '-')}-{size[0]}-{theme}.png")
+        for size, width, height in SIZES[theme]:
+            page.set_viewport_size({"width": width, "height": height})
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (name, size)
+            assert page.evaluate(STICK_OUT) == [], (name, size)
+            shoot(page, f"{name.replace('/', '-')}-{size}-{theme}")
     assert [one for one in asked if not one.startswith(("file:", "data:"))] == []
-    page.context.close()
+    page.close()
 
 
 def test_a_name_is_found_by_the_search(browser: Browser, site: Path) -> None:
-    page, _ = opened(browser, WIDTHS[0], "light")
+    page, _ = opened(browser, "light")
     page.goto((site / "search.html").as_uri() + "?q=tabular_learner")
     expect(page.locator("#search-results").get_by_role("link", name="tabular_learner").first).to_be_visible()
-    page.context.close()
+    page.close()

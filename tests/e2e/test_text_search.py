@@ -10,11 +10,12 @@ from playwright.sync_api import expect
 from tests.studio.made_text_models import write_text_model
 
 SIZES = (("wide", 1280, 800), ("narrow", 390, 844))
+THEMES = ("light", "dark")
 
 
-def test_from_words_to_a_label(page, hand, open_folder, drawn_photos, shoot, watch, tmp_path: Path):
+def test_from_words_to_a_label(page, hand, open_shapes, shoot, watch, tmp_path: Path):
     folder = write_text_model(tmp_path / "tiny-clip")
-    open_folder(page, drawn_photos)
+    open_shapes(page)
     map_of = hand(page)
     map_of.wait_prepared()
 
@@ -25,12 +26,7 @@ def test_from_words_to_a_label(page, hand, open_folder, drawn_photos, shoot, wat
     sources = page.get_by_role("dialog", name="Sources")
     field = sources.get_by_role("textbox", name="A CLIP or SigLIP model")
     field.scroll_into_view_if_needed()
-    for theme in ("light", "dark"):
-        page.emulate_media(color_scheme=theme)
-        for name, width, height in SIZES:
-            page.set_viewport_size({"width": width, "height": height})
-            shoot(page, f"01-sources-{name}-{theme}")
-    page.set_viewport_size({"width": 1280, "height": 800})
+    shoot(page, "01-sources", themes=THEMES, sizes=SIZES)
     field.fill(str(folder))
     field.press("Enter")
     expect(sources.get_by_text("A CLIP model, which finds photos by words. Licence: mit")).to_be_visible()
@@ -43,11 +39,7 @@ def test_from_words_to_a_label(page, hand, open_folder, drawn_photos, shoot, wat
     words = dialog.get_by_role("searchbox", name="What the photos show")
     expect(words).to_be_focused()
     page.keyboard.type("the red car")
-    for theme in ("light", "dark"):
-        page.emulate_media(color_scheme=theme)
-        for name, width, height in SIZES:
-            page.set_viewport_size({"width": width, "height": height})
-            shoot(page, f"02-search-{name}-{theme}")
+    shoot(page, "02-search", themes=THEMES, sizes=SIZES)
     words.fill("red " * 20)
     page.keyboard.press("Enter")
     expect(dialog.get_by_role("alert")).to_contain_text("must have at most 12 tokens")
@@ -63,13 +55,10 @@ def test_from_words_to_a_label(page, hand, open_folder, drawn_photos, shoot, wat
     expect(review.get_by_role("combobox", name="Sort")).to_contain_text("best first")
     offered = review.get_by_role("textbox", name="New label for the kept photos")
     expect(offered).to_have_value("the red car")
-    for theme in ("light", "dark"):
-        page.emulate_media(color_scheme=theme)
-        for name, width, height in SIZES:
-            page.set_viewport_size({"width": width, "height": height})
-            shoot(page, f"03-found-{name}-{theme}")
-            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.set_viewport_size({"width": 1280, "height": 800})
+    shoot(page, "03-found", themes=THEMES, sizes=SIZES)
+    for _, width, height in reversed(SIZES):
+        page.set_viewport_size({"width": width, "height": height})
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
     # A label can start from the sentence.
     page.keyboard.press("n")

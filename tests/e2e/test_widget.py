@@ -158,7 +158,7 @@ def lines(file: Path, count: int) -> list[str]:
         time.sleep(0.01)
 
 
-def test_selected_on_the_map_and_read_in_python(page, lab, notebooks, shoot: Callable[[Page, str], Path]):
+def test_selected_on_the_map_and_read_in_python(page, lab, notebooks, shoot: Callable[..., None]):
     page.goto(f"{lab}lab/tree/map.ipynb?reset")
     expect(page.locator(".jp-Notebook .jp-Cell")).to_have_count(3, timeout=120_000)
     expect(page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")).to_be_visible(timeout=120_000)
@@ -206,10 +206,7 @@ def test_selected_on_the_map_and_read_in_python(page, lab, notebooks, shoot: Cal
     page.keyboard.press("Control+b")  # JupyterLab's list of files takes the whole of a narrow page
     for theme in ("Light", "Dark"):
         page.evaluate("dark => { document.body.dataset.jpThemeLight = String(!dark) }", theme == "Dark")
-        for name, width, height in SIZES:
-            page.set_viewport_size({"width": width, "height": height})
-            widget.scroll_into_view_if_needed()
-            shoot(page, f"01-lab-{name}-{theme.lower()}")
+        shoot(page, f"01-lab-{theme.lower()}", sizes=SIZES)
     page.set_viewport_size({"width": 1280, "height": 800})
     widget.get_by_role("combobox", name="Projection").select_option("pca-3-4")
     expect(widget.get_by_text("Computing the map…")).to_be_hidden()

@@ -72,6 +72,8 @@ export class MapView {
   private moving = false
   /** what `events.moving` was last told: true from the first frame of a movement to the last */
   private reportedMoving = false
+  /** whether something has moved since the last frame */
+  private stirred = false
   private settleTimer: ReturnType<typeof setTimeout> | undefined
   private stale = true
   private closeTimer: ReturnType<typeof setTimeout> | undefined
@@ -367,7 +369,7 @@ export class MapView {
     const now = performance.now()
     this.frameRate.count(now)
     const isOnTheWay = this.arrangement.progress(now) < 1
-    if (isOnTheWay || this.motion.flying) this.moving = true
+    if (isOnTheWay || this.motion.flying) this.moving = this.stirred = true
     if (this.motion.advance(now)) this.wantClose()
 
     this.putPictures(pictures, renderer)
@@ -385,8 +387,10 @@ export class MapView {
     renderer.draw({ ...this.look(), squares, squaresOpacity: picture?.opacity ?? 0 }, this.quads)
     if (this.stroke.drawing) this.stroke.draw(this.motion.now, this.stage.view)
     if (isOnTheWay || this.motion.flying || pictures.waiting || picture?.waiting || picture?.fading) this.draw()
+    // Frames that only put pictures in place do not prolong a movement: without a GPU they wait for its end.
     // The last frame of a movement may find it over already: its end still has to be reported.
-    if (this.moving || this.reportedMoving) this.settle()
+    if (this.stirred || (this.settleTimer === undefined && (this.moving || this.reportedMoving))) this.settle()
+    this.stirred = false
   }
 
   private putPictures(pictures: PictureLoader, renderer: Renderer): void {
@@ -463,7 +467,7 @@ export class MapView {
 
   private startMoving(): void {
     if (!this.renderer) return
-    this.moving = true
+    this.moving = this.stirred = true
     if (this.reportedMoving) return
     this.reportedMoving = true
     this.events.moving(true)
@@ -472,6 +476,7 @@ export class MapView {
   private settle(): void {
     clearTimeout(this.settleTimer)
     this.settleTimer = setTimeout(() => {
+      this.settleTimer = undefined
       this.moving = false
       this.resolution.rest()
       this.draw()
@@ -521,7 +526,7 @@ export class MapView {
   }
 
   private moved(tell: boolean): void {
-    this.moving = true
+    this.moving = this.stirred = true
     if (tell) {
       this.following = false
       this.events.camera({ ...this.motion.now })
