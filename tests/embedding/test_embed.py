@@ -92,7 +92,7 @@ def test_a_folder_becomes_shards_with_the_features_of_each_photo(tmp_path, here,
     check_features(tmp_path / "out")
     assert [(now.done, now.total, now.units) for now in told] == [(0, 15, 0), (5, 15, 1), (10, 15, 2), (15, 15, 3)]
     assert (told[-1].left_out, told[-1].seconds_left, told[-1].share) == (4, 0, 1)
-    assert said == [f"To embed: 15 photos, about 0 MB in {tmp_path / 'out'}."]
+    assert said == [f"To embed: 15 photos, about 353 kB in {tmp_path / 'out'}."]
     before = {file: file.stat().st_mtime_ns for file in (tmp_path / "out").rglob("*.safetensors")}
     assert embed(tmp_path / "photos", tmp_path / "out", backbone=None) == found
     assert {file: file.stat().st_mtime_ns for file in before} == before
@@ -286,8 +286,8 @@ def test_a_folder_of_photos_that_goes_away_leaves_no_photo_out(tmp_path, here, s
 
 def test_the_disk_must_have_room(tmp_path, here, monkeypatch):
     write_photos(tmp_path / "photos", 2)
-    monkeypatch.setattr(driver.shutil, "disk_usage", lambda _path: shutil._ntuple_diskusage(100, 99, 1))
-    with pytest.raises(ShardError, match=r"2 photos take about 0.0 GB in .*, and the disk has 0.0 left. Make room"):
+    monkeypatch.setattr(driver.shutil, "disk_usage", lambda _path: shutil._ntuple_diskusage(9_000, 7_000, 2_000))
+    with pytest.raises(ShardError, match=r"2 photos take about [1-9]\d kB in .*, and the disk has 2 kB left"):
         embed(tmp_path / "photos", tmp_path / "out", backbone=None)
 
 
@@ -535,6 +535,16 @@ def test_the_command_says_what_is_wrong(tmp_path):
     assert (found.exit_code, "there is no such folder or file" in found.output) == (1, True)
     found = CliRunner().invoke(app, ["embed", str(tmp_path), str(tmp_path / "out"), "--address", "h:1"])
     assert "--address goes with --engine ray" in found.output
+
+
+def test_the_command_says_why_photos_are_left_out(tmp_path, here):
+    write_photos(tmp_path / "photos", 1)
+    for i in range(2, 8):
+        (tmp_path / "photos" / f"{i}.jpg").write_bytes(b"no picture")
+    arguments = ["embed", *map(str, (tmp_path / "photos", tmp_path / "out", "--backbone", "learned"))]
+    lines = CliRunner().invoke(app, arguments).output.splitlines()
+    assert lines[-6:-1] == [f"  {tmp_path}/photos/{i}.jpg: not a picture" for i in range(2, 7)]
+    assert lines[-1].startswith("  …")
 
 
 def test_large_features_stay_finite(tmp_path, here, monkeypatch):

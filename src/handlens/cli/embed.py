@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,9 @@ from handlens.cli.engines import (
     showing,
 )
 from handlens.errors import HandlensError
+
+_SHOWN = 5
+"""Photos of which it is said why they are left out."""
 
 
 @app.command()
@@ -81,3 +85,14 @@ def embed(
         f"{found.photos:,} photos are in {out} ({size(photos)}, {len(found.shards):,} shards); "
         f"{found.left_out:,} are left out."
     )
+    _say_why(out, found.left_out)
+
+
+def _say_why(out: Path, count: int) -> None:
+    """Say why the first photos are left out."""
+    from handlens.scale import ShardSet
+
+    for photo in islice(ShardSet.open(out).left_out() if count else (), _SHOWN):
+        typer.echo(f"  {photo.path}: {photo.reason}", err=True)
+    if count > _SHOWN:
+        typer.echo("  … `handlens.scale.ShardSet.open(OUT).left_out()` gives all.", err=True)

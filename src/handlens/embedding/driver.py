@@ -224,9 +224,11 @@ def size(count: float) -> str:
     """A number of bytes for people.
 
     Example:
-        >>> size(12_345_678), size(2.5e9)
-        ('12 MB', '2.5 GB')
+        >>> size(20_500), size(12_345_678), size(2.5e9)
+        ('20 kB', '12 MB', '2.5 GB')
     """
+    if count < 1e6:
+        return f"{count / 1e3:,.0f} kB"
     return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.0f} MB"
 
 
@@ -246,7 +248,7 @@ def _tell_cost(out: Path, facts: PlanFacts, manifest: ShardManifest, tell: Calla
     free = shutil.disk_usage(out).free
     if left * each > free:
         raise ShardError(
-            f"{left:,} photos take about {left * each / 1e9:.1f} GB in {out}, and the disk has {free / 1e9:.1f} left. "
+            f"{left:,} photos take about {size(left * each)} in {out}, and the disk has {size(free)} left. "
             "Make room, or give a folder on another disk."
         )
 
