@@ -24,7 +24,7 @@ from handlens.core.callbacks import (
 )
 from handlens.core.checkpoint import Checkpoint
 from handlens.core.learner import Learner
-from handlens.core.metrics import accuracy, rmse
+from handlens.core.metrics import accuracy, higher_is_better, metric_name, rmse
 from handlens.errors import StorageError, TrainingError
 
 MakeLearner = Callable[..., Learner]
@@ -66,6 +66,47 @@ def test_what_a_callback_finds_and_may_change(make_learner: MakeLearner) -> None
     learn = make_learner()
     learn.fit(1, callbacks=[Double()])
     assert learn.recorder.losses.tolist() == [7] * 5
+
+
+@pytest.mark.parametrize(
+    ("older", "now"),
+    [
+        ("on_train_begin", "before_fit"),
+        ("on_epoch_begin", "before_epoch"),
+        ("on_batch_begin", "before_batch"),
+        ("on_loss_begin", "after_loss"),
+        ("on_backward_begin", "after_loss"),
+        ("on_backward_end", "after_backward"),
+        ("on_step_end", "after_step"),
+        ("on_batch_end", "after_step"),
+        ("on_epoch_end", "after_epoch"),
+        ("on_train_end", "after_fit"),
+    ],
+)
+def test_an_event_of_fastai_1_is_refused_with_its_name_here(make_learner: MakeLearner, older: str, now: str) -> None:
+    mine = type("Mine", (Callback,), {older: lambda self, **_: None})()
+    said = rf"Mine\.{older} is an event of fastai 1; here it is {now}\(self, learn\)"
+    with pytest.raises(TrainingError, match=said):
+        make_learner().fit(1, callbacks=[mine])
+    with pytest.raises(TrainingError, match=said):
+        make_learner(callbacks=[mine]).lr_find()
+
+
+def closeness(preds: Tensor, targets: Tensor) -> float:
+    return float(-(preds - targets).abs().mean())
+
+
+def my_error(preds: Tensor, targets: Tensor) -> float:
+    return float((preds - targets).abs().mean())
+
+
+def test_a_metric_of_ones_own_is_said_to_be_better_when_lower(make_learner: MakeLearner) -> None:
+    for follow in (EarlyStopping("closeness", patience=9), SaveBest("closeness")):
+        with pytest.warns(UserWarning, match="takes a lower closeness for a better one.*@higher_is_better"):
+            make_learner(metrics=[closeness]).fit(1, callbacks=[follow])
+    for metric in (my_error, partial(my_error), rmse, partial(rmse), higher_is_better(lambda p, t: closeness(p, t))):
+        name = metric_name(metric)
+        make_learner(metrics=[metric]).fit(1, callbacks=[SaveBest(name)])  # a warning would be an error
 
 
 def test_a_misspelt_event_is_found_out(make_learner: MakeLearner) -> None:

@@ -69,7 +69,7 @@ def test_numbers_have_losses_and_no_confusion(
     learn = Learner(vectors(), network())
     found = Interpretation.from_learner(learn)
     preds, targets = learn.get_preds()
-    torch.testing.assert_close(found.losses, (preds - targets) ** 2)
+    torch.testing.assert_close(found.losses, ((preds - targets) ** 2).flatten())
     torch.testing.assert_close(float(found.losses.mean()), learn.validate()[0])
     with pytest.raises(DataError, match="one class an item; the labels are a FloatList"):
         found.confusion_matrix()

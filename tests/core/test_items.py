@@ -55,6 +55,20 @@ def test_shares_that_are_none(share: float) -> None:
         letters().random_split_by_pct(share)
 
 
+def test_numpy_s_own_seed_repeats_a_random_split_without_one() -> None:
+    before = np.random.get_state()  # noqa: NPY002
+    try:
+        held_out = []
+        for seed in (42, 42, 43):
+            np.random.seed(seed)  # noqa: NPY002
+            held_out.append(ItemList(range(50)).random_split_by_pct(0.2).valid.items.tolist())
+            np.random.seed(seed)  # noqa: NPY002
+            assert held_out[-1] == sorted(np.random.permutation(50)[:10])  # noqa: NPY002 — the course's own draw
+    finally:
+        np.random.set_state(before)  # noqa: NPY002
+    assert held_out[0] == held_out[1] != held_out[2]
+
+
 def test_a_split_that_would_hold_out_nothing() -> None:
     with pytest.raises(DataError, match=r"0\.2 of 4 items is less than one: give a larger share, or use"):
         letters().random_split_by_pct(0.2)

@@ -361,7 +361,7 @@ def test_a_loss_of_ones_own_compares_each_number_with_its_own_target(make_learne
     learn = make_learner(loss_func=loss)
     learn.fit(1)
     predictions, targets = learn.get_preds()
-    assert predictions.shape == targets.shape == (12,)
+    assert predictions.shape == targets.shape == (12, 1)
     assert learn.validate()[0] == pytest.approx(float(loss(predictions, targets)), rel=1e-5)
 
 

@@ -27,8 +27,8 @@ def test_one_cycle_by_hand() -> None:
     # Ten steps of which 40 % rise from 1/25 to 1: shares 0, ¼, ½, ¾ of half a cosine, (1 + cos) / 2 = .8536, .5, .1464.
     schedule = one_cycle(10, np.array([1.0]), pct_start=0.4)
     up = [0.04, 1 - 0.96 * 0.853553, 0.52, 1 - 0.96 * 0.146447]
-    # Six steps fall from 1 to 4e-6: shares 0, .2, .4, .6, .8, 1.
-    cosines = [1, 0.904508, 0.654508, 0.345492, 0.095492, 0]
+    # Six steps fall from 1 towards 4e-6: shares 0, 1/6, …, 5/6.
+    cosines = [1, 0.933013, 0.75, 0.5, 0.25, 0.066987]
     assert schedule.rates[:, 0] == pytest.approx(up + [4e-6 + (1 - 4e-6) * c for c in cosines], abs=1e-6)
     assert schedule.momenta[:4] == pytest.approx([0.95, 0.85 + 0.1 * 0.853553, 0.9, 0.85 + 0.1 * 0.146447], abs=1e-6)
     assert schedule.momenta[4:] == pytest.approx([0.95 - 0.1 * c for c in cosines], abs=1e-6)
@@ -41,13 +41,19 @@ def test_one_cycle_of_layer_groups_keeps_their_proportions() -> None:
     assert rates[:, 1] / rates[:, 0] == pytest.approx(np.full(7, 10))
 
 
-@pytest.mark.parametrize("pct_start", [0.0, 0.3, 1.0])
-@pytest.mark.parametrize("steps", [1, 2, 3])
-def test_short_cycles_have_every_step_and_their_maximum(steps: int, pct_start: float) -> None:
-    schedule = one_cycle(steps, np.array([0.5]), pct_start=pct_start)
-    assert schedule.rates.shape == (steps, 1)
-    assert schedule.rates.max() == pytest.approx(0.5)
-    assert np.isfinite(schedule.rates).all()
+@pytest.mark.parametrize(
+    ("steps", "pct_start", "expected"),
+    [
+        (1, 0.3, [0.04]),  # the course's first step always has the lowest rate
+        (2, 0.3, [0.04, 1]),
+        (3, 0.3, [0.04, 1, 0.5 + 2e-6]),
+        (3, 0.0, [0.04, 1, 0.5 + 2e-6]),
+        (2, 1.0, [0.04, 0.52]),  # all of it rises, and would reach the maximum in the next step
+        (4, 0.5, [0.04, 0.52, 1, 0.5 + 2e-6]),
+    ],
+)
+def test_short_cycles_begin_low(steps: int, pct_start: float, expected: list[float]) -> None:
+    assert one_cycle(steps, np.array([1.0]), pct_start=pct_start).rates[:, 0] == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize("options", [{"pct_start": 1.1}, {"pct_start": -0.1}, {"div_factor": 0.5}])

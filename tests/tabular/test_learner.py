@@ -64,6 +64,24 @@ def learner(path: Path, target: Any = "sales", *, seed: int | None = 0, **option
     return tabular_learner(data, layers=[20, 10], ps=[0.001, 0.01], emb_drop=0.04, seed=seed, **options)
 
 
+@pytest.mark.filterwarnings("ignore:__array_wrap__:DeprecationWarning")  # NumPy's, of PyTorch
+def test_one_target_has_a_row_for_each_item_as_in_the_course(tmp_path: Path) -> None:
+    learn = learner(tmp_path)
+    df = table(7, seed=3).drop(columns="sales")
+    learn.data.add_test(df)
+    predictions, targets = learn.get_preds("test")
+    assert predictions.shape == targets.shape == (7, 1)
+    # The cell of the course that writes the file for Kaggle.
+    sales = np.exp(learn.get_preds("test")[0].data).numpy().T[0]
+    assert sales.tolist() == pytest.approx(learn.predict_frame(df)["sales"].tolist(), rel=1e-5)
+    assert learn.data.y.decode(predictions) == pytest.approx(sales.tolist(), rel=1e-5)
+    predictions, targets = learn.get_preds()
+    assert (predictions - targets).shape == (len(learn.data.valid_ds), 1)
+    assert float(exp_rmspe(predictions, targets)) == pytest.approx(
+        float(exp_rmspe(predictions.flatten(), targets.flatten()))
+    )
+
+
 def test_sales_are_learned_and_predicted_as_sales(tmp_path: Path) -> None:
     learn = learner(tmp_path, metrics=exp_rmspe, y_range=(-3, 6))
     learn.fit_one_cycle(8, 2e-2, wd=0.01, seed=1)

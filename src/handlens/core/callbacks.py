@@ -13,7 +13,7 @@ import torch
 
 from handlens.core.checks import callers_level, whole
 from handlens.core.events import EVENTS, Callback, StopTraining
-from handlens.core.metrics import metric_name, more_is_better
+from handlens.core.metrics import less_is_better, metric_name, more_is_better
 from handlens.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ __all__ = [
 
 class Monitor(Callback):
     """A callback that follows one column of the training table, from epoch to epoch.
+
+    A metric that is marked by `handlens.core.metrics.higher_is_better` is better when it is higher, any other number
+    when it is lower; a warning says so of a metric of your own.
 
     An epoch whose value is nan or infinite, such as the area under a ROC curve of one class alone, is never the best;
     a warning at the end of the fit says which those are.
@@ -64,6 +67,14 @@ class Monitor(Callback):
             )
         metric = {metric_name(metric): metric for metric in learn.metrics}.get(self.monitor)
         self._sign = -1 if metric is not None and more_is_better(metric) else 1
+        if metric is not None and self._sign == 1 and not less_is_better(metric):
+            warnings.warn(
+                f"{type(self).__name__} takes a lower {self.monitor} for a better one. If higher is better, write "
+                "@higher_is_better above the metric, from handlens.core.metrics; otherwise end its name with _loss or "
+                "_error, and nothing is said.",
+                UserWarning,
+                stacklevel=callers_level(),
+            )
 
     def best_epoch(self, learn: Learner) -> int:
         """The position of the best epoch so far; −1 while no value has been a finite number.

@@ -36,6 +36,20 @@ EVENTS = (
     "after_fit",
 )
 
+OF_THE_COURSE = {
+    "on_train_begin": "before_fit",
+    "on_epoch_begin": "before_epoch",
+    "on_batch_begin": "before_batch",
+    "on_loss_begin": "after_loss",
+    "on_backward_begin": "after_loss",
+    "on_backward_end": "after_backward",
+    "on_step_end": "after_step",
+    "on_batch_end": "after_step",
+    "on_epoch_end": "after_epoch",
+    "on_train_end": "after_fit",
+}
+"""The events of the course's library (fastai 1), and what to use in the place of each."""
+
 EPOCH_EVENTS = frozenset(("before_fit", "before_epoch", "before_validate", "after_epoch", "after_fit"))
 
 
@@ -73,8 +87,15 @@ class Callback:
         """The methods of this callback by the event they are for.
 
         Raises:
-            TrainingError: a method is named like an event but is not one, as a misspelt one would be.
+            TrainingError: a method is named like an event but is not one, as a misspelt one would be, or like one of
+                fastai 1.
         """
+        older = [name for name in OF_THE_COURSE if callable(getattr(self, name, None))]
+        if older:
+            raise TrainingError(
+                f"{type(self).__name__}.{older[0]} is an event of fastai 1; here it is {OF_THE_COURSE[older[0]]}(self, "
+                "learn). What happens is in learn.run: epoch, step, inputs, targets, outputs and loss."
+            )
         misspelt = [
             name
             for name in dir(type(self))

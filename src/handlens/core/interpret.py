@@ -58,7 +58,7 @@ class Interpretation:
     Attributes:
         learn: the learner.
         dataset: the items, in the order of what follows.
-        preds: predictions as `learn.get_preds` gives them.
+        preds: predictions, as metrics get them: [N, classes], [N] or [N, targets].
         targets: the encoded labels.
         losses: [N], the loss of each item by itself.
 

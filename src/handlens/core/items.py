@@ -124,7 +124,8 @@ class ItemList:
 
         Args:
             valid_pct: the share, between 0 and 1; the number of items is rounded down.
-            seed: the same seed holds out the same items; chosen at random unless given.
+            seed: the same seed holds out the same items; unless given, NumPy's own random numbers choose them, which
+                `np.random.seed` makes repeatable.
 
         Raises:
             DataError: `valid_pct` is out of range, or less than one item would be held out.
@@ -137,7 +138,8 @@ class ItemList:
                 f"valid_pct must hold out at least one item; {valid_pct} of {len(self)} items is less than one: "
                 "give a larger share, or use split_none()."
             )
-        shuffled = np.random.default_rng(seed).permutation(len(self))
+        random = np.random if seed is None else np.random.default_rng(seed)
+        shuffled = random.permutation(len(self))
         return self.split_by_idx(np.sort(shuffled[:held_out]))
 
     def split_by_col(self, col: str) -> SplitItems:

@@ -365,14 +365,16 @@ class Learner:
             dl: a loader, such as `data.loader(items)` gives; used in place of `ds_type`.
 
         Returns:
-            Predictions and targets, both on the CPU. Predictions are probabilities [N, classes], or numbers [N] or
-            [N, targets] on the scale that the model is trained on; `learn.data.y.decode` makes them readable.
+            Predictions and targets, both on the CPU, a row for each item. Predictions are probabilities [N, classes],
+            or numbers [N, targets] on the scale that the model is trained on, also of one target, as in the course;
+            `learn.data.y.decode` makes them readable. Targets are classes [N], or have the shape of the predictions.
 
         Raises:
             DataError: there are no items, or the data have no such part.
         """
         outputs, targets, _ = self.run_over(self.data.to_predict(ds_type) if dl is None else self._to_predict(dl))
-        return self.data.y.activate(outputs), targets
+        y = self.data.y
+        return y.in_rows(y.activate(outputs)), y.in_rows(targets)
 
     def _to_predict(self, dl: Loader) -> Loader:
         """A loader as a model predicts it: the training data's shuffles and transforms at random, for training only."""

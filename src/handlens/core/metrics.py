@@ -66,6 +66,12 @@ def more_is_better(metric: Metric) -> bool:
     return bool(getattr(metric, HIGHER_IS_BETTER, False))
 
 
+def less_is_better(metric: Metric) -> bool:
+    """Whether it is known of a metric that it is better when lower: it is one of these, or its name says so."""
+    inner, name = metric.func if isinstance(metric, partial) else metric, metric_name(metric).lower()
+    return getattr(inner, "__module__", None) == __name__ or "loss" in name or "error" in name
+
+
 def metric_name(metric: Metric) -> str:
     """What a metric is called in tables: its `__name__`, that of what a partial one is of, or that of its class."""
     if not callable(metric):

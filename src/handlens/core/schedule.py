@@ -119,11 +119,12 @@ def one_cycle(
     div_factor: float = 25.0,
     moms: tuple[float, float] = (0.95, 0.85),
 ) -> Schedule:
-    """The 1cycle policy (Smith 2018, arXiv 1803.09820), with cosines as the lesson's library has them.
+    """The 1cycle policy (Smith 2018, arXiv 1803.09820), with cosines, step by step as in the course.
 
-    In the first `pct_start` of the steps the rates rise from max / `div_factor` to their maximum, while the momentum
-    falls from moms[0] to moms[1]; in the rest the rates fall to max / (`div_factor` · 10⁴), reached at the last
-    step, and the momentum rises again. The maximum is the first step of the second part.
+    In the first `pct_start` of the steps, and at least in one, the rates rise from max / `div_factor` to their maximum,
+    while the momentum falls from moms[0] to moms[1]; in the rest the rates fall towards max / (`div_factor` · 10⁴),
+    which the step after the last one would have, and the momentum rises again. The maximum is the first step of the
+    second part.
 
     Args:
         steps: T, one or more.
@@ -141,9 +142,9 @@ def one_cycle(
     Example:
         >>> schedule = one_cycle(10, group_rates(0.1, 1))
         >>> schedule.rates[[0, 3, 9], 0].round(7).tolist()
-        [0.004, 0.1, 4e-07]
-        >>> schedule.momenta[[0, 3, 9]].round(2).tolist()
-        [0.95, 0.85, 0.95]
+        [0.004, 0.1, 0.0049519]
+        >>> schedule.momenta[[0, 3, 9]].round(3).tolist()
+        [0.95, 0.85, 0.945]
     """
     if not 0 <= pct_start <= 1:
         raise TrainingError(f"pct_start must be a share of the run, from 0 to 1; {pct_start} arrived.")
@@ -151,9 +152,9 @@ def one_cycle(
         raise TrainingError(f"moms must be two momenta, from 0 to below 1: the first and the lowest; {moms} arrived.")
     if div_factor < 1:
         raise TrainingError(f"div_factor must be 1 or more; {div_factor} arrived.")
-    rising = min(int(steps * pct_start), steps - 1)
-    up = np.arange(rising) / max(rising, 1)
-    down = np.arange(steps - rising) / max(steps - rising - 1, 1)
+    rising = max(1, int(steps * pct_start))
+    up = np.arange(rising) / rising
+    down = np.arange(steps - rising) / max(steps - rising, 1)
     low, high = max_rates / div_factor, max_rates
     rates = np.concatenate(
         [cosine(low, high, up[:, None]), cosine(high, low / 1e4, down[:, None])],

@@ -119,6 +119,10 @@ class LabelList(ABC):
             return {self.names[0]: decoded}
         return {name: [item[i] for item in decoded] for i, name in enumerate(self.names)}
 
+    def in_rows(self, values: Tensor) -> Tensor:
+        """Encoded labels, or predictions, of N items as they are given to people: a row for each item, [N, …]."""
+        return values
+
     def columns(self) -> dict[str, list[Any]]:
         """The labels of these items in a person's terms, a list for each target; None or nan for a missing label."""
         return {name: list(labels) for name, labels in self.by_target(self.data).items()}

@@ -75,12 +75,15 @@ class FloatList(LabelList):
         return self._filled(n, float("nan"))
 
     def decode(self, data: Tensor) -> list[Any]:
-        numbers = data.double()
+        numbers = data.double().flatten() if self.c == 1 else data.double()
         return (numbers.exp() if self.log else numbers).tolist()
 
     def by_target(self, data: Tensor) -> dict[str, Any]:
         numbers = np.asarray(self.decode(data), float).reshape(-1, self.c)
         return dict(zip(self.names, numbers.T, strict=True))
+
+    def in_rows(self, values: Tensor) -> Tensor:
+        return values.reshape(len(values), self.c)
 
     def activate(self, outputs: Tensor) -> Tensor:
         numbers = outputs.flatten() if self.c == 1 else outputs
