@@ -215,7 +215,7 @@ def test_finding_a_rate_leaves_the_model_as_it_was(make_learner: MakeLearner) ->
     rate = learn.lr_find(seed=0)
     assert all(torch.equal(value, before[name]) for name, value in learn.model.state_dict().items())
     assert 1e-4 < rate < 1
-    assert learn.recorder.suggestion == rate
+    assert learn.recorder.suggestion in (None, rate)
     assert 25 < len(learn.recorder.losses) <= 100
     assert learn.recorder.rates[0, 0] == pytest.approx(1e-7)
 

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from handlens.core.learner import Learner
 from handlens.core.metrics import rmse
 from handlens.core.recorder import Recorder
+from handlens.core.schedule import USUAL_RATE
 from handlens.errors import TrainingError
 
 MakeLearner = Callable[..., Learner]
@@ -57,12 +58,39 @@ def test_rates_momenta_and_metrics(make_learner: MakeLearner, ax: Axes) -> None:
 
 def test_the_search_with_its_suggestion(make_learner: MakeLearner, ax: Axes) -> None:
     learn = make_learner(n=200)
-    rate = learn.lr_find(seed=0)
+    learn.lr_find(seed=0)
+    rate = learn.recorder.suggestion = float(learn.recorder.rates[30, -1])
     learn.recorder.plot(ax=ax)
     curve, point = ax.get_lines()
     assert ax.get_xscale() == "log"
     assert len(curve.get_xdata()) == len(learn.recorder.losses) - 15
     assert point.get_xdata()[0] == pytest.approx(rate)
+    assert point.get_ydata()[0] == learn.recorder.smoothed[30]
+    ax.clear()
+    learn.recorder.plot(0, 0, suggestion=False, ax=ax)
+    (curve,) = ax.get_lines()
+    assert len(curve.get_xdata()) == len(learn.recorder.losses)
+
+
+@pytest.mark.parametrize("num_it", [1, 2, 4])
+def test_a_search_of_a_few_steps_draws_and_suggests_nothing(
+    make_learner: MakeLearner, ax: Axes, num_it: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    learn = make_learner(n=200)
+    assert learn.lr_find(num_it=num_it, seed=0) == USUAL_RATE
+    assert learn.recorder.suggestion is None
+    assert "no learning rate is suggested, because" in capsys.readouterr().out
+    learn.recorder.plot(suggestion=True, ax=ax)
+    (curve,) = ax.get_lines()
+    assert curve.get_ydata().tolist() == learn.recorder.smoothed.tolist()
+
+
+def test_a_search_goes_on_where_the_loss_grows_if_it_is_to(make_learner: MakeLearner) -> None:
+    learn = make_learner(n=200)
+    learn.lr_find(start_lr=1e-4, end_lr=100, num_it=60, seed=0)
+    assert len(learn.recorder.losses) < 60
+    learn.lr_find(start_lr=1e-4, end_lr=100, num_it=60, stop_div=False, seed=0)
+    assert len(learn.recorder.losses) == 60
 
 
 def test_a_picture_of_ones_own_is_made_without_axes(make_learner: MakeLearner) -> None:

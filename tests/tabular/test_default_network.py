@@ -209,13 +209,17 @@ def test_a_model_has_no_range_beside_a_linear_part() -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"layers": [200, 100]}])
-def test_t19_where_no_rate_is_better_the_usual_one_is_suggested(
+def test_t19_where_no_rate_is_better_the_usual_one_is_returned(
     tmp_path: Path, options: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     x, more = np.random.default_rng(1).normal(size=(2, 2000))
     learn = tabular_learner(bunch(pd.DataFrame({"x": x, "v": 10 + x + more}), "v", tmp_path), seed=0, **options)
-    assert learn.lr_find(seed=0) == learn.recorder.suggestion == USUAL_RATE
-    assert "3.0e-03 (the usual one, because the loss fell clearly at no rate)" in capsys.readouterr().out
+    assert learn.lr_find(seed=0) == USUAL_RATE
+    assert learn.recorder.suggestion is None
+    assert capsys.readouterr().out == (
+        "no learning rate is suggested, because the loss fell clearly at no rate: take 3.0e-03, the usual one; "
+        "learn.recorder.plot() shows the losses\n"
+    )
 
 
 @pytest.mark.parametrize("options", [{}, {"layers": [200, 100]}])
@@ -224,11 +228,9 @@ def test_t19_what_a_model_has_learned_is_not_undone_by_the_usual_rate(
 ) -> None:
     x = np.random.default_rng(1).normal(size=2000)
     learn = tabular_learner(bunch(pd.DataFrame({"x": x, "v": 10 + x}), "v", tmp_path), seed=0, **options)
-    assert learn.lr_find(seed=0) == learn.recorder.suggestion == learn.recorder.rates[-1, -1] / 100
-    assert learn.recorder.suggestion < USUAL_RATE
-    assert "(a hundredth of that at which it grew fourfold, because the loss fell clearly at no" in (
-        capsys.readouterr().out
-    )
+    assert learn.lr_find(seed=0) == learn.recorder.rates[-1, -1] / 100 < USUAL_RATE
+    assert learn.recorder.suggestion is None
+    assert ", a hundredth of that at which it grew fourfold; learn.recorder.plot()" in capsys.readouterr().out
 
 
 def test_t19_the_suggested_rate_of_classes_is_not_worse_than_the_usual_one(tmp_path: Path) -> None:

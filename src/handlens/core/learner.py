@@ -219,23 +219,26 @@ class Learner:
         end_lr: Rates = 10.0,
         *,
         num_it: int = 100,
+        stop_div: bool = True,
         wd: float | None = None,
         seed: int | None = None,
     ) -> float:
         """Train for up to `num_it` batches with a growing learning rate, and suggest one; the model stays as it is.
 
-        Stops when the smoothed loss is four times its lowest. `learn.recorder.plot()` shows the losses. Where the loss
-        falls at no rate by more than its noise, as with a model that is good already, the search cannot tell rates
-        apart: it says so, and returns the usual rate of `fit_one_cycle`, but at most a hundredth of the rate at which
-        the loss grew fourfold, so that training does not undo what the model has learned.
+        `learn.recorder.plot()` shows the losses. Where the loss falls at no rate by more than its noise, as with a
+        model that is good already or in a few batches, the search cannot tell rates apart: it suggests none, says so,
+        and returns the usual rate of `fit_one_cycle`, but at most a hundredth of the rate at which the loss grew
+        fourfold, so that training does not undo what the model has learned.
 
         Args:
             start_lr, end_lr: the learning rates of the first and of the last batch, as `max_lr` in `fit_one_cycle`.
             num_it: how many batches at most.
+            stop_div: stop when the smoothed loss is four times its lowest; otherwise only at a loss that is no number.
             wd, seed: as in `fit_one_cycle`.
 
         Returns:
-            The suggested learning rate, of the last layer group; see `suggest_rate`.
+            The suggested learning rate, of the last layer group, which is `learn.recorder.suggestion` too; see
+            `suggest_rate`. The usual one where that is None.
 
         Raises:
             TrainingError: the arguments or data do not allow training.
@@ -248,17 +251,17 @@ class Learner:
         batchwise = [callback for callback in self.callbacks if callback.handlers().keys() - EPOCH_EVENTS]
         heard = {"before_fit", "after_fit"} | (set(EVENTS) - EPOCH_EVENTS)
         with unchanged(self.model), self._training(run):
-            find_rate(self, Events(self, [*batchwise, StopWhenWorse(num_it)], heard))
+            find_rate(self, Events(self, [*batchwise, StopWhenWorse(num_it, grown=stop_div)], heard))
         try:
-            rate, why = self.recorder.suggest(), ""
+            rate = self.recorder.suggest()
+            said = f"suggested learning rate: {rate:.1e}"
         except TrainingError:
             grew = run.step < num_it
-            most = float(self.recorder.rates[-1, -1]) / 100 if grew else math.inf
-            rate = self.recorder.suggestion = min(USUAL_RATE, most)
+            rate = min(USUAL_RATE, float(self.recorder.rates[-1, -1]) / 100 if grew else math.inf)
             which = "the usual one" if rate == USUAL_RATE else "a hundredth of that at which it grew fourfold"
-            why = f" ({which}, because the loss fell clearly at no rate)"
+            said = f"no learning rate is suggested, because the loss fell clearly at no rate: take {rate:.1e}, {which}"
         if self.processes.rank == 0:
-            print(f"suggested learning rate: {rate:.1e}{why}; learn.recorder.plot() shows the losses")
+            print(f"{said}; learn.recorder.plot() shows the losses")
         return rate
 
     def _fit(

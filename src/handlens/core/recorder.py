@@ -27,7 +27,7 @@ class Recorder:
     Attributes:
         columns: the numbers of a row: train_loss (smoothed), valid_loss, and the metrics by name.
         rows: a dict of these numbers for each epoch.
-        suggestion: the learning rate that `lr_find` suggested, if it was the latest run.
+        suggestion: the learning rate that `lr_find` suggested, if it was the latest run and there was one.
 
     Example:
         >>> from handlens.core.schedule import constant, group_rates
@@ -119,11 +119,12 @@ class Recorder:
         self._losses = torch.cat([losses.to(self._losses), torch.empty_like(self._losses)])
         self._steps = len(losses)
 
-    def plot(self, *, skip_start: int = 10, skip_end: int = 5, ax: Axes | None = None) -> None:
+    def plot(self, skip_start: int = 10, skip_end: int = 5, *, suggestion: bool = True, ax: Axes | None = None) -> None:
         """Draw the smoothed loss over the learning rate, as `lr_find` leaves it, with its suggestion as a point.
 
         Args:
             skip_start, skip_end: how many steps are left out at either end, unless fewer than 5 would be left.
+            suggestion: draw the suggestion, if there is one.
             ax: where to draw; a new figure unless given.
 
         Raises:
@@ -136,7 +137,7 @@ class Recorder:
         if len(losses[shown]) < 5:
             shown = slice(None)
         ax.plot(rates[shown], losses[shown])
-        if self.suggestion is not None:
+        if suggestion and self.suggestion is not None:
             at = int(np.argmin(np.abs(np.log(rates / self.suggestion))))
             ax.plot(self.suggestion, losses[at], "o", color="tab:red", label=f"suggested: {self.suggestion:.1e}")
             ax.legend()

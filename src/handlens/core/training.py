@@ -188,13 +188,14 @@ def _finite_loss(run: Run) -> float:
 class StopWhenWorse(Callback):
     """Stop when the smoothed loss is four times its lowest or not a number, or after `steps` steps; for `lr_find`.
 
-    The losses of the first tenth of the steps are one: a single one says little.
+    Without `grown` it goes on at four times its lowest. The losses of the first tenth of the steps are one: a single
+    one says little.
     """
 
     order = sys.maxsize  # what other callbacks do after a step is done even after the last
 
-    def __init__(self, steps: int) -> None:
-        self.steps = steps
+    def __init__(self, steps: int, *, grown: bool = True) -> None:
+        self.steps, self.grown = steps, grown
         self._average = 0.0
         self._lowest = math.inf
 
@@ -204,5 +205,5 @@ class StopWhenWorse(Callback):
         smoothed = self._average / (1 - SMOOTHING**step)
         if step >= self.steps // 10:
             self._lowest = min(self._lowest, smoothed)
-        if step >= self.steps or not math.isfinite(loss) or smoothed > 4 * self._lowest:
+        if step >= self.steps or not math.isfinite(loss) or (self.grown and smoothed > 4 * self._lowest):
             raise StopTraining
