@@ -107,3 +107,11 @@ def test_tables_of_other_lengths_or_kinds_are_looked_up_as_they_are() -> None:
     _other = Optimizer([embeds])
     assert not embeds.in_one_piece()
     assert embeds(CODES).shape == (3, 3 + 4 + 2)
+
+
+def test_they_begin_within_two_deviations_as_in_the_course() -> None:
+    torch.manual_seed(0)
+    numbers = torch.cat([weight.detach().flatten() for weight in Embeddings([(500, 20), (300, 10)]).parameters()])
+    assert float(numbers.abs().max()) <= 0.02
+    # A normal distribution cut at two of its deviations has 0.880 of them (√(1 − 4φ(2) / (2Φ(2) − 1))).
+    assert float(numbers.std()) == pytest.approx(0.0088, rel=0.03)

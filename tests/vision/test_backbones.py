@@ -206,3 +206,12 @@ class TestPackagedWeights:
         save_file(random.state_dict(), tmp_path / "own.safetensors")
         found = load_network(LITE0, weights=tmp_path / "own.safetensors", random=False).net
         assert torch.equal(found.conv_stem.weight, random.conv_stem.weight)  # type: ignore[union-attr, arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"), [("resnet18", 6), ("vgg16_bn", 33), ("squeezenet1_1", 8), ("densenet121", nn.AvgPool2d)]
+)
+def test_where_the_second_layer_group_begins(name: str, begins: int | type) -> None:
+    body = create_body(load_network(name, "torchvision", weights=None, random=True))
+    first = body.groups[1][0]
+    assert isinstance(first, begins) if isinstance(begins, type) else first in body.module[begins].modules()

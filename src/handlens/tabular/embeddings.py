@@ -16,7 +16,10 @@ from handlens.errors import DataError, TableError
 
 
 def embedding_sizes(n_levels: Mapping[str, int], emb_szs: Mapping[str, int] | None = None) -> list[tuple[int, int]]:
-    """Number of levels n and vector length of each categorical column, as in the lesson min(50, n // 2 + 1).
+    """Number of levels n and vector length of each categorical column, min(50, n // 2 + 1).
+
+    That is the rule of the lesson's transcript (December 2018). The course's library changed it later to
+    min(600, round(1.6 n^0.56)).
 
     Args:
         n_levels: the number of levels by column, including level 0 for missing and unseen values.
@@ -53,7 +56,8 @@ class Embeddings(nn.ModuleList):
 
     Args:
         sizes: number of levels and vector length of each column.
-        deviation: the standard deviation of the numbers at the start.
+        deviation: the standard deviation of the normal distribution that the numbers are drawn from at the start; as
+            in the course none is further from 0 than two of them.
 
     Example:
         >>> Embeddings([(4, 2), (3, 1)])(torch.tensor([[1, 2], [0, 0]])).shape
@@ -68,7 +72,8 @@ class Embeddings(nn.ModuleList):
 
     def __init__(self, sizes: Sequence[tuple[int, int]], *, deviation: float = 0.01) -> None:
         super().__init__()
-        flat = nn.init.trunc_normal_(torch.empty(sum(n * d for n, d in sizes)), std=deviation)
+        empty = torch.empty(sum(n * d for n, d in sizes))
+        flat = nn.init.trunc_normal_(empty, std=deviation, a=-2 * deviation, b=2 * deviation)
         starts = [0, *accumulate(n * d for n, d in sizes)]
         for (n, d), start in zip(sizes, starts, strict=False):
             self.append(nn.Embedding(n, d, _weight=flat[start : start + n * d].view(n, d)))

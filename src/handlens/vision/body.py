@@ -53,7 +53,9 @@ def create_body(network: Network) -> Body:
     """The body of a network; the network itself is changed.
 
     The first layer group works on feature maps of more than 1/16 of the picture's rows, as in the lesson's library for
-    ResNets; it is half of the layers if no feature map is that small.
+    ResNets; it is half of the layers if no feature map is that small. In that library the second group also has the
+    layers before this pooling in a DenseNet's transition; it begins at layer 22 of VGGs with batch norm, and not at 33
+    as here for vgg16_bn; and the first group of SqueezeNets is two, the second of which begins at layer 5.
 
     Raises:
         BackboneError: the network does not output a feature map, as most transformers.

@@ -46,7 +46,7 @@ class LabelledImages(LabelledItems):
         *,
         size: int | tuple[int, int] | None = None,
         padding_mode: str = "reflection",
-        resize_method: str = "crop",
+        resize_method: str | None = None,
     ) -> LabelledImages:
         """The same pictures, transformed each time they are read; this object is not changed.
 

@@ -30,7 +30,7 @@ class Augment:
             "reflection".
         resize_method: "crop" scales a picture, keeping its aspect ratio, until it covers `size`, and crops the rest at
             the end: in the middle, or where a `crop_pad` without a size among the transforms says. "squish" stretches
-            it.
+            it. Unless given, a size of one number crops, and (height, width) squishes, as in the course.
 
     One picture is computed in 8 bits, a batch in its own dtype. With the same random numbers the results are equal up
     to 2 of 256 levels before lighting, which magnifies the difference by the slope of its curve. For interpolation see
@@ -56,7 +56,7 @@ class Augment:
         *,
         size: int | tuple[int, int] | None = None,
         padding_mode: str = "reflection",
-        resize_method: str = "crop",
+        resize_method: str | None = None,
     ) -> None:
         for tfm in tfms:
             if not isinstance(tfm, Transform):
@@ -64,6 +64,8 @@ class Augment:
                     f"tfms must be a list of transforms; {tfm!r} is in it. get_transforms() returns two lists, for "
                     "training and for validation; functions such as rotate must be called: rotate((-10, 10))."
                 )
+        if resize_method is None:
+            resize_method = "squish" if isinstance(size, (tuple, list)) else "crop"
         if resize_method not in RESIZE_METHODS:
             raise DataError(f"resize_method must be one of {', '.join(RESIZE_METHODS)}; {resize_method!r} arrived.")
         self.tfms = list(tfms)

@@ -15,7 +15,9 @@ def dihedral(k: Range = (0, 7), *, p: float = 1.0) -> Transform:
 
     Args:
         k: which way, 0 to 7, or a range (low, high), both ends included. It is a sum: 1 flips left to right, 2 flips
-            top to bottom, and 4 then swaps rows and columns, which exchanges height and width.
+            top to bottom, and 4 then swaps rows and columns, which exchanges height and width. That is the course's
+            `dihedral_affine`, which its `get_transforms` uses; in its `dihedral` 1 flips top to bottom and 2 left to
+            right.
         p: the probability that a picture is changed.
 
     Raises:

@@ -14,7 +14,8 @@ def perspective_warp(magnitude: Range = (-0.2, 0.2), *, p: float = 1.0) -> Trans
     Args:
         magnitude: a range (low, high) from which eight numbers are drawn; or the eight: (x, y) of the corners top left,
             top right, bottom left, bottom right. Above 0 moves outward. Each is between -0.5 and 0.5, so that the
-            corners keep their order.
+            corners keep their order. In the course the corners are top left, bottom left, top right, bottom right, and
+            above 0 moves to the right or down.
         p: the probability that a picture is changed.
 
     Raises:

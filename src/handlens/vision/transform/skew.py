@@ -13,7 +13,8 @@ def skew(direction: Range = (0, 7), magnitude: Range = (0.0, 0.2), *, p: float =
 
     Args:
         direction: 0 to 3 moves the corner top left, top right, bottom left or bottom right horizontally; 4 to 7 moves
-            them vertically; from a range (low, high), one of them at random.
+            them vertically; from a range (low, high), one of them at random. In the course 0, 2, 4 and 6 move the
+            corners top left, bottom left, top right and bottom right horizontally, 1, 3, 5 and 7 vertically.
         magnitude: how far, as a share of half the frame, or a range; above -1, below 0 moves the corner inward.
         p: the probability that a picture is changed.
 

@@ -14,7 +14,7 @@ def symmetric_warp(magnitude: Range = (-0.2, 0.2), *, p: float = 1.0) -> Transfo
     Args:
         magnitude: a range (low, high) from which four numbers are drawn; or the four: for the top, bottom, left and
             right side, as shares of its length. Above 0 lengthens. Each is between -0.5 and 0.5, so that the corners
-            keep their order.
+            keep their order. In the course the four are for the right, left, bottom and top side.
         p: the probability that a picture is changed.
 
     Raises:

@@ -12,7 +12,8 @@ def tilt(direction: Range = (0, 3), magnitude: Range = (0.0, 0.2), *, p: float =
     """Lengthen one side of pictures at both of its ends, as if they were tilted towards the viewer there.
 
     Args:
-        direction: the side: 0 left, 1 right, 2 top, 3 bottom; from a range, one of them at random.
+        direction: the side: 0 left, 1 right, 2 top, 3 bottom; from a range, one of them at random. In the course 0 is
+            right, 1 left, 2 bottom and 3 top.
         magnitude: how much longer the side becomes, as a share of its length; below 0 it becomes shorter. Above -1.
         p: the probability that a picture is changed.
 
