@@ -10,6 +10,7 @@ from torch import Tensor
 
 from handlens.core.defaults import defaults
 from handlens.core.description import DataDescription, picture_files
+from handlens.core.display import facts_html
 from handlens.core.labels import LabelList
 from handlens.core.loaders import Batch, ItemLoader, Loader
 from handlens.errors import DataError
@@ -199,6 +200,9 @@ class DataBunch:
     def __repr__(self) -> str:
         sizes = (f"{name} {len(dl.dataset):,}" for name, dl in self._parts().items() if dl is not None)
         return f"{type(self).__name__}: {', '.join(sizes)} items, {self.y!r}, on {self.device}"
+
+    def _repr_html_(self) -> str:
+        return facts_html(type(self).__name__, self.facts() | {"device": self.device, "path": self.path})
 
     def _parts(self) -> dict[str, Loader | None]:
         return {"train": self.train_dl, "valid": self.valid_dl, "test": self.test_dl}

@@ -20,6 +20,7 @@ from handlens.core.artifact import load_weights, save_weights
 from handlens.core.bunch import DataBunch
 from handlens.core.checks import listed, whole
 from handlens.core.description import ModelDescription
+from handlens.core.display import facts_html
 from handlens.core.distributed import processes
 from handlens.core.events import EPOCH_EVENTS, EVENTS, Callback, Events
 from handlens.core.labels import Loss
@@ -107,6 +108,21 @@ class Learner:
         """The optimizer of the current run."""
         self.run: Run
         """The state of the current run, or of the latest."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__} of {self.data!r}"
+
+    def _repr_html_(self) -> str:
+        parameters = list(self.model.parameters())
+        trained = sum(p.numel() for p in parameters if p.requires_grad)
+        columns = self.recorder.rows[-1] if self.recorder.rows else {}
+        facts = {
+            "model": type(self.model).__name__,
+            "parameters": f"{sum(p.numel() for p in parameters):,}, of which {trained:,} are trained",
+            "metrics": ", ".join(metric_name(metric) for metric in self.metrics) or "none",
+            "latest epoch": ", ".join(f"{name} {value:.4g}" for name, value in columns.items()) or "not trained here",
+        }
+        return facts_html(type(self).__name__, self.data.facts() | facts | {"path": self.path})
 
     @property
     def data(self) -> DataBunch:

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from handlens.core.description import DataDescription, picture_files
+from handlens.core.display import facts_html
 from handlens.errors import Cancelled, CollectionError, StorageError
 from handlens.studio.attributes import Attached
 from handlens.studio.creating import OWN_PHOTOS, create_collection, looking
@@ -236,6 +237,17 @@ class Collection:
 
     def __repr__(self) -> str:
         return f"Collection({str(self.folder)!r}: {len(self.paths):,} photos, {len(self.layers)} layers)"
+
+    def _repr_html_(self) -> str:
+        table = self.parts.labels.table
+        facts = {
+            "photos": f"{len(self.paths):,}, in {self.images}",
+            "labelled": f"{sum(info.count for info in table):,}",
+            "labels": ", ".join(f"{info.name} {info.count:,}" for info in table) or "none",
+            "layers": f"{len(self.layers)}, described for {self.parts.layers.prepared:,} photos",
+            "folder": self.folder,
+        }
+        return facts_html("Collection; widget() shows its map", facts)
 
     def _say_where_photos_are(self) -> None:
         """Say where the photos are of a collection that was made elsewhere: its maker chose the folder."""

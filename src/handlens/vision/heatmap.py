@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from handlens.core.display import png_of
 from handlens.core.labels import Category
 from handlens.core.modes import evaluating
 from handlens.errors import DataError, LayerError
@@ -114,6 +115,9 @@ class HeatMap:
         h, w = self.data.shape
         explained = self.label if self.label is not None else self.cat
         return f"HeatMap {h} × {w} of {explained} by {self.method}"
+
+    def _repr_png_(self) -> bytes:
+        return png_of((255 * self.drawn()).round().clamp(0, 255).byte().permute(1, 2, 0).contiguous().numpy())
 
 
 def coloured(maps: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from torch import Tensor
 
+from handlens.core.display import png_of
 from handlens.errors import DataError
 from handlens.io.deep_pictures import Limits
 from handlens.io.pictures import (
@@ -137,6 +138,9 @@ class Image:
     def __repr__(self) -> str:
         return f"Image {self.size[0]}×{self.size[1]}"
 
+    def _repr_png_(self) -> bytes:
+        return png_of(self.pixels)
+
 
 class ImageSegment:
     """A mask: a class for each pixel of a picture; it is transformed with the picture, by nearest neighbours.
@@ -187,6 +191,17 @@ class ImageSegment:
 
     def __repr__(self) -> str:
         return f"ImageSegment {self.size[0]}×{self.size[1]}"
+
+    def _repr_png_(self) -> bytes:
+        from matplotlib import colormaps
+
+        # As `draw` colours it, over white.
+        shown = ~np.isin(self.pixels, (0, UNKNOWN))
+        classes = self.pixels[shown]
+        least, most = (int(classes.min()), int(classes.max())) if len(classes) else (0, 0)
+        share = (self.pixels.astype(float) - least) / max(most - least, 1)
+        colours = colormaps["tab20"](share, bytes=True)[..., :3]
+        return png_of(np.where(shown[..., None], colours, np.uint8(255)))
 
 
 class ImagePoints:

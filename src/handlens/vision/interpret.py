@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
+from handlens.core.display import shown_once
 from handlens.core.interpret import Interpretation
 from handlens.core.labels import CategoryList
 from handlens.vision.heatmap import heatmap as heatmap_of
@@ -77,4 +78,4 @@ class ImageInterpretation(Interpretation):
                 picture.show(ax)
             ax.set_title(title, fontsize="small", parse_math=False)
         figure.suptitle("predicted / actual / loss" + (" / probability" if isinstance(y, CategoryList) else ""))
-        return figure
+        return shown_once(figure)

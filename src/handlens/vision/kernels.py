@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from handlens.core.display import shown_once
 from handlens.errors import DataError
 from handlens.vision.image import Image
 
@@ -192,7 +193,7 @@ class ConvolutionMatrix:
         for ax in (left, right):
             ax.set_xticks([])
             ax.set_yticks([])
-        return figure
+        return shown_once(figure)
 
 
 def as_matrix(

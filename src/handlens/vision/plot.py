@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from handlens.core.display import shown_once
 from handlens.errors import DataError
 
 if TYPE_CHECKING:
@@ -105,4 +106,4 @@ def plot_multi(
     for row in range(r):
         for column in range(c):
             func(row, column, axes[row, column])
-    return figure
+    return shown_once(figure)

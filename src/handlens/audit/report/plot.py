@@ -12,6 +12,7 @@ from handlens.audit.feedback import Feedback
 from handlens.audit.metrics import Metric
 from handlens.audit.report.formatting import rows_of
 from handlens.audit.subgroups import Subgroups
+from handlens.core.display import shown_once
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,7 +59,7 @@ def plot_subgroups(audit: Subgroups, metrics: Sequence[str], *, by: str | None =
         fontsize=9,
         color=_GREY,
     )
-    return figure
+    return shown_once(figure)
 
 
 def _draw_metric(axes: Axes, rows: pd.DataFrame, metric: Metric, positions: dict[tuple[Any, Any], float]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from handlens.core.display import shown_once
 from handlens.errors import ExperimentError
 from handlens.experiments.drawing.graphs import begun, counted, outcomes
 from handlens.experiments.drawing.scales import MISSING, ChoicePlace, Floats, Scale, number_texts
@@ -118,7 +119,7 @@ def parallel_coordinates(
     axes.set(xlim=(-0.02, len(choices) + 0.05), ylim=(_lowest(places), 1 + _ROOM + 0.01))
     axes.set_axis_off()
     foot.draw(figure)
-    return figure
+    return shown_once(figure)
 
 
 def _said(metric: str, means: Floats, whole: NDArray[np.bool_], height: Floats, *, crosses: bool) -> str:
@@ -193,7 +194,7 @@ def slices(
             axes.set_ylabel(measured, fontsize=8, parse_math=False)
         _draw_slice(axes, frame, place, scale, outcome, worst=scale.low if maximize else scale.high)
     foot.draw(figure)
-    return figure
+    return shown_once(figure)
 
 
 def _below_axis(ticks: Sequence[tuple[float, str]]) -> tuple[list[tuple[float, str]], bool]:

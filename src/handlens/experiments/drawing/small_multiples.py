@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from handlens.core.display import shown_once
 from handlens.errors import ExperimentError
 from handlens.experiments.drawing.graphs import Cell, GraphGrid, RunCurve
 from handlens.experiments.drawing.scales import number_text, number_texts, text_of
@@ -78,7 +79,7 @@ def small_multiples(
                 beside(axes, layout.row_labels[i], (0, 0.5), (-72 * layout.numbers, 0), ha="right", va="center")
     _write_names(figure, grid, layout)
     layout.foot.draw(figure)
-    return figure
+    return shown_once(figure)
 
 
 MOST_CELLS = 500
