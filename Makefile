@@ -55,7 +55,8 @@ WITH_RAY := $(shell grep --recursive --files-with-matches --include='test_*.py' 
 # A run without a browser proves nothing, so this fails if `chromium` cannot be installed. With these run the tests that
 # start Ray in their own process: its threads make forks unsafe, and no other test here needs one.
 browser: $(VENV)/dev page chromium
-	$(BIN)/pytest -m 'browser or ray' tests/e2e $(WITH_RAY) --numprocesses 2 --dist loadfile
+	$(BIN)/pytest -m 'browser or ray' tests/e2e $(WITH_RAY) --numprocesses 2 --dist loadfile \
+		--no-loadscope-reorder
 
 # Writes the page's types again from the server's description, after a change to the HTTP API.
 page-types: $(VENV)/dev

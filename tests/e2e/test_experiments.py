@@ -336,11 +336,12 @@ def test_every_screen_can_be_read(
         page.goto(path)
         expect(page.locator("[aria-busy=true]")).to_have_count(0)
         expect(page.get_by_text(re.compile("^(Loading|Summing)"))).to_have_count(0)
-        found += [f"{name}: {line}" for line in violations(page)]
+        if size in SIZES:  # where there is more room, nothing else is there
+            found += [f"{name}: {line}" for line in violations(page)]
         if page.evaluate("document.scrollingElement.scrollWidth > innerWidth"):
             found.append(f"{name}: the page is wider than its window")
         shoot(page, f"{size}-{name}", themes=("dark", "light"))
-    for key, dialog in (("?", "Help"), ("o", "Columns")):
+    for key, dialog in (("?", "Help"), ("o", "Columns")) if size in SIZES else ():
         page.goto(SCREENS["runs"])
         expect(page.get_by_role("grid", name="Runs")).to_be_visible()
         page.keyboard.press(key)

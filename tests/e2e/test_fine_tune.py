@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.conftest import Studio
 
@@ -71,6 +71,12 @@ def label(page: Page, kind: str, count: int) -> None:
     asked(page, "POST", "/labels/assign", {"selection": selection, "name": kind})
 
 
+def use(model: Locator) -> None:
+    """Choose a model, which is in use when the server says so."""
+    model.click()
+    expect(model).to_be_checked()
+
+
 def test_fine_tuning_beside_labelling(studio, page: Page, new_page: Callable[..., Page], watch, hand, shoot) -> None:
     page.goto(studio.collection_url)
     hand(page).wait_prepared()
@@ -118,17 +124,17 @@ def test_fine_tuning_beside_labelling(studio, page: Page, new_page: Callable[...
     choice = model.get_by_role("group", name="Model in use")
     tuned = choice.get_by_role("radio", name=re.compile("Fine-tuned"))
     expect(tuned).to_be_visible(timeout=300_000)
-    tuned.check()  # it is in use by itself only where photos show that it is not worse
+    use(tuned)  # it is in use by itself only where photos show that it is not worse
     expect(choice).to_contain_text("not checked")
     model.get_by_text("Details", exact=True).click()
     expect(model).to_contain_text("Fine-tuned on")
     page.keyboard.press("o")
     expect(model).to_contain_text(re.compile(r"\d+ of 24 faded"))
     shoot(page, "04-fine-tuned")
-    choice.get_by_role("radio", name=re.compile("Quick")).check()
+    use(choice.get_by_role("radio", name=re.compile("Quick")))
     expect(model).to_contain_text("Learned from 12 photos")
     # Both together: their predictions and their heat map, and whether the training helped.
-    choice.get_by_role("radio", name=re.compile("Both")).check()
+    use(choice.get_by_role("radio", name=re.compile("Both")))
     expect(model).to_contain_text("Two models, from")
     expect(choice).to_contain_text("The latest training: Whether it helps is not known")
     assert asked(page, "GET", "")["model"] == "both"
@@ -136,7 +142,7 @@ def test_fine_tuning_beside_labelling(studio, page: Page, new_page: Callable[...
     page.keyboard.press("t")
     expect(page.get_by_role("status", name="Announcements")).to_contain_text("Both together are in use")
     shoot(page, "05-both")
-    tuned.check()
+    use(tuned)
     expect(model).to_contain_text("Fine-tuned on")
 
     # The same on a telephone, and after a reload.

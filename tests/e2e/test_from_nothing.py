@@ -17,7 +17,7 @@ from playwright.sync_api import Locator, Page, TimeoutError, expect
 from handlens.studio.builtin.vehicles import ANGLES, draw_one
 
 VIEWS = ("front", "left", "rear", "right")
-EACH = 40
+EACH = 30
 STEPS = 40
 """Steps of the advice after which a person has had enough."""
 

@@ -280,16 +280,17 @@ def test_a_picture_that_cannot_be_loaded_is_said(studio, page: Page, watch, open
     watch.expect("404")
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
-@pytest.mark.parametrize(("size", "width", "height"), [("wide", 1280, 800), ("narrow", 390, 844)])
+@pytest.mark.parametrize(
+    ("size", "width", "height", "theme"), [("wide", 1280, 800, "dark"), ("narrow", 390, 844, "light")]
+)
 def test_it_fits_the_screen(
     studio,
     new_page: Callable[..., Page],
     shoot: Callable[..., None],
-    theme: str,
     size: str,
     width: int,
     height: int,
+    theme: str,
 ) -> None:
     page = new_page(viewport={"width": width, "height": height}, color_scheme=theme)
     page.goto("/kernel?padding=zeros&at=92,81")

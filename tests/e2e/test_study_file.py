@@ -70,8 +70,7 @@ def test_a_printed_page_has_all_runs(browser: Browser, files: Path) -> None:
     page.close()
 
 
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
 def test_names_stay_text_and_everything_can_be_read(browser: Browser, files: Path, width: int, dark: bool) -> None:
     page = opened(browser, files / "few.html", width=width, dark=dark)
     assert page.title() == NASTY
