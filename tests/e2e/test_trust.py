@@ -153,7 +153,7 @@ def test_a_number_only_from_photos_checked_at_random(
     expect(model).to_contain_text("A guess: between")
     expect(model).not_to_contain_text(right)
     expect(check).to_be_visible()
-    everywhere(page, shoot, "01-guess")
+    shoot(page, "01-guess")
 
     # The check shows a photo and nothing else of it.
     page.keyboard.press("c")
@@ -256,7 +256,7 @@ def test_a_number_only_from_photos_checked_at_random(
     label.click()
     expect(dialog).to_have_count(0)
     expect(model).to_contain_text(f"{count} photos labelled by finishing, certified")
-    everywhere(page, shoot, "11-finished")
+    shoot(page, "11-finished")
     page.get_by_role("button", name="Undo", exact=True).last.click()
     expect(model).not_to_contain_text("labelled by finishing")
     # Nothing has changed that a model could learn from.
