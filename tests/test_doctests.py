@@ -63,6 +63,7 @@ def test_the_example_prints_what_it_says(module, test, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HANDLENS_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("MPLBACKEND", "agg")
+    monkeypatch.setattr("handlens.studio.features.patches._SAMPLES", 5_000)  # features are learned sooner
     matplotlib.use("agg")
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002 - for what an example draws from the global generators

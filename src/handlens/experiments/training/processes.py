@@ -29,14 +29,17 @@ def work_in_processes(order: Order, store: Store, jobs: int, show: Callable[[], 
     Args:
         order: what to train.
         store: of the study.
-        jobs: how many processes.
+        jobs: how many processes; no more begin than the plan has runs.
         show: is called again and again meanwhile.
 
     Raises:
         ExperimentError: a process refused, or they die without getting anywhere.
     """
+    plan = order.plan
+    if plan.n is not None:
+        jobs = min(jobs, max(plan.n * plan.repeats * plan.splits, 1))
     data, processes = order.packed(), []
-    deaths, most, before = 0, jobs * (order.plan.retries + 1), -1
+    deaths, most, before = 0, jobs * (plan.retries + 1), -1
     try:
         processes = [Process(data, jobs) for _ in range(jobs)]
         while processes:
