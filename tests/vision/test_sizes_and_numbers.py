@@ -65,7 +65,7 @@ def sized(tmp_path: Path) -> Any:
 
 @pytest.mark.parametrize(
     ("arch", "smallest"),
-    [("densenet121", 29), ("vgg11_bn", 32), ("alexnet", 63), ("squeezenet1_1", 17), ("convnext_tiny", 32)],
+    [("densenet121", 29), ("alexnet", 63), ("squeezenet1_1", 17), ("convnext_tiny", 32)],
 )
 def test_p14_pictures_that_are_too_small_are_refused_when_a_learner_is_made(
     sized: Any, arch: str, smallest: int
