@@ -42,8 +42,8 @@ def write_tables() -> Callable[..., Path]:
 def documentation_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A working folder for one page of documentation: data/rossmann, data/adult, docs/data, and HANDLENS_HOME.
 
-    As the tables are small ones, so are the collections that come with Studio, and features are learned on fewer patches
-    of them: otherwise that would take longer than all else on these pages.
+    As the tables are small ones, so are the collections that come with Studio, and features are learned on fewer
+    patches: otherwise that would take longer than all else on these pages.
     """
     folder = tmp_path_factory.mktemp("documentation")
     write_made_tables(folder)
