@@ -80,7 +80,7 @@ def test_two_processes_train_validate_and_predict_as_one(trained, case, rank):
 
 def test_only_the_first_process_prints(trained):
     lines = trained[2].splitlines()
-    assert [line for line in lines if line.startswith("suggested learning rate")] == lines[:1]
+    assert [line for line in lines if "learning rate" in line] == lines[:1]
     assert sum(line.startswith("stopped after epoch") for line in lines) == 1
 
 
