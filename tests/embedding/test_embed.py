@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 from dataclasses import replace
@@ -320,6 +322,26 @@ def test_attempts_that_get_nowhere_end(tmp_path):
         Attempts(tmp_path, 7).begin()
     (tmp_path / "attempts" / "000007").write_text("start\n" * 5 + "kept\n" + "start\n" * 5)
     Attempts(tmp_path, 7).begin()
+
+
+def test_the_last_error_that_nobody_foresaw_is_said(tmp_path):
+    for number in range(6):
+        with pytest.raises(LookupError), attempts.attempt(tmp_path, 7):
+            raise LookupError(f"no room {number}")
+    with pytest.raises(ShardError, match=r"ended 6 times .* Its last error was LookupError: no room 5\. Give each"):
+        Attempts(tmp_path, 7).begin()
+    Attempts(tmp_path, 7).end()
+    assert list((tmp_path / "attempts").iterdir()) == []
+
+
+def test_a_name_that_is_twice_in_a_tar_is_two_paths(tmp_path, here):
+    with tarfile.open(tmp_path / "d.tar", "w") as archive:
+        for i in range(3):
+            member = tarfile.TarInfo("x.jpg")
+            member.size = len(jpeg(i))
+            archive.addfile(member, io.BytesIO(jpeg(i)))
+    embed(tmp_path / "d.tar", tmp_path / "out", backbone=None)
+    assert paths_of(tmp_path / "out") == [f"{tmp_path}/d.tar#{name}" for name in ("x.jpg", "x.jpg (2)", "x.jpg (3)")]
 
 
 def test_a_photo_that_takes_all_memory_is_left_out_and_the_others_are_not(tmp_path, here, monkeypatch):

@@ -11,10 +11,11 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from handlens.errors import HandlensError, ShardError
+from handlens.io.problems import reason_of
 
 ATTEMPTS = "attempts"
 CAREFUL = 3
@@ -44,6 +45,9 @@ def attempt(out: Path, unit: int) -> Iterator[Attempts]:
     except HandlensError:
         attempts.end()
         raise
+    except Exception as error:
+        attempts.failed(error)
+        raise
     attempts.end()
 
 
@@ -57,6 +61,7 @@ class Attempts:
 
     def __init__(self, out: Path, unit: int) -> None:
         self._file = out / ATTEMPTS / f"{unit:06d}"
+        self._error = self._file.with_suffix(".error")
         self._unit = unit
         self._lines = self._file.read_text(encoding="utf-8").splitlines() if self._file.exists() else []
 
@@ -69,9 +74,10 @@ class Attempts:
             elif line == "start" and before not in ("", "kept"):
                 blind += 1
         if blind >= _BLIND:
+            why = f"Its last error was {self._error.read_text(encoding='utf-8')}. " if self._error.exists() else ""
             raise ShardError(
-                f"the process at unit {self._unit} ended {blind} times without keeping anything: it was killed "
-                "or has too little memory. Give each process more memory, or use fewer, and run the same command again."
+                f"the process at unit {self._unit} ended {blind} times without keeping anything: it was killed or has "
+                f"too little memory. {why}Give each process more memory, or use fewer, and run the same command again."
             )
         self._file.parent.mkdir(exist_ok=True)
         self._add("start")
@@ -97,9 +103,15 @@ class Attempts:
         """Note that a shard was written."""
         self._add("kept")
 
+    def failed(self, error: Exception) -> None:
+        """Note an error that nobody foresaw, which ends the process, for the message after the last attempt."""
+        with suppress(OSError):
+            self._error.write_text(f"{type(error).__name__}: {reason_of(error)[:500]}", encoding="utf-8")
+
     def end(self) -> None:
         """Forget all attempts: the unit is done, or failed for a reason that is said."""
         self._file.unlink(missing_ok=True)
+        self._error.unlink(missing_ok=True)
 
     def _deaths(self) -> Counter[str]:
         pairs = zip(self._lines, self._lines[1:], strict=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -67,9 +68,9 @@ def _file(address: str, reason: str) -> Item:
 def _in_tar(address: str, first: int) -> Iterator[Item]:
     """The files of a tar archive; one that ends too early has those before its end, and one more with the reason.
 
-    Those before `first` are not read.
+    Those before `first` are not read. A name that is there again gets a number: each photo has a path of its own.
     """
-    number = 0
+    number, seen = 0, Counter[str]()
     try:
         with open_address(address) as opened:
             for member in tar_members(opened):
@@ -83,7 +84,11 @@ def _in_tar(address: str, first: int) -> Iterator[Item]:
                 reason = member.reason or (TOO_LARGE if member.size > LARGEST_PHOTO else "")
                 # At once, and not when it is asked for: the archive is a stream.
                 data = b"" if reason or number < first else member.read()
-                yield Item(f"{address}#{member.name}", partial(_refuse, reason) if reason else partial(bytes, data))
+                seen[member.name] += 1
+                again = f" ({seen[member.name]})" if seen[member.name] > 1 else ""
+                yield Item(
+                    f"{address}#{member.name}{again}", partial(_refuse, reason) if reason else partial(bytes, data)
+                )
                 number += 1
     except TarError as error:
         reason = f"the archive is damaged from here on: {error}"
