@@ -19,12 +19,29 @@ from tests.embedding.made_photos import write_photos
 from tests.predicting.made_models import save_model, small_network, write_shards
 
 ON_TWO_MACHINES = """
-import os, sys
+import os, sys, threading, time
 from pathlib import Path
+import ray
 from ray.cluster_utils import Cluster
 from handlens.embedding import embed, plan
 from handlens.predicting import predict
+from handlens.embedding.ray_engine import on_ray
+from handlens.embedding.work import EngineJob
 from handlens.studio.features import patches
+
+class Told(Exception):
+    pass
+
+def check():
+    if Path("begun").exists():
+        raise Told
+
+def is_there(process):
+    status = Path("/proc", process, "stat")
+    try:
+        return status.read_text().rpartition(")")[2].split()[0] not in "XZ"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 def add(**options):
     for _ in range(4):  # Ray gives a machine 30 seconds to start, which may not do where others are at work
@@ -49,11 +66,44 @@ if __name__ == "__main__":
     told = []
     found = predict("model", "made", **by_ray, progress=told.append)
     print("predicted", found.predicted, len(told))
+    slow = EngineJob("slow:Slow", Path.cwd(), "now", 1, "slow", "done")
+    try:
+        for done in on_ray(slow, range(20), address=cluster.address, processes=1, check=check):
+            print("a unit ended", done)
+    except Told:
+        names = [thread.name for thread in threading.enumerate()]
+        left = [name for name in names if name.startswith(("Streaming", "handlens-ray"))]
+        print("stopped", ray.is_initialized(), left)
+    process = Path("begun").read_text()
+    while is_there(process):
+        time.sleep(0.1)
+    print("its actor ended", Path("ended").exists())
     found = embed("photos", "shards", backbone=None, **by_ray, progress=after)
     print("complete", found.complete, len(removed))
     cluster.shutdown()
 """
 """A process of its own: what Ray starts ends with it, and its threads warn of nothing here."""
+
+SLOW = """
+import os, time
+from handlens.embedding.work import UnitDone
+
+class Slow:
+    def __init__(self, out, *, threads):
+        self.out = out
+
+    @staticmethod
+    def created(out):
+        return "now"
+
+    def run(self, number):
+        (self.out / "begin").write_text(str(os.getpid()))
+        os.replace(self.out / "begin", self.out / "begun")
+        time.sleep(120)
+        (self.out / "ended").touch()
+        return UnitDone(number, 1, 0)
+"""
+"""A unit that takes much longer than it takes to stop."""
 
 PATIENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -74,13 +124,14 @@ def ended(tmp_path_factory):
     write_shards(folder / "made", network)
     write_photos(folder / "photos", 30)
     (folder / "two.py").write_text(ON_TWO_MACHINES)
+    (folder / "slow.py").write_text(SLOW)
     source = str(Path(__file__).resolve().parents[2] / "src")
     process = subprocess.Popen(
         [sys.executable, str(folder / "two.py"), str(folder)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, **PATIENT, "PYTHONPATH": source},
+        env={**os.environ, **PATIENT, "PYTHONPATH": os.pathsep.join((source, str(folder)))},
         start_new_session=True,
     )
     try:
@@ -106,6 +157,14 @@ def test_two_machines_predict_what_one_process_predicts(ended):
     scored = Scoring(found.folder)
     expected = [scored._scorer(number).p for number in range(3)]
     assert table.filter(like="probability of ").to_numpy().tolist() == [row for p in expected for row in p.tolist()]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_run_that_is_told_to_stop_leaves_its_unit_and_ends_the_actor(ended):
+    _, said = ended
+    assert "stopped False []" in said
+    assert "its actor ended False" in said
+    assert not [line for line in said if "a unit ended" in line]
 
 
 def test_a_machine_that_goes_away_loses_no_photo(ended):

@@ -85,7 +85,7 @@ def embed(
         seed: of every random choice.
         progress: called as photos are done.
         say: called with sentences: what the run needs, and what it waits for.
-        cancel: setting it raises Cancelled, within a second.
+        cancel: setting it raises Cancelled, within a second; with Ray once it has started, and within a few seconds.
 
     Returns:
         what `out` holds.

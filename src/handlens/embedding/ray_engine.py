@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import sys
+import threading
+import time
 import traceback
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack, redirect_stdout
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, closing, redirect_stdout, suppress
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -19,6 +23,9 @@ from handlens.io.problems import reason_of
 
 _BLOCKS = 5_000
 """Pieces that the units are dealt out in."""
+
+_PATIENCE = 30.0
+"""Seconds for Ray to end its actors."""
 
 
 class RayWorker:
@@ -80,7 +87,7 @@ def on_ray(
         units: their numbers.
         address: of the cluster, as `ray.init` takes it; unless given, a Ray is started on this machine.
         processes: actors at most; as many as there is room for unless given.
-        check: called between units; what it raises ends the run.
+        check: called several times a second; what it raises ends the actors.
 
     Raises:
         ShardError: Ray is not installed, or the cluster cannot be reached, or a unit cannot be done.
@@ -97,9 +104,9 @@ def on_ray(
                 f"this Ray must have a machine with {job.threads} CPUs; it has none. Ask for fewer threads."
             )
         most = min(places if processes is None else processes, len(units))
+        rows = stack.enter_context(closing(_rows(job, units, most, check)))
         try:
-            for row in _rows(job, units, most):
-                check()
+            for row in rows:
                 if row["error"]:
                     raise ShardError(row["error"])
                 yield UnitDone(int(row["unit"]), int(row["photos"]), int(row["left_out"]))
@@ -109,7 +116,10 @@ def on_ray(
             ) from error
 
 
-def _rows(job: EngineJob, units: Sequence[int], most: int) -> Iterator[dict[str, Any]]:
+def _rows(
+    job: EngineJob, units: Sequence[int], most: int, check: Callable[[], None]
+) -> Generator[dict[str, Any], None, None]:
+    """What the actors answer; if it is closed, or `check` raises, they are ended."""
     from ray import data
 
     context = data.DataContext.get_current()
@@ -118,4 +128,51 @@ def _rows(job: EngineJob, units: Sequence[int], most: int) -> Iterator[dict[str,
     dealt = data.from_items([{"unit": unit} for unit in units], override_num_blocks=min(len(units), _BLOCKS))
     actors = data.ActorPoolStrategy(min_size=1, max_size=most, initial_size=most, max_tasks_in_flight_per_actor=1)
     done = dealt.map_batches(RayWorker, fn_constructor_args=(job,), batch_size=1, compute=actors, num_cpus=job.threads)
-    return iter(done.iter_rows())
+    name = f"handlens-{secrets.token_hex(8)}"
+    done.set_name(name)
+    said = SimpleQueue[dict[str, Any] | Exception | None]()
+    # Ray Data has no wait with an end: another thread waits.
+    thread = threading.Thread(target=_listen, args=(done, said), name="handlens-ray", daemon=True)
+    thread.start()
+    try:
+        while True:
+            check()
+            try:
+                answer = said.get(timeout=0.2)
+            except Empty:
+                continue
+            if answer is None:
+                return
+            if isinstance(answer, Exception):
+                raise answer
+            yield answer
+    finally:
+        _end(thread, name)
+
+
+def _listen(rows: Any, said: SimpleQueue[dict[str, Any] | Exception | None]) -> None:
+    try:
+        for row in rows.iter_rows():
+            said.put(row)
+        said.put(None)
+    except Exception as error:
+        said.put(error)
+
+
+def _end(listener: threading.Thread, name: str) -> None:
+    """End Ray's execution with its actors, and wait for its threads: one that asked Ray later would start another."""
+    until = time.monotonic() + _PATIENCE
+    while time.monotonic() < until:
+        executors = _executors(name)
+        if not executors and not listener.is_alive():
+            return
+        for executor in executors:
+            with suppress(Exception):  # Ray may be gone by itself
+                executor.shutdown(force=True)
+        for thread in (listener, *executors):
+            thread.join(0.1)
+
+
+def _executors(name: str) -> list[Any]:
+    """The threads in which Ray Data executes a data set of this name; none before it began."""
+    return [thread for thread in threading.enumerate() if thread.name.startswith(f"StreamingExecutor-{name}")]

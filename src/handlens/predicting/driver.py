@@ -69,7 +69,7 @@ def predict(
         threads: of each process.
         progress: called as photos are predicted; `left_out` are those without a prediction.
         say: called with sentences: what the run reads, and what it waits for.
-        cancel: setting it raises Cancelled, within a second.
+        cancel: setting it raises Cancelled, within a second; with Ray once it has started, and within a few seconds.
 
     Returns:
         the predictions.
