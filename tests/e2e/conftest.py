@@ -13,6 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import Request as Asked
@@ -282,6 +283,9 @@ def new_page(
         context = browser.new_context(**{**settings, **options})
         page = context.new_page()
         page.set_default_timeout(SLOW)
+        for name in ("get", "post", "put"):
+            # The server closes a connection that was silent for seconds, perhaps just when the next request is sent.
+            setattr(page.request, name, partial(getattr(page.request, name), max_retries=3))
         watch.follow(page)
         pages.append(page)
         return page
