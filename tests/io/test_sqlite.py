@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from handlens.errors import StorageError
+from handlens.io import sqlite
 from handlens.io.sqlite import Database, damaged_log, mend_database, open_database, transaction
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS t (x INTEGER CHECK (x > 0));"
@@ -24,6 +26,30 @@ def test_every_commit_waits_for_the_disk(tmp_path: Path) -> None:
     assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert db.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
     db.close()
+
+
+def test_opening_waits_for_others_that_open_at_the_same_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Busy:
+        def __init__(self, code: int, times: int) -> None:
+            self.code, self.left = code, times
+
+        def execute(self, statement: str) -> None:
+            assert statement == "PRAGMA journal_mode = WAL"
+            self.left -= 1
+            if self.left >= 0:
+                error = sqlite3.OperationalError("database is locked")
+                error.sqlite_errorcode = self.code
+                raise error
+
+    waits: list[float] = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+    sqlite._write_ahead(Busy(sqlite3.SQLITE_BUSY, 3))  # type: ignore[arg-type]
+    assert len(waits) == 3
+    with pytest.raises(sqlite3.OperationalError):
+        sqlite._write_ahead(Busy(sqlite3.SQLITE_CORRUPT, 1))  # type: ignore[arg-type]
+    monkeypatch.setattr(sqlite, "PATIENCE", -1)
+    with pytest.raises(sqlite3.OperationalError):
+        sqlite._write_ahead(Busy(sqlite3.SQLITE_BUSY, 1))  # type: ignore[arg-type]
 
 
 def test_a_block_is_written_whole_or_not_at_all(tmp_path: Path) -> None:

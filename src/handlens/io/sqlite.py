@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -14,6 +15,9 @@ from handlens.errors import StorageError
 from handlens.io.checksums import row_checksum
 from handlens.io.files import atomic_write
 from handlens.io.problems import reason_of
+
+PATIENCE = 30
+"""Seconds to wait for other connections that write."""
 
 _CHECKSUMS = """
 CREATE TABLE IF NOT EXISTS checksums (           -- of the rows of other tables
@@ -119,7 +123,7 @@ def open_database(path: Path, schema: str) -> Database:
     # Immutable: without a lock and a log, which cannot be written either.
     address = f"{path.absolute().as_uri()}?immutable=1" if read_only else path
     db = sqlite3.connect(
-        address, timeout=30, isolation_level=None, check_same_thread=False, factory=Database, uri=read_only
+        address, timeout=PATIENCE, isolation_level=None, check_same_thread=False, factory=Database, uri=read_only
     )
     try:
         db.read_only = read_only
@@ -128,7 +132,7 @@ def open_database(path: Path, schema: str) -> Database:
         if read_only:
             _make_missing(db, schema)
         else:
-            db.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(db)
             # FULL: a finished transaction survives a power cut, not only a killed process.
             db.execute("PRAGMA synchronous = FULL")
             db.executescript(schema)
@@ -138,6 +142,19 @@ def open_database(path: Path, schema: str) -> Database:
         db.close()
         raise
     return db
+
+
+def _write_ahead(db: Database) -> None:
+    """Let the file be read while it is written; SQLite does not wait for others that ask for it at the same moment."""
+    give_up = time.monotonic() + PATIENCE
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+        time.sleep(0.01)
 
 
 @contextmanager
