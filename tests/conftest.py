@@ -33,9 +33,14 @@ def shared_data() -> Path:
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Features are learned in a moment, for tests that are not about how good they are."""
+    import torch
+
+    threads = torch.get_num_threads()
     hurry(monkeypatch)
+    yield
+    torch.set_num_threads(threads)
 
 
 class _Bomb:

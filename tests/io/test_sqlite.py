@@ -44,7 +44,8 @@ def test_opening_waits_for_others_that_open_at_the_same_moment(monkeypatch: pyte
     waits: list[float] = []
     monkeypatch.setattr(time, "sleep", waits.append)
     sqlite._write_ahead(Busy(sqlite3.SQLITE_BUSY, 3))  # type: ignore[arg-type]
-    assert len(waits) == 3
+    sqlite._write_ahead(Busy(sqlite3.SQLITE_BUSY_RECOVERY, 2))  # type: ignore[arg-type]
+    assert len(waits) == 5
     with pytest.raises(sqlite3.OperationalError):
         sqlite._write_ahead(Busy(sqlite3.SQLITE_CORRUPT, 1))  # type: ignore[arg-type]
     monkeypatch.setattr(sqlite, "PATIENCE", -1)

@@ -12,17 +12,20 @@ of a choice has the middle 95 % of its importances, and a choice below what rand
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from handlens.core.products import product
 from handlens.errors import ExperimentError
 from handlens.experiments.reading.axes import Axis, axis_of
 from handlens.experiments.reading.paired import Codes, Floats
 from handlens.experiments.reading.pivot import numbers_of
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.trial import FrozenTrial
 
 FEWEST = 10
 """Combinations; with fewer the trees have almost nothing to split."""
@@ -134,7 +137,7 @@ def _is_ordered(axis: Axis) -> bool:
 
 
 def fanova(codes: Codes, values: Floats, ordered: Sequence[bool], seed: int, *, trees: int) -> NDArray[np.float64]:
-    """The importance of each column of codes by fANOVA, as Optuna computes it; 0 for all if the values do not vary.
+    """The importance of each column of codes by Optuna's fANOVA; 0 for all if the values do not vary.
 
     Args:
         codes: the rank of the value of each choice, [combinations, choices].
@@ -143,59 +146,45 @@ def fanova(codes: Codes, values: Floats, ordered: Sequence[bool], seed: int, *, 
         seed: of the forest.
         trees: in it.
     """
-    from sklearn.ensemble import RandomForestRegressor
+    import optuna
+    from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
     if np.ptp(values) == 0:
         return np.zeros(codes.shape[1])
-    columns: list[NDArray[Any]] = []
-    ends: list[float] = []  # of the space of each column, which begins at 0
-    of_choice: list[list[int]] = []
-    for column, order in zip(codes.T, ordered, strict=True):
-        parts = [column + 0.5] if order else [column == option for option in range(column.max() + 1)]
-        parts = parts if len(parts) > 1 or order else []  # one option explains nothing
-        of_choice.append([*range(len(columns), len(columns) + len(parts))])
-        columns += parts
-        ends += [float(column.max()) + 1 if order else 1.0] * len(parts)
-    if not columns:
+    names = [str(i) for i in range(codes.shape[1])]
+    tops = codes.max(0)
+    spaces: dict[str, BaseDistribution] = {
+        name: FloatDistribution(-0.5, float(top) + 0.5) if order else CategoricalDistribution(range(int(top) + 1))
+        for name, top, order in zip(names, tops, ordered, strict=True)
+    }
+    trials = [
+        optuna.trial.create_trial(
+            params={
+                name: float(code) if order else int(code) for name, code, order in zip(names, row, ordered, strict=True)
+            },
+            distributions=spaces,
+            value=float(value),
+        )
+        for row, value in zip(codes, values, strict=True)
+    ]
+    evaluator = optuna.importance.FanovaImportanceEvaluator(n_trees=trees, max_depth=DEPTH, seed=seed)
+    try:
+        found = evaluator.evaluate(cast("optuna.Study", _Trials(trials)), names, target=_value)
+    except RuntimeError:  # none of the trees has drawn two values
         return np.zeros(codes.shape[1])
-    forest = RandomForestRegressor(trees, max_depth=DEPTH, random_state=seed)
-    forest.fit(np.stack(columns, 1).astype(np.float64), values)
-    found = [_shares(tree.tree_, np.array(ends), of_choice) for tree in forest.estimators_]
-    varied = [shares for shares in found if shares is not None]
-    return np.mean(varied, axis=0) if varied else np.zeros(codes.shape[1])
+    return np.array([found[name] for name in names], np.float64)
 
 
-def _shares(tree: Any, ends: Floats, of_choice: list[list[int]]) -> Floats | None:
-    """The share of a tree's variance that each choice alone accounts for; None if all of its leaves are the same.
+class _Trials:
+    """What Optuna's evaluator asks of a study; a study of its own would copy each trial."""
 
-    A tree cuts the space into boxes. What it predicts on average at one value of a choice is the sum over the boxes
-    that hold this value, each with its share of the space of all other choices. So the variance of that average is a
-    sum over pairs of boxes, with the share of the choice's own space that both hold.
-    """
-    low, high = _boxes(tree, ends)
-    sizes = (high - low) / ends  # [leaves, columns]
-    weights = sizes.prod(1)
-    values = tree.value[tree.feature < 0, 0, 0]
-    values = values - (weights * values).sum()
-    variance = float((weights * values**2).sum())
-    if variance <= 0:
-        return None
-    shares = np.zeros(len(of_choice))
-    for i, own in enumerate(of_choice):
-        both = np.minimum(high[:, None, own], high[None, :, own]) - np.maximum(low[:, None, own], low[None, :, own])
-        overlap = (both.clip(0) / ends[own]).prod(2)  # [leaves, leaves]
-        parts = values * np.delete(sizes, own, 1).prod(1)
-        shares[i] = max(float(product(parts, product(overlap, parts))), 0.0) / variance if own else 0.0
-    return shares
+    def __init__(self, trials: list[FrozenTrial]) -> None:
+        self._trials = trials
+
+    def get_trials(self, **_: Any) -> list[FrozenTrial]:
+        """All of them; they are complete."""
+        return self._trials
 
 
-def _boxes(tree: Any, ends: Floats) -> tuple[Floats, Floats]:
-    """Where the boxes of a tree's leaves begin and end in each column: [leaves, columns] each."""
-    low = np.zeros((tree.node_count, len(ends)))
-    high = np.tile(ends, (tree.node_count, 1))
-    for node in np.flatnonzero(tree.feature >= 0):  # each comes after the node that it is a branch of
-        left, right, column = tree.children_left[node], tree.children_right[node], tree.feature[node]
-        low[[left, right]], high[[left, right]] = low[node], high[node]
-        high[left, column] = low[right, column] = tree.threshold[node]
-    leaves = tree.feature < 0
-    return low[leaves], high[leaves]
+def _value(trial: FrozenTrial) -> float:
+    return cast(float, trial.value)

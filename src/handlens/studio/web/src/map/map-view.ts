@@ -73,7 +73,7 @@ export class MapView {
   /** what `events.moving` was last told: true from the first frame of a movement to the last */
   private reportedMoving = false
   /** whether something has moved since the last frame */
-  private stirred = false
+  private hasMoved = false
   private settleTimer: ReturnType<typeof setTimeout> | undefined
   private stale = true
   private closeTimer: ReturnType<typeof setTimeout> | undefined
@@ -369,7 +369,7 @@ export class MapView {
     const now = performance.now()
     this.frameRate.count(now)
     const isOnTheWay = this.arrangement.progress(now) < 1
-    if (isOnTheWay || this.motion.flying) this.moving = this.stirred = true
+    if (isOnTheWay || this.motion.flying) this.moving = this.hasMoved = true
     if (this.motion.advance(now)) this.wantClose()
 
     this.putPictures(pictures, renderer)
@@ -389,8 +389,8 @@ export class MapView {
     if (isOnTheWay || this.motion.flying || pictures.waiting || picture?.waiting || picture?.fading) this.draw()
     // Frames that only put pictures in place do not prolong a movement: without a GPU they wait for its end.
     // The last frame of a movement may find it over already: its end still has to be reported.
-    if (this.stirred || (this.settleTimer === undefined && (this.moving || this.reportedMoving))) this.settle()
-    this.stirred = false
+    if (this.hasMoved || (this.settleTimer === undefined && (this.moving || this.reportedMoving))) this.settle()
+    this.hasMoved = false
   }
 
   private putPictures(pictures: PictureLoader, renderer: Renderer): void {
@@ -467,7 +467,7 @@ export class MapView {
 
   private startMoving(): void {
     if (!this.renderer) return
-    this.moving = this.stirred = true
+    this.moving = this.hasMoved = true
     if (this.reportedMoving) return
     this.reportedMoving = true
     this.events.moving(true)
@@ -526,7 +526,7 @@ export class MapView {
   }
 
   private moved(tell: boolean): void {
-    this.moving = this.stirred = true
+    this.moving = this.hasMoved = true
     if (tell) {
       this.following = false
       this.events.camera({ ...this.motion.now })
