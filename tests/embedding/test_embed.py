@@ -523,18 +523,20 @@ def test_a_worker_that_is_killed_from_outside_loses_no_photo(tmp_path, small, mo
 
 
 DRIVER = """
+import signal
 import time
 from handlens.cli import app
 from handlens.embedding import driver, plan
 from handlens.studio.features import patches
 plan.A_UNIT, patches._SAMPLES = 5, 1_000
 real = driver.follow
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell runs in the background ignores it
 
 def follow(before, done, progress):
     def told(now):
         progress(now)
         if now.done:  # it waits for its end, so that it never comes too late
-            time.sleep(600)
+            time.sleep(60)
     real(before, done, told)
 
 driver.follow = follow
