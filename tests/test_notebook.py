@@ -70,7 +70,9 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
         resources={"metadata": {"path": str(folder)}},
         config=Config({"AsyncKernelManager": {"transport_encryption": "auto"}}),
     )
-    client.execute(env=os.environ | {"HANDLENS_HOME": str(folder / "home")})
+    # Jupyter's own choice, which gives way to one of the environment.
+    backend = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    client.execute(env=os.environ | backend | {"HANDLENS_HOME": str(folder / "home")})
     return {name: cell.outputs for name, cell in zip(CELLS, notebook.cells, strict=True)}
 
 

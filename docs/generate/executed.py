@@ -35,6 +35,9 @@ BLOCK = re.compile(
 ENCRYPTED = Config({"AsyncKernelManager": {"transport_encryption": "auto"}})
 """What is sent between this process and the one that executes a page is encrypted; Jupyter warns if it is not."""
 
+INLINE = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+"""Figures are drawn into the page, also where the environment names another backend, which Jupyter gives way to."""
+
 STYLE = """
 %matplotlib inline
 import matplotlib, warnings
@@ -83,7 +86,7 @@ def outputs_of(blocks: list[str]) -> list[list[Any]]:
         write_made_tables(Path(folder))
         resources = {"metadata": {"path": folder}}
         client = NotebookClient(notebook, timeout=600, resources=resources, config=ENCRYPTED)
-        client.execute(env={**os.environ, "HANDLENS_HOME": str(Path(folder) / "home")})
+        client.execute(env={**os.environ, **INLINE, "HANDLENS_HOME": str(Path(folder) / "home")})
     return [cell.outputs for cell in notebook.cells[1:-1]]
 
 
