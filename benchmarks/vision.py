@@ -29,6 +29,7 @@ import torch
 from PIL import Image as Pillow
 from report import Bench
 from vision_heatmap import heat_maps
+from vision_loading import loading
 from vision_training import finetune, overhead
 
 from handlens.vision import Augment, Image, get_transforms, open_image, rotate, zoom
@@ -247,6 +248,7 @@ SECTIONS = {
     "transforms": transforms,
     "files": files,
     "sharpness": sharpness,
+    "loading": loading,
     "heatmap": heat_maps,
     "overhead": overhead,
     "finetune": finetune,

@@ -18,8 +18,15 @@ from handlens.core.items import FEW, Labelled
 from handlens.core.loaders import WHOLE, Batch, Share, batch_sizes
 from handlens.errors import DataError
 from handlens.vision.dataset import ImageDataset, transformed
+from handlens.vision.float_batches import FloatBatches
 from handlens.vision.image import Pixels, why_unreadable
-from handlens.vision.normalization import ChannelStats, normalised
+from handlens.vision.normalization import ChannelStats
+from handlens.vision.shared_pixels import SharedPixels
+
+_FORKS = sys.platform == "linux"
+
+AHEAD = 2
+"""Batches that are begun for each worker before they are asked for."""
 
 
 class PictureLoader:
@@ -68,6 +75,7 @@ class PictureLoader:
         self.stats = stats
         self.sizes = batch_sizes(len(dataset), bs)
         self._loader: Any = None
+        self._room: SharedPixels | None = None
         self._named: set[str] = set()
 
     def __len__(self) -> int:
@@ -98,13 +106,13 @@ class PictureLoader:
 
     def batches(self, share: Share) -> Iterator[Batch]:
         """The pictures of a share of each batch; no others are read."""
-        targets = self.dataset.y.data
+        targets, numbers = self.dataset.y.data, FloatBatches(self.stats, self.device)
         for batch in self._batches(share):
-            if batch.pixels is None:
+            if batch.error:
                 self._loader = None  # ends the workers now, and not when the error is garbage-collected
                 raise DataError(batch.error)
             self._tell(batch.faults)
-            inputs = normalised(batch.pixels.to(self.device, non_blocking=True), self.stats)
+            inputs = numbers(self._pixels(batch))
             yield inputs, targets[batch.rows].to(self.device, non_blocking=True)
 
     def _batches(self, share: Share) -> Iterator[_Batch]:
@@ -117,20 +125,39 @@ class PictureLoader:
             batches = iter(self._loader)
         yield from batches
 
+    def _pixels(self, batch: _Batch) -> Tensor:
+        if batch.pixels is not None:
+            return batch.pixels
+        assert self._room is not None
+        return self._room.of(batch.number, len(batch.rows))
+
+    def _make_room(self) -> SharedPixels | None:
+        """Memory for the batches that workers are at and the one that is used here; None where theirs are sent."""
+        augment = self.dataset.x.augment
+        # A GPU gets its pixels from pinned memory, into which torch's loader copies what is sent.
+        if not (self.num_workers and _FORKS and self.device.type == "cpu" and augment and augment.size):
+            return None
+        try:
+            return SharedPixels(AHEAD * self.num_workers + 1, (max(self.sizes), *augment.size, 3))
+        except OSError:
+            return None
+
     def _make_loader(self) -> Any:
         from torch.utils.data import DataLoader
 
+        self._room = self._make_room()
         return DataLoader(
-            _Reader(self.dataset.x, keep_rows=not self.shuffle),  # type: ignore[arg-type]  # it has all methods that are used
+            _Reader(self.dataset.x, self._room, keep_rows=not self.shuffle),  # type: ignore[arg-type]  # it has all methods that are used
             sampler=_Draws(self.sizes, shuffle=self.shuffle, augmented=self.augmented),
             batch_size=None,  # the sampler draws whole batches
             num_workers=self.num_workers,
+            prefetch_factor=AHEAD if self.num_workers else None,
             collate_fn=_as_is,
             persistent_workers=self.num_workers > 0,
             pin_memory=self.device.type == "cuda",
             worker_init_fn=_one_thread if self.num_workers else None,
             # A script without `if __name__ == "__main__"` can only have workers that are forked.
-            multiprocessing_context="fork" if self.num_workers and sys.platform == "linux" else None,
+            multiprocessing_context="fork" if self.num_workers and _FORKS else None,
             # Its own generator, so that the seeds of the workers do not change torch's random numbers.
             generator=torch.Generator(),
         )
@@ -157,11 +184,13 @@ def default_workers(n: int) -> int:
 
 
 class _Batch(NamedTuple):
-    """What a worker sends: pixels uint8 [B, H, W, 3], the rows of their labels, and which files could not be read.
+    """What a worker sends of a batch: the rows of its labels, and which files could not be read.
 
-    An error is sent as text, because torch wraps exceptions of a worker in its own.
+    Its pixels, uint8 [B, H, W, 3], come along, or None where they lie in shared memory. An error is sent as text,
+    because torch wraps exceptions of a worker in its own.
     """
 
+    number: int
     pixels: Tensor | None
     rows: list[int]
     faults: list[str]
@@ -171,11 +200,13 @@ class _Batch(NamedTuple):
 class _Reader:
     """Reads the pictures of a batch, in a worker or in the main process."""
 
-    def __init__(self, pictures: ImageDataset, *, keep_rows: bool) -> None:
+    def __init__(self, pictures: ImageDataset, room: SharedPixels | None, *, keep_rows: bool) -> None:
         self.pictures = pictures
+        self.room = room
         self.keep_rows = keep_rows
 
-    def __getitem__(self, drawn: list[tuple[int, int]]) -> _Batch:
+    def __getitem__(self, batch: tuple[int, list[tuple[int, int]]]) -> _Batch:
+        number, drawn = batch
         rows = [position for position, _ in drawn]
         faults: list[str] = []
         try:
@@ -189,9 +220,9 @@ class _Reader:
                     read[i] = np.full_like(read[other], 128)
                 else:
                     read[i], rows[i] = read[other], rows[other]
-            return _Batch(self._stacked(rows, read), rows, faults)
+            return _Batch(number, self._stacked(number, rows, read), rows, faults)
         except DataError as error:
-            return _Batch(None, rows, faults, str(error))
+            return _Batch(number, None, rows, faults, str(error))
 
     def _read(self, position: int, seed: int, faults: list[str]) -> Pixels | None:
         try:
@@ -202,7 +233,7 @@ class _Reader:
             return None
         return transformed(picture, self.pictures.augment, torch.Generator().manual_seed(seed)).pixels
 
-    def _stacked(self, rows: list[int], read: list[Any]) -> Tensor:
+    def _stacked(self, number: int, rows: list[int], read: list[Any]) -> Tensor | None:
         for row, pixels in zip(rows, read, strict=True):
             if pixels.shape != read[0].shape:
                 first, other = (
@@ -213,11 +244,14 @@ class _Reader:
                     f"the pictures of a batch must have one size; these have several: {first}, {other}. "
                     "Give a size: .transform(tfms, size=224)."
                 )
-        return torch.from_numpy(np.stack(read))
+        if self.room is None:
+            return torch.from_numpy(np.stack(read))
+        np.stack(read, out=self.room.of(number, len(read)).numpy())
+        return None
 
 
 class _Draws:
-    """Samples batches: for each picture its position and its seed."""
+    """Samples batches, each with its number in the epoch: for each picture its position and its seed."""
 
     def __init__(self, sizes: list[int], *, shuffle: bool, augmented: bool) -> None:
         self.sizes = sizes
@@ -228,13 +262,13 @@ class _Draws:
     def __len__(self) -> int:
         return len(self.sizes)
 
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+    def __iter__(self) -> Iterator[tuple[int, list[tuple[int, int]]]]:
         n, share = sum(self.sizes), self.share
         order = torch.randperm(n) if self.shuffle else torch.arange(n)
         seeds = torch.randint(2**62, (n,)) if self.augmented else torch.zeros(n, dtype=torch.int64)
-        for rows, some in zip(order.split(self.sizes), seeds.split(self.sizes), strict=True):
+        for number, (rows, some) in enumerate(zip(order.split(self.sizes), seeds.split(self.sizes), strict=True)):
             part = share.rows(len(rows))
-            yield list(zip(rows[part].tolist(), some[part].tolist(), strict=True))
+            yield number, list(zip(rows[part].tolist(), some[part].tolist(), strict=True))
 
 
 def _as_is(batch: Any) -> Any:
