@@ -20,7 +20,7 @@ from handlens.studio import Collection
 from handlens.studio.pictures import limits_of, open_photo
 from handlens.studio.predictor import load_predictor
 from handlens.vision.image import open_image
-from handlens.vision.verify import verify_images
+from handlens.vision.verify import unreadable_images
 
 SIDE = 64
 """A multiple of the blocks of 8 that a JPEG stores, also at 1/4 of the size."""
@@ -228,7 +228,7 @@ def seen_in(path: Path) -> list[list[int]]:
     """The first row of a picture's red channel; both readers must agree on all pixels."""
     found = open_image(path).pixels
     assert np.array_equal(found, np.asarray(open_photo(path, at_least=1000)))
-    assert verify_images([path]) == []
+    assert unreadable_images([path]) == []
     return found[0].tolist()
 
 

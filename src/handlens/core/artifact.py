@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 FORMAT = "handlens-model"
 FORMAT_VERSION = 1
 DESCRIPTION = "model.json"
+
+EXPORT = "learner"
+"""The folder that `learn.export()` writes unless it is given another name."""
 TENSORS = "tensors.safetensors"
 CARD = "README.md"
 WEIGHTS = "weights"

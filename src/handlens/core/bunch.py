@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor
@@ -13,7 +13,12 @@ from handlens.core.description import DataDescription, picture_files
 from handlens.core.display import facts_html
 from handlens.core.labels import LabelList
 from handlens.core.loaders import Batch, ItemLoader, Loader
+from handlens.core.tensor_data import tensor_loaders
 from handlens.errors import DataError
+from handlens.io import paths
+
+if TYPE_CHECKING:
+    from handlens.core.interpret import Interpretation
 
 
 class DataBunch:
@@ -54,7 +59,7 @@ class DataBunch:
         self.train_dl = train_dl
         self.valid_dl = valid_dl
         self.test_dl = test_dl
-        self.path = Path(path)
+        self.path: Path = paths.Path(path)
         self.device = torch.device(device or defaults.device)
 
     @classmethod
@@ -68,17 +73,23 @@ class DataBunch:
         device: torch.device | str | None = None,
         num_workers: int = 0,
     ) -> Self:
-        """From labelled datasets whose items are made one at a time.
+        """From labelled datasets whose items are made one at a time, or from tensors.
 
         Args:
-            train: the training items, taken in a new random order each epoch; `train[i]` is (input, target).
+            train: the training items, taken in a new random order each epoch; `train[i]` is (input, target). Of a
+                `TensorDataset` of inputs and targets, whole numbers are classes, and floats numbers to predict.
             valid: the validation items, in their order; may be empty.
             path: the folder that models and exports are saved below.
             bs: how many items a batch has, in validation too.
             device: where the batches are; `defaults.device`, the GPU if there is one, unless given.
-            num_workers: how many processes read items; 0 reads them in this process.
+            num_workers: how many processes read items; 0 reads them in this process. Tensors need none.
+
+        Raises:
+            DataError: tensors are not one of inputs and one of targets for each part.
         """
         where = torch.device(device or defaults.device)
+        if hasattr(train, "tensors"):
+            return cls(*tensor_loaders(train, valid, bs=bs, device=where), path=path, device=where)
         loaders = (
             ItemLoader(part, bs=bs, device=where, shuffle=part is train, num_workers=num_workers)
             for part in (train, valid)
@@ -147,6 +158,17 @@ class DataBunch:
             )
         return loader
 
+    def add_test(self, items: Any) -> None:
+        """Make these items the test data, if this kind of data can make batches of items without labels.
+
+        Raises:
+            DataError: it cannot.
+        """
+        raise DataError(
+            f"a {type(self).__name__} cannot make batches of {type(items).__name__} without labels: set data.test_dl "
+            "to a loader."
+        )
+
     def one_batch(self) -> Batch:
         """The first batch of a training epoch: (inputs, targets).
 
@@ -156,6 +178,13 @@ class DataBunch:
         if not len(self.train_dl):
             raise DataError("a batch needs training items; these data have none, only what it takes to predict.")
         return next(iter(self.train_dl))
+
+    @staticmethod
+    def interpretation_class() -> type[Interpretation]:
+        """What `learn.interpret()` makes of predictions for these data."""
+        from handlens.core.interpret import Interpretation  # it reads learners, which read these
+
+        return Interpretation
 
     def one_item(self, item: Any) -> Batch:
         """One item as a batch of one: (inputs, targets), where the target is only a placeholder."""

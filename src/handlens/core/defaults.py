@@ -12,7 +12,10 @@ class Defaults:
 
     Attributes:
         device: a torch.device; the GPU where there is one, otherwise the CPU.
+        cmap: matplotlib's name of the colours in which pictures of one channel are shown; grey where it is None.
     """
+
+    cmap: str | None = None
 
     def __init__(self) -> None:
         self._device: torch.device | None = None

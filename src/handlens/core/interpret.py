@@ -137,11 +137,20 @@ class Interpretation:
         ]
         return sorted(found, key=lambda pair: -pair.times)
 
-    def plot_confusion_matrix(self, *, normalize: bool = False, ax: Axes | None = None) -> Axes:
+    def plot_confusion_matrix(
+        self,
+        *,
+        normalize: bool = False,
+        figsize: tuple[float, float] | None = None,
+        dpi: float | None = None,
+        ax: Axes | None = None,
+    ) -> Axes:
         """Draw the confusion matrix.
 
         Args:
             normalize: write shares of each actual class, 0 to 1, instead of counts.
+            figsize: width and height of a new figure in inches; by the number of classes unless given.
+            dpi: its pixels per inch.
             ax: where to draw; a new figure unless given.
 
         Returns:
@@ -156,7 +165,7 @@ class Interpretation:
         shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
         if ax is None:
             side = max(3.5, 0.45 * len(classes) + 1.5)
-            _, ax = plt.subplots(figsize=(side, side), layout="constrained")
+            _, ax = plt.subplots(figsize=figsize or (side, side), dpi=dpi, layout="constrained")
         ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)  # by share, so that a rare class's errors show as well
         for i in range(len(classes)):
             for j in range(len(classes)):

@@ -6,6 +6,7 @@ import copy
 import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +20,7 @@ from handlens.core.description import DataDescription, picture_files
 from handlens.core.labels import LabelList, MultiCategoryList, label_class_for
 from handlens.core.predictions import check_prediction_columns
 from handlens.errors import DataError
+from handlens.io import paths
 from handlens.io.problems import reason_of
 
 FEW = 5
@@ -58,7 +60,7 @@ class ItemList:
         self, items: Sequence[Any] | NDArray[Any], *, path: Path | str = ".", frame: pd.DataFrame | None = None
     ) -> None:
         self.items = np.asarray(items)
-        self.path = Path(path)
+        self.path: Path = paths.Path(path)
         self.frame = frame
         if frame is not None and len(frame) != len(self.items):
             raise DataError(f"frame must have a row for each item; {len(frame)} rows for {len(self.items)} items.")
@@ -79,6 +81,28 @@ class ItemList:
             DataError: they are not files.
         """
         return DataDescription(parts={"data": picture_files(self.items, self.path)})
+
+    def add(self, others: ItemList) -> Self:
+        """These items and then others, with the path of these; neither list is changed.
+
+        Raises:
+            DataError: one comes from a table, and the other does not.
+        """
+        if (self.frame is None) != (others.frame is None):
+            raise DataError("both lists must come from tables, or neither; one of them does not: add them before.")
+        both = copy.copy(self)
+        both.items = np.concatenate([self.items, others.items])
+        if self.frame is not None:
+            both.frame = pd.concat([self.frame, others.frame], ignore_index=True)
+        return both
+
+    def filter_by_func(self, func: Callable[[Any], bool]) -> Self:
+        """The items for which a function returns True, with their rows of the frame.
+
+        Args:
+            func: item → whether it stays.
+        """
+        return self.subset(np.flatnonzero([bool(func(item)) for item in self.items]))
 
     def subset(self, rows: NDArray[np.intp]) -> Self:
         """The items at these positions, with their rows of the frame."""
@@ -142,6 +166,19 @@ class ItemList:
         shuffled = random.permutation(len(self))
         return self.split_by_idx(np.sort(shuffled[:held_out]))
 
+    split_by_rand_pct = random_split_by_pct  # its name in the course of 2019
+
+    def split_by_valid_func(self, func: Callable[[Any], bool]) -> SplitItems:
+        """Hold out the items for which a function returns True.
+
+        Args:
+            func: item → whether it is held out, such as `lambda file: file.parent.name == "13"`.
+
+        Raises:
+            DataError: as `split_by_idx`.
+        """
+        return self.split_by_idx([i for i, item in enumerate(self.items) if func(item)])
+
     def split_by_col(self, col: str) -> SplitItems:
         """Hold out the items whose value is true in a column of the frame.
 
@@ -190,7 +227,7 @@ class SplitItems:
         return f"{type(self).__name__}: train {self.train!r}; valid {self.valid!r}"
 
     def label_from_df(
-        self, cols: str | Sequence[str], *, label_cls: type[LabelList] | None = None, **options: Any
+        self, cols: int | str | Sequence[int | str] = 1, *, label_cls: type[LabelList] | None = None, **options: Any
     ) -> Any:
         """Label with one column of the frame, or several for several targets at once.
 
@@ -199,7 +236,8 @@ class SplitItems:
         stand between them (MultiCategoryList).
 
         Args:
-            cols: the name of a column, or a list of names.
+            cols: the name of a column, or a list of names; a whole number that names no column is a position. The
+                second column unless given, because the first one names the pictures of `ImageItemList.from_df`.
             label_cls: the class of the labels, such as FloatList.
             options: those of the label class, such as `log=True`.
 
@@ -212,7 +250,8 @@ class SplitItems:
         """
         if label_cls is None and "label_delim" in options:
             label_cls = MultiCategoryList
-        names = [cols] if isinstance(cols, str) else listed(cols, "cols", "['sales']", DataError)
+        one = isinstance(cols, (str, Integral))
+        names = [_name_of(self.train, col) for col in ([cols] if one else listed(cols, "cols", "['sales']", DataError))]
         if not names:
             raise DataError("label_from_df takes a column of the frame or more; none were named: cols=['sales'].")
         given = [name for name in names if name in self.train.input_columns]
@@ -370,6 +409,7 @@ class LabelledItems:
     Attributes:
         train, valid: the datasets.
         source: the training items as they were before labelling.
+        test: items that `add_test` added, which become the test data; None unless there are some.
 
     Example:
         >>> labelled = ItemList([3.0, 1.0, 2.0]).split_by_idx([2]).label_from_lists(["a", "b"], ["a"])
@@ -381,9 +421,24 @@ class LabelledItems:
         self.train = train
         self.valid = valid
         self.source = source
+        self.test: Any = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}: train {self.train!r}; valid {self.valid!r}"
+
+    def add_test(self, items: Any) -> Self:
+        """The same items, and with them test data, which are predicted and have no part in training.
+
+        Args:
+            items: what `add_test` of this kind of data takes: an item list, whose labels are not asked for; of tables
+                also a frame.
+
+        Returns:
+            Labelled items; this object is not changed.
+        """
+        with_test = copy.copy(self)
+        with_test.test = items
+        return with_test
 
     def databunch(self, bs: int = 64, **options: Any) -> Any:
         """Put the items into batches.
@@ -395,7 +450,10 @@ class LabelledItems:
         Returns:
             A DataBunch of this kind of data, such as a TabularDataBunch.
         """
-        return self.source.bunch_class.create(self.train, self.valid, path=self.source.path, bs=bs, **options)
+        data = self.source.bunch_class.create(self.train, self.valid, path=self.source.path, bs=bs, **options)
+        if self.test is not None:
+            data.add_test(self.test)
+        return data
 
 
 ItemList.labelled_class = LabelledItems
@@ -429,6 +487,19 @@ def positions_of(valid_idx: Iterable[int], n: int) -> NDArray[np.intp]:
         wrong = rows[(rows < 0) | (rows >= n)][0]
         raise DataError(f"valid_idx must be positions from 0 to {n - 1}; {wrong} arrived.")
     return np.unique(rows).astype(np.intp)
+
+
+def _name_of(items: ItemList, col: Any) -> Any:
+    """The name of a column that is given by its name or its position."""
+    columns = [] if items.frame is None else list(items.frame.columns)
+    if not isinstance(col, Integral) or isinstance(col, bool) or col in columns or not columns:
+        return col
+    place = int(col)
+    if not -len(columns) <= place < len(columns):
+        raise DataError(
+            f"cols must be the name or the position of a column; there are {len(columns)}, {place} arrived."
+        )
+    return columns[place]
 
 
 def _column(items: ItemList, name: str) -> pd.Series:

@@ -11,7 +11,7 @@ import math
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +27,7 @@ from handlens.core.labels import Loss
 from handlens.core.learner_description import describe_learner
 from handlens.core.loaders import Loader
 from handlens.core.metrics import Metric, labelled, metric_name
+from handlens.core.mixup import Mixup
 from handlens.core.modes import evaluating, unchanged
 from handlens.core.optimizer import AdamW, MakeOptimizer, Optimizer, check_decay, freeze
 from handlens.core.outputs import Outputs, Prediction, apply_model, run_over
@@ -35,7 +36,11 @@ from handlens.core.schedule import USUAL_RATE, Rates, Schedule, constant, expone
 from handlens.core.summary import Summary, summarize
 from handlens.core.training import Run, StopWhenWorse, find_rate, fit
 from handlens.errors import DataError, StorageError, TrainingError
+from handlens.io import paths
 from handlens.io.problems import reason_of, reporting_disk_errors
+
+if TYPE_CHECKING:
+    from handlens.core.interpret import Interpretation
 
 PRECISIONS = ("fp32", "bf16")
 
@@ -53,7 +58,7 @@ class Learner:
         opt_func: makes the optimizer; see `Optimizer`.
         wd: weight decay until a fit says otherwise; what it says holds for those that follow.
         precision: "fp32", or "bf16" for automatic mixed precision.
-        callbacks: take part in every fit.
+        callbacks: take part in every fit; one or several.
         path: the folder for models/ and exports; the data's unless given.
 
     Example:
@@ -87,7 +92,7 @@ class Learner:
         opt_func: MakeOptimizer = AdamW,
         wd: float = 0.01,
         precision: str = "fp32",
-        callbacks: Sequence[Callback] = (),
+        callbacks: Callback | Sequence[Callback] = (),
         path: Path | str | None = None,
     ) -> None:
         self.processes = processes()
@@ -151,7 +156,7 @@ class Learner:
 
     @path.setter
     def path(self, path: Path | str) -> None:
-        self._path = Path(path)
+        self._path: Path = paths.Path(path)
 
     @property
     def precision(self) -> str:
@@ -175,7 +180,7 @@ class Learner:
         lr: Rates = 1e-3,
         *,
         wd: float | None = None,
-        callbacks: Sequence[Callback] = (),
+        callbacks: Callback | Sequence[Callback] = (),
         seed: int | None = None,
     ) -> None:
         """Train at a constant learning rate and momentum 0.9 (Adam's β₁); prints the losses of each epoch.
@@ -184,7 +189,7 @@ class Learner:
             epochs: how many times the training items are gone through, 1 or more.
             lr: the learning rate; `slice(a, b)` gives layer groups rates of their own, see `group_rates`.
             wd: weight decay, for this fit and those that follow; that of the fit before unless given.
-            callbacks: take part in this fit, after those of the learner.
+            callbacks: take part in this fit, after those of the learner; one or several.
             seed: makes the order of the rows and dropout repeatable (`torch.manual_seed`).
 
         Raises:
@@ -196,26 +201,28 @@ class Learner:
 
     def fit_one_cycle(
         self,
-        epochs: int,
+        epochs: int | None = None,
         max_lr: Rates = USUAL_RATE,
         *,
+        cyc_len: int | None = None,
         wd: float | None = None,
         pct_start: float = 0.3,
         div_factor: float = 25.0,
         moms: tuple[float, float] = (0.95, 0.85),
-        callbacks: Sequence[Callback] = (),
+        callbacks: Callback | Sequence[Callback] = (),
         seed: int | None = None,
     ) -> None:
         """Train by the 1cycle policy; prints the losses and metrics of each epoch.
 
         Args:
-            epochs: how many times the training items are gone through, 1 or more.
+            epochs: how many times the training items are gone through, 1 or more; `cyc_len`, its name in the course,
+                may be given instead.
             max_lr: the largest learning rate; `slice(a, b)` gives layer groups rates of their own, see `group_rates`.
             wd: weight decay, for this fit and those that follow; that of the fit before unless given.
             pct_start: the share of the steps, 0 to 1, in which the rate rises to `max_lr`; in the rest it falls.
             div_factor: the first rate is `max_lr` divided by it, 1 or more.
             moms: the momentum at the first and last step, and at the largest rate; each from 0 to below 1.
-            callbacks: take part in this fit, after those of the learner.
+            callbacks: take part in this fit, after those of the learner; one or several.
             seed: makes the order of the rows and dropout repeatable (`torch.manual_seed`).
 
         Each fit starts with a new optimizer. After an error or an interruption (Ctrl-C, a notebook's stop button)
@@ -224,7 +231,9 @@ class Learner:
         Raises:
             TrainingError: the loss is no longer a number, or the arguments or data do not allow training.
         """
-        epochs = _whole_epochs(epochs)
+        if (epochs is None) == (cyc_len is None):
+            raise TrainingError(f"give epochs or cyc_len, which are the same; {epochs} and {cyc_len} arrived.")
+        epochs = _whole_epochs(cyc_len if epochs is None else epochs)
         rates = group_rates(max_lr, len(self.layer_groups))
         schedule = one_cycle(self._steps(epochs), rates, pct_start=pct_start, div_factor=div_factor, moms=moms)
         self._fit(epochs, schedule, wd, callbacks, seed)
@@ -281,7 +290,12 @@ class Learner:
         return rate
 
     def _fit(
-        self, epochs: int, schedule: Schedule, wd: float | None, callbacks: Sequence[Callback], seed: int | None
+        self,
+        epochs: int,
+        schedule: Schedule,
+        wd: float | None,
+        callbacks: Callback | Sequence[Callback],
+        seed: int | None,
     ) -> None:
         if wd is not None:
             # With far less decay than before, an epoch of further training undoes what the decay achieved.
@@ -408,12 +422,13 @@ class Learner:
             item: an item of a dataset, or what `data.one_item` takes: a row of a table, a picture or its path.
 
         Returns:
-            The label in readable form, and the probabilities [classes] or the number behind it.
+            The label in readable form, its code, and the probabilities [classes] or the number behind it.
         """
         inputs, _ = self.data.one_item(item)
         y = self.data.y
         values = y.activate(self.outputs(inputs).float().cpu())
-        return Prediction(y.decode(y.decide(values))[0], values[0].clone())  # which, unlike them, may be changed
+        codes = y.decide(values)
+        return Prediction(y.decode(codes)[0], codes[0].clone(), values[0].clone())  # which, unlike them, may be changed
 
     def forward(self, inputs: Any) -> Any:
         """The model's output for a batch's inputs, in the learner's precision and the model's present mode."""
@@ -433,6 +448,22 @@ class Learner:
     def _evaluating(self) -> contextlib.AbstractContextManager[Any]:
         """The model as in prediction: a callback may ask for one during training, which then goes on as it was."""
         return evaluating(self.model) if self.model.training else _NO_CONTEXT
+
+    def interpret(self, ds_type: str = "valid") -> Interpretation:
+        """Where the model is wrong, item by item: `Interpretation.from_learner`, or that of this kind of data.
+
+        Args:
+            ds_type: which of the data: "valid" or "train".
+
+        Raises:
+            DataError: these data have no labelled items.
+        """
+        return self.data.interpretation_class().from_learner(self, ds_type)
+
+    def mixup(self, alpha: float = 0.4) -> Self:
+        """Train on mixtures of two items from now on, see `Mixup`; returns the learner."""
+        self.callbacks = [*self.callbacks, Mixup(alpha)]
+        return self
 
     def summary(self) -> Summary:
         """The layers in the order in which they are used: kind, output shape, parameters, and whether they train."""
@@ -456,6 +487,20 @@ class Learner:
     def model_path(self, name: str) -> Path:
         """The folder that `save(name)` writes."""
         return self.path / "models" / name
+
+    def to_fp16(self) -> Self:
+        """Train and predict in mixed precision, `learn.precision = "bf16"`, from now on; returns the learner.
+
+        The course's mixed precision was float16 with a scaled loss. bfloat16 has the range of float32 and needs no
+        scale.
+        """
+        self.precision = "bf16"
+        return self
+
+    def to_fp32(self) -> Self:
+        """Train and predict in float32 from now on; returns the learner."""
+        self.precision = "fp32"
+        return self
 
     def save(self, name: str) -> Path:
         """Write the model's parameters and running statistics to models/`name` below the learner's path.
@@ -541,8 +586,10 @@ class Learner:
 _NO_CONTEXT = contextlib.nullcontext()
 
 
-def _listed_callbacks(callbacks: Sequence[Callback]) -> list[Callback]:
-    found = listed(callbacks, "callbacks", "[EarlyStopping()]", TrainingError)
+def _listed_callbacks(callbacks: Callback | Sequence[Callback]) -> list[Callback]:
+    found = listed(
+        [callbacks] if isinstance(callbacks, Callback) else callbacks, "callbacks", "[EarlyStopping()]", TrainingError
+    )
     odd = [one for one in found if not isinstance(one, Callback)]
     if odd:
         raise TrainingError(f"callbacks must be made of Callback classes, such as EarlyStopping(); {odd[0]!r} arrived.")

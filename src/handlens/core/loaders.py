@@ -87,7 +87,8 @@ class TensorLoader:
 
     Args:
         dataset: what the batches are of.
-        inputs: tensors with a row an item; the batch's inputs are a tuple of their rows.
+        inputs: tensors with a row an item; the batch's inputs are a tuple of their rows. Or one tensor, of which they
+            are rows.
         targets: a tensor with a row an item.
         bs: rows a batch; see `batch_sizes` for the last.
         shuffle: a new order in each epoch, drawn from torch's own random numbers (`torch.manual_seed`).
@@ -105,7 +106,7 @@ class TensorLoader:
     def __init__(
         self,
         dataset: Any,
-        inputs: tuple[Tensor, ...],
+        inputs: tuple[Tensor, ...] | Tensor,
         targets: Tensor,
         *,
         bs: int,
@@ -116,7 +117,10 @@ class TensorLoader:
         self.dataset = dataset
         self.bs = bs
         self.shuffle = shuffle
-        self.tensors = tuple(tensor.to(device) for tensor in (*inputs, targets))
+        self.alone = isinstance(inputs, Tensor)
+        self.tensors = tuple(
+            tensor.to(device) for tensor in (*((inputs,) if isinstance(inputs, Tensor) else inputs), targets)
+        )
         self.sizes = batch_sizes(len(targets), bs)
 
     def __len__(self) -> int:
@@ -149,7 +153,7 @@ class TensorLoader:
             else:
                 rows = [tensor.index_select(0, order[start:stop]) for tensor in self.tensors]
             for *inputs, targets in zip(*(tensor.split(sizes) for tensor in rows), strict=True):
-                yield tuple(inputs), targets
+                yield inputs[0] if self.alone else tuple(inputs), targets
             start = stop
 
 

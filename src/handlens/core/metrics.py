@@ -29,6 +29,7 @@ __all__ = [
     "error_rate",
     "exp_rmspe",
     "f1",
+    "fbeta",
     "higher_is_better",
     "mae",
     "mse",
@@ -276,12 +277,13 @@ SHARES_OF_ITEMS: tuple[Metric, ...] = (accuracy, error_rate)
 
 
 @higher_is_better
-def accuracy_multi(preds: Tensor, targets: Tensor) -> float:
-    """For items with any number of classes: the share of (item, class) pairs that are right, at probability 0.5.
+def accuracy_multi(preds: Tensor, targets: Tensor, thresh: float = 0.5) -> float:
+    """For items with any number of classes: the share of (item, class) pairs that are right.
 
     Args:
         preds: the probability of each class, [N, classes].
         targets: 1 where an item has the class, 0 elsewhere, in the same shape.
+        thresh: the probability from which on a class is predicted; `partial(accuracy_multi, thresh=0.2)` is a metric.
 
     Returns:
         From 0 to 1; nan if an item has no labels.
@@ -295,7 +297,42 @@ def accuracy_multi(preds: Tensor, targets: Tensor) -> float:
         0.75
     """
     p, y = _numbers(preds, targets)
-    return float(((p >= 0.5) == (y >= 0.5)).mean()) if labelled(targets) else math.nan
+    return float(((p >= thresh) == (y >= 0.5)).mean()) if labelled(targets) else math.nan
+
+
+@higher_is_better
+def fbeta(preds: Tensor, targets: Tensor, thresh: float = 0.2, beta: float = 2.0) -> float:
+    """For items with any number of classes: the mean over items of Fβ = (1 + β²)·P·R / (β²·P + R).
+
+    P is the share of the classes predicted for an item that it has, its precision, and R the share of its classes that
+    are predicted, its recall. An item without a class for which none is predicted counts 0, as in the course.
+
+    Args:
+        preds: the probability of each class, [N, classes].
+        targets: 1 where an item has the class, 0 elsewhere, in the same shape.
+        thresh: the probability from which on a class is predicted.
+        beta: how many times as much recall counts as precision.
+
+    Returns:
+        From 0 to 1; nan if an item has no labels.
+
+    Raises:
+        DataError: there is not one prediction for each target.
+
+    Example:
+        >>> import torch
+        >>> p, y = torch.tensor([[0.9, 0.4, 0.1]]), torch.tensor([[1, 0, 1]])  # one of two is right, and found
+        >>> fbeta(p, y)
+        0.5
+    """
+    p, y = _numbers(preds, targets)
+    if not labelled(targets):
+        return math.nan
+    chosen, right = p >= thresh, y >= 0.5
+    hits = (chosen & right).sum(1)
+    # (1 + β²)·P·R / (β²·P + R) with P = hits / chosen and R = hits / right, without dividing by 0.
+    below = beta**2 * right.sum(1) + chosen.sum(1)
+    return float(np.mean((1 + beta**2) * hits / np.maximum(below, 1)))
 
 
 def _second_or_mean(score: Callable[..., Any], preds: Tensor, targets: Tensor) -> float:

@@ -15,19 +15,22 @@ from handlens.errors import DataError
 
 
 class Prediction(NamedTuple):
-    """The prediction for one item: a readable label, and the numbers behind it.
+    """The prediction for one item: a readable label, its code, and the numbers behind it.
 
     Attributes:
         label: the class, the classes or the number, as the labels of the data give it.
+        code: the label as it is encoded: the position of the class, [], 1.0 for each of several classes that the item
+            has, [classes], or the numbers.
         values: probabilities [classes], or numbers [targets] on the scale that the model is trained on.
 
     Example:
-        >>> prediction = Prediction("cat", torch.tensor([0.75, 0.25]))
-        >>> f"{prediction.label}, {float(prediction.values.max()):.0%}"
+        >>> label, code, values = Prediction("cat", torch.tensor(0), torch.tensor([0.75, 0.25]))
+        >>> f"{label}, {float(values[code]):.0%}"
         'cat, 75%'
     """
 
     label: Any
+    code: Tensor
     values: Tensor
 
 

@@ -93,6 +93,18 @@ class Recorder:
         """The momenta of the steps taken, [T]."""
         return self._schedule.momenta[: self._steps] if self._schedule else np.empty(0)
 
+    @property
+    def lrs(self) -> Floats:
+        """The learning rates of the steps taken, [T], those of the last layer group, as the course has them."""
+        return self.rates[:, -1]
+
+    moms = momenta  # its name in the course
+
+    @property
+    def val_losses(self) -> list[float]:
+        """The validation loss of each epoch; nothing where nothing was held out."""
+        return [row["valid_loss"] for row in self.rows if "valid_loss" in row]
+
     def suggest(self) -> float:
         """The learning rate, of the last layer group, that a run with growing rates suggests; see `suggest_rate`.
 
@@ -143,11 +155,14 @@ class Recorder:
             ax.legend()
         ax.set(xscale="log", xlabel="learning rate", ylabel="loss")
 
-    def plot_losses(self, last: int | None = None, *, ax: Axes | None = None) -> None:
+    def plot_losses(
+        self, last: int | None = None, *, skip_start: int = 0, skip_end: int = 0, ax: Axes | None = None
+    ) -> None:
         """Draw the smoothed training loss of each batch, and the validation loss at the end of each epoch.
 
         Args:
             last: how many of the last batches are shown; all of them if it is None or below 1.
+            skip_start, skip_end: how many batches are left out at either end.
             ax: where to draw; a new figure unless given.
 
         Raises:
@@ -157,16 +172,25 @@ class Recorder:
         ax = ax or _axes()
         losses = self.smoothed
         first = max(0, len(losses) - last) if last is not None and last > 0 else 0
-        steps = np.arange(1, len(losses) + 1)
-        ax.plot(steps[first:], losses[first:], label="train")
-        ends = [step for step in self._row_steps if step > first]
-        if ends and "valid_loss" in self.columns:
-            ax.plot(ends, [row["valid_loss"] for row in self.rows[-len(ends) :]], "o-", label="valid")
+        first, after = max(first, skip_start), len(losses) - skip_end
+        ax.plot(np.arange(1, len(losses) + 1)[first:after], losses[first:after], label="train")
+        if "valid_loss" in self.columns:
+            ends = [
+                (step, row["valid_loss"])
+                for step, row in zip(self._row_steps, self.rows, strict=True)
+                if first < step <= after
+            ]
+            if ends:
+                ax.plot(*zip(*ends, strict=True), "o-", label="valid")
         ax.set(xlabel="batches", ylabel="loss")
         ax.legend()
 
-    def plot_lr(self, *, ax: Axes | None = None) -> None:
+    def plot_lr(self, *, show_moms: bool = True, ax: Axes | None = None) -> None:
         """Draw the learning rate of each batch, a line a layer group, and the momentum on an axis of its own.
+
+        Args:
+            show_moms: draw the momentum too.
+            ax: where to draw; a new figure unless given.
 
         Raises:
             TrainingError: nothing is recorded yet.
@@ -175,9 +199,10 @@ class Recorder:
         ax = ax or _axes()
         ax.plot(np.arange(1, self._steps + 1), self.rates)
         ax.set(xlabel="batches", ylabel="learning rate")
-        other = ax.twinx()
-        other.plot(np.arange(1, self._steps + 1), self.momenta, color="tab:gray", linestyle=":")
-        other.set_ylabel("momentum")
+        if show_moms:
+            other = ax.twinx()
+            other.plot(np.arange(1, self._steps + 1), self.momenta, color="tab:gray", linestyle=":")
+            other.set_ylabel("momentum")
 
     def plot_metrics(self, *, ax: Axes | None = None) -> None:
         """Draw each metric after each epoch.

@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import pandas as pd
 
-from handlens.core.artifact import artifact_kind
+from handlens.core.artifact import DESCRIPTION, EXPORT, artifact_kind
 from handlens.errors import ArtifactError, DataError
 
 # By name, because what opens a model is in rooms after this one: it is imported when a model of its kind is opened.
@@ -57,13 +57,15 @@ class PhotoModel(Protocol):
         ...
 
 
-def load_learner(folder: Path | str, *, own_procs: Iterable[Any] = ()) -> Any:
+def load_learner(folder: Path | str, *, test: Any = None, own_procs: Iterable[Any] = ()) -> Any:
     """Open a saved model of any kind, ready to predict.
 
     No code from the files is run, and the network is not used.
 
     Args:
-        folder: what `learn.export()` or `Collection.export_model()` wrote.
+        folder: what `learn.export()` or `Collection.export_model()` wrote; or the folder that `learn.export()`, without
+            a name, wrote it into, as in the course.
+        test: items to predict, which become the test data: an ImageItemList, or a frame or TabularList.
         own_procs: for a model of tables, the classes of preprocessors that are not this library's.
 
     Returns:
@@ -83,6 +85,9 @@ def load_learner(folder: Path | str, *, own_procs: Iterable[Any] = ()) -> Any:
         >>> load_learner(folder).predict_frame(df.head(3)).shape
         (3, 1)
     """
+    inside = Path(folder) / EXPORT
+    if inside.is_dir() and not (Path(folder) / DESCRIPTION).exists():
+        folder = inside
     kind = artifact_kind(folder)
     if kind not in _LOADERS:
         why = "which this version of handlens does not know"
@@ -94,7 +99,15 @@ def load_learner(folder: Path | str, *, own_procs: Iterable[Any] = ()) -> Any:
     module, name = _LOADERS[kind].split(":")
     load = getattr(importlib.import_module(module), name)
     if not own_procs:
-        return load(folder)
+        return _with_test(load(folder), test)
     if "own_procs" not in inspect.signature(load).parameters:
         raise DataError(f"own_procs is for models of tables; {folder} holds a saved {kind}: leave own_procs out.")
-    return load(folder, own_procs=own_procs)
+    return _with_test(load(folder, own_procs=own_procs), test)
+
+
+def _with_test(model: Any, test: Any) -> Any:
+    if test is not None:
+        if not hasattr(model, "data"):
+            raise DataError(f"test= is for learners; this is a {type(model).__name__}: give files to predict_files.")
+        model.data.add_test(test)
+    return model

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 # Idle threads sleep at once (see handlens/__init__.py), and waking them takes as long as one training step of a small
 # batch. Spinning for a short time first, a thirtieth of OpenMP's default, makes training twice as fast at 64 rows a
@@ -18,15 +17,17 @@ if "torch" not in sys.modules and "GOMP_SPINCOUNT" not in os.environ:
     del os.environ["GOMP_SPINCOUNT"]
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import nn, tensor
 from torch.nn import functional as F
 
+from handlens import course
+from handlens.core.bunch import DataBunch
 from handlens.core.callbacks import Callback, EarlyStopping, GradientClipping, PreciseBatchNorm, SaveBest, StopTraining
 from handlens.core.checkpoint import Checkpoint
 from handlens.core.defaults import defaults
 from handlens.core.doc import doc
+from handlens.core.interpret import Interpretation
 from handlens.core.labels import CategoryList, FloatList, MultiCategoryList
 from handlens.core.learner import Learner
 from handlens.core.metrics import (
@@ -35,6 +36,7 @@ from handlens.core.metrics import (
     error_rate,
     exp_rmspe,
     f1,
+    fbeta,
     higher_is_better,
     mae,
     mse,
@@ -46,7 +48,10 @@ from handlens.core.metrics import (
     roc_auc,
 )
 from handlens.core.saved import load_learner
+from handlens.io.datasets import URLs, untar_data
 from handlens.tabular.category_dropout import CategoryDropout
+from handlens.tabular.cont_cat_split import cont_cat_split
+from handlens.tabular.cyclic_dates import add_cyclic_datepart
 from handlens.tabular.data import TabularDataBunch, TabularList, load_data
 from handlens.tabular.dates import add_datepart
 from handlens.tabular.learner import TabularLearner, tabular_learner
@@ -54,24 +59,23 @@ from handlens.tabular.model import TabularModel
 from handlens.tabular.procs import Categorify, FillMissing, Normalize, TabularProc
 from handlens.tabular.windows import backward_mean, backward_sum, days_since, days_until, forward_sum
 
-if TYPE_CHECKING:
-    from matplotlib import pyplot as plt
-
 __all__ = [
+    *course.NAMES,
+    "F",
     "Callback",
     "Categorify",
     "CategoryDropout",
     "CategoryList",
     "Checkpoint",
+    "DataBunch",
     "EarlyStopping",
-    "F",
     "FillMissing",
     "FloatList",
     "GradientClipping",
+    "Interpretation",
     "Learner",
     "MultiCategoryList",
     "Normalize",
-    "Path",
     "PreciseBatchNorm",
     "SaveBest",
     "StopTraining",
@@ -80,11 +84,14 @@ __all__ = [
     "TabularList",
     "TabularModel",
     "TabularProc",
+    "URLs",
     "accuracy",
     "accuracy_multi",
+    "add_cyclic_datepart",
     "add_datepart",
     "backward_mean",
     "backward_sum",
+    "cont_cat_split",
     "days_since",
     "days_until",
     "defaults",
@@ -92,6 +99,7 @@ __all__ = [
     "error_rate",
     "exp_rmspe",
     "f1",
+    "fbeta",
     "forward_sum",
     "higher_is_better",
     "load_data",
@@ -100,8 +108,6 @@ __all__ = [
     "mse",
     "nn",
     "np",
-    "pd",
-    "plt",
     "precision",
     "r2",
     "recall",
@@ -111,13 +117,9 @@ __all__ = [
     "tabular_learner",
     "tensor",
     "torch",
+    "untar_data",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    # Importing matplotlib takes as long as all the rest, so it is imported only when it is used.
-    if name == "plt":
-        from matplotlib import pyplot
-
-        return pyplot
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(course, name)

@@ -225,9 +225,9 @@ class TabularDataBunch(DataBunch):
         inner.test_dl = self.test_dl
         return inner
 
-    def add_test(self, df: pd.DataFrame) -> None:
-        """Make a frame the test data; arguments and errors as in `loader`."""
-        self.test_dl = self.loader(df)
+    def add_test(self, df: pd.DataFrame | TabularList) -> None:
+        """Make a frame, or that of a TabularList, the test data; arguments and errors as in `loader`."""
+        self.test_dl = self.loader(df.frame if isinstance(df, TabularList) else df)  # type: ignore[arg-type]
 
     def one_item(self, item: Row | Mapping[str, Any] | pd.Series | pd.DataFrame) -> Batch:
         """One row as a batch of one: of a dataset, a mapping by column name, a Series, or a frame of one row."""

@@ -62,7 +62,7 @@ def add_datepart(df: pd.DataFrame, field: str, *, drop: bool = True, time: bool 
         0      2015        31              4              True
     """
     check_column(df, field, "field")
-    prefix = _prefix(field)
+    prefix = column_prefix(field)
     twin = next((c for c in df.columns if c != field and c in (f"{prefix}Date", f"{prefix}date")), None)
     if twin is not None:
         raise TableError(
@@ -87,7 +87,7 @@ def add_datepart(df: pd.DataFrame, field: str, *, drop: bool = True, time: bool 
     return df
 
 
-def _prefix(field: str) -> str:
+def column_prefix(field: str) -> str:
     return re.sub("[Dd]ate$", "", field)
 
 

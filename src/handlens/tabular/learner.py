@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from handlens.core.artifact import load_artifact, load_weights, part_of, refusing_damage, save_artifact
+from handlens.core.artifact import EXPORT, load_artifact, load_weights, part_of, refusing_damage, save_artifact
 from handlens.core.callbacks import Callback, PreciseBatchNorm
 from handlens.core.checks import listed
 from handlens.core.labels import FloatList, LabelList, Loss
@@ -85,7 +85,7 @@ class TabularLearner(Learner):
         predictions = self.get_preds(dl=dl)[0] if len(dl) else y.activate(torch.empty(0, y.c))
         return predictions_frame(y, predictions, index=df.index)
 
-    def export(self, name: str = "learner") -> Path:
+    def export(self, name: str = EXPORT) -> Path:
         """Write all that is needed to predict new rows: model, preprocessing and labels; `load_learner` reads it.
 
         The model card, README.md, has metrics that are measured on the validation data; the answers that people wrote

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import nn, tensor
+from torch.nn import Flatten
 from torch.nn import functional as F
 
+from handlens import course
+from handlens.core.bunch import DataBunch
 from handlens.core.callbacks import Callback, EarlyStopping, GradientClipping, SaveBest, StopTraining
 from handlens.core.checkpoint import Checkpoint
 from handlens.core.defaults import defaults
@@ -21,6 +23,7 @@ from handlens.core.metrics import (
     accuracy_multi,
     error_rate,
     f1,
+    fbeta,
     higher_is_better,
     mae,
     mse,
@@ -30,9 +33,11 @@ from handlens.core.metrics import (
     rmse,
     roc_auc,
 )
+from handlens.core.mixup import Mixup
 from handlens.core.saved import load_learner
+from handlens.io.datasets import URLs, untar_data
 from handlens.vision.data import ImageDataBunch
-from handlens.vision.datasets import URLs, untar_data
+from handlens.vision.download_images import download_images
 from handlens.vision.gallery import gallery
 from handlens.vision.heatmap import HeatMap, heatmap, heatmaps
 from handlens.vision.image import Image, ImageBBox, ImagePoints, ImageSegment, open_image
@@ -41,12 +46,13 @@ from handlens.vision.items import ImageItemList
 from handlens.vision.kernels import KERNELS, apply_kernel, as_matrix, show_positions
 from handlens.vision.label_smoothing import LabelSmoothing
 from handlens.vision.layer_grid import show_activations, show_filters
+from handlens.vision.layers import MergeLayer, conv_layer, res_block, simple_cnn
 from handlens.vision.learner import VisionLearner, create_cnn
-from handlens.vision.mixup import Mixup
 from handlens.vision.normalization import imagenet_stats
 from handlens.vision.plot import plot_multi, show_image
 from handlens.vision.transform import (
     Augment,
+    apply_tfms,
     brightness,
     contrast,
     crop,
@@ -58,6 +64,8 @@ from handlens.vision.transform import (
     jitter,
     pad,
     perspective_warp,
+    rand_pad,
+    rand_resize_crop,
     resize,
     rgb_randomize,
     rotate,
@@ -66,20 +74,24 @@ from handlens.vision.transform import (
     symmetric_warp,
     tilt,
     zoom,
+    zoom_crop,
 )
+from handlens.vision.verify import verify_images
 
 if TYPE_CHECKING:
-    from matplotlib import pyplot as plt
     from torchvision import models
 
 __all__ = [
+    *course.NAMES,
+    "F",
     "KERNELS",
     "Augment",
     "Callback",
     "CategoryList",
     "Checkpoint",
+    "DataBunch",
     "EarlyStopping",
-    "F",
+    "Flatten",
     "FloatList",
     "GradientClipping",
     "HeatMap",
@@ -93,9 +105,9 @@ __all__ = [
     "Interpretation",
     "LabelSmoothing",
     "Learner",
+    "MergeLayer",
     "Mixup",
     "MultiCategoryList",
-    "Path",
     "SaveBest",
     "StopTraining",
     "URLs",
@@ -103,9 +115,11 @@ __all__ = [
     "accuracy",
     "accuracy_multi",
     "apply_kernel",
+    "apply_tfms",
     "as_matrix",
     "brightness",
     "contrast",
+    "conv_layer",
     "create_cnn",
     "crop",
     "crop_pad",
@@ -113,8 +127,10 @@ __all__ = [
     "defaults",
     "dihedral",
     "doc",
+    "download_images",
     "error_rate",
     "f1",
+    "fbeta",
     "flip_lr",
     "gallery",
     "get_transforms",
@@ -133,10 +149,12 @@ __all__ = [
     "pad",
     "perspective_warp",
     "plot_multi",
-    "plt",
     "precision",
     "r2",
+    "rand_pad",
+    "rand_resize_crop",
     "recall",
+    "res_block",
     "resize",
     "rgb_randomize",
     "rmse",
@@ -146,6 +164,7 @@ __all__ = [
     "show_filters",
     "show_image",
     "show_positions",
+    "simple_cnn",
     "skew",
     "squish",
     "symmetric_warp",
@@ -153,21 +172,23 @@ __all__ = [
     "tilt",
     "torch",
     "untar_data",
+    "verify_images",
     "zoom",
+    "zoom_crop",
 ]
 
 Interpretation = ImageInterpretation
 """A shorter name for the same class, which the docs use."""
 
 
-def __getattr__(name: str) -> Any:
-    # Importing matplotlib or torchvision takes as long as all the rest, so they are imported only when they are used.
-    if name == "plt":
-        from matplotlib import pyplot
+ClassificationInterpretation = ImageInterpretation
+"""Its name in the course."""
 
-        return pyplot
+
+def __getattr__(name: str) -> Any:
+    # Importing torchvision takes as long as all the rest, so it is imported only when it is used.
     if name == "models":
         from torchvision import models
 
         return models
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(course, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
@@ -18,10 +18,14 @@ from handlens.core.loaders import Batch, Loader
 from handlens.errors import ArtifactError, DataError
 from handlens.io.deep_pictures import about_limits, limits_from
 from handlens.vision.dataset import ImageDataset, TransformedImage, decode_size, transformed
-from handlens.vision.image import Image, open_image
+from handlens.vision.factories import ImageFactories
+from handlens.vision.image import Image, check_mode, open_image
 from handlens.vision.loader import PictureLoader, default_workers
 from handlens.vision.normalization import ChannelStats, normalised
 from handlens.vision.transform import Augment, get_transforms
+
+if TYPE_CHECKING:
+    from handlens.core.interpret import Interpretation
 
 Tfms = Sequence[Any]
 
@@ -76,8 +80,8 @@ class LabelledImages(LabelledItems):
         return LabelledImages(train, valid, self.source)
 
 
-class ImageDataBunch(DataBunch):
-    """Pictures in batches; made by `.databunch()`.
+class ImageDataBunch(ImageFactories, DataBunch):
+    """Pictures in batches; made by `.databunch()`, or in one call by `from_folder`, `from_csv` and so on.
 
     Example:
         >>> from PIL import Image as Pillow
@@ -150,8 +154,14 @@ class ImageDataBunch(DataBunch):
         with torch.random.fork_rng(devices=[]):  # measuring must not change the random numbers that follow
             torch.manual_seed(0)
             inputs, _ = next(iter(dl))
-        std, mean = torch.std_mean(inputs.double(), (0, 2, 3))
+        std, mean = torch.std_mean(inputs.double().expand(-1, 3, -1, -1), (0, 2, 3))
         return ChannelStats(mean.tolist(), std.clamp_min(1 / 255).tolist())
+
+    @staticmethod
+    def interpretation_class() -> type[Interpretation]:
+        from handlens.vision.interpret import ImageInterpretation
+
+        return ImageInterpretation
 
     def one_batch(self) -> Batch:
         """The first batch of a training epoch, read in this process: (inputs [B, 3, H, W], targets).
@@ -195,7 +205,10 @@ class ImageDataBunch(DataBunch):
         """Normalised pictures [3, H, W] or [B, 3, H, W] with the normalisation undone: 0–1, on the CPU."""
         pictures = inputs.detach().cpu().float()
         if self.stats:
-            pictures = pictures * self.stats.std.float()[:, None, None] + self.stats.mean.float()[:, None, None]
+            mean, std = (
+                some.float()[: self.train_ds.x.channels, None, None] for some in (self.stats.mean, self.stats.std)
+            )
+            pictures = pictures * std + mean
         return pictures.clamp(0, 1)
 
     def one_item(self, item: Image | Path | str | Tensor) -> Batch:
@@ -209,7 +222,8 @@ class ImageDataBunch(DataBunch):
             DataError: the file cannot be read.
         """
         pixels = self.pixels(item)[None]
-        return normalised(pixels.to(self.device), self.stats), self.y.blank(1).data.to(self.device)
+        inputs = normalised(pixels.to(self.device), self.stats)[:, : self.train_ds.x.channels]
+        return inputs, self.y.blank(1).data.to(self.device)
 
     def pixels(self, item: Image | Path | str | Tensor) -> Tensor:
         """One picture, transformed as in `one_item`, before it is normalised: uint8 [H, W, 3].
@@ -225,7 +239,9 @@ class ImageDataBunch(DataBunch):
             if isinstance(item, Tensor):
                 item = Image(item)
             elif not isinstance(item, Image):
-                item = open_image(item, at_least=decode_size(augment), limits=self.valid_ds.x.limits)
+                like = self.valid_ds.x
+                at_least = decode_size(augment)
+                item = open_image(item, at_least=at_least, limits=like.limits, convert_mode=like.convert_mode)
             item = transformed(item, augment, torch.Generator().manual_seed(0))
         return torch.from_numpy(item.pixels)
 
@@ -233,7 +249,8 @@ class ImageDataBunch(DataBunch):
         """Batches of other pictures, in order and without labels, transformed as validation pictures are."""
         paths = np.empty(len(listed := [Path(item) for item in getattr(items, "items", items)]), object)
         paths[:] = listed
-        pictures = ImageDataset(paths, self.valid_ds.x.augment, limits=self.valid_ds.x.limits)
+        like = self.valid_ds.x
+        pictures = ImageDataset(paths, like.augment, limits=like.limits, convert_mode=like.convert_mode)
         return self.valid_dl.like(Labelled(pictures, self.y.blank(len(paths))))
 
     def add_test(self, items: Iterable[Path | str]) -> None:
@@ -276,6 +293,7 @@ class ImageDataBunch(DataBunch):
             "stats": None if self.stats is None else {"mean": self.stats.mean.tolist(), "std": self.stats.std.tolist()},
             "labels": self.y.state(),
             **({"limits": limits} if limits else {}),
+            **({"convert_mode": self.valid_ds.x.convert_mode} if self.valid_ds.x.channels == 1 else {}),
         }
 
     def facts(self) -> dict[str, Any]:
@@ -297,9 +315,8 @@ class ImageDataBunch(DataBunch):
             transform, stats = state["transform"], state["stats"]
             augment = None if transform is None else Augment(get_transforms()[1], **transform)
             labels = labels_from_state(state["labels"])
-            nothing = Labelled(
-                ImageDataset(np.empty(0, object), augment, limits=limits_from(state.get("limits", {}))), labels
-            )
+            limits, mode = limits_from(state.get("limits", {})), check_mode(state.get("convert_mode", "RGB"))
+            nothing = Labelled(ImageDataset(np.empty(0, object), augment, limits=limits, convert_mode=mode), labels)
             data = cls.create(nothing, nothing, path=path, num_workers=0)
             return data.normalize((stats["mean"], stats["std"])) if stats else data
         except (KeyError, TypeError, ValueError, AttributeError, DataError) as error:

@@ -25,12 +25,26 @@ class ImageDataset:
         paths: the files, [N] objects.
         augment: the transforms; pictures are not changed unless it is given.
         limits: what is black and what is white in pictures of more than 8 bits; those of each picture unless given.
+        convert_mode: "RGB", or "L" for pictures of one channel.
     """
 
-    def __init__(self, paths: NDArray[Any], augment: Augment | None = None, *, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        paths: NDArray[Any],
+        augment: Augment | None = None,
+        *,
+        limits: Limits | None = None,
+        convert_mode: str = "RGB",
+    ) -> None:
         self.items = paths
         self.augment = augment
         self.limits = limits or {}
+        self.convert_mode = convert_mode
+
+    @property
+    def channels(self) -> int:
+        """The channels of each picture: 3, or 1."""
+        return 1 if self.convert_mode == "L" else 3
 
     def __len__(self) -> int:
         return len(self.items)
@@ -43,18 +57,22 @@ class ImageDataset:
 
     def opened(self, position: int) -> Image:
         """The picture of a file without its transforms, perhaps reduced, see `decode_size`; raises DataError."""
-        return open_image(self.items[position], at_least=decode_size(self.augment), limits=self.limits)
+        return open_image(
+            self.items[position],
+            at_least=decode_size(self.augment),
+            limits=self.limits,
+            convert_mode=self.convert_mode,
+        )
 
     def augmented(self, augment: Augment) -> ImageDataset:
         """The same pictures with other transforms."""
-        return ImageDataset(self.items, augment, limits=self.limits)
+        return ImageDataset(self.items, augment, limits=self.limits, convert_mode=self.convert_mode)
 
 
 def transformed(picture: Image, augment: Augment | None, generator: torch.Generator | None = None) -> TransformedImage:
     """Transform one picture as a dataset does."""
-    return TransformedImage.from_pixels(
-        np.ascontiguousarray((augment(picture, generator=generator) if augment else picture).pixels)
-    )
+    done = augment(picture, generator=generator) if augment else picture
+    return TransformedImage.from_pixels(np.ascontiguousarray(done.pixels), channels=picture.channels)
 
 
 def decode_size(augment: Augment | None) -> tuple[int, int] | None:

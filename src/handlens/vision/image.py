@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from torch import Tensor
 
+from handlens.core.defaults import defaults
 from handlens.core.display import png_of
 from handlens.errors import DataError
 from handlens.io.deep_pictures import Limits
@@ -30,9 +31,16 @@ from handlens.vision import jpeg
 from handlens.vision.plot import show_image
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
 
+    from handlens.vision.transform import Transform
+
 Pixels = NDArray[np.uint8]
+
+MODES = ("RGB", "L")
+"""Pictures in colour, and those of one channel."""
 
 UNKNOWN = 255
 """The class of a mask's pixels that were outside of the picture: to be left out of a loss."""
@@ -43,13 +51,17 @@ _AFTER_REASON = ". Replace the file or leave it out"
 
 
 class Image:
-    """A colour picture; it holds a float tensor, 8-bit pixels, or both, and computes the other one when it is used.
+    """A picture in colour, or of one channel; it holds a float tensor, 8-bit pixels, or both, and computes the other.
 
     Args:
-        data: float tensor [3, H, W], from 0 (black) to 1. Values outside are clipped in `pixels`.
+        data: float tensor [3, H, W], or [1, H, W] for a picture of one channel, from 0 (black) to 1. Values outside are
+            clipped in `pixels`.
 
     Raises:
         DataError: `data` has another shape or dtype.
+
+    Attributes:
+        channels: 3, or 1 for a picture of one channel, whose `pixels` are grey.
 
     Example:
         >>> image = Image(torch.ones(3, 2, 4) * 0.5)
@@ -60,22 +72,25 @@ class Image:
     """
 
     def __init__(self, data: Tensor) -> None:
-        if not (isinstance(data, Tensor) and data.is_floating_point() and data.ndim == 3 and data.shape[0] == 3):
+        if not (isinstance(data, Tensor) and data.is_floating_point() and data.ndim == 3 and data.shape[0] in (1, 3)):
             raise DataError(
-                f"an Image needs a float tensor [3, H, W] with values from 0 to 1; {_described(data)} arrived. "
+                f"an Image needs a float tensor [3, H, W], or [1, H, W], with values from 0 to 1; {_described(data)} "
+                "arrived. "
                 "For 8-bit pixels [H, W, 3] use Image.from_pixels."
             )
         if 0 in data.shape:
             raise DataError(f"an Image must have at least one pixel; a tensor {list(data.shape)} arrived.")
+        self.channels = data.shape[0]
         self._data: Tensor | None = data.float()
         self._pixels: Pixels | None = None
 
     @classmethod
-    def from_pixels(cls, pixels: Pixels) -> Self:
+    def from_pixels(cls, pixels: Pixels, *, channels: int = 3) -> Self:
         """A picture of 8-bit pixels.
 
         Args:
             pixels: uint8 [H, W, 3], red, green and blue; they are not copied.
+            channels: 1 for a picture of one channel, whose red, green and blue are the same.
 
         Raises:
             DataError: the array has another type or shape.
@@ -87,16 +102,16 @@ class Image:
                 f"pixels must be a uint8 array [H, W, 3] with H and W of 1 or more; {pixels.shape} arrived."
             )
         image = cls.__new__(cls)
-        image._data, image._pixels = None, pixels
+        image._data, image._pixels, image.channels = None, pixels, channels
         return image
 
     @property
     def data(self) -> Tensor:
-        """Float32 [3, H, W], 0 to 1."""
+        """Float32 [channels, H, W], 0 to 1."""
         if self._data is None:
             assert self._pixels is not None
             # torch refuses negative strides, such as those of a flipped view.
-            pixels = torch.from_numpy(np.ascontiguousarray(self._pixels))
+            pixels = torch.from_numpy(np.ascontiguousarray(self._pixels[..., : self.channels]))
             self._data = pixels.permute(2, 0, 1).to(torch.float32, memory_format=torch.contiguous_format).div_(255)
         return self._data
 
@@ -105,9 +120,14 @@ class Image:
         """Uint8 [H, W, 3], rounded to the nearest of the 256 levels."""
         if self._pixels is None:
             assert self._data is not None
-            levels = (self._data.detach().nan_to_num() * 255).round_().clamp_(0, 255)
+            levels = (self._data.detach().nan_to_num() * 255).round_().clamp_(0, 255).expand(3, -1, -1)
             self._pixels = np.ascontiguousarray(levels.byte().permute(1, 2, 0).cpu().numpy())
         return self._pixels
+
+    @property
+    def shape(self) -> torch.Size:
+        """The shape of `data`: [channels, H, W]."""
+        return torch.Size((self.channels, *self.size))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -117,8 +137,20 @@ class Image:
         assert self._data is not None
         return self._data.shape[1], self._data.shape[2]
 
+    def apply_tfms(self, tfms: Sequence[Transform] | None, **options: Any) -> Any:
+        """The picture transformed once, see `handlens.vision.transform.apply_tfms`."""
+        from handlens.vision.transform import apply_tfms  # which is made of pictures
+
+        return apply_tfms(tfms, self, **options)
+
     def show(
-        self, ax: Axes | None = None, *, y: Any = None, figsize: tuple[float, float] = (3, 3), title: str | None = None
+        self,
+        ax: Axes | None = None,
+        *,
+        y: Any = None,
+        figsize: tuple[float, float] = (3, 3),
+        title: str | None = None,
+        cmap: str | None = None,
     ) -> None:
         """Draw the picture with its label.
 
@@ -127,11 +159,18 @@ class Image:
             y: the label: a mask, points or boxes are drawn on top, anything else is the title.
             figsize: width and height of a new figure in inches.
             title: the title, in place of `y`.
+            cmap: matplotlib's name of the colours for a picture of one channel: its darkest pixel gets the first, its
+                brightest the last; `defaults.cmap`, unless that is None, or otherwise shades of grey. It does not
+                change a picture in colour.
         """
         on_top = isinstance(y, (ImageSegment, ImagePoints, ImageBBox))
         if title is None and y is not None and not on_top:
             title = str(y)
-        axes = show_image(self, ax=ax, figsize=figsize, title=title)
+        cmap = cmap or defaults.cmap
+        if cmap is not None and self.channels == 1:
+            axes = show_image(self.data, ax=ax, figsize=figsize, title=title, cmap=cmap)
+        else:
+            axes = show_image(self, ax=ax, figsize=figsize, title=title)
         if on_top:
             y.draw(axes)
 
@@ -298,7 +337,13 @@ def _described(value: Any) -> str:
 # ---------------------------------------------------------------------------------------------- files
 
 
-def open_image(path: Path | str, *, at_least: tuple[int, int] | None = None, limits: Limits | None = None) -> Image:
+def open_image(
+    path: Path | str,
+    *,
+    at_least: tuple[int, int] | None = None,
+    limits: Limits | None = None,
+    convert_mode: str = "RGB",
+) -> Image:
     """Read a picture from a file as a person sees it: upright by its EXIF orientation, in RGB.
 
     Of an animation the first frame is read; transparency becomes white; CMYK, palette and 16-bit pictures become 8-bit
@@ -309,6 +354,7 @@ def open_image(path: Path | str, *, at_least: tuple[int, int] | None = None, lim
         at_least: the smallest height and width in pixels, of the upright picture, that are enough. A larger JPEG may
             then be decoded at 1/2, 1/4 or 1/8 of its size, which is faster.
         limits: what is black and what is white in a picture of more than 8 bits; its own unless given.
+        convert_mode: "RGB", or "L" for one channel, the luma of ITU-R 601: .299 R + .587 G + .114 B.
 
     Raises:
         DataError: names the file and says why it cannot be read: missing, empty, damaged, truncated, not a picture, or
@@ -321,13 +367,26 @@ def open_image(path: Path | str, *, at_least: tuple[int, int] | None = None, lim
     """
     if at_least is not None and min(at_least) < 1:
         raise DataError(f"at_least must be a height and width of 1 or more; {at_least} arrived.")
+    check_mode(convert_mode)
     path = Path(path)
     try:
         check_is_file(path)
         pixels = _decoded_jpeg(path, at_least)
-        return Image.from_pixels(_decoded(path, at_least, limits) if pixels is None else pixels)
+        if pixels is None:
+            pixels = _decoded(path, at_least, limits)
+        if convert_mode == "RGB":
+            return Image.from_pixels(pixels)
+        grey = np.array(Pillow.fromarray(pixels).convert("L"))
+        return Image.from_pixels(np.repeat(grey[..., None], 3, axis=2), channels=1)
     except Exception as error:  # Pillow raises nearly any type on a malformed file
         raise DataError(f"{path} {_BEFORE_REASON}{picture_fault(path, error)}{_AFTER_REASON}.") from error
+
+
+def check_mode(convert_mode: str) -> str:
+    """The mode; raises DataError if it is neither "RGB" nor "L"."""
+    if convert_mode not in MODES:
+        raise DataError(f"convert_mode must be one of {', '.join(MODES)}; {convert_mode!r} arrived.")
+    return convert_mode
 
 
 def _decoded_jpeg(path: Path, at_least: tuple[int, int] | None) -> Pixels | None:

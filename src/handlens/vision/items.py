@@ -21,8 +21,8 @@ from handlens.io.tables import csv_columns, read_csv
 from handlens.io.walking import Entry, walk
 from handlens.vision.data import ImageDataBunch, LabelledImages
 from handlens.vision.dataset import ImageDataset
-from handlens.vision.image import Image, open_image
-from handlens.vision.verify import verify_images
+from handlens.vision.image import Image, check_mode, open_image
+from handlens.vision.verify import unreadable_images
 
 IMAGE_EXTENSIONS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".avif"),
@@ -58,9 +58,17 @@ class ImageItemList(ItemList):
 
     left_out: list[tuple[Path, str]]
 
+    convert_mode = "RGB"
+    """How pictures are read: in colour, or "L" for one channel."""
+
     @classmethod
     def from_folder(
-        cls, path: Path | str, *, recurse: bool = True, extensions: Iterable[str] = IMAGE_EXTENSIONS
+        cls,
+        path: Path | str,
+        *,
+        recurse: bool = True,
+        extensions: Iterable[str] = IMAGE_EXTENSIONS,
+        convert_mode: str = "RGB",
     ) -> Self:
         """The pictures in a folder, sorted by their paths; hidden files and folders (a leading dot) are ignored.
 
@@ -71,6 +79,7 @@ class ImageItemList(ItemList):
             path: the folder; models and exports are saved below it.
             recurse: also those in its subfolders.
             extensions: the endings of files that are pictures, such as (".jpg", ".png"), in any case.
+            convert_mode: "RGB", or "L" for one channel, as in `open_image`.
 
         Raises:
             DataError: there is no such folder, or it holds no picture that can be read.
@@ -85,7 +94,29 @@ class ImageItemList(ItemList):
             inside = f"only {others} other files" if others else "the folder is empty"
             inside = f"{lost[0][0]} is {lost[0][1]}" if lost else inside
             raise DataError(f"{root} holds no pictures; {inside}{'' if recurse else ' (recurse=False)'}.")
-        return cls._readable(found, path=root, lost=lost)
+        return cls._readable(found, path=root, lost=lost, convert_mode=convert_mode)
+
+    @classmethod
+    def from_files(cls, files: Iterable[Path | str], path: Path | str = ".") -> Self:
+        """The pictures in a list of files, in its order.
+
+        Args:
+            files: their paths; those that are relative begin at the working folder.
+            path: the folder that models and exports are saved below.
+
+        Raises:
+            DataError: there are no files, one occurs twice, or none can be read.
+        """
+        found = [Path(file) for file in files]
+        if not found:
+            raise DataError("files must be paths of pictures; the list is empty: check what it was made from.")
+        twice = [file for file, count in Counter(found).items() if count > 1]
+        if twice:
+            raise DataError(
+                f"each picture must be named once; {len(twice)} are named again: {_first(twice)}. With a copy in both "
+                "parts of a split the model would seem too good: take the copies out."
+            )
+        return cls._readable(found, path=Path(path))
 
     @classmethod
     def from_df(
@@ -96,6 +127,7 @@ class ImageItemList(ItemList):
         cols: int | str = 0,
         folder: Path | str | None = None,
         suffix: str = "",
+        convert_mode: str = "RGB",
     ) -> Self:
         """The pictures that a table names, one in each row; `label_from_df` can label them by its other columns.
 
@@ -105,6 +137,7 @@ class ImageItemList(ItemList):
             cols: the column of names, or its position.
             folder: the folder below `path` that holds the pictures.
             suffix: added to each name, such as ".jpg".
+            convert_mode: "RGB", or "L" for one channel, as in `open_image`.
 
         Raises:
             DataError: the column is missing, a name is missing or occurs twice, or a file is missing.
@@ -119,7 +152,7 @@ class ImageItemList(ItemList):
                 f"each row must name a file; {len(missing)} of {len(paths)} do not exist: {_first(missing)}. "
                 "Check path, folder= and suffix=, or drop these rows."
             )
-        return cls._readable(paths, path=root, frame=df)
+        return cls._readable(paths, path=root, frame=df, convert_mode=convert_mode)
 
     @classmethod
     def from_csv(
@@ -130,6 +163,7 @@ class ImageItemList(ItemList):
         cols: int | str = 0,
         folder: Path | str | None = None,
         suffix: str = "",
+        convert_mode: str = "RGB",
     ) -> Self:
         """The pictures that a CSV file names, one in each row.
 
@@ -139,6 +173,7 @@ class ImageItemList(ItemList):
             cols: the column of names, or its position.
             folder: the folder below `path` that holds the pictures.
             suffix: added to each name, such as ".jpg".
+            convert_mode: "RGB", or "L" for one channel, as in `open_image`.
 
         Raises:
             DataError: the CSV or the column is missing, a name is missing or occurs twice, or a picture is missing.
@@ -157,7 +192,7 @@ class ImageItemList(ItemList):
                 df[["path", "label"]] = df[["path", "label"]].map(unguarded, na_action="ignore")
         except TableError as error:
             raise DataError(str(error)) from error
-        return cls.from_df(df, path, cols=name, folder=folder, suffix=suffix)
+        return cls.from_df(df, path, cols=name, folder=folder, suffix=suffix, convert_mode=convert_mode)
 
     @classmethod
     def _readable(
@@ -167,9 +202,10 @@ class ImageItemList(ItemList):
         path: Path,
         frame: pd.DataFrame | None = None,
         lost: Sequence[tuple[Path, str]] = (),
+        convert_mode: str = "RGB",
     ) -> Self:
         """The list of the files that can be read as pictures; a warning names the others, and those that are lost."""
-        unreadable = verify_images(paths)
+        unreadable = unreadable_images(paths)
         bad = {file for file, _ in unreadable}
         left_out = [*lost, *unreadable]
         if left_out:
@@ -183,13 +219,14 @@ class ImageItemList(ItemList):
         items = cls(_array([file for file in paths if file not in bad]), path=path)
         items.frame = None if frame is None else frame[keep]
         items.left_out = left_out
+        items.convert_mode = check_mode(convert_mode)
         return items
 
     def __getitem__(self, position: int) -> Image:
-        return open_image(self.items[position])
+        return open_image(self.items[position], convert_mode=self.convert_mode)
 
     def processed(self, like: ImageDataset | None = None) -> ImageDataset:  # noqa: ARG002 — there is nothing to fit
-        return ImageDataset(self.items)
+        return ImageDataset(self.items, convert_mode=self.convert_mode)
 
     def split_by_folder(self, train: str = "train", valid: str = "valid") -> SplitItems:
         """Train on the pictures in one folder below the path and hold out those in another.

@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from handlens.core.artifact import load_artifact, part_of, refusing_damage, save_artifact
+from handlens.core.artifact import EXPORT, load_artifact, part_of, refusing_damage, save_artifact
 from handlens.core.bunch import DataBunch
 from handlens.core.learner import Learner
 from handlens.core.modes import evaluating
@@ -171,7 +171,7 @@ class VisionLearner(Learner):
                 rows[i] = row
         return rows
 
-    def export(self, name: str = "learner") -> Path:
+    def export(self, name: str = EXPORT) -> Path:
         """Write all that is needed to predict pictures: model, preprocessing and labels; `load_learner` reads it.
 
         The model card, README.md, has metrics that are measured on the validation data; the answers that people wrote
@@ -256,6 +256,11 @@ def create_cnn(
     """
     if weights is not None and not pretrained:
         raise WeightsError("weights=… and pretrained=False exclude each other; both arrived: give one of them.")
+    if data.train_ds.x.channels != 3:
+        raise BackboneError(
+            "the networks of torchvision and timm take pictures in colour; these are of one channel: leave "
+            'convert_mode="L" out, or give a network of your own to Learner(data, model).'
+        )
     name, library = _named(arch)
     with torch.random.fork_rng(enabled=seed is not None):
         if seed is not None:

@@ -32,7 +32,7 @@ AHEAD = 2
 class PictureLoader:
     """Batches of pictures: worker processes read and transform 8-bit pixels, which become numbers on the device.
 
-    Inputs are float32 [B, 3, H, W], normalised by `stats`, channels last in memory. Each picture gets its own seed,
+    Inputs are float32 [B, channels, H, W], normalised by `stats`, channels last in memory. Each picture gets its own seed,
     drawn in this process from torch's random numbers (`torch.manual_seed`), so that batches do not depend on the number
     of workers.
 
@@ -112,7 +112,7 @@ class PictureLoader:
                 self._loader = None  # ends the workers now, and not when the error is garbage-collected
                 raise DataError(batch.error)
             self._tell(batch.faults)
-            inputs = numbers(self._pixels(batch))
+            inputs = numbers(self._pixels(batch))[:, : self.dataset.x.channels]
             yield inputs, targets[batch.rows].to(self.device, non_blocking=True)
 
     def _batches(self, share: Share) -> Iterator[_Batch]:

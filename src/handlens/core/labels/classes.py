@@ -35,6 +35,11 @@ class Category(NamedTuple):
     name: Any
     code: int
 
+    @property
+    def obj(self) -> Any:
+        """The name, as the course calls it."""
+        return self.name
+
     def __int__(self) -> int:
         return self.code
 

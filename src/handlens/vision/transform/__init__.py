@@ -5,6 +5,7 @@ from __future__ import annotations
 from handlens.vision.transform.augment import Augment
 from handlens.vision.transform.base import Transform
 from handlens.vision.transform.brightness import brightness
+from handlens.vision.transform.combined import apply_tfms, rand_pad, rand_resize_crop, zoom_crop
 from handlens.vision.transform.contrast import contrast
 from handlens.vision.transform.crop import crop
 from handlens.vision.transform.crop_pad import crop_pad
@@ -27,6 +28,7 @@ from handlens.vision.transform.zoom import zoom
 __all__ = [
     "Augment",
     "Transform",
+    "apply_tfms",
     "brightness",
     "contrast",
     "crop",
@@ -38,6 +40,8 @@ __all__ = [
     "jitter",
     "pad",
     "perspective_warp",
+    "rand_pad",
+    "rand_resize_crop",
     "resize",
     "rgb_randomize",
     "rotate",
@@ -46,4 +50,5 @@ __all__ = [
     "symmetric_warp",
     "tilt",
     "zoom",
+    "zoom_crop",
 ]

@@ -90,7 +90,7 @@ class Augment:
         if not isinstance(image, Image):
             raise DataError(f"image must be an Image; {type(image).__name__} arrived. batch() takes tensors.")
         plan, size = self.plan(image.size, self._uniform(1, generator)[0])
-        result = Image.from_pixels(pixels.resampled(image.pixels, plan, size))
+        result = Image.from_pixels(pixels.resampled(image.pixels, plan, size), channels=image.channels)
         if not targets:
             return result
         return (result, *(_transformed_target(target, image, plan, size) for target in targets))

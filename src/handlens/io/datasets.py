@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from handlens.errors import DownloadError
+from handlens.io import paths
 from handlens.io.archives import unpack_tar
 from handlens.io.download import check_address, download, progress_bar
 from handlens.io.home import home_folder
@@ -27,6 +28,7 @@ class URLs:
 
     _S3 = "https://s3.amazonaws.com/fast-ai-"
 
+    ADULT_SAMPLE = f"{_S3}sample/adult_sample.tgz"
     BIWI_HEAD_POSE = f"{_S3}imagelocal/biwi_head_pose.tgz"
     BIWI_SAMPLE = f"{_S3}sample/biwi_sample.tgz"
     CALTECH_101 = f"{_S3}imageclas/caltech_101.tgz"
@@ -55,6 +57,7 @@ class URLs:
 
 # Bytes, and the MD5 of the first MiB: what their publisher tells of them. The rest is covered by gzip's checksum.
 KNOWN: dict[str, tuple[int, str]] = {
+    URLs.ADULT_SAMPLE: (968212, "64eb9d7e23732de0b138f7372d15492f"),
     URLs.BIWI_HEAD_POSE: (452316199, "00f4ccf66e8cba184bc292fdc08fb237"),
     URLs.BIWI_SAMPLE: (593774, "9179f4c1435f4b291f0d5b072d60c2c9"),
     URLs.CALTECH_101: (131740031, "d673425306e98ee4619fcdeef8a0e876"),
@@ -84,7 +87,7 @@ KNOWN: dict[str, tuple[int, str]] = {
 
 def datasets_folder() -> Path:
     """Where data sets are kept: the folder datasets/ in `handlens.io.home.home_folder()`."""
-    return home_folder() / "datasets"
+    return paths.Path(home_folder()) / "datasets"
 
 
 def untar_data(url: str, *, folder: Path | str | None = None, sha256: str | None = None) -> Path:
@@ -109,7 +112,7 @@ def untar_data(url: str, *, folder: Path | str | None = None, sha256: str | None
         'oxford-iiit-pet'
     """
     name = _archive_name(url)
-    home = Path(folder).absolute() if folder is not None else datasets_folder()
+    home = paths.Path(folder).absolute() if folder is not None else datasets_folder()
     archive, target = home / name, home / re.sub(r"\.(tgz|tar|tar\.\w+)$", "", name)
     if target.is_dir():
         return target

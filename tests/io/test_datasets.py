@@ -18,7 +18,7 @@ import pytest
 
 from handlens.errors import DownloadError, StorageError
 from handlens.io import download
-from handlens.vision.datasets import KNOWN, URLs, datasets_folder, untar_data
+from handlens.io.datasets import KNOWN, URLs, datasets_folder, untar_data
 
 
 @dataclass

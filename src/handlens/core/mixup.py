@@ -1,10 +1,11 @@
-"""Mixup: training on weighted averages of two pictures and of their labels."""
+"""Mixup: training on weighted averages of two items and of their labels."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from handlens.core.callbacks import Callback
@@ -15,19 +16,19 @@ if TYPE_CHECKING:
 
 
 class Mixup(Callback):
-    """Mix each picture x and its label y with those of another of its batch (Zhang et al. 2017, arXiv 1710.09412).
+    """Mix each item x and its label y with those of another of its batch (Zhang et al. 2017, arXiv 1710.09412).
 
         learn.fit_one_cycle(5, 1e-3, callbacks=[Mixup(0.4)])
 
-    x ← λx + (1 − λ)x', y ← λy + (1 − λ)y', with a λ for each picture from the distribution Beta(α, α), or 1 − λ if that
-    is larger, so that each picture is the larger part of its mixture. Labels become probabilities, which the loss must
+    x ← λx + (1 − λ)x', y ← λy + (1 − λ)y', with a λ for each item from the distribution Beta(α, α), or 1 − λ if that
+    is larger, so that each item is the larger part of its mixture. Labels become probabilities, which the loss must
     accept; the losses of this library do. The training loss that is shown is that of the mixtures.
 
     Args:
         alpha: α, above 0.
 
     Raises:
-        TrainingError: `alpha` is not above 0.
+        TrainingError: `alpha` is not above 0; or, in training, an item is not one tensor: a row of a table is not.
 
     Example:
         >>> from types import SimpleNamespace as Namespace
@@ -45,6 +46,11 @@ class Mixup(Callback):
     def before_batch(self, learn: Learner) -> None:
         run = learn.run
         x, y = run.inputs, run.targets
+        if not isinstance(x, Tensor):
+            raise TrainingError(
+                "mixup needs items of one tensor, such as pictures; rows of tables hold codes, which have "
+                "nothing in between: leave Mixup out."
+            )
         if not y.is_floating_point():
             y = F.one_hot(y, learn.data.c).to(x.dtype)
         share = torch.distributions.Beta(self.alpha, self.alpha).sample((len(x),)).to(x.device)

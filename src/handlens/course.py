@@ -1,0 +1,152 @@
+"""Names of fast.ai's course of 2019; the star imports of `handlens.tabular`, `vision` and `basics` have them.
+
+Most are other names of things of this package, see `ALIASES`, or what the course's star imports brought along from
+elsewhere, see `OTHERS`. Notebooks run with them; new code uses the true names, which `doc(name)` prints.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from handlens.io.datasets import datasets_folder
+from handlens.io.home import home_folder
+from handlens.io.paths import Path
+from handlens.io.walking import walk
+
+if TYPE_CHECKING:
+    from handlens.core.learner import Learner
+
+__all__ = [
+    "ALIASES",
+    "OTHERS",
+    "Config",
+    "DatasetType",
+    "Path",
+    "get_image_files",
+    "gpu_mem_get_free_no_cache",
+    "lr_find",
+]
+
+ALIASES = {
+    "ClassificationInterpretation": "handlens.core.interpret:Interpretation",
+    "ImageList": "handlens.vision.items:ImageItemList",
+    "accuracy_thresh": "handlens.core.metrics:accuracy_multi",
+    "cnn_learner": "handlens.vision.learner:create_cnn",
+}
+"""Names of the course, and what they are here, by module and name."""
+
+OTHERS = {
+    **{
+        name: name
+        for name in ("csv", "gc", "gzip", "io", "json", "math", "os", "pickle", "random", "re", "shutil", "sys")
+    },
+    **{"warnings": "warnings", "partial": "functools:partial", "reduce": "functools:reduce", "optim": "torch.optim"},
+    **{name: f"collections:{name}" for name in ("Counter", "OrderedDict", "defaultdict", "namedtuple")},
+    **{name: f"torch.utils.data:{name}" for name in ("DataLoader", "Dataset", "TensorDataset")},
+    **{"Tensor": "torch:Tensor", "pd": "pandas", "plt": "matplotlib.pyplot"},
+}
+"""Modules and names of other packages that the course's star imports bring along."""
+
+_OWN = ("Config", "DatasetType", "Path", "get_image_files", "lr_find")
+
+NAMES = sorted([*ALIASES, *OTHERS, *_OWN])
+"""What the star imports take from here."""
+
+
+def __getattr__(name: str) -> Any:
+    # Only when it is used: some take long to import, and what they name is in rooms after this one.
+    where = ALIASES.get(name) or OTHERS.get(name)
+    if where is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, inner = where.partition(":")
+    found = importlib.import_module(module)
+    return getattr(found, inner) if inner else found
+
+
+class DatasetType(StrEnum):
+    """The parts of the data, which `get_preds` and others also take as text.
+
+    Example:
+        >>> DatasetType.Test == "test", DatasetType.Fix is DatasetType.Train
+        (True, True)
+    """
+
+    Train = "train"
+    Valid = "valid"
+    Test = "test"
+    Fix = "train"
+    """The training data as they are predicted: in order, and transformed as validation data."""
+
+
+class Config:
+    """Where data sets and models are kept.
+
+    Example:
+        >>> Config.data_path().name
+        'datasets'
+    """
+
+    @classmethod
+    def data_path(cls) -> Path:
+        """The folder of `untar_data`; it need not exist yet."""
+        return Path(datasets_folder())
+
+    @classmethod
+    def model_path(cls) -> Path:
+        """A folder for models; it need not exist yet."""
+        return Path(home_folder()) / "models"
+
+
+def get_image_files(path: Path | str, *, recurse: bool = False, extensions: Iterable[str] | None = None) -> list[Path]:
+    """The paths of the files in a folder that are called as pictures are, sorted; none is opened.
+
+    Args:
+        path: the folder.
+        recurse: also those in its subfolders.
+        extensions: the endings of files that are pictures; those of `ImageItemList.from_folder` unless given.
+
+    Raises:
+        OSError: there is no such folder.
+
+    Example:
+        >>> for name in ("1.jpg", "2.PNG", "labels.csv"):
+        ...     _ = Path(name).write_text("")
+        >>> [file.name for file in get_image_files(".")]
+        ['1.jpg', '2.PNG']
+    """
+    if extensions is None:
+        extensions = importlib.import_module("handlens.vision.items").IMAGE_EXTENSIONS
+    endings = tuple(ending.lower() for ending in extensions)
+    root = Path(path)
+    root.stat()
+    found = [entry.path for entry in walk(root, recurse=recurse) if not entry.problem]
+    return sorted(Path(root / file) for file in found if file.name.lower().endswith(endings))
+
+
+def lr_find(learn: Learner, start_lr: Any = 1e-7, end_lr: Any = 10.0, num_it: int = 100, **options: Any) -> float:
+    """Call `learn.lr_find`, with the same arguments.
+
+    Example:
+        >>> from types import SimpleNamespace as Namespace
+        >>> lr_find(Namespace(lr_find=lambda start, end, **options: options["num_it"]), num_it=50)
+        50
+    """
+    return learn.lr_find(start_lr, end_lr, num_it=num_it, **options)
+
+
+def gpu_mem_get_free_no_cache() -> int:
+    """The free memory of the GPU in MB, what PyTorch keeps for later included; 0 without a GPU.
+
+    Example:
+        >>> gpu_mem_get_free_no_cache() >= 0
+        True
+    """
+    import torch
+
+    if not torch.cuda.is_available():
+        return 0
+    torch.cuda.empty_cache()
+    return int(torch.cuda.mem_get_info()[0]) >> 20
