@@ -78,8 +78,8 @@ def test_a_split_that_would_hold_out_nothing() -> None:
 def test_arguments_that_are_no_lists() -> None:
     with pytest.raises(DataError, match=r"valid_idx must be a list, such as range\(100\); 3 arrived"):
         letters().split_by_idx(3)  # type: ignore[arg-type]
-    with pytest.raises(DataError, match=r"cols must be a list, such as \['sales'\]; 3 arrived"):
-        letters().split_none().label_from_df(3)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=r"cols must be a list, such as \['sales'\]; None arrived"):
+        letters().split_none().label_from_df(None)  # type: ignore[arg-type]
 
 
 def test_options_that_the_labels_do_not_have() -> None:

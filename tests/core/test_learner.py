@@ -174,9 +174,9 @@ def test_predictions_come_in_the_order_of_the_items(make_learner: MakeLearner) -
         predictions, targets = learn.get_preds(part)
         assert torch.equal(targets, learn.data.dl(part).dataset.y.data)
         assert torch.allclose(predictions.sum(1), torch.ones(len(predictions)))
-    label, probabilities = learn.predict(learn.data.valid_ds[3][0][None].expand(1, 3)[0])
+    label, code, probabilities = learn.predict(learn.data.valid_ds[3][0][None].expand(1, 3)[0])
     assert probabilities.tolist() == pytest.approx(predictions[3].tolist(), abs=1e-6)
-    assert int(label) == int(predictions[3].argmax())
+    assert int(label) == int(code) == int(predictions[3].argmax())
     with pytest.raises(DataError, match="'test'"):
         learn.get_preds("test")
 

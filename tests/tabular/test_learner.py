@@ -110,8 +110,8 @@ def test_classes(tmp_path: Path) -> None:
     found = learn.predict_frame(table(20, seed=3))
     assert found.columns.tolist() == ["many", "probability of no", "probability of yes"]
     assert (found["many"] == np.where(found["probability of yes"] > 0.5, "yes", "no")).all()
-    label, probabilities = learn.predict(table(20, seed=3).iloc[0])
-    assert str(label) == found["many"].iloc[0]
+    label, code, probabilities = learn.predict(table(20, seed=3).iloc[0])
+    assert str(label) == found["many"].iloc[0] == learn.data.classes[code]
     assert probabilities.tolist() == pytest.approx(found.iloc[0, 1:].tolist(), abs=1e-6)
 
 

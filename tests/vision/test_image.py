@@ -39,7 +39,7 @@ def test_all_levels_survive_the_way_to_a_tensor_and_back() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [torch.zeros(4, 5), torch.zeros(1, 4, 5), torch.zeros(3, 4, 5).byte(), torch.zeros(3, 0, 5), "photo.jpg"]
+    "data", [torch.zeros(4, 5), torch.zeros(2, 4, 5), torch.zeros(3, 4, 5).byte(), torch.zeros(3, 0, 5), "photo.jpg"]
 )
 def test_what_is_no_picture(data: Any) -> None:
     with pytest.raises(DataError, match="an Image"):

@@ -182,9 +182,9 @@ def test_it_grows_and_is_asked(make: MakeLearner, data: Any, small_weights: Path
     # One picture, however it comes, is predicted as the loader's.
     file = learn.data.valid_ds.x.items[0]
     for item in (file, str(file), open_image(file), open_image(file).data, learn.data.valid_ds[0][0]):
-        label, probabilities = learn.predict(item)
+        label, code, probabilities = learn.predict(item)
         torch.testing.assert_close(probabilities, preds[0], atol=1e-4, rtol=1e-4)
-        assert label.name == COLOURS[int(preds[0].argmax())]
+        assert label.name == COLOURS[int(code)] == COLOURS[int(preds[0].argmax())]
 
 
 def test_sizes_not_divisible_by_32(make: MakeLearner) -> None:
@@ -199,8 +199,9 @@ def test_grey_pictures_and_a_single_class(tmp_path: Path) -> None:
     labelled = ImageItemList.from_folder(tmp_path).split_by_idx([5]).label_from_re(r"([^/]+)_\d+.png$")
     learn = create_cnn(labelled.transform(size=32).databunch(bs=5), SMALL, pretrained=False)
     learn.fit_one_cycle(1)
-    label, probabilities = learn.predict(tmp_path / "only_0.png")
+    label, code, probabilities = learn.predict(tmp_path / "only_0.png")
     assert label.name == "only"
+    assert int(code) == 0
     assert probabilities.tolist() == [1.0]
 
 
@@ -224,8 +225,9 @@ def test_an_exported_model_predicts_the_same_elsewhere(make: MakeLearner, tmp_pa
     assert description["config"]["model"] == made_as
     moved = shutil.move(folder, tmp_path / "elsewhere")
     again = load_learner(moved)
-    label, probabilities = again.predict(file)
+    label, code, probabilities = again.predict(file)
     assert label == wanted.label
+    assert code == wanted.code
     torch.testing.assert_close(probabilities, wanted.values, atol=1e-5, rtol=1e-5)
     assert again.data.classes == COLOURS
     # A second life: it can be exported again, and trained on other data.

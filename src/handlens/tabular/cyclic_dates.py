@@ -69,10 +69,10 @@ def add_cyclic_datepart(
 def _places(days: pd.DatetimeIndex, *, time: bool) -> dict[str, NDArray[np.float64]]:
     """The place of each date in each cycle, from 0 to below 1."""
     places = {
-        "weekday": days.dayofweek / 7,
+        "weekday": days.day_of_week / 7,
         "day_month": (days.day - 1) / days.days_in_month,
         "month_year": (days.month - 1) / 12,
-        "day_year": (days.dayofyear - 1) / _days_of_year(days),
+        "day_year": (days.day_of_year - 1) / _days_of_year(days),
     }
     if time:
         places |= {

@@ -77,7 +77,9 @@ class LabelledImages(LabelledItems):
             )
             for part, some in zip((self.train, self.valid), pair, strict=True)
         )
-        return LabelledImages(train, valid, self.source)
+        done = LabelledImages(train, valid, self.source)
+        done.test = self.test
+        return done
 
 
 class ImageDataBunch(ImageFactories, DataBunch):

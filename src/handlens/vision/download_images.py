@@ -22,7 +22,7 @@ def download_images(
     """Download pictures into a folder: 00000000.jpg, 00000001.png and so on, by their places in the list.
 
     A picture that is there already is not downloaded again. What servers send may be anything: `verify_images` says
-    which files are no pictures.
+    which files cannot be read as pictures.
 
     Args:
         urls: a text file with an address in each line, or the addresses themselves; http or https.
@@ -38,9 +38,10 @@ def download_images(
         StorageError: the disk refused.
 
     Example:
-        >>> download_images(["file:///etc/passwd"], "bears")
-        file:///etc/passwd: url must be an address that starts with http:// or https://
-        [('file:///etc/passwd', 'url must be an address that starts with http:// or https://')]
+        >>> faults = download_images(["bears/1.jpg"], "bears")
+        bears/1.jpg: url must be an address that starts with http:// or https://; 'bears/1.jpg' arrived
+        >>> len(faults)
+        1
     """
     workers = whole(max_workers, "max_workers", DataError)
     wanted = _addresses(urls)[: whole(max_pics, "max_pics", DataError)]
@@ -84,10 +85,10 @@ def _fault(url: str, target: Path) -> str:
     try:
         download(url, target, attempts=2, progress=_refuse_large)
     except DownloadError as error:
-        return reason_of(error).split("; ")[0]
+        return reason_of(error)
     return ""
 
 
 def _refuse_large(done: int, total: int | None) -> None:
     if max(done, total or 0) > LARGEST_FILE:
-        raise DownloadError(f"the file is larger than {LARGEST_FILE >> 20} MiB")
+        raise DownloadError(f"a picture may have {LARGEST_FILE >> 20} MiB; this file is larger.")

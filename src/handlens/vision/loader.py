@@ -32,9 +32,9 @@ AHEAD = 2
 class PictureLoader:
     """Batches of pictures: worker processes read and transform 8-bit pixels, which become numbers on the device.
 
-    Inputs are float32 [B, channels, H, W], normalised by `stats`, channels last in memory. Each picture gets its own seed,
-    drawn in this process from torch's random numbers (`torch.manual_seed`), so that batches do not depend on the number
-    of workers.
+    Inputs are float32 [B, channels, H, W], normalised by `stats`, channels last in memory. Each picture gets its own
+    seed, drawn in this process from torch's random numbers (`torch.manual_seed`), so that batches do not depend on the
+    number of workers.
 
     A picture that can no longer be read does not end an epoch: a warning names it, once. In training, another picture
     of the batch is used instead; in order, where rows must keep their positions, a grey picture.
