@@ -19,6 +19,9 @@ from handlens.studio.photos import Photos
 
 Ids = Sequence[int] | NDArray[np.integer]
 
+_PART = 256
+"""How many times k rows are looked at for a distance that the k nearest cannot be beyond."""
+
 
 class Similarity:
     """Distances between photos, in the standardised features of a layer and on its maps."""
@@ -106,10 +109,11 @@ def nearest(
     """
     if k is not None and 0 < k < len(distance):
         far = np.where(last, np.float32(np.inf), distance)
-        limit = np.partition(far, k - 1)[k - 1]  # NaN counts as the largest
+        # The k-th of a part is no nearer than the k-th of all, and all but a few are farther than it.
+        part = far[:: max(1, len(far) // (_PART * k))]
+        limit = np.partition(part, k - 1)[k - 1]  # NaN counts as the largest
         if np.isfinite(limit):
-            rows = np.flatnonzero(far <= limit)  # with all that are as far as the last one
-            return rows[np.lexsort((ids[rows], far[rows]))][:k]
+            return _least(far, np.flatnonzero(far <= limit), ids, k)
     first = np.flatnonzero(np.isfinite(distance) & ~last)
     found = _least(distance, first, ids, k)
     if k is not None and len(found) >= k:
