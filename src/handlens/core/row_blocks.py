@@ -123,7 +123,7 @@ def _multiply_in_pytorch(read: Read, weights: Floats, out: Floats, report: Repor
     torch = pytorch()
     by, products, n = torch.from_numpy(weights), torch.from_numpy(out), len(out)
     multiply = torch.mv if weights.ndim == 1 else torch.mm
-    step, told = _rows(READ_BY_PYTORCH, len(weights)), STRIDE // READ_BY_PYTORCH
+    step, told = _rows(READ_BY_PYTORCH, len(weights)), max(1, STRIDE // READ_BY_PYTORCH)
     buffer = torch.empty(step, len(weights))
     for start in range(0, n, step):
         if report and start // step % told == 0 and report(start, n):
