@@ -53,6 +53,9 @@ class ItemList:
     bunch_class: type[DataBunch] = DataBunch
     """What `databunch` makes."""
 
+    label_class: type[LabelList] | None = None
+    """The class of the labels, unless labelling says otherwise; by the labels' values if it is None."""
+
     labelled_class: type[LabelledItems]
     """What labelling makes; set below, where it is defined."""
 
@@ -285,7 +288,7 @@ class SplitItems:
         for items, labels, part in ((self.train, train_labels, "training"), (self.valid, valid_labels, "validation")):
             if len(items) != len(labels):
                 raise DataError(f"each {part} item must have a label; {len(items)} items and {len(labels)} labels.")
-        make = label_cls or label_class_for(train_labels)
+        make = label_cls or self.train.label_class or label_class_for(train_labels)
         try:
             inspect.signature(make).bind(train_labels, **options)
         except TypeError as error:
@@ -390,7 +393,8 @@ class Labelled:
         return len(self.x)
 
     def __getitem__(self, position: int) -> tuple[Any, Any]:
-        return self.x[position], self.y[position]
+        pair: tuple[Any, Any] = self.y.with_item(self.x, position)
+        return pair
 
     def __getattr__(self, name: str) -> Any:
         # What the items know, such as cont_names, is asked of the dataset in the lesson. `x` itself is asked for

@@ -35,6 +35,7 @@ from handlens.core.recorder import Recorder
 from handlens.core.schedule import USUAL_RATE, Rates, Schedule, constant, exponential, group_rates, one_cycle
 from handlens.core.summary import Summary, summarize
 from handlens.core.training import Run, StopWhenWorse, find_rate, fit
+from handlens.core.validation import validate_batches
 from handlens.errors import DataError, StorageError, TrainingError
 from handlens.io import paths
 from handlens.io.problems import reason_of, reporting_disk_errors
@@ -379,14 +380,21 @@ class Learner:
             dl: a loader of labelled items; that of the validation data unless given. `data.train_dl` is gone through
                 in order, and prepared as validation data are.
 
+        Of masks the outputs for a whole dataset would not fit in memory: pixel_accuracy and dice are exact over all
+        pixels; other metrics are worked out for each batch, and averaged.
+
         Returns:
             The loss, then a number for each of `metrics`; the metrics are nan for items without labels.
 
         Raises:
             DataError: nothing was held out, or the loader is empty.
         """
-        outputs, targets, loss = self.run_over(self.data.valid_dl if dl is None else self._to_predict(dl))
-        predictions = self.data.y.activate(outputs)
+        loader, y = self.data.valid_dl if dl is None else self._to_predict(dl), self.data.y
+        if y.in_batches and len(loader):
+            with self._evaluating():
+                return validate_batches(loader, self.outputs, self.loss_func, y, self.metrics, self.processes)
+        outputs, targets, loss = self.run_over(loader)
+        predictions = y.activate(outputs)
         known = labelled(targets)
         return [loss, *(float(metric(predictions, targets)) if known else math.nan for metric in self.metrics)]
 
@@ -428,7 +436,9 @@ class Learner:
         y = self.data.y
         values = y.activate(self.outputs(inputs).float().cpu())
         codes = y.decide(values)
-        return Prediction(y.decode(codes)[0], codes[0].clone(), values[0].clone())  # which, unlike them, may be changed
+        size = inputs.shape[-2:] if isinstance(inputs, Tensor) else ()
+        # Clones, which unlike the tensors they are of may be changed.
+        return Prediction(y.label_on(codes, size), codes[0].clone(), values[0].clone())
 
     def forward(self, inputs: Any) -> Any:
         """The model's output for a batch's inputs, in the learner's precision and the model's present mode."""

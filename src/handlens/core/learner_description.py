@@ -6,9 +6,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from handlens.core.description import HeldOutMetric, ModelDescription
 from handlens.core.metrics import SHARES_OF_ITEMS, Metric, accuracy, metric_name, rmse
+from handlens.core.validation import RunningMetric
 
 if TYPE_CHECKING:
     from handlens.core.learner import Learner
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 def describe_learner(learn: Learner) -> ModelDescription:
     """What `Learner.describe` gives."""
     y, modality = learn.data.y, learn.data.modality
-    kind = "classification" if y.classes else "regression"
+    kind = y.task or ("classification" if y.classes else "regression")
     return ModelDescription(
         name=f"{modality} model of {', '.join(map(str, y.names))}".strip(),
         task=f"{modality}-{kind}" if modality else "other",
@@ -49,6 +52,8 @@ def _recipe(learn: Learner) -> dict[str, Any]:
 
 
 def _metrics(learn: Learner) -> list[HeldOutMetric]:
+    if learn.data.y.in_batches:
+        return _metrics_in_batches(learn)
     predictions, targets = learn.get_preds("valid")
     fallback = accuracy if learn.data.classes and targets.dim() == 1 else rmse
 
@@ -60,3 +65,20 @@ def _metrics(learn: Learner) -> list[HeldOutMetric]:
         )
 
     return [held_out(metric) for metric in learn.metrics or [fallback]]
+
+
+def _metrics_in_batches(learn: Learner) -> list[HeldOutMetric]:
+    """The metrics from what each item adds to them: predictions of all items would not fit in memory."""
+    if not learn.metrics:
+        return []
+    running = [RunningMetric(metric) for metric in learn.metrics]
+    found: list[list[Tensor]] = [[] for _ in running]
+    for inputs, targets in learn.data.valid_dl:
+        predictions = learn.data.y.activate(learn.outputs(inputs).float()).cpu()
+        for parts, metric in zip(found, running, strict=True):
+            parts.append(metric.of_items(predictions, targets.cpu()))
+
+    def held_out(metric: RunningMetric, items: Tensor) -> HeldOutMetric:
+        return HeldOutMetric(metric_name(metric.metric), lambda rows: metric.of_sums(items[rows].sum(0)))
+
+    return [held_out(metric, torch.cat(parts)) for metric, parts in zip(running, found, strict=True)]

@@ -70,7 +70,7 @@ def more_is_better(metric: Metric) -> bool:
 def less_is_better(metric: Metric) -> bool:
     """Whether it is known of a metric that it is better when lower: it is one of these, or its name says so."""
     inner, name = metric.func if isinstance(metric, partial) else metric, metric_name(metric).lower()
-    return getattr(inner, "__module__", None) == __name__ or "loss" in name or "error" in name
+    return getattr(inner, "__module__", None) == __name__ or any(word in name for word in ("loss", "error", "distance"))
 
 
 def metric_name(metric: Metric) -> str:

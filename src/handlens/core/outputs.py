@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -42,6 +42,15 @@ class Outputs(NamedTuple):
     loss: float
 
 
+class BatchOutputs(NamedTuple):
+    """The outputs of a model for a batch, its targets, the mean loss, and how many items have one: all or none."""
+
+    outputs: Tensor
+    targets: Tensor
+    loss: Tensor
+    counted: int
+
+
 def run_over(dl: Loader, forward: Callable[[Any], Tensor], loss_func: Loss, together: Alone = ALONE) -> Outputs:
     """Run a model over every batch of a loader.
 
@@ -61,19 +70,27 @@ def run_over(dl: Loader, forward: Callable[[Any], Tensor], loss_func: Loss, toge
             "loader that is not empty."
         )
     outputs, targets, losses, sizes = [], [], [], []
+    for batch in over_batches(dl, forward, loss_func, together):
+        losses.append(batch.loss)
+        sizes.append(batch.counted)
+        outputs.append(batch.outputs.cpu())
+        targets.append(batch.targets.cpu())
+    weights = torch.tensor(sizes, dtype=torch.float64)
+    loss = (torch.stack(losses).cpu().double() * weights).sum() / weights.sum()
+    return Outputs(torch.cat(outputs), torch.cat(targets), float(loss))
+
+
+def over_batches(
+    dl: Loader, forward: Callable[[Any], Tensor], loss_func: Loss, together: Alone = ALONE
+) -> Iterator[BatchOutputs]:
+    """The outputs for each batch, as `run_over` has them for all."""
     own = ((forward(inputs).float(), wanted) for inputs, wanted in together.batches(dl))
     for output, wanted in together.gathered(own, dl.sizes):
         with torch.inference_mode():
             loss = loss_func(as_targets(output, wanted), wanted)
         # The mean over a batch whose items all count 0, as a class can be weighted, is not a number, but no fault.
         counts = not bool(loss.isnan()) or not bool(output.isfinite().all())
-        losses.append(loss if counts else torch.zeros_like(loss))
-        sizes.append(len(wanted) if counts else 0)
-        outputs.append(output.cpu())
-        targets.append(wanted.cpu())
-    weights = torch.tensor(sizes, dtype=torch.float64)
-    loss = (torch.stack(losses).cpu().double() * weights).sum() / weights.sum()
-    return Outputs(torch.cat(outputs), torch.cat(targets), float(loss))
+        yield BatchOutputs(output, wanted, loss if counts else torch.zeros_like(loss), len(wanted) if counts else 0)
 
 
 def apply_model(model: nn.Module, inputs: Any) -> Any:

@@ -129,7 +129,8 @@ def train_epoch(learn: Trainee, events: Events, progress: ProgressTable | None =
     model.train()
     events.call("before_epoch")
     total = len(learn.data.train_dl)
-    weighted = loss_func is not learn.data.y.loss_func  # the labels' own counts every item, and need not be waited for
+    # The labels' own loss counts every item of most, and need not be waited for.
+    weighted = loss_func is not learn.data.y.loss_func or not learn.data.y.every_item_counts
     last: float | Tensor = 0.0
     empty = 0
     for done, (run.inputs, run.targets) in enumerate(together.batches(learn.data.train_dl), 1):

@@ -42,14 +42,17 @@ from handlens.vision.gallery import gallery
 from handlens.vision.heatmap import HeatMap, heatmap, heatmaps
 from handlens.vision.image import Image, ImageBBox, ImagePoints, ImageSegment, open_image
 from handlens.vision.interpret import ImageInterpretation
-from handlens.vision.items import ImageItemList
+from handlens.vision.items import ImageItemList, PointsItemList, SegmentationItemList
 from handlens.vision.kernels import KERNELS, apply_kernel, as_matrix, show_positions
 from handlens.vision.label_smoothing import LabelSmoothing
 from handlens.vision.layer_grid import show_activations, show_filters
 from handlens.vision.layers import MergeLayer, conv_layer, res_block, simple_cnn
-from handlens.vision.learner import VisionLearner, create_cnn
+from handlens.vision.learner import VisionLearner, create_cnn, unet_learner
+from handlens.vision.masks import MaskList, open_mask
 from handlens.vision.normalization import imagenet_stats
+from handlens.vision.pixel_metrics import dice, pixel_accuracy, point_distance
 from handlens.vision.plot import plot_multi, show_image
+from handlens.vision.points import PointsList
 from handlens.vision.transform import (
     Augment,
     apply_tfms,
@@ -105,10 +108,14 @@ __all__ = [
     "Interpretation",
     "LabelSmoothing",
     "Learner",
+    "MaskList",
     "MergeLayer",
     "Mixup",
     "MultiCategoryList",
+    "PointsItemList",
+    "PointsList",
     "SaveBest",
+    "SegmentationItemList",
     "StopTraining",
     "URLs",
     "VisionLearner",
@@ -125,6 +132,7 @@ __all__ = [
     "crop_pad",
     "cutout",
     "defaults",
+    "dice",
     "dihedral",
     "doc",
     "download_images",
@@ -146,9 +154,12 @@ __all__ = [
     "nn",
     "np",
     "open_image",
+    "open_mask",
     "pad",
     "perspective_warp",
+    "pixel_accuracy",
     "plot_multi",
+    "point_distance",
     "precision",
     "r2",
     "rand_pad",
@@ -171,6 +182,7 @@ __all__ = [
     "tensor",
     "tilt",
     "torch",
+    "unet_learner",
     "untar_data",
     "verify_images",
     "zoom",

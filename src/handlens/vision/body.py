@@ -62,7 +62,7 @@ def create_body(network: Network) -> Body:
     """
     body: nn.Module = TimmBody(network.net) if network.library == TIMM else _before_pooling(network)
     body.eval()
-    parts = list(_parts(body))
+    parts = list(body_parts(body))
     used: list[nn.Module] = []
     rows: dict[nn.Module, int] = {}
 
@@ -79,7 +79,7 @@ def create_body(network: Network) -> Body:
             hook.remove()
     if isinstance(body, TimmBody):
         _drop_unused(body.net, set(used))
-        parts = list(_parts(body))
+        parts = list(body_parts(body))
     deep = [i for i, part in enumerate(parts) if rows.get(part, size) * DEEP <= size]
     cut = deep[0] if deep and deep[0] else len(parts) // 2
     own = _own_parameters(body)
@@ -148,14 +148,14 @@ def _run(body: nn.Module, network: Network) -> tuple[int, Tensor]:
     return size, found
 
 
-def _parts(module: nn.Module) -> Iterator[nn.Module]:
+def body_parts(module: nn.Module) -> Iterator[nn.Module]:
     """The blocks of a body in order; containers are replaced by their children."""
     if isinstance(module, TimmBody):
         for child in module.net.children():
-            yield from _parts(child)
+            yield from body_parts(child)
     elif isinstance(module, nn.Sequential | nn.ModuleList):
         for child in module:
-            yield from _parts(child)
+            yield from body_parts(child)
     else:
         yield module
 

@@ -13,11 +13,11 @@ from torch import Tensor
 from handlens.core.bunch import DataBunch
 from handlens.core.defaults import defaults
 from handlens.core.items import Labelled, LabelledItems
-from handlens.core.labels import labels_from_state
+from handlens.core.labels import LabelList, labels_from_state
 from handlens.core.loaders import Batch, Loader
 from handlens.errors import ArtifactError, DataError
 from handlens.io.deep_pictures import about_limits, limits_from
-from handlens.vision.dataset import ImageDataset, TransformedImage, decode_size, transformed
+from handlens.vision.dataset import ImageDataset, OnPictures, TransformedImage, decode_size, transformed
 from handlens.vision.factories import ImageFactories
 from handlens.vision.image import Image, check_mode, open_image
 from handlens.vision.loader import PictureLoader, default_workers
@@ -51,6 +51,7 @@ class LabelledImages(LabelledItems):
         size: int | tuple[int, int] | None = None,
         padding_mode: str = "reflection",
         resize_method: str | None = None,
+        tfm_y: bool | None = None,
     ) -> LabelledImages:
         """The same pictures, transformed each time they are read; this object is not changed.
 
@@ -58,10 +59,13 @@ class LabelledImages(LabelledItems):
             tfms: a pair as `get_transforms()` returns it: transforms of the training pictures, and of all others.
             size: height and width in pixels of all results, or one number for both.
             padding_mode, resize_method: as in `Augment`.
+            tfm_y: labels that lie on the pictures, masks and points, are always transformed with them, so this may be
+                left out; True says so, and False is for all other labels.
 
         Raises:
-            DataError: `tfms` is not such a pair.
+            DataError: `tfms` is not such a pair, or `tfm_y` does not suit the labels.
         """
+        _check_tfm_y(tfm_y, self.train.y)
         pair = (None, None) if tfms is None else tfms
         if not isinstance(pair, (tuple, list)) or len(pair) != 2 or any(isinstance(t, str) for t in pair):
             raise DataError(
@@ -323,6 +327,21 @@ class ImageDataBunch(ImageFactories, DataBunch):
             return data.normalize((stats["mean"], stats["std"])) if stats else data
         except (KeyError, TypeError, ValueError, AttributeError, DataError) as error:
             raise ArtifactError(f"the saved data are damaged ({error!r}); save them again.") from error
+
+
+def _check_tfm_y(tfm_y: bool | None, y: LabelList) -> None:
+    on_pictures = isinstance(y, OnPictures)
+    if tfm_y is None or tfm_y == on_pictures:
+        return
+    if on_pictures:
+        raise DataError(
+            f"the labels, a {type(y).__name__}, must be transformed with their pictures, or they would no longer fit; "
+            "tfm_y=False arrived: leave it out."
+        )
+    raise DataError(
+        f"tfm_y=True is for labels that lie on their pictures, masks and points; these are a {type(y).__name__}: leave "
+        "it out, or label with SegmentationItemList or PointsItemList."
+    )
 
 
 def _state_of(augment: Augment | None) -> dict[str, Any] | None:

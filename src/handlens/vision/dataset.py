@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from handlens.io.deep_pictures import Limits
 from handlens.vision.image import Image, open_image
 from handlens.vision.transform import Augment
+
+
+@runtime_checkable
+class OnPictures(Protocol):
+    """Labels that lie on their pictures, as masks and points do, and are transformed with them."""
+
+    def opened(self, position: int, size: tuple[int, int]) -> Any:
+        """The label of a picture of a size as `Augment` takes it, before it is transformed; None if there is none."""
+
+    def encoded(self, target: Any, size: tuple[int, int]) -> Tensor:
+        """A transformed label, on a picture of a size, as a batch holds it; None stands for no label."""
 
 
 class TransformedImage(Image):
@@ -64,6 +76,21 @@ class ImageDataset:
             convert_mode=self.convert_mode,
         )
 
+    def opened_whole(self, position: int) -> Image:
+        """The picture of a file in its own size, so that labels that lie on it fit; raises DataError."""
+        return open_image(self.items[position], limits=self.limits, convert_mode=self.convert_mode)
+
+    def with_target(
+        self, position: int, y: OnPictures, generator: torch.Generator | None = None
+    ) -> tuple[TransformedImage, Any]:
+        """A picture with the label that lies on it, both transformed in the same way.
+
+        Raises:
+            DataError: the picture or the label cannot be read, or they do not fit each other.
+        """
+        picture = self.opened_whole(position)
+        return transformed_pair(picture, y.opened(position, picture.size), self.augment, generator)
+
     def augmented(self, augment: Augment) -> ImageDataset:
         """The same pictures with other transforms."""
         return ImageDataset(self.items, augment, limits=self.limits, convert_mode=self.convert_mode)
@@ -73,6 +100,16 @@ def transformed(picture: Image, augment: Augment | None, generator: torch.Genera
     """Transform one picture as a dataset does."""
     done = augment(picture, generator=generator) if augment else picture
     return TransformedImage.from_pixels(np.ascontiguousarray(done.pixels), channels=picture.channels)
+
+
+def transformed_pair(
+    picture: Image, target: Any, augment: Augment | None, generator: torch.Generator | None = None
+) -> tuple[TransformedImage, Any]:
+    """Transform one picture and what lies on it, which may be None."""
+    if augment is None or target is None:
+        return transformed(picture, augment, generator), target
+    changed, moved = augment(picture, target, generator=generator)
+    return TransformedImage.from_pixels(np.ascontiguousarray(changed.pixels), channels=picture.channels), moved
 
 
 def decode_size(augment: Augment | None) -> tuple[int, int] | None:

@@ -264,6 +264,25 @@ class ImagePoints:
         self.data = _rows(data, 2, "points", "(y, x)")
         self.size = size
 
+    @classmethod
+    def from_scaled(cls, scaled: Tensor, size: tuple[int, int]) -> Self:
+        """Points from their places in the frame of a picture.
+
+        Args:
+            scaled: [N, 2], each (y, x) from −1, the top or left edge, to 1, the bottom or right edge.
+            size: height and width of the picture in pixels.
+
+        Example:
+            >>> ImagePoints.from_scaled(torch.tensor([[0.0, 1.0]]), (4, 6)).data.tolist()
+            [[2.0, 6.0]]
+        """
+        return cls((scaled.double() + 1) * torch.tensor(size) / 2, size)
+
+    @property
+    def scaled(self) -> Tensor:
+        """Where the points are in the frame: float32 [N, 2], each (y, x) from −1 to 1 within it."""
+        return (self.data.double() * 2 / torch.tensor(self.size) - 1).float()
+
     @property
     def inside(self) -> Tensor:
         """Which points lie within the frame, bool [N]."""

@@ -22,6 +22,8 @@ from handlens.io.walking import Entry, walk
 from handlens.vision.data import ImageDataBunch, LabelledImages
 from handlens.vision.dataset import ImageDataset
 from handlens.vision.image import Image, check_mode, open_image
+from handlens.vision.masks import MaskList
+from handlens.vision.points import PointsList
 from handlens.vision.verify import unreadable_images
 
 IMAGE_EXTENSIONS = (
@@ -284,6 +286,38 @@ class ImageItemList(ItemList):
                 f"{_first(unclear)}. Give paths below {self.path}."
             )
         return self.split_by_idx([by_name[name][0] for name in named])
+
+
+class SegmentationItemList(ImageItemList):
+    """Pictures whose labels are masks, a class for each pixel; `label_cls=MaskList` says the same of ImageItemList.
+
+    Example:
+        >>> from PIL import Image as Pillow
+        >>> for name in ("a", "b"):
+        ...     Pillow.new("RGB", (12, 8), "red").save(f"{name}.jpg")
+        ...     Pillow.new("L", (12, 8), 1).save(f"{name}_mask.png")
+        >>> items = SegmentationItemList.from_folder(".", extensions=[".jpg"]).split_by_idx([1])
+        >>> labelled = items.label_from_func(lambda f: f.with_name(f"{f.stem}_mask.png"), classes=["road", "car"])
+        >>> labelled.transform(size=4).train[0]
+        (Image 4×4, ImageSegment 4×4)
+    """
+
+    label_class = MaskList
+
+
+class PointsItemList(ImageItemList):
+    """Pictures whose labels are points on them; `label_cls=PointsList` says the same of ImageItemList.
+
+    Example:
+        >>> from PIL import Image as Pillow
+        >>> for name in ("a", "b"):
+        ...     Pillow.new("RGB", (12, 8), "red").save(f"{name}.png")
+        >>> labelled = PointsItemList.from_folder(".").split_by_idx([1]).label_from_func(lambda file: [4, 6])
+        >>> labelled.transform(size=4).train[0]
+        (Image 4×4, ImagePoints 1 on 4×4)
+    """
+
+    label_class = PointsList
 
 
 def _found(root: Path, endings: tuple[str, ...], recurse: bool) -> tuple[list[Path], int, list[tuple[Path, str]]]:

@@ -1,4 +1,4 @@
-"""create_cnn: a learner for pictures, with a pretrained body and a new head, which can be exported and loaded."""
+"""create_cnn and unet_learner: learners for pictures, a pretrained body and a new head, to be exported and loaded."""
 
 from __future__ import annotations
 
@@ -14,17 +14,21 @@ from torch import Tensor, nn
 
 from handlens.core.artifact import EXPORT, load_artifact, part_of, refusing_damage, save_artifact
 from handlens.core.bunch import DataBunch
+from handlens.core.checks import whole
 from handlens.core.learner import Learner
 from handlens.core.modes import evaluating
 from handlens.core.predictions import photo_predictions_frame
 from handlens.errors import BackboneError, DataError, DownloadError, TrainingError, WeightsError
 from handlens.io.problems import reason_of
 from handlens.vision.backbones import TORCHVISION, Network, library_of, load_network, outline_of
-from handlens.vision.body import RESCALES, create_body, goes_through, smallest_size
+from handlens.vision.body import RESCALES, Body, create_body, goes_through, smallest_size
 from handlens.vision.data import ImageDataBunch
+from handlens.vision.dataset import OnPictures
 from handlens.vision.folded_norms import folded_norms, unfold_norms
 from handlens.vision.head import HIDDEN, create_head
 from handlens.vision.image import why_unreadable
+from handlens.vision.masks import MaskList
+from handlens.vision.unet import Skip, UNetDecoder, UNetShape, unet_shape
 
 KIND = "vision-learner"
 Predictions = tuple[Tensor, Tensor]
@@ -41,7 +45,7 @@ ENOUGH = 256
 
 
 class VisionLearner(Learner):
-    """A learner for pictures; made by `create_cnn`, or by `load_learner` of a saved one.
+    """A learner for pictures; made by `create_cnn` or `unet_learner`, or by `load_learner` of a saved one.
 
     The model is a body, `learn.model[0]`, and a head, `learn.model[1]`. `predict(picture)` takes a file's path, an
     Image, or a tensor [3, H, W] in 0–1.
@@ -49,7 +53,8 @@ class VisionLearner(Learner):
     Args:
         data: pictures in batches.
         model: a body and a head.
-        made_as: the arguments that create the model: `name`, `library`, `ps`, `hidden`, `bn_final`.
+        made_as: the arguments that create the model: `name`, `library`, and those of its head: `ps`, `hidden` and
+            `bn_final`, or `skips`, `scale` and `blur` of a U-Net.
         options: as in `Learner`.
 
     Example:
@@ -105,8 +110,13 @@ class VisionLearner(Learner):
             Predictions and targets, as `get_preds` returns them.
 
         Raises:
-            TrainingError: `n` or `beta` is out of range.
+            TrainingError: `n` or `beta` is out of range, or the labels are masks or points.
         """
+        if isinstance(self.data.y, OnPictures):
+            raise TrainingError(
+                f"TTA averages predictions place by place, and a {type(self.data.y).__name__} moves with its picture: "
+                "use get_preds."
+            )
         if n < 1 or not 0 <= beta <= 1:
             raise TrainingError(f"n must be 1 or more and beta from 0 to 1; n={n} and beta={beta} arrived.")
         with torch.random.fork_rng(enabled=seed is not None):
@@ -129,7 +139,12 @@ class VisionLearner(Learner):
 
         Returns:
             The columns of `photo_predictions_frame`; `path` holds the paths as they were given.
+
+        Raises:
+            DataError: the model predicts masks.
         """
+        if isinstance(self.data.y, MaskList):
+            raise DataError("a table holds no masks: predict one picture after the other, learn.predict(file).label.")
         rows: list[Tensor | str] = []
         with ThreadPoolExecutor() as threads:
             for start in range(0, len(files), AT_ONCE):
@@ -184,15 +199,15 @@ class VisionLearner(Learner):
             The folder, below the learner's path, of safetensors, JSON and the card.
 
         Raises:
-            TrainingError: parts of the model were replaced: only a model of `create_cnn` can be created again from
-                numbers alone.
+            TrainingError: parts of the model were replaced: only a model of `create_cnn` or `unet_learner` can be
+                created again from numbers alone.
         """
         with torch.random.fork_rng():
             same = repr(_make(_again(self.made_as), self.data.c, self.made_as)[0]) == repr(self.model)
         if not same:
             raise TrainingError(
-                "export needs a model as create_cnn makes it; parts of this one were replaced: use learn.save(name), "
-                "and learn.load(name) on a learner that is made the same way."
+                "export needs a model as create_cnn or unet_learner makes it; parts of this one were replaced: use "
+                "learn.save(name), and learn.load(name) on a learner that is made the same way."
             )
         from handlens.audit.model_card import ModelCard  # the audit reads learners, so it is imported late
 
@@ -254,6 +269,77 @@ def create_cnn(
         >>> learn.predict_files(["red_0.png", "missing.png"])["reason"].tolist()
         ['', 'there is no such file']
     """
+    if isinstance(data.y, MaskList):
+        raise DataError("create_cnn predicts one answer a picture, and these labels are masks: use unet_learner.")
+    head = {"ps": _plain(ps), "hidden": _plain(hidden), "bn_final": bool(bn_final)}
+    return _new_learner(data, arch, lambda _: head, pretrained=pretrained, weights=weights, seed=seed, options=options)
+
+
+def unet_learner(
+    data: ImageDataBunch,
+    arch: Arch,
+    *,
+    blur: bool = False,
+    pretrained: bool = True,
+    weights: Path | str | None = None,
+    seed: int | None = None,
+    **options: Any,
+) -> VisionLearner:
+    """A learner of masks with a U-Net: a pretrained convolutional network and a decoder, see `handlens.vision.unet`.
+
+    The decoder is made for the sizes of the data's pictures, which may be odd, and also takes others. The layer groups
+    are the two parts of the body and the decoder. A pretrained body is frozen, except for its batch norms;
+    `learn.unfreeze()` trains all of it.
+
+    Args:
+        data: pictures with masks, such as `SegmentationItemList.…databunch()` makes.
+        arch: as in `create_cnn`.
+        blur: smooth what each block of the decoder enlarges.
+        pretrained, weights, seed, options: as in `create_cnn`.
+
+    Raises:
+        DataError: the labels are not masks, or the size of the pictures is not known.
+        BackboneError, DownloadError, WeightsError: as `create_cnn`.
+
+    Example:
+        >>> from PIL import Image as Pillow
+        >>> from handlens.vision.items import SegmentationItemList
+        >>> for i in range(4):
+        ...     Pillow.new("RGB", (32, 32), "red").save(f"{i}.jpg")
+        ...     Pillow.new("L", (32, 32), i % 2).save(f"{i}.png")
+        >>> items = SegmentationItemList.from_folder(".", extensions=[".jpg"]).split_by_idx([0])
+        >>> labelled = items.label_from_func(lambda file: file.with_suffix(".png"), classes=["road", "car"])
+        >>> learn = unet_learner(labelled.databunch(bs=2), "mobilenetv2_035", pretrained=False, seed=0)
+        >>> learn.predict("0.jpg").label
+        ImageSegment 32×32
+    """
+    if not isinstance(data.y, MaskList):
+        raise DataError(
+            f"unet_learner predicts masks; the labels are a {type(data.y).__name__}: use create_cnn, or label with "
+            "SegmentationItemList."
+        )
+    size = data.picture_size
+    if size is None:
+        raise DataError("a U-Net is made for pictures of a size, and it is not known: .transform(tfms, size=224).")
+
+    def head(body: Body) -> dict[str, Any]:
+        shape = unet_shape(body.module, size)
+        return {"skips": [list(skip) for skip in shape.skips], "scale": shape.scale, "blur": bool(blur)}
+
+    return _new_learner(data, arch, head, pretrained=pretrained, weights=weights, seed=seed, options=options)
+
+
+def _new_learner(
+    data: ImageDataBunch,
+    arch: Arch,
+    head: Callable[[Body], dict[str, Any]],
+    *,
+    pretrained: bool,
+    weights: Path | str | None,
+    seed: int | None,
+    options: dict[str, Any],
+) -> VisionLearner:
+    """A learner of a network's body and a new head; `head` gives the arguments that create the head for a body."""
     if weights is not None and not pretrained:
         raise WeightsError("weights=… and pretrained=False exclude each other; both arrived: give one of them.")
     if data.train_ds.x.channels != 3:
@@ -266,10 +352,10 @@ def create_cnn(
         if seed is not None:
             torch.manual_seed(seed)
         network = _load(name, library, Path(weights) if weights is not None else None, random=not pretrained)
-        made_as = {"name": name, "library": library, "ps": _plain(ps), "hidden": _plain(hidden)}
-        made_as["bn_final"] = bool(bn_final)
-        model, groups = _make(network, data.c, made_as)
-        check_size(model[0], data.picture_size, name)
+        body = create_body(network)
+        check_size(body.module, data.picture_size, name)
+        made_as = {"name": name, "library": library, **head(body)}
+        model, groups = _with_head(body, data.c, made_as)
         learn = VisionLearner(data, model, made_as=made_as, layer_groups=groups, **options)
         if pretrained and folded_norms(model[0]):
             unfold_norms(model[0], _some_inputs(data))
@@ -362,21 +448,40 @@ def _check_sizes(made_as: dict[str, Any], classes: int, tensors: dict[str, Tenso
     if wanted > _ALLOWANCE * held + _SMALL:
         raise ValueError(f"{made_as['name']} has {wanted:,} parameters, and {held:,} were saved")
     head = part_of(tensors, "1.")
-    channels = head["2.weight"].numel() // 2  # the batch norm after the concat-pool
+    norm = "middle.0.weight" if "skips" in made_as else "2.weight"  # the first layer with weights is a batch norm
+    channels = head[norm].numel() if "skips" in made_as else head[norm].numel() // 2  # after the concat-pool
     with torch.device("meta"):
-        made = create_head(
-            channels, classes, ps=made_as["ps"], hidden=made_as.get("hidden", HIDDEN), bn_final=made_as["bn_final"]
-        )
+        made = _head(channels, classes, made_as)
     if {key: value.shape for key, value in made.state_dict().items()} != {k: v.shape for k, v in head.items()}:
         raise ValueError("model.json describes a head of other sizes")
 
 
 def _make(network: Network, classes: int, made_as: dict[str, Any]) -> tuple[nn.Sequential, list[nn.Module]]:
     """A body and a head, and the layer groups."""
-    body = create_body(network)
-    hidden = made_as.get("hidden", HIDDEN)  # earlier versions did not keep it
-    head = create_head(body.channels, classes, ps=made_as["ps"], hidden=hidden, bn_final=made_as["bn_final"])
+    return _with_head(create_body(network), classes, made_as)
+
+
+def _with_head(body: Body, classes: int, made_as: dict[str, Any]) -> tuple[nn.Sequential, list[nn.Module]]:
+    head = _head(body.channels, classes, made_as)
+    if isinstance(head, UNetDecoder):
+        head.listen_to(body.module)
     return nn.Sequential(body.module, head), [*body.groups, head]
+
+
+def _head(channels: int, classes: int, made_as: dict[str, Any]) -> nn.Module:
+    """The head for a feature map of so many channels."""
+    if "skips" in made_as:
+        skips = [Skip(str(name), whole(n, "channels", DataError), _scale(s)) for name, n, s in made_as["skips"]]
+        return UNetDecoder(channels, UNetShape(skips, _scale(made_as["scale"])), classes, blur=made_as["blur"])
+    hidden = made_as.get("hidden", HIDDEN)  # earlier versions did not keep it
+    return create_head(channels, classes, ps=made_as["ps"], hidden=hidden, bn_final=made_as["bn_final"])
+
+
+def _scale(scale: Any) -> int:
+    """A scale of a saved decoder, checked, because the size of a layer is its square."""
+    if scale not in (1, 2, 4, 8, 16, 32):
+        raise DataError(f"a U-Net enlarges by 2, 4, 8, 16 or 32; {scale!r} arrived.")
+    return int(scale)
 
 
 def _plain(numbers: Any) -> Any:

@@ -17,7 +17,7 @@ from handlens.core.checks import whole
 from handlens.core.items import FEW, Labelled
 from handlens.core.loaders import WHOLE, Batch, Share, batch_sizes
 from handlens.errors import DataError
-from handlens.vision.dataset import ImageDataset, transformed
+from handlens.vision.dataset import ImageDataset, OnPictures, transformed, transformed_pair
 from handlens.vision.float_batches import FloatBatches
 from handlens.vision.image import Pixels, why_unreadable
 from handlens.vision.normalization import ChannelStats
@@ -113,7 +113,9 @@ class PictureLoader:
                 raise DataError(batch.error)
             self._tell(batch.faults)
             inputs = numbers(self._pixels(batch))[:, : self.dataset.x.channels]
-            yield inputs, targets[batch.rows].to(self.device, non_blocking=True)
+            wanted = targets[batch.rows] if batch.targets is None else batch.targets
+            wanted = wanted.to(self.device, non_blocking=True)
+            yield inputs, wanted.long() if wanted.dtype == torch.uint8 else wanted
 
     def _batches(self, share: Share) -> Iterator[_Batch]:
         if self._loader is None:
@@ -147,7 +149,7 @@ class PictureLoader:
 
         self._room = self._make_room()
         return DataLoader(
-            _Reader(self.dataset.x, self._room, keep_rows=not self.shuffle),  # type: ignore[arg-type]  # it has all methods that are used
+            _Reader(self.dataset, self._room, keep_rows=not self.shuffle),  # type: ignore[arg-type]  # it has all methods that are used
             sampler=_Draws(self.sizes, shuffle=self.shuffle, augmented=self.augmented),
             batch_size=None,  # the sampler draws whole batches
             num_workers=self.num_workers,
@@ -186,8 +188,8 @@ def default_workers(n: int) -> int:
 class _Batch(NamedTuple):
     """What a worker sends of a batch: the rows of its labels, and which files could not be read.
 
-    Its pixels, uint8 [B, H, W, 3], come along, or None where they lie in shared memory. An error is sent as text,
-    because torch wraps exceptions of a worker in its own.
+    Its pixels, uint8 [B, H, W, 3], come along, or None where they lie in shared memory; and its targets where they lie
+    on the pictures. An error is sent as text, because torch wraps exceptions of a worker in its own.
     """
 
     number: int
@@ -195,13 +197,15 @@ class _Batch(NamedTuple):
     rows: list[int]
     faults: list[str]
     error: str = ""
+    targets: Tensor | None = None
 
 
 class _Reader:
     """Reads the pictures of a batch, in a worker or in the main process."""
 
-    def __init__(self, pictures: ImageDataset, room: SharedPixels | None, *, keep_rows: bool) -> None:
-        self.pictures = pictures
+    def __init__(self, dataset: Labelled, room: SharedPixels | None, *, keep_rows: bool) -> None:
+        self.pictures: ImageDataset = dataset.x
+        self.labels: OnPictures | None = dataset.y if isinstance(dataset.y, OnPictures) else None
         self.room = room
         self.keep_rows = keep_rows
 
@@ -210,7 +214,8 @@ class _Reader:
         rows = [position for position, _ in drawn]
         faults: list[str] = []
         try:
-            read = [self._read(position, seed, faults) for position, seed in drawn]
+            pairs = [self._read(position, seed, faults) for position, seed in drawn]
+            read, targets = [pixels for pixels, _ in pairs], [target for _, target in pairs]
             good = [i for i, pixels in enumerate(read) if pixels is not None]
             if not good:
                 raise DataError(f"none of a batch's pictures can be read: {'; '.join(faults[:FEW])}.")
@@ -219,19 +224,29 @@ class _Reader:
                 if self.keep_rows:
                     read[i] = np.full_like(read[other], 128)
                 else:
-                    read[i], rows[i] = read[other], rows[other]
-            return _Batch(number, self._stacked(number, rows, read), rows, faults)
+                    read[i], rows[i], targets[i] = read[other], rows[other], targets[other]
+            pixels = self._stacked(number, rows, read)
+            if self.labels is None:
+                return _Batch(number, pixels, rows, faults)
+            encoded = [self.labels.encoded(t, p.shape[:2]) for t, p in zip(targets, read, strict=True) if p is not None]
+            return _Batch(number, pixels, rows, faults, targets=torch.stack(encoded))
         except DataError as error:
             return _Batch(number, None, rows, faults, str(error))
 
-    def _read(self, position: int, seed: int, faults: list[str]) -> Pixels | None:
+    def _read(self, position: int, seed: int, faults: list[str]) -> tuple[Pixels | None, Any]:
+        """The pixels of a picture, None if it cannot be read, and the label that lies on it, if labels do."""
+        labels, augment = self.labels, self.pictures.augment
         try:
-            picture = self.pictures.opened(position)
+            picture = self.pictures.opened(position) if labels is None else self.pictures.opened_whole(position)
         except DataError as error:
             item = self.pictures.items[position]
             faults.append(f"{item} ({why_unreadable(item, error)})")
-            return None
-        return transformed(picture, self.pictures.augment, torch.Generator().manual_seed(seed)).pixels
+            return None, None
+        generator = torch.Generator().manual_seed(seed)
+        if labels is None:
+            return transformed(picture, augment, generator).pixels, None
+        changed, target = transformed_pair(picture, labels.opened(position, picture.size), augment, generator)
+        return changed.pixels, target
 
     def _stacked(self, number: int, rows: list[int], read: list[Any]) -> Tensor | None:
         for row, pixels in zip(rows, read, strict=True):

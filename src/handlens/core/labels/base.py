@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -41,6 +41,15 @@ class LabelList(ABC):
     c: int
     classes: list[Any] | None = None
     loss_func: Loss
+
+    task: str | None = None
+    """What a model of these labels does, in the hub's names of tasks; classification or regression if it is None."""
+
+    every_item_counts = True
+    """Whether each item has a loss; otherwise a batch of items without one, a mask of unknown pixels, is left out."""
+
+    in_batches = False
+    """Whether the outputs for a whole dataset are too many to be held at once: metrics then see one batch at a time."""
 
     @abstractmethod
     def __init__(self, values: Any, **options: Any) -> None:
@@ -95,6 +104,10 @@ class LabelList(ABC):
     def __getitem__(self, position: int) -> Any:
         return self.decode(self.data[position : position + 1] if position >= 0 else self.data[position:][:1])[0]
 
+    def with_item(self, items: Any, position: int) -> tuple[Any, Any]:
+        """An item of a dataset with its label: other labels are changed together with their items."""
+        return items[position], self[position]
+
     @abstractmethod
     def _encode(self, table: pd.DataFrame) -> Tensor:
         """Labels in a person's terms, a column a target, as `data` holds them; raises DataError."""
@@ -111,6 +124,15 @@ class LabelList(ABC):
     @abstractmethod
     def decode(self, data: Tensor) -> list[Any]:
         """Encoded labels in a person's terms."""
+
+    def label_on(self, encoded: Tensor, size: Sequence[int]) -> Any:  # noqa: ARG002 — for labels that depend on it
+        """The encoded label of one item, [1, …], in a person's terms.
+
+        Args:
+            encoded: the label.
+            size: of the item as the model gets it: height and width of a picture.
+        """
+        return self.decode(encoded)[0]
 
     def by_target(self, data: Tensor) -> dict[str, Any]:
         """Encoded labels in a person's terms, by the names of the columns that a table of them has."""

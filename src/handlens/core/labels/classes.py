@@ -79,7 +79,7 @@ class CategoryList(LabelList):
         self.names = [str(name) for name in table.columns]
         name = self.names[0]
         found = _classes_of(table.iloc[:, 0], name) if classes is None else listed(classes, "classes", _TWO, DataError)
-        self.classes = _checked_classes(found, name)
+        self.classes = checked_classes(found, name)
         self.c = len(self.classes)
         self.data = self._encode(table)
 
@@ -132,7 +132,7 @@ class CategoryList(LabelList):
 
     def restore(self, state: dict[str, Any]) -> None:
         self.names = saved_names(state)
-        self.classes = _checked_classes(saved_list(state, "classes"), self.names[0])
+        self.classes = checked_classes(saved_list(state, "classes"), self.names[0])
         if len(self.names) != 1 or not self.classes:
             raise ValueError(f"{len(self.names)} targets and {len(self.classes)} classes")
         self.c, self.data = len(self.classes), torch.empty(0, dtype=torch.int64)
@@ -173,7 +173,7 @@ class MultiCategoryList(LabelList):
             named = _named(table, label_delim)
             distinct = sorted({name for item in named for name in item})
             self.classes = distinct if classes is None else listed(classes, "classes", _TWO, DataError)
-        self.classes = _checked_classes(self.classes, self.names[0])
+        self.classes = checked_classes(self.classes, self.names[0])
         self.c = len(self.classes)
         self.data = self._encode(table)
 
@@ -236,7 +236,7 @@ class MultiCategoryList(LabelList):
         if self.label_delim is not None and not (isinstance(self.label_delim, str) and self.label_delim):
             raise ValueError(f"label_delim {self.label_delim!r}")
         found = self.names if self.label_delim is None else saved_list(state, "classes")
-        self.classes = _checked_classes(found, self.names[0])
+        self.classes = checked_classes(found, self.names[0])
         self.c = len(self.classes)
         self.data = torch.empty(0, self.c)
 
@@ -251,7 +251,7 @@ def _classes_of(column: pd.Series, name: str) -> list[Any]:
             classes = list(pd.unique(column.astype(object)))
         except TypeError as error:  # lists and other things without a hash
             raise _no_class(name, "values", str(error)) from error
-        classes = _checked_classes(classes, name)
+        classes = checked_classes(classes, name)
         try:
             classes.sort()
         except TypeError:  # text among numbers
@@ -259,7 +259,7 @@ def _classes_of(column: pd.Series, name: str) -> list[Any]:
     return classes
 
 
-def _checked_classes(classes: list[Any], name: str) -> list[Any]:
+def checked_classes(classes: list[Any], name: str) -> list[Any]:
     """Classes as Python's own values; raises DataError unless they are distinct and can be saved."""
     plain = [value.item() if isinstance(value, np.generic) else value for value in classes]
     for value in plain:

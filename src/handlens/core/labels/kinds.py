@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from typing import Any
 
@@ -14,6 +15,9 @@ from handlens.core.labels.floats import FloatList
 from handlens.errors import ArtifactError, DataError
 
 _KINDS: dict[str, type[LabelList]] = {kind.__name__: kind for kind in (CategoryList, MultiCategoryList, FloatList)}
+
+# By name, because they are in a room after this one: imported when labels of their kind are read.
+_ON_PICTURES = {"MaskList": "handlens.vision.masks", "PointsList": "handlens.vision.points"}
 
 MANY, SOME = 50, 20
 """Distinct whole numbers of a target that seem to be amounts, whatever their rows; and if each has few rows."""
@@ -82,8 +86,15 @@ def labels_from_state(state: dict[str, Any]) -> LabelList:
         ['cat', 'dog']
     """
     try:
-        labels = object.__new__(_KINDS[state["kind"]])
+        labels = object.__new__(_kind(state["kind"]))
         labels.restore(state)
     except (KeyError, TypeError, ValueError, DataError) as error:
         raise ArtifactError(f"the saved labels are damaged ({error!r}); save the model again.") from error
     return labels
+
+
+def _kind(name: str) -> type[LabelList]:
+    if name in _ON_PICTURES:
+        found: type[LabelList] = getattr(importlib.import_module(_ON_PICTURES[name]), name)
+        return found
+    return _KINDS[name]
