@@ -26,6 +26,8 @@ def make_data_sets(folder: Path) -> None:
     planet(folder / "planet", random)
     adult(folder / "adult_sample", random)
     rossmann(folder / "rossmann")
+    camvid(folder / "camvid", random)
+    head_pose(folder / "biwi_head_pose", random)
 
 
 def pets(folder: Path, random: np.random.Generator) -> None:
@@ -101,6 +103,38 @@ def rossmann(folder: Path) -> None:
     write_csv_files(seven_tables(MORE_DAYS), folder)
     for name, frame in zip(("train_clean", "test_clean"), prepare(folder), strict=True):
         frame.to_pickle(folder / name)
+
+
+def camvid(folder: Path, random: np.random.Generator) -> None:
+    """Streets with sky above; each label is a palette's picture, and an edge is of the class "Void"."""
+    names = [f"street_{i}.png" for i in range(8)]
+    for name in names:
+        horizon = int(random.integers(10, 30))
+        classes = np.zeros((40, 48), np.uint8)
+        classes[horizon:] = 1
+        classes[:, :2] = 2
+        colours = np.array([[120, 160, 230], [90, 90, 90], [0, 0, 0]])
+        pixels = np.clip(colours[classes] + random.integers(-20, 20, (40, 48, 3)), 0, 255).astype(np.uint8)
+        write(folder / "images" / name, pixels)
+        write(folder / "labels" / f"{Path(name).stem}_P.png", classes)
+    (folder / "codes.txt").write_text("Sky\nRoad\nVoid\n")
+    (folder / "valid.txt").write_text("\n".join(names[:2]) + "\n")
+
+
+def head_pose(folder: Path, random: np.random.Generator) -> None:
+    """Discs on a dark ground, and text files of where the camera saw their centres."""
+    rows, columns = np.mgrid[:48, :64]
+    for person in ("01", "09", "13"):
+        for i in range(4):
+            x, y = random.integers(16, 48), random.integers(16, 32)
+            inside = (columns - x) ** 2 + (rows - y) ** 2 < 100
+            file = folder / person / f"frame_0000{i}_rgb.jpg"
+            write(file, np.where(inside[..., None], 220, 30).astype(np.uint8).repeat(3, 2))
+            turned = "1 0 0\n0 1 0\n0 0 1\n"
+            file.with_name(f"frame_0000{i}_pose.txt").write_text(f"{turned}\n{x * 900} {y * 900} 900\n")
+    (folder / "01" / "rgb.cal").write_text(
+        "1 0 0\n0 1 0\n0 0 1\n\n" + "0 0 0 0\n\n" + "1 0 0\n0 1 0\n0 0 1\n\n0 0 0\n\n"
+    )
 
 
 def digit_pixels(digit: int, random: np.random.Generator) -> np.ndarray:

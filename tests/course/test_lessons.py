@@ -53,9 +53,10 @@ def errors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     from torchvision import models
 
     # Stands for the weights that are downloaded.
-    file = models.get_model_weights("resnet18").DEFAULT.url.rsplit("/", 1)[1]
     torch.manual_seed(0)
-    torch.save(models.resnet18().state_dict(), checkpoints / file)
+    for name in ("resnet18", "squeezenet1_1"):
+        file = models.get_model_weights(name).DEFAULT.url.rsplit("/", 1)[1]
+        torch.save(models.get_model(name).state_dict(), checkpoints / file)
 
     cells, owners = [], []
     for lesson in LESSONS:

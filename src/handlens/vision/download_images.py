@@ -28,7 +28,7 @@ def download_images(
         urls: a text file with an address in each line, or the addresses themselves; http or https.
         dest: the folder, which is made.
         max_pics: how many of the list are downloaded at most.
-        max_workers: how many at once.
+        max_workers: how many at once; 0 is one after the other too.
 
     Returns:
         (address, reason) of each that could not be downloaded, which are printed too.
@@ -43,7 +43,7 @@ def download_images(
         >>> len(faults)
         1
     """
-    workers = whole(max_workers, "max_workers", DataError)
+    workers = max(1, whole(max_workers, "max_workers", DataError, least=0))
     wanted = _addresses(urls)[: whole(max_pics, "max_pics", DataError)]
     folder = Path(dest)
     with reporting_disk_errors(folder):

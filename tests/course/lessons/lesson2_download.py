@@ -21,12 +21,12 @@ for c in classes:
 assert not (path / "red" / "99999999.jpg").exists()
 # %%
 np.random.seed(42)
-data = ImageDataBunch.from_folder(path, train=".", valid_pct=0.2, ds_tfms=get_transforms(), size=32, num_workers=0, bs=8).normalize(imagenet_stats)
+data = ImageDataBunch.from_folder(path, train=".", valid_pct=0.2, ds_tfms=get_transforms(), size=48, num_workers=0, bs=8).normalize(imagenet_stats)
 assert data.classes == ["green", "red"]
 data.show_batch(rows=3, figsize=(7, 8))
 data.classes, data.c, len(data.train_ds), len(data.valid_ds)
 # %%
-learn = cnn_learner(data, models.resnet18, metrics=error_rate)
+learn = cnn_learner(data, models.squeezenet1_1, metrics=error_rate)
 learn.fit_one_cycle(2)
 learn.save("stage-1")
 learn.unfreeze()
@@ -39,8 +39,8 @@ learn.load("stage-2")
 interp = ClassificationInterpretation.from_learner(learn)
 interp.plot_confusion_matrix()
 # %%
-db = ImageList.from_folder(path).split_none().label_from_folder().transform(get_transforms(), size=32).databunch(bs=8)
-learn_cln = cnn_learner(db, models.resnet18, metrics=error_rate)
+db = ImageList.from_folder(path).split_none().label_from_folder().transform(get_transforms(), size=48).databunch(bs=8)
+learn_cln = cnn_learner(db, models.squeezenet1_1, metrics=error_rate)
 learn_cln.load("stage-2")
 # %%
 learn.export()
@@ -54,19 +54,19 @@ assert pred_class.obj in classes
 assert pred_class.obj == learn.data.classes[pred_idx]
 assert outputs.shape == (2,)
 # %%
-learn = cnn_learner(data, models.resnet18, metrics=error_rate)
+learn = cnn_learner(data, models.squeezenet1_1, metrics=error_rate)
 learn.fit_one_cycle(1, max_lr=0.5)
-learn = cnn_learner(data, models.resnet18, metrics=error_rate)
+learn = cnn_learner(data, models.squeezenet1_1, metrics=error_rate)
 learn.fit_one_cycle(2, max_lr=1e-5)
 learn.recorder.plot_losses()
-learn = cnn_learner(data, models.resnet18, metrics=error_rate, pretrained=False)
+learn = cnn_learner(data, models.squeezenet1_1, metrics=error_rate, pretrained=False)
 learn.fit_one_cycle(1)
 # %%
 np.random.seed(42)
 data = ImageDataBunch.from_folder(
     path, train=".", valid_pct=0.8, bs=4,
-    ds_tfms=get_transforms(do_flip=False, max_rotate=0, max_zoom=1, max_lighting=0, max_warp=0), size=32, num_workers=0,
+    ds_tfms=get_transforms(do_flip=False, max_rotate=0, max_zoom=1, max_lighting=0, max_warp=0), size=48, num_workers=0,
 ).normalize(imagenet_stats)
-learn = cnn_learner(data, models.resnet18, metrics=error_rate, ps=0, wd=0)
+learn = cnn_learner(data, models.squeezenet1_1, metrics=error_rate, ps=0, wd=0)
 learn.unfreeze()
 learn.fit_one_cycle(2, slice(1e-6, 1e-4))

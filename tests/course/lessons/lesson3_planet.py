@@ -14,11 +14,11 @@ src = (
     .split_by_rand_pct(0.2)
     .label_from_df(label_delim=" ")
 )
-data = src.transform(tfms, size=32).databunch(bs=8).normalize(imagenet_stats)
+data = src.transform(tfms, size=48).databunch(bs=8).normalize(imagenet_stats)
 data.show_batch(rows=3, figsize=(12, 9))
 assert data.classes == ["clear", "haze", "primary"]
 # %%
-arch = models.resnet18
+arch = models.squeezenet1_1
 acc_02 = partial(accuracy_thresh, thresh=0.2)
 f_score = partial(fbeta, thresh=0.2)
 learn = cnn_learner(data, arch, metrics=[acc_02, f_score])
@@ -34,7 +34,7 @@ learn.recorder.plot()
 learn.fit_one_cycle(1, slice(1e-5, lr / 5))
 learn.save("stage-2-rn50")
 # %%
-data = src.transform(tfms, size=48).databunch(bs=8).normalize(imagenet_stats)
+data = src.transform(tfms, size=56).databunch(bs=8).normalize(imagenet_stats)
 learn.data = data
 data.train_ds[0][0].shape
 learn.freeze()
