@@ -30,9 +30,12 @@ from handlens.tabular import TabularList, add_cyclic_datepart, cont_cat_split, l
 from handlens.vision import (
     Augment,
     Flatten,
+    FlowField,
     Image,
     ImageDataBunch,
     ImageItemList,
+    ImagePoints,
+    ImageSegment,
     Learner,
     apply_tfms,
     conv_layer,
@@ -345,6 +348,38 @@ def test_the_colours_of_a_picture_of_one_channel(monkeypatch: pytest.MonkeyPatch
         _, ax = plt.subplots()
         picture.show(ax, **options)
         assert ax.images[0].get_cmap().name == wanted
+    plt.close("all")
+
+
+def test_a_mask_by_itself() -> None:
+    from matplotlib import pyplot as plt
+
+    plt.switch_backend("agg")
+    mask = ImageSegment(np.array([[0, 1, 2]]))
+    _, ax = plt.subplots()
+    mask.show(ax, title="street", alpha=0.5)
+    assert ax.images[0].get_array().tolist() == [[0, 1, 2]]
+    assert (ax.images[0].get_interpolation(), ax.images[0].get_alpha(), ax.get_title()) == ("nearest", 0.5, "street")
+    assert mask.shape == mask.data.shape == (1, 1, 3)
+    plt.close("all")
+
+
+def test_points_of_a_flow_field() -> None:
+    assert ImagePoints(FlowField((4, 6), torch.tensor([1.0, 2.0]))).data.tolist() == [[1, 2]]
+    points = ImagePoints(FlowField((4, 6), torch.tensor([[-1.0, 1.0], [0.0, 0.0]])), scale=False)
+    assert (points.data.tolist(), points.size) == ([[0, 6], [2, 3]], (4, 6))
+    with pytest.raises(DataError, match="height and width of their picture"):
+        ImagePoints(torch.zeros(1, 2))
+
+
+def test_a_batch_of_another_part(pictures: Path) -> None:
+    from matplotlib import pyplot as plt
+
+    plt.switch_backend("agg")
+    data = ImageDataBunch.from_folder(pictures, test="test", size=8, bs=2)
+    for part in course.DatasetType:
+        data.show_batch(1, ds_type=part)
+    assert len(plt.get_fignums()) == 3
     plt.close("all")
 
 

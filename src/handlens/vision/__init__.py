@@ -40,7 +40,7 @@ from handlens.vision.data import ImageDataBunch
 from handlens.vision.download_images import download_images
 from handlens.vision.gallery import gallery
 from handlens.vision.heatmap import HeatMap, heatmap, heatmaps
-from handlens.vision.image import Image, ImageBBox, ImagePoints, ImageSegment, open_image
+from handlens.vision.image import FlowField, Image, ImageBBox, ImagePoints, ImageSegment, open_image
 from handlens.vision.interpret import ImageInterpretation
 from handlens.vision.items import ImageItemList, PointsItemList, SegmentationItemList
 from handlens.vision.kernels import KERNELS, apply_kernel, as_matrix, show_positions
@@ -96,6 +96,7 @@ __all__ = [
     "EarlyStopping",
     "Flatten",
     "FloatList",
+    "FlowField",
     "GradientClipping",
     "HeatMap",
     "Image",

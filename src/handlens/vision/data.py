@@ -268,22 +268,26 @@ class ImageDataBunch(ImageFactories, DataBunch):
         dataset = self.dl(part).dataset
         return self.train_dl.like(Labelled(dataset.x.augmented(self.train_ds.x.augment), dataset.y), augmented=True)
 
-    def show_batch(self, rows: int = 3, *, figsize: tuple[float, float] | None = None) -> None:
-        """Draw random training pictures with their labels, as the model gets them.
+    def show_batch(self, rows: int = 3, *, ds_type: str = "train", figsize: tuple[float, float] | None = None) -> None:
+        """Draw random pictures of a part of the data with their labels, as the model gets them.
 
         Args:
             rows: the number of rows, and of columns.
+            ds_type: the part: "train", "valid" or "test".
             figsize: width and height of the figure in inches; 3 for each picture unless given.
+
+        Raises:
+            DataError: the data have no such part.
         """
         from matplotlib import pyplot as plt
 
-        n = len(self.train_ds)
-        chosen = torch.randperm(n)[: rows * rows].tolist()
+        dataset = self.dl(ds_type).dataset
+        chosen = torch.randperm(len(dataset))[: rows * rows].tolist()
         _, axes = plt.subplots(rows, rows, figsize=figsize or (3 * rows, 3 * rows), squeeze=False)
         for ax in axes.flat:
             ax.set_axis_off()
         for ax, position in zip(axes.flat, chosen, strict=False):
-            picture, label = self.train_ds[position]
+            picture, label = dataset[position]
             picture.show(ax=ax, y=label)
         plt.tight_layout()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -219,6 +219,30 @@ class ImageSegment:
         """Height and width in pixels."""
         return self.pixels.shape[0], self.pixels.shape[1]
 
+    @property
+    def shape(self) -> torch.Size:
+        """The shape of `data`: [1, H, W]."""
+        return torch.Size((1, *self.size))
+
+    def show(
+        self,
+        ax: Axes | None = None,
+        *,
+        figsize: tuple[float, float] = (3, 3),
+        title: str | None = None,
+        alpha: float = 1.0,
+        cmap: str = "tab20",
+    ) -> None:
+        """Draw the mask by itself, all of its classes.
+
+        Args:
+            ax: where to draw; a new figure unless given.
+            figsize: width and height of a new figure in inches.
+            title, alpha, cmap: as in matplotlib.
+        """
+        axes = show_image(self.data, ax=ax, figsize=figsize, title=title, alpha=alpha, cmap=cmap)
+        axes.images[-1].set_interpolation("nearest")
+
     def draw(self, axes: Axes) -> None:
         """Draw the mask half transparent on the axes; class 0 and unknown pixels are not drawn."""
         axes.imshow(
@@ -243,16 +267,33 @@ class ImageSegment:
         return png_of(np.where(shown[..., None], colours, np.uint8(255)))
 
 
+class FlowField(NamedTuple):
+    """Points with the size of their picture, as the course gives them to `ImagePoints`.
+
+    Attributes:
+        size: height and width of the picture in pixels.
+        flow: [N, 2], or [2] for one point, each (y, x).
+
+    Example:
+        >>> ImagePoints(FlowField((4, 6), torch.tensor([1.0, 2.0])))
+        ImagePoints 1 on 4×6
+    """
+
+    size: tuple[int, int]
+    flow: Tensor
+
+
 class ImagePoints:
     """Points on a picture; they are transformed with the picture, and may move outside of its frame.
 
     Args:
         data: [N, 2], each (y, x) in pixels from the top left corner of the picture: the centre of the first pixel is
-            (0.5, 0.5).
-        size: height and width of the picture in pixels.
+            (0.5, 0.5). Or a `FlowField`, which has the size too.
+        size: height and width of the picture in pixels; not with a `FlowField`.
+        scale: whether the points of a `FlowField` are in pixels; otherwise they are as in `scaled`.
 
     Raises:
-        DataError: `data` has another shape, or holds values that are not finite.
+        DataError: `data` has another shape, or holds values that are not finite; or the size is not known.
 
     Example:
         >>> points = ImagePoints(np.array([[1.0, 2.0], [9.0, 2.0]]), size=(4, 6))
@@ -260,7 +301,14 @@ class ImagePoints:
         [True, False]
     """
 
-    def __init__(self, data: Tensor | NDArray[Any], size: tuple[int, int]) -> None:
+    def __init__(
+        self, data: Tensor | NDArray[Any] | FlowField, size: tuple[int, int] | None = None, *, scale: bool = True
+    ) -> None:
+        if isinstance(data, FlowField):
+            size, points = data.size, torch.as_tensor(data.flow).reshape(-1, 2)
+            data = points if scale else (points.double() + 1) * torch.tensor(size) / 2
+        if size is None:
+            raise DataError("points need the height and width of their picture: ImagePoints(data, size=(h, w)).")
         self.data = _rows(data, 2, "points", "(y, x)")
         self.size = size
 

@@ -102,7 +102,10 @@ class LabelList(ABC):
         return f"{type(self).__name__} of {', '.join(self.names)}"
 
     def __getitem__(self, position: int) -> Any:
-        return self.decode(self.data[position : position + 1] if position >= 0 else self.data[position:][:1])[0]
+        """One label in a person's terms; None for an item without a label."""
+        row = self.data[position : position + 1] if position >= 0 else self.data[position:][:1]
+        missing = row.isnan() if row.is_floating_point() else row < 0
+        return None if bool(missing.any()) else self.decode(row)[0]
 
     def with_item(self, items: Any, position: int) -> tuple[Any, Any]:
         """An item of a dataset with its label: other labels are changed together with their items."""
