@@ -11,9 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from handlens.core.labels import CategoryList, FloatList
+from handlens.core.labels import CategoryList, FloatList, MultiCategoryList
 from handlens.core.learner import Learner
+from handlens.core.loaders import Loader
 from handlens.core.outputs import as_targets
+from handlens.core.thresholds import Thresholds, choose_thresholds
 from handlens.errors import DataError
 
 if TYPE_CHECKING:
@@ -58,7 +60,9 @@ class Interpretation:
     Attributes:
         learn: the learner.
         dataset: the items, in the order of what follows.
-        preds: predictions, as metrics get them: [N, classes], [N] or [N, targets].
+        preds: predictions, as metrics get them: [N, classes], [N] or [N, targets]. Of masks there are none: the
+            probabilities of all pixels would not fit in memory.
+        predicted: the encoded label of each prediction: the most probable class, the number.
         targets: the encoded labels.
         losses: [N], the loss of each item by itself.
 
@@ -78,12 +82,9 @@ class Interpretation:
         self.dataset = dataset
         self.targets = targets
         self.preds = learn.data.y.activate(outputs)
-        # One by one, because a loss function gives the mean over what it is given, whichever function it is.
-        pairs = zip(outputs.split(1), targets.split(1), strict=True)
-        losses = [learn.loss_func(as_targets(output, target), target).detach() for output, target in pairs]
-        self.losses = torch.stack(losses).float()
-        if self.losses.isnan().all():
-            raise DataError("interpretation compares predictions with labels; these items have none.")
+        self.predicted = learn.data.y.decide(self.preds)
+        self.losses = _losses(learn, outputs, targets)
+        _check_labelled(self.losses)
 
     @classmethod
     def from_learner(cls, learn: Learner, ds_type: str = "valid") -> Self:
@@ -97,13 +98,24 @@ class Interpretation:
             DataError: these data have no labelled items.
         """
         dl = learn.data.to_predict(ds_type)
+        if learn.data.y.in_batches and len(dl):
+            return cls._in_batches(learn, dl)
         outputs, targets, _ = learn.run_over(dl)
         return cls(learn, dl.dataset, outputs, targets)
 
-    @property
-    def predicted(self) -> Tensor:
-        """The encoded label of each prediction: the most probable class, the number."""
-        return self.learn.data.y.decide(self.preds)
+    @classmethod
+    def _in_batches(cls, learn: Learner, dl: Loader) -> Self:
+        """As the constructor, without keeping predictions: what is decided of masks is kept in bytes."""
+        found, y = cls.__new__(cls), learn.data.y
+        parts = []
+        for inputs, targets in dl:
+            outputs = learn.outputs(inputs).float()
+            kept = (y.decide(y.activate(outputs)), targets)
+            parts.append((*(codes.to("cpu", torch.uint8) for codes in kept), _losses(learn, outputs, targets).cpu()))
+        found.learn, found.dataset, found.preds = learn, dl.dataset, torch.empty(0)
+        found.predicted, found.targets, found.losses = (torch.cat(part) for part in zip(*parts, strict=True))
+        _check_labelled(found.losses)
+        return found
 
     def top_losses(self, k: int | None = None) -> tuple[Tensor, Tensor]:
         """The largest losses, largest first; items without one, as those of a class of weight 0, come last.
@@ -179,6 +191,23 @@ class Interpretation:
         ax.set_ylabel("actual")
         return ax
 
+    def thresholds(self, *, beta: float = 2.0, inner_pct: float = 0.5, seed: int = 0) -> Thresholds:
+        """For each class the threshold with the greatest Fβ on some of these items, checked on the others.
+
+        Args:
+            beta, inner_pct, seed: as in `choose_thresholds`.
+
+        Raises:
+            DataError: items do not have any number of classes each, or as `choose_thresholds`.
+        """
+        y = self.learn.data.y
+        if not isinstance(y, MultiCategoryList):
+            raise DataError(
+                f"thresholds are for items with any number of classes, MultiCategoryList; the labels are a "
+                f"{type(y).__name__}, of which one is the most probable."
+            )
+        return choose_thresholds(self.preds, self.targets, beta=beta, inner_pct=inner_pct, classes=y.classes, seed=seed)
+
     def subgroups(self, groups: Any, **options: Any) -> Subgroups:
         """Every metric for each group of the items, with intervals: who does the model fail?
 
@@ -213,3 +242,15 @@ class Interpretation:
                 f"a confusion matrix needs one class an item; the labels are a {type(y).__name__}: use top_losses()."
             )
         return y.classes
+
+
+def _losses(learn: Learner, outputs: Tensor, targets: Tensor) -> Tensor:
+    """The loss of each item: one by one, because a loss function gives the mean over what it is given."""
+    pairs = zip(outputs.split(1), targets.split(1), strict=True)
+    losses = [learn.loss_func(as_targets(output, target), target).detach() for output, target in pairs]
+    return torch.stack(losses).float()
+
+
+def _check_labelled(losses: Tensor) -> None:
+    if losses.isnan().all():
+        raise DataError("interpretation compares predictions with labels; these items have none.")

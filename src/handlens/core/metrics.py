@@ -11,7 +11,7 @@ Undefined values (the area under a ROC curve with one class alone, any metric of
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -301,7 +301,7 @@ def accuracy_multi(preds: Tensor, targets: Tensor, thresh: float = 0.5) -> float
 
 
 @higher_is_better
-def fbeta(preds: Tensor, targets: Tensor, thresh: float = 0.2, beta: float = 2.0) -> float:
+def fbeta(preds: Tensor, targets: Tensor, thresh: float | Sequence[float] = 0.2, beta: float = 2.0) -> float:
     """For items with any number of classes: the mean over items of Fβ = (1 + β²)·P·R / (β²·P + R).
 
     P is the share of the classes predicted for an item that it has, its precision, and R the share of its classes that
@@ -310,7 +310,8 @@ def fbeta(preds: Tensor, targets: Tensor, thresh: float = 0.2, beta: float = 2.0
     Args:
         preds: the probability of each class, [N, classes].
         targets: 1 where an item has the class, 0 elsewhere, in the same shape.
-        thresh: the probability from which on a class is predicted.
+        thresh: the probability from which on a class is predicted, for all classes or for each, such as
+            `choose_thresholds(…).values`.
         beta: how many times as much recall counts as precision.
 
     Returns:
@@ -328,7 +329,7 @@ def fbeta(preds: Tensor, targets: Tensor, thresh: float = 0.2, beta: float = 2.0
     p, y = _numbers(preds, targets)
     if not labelled(targets):
         return math.nan
-    chosen, right = p >= thresh, y >= 0.5
+    chosen, right = p >= np.asarray(thresh), y >= 0.5
     hits = (chosen & right).sum(1)
     # (1 + β²)·P·R / (β²·P + R) with P = hits / chosen and R = hits / right, without dividing by 0.
     below = beta**2 * right.sum(1) + chosen.sum(1)

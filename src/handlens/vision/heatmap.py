@@ -27,6 +27,7 @@ from handlens.core.display import png_of
 from handlens.core.labels import Category
 from handlens.core.modes import evaluating
 from handlens.errors import DataError, LayerError
+from handlens.vision.dataset import OnPictures
 from handlens.vision.feature_maps import (
     as_feature_maps,
     as_inputs_of,
@@ -154,7 +155,7 @@ def heatmap(
         The heat map, with `data` [h, w] of the layer's height and width.
 
     Raises:
-        DataError: there is no such class, or the picture cannot be used.
+        DataError: there is no such class, the picture cannot be used, or the model predicts masks or points.
         LayerError: there is no such method; the layer does not run or its output has no spatial positions; or for
             "cam", there is more than a pooling and one linear layer after the layer.
 
@@ -163,10 +164,27 @@ def heatmap(
         >>> heatmap(net, torch.rand(3, 8, 8), cat=1, layer="0").data.shape
         torch.Size([6, 6])
     """
+    check_has_heat_maps(learn)
     model, inputs, picture, names = model_inputs(learn, image)
     position = None if cat is None else _position(cat, names)
     maps, cats = heatmaps(model, inputs, None if position is None else [position], layer=layer, method=method)
     return HeatMap(maps[0], picture, cats[0], None if names is None else names[cats[0]], method)
+
+
+def check_has_heat_maps(learn: Learner | nn.Module) -> None:
+    """Raise DataError for a learner of masks or points, which has no score of a class for a whole picture."""
+    y = None if isinstance(learn, nn.Module) else learn.data.y
+    if not isinstance(y, OnPictures):
+        return
+    instead = (
+        "the probabilities of class k are a map, learn.predict(picture).values[k]"
+        if y.in_batches
+        else ("learn.show_results() draws them")
+    )
+    raise DataError(
+        f"a heat map explains the score of a class of the whole picture; a model of a {type(y).__name__} has none: "
+        f"{instead}."
+    )
 
 
 def heatmaps(

@@ -9,7 +9,10 @@ from torch import nn
 from handlens.core.display import shown_once
 from handlens.core.interpret import Interpretation
 from handlens.core.labels import CategoryList
+from handlens.vision.dataset import OnPictures
+from handlens.vision.heatmap import check_has_heat_maps
 from handlens.vision.heatmap import heatmap as heatmap_of
+from handlens.vision.results import draw_on_pictures
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,25 +40,41 @@ class ImageInterpretation(Interpretation):
         self,
         k: int,
         *,
-        heatmap: bool = True,
+        heatmap: bool | None = None,
         layer: nn.Module | str | None = None,
         method: str = "gradcam",
         figsize: tuple[float, float] | None = None,
     ) -> Figure:
         """Draw the k pictures with the largest losses: predicted / actual / loss / probability of the actual class.
 
+        Masks stand side by side, the right one on the left; of points the right ones are blue and those predicted
+        yellow.
+
         Args:
             k: how many pictures.
-            heatmap: draw the heat map of the predicted class over each picture; see `handlens.vision.heatmap`.
+            heatmap: draw the heat map of the predicted class over each picture; see `handlens.vision.heatmap`. Unless
+                given, where labels are neither masks nor points, of which there are none.
             layer, method: as there.
             figsize: width and height of the figure in inches.
 
         Returns:
             The figure.
+
+        Raises:
+            DataError: `heatmap` is True for masks or points.
         """
         from matplotlib import pyplot as plt
 
         losses, positions = self.top_losses(k)
+        if isinstance(self.learn.data.y, OnPictures):
+            if heatmap:
+                check_has_heat_maps(self.learn)
+            shown = []
+            for position in positions.tolist():
+                picture, actual = self.dataset[position]
+                found = self.learn.data.y.label_on(self.predicted[position : position + 1], picture.size)
+                shown.append((picture, actual, found))
+            return draw_on_pictures(shown, titles=[f"loss {loss:.3g}" for loss in losses.tolist()], figsize=figsize)
         columns = min(len(losses), max(1, round(len(losses) ** 0.5)))
         rows = -(-len(losses) // columns)
         figure, axes = plt.subplots(
@@ -71,7 +90,7 @@ class ImageInterpretation(Interpretation):
             one_class = isinstance(y, CategoryList)
             if one_class:
                 title += f" / {float(self.preds[position, self.targets[position]]):.2f}"
-            if heatmap:
+            if heatmap is None or heatmap:
                 cat = name if one_class else None
                 heatmap_of(self.learn, picture, cat=cat, layer=layer, method=method).show(ax)
             else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -29,6 +29,9 @@ from handlens.vision.head import HIDDEN, create_head
 from handlens.vision.image import why_unreadable
 from handlens.vision.masks import MaskList
 from handlens.vision.unet import Skip, UNetDecoder, UNetShape, unet_shape
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 KIND = "vision-learner"
 Predictions = tuple[Tensor, Tensor]
@@ -185,6 +188,26 @@ class VisionLearner(Learner):
             for i, row in zip(places, self.data.y.activate(outputs.float().cpu()), strict=True):
                 rows[i] = row
         return rows
+
+    def show_results(
+        self, ds_type: str = "valid", *, rows: int = 4, figsize: tuple[float, float] | None = None
+    ) -> Figure:
+        """Draw the first pictures of a part of the data with their labels and predictions, see `results.show_results`.
+
+        Args:
+            ds_type: "train", "valid" or "test".
+            rows: how many rows of pictures.
+            figsize: width and height of the figure in inches.
+
+        Returns:
+            The figure.
+
+        Raises:
+            DataError: there are no items, or the data have no such part.
+        """
+        from handlens.vision.results import show_results
+
+        return show_results(self, ds_type, rows=rows, figsize=figsize)
 
     def export(self, name: str = EXPORT) -> Path:
         """Write all that is needed to predict pictures: model, preprocessing and labels; `load_learner` reads it.

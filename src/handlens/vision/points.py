@@ -127,7 +127,8 @@ def _checked(values: Any, n: int | None) -> Tensor:
 
 def _points(value: Any) -> np.ndarray:
     try:
-        points = np.array(value.data if isinstance(value, (ImagePoints, Tensor)) else value, np.float32)
+        given = value.data if isinstance(value, ImagePoints) else value
+        points = given.float().numpy().copy() if isinstance(given, Tensor) else np.array(given, np.float32)
     except (TypeError, ValueError):
         points = np.empty(0, np.float32)
     points = points[None] if points.shape == (2,) else points
