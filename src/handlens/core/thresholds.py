@@ -66,7 +66,7 @@ def choose_thresholds(
 
     Fβ = (1 + β²)·hits / (β²·actual + predicted), over the items. Each gap between two neighbouring probabilities is
     tried, and the middle of the best one is taken. A class that none of the inner items has keeps 0.5. The score of the
-    items that thresholds are chosen on flatters them, so report that of the others.
+    items that thresholds are chosen on is too high, so report that of the others.
 
     Args:
         preds: the probability of each class, [N, classes], of items that were not trained on.
