@@ -213,7 +213,7 @@ class Learner:
         callbacks: Callback | Sequence[Callback] = (),
         seed: int | None = None,
     ) -> None:
-        """Train by the 1cycle policy; prints the losses and metrics of each epoch.
+        """Train by the 1cycle policy, see `handlens.core.schedule.one_cycle`; prints the losses of each epoch.
 
         Args:
             epochs: how many times the training items are gone through, 1 or more; `cyc_len`, its name in the course,
@@ -250,6 +250,9 @@ class Learner:
         seed: int | None = None,
     ) -> float:
         """Train for up to `num_it` batches with a growing learning rate, and suggest one; the model stays as it is.
+
+        The rates grow by the same factor from batch to batch, see `handlens.core.schedule.exponential`; the suggestion
+        is that of `suggest_rate` there.
 
         `learn.recorder.plot()` shows the losses. Where the loss falls at no rate by more than its noise, as with a
         model that is good already or in a few batches, the search cannot tell rates apart: it suggests none, says so,

@@ -447,8 +447,7 @@ def roc_auc(preds: Tensor, targets: Tensor) -> float:
         return math.nan
     if p.shape[1] == 2:
         return float(roc_auc_score(y, p[:, 1]))
-    p = p.astype(np.float64)  # float32 rows add up to 1 too roughly for scikit-learn
-    return float(roc_auc_score(y, p / p.sum(1, keepdims=True), multi_class="ovr"))
+    return float(np.mean([roc_auc_score(y == k, p[:, k]) for k in range(p.shape[1])]))
 
 
 def _numbers(preds: Tensor, targets: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -461,7 +460,7 @@ def _numbers(preds: Tensor, targets: Tensor) -> tuple[NDArray[np.float64], NDArr
     return p.reshape(y.shape), y
 
 
-def _classes(preds: Tensor, targets: Tensor) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def _classes(preds: Tensor, targets: Tensor) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     if targets.dim() == 1 and targets.is_floating_point():
         raise DataError(
             f"this metric needs one class an item, and these targets are numbers, such as {float(targets[0]):g}: use a "
@@ -474,4 +473,4 @@ def _classes(preds: Tensor, targets: Tensor) -> tuple[NDArray[np.float32], NDArr
             f"{tuple(preds.shape)} and {targets.dtype} targets of shape {tuple(targets.shape)} arrived: "
             "use a metric of numbers, such as rmse, or accuracy_multi."
         )
-    return preds.detach().float().cpu().numpy(), targets.detach().cpu().numpy()
+    return preds.detach().double().cpu().numpy(), targets.detach().cpu().numpy()

@@ -53,8 +53,8 @@ class Mixup(Callback):
             )
         if not y.is_floating_point():
             y = F.one_hot(y, learn.data.c).to(x.dtype)
-        share = torch.distributions.Beta(self.alpha, self.alpha).sample((len(x),)).to(x.device)
-        share = torch.maximum(share, 1 - share)
+        share = torch.distributions.Beta(self.alpha, self.alpha).sample((len(x),))
+        rest = torch.minimum(share, 1 - share)
         other = torch.randperm(len(x), device=x.device)
-        run.inputs = x.lerp(x[other], (1 - share).view(-1, *[1] * (x.dim() - 1)))
-        run.targets = y.lerp(y[other], (1 - share).view(-1, *[1] * (y.dim() - 1)))
+        run.inputs = x.lerp(x[other], rest.to(x).view(-1, *[1] * (x.dim() - 1)))
+        run.targets = y.lerp(y[other], rest.to(y).view(-1, *[1] * (y.dim() - 1)))

@@ -93,7 +93,10 @@ def group_rates(lr: Rates, n_groups: int) -> Floats:
 
 
 def cosine(start: float | Floats, end: float | Floats, share: Floats) -> Floats:
-    """From start (share 0) to end (share 1) along half a cosine."""
+    """From start (share 0) to end (share 1) along half a cosine: end + (start − end) / 2 · (1 + cos(π · share)).
+
+    Loshchilov and Hutter 2016, arXiv 1608.03983, equation 5.
+    """
     return end + (start - end) / 2 * (1 + np.cos(np.pi * share))
 
 
@@ -124,7 +127,8 @@ def one_cycle(
     In the first `pct_start` of the steps, and at least in one, the rates rise from max / `div_factor` to their maximum,
     while the momentum falls from moms[0] to moms[1]; in the rest the rates fall towards max / (`div_factor` · 10⁴),
     which the step after the last one would have, and the momentum rises again. The maximum is the first step of the
-    second part.
+    second part. Between two ends all follow `cosine`, with share t / r at step t of the first r steps, and
+    (t − r) / (T − r) in the rest; r is ⌊T · `pct_start`⌋, at least 1.
 
     Args:
         steps: T, one or more.
@@ -164,7 +168,9 @@ def one_cycle(
 
 
 def exponential(steps: int, start: Floats, end: Floats) -> Schedule:
-    """Rates that grow by the same factor at each step, for finding a learning rate.
+    """Rates that grow by the same factor at each step, start · (end / start)^(t / (T − 1)), to find a learning rate.
+
+    The range test of Smith 2015, arXiv 1506.01186, section 3.3, in equal factors as in the course.
 
     Args:
         steps: T, one or more.
@@ -228,7 +234,9 @@ def _falls_clearly(values: Floats) -> bool:
 
 
 def smooth(losses: Floats, beta: float = SMOOTHING) -> Floats:
-    """The running average of losses, corrected for its start at zero.
+    """The running average of losses, corrected for its start at zero: a ← β · a + (1 − β) · loss, over 1 − β^t.
+
+    Kingma and Ba 2014, arXiv 1412.6980, section 3.
 
     Args:
         losses: [T].

@@ -45,6 +45,9 @@ MODES = ("RGB", "L")
 UNKNOWN = 255
 """The class of a mask's pixels that were outside of the picture: to be left out of a loss."""
 
+_HEAD = 1 << 16
+"""Bytes of a file that are read at first, to see what it is: many photos have no more."""
+
 # Around the reason in the error of a file that cannot be read.
 _BEFORE_REASON = "cannot be read as a picture: "
 _AFTER_REASON = ". Replace the file or leave it out"
@@ -435,7 +438,7 @@ def open_image(
     if at_least is not None and min(at_least) < 1:
         raise DataError(f"at_least must be a height and width of 1 or more; {at_least} arrived.")
     check_mode(convert_mode)
-    path = Path(path)
+    path = path if isinstance(path, Path) else Path(path)
     try:
         check_is_file(path)
         pixels = _decoded_jpeg(path, at_least)
@@ -458,11 +461,11 @@ def check_mode(convert_mode: str) -> str:
 
 def _decoded_jpeg(path: Path, at_least: tuple[int, int] | None) -> Pixels | None:
     """The pixels of an ordinary JPEG that must be decoded at full size; None for other files, which Pillow reads."""
-    with path.open("rb") as file:
-        head = file.read(len(jpeg.MAGIC))
-        if head != jpeg.MAGIC:
+    with open(path, "rb", buffering=0) as file:
+        data = file.read(_HEAD)
+        if not data.startswith(jpeg.MAGIC):
             return None
-        data = head + file.read()
+        data += file.read()
     header = jpeg.read_header(data)
     count = 0 if header is None else header.height * header.width
     if header is None or count > LARGEST or is_cut_off(count, len(data)):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 MAGIC = b"\xff\xd8\xff"
 """What a JPEG file begins with."""
@@ -50,13 +53,20 @@ def read_header(data: bytes) -> Header | None:
 
 def decoded(data: bytes) -> NDArray[np.uint8]:
     """Uint8 [H, W, 3] as stored; RuntimeError for a file that cannot be decoded."""
+    # torch warns about read-only memory, so it gets a copy.
+    picture = _decoder()(torch.frombuffer(bytearray(data), dtype=torch.uint8))
+    return np.ascontiguousarray(picture.permute(1, 2, 0).numpy())
+
+
+@cache
+def _decoder() -> Callable[[Tensor], Tensor]:
+    """torchvision's operator, looked up once: small pictures take as long to decode as it takes to find."""
     from torchvision.io import ImageReadMode  # it takes as long to import as all of handlens.vision
 
-    # torch warns about read-only memory, so it gets a copy.
-    stored = torch.frombuffer(bytearray(data), dtype=torch.uint8)
     try:
         # torchvision's own function only adds a warning that the operator will be removed.
-        picture = torch.ops.image.decode_jpeg(stored, ImageReadMode.RGB.value, False)
+        decode = torch.ops.image.decode_jpeg.default
     except AttributeError as error:
         raise RuntimeError("this torchvision decodes no pictures") from error
-    return np.ascontiguousarray(picture.permute(1, 2, 0).numpy())
+    mode = ImageReadMode.RGB.value
+    return lambda stored: decode(stored, mode, False)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from handlens.core.products import product
 from handlens.vision.transform.base import Transform
 from handlens.vision.transform.parameters import Range, parameter_range
 from handlens.vision.transform.plan import Plan
@@ -33,8 +30,8 @@ def dihedral(k: Range = (0, 7), *, p: float = 1.0) -> Transform:
 def _act(plan: Plan, k: float) -> None:
     way = int(k)
     x, y = (-1.0 if way & 1 else 1.0), (-1.0 if way & 2 else 1.0)
-    lookup = np.diag([x, y, 1.0])
     if way & 4:
-        lookup = product(lookup, np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]))
+        plan.move(((0.0, x, 0.0), (y, 0.0, 0.0), (0.0, 0.0, 1.0)))
         plan.frame = plan.frame[::-1]
-    plan.move(lookup)
+    else:
+        plan.move(((x, 0.0, 0.0), (0.0, y, 0.0), (0.0, 0.0, 1.0)))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from handlens.vision.transform.base import Transform
 from handlens.vision.transform.plan import Plan
 
@@ -25,4 +23,4 @@ def flip_lr(*, p: float = 1.0) -> Transform:
 
 
 def _act(plan: Plan) -> None:
-    plan.move(np.diag([-1.0, 1.0, 1.0]))
+    plan.move(((-1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)))

@@ -7,22 +7,26 @@ original that is seen there, so the maps of successive transforms are multiplied
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from handlens.core.products import product
 from handlens.errors import DataError
 
 Matrix = NDArray[np.float64]
 Size = tuple[float, float]
+Row = tuple[float, float, float]
+Map = tuple[Row, Row, Row]
+"""A homography as plain numbers: at three by three they are multiplied sooner than NumPy is called."""
 
 PADDING = ("zeros", "border", "reflection")
 """What is seen outside a picture: black (in a mask: unknown), its outermost pixels, or its mirror image."""
 
 
-_IDENTITY = np.eye(3)
+_IDENTITY: Map = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 
 def check_padding(mode: str) -> str:
@@ -39,7 +43,7 @@ class Plan:
     Attributes:
         frame: height and width of the result so far, in pixels; fractional while a picture is scaled to be cropped.
         padding_mode: what is seen outside of the picture, one of PADDING.
-        matrix: the homography [3, 3] from the result's normalized coordinates to the original's.
+        map: the homography from the result's normalized coordinates to the original's.
         jitter: (amount, seed) of each random displacement, the amount in normalized coordinates.
         curve: (a, b) of logit(result) = a · logit(pixel) + b; None leaves pixels as they are.
         noise: (channel, most, seed) of each channel that is replaced by noise.
@@ -49,16 +53,24 @@ class Plan:
 
     frame: Size
     padding_mode: str
-    matrix: Matrix = field(default_factory=lambda: _IDENTITY)
+    map: Map = _IDENTITY
     jitter: list[tuple[float, int]] = field(default_factory=list)
     curve: tuple[float, float] | None = None
     noise: list[tuple[int, float, int]] = field(default_factory=list)
     holes: list[tuple[float, float, int]] = field(default_factory=list)
     window: tuple[float, float] = (0.5, 0.5)
 
-    def move(self, lookup: Matrix) -> None:
-        """Move the picture within its frame; `lookup` leads from where something is then to where it was."""
-        self.matrix = product(self.matrix, lookup)
+    @property
+    def matrix(self) -> Matrix:
+        """The map as an array, [3, 3]."""
+        return np.array(self.map)
+
+    def move(self, lookup: Sequence[Any] | Matrix) -> None:
+        """Move the picture within its frame; `lookup` leads from where something is then to where it was: [3, 3]."""
+        rows = lookup.tolist() if isinstance(lookup, np.ndarray) else lookup
+        (a, b, c), (d, e, f), (g, h, i) = rows
+        x, y, z = ((p * a + q * d + r * g, p * b + q * e + r * h, p * c + q * f + r * i) for p, q, r in self.map)
+        self.map = (x, y, z)
 
     def light(self, scale: float, shift: float) -> None:
         """Change the lighting: logit → scale · logit + shift."""
@@ -71,23 +83,21 @@ class Plan:
         if (height, width) == (rows, columns):
             return
         top, left = _offset(height, rows, row), _offset(width, columns, column)
-        self.move(
-            np.array(
-                [
-                    [columns / width, 0.0, (2 * left + columns) / width - 1],
-                    [0.0, rows / height, (2 * top + rows) / height - 1],
-                    [0.0, 0.0, 1.0],
-                ]
-            )
-        )
+        across = (columns / width, 0.0, (2 * left + columns) / width - 1)
+        down = (0.0, rows / height, (2 * top + rows) / height - 1)
+        self.move((across, down, (0.0, 0.0, 1.0)))
         self.frame = (rows, columns)
 
     def between_pixels(self, source: Size, result: Size) -> Matrix:
         """The map from the result's pixel centres to the original's, both counted from 0."""
-        (h, w), (rows, columns) = source, result
-        to_pixels = np.array([[w / 2, 0.0, (w - 1) / 2], [0.0, h / 2, (h - 1) / 2], [0.0, 0.0, 1.0]])
-        from_pixels = np.array([[2 / columns, 0.0, 1 / columns - 1], [0.0, 2 / rows, 1 / rows - 1], [0.0, 0.0, 1.0]])
-        return product(product(to_pixels, self.matrix), from_pixels)
+        (h, w), (a, b, c) = source, self.map[2]
+        across, down = (
+            (n * p + m * a, n * q + m * b, n * r + m * c)
+            for n, m, (p, q, r) in ((w / 2, (w - 1) / 2, self.map[0]), (h / 2, (h - 1) / 2, self.map[1]))
+        )
+        rows, columns = result
+        x, y, x_0, y_0 = 2 / columns, 2 / rows, 1 / columns - 1, 1 / rows - 1
+        return np.array([(x * p, y * q, x_0 * p + y_0 * q + r) for p, q, r in (across, down, (a, b, c))])
 
 
 def _offset(length: float, kept: float, share: float) -> float:

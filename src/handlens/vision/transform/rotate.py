@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from handlens.vision.transform.base import Transform
 from handlens.vision.transform.parameters import Range, parameter_range
 from handlens.vision.transform.plan import Plan
@@ -31,4 +29,4 @@ def rotate(degrees: Range = (-10.0, 10.0), *, p: float = 1.0) -> Transform:
 def _act(plan: Plan, degrees: float) -> None:
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     height, width = plan.frame  # if height and width differ, the units of x and y have different lengths
-    plan.move(np.array([[cos, -sin * height / width, 0.0], [sin * width / height, cos, 0.0], [0.0, 0.0, 1.0]]))
+    plan.move(((cos, -sin * height / width, 0.0), (sin * width / height, cos, 0.0), (0.0, 0.0, 1.0)))

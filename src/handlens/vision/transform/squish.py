@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from handlens.vision.transform.base import Transform
 from handlens.vision.transform.parameters import Range, parameter_range, position_ranges
 from handlens.vision.transform.plan import Plan
@@ -35,4 +33,4 @@ def squish(scale: Range = (0.9, 1.1), *, row_pct: Range = 0.5, col_pct: Range = 
 def _act(plan: Plan, scale: float, row_pct: float, col_pct: float) -> None:
     across, down = min(scale, 1.0), min(1 / scale, 1.0)
     x, y = (1 - across) * (2 * col_pct - 1), (1 - down) * (2 * row_pct - 1)
-    plan.move(np.array([[across, 0.0, x], [0.0, down, y], [0.0, 0.0, 1.0]]))
+    plan.move(((across, 0.0, x), (0.0, down, y), (0.0, 0.0, 1.0)))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from handlens.vision.transform.base import Transform
 from handlens.vision.transform.parameters import Range, parameter_range, position_ranges
 from handlens.vision.transform.plan import Plan
@@ -35,4 +33,4 @@ def zoom(scale: Range = (1.0, 1.1), *, row_pct: Range = 0.5, col_pct: Range = 0.
 def _act(plan: Plan, scale: float, row_pct: float, col_pct: float) -> None:
     seen = 1 / scale
     x, y = (1 - seen) * (2 * col_pct - 1), (1 - seen) * (2 * row_pct - 1)
-    plan.move(np.array([[seen, 0.0, x], [0.0, seen, y], [0.0, 0.0, 1.0]]))
+    plan.move(((seen, 0.0, x), (0.0, seen, y), (0.0, 0.0, 1.0)))
