@@ -128,3 +128,15 @@ def test_pixels_are_sent_where_no_memory_can_be_shared(numbered: Path, monkeypat
 
     monkeypatch.setattr(loader, "SharedPixels", refused)
     assert numbers_in(list(data_of(numbered).train_dl.in_order())) == IN_ORDER
+
+
+def test_pictures_that_go_bad_leave_the_other_batches_alone(numbered: Path) -> None:
+    """One is gone in each of the last batches, while the first ones are still waiting to be used."""
+    data = data_of(numbered, bs=3)
+    gone = [3 * batch for batch in range(4, 9)]  # by position: a grey picture takes its place
+    for position in gone:
+        data.train_ds.x.items[position].unlink()
+    with pytest.warns(UserWarning, match="a grey picture is used instead") as told:
+        found = numbers_in(list(data.train_dl.in_order()))
+    assert sum("grey" in str(one.message) for one in told) == len(gone)
+    assert found == [16 if position in gone else number for position, number in enumerate(IN_ORDER)]

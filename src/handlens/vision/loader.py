@@ -219,8 +219,8 @@ class _Reader:
             good = [i for i, pixels in enumerate(read) if pixels is not None]
             if not good:
                 raise DataError(f"none of a batch's pictures can be read: {'; '.join(faults[:FEW])}.")
-            for number, i in enumerate(sorted(set(range(len(read))) - set(good))):
-                other = good[number % len(good)]
+            for k, i in enumerate(sorted(set(range(len(read))) - set(good))):
+                other = good[k % len(good)]
                 if self.keep_rows:
                     read[i] = np.full_like(read[other], 128)
                 else:

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from handlens.errors import DataError
 from handlens.vision.image import Image
 from handlens.vision.transform.augment import Augment
@@ -95,7 +93,7 @@ def rand_resize_crop(
 def _part(plan: Plan, scale: float, ratio: float, row_pct: float, col_pct: float, *, size: Size) -> None:
     across, down = (min(math.sqrt(factor / scale), 1.0) for factor in (ratio, 1 / ratio))
     x, y = (1 - across) * (2 * col_pct - 1), (1 - down) * (2 * row_pct - 1)
-    plan.move(np.array([[across, 0.0, x], [0.0, down, y], [0.0, 0.0, 1.0]]))
+    plan.move(((across, 0.0, x), (0.0, down, y), (0.0, 0.0, 1.0)))
     plan.frame = size
 
 
