@@ -234,9 +234,10 @@ def test_errors_of_the_server_are_sentences(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_predict_writes_a_row_a_photo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     class Model:
-        def predict_files(self, files: list[Path], *, progress: Any) -> pd.DataFrame:
-            progress(1, 2)
-            p = np.array([[0.25, 0.75]] * len(files), np.float32)
+        def predict_files(self, files: list[Path], *, progress: Any = None) -> pd.DataFrame:
+            if progress:
+                progress(1, 2)
+            p = np.array([[0.25, 0.75]] * len(files), np.float32).reshape(-1, 2)
             return class_predictions_frame([str(file) for file in files], ["cat", "dog"], p)
 
     monkeypatch.setattr(saved, "load_learner", lambda folder: Model())
@@ -257,6 +258,20 @@ def test_predict_writes_a_row_a_photo(monkeypatch: pytest.MonkeyPatch, tmp_path:
         ]
     code, output = said("predict", "model", str(photos), "--out", str(out), "--keep", "id")
     assert (code, "is a model for photos" in " ".join(output.split())) == (1, True)
+    file = photos / "below" / "a.png"
+    code, output = said("predict", "model", str(file), str(photos / "gone.png"), "--out", str(out))
+    assert (code, "gone.png: there is no such file" in " ".join(output.split())) == (0, True)
+    with out.open(newline="") as opened:
+        assert [row["path"] for row in csv.DictReader(opened)] == [str(file), str(photos / "gone.png")]
+
+    def stop(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = out.read_bytes()
+    monkeypatch.setattr(Model, "predict_files", stop)
+    code, output = said("predict", "model", str(photos), "--out", str(out))
+    assert (code, "Stopped; nothing is written." in output) == (130, True)
+    assert out.read_bytes() == before
 
 
 def test_predict_says_what_is_wrong(tmp_path: Path) -> None:
@@ -296,6 +311,11 @@ def test_predict_writes_a_row_a_row(table_model: Path, tmp_path: Path) -> None:
         found = pd.read_csv(out)
         assert found.columns.tolist() == ["y"]
         assert found["y"].tolist() == pytest.approx(wanted["y"].tolist())
+
+
+def test_a_table_is_one_file(table_model: Path, tmp_path: Path) -> None:
+    code, output = said("predict", str(table_model), "a.csv", "b.csv", "--out", str(tmp_path / "p.csv"))
+    assert (code, "one file of rows; 2 arrived: a.csv, b.csv" in " ".join(output.split())) == (1, True)
 
 
 def test_predict_keeps_the_columns_asked_for(table_model: Path, tmp_path: Path) -> None:

@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 def predict(
     model: Annotated[Path, typer.Argument(help="The folder of a saved model, from Studio or learn.export().")],
     items: Annotated[
-        Path,
+        list[str],
         typer.Argument(
-            help="A folder of photos, or of shards that `handlens embed` wrote; for a table's model a file of rows, "
+            help="Photos: folders, files, patterns (in quotes), lists of paths (.txt), zip and tar archives, s3:// and "
+            "gs:// addresses; or a folder of shards that `handlens embed` wrote; or, of a table, a file of rows, "
             ".csv, .csv.gz or .parquet."
         ),
     ],
@@ -47,41 +48,49 @@ def predict(
         list[str] | None,
         typer.Option("--keep", help="A column of the rows to write beside the predictions; can be repeated."),
     ] = None,
+    urls: Annotated[bool, typer.Option("--urls", help="Read the addresses that a list holds, too.")] = False,
     engine: EngineOption = EngineName.local,
     address: AddressOption = None,
     processes: ProcessesOption = None,
     threads: ThreadsOption = 1,
 ) -> None:
-    """Predict each photo of a folder or of shards, or each row of a table.
+    """Predict each photo, wherever it is, or each row of a table.
 
-    Predictions of shards are Parquet files; the options on where the work is done are for these. Ctrl-C stops it. Run
-    the same command again to go on; each photo is predicted once.
+    Photos and rows become one CSV file, written whole or not at all. Predictions of shards are Parquet files, and the
+    options on where the work is done are for these: after Ctrl-C, run the same command again to go on.
     """
     from handlens.scale.manifest import has_shards
 
+    only = Path(items[0]) if len(items) == 1 else None
+    named = ", ".join(items)
     try:
-        if has_shards(items):
+        if only is not None and has_shards(only):
             if keep:
-                raise DataError(f"--keep names columns of a table; {items} holds shards of photos. Leave it out.")
+                raise DataError(f"--keep names columns of a table; {only} holds shards of photos. Leave it out.")
             check_address(address, engine)
-            _shards(model, items, out, engine, address, processes, threads)
+            _shards(model, only, out, engine, address, processes, threads)
             return
         if out is None:
-            raise DataError("--out FILE.csv is required for a folder of photos and for a table.")
+            raise DataError("--out FILE.csv is required for photos and for a table.")
         if engine is not EngineName.local or address is not None or processes is not None or threads != 1:
             raise DataError(
-                f"--engine, --address, --processes and --threads are for shards; {items} does not hold any. "
+                f"--engine, --address, --processes and --threads are for shards; {named:.200} does not hold any. "
                 "`handlens embed` makes them."
             )
         from handlens.core.saved import PhotoModel, load_learner
 
         learn = load_learner(model)
         if not isinstance(learn, PhotoModel):
-            _rows(learn, items, out, list(dict.fromkeys(keep or [])))  # each column once
+            if only is None:
+                raise DataError(f"a model of a table takes one file of rows; {len(items)} arrived: {named:.200}.")
+            _rows(learn, only, out, list(dict.fromkeys(keep or [])))  # each column once
         elif keep:
             raise DataError(f"--keep names columns of a table; {model} is a model for photos, which have no columns.")
         else:
-            _photos(learn, items, out)
+            _photos(learn, items, out, urls=urls)
+    except KeyboardInterrupt:
+        typer.echo("Stopped; nothing is written.", err=True)
+        raise typer.Exit(130) from None
     except HandlensError as error:
         fail(error)
 
@@ -119,13 +128,15 @@ def _shards(
         typer.echo(f"{photos:>12,}  {label}")
 
 
-def _photos(model: PhotoModel, photos: Path, out: Path) -> None:
-    """A row for each file; see `predict_folder`."""
+def _photos(model: PhotoModel, photos: list[str], out: Path, *, urls: bool) -> None:
+    """A row for each file; see `predict_source`."""
     from handlens.studio.exports import write_csv
-    from handlens.studio.predictor import predict_folder
+    from handlens.studio.photo_sources import PhotoSource
+    from handlens.studio.source_predictions import predict_source
 
+    source = PhotoSource(photos[0] if len(photos) == 1 else photos, urls=urls)
     with photo_progress() as progress:
-        table = predict_folder(model, photos, progress=progress)
+        table = predict_source(model, source, progress=progress)
     write_csv(table, out)
     unread = table[table["reason"] != ""]
     typer.echo(f"{len(table) - len(unread):,} photos predicted: {out}", err=True)

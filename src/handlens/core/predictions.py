@@ -30,6 +30,14 @@ def probability_columns(classes: Sequence[Any]) -> list[str]:
     return [f"probability of {name}" for name in classes]
 
 
+def predicted_columns(y: LabelList, targets: Sequence[str]) -> list[str]:
+    """The columns that hold what is predicted of a photo: one for each target, or class of any number of classes."""
+    from handlens.core.labels import MultiCategoryList
+
+    alone = len(targets) == 1 and not isinstance(y, MultiCategoryList)
+    return [PREDICTED] if alone else [f"{PREDICTED} {name}" for name in targets]
+
+
 def check_prediction_columns(y: LabelList) -> None:
     """Check that every column of predictions for these labels gets a name of its own.
 
@@ -120,15 +128,13 @@ def photo_predictions_frame(
         0  a.jpg       dog         0.75                0.25
         1  b.jpg       NaN          NaN                 NaN
     """
-    from handlens.core.labels import CategoryList, MultiCategoryList
+    from handlens.core.labels import CategoryList
 
     check_prediction_columns(y)
     targets = list(y.by_target(y.blank(0).data))
-    one = len(targets) == 1 and not isinstance(y, MultiCategoryList)
     known = ~predictions.reshape(len(paths), y.c).isnan().any(1)
     found = predictions[known]
-    names = [PREDICTED] if one else [f"{PREDICTED} {name}" for name in targets]
-    table = _frame(y, found, names, pd.Index(np.flatnonzero(known.numpy())))
+    table = _frame(y, found, predicted_columns(y, targets), pd.Index(np.flatnonzero(known.numpy())))
     if isinstance(y, CategoryList):
         table.insert(1, PROBABILITY, found.amax(1).numpy() if len(found) else np.empty(0, np.float32))
     table = with_missing_rows(table, range(len(paths)))
@@ -156,6 +162,18 @@ def class_predictions_frame(
 
     y = CategoryList([], classes=list(classes))
     return photo_predictions_frame(paths, y, torch.from_numpy(np.ascontiguousarray(p)), reasons=reasons)
+
+
+def class_answers(
+    classes: Sequence[str], p: NDArray[np.floating[Any]], reasons: Sequence[str]
+) -> list[dict[str, Any] | str]:
+    """What a server says of photos whose classes have the probabilities p [N, C], or the reason why it has none."""
+    import torch
+
+    from handlens.core.labels import CategoryList
+
+    y, values = CategoryList([], classes=list(classes)), torch.from_numpy(np.ascontiguousarray(p))
+    return [why or y.answer(values[i : i + 1]) for i, why in enumerate(reasons)]
 
 
 def _frame(y: LabelList, predictions: Tensor, names: Sequence[str], index: pd.Index | None) -> pd.DataFrame:

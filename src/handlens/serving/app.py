@@ -1,11 +1,11 @@
-"""The server of one saved model: rows or a photo in, predictions out, each input checked, and a page that says how."""
+"""The server of one saved model: rows or photos in, predictions out, each input checked, and a page that says how."""
 
 import re
 import secrets
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pandas as pd
 from fastapi import FastAPI
@@ -52,6 +52,12 @@ class ServedModel(BaseModel):
     classes: list[Value] | None = Field(None, description="the classes; null where numbers are predicted")
 
 
+class Health(BaseModel):
+    """The server answers."""
+
+    status: Literal["ok"] = "ok"
+
+
 class Predictions(BaseModel):
     """A prediction for each row, in the order of the rows."""
 
@@ -68,14 +74,14 @@ def create_app(model: Path | str, *, token: str | None = None, hosts: Iterable[s
         token, hosts: see `Guard`.
 
     Returns:
-        The app, with the routes /api/model and /api/predict.
+        The app, with the routes /api/model, /api/predict and /health.
 
     Raises:
         ArtifactError: `load_learner` cannot open the model.
     """
     learn = load_learner(model)
     name = Path(model).resolve().name
-    takes = "rows" if isinstance(learn, TabularLearner) else "a photo"
+    takes = "rows" if isinstance(learn, TabularLearner) else "photos"
     app = FastAPI(
         title=f"handlens model {name}",
         version=__version__,
@@ -95,6 +101,11 @@ def create_app(model: Path | str, *, token: str | None = None, hosts: Iterable[s
         _add_table_routes(app, learn, name)
     else:
         add_photo_routes(app, learn, name)
+
+    @app.get("/health", tags=["server"])
+    async def health() -> Health:
+        """That the model is open and the server answers."""
+        return Health()
 
     @app.get("/", include_in_schema=False)
     def home() -> Response:

@@ -1,31 +1,48 @@
-"""The server of a saved model for photos: a photo in, its prediction out."""
+"""The server of a saved model for photos: photos in, their predictions out, with heat maps if these are asked for."""
 
 # Without `from __future__ import annotations`: FastAPI reads the types of the functions inside `add_photo_routes`.
 
+import asyncio
+import base64
 import tempfile
-import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Protocol
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Query, Request
+from PIL import Image
 from pydantic import BaseModel, Field
-from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 
 from handlens import __version__
-from handlens.core.predictions import PATH, PREDICTED, REASON
-from handlens.core.saved import PhotoModel
+from handlens.core.labels import CategoryList, LabelList, MultiCategoryList
+from handlens.core.learner import Learner
 from handlens.errors import DataError
+from handlens.serving.bodies import FIELD, LARGEST, MOST_PHOTOS, Bodies, Photo, is_form
 
-LARGEST = 64 * 2**20
-"""Bytes of a photo at most."""
-
-_PHOTO: dict[str, Any] = {
+_FILE = {"type": "string", "format": "binary"}
+_FILES = {"type": "array", "items": _FILE, "minItems": 1, "maxItems": MOST_PHOTOS}
+_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        "description": f"one photo as it is, or several in a form; at most {LARGEST // 2**20} MB",
+        "content": {
+            "image/*": {"schema": _FILE},
+            "application/octet-stream": {"schema": _FILE},
+            "multipart/form-data": {
+                "schema": {"type": "object", "properties": {FIELD: _FILES}, "required": [FIELD]},
+            },
+        },
     }
 }
+
+
+class AnsweringModel(Protocol):
+    """A saved model for photos."""
+
+    def answers(self, files: Sequence[Path | str]) -> list[dict[str, Any] | str]:
+        """For each photo its prediction, or why there is none."""
 
 
 class ServedPhotoModel(BaseModel):
@@ -33,47 +50,159 @@ class ServedPhotoModel(BaseModel):
 
     name: str
     library_version: str
-    classes: list[str] | None = Field(None, description="the classes; null where numbers are predicted")
+    predicts: str = Field(description="what it predicts of a photo, such as “one class”")
+    targets: list[str] = Field(description="what the labels were called in training")
+    classes: list[str | bool | int | float] | None = Field(
+        None, description="the classes; null where numbers are predicted"
+    )
+    heatmap: bool = Field(description="whether there are heat maps")
 
 
 class PhotoPrediction(BaseModel):
     """The prediction of one photo."""
 
     prediction: dict[str, Any] = Field(
-        description="its class or number, and for classes “probability” and “probability of …” for each"
+        description="its class or number, and for classes “probability” and “probability of …” for each; or “mask”, a "
+        "PNG of class numbers in base64, and “share of …” for each class"
+    )
+    heatmap: str | None = Field(
+        None,
+        description="base64 of a PNG: the photo as the model sees it, brighter where it speaks more for the most "
+        "probable class",
     )
 
 
-def add_photo_routes(app: FastAPI, model: PhotoModel, name: str) -> None:
-    """Give the app the routes /api/model and /api/predict of a model for photos."""
-    predicting = threading.Lock()
-    columns = model.predict_files([]).columns
-    classes = [column.removeprefix("probability of ") for column in columns if column.startswith("probability of ")]
+class OneOfSeveral(BaseModel):
+    """One photo of a form."""
 
-    def predicted(photo: bytes) -> dict[str, Any]:
-        with tempfile.TemporaryDirectory() as folder, predicting:
-            file = Path(folder) / "photo"
-            file.write_bytes(photo)
-            table = model.predict_files([file])
-        reason = table[REASON][0]
-        if reason:
-            raise DataError(f"the body must be a photo, its file as it is; what arrived is not: {reason}.")
-        # As objects: numbers of NumPy are not JSON.
-        (row,) = table.drop(columns=[PATH, REASON]).astype(object).to_dict("records")
-        return {str(column): value for column, value in row.items()}
+    name: str = Field(description="that of its file")
+    prediction: dict[str, Any] | None = Field(None, description="as of one photo; null if it has none")
+    reason: str = Field("", description="why it has no prediction")
+    heatmap: str | None = Field(None, description="as of one photo")
+
+
+class FormPredictions(BaseModel):
+    """The predictions of a form's photos, in their order."""
+
+    predictions: list[OneOfSeveral]
+
+
+HeatmapOption = Annotated[bool, Query(description="whether heat maps are wanted too")]
+
+
+def add_photo_routes(app: FastAPI, model: Any, name: str) -> None:
+    """Give the app the routes /api/model and /api/predict of a model for photos."""
+    answering = _Answering(model)
+    y = labels_of(model)
+    about = ServedPhotoModel(
+        name=name,
+        library_version=__version__,
+        predicts=_PREDICTS.get(type(y).__name__, type(y).__name__),
+        targets=y.names,
+        classes=y.classes,
+        heatmap=answering.has_heatmaps,
+    )
+    bodies = Bodies()
 
     @app.get("/api/model", tags=["model"])
-    def served() -> ServedPhotoModel:
-        """The model's classes."""
-        known = classes if PREDICTED in columns and classes else None
-        return ServedPhotoModel(name=name, library_version=__version__, classes=known)
+    async def served() -> ServedPhotoModel:
+        """What the model predicts."""
+        return about
 
-    @app.post("/api/predict", tags=["model"], openapi_extra=_PHOTO)
-    async def predict(request: Request) -> PhotoPrediction:
-        """The prediction of one photo; the body is its file, of any format that handlens reads."""
-        photo = bytearray()
-        async for chunk in request.stream():
-            photo += chunk
-            if len(photo) > LARGEST:
-                raise HTTPException(413, f"A photo must have at most {LARGEST // 2**20} MB.")
-        return PhotoPrediction(prediction=await run_in_threadpool(predicted, bytes(photo)))
+    @app.post("/api/predict", tags=["model"], openapi_extra=_BODY)
+    async def predict(request: Request, heatmap: HeatmapOption = False) -> PhotoPrediction | FormPredictions:
+        """The prediction of the photo that is the body, or of each photo of a form.
+
+        The body is a photo's file, of any format that handlens reads; in a form, each file is called `file`. Of a form,
+        a photo that cannot be predicted has its reason; it is an error if that is so of all of them.
+        """
+        if heatmap:
+            answering.check_heatmaps()
+        async with bodies.photos(request) as photos:
+            found = await answering.of(photos, heatmap=heatmap)
+        if all(one.prediction is None for one in found):
+            raise DataError(
+                f"the body must be a photo that can be predicted, its file as it is; it cannot: {found[0].reason}."
+            )
+        if is_form(request):
+            return FormPredictions(predictions=found)
+        return PhotoPrediction(prediction=found[0].prediction or {}, heatmap=found[0].heatmap)
+
+
+# By name, as the masks' and points' own modules take long to import.
+_PREDICTS = {
+    "CategoryList": "one class",
+    "MultiCategoryList": "any number of classes",
+    "FloatList": "numbers",
+    "PointsList": "points",
+    "MaskList": "a mask",
+}
+
+
+def labels_of(model: Any) -> LabelList:
+    """The kind of labels that a model predicts; Studio's models predict one class."""
+    return model.data.y if isinstance(model, Learner) else CategoryList([], classes=model.classes)
+
+
+class _Answering:
+    """One model that answers in a thread of its own, one request after the other.
+
+    More threads would not be faster, as PyTorch uses all cores for one photo, and each would have its own pool of them.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._model: AnsweringModel = model
+        self._why_no_heatmaps = _why_no_heatmaps(model)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="predicting")
+        self._thread.submit(self._warm_up).result()
+
+    @property
+    def has_heatmaps(self) -> bool:
+        return not self._why_no_heatmaps
+
+    def check_heatmaps(self) -> None:
+        """Raise DataError if heat maps of this model would mean nothing."""
+        if self._why_no_heatmaps:
+            raise DataError(f"{self._why_no_heatmaps}: leave heatmap out.")
+
+    async def of(self, photos: list[Photo], *, heatmap: bool) -> list[OneOfSeveral]:
+        """The predictions of photos."""
+        work = partial(self._answers, photos, heatmap=heatmap)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    def _answers(self, photos: list[Photo], *, heatmap: bool) -> list[OneOfSeveral]:
+        with tempfile.TemporaryDirectory(prefix="handlens-serve-") as folder:
+            files = [Path(folder, str(number)) for number in range(len(photos))]
+            for file, photo in zip(files, photos, strict=True):
+                file.write_bytes(photo.data)
+            answers = self._model.answers(files)
+            return [self._one(*each, heatmap=heatmap) for each in zip(photos, files, answers, strict=True)]
+
+    def _one(self, photo: Photo, file: Path, answer: dict[str, Any] | str, *, heatmap: bool) -> OneOfSeveral:
+        if isinstance(answer, str):
+            return OneOfSeveral(name=photo.name, prediction=None, reason=answer, heatmap=None)
+        drawn = heatmap_png(self._model, file) if heatmap else None
+        return OneOfSeveral(name=photo.name, prediction=answer, reason="", heatmap=drawn)
+
+    def _warm_up(self) -> None:
+        """Predict a grey picture, so that the first person does not wait for what is done once."""
+        with tempfile.TemporaryDirectory(prefix="handlens-serve-") as folder:
+            file = Path(folder, "grey.png")
+            Image.new("RGB", (224, 224), "grey").save(file)
+            self._model.answers([file])
+
+
+def heatmap_png(model: Any, file: Path) -> str:
+    """A photo with the heat map of its most probable class, as base64 of a PNG; see `handlens.vision.heatmap`."""
+    from handlens.vision.heatmap import heatmap
+
+    return base64.b64encode(heatmap(model, file)._repr_png_()).decode("ascii")
+
+
+def _why_no_heatmaps(model: Any) -> str:
+    """Why heat maps of a model would mean nothing; "" if they do mean something."""
+    if not isinstance(model, Learner):
+        return "heat maps are of networks, and this model of Studio's is linear on features, or holds one that is"
+    if not isinstance(model.data.y, (CategoryList, MultiCategoryList)):
+        return "a heat map explains the score of a class, and this model predicts something else"
+    return ""

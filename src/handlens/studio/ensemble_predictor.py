@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from scipy.special import softmax
 
 from handlens.core.artifact import load_artifact, part_of, refusing_damage
 from handlens.core.description import ModelDescription
-from handlens.core.predictions import REASON, class_predictions_frame, probability_columns
+from handlens.core.predictions import REASON, class_answers, class_predictions_frame, probability_columns
 from handlens.errors import ArtifactError
 from handlens.studio.discriminant import Floats
 from handlens.studio.models.ensemble import KIND, log_mean
@@ -66,6 +67,17 @@ class EnsemblePredictor:
         Returns:
             The columns of `photo_predictions_frame`; `path` holds the paths as they were given.
         """
+        p, reasons = self._probabilities(files, progress)
+        return class_predictions_frame([str(file) for file in files], self.classes, p, reasons=reasons)
+
+    def answers(self, files: Sequence[Path | str]) -> list[dict[str, Any] | str]:
+        """What `predict_files` says of a few photos, each as plain values; without a prediction the reason alone."""
+        return class_answers(self.classes, *self._probabilities(files))
+
+    def _probabilities(
+        self, files: Sequence[Path | str], progress: Callable[[int, int], None] | None = None
+    ) -> tuple[Floats, list[str]]:
+        """Probabilities [N, C], NaN where there is none, and for each file the reason for that, or ""."""
         p = np.full((len(files), len(self.classes)), np.nan, np.float32)
         reasons: list[str] = []
         for start in range(0, len(files), AT_ONCE):
@@ -76,7 +88,7 @@ class EnsemblePredictor:
             reasons += [one or other for one, other in zip(*(table[REASON] for table in tables), strict=True)]
             if progress:
                 progress(len(reasons), len(files))
-        return class_predictions_frame([str(file) for file in files], self.classes, p, reasons=reasons)
+        return p, reasons
 
     def _together(self, *probabilities: Floats) -> Floats:
         return np.asarray(softmax(log_mean(*probabilities) / np.float32(self.temperature), axis=1), np.float32)

@@ -17,7 +17,7 @@ from scipy.special import softmax
 
 from handlens.core.artifact import load_artifact, part_of, refusing_damage, save_artifact
 from handlens.core.description import ModelDescription
-from handlens.core.predictions import PATH, REASON, class_predictions_frame, with_missing_rows
+from handlens.core.predictions import PATH, REASON, class_answers, class_predictions_frame, with_missing_rows
 from handlens.core.products import product
 from handlens.core.saved import PhotoModel
 from handlens.core.threads import one_blas_thread
@@ -112,6 +112,17 @@ class Predictor:
         Returns:
             The columns of `photo_predictions_frame`; `path` holds the paths as they were given.
         """
+        p, reasons = self._probabilities(files, progress)
+        return class_predictions_frame([str(file) for file in files], self.classes, p, reasons=reasons)
+
+    def answers(self, files: Sequence[Path | str]) -> list[dict[str, Any] | str]:
+        """What `predict_files` says of a few photos, each as plain values; without a prediction the reason alone."""
+        return class_answers(self.classes, *self._probabilities(files))
+
+    def _probabilities(
+        self, files: Sequence[Path | str], progress: Callable[[int, int], None] | None = None
+    ) -> tuple[Floats, list[str]]:
+        """Probabilities [N, C], NaN where there is none, and for each file the reason for that, or ""."""
         p = np.full((len(files), len(self.classes)), np.nan, np.float32)
         reasons: list[str] = []
         for why, pictures in read_batches(files, [e.size for e in self.extractors], self.limits):
@@ -121,7 +132,7 @@ class Predictor:
             reasons += why
             if progress:
                 progress(len(reasons), len(files))
-        return class_predictions_frame([str(file) for file in files], self.classes, p, reasons=reasons)
+        return p, reasons
 
     def _scores(self, pictures: list[Tensor]) -> NDArray[np.float64]:
         """Scores [B, C]; in float32, the last digits would depend on the photos beside one in a batch."""
@@ -204,8 +215,19 @@ def predict_folder(
         )
     rows = [(path, i, why) for i, (path, why) in enumerate(zip(paths, table[REASON], strict=True))]
     rows = sorted([*rows, *((out.path, -1, out.reason) for out in left_out)], key=lambda row: natural_order(row[0]))
+    return with_reasons(table, rows)
+
+
+def with_reasons(table: pd.DataFrame, rows: Sequence[tuple[str, int, str]]) -> pd.DataFrame:
+    """A table of predictions with rows for files that have none.
+
+    Args:
+        table: of predictions.
+        rows: for each file of the result its path, its row in the table, −1 if it has none, and the reason.
+    """
     table = with_missing_rows(table, [i for _, i, _ in rows]).reset_index(drop=True)
-    return table.assign(**{PATH: [path for path, _, _ in rows], REASON: [why for _, _, why in rows]})
+    paths = pd.Series([path for path, _, _ in rows], table.index, dtype="str")
+    return table.assign(**{PATH: paths, REASON: pd.Series([why for _, _, why in rows], table.index, dtype="str")})
 
 
 def load_predictor(folder: Path | str) -> Predictor:

@@ -40,6 +40,9 @@ Arch = str | Callable[..., nn.Module]
 AT_ONCE = 64
 """How many pictures are read and predicted together."""
 
+NOT_NUMBERS = "the model's outputs for it are not numbers"
+"""Why a picture has no prediction that overflows in the model."""
+
 _ALLOWANCE, _SMALL = 32, 2**24
 """How many times more parameters than its body a network may have, and how many in any case."""
 
@@ -148,12 +151,7 @@ class VisionLearner(Learner):
         """
         if isinstance(self.data.y, MaskList):
             raise DataError("a table holds no masks: predict one picture after the other, learn.predict(file).label.")
-        rows: list[Tensor | str] = []
-        with ThreadPoolExecutor() as threads:
-            for start in range(0, len(files), AT_ONCE):
-                rows += self._predictions(list(threads.map(self._input, files[start : start + AT_ONCE])))
-                if progress:
-                    progress(len(rows), len(files))
+        rows = self._rows(files, progress)
         nothing = self.data.y.activate(torch.full((1, self.data.c), torch.nan))[0]
         reasons = [row if isinstance(row, str) else "" for row in rows]
         predictions = [nothing if isinstance(row, str) else row for row in rows]
@@ -163,6 +161,30 @@ class VisionLearner(Learner):
             torch.stack(predictions) if predictions else torch.empty(0, *nothing.shape),
             reasons=reasons,
         )
+
+    def answers(self, files: Sequence[Path | str]) -> list[dict[str, Any] | str]:
+        """What `predict_files` says of a few pictures, each as plain values; without a prediction the reason alone.
+
+        Masks are answered too, see `MaskList.answer`.
+        """
+        y = self.data.y
+        # Of masks one after the other, as the probabilities for all pixels take much memory.
+        rows = [row for file in files for row in self._rows([file])] if y.in_batches else self._rows(files)
+        return [row if isinstance(row, str) else y.answer(row[None]) for row in rows]
+
+    def _rows(
+        self, files: Sequence[Path | str], progress: Callable[[int, int], None] | None = None
+    ) -> list[Tensor | str]:
+        """A prediction for each file, or why there is none."""
+        rows: list[Tensor | str] = []
+        with ThreadPoolExecutor() as threads:
+            # One picture is read here: to start a thread for it would take as long.
+            read = map if len(files) == 1 else threads.map
+            for start in range(0, len(files), AT_ONCE):
+                rows += self._predictions(list(read(self._input, files[start : start + AT_ONCE])))
+                if progress:
+                    progress(len(rows), len(files))
+        return rows
 
     def _input(self, file: Path | str) -> Tensor | str:
         """A picture as a batch of one, or why it cannot be read."""
@@ -186,7 +208,7 @@ class VisionLearner(Learner):
                     rows[i] = reason_of(error)
                 continue
             for i, row in zip(places, self.data.y.activate(outputs.float().cpu()), strict=True):
-                rows[i] = row
+                rows[i] = NOT_NUMBERS if row.isnan().any() else row
         return rows
 
     def show_results(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import hashlib
+import io
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -217,6 +219,15 @@ class MaskList(LabelList):
 
     def decide(self, predictions: Tensor) -> Tensor:
         return predictions.argmax(1, keepdim=True)
+
+    def answer(self, predictions: Tensor) -> dict[str, Any]:
+        """The mask in the size that the model sees, a PNG of class numbers in base64, and each class's share (0–1)."""
+        mask = self.decide(predictions)[0, 0].byte().cpu().numpy()
+        out = io.BytesIO()
+        Pillow.fromarray(mask).save(out, "PNG")
+        shares = np.bincount(mask.ravel(), minlength=self.c) / mask.size
+        named = {f"share of {name}": float(share) for name, share in zip(self.classes or [], shares, strict=True)}
+        return {"mask": base64.b64encode(out.getvalue()).decode("ascii"), **named}
 
     def state(self) -> dict[str, Any]:
         return {"kind": "MaskList", "names": self.names, "classes": self.classes, "div": self.div}

@@ -331,5 +331,7 @@ def test_each_model_is_served(collection, tmp_path, kind):
     assert answer.json()["prediction"] == expected.drop(["path", "reason"]).to_dict()
     refused = client.post("/api/predict", content=b"no photo")
     assert refused.status_code == 400
-    assert refused.json()["error"].startswith("The body must be a photo, its file as it is; what arrived is not: ")
+    assert refused.json()["error"].startswith(
+        "The body must be a photo that can be predicted, its file as it is; it cannot: "
+    )
     assert client.get("/", follow_redirects=False).headers["location"] == "/api/docs"

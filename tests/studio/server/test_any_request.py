@@ -1,4 +1,4 @@
-"""Requests of every kind that the descriptions of the three APIs allow, and many that they do not, by schemathesis."""
+"""Requests of every kind that the descriptions of the APIs allow, and many that they do not, by schemathesis."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ import schemathesis
 from fastapi import FastAPI
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
+from PIL import Image
 from schemathesis import GenerationMode
 
+from handlens.core.labels import CategoryList
 from handlens.experiments.server.app import create_app as create_experiments_app
 from handlens.experiments.store import Place
 from handlens.serving.app import create_app as create_model_app
@@ -26,6 +28,7 @@ from handlens.studio.collection import Collection
 from handlens.studio.server.app import create_app
 from handlens.tabular.data import TabularList
 from handlens.tabular.learner import tabular_learner
+from handlens.vision import ImageItemList, create_cnn
 from tests.experiments.made_studies import make_study
 
 SHAPES = "shapes-0123456789"
@@ -125,6 +128,15 @@ def test_any_request_to_a_saved_model(tmp_path: Path) -> None:
     items = TabularList.from_df(df, path=tmp_path, cont_names=["size"]).split_by_idx(range(4))
     folder = tabular_learner(items.label_from_df("pay").databunch(bs=4), layers=[4], seed=0).export()
     assert ask_all(lambda hosts: create_model_app(folder, hosts=hosts), {}) >= 3
+
+
+def test_any_request_to_a_saved_model_for_photos(tmp_path: Path) -> None:
+    for i in range(4):
+        Image.new("RGB", (32, 32), ("red", "blue")[i % 2]).save(tmp_path / f"{i}.png")
+    items = ImageItemList.from_folder(tmp_path).split_by_idx([0])
+    data = items.label_from_func(lambda file: int(file.stem) % 2, label_cls=CategoryList).databunch(bs=2, num_workers=0)
+    folder = create_cnn(data, "mobilenetv2_035", pretrained=False, seed=0).export()
+    assert ask_all(lambda hosts: create_model_app(folder, hosts=hosts), {}) >= 4
 
 
 def test_any_request_to_experiments(tmp_path: Path) -> None:

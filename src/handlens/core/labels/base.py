@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
+from handlens.core.predictions import predicted_columns, probability_columns
 from handlens.errors import DataError
 from handlens.io.problems import reason_of
 
@@ -159,6 +160,19 @@ class LabelList(ABC):
     @abstractmethod
     def decide(self, predictions: Tensor) -> Tensor:
         """Predictions, as `activate` gives them, as encoded labels: the most probable class, the number."""
+
+    def answer(self, predictions: Tensor) -> dict[str, Any]:
+        """The prediction of one photo as a server gives it: plain values, named as in `photo_predictions_frame`.
+
+        Args:
+            predictions: as `activate` gives them, of one item: [1, …].
+        """
+        targets = self.by_target(self.decide(predictions))
+        values = [value.item() if isinstance(value, np.generic) else value for (value,) in targets.values()]
+        found = dict(zip(predicted_columns(self, list(targets)), values, strict=True))
+        if self.classes:
+            found |= zip(probability_columns(self.classes), predictions[0].tolist(), strict=True)
+        return found
 
     @abstractmethod
     def state(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from handlens.core.checks import listed
 from handlens.core.labels.base import LabelList, as_table, refuse_missing, saved_list, saved_names
+from handlens.core.predictions import PREDICTED, PROBABILITY
 from handlens.errors import DataError
 from handlens.io.problems import reason_of
 
@@ -126,6 +127,11 @@ class CategoryList(LabelList):
 
     def decide(self, predictions: Tensor) -> Tensor:
         return predictions.argmax(-1)
+
+    def answer(self, predictions: Tensor) -> dict[str, Any]:
+        """The class, its probability, and that of each class."""
+        found = super().answer(predictions)
+        return {PREDICTED: found.pop(PREDICTED), PROBABILITY: float(predictions.max()), **found}
 
     def state(self) -> dict[str, Any]:
         return {"kind": "CategoryList", "names": self.names, "classes": self.classes}

@@ -180,7 +180,7 @@ class Gathering:
         unpacked = self._scratch / hashlib.sha256(found.source.encode("utf-8", "replace")).hexdigest()[:16]
         shutil.rmtree(unpacked, ignore_errors=True)  # of a run that was interrupted
         try:
-            for path, reason in _unpack(archive, unpacked, lambda share: self._tell_share(share * _UNPACKING)):
+            for path, reason in unpack_archive(archive, unpacked, lambda share: self._tell_share(share * _UNPACKING)):
                 self._leave_out(found.source, f"{found.name}/{path}", reason)
         except (UploadError, DownloadError) as error:
             self._leave_out(found.source, found.name, str(error).replace(str(archive), "it").rstrip("."))
@@ -354,8 +354,8 @@ class _Pace:
         return (time.monotonic() - self._since) * (1 - share) / done if done > 0 else None
 
 
-def _unpack(archive: Path, folder: Path, progress: Callable[[float], None]) -> list[tuple[str, str]]:
-    """Unpack an archive, whole or not at all; the files that are left out with the reasons."""
+def unpack_archive(archive: Path, folder: Path, progress: Callable[[float], None]) -> list[tuple[str, str]]:
+    """Unpack a zip or tar archive into a new folder, whole or not at all; the files left out, with the reasons."""
     if kind_of(archive) == "tar":
         return unpack_tar(archive, folder, as_is=True, progress=progress)
     folder.mkdir()
