@@ -77,9 +77,9 @@ def _vision_small(file: Path) -> None:
 
 
 def _verified(file: Path) -> None:
-    from handlens.vision.verify import verify_images
+    from handlens.vision.verify import unreadable_images
 
-    verify_images([file])
+    unreadable_images([file])
 
 
 def _studio(file: Path) -> None:
@@ -98,7 +98,7 @@ def _facts(file: Path) -> None:
 READERS: dict[str, Callable[[Path], None]] = {
     "open_image": _vision,
     "open_image, small": _vision_small,
-    "verify_images": _verified,
+    "unreadable_images": _verified,
     "Studio and its thumbnails": _studio,
     "datasheet": _facts,
 }

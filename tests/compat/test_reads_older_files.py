@@ -168,7 +168,7 @@ def test_the_fine_tuned_model_predicts_the_same_again(old: tuple[Collection, dic
     learn = load_vision(tmp_path / "taken-away")
     assert learn.data.classes == said["fine-tuned"]["classes"]
     for id in (0, 12):
-        values = learn.predict(open_image(collection.images / said["paths"][id]))[1]
+        values = learn.predict(open_image(collection.images / said["paths"][id])).values
         np.testing.assert_allclose(values, said["fine-tuned"]["probabilities"][id], atol=1e-3)
 
 

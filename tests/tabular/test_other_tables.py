@@ -37,7 +37,7 @@ def check_round_trip(learn: TabularLearner, df: pd.DataFrame) -> pd.DataFrame:
     table = learn.predict_frame(df)
     loaded = load_learner(learn.export())
     pd.testing.assert_frame_equal(loaded.predict_frame(df), table)
-    label, _ = loaded.predict(df.iloc[7])
+    label, _, _ = loaded.predict(df.iloc[7])
     # One row may be computed in another order than many.
     said = table.iloc[7, 0]
     assert label.name == said if loaded.data.classes else label == pytest.approx(said, rel=1e-4)

@@ -84,7 +84,7 @@ def _dice_of(sums: Tensor) -> float:
 @higher_is_better
 @adds_up(_overlaps, _dice_of)
 def dice(preds: Tensor, targets: Tensor, *, ignore: int | Sequence[int] | None = None) -> float:
-    """How much the predicted and the right pixels of a class overlap, 2 |A ∩ B| / (|A| + |B|), over all pictures.
+    """How much the predicted and the right pixels of a class overlap, `2 · |A ∩ B| / (|A| + |B|)`, over all pictures.
 
     Of two classes it is that of the second; of more, the mean over the classes that occur. It is not the mean over
     pictures or batches, in which one with few pixels of a class would count as much as others.
