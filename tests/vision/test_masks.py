@@ -16,6 +16,7 @@ from PIL import Image as Pillow
 
 from handlens.core.artifact import CARD
 from handlens.core.labels import labels_from_state
+from handlens.core.mixup import Mixup
 from handlens.core.saved import load_learner
 from handlens.errors import ArtifactError, DataError, TrainingError
 from handlens.vision.data import ImageDataBunch
@@ -371,6 +372,12 @@ def test_other_ways_to_predict_say_why_not(trained: tuple[VisionLearner, Path]) 
         learn.predict_files([root / "0.bmp"])
     with pytest.raises(DataError, match="use unet_learner"):
         create_cnn(learn.data, NET, pretrained=False)
+
+
+def test_mixup_of_masks_is_refused(trained: tuple[VisionLearner, Path]) -> None:
+    learn, _ = trained
+    with pytest.raises(TrainingError, match="masks have a class for each pixel"):
+        learn.fit(1, 1e-5, callbacks=[Mixup(0.4)])
 
 
 def test_unet_learner_needs_masks(folder: Path) -> None:

@@ -28,7 +28,8 @@ class Mixup(Callback):
         alpha: α, above 0.
 
     Raises:
-        TrainingError: `alpha` is not above 0; or, in training, an item is not one tensor: a row of a table is not.
+        TrainingError: `alpha` is not above 0; or, in training, an item is not one tensor, as a row of a table, or
+            labels are masks.
 
     Example:
         >>> from types import SimpleNamespace as Namespace
@@ -52,6 +53,11 @@ class Mixup(Callback):
                 "nothing in between: leave Mixup out."
             )
         if not y.is_floating_point():
+            if y.dim() > 1:
+                raise TrainingError(
+                    "mixup averages one class an item with another; masks have a class for each pixel, of which some "
+                    "are unknown: leave Mixup out."
+                )
             y = F.one_hot(y, learn.data.c).to(x.dtype)
         share = torch.distributions.Beta(self.alpha, self.alpha).sample((len(x),))
         rest = torch.minimum(share, 1 - share)
