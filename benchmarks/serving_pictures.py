@@ -106,8 +106,12 @@ def serving(*command: str) -> Iterator[Callable[[bytes], bytes]]:
             connection = http.client.HTTPConnection(address[0], timeout=120)
 
             def ask(body: bytes) -> bytes:
-                connection.request("POST", "/api/predict", body, {"Content-Type": "image/jpeg"})
-                answer = connection.getresponse()
+                try:
+                    connection.request("POST", "/api/predict", body, {"Content-Type": "image/jpeg"})
+                    answer = connection.getresponse()
+                except (ConnectionError, http.client.RemoteDisconnected):  # closed, as it was silent for seconds
+                    connection.close()
+                    return ask(body)
                 said = answer.read()
                 assert answer.status == 200, said
                 return said
