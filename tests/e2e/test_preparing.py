@@ -105,7 +105,7 @@ def test_preparing_is_cancelled_and_resumed_and_says_what_it_does(
     open_folder(page, many_photos)
     preparing = page.get_by_label("Preparing", exact=True)
     expect(preparing).to_contain_text(
-        re.compile("Getting ready|Reading the first photos|Learning from the first 500 photos")
+        re.compile("Getting ready|Reading the first photos|Learning from the first 500 photos|Computing features")
     )
     preparing.get_by_role("button", name="Cancel").click()
     expect(preparing).to_contain_text(
