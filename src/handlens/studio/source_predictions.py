@@ -52,10 +52,11 @@ def predict_source(
         CollectionError: the source is not there or cannot be listed.
 
     Example:
+        >>> import numpy as np
         >>> from handlens.core.predictions import class_predictions_frame
         >>> class Always:  # a model that says the same of every photo
         ...     def predict_files(self, files, *, progress=None):
-        ...         return class_predictions_frame(files, ["cat"], [[1.0]] * len(files), reasons=[""] * len(files))
+        ...         return class_predictions_frame(files, ["cat"], np.ones((len(files), 1)), reasons=[""] * len(files))
         >>> Path("1.jpg").touch()
         >>> predict_source(Always(), PhotoSource(["1.jpg", "2.jpg"]))["reason"].tolist()
         ['', 'there is no such file']
