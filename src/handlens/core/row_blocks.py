@@ -21,9 +21,6 @@ Report = Callable[[int, int], bool]
 READ = 2**20
 """Numbers that are read at once."""
 
-READ_BY_PYTORCH = 2**18
-"""Numbers that PyTorch's threads are given at once: a megabyte as float32, which stays in their caches."""
-
 BLOCK = 2**17
 """Numbers in a block: half a megabyte as float32, which stays in the cache of a core while it is worked on."""
 
@@ -123,7 +120,7 @@ def _multiply_in_pytorch(read: Read, weights: Floats, out: Floats, report: Repor
     torch = pytorch()
     by, products, n = torch.from_numpy(weights), torch.from_numpy(out), len(out)
     multiply = torch.mv if weights.ndim == 1 else torch.mm
-    step, told = _rows(READ_BY_PYTORCH, len(weights)), max(1, STRIDE // READ_BY_PYTORCH)
+    step, told = _rows(READ, len(weights)), max(1, STRIDE // READ)
     buffer = torch.empty(step, len(weights))
     for start in range(0, n, step):
         if report and start // step % told == 0 and report(start, n):
