@@ -83,7 +83,7 @@ def test_nan_stays_in_its_row(monkeypatch, kind, worth):
 
 @pytest.mark.parametrize("kind", [np.float16, np.float32])
 def test_it_tells_how_far_it_is_and_stops_when_it_is_to(monkeypatch, kind):
-    monkeypatch.setattr(row_blocks, "_WORTH_LOADING", 0)  # in half precision PyTorch multiplies
+    monkeypatch.setattr(row_blocks, "_WORTH_LOADING", 0)  # in half precision PyTorch converts
     monkeypatch.setattr(row_blocks, "READ", 4)
     monkeypatch.setattr(row_blocks, "STRIDE", 4)
     told: list[tuple[int, int]] = []

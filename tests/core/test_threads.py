@@ -12,7 +12,15 @@ import pytest
 import scipy.linalg
 from threadpoolctl import OpenBLASController, ThreadpoolController
 
-from handlens.core.threads import GIVES_WAY, SWITCH, answering_first, embedding_threads, give_way, one_blas_thread
+from handlens.core.threads import (
+    GIVES_WAY,
+    SWITCH,
+    answering_first,
+    embedding_threads,
+    give_way,
+    one_blas_thread,
+    one_openmp_thread,
+)
 
 BLAS = ThreadpoolController().select(user_api="blas")
 
@@ -114,6 +122,38 @@ def test_the_libraries_are_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("threadpoolctl.ThreadpoolController", None)
     with one_blas_thread():
         assert counts() == {1}
+
+
+def test_pytorch_computes_in_one_thread_of_those_that_share_out_work() -> None:
+    import torch
+
+    before, found = torch.get_num_threads(), []
+
+    def work() -> None:
+        with one_openmp_thread():
+            found.append(torch.get_num_threads())
+        found.append(torch.get_num_threads())
+
+    torch.set_num_threads(3)
+    try:
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        assert found == [1, 3]
+        with one_openmp_thread():
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 3
+        with pytest.raises(KeyError), one_openmp_thread():
+            raise KeyError
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_pytorch_is_not_loaded_to_compute_in_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    with one_openmp_thread():
+        assert "torch" not in sys.modules
 
 
 def test_embeddings(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from handlens.core.half_precision import Floats, floats, pytorch
+from handlens.core.half_precision import Floats, floats
 from handlens.core.products import ignored_flags
-from handlens.core.threads import one_blas_thread, reading_threads
+from handlens.core.threads import one_blas_thread, one_openmp_thread, reading_threads
 from handlens.errors import Cancelled
 
 Read = Callable[[int, int], NDArray[Any]]
@@ -66,7 +66,7 @@ def each_block(
 
     def work(first: int, end: int) -> None:
         buffer = np.empty((min(step, end - first), dim), np.float32)
-        with ignored_flags():
+        with ignored_flags(), one_openmp_thread():
             for start in range(first, end, many):
                 rows = read(start, min(start + many, end))
                 for i in range(0, len(rows), step):
@@ -104,32 +104,12 @@ def row_products(
     """
     weights = np.ascontiguousarray(weights, np.float32)
     out = np.empty((shape[0], *weights.shape[1:]), np.float32)
-    if _are_for_pytorch(read, shape):
-        _multiply_in_pytorch(read, weights, out, report, what)
-        return out
 
     def multiply(start: int, block: Floats) -> None:
         np.matmul(block, weights, out=out[start : start + len(block)])
 
     each_block(read, shape, multiply, report=report, what=what)
     return out
-
-
-def _multiply_in_pytorch(read: Read, weights: Floats, out: Floats, report: Report | None, what: str) -> None:
-    """As `row_products`, of rows in half precision: PyTorch's threads convert and multiply without Python's lock."""
-    torch = pytorch()
-    by, products, n = torch.from_numpy(weights), torch.from_numpy(out), len(out)
-    multiply = torch.mv if weights.ndim == 1 else torch.mm
-    step, told = _rows(READ, len(weights)), max(1, STRIDE // READ)
-    buffer = torch.empty(step, len(weights))
-    for start in range(0, n, step):
-        if report and start // step % told == 0 and report(start, n):
-            raise Cancelled(f"{what} was cancelled.")
-        stop = min(start + step, n)
-        block = buffer[: stop - start].copy_(torch.from_numpy(np.ascontiguousarray(read(start, stop))))
-        multiply(block, by, out=products[start:stop])
-    if report:
-        report(n, n)
 
 
 def _are_for_pytorch(read: Read, shape: tuple[int, ...]) -> bool:

@@ -6,7 +6,7 @@ NumPy, SciPy, PyTorch and openTSNE each bring a pool of threads, and each takes 
 |---|---|---|
 | linear algebra in NumPy and SciPy | 1, see `one_blas_thread` | threads wait for each other most of the time |
 | a neighbour embedding | `embedding_threads` | a few threads, and only for many photos |
-| a pass over all rows of a table | `reading_threads` | one core cannot read as fast as memory can be read |
+| a pass over all rows of a table | `reading_threads`, see `one_openmp_thread` | one core reads slower than memory |
 | networks, in PyTorch | PyTorch's own choice | large products, which gain from every core |
 
 `handlens/__init__.py` sets how PyTorch's threads wait for work: asleep. While a person waits for an answer, work in the
@@ -87,6 +87,44 @@ def _let_other_threads_set() -> None:
     from threadpoolctl import OpenBLASController
 
     OpenBLASController.clear_controlling_thread()
+
+
+@contextmanager
+def one_openmp_thread() -> Iterator[None]:
+    """Let PyTorch compute in the calling thread alone; other threads keep theirs.
+
+    For work that is shared out among threads already: each of its operations is short, and waking a sleeping thread
+    takes as long as some of them. OpenMP has a number of threads for each thread that calls it.
+
+    Example:
+        >>> import torch
+        >>> with one_openmp_thread():
+        ...     torch.get_num_threads()
+        1
+    """
+    if "torch" not in sys.modules:
+        yield
+        return
+    import torch
+
+    torch.get_num_threads()  # PyTorch sets the number of a new thread when it first needs it, which is now
+    libraries = _openmp()
+    before = [library.get_num_threads() for library in libraries]
+    try:
+        for library in libraries:
+            library.set_num_threads(1)
+        yield
+    finally:
+        for library, threads in zip(libraries, before, strict=True):
+            library.set_num_threads(threads)
+
+
+@functools.cache
+def _openmp() -> list[Any]:
+    """The OpenMP libraries, of which PyTorch's is loaded."""
+    from threadpoolctl import ThreadpoolController
+
+    return list(ThreadpoolController().select(user_api="openmp").lib_controllers)
 
 
 @functools.cache
