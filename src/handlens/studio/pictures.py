@@ -61,7 +61,8 @@ def open_photo(path: Path, *, at_least: int, limits: Limits | None = None) -> Im
                 picture = pictures.as_seen(image, at_least=(at_least, at_least), limits=limits)
             except Exception as error:
                 raise PhotoError(picture_fault(path, error)) from error
-    return picture.reduce(max(1, min(picture.size) // max(at_least, 1)))
+    factor = max(1, min(picture.size) // max(at_least, 1))
+    return picture if factor == 1 else picture.reduce(factor)
 
 
 def thumbnail(image: Image.Image, side: int = 256) -> bytes:
