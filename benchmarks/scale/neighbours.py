@@ -3,7 +3,7 @@
 The real-like features are those of the last layer of MobileNetV2 of all photos of cars, cars_8000 and flowers, and of
 random crops of these (70–90 % of each side, half of them mirrored), which the network sees as new photos. The made ones
 lie between two of these and are spread over 480 columns. Peers are read from `umap.npy` and `pacmap.npy` in `--work`,
-[25,000, 2], if they are there: `benchmarks/peers/maps.py` computes them from `components.npy` in an environment of its own.
+[25,000, 2], if they are there: `benchmarks/peers/maps.py` computes them from `components.npy`.
 """
 
 from __future__ import annotations

@@ -185,10 +185,14 @@ class _Answering:
         return OneOfSeveral(name=photo.name, prediction=answer, reason="", heatmap=drawn)
 
     def _warm_up(self) -> None:
-        """Predict a grey picture, so that the first person does not wait for what is done once."""
+        """Make the model fast and predict a grey picture, so that the first person does not wait for it."""
         with tempfile.TemporaryDirectory(prefix="handlens-serve-") as folder:
             file = Path(folder, "grey.png")
             Image.new("RGB", (224, 224), "grey").save(file)
+            if isinstance(self._model, Learner) and not self._model.data.y.in_batches:
+                from handlens.vision.fuse import make_fast
+
+                make_fast(self._model, self._model.data.one_item(file)[0])
             self._model.answers([file])
 
 

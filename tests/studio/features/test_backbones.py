@@ -14,9 +14,9 @@ from torch.nn import functional as F
 from handlens.errors import ArtifactError, BackboneError, WeightsError
 from handlens.io.packaged_weights import PACKAGED
 from handlens.studio.features import SUGGESTED, Suggested, backbone_extractor, backbones, rebuild
-from handlens.studio.features.fuse import fused
 from handlens.studio.features.stages import stages_by_hooks
 from handlens.studio.features.suggested import REPOSITORIES
+from handlens.vision.fuse import fused
 
 SMALL = "mobilenetv2_035"
 

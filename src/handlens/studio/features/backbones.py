@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from handlens.errors import WeightsError
 from handlens.studio.features.extractor import CELLS, check_batch, layers_of
-from handlens.studio.features.fuse import fused
 from handlens.studio.features.patches import cells_of, cuts
 from handlens.studio.features.precision import device, half_precision
 from handlens.studio.features.stages import stages_by_hooks
@@ -25,6 +24,7 @@ from handlens.vision.backbones import (
     new_network,
     outline_of,
 )
+from handlens.vision.fuse import fused
 
 KIND = "backbone"
 MOST_STAGES = 6

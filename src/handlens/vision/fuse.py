@@ -5,15 +5,34 @@ from __future__ import annotations
 import copy
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from handlens.core.modes import evaluating
+
+if TYPE_CHECKING:
+    from handlens.core.learner import Learner
+
 Answers = Callable[[nn.Module, Tensor], list[Tensor]]
 
 _TOLERANCE = 1e-3
+
+
+def make_fast(learn: Learner, inputs: Tensor) -> None:
+    """Replace a learner's model by one that predicts the same faster: fewer layers, channels side by side in memory.
+
+    Args:
+        learn: of pictures, whose model is not trained any more.
+        inputs: pictures as the model takes them, [1, C, H, W].
+    """
+    # Noise, because a blank picture would hide a difference that a fold makes.
+    noise = torch.rand(inputs.shape, generator=torch.Generator().manual_seed(0)).to(inputs)
+    with evaluating(learn.model):
+        folded = fused(learn.model, noise, lambda model, pictures: [model(pictures)])
+    learn.model = folded.to(memory_format=torch.channels_last)
 
 
 def fused(net: nn.Module, sample: Tensor, answers: Answers) -> nn.Module:
