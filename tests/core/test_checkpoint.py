@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -113,7 +117,7 @@ def test_a_checkpoint_whose_replacing_was_cut_off_is_put_back(make_learner: Make
     assert len(learn.recorder.rows) == 3
     assert len(learn.recorder.losses) == 15
     assert learn.run.step == 15
-    assert list(folder.parent.iterdir()) == []
+    assert [file.name for file in folder.parent.iterdir()] == [".checkpoint.lock"]
 
 
 @pytest.mark.usefixtures("killed")
@@ -167,3 +171,60 @@ def test_numbers_that_no_checkpoint_holds(make_learner: MakeLearner, place: tupl
     file.write_text(json.dumps(description))
     with pytest.raises(ArtifactError, match="damaged"):
         learn.fit(3, 1e-2, callbacks=[Checkpoint()])
+
+
+def test_another_training_that_uses_the_checkpoint_is_refused(make_learner: MakeLearner) -> None:
+    said: list[str] = []
+
+    class Another(Callback):
+        def before_epoch(self, learn: Learner) -> None:
+            second = make_learner()
+            with pytest.raises(TrainingError) as refused:
+                second.fit(2, 1e-2, callbacks=[Checkpoint("run")])
+            said.append(str(refused.value))
+            second.fit(1, 1e-2, callbacks=[Checkpoint("other")])
+
+    learn = make_learner()
+    learn.fit(2, 1e-2, callbacks=[Checkpoint("run"), Another()])
+    assert len(learn.recorder.rows) == len(said) == 2
+    folder = learn.model_path("run")
+    assert said[0] == (
+        f"another training is using the checkpoint {folder} now. Wait for it or stop it, or give this run's "
+        "Checkpoint another name."
+    )
+    make_learner().fit(1, 1e-2, callbacks=[Checkpoint("run")])
+
+
+@pytest.mark.usefixtures("killed")
+def test_a_training_that_was_refused_or_stopped_does_not_block_the_next(make_learner: MakeLearner) -> None:
+    with pytest.raises(TrainingError, match="another run"):
+        make_learner().fit(4, 1e-2, callbacks=[Checkpoint()])
+    again = Checkpoint()
+    with pytest.raises(KeyboardInterrupt):
+        make_learner().fit(3, 1e-2, callbacks=[again, Kill(8)])
+    make_learner().fit(3, 1e-2, callbacks=[again])
+
+
+HOLDS = """
+import sys
+from pathlib import Path
+from handlens.io.locks import process_lock
+with process_lock(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_training_in_another_process_blocks_until_it_is_killed(make_learner: MakeLearner) -> None:
+    learn = make_learner()
+    file = learn.model_path("run").with_name(".run.lock")
+    command = [sys.executable, "-c", HOLDS, str(file)]
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "src")}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline().strip() == b"held"
+        with pytest.raises(TrainingError, match="another training is using"):
+            learn.fit(1, 1e-2, callbacks=[Checkpoint("run")])
+        other.kill()
+    learn.fit(1, 1e-2, callbacks=[Checkpoint("run")])
+    assert len(learn.recorder.rows) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from functools import partial
@@ -397,3 +398,20 @@ def test_what_predict_gives_may_be_changed(make_learner: MakeLearner) -> None:
     before = float(values)
     values.add_(1)
     assert float(values) == pytest.approx(before + 1)
+
+
+def test_a_copy_of_a_trained_learner_is_another_learner(make_learner: MakeLearner) -> None:
+    learn = make_learner()
+    learn.lr_find(num_it=5)
+    learn.fit(1, 1e-2, seed=0)
+    before = weights(learn)
+    again = copy.deepcopy(learn)
+    assert torch.equal(weights(again), before)
+    assert again.recorder.rows == learn.recorder.rows
+    assert float(again.run.loss) == float(learn.run.loss)
+    again.fit(1, 1e-2, seed=0)
+    learn_again = weights(again)
+    assert torch.equal(weights(learn), before)
+    learn.fit(1, 1e-2, seed=0)
+    assert torch.equal(weights(learn), learn_again)
+    assert not torch.equal(learn_again, before)

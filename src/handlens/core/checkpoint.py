@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from handlens.core.artifact import load_artifact, part_of, save_artifact
 from handlens.core.callbacks import Callback
 from handlens.errors import ArtifactError, TrainingError
 from handlens.io.files import remove_folder, restore_folder
+from handlens.io.locks import process_lock
 from handlens.io.problems import reason_of
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ class Checkpoint(Callback):
 
     Raises:
         TrainingError: (when training starts) the checkpoint there is of another run: other epochs, rates, batches,
-            targets, seed, model, dropout, loss, optimizer or metrics.
+            targets, seed, model, dropout, loss, optimizer or metrics; or another training is using it.
 
     Example:
         >>> import pandas as pd
@@ -65,13 +67,25 @@ class Checkpoint(Callback):
     def __init__(self, name: str = "checkpoint") -> None:
         self.name = name
         self.folder: Path | None = None  # of the current run
+        self._lock = ExitStack()
 
     def before_fit(self, learn: Learner) -> None:
-        run = learn.run
         self.folder = None  # the checkpoint of another run stays
         learn.check_can_save(self.name)
-        folder = learn.model_path(self.name)
-        # Processes that train together, perhaps on several machines, have one checkpoint.
+        # Processes that train together, perhaps on several machines, have one checkpoint, and one lock.
+        learn.processes.first(lambda: self._acquire(learn.model_path(self.name)))
+        self.resume(learn)
+
+    def _acquire(self, folder: Path) -> None:
+        busy = TrainingError(
+            f"another training is using the checkpoint {folder} now. Wait for it or stop it, or give this run's "
+            "Checkpoint another name."
+        )
+        self._lock.enter_context(process_lock(folder.with_name(f".{folder.name}.lock"), busy=busy))
+
+    def resume(self, learn: Learner) -> None:
+        """Continue from the checkpoint if there is one, for a caller that keeps other trainings away from it."""
+        run, folder = learn.run, learn.model_path(self.name)
         found = learn.processes.first(lambda: self._read(learn, folder))
         if found is not None:
             self._restore(learn, folder, *found)
@@ -121,8 +135,9 @@ class Checkpoint(Callback):
 
     def after_fit(self, learn: Learner) -> None:
         folder = self.folder
-        if learn.run.complete and folder is not None:
-            learn.processes.first(lambda: remove_folder(folder) if folder.exists() else None)
+        with self._lock:  # which is released here
+            if learn.run.complete and folder is not None:
+                learn.processes.first(lambda: remove_folder(folder) if folder.exists() else None)
 
 
 def _fingerprint(learn: Learner, *, linear: bool = True) -> str:

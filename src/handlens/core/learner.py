@@ -323,6 +323,7 @@ class Learner:
                 yield
             finally:
                 self.optimizer.release()
+                run.release()
                 self.model.eval()
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:

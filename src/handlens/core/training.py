@@ -54,6 +54,13 @@ class Run:
     loss: Any = None
     complete: bool = False
 
+    def release(self) -> None:
+        """Let go of the graph that the latest outputs and loss were computed by; their numbers stay."""
+        if isinstance(self.outputs, Tensor):
+            self.outputs = self.outputs.detach()
+        if isinstance(self.loss, Tensor):
+            self.loss = self.loss.detach()
+
 
 class Trainee(Protocol):
     """What the loops need of a learner; its data may be replaced from one epoch to the next."""

@@ -43,7 +43,8 @@ class Record(Callback):
         self._checkpoint = Checkpoint(str(self.folder.absolute() / "checkpoints" / str(self._fit)))
         try:
             with self._writing():
-                self._checkpoint.before_fit(learn)
+                learn.check_can_save(self._checkpoint.name)
+                self._checkpoint.resume(learn)  # without a lock: a run has one owner
         except (ArtifactError, TrainingError) as error:
             raise UnfitCheckpoint from error
         self.record.went_on(self._before + learn.run.epoch)
