@@ -37,7 +37,8 @@ page-test: $(VENV)/dev page
 
 # Unit tests, property tests, the code in README.md and docs/, and the examples in docstrings.
 unit: $(VENV)/dev page
-	$(BIN)/pytest -m 'not browser and not ray' --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest -m 'not browser and not ray' --numprocesses auto --maxprocesses 4 --dist loadfile \
+		--no-loadscope-reorder
 
 # The numerical tests as on other processors, with one thread and two; takes about 20 minutes.
 test-anywhere: $(VENV)/dev
@@ -55,7 +56,7 @@ WITH_RAY := $(shell grep --recursive --files-with-matches --include='test_*.py' 
 # A run without a browser proves nothing, so this fails if `chromium` cannot be installed. With these run the tests that
 # start Ray in their own process: its threads make forks unsafe, and no other test here needs one.
 browser: $(VENV)/dev page chromium
-	$(BIN)/pytest -m 'browser or ray' tests/e2e $(WITH_RAY) --numprocesses 2 --dist loadfile \
+	$(BIN)/pytest -m 'browser or ray' tests/e2e $(WITH_RAY) --numprocesses auto --maxprocesses 3 --dist loadfile \
 		--no-loadscope-reorder
 
 # Writes the page's types again from the server's description, after a change to the HTTP API.

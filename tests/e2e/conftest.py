@@ -36,23 +36,11 @@ PREPARED = 600_000
 expect.set_options(timeout=SLOW)
 
 
-LONG = (
-    "test_accessibility",
-    "test_from_nothing",
-    "test_ray_engine",
-    "test_experiments",
-    "test_large_map",
-    "test_everyday",
-)
-"""The files that take longest come first: of two processes, each with its files, none waits long for the other."""
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
-    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
 
 
 @dataclass
