@@ -2,11 +2,11 @@
 
     python benchmarks/shapes.py [--seeds 3] [--data SHARED/data] [--only masks,points] [--out FOLDER]
 
-Each picture, 64 × 64, has a disc, a square and a triangle of random sizes, places, turns and colours on a background of
-noise and shades; colours do not tell shapes apart. Masks have four classes; the points are the three centres. The U-Net
-has the body of MobileNetV2 with its weights; the net of points is a small one of this file, with random weights. They
-learn from 1,200 pictures and are measured on 400 others, drawn with another seed, that nothing was chosen on. Trivial
-answers stand beside: background everywhere, and the mean of each training point.
+Each picture, 64 × 64, has a disc, a square and a triangle of random sizes, places, turns and colours on a
+background of noise and shades; colours do not tell shapes apart. Masks have four classes; the points are the three
+centres. The U-Net and the net of points, of `unet_learner` and `create_cnn`, have the body of MobileNetV2 with its
+weights. They learn from 1,200 pictures and are measured on 400 others, drawn with another seed, that nothing was
+chosen on. Trivial answers stand beside: background everywhere, and the mean of each training point.
 
 Time is that of training with its validation, from files, on a machine that may do other work: the time of its
 processors, by which it would take half as long on two idle ones, is printed too.
@@ -31,13 +31,12 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 from report import Bench
-from torch import Tensor, nn
 
 from handlens.studio.features.precision import device, half_precision
 from handlens.vision import (
-    Learner,
     PointsItemList,
     SegmentationItemList,
+    create_cnn,
     dice,
     dihedral,
     imagenet_stats,
@@ -49,7 +48,7 @@ from handlens.vision import (
 SIDE = 64
 CLASSES = ["background", "disc", "square", "triangle"]
 TRAIN, TEST = 1200, 400
-MASK_EPOCHS, POINT_EPOCHS = 8, 20
+MASK_EPOCHS, POINT_EPOCHS = 8, 8
 ARCH = "mobilenetv2_035"
 WEIGHTS = "mobilenetv2_035.imagenet_notop.safetensors"
 PRECISION = "bf16" if half_precision(device()) else "fp32"
@@ -107,24 +106,6 @@ def draw(folder: Path, count: int, seed: int) -> dict[str, Floats]:
     return points
 
 
-class MeanPlace(nn.Module):
-    """Maps [B, n, h, w] as places [B, n, 2]: the mean of each, weighted by its softmax (Sun et al. 2018)."""
-
-    def forward(self, maps: Tensor) -> Tensor:
-        weights = maps.flatten(2).softmax(2).view_as(maps)
-        rows, columns = ((torch.arange(k) + 0.5) * 2 / k - 1 for k in maps.shape[2:])
-        return torch.stack([(weights.sum(3) * rows).sum(2), (weights.sum(2) * columns).sum(2)], 2)
-
-
-def net_of_points(n: int) -> nn.Sequential:
-    """Four layers that see 31 × 31 pixels, at half the size, and a map for each point."""
-    layers: list[nn.Module] = []
-    for channels, out, stride, apart in ((3, 32, 2, 1), (32, 48, 1, 1), (48, 48, 1, 2), (48, 48, 1, 4)):
-        conv = nn.Conv2d(channels, out, 3, stride, padding=apart, dilation=apart, bias=False)
-        layers += [conv, nn.BatchNorm2d(out), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Conv2d(48, n, 1), MeanPlace())
-
-
 class Shapes(Bench):
     """Drawn pictures, and which seeds are measured."""
 
@@ -158,7 +139,7 @@ class Shapes(Bench):
         self._add_times(f"masks: {MASK_EPOCHS} epochs", times)
 
     def points(self) -> None:
-        """A small net that gives a map for each of three points, and the mean place of the map."""
+        """Three points from weights of a classifier, all layers trained."""
         found, times = [], []
         for seed in range(self.seeds):
             with tempfile.TemporaryDirectory() as folder:
@@ -169,9 +150,9 @@ class Shapes(Bench):
                 data = split.label_from_func(lambda file: points[file.name])  # noqa: B023
                 bunch = data.transform(_tfms(), size=SIDE, tfm_y=True).databunch(bs=32).normalize(imagenet_stats)
                 distance = partial(point_distance, size=(SIDE, SIDE))
-                torch.manual_seed(seed)
-                learn = Learner(bunch, net_of_points(3), metrics=distance)
-                times.append(_timed(lambda: learn.fit_one_cycle(POINT_EPOCHS, 1e-2, seed=seed)))  # noqa: B023
+                learn = create_cnn(bunch, ARCH, weights=self.weights, metrics=distance, precision=PRECISION, seed=seed)
+                learn.unfreeze()
+                times.append(_timed(lambda: learn.fit_one_cycle(POINT_EPOCHS, slice(2e-3, 6e-3), seed=seed)))  # noqa: B023
                 predicted, right = learn.get_preds()
                 mean = bunch.train_ds.y.data.mean(0, keepdim=True) / SIDE * 2 - 1
             found.append((distance(predicted, right), distance(mean.expand_as(right), right)))

@@ -27,9 +27,11 @@ from handlens.serving.app import create_app
 from handlens.serving.bodies import MOST_PHOTOS
 from handlens.vision import (
     ImageItemList,
+    PointsItemList,
     SegmentationItemList,
     VisionLearner,
     create_cnn,
+    get_transforms,
     heatmap,
     imagenet_stats,
     unet_learner,
@@ -102,11 +104,11 @@ def said_of(model: Any, file: Path, data: bytes) -> dict[str, Any]:
 
 def test_the_answer_of_a_mask_is_a_picture_of_its_classes() -> None:
     y = MaskList([], classes=["road", "car", "sky"])
-    scores = torch.tensor([[[0, 1, 1], [2, 1, 0]]])
-    predictions = torch.nn.functional.one_hot(scores, 3).permute(0, 3, 1, 2).float()
-    found = y.answer(predictions)
+    mask = [[0, 1, 1, 255], [2, 1, 0, 255]]
+    found = y.answer(torch.tensor([mask], dtype=torch.uint8))
     picture = Image.open(io.BytesIO(base64.b64decode(found.pop("mask"))))
-    assert (picture.mode, np.asarray(picture).tolist()) == ("L", [[0, 1, 1], [2, 1, 0]])
+    assert (picture.mode, np.asarray(picture).tolist()) == ("L", mask)
+    assert found.pop("classes") == ["road", "car", "sky"]
     assert found == pytest.approx({"share of road": 1 / 3, "share of car": 1 / 2, "share of sky": 1 / 6})
 
 
@@ -125,9 +127,40 @@ def test_masks_are_served(tmp_path: Path) -> None:
     mask = np.asarray(Image.open(io.BytesIO(base64.b64decode(found["mask"]))))
     assert (mask == load_learner(folder).predict(file).label.pixels).all()
     assert found["share of car"] == pytest.approx(mask.mean())
+    assert found["classes"] == ["road", "car"]
+    wide = client.post("/api/predict", content=file_of(picture(size=(96, 48)))).json()["prediction"]
+    mask = np.asarray(Image.open(io.BytesIO(base64.b64decode(wide["mask"]))))
+    assert mask.shape == (48, 96)
+    assert (mask[:, :24] == 255).all()  # the model sees the square in the middle
+    assert (mask[:, 72:] == 255).all()
+    assert (mask[:, 24:72] < 2).all()
     form = [("file", ("a.bmp", file.read_bytes()))] * 2
     assert [one["prediction"] for one in client.post("/api/predict", files=form).json()["predictions"]] == [found] * 2
     assert client.post("/api/predict?heatmap=true", content=file.read_bytes()).status_code == 400
+
+
+def test_points_are_served_in_pixels_of_the_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 40 × 120 pixels the model sees columns 40 to 80."""
+    for i in range(4):
+        picture(i, (40, 40)).save(tmp_path / f"{i}.png")
+    items = PointsItemList.from_folder(tmp_path).split_by_idx([0]).label_from_func(lambda _: [[10, 20], [30, 20]])
+    data = items.transform(get_transforms(), size=20).databunch(bs=3, num_workers=0)
+    folder = create_cnn(data, "mobilenetv2_035", pretrained=False, seed=0).export("points")
+    always = torch.tensor([[[-1.0, -1.0], [0.0, 0.5]]])
+    monkeypatch.setattr(VisionLearner, "outputs", lambda _, inputs: always.expand(len(inputs), -1, -1))
+    client = client_of(folder)
+    about = client.get("/api/model").json()
+    assert (about["predicts"], about["classes"], about["heatmap"]) == ("points", None, False)
+    names = [f"predicted {axis} of point {i}" for i in (1, 2) for axis in "yx"]
+    expected = dict(zip(names, [0, 40, 20, 70], strict=True))
+    photo = file_of(picture(size=(120, 40)))
+    assert client.post("/api/predict", content=photo).json() == {"prediction": expected, "heatmap": None}
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    high = file_of(picture(size=(120, 40)), "JPEG", exif=turned)  # 120 high and 40 wide for a person
+    files = [("file", ("a.png", photo)), ("file", ("b.jpg", high))]
+    found = [one["prediction"] for one in client.post("/api/predict", files=files).json()["predictions"]]
+    assert found == [expected, dict(zip(names, [40, 0, 60, 30], strict=True))]
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 from handlens.core.predictions import class_predictions_frame
-from handlens.errors import CollectionError
+from handlens.errors import CollectionError, DataError
 from handlens.io.pictures import picture_fault
 from handlens.studio import source_predictions
 from handlens.studio.photo_sources import PhotoSource
 from handlens.studio.source_predictions import predict_source
+from handlens.vision.mask_files import write_masks
 
 
 class Brightness:
@@ -141,3 +143,61 @@ def test_what_is_not_there(root: Path) -> None:
         predict_source(Brightness(), PhotoSource(root / "none"))
     with pytest.raises(CollectionError, match="no file is called like that"):
         predict_source(Brightness(), PhotoSource(str(root / "*.gif")))
+
+
+class Dark:
+    """A model of masks: pixels below a grey of 128 are of class 1."""
+
+    def predict_files(
+        self,
+        files: Sequence[Path | str],
+        *,
+        masks: Sequence[Path | str] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> pd.DataFrame:
+        found: list[torch.Tensor | str] = []
+        for file in files:
+            try:
+                with Image.open(file) as picture:
+                    found.append(torch.from_numpy((np.asarray(picture) < 128).astype(np.uint8)))
+            except Exception as error:
+                found.append(picture_fault(Path(file), error))
+        if progress and files:
+            progress(len(files), len(files))
+        return write_masks(files, found, masks, ["light", "dark"])
+
+
+def test_masks_are_called_like_their_photos(root: Path) -> None:
+    (root / "folder" / "below" / "2.png").write_bytes(png(100))
+    (root / "folder" / "10.jpg").write_bytes((root / "folder" / "10.png").read_bytes())
+    table = predict_source(Dark(), PhotoSource(root / "folder"), masks=root / "out-masks")
+    assert table[["path", "mask", "share of dark"]].astype(object).fillna("").values.tolist() == [
+        ["2.png", "out-masks/2.png", 1.0],
+        ["10.jpg", "out-masks/10.png", 0.0],
+        ["10.png", "out-masks/10 2.png", 0.0],
+        ["below/2.png", "out-masks/below/2.png", 1.0],
+        ["below/notes.txt", "", ""],
+    ]
+    assert np.asarray(Image.open(root / "out-masks" / "below" / "2.png")).tolist() == [[1] * 4] * 4
+    assert table["reason"].tolist() == [""] * 4 + ["not a picture"]
+    with pytest.raises(DataError, match="must be empty or not there"):
+        predict_source(Dark(), PhotoSource(root / "folder"), masks=root / "out-masks")
+
+
+def test_masks_of_archives_and_files(root: Path) -> None:
+    given = [root / "folder" / "2.png", root / "some.zip", root / "none.png"]
+    table = predict_source(Dark(), PhotoSource(given), masks=root / "masks")
+    names = [path.relative_to(root).as_posix() for path in sorted((root / "masks").rglob("*.png"))]
+    assert names == table["mask"].dropna().tolist()
+    assert len(names) == 2
+    assert table["reason"].tolist() == ["", "", "empty (0 bytes)", "there is no such file"]
+
+
+def test_no_mask_is_left_of_what_is_stopped(root: Path) -> None:
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    before = sorted(root.iterdir())
+    with pytest.raises(KeyboardInterrupt):
+        predict_source(Dark(), PhotoSource([root / "folder"]), masks=root / "masks", progress=stop)
+    assert sorted(root.iterdir()) == before

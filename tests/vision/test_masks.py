@@ -368,8 +368,11 @@ def test_other_ways_to_predict_say_why_not(trained: tuple[VisionLearner, Path]) 
     learn, root = trained
     with pytest.raises(TrainingError, match="TTA averages predictions place by place"):
         learn.TTA()
-    with pytest.raises(DataError, match="a table holds no masks"):
-        learn.predict_files([root / "0.bmp"])
+    for masks in (None, [], ["a.png", "b.png"]):
+        with pytest.raises(DataError, match=r"masks= must name a PNG to write for each of the 1 photos"):
+            learn.predict_files([root / "0.bmp"], masks=masks)
+    with pytest.raises(DataError, match="each another one"):
+        learn.predict_files([root / "0.bmp"] * 2, masks=["a.png"] * 2)
     with pytest.raises(DataError, match="use unet_learner"):
         create_cnn(learn.data, NET, pretrained=False)
 

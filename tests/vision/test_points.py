@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from functools import partial
@@ -12,17 +13,22 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image as Pillow
+from torch import nn
 
+from handlens.core.artifact import load_artifact
 from handlens.core.labels import labels_from_state
 from handlens.core.saved import load_learner
-from handlens.errors import ArtifactError, DataError, TrainingError
+from handlens.errors import ArtifactError, BackboneError, DataError, TrainingError
 from handlens.vision.data import ImageDataBunch
+from handlens.vision.head import create_head
 from handlens.vision.image import ImagePoints
 from handlens.vision.items import ImageItemList, PointsItemList
-from handlens.vision.learner import VisionLearner, create_cnn, unet_learner
+from handlens.vision.learner import KIND, VisionLearner, create_cnn, unet_learner, vision_learner_of
 from handlens.vision.pixel_metrics import point_distance
+from handlens.vision.places import MeanPlace, PlacesHead
 from handlens.vision.points import PointsList
 from handlens.vision.transform import flip_lr, get_transforms
+from handlens.vision.unet import unet_shape
 
 # Workers are tested also where there is one core.
 pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")
@@ -157,12 +163,79 @@ def test_points_are_learned_predicted_exported_and_loaded(learn: VisionLearner, 
     assert torch.equal(loaded.predict(folder / "0.png").values, values)
     table = loaded.predict_files([folder / "0.png", folder / "gone.png"])
     assert list(table)[1:5] == [f"predicted {axis} of point {i}" for i in (1, 2) for axis in "yx"]
-    assert table.iloc[0, 1:5].tolist() == pytest.approx(values.flatten().tolist(), abs=1e-6)
+    # 40 × 48 pixels, of which the model sees the middle 40 × 40: columns 4 to 44.
+    in_photo = (values + 1) * 20 + torch.tensor([0, 4])
+    assert table.iloc[0, 1:5].tolist() == pytest.approx(in_photo.flatten().tolist(), abs=1e-4)
     assert table.iloc[1, 1:5].isna().all()
     with pytest.raises(TrainingError, match="a PointsList moves with its picture"):
         learn.TTA()
     with pytest.raises(DataError, match="unet_learner predicts masks; the labels are a PointsList"):
         unet_learner(learn.data, "mobilenetv2_035", pretrained=False)
+
+
+def test_the_head_of_points_keeps_their_places(learn: VisionLearner) -> None:
+    assert isinstance(learn.model[1], PlacesHead)
+    assert len(learn.layer_groups) == 3
+    assert learn.layer_groups[2] is learn.model[1]
+    inputs, _ = learn.data.one_batch()
+    outputs = learn.outputs(inputs)
+    assert outputs.shape == (2, 2, 2)
+    assert outputs.abs().max() < 1
+    other = copy.deepcopy(learn.model)
+    assert torch.equal(other.eval()(inputs), outputs)
+    with pytest.raises(BackboneError, match="call the whole model"):
+        learn.model[1](torch.rand(1, 1280, 1, 1))
+    again = create_cnn(learn.data, "mobilenetv2_035", pretrained=False, seed=1)
+    learn.save("points")
+    assert torch.equal(again.load("points").outputs(inputs), outputs)
+
+
+def test_the_mean_place_of_a_map() -> None:
+    maps = torch.full((1, 2, 3, 4), -1e4)
+    maps[0, 0, 2, 0] = 1e4  # the last of three rows, the first of four columns
+    maps[0, 1, 0, 1] = maps[0, 1, 1, 1] = 0.0  # half way between the first two rows, in the second column
+    assert MeanPlace()(maps)[0].numpy() == pytest.approx(np.array([[2 / 3, -3 / 4], [-1 / 3, -1 / 4]]), abs=1e-6)
+    assert MeanPlace()(torch.zeros(1, 1, 5, 7)).abs().max() < 1e-6
+
+
+def test_every_parameter_of_the_head_learns() -> None:
+    body = nn.Sequential(nn.Conv2d(3, 4, 3, 2, padding=1), nn.Conv2d(4, 8, 3, 2, padding=1))
+    head = PlacesHead(8, unet_shape(body, (17, 30)).skips, 3)
+    head.listen_to(body)
+    model = nn.Sequential(body, head)
+    for size in ((17, 30), (32, 32)):
+        assert model(torch.rand(2, 3, *size)).shape == (2, 3, 2)
+    model(torch.rand(2, 3, 17, 30)).sub(0.3).square().mean().backward()
+    without = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.isfinite().all()]
+    assert without == []
+
+
+def test_a_head_of_ones_own(make: MakePoints, folder: Path) -> None:
+    data = make(size=32)
+    head = create_head(1280, data.c)
+    learn = create_cnn(data, "mobilenetv2_035", pretrained=False, custom_head=head, seed=0)
+    assert learn.model[1] is head is learn.layer_groups[2]
+    learn.fit(1, 1e-4, seed=0)
+    assert learn.predict(folder / "0.png").values.shape == (2, 2)
+    with pytest.raises(TrainingError, match="export needs a model as create_cnn or unet_learner makes it"):
+        learn.export()
+    for options in ({"ps": 0.1}, {"hidden": 0}, {"bn_final": True}):
+        with pytest.raises(DataError, match="this one, of points, does not have them: leave them out"):
+            create_cnn(data, "mobilenetv2_035", pretrained=False, **options)
+        with pytest.raises(DataError, match="this one, of your own, does not have them"):
+            create_cnn(data, "mobilenetv2_035", pretrained=False, custom_head=head, **options)
+
+
+@pytest.mark.parametrize(
+    "places", [[["net.blocks.9", 16, 2]], [["net.blocks.0.0", 2**40, 2]], [["net.blocks.0.0", 8, 3]], [], "all"]
+)
+def test_saved_places_that_do_not_fit_are_refused(learn: VisionLearner, places: Any) -> None:
+    folder = learn.export("points")
+    config, tensors = load_artifact(folder, KIND)
+    config = json.loads(json.dumps(config))
+    config["model"]["places"] = places
+    with pytest.raises(ArtifactError, match="points is damaged or not a saved learner"):
+        vision_learner_of(config, tensors, folder=folder)
 
 
 def test_image_item_list_takes_points_too(folder: Path) -> None:

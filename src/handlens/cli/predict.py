@@ -56,8 +56,9 @@ def predict(
 ) -> None:
     """Predict each photo, wherever it is, or each row of a table.
 
-    Photos and rows become one CSV file, written whole or not at all. Predictions of shards are Parquet files, and the
-    options on where the work is done are for these: after Ctrl-C, run the same command again to go on.
+    Photos and rows become one CSV file, written whole or not at all. Masks become PNG files of class numbers, in the
+    size of their photos, in a folder beside it, FILE-masks. Predictions of shards are Parquet files, and the options on
+    where the work is done are for these: after Ctrl-C, run the same command again to go on.
     """
     from handlens.scale.manifest import has_shards
 
@@ -135,13 +136,22 @@ def _photos(model: PhotoModel, photos: list[str], out: Path, *, urls: bool) -> N
     from handlens.studio.source_predictions import predict_source
 
     source = PhotoSource(photos[0] if len(photos) == 1 else photos, urls=urls)
+    masks = out.with_name(f"{out.name.removesuffix('.csv')}-masks") if _of_masks(model) else None
     with photo_progress() as progress:
-        table = predict_source(model, source, progress=progress)
+        table = predict_source(model, source, masks=masks, progress=progress)
     write_csv(table, out)
     unread = table[table["reason"] != ""]
-    typer.echo(f"{len(table) - len(unread):,} photos predicted: {out}", err=True)
+    beside = "" if masks is None else f", masks in {masks}"
+    typer.echo(f"{len(table) - len(unread):,} photos predicted: {out}{beside}", err=True)
     for path, reason in zip(unread["path"], unread["reason"], strict=True):
         typer.echo(f"no prediction: {path}: {reason}", err=True)
+
+
+def _of_masks(model: PhotoModel) -> bool:
+    """Whether it predicts masks, which are files."""
+    from handlens.core.learner import Learner
+
+    return isinstance(model, Learner) and model.data.y.task == "segmentation"
 
 
 def _rows(learn: TabularLearner, rows: Path, out: Path, keep: list[str]) -> None:

@@ -63,7 +63,8 @@ class PhotoPrediction(BaseModel):
 
     prediction: dict[str, Any] = Field(
         description="its class or number, and for classes “probability” and “probability of …” for each; or “mask”, a "
-        "PNG of class numbers in base64, and “share of …” for each class"
+        "PNG of class numbers in base64 in the size of the upright photo, 255 where it is unknown, with “classes” and "
+        "“share of …” for each; points are in pixels of the upright photo, y and x from its top left corner"
     )
     heatmap: str | None = Field(
         None,
@@ -189,10 +190,13 @@ class _Answering:
         with tempfile.TemporaryDirectory(prefix="handlens-serve-") as folder:
             file = Path(folder, "grey.png")
             Image.new("RGB", (224, 224), "grey").save(file)
-            if isinstance(self._model, Learner) and not self._model.data.y.in_batches:
+            if isinstance(self._model, Learner):
+                from handlens.vision.dataset import OnPictures
                 from handlens.vision.fuse import make_fast
 
-                make_fast(self._model, self._model.data.one_item(file)[0])
+                # The heads of masks and points listen to layers of the body, which must stay.
+                if not isinstance(self._model.data.y, OnPictures):
+                    make_fast(self._model, self._model.data.one_item(file)[0])
             self._model.answers([file])
 
 

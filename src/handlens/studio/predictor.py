@@ -187,13 +187,18 @@ class Predictor:
 
 
 def predict_folder(
-    model: PhotoModel, folder: Path | str, *, progress: Callable[[int, int], None] | None = None
+    model: PhotoModel,
+    folder: Path | str,
+    *,
+    mask_of: Callable[[str], Path] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
     """Predictions of any model for every file below a folder.
 
     Args:
         model: what `load_learner` gives for a model for photos.
         folder: hidden files and folders (a leading dot) are ignored, and links to outside it are not followed.
+        mask_of: only of a model of masks: where that of a photo is written, by the photo's path below the folder.
         progress: called as `progress(done, total)` after each batch.
 
     Returns:
@@ -207,7 +212,8 @@ def predict_folder(
     """
     root = Path(folder)
     paths, left_out = scan(root, copies=True)
-    table = model.predict_files([root / path for path in paths], progress=progress)
+    masks: dict[str, Any] = {} if mask_of is None else {"masks": [mask_of(path) for path in paths]}
+    table = model.predict_files([root / path for path in paths], progress=progress, **masks)
     if paths and (table[REASON] != "").any() and not any(os.path.exists(root / path) for path in paths):
         raise FolderGoneError(
             f"the folder {root} is gone, or its photos are, so not all of them were predicted. Plug its disk in, and "

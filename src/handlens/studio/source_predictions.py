@@ -5,35 +5,42 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from handlens.core.saved import PhotoModel
-from handlens.errors import DownloadError, PhotoError, UploadError
+from handlens.errors import DataError, DownloadError, PhotoError, UploadError
 from handlens.io.file_kinds import kind_of
+from handlens.io.files import atomic_folder
 from handlens.studio.photo_sources import PhotoSource
 from handlens.studio.photo_sources.found import FoundFile
 from handlens.studio.photo_sources.gathering import unpack_archive
 from handlens.studio.predictor import predict_folder, with_reasons
 from handlens.studio.scanning import files_below, natural_order
+from handlens.studio.zip_names import ZipNames
 
 AT_ONCE = 256
 """Files that are fetched before they are predicted."""
 
 
 class _Photo(NamedTuple):
-    """A file to predict, or why it cannot be; `path` is what people know it by."""
+    """A file to predict, or why it cannot be; people know it by its `path`, and a mask of it is called like `name`."""
 
     path: str
+    name: str
     file: Path
     reason: str = ""
 
 
 def predict_source(
-    model: PhotoModel, source: PhotoSource, *, progress: Callable[[int, int], None] | None = None
+    model: PhotoModel,
+    source: PhotoSource,
+    *,
+    masks: Path | str | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
     """Predictions of any model for the photos of a source.
 
@@ -41,15 +48,18 @@ def predict_source(
         model: what `load_learner` gives for a model for photos.
         source: a folder by itself, as in `predict_folder`; or files, folders, patterns, lists, zip and tar archives and
             addresses. Archives are unpacked, and what is at an address is downloaded, to a folder that is removed.
+        masks: only of a model of masks: the folder to write, complete or not at all, of a PNG of class numbers for each
+            photo. It is called like the photo, below the folder that all photos share: DIR/a/1.jpg has MASKS/a/1.png.
         progress: called as `progress(done, total)`, with the photos that are known by then as the total.
 
     Returns:
         A row for each file, in the order of the source: the columns of `photo_predictions_frame`. `path` is relative to
         a folder by itself; otherwise it is absolute, an address, or "ARCHIVE#path in it". A file that is not a photo
-        that can be read has no prediction, and `reason` says why.
+        that can be read has no prediction, and `reason` says why. `mask` is relative to the folder that `masks` is in.
 
     Raises:
         CollectionError: the source is not there or cannot be listed.
+        DataError: the folder of masks has files, or `masks` does not suit the model.
 
     Example:
         >>> import numpy as np
@@ -61,8 +71,31 @@ def predict_source(
         >>> predict_source(Always(), PhotoSource(["1.jpg", "2.jpg"]))["reason"].tolist()
         ['', 'there is no such file']
     """
+    if masks is None:
+        return _predicted(model, source, None, progress)
+    folder = Path(masks)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError(f"{folder} is the folder of masks to write, and must be empty or not there: move it away.")
+    with atomic_folder(folder) as partial:
+        names = ZipNames()
+
+        def mask_of(name: str) -> Path:
+            return partial / names.file(None, str(PurePosixPath(name).with_suffix(".png")))
+
+        table = _predicted(model, source, mask_of, progress)
+    written = [None if pd.isna(file) else folder.name / Path(file).relative_to(partial) for file in table["mask"]]
+    return table.assign(mask=pd.Series([file and file.as_posix() for file in written], table.index, dtype="str"))
+
+
+def _predicted(
+    model: PhotoModel,
+    source: PhotoSource,
+    mask_of: Callable[[str], Path] | None,
+    progress: Callable[[int, int], None] | None,
+) -> pd.DataFrame:
+    """The table of `predict_source`; `mask_of` says where a mask is written, by the name of its photo."""
     if source.folder is not None:
-        return predict_folder(model, source.folder, progress=progress)
+        return predict_folder(model, source.folder, mask_of=mask_of, progress=progress)
     tables = [model.predict_files([])]
     done = 0
     with TemporaryDirectory(prefix="handlens-predict-") as scratch:
@@ -73,10 +106,11 @@ def predict_source(
                     progress(done + part, known)
 
             good = [photo for photo in photos if not photo.reason]
-            table = model.predict_files([photo.file for photo in good], progress=tell)
-            places = {photo.path: i for i, photo in enumerate(good)}
-            reasons = dict(zip(places, table["reason"], strict=True))
-            rows = [(p.path, places.get(p.path, -1), p.reason or reasons[p.path]) for p in photos]
+            places: dict[str, Any] = {} if mask_of is None else {"masks": [mask_of(photo.name) for photo in good]}
+            table = model.predict_files([photo.file for photo in good], progress=tell, **places)
+            rows_of = {photo.path: i for i, photo in enumerate(good)}
+            reasons = dict(zip(rows_of, table["reason"], strict=True))
+            rows = [(p.path, rows_of.get(p.path, -1), p.reason or reasons[p.path]) for p in photos]
             tables.append(with_reasons(table, rows))
             done += len(photos)
     return pd.concat(tables[1:] or tables, ignore_index=True)
@@ -110,15 +144,15 @@ def _batches(source: PhotoSource, scratch: Path) -> Iterator[tuple[list[_Photo],
 
 def _fetched(found: FoundFile, scratch: Path) -> _Photo:
     if found.reason:
-        return _Photo(found.source, Path(), found.reason)
+        return _Photo(found.source, found.name, Path(), found.reason)
     try:
         file = found.fetch(scratch, lambda: None)
         kind_of(file)
     except PhotoError as error:
-        return _Photo(found.source, Path(), str(error))
+        return _Photo(found.source, found.name, Path(), str(error))
     except OSError:  # the model says why
         pass
-    return _Photo(found.source, file)
+    return _Photo(found.source, found.name, file)
 
 
 def _unpacked(archive: _Photo, folder: Path) -> list[_Photo]:
@@ -126,9 +160,13 @@ def _unpacked(archive: _Photo, folder: Path) -> list[_Photo]:
     try:
         out = unpack_archive(archive.file, folder, lambda _share: None)
     except (UploadError, DownloadError) as error:
-        return [_Photo(archive.path, archive.file, str(error).replace(str(archive.file), "it").rstrip("."))]
+        return [
+            _Photo(archive.path, archive.name, archive.file, str(error).replace(str(archive.file), "it").rstrip("."))
+        ]
     found = [*files_below(Path(os.path.realpath(folder))), *out]
-    photos = [_Photo(f"{archive.path}#{path}", folder / path, why or "") for path, why in found]
+    photos = [
+        _Photo(f"{archive.path}#{path}", f"{archive.name}/{path}", folder / path, why or "") for path, why in found
+    ]
     return sorted(photos, key=lambda photo: natural_order(photo.path))
 
 

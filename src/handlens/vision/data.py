@@ -23,6 +23,7 @@ from handlens.vision.image import Image, check_mode, open_image
 from handlens.vision.loader import PictureLoader, default_workers
 from handlens.vision.normalization import ChannelStats, normalised
 from handlens.vision.transform import Augment, get_transforms
+from handlens.vision.view import PhotoView
 
 if TYPE_CHECKING:
     from handlens.core.interpret import Interpretation
@@ -241,15 +242,29 @@ class ImageDataBunch(ImageFactories, DataBunch):
             DataError: the file cannot be read.
         """
         if not isinstance(item, TransformedImage):
-            augment = self.valid_ds.x.augment
             if isinstance(item, Tensor):
                 item = Image(item)
             elif not isinstance(item, Image):
-                like = self.valid_ds.x
-                at_least = decode_size(augment)
-                item = open_image(item, at_least=at_least, limits=like.limits, convert_mode=like.convert_mode)
-            item = transformed(item, augment, torch.Generator().manual_seed(0))
+                item = self._opened(item)
+            item = transformed(item, self.valid_ds.x.augment, torch.Generator().manual_seed(0))
         return torch.from_numpy(item.pixels)
+
+    def one_photo(self, file: Path | str) -> tuple[Tensor, PhotoView]:
+        """A photo as a batch of one, [1, 3, H, W], and what the model sees of it, perhaps as it was reduced when read.
+
+        Raises:
+            DataError: the file cannot be read.
+        """
+        picture, augment = self._opened(file), self.valid_ds.x.augment
+        whole = PhotoView(picture.size, picture.size, np.eye(3))
+        view = whole if augment is None else augment.view(picture.size, torch.Generator().manual_seed(0))
+        return self.one_item(picture)[0], view
+
+    def _opened(self, file: Path | str) -> Image:
+        """The picture of a file, perhaps reduced, see `decode_size`; in its own size if labels lie on pictures."""
+        like = self.valid_ds.x
+        at_least = None if isinstance(self.y, OnPictures) else decode_size(like.augment)
+        return open_image(file, at_least=at_least, limits=like.limits, convert_mode=like.convert_mode)
 
     def loader(self, items: Iterable[Path | str]) -> PictureLoader:
         """Batches of other pictures, in order and without labels, transformed as validation pictures are."""

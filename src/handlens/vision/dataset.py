@@ -13,6 +13,7 @@ from torch import Tensor
 from handlens.io.deep_pictures import Limits
 from handlens.vision.image import Image, open_image
 from handlens.vision.transform import Augment
+from handlens.vision.view import PhotoView
 
 
 @runtime_checkable
@@ -24,6 +25,9 @@ class OnPictures(Protocol):
 
     def encoded(self, target: Any, size: tuple[int, int]) -> Tensor:
         """A transformed label, on a picture of a size, as a batch holds it; None stands for no label."""
+
+    def on_photo(self, prediction: Tensor, view: PhotoView) -> Tensor:
+        """The prediction of one photo, as `activate` gives it, on the photo as it is: in its own pixels."""
 
 
 class TransformedImage(Image):

@@ -12,6 +12,9 @@ from torch import Tensor, nn
 from handlens.core.checks import whole
 from handlens.errors import TrainingError
 
+PS = 0.5
+"""The probability of dropout."""
+
 HIDDEN = 512
 """Outputs of the first of two linear layers."""
 
@@ -34,7 +37,7 @@ class AdaptiveConcatPool2d(nn.Module):
 
 
 def create_head(
-    channels: int, classes: int, *, ps: float | Sequence[float] = 0.5, hidden: int = HIDDEN, bn_final: bool = False
+    channels: int, classes: int, *, ps: float | Sequence[float] = PS, hidden: int = HIDDEN, bn_final: bool = False
 ) -> nn.Sequential:
     """A head: concat-pool → flatten → BN → dropout → linear 512 → ReLU → BN → dropout → linear (→ BN with `bn_final`).
 

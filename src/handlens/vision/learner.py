@@ -25,10 +25,14 @@ from handlens.vision.body import RESCALES, Body, create_body, goes_through, smal
 from handlens.vision.data import ImageDataBunch
 from handlens.vision.dataset import OnPictures
 from handlens.vision.folded_norms import folded_norms, unfold_norms
-from handlens.vision.head import HIDDEN, create_head
+from handlens.vision.head import HIDDEN, PS, create_head
 from handlens.vision.image import why_unreadable
+from handlens.vision.mask_files import write_masks
 from handlens.vision.masks import MaskList
+from handlens.vision.places import PlacesHead
+from handlens.vision.points import PointsList
 from handlens.vision.unet import Skip, UNetDecoder, UNetShape, unet_shape
+from handlens.vision.view import PhotoView
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,6 +50,8 @@ NOT_NUMBERS = "the model's outputs for it are not numbers"
 _ALLOWANCE, _SMALL = 32, 2**24
 """How many times more parameters than its body a network may have, and how many in any case."""
 
+_NORMS = {"skips": ("middle.0.weight", 1), "places": ("first.0.weight", 1)}
+
 ENOUGH = 256
 """How many pictures the statistics of folded norms are computed from."""
 
@@ -60,7 +66,7 @@ class VisionLearner(Learner):
         data: pictures in batches.
         model: a body and a head.
         made_as: the arguments that create the model: `name`, `library`, and those of its head: `ps`, `hidden` and
-            `bn_final`, or `skips`, `scale` and `blur` of a U-Net.
+            `bn_final`, `skips`, `scale` and `blur` of a U-Net, or `places` of points.
         options: as in `Learner`.
 
     Example:
@@ -134,24 +140,36 @@ class VisionLearner(Learner):
         return beta * plain + (1 - beta) * passes.mean(0), targets
 
     def predict_files(
-        self, files: Sequence[Path | str], *, progress: Callable[[int, int], None] | None = None
+        self,
+        files: Sequence[Path | str],
+        *,
+        masks: Sequence[Path | str] | None = None,
+        progress: Callable[[int, int], None] | None = None,
     ) -> pd.DataFrame:
         """Predictions for pictures by their paths, a row for each file, in their order.
+
+        Points are in pixels of the upright photo, (y, x) from its top left corner, and masks have its size. Of a mask
+        what the model did not see, such as the ends of a long photo that is cropped to a square, is 255, unknown.
 
         Args:
             files: paths; one that cannot be read, or is too small for the network, gets a row without a prediction,
                 which says why.
+            masks: only of a model of masks: the PNG file to write for each photo, of class numbers.
             progress: called as `progress(done, total)` after each batch.
 
         Returns:
-            The columns of `photo_predictions_frame`; `path` holds the paths as they were given.
+            The columns of `photo_predictions_frame`; `path` holds the paths as they were given. Of masks the columns
+            `path`, `mask` (the file), `share of NAME`, that of each class in the pixels that are known (0–1), and
+            `reason`.
 
         Raises:
-            DataError: the model predicts masks.
+            DataError: `masks` does not name a file for each photo of a model of masks, or is given for another model.
         """
         if isinstance(self.data.y, MaskList):
-            raise DataError("a table holds no masks: predict one picture after the other, learn.predict(file).label.")
-        rows = self._rows(files, progress)
+            return write_masks(files, self._rows(files, progress), masks, self.data.y.classes or [])
+        if masks is not None:
+            raise DataError(f"masks= is for a model of masks; this one predicts a {type(self.data.y).__name__}.")
+        rows = list(self._rows(files, progress))
         nothing = self.data.y.activate(torch.full((1, self.data.c), torch.nan))[0]
         reasons = [row if isinstance(row, str) else "" for row in rows]
         predictions = [nothing if isinstance(row, str) else row for row in rows]
@@ -165,50 +183,51 @@ class VisionLearner(Learner):
     def answers(self, files: Sequence[Path | str]) -> list[dict[str, Any] | str]:
         """What `predict_files` says of a few pictures, each as plain values; without a prediction the reason alone.
 
-        Masks are answered too, see `MaskList.answer`.
+        Masks are part of the answers, see `MaskList.answer`.
         """
-        y = self.data.y
-        # Of masks one after the other, as the probabilities for all pixels take much memory.
-        rows = [row for file in files for row in self._rows([file])] if y.in_batches else self._rows(files)
-        return [row if isinstance(row, str) else y.answer(row[None]) for row in rows]
+        return [row if isinstance(row, str) else self.data.y.answer(row[None]) for row in self._rows(files)]
 
     def _rows(
         self, files: Sequence[Path | str], progress: Callable[[int, int], None] | None = None
-    ) -> list[Tensor | str]:
-        """A prediction for each file, or why there is none."""
-        rows: list[Tensor | str] = []
+    ) -> Iterator[Tensor | str]:
+        """A prediction for each file, on the photo if labels lie on pictures; or why there is none."""
+        # Masks one after the other, as the probabilities for all pixels take much memory.
+        at_once = 1 if self.data.y.in_batches else AT_ONCE
         with ThreadPoolExecutor() as threads:
             # One picture is read here: to start a thread for it would take as long.
-            read = map if len(files) == 1 else threads.map
-            for start in range(0, len(files), AT_ONCE):
-                rows += self._predictions(list(read(self._input, files[start : start + AT_ONCE])))
+            read = map if min(at_once, len(files)) == 1 else threads.map
+            for start in range(0, len(files), at_once):
+                yield from self._predictions(list(read(self._input, files[start : start + at_once])))
                 if progress:
-                    progress(len(rows), len(files))
-        return rows
+                    progress(min(start + at_once, len(files)), len(files))
 
-    def _input(self, file: Path | str) -> Tensor | str:
+    def _input(self, file: Path | str) -> tuple[Tensor, PhotoView] | str:
         """A picture as a batch of one, or why it cannot be read."""
         try:
-            return self.data.one_item(file)[0]
+            return self.data.one_photo(file)
         except DataError as error:
             return why_unreadable(file, error)
 
-    def _predictions(self, found: Sequence[Tensor | str]) -> list[Tensor | str]:
+    def _predictions(self, found: Sequence[tuple[Tensor, PhotoView] | str]) -> list[Tensor | str]:
         """A prediction for each picture, or why there is none; pictures of one size go through the model together."""
-        rows = list(found)
-        by_shape: dict[torch.Size, list[int]] = {}
+        rows: list[Tensor | str] = [one if isinstance(one, str) else "" for one in found]
+        by_shape: dict[torch.Size, list[tuple[int, Tensor, PhotoView]]] = {}
         for i, one in enumerate(found):
-            if isinstance(one, Tensor):
-                by_shape.setdefault(one.shape, []).append(i)
-        for places in by_shape.values():
+            if not isinstance(one, str):
+                by_shape.setdefault(one[0].shape, []).append((i, *one))
+        y = self.data.y
+        for same in by_shape.values():
             try:
-                outputs = self.outputs(torch.cat([found[i] for i in places]))  # type: ignore[misc]
+                outputs = self.outputs(torch.cat([inputs for _, inputs, _ in same]))
             except BackboneError as error:
-                for i in places:
+                for i, _, _ in same:
                     rows[i] = reason_of(error)
                 continue
-            for i, row in zip(places, self.data.y.activate(outputs.float().cpu()), strict=True):
-                rows[i] = NOT_NUMBERS if row.isnan().any() else row
+            for (i, _, view), row in zip(same, y.activate(outputs.float().cpu()), strict=True):
+                if row.isnan().any():
+                    rows[i] = NOT_NUMBERS
+                else:
+                    rows[i] = y.on_photo(row, view) if isinstance(y, OnPictures) else row
         return rows
 
     def show_results(
@@ -244,11 +263,12 @@ class VisionLearner(Learner):
             The folder, below the learner's path, of safetensors, JSON and the card.
 
         Raises:
-            TrainingError: parts of the model were replaced: only a model of `create_cnn` or `unet_learner` can be
-                created again from numbers alone.
+            TrainingError: parts of the model were replaced: only a model of `create_cnn` or `unet_learner`
+                without a head of your own can be created again from numbers alone.
         """
+        own = "custom_head" in self.made_as
         with torch.random.fork_rng():
-            same = repr(_make(_again(self.made_as), self.data.c, self.made_as)[0]) == repr(self.model)
+            same = not own and repr(_make(_again(self.made_as), self.data.c, self.made_as)[0]) == repr(self.model)
         if not same:
             raise TrainingError(
                 "export needs a model as create_cnn or unet_learner makes it; parts of this one were replaced: use "
@@ -272,9 +292,10 @@ def create_cnn(
     data: ImageDataBunch,
     arch: Arch,
     *,
-    ps: float | Sequence[float] = 0.5,
+    ps: float | Sequence[float] = PS,
     hidden: int = HIDDEN,
     bn_final: bool = False,
+    custom_head: nn.Module | None = None,
     pretrained: bool = True,
     weights: Path | str | None = None,
     seed: int | None = None,
@@ -285,12 +306,17 @@ def create_cnn(
     The layer groups are the two parts of the body, see `create_body`, and the head. A pretrained body is frozen, except
     for its batch norms; `learn.unfreeze()` trains all of it.
 
+    The head pools the feature map, as in the course. Pooling loses where things are, so that of points is another,
+    `handlens.vision.places.PlacesHead`: a map for each point, and its mean place.
+
     Args:
         data: made by `ImageItemList.…databunch()`.
         arch: a classifier of torchvision, such as `models.resnet34`, or the name of one in timm.
         ps: dropout of the head, see `create_head`.
         hidden: outputs of the head's first linear layer; 0 for a head with one linear layer only.
         bn_final: a batch norm of the scores at the end.
+        custom_head: a head of your own, which gets the body's feature map [B, C, h, w]: `create_head(C, data.c)` is
+            that of the course, also for points. A learner with one is saved, and not exported.
         pretrained: start with the library's weights, from its cache or downloaded; False starts with random weights.
         weights: a file of weights to start with instead: safetensors, or what torch.save wrote (.pth, .pt, .bin,
             .pth.tar), read without running code, as weights alone or as a checkpoint that has them under "state_dict",
@@ -301,6 +327,7 @@ def create_cnn(
 
     Raises:
         BackboneError: no network has the name, it does not output a feature map, or the pictures are too small for it.
+        DataError: the labels are masks; or `ps`, `hidden` or `bn_final` are given for a head that has none.
         DownloadError: its weights are not on this machine and cannot be downloaded, which is known after 10 seconds.
         WeightsError: the weights file is damaged or of another network.
 
@@ -316,8 +343,30 @@ def create_cnn(
     """
     if isinstance(data.y, MaskList):
         raise DataError("create_cnn predicts one answer a picture, and these labels are masks: use unet_learner.")
-    head = {"ps": _plain(ps), "hidden": _plain(hidden), "bn_final": bool(bn_final)}
-    return _new_learner(data, arch, lambda _: head, pretrained=pretrained, weights=weights, seed=seed, options=options)
+    pools = custom_head is None and not isinstance(data.y, PointsList)
+    given = {"ps": _plain(ps), "hidden": _plain(hidden), "bn_final": bool(bn_final)}
+    if not pools and given != {"ps": PS, "hidden": HIDDEN, "bn_final": False}:
+        whose = "points" if custom_head is None else "your own"
+        raise DataError(
+            f"ps, hidden and bn_final are of the head that pools, and this one, of {whose}, does not have them: leave "
+            "them out, or give custom_head=create_head(channels, data.c, ps=…)."
+        )
+
+    def head(body: Body) -> dict[str, Any]:
+        if custom_head is not None:
+            return {"custom_head": True}
+        return given if pools else {"places": _maps_of(body, data)[0]}
+
+    return _new_learner(
+        data,
+        arch,
+        head,
+        custom_head=custom_head,
+        pretrained=pretrained,
+        weights=weights,
+        seed=seed,
+        options=options,
+    )
 
 
 def unet_learner(
@@ -363,15 +412,24 @@ def unet_learner(
             f"unet_learner predicts masks; the labels are a {type(data.y).__name__}: use create_cnn, or label with "
             "SegmentationItemList."
         )
-    size = data.picture_size
-    if size is None:
-        raise DataError("a U-Net is made for pictures of a size, and it is not known: .transform(tfms, size=224).")
 
     def head(body: Body) -> dict[str, Any]:
-        shape = unet_shape(body.module, size)
-        return {"skips": [list(skip) for skip in shape.skips], "scale": shape.scale, "blur": bool(blur)}
+        skips, scale = _maps_of(body, data)
+        return {"skips": skips, "scale": scale, "blur": bool(blur)}
 
     return _new_learner(data, arch, head, pretrained=pretrained, weights=weights, seed=seed, options=options)
+
+
+def _maps_of(body: Body, data: ImageDataBunch) -> tuple[list[list[Any]], int]:
+    """The feature maps of a body that a head joins, and how many times more rows the pictures have, as plain JSON."""
+    size = data.picture_size
+    if size is None:
+        raise DataError(
+            "a head that joins feature maps is made for pictures of a size, and it is not known: .transform(tfms, "
+            "size=224)."
+        )
+    shape = unet_shape(body.module, size)
+    return [list(skip) for skip in shape.skips], shape.scale
 
 
 def _new_learner(
@@ -379,12 +437,17 @@ def _new_learner(
     arch: Arch,
     head: Callable[[Body], dict[str, Any]],
     *,
+    custom_head: nn.Module | None = None,
     pretrained: bool,
     weights: Path | str | None,
     seed: int | None,
     options: dict[str, Any],
 ) -> VisionLearner:
-    """A learner of a network's body and a new head; `head` gives the arguments that create the head for a body."""
+    """A learner of a network's body and a new head; `head` gives the arguments that create the head for a body.
+
+    Args:
+        custom_head: the head itself, which no arguments create.
+    """
     if weights is not None and not pretrained:
         raise WeightsError("weights=… and pretrained=False exclude each other; both arrived: give one of them.")
     if data.train_ds.x.channels != 3:
@@ -400,7 +463,7 @@ def _new_learner(
         body = create_body(network)
         check_size(body.module, data.picture_size, name)
         made_as = {"name": name, "library": library, **head(body)}
-        model, groups = _with_head(body, data.c, made_as)
+        model, groups = _joined(body, _head(body.channels, data.c, made_as) if custom_head is None else custom_head)
         learn = VisionLearner(data, model, made_as=made_as, layer_groups=groups, **options)
         if pretrained and folded_norms(model[0]):
             unfold_norms(model[0], _some_inputs(data))
@@ -493,8 +556,9 @@ def _check_sizes(made_as: dict[str, Any], classes: int, tensors: dict[str, Tenso
     if wanted > _ALLOWANCE * held + _SMALL:
         raise ValueError(f"{made_as['name']} has {wanted:,} parameters, and {held:,} were saved")
     head = part_of(tensors, "1.")
-    norm = "middle.0.weight" if "skips" in made_as else "2.weight"  # the first layer with weights is a batch norm
-    channels = head[norm].numel() if "skips" in made_as else head[norm].numel() // 2  # after the concat-pool
+    # The first layer with weights is a batch norm, of twice as many channels after the concat-pool.
+    norm, times = next((_NORMS[kind] for kind in _NORMS if kind in made_as), ("2.weight", 2))
+    channels = head[norm].numel() // times
     with torch.device("meta"):
         made = _head(channels, classes, made_as)
     if {key: value.shape for key, value in made.state_dict().items()} != {k: v.shape for k, v in head.items()}:
@@ -503,12 +567,12 @@ def _check_sizes(made_as: dict[str, Any], classes: int, tensors: dict[str, Tenso
 
 def _make(network: Network, classes: int, made_as: dict[str, Any]) -> tuple[nn.Sequential, list[nn.Module]]:
     """A body and a head, and the layer groups."""
-    return _with_head(create_body(network), classes, made_as)
+    body = create_body(network)
+    return _joined(body, _head(body.channels, classes, made_as))
 
 
-def _with_head(body: Body, classes: int, made_as: dict[str, Any]) -> tuple[nn.Sequential, list[nn.Module]]:
-    head = _head(body.channels, classes, made_as)
-    if isinstance(head, UNetDecoder):
+def _joined(body: Body, head: nn.Module) -> tuple[nn.Sequential, list[nn.Module]]:
+    if isinstance(head, (UNetDecoder, PlacesHead)):
         head.listen_to(body.module)
     return nn.Sequential(body.module, head), [*body.groups, head]
 
@@ -516,10 +580,16 @@ def _with_head(body: Body, classes: int, made_as: dict[str, Any]) -> tuple[nn.Se
 def _head(channels: int, classes: int, made_as: dict[str, Any]) -> nn.Module:
     """The head for a feature map of so many channels."""
     if "skips" in made_as:
-        skips = [Skip(str(name), whole(n, "channels", DataError), _scale(s)) for name, n, s in made_as["skips"]]
-        return UNetDecoder(channels, UNetShape(skips, _scale(made_as["scale"])), classes, blur=made_as["blur"])
+        shape = UNetShape(_skips(made_as["skips"]), _scale(made_as["scale"]))
+        return UNetDecoder(channels, shape, classes, blur=made_as["blur"])
+    if "places" in made_as:
+        return PlacesHead(channels, _skips(made_as["places"]), classes // 2)
     hidden = made_as.get("hidden", HIDDEN)  # earlier versions did not keep it
     return create_head(channels, classes, ps=made_as["ps"], hidden=hidden, bn_final=made_as["bn_final"])
+
+
+def _skips(saved: Any) -> list[Skip]:
+    return [Skip(str(name), whole(n, "channels", DataError), _scale(scale)) for name, n, scale in saved]
 
 
 def _scale(scale: Any) -> int:

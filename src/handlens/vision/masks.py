@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import copy
 import hashlib
-import io
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,6 +25,8 @@ from handlens.io.deep_pictures import VALUES
 from handlens.io.pictures import open_picture, orientation_of, picture_fault, upright
 from handlens.vision.dataset import ImageDataset
 from handlens.vision.image import UNKNOWN, ImageSegment, Pixels
+from handlens.vision.mask_files import png_in_base64, share_columns, shares
+from handlens.vision.view import PhotoView
 
 LOSSLESS = ("PNG", "TIFF", "BMP", "GIF", "PPM")
 """The formats of masks, as Pillow calls them: those that keep each number."""
@@ -220,14 +220,15 @@ class MaskList(LabelList):
     def decide(self, predictions: Tensor) -> Tensor:
         return predictions.argmax(1, keepdim=True)
 
+    def on_photo(self, prediction: Tensor, view: PhotoView) -> Tensor:
+        """The mask of a photo in its own size, uint8 [H, W]; 255, unknown, where the model saw nothing of it."""
+        return torch.from_numpy(view.classes(prediction))
+
     def answer(self, predictions: Tensor) -> dict[str, Any]:
-        """The mask in the size that the model sees, a PNG of class numbers in base64, and each class's share (0–1)."""
-        mask = self.decide(predictions)[0, 0].byte().cpu().numpy()
-        out = io.BytesIO()
-        Pillow.fromarray(mask).save(out, "PNG")
-        shares = np.bincount(mask.ravel(), minlength=self.c) / mask.size
-        named = {f"share of {name}": float(share) for name, share in zip(self.classes or [], shares, strict=True)}
-        return {"mask": base64.b64encode(out.getvalue()).decode("ascii"), **named}
+        """The mask, a PNG of class numbers in base64, the classes by their numbers, and the share of each (0–1)."""
+        mask, classes = predictions[0].numpy(), list(self.classes or [])
+        named = dict(zip(share_columns(classes), shares(mask, self.c), strict=True))
+        return {"mask": png_in_base64(mask), "classes": classes, **named}
 
     def state(self) -> dict[str, Any]:
         return {"kind": "MaskList", "names": self.names, "classes": self.classes, "div": self.div}

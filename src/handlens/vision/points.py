@@ -17,6 +17,7 @@ from handlens.core.labels.base import saved_names
 from handlens.errors import DataError
 from handlens.vision.dataset import ImageDataset
 from handlens.vision.image import ImagePoints
+from handlens.vision.view import PhotoView
 
 
 class PointsList(LabelList):
@@ -85,6 +86,10 @@ class PointsList(LabelList):
 
     def label_on(self, encoded: Tensor, size: Sequence[int]) -> ImagePoints:
         return ImagePoints.from_scaled(encoded[0], (int(size[0]), int(size[1])))
+
+    def on_photo(self, prediction: Tensor, view: PhotoView) -> Tensor:
+        """The points of a photo in its own pixels, [n, 2], each (y, x) from its top left corner."""
+        return view.points(prediction)
 
     def by_target(self, data: Tensor) -> dict[str, Any]:
         """A column for each coordinate of each point."""

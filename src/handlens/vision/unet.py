@@ -129,6 +129,44 @@ class PixelShuffleUp(nn.Sequential):
         super().__init__(conv, nn.BatchNorm2d(out * scale**2), nn.ReLU(inplace=True), nn.PixelShuffle(scale), *smooth)
 
 
+class BodyNotes:
+    """The feature maps of a body that a head joins, kept from the body's pass until the head takes them.
+
+    Args:
+        names: the layers of the body whose outputs are kept.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = list(names)
+        # Of each thread by itself, so that several can predict at once.
+        self._notes: dict[int, dict[str, Tensor]] = {}
+
+    def listen_to(self, body: nn.Module) -> None:
+        """Take notes of what goes through a body from now on; raises AttributeError if it lacks a layer."""
+        body.register_forward_pre_hook(self._begin)
+        for name in self.names:
+            body.get_submodule(name).register_forward_hook(partial(self._keep, name))
+
+    def take(self) -> tuple[Tensor, list[Tensor]]:
+        """The picture of this thread's last pass and its feature maps, which are then forgotten.
+
+        Raises:
+            BackboneError: nothing went through the body.
+        """
+        notes = self._notes.pop(threading.get_ident(), None)
+        if notes is None:
+            raise BackboneError("this part needs what the body saw: call the whole model, and not this part.")
+        return notes[_PICTURE], [notes[name] for name in self.names]
+
+    def _begin(self, _body: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        self._notes[threading.get_ident()] = {_PICTURE: inputs[0]}
+
+    def _keep(self, name: str, _layer: nn.Module, _inputs: Any, output: Tensor) -> None:
+        mine = self._notes.get(threading.get_ident())
+        if mine is not None:  # None where the layer is called by itself
+            mine[name] = output
+
+
 class UNetDecoder(nn.Module):
     """The part of a U-Net after its body: the body's feature map [B, C, h, w] → scores [B, classes, H, W].
 
@@ -151,7 +189,6 @@ class UNetDecoder(nn.Module):
 
     def __init__(self, channels: int, shape: UNetShape, classes: int, *, blur: bool = False) -> None:
         super().__init__()
-        self.names = [skip.name for skip in shape.skips]
         width = min(channels, WIDEST)
         self.middle = nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU(), *_conv(channels, width), *_conv(width, width))
         channels = width
@@ -167,32 +204,17 @@ class UNetDecoder(nn.Module):
         self.last = nn.Sequential(*_conv(channels + 3, channels), nn.Conv2d(channels, classes, 1))
         for layer in (self.middle, self.joins, self.last):
             layer.apply(_initialise)
-        # Of each thread by itself, so that several can predict at once.
-        self._notes: dict[int, dict[str, Tensor]] = {}
+        self._notes = BodyNotes([skip.name for skip in shape.skips])
 
     def listen_to(self, body: nn.Module) -> None:
         """Take notes of what goes through a body from now on; raises AttributeError if it lacks a layer."""
-        body.register_forward_pre_hook(self._begin)
-        for name in self.names:
-            body.get_submodule(name).register_forward_hook(partial(self._keep, name))
-
-    def _begin(self, _body: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        self._notes[threading.get_ident()] = {_PICTURE: inputs[0]}
-
-    def _keep(self, name: str, _layer: nn.Module, _inputs: Any, output: Tensor) -> None:
-        mine = self._notes.get(threading.get_ident())
-        if mine is not None:  # None where the layer is called by itself
-            mine[name] = output
+        self._notes.listen_to(body)
 
     def forward(self, features: Tensor) -> Tensor:
-        notes = self._notes.pop(threading.get_ident(), None)
-        if notes is None:
-            raise BackboneError("a U-Net's decoder needs what its body saw: call the whole model, and not this part.")
+        picture, skips = self._notes.take()
         x = self.middle(features)
-        for name, up, norm, join in zip(self.names, self.ups, self.norms, self.joins, strict=True):
-            skip = notes[name]
+        for skip, up, norm, join in zip(skips, self.ups, self.norms, self.joins, strict=True):
             x = join(F.relu(torch.cat([_as_large(up(x), skip), norm(skip)], 1)))
-        picture = notes[_PICTURE]
         scores: Tensor = self.last(torch.cat([_as_large(self.last_up(x), picture), picture], 1))
         return scores
 

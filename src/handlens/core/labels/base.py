@@ -165,7 +165,7 @@ class LabelList(ABC):
         """The prediction of one photo as a server gives it: plain values, named as in `photo_predictions_frame`.
 
         Args:
-            predictions: as `activate` gives them, of one item: [1, …].
+            predictions: as `activate` gives them, of one item: [1, …]; on the photo, if labels lie on pictures.
         """
         targets = self.by_target(self.decide(predictions))
         values = [value.item() if isinstance(value, np.generic) else value for (value,) in targets.values()]

@@ -15,6 +15,7 @@ from handlens.vision.transform.base import Transform
 from handlens.vision.transform.plan import Plan, check_padding
 from handlens.vision.transform.points_and_boxes import moved_boxes, moved_points
 from handlens.vision.transform.sizes import whole_size
+from handlens.vision.view import PhotoView
 
 RESIZE_METHODS = ("crop", "squish")
 
@@ -154,6 +155,16 @@ class Augment:
         if self.size is not None:
             plan.crop(self.size, *plan.window)
         return plan, (round(plan.frame[0]), round(plan.frame[1]))
+
+    def view(self, source: tuple[int, int], generator: Generator | None = None) -> PhotoView:
+        """What of a picture is seen in the result.
+
+        Args:
+            source: height and width of the picture in pixels.
+            generator: as of a call, with which the same random numbers follow.
+        """
+        plan, size = self.plan(source, self._uniform(1, generator)[0])
+        return PhotoView(source, size, plan.matrix)
 
     def _uniform(self, count: int, generator: Generator | None) -> list[list[float]]:
         draws = sum(tfm.draws for tfm in self.tfms)
