@@ -17,6 +17,7 @@ from handlens.embedding.plan import EmbeddingPlan, make_plan
 from handlens.errors import CollectionError, PhotoError, ShardError
 from handlens.scale import ShardSet
 from handlens.studio.photo_sources import PhotoSource
+from handlens.studio.photo_sources.addresses import at_address
 from tests.embedding.made_photos import jpeg, write_tar
 
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -31,6 +32,7 @@ def server():
     client = boto3.client(
         "s3", endpoint_url=address, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
     )
+    client.create_bucket(Bucket="empty")
     client.create_bucket(Bucket="pets")
     for i in range(3):
         client.put_object(Bucket="pets", Key=f"photos/{i}.jpg", Body=jpeg(i))
@@ -96,12 +98,33 @@ def test_photos_a_tar_and_a_table_in_a_bucket(bucket, here, tmp_path):
             "s3://nowhere/photos",
             r"s3://nowhere/photos cannot be listed \(The specified bucket does not exist\)\. ",
         ),
-        ("s3://pets/nothing", r"s3://pets/nothing must hold photos; nothing was found there\.$"),
+        ("s3://nowhere/*.jpg", r"s3://nowhere/\*.jpg cannot be listed \(there is no bucket nowhere\)\. Check the add"),
+        ("s3://nowhere", r"s3://nowhere cannot be listed \(The specified bucket does not exist\)\. "),
+        ("s3://", r"s3:// cannot be listed \(it names no bucket\)\. "),
+        ("s3://pets/nothing", r"s3://pets/nothing must hold photos, .* photos; no file was found there\. Give the f"),
+        ("s3://pets/*.gif", r"s3://pets/\*.gif must hold photos, .* photos; no file was found there\. Give the f"),
+        ("s3://empty", r"s3://empty must hold photos, .* photos; no file was found there\. Give the f"),
     ],
 )
 def test_what_is_not_there_is_said(bucket, tmp_path, address, said):
     with pytest.raises(CollectionError, match=said):
         embed(address, tmp_path / "out", backbone=None)
+
+
+def test_a_bucket_is_listed_page_by_page(bucket, monkeypatch):
+    """Pages of two keys: each file is given when its page has come, in order and once."""
+    kind = fsspec.get_filesystem_class("s3")
+    real, pages = kind.call_s3, []
+
+    def in_pages(self, method, **options):
+        pages.append(real(self, method, MaxKeys=2, **options))
+        return pages[-1]
+
+    monkeypatch.setattr(kind, "call_s3", in_pages)
+    found = [(one.source, one.name, len(pages)) for one in at_address("s3://pets/photos/")]
+    names = ["0.jpg", "1.jpg", "2.jpg", "odd.jpg"]
+    assert found == [(f"s3://pets/photos/{name}", name, 1 + i // 2) for i, name in enumerate(names)]
+    assert {one.source for one in at_address("s3://pets")} >= {one for one, _, _ in found}
 
 
 def test_a_bucket_that_cannot_be_reached_is_said(bucket, tmp_path, monkeypatch):

@@ -15,6 +15,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +25,7 @@ from pyarrow import parquet
 from typer.testing import CliRunner
 
 from handlens.cli import app
+from handlens.cli.engines import showing
 from handlens.embedding import (
     EmbedProgress,
     attempts,
@@ -38,7 +40,7 @@ from handlens.embedding import (
 )
 from handlens.embedding.attempts import Attempts
 from handlens.embedding.work import EngineJob
-from handlens.errors import Cancelled, CollectionError, ShardError
+from handlens.errors import BackboneError, Cancelled, CollectionError, ShardError, WeightsError
 from handlens.scale import ShardSet
 from handlens.scale.manifest import done_file, read_manifest
 from handlens.studio.pictures import read_squares
@@ -200,13 +202,107 @@ def test_what_a_run_goes_on_with_must_be_the_same(tmp_path, here):
         embed(tmp_path / "photos", tmp_path / "photos" / "0.jpg", backbone=None)
     with pytest.raises(CollectionError, match="there is no such folder or file"):
         embed(tmp_path / "nowhere", tmp_path / "new", backbone=None)
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(CollectionError, match="must hold photos; nothing was found there"):
-        embed(tmp_path / "empty", tmp_path / "new", backbone=None)
     with pytest.raises(ShardError, match="engine must be 'local' or 'ray'; 'slurm' arrived"):
         embed(tmp_path / "photos", out, engine="slurm")
     with pytest.raises(ShardError, match="processes must be a whole number from 1 on; 0 arrived"):
         embed(tmp_path / "photos", out, processes=0)
+
+
+def test_a_source_without_photos_is_an_error_and_leaves_nothing(tmp_path, here, small):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(CollectionError, match=r"must hold photos, tar archives .*; no file was found there"):
+        embed(tmp_path / "empty", tmp_path / "new", backbone=None)
+    for i in range(7):
+        (tmp_path / "texts" / f"{i}").mkdir(parents=True)
+        (tmp_path / "texts" / f"{i}" / "a.txt").write_text("words")
+    (tmp_path / "film.mp4").write_bytes(b"film")
+    named = "; ".join(f"{tmp_path}/texts/{i}/a.txt: not a picture" for i in range(3))
+    for backbone in (None, "tf_efficientnet_lite0"):
+        with pytest.raises(CollectionError) as error:
+            embed(tmp_path / "texts", tmp_path / "new", backbone=backbone)
+        assert f"of 7 files that were found there none can be used ({named}; …). Give the folder" in str(error.value)
+    with pytest.raises(CollectionError, match=r"of 1 files .* none can be used \(.*film.mp4: a video;"):
+        embed([tmp_path / "film.mp4"], tmp_path / "new", backbone=None)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["empty", "film.mp4", "texts"]
+    (tmp_path / "mine").mkdir()  # a folder that was there stays
+    with pytest.raises(CollectionError):
+        embed(tmp_path / "texts", tmp_path / "mine", backbone=None)
+    assert [file.name for file in (tmp_path / "mine").iterdir()] == ["driver.lock"]
+
+
+def test_options_are_checked_before_the_source_is_looked_through(tmp_path, monkeypatch):
+    write_photos(tmp_path / "photos", 1)
+
+    def looked(*_arguments):
+        raise AssertionError("the source is looked through")
+
+    monkeypatch.setattr(plan, "_files", looked)
+    source, out = tmp_path / "photos", tmp_path / "out"
+    with pytest.raises(BackboneError, match="got 'nonsense'"):
+        embed(source, out, backbone="nonsense")
+    with pytest.raises(WeightsError):
+        embed(source, out, weights=source / "0.jpg")
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(is_initialized=lambda: False))
+    with pytest.raises(ShardError, match=r"the Ray at '127.0.0.1:1' cannot be reached"):
+        embed(source, out, engine="ray", address="127.0.0.1:1")
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ShardError, match="requires Ray, which is not installed"):
+        embed(source, out, engine="ray")
+    assert [file.name for file in tmp_path.iterdir()] == ["photos"]
+
+
+@pytest.mark.parametrize("kind", ["folder", "pattern", "list", "folders"])
+def test_files_are_counted_while_they_are_looked_for(tmp_path, here, kind):
+    names = write_photos(tmp_path / "photos" / "a", 3) + write_photos(tmp_path / "photos", 2)
+    (tmp_path / "list.txt").write_text("\n".join(names))
+    source = {
+        "folder": tmp_path / "photos",
+        "pattern": str(tmp_path / "photos" / "**" / "*.jpg"),
+        "list": tmp_path / "list.txt",
+        "folders": [tmp_path / "photos"],
+    }[kind]
+    counts = []
+    embed(source, tmp_path / "out", backbone=None, found=counts.append)
+    assert sorted(set(counts)) == [1, 2, 3, 4, 5]
+    assert counts == sorted(counts)
+    before = len(counts)
+    embed(source, tmp_path / "out", backbone=None, found=counts.append)
+    assert len(counts) == before  # the plan is there
+
+
+def test_a_listing_is_stopped_and_leaves_nothing(tmp_path, here):
+    write_photos(tmp_path / "photos", 5)
+    stop = threading.Event()
+
+    def second(files):
+        if files == 2:
+            stop.set()
+
+    with pytest.raises(Cancelled, match="while the source was looked through; nothing is kept"):
+        embed(tmp_path / "photos", tmp_path / "out", backbone=None, found=second, cancel=stop)
+    assert [file.name for file in tmp_path.iterdir()] == ["photos"]
+
+
+def test_ctrl_c_while_the_source_is_looked_through(tmp_path, monkeypatch):
+    write_photos(tmp_path / "photos", 5)
+
+    def interrupt(_self, _files):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("handlens.cli.engines.Showing.found", interrupt)
+    arguments = ["embed", str(tmp_path / "photos"), str(tmp_path / "out"), "--backbone", "learned"]
+    found = CliRunner().invoke(app, arguments)
+    assert (found.exit_code, found.output) == (130, "Stopped before anything was embedded; nothing is kept.\n")
+    assert [file.name for file in tmp_path.iterdir()] == ["photos"]
+
+
+def test_files_found_are_shown_now_and_then(monkeypatch, capsys):
+    clock = iter(range(0, 1000, 2))
+    with showing("embedding") as shown:
+        monkeypatch.setattr("handlens.cli.engines.monotonic", lambda: float(next(clock)))
+        for files in range(1, 13):
+            shown.found(1000 * files)
+    assert capsys.readouterr().err == "6,000 files found so far\n11,000 files found so far\n"
 
 
 def test_a_manifest_that_is_lost_is_made_again_and_no_shard(tmp_path, here, small):
@@ -347,8 +443,7 @@ def test_a_name_that_is_twice_in_a_tar_is_two_paths(tmp_path, here):
 def test_a_photo_that_takes_all_memory_is_left_out_and_the_others_are_not(tmp_path, here, monkeypatch):
     """Each error of memory ends its process; here the next attempt takes its place."""
     paths = write_photos(tmp_path / "photos", 6)
-    with pytest.raises(Cancelled):
-        embed(tmp_path / "photos", tmp_path / "out", backbone=None, cancel=cancelled())
+    begin(tmp_path)
     real = stage.read_squares
 
     def read(path, sizes):
@@ -371,17 +466,17 @@ def test_a_photo_that_takes_all_memory_is_left_out_and_the_others_are_not(tmp_pa
     assert paths_of(tmp_path / "out") == paths
 
 
-def cancelled():
-    event = threading.Event()
-    event.set()
-    return event
+def begin(folder):
+    """Begin to embed, and stop before the first photo."""
+    stop = threading.Event()
+    with pytest.raises(Cancelled):
+        embed(folder / "photos", folder / "out", backbone=None, say=lambda _text: stop.set(), cancel=stop)
 
 
 def test_a_process_of_ray_ends_by_what_is_not_said(tmp_path, here, monkeypatch, capsys):
     """Ray then begins another one, which goes on."""
     write_photos(tmp_path / "photos", 3)
-    with pytest.raises(Cancelled):
-        embed(tmp_path / "photos", tmp_path / "out", backbone=None, cancel=cancelled())
+    begin(tmp_path)
     created = read_manifest(tmp_path / "out").created
     job = EngineJob(driver.WORK, tmp_path / "out", created, 1, driver.COMMAND, "embedded")
     batch = {"unit": np.array([0])}

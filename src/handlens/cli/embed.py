@@ -57,11 +57,12 @@ def embed(
     """
     from handlens.embedding import embed as run
     from handlens.embedding.driver import size
+    from handlens.embedding.plan import PLAN
     from handlens.studio.photo_sources import PhotoSource
 
     try:
         check_address(address, engine)
-        with showing("embedding") as progress:
+        with showing("embedding") as shown:
             found = run(
                 PhotoSource(source[0] if len(source) == 1 else source, urls=urls),
                 out,
@@ -72,11 +73,15 @@ def embed(
                 processes=processes,
                 threads=threads,
                 seed=seed,
-                progress=progress,
+                found=shown.found,
+                progress=shown.done,
                 say=lambda text: typer.echo(text, err=True),
             )
     except KeyboardInterrupt:
-        typer.echo(f"Stopped; what is embedded stays in {out}. Run the same command again to go on.", err=True)
+        said = "Stopped before anything was embedded; nothing is kept."
+        if (out.expanduser() / PLAN).exists():
+            said = f"Stopped; what is embedded stays in {out}. Run the same command again to go on."
+        typer.echo(said, err=True)
         raise typer.Exit(130) from None
     except HandlensError as error:
         fail(error)

@@ -109,7 +109,7 @@ def _shards(
     from handlens.predicting import predict as run
 
     try:
-        with showing("predicting", left_out="without a prediction") as progress:
+        with showing("predicting", left_out="without a prediction") as shown:
             found = run(
                 model,
                 shards,
@@ -118,7 +118,7 @@ def _shards(
                 address=address,
                 processes=processes,
                 threads=threads,
-                progress=progress,
+                progress=shown.done,
                 say=lambda text: typer.echo(text, err=True),
             )
     except KeyboardInterrupt:

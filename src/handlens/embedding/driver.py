@@ -13,16 +13,20 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from handlens.core.artifact import load_artifact, save_artifact, tensors_hash
+from handlens.embedding.attempts import ATTEMPTS
 from handlens.embedding.engines import Engine, check_options, driving, each_done
 from handlens.embedding.items import items_of
 from handlens.embedding.lease import Lease
-from handlens.embedding.plan import PLAN, EmbeddingPlan, PlanFacts, make_plan
+from handlens.embedding.plan import PLAN, EmbeddingPlan, PlanFacts, make_plan, without_photos
 from handlens.embedding.progress import EmbedProgress, follow
 from handlens.embedding.stage import clean
 from handlens.embedding.work import EngineJob
-from handlens.errors import PhotoError, ShardError
+from handlens.errors import Cancelled, PhotoError, ShardError
 from handlens.io.manifests import MANIFEST
+from handlens.io.problems import reason_of
+from handlens.scale import ShardSet
 from handlens.scale.manifest import (
+    DONE,
     EXTRACTOR,
     SHARDS,
     LayerFacts,
@@ -34,7 +38,7 @@ from handlens.scale.manifest import (
     read_manifest,
     write_manifest,
 )
-from handlens.scale.shards import DIGEST
+from handlens.scale.shards import DIGEST, LeftOutPhoto
 from handlens.studio.features import Extractor, backbone_extractor, patches_extractor, rebuild
 from handlens.studio.photo_sources import PhotoSource
 from handlens.studio.pictures import read_squares
@@ -63,6 +67,7 @@ def embed(
     processes: int | None = None,
     threads: int = 1,
     seed: int = 0,
+    found: Callable[[int], None] | None = None,
     progress: Callable[[EmbedProgress], None] | None = None,
     say: Callable[[str], None] | None = None,
     cancel: threading.Event | None = None,
@@ -83,6 +88,7 @@ def embed(
         processes: how many work at the same time; one a core, or with Ray as many as there is room for, unless given.
         threads: for the network in each process.
         seed: of every random choice.
+        found: called with the number of files found so far, for each file, while the source is looked through.
         progress: called as photos are done.
         say: called with sentences: what the run needs, and what it waits for.
         cancel: setting it raises Cancelled, within a second; with Ray once it has started, and within a few seconds.
@@ -91,7 +97,9 @@ def embed(
         what `out` holds.
 
     Raises:
-        ShardError, CollectionError: the source or `out` cannot be used, or another process writes to it.
+        ShardError, CollectionError: the source or `out` cannot be used, or another process writes to it; or no file of
+            the source is a photo, and then nothing of the run stays.
+        BackboneError, WeightsError, DownloadError: the network or its weights cannot be used.
         Cancelled: it was cancelled; what is done stays.
         StorageError: the disk refused; what is done stays.
 
@@ -101,21 +109,35 @@ def embed(
         >>> embed("digits/digit_00*.png", "shards", backbone=None, processes=1).photos
         99
     """
-    check_options(engine, processes=processes, threads=threads)
+    check_options(engine, address=address, processes=processes, threads=threads)
     folder = Path(out).expanduser().absolute()
     _check_out(folder)
     tell = say or (lambda _text: None)
+    photos = PhotoSource.of(source)
+    photos.check()
     with driving(folder, command=COMMAND, what="embedded", say=tell, cancel=cancel) as (held, check):
-        plan = make_plan(folder, PhotoSource.of(source), found=lambda _count: check())
+        # Before the source is looked through, which may take long, all that was asked for is known to be possible.
+        manifest = _known(folder, backbone, weights, seed)
+        network = None if manifest is not None or backbone is None else _network(folder, backbone, weights)
+
+        def count(files: int) -> None:
+            if cancel is not None and cancel.is_set():
+                raise Cancelled("cancelled while the source was looked through; nothing is kept.")
+            check()
+            if found:
+                found(files)
+
+        plan = make_plan(folder, photos, found=count)
         clean(folder)
         _forget_missing(folder)
-        manifest = _begun(folder, plan, backbone, weights, seed)
+        manifest = manifest or _begun(folder, plan, backbone, network, seed)
         waiting = sorted(set(range(plan.facts.units)) - set(done_units(folder)))
         if waiting:
             _tell_cost(folder, plan.facts, manifest, tell)
             job = EngineJob(WORK, folder, manifest.created, threads, COMMAND, "embedded")
             done = each_done(engine, job, waiting, address=address, processes=processes, check=check)
             follow(_before(folder, plan.facts, len(waiting)), done, progress)
+        _check_photos(folder, plan)
         return _completed(folder, plan, manifest, held)
 
 
@@ -128,34 +150,53 @@ def _check_out(out: Path) -> None:
         raise ShardError(f"{out} must be a new folder or one of shards; it holds other files. Name another one.")
 
 
-def _begun(out: Path, plan: EmbeddingPlan, backbone: str | None, weights: Path | None, seed: int) -> ShardManifest:
-    """The manifest of a run, written if there is none; the network is kept beside it, the same for each process."""
-    name = LEARNED if backbone is None else backbone
-    if (out / MANIFEST).exists():
-        manifest = read_manifest(out)
-        if manifest.backbone != name or manifest.seed != seed:
-            raise ShardError(
-                f"{out} is being made with backbone {manifest.backbone} and seed {manifest.seed}; {name} and {seed} "
-                "were asked for. Give the same ones to go on, or another folder."
-            )
-        if weights is not None and _hash(name, weights) != manifest.weights:
-            raise ShardError(
-                f"{out} is being made with other weights than {weights}. Give the same ones, or another folder."
-            )
-        return manifest
+def _known(out: Path, backbone: str | None, weights: Path | None, seed: int) -> ShardManifest | None:
+    """The manifest of a run that has begun; None if there is none. ShardError if it is of something else."""
+    if not (out / MANIFEST).exists():
+        return None
+    name, manifest = LEARNED if backbone is None else backbone, read_manifest(out)
+    if manifest.backbone != name or manifest.seed != seed:
+        raise ShardError(
+            f"{out} is being made with backbone {manifest.backbone} and seed {manifest.seed}; {name} and {seed} "
+            "were asked for. Give the same ones to go on, or another folder."
+        )
+    if weights is not None and _hash(name, weights) != manifest.weights:
+        raise ShardError(
+            f"{out} is being made with other weights than {weights}. Give the same ones, or another folder."
+        )
+    return manifest
+
+
+def _network(out: Path, name: str, weights: Path | None) -> Extractor:
+    """The network of a run: that which is kept, or a new one."""
+    if not (out / EXTRACTOR).exists():
+        return backbone_extractor(name, weights=weights)
+    kept = rebuild(*load_artifact(out / EXTRACTOR, EXTRACTOR_KIND))
+    if kept.name != name:
+        raise ShardError(f"{out} is being made with backbone {kept.name}; {name} was asked for. Give the same one.")
+    return kept
+
+
+def _begun(out: Path, plan: EmbeddingPlan, backbone: str | None, network: Extractor | None, seed: int) -> ShardManifest:
+    """A new manifest of a run; the network is kept beside it, the same for each process.
+
+    Args:
+        out: the folder of the shards.
+        plan: of the run.
+        backbone: as in `embed`.
+        network: that of the name; None for features that are learned on some of the photos.
+        seed: of the run.
+    """
     extractor: Extractor
-    if (out / EXTRACTOR).exists():
-        extractor = rebuild(*load_artifact(out / EXTRACTOR, EXTRACTOR_KIND))
-        if extractor.name != name:
-            raise ShardError(
-                f"{out} is being made with backbone {extractor.name}; {name} was asked for. Give the same one."
-            )
+    if network is None and (out / EXTRACTOR).exists():
+        extractor = _network(out, LEARNED, None)
     else:
-        extractor = _learned(plan, seed) if backbone is None else backbone_extractor(backbone, weights=weights)
+        extractor = network or _learned(out, plan, seed)
+    if not (out / EXTRACTOR).exists():
         save_artifact(out / EXTRACTOR, EXTRACTOR_KIND, extractor.config(), extractor.tensors())
     manifest = ShardManifest(
         source=plan.facts.source,
-        backbone=name,
+        backbone=LEARNED if backbone is None else backbone,
         weights=tensors_hash(extractor.tensors()),
         layers=tuple(LayerFacts(**asdict(layer)) for layer in extractor.layers),
         seed=seed,
@@ -183,17 +224,24 @@ def _size_of(file: Path) -> int | None:
         return None
 
 
-def _learned(plan: EmbeddingPlan, seed: int) -> Extractor:
+def _learned(out: Path, plan: EmbeddingPlan, seed: int) -> Extractor:
     """Features learned on some photos of units that are drawn at random."""
     order = np.random.default_rng(seed).permutation(plan.facts.units)[:LEARN_FROM]
     each = -(-LEARN_FROM // len(order))
-    pictures = [picture for unit in order for picture in _some_pictures(plan, int(unit), each, seed)]
+    reasons: list[LeftOutPhoto] = []
+    pictures = [picture for unit in order for picture in _some_pictures(plan, int(unit), each, seed, reasons)]
     if not pictures:
-        raise ShardError(f"none of the photos of {', '.join(plan.facts.source)} that were tried could be read.")
+        if plan.facts.units > LEARN_FROM:
+            raise ShardError(f"none of the photos of {', '.join(plan.facts.source)} that were tried could be read.")
+        _forget(out)
+        raise without_photos(plan.facts.source, len(reasons), sorted(reasons))
     return patches_extractor(np.stack(pictures[:LEARN_FROM]), seed=seed)
 
 
-def _some_pictures(plan: EmbeddingPlan, number: int, most: int, seed: int) -> Iterator[np.ndarray]:
+def _some_pictures(
+    plan: EmbeddingPlan, number: int, most: int, seed: int, reasons: list[LeftOutPhoto]
+) -> Iterator[np.ndarray]:
+    """Pictures of a unit, so many at most; `reasons` gets those that cannot be read."""
     unit = plan.unit(number)
     if "files" in unit:  # of these a random choice costs nothing
         order = np.random.default_rng([seed, number]).permutation(len(unit["files"]))
@@ -209,7 +257,8 @@ def _some_pictures(plan: EmbeddingPlan, number: int, most: int, seed: int) -> It
                 if not isinstance(content, Path):
                     file.write_bytes(content)
                 picture = read_squares(file, {LEARN_SIZE})[1][LEARN_SIZE]
-            except (PhotoError, OSError):
+            except (PhotoError, OSError) as error:
+                reasons.append(LeftOutPhoto(item.path, reason_of(error)))
                 continue
             found += 1
             yield picture
@@ -263,6 +312,24 @@ def _before(out: Path, facts: PlanFacts, waiting: int) -> EmbedProgress:
         facts.units - waiting,
         facts.units,
     )
+
+
+def _check_photos(out: Path, plan: EmbeddingPlan) -> None:
+    """Raise CollectionError if all units are done and no file was a photo; nothing of the run stays."""
+    units = done_units(out)
+    if len(units) < plan.facts.units or any(shard.rows for unit in units for shard in read_done(out, unit) or []):
+        return
+    left_out = sum(shard.left_out for shard in done_so_far(out))
+    error = without_photos(plan.facts.source, left_out, ShardSet.open(out).left_out())
+    _forget(out)
+    raise error
+
+
+def _forget(out: Path) -> None:
+    """Remove what a run without photos has written."""
+    for name in (PLAN, EXTRACTOR, SHARDS, DONE, ATTEMPTS):
+        shutil.rmtree(out / name, ignore_errors=True)
+    (out / MANIFEST).unlink(missing_ok=True)
 
 
 def _completed(out: Path, plan: EmbeddingPlan, manifest: ShardManifest, held: Lease) -> ShardManifest:

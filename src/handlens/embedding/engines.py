@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from handlens.embedding.lease import Lease, lease
+from handlens.embedding.lease import LOCK, Lease, lease
 from handlens.embedding.local import cores, in_processes
 from handlens.embedding.work import EngineJob, UnitDone
 from handlens.errors import Cancelled, ShardError
@@ -24,20 +24,24 @@ class Driver(NamedTuple):
     check: Callable[[], None]
 
 
-def check_options(engine: str, *, processes: int | None, threads: int) -> None:
-    """Raise ShardError for options that no engine has."""
+def check_options(engine: str, *, address: str | None, processes: int | None, threads: int) -> None:
+    """Raise ShardError for options that no engine has, and for a Ray that is not there."""
     if engine not in ("local", "ray"):
         raise ShardError(f"engine must be 'local' or 'ray'; {engine!r:.80} arrived.")
     for name, number in (("processes", processes), ("threads", threads)):
         if number is not None and (type(number) is not int or number < 1):
             raise ShardError(f"{name} must be a whole number from 1 on; {number!r:.80} arrived.")
+    if engine == "ray":
+        from handlens.embedding.ray_engine import check_ray
+
+        check_ray(address)
 
 
 @contextmanager
 def driving(
     out: Path, *, command: str, what: str, say: Callable[[str], None], cancel: threading.Event | None
 ) -> Iterator[Driver]:
-    """A block in which this process alone drives a folder, which is made.
+    """A block in which this process alone drives a folder, which is made; if nothing comes into it, it is removed.
 
     Args:
         out: the folder of the run.
@@ -49,17 +53,32 @@ def driving(
         ShardError: another driver is at work.
         StorageError: the disk refused.
     """
+    is_new = not out.exists()
     with reporting_disk_errors(out):
         out.mkdir(parents=True, exist_ok=True)
-    with lease(out, command=command, waiting=say) as held:
+    try:
+        with lease(out, command=command, waiting=say) as held:
 
-        def check() -> None:
-            if held.lost:
-                raise ShardError(f"another `{command}` has taken {out}, as this one stood still. It goes on there.")
-            if cancel is not None and cancel.is_set():
-                raise Cancelled(f"cancelled; what is {what} stays in {out}, and the same command goes on from there.")
+            def check() -> None:
+                if held.lost:
+                    raise ShardError(f"another `{command}` has taken {out}, as this one stood still. It goes on there.")
+                if cancel is not None and cancel.is_set():
+                    raise Cancelled(
+                        f"cancelled; what is {what} stays in {out}, and the same command goes on from there."
+                    )
 
-        yield Driver(held, check)
+            yield Driver(held, check)
+    finally:
+        if is_new:
+            _remove_empty(out)
+
+
+def _remove_empty(out: Path) -> None:
+    """Remove a folder in which there is nothing but the lock of its drivers."""
+    with suppress(OSError):
+        if [file.name for file in out.iterdir()] == [LOCK]:
+            (out / LOCK).unlink()
+            out.rmdir()
 
 
 def each_done(

@@ -12,8 +12,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -31,6 +32,9 @@ from handlens.studio.scanning import natural_order
 PLAN = "plan"
 A_UNIT = 1000
 """Photos of a unit, where they are files or rows."""
+
+_NAMED = 3
+"""Files whose reasons are in the error where none is a photo."""
 
 _TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _PARQUET = (".parquet", ".pq")
@@ -104,10 +108,11 @@ def make_plan(out: Path, source: PhotoSource, *, found: Callable[[int], None] | 
     Args:
         out: the folder of the shards.
         source: of the photos.
-        found: called with the number of files found so far.
+        found: called with the number of files found so far; what it raises ends the search, and no plan is written.
 
     Raises:
-        CollectionError, ShardError: the source is not there, or cannot be listed, or the plan is of another source.
+        CollectionError, ShardError: the source is not there, cannot be listed or cannot have photos, or the plan is of
+            another source.
         StorageError: the disk refused.
     """
     given = source.given
@@ -121,24 +126,57 @@ def make_plan(out: Path, source: PhotoSource, *, found: Callable[[int], None] | 
         return plan
     with atomic_folder(out / PLAN) as folder:
         with (folder / "units.jsonl").open("w", encoding="utf-8") as file:
-            units = _Units(file, found)
-            for address, reason in _files(source):
+            units, count = _Units(file), _Count(found)
+            for address, reason in _files(source, count):
+                count.given()
                 units.add(address, reason)
             units.end()
-        if not units.photos and not units.archives:
-            raise CollectionError(f"{', '.join(given)} must hold photos; nothing was found there.")
+        if not units.archives and units.photos == units.left_out:
+            raise without_photos(given, units.left_out, units.reasons)
         facts = PlanFacts(given, units.count, units.photos, units.bytes, units.archives)
         (folder / "plan.json").write_text(json.dumps(with_checksum(asdict(facts))), encoding="utf-8")
     return EmbeddingPlan(out)
 
 
+def without_photos(source: tuple[str, ...], files: int, reasons: Iterable[tuple[str, str]]) -> CollectionError:
+    """The error of a source in which no file is a photo; of its files the first few are named, with their reasons."""
+    found = "no file was found there"
+    if files:
+        named = [f"{path}: {reason}" for path, reason in islice(reasons, _NAMED)]
+        more = ["…"] if files > _NAMED else []
+        found = f"of {files:,} files that were found there none can be used ({'; '.join(named + more)})"
+    return CollectionError(
+        f"{', '.join(source)} must hold photos, tar archives of photos or Parquet files with a column of photos; "
+        f"{found}. Give the folder, pattern or address of the photos."
+    )
+
+
+class _Count:
+    """How many files were found: seen while folders are looked through, or given one by one."""
+
+    def __init__(self, found: Callable[[int], None] | None) -> None:
+        self._found = found or (lambda _count: None)
+        self._seen = self._given = 0
+
+    def seen(self) -> None:
+        """One more was seen."""
+        self._seen += 1
+        self._found(max(self._seen, self._given))
+
+    def given(self) -> None:
+        """One more was given."""
+        self._given += 1
+        self._found(max(self._seen, self._given))
+
+
 class _Units:
     """Units that are being written."""
 
-    def __init__(self, file: TextIO, found: Callable[[int], None] | None) -> None:
-        self._file, self._found = file, found
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
         self._waiting: list[tuple[str, str]] = []
-        self.count = self.photos = self.bytes = self.archives = 0
+        self.count = self.photos = self.bytes = self.archives = self.left_out = 0
+        self.reasons: list[tuple[str, str]] = []  # of the first that are left out
 
     def add(self, address: str, reason: str) -> None:
         """Take a file; what it is is said by its ending."""
@@ -162,8 +200,10 @@ class _Units:
     def _add_photo(self, address: str, reason: str) -> None:
         self._waiting.append((address, reason))
         self.photos += 1
-        if self._found and self.photos % A_UNIT == 0:
-            self._found(self.photos)
+        if reason:
+            self.left_out += 1
+            if len(self.reasons) < _NAMED:
+                self.reasons.append((address, reason))
         if len(self._waiting) == A_UNIT:
             self.end()
 
@@ -186,15 +226,15 @@ class _Units:
         self.count += 1
 
 
-def _files(source: PhotoSource) -> Iterator[tuple[str, str]]:
+def _files(source: PhotoSource, count: _Count) -> Iterator[tuple[str, str]]:
     """The files of a source, in an order that is the same each time, with the reason to leave one out or ""."""
     source.check()
     if source.folder is not None:
-        yield from _in_folder(source.folder, source.folder)
+        yield from _in_folder(source.folder, source.folder, count)
         return
     named: set[bytes] = set()
     try:
-        for found in source.files():
+        for found in source.files(count.seen):
             if _is_first(named, found.source):
                 yield found.source, found.reason
     except CollectionError:
@@ -213,14 +253,17 @@ def _is_first(named: set[bytes], address: str) -> bool:
     return True
 
 
-def _in_folder(root: Path, folder: Path) -> Iterator[tuple[str, str]]:
+def _in_folder(root: Path, folder: Path, count: _Count) -> Iterator[tuple[str, str]]:
     """The files below a folder, one folder after the other, so that only one is held in memory."""
     try:
         with os.scandir(folder) as listing:
-            entries = sorted(
-                (entry for entry in listing if not entry.name.startswith(".")),
-                key=lambda entry: natural_order(entry.name),
-            )
+            entries = []
+            for entry in listing:
+                if not entry.name.startswith("."):
+                    entries.append(entry)
+                    if not entry.is_dir(follow_symlinks=False):
+                        count.seen()
+        entries.sort(key=lambda entry: natural_order(entry.name))
     except OSError as error:
         if folder == root:
             raise CollectionError(f"{root} cannot be read: {reason_of(error)}.") from error
@@ -235,7 +278,7 @@ def _in_folder(root: Path, folder: Path) -> Iterator[tuple[str, str]]:
         else:
             yield entry.path, _why_not(root, entry)
     for inner in folders:
-        yield from _in_folder(root, Path(inner))
+        yield from _in_folder(root, Path(inner), count)
 
 
 def _why_not(root: Path, entry: os.DirEntry[str]) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 
 from handlens.embedding.work import EngineJob, UnitDone, UnitWork, class_of
 from handlens.errors import ExperimentError, HandlensError, ShardError
-from handlens.experiments.training.ray_engine import WithoutRay, connected, living, room
+from handlens.experiments.training.ray_engine import WithoutRay, connected, living, room, usable_ray
 from handlens.io.problems import reason_of
 
 _BLOCKS = 5_000
@@ -70,6 +70,14 @@ class RayWorker:
             work: UnitWork = kind(self._job.out, threads=self._job.threads)
             self._work = work
         return self._work
+
+
+def check_ray(address: str | None) -> None:
+    """Raise ShardError if Ray is not installed, or nothing answers at an address."""
+    try:
+        usable_ray(address)
+    except ExperimentError as error:
+        raise ShardError(str(error)) from error
 
 
 def on_ray(

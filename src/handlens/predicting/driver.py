@@ -86,7 +86,7 @@ def predict(
         Traceback (most recent call last):
         handlens.errors.ShardError: ...
     """
-    check_options(engine, processes=processes, threads=threads)
+    check_options(engine, address=address, processes=processes, threads=threads)
     held = ShardSet.open(Path(shards).expanduser().absolute())
     if not held.manifest.complete:
         raise ShardError(

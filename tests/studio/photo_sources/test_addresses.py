@@ -148,6 +148,26 @@ def test_a_service_that_cannot_be_listed(gather: Gather, bucket: Bucket, monkeyp
         gather("s3://pets/photos")
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (PermissionError(13, "Forbidden"), "access to the bucket pets is refused"),
+        (FileNotFoundError("Not Found"), "there is no bucket pets"),
+    ],
+)
+def test_a_bucket_that_is_not_there_is_not_one_without_photos(
+    gather: Gather, bucket: Bucket, monkeypatch: pytest.MonkeyPatch, error: OSError, said: str
+) -> None:
+    def info(self: Bucket, path: str) -> None:
+        raise error
+
+    monkeypatch.setattr(Bucket, "isfile", lambda _self, _path: False)
+    monkeypatch.setattr(Bucket, "find", lambda _self, _path: [])
+    monkeypatch.setattr(Bucket, "info", info)
+    with pytest.raises(CollectionError, match=rf"s3://pets/photos cannot be listed \({said}\)\. Check the addre"):
+        gather("s3://pets/photos")
+
+
 @pytest.mark.parametrize("address", ["ftp://host/a.png", "file:///etc/passwd", "memory://a"])
 def test_other_addresses(tmp_path: Path, address: str) -> None:
     with pytest.raises(CollectionError, match="must begin with one of s3://, gs://, http://, https://"):

@@ -238,12 +238,7 @@ def check_database(place: Place, hosts: set[str]) -> None:
 @contextmanager
 def connected(address: str | None) -> Iterator[Any]:
     """A block in which Ray is connected to a cluster, as a module."""
-    try:
-        import ray
-    except ImportError as error:
-        raise ExperimentError(
-            f"engine='ray' requires Ray, which is not installed ({reason_of(error)}): pip install 'handlens[ray]'."
-        ) from error
+    ray = usable_ray(address)
     if ray.is_initialized():
         if address is not None:
             raise ExperimentError(
@@ -251,8 +246,6 @@ def connected(address: str | None) -> Iterator[Any]:
             )
         yield ray
         return
-    if address is not None:
-        _check_reachable(address)
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     try:
         with _same_environment():
@@ -269,6 +262,19 @@ def connected(address: str | None) -> Iterator[Any]:
     finally:
         with redirect_stdout(Nowhere()):  # it prints what its threads had not yet
             ray.shutdown()
+
+
+def usable_ray(address: str | None) -> Any:
+    """Ray as a module; ExperimentError if it is not installed, or nothing answers at the address."""
+    try:
+        import ray
+    except ImportError as error:
+        raise ExperimentError(
+            f"engine='ray' requires Ray, which is not installed ({reason_of(error)}): pip install 'handlens[ray]'."
+        ) from error
+    if address is not None and not ray.is_initialized():
+        _check_reachable(address)
+    return ray
 
 
 def _check_reachable(address: str) -> None:

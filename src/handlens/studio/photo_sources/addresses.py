@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -34,35 +34,67 @@ def scheme_of(text: str) -> str | None:
     return match[1].lower() if match else None
 
 
-def at_address(address: str) -> list[FoundFile]:
-    """The files at an address: below it, those that its pattern means, or the one that it names.
+def at_address(address: str) -> Iterator[FoundFile]:
+    """The files at an address, as they are found: below it, those that its pattern means, or the one that it names.
 
     Raises:
-        CollectionError: it cannot be listed, or its extra is not installed.
+        CollectionError: it cannot be listed, its bucket does not exist, or its extra is not installed.
     """
     if scheme_of(address) not in CLOUD:
         name = unquote(urlsplit(address).path).rsplit("/", 1)[-1] or "photo"
-        return [FoundFile(address, name, partial(_from_web, address, name))]
+        yield FoundFile(address, name, partial(_from_web, address, name))
+        return
     files = _file_system(address)
     try:
         path = files._strip_protocol(address)
-        pattern = _PATTERN.search(path)
+        pattern, above, found = _PATTERN.search(path), path, iter([path])
         if pattern:
-            found, above = files.glob(path), path[: pattern.start()].rpartition("/")[0]
+            found, above = iter(sorted(files.glob(path))), path[: pattern.start()].rpartition("/")[0]
+        elif files.isfile(path):
+            above = path.rpartition("/")[0]
         else:
-            found = [path] if files.isfile(path) else files.find(path)
-            above = path if found != [path] else path.rpartition("/")[0]
+            found = _below(files, path)
+        is_empty = True
+        for one in found:
+            is_empty, name = False, one.removeprefix(above).lstrip("/")
+            if name and not name.endswith("/") and not is_hidden(PurePosixPath(name)):
+                yield FoundFile(files.unstrip_protocol(one), name, partial(_from_cloud, files, one, name))
+        if is_empty:
+            _check_bucket(files, path)
     except Exception as error:  # of nearly any type: each service has its own
         raise CollectionError(
             f"{address} cannot be listed ({_first_line(error)}). Check the address, the network, and that this machine "
             "may read it."
         ) from error
-    named = [(path, path.removeprefix(above).lstrip("/")) for path in sorted(found)]
-    return [
-        FoundFile(files.unstrip_protocol(path), name, partial(_from_cloud, files, path, name))
-        for path, name in named
-        if name and not name.endswith("/") and not is_hidden(PurePosixPath(name))
-    ]
+
+
+def _below(files: Any, path: str) -> Iterator[str]:
+    """The paths below a path, in order; those of S3 page by page, so that a bucket of millions is seen to be listed."""
+    if not hasattr(files, "call_s3"):
+        yield from sorted(files.find(path))
+        return
+    bucket, key, _ = files.split_path(path)
+    if not bucket:
+        raise ValueError("it names no bucket")
+    below = {"Bucket": bucket, "Prefix": f"{key.rstrip('/')}/" if key else ""}
+    after: dict[str, str] = {}
+    while True:
+        page = files.call_s3("list_objects_v2", **below, **after)
+        yield from (f"{bucket}/{one['Key']}" for one in page.get("Contents", ()))
+        if not page.get("IsTruncated"):
+            return
+        after = {"ContinuationToken": page["NextContinuationToken"]}
+
+
+def _check_bucket(files: Any, path: str) -> None:
+    """Raise an error if nothing was found because there is no bucket, or because it may not be read."""
+    bucket = path.strip("/").split("/")[0]
+    try:
+        files.info(bucket)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"there is no bucket {bucket}") from error
+    except PermissionError as error:
+        raise PermissionError(f"access to the bucket {bucket} is refused") from error
 
 
 def _file_system(address: str) -> Any:

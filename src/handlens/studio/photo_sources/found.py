@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from handlens.errors import CollectionError
 from handlens.io.problems import reason_of
@@ -19,6 +19,12 @@ LONGEST_LIST = 256 * 2**20
 """Bytes of a text file of paths."""
 
 LIST_ENDINGS = (".txt", ".lst")
+
+
+Seen = Callable[[], object]
+"""Called for each file that is seen, before all are and their order is known; what it raises ends the search."""
+
+_Entry = TypeVar("_Entry")
 
 
 class FoundFile(NamedTuple):
@@ -52,11 +58,17 @@ def local_file(path: Path, name: str) -> FoundFile:
     return FoundFile(str(path), name, lambda _scratch, _check: path)
 
 
-def in_folder(folder: Path, name: str) -> Iterator[FoundFile]:
+def in_folder(folder: Path, name: str, seen: Seen) -> Iterator[FoundFile]:
     """The files below a folder, in natural order, under its name."""
-    for path, reason in sorted(files_below(folder), key=lambda found: natural_order(found[0])):
+    for path, reason in sorted(_each(files_below(folder), seen), key=lambda found: natural_order(found[0])):
         file = folder / path
         yield local_file(file, f"{name}/{path}") if reason is None else left_out(str(file), f"{name}/{path}", reason)
+
+
+def _each(entries: Iterable[_Entry], seen: Seen) -> Iterator[_Entry]:
+    for entry in entries:
+        seen()
+        yield entry
 
 
 def is_pattern(text: str) -> bool:
@@ -64,10 +76,10 @@ def is_pattern(text: str) -> bool:
     return glob.has_magic(text) and not os.path.lexists(text)
 
 
-def by_pattern(pattern: str) -> list[Path]:
+def by_pattern(pattern: str, seen: Seen) -> list[Path]:
     """The files that a pattern means, in natural order; each once, whatever links lead to it."""
     found: dict[str, Path] = {}
-    for path in glob.iglob(os.path.abspath(os.path.expanduser(pattern)), recursive=True):
+    for path in _each(glob.iglob(os.path.abspath(os.path.expanduser(pattern)), recursive=True), seen):
         if os.path.isfile(path):
             found.setdefault(os.path.realpath(path), Path(path))
         if len(found) > MOST_FILES:

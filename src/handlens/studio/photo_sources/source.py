@@ -15,6 +15,7 @@ from handlens.studio.photo_sources.addresses import CLOUD, at_address, scheme_of
 from handlens.studio.photo_sources.found import (
     LIST_ENDINGS,
     FoundFile,
+    Seen,
     by_pattern,
     in_folder,
     is_pattern,
@@ -114,26 +115,29 @@ class PhotoSource:
                     "such folder or file."
                 )
 
-    def files(self) -> Iterator[FoundFile]:
+    def files(self, seen: Seen = lambda: None) -> Iterator[FoundFile]:
         """The files that the source means, with folders, patterns and lists looked through; nothing is opened.
+
+        Args:
+            seen: called as folders and patterns are looked through, whose files are given once all are known.
 
         Raises:
             CollectionError: what was given by itself is not there or cannot be listed.
         """
         self.check()
         if not self._is_single:
-            yield from self._listed(self.given, lists=True)
+            yield from self._listed(self.given, seen, lists=True)
             return
         (only,) = self.given
         if scheme_of(only):
             yield from at_address(only)
         elif is_pattern(only):
-            found = by_pattern(only)
+            found = by_pattern(only, seen)
             if not found:
                 raise CollectionError(f"{only} must be a pattern of photos; no file is called like that.")
             yield from (local_file(path, name) for path, name in zip(found, names_of(found), strict=True))
         elif _is_list(only):
-            yield from self._listed(_lines(Path(only)), lists=False)
+            yield from self._listed(_lines(Path(only)), seen, lists=False)
         else:
             yield local_file(Path(only), Path(only).name)
 
@@ -141,28 +145,28 @@ class PhotoSource:
     def _is_single(self) -> bool:
         return isinstance(self.images, str | os.PathLike)
 
-    def _listed(self, given: Sequence[str], *, lists: bool) -> Iterator[FoundFile]:
+    def _listed(self, given: Sequence[str], seen: Seen, *, lists: bool) -> Iterator[FoundFile]:
         """The files of a list; what is wrong with one of them is its reason to be left out."""
         paths = [Path(text) for text in given if not scheme_of(text)]
         names = dict(zip(map(str, paths), names_of(paths), strict=True))
         for text in given:
             try:
-                yield from self._one_listed(text, names.get(str(Path(text)), text), lists=lists)
+                yield from self._one_listed(text, names.get(str(Path(text)), text), seen, lists=lists)
             except CollectionError as error:
                 yield left_out(text, text, str(error).rstrip("."))
             except (OSError, ValueError) as error:
                 yield left_out(text, text, reason_of(error))
 
-    def _one_listed(self, text: str, name: str, *, lists: bool) -> Iterator[FoundFile]:
+    def _one_listed(self, text: str, name: str, seen: Seen, *, lists: bool) -> Iterator[FoundFile]:
         if scheme_of(text):
             self._check_address(text, in_list=True)
             yield from at_address(text)
             return
         path = Path(text)
         if path.is_dir():
-            yield from in_folder(path.resolve(), name)
+            yield from in_folder(path.resolve(), name, seen)
         elif is_pattern(text):
-            found = by_pattern(text)
+            found = by_pattern(text, seen)
             yield from (local_file(path, name) for path, name in zip(found, names_of(found), strict=True))
             if not found:
                 yield left_out(text, name, "no file is called like that")
@@ -171,7 +175,7 @@ class PhotoSource:
         elif not path.is_file():
             yield left_out(text, name, "not a file with content (a device, pipe or socket)")
         elif lists and _is_list(text):
-            yield from self._listed(_lines(path), lists=False)
+            yield from self._listed(_lines(path), seen, lists=False)
         else:
             yield local_file(path, name)
 
