@@ -50,6 +50,16 @@ NOT_NUMBERS = "the model's outputs for it are not numbers"
 _ALLOWANCE, _SMALL = 32, 2**24
 """How many times more parameters than its body a network may have, and how many in any case."""
 
+_NOT_OF_UNETS = {
+    "norm_type": "its layers have batch norms",
+    "bottle": "its last layers keep all channels",
+    "split_on": "its layer groups are the two parts of the body and the decoder, learn.layer_groups",
+    "blur_final": "blur=True smooths all that the decoder enlarges, the last too",
+    "y_range": "it predicts classes, which have no range",
+    "cut": "the body is all that comes before the network's classifier",
+}
+"""Options of the course, and what there is instead."""
+
 _NORMS = {"skips": ("middle.0.weight", 1), "places": ("first.0.weight", 1)}
 
 ENOUGH = 256
@@ -374,6 +384,8 @@ def unet_learner(
     arch: Arch,
     *,
     blur: bool = False,
+    self_attention: bool = False,
+    last_cross: bool = True,
     pretrained: bool = True,
     weights: Path | str | None = None,
     seed: int | None = None,
@@ -389,10 +401,13 @@ def unet_learner(
         data: pictures with masks, such as `SegmentationItemList.…databunch()` makes.
         arch: as in `create_cnn`.
         blur: smooth what each block of the decoder enlarges.
+        self_attention: let each place of a map of the decoder see all others, see `SelfAttention`; it takes memory.
+        last_cross: join the picture itself before the last layers.
         pretrained, weights, seed, options: as in `create_cnn`.
 
     Raises:
         DataError: the labels are not masks, or the size of the pictures is not known.
+        TrainingError: an option of the course that this library does not have; the message says what there is.
         BackboneError, DownloadError, WeightsError: as `create_cnn`.
 
     Example:
@@ -413,9 +428,14 @@ def unet_learner(
             "SegmentationItemList."
         )
 
+    for name in options:
+        if name in _NOT_OF_UNETS:
+            raise TrainingError(f"unet_learner does not take {name}: {_NOT_OF_UNETS[name]}. Leave {name} out.")
+
     def head(body: Body) -> dict[str, Any]:
         skips, scale = _maps_of(body, data)
-        return {"skips": skips, "scale": scale, "blur": bool(blur)}
+        choices = {"blur": bool(blur), "self_attention": bool(self_attention), "last_cross": bool(last_cross)}
+        return {"skips": skips, "scale": scale, **choices}
 
     return _new_learner(data, arch, head, pretrained=pretrained, weights=weights, seed=seed, options=options)
 
@@ -581,7 +601,8 @@ def _head(channels: int, classes: int, made_as: dict[str, Any]) -> nn.Module:
     """The head for a feature map of so many channels."""
     if "skips" in made_as:
         shape = UNetShape(_skips(made_as["skips"]), _scale(made_as["scale"]))
-        return UNetDecoder(channels, shape, classes, blur=made_as["blur"])
+        choices = {name: made_as[name] for name in ("blur", "self_attention", "last_cross") if name in made_as}
+        return UNetDecoder(channels, shape, classes, **choices)  # earlier versions kept `blur` alone
     if "places" in made_as:
         return PlacesHead(channels, _skips(made_as["places"]), classes // 2)
     hidden = made_as.get("hidden", HIDDEN)  # earlier versions did not keep it

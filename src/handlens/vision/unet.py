@@ -129,6 +129,35 @@ class PixelShuffleUp(nn.Sequential):
         super().__init__(conv, nn.BatchNorm2d(out * scale**2), nn.ReLU(inplace=True), nn.PixelShuffle(scale), *smooth)
 
 
+class SelfAttention(nn.Module):
+    """A feature map [B, C, h, w] with what each place takes from all others, weighted by how alike they are.
+
+    As in Zhang et al. 2019, Self-Attention Generative Adversarial Networks (arXiv 1805.08318), section 3, without
+    spectral norms: it begins as the feature map itself. Memory grows with the square of h · w.
+
+    Args:
+        channels: of the map.
+
+    Example:
+        >>> x = torch.rand(1, 8, 3, 4)
+        >>> bool((SelfAttention(8)(x) == x).all())
+        True
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        narrow = max(channels // 8, 1)
+        self.query, self.key = (nn.Conv1d(channels, narrow, 1, bias=False) for _ in range(2))
+        self.value = nn.Conv1d(channels, channels, 1, bias=False)
+        self.share = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        places = x.flatten(2)
+        alike = (self.query(places).transpose(1, 2) @ self.key(places)).softmax(2)
+        taken: Tensor = self.value(places) @ alike.transpose(1, 2)
+        return x + self.share * taken.view_as(x)
+
+
 class BodyNotes:
     """The feature maps of a body that a head joins, kept from the body's pass until the head takes them.
 
@@ -178,6 +207,8 @@ class UNetDecoder(nn.Module):
         shape: what the decoder joins, as `unet_shape` finds it.
         classes: scores for each pixel.
         blur: as in `PixelShuffleUp`.
+        self_attention: let each place of the third largest map, or of the smallest, see all others.
+        last_cross: join the picture itself at the end.
 
     Example:
         >>> body = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.MaxPool2d(2), nn.Conv2d(8, 16, 3, 2, padding=1))
@@ -187,21 +218,34 @@ class UNetDecoder(nn.Module):
         torch.Size([2, 5, 13, 20])
     """
 
-    def __init__(self, channels: int, shape: UNetShape, classes: int, *, blur: bool = False) -> None:
+    def __init__(
+        self,
+        channels: int,
+        shape: UNetShape,
+        classes: int,
+        *,
+        blur: bool = False,
+        self_attention: bool = False,
+        last_cross: bool = True,
+    ) -> None:
         super().__init__()
+        attentive = max(len(shape.skips) - 3, 0) if self_attention else -1
         width = min(channels, WIDEST)
         self.middle = nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU(), *_conv(channels, width), *_conv(width, width))
         channels = width
         ups, norms, joins = [], [], []
-        for skip in shape.skips:
+        for i, skip in enumerate(shape.skips):
             half = max(channels // 2, 1)
             ups.append(PixelShuffleUp(channels, half, skip.scale, blur=blur))
             norms.append(nn.BatchNorm2d(skip.channels))
             channels = max((half + skip.channels) // 2, classes)
-            joins.append(nn.Sequential(*_conv(half + skip.channels, channels), *_conv(channels, channels)))
+            attention = [SelfAttention(channels)] if i == attentive else []
+            joins.append(nn.Sequential(*_conv(half + skip.channels, channels), *_conv(channels, channels), *attention))
         self.ups, self.norms, self.joins = nn.ModuleList(ups), nn.ModuleList(norms), nn.ModuleList(joins)
         self.last_up = PixelShuffleUp(channels, channels, shape.scale, blur=blur)
-        self.last = nn.Sequential(*_conv(channels + 3, channels), nn.Conv2d(channels, classes, 1))
+        self.last_cross = last_cross
+        wide = channels + 3 if last_cross else channels
+        self.last = nn.Sequential(*_conv(wide, channels), nn.Conv2d(channels, classes, 1))
         for layer in (self.middle, self.joins, self.last):
             layer.apply(_initialise)
         self._notes = BodyNotes([skip.name for skip in shape.skips])
@@ -215,7 +259,8 @@ class UNetDecoder(nn.Module):
         x = self.middle(features)
         for skip, up, norm, join in zip(skips, self.ups, self.norms, self.joins, strict=True):
             x = join(F.relu(torch.cat([_as_large(up(x), skip), norm(skip)], 1)))
-        scores: Tensor = self.last(torch.cat([_as_large(self.last_up(x), picture), picture], 1))
+        x = _as_large(self.last_up(x), picture)
+        scores: Tensor = self.last(torch.cat([x, picture], 1) if self.last_cross else x)
         return scores
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import shutil
 import threading
 from collections.abc import Iterator
@@ -12,9 +14,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
+from starlette.testclient import TestClient
 
 from handlens.core.saved import load_learner
 from handlens.errors import ArtifactError, Cancelled, CollectionError, TrainingError
+from handlens.serving.app import create_app
 from handlens.studio.calibration import CAUTION
 from handlens.studio.collection import Collection
 from handlens.studio.models import fine_tune, fine_tuner, linear_probe
@@ -22,6 +27,7 @@ from handlens.studio.models.linear_probe import fit_probe
 from handlens.studio.models.registry import UNKNOWN
 from handlens.studio.models.self_training import given_by_model
 from handlens.studio.origins import Certificate, Origin
+from handlens.vision.heatmap import heatmap
 from handlens.vision.learner import VisionLearner
 
 CIRCLES, SQUARES = np.arange(20), np.arange(20, 40)
@@ -306,6 +312,30 @@ def test_heat_maps(collection):
     (collection.images / collection.paths[1]).unlink()
     with pytest.raises(Exception, match=r"circles/1\.png|1\.png"):
         collection.heatmap(1, "circle")
+
+
+def test_the_exported_model_is_served_with_heat_maps(collection, tmp_path):
+    collection.fine_tune(epochs=1)
+    collection.export_model(tmp_path / "model")
+    model = load_learner(tmp_path / "model")
+    assert isinstance(model, VisionLearner)
+    client = TestClient(create_app(tmp_path / "model", hosts=["localhost:8600"]), base_url="http://localhost:8600")
+    about = client.get("/api/model").json()
+    assert (about["predicts"], about["classes"], about["heatmap"]) == ("one class", ["circle", "square"], True)
+    for photo in (0, 25):
+        file = collection.images / collection.paths[photo]
+        answer = client.post("/api/predict?heatmap=true", content=file.read_bytes()).json()
+        said = collection.predictions().iloc[photo]
+        for name in ("probability of circle", "probability of square"):
+            assert answer["prediction"][name] == pytest.approx(said[name], abs=1e-4)
+        assert answer["prediction"]["predicted"] == said["predicted"]
+        drawn = heatmap(model, file)
+        assert drawn.label == said["predicted"]
+        found = np.asarray(Image.open(io.BytesIO(base64.b64decode(answer["heatmap"]))))
+        wanted = drawn.drawn().permute(1, 2, 0).numpy() * 255
+        assert found.shape == wanted.shape
+        # The served model has its batch norms folded, so that a map, and its 256 levels, may differ in the last digits.
+        assert np.abs(found - wanted).max() <= 1.5
 
 
 def test_photos_that_were_drawn_never_train_it(collection):
